@@ -1,0 +1,42 @@
+/** What takes in the block of a multi-line response, and keeps it within its limit. */
+import { Pop3ProtocolError } from "../errors.ts";
+
+export interface BlockReader<T> {
+  /**
+   * Takes decoded octets. They may be a slice of a larger Buffer, which is not written to again. Returns
+   * `false` to say that no more should come for now. Throws when a limit is passed: the connection dies.
+   */
+  octets(octets: Buffer): boolean;
+  /** The block is complete. Throws when its content is wrong: the call fails, the session lives. */
+  end(): T;
+}
+
+/** Collects a block that is known to be small, and reads it as lines at its end. */
+export class SmallBlock<T> implements BlockReader<T> {
+  readonly #pieces: Buffer[] = [];
+  #octets = 0;
+  readonly #limit: number;
+  readonly #parse: (octets: Buffer) => T;
+
+  /** `limit` in octets, after unstuffing. */
+  constructor(limit: number, parse: (octets: Buffer) => T) {
+    this.#limit = limit;
+    this.#parse = parse;
+  }
+
+  octets(octets: Buffer): boolean {
+    this.#octets += octets.length;
+    if (this.#octets > this.#limit) {
+      throw new Pop3ProtocolError(
+        "POP3_RESPONSE_TOO_LARGE",
+        `the response is larger than ${String(this.#limit)} octets`,
+      );
+    }
+    this.#pieces.push(octets);
+    return true;
+  }
+
+  end(): T {
+    return this.#parse(Buffer.concat(this.#pieces));
+  }
+}

@@ -1,0 +1,16 @@
+/** Makes what a peer said safe to print: nothing in it can move a cursor, forge a line or turn the text around. */
+
+/** The most characters of a peer's text that go into a message. */
+const LONGEST = 512;
+
+// Controls, line and paragraph separators, the marks that reorder text, and the byte order mark.
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+
+/** `text` with unsafe characters written as escapes, cut behind 512 characters. */
+export function printable(text: string): string {
+  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return cut.replace(UNSAFE, (character) => {
+    const code = character.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+}

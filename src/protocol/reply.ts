@@ -1,0 +1,69 @@
+/** A reply is its first line: `+OK`, `-ERR` or `+`, perhaps a response code, and text (RFC 1939 section 3). */
+import { isUtf8 } from "node:buffer";
+import { printable } from "./printable.ts";
+
+export interface Reply {
+  /** `ok` and `err` finish a command, `continue` is a challenge (RFC 5034 section 4). */
+  readonly status: "ok" | "err" | "continue";
+  /** The extended response code in upper case, without its brackets (RFC 2449 section 8). */
+  readonly responseCode?: string;
+  /** What follows the status and the response code: UTF-8 where it is valid UTF-8, else Latin-1. */
+  readonly text: string;
+}
+
+const PLUS = 43;
+const SPACE = 32;
+
+// RFC 2449 section 3: resp-code = "[" resp-level *("/" resp-level) "]".
+const RESPONSE_CODE = /^\[([!-.0-\\^-~]+(?:\/[!-.0-\\^-~]+)*)\] ?/;
+
+/**
+ * Reads a status line (without CRLF), or returns `undefined` for what is none. The status is taken to the
+ * letter: upper case, and followed by a space or by nothing. `+OKAY`, `+ERR` and `-err` are no replies.
+ */
+export function parseReply(line: Buffer): Reply | undefined {
+  const status = statusOf(line);
+  if (status === undefined) return undefined;
+  const skip = status === "continue" ? 2 : status === "ok" ? 4 : 5;
+  const text = decodeText(line.subarray(skip));
+  if (status === "continue" || text.charCodeAt(0) !== 0x5b) return { status, text };
+  const code = RESPONSE_CODE.exec(text);
+  if (code === null) return { status, text };
+  return { status, responseCode: (code[1] as string).toUpperCase(), text: text.slice(code[0].length) };
+}
+
+function statusOf(line: Buffer): Reply["status"] | undefined {
+  const bare = (length: number): boolean => line.length === length || line[length] === SPACE;
+  if (line[0] === PLUS) {
+    if (bare(1)) return "continue";
+    return line[1] === 79 && line[2] === 75 && bare(3) ? "ok" : undefined;
+  }
+  return line[0] === 45 && line[1] === 69 && line[2] === 82 && line[3] === 82 && bare(4) ? "err" : undefined;
+}
+
+/** Text of a peer: UTF-8 where it is valid (RFC 6856), else octet by octet as Latin-1. Never throws. */
+export function decodeText(octets: Buffer): string {
+  return isUtf8(octets) ? octets.toString("utf8") : octets.toString("latin1");
+}
+
+/** A status line or a piece of garbage, for a message: escaped and cut. */
+export function printableLine(line: Buffer): string {
+  return printable(decodeText(line.subarray(0, 2048)));
+}
+
+// RFC 2449 section 8.1, RFC 3206 section 4: the codes that name a state which passes by itself.
+const TEMPORARY_CODES: ReadonlySet<string> = new Set(["IN-USE", "LOGIN-DELAY", "SYS/TEMP"]);
+const LASTING_CODES: ReadonlySet<string> = new Set(["AUTH", "SYS/PERM"]);
+// Servers without response codes say it in words; seen in the field for a locked or a busy maildrop.
+const TEMPORARY_TEXT =
+  /\block(?:ed)?\b|\bin use\b|\bbusy\b|\btry (?:again )?later\b|\bplease wait\b|\bwait (?:a few|for|\d)|\bunavailable\b|\btemporar|exceeded the login limit|too many (?:connections|logins)|maximum number of connections/i;
+
+/** Whether a refusal may pass by itself: by its response code, else by what servers are known to write. */
+export function isTemporary(reply: Reply): boolean {
+  const code = reply.responseCode;
+  if (code !== undefined) {
+    if (TEMPORARY_CODES.has(code) || code.startsWith("SYS/TEMP/")) return true;
+    if (LASTING_CODES.has(code)) return false;
+  }
+  return TEMPORARY_TEXT.test(reply.text);
+}

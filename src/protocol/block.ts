@@ -2,6 +2,8 @@
 import { Pop3ProtocolError } from "../errors.ts";
 
 export interface BlockReader<T> {
+  /** Nobody reads it yet: `octets` would take more than it asks for, if somebody waits behind it. */
+  readonly unclaimed?: boolean;
   /**
    * Takes decoded octets. They may be a slice of a larger Buffer, which is not written to again. Returns
    * `false` to say that no more should come for now. Throws when a limit is passed: the connection dies.

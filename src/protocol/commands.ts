@@ -38,6 +38,8 @@ export interface LineCommand<T> extends CommandLine {
 
 /** Answered by a line, and a block where that line is `+OK`. */
 export interface BlockCommand<T> extends CommandLine {
+  /** The block is small: it has to come within the time of the status line. */
+  readonly brief?: boolean;
   block(reply: Reply): BlockReader<T>;
 }
 
@@ -48,7 +50,8 @@ export interface CommandLimits {
   readonly commandLine: number;
   readonly capabilityLines: number;
   readonly capabilityOctets: number;
-  readonly blockOctets: number;
+  /** The block behind a command of the caller's own. */
+  readonly message: number;
 }
 
 /** A language that a server speaks (RFC 6856 section 3.2). */
@@ -83,13 +86,17 @@ export const retr = <T>(message: number, body: (reply: Reply) => BlockReader<T>)
   withBlock(`RETR ${messageNumber(message)}`, body);
 
 /** `lines`: how many of the body, beside the headers and the empty line. */
-export function top<T>(message: number, lines: number, body: (reply: Reply) => BlockReader<T>): BlockCommand<T> {
+export function top<T>(
+  message: number,
+  lines: number,
+  body: (reply: Reply) => BlockReader<T>,
+): BlockCommand<T> {
   if (!Number.isSafeInteger(lines) || lines < 0) throw invalid("the number of lines is an integer from 0 on");
   return withBlock(`TOP ${messageNumber(message)} ${String(lines)}`, body);
 }
 
-export const capa = (limits: CommandLimits): BlockCommand<Capabilities> =>
-  withBlock(
+export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
+  ...withBlock(
     "CAPA",
     () =>
       new SmallBlock(limits.capabilityOctets, (octets) => {
@@ -102,11 +109,18 @@ export const capa = (limits: CommandLimits): BlockCommand<Capabilities> =>
         }
         return parseCapabilities(text);
       }),
-  );
+  ),
+  brief: true,
+});
 
 /** The languages to be had (RFC 6856 section 3). */
-export const langList = (limits: CommandLimits): BlockCommand<Language[]> =>
-  withBlock("LANG", () => new SmallBlock(limits.blockOctets, (octets) => parseLanguages(decodeText(octets))));
+export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
+  ...withBlock(
+    "LANG",
+    () => new SmallBlock(limits.capabilityOctets, (octets) => parseLanguages(decodeText(octets))),
+  ),
+  brief: true,
+});
 
 /** Asks for replies in a language: a tag, `*` for the server's default, `i-default`. */
 export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
@@ -115,7 +129,10 @@ export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
 }
 
 export const user = (name: string, limits: CommandLimits): LineCommand<void> =>
-  checked({ ...simple(`USER ${argument("the user name", name)}`, nothing), refused: "POP3_AUTH_REJECTED" }, limits);
+  checked(
+    { ...simple(`USER ${argument("the user name", name)}`, nothing), refused: "POP3_AUTH_REJECTED" },
+    limits,
+  );
 
 export const pass = (secret: string, limits: CommandLimits): LineCommand<void> =>
   checked(
@@ -133,7 +150,12 @@ export function apop(name: string, digest: string, limits: CommandLimits): LineC
   if (/\s/.test(name)) throw invalid("APOP takes no user name with white space in it");
   const line = `APOP ${argument("the user name", name)} ${digest}`;
   return checked(
-    { ...simple(line, nothing), printable: `APOP ${name} ${MASK}`, alone: true, refused: "POP3_AUTH_REJECTED" },
+    {
+      ...simple(line, nothing),
+      printable: `APOP ${name} ${MASK}`,
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+    },
     limits,
   );
 }
@@ -142,7 +164,11 @@ export function apop(name: string, digest: string, limits: CommandLimits): LineC
  * AUTH (RFC 5034). `initial` is the base64 of the initial response, `=` for an empty one. The reply is given
  * out as it is: a challenge, or the end.
  */
-export function auth(mechanism: string, initial: string | undefined, limits: CommandLimits): LineCommand<Reply> {
+export function auth(
+  mechanism: string,
+  initial: string | undefined,
+  limits: CommandLimits,
+): LineCommand<Reply> {
   if (!/^[A-Z0-9_-]{1,20}$/.test(mechanism)) throw invalid("not the name of a SASL mechanism");
   const command: LineCommand<Reply> = {
     line: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${initial}`,
@@ -184,7 +210,7 @@ export function custom(
   const said = { line, printable: line.length > verb.length ? `${verb} ${MASK}` : verb };
   if (!multiline) return checked({ ...said, parse: (reply) => reply }, limits);
   return checked(
-    { ...said, block: (reply) => new SmallBlock(limits.blockOctets, (block) => ({ ...reply, block })) },
+    { ...said, block: (reply) => new SmallBlock(limits.message, (block) => ({ ...reply, block })) },
     limits,
   );
 }

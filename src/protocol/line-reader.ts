@@ -27,10 +27,14 @@ export class LineReader {
     const lf = chunk.indexOf(LF, from);
     const end = lf === -1 ? chunk.length : lf + 1;
     if (this.#heldOctets + (end - from) > this.#limit) {
-      throw new Pop3ProtocolError("POP3_LINE_TOO_LONG", `a line of the server is longer than ${String(this.#limit)} octets`);
+      throw new Pop3ProtocolError(
+        "POP3_LINE_TOO_LONG",
+        `a line of the server is longer than ${String(this.#limit)} octets`,
+      );
     }
     let line = chunk.subarray(from, end);
-    if (line.includes(0)) throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server has a NUL in it");
+    if (line.includes(0))
+      throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server has a NUL in it");
     if (lf === -1) {
       if (line.length > 0) this.#held.push(line);
       this.#heldOctets += line.length;

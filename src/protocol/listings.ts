@@ -102,7 +102,8 @@ class Listing<V> implements BlockReader<Map<number, V>> {
     if (line.length + 2 > this.#limits.line) throw this.#tooLong();
     // A bad line fails the call only at the end: what follows is read, so that the session lives.
     if (!this.#add(line, this.#entries)) this.#bad ??= line;
-    if (this.#entries.size > this.#limits.entries) throw this.#tooLarge(`${String(this.#limits.entries)} entries`);
+    if (this.#entries.size > this.#limits.entries)
+      throw this.#tooLarge(`${String(this.#limits.entries)} entries`);
   }
 
   #tooLarge(limit: string): Pop3ProtocolError {
@@ -118,7 +119,10 @@ class Listing<V> implements BlockReader<Map<number, V>> {
 
   end(): Map<number, V> {
     if (this.#bad !== undefined) {
-      throw new Pop3ProtocolError("POP3_BAD_LISTING", `bad line in the ${this.#name} listing: "${printable(this.#bad)}"`);
+      throw new Pop3ProtocolError(
+        "POP3_BAD_LISTING",
+        `bad line in the ${this.#name} listing: "${printable(this.#bad)}"`,
+      );
     }
     return this.#entries;
   }

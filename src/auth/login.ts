@@ -1,0 +1,21 @@
+/** LOGIN (draft-murchison-sasl-login): two prompts, whatever they say; the first is for the user. */
+import { Pop3Error } from "../errors.ts";
+import type { SaslMechanism } from "./mechanism.ts";
+
+export const login: SaslMechanism = {
+  name: "LOGIN",
+  cleartext: true,
+  start({ user, pass }) {
+    const answers = [Buffer.from(user, "utf8"), Buffer.from(pass, "utf8")];
+    return {
+      promptsOnly: true,
+      respond() {
+        const answer = answers.shift();
+        if (answer === undefined) {
+          throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server asks for more than user name and password");
+        }
+        return answer;
+      },
+    };
+  },
+};

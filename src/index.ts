@@ -1,0 +1,23 @@
+/** What `popwright` exports. */
+export { apopDigest } from "./auth/apop.ts";
+export type { Credentials, SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
+export { Pop3Client } from "./client.ts";
+export type { CallOptions, CommandReply, Pop3ClientEvents } from "./client.ts";
+export {
+  Pop3AbortError,
+  Pop3ConnectionError,
+  Pop3Error,
+  Pop3ProtocolError,
+  Pop3ReplyError,
+  type Pop3ErrorCode,
+  type Pop3ErrorDetails,
+} from "./errors.ts";
+export type { Pop3Message } from "./message.ts";
+export type { SocketSource } from "./net/dial.ts";
+export { parseUrl } from "./options.ts";
+export type { Pop3Auth, Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window, Secret } from "./options.ts";
+export type { Capabilities, Expire, LoginDelay } from "./protocol/capabilities.ts";
+export type { Language } from "./protocol/commands.ts";
+export type { MaildropStat } from "./protocol/listings.ts";
+export type { RetrieveOptions } from "./retrieval.ts";
+export type { Pop3State, Pop3TlsInfo } from "./session.ts";

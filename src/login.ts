@@ -1,0 +1,110 @@
+/** Logs in by one method: POP3's own, or a SASL exchange of challenges and responses (RFC 5034). */
+import type { Method } from "./auth/choice.ts";
+import type { SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
+import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "./errors.ts";
+import type { Connection } from "./net/connection.ts";
+import type { Pop3Auth, Pop3Limits } from "./options.ts";
+import * as commands from "./protocol/commands.ts";
+import type { Reply } from "./protocol/reply.ts";
+
+export interface LoginContext {
+  readonly limits: Pop3Limits;
+  /** APOP's digest of a secret, for the timestamp of the greeting. */
+  readonly apopDigest: (secret: string) => string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Resolves when the server has let the user in. Rejects with its refusal, or with what was wrong on the way. */
+export async function logIn(
+  connection: Connection,
+  method: Method,
+  auth: Pop3Auth,
+  context: LoginContext,
+): Promise<void> {
+  const { limits, signal } = context;
+  const pass = typeof auth.pass === "function" ? await auth.pass() : auth.pass;
+  if (method === "USER") {
+    await connection.send(commands.user(auth.user, limits), { signal });
+    await connection.send(commands.pass(pass, limits), { signal });
+  } else if (method === "APOP") {
+    await connection.send(commands.apop(auth.user, context.apopDigest(pass), limits), { signal });
+  } else {
+    const exchange = method.start({ user: auth.user, pass, authzid: auth.authzid ?? "" });
+    await converse(connection, method, exchange, auth.initialResponse ?? true, context);
+  }
+}
+
+/** AUTH, and a response to each challenge until the server has seen enough. */
+async function converse(
+  connection: Connection,
+  { name }: SaslMechanism,
+  exchange: SaslExchange,
+  initialResponse: boolean,
+  { limits, signal }: LoginContext,
+): Promise<void> {
+  let unsent = exchange.initial;
+  let inline: string | undefined;
+  if (unsent !== undefined && initialResponse) {
+    const encoded = encode(unsent) || "=";
+    // RFC 5034 section 4: only where the line keeps its limit. Otherwise the server asks for it.
+    if (`AUTH ${name} ${encoded}\r\n`.length <= limits.commandLine) {
+      inline = encoded;
+      unsent = undefined;
+    }
+  }
+  let reply: Reply = await connection.send(commands.auth(name, inline, limits), { signal });
+  for (let challenges = 1; reply.status === "continue"; challenges++) {
+    let response: Buffer;
+    try {
+      if (challenges > limits.challenges) {
+        throw new Pop3Error(
+          "POP3_AUTH_PROTOCOL",
+          `the server sent more than ${String(limits.challenges)} challenges`,
+        );
+      }
+      const challenge = decode(
+        reply.text,
+        limits.challenge,
+        exchange.promptsOnly === true || unsent !== undefined,
+      );
+      response = unsent ?? exchange.respond(challenge);
+      unsent = undefined;
+    } catch (error) {
+      await cancel(connection, signal);
+      throw error;
+    }
+    reply = await connection.send(commands.authResponse(encode(response)), { signal });
+  }
+}
+
+/** Gives AUTH up with `*`. The server has to refuse it then; one that says `+OK` has let in nobody knows whom. */
+async function cancel(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await connection.send(commands.authResponse("*"), { signal });
+  } catch (error) {
+    if (error instanceof Pop3ReplyError) return;
+    throw error;
+  }
+  const failure = new Pop3ProtocolError(
+    "POP3_PROTOCOL",
+    "the server went on with an authentication that was cancelled",
+  );
+  connection.close(failure);
+  throw failure;
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function encode(octets: Buffer): string {
+  return octets.toString("base64");
+}
+
+function decode(challenge: string, limit: number, prompt: boolean): Buffer {
+  if (challenge.length > Math.ceil(limit / 3) * 4) {
+    throw new Pop3Error("POP3_CHALLENGE_TOO_LARGE", `a challenge is larger than ${String(limit)} octets`);
+  }
+  if (BASE64.test(challenge)) return Buffer.from(challenge, "base64");
+  // Where the challenge is a prompt at most, some servers write words there.
+  if (prompt) return Buffer.alloc(0);
+  throw new Pop3Error("POP3_AUTH_PROTOCOL", "a challenge is not base64");
+}

@@ -1,0 +1,477 @@
+/**
+ * Exchanges on one stream: each reply goes to the command that asked for it, every wait has its clocks, and
+ * whatever goes wrong ends the connection, with one cause for everyone who waits.
+ */
+import type { Duplex } from "node:stream";
+import createDebug from "debug";
+import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
+import { greeting, type Command } from "../protocol/commands.ts";
+import { ReplyReader } from "../protocol/reply-reader.ts";
+import { parseReply, printableLine, type Reply } from "../protocol/reply.ts";
+import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
+import { Flight, type Window } from "./flight.ts";
+import { deadline, Watch, type Wait } from "./watch.ts";
+
+const log: createDebug.Debugger = createDebug("popwright:wire");
+
+/** Milliseconds. */
+export interface ConnectionTimeouts {
+  readonly greeting: number;
+  readonly command: number;
+  readonly body: number;
+  readonly drain: number;
+}
+
+export interface ConnectionLimits {
+  /** Octets of a status line, CRLF included. */
+  readonly line: number;
+  /** Octets of given-up responses that are read and dropped, before the connection is closed instead. */
+  readonly drain: number;
+  /** Octets a second that the block of a response has to bring on average; 0: any. */
+  readonly minRate: number;
+}
+
+export interface SendOptions<T> extends ExchangeOptions<T> {
+  /** Gives the exchange up, see {@link Connection.abandon}. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Connection {
+  /** Called once, when the connection has ended: with the failure, or with nothing behind a QUIT. */
+  onClose: ((failure: Pop3Error | undefined) => void) | undefined;
+
+  readonly #stream: Duplex;
+  readonly #timeouts: ConnectionTimeouts;
+  readonly #limits: ConnectionLimits;
+  readonly #watch: Watch;
+  readonly #reader: ReplyReader;
+  readonly #flight = new Flight();
+  #flushing: NodeJS.Immediate | undefined;
+  /** Exchanges that somebody waits for: neither over, nor given up, nor sent ahead of need. */
+  #wanted = 0;
+  /** The block at hand takes no more for now: the stream is paused. */
+  #held = false;
+  /** Octets read and dropped since the last reply that somebody wanted. */
+  #drained = 0;
+  #last = "the greeting";
+  #failure: Pop3Error | undefined;
+  #ended = false;
+
+  constructor(stream: Duplex, timeouts: ConnectionTimeouts, limits: ConnectionLimits) {
+    this.#stream = stream;
+    this.#timeouts = timeouts;
+    this.#limits = limits;
+    this.#watch = new Watch((error) => {
+      this.close(error);
+    });
+    const flight = this.#flight;
+    this.#reader = new ReplyReader(limits.line, {
+      get waiting() {
+        return flight.length > 0;
+      },
+      line: (line) => this.#line(line),
+      octets: (octets) => {
+        this.#octets(octets);
+      },
+      end: () => {
+        this.#blockEnd();
+      },
+    });
+    stream.on("error", this.#onError);
+    stream.on("end", this.#onEnd);
+    stream.on("close", this.#onEnd);
+    stream.on("data", this.#onData);
+  }
+
+  /** Why the connection has ended; `undefined` while it lives, and behind a QUIT. */
+  get failure(): Pop3Error | undefined {
+    return this.#failure;
+  }
+
+  /** Whether a reply is still to come or a command to go out. */
+  get busy(): boolean {
+    return this.#flight.length > 0 || this.#flight.queued > 0;
+  }
+
+  /** How much may be in flight; `undefined`: one command at a time. */
+  set window(window: Window | undefined) {
+    this.#flight.window = window;
+    this.#flushSoon();
+  }
+
+  /** Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED` and others. */
+  greet(signal?: AbortSignal): Promise<Reply> {
+    const wait = deadline(this.#timeouts.greeting, "POP3_GREETING_TIMEOUT", "the greeting");
+    const reply = this.send(greeting(), { signal, wait });
+    for (const exchange of this.#flight.depart()) {
+      exchange.depart();
+      this.#expect(exchange);
+    }
+    return reply;
+  }
+
+  /** Sends a command. Rejects with the refusal, or with the reason why no reply came. */
+  send<T>(command: Command<T>, options: SendOptions<T> = {}): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      if (signal === undefined) {
+        this.submit(new Exchange(command, resolve, reject, options));
+        return;
+      }
+      const aborted = (): Pop3AbortError => new Pop3AbortError(signal.reason, command.printable);
+      if (signal.aborted) {
+        reject(aborted());
+        return;
+      }
+      const onAbort = (): void => {
+        this.abandon(exchange, aborted());
+      };
+      const exchange = new Exchange<T>(
+        command,
+        (value) => {
+          signal.removeEventListener("abort", onAbort);
+          resolve(value);
+        },
+        (error) => {
+          signal.removeEventListener("abort", onAbort);
+          reject(error);
+        },
+        options,
+      );
+      signal.addEventListener("abort", onAbort);
+      this.submit(exchange);
+    });
+  }
+
+  submit<T>(exchange: Exchange<T>): void {
+    if (this.#failure !== undefined || this.#ended) {
+      exchange.reject((this.#failure ?? closedError()).forCommand(exchange.command.printable));
+      return;
+    }
+    this.#flight.push(exchange as Exchange<unknown>);
+    if (!exchange.ahead) this.#addWanted();
+    this.#flushSoon();
+  }
+
+  /** Somebody now waits for an exchange that was sent ahead of need. */
+  want<T>(exchange: Exchange<T>): void {
+    if (!exchange.ahead || exchange.over || exchange.abandoned) return;
+    exchange.ahead = false;
+    this.#addWanted();
+  }
+
+  /**
+   * Gives an exchange up: its caller learns `error` at once. What is unsent is never sent. What is in flight is
+   * read and dropped, within bounds; where the bounds or the command do not allow that, the connection closes.
+   */
+  abandon<T>(exchange: Exchange<T>, error: Pop3Error): void {
+    if (exchange.over || exchange.abandoned) return;
+    exchange.abandoned = true;
+    if (!exchange.ahead) this.#wanted--;
+    exchange.settle(error);
+    if (!exchange.sent) {
+      this.#flushSoon();
+      return;
+    }
+    // Behind a command like PASS or QUIT, what the session is depends on the reply that nobody reads.
+    if (exchange.command.alone === true || exchange.octets > this.#limits.drain) {
+      this.close(abandonedError(exchange.command, error));
+    } else if (this.#flight.first === (exchange as Exchange<unknown>)) {
+      this.#expect(exchange as Exchange<unknown>);
+      this.#release();
+    }
+  }
+
+  /** The block at hand, which had held the stream back, takes octets again; `unclaimed`: if nobody reads it yet. */
+  resume(unclaimed = false): void {
+    const first = this.#flight.first;
+    if (!this.#held || first === undefined || (unclaimed && first.block?.unclaimed !== true)) return;
+    this.#watch.resume();
+    if (!first.abandoned) this.#watch.begin(this.#blockWait(first));
+    this.#release();
+  }
+
+  /**
+   * Lets go of the stream for a TLS upgrade. Throws `POP3_TLS_INJECTION`, and closes, where octets lie there
+   * already: they were sent in clear, and nobody may read them behind TLS.
+   */
+  detach(): Duplex {
+    this.#stream.pause();
+    this.#stream.off("data", this.#onData);
+    if (this.#failure === undefined && (this.#stream.readableLength > 0 || this.#stream.read() !== null)) {
+      this.close(injectionError());
+    }
+    if (this.#failure !== undefined) throw this.#failure.forCommand("STLS");
+    this.#ended = true;
+    this.#watch.stop();
+    this.#stream.off("end", this.#onEnd);
+    this.#stream.off("close", this.#onEnd);
+    return this.#stream;
+  }
+
+  /**
+   * Closes at once. Everyone who waits is told `failure`; whoever is first, and so met it in the middle of a
+   * reply, is told `first`.
+   */
+  close(failure: Pop3Error = closedError(), first: Pop3Error = failure): void {
+    if (this.#failure !== undefined || this.#ended) return;
+    this.#failure = failure;
+    log("closed: %s", failure.message);
+    this.#stop();
+    this.#stream.destroy();
+    let error = first;
+    for (const exchange of this.#flight.clear()) {
+      exchange.reject(error.forCommand(exchange.command.printable));
+      error = failure;
+    }
+    this.onClose?.(failure);
+  }
+
+  /** Ends in peace, behind the reply to QUIT. */
+  end(): void {
+    if (this.#failure !== undefined || this.#ended) return;
+    this.#ended = true;
+    this.#stop();
+    const stream = this.#stream;
+    stream.end(() => {
+      stream.destroy();
+    });
+    // A peer that takes nothing in any more must not keep the socket open.
+    const late = setTimeout(() => {
+      stream.destroy();
+    }, 1000);
+    stream.once("close", () => {
+      clearTimeout(late);
+    });
+    this.onClose?.(undefined);
+  }
+
+  #stop(): void {
+    this.#watch.stop();
+    if (this.#flushing !== undefined) clearImmediate(this.#flushing);
+    this.#stream.off("data", this.#onData);
+  }
+
+  /** At the end of this turn of the loop, so that the commands of many callers go out in one write. */
+  #flushSoon(): void {
+    if (this.#flight.queued > 0) this.#flushing ??= setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = undefined;
+    const idle = this.#flight.length === 0;
+    const batch = this.#flight.depart();
+    if (batch.length === 0) return;
+    let text = "";
+    for (const exchange of batch) {
+      exchange.depart();
+      text += `${exchange.command.line}\r\n`;
+      if (log.enabled) log("C: %s", exchange.command.printable);
+    }
+    this.#stream.write(text, "utf8");
+    if (idle) this.#expect(batch[0] as Exchange<unknown>);
+  };
+
+  /** An exchange has become the first: from now on its reply is waited for. */
+  #expect(exchange: Exchange<unknown>): void {
+    const { printable } = exchange.command;
+    if (exchange.abandoned) {
+      this.#watch.begin(
+        deadline(this.#timeouts.drain, "POP3_ABANDONED", `the end of ${printable}, which was given up`),
+      );
+      return;
+    }
+    this.#drained = 0;
+    this.#watch.begin(
+      exchange.wait ?? deadline(this.#timeouts.command, "POP3_COMMAND_TIMEOUT", `the reply to ${printable}`),
+    );
+  }
+
+  #blockWait({ command }: Exchange<unknown>): Wait {
+    const { body } = this.#timeouts;
+    return {
+      idle: body,
+      idleCode: "POP3_IDLE_TIMEOUT",
+      total: this.#limits.minRate > 0 ? body : Infinity,
+      totalCode: "POP3_TOTAL_TIMEOUT",
+      rate: this.#limits.minRate,
+      what: `the rest of ${command.printable}`,
+    };
+  }
+
+  /** The reply to the first exchange has come. */
+  #land(): Exchange<unknown> {
+    const exchange = this.#flight.land() as Exchange<unknown>;
+    this.#last = exchange.command.printable;
+    if (!exchange.ahead && !exchange.abandoned) this.#wanted--;
+    const next = this.#flight.first;
+    if (next === undefined) this.#watch.stop();
+    else this.#expect(next);
+    this.#release();
+    this.#flushSoon();
+    return exchange;
+  }
+
+  #line(line: Buffer): boolean {
+    const exchange = this.#flight.first as Exchange<unknown>;
+    const { command } = exchange;
+    if (log.enabled) log("S: %s", printableLine(line));
+    const reply = parseReply(line);
+    if (
+      reply === undefined ||
+      (reply.status === "continue" && (command.block !== undefined || !command.challenge))
+    ) {
+      throw new Pop3ProtocolError(
+        exchange.command.refused === "POP3_GREETING_REJECTED" ? "POP3_BAD_GREETING" : "POP3_PROTOCOL",
+        `not a reply to ${command.printable}: "${printableLine(line)}"`,
+      );
+    }
+    if (reply.status === "err") {
+      this.#land().reject(refusal(command, reply));
+      return false;
+    }
+    if (command.block === undefined) {
+      this.#finish(() => command.parse(reply));
+      return false;
+    }
+    if (!exchange.abandoned) exchange.block = command.block(reply);
+    if (command.brief !== true && !exchange.abandoned) this.#watch.begin(this.#blockWait(exchange));
+    return true;
+  }
+
+  #octets(octets: Buffer): void {
+    const exchange = this.#flight.first;
+    if (exchange === undefined) return; // closed while this chunk was read
+    if (exchange.abandoned || exchange.block === undefined) {
+      this.#drained += octets.length;
+      if (this.#drained > this.#limits.drain) this.close(abandonedError(exchange.command));
+    } else if (!exchange.block.octets(octets)) this.#hold(exchange);
+  }
+
+  #blockEnd(): void {
+    const block = this.#flight.first?.block;
+    if (block !== undefined) this.#finish(() => block.end());
+    else if (this.#flight.length > 0) this.#land();
+  }
+
+  /** The reply is complete: what it says is the caller's, and wrong content fails the call alone. */
+  #finish(read: () => unknown): void {
+    let value: unknown;
+    try {
+      value = read();
+    } catch (error) {
+      if (!isContentError(error)) throw error;
+      this.#land().reject(error);
+      return;
+    }
+    this.#land().resolve(value);
+  }
+
+  /** The block wants no more for now. */
+  #hold(exchange: Exchange<unknown>): void {
+    // What nobody has claimed yet is collected, when somebody waits for a reply behind it.
+    if (this.#waitedBehind(exchange) && exchange.block?.unclaimed === true) return;
+    if (!this.#held) {
+      this.#held = true;
+      this.#stream.pause();
+    }
+    if (this.#waitedBehind(exchange)) this.#watch.begin(this.#stallWait(exchange));
+    else this.#watch.pause();
+  }
+
+  #release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#watch.resume();
+    this.#stream.resume();
+  }
+
+  #addWanted(): void {
+    this.#wanted++;
+    const first = this.#flight.first;
+    if (!this.#held || first === undefined || !this.#waitedBehind(first)) return;
+    if (first.block?.unclaimed === true) this.resume();
+    else this.#watch.begin(this.#stallWait(first));
+  }
+
+  #waitedBehind(first: Exchange<unknown>): boolean {
+    return this.#wanted > (first.ahead || first.abandoned ? 0 : 1);
+  }
+
+  /** A message that its reader leaves alone may take as long as it likes, until somebody waits behind it. */
+  #stallWait({ command }: Exchange<unknown>): Wait {
+    return deadline(
+      this.#timeouts.body,
+      "POP3_IDLE_TIMEOUT",
+      `the reader of ${command.printable}, behind which other commands wait`,
+    );
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#watch.touch(chunk.length);
+    let extra = 0;
+    try {
+      extra = this.#reader.push(chunk);
+    } catch (error) {
+      if (Pop3Error.is(error)) {
+        this.close(error);
+        return;
+      }
+      // A listener of the caller's threw: the octets it was given are lost, so the session is.
+      this.close(new Pop3ConnectionError("POP3_CLOSED", "the reader of a message threw", { cause: error }));
+      throw error;
+    }
+    if (extra > 0) this.close(this.#unsolicited(chunk.subarray(chunk.length - extra)));
+  };
+
+  #unsolicited(octets: Buffer): Pop3Error {
+    if (this.#last === "STLS") return injectionError();
+    return new Pop3ProtocolError(
+      "POP3_UNSOLICITED",
+      `the server sent ${String(octets.length)} octets that nothing asked for, behind ${this.#last}: "${printableLine(octets)}"`,
+    );
+  }
+
+  readonly #onEnd = (): void => {
+    const closed = new Pop3ConnectionError("POP3_CLOSED", "the server closed the connection");
+    const truncated = new Pop3ConnectionError(
+      "POP3_TRUNCATED",
+      "the server closed the connection within a response",
+    );
+    this.close(closed, this.#reader.inBlock ? truncated : closed);
+  };
+
+  readonly #onError = (cause: NodeJS.ErrnoException): void => {
+    const reset = cause.code === "ECONNRESET" || cause.code === "EPIPE";
+    this.close(
+      new Pop3ConnectionError(
+        reset ? "POP3_RESET" : "POP3_CLOSED",
+        reset ? "the connection was reset" : `the connection failed: ${cause.message}`,
+        { cause },
+      ),
+    );
+  };
+}
+
+function isContentError(error: unknown): error is Pop3Error {
+  return Pop3Error.is(error) && (error.code === "POP3_BAD_RESPONSE" || error.code === "POP3_BAD_LISTING");
+}
+
+function closedError(): Pop3ConnectionError {
+  return new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
+}
+
+function injectionError(): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    "POP3_TLS_INJECTION",
+    "the server sent octets in clear behind its reply to STLS",
+  );
+}
+
+function abandonedError(command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    "POP3_ABANDONED",
+    `${command.printable} was given up in flight, and the rest of its response is too much to read`,
+    { cause },
+  );
+}

@@ -1,0 +1,173 @@
+/** From options to a connected stream: TCP with happy eyeballs, the caller's own socket, TLS on either. */
+import * as net from "node:net";
+import type { Duplex } from "node:stream";
+import * as tls from "node:tls";
+import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { settle } from "./settle.ts";
+
+/** The caller's own connection: a stream that is connected already, or what makes one. */
+export type SocketSource =
+  Duplex | ((target: { host: string; port: number; signal?: AbortSignal }) => Duplex | Promise<Duplex>);
+
+export interface DialOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly socket?: SocketSource | undefined;
+  readonly localAddress?: string | undefined;
+  readonly family?: 4 | 6 | undefined;
+  readonly lookup?: net.LookupFunction | undefined;
+  /** Milliseconds for name resolution and TCP together. */
+  readonly timeout: number;
+}
+
+/** Gives a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
+export async function dial(options: DialOptions, signal?: AbortSignal): Promise<Duplex> {
+  const { host, port, timeout } = options;
+  const late = (): Pop3Error =>
+    new Pop3ConnectionError(
+      "POP3_CONNECT_TIMEOUT",
+      `no connection to ${host}:${String(port)} within ${String(timeout)} ms`,
+    );
+  if (options.socket !== undefined) return ownSocket(options.socket, options, late, signal);
+  return settle<net.Socket>({ timeout, late, signal }, (resolve, reject) => {
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+      ...(options.family !== undefined && { family: options.family }),
+      ...(options.lookup !== undefined && { lookup: options.lookup }),
+      // RFC 8305: a dead address of a name does not cost the whole time.
+      autoSelectFamily: options.family === undefined,
+    });
+    const onError = (cause: Error): void => {
+      reject(connectError(options, cause));
+    };
+    socket.once("connect", () => {
+      socket.off("error", onError);
+      resolve(socket);
+    });
+    socket.on("error", onError);
+    return () => {
+      socket.on("error", ignore);
+      socket.destroy();
+    };
+  });
+}
+
+function ownSocket(
+  source: SocketSource,
+  { host, port, timeout }: DialOptions,
+  late: () => Pop3Error,
+  signal?: AbortSignal,
+): Promise<Duplex> {
+  return settle<Duplex>({ timeout, late, signal }, (resolve, reject) => {
+    let wanted = true;
+    const made =
+      typeof source === "function"
+        ? Promise.resolve().then(() => source(signal ? { host, port, signal } : { host, port }))
+        : Promise.resolve(source);
+    made.then(
+      (stream) => {
+        if (!wanted) {
+          stream.on("error", ignore);
+          stream.destroy();
+        } else if (stream.destroyed || !stream.readable || !stream.writable) {
+          reject(new Pop3ConnectionError("POP3_CONNECT", "the socket that was given is not open"));
+        } else resolve(stream);
+      },
+      (cause: unknown) => {
+        reject(Pop3Error.is(cause) ? cause : connectError({ host, port }, cause));
+      },
+    );
+    return () => {
+      wanted = false;
+    };
+  });
+}
+
+function connectError({ host, port }: { host: string; port: number }, cause: unknown): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    "POP3_CONNECT",
+    `cannot connect to ${host}:${String(port)}: ${reason(cause)}`,
+    { cause },
+  );
+}
+
+/** What Node says; where it tried several addresses, what it says of each. */
+function reason(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(reason).join(", ");
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+export interface TlsSettings {
+  /** The name that the certificate has to be for. */
+  readonly host: string;
+  /** As `tls.connect` takes them. */
+  readonly tls: tls.ConnectionOptions;
+  /** Milliseconds for the handshake. */
+  readonly timeout: number;
+}
+
+/** TLS on a stream. Rejects with `POP3_TLS_CERT`, `POP3_TLS_HANDSHAKE`, `POP3_TLS_TIMEOUT` or `POP3_ABORTED`; the stream is closed then. */
+export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSignal): Promise<tls.TLSSocket> {
+  const { host, timeout } = settings;
+  const late = (): Pop3Error =>
+    new Pop3ConnectionError("POP3_TLS_TIMEOUT", `no TLS handshake with ${host} within ${String(timeout)} ms`);
+  return settle<tls.TLSSocket>({ timeout, late, signal }, (resolve, reject) => {
+    const fail = (cause: Error): void => {
+      reject(tlsError(host, cause));
+    };
+    // The stream below may fail for itself, at the same time or later: never unheard.
+    stream.on("error", fail);
+    const socket = tls.connect({
+      // An address is no server name (RFC 6066 section 3), and is compared as an address.
+      servername: net.isIP(host) === 0 ? host : "",
+      ALPNProtocols: ["pop3"],
+      ...settings.tls,
+      host,
+      socket: stream,
+    });
+    socket.on("error", fail);
+    const onClose = (): void => {
+      fail(new Error("the server closed the connection within the handshake"));
+    };
+    socket.once("close", onClose);
+    socket.once("secureConnect", () => {
+      socket.off("close", onClose);
+      resolve(socket);
+    });
+    return () => {
+      socket.destroy();
+      stream.destroy();
+    };
+  });
+}
+
+function tlsError(host: string, cause: NodeJS.ErrnoException): Pop3ConnectionError {
+  const code = cause.code ?? "";
+  if (CERTIFICATE_CODE.test(code)) {
+    return new Pop3ConnectionError(
+      "POP3_TLS_CERT",
+      `the certificate of ${host} is not accepted: ${cause.message}`,
+      { cause },
+    );
+  }
+  const hint =
+    code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG"
+      ? " (the server does not speak TLS here: a port for STLS, perhaps)"
+      : "";
+  return new Pop3ConnectionError("POP3_TLS_HANDSHAKE", `no TLS with ${host}: ${cause.message}${hint}`, {
+    cause,
+  });
+}
+
+// Node names certificate failures after OpenSSL's X509_V_ERR_*, without a common prefix.
+const CERTIFICATE_CODE =
+  /^(?:CERT_|CRL_|UNABLE_TO_|ERROR_IN_CERT_|ERROR_IN_CRL_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERR_TLS_CERT_ALTNAME)/;
+
+function ignore(): void {
+  // The failure was told already.
+}

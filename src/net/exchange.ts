@@ -1,0 +1,106 @@
+/** One command and the reply it waits for; whatever happens, it settles once. */
+import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import type { BlockReader } from "../protocol/block.ts";
+import type { Command } from "../protocol/commands.ts";
+import { printable } from "../protocol/printable.ts";
+import { isTemporary, type Reply } from "../protocol/reply.ts";
+import type { Wait } from "./watch.ts";
+
+export interface ExchangeOptions<T> {
+  /** Octets that the response is announced to have; counted against the window. @default 0 */
+  readonly octets?: number | undefined;
+  /** Sent ahead of need: no caller waits for it yet. @default false */
+  readonly ahead?: boolean | undefined;
+  /** How long the first line of the reply may take. @default `timeouts.command` */
+  readonly wait?: Wait | undefined;
+  /** Called when the command is written. */
+  readonly onSent?: (() => void) | undefined;
+  /** What the reply means for the session; called even if the caller has given up. */
+  readonly effect?: ((value: T) => void) | undefined;
+}
+
+export class Exchange<T> {
+  readonly command: Command<T>;
+  /** Octets announced for the response. */
+  readonly octets: number;
+  /** Octets of the command line, CRLF included. */
+  readonly text: number;
+  /** Sent ahead of need: no caller waits for it yet. */
+  ahead: boolean;
+  readonly wait: Wait | undefined;
+  /** The reply has come, or never will. */
+  over = false;
+  /** Nobody wants the reply any more: it is read and dropped. */
+  abandoned = false;
+  block: BlockReader<T> | undefined;
+  readonly #onSent: (() => void) | undefined;
+  #sent = false;
+  readonly #effect: ((value: T) => void) | undefined;
+  readonly #done: (value: T) => void;
+  readonly #failed: (error: Pop3Error) => void;
+  #settled = false;
+
+  constructor(
+    command: Command<T>,
+    done: (value: T) => void,
+    failed: (error: Pop3Error) => void,
+    options: ExchangeOptions<T> = {},
+  ) {
+    this.command = command;
+    this.octets = options.octets ?? 0;
+    this.text = Buffer.byteLength(command.line) + 2;
+    this.ahead = options.ahead ?? false;
+    this.wait = options.wait;
+    this.#onSent = options.onSent;
+    this.#effect = options.effect;
+    this.#done = done;
+    this.#failed = failed;
+  }
+
+  /** Whether it has been written to the stream. */
+  get sent(): boolean {
+    return this.#sent;
+  }
+
+  /** It has been written. */
+  depart(): void {
+    this.#sent = true;
+    this.#onSent?.();
+  }
+
+  resolve(value: T): void {
+    this.over = true;
+    this.#effect?.(value);
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#done(value);
+  }
+
+  reject(error: Pop3Error): void {
+    this.over = true;
+    this.settle(error);
+  }
+
+  /** Tells the caller, while the reply is still to come. */
+  settle(error: Pop3Error): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#failed(error);
+  }
+}
+
+/** What a `-ERR` is to the caller. */
+export function refusal(command: Command<unknown>, reply: Reply): Pop3ReplyError {
+  const temporary = isTemporary(reply);
+  const text = printable(reply.text);
+  const code = command.refused ?? "POP3_REFUSED";
+  return new Pop3ReplyError(
+    // A locked maildrop or a pause between logins says nothing about the password.
+    code === "POP3_AUTH_REJECTED" && temporary ? "POP3_TEMPORARY" : code,
+    text === ""
+      ? `the server refused ${command.printable}`
+      : `the server refused ${command.printable}: ${text}`,
+    { responseCode: reply.responseCode, text, temporary },
+    { command: command.printable },
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * The octets of one message on their way to whoever claims them: as a Buffer, as a stream, or not at all. Until
+ * then they are collected, up to what its owner allows.
+ */
+import type { Readable } from "node:stream";
+import { Pop3AbortError, type Pop3Error } from "../errors.ts";
+import type { BlockReader } from "../protocol/block.ts";
+import { MessageBuffer, messageTooLarge } from "../protocol/message-buffer.ts";
+import { MessageStream } from "./message-stream.ts";
+
+/** Who sends the command for a body, and looks after those that nobody has claimed. */
+export interface BodyOwner {
+  /** Somebody wants the body: the command is to be sent, if it was not. */
+  claimed(): void;
+  /** The body can take octets again, after it had held them back. */
+  resumed(): void;
+  /** Nobody wants the rest. */
+  dropped(error: Pop3Error): void;
+  /** So many octets more (or fewer) are collected and unclaimed. Returns whether there is room for more. */
+  collected(octets: number): boolean;
+}
+
+export class MessageBody implements BlockReader<void> {
+  readonly #owner: BodyOwner;
+  readonly #limit: number;
+  readonly #collector: MessageBuffer;
+  #use: "none" | "buffer" | "stream" | "dropped" = "none";
+  #held = false;
+  #complete = false;
+  #failure: Pop3Error | undefined;
+  #stream: MessageStream | undefined;
+  #result: Promise<Buffer> | undefined;
+  #resolve: ((message: Buffer) => void) | undefined;
+  #reject: ((error: Pop3Error) => void) | undefined;
+
+  /** `limit`: the most octets to be held in memory. `announced`: as for {@link MessageBuffer}. */
+  constructor(owner: BodyOwner, limit: number, announced: number) {
+    this.#owner = owner;
+    this.#limit = limit;
+    this.#collector = new MessageBuffer(limit, announced);
+  }
+
+  get unclaimed(): boolean {
+    return this.#use === "none";
+  }
+
+  /** Whether all of it has come. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** The message as one Buffer. Rejects with what went wrong; `POP3_MESSAGE_TOO_LARGE` beyond the limit. */
+  buffer(): Promise<Buffer> {
+    if (this.#result !== undefined) return this.#result;
+    if (this.#failure === undefined) {
+      if (this.#use !== "none")
+        return Promise.reject(new TypeError("the message was taken as a stream already"));
+      this.#claim("buffer");
+    }
+    this.#result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (this.#failure !== undefined) this.#reject?.(this.#failure);
+    else if (this.#complete) this.#resolve?.(this.#collector.end());
+    else {
+      this.#owner.claimed();
+      this.#resume();
+    }
+    return this.#result;
+  }
+
+  /** The message as a stream; errors destroy it, so that a message that is cut short never ends. */
+  stream(): Readable {
+    if (this.#stream !== undefined) return this.#stream;
+    if (this.#use === "buffer") throw new TypeError("the message was taken as a Buffer already");
+    const stream = new MessageStream({
+      wanted: () => {
+        this.#resume();
+      },
+      destroyed: (error) => {
+        this.#drop(new Pop3AbortError(error ?? new Error("the stream was destroyed")));
+      },
+    });
+    this.#stream = stream;
+    if (this.#failure !== undefined) {
+      stream.destroy(this.#failure);
+      return stream;
+    }
+    this.#claim("stream");
+    for (const piece of this.#collector.take()) stream.push(piece);
+    if (this.#complete) stream.push(null);
+    else this.#owner.claimed();
+    return stream;
+  }
+
+  /** Nobody will claim it. Without effect on what was claimed. */
+  leave(error: Pop3Error): void {
+    if (this.#use === "none") this.#drop(error);
+  }
+
+  #claim(use: "buffer" | "stream"): void {
+    this.#use = use;
+    this.#owner.collected(-this.#collector.size);
+  }
+
+  #drop(error: Pop3Error): void {
+    if (this.#use === "dropped") return;
+    if (this.#use === "none") this.#owner.collected(-this.#collector.size);
+    this.#use = "dropped";
+    this.#collector.take();
+    if (!this.#complete && this.#failure === undefined) {
+      this.#failure = error;
+      this.#owner.dropped(error);
+    }
+  }
+
+  #resume(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#owner.resumed();
+  }
+
+  octets(octets: Buffer): boolean {
+    let room = true;
+    if (this.#use === "stream") room = this.#stream?.push(octets) ?? true;
+    else if (this.#use !== "dropped") {
+      if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
+      this.#collector.octets(octets);
+      if (this.#use === "none") room = this.#owner.collected(octets.length);
+    }
+    this.#held = !room;
+    return room;
+  }
+
+  end(): void {
+    this.#complete = true;
+    this.#held = false;
+    if (this.#use === "buffer") this.#resolve?.(this.#collector.end());
+    else if (this.#use === "stream") this.#stream?.push(null);
+  }
+
+  /** No more comes: the server refused, or the connection is gone, or the caller gave it up. */
+  fail(error: Pop3Error): void {
+    if (this.#complete || this.#failure !== undefined) return;
+    this.#failure = error;
+    if (this.#use === "none") this.#owner.collected(-this.#collector.size);
+    this.#collector.take();
+    this.#reject?.(error);
+    this.#stream?.destroy(error);
+  }
+}

@@ -1,0 +1,264 @@
+/** What can be configured: one table of defaults, checked before anything is sent, and the URL form of it. */
+import type { LookupFunction } from "node:net";
+import type { ConnectionOptions } from "node:tls";
+import type { SaslMechanism } from "./auth/mechanism.ts";
+import { Pop3Error } from "./errors.ts";
+import type { SocketSource } from "./net/dial.ts";
+import type { Window } from "./net/flight.ts";
+
+/** Milliseconds. */
+export interface Pop3Timeouts {
+  /** Name resolution and TCP. @default 30000 */
+  readonly connect: number;
+  /** The TLS handshake, implicit or behind STLS. @default 15000 */
+  readonly tls: number;
+  /** The greeting. @default 30000 */
+  readonly greeting: number;
+  /** The first line of a reply, and all of a CAPA response; a trickle does not prolong it. @default 60000 */
+  readonly command: number;
+  /** From one octet of a longer response to the next. @default 60000 */
+  readonly body: number;
+  /** The reply to QUIT, for which a server may have much to delete. @default 10000 */
+  readonly quit: number;
+  /** Reading the rest of a response that was given up. @default 10000 */
+  readonly drain: number;
+}
+
+/** Bounds on what a server can make us take. Octets, unless named otherwise. */
+export interface Pop3Limits {
+  /** A line of a server, CRLF included. RFC 1939 says 512; servers exceed that. @default 8192 */
+  readonly line: number;
+  /** A command line, CRLF included (RFC 2449 section 4). @default 255 */
+  readonly commandLine: number;
+  /** Entries of LIST or UIDL. @default 1000000 */
+  readonly listEntries: number;
+  /** A whole LIST or UIDL response. @default 134217728 (128 MiB) */
+  readonly listOctets: number;
+  /** Lines of a CAPA response. @default 256 */
+  readonly capabilityLines: number;
+  /** A whole CAPA response. @default 65536 */
+  readonly capabilityOctets: number;
+  /** A SASL challenge, decoded. @default 16384 */
+  readonly challenge: number;
+  /** Challenges in one authentication. @default 16 */
+  readonly challenges: number;
+  /** A message that is held in memory; streams have no limit. @default 67108864 (64 MiB) */
+  readonly message: number;
+  /** What is read and dropped of given-up responses before the connection is closed instead. @default 8388608 (8 MiB) */
+  readonly drain: number;
+  /** Octets a second that a longer response has to bring on average, after a grace of `timeouts.body`; 0: any. @default 16 */
+  readonly minRate: number;
+}
+
+/** How many commands may be in flight, where the server lists PIPELINING. */
+export interface Pop3Window {
+  /** Octets of the responses, as LIST announces them. @default 4194304 (4 MiB) */
+  readonly octets?: number;
+  /** Octets of the command lines. @default 4096 */
+  readonly commandOctets?: number;
+}
+
+/** A secret, or what gives it: called afresh for each login, so that nothing has to keep it. */
+export type Secret = string | (() => string | Promise<string>);
+
+export interface Pop3Auth {
+  readonly user: string;
+  readonly pass: Secret;
+  /** Whom to act for, where it is not the user (PLAIN). */
+  readonly authzid?: string;
+  /** Insists on one way in: `"PLAIN"`, `"LOGIN"`, `"USER"`, `"APOP"`, or a mechanism of your own. */
+  readonly mechanism?: string | SaslMechanism;
+  /** The same with several, the preferred first. */
+  readonly mechanisms?: readonly (string | SaslMechanism)[];
+  /** Whether the first response goes out with AUTH, where it fits into the line. @default true */
+  readonly initialResponse?: boolean;
+}
+
+export interface Pop3ClientOptions {
+  readonly host: string;
+  /** @default 995, or 110 with `secure: false` */
+  readonly port?: number;
+  /** TLS from the first octet (RFC 8314). @default true */
+  readonly secure?: boolean;
+  /** With `secure: false`: whether TLS is begun by STLS (RFC 2595). @default "required" */
+  readonly stls?: "required" | "if-offered" | "never";
+  /** Who logs in. Without it `connect` stops in the AUTHORIZATION state. */
+  readonly auth?: Pop3Auth;
+  /** Lets a password go out in clear where there is no TLS. `stls: "never"` says the same. @default false */
+  readonly allowPlaintextAuth?: boolean;
+  /** For `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` ... */
+  readonly tls?: ConnectionOptions;
+  /** Your own connected stream, or a function that makes one. */
+  readonly socket?: SocketSource;
+  readonly localAddress?: string;
+  /** 4 or 6: only this version of IP. @default both, by happy eyeballs (RFC 8305) */
+  readonly family?: 4 | 6;
+  /** In place of `dns.lookup`. */
+  readonly lookup?: LookupFunction;
+  readonly timeouts?: Partial<Pop3Timeouts>;
+  readonly limits?: Partial<Pop3Limits>;
+  /** `"auto"`: where the server lists PIPELINING (RFC 2449 section 6.6). @default "auto" */
+  readonly pipelining?: "auto" | false | Pop3Window;
+}
+
+/** The same, complete. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly stls: "required" | "if-offered" | "never";
+  readonly auth: Pop3Auth | undefined;
+  readonly allowPlaintextAuth: boolean;
+  readonly tls: ConnectionOptions;
+  readonly socket: SocketSource | undefined;
+  readonly localAddress: string | undefined;
+  readonly family: 4 | 6 | undefined;
+  readonly lookup: LookupFunction | undefined;
+  readonly timeouts: Pop3Timeouts;
+  readonly limits: Pop3Limits;
+  /** `undefined`: never. */
+  readonly window: Window | undefined;
+}
+
+export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
+  connect: 30_000,
+  tls: 15_000,
+  greeting: 30_000,
+  command: 60_000,
+  body: 60_000,
+  quit: 10_000,
+  drain: 10_000,
+};
+
+export const DEFAULT_LIMITS: Pop3Limits = {
+  line: 8192,
+  commandLine: 255,
+  listEntries: 1_000_000,
+  listOctets: 128 * 1024 * 1024,
+  capabilityLines: 256,
+  capabilityOctets: 64 * 1024,
+  challenge: 16 * 1024,
+  challenges: 16,
+  message: 64 * 1024 * 1024,
+  drain: 8 * 1024 * 1024,
+  minRate: 16,
+};
+
+export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 4096 };
+
+/** Checks options and completes them. Throws `POP3_CONFIG`; no message has a secret in it. */
+export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
+  const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+  const secure = options.secure ?? true;
+  if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
+    throw config("host is the name or the address of a server");
+  }
+  if (secure && options.stls !== undefined && options.stls !== "never") {
+    throw config("STLS begins TLS on a plain connection: give secure: false with it, or leave it out");
+  }
+  const port = options.port ?? (secure ? 995 : 110);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw config("port is a number from 1 to 65535");
+  const stls = options.stls ?? (secure ? "never" : "required");
+  if (!["required", "if-offered", "never"].includes(stls))
+    throw config('stls is "required", "if-offered" or "never"');
+  checkAuth(options.auth);
+  return {
+    host: options.host,
+    port,
+    secure,
+    stls,
+    auth: options.auth,
+    allowPlaintextAuth: options.allowPlaintextAuth ?? (!secure && stls === "never"),
+    tls: options.tls ?? {},
+    socket: options.socket,
+    localAddress: options.localAddress,
+    family: options.family,
+    lookup: options.lookup,
+    timeouts: numbers("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
+    limits: numbers("limits", DEFAULT_LIMITS, options.limits),
+    window: window(options.pipelining ?? "auto"),
+  };
+}
+
+/** The defaults, with what was given in their place. */
+function numbers<T extends object>(what: string, defaults: T, given: Partial<T> = {}): T {
+  const known = defaults as Record<string, number>;
+  const result: Record<string, number> = { ...known };
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+    if (value === undefined) continue;
+    if (known[name] === undefined) throw config(`${what} has no "${name}"`);
+    if (typeof value !== "number" || Number.isNaN(value) || value < 0)
+      throw config(`${what}.${name} is a number from 0 on`);
+    result[name] = value;
+  }
+  return result as T;
+}
+
+function window(pipelining: "auto" | false | Pop3Window): Window | undefined {
+  if (pipelining === false) return undefined;
+  return numbers("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
+}
+
+function checkAuth(auth: Pop3Auth | undefined): void {
+  if (auth === undefined) return;
+  if (typeof auth.user !== "string" || auth.user === "")
+    throw config("auth.user is a string that is not empty");
+  if ((typeof auth.pass !== "string" || auth.pass === "") && typeof auth.pass !== "function") {
+    throw config("auth.pass is a string that is not empty, or a function that gives one");
+  }
+}
+
+/**
+ * The URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first octet), `pop3://host`
+ * (STLS required; `?stls=never` or `?stls=if-offered` to change that), and RFC 2384's
+ * `pop://user;auth=+APOP@host`. What is special in a user name or a password is percent-encoded.
+ *
+ * Throws `POP3_CONFIG`, without a word of the URL in it.
+ */
+export function parseUrl(given: string | URL): Pop3ClientOptions {
+  let url: URL;
+  try {
+    url = new URL(given);
+  } catch {
+    // Neither the URL nor Node's error, which repeats it, is shown: there may be a password in it.
+    throw config("not a URL");
+  }
+  const secure = url.protocol === "pop3s:" || url.protocol === "pops:";
+  if (!secure && url.protocol !== "pop3:" && url.protocol !== "pop:") {
+    throw config("the URL of a maildrop begins with pop3s://, pop3:// or pop://");
+  }
+  if (url.pathname !== "" && url.pathname !== "/") throw config("the URL of a maildrop has no path");
+  let stls: string | undefined;
+  for (const [name, value] of url.searchParams) {
+    if (name !== "stls") throw config("the URL of a maildrop takes one parameter: stls");
+    stls = value;
+  }
+  const decoded = decode(url.username);
+  const [, user = "", mechanism = "*"] = /^(.*?)(?:;auth=(.*))?$/is.exec(decoded) ?? [];
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    secure,
+    ...(url.port !== "" && { port: Number(url.port) }),
+    ...(stls !== undefined && { stls: stls as "required" }),
+    ...(user !== "" && {
+      auth: {
+        user,
+        pass: decode(url.password),
+        // RFC 2384 section 5: "+APOP" is APOP, "*" is any, anything else is a SASL mechanism.
+        ...(mechanism !== "*" && { mechanism: mechanism.replace(/^\+/, "").toUpperCase() }),
+      },
+    }),
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw config("the user name or the password in the URL is not percent-encoded UTF-8");
+  }
+}
+
+function config(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
+}

@@ -1,0 +1,104 @@
+/** Octets in any charset become a string, and no octets and no label make it fail. */
+import { isUtf8 } from "node:buffer";
+import { types } from "node:util";
+
+/** What windows-1252 has at 0x80-0x9F, where ISO-8859-1 has control characters. The five gaps stay as they are. */
+const WINDOWS_1252 = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ";
+
+/**
+ * Labels that all mean windows-1252, as browsers and mail readers have it: a sender who says ISO-8859-1 or
+ * US-ASCII and uses 0x80-0x9F meant Windows' characters. Node's own decoder gives control characters for them.
+ */
+const WINDOWS_1252_LABELS = new Set(
+  (
+    "windows-1252 cp1252 x-cp1252 cp-1252 win-1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 " +
+    "iso-ir-100 csisolatin1 latin1 latin-1 l1 cp819 ibm819 us-ascii ascii ansi_x3.4-1968"
+  ).split(" "),
+);
+
+/** Codecs of iconv-lite that are no charsets: a label must not reach them. */
+const NO_CHARSETS = new Set(["base64", "hex", "internal"]);
+
+/** No charset has a longer name; a longer label is not worth a look-up. */
+const LABEL_MAX = 64;
+
+type Decode = (octets: Buffer) => string;
+
+/** Decoders by label. Only labels that are known get in, so it cannot grow without end. */
+const decoders = new Map<string, Decode>([
+  ["utf-8", decodeUtf8],
+  ["utf8", decodeUtf8],
+  ["utf-16", decodeUtf16],
+]);
+
+/**
+ * Decodes octets whose charset is known by its label: `utf-8`, `koi8-r`, `iso-2022-jp`, `cp437`, `utf-7` and so on.
+ *
+ * - Case, blanks and quotes around the label do not matter, nor does the language of RFC 2231 (`utf-8*en`).
+ * - `iso-8859-1` and `us-ascii` are read as windows-1252, which has all of them and more.
+ * - `utf-16` without a byte order mark is big-endian (RFC 2781 section 4.3).
+ * - A label that nobody knows: UTF-8 if the octets are valid UTF-8, else windows-1252.
+ * - Octets that are wrong in their charset become U+FFFD. A byte order mark is left out.
+ *
+ * `iconv-lite` is loaded at the first label which the platform's `TextDecoder` lacks.
+ *
+ * Rejects with a `TypeError` if `octets` is no `Uint8Array` or `label` no string, and for no other reason.
+ */
+export async function decodeCharset(octets: Uint8Array, label: string): Promise<string> {
+  if (!types.isUint8Array(octets)) throw new TypeError("octets must be a Buffer or Uint8Array");
+  if (typeof label !== "string") throw new TypeError("label must be a string");
+  const name = normalizeLabel(label);
+  const decode = decoders.get(name) ?? (await findDecoder(name));
+  return decode(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+}
+
+/** Decodes octets of which nobody said what they are: UTF-8 if they are valid UTF-8, else windows-1252. */
+export function decodeUnlabelled(octets: Buffer): string {
+  return isUtf8(octets) ? decodeUtf8(octets) : decodeWindows1252(octets);
+}
+
+/** `"UTF-8*en"` → `utf-8`: two labels with the same result name the same charset. */
+export function normalizeLabel(label: string): string {
+  const star = label.indexOf("*");
+  return (star < 0 ? label : label.slice(0, star)).replace(/["']/g, "").trim().toLowerCase();
+}
+
+async function findDecoder(name: string): Promise<Decode> {
+  const decode = platformDecoder(name) ?? (await iconvDecoder(name));
+  if (decode === undefined) return decodeUnlabelled;
+  decoders.set(name, decode);
+  return decode;
+}
+
+function platformDecoder(name: string): Decode | undefined {
+  if (WINDOWS_1252_LABELS.has(name)) return decodeWindows1252;
+  try {
+    const decoder = new TextDecoder(name);
+    return (octets) => decoder.decode(octets);
+  } catch {
+    return undefined; // a RangeError: TextDecoder does not know the label
+  }
+}
+
+async function iconvDecoder(name: string): Promise<Decode | undefined> {
+  if (name.length > LABEL_MAX || NO_CHARSETS.has(name.replace(/[^a-z0-9]/g, ""))) return undefined;
+  const { default: iconv } = await import("iconv-lite");
+  return iconv.encodingExists(name) ? (octets) => iconv.decode(octets, name) : undefined;
+}
+
+function decodeUtf8(octets: Buffer): string {
+  const marked = octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf;
+  return octets.toString("utf8", marked ? 3 : 0);
+}
+
+function decodeUtf16(octets: Buffer): string {
+  const little = octets[0] === 0xff && octets[1] === 0xfe;
+  return new TextDecoder(little ? "utf-16le" : "utf-16be").decode(octets);
+}
+
+/** Decodes windows-1252, and so ISO-8859-1 and US-ASCII. */
+export function decodeWindows1252(octets: Buffer): string {
+  return octets
+    .toString("latin1")
+    .replace(/[\x80-\x9f]/g, (char) => WINDOWS_1252.charAt(char.charCodeAt(0) - 0x80));
+}

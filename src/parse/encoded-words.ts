@@ -1,0 +1,167 @@
+/** Encoded-words (RFC 2047) become text, what is not well-formed stays as it is, and the time is linear in the octets. */
+import { isUtf8 } from "node:buffer";
+import { decodeCharset, decodeWindows1252, normalizeLabel } from "./charset.ts";
+
+/** `=?charset?encoding?text?=`, taken apart. */
+interface EncodedWord {
+  readonly charset: string;
+  readonly encoding: "B" | "Q";
+  readonly text: string;
+  /** Where it ends in the field. */
+  readonly end: number;
+}
+
+/** A run of words in one charset, or (`charset` undefined) what stands between them, an octet a character. */
+interface Piece {
+  readonly charset: string | undefined;
+  readonly words: EncodedWord[];
+  readonly literal: string;
+}
+
+/** No charset has a longer name, and RFC 2047 section 2 allows the whole word no more. */
+const CHARSET_MAX = 75;
+
+/**
+ * Decodes an unfolded field body into one line of text.
+ *
+ * Raw 8-bit octets are UTF-8 if the whole field is valid UTF-8, else windows-1252. Line ends and NULs, raw or spelt
+ * by an encoded-word, become spaces: a value can never add a line where it is printed or put into another header.
+ */
+export async function decodeText(octets: Buffer): Promise<string> {
+  const line = octets.toString("latin1");
+  const utf8 = isUtf8(octets);
+  let text = "";
+  for (const { charset, words, literal } of cutPieces(line)) {
+    if (charset !== undefined) {
+      text += await decodeCharset(wordOctets(words), charset);
+    } else {
+      const raw = Buffer.from(literal, "latin1");
+      text += utf8 ? raw.toString("utf8") : decodeWindows1252(raw);
+    }
+  }
+  return text.replace(/[\r\n\0]/g, " ");
+}
+
+/** Words and what is between them, with the blanks between two words left out (RFC 2047 section 6.2). */
+function cutPieces(line: string): Piece[] {
+  const pieces: Piece[] = [];
+  const reader = new WordReader(line);
+  let start = 0;
+  for (let at = line.indexOf("=?"); at >= 0;) {
+    const word = reader.read(at);
+    if (word === undefined) {
+      at = line.indexOf("=?", at + 2);
+      continue;
+    }
+    const between = line.slice(start, at);
+    const last = pieces.at(-1);
+    const adjacent = last?.charset !== undefined && isAllBlank(between);
+    if (!adjacent && between !== "") pieces.push({ charset: undefined, words: [], literal: between });
+    if (adjacent && last.charset === word.charset) last.words.push(word);
+    else pieces.push({ charset: word.charset, words: [word], literal: "" });
+    start = word.end;
+    at = line.indexOf("=?", start);
+  }
+  if (start < line.length) pieces.push({ charset: undefined, words: [], literal: line.slice(start) });
+  return pieces;
+}
+
+/**
+ * Reads a word where one may begin. It remembers where the next `?=` is, and gives up on a word at its first wrong
+ * character, which the next `=?` always is: so a line of a million `=?` costs a million steps and not their square.
+ */
+class WordReader {
+  readonly #line: string;
+  #close = 0;
+
+  constructor(line: string) {
+    this.#line = line;
+    this.#close = line.indexOf("?=");
+  }
+
+  read(at: number): EncodedWord | undefined {
+    const line = this.#line;
+    const charsetEnd = line.indexOf("?", at + 2);
+    if (charsetEnd < 0 || charsetEnd === at + 2 || charsetEnd > at + 2 + CHARSET_MAX) return undefined;
+    const label = line.slice(at + 2, charsetEnd);
+    const encoding = line.charAt(charsetEnd + 1).toUpperCase();
+    const start = charsetEnd + 3;
+    if (/[^\w.:+*()'-]/.test(label) || line.charAt(start - 1) !== "?") return undefined;
+    if (encoding !== "B" && encoding !== "Q") return undefined;
+    const close = this.#closeAfter(start);
+    if (close < 0) return undefined;
+    const wellFormed = encoding === "B" ? isBase64(line, start, close) : isQ(line, start, close);
+    if (!wellFormed) return undefined;
+    return { charset: normalizeLabel(label), encoding, text: line.slice(start, close), end: close + 2 };
+  }
+
+  #closeAfter(start: number): number {
+    if (this.#close >= 0 && this.#close < start) this.#close = this.#line.indexOf("?=", start);
+    return this.#close;
+  }
+}
+
+/**
+ * The octets of words in one charset, joined: a character of several octets may be split over two words.
+ * Base64 that stops in mid-quantum goes on in the next word: some senders cut there.
+ */
+function wordOctets(words: readonly EncodedWord[]): Buffer {
+  const parts: Buffer[] = [];
+  let base64 = "";
+  const flush = (): void => {
+    if (base64 !== "") parts.push(Buffer.from(base64, "base64"));
+    base64 = "";
+  };
+  for (const { encoding, text } of words) {
+    if (encoding === "B") {
+      base64 += text.replace(/[ \t]/g, "");
+      if (base64.length % 4 === 0 || base64.endsWith("=")) flush();
+    } else {
+      flush();
+      parts.push(decodeQ(text));
+    }
+  }
+  flush();
+  return Buffer.concat(parts);
+}
+
+/** RFC 2047 section 4.2: `_` is a space, `=XX` an octet, anything else itself. */
+function decodeQ(text: string): Buffer {
+  const octets = text
+    .replaceAll("_", " ")
+    .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(octets, "latin1");
+}
+
+/** Blanks are let pass, though RFC 2047 forbids them: many senders write them. */
+function isQ(line: string, start: number, end: number): boolean {
+  for (let at = line.indexOf("=", start); at >= 0 && at < end; at = line.indexOf("=", at + 3)) {
+    if (at + 2 >= end || !isHex(line.charCodeAt(at + 1)) || !isHex(line.charCodeAt(at + 2))) return false;
+  }
+  return true;
+}
+
+function isBase64(line: string, start: number, end: number): boolean {
+  let padding = false;
+  for (let at = start; at < end; at++) {
+    const char = line.charCodeAt(at);
+    if (char === 0x3d) padding = true;
+    else if (char === 0x20 || char === 0x09) continue;
+    else if (padding || !isBase64Char(char)) return false;
+  }
+  return true;
+}
+
+function isBase64Char(char: number): boolean {
+  const letter = char | 0x20;
+  return (letter >= 0x61 && letter <= 0x7a) || (char >= 0x2f && char <= 0x39) || char === 0x2b;
+}
+
+function isHex(char: number): boolean {
+  const letter = char | 0x20;
+  return (char >= 0x30 && char <= 0x39) || (letter >= 0x61 && letter <= 0x66);
+}
+
+function isAllBlank(text: string): boolean {
+  return /^[ \t]*$/.test(text);
+}

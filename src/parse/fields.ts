@@ -1,0 +1,79 @@
+/** The header section of a message is cut into fields by its line ends alone: in order, octets untouched. */
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const COLON = 0x3a;
+
+/** One field of a header section, as it came. */
+export interface RawField {
+  /** The name as the sender wrote it. */
+  readonly name: string;
+  /** The whole field, name and folding included, without the line end that ends it. */
+  readonly raw: Buffer;
+  /** What follows the colon: the field body, still folded. */
+  readonly body: Buffer;
+}
+
+/** The fields, and where the body begins. */
+export interface HeaderSection {
+  readonly fields: readonly RawField[];
+  /** Octets before the body: the header section with the empty line that ends it. */
+  readonly bodyStart: number;
+}
+
+/**
+ * Reads up to the first empty line, or to the end. CRLF and bare LF both end a line, since stored mail has both.
+ *
+ * A line that is neither a field nor the continuation of one (an mbox `From ` line, rubbish) is passed over with its
+ * continuations. Where not one line is a field there is no header section, and the message is all body.
+ */
+export function readHeaderSection(octets: Buffer): HeaderSection {
+  const fields: RawField[] = [];
+  let start = 0;
+  while (start < octets.length) {
+    const line = lineEnd(octets, start);
+    if (line.end === start) return { fields, bodyStart: start === 0 || fields.length > 0 ? line.next : 0 };
+    let { end, next } = line;
+    while (isBlank(octets[next])) ({ end, next } = lineEnd(octets, next));
+    const field = readField(octets.subarray(start, end));
+    if (field !== undefined) fields.push(field);
+    start = next;
+  }
+  return { fields, bodyStart: fields.length > 0 ? octets.length : 0 };
+}
+
+/** The field body on one line: RFC 5322 section 2.2.3 takes out line ends and nothing else. Blanks around it go too. */
+export function unfold(body: Buffer): Buffer {
+  const line = body.includes(LF) ? Buffer.from(body.toString("latin1").replace(/\r?\n/g, ""), "latin1") : body;
+  let start = 0;
+  let end = line.length;
+  while (start < end && isBlank(line[start])) start++;
+  while (end > start && isBlank(line[end - 1])) end--;
+  return line.subarray(start, end);
+}
+
+/** Where the line that begins at `start` ends, without its line end, and where the next one begins. */
+function lineEnd(octets: Buffer, start: number): { end: number; next: number } {
+  const lf = octets.indexOf(LF, start);
+  if (lf < 0) return { end: octets.length, next: octets.length };
+  return { end: lf > start && octets[lf - 1] === CR ? lf - 1 : lf, next: lf + 1 };
+}
+
+/** RFC 5322 section 2.2: a name is printable US-ASCII but for the colon; section 4.5 allows blanks before the colon. */
+function readField(raw: Buffer): RawField | undefined {
+  let end = 0;
+  for (; end < raw.length; end++) {
+    const octet = raw[end] ?? 0;
+    if (octet <= SPACE || octet > 0x7e || octet === COLON) break;
+  }
+  let colon = end;
+  while (isBlank(raw[colon])) colon++;
+  if (end === 0 || raw[colon] !== COLON) return undefined;
+  return { name: raw.toString("latin1", 0, end), raw, body: raw.subarray(colon + 1) };
+}
+
+function isBlank(octet: number | undefined): boolean {
+  return octet === SPACE || octet === TAB;
+}

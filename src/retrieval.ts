@@ -1,0 +1,204 @@
+/**
+ * Many messages, in order and pipelined: commands go out ahead of need as far as the window allows, and what
+ * comes before anybody asks for it is held within the same bound.
+ */
+import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "./errors.ts";
+import { announcedOctets, Message, type Pop3Message } from "./message.ts";
+import type { Window } from "./net/flight.ts";
+import { Queue } from "./net/queue.ts";
+import { DEFAULT_WINDOW } from "./options.ts";
+import { isMessageNumber } from "./protocol/listings.ts";
+import type { Session } from "./session.ts";
+
+/** From so many messages on, a LIST for their sizes pays: it lets the window be used to its full. */
+const WORTH_LISTING = 8;
+
+/** A RETR with a message number of five digits; octets. */
+const COMMAND_OCTETS = 12;
+
+export interface RetrieveOptions {
+  /** Only the headers and so many lines of each body (TOP). */
+  readonly top?: number | undefined;
+  /** Ends the loop, and every message of it that was claimed, with `POP3_ABORTED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Retrieval implements AsyncIterableIterator<Pop3Message> {
+  readonly #session: Session;
+  readonly #wished: readonly number[] | undefined;
+  readonly #top: number | undefined;
+  readonly #signal: AbortSignal | undefined;
+  #numbers: readonly number[] = [];
+  #at = 0;
+  #prepared: Promise<void> | undefined;
+  #ready = false;
+  readonly #ahead = new Queue<Message>();
+  #current: Message | undefined;
+  /** What the messages from the current one to the last that was asked for count against the window. */
+  #octets = 0;
+  #count = 0;
+  /** A message too large for the window is asked for when it is claimed, and nothing behind it before. */
+  #large: Message | undefined;
+  /** Octets that came and nobody has claimed. */
+  #collected = 0;
+  #over = false;
+  #failure: Pop3Error | undefined;
+
+  /** Nothing is sent before the first `next`. Throws `POP3_INVALID_ARGUMENT`. */
+  constructor(session: Session, numbers: Iterable<number> | undefined, { top, signal }: RetrieveOptions) {
+    this.#session = session;
+    this.#wished = numbers === undefined ? undefined : [...numbers];
+    this.#top = top;
+    this.#signal = signal;
+    if (this.#wished?.every(isMessageNumber) === false) {
+      throw new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on");
+    }
+    if (top !== undefined && !(Number.isSafeInteger(top) && top >= 0)) {
+      throw new Pop3Error("POP3_INVALID_ARGUMENT", "the number of lines is an integer from 0 on");
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Pop3Message, undefined>> {
+    if (this.#ready) return this.#step();
+    this.#prepared ??= this.#prepare();
+    return this.#prepared.then(() => this.#step());
+  }
+
+  /** Leaves: what nobody has claimed is given up. */
+  return(): Promise<IteratorResult<Pop3Message, undefined>> {
+    this.#finish((message) => {
+      message.leave(leftError());
+    });
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** Learns what there is to retrieve: all that is not marked, unless the caller said it. */
+  async #prepare(): Promise<void> {
+    const signal = this.#signal;
+    const session = this.#session;
+    session.check(this.#top === undefined ? "RETR" : "TOP");
+    if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
+    if (this.#wished === undefined) {
+      await Promise.all([this.#list(), this.#listUids()]);
+      this.#numbers = [...(session.sizes ?? new Map<number, number>()).keys()].filter(
+        (n) => !session.marked.has(n),
+      );
+    } else {
+      if (this.#wished.length >= WORTH_LISTING) await this.#list();
+      this.#numbers = this.#wished;
+    }
+    signal?.addEventListener("abort", this.#onAbort);
+    this.#ready = true;
+  }
+
+  async #list(): Promise<void> {
+    if (this.#session.sizes === undefined) await this.#session.list(this.#signal);
+  }
+
+  async #listUids(): Promise<void> {
+    const session = this.#session;
+    if (session.uids !== undefined || !session.mayKnow("UIDL")) return;
+    try {
+      await session.uidl(this.#signal);
+    } catch (error) {
+      // A server that knows no UIDL has messages all the same.
+      if (!(error instanceof Pop3ReplyError)) throw error;
+    }
+  }
+
+  #step(): Promise<IteratorResult<Pop3Message, undefined>> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#over) return Promise.resolve({ done: true, value: undefined });
+    this.#pass();
+    this.#fill();
+    const message = this.#ahead.shift();
+    const lost = this.#session.failure;
+    if (lost !== undefined && message !== undefined && !message.complete) {
+      this.#finish((left) => {
+        left.leave(lost);
+      });
+      return Promise.reject(lost.forCommand(`RETR ${String(message.number)}`));
+    }
+    if (message === undefined) {
+      this.#finish(() => undefined);
+      return Promise.resolve({ done: true, value: undefined });
+    }
+    this.#current = message;
+    return Promise.resolve({ done: false, value: message });
+  }
+
+  /** The loop has gone past a message: unclaimed, it is not wanted. */
+  #pass(): void {
+    const message = this.#current;
+    if (message === undefined) return;
+    this.#current = undefined;
+    message.leave(leftError());
+    if (message === this.#large) this.#large = undefined;
+    else {
+      this.#octets -= announcedOctets(message.size, this.#top);
+      this.#count--;
+    }
+  }
+
+  #fill(): void {
+    const window = this.#window;
+    const most = this.#session.pipelining
+      ? Math.max(1, Math.floor(window.commandOctets / COMMAND_OCTETS))
+      : 2;
+    // Refilled when half of it is used up, so that commands go out in batches.
+    if (this.#octets * 2 > window.octets || (most > 2 && this.#count * 2 > most)) return;
+    while (this.#at < this.#numbers.length && this.#large === undefined) {
+      const message = new Message(this.#session, this.#numbers[this.#at] as number, {
+        top: this.#top,
+        collected: this.#collect,
+      });
+      const octets = announcedOctets(message.size, this.#top);
+      if (octets > window.octets) this.#large = message;
+      else {
+        if (this.#count > 0 && (this.#octets + octets > window.octets || this.#count >= most)) return;
+        this.#octets += octets;
+        this.#count++;
+        message.request(true);
+      }
+      this.#ahead.push(message);
+      this.#at++;
+    }
+  }
+
+  get #window(): Window {
+    return this.#session.settings.window ?? DEFAULT_WINDOW;
+  }
+
+  readonly #collect = (octets: number): boolean => {
+    this.#collected += octets;
+    const room = this.#collected <= this.#window.octets;
+    if (octets < 0 && room) this.#session.connection.resume(true);
+    return room;
+  };
+
+  readonly #onAbort = (): void => {
+    const failure = new Pop3AbortError(this.#signal?.reason);
+    this.#failure = failure;
+    this.#finish((message) => {
+      message.abort(failure);
+    });
+  };
+
+  #finish(release: (message: Message) => void): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#ready = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#current !== undefined) release(this.#current);
+    this.#current = undefined;
+    for (let next = this.#ahead.shift(); next !== undefined; next = this.#ahead.shift()) release(next);
+  }
+}
+
+function leftError(): Pop3AbortError {
+  return new Pop3AbortError(new Error("the loop went on without the message"));
+}

@@ -1,0 +1,484 @@
+/**
+ * One POP3 session: the states of RFC 1939, what is known of server and maildrop, and the marks that QUIT
+ * commits. It says which command may go out when; the connection below carries it.
+ */
+import type { TLSSocket } from "node:tls";
+import { apopDigest, apopTimestamp } from "./auth/apop.ts";
+import { chooseMethod } from "./auth/choice.ts";
+import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
+import { logIn } from "./login.ts";
+import { Connection, type SendOptions } from "./net/connection.ts";
+import { dial, secure } from "./net/dial.ts";
+import { deadline } from "./net/watch.ts";
+import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
+import * as commands from "./protocol/commands.ts";
+import type { Command } from "./protocol/commands.ts";
+import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
+import type { Pop3Auth, Settings } from "./options.ts";
+
+/** RFC 1939 section 3, and what lies before and behind it. */
+export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
+
+/** The commands that RFC 1939, 2449, 2595, 5034 and 6856 tie to a state. */
+const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
+  USER: ["authorization"],
+  PASS: ["authorization"],
+  APOP: ["authorization"],
+  AUTH: ["authorization"],
+  STLS: ["authorization"],
+  UTF8: ["authorization"],
+  STAT: ["transaction"],
+  LIST: ["transaction"],
+  UIDL: ["transaction"],
+  RETR: ["transaction"],
+  TOP: ["transaction"],
+  DELE: ["transaction"],
+  NOOP: ["transaction"],
+  RSET: ["transaction"],
+};
+/** More entries than this above STAT's count are no counting error. */
+const LISTING_SLACK = 16;
+/** The most that leaving without QUIT may take; milliseconds. */
+const ROLL_BACK = 5000;
+const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
+
+/** How the connection is protected. */
+export interface Pop3TlsInfo {
+  /** `TLSv1.3` */
+  readonly protocol: string;
+  /** The name of the cipher suite. */
+  readonly cipher: string;
+  /** Whether the certificate was verified: false only with `rejectUnauthorized: false`. */
+  readonly authorized: boolean;
+}
+
+export class Session {
+  readonly settings: Settings;
+  state: Pop3State = "disconnected";
+  greeting: string | undefined;
+  capabilities: Capabilities = NO_CAPABILITIES;
+  tlsInfo: Pop3TlsInfo | undefined;
+  /** The message numbers that DELE has marked. */
+  readonly marked: Set<number> = new Set<number>();
+  /** Sizes and unique-ids, once they were listed: a session is a snapshot, they do not change. */
+  sizes: ReadonlyMap<number, number> | undefined;
+  uids: ReadonlyMap<number, string> | undefined;
+  /** Called once, when an open session has ended. */
+  onClose: ((failure: Pop3Error | undefined) => void) | undefined;
+
+  #connection: Connection | undefined;
+  /** How many messages there are, marked or not, by STAT. */
+  #count: number | undefined;
+  /** CAPA was answered with a list. */
+  #capaKnown = false;
+  #timestamp: string | undefined;
+  /** What has the session for itself: authentication, TLS. */
+  #occupied: string | undefined;
+  #opened = false;
+  readonly #closing = new AbortController();
+  #failure: Pop3Error | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  /** The connection of the session. Throws `POP3_STATE` before there is one. */
+  get connection(): Connection {
+    if (this.#connection === undefined) {
+      if (this.state === "closed")
+        throw this.#failure ?? new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
+      throw new Pop3Error("POP3_STATE", "the client is not connected");
+    }
+    return this.#connection;
+  }
+
+  get secure(): boolean {
+    return this.tlsInfo !== undefined;
+  }
+
+  /** Why the session has ended. */
+  get failure(): Pop3Error | undefined {
+    return this.#failure ?? this.#connection?.failure;
+  }
+
+  /** Dials, reads the greeting, asks for the capabilities, begins TLS, logs in. */
+  async open(given?: AbortSignal): Promise<void> {
+    if (this.state !== "disconnected" || this.#occupied !== undefined) {
+      throw new Pop3Error("POP3_STATE", "a client connects once: make a new one for a new session");
+    }
+    this.#occupied = "connect";
+    const signal =
+      given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
+    try {
+      await this.#open(signal);
+      this.#opened = true;
+      this.#occupied = undefined;
+    } catch (error) {
+      this.close(Pop3Error.is(error) ? error : undefined);
+      if (this.#closing.signal.aborted && !(given?.aborted ?? false) && error instanceof Pop3AbortError) {
+        throw new Pop3ConnectionError("POP3_CLOSED", "the client was closed while it connected");
+      }
+      throw error;
+    }
+  }
+
+  /** `signal`, and `close` while no connection can be closed yet. */
+  #untilClosed(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const { settings } = this;
+    const stream = await dial({ ...settings, timeout: settings.timeouts.connect }, signal);
+    let connected = stream;
+    if (settings.secure) connected = await this.#handshake(stream, signal);
+    const connection = this.#attach(connected);
+    const greeting = await connection.greet(signal);
+    this.state = "authorization";
+    this.greeting = greeting.text;
+    this.#timestamp = apopTimestamp(greeting.text);
+    await this.#askCapabilities(signal);
+    if (!this.secure && settings.stls !== "never") await this.#beginTls(signal);
+    if (settings.auth !== undefined) await this.login(settings.auth, signal);
+  }
+
+  #attach(stream: ConstructorParameters<typeof Connection>[0]): Connection {
+    const connection = new Connection(stream, this.settings.timeouts, this.settings.limits);
+    connection.onClose = (failure) => {
+      this.#ended(failure);
+    };
+    this.#connection = connection;
+    return connection;
+  }
+
+  async #handshake(stream: Parameters<typeof secure>[0], signal?: AbortSignal): Promise<TLSSocket> {
+    const { host, timeouts } = this.settings;
+    const socket = await secure(stream, { host, tls: this.settings.tls, timeout: timeouts.tls }, signal);
+    this.tlsInfo = {
+      protocol: socket.getProtocol() ?? "unknown",
+      cipher: socket.getCipher().name,
+      authorized: socket.authorized,
+    };
+    return socket;
+  }
+
+  /** STLS as the options ask for it. A server that knows no CAPA may still know STLS: it is asked. */
+  async #beginTls(signal: AbortSignal): Promise<void> {
+    const required = this.settings.stls === "required";
+    if (this.#capaKnown ? !this.capabilities.stls : !required) {
+      if (required) throw tlsRequired();
+      return;
+    }
+    try {
+      await this.stls(signal);
+    } catch (error) {
+      if (!(error instanceof Pop3ReplyError)) throw error;
+      if (required) throw tlsRequired(error);
+    }
+  }
+
+  /** Sends a command, if the state allows it. */
+  async execute<T>(command: Command<T>, options: SendOptions<T> = {}): Promise<T> {
+    this.check(command.printable);
+    return this.connection.send(command, options);
+  }
+
+  /** Throws `POP3_STATE` where the command does not belong, `POP3_CLOSED` and others behind the end. */
+  check(printable: string): void {
+    const verb = printable.split(" ", 1)[0] as string;
+    if (this.state === "closed" || this.state === "update") {
+      throw (this.failure ?? new Pop3ConnectionError("POP3_CLOSED", "the session has ended")).forCommand(
+        printable,
+      );
+    }
+    if (this.#occupied !== undefined) {
+      throw new Pop3Error("POP3_STATE", `${verb} has to wait until ${this.#occupied} is done`, {
+        command: printable,
+      });
+    }
+    const allowed = STATES[verb] ?? ANY_STATE;
+    if (!allowed.includes(this.state)) {
+      const where = `${allowed.join(" or ").toUpperCase()} state`;
+      throw new Pop3Error(
+        "POP3_STATE",
+        `${verb} belongs to the ${where}; the session is ${this.state.toUpperCase()}`,
+        {
+          command: printable,
+        },
+      );
+    }
+  }
+
+  /** Has the session for itself while `run` lasts. */
+  async #alone<T>(what: string, run: () => Promise<T>): Promise<T> {
+    // Within connect the session is occupied already, by ourselves.
+    const outer = this.#occupied;
+    this.#occupied = what;
+    try {
+      return await run();
+    } finally {
+      this.#occupied = outer;
+    }
+  }
+
+  capa(signal?: AbortSignal): Promise<Capabilities> {
+    return this.connection.send(commands.capa(this.settings.limits), {
+      signal,
+      effect: (capabilities) => {
+        this.#capaKnown = true;
+        this.capabilities = capabilities;
+        this.#setWindow();
+      },
+    });
+  }
+
+  #setWindow(): void {
+    this.connection.window = this.pipelining ? this.settings.window : undefined;
+  }
+
+  /** Whether several commands may be in flight. */
+  get pipelining(): boolean {
+    return this.capabilities.pipelining && this.settings.window !== undefined;
+  }
+
+  /** Whether a capability is listed, or may be there for all we know. */
+  mayKnow(capability: string): boolean {
+    return !this.#capaKnown || this.capabilities.all.has(capability);
+  }
+
+  stat(signal?: AbortSignal): Promise<MaildropStat> {
+    return this.execute(commands.stat(), {
+      signal,
+      effect: ({ count }) => {
+        this.#count = count + this.marked.size;
+      },
+    });
+  }
+
+  /** LIST. The sizes are kept, as long as the listing is of the whole maildrop. */
+  list(signal?: AbortSignal): Promise<Map<number, number>> {
+    return this.execute(commands.list(this.#listingLimits()), {
+      signal,
+      effect: (sizes) => {
+        if (this.marked.size === 0) this.sizes = sizes;
+      },
+    });
+  }
+
+  /** UIDL. The unique-ids are kept, as with `list`. */
+  uidl(signal?: AbortSignal): Promise<Map<number, string>> {
+    return this.execute(commands.uidl(this.#listingLimits()), {
+      signal,
+      effect: (uids) => {
+        if (this.marked.size === 0) this.uids = uids;
+      },
+    });
+  }
+
+  #listingLimits(): ListingLimits {
+    const { listEntries, listOctets, line } = this.settings.limits;
+    // What STAT counted, and a little for servers that count differently.
+    const counted = this.#count === undefined ? Infinity : this.#count + LISTING_SLACK;
+    return { entries: Math.min(listEntries, counted), octets: listOctets, line };
+  }
+
+  async rset(signal?: AbortSignal): Promise<void> {
+    await this.execute(commands.rset(), {
+      signal,
+      effect: () => {
+        this.marked.clear();
+      },
+    });
+  }
+
+  /** DELE for each, pipelined. Rejects when all were answered, with the first refusal. */
+  async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
+    const deletions = messages.map((message) => commands.dele(message));
+    if (deletions[0] !== undefined) this.check(deletions[0].printable);
+    const results = await Promise.allSettled(
+      deletions.map((command, index) =>
+        this.connection.send(command, {
+          signal,
+          effect: () => {
+            this.marked.add(messages[index] as number);
+          },
+        }),
+      ),
+    );
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** QUIT, which commits. Rejects with `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`, where anything was marked. */
+  async quit(signal?: AbortSignal): Promise<void> {
+    this.check("QUIT");
+    const { connection } = this;
+    const marked = [...this.marked].sort((a, b) => a - b);
+    const wasTransaction = this.state === "transaction";
+    const { quit } = this.settings.timeouts;
+    if (wasTransaction) this.state = "update";
+    let sent = false;
+    try {
+      await connection.send(commands.quit(), {
+        signal,
+        wait: deadline(quit, "POP3_COMMAND_TIMEOUT", "the reply to QUIT"),
+        onSent: () => {
+          sent = true;
+        },
+      });
+    } catch (error) {
+      this.close(Pop3Error.is(error) ? error : undefined);
+      if (marked.length === 0 || !wasTransaction) {
+        // Nothing was to be committed: that the session is over is all that was asked for.
+        if (sent && !(error instanceof Pop3AbortError)) return;
+        throw error;
+      }
+      if (error instanceof Pop3ReplyError) {
+        throw new Pop3ReplyError(
+          "POP3_COMMIT_FAILED",
+          `not all messages were deleted: ${error.text}`,
+          error,
+          {
+            command: "QUIT",
+            cause: error,
+            marked,
+          },
+        );
+      }
+      if (!sent) throw error;
+      throw new Pop3ConnectionError(
+        "POP3_COMMIT_UNKNOWN",
+        "no reply came to QUIT: the messages may be deleted or not",
+        {
+          command: "QUIT",
+          cause: error,
+          marked,
+        },
+      );
+    }
+    connection.end();
+  }
+
+  /**
+   * Ends without deleting anything: RSET where something is marked, then QUIT. Where that cannot be done soon
+   * the connection is dropped, which rolls back as well (RFC 1939 section 6).
+   */
+  async rollBack(): Promise<void> {
+    if (this.state === "closed" || this.#connection === undefined) {
+      this.close();
+      return;
+    }
+    if (this.#connection.busy || this.#occupied !== undefined) {
+      this.close();
+      return;
+    }
+    const signal = AbortSignal.timeout(Math.min(ROLL_BACK, this.settings.timeouts.quit));
+    try {
+      if (this.marked.size > 0) await this.rset(signal);
+      await this.quit(signal);
+    } catch {
+      this.close();
+    }
+  }
+
+  /** CAPA, where a refusal means only that the server knows none. */
+  async #askCapabilities(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.capa(signal);
+    } catch (error) {
+      if (!(error instanceof Pop3ReplyError)) throw error;
+    }
+  }
+
+  /** STLS (RFC 2595 section 4): whatever was learnt in clear is forgotten. */
+  async stls(signal?: AbortSignal): Promise<void> {
+    if (this.secure) throw new Pop3Error("POP3_STATE", "the connection has TLS already", { command: "STLS" });
+    await this.#alone("STLS", async () => {
+      const { connection } = this;
+      await connection.send(commands.stls(), { signal });
+      const stream = connection.detach();
+      this.capabilities = NO_CAPABILITIES;
+      this.#capaKnown = false;
+      this.#timestamp = undefined;
+      try {
+        this.#attach(await this.#handshake(stream, this.#untilClosed(signal)));
+      } catch (error) {
+        this.#ended(error as Pop3Error);
+        throw error;
+      }
+      await this.#askCapabilities(signal);
+    });
+  }
+
+  /** Logs in by the one method that is chosen, and asks for the capabilities again. */
+  async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
+    const method = chooseMethod(
+      {
+        capabilities: this.#capaKnown ? this.capabilities : undefined,
+        secure: this.secure,
+        timestamp: this.#timestamp !== undefined,
+      },
+      {
+        mechanisms: auth.mechanisms ?? (auth.mechanism === undefined ? [] : [auth.mechanism]),
+        allowPlaintext: this.settings.allowPlaintextAuth,
+      },
+    );
+    await this.#alone("authentication", async () => {
+      await logIn(this.connection, method, auth, {
+        limits: this.settings.limits,
+        apopDigest: (secret) => this.apopDigest(secret),
+        signal,
+      });
+      await this.#loggedIn(signal);
+    });
+  }
+
+  /** A login by hand: PASS or APOP. */
+  async loginBy(command: Command<void>, signal?: AbortSignal): Promise<void> {
+    this.check(command.printable);
+    await this.#alone("authentication", async () => {
+      await this.connection.send(command, { signal });
+      await this.#loggedIn(signal);
+    });
+  }
+
+  /** APOP's digest for the timestamp of the greeting. Throws `POP3_NOT_SUPPORTED` where none was usable. */
+  apopDigest(secret: string): string {
+    if (this.#timestamp === undefined) {
+      throw new Pop3Error("POP3_NOT_SUPPORTED", "the greeting has no timestamp that APOP may use", {
+        command: "APOP",
+      });
+    }
+    return apopDigest(this.#timestamp, secret);
+  }
+
+  /** Whether a secret may go out as it is. Throws `POP3_TLS_REQUIRED`. */
+  assertMaySendSecret(): void {
+    if (!this.secure && !this.settings.allowPlaintextAuth) throw tlsRequired();
+  }
+
+  async #loggedIn(signal?: AbortSignal): Promise<void> {
+    this.state = "transaction";
+    const again = this.#askCapabilities(signal);
+    // With pipelining the answer comes along with that to the next command: no round trip is spent on it.
+    if (this.capabilities.pipelining && this.settings.window !== undefined) again.catch(() => undefined);
+    else await again;
+  }
+
+  /** Drops the connection: nothing is deleted. */
+  close(failure?: Pop3Error): void {
+    this.#closing.abort();
+    this.#connection?.close(failure);
+    this.#ended(failure);
+  }
+
+  #ended(failure: Pop3Error | undefined): void {
+    if (this.state === "closed") return;
+    this.state = "closed";
+    this.#failure = failure;
+    if (this.#opened) this.onClose?.(failure);
+  }
+}
+
+function tlsRequired(cause?: Pop3Error): Pop3Error {
+  return new Pop3Error("POP3_TLS_REQUIRED", "the server offers no TLS, and none was not allowed", { cause });
+}

@@ -1,0 +1,34 @@
+/** Who may log in, and to which maildrop. */
+import { Maildrop } from "./maildrop.ts";
+import type { Pop3ServerUser } from "./options.ts";
+
+export interface Account {
+  readonly name: string;
+  readonly pass: string;
+  readonly maildrop: Maildrop;
+  /** When the last login succeeded, milliseconds since 1970. */
+  lastLogin?: number;
+}
+
+export class Accounts {
+  readonly #accounts: Map<string, Account> = new Map();
+
+  constructor(users: Readonly<Record<string, Pop3ServerUser>>, exclusive: boolean) {
+    for (const [name, user] of Object.entries(users)) {
+      const maildrop = new Maildrop(exclusive);
+      for (const [index, message] of (user.messages ?? []).entries())
+        maildrop.add(message, user.uids?.[index]);
+      this.#accounts.set(name, { name, pass: user.pass, maildrop });
+    }
+  }
+
+  find(name: string): Account | undefined {
+    return this.#accounts.get(name);
+  }
+
+  /** The account that this name and password open. */
+  verify(name: string, pass: string): Account | undefined {
+    const account = this.#accounts.get(name);
+    return account?.pass === pass ? account : undefined;
+  }
+}

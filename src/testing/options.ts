@@ -1,0 +1,138 @@
+/** What a server can be told: every option, its default, and what is refused. */
+import type { TLSSocketOptions } from "node:tls";
+import { Pop3Error } from "../errors.ts";
+import type { Fault } from "./faults.ts";
+import { MECHANISMS, type ServerMechanism } from "./mechanisms.ts";
+import type { SessionState } from "./session.ts";
+
+/** A user with a maildrop. */
+export interface Pop3ServerUser {
+  /** The password, and the shared secret of APOP. */
+  readonly pass: string;
+  /** The messages, octet for octet; strings are taken as UTF-8, and their line ends stay as they are. */
+  readonly messages?: readonly (Buffer | Uint8Array | string)[];
+  /**
+   * The unique-ids of `messages`, in their order.
+   * @default `uid-1`, `uid-2` ...
+   */
+  readonly uids?: readonly string[];
+}
+
+/** The moment at which a client asks for the capabilities. */
+export interface CapabilityQuestion {
+  readonly state: SessionState;
+  /** Whether TLS is up. */
+  readonly secure: boolean;
+  /** Who has logged in. */
+  readonly user: string | undefined;
+  /** What would be answered without this function. */
+  readonly standard: readonly string[];
+}
+
+export interface Pop3ServerOptions {
+  /** Name → password and messages. @default nobody */
+  readonly users?: Readonly<Record<string, Pop3ServerUser>>;
+  /** @default "127.0.0.1" */
+  readonly host?: string;
+  /** @default 0: one that is free */
+  readonly port?: number;
+  /**
+   * TLS from the first octet, as on port 995. Options of `node:tls` are taken too: `key` and `cert` (see
+   * {@link makeCertificate}), `minVersion`, `maxVersion`, `ciphers`, `requestCert` ...
+   * @default false
+   */
+  readonly tls?: boolean | TLSSocketOptions;
+  /**
+   * STLS (RFC 2595) on a port without TLS, with options of `node:tls` as in `tls`.
+   * @default true
+   */
+  readonly stls?: boolean | TLSSocketOptions;
+  /** Whether login without TLS is refused. @default false */
+  readonly requireTls?: boolean;
+  /** The text of the greeting; the timestamp of APOP follows it. @default "popwright test server ready" */
+  readonly greeting?: string;
+  /**
+   * What CAPA (RFC 2449) tells. An array is added to the standard list. A function gives the whole list each time
+   * it is asked for. `false`: there is no CAPA. What is listed does not change what works.
+   */
+  readonly capabilities?: readonly string[] | ((question: CapabilityQuestion) => readonly string[]) | false;
+  /** Whether PIPELINING is listed; commands that arrive together are answered in order anyway. @default true */
+  readonly pipelining?: boolean;
+  /** USER and PASS. @default true */
+  readonly user?: boolean;
+  /** APOP: a timestamp in the greeting, a new one for each connection, or always the one given. @default true */
+  readonly apop?: boolean | string;
+  /** The mechanisms of AUTH, in the order in which they are listed. @default ["PLAIN", "LOGIN"] */
+  readonly sasl?: readonly (string | ServerMechanism)[];
+  /** @default true */
+  readonly uidl?: boolean;
+  /** @default true */
+  readonly top?: boolean;
+  /** UTF8 (RFC 6856). @default true */
+  readonly utf8?: boolean;
+  /** LANG (RFC 6856). @default true */
+  readonly lang?: boolean;
+  /** Seconds that must pass between two logins of a user (RFC 2449 section 6.5). @default 0 */
+  readonly loginDelay?: number;
+  /** The clock of `loginDelay`: milliseconds. @default Date.now */
+  readonly now?: () => number;
+  /** Whether a second session of one maildrop is refused with `[IN-USE]`. @default true */
+  readonly lock?: boolean;
+  /** The most octets that go out together, for every connection; 1: each octet alone. @default Infinity */
+  readonly chunk?: number;
+  /** What goes wrong. More can be added later with `server.fault()`. @default nothing */
+  readonly faults?: readonly Fault[];
+}
+
+/** What a session needs to know of it, every default filled in. */
+export interface Offer {
+  readonly greeting: string;
+  readonly capabilities: Exclude<Pop3ServerOptions["capabilities"], undefined>;
+  readonly stls: boolean;
+  readonly requireTls: boolean;
+  readonly pipelining: boolean;
+  readonly user: boolean;
+  readonly mechanisms: ReadonlyMap<string, ServerMechanism>;
+  readonly uidl: boolean;
+  readonly top: boolean;
+  readonly utf8: boolean;
+  readonly lang: boolean;
+  readonly loginDelay: number;
+  readonly now: () => number;
+}
+
+/** Throws `POP3_CONFIG` for what makes no sense. */
+export function offerOf(options: Pop3ServerOptions): Offer {
+  const greeting = options.greeting ?? "popwright test server ready";
+  if (/[\r\n]/.test(`${greeting}${String(options.apop)}`)) throw config("the greeting is one line");
+  if (!((options.chunk ?? 1) >= 1)) throw config("chunk is a number of octets from 1 on");
+  return {
+    greeting,
+    capabilities: options.capabilities ?? [],
+    stls: (options.stls ?? true) !== false,
+    requireTls: options.requireTls ?? false,
+    pipelining: options.pipelining ?? true,
+    user: options.user ?? true,
+    mechanisms: new Map(
+      (options.sasl ?? ["PLAIN", "LOGIN"]).map(mechanismOf).map((each) => [each.name, each]),
+    ),
+    uidl: options.uidl ?? true,
+    top: options.top ?? true,
+    utf8: options.utf8 ?? true,
+    lang: options.lang ?? true,
+    loginDelay: options.loginDelay ?? 0,
+    now: options.now ?? Date.now,
+  };
+}
+
+function mechanismOf(mechanism: string | ServerMechanism): ServerMechanism {
+  if (typeof mechanism !== "string") return mechanism;
+  const known = MECHANISMS.get(mechanism.toUpperCase());
+  if (known === undefined)
+    throw config(`no SASL mechanism ${mechanism}; there are ${[...MECHANISMS.keys()].join(", ")}`);
+  return known;
+}
+
+export function config(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
+}

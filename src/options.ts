@@ -5,8 +5,9 @@ import type { SaslMechanism } from "./auth/mechanism.ts";
 import { Pop3Error } from "./errors.ts";
 import type { SocketSource } from "./net/dial.ts";
 import type { Window } from "./net/flight.ts";
+import { proxyFrom, type Proxy } from "./net/proxy.ts";
 
-/** Milliseconds. */
+/** Milliseconds, more than 0; `Infinity`: no clock. */
 export interface Pop3Timeouts {
   /** Name resolution and TCP. @default 30000 */
   readonly connect: number;
@@ -24,7 +25,7 @@ export interface Pop3Timeouts {
   readonly drain: number;
 }
 
-/** Bounds on what a server can make us take. Octets, unless named otherwise. */
+/** Bounds on what a server can make us take. Octets, unless named otherwise; `Infinity`: no bound. */
 export interface Pop3Limits {
   /** A line of a server, CRLF included. RFC 1939 says 512; servers exceed that. @default 8192 */
   readonly line: number;
@@ -90,6 +91,11 @@ export interface Pop3ClientOptions {
   readonly tls?: ConnectionOptions;
   /** Your own connected stream, or a function that makes one. */
   readonly socket?: SocketSource;
+  /**
+   * The URL of a proxy: `http://`, `https://` (CONNECT), `socks5://` or `socks4a://` (these two need the package
+   * `socks`). The name of the server is resolved by the proxy.
+   */
+  readonly proxy?: string | URL;
   readonly localAddress?: string;
   /** 4 or 6: only this version of IP. @default both, by happy eyeballs (RFC 8305) */
   readonly family?: 4 | 6;
@@ -111,6 +117,7 @@ export interface Settings {
   readonly allowPlaintextAuth: boolean;
   readonly tls: ConnectionOptions;
   readonly socket: SocketSource | undefined;
+  readonly proxy: Proxy | undefined;
   readonly localAddress: string | undefined;
   readonly family: 4 | 6 | undefined;
   readonly lookup: LookupFunction | undefined;
@@ -161,6 +168,9 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   const stls = options.stls ?? (secure ? "never" : "required");
   if (!["required", "if-offered", "never"].includes(stls))
     throw config('stls is "required", "if-offered" or "never"');
+  if (options.socket !== undefined && options.proxy !== undefined) {
+    throw config("socket and proxy exclude each other: your own socket may go through a proxy itself");
+  }
   checkAuth(options.auth);
   return {
     host: options.host,
@@ -171,12 +181,13 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     allowPlaintextAuth: options.allowPlaintextAuth ?? (!secure && stls === "never"),
     tls: options.tls ?? {},
     socket: options.socket,
+    proxy: options.proxy === undefined ? undefined : proxyFrom(options.proxy),
     localAddress: options.localAddress,
     family: options.family,
     lookup: options.lookup,
     timeouts: numbers("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
     limits: numbers("limits", DEFAULT_LIMITS, options.limits),
-    window: window(options.pipelining ?? "auto"),
+    window: windowFrom(options.pipelining ?? "auto"),
   };
 }
 
@@ -184,17 +195,18 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
 function numbers<T extends object>(what: string, defaults: T, given: Partial<T> = {}): T {
   const known = defaults as Record<string, number>;
   const result: Record<string, number> = { ...known };
-  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+  for (const [name, value] of Object.entries<unknown>(given)) {
     if (value === undefined) continue;
-    if (known[name] === undefined) throw config(`${what} has no "${name}"`);
+    if (!Object.hasOwn(known, name)) throw config(`${what} has no "${name}"`);
     if (typeof value !== "number" || Number.isNaN(value) || value < 0)
       throw config(`${what}.${name} is a number from 0 on`);
+    if (what === "timeouts" && value === 0) throw config(`timeouts.${name} is 0: Infinity stops the clock`);
     result[name] = value;
   }
   return result as T;
 }
 
-function window(pipelining: "auto" | false | Pop3Window): Window | undefined {
+function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {
   if (pipelining === false) return undefined;
   return numbers("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
 }

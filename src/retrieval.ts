@@ -34,6 +34,8 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   #ready = false;
   readonly #ahead = new Queue<Message>();
   #current: Message | undefined;
+  /** Behind the loop already, claimed, and still on their way. */
+  #unfinished: Message[] = [];
   /** What the messages from the current one to the last that was asked for count against the window. */
   #octets = 0;
   #count = 0;
@@ -137,6 +139,8 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     if (message === undefined) return;
     this.#current = undefined;
     message.leave(leftError());
+    this.#unfinished = this.#unfinished.filter((earlier) => !earlier.complete);
+    if (!message.complete) this.#unfinished.push(message);
     if (message === this.#large) this.#large = undefined;
     else {
       this.#octets -= announcedOctets(message.size, this.#top);
@@ -183,6 +187,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   readonly #onAbort = (): void => {
     const failure = new Pop3AbortError(this.#signal?.reason);
     this.#failure = failure;
+    for (const message of this.#unfinished) message.abort(failure);
     this.#finish((message) => {
       message.abort(failure);
     });

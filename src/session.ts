@@ -9,6 +9,7 @@ import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "
 import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
+import { traceSession } from "./net/trace.ts";
 import { deadline } from "./net/watch.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
@@ -107,13 +108,16 @@ export class Session {
       throw new Pop3Error("POP3_STATE", "a client connects once: make a new one for a new session");
     }
     this.#occupied = "connect";
+    const endTrace = traceSession(this.settings.host, this.settings.port);
     const signal =
       given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
     try {
       await this.#open(signal);
       this.#opened = true;
       this.#occupied = undefined;
+      endTrace?.();
     } catch (error) {
+      endTrace?.(error);
       this.close(Pop3Error.is(error) ? error : undefined);
       if (this.#closing.signal.aborted && !(given?.aborted ?? false) && error instanceof Pop3AbortError) {
         throw new Pop3ConnectionError("POP3_CLOSED", "the client was closed while it connected");
@@ -143,7 +147,7 @@ export class Session {
   }
 
   #attach(stream: ConstructorParameters<typeof Connection>[0]): Connection {
-    const connection = new Connection(stream, this.settings.timeouts, this.settings.limits);
+    const connection = new Connection(stream, this.settings, this.settings.timeouts, this.settings.limits);
     connection.onClose = (failure) => {
       this.#ended(failure);
     };
@@ -312,11 +316,10 @@ export class Session {
   async quit(signal?: AbortSignal): Promise<void> {
     this.check("QUIT");
     const { connection } = this;
-    const marked = [...this.marked].sort((a, b) => a - b);
     const wasTransaction = this.state === "transaction";
     const { quit } = this.settings.timeouts;
     if (wasTransaction) this.state = "update";
-    let sent = false;
+    let sent = false as boolean; // set by a callback, which the compiler does not see
     try {
       await connection.send(commands.quit(), {
         signal,
@@ -327,6 +330,7 @@ export class Session {
       });
     } catch (error) {
       this.close(Pop3Error.is(error) ? error : undefined);
+      const marked = [...this.marked].sort((a, b) => a - b);
       if (marked.length === 0 || !wasTransaction) {
         // Nothing was to be committed: that the session is over is all that was asked for.
         if (sent && !(error instanceof Pop3AbortError)) return;
@@ -367,13 +371,15 @@ export class Session {
       this.close();
       return;
     }
-    if (this.#connection.busy || this.#occupied !== undefined) {
+    // Nothing can be said behind a message that nobody reads, or in the middle of a login.
+    if (this.#connection.held || this.#occupied !== undefined) {
       this.close();
       return;
     }
     const signal = AbortSignal.timeout(Math.min(ROLL_BACK, this.settings.timeouts.quit));
     try {
-      if (this.marked.size > 0) await this.rset(signal);
+      // What is still in flight may mark a message yet: its reply comes before that to RSET.
+      if (this.marked.size > 0 || this.#connection.busy) await this.rset(signal);
       await this.quit(signal);
     } catch {
       this.close();

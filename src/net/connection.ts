@@ -10,9 +10,16 @@ import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, type Reply } from "../protocol/reply.ts";
 import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
 import { Flight, type Window } from "./flight.ts";
+import { traceCommand } from "./trace.ts";
 import { deadline, Watch, type Wait } from "./watch.ts";
 
 const log: createDebug.Debugger = createDebug("popwright:wire");
+
+/** Who is at the other end, for traces. */
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** Milliseconds. */
 export interface ConnectionTimeouts {
@@ -41,6 +48,7 @@ export class Connection {
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
   readonly #stream: Duplex;
+  readonly #peer: Peer;
   readonly #timeouts: ConnectionTimeouts;
   readonly #limits: ConnectionLimits;
   readonly #watch: Watch;
@@ -57,8 +65,9 @@ export class Connection {
   #failure: Pop3Error | undefined;
   #ended = false;
 
-  constructor(stream: Duplex, timeouts: ConnectionTimeouts, limits: ConnectionLimits) {
+  constructor(stream: Duplex, peer: Peer, timeouts: ConnectionTimeouts, limits: ConnectionLimits) {
     this.#stream = stream;
+    this.#peer = peer;
     this.#timeouts = timeouts;
     this.#limits = limits;
     this.#watch = new Watch((error) => {
@@ -91,6 +100,11 @@ export class Connection {
   /** Whether a reply is still to come or a command to go out. */
   get busy(): boolean {
     return this.#flight.length > 0 || this.#flight.queued > 0;
+  }
+
+  /** Whether the reader of a message holds the stream back. */
+  get held(): boolean {
+    return this.#held;
   }
 
   /** How much may be in flight; `undefined`: one command at a time. */
@@ -144,6 +158,7 @@ export class Connection {
   }
 
   submit<T>(exchange: Exchange<T>): void {
+    exchange.onSettled = traceCommand(this.#peer.host, this.#peer.port, exchange.command.printable);
     if (this.#failure !== undefined || this.#ended) {
       exchange.reject((this.#failure ?? closedError()).forCommand(exchange.command.printable));
       return;
@@ -409,7 +424,7 @@ export class Connection {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#watch.touch(chunk.length);
-    let extra = 0;
+    let extra: number;
     try {
       extra = this.#reader.push(chunk);
     } catch (error) {

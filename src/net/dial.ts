@@ -3,6 +3,7 @@ import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { httpConnect, socksConnect, type Proxy } from "./proxy.ts";
 import { settle } from "./settle.ts";
 
 /** The caller's own connection: a stream that is connected already, or what makes one. */
@@ -12,6 +13,9 @@ export type SocketSource =
 export interface DialOptions {
   readonly host: string;
   readonly port: number;
+  readonly proxy?: Proxy | undefined;
+  /** TLS begins with the first octet: nothing may have come from the server before. */
+  readonly secure: boolean;
   readonly socket?: SocketSource | undefined;
   readonly localAddress?: string | undefined;
   readonly family?: 4 | 6 | undefined;
@@ -29,6 +33,16 @@ export async function dial(options: DialOptions, signal?: AbortSignal): Promise<
       `no connection to ${host}:${String(port)} within ${String(timeout)} ms`,
     );
   if (options.socket !== undefined) return ownSocket(options.socket, options, late, signal);
+  if (options.proxy !== undefined) return tunnel(options.proxy, options, late, signal);
+  return tcp(options, late, signal);
+}
+
+function tcp(
+  options: Omit<DialOptions, "secure">,
+  late: () => Pop3Error,
+  signal?: AbortSignal,
+): Promise<net.Socket> {
+  const { host, port, timeout } = options;
   return settle<net.Socket>({ timeout, late, signal }, (resolve, reject) => {
     const socket = net.connect({
       host,
@@ -55,6 +69,28 @@ export async function dial(options: DialOptions, signal?: AbortSignal): Promise<
       socket.destroy();
     };
   });
+}
+
+/** The server's connection inside that to the proxy; each step has the whole time. */
+async function tunnel(
+  proxy: Proxy,
+  options: DialOptions,
+  late: () => Pop3Error,
+  signal?: AbortSignal,
+): Promise<Duplex> {
+  const { timeout } = options;
+  if (proxy.kind === "socks5" || proxy.kind === "socks4a") {
+    return socksConnect(proxy, options, { timeout, late, signal });
+  }
+  const socket = await tcp({ ...options, host: proxy.host, port: proxy.port }, late, signal);
+  const stream =
+    proxy.kind === "https" ? await secure(socket, { host: proxy.host, tls: {}, timeout }, signal) : socket;
+  await httpConnect(stream, proxy, options, { timeout, late, signal });
+  if (options.secure && stream.readableLength > 0) {
+    stream.destroy();
+    throw new Pop3ConnectionError("POP3_TLS_INJECTION", "octets came through the proxy before TLS began");
+  }
+  return stream;
 }
 
 function ownSocket(
@@ -116,6 +152,8 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   const { host, timeout } = settings;
   const late = (): Pop3Error =>
     new Pop3ConnectionError("POP3_TLS_TIMEOUT", `no TLS handshake with ${host} within ${String(timeout)} ms`);
+  // An abort that came before the handshake still has to close what was dialled.
+  if (signal?.aborted === true) stream.destroy();
   return settle<tls.TLSSocket>({ timeout, late, signal }, (resolve, reject) => {
     const fail = (cause: Error): void => {
       reject(tlsError(host, cause));
@@ -125,7 +163,6 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     const socket = tls.connect({
       // An address is no server name (RFC 6066 section 3), and is compared as an address.
       servername: net.isIP(host) === 0 ? host : "",
-      ALPNProtocols: ["pop3"],
       ...settings.tls,
       host,
       socket: stream,

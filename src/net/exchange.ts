@@ -1,5 +1,5 @@
 /** One command and the reply it waits for; whatever happens, it settles once. */
-import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printable } from "../protocol/printable.ts";
@@ -33,6 +33,8 @@ export class Exchange<T> {
   /** Nobody wants the reply any more: it is read and dropped. */
   abandoned = false;
   block: BlockReader<T> | undefined;
+  /** Called once, when the caller has been told. */
+  onSettled: ((error?: Pop3Error) => void) | undefined;
   readonly #onSent: (() => void) | undefined;
   #sent = false;
   readonly #effect: ((value: T) => void) | undefined;
@@ -73,6 +75,7 @@ export class Exchange<T> {
     this.#effect?.(value);
     if (this.#settled) return;
     this.#settled = true;
+    this.onSettled?.();
     this.#done(value);
   }
 
@@ -85,6 +88,7 @@ export class Exchange<T> {
   settle(error: Pop3Error): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.onSettled?.(error);
     this.#failed(error);
   }
 }

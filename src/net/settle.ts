@@ -1,8 +1,11 @@
 /** Runs something that has no promise of its own, and settles once: by itself, by the clock or by the signal. */
 import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 
+/** What setTimeout can hold; milliseconds. */
+export const LONGEST_TIMER = 0x7fff_ffff;
+
 export interface SettleOptions {
-  /** Milliseconds. */
+  /** Milliseconds; `Infinity`: no clock. */
   readonly timeout: number;
   /** The error when they are over. */
   readonly late: () => Pop3Error;
@@ -38,9 +41,15 @@ export function settle<T>(
     const onAbort = (): void => {
       fail(new Pop3AbortError(signal?.reason));
     };
-    const timer = setTimeout(() => {
-      fail(late());
-    }, timeout);
+    const timer =
+      timeout === Infinity
+        ? undefined
+        : setTimeout(
+            () => {
+              fail(late());
+            },
+            Math.min(timeout, LONGEST_TIMER),
+          );
     signal?.addEventListener("abort", onAbort);
     undo = start((value) => {
       if (finish()) resolve(value);

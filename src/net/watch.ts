@@ -3,6 +3,7 @@
  * octets can put off for ever. One timer serves both, set anew only when it goes off.
  */
 import { Pop3ConnectionError, type Pop3ErrorCode } from "../errors.ts";
+import { LONGEST_TIMER } from "./settle.ts";
 
 /** How long something may take. Milliseconds; `Infinity` for a clock that does not run. */
 export interface Wait {
@@ -86,8 +87,8 @@ export class Watch {
     if (due >= this.#timerDue) return;
     this.#clear();
     this.#timerDue = due;
-    // Timers go off up to a millisecond early, and hold at most 2^31 - 1 ms.
-    const delay = Math.min(Math.max(due - performance.now() + 1, 1), 0x7fff_ffff);
+    // Timers may go off up to a millisecond early.
+    const delay = Math.min(Math.max(due - performance.now() + 1, 1), LONGEST_TIMER);
     this.#timer = setTimeout(() => {
       this.#clear();
       this.#check();

@@ -24,8 +24,8 @@ const CHARSET_MAX = 75;
 /**
  * Decodes an unfolded field body into one line of text.
  *
- * Raw 8-bit octets are UTF-8 if the whole field is valid UTF-8, else windows-1252. Line ends and NULs, raw or spelt
- * by an encoded-word, become spaces: a value can never add a line where it is printed or put into another header.
+ * Raw 8-bit octets are UTF-8 if the whole field is valid UTF-8, else windows-1252. A line end or NUL that an
+ * encoded-word spells becomes a space: a value can never add a line where it is printed or put into another header.
  */
 export async function decodeText(octets: Buffer): Promise<string> {
   const line = octets.toString("latin1");
@@ -33,13 +33,13 @@ export async function decodeText(octets: Buffer): Promise<string> {
   let text = "";
   for (const { charset, words, literal } of cutPieces(line)) {
     if (charset !== undefined) {
-      text += await decodeCharset(wordOctets(words), charset);
+      text += (await decodeCharset(wordOctets(words), charset)).replace(/[\r\n\0]/g, " ");
     } else {
       const raw = Buffer.from(literal, "latin1");
       text += utf8 ? raw.toString("utf8") : decodeWindows1252(raw);
     }
   }
-  return text.replace(/[\r\n\0]/g, " ");
+  return text;
 }
 
 /** Words and what is between them, with the blanks between two words left out (RFC 2047 section 6.2). */

@@ -6,6 +6,9 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
+/** Fields that are kept. Real messages have fewer than 200; each costs some hundred octets of memory. */
+const FIELDS_MAX = 10_000;
+
 /** One field of a header section, as it came. */
 export interface RawField {
   /** The name as the sender wrote it. */
@@ -27,7 +30,8 @@ export interface HeaderSection {
  * Reads up to the first empty line, or to the end. CRLF and bare LF both end a line, since stored mail has both.
  *
  * A line that is neither a field nor the continuation of one (an mbox `From ` line, rubbish) is passed over with its
- * continuations. Where not one line is a field there is no header section, and the message is all body.
+ * continuations, and so are the fields after the first 10,000. Where not one line is a field there is no header section,
+ * and the message is all body.
  */
 export function readHeaderSection(octets: Buffer): HeaderSection {
   const fields: RawField[] = [];
@@ -37,21 +41,29 @@ export function readHeaderSection(octets: Buffer): HeaderSection {
     if (line.end === start) return { fields, bodyStart: start === 0 || fields.length > 0 ? line.next : 0 };
     let { end, next } = line;
     while (isBlank(octets[next])) ({ end, next } = lineEnd(octets, next));
-    const field = readField(octets.subarray(start, end));
+    const field = fields.length < FIELDS_MAX ? readField(octets.subarray(start, end)) : undefined;
     if (field !== undefined) fields.push(field);
     start = next;
   }
   return { fields, bodyStart: fields.length > 0 ? octets.length : 0 };
 }
 
-/** The field body on one line: RFC 5322 section 2.2.3 takes out line ends and nothing else. Blanks around it go too. */
+/**
+ * The field body on one line: RFC 5322 section 2.2.3 takes out line ends and nothing else. Blanks around it go too, and
+ * a CR that ends no line, or a NUL, becomes a space.
+ */
 export function unfold(body: Buffer): Buffer {
-  const line = body.includes(LF) ? Buffer.from(body.toString("latin1").replace(/\r?\n/g, ""), "latin1") : body;
+  const line = Buffer.allocUnsafe(body.length);
+  let length = 0;
+  for (let at = 0; at < body.length; at++) {
+    const octet = body[at] ?? 0;
+    if (octet === LF || (octet === CR && body[at + 1] === LF)) continue;
+    line[length++] = octet === CR || octet === 0 ? SPACE : octet;
+  }
   let start = 0;
-  let end = line.length;
-  while (start < end && isBlank(line[start])) start++;
-  while (end > start && isBlank(line[end - 1])) end--;
-  return line.subarray(start, end);
+  while (start < length && isBlank(line[start])) start++;
+  while (length > start && isBlank(line[length - 1])) length--;
+  return line.subarray(start, length);
 }
 
 /** Where the line that begins at `start` ends, without its line end, and where the next one begins. */

@@ -39,7 +39,8 @@ async function collect(
   let size = 0;
   for await (const chunk of source) {
     signal?.throwIfAborted();
-    if (!types.isUint8Array(chunk)) throw new TypeError("the source must give octets, not strings or objects");
+    if (!types.isUint8Array(chunk))
+      throw new TypeError("the source must give octets, not strings or objects");
     size += chunk.byteLength;
     if (size > max) throw tooLarge(max);
     chunks.push(chunk);

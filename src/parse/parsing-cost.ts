@@ -9,8 +9,10 @@
 /** Steps that any message may cost: about 3 seconds of mailparser at its slowest, mostly far less. */
 export const COST_MAX: number = 2 ** 29;
 
-/** Of an octet that begins a run of work: a line end, `=` (quoted-printable, base64 padding). */
-const MARK = 64;
+/** Of a line end: lines are cut, trimmed and joined one by one. */
+const LINE = 128;
+/** Of an `=`: an octet in quoted-printable, or padding, which cuts base64 in two. */
+const ESCAPE = 64;
 /** Of a `+` that no `+` precedes: it may shift UTF-7 to base64 and back. */
 const SHIFT = 256;
 /** Of a line in the header of a part, and of each octet of it: kept several times over, and cut at each `;`. */
@@ -19,7 +21,7 @@ const FIELD_OCTET = 64;
 /** Of an octet of a field that is parsed as addresses, list addresses or references. */
 const ADDRESS_OCTET = 256;
 /** Runs of blanks up to this length are what indentation and tables look like: not counted. */
-const SHORT_RUN = 32;
+const SHORT_RUN = 16;
 
 const ADDRESS_FIELD =
   /^(?:from|to|cc|bcc|sender|reply-to|delivered-to|return-path|disposition-n|references|list-)/i;
@@ -62,11 +64,11 @@ export function parsingCost(body: Uint8Array): number {
       cost += breaks;
     } else {
       breaks = 0;
-      if (octet === EQUALS) cost += MARK;
+      if (octet === EQUALS) cost += ESCAPE;
       else if (!joined || body[at - 1] !== PLUS) cost += SHIFT;
     }
     if (octet === LF) {
-      cost += MARK + lines.cost(at + 1);
+      cost += LINE + lines.cost(at + 1);
       // No run of line ends in a header goes on over an empty line, and it is headers whose runs are squared.
       if (lines.lastWasEmpty) breaks = 0;
     }

@@ -1,7 +1,20 @@
 /** Who may log in, and to which maildrop. */
 import { Maildrop } from "./maildrop.ts";
-import type { Pop3ServerUser } from "./options.ts";
 
+/** A user with a maildrop. */
+export interface Pop3ServerUser {
+  /** The password, and the shared secret of APOP. */
+  readonly pass: string;
+  /** The messages, octet for octet; strings are taken as UTF-8, and their line ends stay as they are. */
+  readonly messages?: readonly (Buffer | Uint8Array | string)[];
+  /**
+   * The unique-ids of `messages`, in their order.
+   * @default `uid-1`, `uid-2` ...
+   */
+  readonly uids?: readonly string[];
+}
+
+/** One who may log in. */
 export interface Account {
   readonly name: string;
   readonly pass: string;

@@ -2,8 +2,9 @@
 import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import { blockPieces, blockSize } from "../protocol/block-pieces.ts";
+import type { Answer } from "./answer.ts";
 import { distorted, endOf, isCarriedOut, octetsOf, type Fault, type Faults } from "./faults.ts";
-import type { Answer, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { SessionTranscript } from "./transcript.ts";
 
 /** What a connection needs of its server. */

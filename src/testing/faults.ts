@@ -1,5 +1,5 @@
 /** What can go wrong on purpose: each fault says which response it strikes, and what the octets of it suffer. */
-import { config } from "./options.ts";
+import { Pop3Error } from "../errors.ts";
 
 /**
  * A fault, as data. What it names is done in this order: `reply` takes the place of the response, `before` and
@@ -106,6 +106,10 @@ function* around(pieces: Iterable<Buffer>, fault: Fault): Generator<Buffer, void
   if (reply !== undefined) yield reply;
   else yield* pieces;
   if (after !== undefined) yield after;
+}
+
+function config(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
 }
 
 /** A string stands for its UTF-8. */

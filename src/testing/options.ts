@@ -1,22 +1,11 @@
-/** What a server can be told: every option, its default, and what is refused. */
+/** What a server can be told: every option and its default. */
 import type { TLSSocketOptions } from "node:tls";
-import { Pop3Error } from "../errors.ts";
+import type { Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./faults.ts";
-import { MECHANISMS, type ServerMechanism } from "./mechanisms.ts";
-import type { SessionState } from "./session.ts";
+import type { ServerMechanism } from "./mechanisms.ts";
 
-/** A user with a maildrop. */
-export interface Pop3ServerUser {
-  /** The password, and the shared secret of APOP. */
-  readonly pass: string;
-  /** The messages, octet for octet; strings are taken as UTF-8, and their line ends stay as they are. */
-  readonly messages?: readonly (Buffer | Uint8Array | string)[];
-  /**
-   * The unique-ids of `messages`, in their order.
-   * @default `uid-1`, `uid-2` ...
-   */
-  readonly uids?: readonly string[];
-}
+/** Where a session is (RFC 1939 section 3). */
+export type SessionState = "AUTHORIZATION" | "TRANSACTION" | "UPDATE";
 
 /** The moment at which a client asks for the capabilities. */
 export interface CapabilityQuestion {
@@ -82,57 +71,4 @@ export interface Pop3ServerOptions {
   readonly chunk?: number;
   /** What goes wrong. More can be added later with `server.fault()`. @default nothing */
   readonly faults?: readonly Fault[];
-}
-
-/** What a session needs to know of it, every default filled in. */
-export interface Offer {
-  readonly greeting: string;
-  readonly capabilities: Exclude<Pop3ServerOptions["capabilities"], undefined>;
-  readonly stls: boolean;
-  readonly requireTls: boolean;
-  readonly pipelining: boolean;
-  readonly user: boolean;
-  readonly mechanisms: ReadonlyMap<string, ServerMechanism>;
-  readonly uidl: boolean;
-  readonly top: boolean;
-  readonly utf8: boolean;
-  readonly lang: boolean;
-  readonly loginDelay: number;
-  readonly now: () => number;
-}
-
-/** Throws `POP3_CONFIG` for what makes no sense. */
-export function offerOf(options: Pop3ServerOptions): Offer {
-  const greeting = options.greeting ?? "popwright test server ready";
-  if (/[\r\n]/.test(`${greeting}${String(options.apop)}`)) throw config("the greeting is one line");
-  if (!((options.chunk ?? 1) >= 1)) throw config("chunk is a number of octets from 1 on");
-  return {
-    greeting,
-    capabilities: options.capabilities ?? [],
-    stls: (options.stls ?? true) !== false,
-    requireTls: options.requireTls ?? false,
-    pipelining: options.pipelining ?? true,
-    user: options.user ?? true,
-    mechanisms: new Map(
-      (options.sasl ?? ["PLAIN", "LOGIN"]).map(mechanismOf).map((each) => [each.name, each]),
-    ),
-    uidl: options.uidl ?? true,
-    top: options.top ?? true,
-    utf8: options.utf8 ?? true,
-    lang: options.lang ?? true,
-    loginDelay: options.loginDelay ?? 0,
-    now: options.now ?? Date.now,
-  };
-}
-
-function mechanismOf(mechanism: string | ServerMechanism): ServerMechanism {
-  if (typeof mechanism !== "string") return mechanism;
-  const known = MECHANISMS.get(mechanism.toUpperCase());
-  if (known === undefined)
-    throw config(`no SASL mechanism ${mechanism}; there are ${[...MECHANISMS.keys()].join(", ")}`);
-  return known;
-}
-
-export function config(message: string): Pop3Error {
-  return new Pop3Error("POP3_CONFIG", message);
 }

@@ -2,12 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
+import { Pop3Error } from "../errors.ts";
 import { Accounts } from "./accounts.ts";
 import { makeCertificate } from "./certificate.ts";
 import { Connection } from "./connection.ts";
 import { Faults, type Fault } from "./faults.ts";
 import type { Maildrop } from "./maildrop.ts";
-import { config, offerOf, type Offer, type Pop3ServerOptions } from "./options.ts";
+import { offerOf, type Offer } from "./offer.ts";
+import type { Pop3ServerOptions } from "./options.ts";
 import { Session } from "./session.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -101,7 +103,7 @@ export class Pop3Server {
   /** The maildrop of a user, to look into and to change. Throws `POP3_CONFIG` when there is no such user. */
   maildrop(user: string): Maildrop {
     const account = this.#accounts.find(user);
-    if (account === undefined) throw config(`there is no user ${user}`);
+    if (account === undefined) throw new Pop3Error("POP3_CONFIG", `there is no user ${user}`);
     return account.maildrop;
   }
 

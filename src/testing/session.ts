@@ -1,49 +1,33 @@
 /**
  * The server's side of a session (RFC 1939) without sockets and timers: octets of the client go in, answers come
- * out. A command is given out before it is answered, so that something else can be done instead.
+ * out. A line is given out before it is answered, so that something else can be done instead.
  */
-import { createHash } from "node:crypto";
-import { blockSize } from "../protocol/block-pieces.ts";
 import { LineReader } from "../protocol/line-reader.ts";
 import type { Account, Accounts } from "./accounts.ts";
+import { err, ok, okWithLines, type Answer } from "./answer.ts";
+import { Authentication, type Step } from "./authentication.ts";
 import { authResponseOf, BROKEN, commandOf, type ClientLine } from "./client-line.ts";
-import type { Snapshot, StoredMessage } from "./maildrop.ts";
-import type { Exchange } from "./mechanisms.ts";
-import type { Offer } from "./options.ts";
-import { topOf } from "./top.ts";
-
-export type SessionState = "AUTHORIZATION" | "TRANSACTION" | "UPDATE";
-
-/** What the server says to one line of the client. */
-export interface Answer {
-  /** The status line, without its CRLF. */
-  readonly line: string;
-  /** The octets of the block behind it, as they were before dots are doubled. */
-  readonly block?: Buffer;
-  /** What happens to the connection once this was sent. */
-  readonly then?: "close" | "starttls";
-}
+import type { Snapshot } from "./maildrop.ts";
+import { isOffered, standardCapabilities, type Offer } from "./offer.ts";
+import type { SessionState } from "./options.ts";
+import { TRANSACTION_COMMANDS } from "./transaction.ts";
 
 /** RFC 2449 section 4: octets of a command line, CRLF included. */
 const COMMAND_LINE = 255;
-/** Answers to challenges have no limit in RFC 5034; this is what other servers take. */
+/** RFC 5034 sets no limit to an answer to a challenge; this is what other servers take. */
 const RESPONSE_LINE = 16 * 1024;
 
-interface Rule {
-  readonly in: readonly SessionState[];
-  /** The fewest and the most arguments; the last one takes the rest of the line. */
-  readonly takes: readonly [least: number, most: number];
-  readonly run: (session: Session, first: string, second: string | undefined) => Answer;
+/** A command that is about the session itself. */
+interface SessionCommand {
+  readonly takes: readonly [fewest: number, most: number];
+  /** Whether it is known in the TRANSACTION state too. */
+  readonly always?: boolean;
+  readonly run: (session: Session, first: string, second: string) => Answer;
 }
-
-const AUTHORIZATION: readonly SessionState[] = ["AUTHORIZATION"];
-const TRANSACTION: readonly SessionState[] = ["TRANSACTION"];
-const BOTH: readonly SessionState[] = ["AUTHORIZATION", "TRANSACTION"];
 
 export class Session {
   readonly #offer: Offer;
-  readonly #accounts: Accounts;
-  readonly #timestamp: string | undefined;
+  readonly #authentication: Authentication;
   readonly #lines: LineReader = new LineReader(RESPONSE_LINE);
   #input: Buffer = Buffer.alloc(0);
   #at = 0;
@@ -51,18 +35,14 @@ export class Session {
   #state: SessionState = "AUTHORIZATION";
   #secure: boolean;
   #utf8 = false;
-  /** The name that USER gave. */
-  #name: string | undefined;
-  #account: Account | undefined;
+  #user: string | undefined;
   #maildrop: Snapshot | undefined;
-  #exchange: Exchange | undefined;
 
-  /** `timestamp`: that of APOP, with its angle brackets; without it there is no APOP. */
+  /** `secure`: whether TLS is up. `timestamp`: that of APOP, with its angle brackets; without it there is no APOP. */
   constructor(offer: Offer, accounts: Accounts, how: { secure: boolean; timestamp?: string | undefined }) {
     this.#offer = offer;
-    this.#accounts = accounts;
+    this.#authentication = new Authentication(offer, accounts, how.timestamp);
     this.#secure = how.secure;
-    this.#timestamp = how.timestamp;
   }
 
   get state(): SessionState {
@@ -70,11 +50,10 @@ export class Session {
   }
 
   greeting(): Answer {
-    const { greeting } = this.#offer;
-    return ok(this.#timestamp === undefined ? greeting : `${greeting} ${this.#timestamp}`);
+    return ok(`${this.#offer.greeting} ${this.#authentication.timestamp ?? ""}`);
   }
 
-  /** Takes octets of the client. What came before must have been taken out with {@link next}. */
+  /** Takes octets of the client. Of what came before, {@link next} must have given out every line. */
   receive(octets: Buffer): void {
     this.#input = octets;
     this.#at = 0;
@@ -93,27 +72,33 @@ export class Session {
       this.#at = this.#input.length;
       return undefined;
     }
-    return this.#exchange === undefined ? commandOf(this.#lines.line) : authResponseOf(this.#lines.line);
+    const { line } = this.#lines;
+    return this.#authentication.exchanging ? authResponseOf(line) : commandOf(line);
   }
 
   /** Acts upon a line, and says what is to be sent. */
   answer(line: ClientLine): Answer {
     if (line === BROKEN) return { ...err("no line of the protocol"), then: "close" };
-    if (this.#exchange !== undefined) return this.#respond(this.#exchange, line.text);
+    if (this.#authentication.exchanging) return this.#login(this.#authentication.respond(line.text));
     if (line.octets > COMMAND_LINE) return err("the command line is too long");
-    const rule = this.#offers(line.verb) ? Session.#rules.get(line.verb) : undefined;
-    if (rule === undefined) return err("unknown command");
-    if (!rule.in.includes(this.#state)) return err(`not in the ${this.#state} state`);
-    const [least, most] = rule.takes;
-    const taken = argumentsOf(line.text, most);
-    if (taken === undefined || taken.length < least) return err("wrong arguments");
-    return rule.run(this, taken[0] ?? "", taken[1]);
+    const { verb, text } = line;
+    if (!this.#offers(verb)) return err("unknown command");
+    const maildrop = this.#maildrop;
+    const transaction = TRANSACTION_COMMANDS.get(verb);
+    if (transaction !== undefined) {
+      if (maildrop === undefined) return this.#notNow();
+      return run(text, transaction.takes, (first, second) => transaction.run(maildrop, first, second));
+    }
+    const own = Session.#commands.get(verb);
+    if (own === undefined) return err("unknown command");
+    if (maildrop !== undefined && own.always !== true) return this.#notNow();
+    return run(text, own.takes, (first, second) => own.run(this, first, second));
   }
 
   /** TLS is up: STLS is not to be had again, and what was said before counts no longer (RFC 2595 section 4). */
   tlsStarted(): void {
     this.#secure = true;
-    this.#name = undefined;
+    this.#authentication.forget();
   }
 
   /** The connection is gone. Without QUIT before, nothing is deleted. */
@@ -122,86 +107,31 @@ export class Session {
     this.#state = "UPDATE";
   }
 
-  static readonly #rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-    ["CAPA", { in: BOTH, takes: [0, 0], run: (session) => session.#capa() }],
-    ["NOOP", { in: TRANSACTION, takes: [0, 0], run: () => ok("") }],
-    ["QUIT", { in: BOTH, takes: [0, 0], run: (session) => session.#quit() }],
-    ["STLS", { in: AUTHORIZATION, takes: [0, 0], run: (session) => session.#stls() }],
-    ["UTF8", { in: AUTHORIZATION, takes: [0, 0], run: (session) => session.#enableUtf8() }],
-    ["LANG", { in: BOTH, takes: [0, 1], run: (_, tag) => lang(tag) }],
-    ["USER", { in: AUTHORIZATION, takes: [1, 1], run: (session, name) => session.#user(name) }],
-    ["PASS", { in: AUTHORIZATION, takes: [1, 1], run: (session, secret) => session.#pass(secret) }],
-    [
-      "APOP",
-      { in: AUTHORIZATION, takes: [2, 2], run: (session, name, digest) => session.#apop(name, digest) },
-    ],
-    [
-      "AUTH",
-      { in: AUTHORIZATION, takes: [1, 2], run: (session, name, initial) => session.#auth(name, initial) },
-    ],
-    ["STAT", { in: TRANSACTION, takes: [0, 0], run: (session) => session.#stat() }],
-    ["LIST", { in: TRANSACTION, takes: [0, 1], run: (session, number) => session.#list(number) }],
-    ["UIDL", { in: TRANSACTION, takes: [0, 1], run: (session, number) => session.#uidl(number) }],
-    ["RETR", { in: TRANSACTION, takes: [1, 1], run: (session, number) => session.#retr(number) }],
-    ["TOP", { in: TRANSACTION, takes: [2, 2], run: (session, number, lines) => session.#top(number, lines) }],
-    ["DELE", { in: TRANSACTION, takes: [1, 1], run: (session, number) => session.#dele(number) }],
-    ["RSET", { in: TRANSACTION, takes: [0, 0], run: (session) => session.#rset() }],
+  static readonly #commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCommand>([
+    ["CAPA", { takes: [0, 0], always: true, run: (session) => session.#capa() }],
+    ["LANG", { takes: [0, 1], always: true, run: (_, tag) => lang(tag) }],
+    ["QUIT", { takes: [0, 0], always: true, run: (session) => session.#quit() }],
+    ["STLS", { takes: [0, 0], run: (session) => session.#stls() }],
+    ["UTF8", { takes: [0, 0], run: (session) => session.#enableUtf8() }],
+    ["USER", { takes: [1, 1], run: (session, name) => session.#prove((by) => by.user(name)) }],
+    ["PASS", { takes: [1, 1], run: (session, secret) => session.#prove((by) => by.pass(secret)) }],
+    ["APOP", { takes: [2, 2], run: (session, ...proof) => session.#prove((by) => by.apop(...proof)) }],
+    ["AUTH", { takes: [1, 2], run: (session, ...start) => session.#prove((by) => by.auth(...start)) }],
   ]);
 
   #offers(verb: string): boolean {
-    const offer = this.#offer;
-    switch (verb) {
-      case "CAPA":
-        return offer.capabilities !== false;
-      case "USER":
-      case "PASS":
-        return offer.user;
-      case "APOP":
-        return this.#timestamp !== undefined;
-      case "AUTH":
-        return offer.mechanisms.size > 0;
-      case "STLS":
-        return offer.stls;
-      case "UIDL":
-        return offer.uidl;
-      case "TOP":
-        return offer.top;
-      case "UTF8":
-        return offer.utf8;
-      case "LANG":
-        return offer.lang;
-      default:
-        return true;
-    }
+    return verb === "APOP" ? this.#authentication.timestamp !== undefined : isOffered(this.#offer, verb);
   }
 
   #capa(): Answer {
     const { capabilities } = this.#offer;
-    const standard = this.#standardCapabilities();
-    const question = { state: this.#state, secure: this.#secure, user: this.#account?.name, standard };
+    const moment = { state: this.#state, secure: this.#secure, user: this.#user };
+    const standard = standardCapabilities(this.#offer, moment);
     const listed =
-      typeof capabilities === "function" ? capabilities(question) : [...standard, ...(capabilities || [])];
-    return { ...ok("capabilities follow"), block: blockOf(listed) };
-  }
-
-  #standardCapabilities(): string[] {
-    const offer = this.#offer;
-    const mayLogin = this.#secure || !offer.requireTls;
-    const list: [boolean, string][] = [
-      [offer.top, "TOP"],
-      [offer.uidl, "UIDL"],
-      [offer.user && mayLogin, "USER"],
-      [offer.mechanisms.size > 0 && mayLogin, `SASL ${[...offer.mechanisms.keys()].join(" ")}`],
-      [offer.stls && !this.#secure && this.#state === "AUTHORIZATION", "STLS"],
-      [offer.pipelining, "PIPELINING"],
-      [true, "RESP-CODES"],
-      [true, "AUTH-RESP-CODE"],
-      [offer.loginDelay > 0, `LOGIN-DELAY ${String(offer.loginDelay)}`],
-      [offer.utf8, "UTF8 USER"],
-      [offer.lang, "LANG"],
-      [true, "IMPLEMENTATION popwright"],
-    ];
-    return list.filter(([listed]) => listed).map(([, line]) => line);
+      typeof capabilities === "function"
+        ? capabilities({ ...moment, standard })
+        : [...standard, ...(capabilities || [])];
+    return okWithLines("capabilities follow", listed);
   }
 
   #quit(): Answer {
@@ -213,76 +143,29 @@ export class Session {
   #stls(): Answer {
     if (this.#secure) return err("TLS is up already");
     if (this.#utf8) return err("no STLS behind UTF8"); // RFC 6856 section 2.1
-    // What came with STLS was sent by somebody who could not know of TLS: it must not be taken as a command later.
-    if (this.#at < this.#input.length) return { ...err("commands behind STLS"), then: "close" };
+    // Whoever sent octets behind STLS could not know of TLS: they must never be taken as commands within it.
+    if (this.#at < this.#input.length) return { ...err("octets behind STLS"), then: "close" };
     return { ...ok("begin TLS"), then: "starttls" };
   }
 
   #enableUtf8(): Answer {
     this.#utf8 = true;
-    return ok("UTF8 enabled");
+    return ok("UTF8 is on");
   }
 
-  #user(name: string): Answer {
-    const refused = this.#refusedInClear();
-    if (refused !== undefined) return refused;
-    this.#name = name;
-    return ok("send PASS");
+  #prove(step: (authentication: Authentication) => Step): Answer {
+    if (this.#offer.requireTls && !this.#secure) return err("not without TLS");
+    return this.#login(step(this.#authentication));
   }
 
-  #pass(secret: string): Answer {
-    const refused = this.#refusedInClear();
-    if (refused !== undefined) return refused;
-    const name = this.#name;
-    if (name === undefined) return err("USER comes first");
-    this.#name = undefined;
-    return this.#login(this.#accounts.verify(name, secret));
-  }
-
-  #apop(name: string, digest: string | undefined): Answer {
-    const refused = this.#refusedInClear();
-    if (refused !== undefined) return refused;
-    const account = this.#accounts.find(name);
-    if (account === undefined) return this.#login(undefined);
-    const expected = createHash("md5")
-      .update(`${this.#timestamp ?? ""}${account.pass}`, "utf8")
-      .digest("hex");
-    return this.#login(digest === expected ? account : undefined);
-  }
-
-  #auth(name: string, initial: string | undefined): Answer {
-    const refused = this.#refusedInClear();
-    if (refused !== undefined) return refused;
-    const mechanism = this.#offer.mechanisms.get(name.toUpperCase());
-    if (mechanism === undefined) return err("unknown mechanism");
-    if (initial !== undefined && !mechanism.initialResponse)
-      return err("no initial response with this mechanism");
-    const exchange = mechanism.exchange(this.#accounts);
-    const first = exchange.next();
-    if (first.done === true) return this.#login(first.value);
-    this.#exchange = exchange;
-    if (initial !== undefined) return this.#respond(exchange, initial === "=" ? "" : initial);
-    return challenge(first.value);
-  }
-
-  #respond(exchange: Exchange, text: string): Answer {
-    const response = decodeBase64(text);
-    if (response !== undefined) {
-      const step = exchange.next(response);
-      if (step.done !== true) return challenge(step.value);
-      this.#exchange = undefined;
-      return this.#login(step.value);
-    }
-    this.#exchange = undefined;
-    return err(text === "*" ? "authentication cancelled" : "not base64");
-  }
-
-  #refusedInClear(): Answer | undefined {
-    return this.#offer.requireTls && !this.#secure ? err("not without TLS") : undefined;
-  }
-
-  #login(account: Account | undefined): Answer {
+  #login(step: Step): Answer {
+    if ("answer" in step) return step.answer;
+    const { account } = step;
     if (account === undefined) return err("[AUTH] wrong user name or password");
+    return this.#open(account);
+  }
+
+  #open(account: Account): Answer {
     const { loginDelay, now } = this.#offer;
     const time = now();
     if (account.lastLogin !== undefined && time < account.lastLogin + loginDelay * 1000) {
@@ -291,107 +174,32 @@ export class Session {
     const maildrop = account.maildrop.open();
     if (maildrop === undefined) return err("[IN-USE] another session has the maildrop");
     account.lastLogin = time;
-    this.#account = account;
+    this.#user = account.name;
     this.#maildrop = maildrop;
     this.#state = "TRANSACTION";
     return ok("logged in");
   }
 
-  #entries(): [number, StoredMessage][] {
-    return this.#maildrop === undefined ? [] : [...this.#maildrop.entries()];
+  #notNow(): Answer {
+    return err(`not in the ${this.#state} state`);
   }
-
-  #message(number: string): StoredMessage | undefined {
-    return /^\d{1,10}$/.test(number) ? this.#maildrop?.message(Number(number)) : undefined;
-  }
-
-  #stat(): Answer {
-    const entries = this.#entries();
-    const size = entries.reduce((sum, [, message]) => sum + blockSize(message.octets), 0);
-    return ok(`${String(entries.length)} ${String(size)}`);
-  }
-
-  #list(number: string): Answer {
-    return this.#listing(number, (message) => String(blockSize(message.octets)));
-  }
-
-  #uidl(number: string): Answer {
-    return this.#listing(number, (message) => message.uid);
-  }
-
-  /** One line, or a line for each message. */
-  #listing(number: string, of: (message: StoredMessage) => string): Answer {
-    if (number === "") {
-      const entries = this.#entries();
-      const lines = entries.map(([each, message]) => `${String(each)} ${of(message)}`);
-      return { ...ok(`${String(entries.length)} messages`), block: blockOf(lines) };
-    }
-    const message = this.#message(number);
-    return message === undefined ? NO_SUCH_MESSAGE : ok(`${String(Number(number))} ${of(message)}`);
-  }
-
-  #retr(number: string): Answer {
-    const message = this.#message(number);
-    if (message === undefined) return NO_SUCH_MESSAGE;
-    return { ...ok(`${String(blockSize(message.octets))} octets`), block: message.octets };
-  }
-
-  #top(number: string, lines: string | undefined): Answer {
-    const message = this.#message(number);
-    if (message === undefined) return NO_SUCH_MESSAGE;
-    if (lines === undefined || !/^\d{1,10}$/.test(lines)) return err("wrong arguments");
-    return { ...ok("the top follows"), block: topOf(message.octets, Number(lines)) };
-  }
-
-  #dele(number: string): Answer {
-    const message = this.#message(number);
-    if (message === undefined) return NO_SUCH_MESSAGE;
-    this.#maildrop?.mark(message);
-    return ok("marked as deleted");
-  }
-
-  #rset(): Answer {
-    this.#maildrop?.unmarkAll();
-    return ok("nothing is marked");
-  }
-}
-
-const NO_SUCH_MESSAGE: Answer = err("no such message");
-
-function ok(text: string): Answer {
-  return { line: `+OK ${text}`.trimEnd() };
-}
-
-function err(text: string): Answer {
-  return { line: `-ERR ${text}` };
-}
-
-/** RFC 5034 section 4: an empty challenge keeps its space. */
-function challenge(octets: Buffer): Answer {
-  return { line: `+ ${octets.toString("base64")}` };
-}
-
-function blockOf(lines: readonly string[]): Buffer {
-  return Buffer.from(lines.map((line) => `${line}\r\n`).join(""), "utf8");
 }
 
 /** RFC 6856 section 3: one language, and `*` for it. */
 function lang(tag: string): Answer {
-  if (tag === "") return { ...ok("languages follow"), block: blockOf(["en English"]) };
-  if (["en", "*", "i-default"].includes(tag.toLowerCase())) return ok("en");
-  return err("no such language");
+  if (tag === "") return okWithLines("languages follow", ["en English"]);
+  return ["en", "*", "i-default"].includes(tag.toLowerCase()) ? ok("en") : err("no such language");
 }
 
-/** At most `most` arguments, the last with all that is left; `undefined` where there is text and none is taken. */
-function argumentsOf(text: string, most: number): string[] | undefined {
-  if (text === "") return [];
-  if (most === 0) return undefined;
-  const space = most === 1 ? -1 : text.indexOf(" ");
-  return space === -1 ? [text] : [text.slice(0, space), text.slice(space + 1)];
-}
-
-/** RFC 5034 section 4: whatever is not in the alphabet, and padding that is not at the end, is refused. */
-function decodeBase64(text: string): Buffer | undefined {
-  const valid = text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
-  return valid ? Buffer.from(text, "base64") : undefined;
+/** Cuts the arguments apart; the last one takes the rest of the line. */
+function run(
+  text: string,
+  [fewest, most]: readonly [number, number],
+  act: (first: string, second: string) => Answer,
+): Answer {
+  const space = most < 2 ? -1 : text.indexOf(" ");
+  const first = space === -1 ? text : text.slice(0, space);
+  const second = space === -1 ? "" : text.slice(space + 1);
+  const count = [first, second].filter((argument) => argument !== "").length;
+  return count < fewest || count > most ? err("wrong arguments") : act(first, second);
 }

@@ -1,0 +1,137 @@
+// The layers of src/, and what each may reach. `npm test` runs these rules, and proves that each can fail.
+
+/** From the top down: a layer imports itself and what lies below it, and nothing above. */
+const layers = [
+  ["cli", "^src/cli/"],
+  ["fetch", "^src/fetch/"],
+  ["index", "^src/index\\.ts$"],
+  ["pool", "^src/pool(\\.ts$|/)"],
+  ["client", "^src/(?!(index|pool|errors)\\.ts$)[^/]+\\.ts$"],
+  ["net", "^src/net/"],
+  ["protocol-and-auth", "^src/(protocol|auth)/"],
+  ["errors", "^src/errors\\.ts$"],
+];
+
+/** Beside the layers: they are entries of their own, and use little of the rest. */
+const besides = ["^src/testing/", "^src/parse/"];
+
+const downwards = layers.slice(1).map(([name, path], index) => ({
+  name: `no-way-up-from-${name}`,
+  severity: "error",
+  from: { path },
+  to: { path: layers.slice(0, index + 1).map(([, above]) => above) },
+}));
+
+/** Modules of Node through which the outside is reached, `/promises` included. */
+const sockets = "^(node:)?(net|tls|dns|dgram|http|https|http2)(/|$)";
+
+/** What is gone once the sources are built: `import type`, and `import("name")` within a type. */
+const types = ["type-only", "type-import"];
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...downwards,
+    {
+      name: "every-file-in-a-layer",
+      comment: "A new folder of src/ gets its place above, and with it its rules.",
+      severity: "error",
+      from: { path: "^src/", pathNot: [...layers.map(([, path]) => path), ...besides] },
+      to: {},
+    },
+    {
+      name: "testing-uses-protocol-and-errors",
+      comment: "A server that shared the client's code would share its mistakes.",
+      severity: "error",
+      from: { path: "^src/testing/" },
+      to: { path: "^src/", pathNot: "^src/(testing|protocol)/|^src/errors\\.ts$" },
+    },
+    {
+      name: "parse-uses-errors",
+      severity: "error",
+      from: { path: "^src/parse/" },
+      to: { path: "^src/", pathNot: "^src/parse/|^src/errors\\.ts$" },
+    },
+    {
+      name: "nothing-uses-testing-or-parse",
+      comment: "They are entries of their own; only the command line puts them together with the rest.",
+      severity: "error",
+      from: { path: "^src/", pathNot: ["^src/cli/", ...besides] },
+      to: { path: besides },
+    },
+    {
+      name: "protocol-and-auth-are-pure",
+      comment: "Octets and values in, octets and values out: of Node they need buffers and digests.",
+      severity: "error",
+      from: { path: "^src/(protocol|auth)/" },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?(buffer|crypto|util)$" },
+    },
+    {
+      name: "protocol-needs-no-package",
+      severity: "error",
+      from: { path: "^src/protocol/" },
+      to: { path: "node_modules/" },
+    },
+    {
+      name: "sockets-in-net-and-testing",
+      comment: "Elsewhere their types at most.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(net|testing)/" },
+      to: { path: sockets, dependencyTypesNot: types },
+    },
+    {
+      name: "no-undeclared-package",
+      comment: "What runs at the user's is in `dependencies`, or an optional peer.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
+        dependencyTypesNot: [...types, "npm-peer"],
+      },
+    },
+    {
+      name: "packages-are-loaded-late",
+      comment: "They are large, and few need them. `debug` is small, and always there.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: {
+        path: "node_modules/",
+        pathNot: "node_modules/debug/",
+        dynamic: false,
+        dependencyTypesNot: types,
+      },
+    },
+    {
+      name: "nothing-outside-src",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { pathNot: ["^src/", "node_modules/"], dependencyTypesNot: ["core"], couldNotResolve: false },
+    },
+    {
+      name: "examples-use-the-entries",
+      comment: "An example is what a user can write.",
+      severity: "error",
+      from: { path: "^examples/" },
+      to: { path: "^src/", pathNot: ["^src/index\\.ts$", "^src/(fetch|parse|testing)/index\\.ts$"] },
+    },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-missing-files",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    // An import of types is an arrow too.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default"] },
+  },
+};

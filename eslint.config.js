@@ -1,0 +1,119 @@
+// The strictest sets of typescript-eslint, with type information. What is switched off says why.
+import { builtinModules } from "node:module";
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+const withoutPrefix = builtinModules.filter((name) => !name.startsWith("node:"));
+
+export default defineConfig(
+  // The consumers see the built package only; `npm run check:package` compiles them as users would.
+  globalIgnores(["dist/", "coverage/", "test/package/consumer/"]),
+  { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: "error" } },
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // A method that is `async` without `await` turns what it throws into a rejection: wrong arguments reject.
+      "@typescript-eslint/require-await": "off",
+      // It wants `!` where we write `as T`: a claim about a value is to be seen, and names its type.
+      "@typescript-eslint/non-nullable-type-assertion-style": "off",
+      // Numbers print as one expects them to.
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      // `() => stream.destroy()` is a callback whose value nobody takes.
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      // `while (true)` with its exits inside is how a parser's loop reads best.
+      "@typescript-eslint/no-unnecessary-condition": [
+        "error",
+        { allowConstantLoopConditions: "only-allowed-literals" },
+      ],
+      // `() => {}` is the shortest way to say that nothing is to happen.
+      "@typescript-eslint/no-empty-function": ["error", { allow: ["arrowFunctions"] }],
+      // `isolatedDeclarations` wants the type of a public field on its left side; so all fields have it there.
+      "@typescript-eslint/consistent-generic-constructors": "off",
+      // Lines and octets are spread, never what a person reads.
+      "@typescript-eslint/no-misused-spread": ["error", { allow: ["string"] }],
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "all" },
+      ],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      // `typeof import("name")` is the type of a package that is loaded late.
+      "@typescript-eslint/consistent-type-imports": [
+        "error",
+        { fixStyle: "inline-type-imports", disallowTypeAnnotations: false },
+      ],
+    },
+  },
+  {
+    files: ["**/*.{ts,js,cjs}"],
+    rules: {
+      eqeqeq: "error",
+      "no-async-promise-executor": "error",
+      "no-cond-assign": "error",
+      "no-constant-binary-expression": "error",
+      "no-constructor-return": "error",
+      "no-duplicate-case": "error",
+      "no-empty": "error",
+      "no-fallthrough": "error",
+      "no-irregular-whitespace": "error",
+      "no-loss-of-precision": "error",
+      "no-misleading-character-class": "error",
+      "no-prototype-builtins": "error",
+      "no-return-assign": "error",
+      "no-self-assign": "error",
+      "no-self-compare": "error",
+      "no-sparse-arrays": "error",
+      "no-template-curly-in-string": "error",
+      "no-unmodified-loop-condition": "error",
+      "no-unreachable-loop": "error",
+      "no-unsafe-finally": "error",
+      "no-unsafe-optional-chaining": "error",
+      "no-unused-private-class-members": "error",
+      "no-useless-assignment": "error",
+      "no-useless-backreference": "error",
+      "no-useless-escape": "error",
+      "no-useless-rename": "error",
+      "object-shorthand": "error",
+      "preserve-caught-error": "error",
+      "prefer-const": "error",
+      "no-var": "error",
+      "no-restricted-imports": [
+        "error",
+        { paths: withoutPrefix.map((name) => ({ name, message: `Write "node:${name}".` })) },
+      ],
+    },
+  },
+  {
+    // A library prints nothing.
+    files: ["src/**/*.ts"],
+    ignores: ["src/cli/**"],
+    rules: { "no-console": "error" },
+  },
+  {
+    // Pure: what they are given is all they know, and nothing happens later.
+    files: ["src/{protocol,auth}/**/*.ts"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        ...["process", "fetch", "queueMicrotask", "setImmediate", "setInterval", "setTimeout"],
+      ],
+    },
+  },
+  {
+    files: ["test/**/*.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(only|skip|skipIf|runIf|todo)$/]",
+          message: "Every test runs, everywhere.",
+        },
+      ],
+    },
+  },
+);

@@ -1,0 +1,45 @@
+/**
+ * Tells `node:diagnostics_channel` subscribers of commands and sessions, as `TracingChannel.tracePromise` would:
+ * `start` and `end` when it begins, `error` where it fails, `asyncStart` and `asyncEnd` when it is over.
+ */
+import { tracingChannel, type TracingChannel } from "node:diagnostics_channel";
+
+/** What subscribers of `popwright:command` and `popwright:session` get; one object for all events of one call. */
+export interface Pop3Trace {
+  readonly host: string;
+  readonly port: number;
+  /** The command in its printable form; with a session, `undefined`. */
+  readonly command: string | undefined;
+  error?: unknown;
+}
+
+const commandChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:command");
+const sessionChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:session");
+
+/** Reports the end of what was begun: well, or with an error. */
+export type EndTrace = (error?: unknown) => void;
+
+/** `undefined` while nobody listens, which costs nothing. */
+export function traceCommand(host: string, port: number, command: string): EndTrace | undefined {
+  return begin(commandChannel, { host, port, command });
+}
+
+export function traceSession(host: string, port: number): EndTrace | undefined {
+  return begin(sessionChannel, { host, port, command: undefined });
+}
+
+function begin(channel: TracingChannel<Pop3Trace>, trace: Pop3Trace): EndTrace | undefined {
+  const { start, end, error, asyncStart, asyncEnd } = channel;
+  // TracingChannel.hasSubscribers is younger than the oldest Node that we run on.
+  if (![start, end, error, asyncStart, asyncEnd].some((each) => each.hasSubscribers)) return undefined;
+  start.publish(trace);
+  end.publish(trace);
+  return (failure) => {
+    if (failure !== undefined) {
+      trace.error = failure;
+      error.publish(trace);
+    }
+    asyncStart.publish(trace);
+    asyncEnd.publish(trace);
+  };
+}

@@ -1,0 +1,65 @@
+/** What the parser returns is put into our shape: absent where it has `false`, arrays where it has one or many. */
+import type { AddressObject, Attachment, EmailAddress, HeaderValue } from "mailparser";
+import { decodeText } from "./encoded-words.ts";
+import type { MailAddress, MailAttachment } from "./message.ts";
+
+/** The addresses of a field, or of several fields with one name. */
+export function mailAddresses(value: AddressObject | AddressObject[] | undefined): MailAddress[] {
+  if (value === undefined) return [];
+  const objects = Array.isArray(value) ? value : [value];
+  return objects.flatMap((object) => object.value.map(mailAddress)).filter(saysAnything);
+}
+
+function mailAddress({ name, address = "", group }: EmailAddress): MailAddress {
+  return group === undefined
+    ? { name, address }
+    : { name, address, group: group.map(mailAddress).filter(saysAnything) };
+}
+
+/** `<>` and stray commas are read as addresses of nobody. */
+function saysAnything({ name, address, group }: MailAddress): boolean {
+  return name !== "" || address !== "" || group !== undefined;
+}
+
+/** An attachment with its fields as text. */
+export async function mailAttachment(attachment: Attachment): Promise<MailAttachment> {
+  const { filename, contentType, contentDisposition, cid, related, content } = attachment;
+  const headers = new Map<string, string>();
+  for (const [name, value] of attachment.headers) {
+    const text = fieldText(value);
+    if (text !== undefined) headers.set(name, await decodeText(Buffer.from(text)));
+  }
+  const charset = charsetOf(attachment.headers.get("content-type"));
+  return {
+    ...(filename ? { filename } : {}),
+    contentType: contentType || "application/octet-stream",
+    contentDisposition: contentDisposition ?? "attachment",
+    ...(charset ? { charset } : {}),
+    ...(cid ? { cid } : {}),
+    // Absent, whatever its type says, where it is not true.
+    related: Boolean(related),
+    headers,
+    size: content.length,
+    content,
+  };
+}
+
+/** A field as one text again; `undefined` for what the parser made of `List-` fields. */
+function fieldText(value: HeaderValue): string | undefined {
+  if (typeof value === "string") return value;
+  if (value instanceof Date) return value.toUTCString();
+  if (Array.isArray(value)) return value[0] === undefined ? undefined : fieldText(value[0]);
+  if ("text" in value) return value.text;
+  if (!("params" in value)) return undefined;
+  const parameters = Object.entries(value.params).map(([name, text]) => `; ${name}=${quoted(text)}`);
+  return (value.value || "") + parameters.join("");
+}
+
+function charsetOf(value: HeaderValue | undefined): string | undefined {
+  return typeof value === "object" && "params" in value ? value.params["charset"] : undefined;
+}
+
+/** RFC 2045 section 5.1: a value with any special in it is quoted. */
+function quoted(text: string): string {
+  return /^[\w.+*!#$&-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
+}

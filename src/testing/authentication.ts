@@ -1,0 +1,87 @@
+/** How a client shows who it is: USER and PASS, APOP (RFC 1939 section 7), AUTH (RFC 5034). */
+import { createHash } from "node:crypto";
+import type { Account, Accounts } from "./accounts.ts";
+import { challenge, err, ok, type Answer } from "./answer.ts";
+import type { Exchange } from "./mechanisms.ts";
+import type { Offer } from "./offer.ts";
+
+/** Something to say, after which the client goes on, or the end of it: an account, or a wrong name or password. */
+export type Step = { readonly answer: Answer } | { readonly account: Account | undefined };
+
+export class Authentication {
+  readonly #offer: Offer;
+  readonly #accounts: Accounts;
+  /** Of APOP, with its angle brackets. */
+  readonly timestamp: string | undefined;
+  /** The name that USER gave. */
+  #name: string | undefined;
+  #exchange: Exchange | undefined;
+
+  constructor(offer: Offer, accounts: Accounts, timestamp: string | undefined) {
+    this.#offer = offer;
+    this.#accounts = accounts;
+    this.timestamp = timestamp;
+  }
+
+  /** Whether a challenge was sent, so that the next line answers it. */
+  get exchanging(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  /** Forgets what was said in the clear. */
+  forget(): void {
+    this.#name = undefined;
+  }
+
+  user(name: string): Step {
+    this.#name = name;
+    return { answer: ok("send PASS") };
+  }
+
+  pass(secret: string): Step {
+    const name = this.#name;
+    if (name === undefined) return { answer: err("USER comes first") };
+    this.#name = undefined;
+    return { account: this.#accounts.verify(name, secret) };
+  }
+
+  apop(name: string, digest: string): Step {
+    const account = this.#accounts.find(name);
+    const expected = createHash("md5").update(`${this.timestamp ?? ""}${account?.pass ?? ""}`, "utf8");
+    return { account: digest === expected.digest("hex") ? account : undefined };
+  }
+
+  /** `initial`: the initial response in base64, `=` for an empty one, `""` for none. */
+  auth(name: string, initial: string): Step {
+    const mechanism = this.#offer.mechanisms.get(name.toUpperCase());
+    if (mechanism === undefined) return { answer: err("unknown mechanism") };
+    if (initial !== "" && !mechanism.initialResponse) {
+      return { answer: err("no initial response with this mechanism") };
+    }
+    const exchange = mechanism.exchange(this.#accounts);
+    const first = exchange.next();
+    if (first.done === true) return { account: first.value };
+    this.#exchange = exchange;
+    if (initial === "") return { answer: challenge(first.value) };
+    return this.respond(initial === "=" ? "" : initial);
+  }
+
+  /** The client's answer to a challenge. */
+  respond(text: string): Step {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (text === "*") return { answer: err("authentication cancelled") };
+    const response = decodeBase64(text);
+    if (response === undefined) return { answer: err("not base64") };
+    const step = exchange?.next(response);
+    if (step === undefined || step.done === true) return { account: step?.value };
+    this.#exchange = exchange;
+    return { answer: challenge(step.value) };
+  }
+}
+
+/** RFC 5034 section 4: whatever is not in the alphabet, and padding that is not at the end, is refused. */
+function decodeBase64(text: string): Buffer | undefined {
+  const valid = text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+  return valid ? Buffer.from(text, "base64") : undefined;
+}

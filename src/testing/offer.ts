@@ -1,0 +1,92 @@
+/** What a session offers: the options with every default filled in, and the capabilities that follow from them. */
+import { Pop3Error } from "../errors.ts";
+import { MECHANISMS, type ServerMechanism } from "./mechanisms.ts";
+import type { CapabilityQuestion, Pop3ServerOptions } from "./options.ts";
+
+export interface Offer {
+  readonly greeting: string;
+  readonly capabilities: Exclude<Pop3ServerOptions["capabilities"], undefined>;
+  readonly stls: boolean;
+  readonly requireTls: boolean;
+  readonly pipelining: boolean;
+  readonly user: boolean;
+  readonly mechanisms: ReadonlyMap<string, ServerMechanism>;
+  readonly uidl: boolean;
+  readonly top: boolean;
+  readonly utf8: boolean;
+  readonly lang: boolean;
+  readonly loginDelay: number;
+  readonly now: () => number;
+}
+
+/** Throws `POP3_CONFIG` for what makes no sense. */
+export function offerOf(options: Pop3ServerOptions): Offer {
+  const greeting = options.greeting ?? "popwright test server ready";
+  if (/[\r\n]/.test(`${greeting}${String(options.apop)}`)) throw config("the greeting is one line");
+  if (!((options.chunk ?? 1) >= 1)) throw config("chunk is a number of octets from 1 on");
+  return {
+    greeting,
+    capabilities: options.capabilities ?? [],
+    stls: (options.stls ?? true) !== false,
+    requireTls: options.requireTls ?? false,
+    pipelining: options.pipelining ?? true,
+    user: options.user ?? true,
+    mechanisms: new Map(
+      (options.sasl ?? ["PLAIN", "LOGIN"]).map(mechanismOf).map((each) => [each.name, each]),
+    ),
+    uidl: options.uidl ?? true,
+    top: options.top ?? true,
+    utf8: options.utf8 ?? true,
+    lang: options.lang ?? true,
+    loginDelay: options.loginDelay ?? 0,
+    now: options.now ?? Date.now,
+  };
+}
+
+function mechanismOf(mechanism: string | ServerMechanism): ServerMechanism {
+  if (typeof mechanism !== "string") return mechanism;
+  const known = MECHANISMS.get(mechanism.toUpperCase());
+  if (known === undefined)
+    throw config(`no SASL mechanism ${mechanism}; there are ${[...MECHANISMS.keys()].join(", ")}`);
+  return known;
+}
+
+function config(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
+}
+
+/** Whether a command is known at all. What this does not name always is. */
+export function isOffered(offer: Offer, verb: string): boolean {
+  const switches: Readonly<Record<string, boolean>> = {
+    CAPA: offer.capabilities !== false,
+    USER: offer.user,
+    PASS: offer.user,
+    AUTH: offer.mechanisms.size > 0,
+    STLS: offer.stls,
+    UIDL: offer.uidl,
+    TOP: offer.top,
+    UTF8: offer.utf8,
+    LANG: offer.lang,
+  };
+  return switches[verb] ?? true;
+}
+
+/** CAPA's list (RFC 2449 section 6). What cannot be had at this moment is left out. */
+export function standardCapabilities(offer: Offer, moment: Omit<CapabilityQuestion, "standard">): string[] {
+  const mayLogin = moment.secure || !offer.requireTls;
+  const list: readonly (readonly [listed: boolean, line: string])[] = [
+    [offer.top, "TOP"],
+    [offer.uidl, "UIDL"],
+    [offer.user && mayLogin, "USER"],
+    [offer.mechanisms.size > 0 && mayLogin, `SASL ${[...offer.mechanisms.keys()].join(" ")}`],
+    [offer.stls && !moment.secure && moment.state === "AUTHORIZATION", "STLS"],
+    [offer.pipelining, "PIPELINING"],
+    [true, "RESP-CODES"],
+    [true, "AUTH-RESP-CODE"],
+    [offer.loginDelay > 0, `LOGIN-DELAY ${String(offer.loginDelay)}`],
+    [offer.utf8, "UTF8 USER"],
+    [offer.lang, "LANG"],
+    [true, "IMPLEMENTATION popwright"],
+  ];
+  return list.filter(([listed]) => listed).map(([, line]) => line);
+}

@@ -1,0 +1,46 @@
+/** Ann, her password and her maildrop on an embedded server, and the options that lead to a server. */
+import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
+import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
+import type { ScriptedServer } from "./scripted-server.ts";
+
+export const auth = { user: "ann", pass: "secret" };
+
+/** The only message, unless a test brings its own: 22 octets. */
+const messages: readonly (Buffer | string)[] = ["Subject: one\r\n\r\nOne.\r\n"];
+
+/** A server with Ann's maildrop. */
+export async function listen(
+  options: Pop3ServerOptions & { readonly messages?: readonly (Buffer | string)[] } = {},
+): Promise<Pop3Server> {
+  const { messages: given = messages, ...rest } = options;
+  return Pop3Server.listen({ users: { ann: { pass: auth.pass, messages: given } }, ...rest });
+}
+
+/** Options that lead to an embedded server; nobody logs in. */
+export function to(server: Pop3Server, more: Partial<Pop3ClientOptions> = {}): Pop3ClientOptions {
+  return { host: server.host, port: server.port, tls: { ca: server.ca }, secure: server.secure, ...more };
+}
+
+/** Options that lead to a scripted server, without TLS; nobody logs in. */
+export function toScript(server: ScriptedServer, more: Partial<Pop3ClientOptions> = {}): Pop3ClientOptions {
+  return { host: "127.0.0.1", port: server.port, secure: false, stls: "never", ...more };
+}
+
+/** Ann, logged in without TLS. */
+export async function logIn(
+  server: Pop3Server,
+  more: Partial<Pop3ClientOptions> = {},
+): Promise<Pop3Client> {
+  return Pop3Client.connect(to(server, { stls: "never", auth, ...more }));
+}
+
+/** What the clients of an embedded server said: `C: ` lines, and `* ` for what happened to their connections. */
+export function said(server: Pop3Server): string[] {
+  return server.transcript.lines.filter((line) => !line.startsWith("S: "));
+}
+
+/** A session of a server without CAPA, up to the login and with it: steps of a script. */
+export const LOGGED_IN: readonly string[] = [
+  ...["S: +OK hello", "C: CAPA", "S: -ERR no CAPA", "C: USER ann", "S: +OK", "C: PASS secret", "S: +OK"],
+  ...["C: CAPA", "S: -ERR no CAPA"],
+];

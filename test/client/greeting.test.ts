@@ -1,0 +1,67 @@
+/** The greeting: one line, and nothing is sent before it is there or behind one that is wrong. */
+IMPORTS
+
+describe("the greeting", () => {
+  test.each<[string, string | Buffer, string]>([
+    ["a refusal", "-ERR go away\r\n", "POP3_GREETING_REJECTED"],
+    ["another protocol", "HTTP/1.1 200 OK\r\n", "POP3_BAD_GREETING"],
+    ["a word that only begins with OK", "+OKAY\r\n", "POP3_BAD_GREETING"],
+    ["lower case", "+ok ready\r\n", "POP3_BAD_GREETING"],
+    ["a challenge", "+ go on\r\n", "POP3_BAD_GREETING"],
+    ["an empty line", "\r\n", "POP3_BAD_GREETING"],
+    ["LF alone", "+OK ready\n", "POP3_PROTOCOL"],
+    ["a NUL", "+OK a\0b\r\n", "POP3_PROTOCOL"],
+    ["more than a line", `+OK ${"a".repeat(8192)}\r\n`, "POP3_LINE_TOO_LONG"],
+    ["a line without end", Buffer.alloc(100_000, "+"), "POP3_LINE_TOO_LONG"],
+    ["answers before the questions", "+OK hi\r\n+OK caps\r\nSTLS\r\n.\r\n+OK go\r\n", "POP3_UNSOLICITED"],
+    ["the beginning of an answer", "+OK hi\r\n+", "POP3_UNSOLICITED"],
+  ])("%s", async (_, octets, code) => {
+    await using server = await ScriptedServer.listen([Buffer.from(octets)]);
+    const call = Pop3Client.connect({ host: "127.0.0.1", port: server.port, secure: false, auth });
+    await expect(call).rejects.toMatchObject({ code });
+    await server.played();
+    expect(server.clear).toBe("");
+  });
+
+  test.each([
+    ["[SYS/TEMP] later", "SYS/TEMP", true],
+    ["[in-use] Locked", "IN-USE", true],
+    ["[LOGIN-DELAY] wait", "LOGIN-DELAY", true],
+    ["[SYS/PERM] never", "SYS/PERM", false],
+  ])("that is -ERR %s", async (text, responseCode, temporary) => {
+    await using server = await ScriptedServer.listen([`S: -ERR ${text}`]);
+    const failure = await failureOf(
+      Pop3Client.connect({ host: "127.0.0.1", port: server.port, secure: false }),
+    );
+    expect(failure).toMatchObject({ code: "POP3_GREETING_REJECTED", responseCode, temporary });
+    await server.played();
+    expect(server.clear).toBe("");
+  });
+
+  test("does not come", async () => {
+    await using server = await ScriptedServer.listen([]);
+    const options = { host: "127.0.0.1", port: server.port, secure: false, timeouts: { greeting: 20 } };
+    await expect(Pop3Client.connect(options)).rejects.toMatchObject({ code: "POP3_GREETING_TIMEOUT" });
+    await server.played();
+  });
+
+  test("is cut off", async () => {
+    await using server = await ScriptedServer.listen([Buffer.from("+OK hel"), "* close"]);
+    const call = Pop3Client.connect({ host: "127.0.0.1", port: server.port, secure: false });
+    await expect(call).rejects.toMatchObject({ code: "POP3_CLOSED" });
+    await server.played();
+  });
+
+  test("is kept as it came, and is harmless in print", async () => {
+    await using server = await ScriptedServer.listen(["S: +OK \x1b[31mred", "C: CAPA", "S: -ERR \x1b[2J"]);
+    const client = await Pop3Client.connect({
+      host: "127.0.0.1",
+      port: server.port,
+      secure: false,
+      stls: "never",
+    });
+    expect(client.greeting).toBe("\x1b[31mred");
+    client.close();
+    await server.played();
+  });
+});

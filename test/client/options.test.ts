@@ -1,0 +1,105 @@
+/** Every form of the options, and those that make no sense. */
+IMPORTS
+
+describe("options as a URL", () => {
+  test("with user and password", async () => {
+    await using server = await Pop3Server.listen({ users: { "ann@test": { pass: "se:cret/%" } } });
+    const url = `${server.url.replace("//", "//ann%40test:se%3Acret%2F%25@")}?stls=never`;
+    await using client = await Pop3Client.connect(url);
+    expect(client.state).toBe("transaction");
+  });
+
+  test("as a URL object, without a user", async () => {
+    await using server = await listen();
+    await using client = await Pop3Client.connect(new URL(`${server.url}?stls=if-offered&`), {}).catch(
+      async (error: unknown) => {
+        // The certificate is nobody's the system knows: that far the URL has led.
+        expect(error).toMatchObject({ code: "POP3_TLS_CERT" });
+        return Pop3Client.connect(new URL(`${server.url}?stls=never`));
+      },
+    );
+    expect(client.state).toBe("authorization");
+  });
+
+  test("pop3s: TLS from the first octet", async () => {
+    await using server = await listen({ tls: true });
+    await using client = await Pop3Client.connect({
+      ...parseUrl(server.url.replace("//", "//ann:secret@")),
+      tls: { ca: server.ca },
+    });
+    expect(client.secure).toBe(true);
+    expect(client.state).toBe("transaction");
+  });
+
+  test("RFC 2384: pop with ;AUTH=+APOP", async () => {
+    await using server = await listen();
+    const url = `${server.url.replace("pop3://", "pop://ann;AUTH=+APOP:secret@")}?stls=never`;
+    await using client = await Pop3Client.connect(url);
+    expect(client.state).toBe("transaction");
+    expect(said(server)).toContain("C: APOP ann ****");
+  });
+
+  test.each([
+    ["pop3s://ann:secret@mail.test", { secure: true, port: 995 }],
+    ["pop3://mail.test", { secure: false, port: 110 }],
+    ["pops://mail.test:1995", { secure: true, port: 1995 }],
+    ["pop3://[::1]:1110", { secure: false, port: 1110, host: "::1" }],
+    ["pop3s://mail.test/", { secure: true, port: 995 }],
+  ])("%s", async (url, { port, host = "mail.test" }: { port: number; host?: string }) => {
+    const targets: unknown[] = [];
+    const socket: SocketSource = (target) => {
+      targets.push([target.host, target.port]);
+      throw new Error("no way there");
+    };
+    await codeOf(Pop3Client.connect({ ...parseUrl(url), socket }));
+    expect(targets).toEqual([[host, port]]);
+  });
+
+  test.each([
+    "no URL at all",
+    "http://mail.test",
+    "pop3://ann:sec%ret@mail.test",
+    "pop3://ann@mail.test",
+    "pop3://mail.test/inbox",
+    "pop3://mail.test?tls=no",
+    "pop3://mail.test?stls=maybe",
+    "pop3s://mail.test?stls=required",
+    "pop3s://ann:s3cr3t@mail test",
+  ])("%s is refused without a word of it", async (url) => {
+    let error: unknown;
+    try {
+      new Pop3Client(url);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ code: "POP3_CONFIG" });
+    expect(String(error)).not.toContain("mail");
+    expect(String(error)).not.toContain("s3cr3t");
+    expect((error as Error).cause).toBeUndefined();
+    await expect(async () => Pop3Client.connect(url)).rejects.toMatchObject({ code: "POP3_CONFIG" });
+  });
+});
+
+describe("options that make no sense", () => {
+  const wrong: [string, Record<string, unknown>][] = [
+    ["no host", { host: "" }],
+    ["a host that is none", { host: "mail.test\r\nQUIT" }],
+    ["a port that is none", { port: 70_000 }],
+    ["a port that is no integer", { port: 1.5 }],
+    ["TLS from the first octet and STLS", { secure: true, stls: "required" }],
+    ["TLS from the first octet and STLS by default", { stls: "if-offered" }],
+    ["an unknown way of STLS", { secure: false, stls: "perhaps" }],
+    ["no user", { auth: { user: "", pass: "x" } }],
+    ["no password", { auth: { user: "ann" } }],
+    ["an empty password", { auth: { user: "ann", pass: "" } }],
+    ["an unknown time-out", { timeouts: { read: 5 } }],
+    ["a time-out that is no number", { timeouts: { command: Number.NaN } }],
+    ["a limit below 0", { limits: { line: -1 } }],
+    ["a window that is none", { pipelining: { commands: 5 } }],
+  ];
+  test.each(wrong)("%s", (_, options) => {
+    expect(() => new Pop3Client({ host: "mail.test", ...options } as unknown as Pop3ClientOptions)).toThrow(
+      expect.objectContaining({ code: "POP3_CONFIG" }) as Error,
+    );
+  });
+});

@@ -1,0 +1,33 @@
+/** How a call came out, for tests that look closer at an error than `rejects` does. */
+import { expect } from "vitest";
+import { Pop3Error } from "../../src/index.ts";
+
+/** The error that `call` rejects with. It has to be one of ours. */
+export async function failureOf(call: Promise<unknown>): Promise<Pop3Error> {
+  let error: unknown;
+  try {
+    await call;
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toSatisfy(Pop3Error.is);
+  return error as Pop3Error;
+}
+
+/** `code` of the error that `call` rejects with, or what else became of it. */
+export async function codeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => "resolved",
+    (error: unknown) => (Pop3Error.is(error) ? error.code : String(error)),
+  );
+}
+
+/** Lets the event loop go round, so that everything has happened that was about to happen. */
+export async function turns(count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What became of `call` by now, where a call has to settle without anything more that happens outside. */
+export async function settledCode(call: Promise<unknown>): Promise<string> {
+  return Promise.race([codeOf(call), turns(100).then(() => "still waiting")]);
+}

@@ -1,0 +1,164 @@
+/** Whose connection it is: one of our own making, or a stream of the caller. */
+IMPORTS
+
+describe("a socket of one's own", () => {
+  test("that is connected", async () => {
+    await using server = await listen();
+    const socket = connect(server.port, server.host);
+    await once(socket, "connect");
+    await using client = await Pop3Client.connect(to(server, { host: "mail.test", socket, stls: "never", auth }));
+    expect(await client.stat()).toEqual({ count: 1, size: 22 });
+    await client.quit();
+    await once(socket, "close");
+  });
+
+  test("on which the greeting lies already", async () => {
+    await using server = await listen();
+    const socket = connect(server.port, server.host);
+    await once(socket, "readable");
+    await using client = await Pop3Client.connect(to(server, { socket, stls: "never" }));
+    expect(client.greeting).toMatch(/^popwright/);
+  });
+
+  test("with TLS from the first octet on it, for the host of the options", async () => {
+    const certificate = makeCertificate({ names: ["mail.test"] });
+    await using server = await listen({ tls: certificate });
+    const socket = connect(server.port, server.host);
+    await once(socket, "connect");
+    await using client = await Pop3Client.connect(to(server, { host: "mail.test", socket, auth }));
+    expect(client.secure).toBe(true);
+    expect(client.state).toBe("transaction");
+  });
+
+  test("that is a stream, no socket", async () => {
+    const [ours, theirs] = duplexPair();
+    theirs.on("data", (line: Buffer) => {
+      theirs.write(line.toString() === "CAPA\r\n" ? "-ERR no\r\n" : "+OK 3 120\r\n");
+    });
+    theirs.write("+OK hello\r\n");
+    await using client = await Pop3Client.connect({
+      host: "mail.test",
+      secure: false,
+      stls: "never",
+      socket: ours,
+      auth: { ...auth, mechanism: "USER" },
+    });
+    expect(await client.stat()).toEqual({ count: 3, size: 120 });
+    client.close();
+    expect(ours.destroyed).toBe(true);
+  });
+
+  /** A stream over which a socket's octets go. */
+  const wrapped = (socket: Duplex): Duplex => {
+    const [ours, theirs] = duplexPair();
+    theirs.pipe(socket).pipe(theirs);
+    return ours;
+  };
+
+  test("that is a stream, with STLS on it", async () => {
+    await using server = await listen();
+    const socket = wrapped(connect(server.port, server.host));
+    await using client = await Pop3Client.connect(to(server, { socket, auth }));
+    expect(client.secure).toBe(true);
+    expect(await client.stat()).toEqual({ count: 1, size: 22 });
+    await client.quit();
+    await server.idle();
+  });
+
+  test("that is a stream, with TLS from the first octet on it", async () => {
+    await using server = await listen({ tls: true });
+    const socket = wrapped(connect(server.port, server.host));
+    await using client = await Pop3Client.connect(to(server, { socket, auth }));
+    expect(client.secure).toBe(true);
+    expect(await client.stat()).toEqual({ count: 1, size: 22 });
+  });
+
+  test.each<[string, Partial<Pop3ClientOptions>, number]>([
+    ["995 with TLS", {}, 995],
+    ["110 without", { secure: false }, 110],
+    ["the given one", { port: 1995 }, 1995],
+  ])("that a function makes, which is told host and port: %s", async (_, options, port) => {
+    const targets: unknown[] = [];
+    const socket: SocketSource = ({ host, port: asked, signal }) => {
+      targets.push([host, asked, signal instanceof AbortSignal]);
+      throw new Error("no way there");
+    };
+    const failure = await failureOf(Pop3Client.connect({ host: "mail.test", socket, ...options }));
+    expect(failure.code).toBe("POP3_CONNECT");
+    expect(failure.message).toContain("no way there");
+    expect(targets).toEqual([["mail.test", port, true]]);
+  });
+
+  test.each<[string, (open: () => Duplex) => SocketSource]>([
+    ["at once", (open) => open],
+    ["later", (open) => () => turns().then(open)],
+  ])("that a function makes %s", async (_, source) => {
+    await using server = await listen();
+    const socket = source(() => connect(server.port, server.host));
+    await using client = await Pop3Client.connect(to(server, { socket, stls: "never", auth }));
+    expect(client.state).toBe("transaction");
+  });
+
+  test("that was destroyed before", async () => {
+    const [socket] = duplexPair();
+    socket.destroy();
+    await expect(Pop3Client.connect({ host: "mail.test", socket })).rejects.toMatchObject({
+      code: "POP3_CONNECT",
+    });
+  });
+
+  test("that comes too late is closed", async () => {
+    const [socket] = duplexPair();
+    let give: (stream: Duplex) => void = () => undefined;
+    const client = new Pop3Client({
+      host: "mail.test",
+      socket: () => new Promise<Duplex>((resolve) => (give = resolve)),
+      timeouts: { connect: 20 },
+    });
+    await expect(client.connect()).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
+    give(socket);
+    await turns();
+    expect(socket.destroyed).toBe(true);
+  });
+});
+
+describe("what goes wrong before the greeting", () => {
+  test("nobody listens", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, "close");
+    const failure = await failureOf(Pop3Client.connect({ host: "127.0.0.1", port }));
+    expect(failure).toMatchObject({ code: "POP3_CONNECT", cause: { code: "ECONNREFUSED" } });
+    expect(failure.message).toContain(`127.0.0.1:${String(port)}`);
+  });
+
+  test("the name is unknown", async () => {
+    const lookup: LookupFunction = (_, __, found) => {
+      found(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }), []);
+    };
+    await expect(Pop3Client.connect({ host: "mail.test", lookup })).rejects.toMatchObject({
+      code: "POP3_CONNECT",
+      cause: { code: "ENOTFOUND" },
+    });
+  });
+
+  test("the name is never found", async () => {
+    const call = Pop3Client.connect({ host: "mail.test", lookup: () => {}, timeouts: { connect: 20 } });
+    await expect(call).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
+  });
+
+  test("a dead address of a name does not matter", async () => {
+    await using server = await listen();
+    // 127.0.0.2 is this host as well, and nobody listens there.
+    const lookup: LookupFunction = (_, __, found) => {
+      found(null, [
+        { address: "127.0.0.2", family: 4 },
+        { address: "127.0.0.1", family: 4 },
+      ]);
+    };
+    await using client = await Pop3Client.connect(to(server, { host: "mail.test", lookup, stls: "never" }));
+    expect(client.state).toBe("authorization");
+  });
+});

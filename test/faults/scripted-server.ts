@@ -1,0 +1,180 @@
+/** A raw server on loopback: what it sends is what its script says, octet for octet, right or wrong. */
+import * as net from "node:net";
+import { TLSSocket } from "node:tls";
+import { makeCertificate, type Certificate } from "popwright/testing";
+import type { Pop3ClientOptions } from "popwright";
+
+/** What a server does with one connection, from its first octet to its last. */
+export type Script = (peer: Peer) => Promise<void> | void;
+
+/** How the connection is protected: not at all, by STLS, or from the first octet. */
+export type Protection = "plain" | "stls" | "tls";
+
+let made: Certificate | undefined;
+
+/** One certificate for all servers of a process. */
+function certificate(): Certificate {
+  return (made ??= makeCertificate());
+}
+
+/** One connection, from the server's side. */
+export class Peer {
+  /** Resolves when the client's side is gone, or ours. */
+  readonly gone: Promise<void>;
+  /** The command lines so far, without CRLF. */
+  readonly commands: string[] = [];
+  /** Octets of the client so far, decrypted. */
+  received = 0;
+  /** Octets that the system has taken from us so far, counted before encryption. */
+  taken = 0;
+  readonly #raw: net.Socket;
+  #stream: net.Socket;
+  #text = "";
+  #read = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: net.Socket) {
+    this.#raw = this.#stream = socket;
+    socket.setNoDelay(true);
+    this.gone = new Promise((resolve) => {
+      socket.once("close", () => {
+        resolve();
+        this.#wake?.();
+      });
+    });
+    this.#watch(socket);
+  }
+
+  #watch(stream: net.Socket): void {
+    stream.on("error", () => this.#raw.destroy());
+    stream.on("end", () => this.#wake?.());
+    stream.on("data", (octets: Buffer) => {
+      this.received += octets.length;
+      this.#text += octets.toString("latin1");
+      for (let end = this.#text.indexOf("\r\n"); end !== -1; end = this.#text.indexOf("\r\n")) {
+        this.commands.push(this.#text.slice(0, end));
+        this.#text = this.#text.slice(end + 2);
+      }
+      this.#wake?.();
+    });
+  }
+
+  /** The next command line; `undefined` when the client sends no more. */
+  async line(): Promise<string | undefined> {
+    while (this.#read === this.commands.length) {
+      if (this.#stream.readableEnded || this.#raw.destroyed) return undefined;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    return this.commands[this.#read++];
+  }
+
+  /** Resolves when the system has taken the octets, or the connection is gone. */
+  send(octets: string | Buffer): Promise<void> {
+    const buffer = typeof octets === "string" ? Buffer.from(octets, "latin1") : octets;
+    if (buffer.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#stream.write(buffer, (error) => {
+        if (!error) this.taken += buffer.length;
+        resolve();
+      });
+    });
+  }
+
+  /** Whether the connection can no longer be written to. */
+  get over(): boolean {
+    return this.#raw.destroyed || !this.#stream.writable;
+  }
+
+  /** Our side of TLS, on what was a plain connection. */
+  startTls(): void {
+    this.#raw.removeAllListeners("data");
+    this.#raw.removeAllListeners("end");
+    this.#stream = new TLSSocket(this.#raw, { isServer: true, ...certificate() });
+    this.#watch(this.#stream);
+  }
+
+  /** Takes nothing in any more. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  /** FIN; under TLS close_notify before it. */
+  end(): void {
+    this.#stream.end();
+  }
+
+  /** FIN, under TLS without close_notify: as if the line had been cut. */
+  cut(): void {
+    this.#raw.end();
+  }
+
+  /** RST. */
+  reset(): void {
+    this.#raw.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
+    this.#raw.destroy();
+  }
+}
+
+export class ScriptedServer implements AsyncDisposable {
+  readonly peers: Peer[] = [];
+  readonly #server: net.Server;
+  readonly #protection: Protection;
+  readonly #failures: unknown[] = [];
+  #arrival: (() => void) | undefined;
+
+  private constructor(script: Script, protection: Protection) {
+    this.#protection = protection;
+    this.#server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      const peer = new Peer(socket);
+      this.peers.push(peer);
+      if (protection === "tls") peer.startTls();
+      this.#arrival?.();
+      Promise.resolve(script(peer)).catch((error: unknown) => this.#failures.push(error));
+    });
+  }
+
+  static async listen(script: Script, protection: Protection = "plain"): Promise<ScriptedServer> {
+    const server = new ScriptedServer(script, protection);
+    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as net.AddressInfo).port;
+  }
+
+  /** The options of a client that logs in here. */
+  options(more: Partial<Pop3ClientOptions> = {}): Pop3ClientOptions {
+    const secure = this.#protection === "tls";
+    return {
+      host: "127.0.0.1",
+      port: this.port,
+      secure,
+      auth: { user: "ann", pass: SECRET },
+      ...(!secure && { stls: this.#protection === "stls" ? "required" : "never" }),
+      ...(this.#protection !== "plain" && { tls: { ca: certificate().cert } }),
+      ...more,
+    };
+  }
+
+  /** The latest connection, once there is one. */
+  async peer(): Promise<Peer> {
+    while (this.peers.length === 0) await new Promise<void>((resolve) => (this.#arrival = resolve));
+    return this.peers[this.peers.length - 1] as Peer;
+  }
+
+  /** Ends everything. Throws what a script threw. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const peer of this.peers) peer.destroy();
+    await closed;
+    if (this.#failures.length > 0) throw new AggregateError(this.#failures, "a script of the server failed");
+  }
+}
+
+/** The password of every client here: it must be seen nowhere but on the wire. */
+export const SECRET = "hunter2-hunter2";

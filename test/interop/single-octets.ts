@@ -1,0 +1,55 @@
+// A stream may be cut anywhere: here it is cut between any two octets that come.
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+
+/** A TCP connection whose octets are given out one by one. What is written goes out as it is. */
+export class SingleOctets extends Duplex {
+  readonly #socket: Socket;
+  #chunk: Buffer = Buffer.alloc(0);
+  #at = 0;
+
+  /** As the client's `socket` option takes it. */
+  static async dial({ host, port }: { host: string; port: number }): Promise<SingleOctets> {
+    const socket = connect({ host, port, noDelay: true });
+    await once(socket, "connect");
+    return new SingleOctets(socket);
+  }
+
+  private constructor(socket: Socket) {
+    super();
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      socket.pause();
+      this.#chunk = chunk;
+      this.#at = 0;
+      this.#give();
+    });
+    socket.on("end", () => this.push(null));
+    socket.on("error", (error) => this.destroy(error));
+  }
+
+  #give(): void {
+    while (this.#at < this.#chunk.length) {
+      if (!this.push(this.#chunk.subarray(this.#at, ++this.#at))) return;
+    }
+    this.#socket.resume();
+  }
+
+  override _read(): void {
+    this.#give();
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, encoding, callback);
+  }
+
+  override _final(callback: () => void): void {
+    this.#socket.end(callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#socket.destroy();
+    callback(error);
+  }
+}

@@ -1,0 +1,44 @@
+// A program in CommonJS, as a user writes it: compiled and run against the package, never against the sources.
+import assert = require("node:assert/strict");
+import path = require("node:path");
+import popwright = require("popwright");
+import parse = require("popwright/parse");
+import testing = require("popwright/testing");
+
+const message = "Subject: =?iso-8859-1?Q?gr=FC=DFe?=\r\n\r\n.Hello.\r\n";
+
+async function main(): Promise<void> {
+  await using server = await testing.Pop3Server.listen({
+    users: { ann: { pass: "secret", messages: [message] } },
+    tls: true,
+  });
+  const options: popwright.Pop3ClientOptions = {
+    host: server.host,
+    port: server.port,
+    tls: { ca: server.ca },
+    auth: { user: "ann", pass: "secret" },
+  };
+
+  await using client = await popwright.Pop3Client.connect(options);
+  const octets: Buffer = await client.retr(1);
+  assert.equal(octets.toString(), message);
+
+  const parsed: parse.ParsedMessage = await parse.parseMessage(octets);
+  assert.equal(parsed.subject, "grüße");
+
+  assert.equal(popwright.Pop3Error.name, "Pop3Error");
+  // Whichever build the others load, an error is recognised, by a class that entries of one build share.
+  const esm = await import("popwright");
+  await assert.rejects(
+    client.retr(2),
+    (error) => esm.Pop3Error.is(error) && error instanceof popwright.Pop3Error,
+  );
+  await assert.rejects(testing.Pop3Server.listen({ chunk: 0 }), popwright.Pop3Error);
+  await client.quit();
+
+  const { version } = require("popwright/package.json") as { version: string };
+  assert.equal(typeof version, "string");
+  console.log(`all is well with ${path.basename(require.resolve("popwright"))}`);
+}
+
+void main();

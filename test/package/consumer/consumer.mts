@@ -1,0 +1,41 @@
+// A program in ESM, as a user writes it: compiled and run against the package, never against the sources.
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import { createRequire } from "node:module";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "popwright";
+import { parseMessage, type ParsedMessage } from "popwright/parse";
+import { Pop3Server } from "popwright/testing";
+
+const text = "Subject: =?iso-8859-1?Q?gr=FC=DFe?=\r\n\r\n.Hello.\r\n";
+
+await using server = await Pop3Server.listen({
+  users: { ann: { pass: "secret", messages: [text] } },
+  tls: true,
+});
+const options: Pop3ClientOptions = {
+  host: server.host,
+  port: server.port,
+  tls: { ca: server.ca },
+  auth: { user: "ann", pass: "secret" },
+};
+
+await using client = await Pop3Client.connect(options);
+deepEqual(await client.stat(), { count: 1, size: text.length });
+for await (const message of client.retrieve()) equal((await message.buffer()).toString(), text);
+const octets: Buffer = await client.retr(1);
+equal(octets.toString(), text);
+
+const parsed: ParsedMessage = await parseMessage(octets);
+equal(parsed.subject, "grüße");
+equal(parsed.text, ".Hello.\n");
+
+equal(Pop3Error.name, "Pop3Error");
+await rejects(client.retr(2), (error) => error instanceof Pop3ReplyError && Pop3Error.is(error));
+await client.dele(1);
+await client.quit();
+equal(server.maildrop("ann").messages.length, 0);
+
+const { version } = createRequire(import.meta.url)("popwright/package.json") as { version: string };
+equal(typeof version, "string");
+console.log(`all is well with ${basename(fileURLToPath(import.meta.resolve("popwright")))}`);

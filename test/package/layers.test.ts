@@ -1,0 +1,99 @@
+// The layers of src/ hold, and each rule that keeps them is seen to fail.
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const config = join(root, ".dependency-cruiser.cjs");
+const cruise = join(root, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs");
+
+interface Report {
+  readonly summary: {
+    readonly violations: readonly {
+      readonly rule: { readonly name: string };
+      readonly from: string;
+      readonly to: string;
+    }[];
+    readonly totalCruised: number;
+  };
+}
+
+/** Gives what the rules forbid in a directory's src/ and examples/, as `rule: from -> to`. */
+async function violations(directory: string): Promise<string[]> {
+  // With this reporter the exit code is 0, whatever is found.
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [cruise, "--config", config, "--output-type", "json", "src", "examples"],
+    { cwd: directory, maxBuffer: Infinity },
+  );
+  const { summary } = JSON.parse(stdout) as Report;
+  expect(summary.totalCruised).toBeGreaterThan(10);
+  return summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${place(to)}`);
+}
+
+/** A package counts as a whole, wherever it lies. */
+const place = (path: string): string => path.replace(/^.*(node_modules\/[^/]+).*$/, "$1");
+
+test("the layers hold", { timeout: 60_000 }, async () => {
+  expect(await violations(root)).toEqual([]);
+});
+
+/** For each rule an import that breaks it, and no other: rule, file, statement, what the statement reaches. */
+const broken: readonly (readonly [rule: string, from: string, statement: string, to: string])[] = [
+  ["no-way-up-from-fetch", "src/fetch/run.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
+  ["no-way-up-from-index", "src/index.ts", 'import "./fetch/plan.ts";', "src/fetch/plan.ts"],
+  ["no-way-up-from-pool", "src/pool.ts", 'import "./index.ts";', "src/index.ts"],
+  ["no-way-up-from-client", "src/client.ts", 'import "./pool.ts";', "src/pool.ts"],
+  ["no-way-up-from-net", "src/net/dial.ts", 'import "../client.ts";', "src/client.ts"],
+  ["no-way-up-from-protocol-and-auth", "src/auth/plain.ts", 'import "../net/proxy.ts";', "src/net/proxy.ts"],
+  ["no-way-up-from-errors", "src/errors.ts", 'import "./protocol/reply.ts";', "src/protocol/reply.ts"],
+  ["every-file-in-a-layer", "src/other/file.ts", 'import "../fetch/plan.ts";', "src/fetch/plan.ts"],
+  [
+    "testing-uses-protocol-and-errors",
+    "src/testing/index.ts",
+    'import "../net/proxy.ts";',
+    "src/net/proxy.ts",
+  ],
+  ["parse-uses-errors", "src/parse/index.ts", 'import "../protocol/reply.ts";', "src/protocol/reply.ts"],
+  ["nothing-uses-testing-or-parse", "src/fetch/many.ts", 'import "../parse/index.ts";', "src/parse/index.ts"],
+  [
+    "protocol-and-auth-are-pure",
+    "src/protocol/reader.ts",
+    'import "node:timers/promises";',
+    "timers/promises",
+  ],
+  ["protocol-needs-no-package", "src/protocol/lines.ts", 'import "debug";', "node_modules/debug"],
+  ["sockets-in-net-and-testing", "src/options.ts", 'import "node:dns/promises";', "dns/promises"],
+  ["no-undeclared-package", "src/cli/main.ts", 'await import("publint");', "node_modules/publint"],
+  ["packages-are-loaded-late", "src/parse/headers.ts", 'import "mailparser";', "node_modules/mailparser"],
+  ["nothing-outside-src", "src/cli/list.ts", 'import "../../test/server.ts";', "test/server.ts"],
+  ["examples-use-the-entries", "examples/demo.ts", 'import "../src/options.ts";', "src/options.ts"],
+  ["no-cycles", "src/net/watch.ts", 'import "./watch.ts";', "src/net/watch.ts"],
+  ["no-missing-files", "src/net/proxy.ts", 'import "./socks.ts";', "./socks.ts"],
+];
+
+test("each rule can fail", { timeout: 60_000 }, async () => {
+  const { forbidden } = createRequire(import.meta.url)(config) as { forbidden: { name: string }[] };
+  expect(broken.map(([rule]) => rule)).toEqual(forbidden.map(({ name }) => name));
+
+  const directory = await mkdtemp(join(tmpdir(), "popwright-layers-"));
+  try {
+    for (const name of ["package.json", "tsconfig.json"]) await cp(join(root, name), join(directory, name));
+    await symlink(join(root, "node_modules"), join(directory, "node_modules"));
+    const files = new Map(broken.map(([, , , to]) => [to, "export {};\n"]));
+    for (const [, from, statement] of broken) files.set(from, `${statement}\nexport {};\n`);
+    for (const [name, content] of files) {
+      if (!/^(src|test|examples)\//.test(name)) continue;
+      await mkdir(dirname(join(directory, name)), { recursive: true });
+      await writeFile(join(directory, name), content);
+    }
+    const expected = broken.map(([rule, from, , to]) => `${rule}: ${from} -> ${to}`);
+    expect((await violations(directory)).sort()).toEqual(expected.sort());
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});

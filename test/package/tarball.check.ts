@@ -1,0 +1,126 @@
+// The tarball that would be published: it holds what a user needs, and works where the sources are not.
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const inModules = (path: string): string => join(root, "node_modules", path);
+
+/** Programs as users write them. */
+const consumers = join(root, "test/package/consumer");
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** Where everything happens: the tarball, what it unpacks to, and a user's project. */
+let directory: string;
+let tarball: string;
+/** The user's project, with the package and its dependencies installed. */
+let project: string;
+let files: string[];
+let manifest: Manifest;
+
+/** Gives what a program prints. What it says when it fails is in the error. */
+function run(file: string, args: readonly string[], cwd: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { cwd, maxBuffer: Infinity }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${error.message}\n${stdout}\n${stderr}`));
+    });
+  });
+}
+
+const node = (args: readonly string[], cwd: string): Promise<string> => run(process.execPath, args, cwd);
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "popwright-package-"));
+  const pack = ["pack", "--ignore-scripts", "--json", "--pack-destination", directory];
+  const [packed] = JSON.parse(await run("npm", pack, root)) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  tarball = join(directory, packed.filename);
+  files = packed.files.map(({ path }) => path).sort();
+  await run("tar", ["-xzf", tarball, "-C", directory], directory);
+
+  // As npm would lay it out, without asking a registry: the package is a copy, so that it finds what stands
+  // beside it and nothing of this repository; what it depends on is linked.
+  project = join(directory, "project");
+  const installed = join(project, "node_modules/popwright");
+  await cp(join(directory, "package"), installed, { recursive: true });
+  manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as Manifest;
+  for (const name of [...Object.keys(manifest.dependencies), "@types/node"]) {
+    const link = join(project, "node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(inModules(name), link);
+  }
+  await cp(consumers, project, { recursive: true });
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true });
+});
+
+test("it holds what a user needs, and nothing else", () => {
+  const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
+  expect(files.filter((file) => !file.startsWith("dist/"))).toEqual(documents);
+  // Entries, the chunks they share, and the types of both.
+  const stray = files.filter((file) => !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|[\w.]+)$/.test(file));
+  expect(stray).toEqual([]);
+});
+
+test.each(["consumer.mts", "consumer.cts"])("%s imports every entry", async (consumer) => {
+  const source = await readFile(join(consumers, consumer), "utf8");
+  const entries = Object.keys(manifest.exports).map((entry) => `"${entry.replace(/^\./, "popwright")}"`);
+  expect(entries.filter((entry) => !source.includes(entry))).toEqual([]);
+});
+
+test("publint finds nothing", async () => {
+  const { buffer, byteOffset, byteLength } = await readFile(tarball);
+  const { messages, pkg } = await publint({
+    strict: true,
+    pack: { tarball: buffer.slice(byteOffset, byteOffset + byteLength) },
+  });
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+});
+
+test("the types are those of the code, for ESM and CommonJS", async () => {
+  const attw = inModules("@arethetypeswrong/cli/dist/index.js");
+  await node([attw, "--profile", "node16", "--format", "ascii", "--no-color", tarball], directory);
+});
+
+describe.each(["node16", "nodenext"])("in a user's project, module: %s", (module) => {
+  const built = `built-${module}`;
+
+  test("it compiles", async () => {
+    const config = `tsconfig.${module}.json`;
+    const compilerOptions = {
+      module,
+      target: "es2022",
+      lib: ["es2023"],
+      types: ["node"],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      rootDir: ".",
+      outDir: built,
+    };
+    const include = ["*.mts", "*.cts"];
+    await writeFile(join(project, config), JSON.stringify({ compilerOptions, include }));
+    await node([inModules("typescript/bin/tsc"), "--project", config], project);
+  });
+
+  test.each([
+    ["ESM", "consumer.mjs", [], "index.js"],
+    ["CommonJS", "consumer.cjs", [], "index.js"],
+    ["CommonJS that cannot load ESM", "consumer.cjs", ["--no-experimental-require-module"], "index.cjs"],
+  ])("it runs in %s", async (_kind, consumer, options, loaded) => {
+    expect(await node([...options, join(built, consumer)], project)).toBe(`all is well with ${loaded}\n`);
+  });
+});

@@ -1,0 +1,345 @@
+// Multi-line responses (RFC 1939 section 3): the same octets come out however they were cut, and only CRLF . CRLF ends.
+import { describe, expect, test } from "vitest";
+import { DotDecoder } from "../../src/protocol/dot-decoder.ts";
+import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
+import { always, cut, cutWire, everyCut, inPieces, octets, singly, text, whole, wireOf } from "./octets.ts";
+
+interface Decoded {
+  /** Latin-1. */
+  readonly message: string;
+  /** Octets behind the end of the block; `undefined` where it has not ended. */
+  readonly left: number | undefined;
+}
+
+/** Decodes one block. What was given out is read at the end: it must not have been written to again. */
+function decode(chunks: readonly Buffer[], decoder = new DotDecoder()): Decoded {
+  const given: Buffer[] = [];
+  const emit = (piece: Buffer): unknown => given.push(piece);
+  let left: number | undefined;
+  for (const chunk of chunks) {
+    if (left !== undefined) left += chunk.length;
+    else {
+      const end = decoder.decode(chunk, 0, emit);
+      if (end !== -1) left = chunk.length - end;
+    }
+  }
+  return { message: text(Buffer.concat(given)), left };
+}
+
+/** The rule as RFC 1939 has it, octet by octet, over a wire that is whole. */
+function reference(wire: Buffer): Decoded {
+  let message = "";
+  let line = "";
+  for (const [at, octet] of wire.entries()) {
+    line += String.fromCharCode(octet);
+    if (!line.endsWith("\r\n")) continue;
+    if (line === ".\r\n") return { message, left: wire.length - at - 1 };
+    message += line.startsWith(".") ? line.slice(1) : line;
+    line = "";
+  }
+  // A line that is not complete is given out, but for what may yet be the end.
+  if (line !== ".\r") message += line.startsWith(".") ? line.slice(1) : line;
+  return { message, left: undefined };
+}
+
+const same = (one: Decoded, other: Decoded): boolean =>
+  one.message === other.message && one.left === other.left;
+
+/** The cuts of `wire` that are not decoded as the reference has it. */
+function disagreements(wire: Buffer, cuts: Iterable<Buffer[]> = everyCut(wire)): string[][] {
+  const expected = reference(wire);
+  const found: string[][] = [];
+  for (const chunks of cuts) if (!same(decode(chunks), expected)) found.push(chunks.map(text));
+  return found;
+}
+
+// [what it is, wire, message, octets left over]
+const BLOCKS: readonly (readonly [string, string, string, number])[] = [
+  ["an empty block", ".\r\n", "", 0],
+  ["one line", "a\r\n.\r\n", "a\r\n", 0],
+  ["an empty line", "\r\n.\r\n", "\r\n", 0],
+  ["empty lines only", "\r\n\r\n\r\n.\r\n", "\r\n\r\n\r\n", 0],
+  ["a stuffed dot", "..\r\n.\r\n", ".\r\n", 0],
+  ["stuffed dots before text", "..x\r\n...y\r\n....\r\n.\r\n", ".x\r\n..y\r\n...\r\n", 0],
+  ["a dot that was not stuffed", ".x\r\n.\r\n", "x\r\n", 0],
+  ["a capability with a dot", "TOP\r\n.capability\r\n.\r\n", "TOP\r\ncapability\r\n", 0],
+  ["dots inside lines", "a.b.\r\n.\r\n", "a.b.\r\n", 0],
+  ["LF . LF", "a\n.\nb\r\n.\r\n", "a\n.\nb\r\n", 0],
+  ["LF . CRLF", "a\n.\r\nb\r\n.\r\n", "a\n.\r\nb\r\n", 0],
+  ["CRLF . LF", "a\r\n.\nb\r\n.\r\n", "a\r\n\nb\r\n", 0],
+  ["CR . CR", "a\r.\rb\r\n.\r\n", "a\r.\rb\r\n", 0],
+  ["CRLF . CR CR LF", "a\r\n.\r\r\n.\r\n", "a\r\n\r\r\n", 0],
+  ["dot CR dot", ".\r.\r\n.\r\n", "\r.\r\n", 0],
+  ["dot CR text", ".\ra\r\n.\r\n", "\ra\r\n", 0],
+  ["dot CR CRLF and the end", ".\r\r\n.\r\n", "\r\r\n", 0],
+  ["CR CRLF", "\r\r\n.\r\n", "\r\r\n", 0],
+  ["LF at the start", "\n.\r\n.\r\n", "\n.\r\n", 0],
+  ["CR at the start", "\r.\r\n\r\n.\r\n", "\r.\r\n\r\n", 0],
+  ["NUL and 8-bit", "\0\xff\r\n..\0\r\n.\r\n", "\0\xff\r\n.\0\r\n", 0],
+  ["words of a status line", "+OK\r\n-ERR no\r\n+ \r\n.\r\n", "+OK\r\n-ERR no\r\n+ \r\n", 0],
+  ["a smuggled reply", "a\n.\n+OK fake\r\n.\r\n", "a\n.\n+OK fake\r\n", 0],
+  ["a reply behind it", "a\r\n.\r\n+OK 2 320\r\n", "a\r\n", 11],
+  ["one octet behind it", "a\r\n.\r\n.", "a\r\n", 1],
+  ["a dot line behind it", "a\r\n.\r\n.\r\n", "a\r\n", 3],
+  ["an empty line behind it", ".\r\n\r\n.\r\n", "", 5],
+  ["nine dots inside a line", "1.2.3.4.5.6.7.8.9.0\r\n..a\r\n.\r\n", "1.2.3.4.5.6.7.8.9.0\r\n.a\r\n", 0],
+  ["a line of dots", `${".".repeat(14)}\r\n.\r\n`, `${".".repeat(13)}\r\n`, 0],
+  ["seven stuffed lines", `${"..\r\n".repeat(7)}.\r\n`, ".\r\n".repeat(7), 0],
+  ["seven stuffed lines and a reply", `${"..a\r\n".repeat(7)}.\r\n+OK\r\n`, ".a\r\n".repeat(7), 5],
+  ["dots at lone LFs after stuffed lines", `${"..\r\n".repeat(6)}\n.\n.\r\n.\r\n`, `${".\r\n".repeat(6)}\n.\n.\r\n`, 0],
+  ["CRs after stuffed lines", `${"..\r\n".repeat(6)}.\r\r\n.\r.\r\n.\r\n`, `${".\r\n".repeat(6)}\r\r\n\r.\r\n`, 0],
+];
+
+const UNFINISHED = ["", ".", ".\r", "a", "a\r", "a\r\n", "a\r\n.", "a\r\n.\r", "..", "\n.\n", "\r\n.\n", "\n.\r\n", "\r.\r", ".\r\r"];
+
+describe("samples", () => {
+  test.each(BLOCKS)("%s, whole", (_, wire, message, left) => {
+    expect(decode(whole(octets(wire)))).toEqual({ message, left });
+  });
+
+  test.each(BLOCKS)("%s, at every cut", (_, wire) => {
+    expect(disagreements(octets(wire))).toEqual([]);
+  });
+
+  test.each(BLOCKS)("%s, with its end missing", (_, wire, message, left) => {
+    const block = octets(wire).subarray(0, wire.length - left);
+    for (let length = 0; length < block.length; length++) {
+      const part = decode(whole(block.subarray(0, length)));
+      expect(part.left).toBeUndefined();
+      // Nothing is held back but a CR behind a dot, and nothing is given out that is not the message's.
+      expect(message.startsWith(part.message)).toBe(true);
+    }
+  });
+
+  test.each(UNFINISHED)("%j is no complete block, at every cut", (wire) => {
+    expect(decode(whole(octets(wire))).left).toBeUndefined();
+    expect(disagreements(octets(wire))).toEqual([]);
+  });
+
+  test("every wire of up to seven octets out of dot, CR, LF and a letter", () => {
+    const alphabet = [".", "\r", "\n", "a"];
+    const wrong: string[][] = [];
+    let level = [""];
+    for (let length = 1; length <= 7; length++) {
+      level = level.flatMap((prefix) => alphabet.map((octet) => prefix + octet));
+      for (const wire of level.map(octets)) {
+        const cuts = [whole(wire), singly(wire)];
+        for (let at = 1; at < length; at++) cuts.push([wire.subarray(0, at), wire.subarray(at)]);
+        wrong.push(...disagreements(wire, cuts));
+      }
+    }
+    expect(level).toHaveLength(4 ** 7);
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("properties", () => {
+  test("any chunking gives what the reference gives: message, end, and what is left over", () => {
+    always(
+      cutWire(),
+      (input) => {
+        const expected = reference(input.wire);
+        expect(decode(whole(input.wire))).toEqual(expected);
+        expect(decode(cut(input))).toEqual(expected);
+        expect(decode(singly(input.wire))).toEqual(expected);
+      },
+      5000,
+    );
+  });
+
+  test("so it does for octets one by one out of the hot alphabet", () => {
+    always(
+      cutWire([".", "\r", "\n", "+", "-", "\0", "\xff", "a"], 60),
+      (input) => {
+        expect(decode(cut(input))).toEqual(reference(input.wire));
+      },
+      5000,
+    );
+  });
+
+  // Dots in lines, stuffed dots far apart and close together: each way through the decoder, in every order.
+  const PATHS = [
+    "a.b.c.d.e.f.g.h.i.j.",
+    "........",
+    "..x\r\n",
+    "..\r\n..\r\n..\r\n..\r\n..\r\n..\r\n",
+    `${"-".repeat(126)}\r\n..`,
+    `${"-".repeat(300)}\r\n`,
+    "\r\n",
+    "\r",
+    "\n.",
+    ".\r",
+    "\r\n.",
+    "x",
+  ];
+
+  test.each([1, 2, 3, 5, 64, 129, 1000])("long wires in chunks of %i octets agree with the reference", (size) => {
+    always(
+      wireOf(PATHS, 60),
+      (body) => {
+        const wire = Buffer.concat([body, octets("\r\n.\r\n+OK\r\n")]);
+        expect(decode(inPieces(wire, size))).toEqual(reference(wire));
+        expect(decode(whole(wire))).toEqual(reference(wire));
+      },
+      200,
+    );
+  });
+
+  test("an encoded message comes back, with the CRLF it lacked, and nothing is left over", () => {
+    const complete = (message: string): string =>
+      message === "" || message.endsWith("\r\n") ? message : `${message}\r\n`;
+    always(
+      cutWire([".", "\r", "\n", "\r\n", "\r\n.", "\0", "\xff", "a", ...PATHS], 30),
+      ({ wire: message, sizes }) => {
+        const expected = { message: complete(text(message)), left: 0 };
+        const block = encodeBlock(message);
+        expect(decode(whole(block))).toEqual(expected);
+        expect(decode(cut({ wire: block, sizes }))).toEqual(expected);
+      },
+      3000,
+    );
+  });
+
+  test("what stands before the block in its chunk makes no difference", () => {
+    always(cutWire(), ({ wire }) => {
+      for (const line of ["+OK\r\n", "+OK 120 octets.\r\n"]) {
+        const given: Buffer[] = [];
+        const chunk = Buffer.concat([octets(line), wire]);
+        const end = new DotDecoder().decode(chunk, line.length, (piece) => given.push(piece));
+        const left = end === -1 ? undefined : chunk.length - end;
+        expect({ message: text(Buffer.concat(given)), left }).toEqual(reference(wire));
+      }
+    });
+  });
+
+  test("a decoder that ended a block is as good as a new one", () => {
+    always(cutWire(), (input) => {
+      const decoder = new DotDecoder();
+      expect(decode(whole(octets("..\r\n..\r\n..\r\n..\r\n..\r\n..\r\n.\r\n")), decoder).left).toBe(0);
+      expect(decode(cut(input), decoder)).toEqual(reference(input.wire));
+    });
+  });
+});
+
+test("two messages back to back in one chunk are told apart", () => {
+  const chunk = octets("..one\r\n.\r\n..two\r\n.\r\n+OK");
+  const decoder = new DotDecoder();
+  const given: Buffer[] = [];
+  const emit = (piece: Buffer): unknown => given.push(piece);
+  const first = decoder.decode(chunk, 0, emit);
+  expect([text(Buffer.concat(given.splice(0))), first]).toEqual([".one\r\n", 10]);
+  const second = decoder.decode(chunk, first, emit);
+  expect([text(Buffer.concat(given)), second]).toEqual([".two\r\n", 20]);
+});
+
+test("the state is the decoder's: who stops listening halfway does not disturb the next block", () => {
+  const wire = octets("..one\r\n.x\r\n..two\r\n.\r\n..three\r\n.\r\n");
+  for (const chunks of everyCut(wire)) {
+    const decoder = new DotDecoder();
+    let heard = "";
+    let blocks = 0;
+    for (const chunk of chunks) {
+      for (let at = 0; at !== -1 && at < chunk.length; ) {
+        // Nobody takes the first block.
+        at = decoder.decode(chunk, at, blocks === 0 ? () => undefined : (piece) => (heard += text(piece)));
+        if (at !== -1) blocks++;
+      }
+    }
+    if (heard !== ".three\r\n" || blocks !== 2) expect(chunks.map(text)).toEqual(["..three", blocks]);
+  }
+});
+
+describe("the work is linear in the input", () => {
+  /** Counts what is given out, and writes it to one place. */
+  class Collector {
+    readonly #room: Buffer;
+    pieces = 0;
+    octets = 0;
+
+    constructor(size: number) {
+      this.#room = Buffer.alloc(size);
+    }
+
+    readonly emit = (piece: Buffer): void => {
+      this.pieces++;
+      this.octets += piece.copy(this.#room, this.octets);
+    };
+
+    equals(message: Buffer): boolean {
+      return this.#room.subarray(0, this.octets).equals(message);
+    }
+  }
+
+  const CHUNK = 64 * 1024;
+
+  test("2 MB octet by octet: no octet is given out twice, none is held but a CR behind a dot", () => {
+    const message = octets("From: ann@example.com\r\n.\r\n..\r\n.\rx\r\n\r\n1.5 litres\r\n".repeat(40_000));
+    const block = encodeBlock(message);
+    expect(block.length).toBeGreaterThan(2_000_000);
+    const collector = new Collector(message.length);
+    const decoder = new DotDecoder();
+    let end = -1;
+    for (let at = 0; at < block.length; at++) end = decoder.decode(block.subarray(at, at + 1), 0, collector.emit);
+    expect(end).toBe(1);
+    expect(collector.equals(message)).toBe(true);
+    expect(collector.pieces).toBe(message.length);
+  });
+
+  test("a line of 64 MB is passed on chunk by chunk, without a copy", () => {
+    const chunk = Buffer.alloc(CHUNK, "a");
+    const decoder = new DotDecoder();
+    let pieces = 0;
+    let copies = 0;
+    for (let turn = 0; turn < 1024; turn++) {
+      const end = decoder.decode(chunk, 0, (piece) => {
+        pieces++;
+        if (piece !== chunk) copies++;
+      });
+      expect(end).toBe(-1);
+    }
+    expect([pieces, copies]).toEqual([1024, 0]);
+  });
+
+  test("16 MB of nothing but dots are one piece a chunk", () => {
+    const chunk = Buffer.alloc(CHUNK, ".");
+    const decoder = new DotDecoder();
+    let pieces = 0;
+    let size = 0;
+    for (let turn = 0; turn < 256; turn++) {
+      decoder.decode(chunk, 0, (piece) => {
+        pieces++;
+        size += piece.length;
+      });
+    }
+    expect([pieces, size]).toEqual([256, 256 * CHUNK - 1]);
+  });
+
+  test.each([
+    ["empty", "\r\n"],
+    ["of one letter", "a\r\n"],
+    ["of one dot", ".\r\n"],
+    ["that start with a dot", ".a\r\n"],
+  ])("a million lines %s are few pieces a chunk", (_, line) => {
+    const message = octets(line.repeat(1_000_000));
+    const block = encodeBlock(message);
+    const collector = new Collector(message.length);
+    const decoder = new DotDecoder();
+    const chunks = inPieces(block, CHUNK);
+    const ends = chunks.map((chunk) => decoder.decode(chunk, 0, collector.emit));
+    expect(ends.filter((end) => end !== -1)).toEqual([chunks.at(-1)?.length]);
+    expect(collector.equals(message)).toBe(true);
+    // Five stuffed dots close together, then the rest of the chunk in one.
+    expect(collector.pieces).toBeLessThanOrEqual(chunks.length * 8);
+  });
+
+  test("whatever stands in a chunk, it is few pieces for its octets", () => {
+    const GAPS = ["..\r\n", `..${"a".repeat(124)}\r\n`, `..${"a".repeat(130)}\r\n`, `${"a.".repeat(70)}\r\n`, "\r\n"];
+    always(wireOf(GAPS, 200), (wire) => {
+      const chunk = Buffer.concat([wire, octets(".\r\n")]);
+      let pieces = 0;
+      new DotDecoder().decode(chunk, 0, () => pieces++);
+      // At most five in any 128 octets.
+      expect(pieces).toBeLessThanOrEqual(8 + (5 * chunk.length) / 128);
+    });
+  });
+});

@@ -1,0 +1,111 @@
+// Lines end in CRLF and nothing else, keep their limit, and are the same however they were cut.
+import { describe, expect, test } from "vitest";
+import { Pop3ProtocolError } from "../../src/errors.ts";
+import { LineReader } from "../../src/protocol/line-reader.ts";
+import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "./octets.ts";
+
+/** The lines of `chunks`, and behind them what was thrown, as its code. */
+function read(chunks: readonly Buffer[], limit = 512, reader = new LineReader(limit)): string[] {
+  const lines: string[] = [];
+  try {
+    for (const chunk of chunks) {
+      for (let at = reader.read(chunk, 0); at !== -1; at = reader.read(chunk, at)) lines.push(text(reader.line));
+    }
+  } catch (error) {
+    if (!(error instanceof Pop3ProtocolError)) throw error;
+    lines.push(error.code);
+  }
+  return lines;
+}
+
+/** What comes of `wire` at every cut, each outcome once. */
+const outcomes = (wire: string, limit?: number): string[][] => {
+  const all = Array.from(everyCut(octets(wire)), (chunks) => JSON.stringify(read(chunks, limit)));
+  return [...new Set(all)].map((outcome) => JSON.parse(outcome) as string[]);
+};
+
+test.each([
+  ["one line", "+OK\r\n", ["+OK"]],
+  ["an empty line", "\r\n", [""]],
+  ["several lines", "+OK a\r\n-ERR b\r\n+ \r\n", ["+OK a", "-ERR b", "+ "]],
+  ["a line without its end", "+OK a\r\n+OK", ["+OK a"]],
+  ["a line without its LF", "+OK\r", []],
+  ["a lone CR", "+OK a\rb\r\n", ["+OK a\rb"]],
+  ["CR CRLF", "+OK\r\r\n", ["+OK\r"]],
+  ["8-bit", "+OK \x80\xff\r\n", ["+OK \x80\xff"]],
+  ["an LF without its CR", "+OK\n+OK\r\n", ["POP3_PROTOCOL"]],
+  ["an LF alone", "\n", ["POP3_PROTOCOL"]],
+  ["LF CR", "+OK\n\r", ["POP3_PROTOCOL"]],
+  ["an LF behind a line", "+OK\r\n\n", ["+OK", "POP3_PROTOCOL"]],
+  ["a NUL", "+OK a\0b\r\n", ["POP3_PROTOCOL"]],
+  ["a NUL alone", "\0", ["POP3_PROTOCOL"]],
+  ["a NUL in the second line", "+OK\r\n\0+OK\r\n", ["+OK", "POP3_PROTOCOL"]],
+])("%s, at every cut", (_, wire, expected) => {
+  expect(outcomes(wire)).toEqual([expected]);
+});
+
+describe("the limit", () => {
+  const LIMIT = 16;
+
+  test("a line of the limit, CRLF included, is read at every cut", () => {
+    const line = "+OK".padEnd(LIMIT - 2, "x");
+    expect(outcomes(`${line}\r\n`, LIMIT)).toEqual([[line]]);
+  });
+
+  test("one octet past it is refused at every cut", () => {
+    expect(outcomes(`${"+OK".padEnd(LIMIT - 1, "x")}\r\n`, LIMIT)).toEqual([["POP3_LINE_TOO_LONG"]]);
+  });
+
+  test("a line that does not end is refused with the first octet past it", () => {
+    const reader = new LineReader(LIMIT);
+    for (const octet of singly(Buffer.alloc(LIMIT, "x"))) expect(reader.read(octet, 0)).toBe(-1);
+    expect(() => reader.read(octets("x"), 0)).toThrow(
+      expect.objectContaining({ code: "POP3_LINE_TOO_LONG" }) as Error,
+    );
+  });
+
+  test("each line has the whole of it", () => {
+    const line = "y".repeat(LIMIT - 2);
+    expect(outcomes(`${line}\r\n${line}\r\n${line}\r\n`, LIMIT)).toEqual([[line, line, line]]);
+  });
+
+  test("what follows a line in its chunk does not count", () => {
+    expect(read(whole(octets(`+OK\r\n${"x".repeat(100)}`)), LIMIT)).toEqual(["+OK", "POP3_LINE_TOO_LONG"]);
+    const reader = new LineReader(LIMIT);
+    expect(reader.read(octets(`+OK\r\n${"x".repeat(100)}\0\n`), 0)).toBe(5);
+  });
+});
+
+test("gives the offset behind the CRLF, and reads from the offset it is given", () => {
+  const reader = new LineReader(512);
+  const chunk = octets("\n\0+OK a\r\n+OK b\r\n");
+  expect(reader.read(chunk, 2)).toBe(9);
+  expect(text(reader.line)).toBe("+OK a");
+  expect(reader.read(chunk, 9)).toBe(16);
+  expect(text(reader.line)).toBe("+OK b");
+  expect(reader.read(chunk, 16)).toBe(-1);
+});
+
+test("a line keeps its octets when the next one is read", () => {
+  const reader = new LineReader(512);
+  reader.read(octets("+OK fi"), 0);
+  reader.read(octets("rst\r\n"), 0);
+  const { line } = reader;
+  reader.read(octets("-ERR second\r\n"), 0);
+  expect(text(line)).toBe("+OK first");
+});
+
+test("any chunking gives the lines that one chunk gives, and fails where it fails", () => {
+  const limit = 24;
+  always(
+    cutWire(),
+    (input) => {
+      // Where two things are wrong with a line, the cut decides which of them is met first.
+      const blurred = (lines: string[]): string[] => lines.map((line) => (line.startsWith("POP3_") ? "POP3_" : line));
+      const expected = blurred(read(whole(input.wire), limit));
+      expect(blurred(read(cut(input), limit))).toEqual(expected);
+      expect(blurred(read(singly(input.wire), limit))).toEqual(expected);
+    },
+    3000,
+  );
+});

@@ -1,0 +1,37 @@
+// A peer's words can be printed: no cursor moves, no line is forged, no text is turned around.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { printable } from "../../src/protocol/printable.ts";
+import { always } from "./octets.ts";
+
+test.each([
+  ["plain text", "no such message", "no such message"],
+  ["nothing", "", ""],
+  ["other scripts", "Größe 漢字 🙂", "Größe 漢字 🙂"],
+  ["format specifiers", "%s %d %n", "%s %d %n"],
+  ["a colour", "\x1b[31mred", "\\x1b[31mred"],
+  ["a bell, a backspace and a delete", "\x07\b\x7f", "\\x07\\x08\\x7f"],
+  ["line ends", "a\r\nb\nc", "a\\x0d\\x0ab\\x0ac"],
+  ["a tab and a NUL", "\t\0", "\\x09\\x00"],
+  ["controls from the upper half", "\x80\x85\x9b", "\\x80\\x85\\x9b"],
+  ["line and paragraph separators", "\u2028\u2029", "\\u2028\\u2029"],
+  ["marks that reorder text", "\u202e\u2066\u200f\u061c", "\\u202e\\u2066\\u200f\\u061c"],
+  ["a byte order mark", "\ufeff", "\\ufeff"],
+])("%s", (_, text, expected) => {
+  expect(printable(text)).toBe(expected);
+});
+
+test("is cut behind 512 characters", () => {
+  expect(printable("x".repeat(512))).toBe("x".repeat(512));
+  expect(printable("x".repeat(513))).toBe(`${"x".repeat(512)}…`);
+  expect(printable("x".repeat(1_000_000))).toHaveLength(513);
+});
+
+test("whatever the text, nothing is left that is not safe, and little is made of much", () => {
+  always(fc.string({ unit: "binary", maxLength: 2000 }), (text) => {
+    const shown = printable(text);
+    expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/u);
+    expect(shown.length).toBeLessThanOrEqual(512 * 6 + 1);
+    expect(printable(shown.slice(0, 512))).toBe(shown.slice(0, 512));
+  });
+});

@@ -1,0 +1,151 @@
+// A status is taken to the letter, and what stands behind it is read without ever failing.
+import { describe, expect, test } from "vitest";
+import { decodeText, isTemporary, parseReply, printableLine } from "../../src/protocol/reply.ts";
+import { always, octets, wireOf } from "./octets.ts";
+
+const parse = (line: string): unknown => parseReply(octets(line));
+
+describe("the status", () => {
+  test.each([
+    ["+OK", { status: "ok", text: "" }],
+    ["+OK ", { status: "ok", text: "" }],
+    ["+OK  two spaces", { status: "ok", text: " two spaces" }],
+    ["+OK 2 320", { status: "ok", text: "2 320" }],
+    ["+OK\x20-ERR", { status: "ok", text: "-ERR" }],
+    ["-ERR", { status: "err", text: "" }],
+    ["-ERR ", { status: "err", text: "" }],
+    ["-ERR no such message", { status: "err", text: "no such message" }],
+    ["+", { status: "continue", text: "" }],
+    ["+ ", { status: "continue", text: "" }],
+    ["+ PDE4OTYu", { status: "continue", text: "PDE4OTYu" }],
+    ["+ OK", { status: "continue", text: "OK" }],
+    ["+ go ahead", { status: "continue", text: "go ahead" }],
+  ])("%j", (line, reply) => {
+    expect(parse(line)).toEqual(reply);
+  });
+
+  test.each([
+    ..."+OKAY,+OKAY x,+Okay do your thing,+ok,+ok x,+Ok,+oK x,+O,+OK<a@b>,+OK\tx,+OK\0,+OK\r,+OK[IN-USE] x".split(","),
+    ..."-err,-err no,-Err,-ERROR,-ERR: no,-ERR\tno,-ERR[AUTH],-ER,-E,-,- ERR,-OK,-ERR\r".split(","),
+    ..."+ERR,+ERR no,+\t,+\r,++,+Do you even care?,+=,+-".split(","),
+    ...["", " ", " +OK", "\ufeff+OK".slice(0, 1), "OK", "ERR", ".", "HTTP/1.1 200 OK", "WHAT 1", "* OK", "220 ready"],
+  ])("%j is no reply", (line) => {
+    expect(parse(line)).toBeUndefined();
+  });
+});
+
+describe("the response code (RFC 2449 section 8)", () => {
+  test.each([
+    ["-ERR [IN-USE] Do you have another POP session running?", "IN-USE", "Do you have another POP session running?"],
+    ["-ERR [in-use] busy", "IN-USE", "busy"],
+    ["-ERR [SYS/TEMP] later", "SYS/TEMP", "later"],
+    ["-ERR [Sys/Perm] never", "SYS/PERM", "never"],
+    ["-ERR [A/B/C] x", "A/B/C", "x"],
+    ["+OK [in-use] welcome", "IN-USE", "welcome"],
+    ["-ERR [AUTH]", "AUTH", ""],
+    ["-ERR [AUTH] ", "AUTH", ""],
+    ["-ERR [AUTH]no space", "AUTH", "no space"],
+    ["-ERR [AUTH]  two spaces", "AUTH", " two spaces"],
+    ["-ERR [AUTH] [IN-USE] x", "AUTH", "[IN-USE] x"],
+    ["-ERR [!~^\\[.] x", "!~^\\[.", "x"],
+  ])("%j", (line, responseCode, text) => {
+    expect(parse(line)).toEqual({ status: line.startsWith("+") ? "ok" : "err", responseCode, text });
+  });
+
+  test.each([
+    ...["-ERR [", "-ERR []", "-ERR [] x", "-ERR [IN-USE x", "-ERR [IN USE] x", "-ERR ]IN-USE[ x", "-ERR [[]"],
+    ...["-ERR [/] x", "-ERR [SYS/] x", "-ERR [/TEMP] x", "-ERR [SYS//TEMP] x", "-ERR [\x01] x", "-ERR [\xe9] x"],
+    ...["-ERR  [IN-USE] x", "-ERR x [IN-USE]", "-ERR (IN-USE) x", "-ERR [IN-USE\t] x"],
+  ])("%j has none, and keeps its text", (line) => {
+    const wanted = line === "-ERR [[]" ? { status: "err", responseCode: "[", text: "" } : undefined;
+    expect(parse(line)).toEqual(wanted ?? { status: "err", text: line.slice(5) });
+  });
+
+  test("a challenge has none", () => {
+    expect(parse("+ [AUTH] x")).toEqual({ status: "continue", text: "[AUTH] x" });
+  });
+});
+
+describe("the text", () => {
+  test.each([
+    ["UTF-8 where it is valid", Buffer.from("Größe 漢字 🙂"), "Größe 漢字 🙂"],
+    ["Latin-1 where it is not", octets("Gr\xf6\xdfe"), "Größe"],
+    ["Latin-1 for a sequence that was cut", octets("a\xe6\xbc"), "aæ¼"],
+    ["Latin-1 for a surrogate in UTF-8", octets("\xed\xa0\x80"), "í\xa0\x80"],
+    ["nothing", Buffer.alloc(0), ""],
+  ])("%s", (_, wire, expected) => {
+    expect(decodeText(wire)).toBe(expected);
+    expect(parseReply(Buffer.concat([octets("+OK "), wire]))).toEqual({ status: "ok", text: expected });
+  });
+
+  test("is escaped and cut where a line is printed", () => {
+    expect(printableLine(octets("HTTP/1.1 \x1b[31m\r"))).toBe("HTTP/1.1 \\x1b[31m\\x0d");
+    expect(printableLine(Buffer.alloc(1_000_000, "x"))).toBe(`${"x".repeat(512)}…`);
+  });
+});
+
+test("no octets make it throw, and every reply begins as the RFC says", () => {
+  always(
+    wireOf(["+OK", "-ERR", "+", " ", "[", "]", "/", "IN-USE", "\xff", "\xc3", "\0", "\r", "a"], 12),
+    (line) => {
+      const reply = parseReply(line);
+      const strict = /^(?:\+OK|-ERR|\+)(?: |$)/.test(line.toString("latin1"));
+      expect(reply !== undefined).toBe(strict);
+      if (reply === undefined) return;
+      expect(isTemporary(reply)).toBeTypeOf("boolean");
+      expect(printableLine(line)).toBeTypeOf("string");
+    },
+    3000,
+  );
+});
+
+describe("whether a refusal passes by itself", () => {
+  const temporary = (line: string): boolean => {
+    const reply = parseReply(octets(line));
+    return reply !== undefined && isTemporary(reply);
+  };
+
+  test.each([
+    "-ERR [IN-USE] x",
+    "-ERR [in-use] x",
+    "-ERR [LOGIN-DELAY] wait",
+    "-ERR [SYS/TEMP] x",
+    "-ERR [sys/temp]",
+    "-ERR [SYS/TEMP/DB] x",
+    "-ERR maildrop already locked",
+    "-ERR Unable to lock maildrop",
+    "-ERR mailbox in use",
+    "-ERR server busy",
+    "-ERR try again later",
+    "-ERR Try later",
+    "-ERR please wait a few minutes",
+    "-ERR wait 15 seconds",
+    "-ERR Service unavailable",
+    "-ERR Temporary system problem",
+    "-ERR temporarily rejected",
+    "-ERR exceeded the login limit for a 15 minute period",
+    "-ERR too many connections",
+    "-ERR Maximum number of connections exceeded",
+    "-ERR [X-OTHER] mailbox is locked",
+  ])("%s: yes", (line) => {
+    expect(temporary(line)).toBe(true);
+  });
+
+  test.each([
+    "-ERR",
+    "-ERR no such message",
+    "-ERR [AUTH] invalid user or password",
+    "-ERR [AUTH] mailbox is locked, try again later",
+    "-ERR [SYS/PERM] x",
+    "-ERR [sys/perm] temporarily",
+    "-ERR [SYS] x",
+    "-ERR [SYS/TEMPORARILY] x",
+    "-ERR [X-OTHER] x",
+    "-ERR invalid password",
+    "-ERR blocked",
+    "-ERR clockwise",
+    "-ERR unlock it",
+  ])("%s: no", (line) => {
+    expect(temporary(line)).toBe(false);
+  });
+});

@@ -1,0 +1,142 @@
+// Everything Dovecot does is in the file written here: nothing of /etc/dovecot is read.
+import type { Certificates } from "./certificates.ts";
+import type { MaildropOwner } from "./maildrop.ts";
+
+/** What the caller may choose about a server. */
+export interface DovecotOptions {
+  /** Password by user name. Passwords are free; a name has no colon, no control character and no `#` in front. */
+  readonly users: Readonly<Record<string, string>>;
+  /** `auth_mechanisms`. @default every mechanism that takes a password, APOP with them */
+  readonly mechanisms?: readonly string[];
+  /**
+   * `pop3_lock_session`: one session per maildrop at a time. A second login waits for the first session to end
+   * and is let in within 2 ms of that; otherwise it gets `-ERR [IN-USE]` after 10 to 12 s and the connection is
+   * closed. That time is compiled in. @default true
+   */
+  readonly lockSession?: boolean;
+  /**
+   * `mail_max_userip_connections`: sessions per user and client address. With 1, a second login gets
+   * `-ERR [IN-USE]` within 2 ms and the connection is closed: the quick way to see one. A session counts from its
+   * first answered command after the login, until a moment after its end. @default 1000
+   */
+  readonly maxConnections?: number;
+  /**
+   * `ssl = required`: no password before TLS. A client on the server's own address counts as secured all the
+   * same; give it `localAddress: "127.0.0.2"` to be refused. @default false
+   */
+  readonly tlsRequired?: boolean;
+  /** `subjectAltName` entries of the server's certificate. @default localhost, 127.0.0.1 and ::1 */
+  readonly certificateNames?: readonly string[];
+  /** More lines of dovecot.conf, which win over those above. */
+  readonly settings?: string;
+}
+
+/** Where a server lives, and as whom. */
+export interface DovecotPlace {
+  readonly directory: string;
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly certificates: Certificates;
+  readonly owner: MaildropOwner;
+  /** Dovecot's own two users and their group: `dovecot` and `dovenull` for root, otherwise the caller. */
+  readonly accounts: { readonly internal: string; readonly login: string; readonly group: string };
+}
+
+const mechanisms = ["plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256", "apop"];
+
+/** Gives the text of dovecot.conf. */
+export function dovecotConf(options: DovecotOptions, place: DovecotPlace): string {
+  const { directory, certificates, accounts } = place;
+  return `
+base_dir = ${directory}/run
+state_dir = ${directory}/run
+log_path = ${directory}/dovecot.log
+auth_verbose = yes
+protocols = pop3
+listen = 127.0.0.1
+default_internal_user = ${accounts.internal}
+default_internal_group = ${accounts.group}
+default_login_user = ${accounts.login}
+
+ssl = ${options.tlsRequired === true ? "required" : "yes"}
+ssl_cert = <${certificates.certificate}
+ssl_key = <${certificates.key}
+
+disable_plaintext_auth = ${options.tlsRequired === true ? "yes" : "no"}
+auth_mechanisms = ${(options.mechanisms ?? mechanisms).join(" ")}
+# Names as they are: the defaults fold case and allow only ASCII letters, digits and a few marks.
+auth_username_format = %u
+auth_username_chars =
+auth_failure_delay = 0
+# Without "nodelay" a wrong PASS is still answered on the next half second only. It has to come from a database
+# that lets everybody through to the next one: what a database says of a wrong password is forgotten.
+passdb {
+  driver = static
+  args = noauthenticate=y nodelay=y
+}
+passdb {
+  driver = passwd-file
+  args = ${directory}/users
+}
+userdb {
+  driver = passwd-file
+  args = ${directory}/users
+}
+
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = ${String(options.maxConnections ?? 1000)}
+pop3_lock_session = ${options.lockSession === false ? "no" : "yes"}
+pop3_uidl_format = %08Xu%08Xv
+# Or a session that was dropped would still rename the files of messages it had read.
+pop3_no_flag_updates = yes
+
+# Refusals do not slow down those that follow: the socket on which they would be counted is closed to everybody.
+service anvil {
+  chroot =
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service stats {
+  chroot =
+}
+service pop3-login {
+  chroot =
+  # One process serves every connection: a new one for each costs some 8 ms.
+  service_count = 0
+  inet_listener pop3 {
+    address = 127.0.0.1
+    port = ${String(place.port)}
+  }
+  inet_listener pop3s {
+    address = 127.0.0.1
+    port = ${String(place.tlsPort)}
+    ssl = yes
+  }
+}
+service pop3 {
+  process_limit = 200
+}
+${options.settings ?? ""}
+`;
+}
+
+/**
+ * Gives the text of the passwd-file, with the home directory of each user. Passwords are kept as they are, which
+ * alone serves every mechanism, and in base64, for a colon would end them.
+ */
+export function dovecotUsers(
+  users: Readonly<Record<string, string>>,
+  homes: ReadonlyMap<string, string>,
+  owner: MaildropOwner,
+): string {
+  return Object.entries(users)
+    .map(([user, password]) => {
+      if (!/^[^:#\p{Cc}][^:\p{Cc}]*$/u.test(user))
+        throw new TypeError(`Not a user name: ${JSON.stringify(user)}`);
+      const secret = Buffer.from(password).toString("base64");
+      return `${user}:{PLAIN.b64}${secret}:${String(owner.uid)}:${String(owner.gid)}::${homes.get(user) ?? ""}::\n`;
+    })
+    .join("");
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import type { ServerMechanism } from "../../src/testing/index.ts";
+import { linesOf, play, sessionOf, type Setting } from "./dialogue.ts";
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+const REFUSED = "S: -ERR [AUTH] wrong user name or password";
+
+function expectDialogue(written: string, setting?: Setting): void {
+  expect(play(sessionOf(setting), written)).toEqual(linesOf(written));
+}
+
+describe("PLAIN (RFC 4616)", () => {
+  it("with and without initial response", () => {
+    expectDialogue(`C: AUTH PLAIN ${base64("\0ann\0se cret")}\nS: +OK logged in`);
+    expectDialogue(`C: auth plain\nS: + \nC: ${base64("ann\0ann\0se cret")}\nS: +OK logged in`);
+  });
+
+  it.each(["\0ann\0wrong", "\0nobody\0se cret", "bob\0ann\0se cret", "ann", "\0ann", "\0ann\0se cret\0", ""])(
+    "refuses %j",
+    (message) => {
+      expectDialogue(`C: AUTH PLAIN\nS: + \nC: ${base64(message)}\n${REFUSED}`);
+      expectDialogue(`C: AUTH PLAIN ${base64(message) || "="}\n${REFUSED}`);
+    },
+  );
+});
+
+describe("LOGIN", () => {
+  const name = base64("Username:");
+  const pass = base64("Password:");
+
+  it("with and without initial response", () => {
+    expectDialogue(`
+      C: AUTH LOGIN
+      S: + ${name}
+      C: ${base64("ann")}
+      S: + ${pass}
+      C: ${base64("se cret")}
+      S: +OK logged in
+    `);
+    expectDialogue(`C: AUTH LOGIN ${base64("ann")}\nS: + ${pass}\nC: ${base64("se cret")}\nS: +OK logged in`);
+  });
+
+  it("refuses a wrong name and a wrong password, and can be tried again", () => {
+    expectDialogue(`
+      C: AUTH LOGIN ${base64("nobody")}
+      S: + ${pass}
+      C: ${base64("se cret")}
+      ${REFUSED}
+      C: AUTH LOGIN ${base64("ann")}
+      S: + ${pass}
+      C: ${base64("wrong")}
+      ${REFUSED}
+      C: AUTH PLAIN ${base64("\0ann\0se cret")}
+      S: +OK logged in
+    `);
+  });
+});
+
+describe("AUTH (RFC 5034)", () => {
+  it.each(["PLAIN", "LOGIN"])("%s is cancelled by *", (mechanism) => {
+    const [, challenge = ""] = play(sessionOf(), `C: AUTH ${mechanism}`);
+    expectDialogue(`
+      C: AUTH ${mechanism}
+      ${challenge}
+      C: *
+      S: -ERR authentication cancelled
+      C: NOOP
+      S: -ERR not in the AUTHORIZATION state
+    `);
+    expectDialogue(`C: AUTH LOGIN =\nS: + ${base64("Password:")}\nC: *\nS: -ERR authentication cancelled`);
+  });
+
+  it.each(["x", "=AAA", "AAA=BBB=", "AA A", "QUIT", "A===", "AAAÄ"])("refuses %j for base64", (text) => {
+    if (text === "QUIT") return expectDialogue(`C: AUTH PLAIN\nS: + \nC: QUIT\n${REFUSED}`); // which is base64
+    expectDialogue(
+      `C: AUTH PLAIN\nS: + \nC: ${text}\nS: -ERR not base64\nC: CAPA x\nS: -ERR wrong arguments`,
+    );
+    expectDialogue(`C: AUTH PLAIN ${text}\nS: -ERR not base64\nC: CAPA x\nS: -ERR wrong arguments`);
+  });
+
+  it("knows only what it offers", () => {
+    expectDialogue("C: AUTH\nS: -ERR wrong arguments\nC: AUTH CRAM-MD5\nS: -ERR unknown mechanism");
+    expectDialogue("C: AUTH LOGIN\nS: -ERR unknown mechanism", { sasl: ["plain"] });
+    expect(() => sessionOf({ sasl: ["X-NONE"] })).toThrow(
+      expect.objectContaining({ code: "POP3_CONFIG" }) as Error,
+    );
+  });
+
+  it("takes a mechanism of the user's own, which may speak first and end at once", () => {
+    const echo: ServerMechanism = {
+      name: "X-ECHO",
+      initialResponse: false,
+      *exchange(accounts) {
+        const response = yield Buffer.from("say ann");
+        return accounts.find(response.toString());
+      },
+    };
+    const closed: ServerMechanism = {
+      name: "X-CLOSED",
+      initialResponse: true,
+      // eslint-disable-next-line require-yield -- to refuse without a challenge is the case
+      *exchange() {
+        return undefined;
+      },
+    };
+    expectDialogue(
+      `
+      C: AUTH X-ECHO ${base64("ann")}
+      S: -ERR no initial response with this mechanism
+      C: AUTH X-CLOSED
+      ${REFUSED}
+      C: AUTH X-ECHO
+      S: + ${base64("say ann")}
+      C: ${base64("ann")}
+      S: +OK logged in
+    `,
+      { sasl: [echo, closed] },
+    );
+  });
+});

@@ -1,0 +1,36 @@
+// Two builds of one source, a file for each entry of "exports"; what the entries share lies in common chunks.
+import type { Options } from "tsup";
+
+const config: Options = {
+  entry: {
+    index: "src/index.ts",
+    parse: "src/parse/index.ts",
+    testing: "src/testing/index.ts",
+  },
+  format: ["esm", "cjs"],
+  target: "node20",
+  dts: true,
+  // No source maps: the code is not minified, a stack trace can be followed in it, and maps would double the package.
+  sourcemap: false,
+  // In CommonJS too, or each entry would have error classes of its own.
+  splitting: true,
+  // For the sake of CommonJS: without it the chunks pass through a transform that rewrites `??`, `?.` and `import()`.
+  treeshake: true,
+  plugins: [
+    {
+      // esbuild names a class that mentions itself `_Pop3Error`, and so would every stack trace and inspection.
+      name: "class-names",
+      renderChunk(code) {
+        const names = [...code.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
+        const renamed =
+          names.length === 0 ? code : code.replace(new RegExp(`\\b_(${names.join("|")})\\b`, "g"), "$1");
+        return { code: renamed };
+      },
+    },
+  ],
+  removeNodeProtocol: false,
+  clean: true,
+  silent: true,
+};
+
+export default config;

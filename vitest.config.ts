@@ -1,0 +1,27 @@
+// The tests of `npm test`: no network beyond loopback, no server but our own, the same outcome each time.
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  // `import "popwright"` means the sources, as in tsconfig.json.
+  resolve: { tsconfigPaths: true },
+  // Node 20 has no `await using`.
+  oxc: { target: "node20" },
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/interop/**", "test/servers/**"],
+    // A process for each file: sockets, process-wide events and warnings of one cannot reach another.
+    pool: "forks",
+    env: { TZ: "UTC" },
+    allowOnly: false,
+    restoreMocks: true,
+    unstubEnvs: true,
+    reporters: ["dot"],
+    silent: "passed-only",
+    coverage: {
+      include: ["src/**/*.ts"],
+      reporter: ["text-summary"],
+    },
+  },
+});
+
+export default config;

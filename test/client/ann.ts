@@ -27,10 +27,7 @@ export function toScript(server: ScriptedServer, more: Partial<Pop3ClientOptions
 }
 
 /** Ann, logged in without TLS. */
-export async function logIn(
-  server: Pop3Server,
-  more: Partial<Pop3ClientOptions> = {},
-): Promise<Pop3Client> {
+export async function logIn(server: Pop3Server, more: Partial<Pop3ClientOptions> = {}): Promise<Pop3Client> {
   return Pop3Client.connect(to(server, { stls: "never", auth, ...more }));
 }
 

@@ -1,5 +1,9 @@
 /** Connecting: TLS in each of its ways, and what is learnt before and behind it. */
-IMPORTS
+import { describe, expect, test } from "vitest";
+import { Pop3Client } from "../../src/index.ts";
+import { auth, listen, said, to, toScript } from "./ann.ts";
+import { codeOf, turns } from "./outcome.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 
 describe("TLS", () => {
   test("from the first octet, unless told otherwise", async () => {
@@ -112,13 +116,7 @@ describe("what is learnt", () => {
       ],
       { lockstep: true },
     );
-    const client = await Pop3Client.connect({
-      host: "127.0.0.1",
-      port: server.port,
-      secure: false,
-      stls: "never",
-      auth,
-    });
+    const client = await Pop3Client.connect(toScript(server, { auth }));
     expect(client.capabilities.pipelining).toBe(true);
     // Nobody answers: what lies at the server was sent without waiting for answers.
     const calls = [client.stat(), client.noop(), client.noop()].map(codeOf);
@@ -135,13 +133,7 @@ describe("what is learnt", () => {
       ...["C: USER ann", "S: +OK", "C: PASS secret", "S: +OK"],
       ...["C: CAPA", "S: +OK", "S: USER", "S: ."],
     ]);
-    const client = await Pop3Client.connect({
-      host: "127.0.0.1",
-      port: server.port,
-      secure: false,
-      stls: "never",
-      auth,
-    });
+    const client = await Pop3Client.connect(toScript(server, { auth }));
     await turns();
     expect(client.capabilities.pipelining).toBe(false);
     const calls = [client.noop(), client.noop()].map(codeOf);

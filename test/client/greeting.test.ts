@@ -1,5 +1,9 @@
 /** The greeting: one line, and nothing is sent before it is there or behind one that is wrong. */
-IMPORTS
+import { describe, expect, test } from "vitest";
+import { Pop3Client } from "../../src/index.ts";
+import { auth, toScript } from "./ann.ts";
+import { failureOf } from "./outcome.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 
 describe("the greeting", () => {
   test.each<[string, string | Buffer, string]>([
@@ -17,7 +21,7 @@ describe("the greeting", () => {
     ["the beginning of an answer", "+OK hi\r\n+", "POP3_UNSOLICITED"],
   ])("%s", async (_, octets, code) => {
     await using server = await ScriptedServer.listen([Buffer.from(octets)]);
-    const call = Pop3Client.connect({ host: "127.0.0.1", port: server.port, secure: false, auth });
+    const call = Pop3Client.connect(toScript(server, { stls: "required", auth }));
     await expect(call).rejects.toMatchObject({ code });
     await server.played();
     expect(server.clear).toBe("");
@@ -30,9 +34,7 @@ describe("the greeting", () => {
     ["[SYS/PERM] never", "SYS/PERM", false],
   ])("that is -ERR %s", async (text, responseCode, temporary) => {
     await using server = await ScriptedServer.listen([`S: -ERR ${text}`]);
-    const failure = await failureOf(
-      Pop3Client.connect({ host: "127.0.0.1", port: server.port, secure: false }),
-    );
+    const failure = await failureOf(Pop3Client.connect(toScript(server)));
     expect(failure).toMatchObject({ code: "POP3_GREETING_REJECTED", responseCode, temporary });
     await server.played();
     expect(server.clear).toBe("");
@@ -40,26 +42,21 @@ describe("the greeting", () => {
 
   test("does not come", async () => {
     await using server = await ScriptedServer.listen([]);
-    const options = { host: "127.0.0.1", port: server.port, secure: false, timeouts: { greeting: 20 } };
+    const options = toScript(server, { timeouts: { greeting: 20 } });
     await expect(Pop3Client.connect(options)).rejects.toMatchObject({ code: "POP3_GREETING_TIMEOUT" });
     await server.played();
   });
 
   test("is cut off", async () => {
     await using server = await ScriptedServer.listen([Buffer.from("+OK hel"), "* close"]);
-    const call = Pop3Client.connect({ host: "127.0.0.1", port: server.port, secure: false });
+    const call = Pop3Client.connect(toScript(server));
     await expect(call).rejects.toMatchObject({ code: "POP3_CLOSED" });
     await server.played();
   });
 
   test("is kept as it came, and is harmless in print", async () => {
     await using server = await ScriptedServer.listen(["S: +OK \x1b[31mred", "C: CAPA", "S: -ERR \x1b[2J"]);
-    const client = await Pop3Client.connect({
-      host: "127.0.0.1",
-      port: server.port,
-      secure: false,
-      stls: "never",
-    });
+    const client = await Pop3Client.connect(toScript(server));
     expect(client.greeting).toBe("\x1b[31mred");
     client.close();
     await server.played();

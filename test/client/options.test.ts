@@ -1,5 +1,9 @@
 /** Every form of the options, and those that make no sense. */
-IMPORTS
+import { describe, expect, test } from "vitest";
+import { parseUrl, Pop3Client, type Pop3ClientOptions, type SocketSource } from "../../src/index.ts";
+import { Pop3Server } from "../../src/testing/index.ts";
+import { listen, said } from "./ann.ts";
+import { codeOf } from "./outcome.ts";
 
 describe("options as a URL", () => {
   test("with user and password", async () => {
@@ -73,7 +77,7 @@ describe("options as a URL", () => {
       error = thrown;
     }
     expect(error).toMatchObject({ code: "POP3_CONFIG" });
-    expect(String(error)).not.toContain("mail");
+    expect(String(error)).not.toMatch(/mail.test/);
     expect(String(error)).not.toContain("s3cr3t");
     expect((error as Error).cause).toBeUndefined();
     await expect(async () => Pop3Client.connect(url)).rejects.toMatchObject({ code: "POP3_CONFIG" });

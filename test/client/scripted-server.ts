@@ -25,8 +25,6 @@ export interface ScriptOptions {
 export class ScriptedServer implements AsyncDisposable {
   /** How many connections were taken. Each plays the script from its beginning. */
   connections = 0;
-  readonly #script: readonly Step[];
-  readonly #options: ScriptOptions;
   readonly #server: Server;
   readonly #plays: Promise<void>[] = [];
   readonly #sockets: Set<Socket> = new Set();
@@ -34,12 +32,10 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #secure: Buffer[] = [];
 
   private constructor(script: readonly Step[], options: ScriptOptions) {
-    this.#script = script;
-    this.#options = options;
     this.#server = createServer((socket) => {
       this.connections++;
       this.#sockets.add(socket);
-      const play = new Play(socket, options, this.#clear, this.#secure).run(this.#script);
+      const play = new Play(socket, options, this.#clear, this.#secure).run(script);
       // Whoever asks for it learns of it; a script that nobody asks about is no unhandled rejection.
       play.catch(() => undefined);
       this.#plays.push(play);

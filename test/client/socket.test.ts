@@ -1,12 +1,22 @@
 /** Whose connection it is: one of our own making, or a stream of the caller. */
-IMPORTS
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type LookupFunction } from "node:net";
+import type { Duplex } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3ClientOptions, type SocketSource } from "../../src/index.ts";
+import { makeCertificate } from "../../src/testing/index.ts";
+import { auth, listen, to } from "./ann.ts";
+import { duplexPair } from "./duplex-pair.ts";
+import { failureOf, turns } from "./outcome.ts";
 
 describe("a socket of one's own", () => {
   test("that is connected", async () => {
     await using server = await listen();
     const socket = connect(server.port, server.host);
     await once(socket, "connect");
-    await using client = await Pop3Client.connect(to(server, { host: "mail.test", socket, stls: "never", auth }));
+    await using client = await Pop3Client.connect(
+      to(server, { host: "mail.test", socket, stls: "never", auth }),
+    );
     expect(await client.stat()).toEqual({ count: 1, size: 22 });
     await client.quit();
     await once(socket, "close");

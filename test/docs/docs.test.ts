@@ -1,0 +1,133 @@
+// What the documentation shows is TypeScript that compiles; the recipes and the first example are run as they stand.
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import ts from "typescript";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { codeBlocks, type Block } from "./blocks.ts";
+
+const root = join(import.meta.dirname, "../..");
+const PRELUDE = `import { Pop3Client, Pop3Error } from "popwright";
+declare const client: Pop3Client;
+declare function save(uid: string | undefined, octets: Buffer): Promise<void>;
+void [client, save, Pop3Error];
+`;
+
+let blocks: Block[];
+beforeAll(async () => {
+  const docs = (await readdir(join(root, "docs")))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`);
+  blocks = (await Promise.all(["README.md", ...docs].map((file) => codeBlocks(join(root, file))))).flat();
+});
+
+test("every block compiles", { timeout: 60_000 }, () => {
+  expect(blocks.length).toBeGreaterThan(10);
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
+    config: object;
+  };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  // Blocks are no part of a library: they export nothing, and name what they do not use.
+  Object.assign(options, { isolatedDeclarations: false, declaration: false, noUnusedLocals: false });
+  const sources = new Map(
+    blocks.map(({ code, recipe }, index) => [
+      join(root, "examples", `block-${index}.ts`),
+      `${recipe ? PRELUDE : ""}${code}\nexport {};\n`,
+    ]),
+  );
+  const host = ts.createCompilerHost(options);
+  const fileExists = host.fileExists.bind(host);
+  const readFile = host.readFile.bind(host);
+  host.fileExists = (path) => sources.has(path) || fileExists(path);
+  host.readFile = (path) => sources.get(path) ?? readFile(path);
+  const getSourceFile = host.getSourceFile.bind(host);
+  host.getSourceFile = (path, ...rest) => {
+    const source = sources.get(path);
+    return source === undefined
+      ? getSourceFile(path, ...rest)
+      : ts.createSourceFile(path, source, ts.ScriptTarget.ES2022);
+  };
+  const program = ts.createProgram([...sources.keys()], options, host);
+  const problems = ts.getPreEmitDiagnostics(program).map((problem) => {
+    const index = [...sources.keys()].indexOf(problem.file?.fileName ?? "");
+    return `${blocks[index]?.place ?? problem.file?.fileName ?? "?"}: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`;
+  });
+  expect(problems).toEqual([]);
+});
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "popwright-docs-"));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** Runs blocks one after the other, each on a maildrop of its own, and gives what they printed. */
+async function run(chosen: readonly Block[]): Promise<string> {
+  const entry = (name: string): string => pathToFileURL(join(root, "src", name)).href;
+  const asSource = (code: string): string =>
+    code
+      .replaceAll('from "popwright"', `from "${entry("index.ts")}"`)
+      .replaceAll(/from "popwright\/(\w+)"/g, (_, name: string) => `from "${entry(`${name}/index.ts`)}"`);
+  const runs: string[] = [];
+  for (const [index, { code, recipe, place }] of chosen.entries()) {
+    const given = recipe
+      ? `import { Pop3Error } from "popwright"; const { client, save } = globalThis.given; void [client, save, Pop3Error];\n`
+      : "";
+    // The server of the example is ours; all else stands.
+    const local = code.replace('host: "pop.example.com",', "...globalThis.given.place,");
+    await writeFile(join(folder, `block-${index}.mts`), asSource(given + local));
+    runs.push(`await run(${JSON.stringify(place)}, "./block-${index}.mts");`);
+  }
+  const harness = `
+    import { Pop3Client } from "popwright";
+    import { Pop3Server } from "popwright/testing";
+    async function run(place, block) {
+      const messages = ["Subject: one\\r\\nFrom: a@b\\r\\n\\r\\n.first\\r\\n", "Subject: two\\r\\nFrom: c@d\\r\\n\\r\\nsecond\\r\\n"];
+      await using server = await Pop3Server.listen({
+        users: { "ann@example.com": { pass: "secret", messages, uids: ["uid-1", "uid-2"] } }, tls: true });
+      const place_ = { host: server.host, port: server.port, tls: { ca: server.ca } };
+      console.log("# " + place);
+      const client = ${JSON.stringify(chosen.every(({ recipe }) => recipe))}
+        ? await Pop3Client.connect({ ...place_, auth: { user: "ann@example.com", pass: "secret" } }) : undefined;
+      globalThis.given = { client, place: place_, save: async () => {} };
+      await import(block);
+      client?.close();
+      console.log("left: " + server.maildrop("ann@example.com").messages.length);
+    }
+    ${runs.join("\n    ")}
+  `;
+  await writeFile(join(folder, "harness.mts"), asSource(harness));
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      "--import",
+      pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href,
+      join(folder, "harness.mts"),
+    ],
+    { cwd: folder, env: { ...process.env, POP3_PASS: "secret" }, timeout: 60_000 },
+  );
+  return stdout;
+}
+
+test("the first example prints what it says", { timeout: 60_000 }, async () => {
+  const [first] = blocks;
+  expect(first?.place).toMatch(/^README/);
+  const printed = await run([first as Block]);
+  expect(printed.split("\n").slice(1, 4)).toEqual(["1 uid-1 35", "2 uid-2 35", "left: 2"]);
+});
+
+test("the recipes run", { timeout: 60_000 }, async () => {
+  const recipes = blocks.filter(({ recipe }) => recipe);
+  expect(recipes.length).toBeGreaterThan(5);
+  const printed = await run(recipes);
+  // One of them deletes what it saved, all others leave both messages where they are.
+  const left = [...printed.matchAll(/^left: (\d)$/gm)].map(([, count]) => count);
+  expect(left).toHaveLength(recipes.length);
+  expect(left.filter((count) => count === "0")).toHaveLength(1);
+  expect(left.filter((count) => count === "2")).toHaveLength(recipes.length - 1);
+});

@@ -69,7 +69,8 @@ export default defineConfig(
       "no-sparse-arrays": "error",
       "no-template-curly-in-string": "error",
       "no-unmodified-loop-condition": "error",
-      "no-unreachable-loop": "error",
+      // The first of an iterator is got by leaving the loop.
+      "no-unreachable-loop": ["error", { ignore: ["ForOfStatement"] }],
       "no-unsafe-finally": "error",
       "no-unsafe-optional-chaining": "error",
       "no-unused-private-class-members": "error",

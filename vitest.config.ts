@@ -11,6 +11,9 @@ const config: ViteUserConfig = defineConfig({
     exclude: ["test/interop/**", "test/servers/**"],
     // A process for each file: sockets, process-wide events and warnings of one cannot reach another.
     pool: "forks",
+    // Milliseconds, for what hangs; no test comes near them, even on a busy machine.
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
     env: { TZ: "UTC" },
     allowOnly: false,
     restoreMocks: true,

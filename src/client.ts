@@ -11,6 +11,7 @@ import { isMessageNumber, type MaildropStat } from "./protocol/listings.ts";
 import { MessageBuffer, messageTooLarge } from "./protocol/message-buffer.ts";
 import { Retrieval, type RetrieveOptions } from "./retrieval.ts";
 import { Session, type Pop3State, type Pop3TlsInfo } from "./session.ts";
+import { Transaction } from "./transaction.ts";
 
 /** What every call takes. */
 export interface CallOptions {
@@ -60,11 +61,13 @@ export interface Pop3ClientEvents {
  */
 export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   readonly #session: Session;
+  readonly #transaction: Transaction;
 
   /** Throws `POP3_CONFIG` for options that make no sense. Nothing is sent before {@link connect}. */
   constructor(options: Pop3ClientOptions | string | URL) {
     super();
     this.#session = new Session(completeOptions(options));
+    this.#transaction = new Transaction(this.#session);
     this.#session.onClose = (failure) => {
       this.emit("close", failure);
     };
@@ -116,7 +119,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** The message numbers that are marked as deleted, and that {@link quit} would delete. */
   get marked(): ReadonlySet<number> {
-    return new Set(this.#session.marked);
+    return new Set(this.#transaction.marked);
   }
 
   /** How TLS protects the connection; `undefined` without TLS. */
@@ -126,7 +129,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** STAT: how many messages there are that are not marked, and their octets. */
   async stat({ signal }: CallOptions = {}): Promise<MaildropStat> {
-    return this.#session.stat(signal);
+    return this.#transaction.stat(signal);
   }
 
   /** LIST: the size in octets of each message that is not marked. Rejects with `POP3_BAD_LISTING`, `POP3_LIST_TOO_LARGE`. */
@@ -134,7 +137,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /** LIST of one message. Rejects with `POP3_REFUSED` when there is none of that number. */
   list(message: number, options?: CallOptions): Promise<number>;
   async list(first?: number | CallOptions, options?: CallOptions): Promise<Map<number, number> | number> {
-    if (typeof first !== "number") return this.#session.list(first?.signal);
+    if (typeof first !== "number") return this.#transaction.list(first?.signal);
     return this.#session.execute(commands.listOne(first), { signal: options?.signal });
   }
 
@@ -143,7 +146,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /** UIDL of one message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
   async uidl(first?: number | CallOptions, options?: CallOptions): Promise<Map<number, string> | string> {
-    if (typeof first !== "number") return this.#session.uidl(first?.signal);
+    if (typeof first !== "number") return this.#transaction.uidl(first?.signal);
     return this.#session.execute(commands.uidlOne(first), { signal: options?.signal });
   }
 
@@ -153,7 +156,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   async retr(message: number, { signal }: CallOptions = {}): Promise<Buffer> {
     const session = this.#session;
-    const size = session.sizes?.get(message);
+    const size = this.#transaction.sizes?.get(message);
     const { limits } = session.settings;
     if (size !== undefined && size > limits.message) throw messageTooLarge(limits.message);
     return session.execute(
@@ -168,7 +171,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     const { limits } = session.settings;
     return session.execute(
       commands.top(message, lines, () => new MessageBuffer(limits.message, 0)),
-      { signal, octets: announcedOctets(session.sizes?.get(message), lines) },
+      { signal, octets: announcedOctets(this.#transaction.sizes?.get(message), lines) },
     );
   }
 
@@ -178,7 +181,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   retrStream(message: number, { signal }: CallOptions = {}): Readable {
     const valid = isMessageNumber(message);
-    const body = new Message(this.#session, valid ? message : 1);
+    const body = new Message(this.#transaction, valid ? message : 1);
     if (!valid) {
       body.abort(new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on"));
       return body.stream();
@@ -204,7 +207,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * rejects for itself, and the loop goes on. The loop may be left at any time; what was under way is dropped.
    */
   retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): AsyncIterableIterator<Pop3Message> {
-    return new Retrieval(this.#session, numbers, options);
+    return new Retrieval(this.#transaction, numbers, options);
   }
 
   /**
@@ -212,7 +215,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * call rejects with the first refusal; {@link marked} tells which were taken.
    */
   async dele(messages: number | readonly number[], { signal }: CallOptions = {}): Promise<void> {
-    await this.#session.dele(typeof messages === "number" ? [messages] : messages, signal);
+    await this.#transaction.dele(typeof messages === "number" ? [messages] : messages, signal);
   }
 
   /** NOOP: keeps the session from timing out. */
@@ -222,7 +225,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** RSET: takes all marks back. */
   async rset({ signal }: CallOptions = {}): Promise<void> {
-    await this.#session.rset(signal);
+    await this.#transaction.rset(signal);
   }
 
   /**
@@ -231,7 +234,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * numbers in `marked`. A session without marks ends well even if its last reply is lost.
    */
   async quit({ signal }: CallOptions = {}): Promise<void> {
-    await this.#session.quit(signal);
+    await this.#transaction.quit(signal);
   }
 
   /** Drops the connection at once. Nothing is deleted; every call that waits rejects with `POP3_CLOSED`. */
@@ -241,7 +244,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** Ends without deleting anything: RSET if messages are marked, then QUIT, within 5 seconds; else the connection is dropped. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.rollBack();
+    await this.#transaction.rollBack();
   }
 
   /** CAPA (RFC 2449). Rejects with `POP3_REFUSED` where the server knows none. */

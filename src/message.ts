@@ -5,6 +5,7 @@ import { Exchange } from "./net/exchange.ts";
 import { MessageBody, type BodyOwner } from "./net/message-body.ts";
 import * as commands from "./protocol/commands.ts";
 import { messageTooLarge } from "./protocol/message-buffer.ts";
+import type { Transaction } from "./transaction.ts";
 import type { Session } from "./session.ts";
 
 /** What a message of unknown size counts against the window; octets. */
@@ -48,12 +49,13 @@ export class Message implements Pop3Message, BodyOwner {
   readonly #body: MessageBody;
   #exchange: Exchange<void> | undefined;
 
-  constructor(session: Session, number: number, options: MessageOptions = {}) {
+  constructor(transaction: Transaction, number: number, options: MessageOptions = {}) {
+    const { session } = transaction;
     this.#session = session;
     this.#options = options;
     this.number = number;
-    this.uid = session.uids?.get(number);
-    this.size = session.sizes?.get(number);
+    this.uid = transaction.uids?.get(number);
+    this.size = transaction.sizes?.get(number);
     this.#body = new MessageBody(
       this,
       session.settings.limits.message,

@@ -9,6 +9,7 @@ import { Queue } from "./net/queue.ts";
 import { DEFAULT_WINDOW } from "./options.ts";
 import { isMessageNumber } from "./protocol/listings.ts";
 import type { Session } from "./session.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** From so many messages on, a LIST for their sizes pays: it lets the window be used to its full. */
 const WORTH_LISTING = 8;
@@ -24,6 +25,7 @@ export interface RetrieveOptions {
 }
 
 export class Retrieval implements AsyncIterableIterator<Pop3Message> {
+  readonly #transaction: Transaction;
   readonly #session: Session;
   readonly #wished: readonly number[] | undefined;
   readonly #top: number | undefined;
@@ -47,8 +49,13 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   #failure: Pop3Error | undefined;
 
   /** Nothing is sent before the first `next`. Throws `POP3_INVALID_ARGUMENT`. */
-  constructor(session: Session, numbers: Iterable<number> | undefined, { top, signal }: RetrieveOptions) {
-    this.#session = session;
+  constructor(
+    transaction: Transaction,
+    numbers: Iterable<number> | undefined,
+    { top, signal }: RetrieveOptions,
+  ) {
+    this.#transaction = transaction;
+    this.#session = transaction.session;
     this.#wished = numbers === undefined ? undefined : [...numbers];
     this.#top = top;
     this.#signal = signal;
@@ -81,31 +88,31 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   /** Learns what there is to retrieve: all that is not marked, unless the caller said it. */
   async #prepare(): Promise<void> {
     const signal = this.#signal;
-    const session = this.#session;
-    session.check(this.#top === undefined ? "RETR" : "TOP");
+    const transaction = this.#transaction;
+    this.#session.check(this.#top === undefined ? "RETR" : "TOP");
     if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
     if (this.#wished === undefined) {
       await Promise.all([this.#list(), this.#listUids()]);
-      this.#numbers = [...(session.sizes ?? new Map<number, number>()).keys()].filter(
-        (n) => !session.marked.has(n),
+      this.#numbers = [...(transaction.sizes ?? new Map<number, number>()).keys()].filter(
+        (n) => !transaction.marked.has(n),
       );
     } else {
       if (this.#wished.length >= WORTH_LISTING) await this.#list();
       this.#numbers = this.#wished;
     }
+    if (this.#over) return;
     signal?.addEventListener("abort", this.#onAbort);
     this.#ready = true;
   }
 
   async #list(): Promise<void> {
-    if (this.#session.sizes === undefined) await this.#session.list(this.#signal);
+    if (this.#transaction.sizes === undefined) await this.#transaction.list(this.#signal);
   }
 
   async #listUids(): Promise<void> {
-    const session = this.#session;
-    if (session.uids !== undefined || !session.mayKnow("UIDL")) return;
+    if (this.#transaction.uids !== undefined || !this.#session.mayKnow("UIDL")) return;
     try {
-      await session.uidl(this.#signal);
+      await this.#transaction.uidl(this.#signal);
     } catch (error) {
       // A server that knows no UIDL has messages all the same.
       if (!(error instanceof Pop3ReplyError)) throw error;
@@ -156,7 +163,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     // Refilled when half of it is used up, so that commands go out in batches.
     if (this.#octets * 2 > window.octets || (most > 2 && this.#count * 2 > most)) return;
     while (this.#at < this.#numbers.length && this.#large === undefined) {
-      const message = new Message(this.#session, this.#numbers[this.#at] as number, {
+      const message = new Message(this.#transaction, this.#numbers[this.#at] as number, {
         top: this.#top,
         collected: this.#collect,
       });

@@ -1,6 +1,6 @@
 /**
- * One POP3 session: the states of RFC 1939, what is known of server and maildrop, and the marks that QUIT
- * commits. It says which command may go out when; the connection below carries it.
+ * One POP3 session, from dialling to the TRANSACTION state: which command may go out when (RFC 1939 section 3),
+ * and what is known of the server. The connection below carries the commands.
  */
 import type { TLSSocket } from "node:tls";
 import { apopDigest, apopTimestamp } from "./auth/apop.ts";
@@ -10,11 +10,9 @@ import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
 import { traceSession } from "./net/trace.ts";
-import { deadline } from "./net/watch.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Command } from "./protocol/commands.ts";
-import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
 import type { Pop3Auth, Settings } from "./options.ts";
 
 /** RFC 1939 section 3, and what lies before and behind it. */
@@ -37,10 +35,6 @@ const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
   NOOP: ["transaction"],
   RSET: ["transaction"],
 };
-/** More entries than this above STAT's count are no counting error. */
-const LISTING_SLACK = 16;
-/** The most that leaving without QUIT may take; milliseconds. */
-const ROLL_BACK = 5000;
 const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
 
 /** How the connection is protected. */
@@ -59,17 +53,10 @@ export class Session {
   greeting: string | undefined;
   capabilities: Capabilities = NO_CAPABILITIES;
   tlsInfo: Pop3TlsInfo | undefined;
-  /** The message numbers that DELE has marked. */
-  readonly marked: Set<number> = new Set<number>();
-  /** Sizes and unique-ids, once they were listed: a session is a snapshot, they do not change. */
-  sizes: ReadonlyMap<number, number> | undefined;
-  uids: ReadonlyMap<number, string> | undefined;
   /** Called once, when an open session has ended. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
   #connection: Connection | undefined;
-  /** How many messages there are, marked or not, by STAT. */
-  #count: number | undefined;
   /** CAPA was answered with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
@@ -109,10 +96,11 @@ export class Session {
     }
     this.#occupied = "connect";
     const endTrace = traceSession(this.settings.host, this.settings.port);
-    const signal =
-      given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
+    const signal = this.#untilClosed(given);
     try {
       await this.#open(signal);
+      const lost = this.failure;
+      if (lost !== undefined) throw lost;
       this.#opened = true;
       this.#occupied = undefined;
       endTrace?.();
@@ -213,6 +201,11 @@ export class Session {
     }
   }
 
+  /** Whether something has the session for itself: the login, STLS. */
+  get occupied(): boolean {
+    return this.#occupied !== undefined;
+  }
+
   /** Has the session for itself while `run` lasts. */
   async #alone<T>(what: string, run: () => Promise<T>): Promise<T> {
     // Within connect the session is occupied already, by ourselves.
@@ -248,142 +241,6 @@ export class Session {
   /** Whether a capability is listed, or may be there for all we know. */
   mayKnow(capability: string): boolean {
     return !this.#capaKnown || this.capabilities.all.has(capability);
-  }
-
-  stat(signal?: AbortSignal): Promise<MaildropStat> {
-    return this.execute(commands.stat(), {
-      signal,
-      effect: ({ count }) => {
-        this.#count = count + this.marked.size;
-      },
-    });
-  }
-
-  /** LIST. The sizes are kept, as long as the listing is of the whole maildrop. */
-  list(signal?: AbortSignal): Promise<Map<number, number>> {
-    return this.execute(commands.list(this.#listingLimits()), {
-      signal,
-      effect: (sizes) => {
-        if (this.marked.size === 0) this.sizes = sizes;
-      },
-    });
-  }
-
-  /** UIDL. The unique-ids are kept, as with `list`. */
-  uidl(signal?: AbortSignal): Promise<Map<number, string>> {
-    return this.execute(commands.uidl(this.#listingLimits()), {
-      signal,
-      effect: (uids) => {
-        if (this.marked.size === 0) this.uids = uids;
-      },
-    });
-  }
-
-  #listingLimits(): ListingLimits {
-    const { listEntries, listOctets, line } = this.settings.limits;
-    // What STAT counted, and a little for servers that count differently.
-    const counted = this.#count === undefined ? Infinity : this.#count + LISTING_SLACK;
-    return { entries: Math.min(listEntries, counted), octets: listOctets, line };
-  }
-
-  async rset(signal?: AbortSignal): Promise<void> {
-    await this.execute(commands.rset(), {
-      signal,
-      effect: () => {
-        this.marked.clear();
-      },
-    });
-  }
-
-  /** DELE for each, pipelined. Rejects when all were answered, with the first refusal. */
-  async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
-    const deletions = messages.map((message) => commands.dele(message));
-    if (deletions[0] !== undefined) this.check(deletions[0].printable);
-    const results = await Promise.allSettled(
-      deletions.map((command, index) =>
-        this.connection.send(command, {
-          signal,
-          effect: () => {
-            this.marked.add(messages[index] as number);
-          },
-        }),
-      ),
-    );
-    for (const result of results) if (result.status === "rejected") throw result.reason;
-  }
-
-  /** QUIT, which commits. Rejects with `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`, where anything was marked. */
-  async quit(signal?: AbortSignal): Promise<void> {
-    this.check("QUIT");
-    const { connection } = this;
-    const wasTransaction = this.state === "transaction";
-    const { quit } = this.settings.timeouts;
-    if (wasTransaction) this.state = "update";
-    let sent = false as boolean; // set by a callback, which the compiler does not see
-    try {
-      await connection.send(commands.quit(), {
-        signal,
-        wait: deadline(quit, "POP3_COMMAND_TIMEOUT", "the reply to QUIT"),
-        onSent: () => {
-          sent = true;
-        },
-      });
-    } catch (error) {
-      this.close(Pop3Error.is(error) ? error : undefined);
-      const marked = [...this.marked].sort((a, b) => a - b);
-      if (marked.length === 0 || !wasTransaction) {
-        // Nothing was to be committed: that the session is over is all that was asked for.
-        if (sent && !(error instanceof Pop3AbortError)) return;
-        throw error;
-      }
-      if (error instanceof Pop3ReplyError) {
-        throw new Pop3ReplyError(
-          "POP3_COMMIT_FAILED",
-          `not all messages were deleted: ${error.text}`,
-          error,
-          {
-            command: "QUIT",
-            cause: error,
-            marked,
-          },
-        );
-      }
-      if (!sent) throw error;
-      throw new Pop3ConnectionError(
-        "POP3_COMMIT_UNKNOWN",
-        "no reply came to QUIT: the messages may be deleted or not",
-        {
-          command: "QUIT",
-          cause: error,
-          marked,
-        },
-      );
-    }
-    connection.end();
-  }
-
-  /**
-   * Ends without deleting anything: RSET where something is marked, then QUIT. Where that cannot be done soon
-   * the connection is dropped, which rolls back as well (RFC 1939 section 6).
-   */
-  async rollBack(): Promise<void> {
-    if (this.state === "closed" || this.#connection === undefined) {
-      this.close();
-      return;
-    }
-    // Nothing can be said behind a message that nobody reads, or in the middle of a login.
-    if (this.#connection.held || this.#occupied !== undefined) {
-      this.close();
-      return;
-    }
-    const signal = AbortSignal.timeout(Math.min(ROLL_BACK, this.settings.timeouts.quit));
-    try {
-      // What is still in flight may mark a message yet: its reply comes before that to RSET.
-      if (this.marked.size > 0 || this.#connection.busy) await this.rset(signal);
-      await this.quit(signal);
-    } catch {
-      this.close();
-    }
   }
 
   /** CAPA, where a refusal means only that the server knows none. */

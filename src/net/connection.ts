@@ -4,14 +4,33 @@
  */
 import type { Duplex } from "node:stream";
 import createDebug from "debug";
-import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
+import { Pop3AbortError, Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, type Reply } from "../protocol/reply.ts";
 import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
+import {
+  givenUp,
+  injected,
+  isContentError,
+  notAReply,
+  serverClosed,
+  sessionOver,
+  streamFailed,
+  truncated,
+  unsolicited,
+} from "./failures.ts";
 import { Flight, type Window } from "./flight.ts";
 import { traceCommand } from "./trace.ts";
-import { deadline, Watch, type Wait } from "./watch.ts";
+import {
+  blockWait,
+  drainWait,
+  greetingWait,
+  replyWait,
+  stallWait,
+  type ConnectionTimeouts,
+} from "./waits.ts";
+import { Watch } from "./watch.ts";
 
 const log: createDebug.Debugger = createDebug("popwright:wire");
 
@@ -19,14 +38,6 @@ const log: createDebug.Debugger = createDebug("popwright:wire");
 export interface Peer {
   readonly host: string;
   readonly port: number;
-}
-
-/** Milliseconds. */
-export interface ConnectionTimeouts {
-  readonly greeting: number;
-  readonly command: number;
-  readonly body: number;
-  readonly drain: number;
 }
 
 export interface ConnectionLimits {
@@ -115,8 +126,7 @@ export class Connection {
 
   /** Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED` and others. */
   greet(signal?: AbortSignal): Promise<Reply> {
-    const wait = deadline(this.#timeouts.greeting, "POP3_GREETING_TIMEOUT", "the greeting");
-    const reply = this.send(greeting(), { signal, wait });
+    const reply = this.send(greeting(), { signal, wait: greetingWait(this.#timeouts) });
     for (const exchange of this.#flight.depart()) {
       exchange.depart();
       this.#expect(exchange);
@@ -160,7 +170,7 @@ export class Connection {
   submit<T>(exchange: Exchange<T>): void {
     exchange.onSettled = traceCommand(this.#peer.host, this.#peer.port, exchange.command.printable);
     if (this.#failure !== undefined || this.#ended) {
-      exchange.reject((this.#failure ?? closedError()).forCommand(exchange.command.printable));
+      exchange.reject((this.#failure ?? sessionOver()).forCommand(exchange.command.printable));
       return;
     }
     this.#flight.push(exchange as Exchange<unknown>);
@@ -190,7 +200,7 @@ export class Connection {
     }
     // Behind a command like PASS or QUIT, what the session is depends on the reply that nobody reads.
     if (exchange.command.alone === true || exchange.octets > this.#limits.drain) {
-      this.close(abandonedError(exchange.command, error));
+      this.close(givenUp(exchange.command, error));
     } else if (this.#flight.first === (exchange as Exchange<unknown>)) {
       this.#expect(exchange as Exchange<unknown>);
       this.#release();
@@ -202,7 +212,7 @@ export class Connection {
     const first = this.#flight.first;
     if (!this.#held || first === undefined || (unclaimed && first.block?.unclaimed !== true)) return;
     this.#watch.resume();
-    if (!first.abandoned) this.#watch.begin(this.#blockWait(first));
+    if (!first.abandoned) this.#beginBlock(first);
     this.#release();
   }
 
@@ -214,7 +224,7 @@ export class Connection {
     this.#stream.pause();
     this.#stream.off("data", this.#onData);
     if (this.#failure === undefined && (this.#stream.readableLength > 0 || this.#stream.read() !== null)) {
-      this.close(injectionError());
+      this.close(injected());
     }
     if (this.#failure !== undefined) throw this.#failure.forCommand("STLS");
     this.#ended = true;
@@ -228,7 +238,7 @@ export class Connection {
    * Closes at once. Everyone who waits is told `failure`; whoever is first, and so met it in the middle of a
    * reply, is told `first`.
    */
-  close(failure: Pop3Error = closedError(), first: Pop3Error = failure): void {
+  close(failure: Pop3Error = sessionOver(), first: Pop3Error = failure): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#failure = failure;
     log("closed: %s", failure.message);
@@ -288,30 +298,16 @@ export class Connection {
   };
 
   /** An exchange has become the first: from now on its reply is waited for. */
-  #expect(exchange: Exchange<unknown>): void {
-    const { printable } = exchange.command;
-    if (exchange.abandoned) {
-      this.#watch.begin(
-        deadline(this.#timeouts.drain, "POP3_ABANDONED", `the end of ${printable}, which was given up`),
-      );
-      return;
+  #expect({ abandoned, command, wait }: Exchange<unknown>): void {
+    if (abandoned) this.#watch.begin(drainWait(this.#timeouts, command));
+    else {
+      this.#drained = 0;
+      this.#watch.begin(wait ?? replyWait(this.#timeouts, command));
     }
-    this.#drained = 0;
-    this.#watch.begin(
-      exchange.wait ?? deadline(this.#timeouts.command, "POP3_COMMAND_TIMEOUT", `the reply to ${printable}`),
-    );
   }
 
-  #blockWait({ command }: Exchange<unknown>): Wait {
-    const { body } = this.#timeouts;
-    return {
-      idle: body,
-      idleCode: "POP3_IDLE_TIMEOUT",
-      total: this.#limits.minRate > 0 ? body : Infinity,
-      totalCode: "POP3_TOTAL_TIMEOUT",
-      rate: this.#limits.minRate,
-      what: `the rest of ${command.printable}`,
-    };
+  #beginBlock({ command }: Exchange<unknown>): void {
+    this.#watch.begin(blockWait(this.#timeouts, this.#limits.minRate, command));
   }
 
   /** The reply to the first exchange has come. */
@@ -336,10 +332,7 @@ export class Connection {
       reply === undefined ||
       (reply.status === "continue" && (command.block !== undefined || !command.challenge))
     ) {
-      throw new Pop3ProtocolError(
-        exchange.command.refused === "POP3_GREETING_REJECTED" ? "POP3_BAD_GREETING" : "POP3_PROTOCOL",
-        `not a reply to ${command.printable}: "${printableLine(line)}"`,
-      );
+      throw notAReply(command, line);
     }
     if (reply.status === "err") {
       this.#land().reject(refusal(command, reply));
@@ -350,7 +343,7 @@ export class Connection {
       return false;
     }
     if (!exchange.abandoned) exchange.block = command.block(reply);
-    if (command.brief !== true && !exchange.abandoned) this.#watch.begin(this.#blockWait(exchange));
+    if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange);
     return true;
   }
 
@@ -359,7 +352,7 @@ export class Connection {
     if (exchange === undefined) return; // closed while this chunk was read
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
-      if (this.#drained > this.#limits.drain) this.close(abandonedError(exchange.command));
+      if (this.#drained > this.#limits.drain) this.close(givenUp(exchange.command));
     } else if (!exchange.block.octets(octets)) this.#hold(exchange);
   }
 
@@ -390,7 +383,7 @@ export class Connection {
       this.#held = true;
       this.#stream.pause();
     }
-    if (this.#waitedBehind(exchange)) this.#watch.begin(this.#stallWait(exchange));
+    if (this.#waitedBehind(exchange)) this.#watch.begin(stallWait(this.#timeouts, exchange.command));
     else this.#watch.pause();
   }
 
@@ -406,20 +399,11 @@ export class Connection {
     const first = this.#flight.first;
     if (!this.#held || first === undefined || !this.#waitedBehind(first)) return;
     if (first.block?.unclaimed === true) this.resume();
-    else this.#watch.begin(this.#stallWait(first));
+    else this.#watch.begin(stallWait(this.#timeouts, first.command));
   }
 
   #waitedBehind(first: Exchange<unknown>): boolean {
     return this.#wanted > (first.ahead || first.abandoned ? 0 : 1);
-  }
-
-  /** A message that its reader leaves alone may take as long as it likes, until somebody waits behind it. */
-  #stallWait({ command }: Exchange<unknown>): Wait {
-    return deadline(
-      this.#timeouts.body,
-      "POP3_IDLE_TIMEOUT",
-      `the reader of ${command.printable}, behind which other commands wait`,
-    );
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -436,57 +420,15 @@ export class Connection {
       this.close(new Pop3ConnectionError("POP3_CLOSED", "the reader of a message threw", { cause: error }));
       throw error;
     }
-    if (extra > 0) this.close(this.#unsolicited(chunk.subarray(chunk.length - extra)));
+    if (extra > 0) this.close(unsolicited(this.#last, chunk.subarray(chunk.length - extra)));
   };
 
-  #unsolicited(octets: Buffer): Pop3Error {
-    if (this.#last === "STLS") return injectionError();
-    return new Pop3ProtocolError(
-      "POP3_UNSOLICITED",
-      `the server sent ${String(octets.length)} octets that nothing asked for, behind ${this.#last}: "${printableLine(octets)}"`,
-    );
-  }
-
   readonly #onEnd = (): void => {
-    const closed = new Pop3ConnectionError("POP3_CLOSED", "the server closed the connection");
-    const truncated = new Pop3ConnectionError(
-      "POP3_TRUNCATED",
-      "the server closed the connection within a response",
-    );
-    this.close(closed, this.#reader.inBlock ? truncated : closed);
+    const closed = serverClosed();
+    this.close(closed, this.#reader.inBlock ? truncated() : closed);
   };
 
   readonly #onError = (cause: NodeJS.ErrnoException): void => {
-    const reset = cause.code === "ECONNRESET" || cause.code === "EPIPE";
-    this.close(
-      new Pop3ConnectionError(
-        reset ? "POP3_RESET" : "POP3_CLOSED",
-        reset ? "the connection was reset" : `the connection failed: ${cause.message}`,
-        { cause },
-      ),
-    );
+    this.close(streamFailed(cause));
   };
-}
-
-function isContentError(error: unknown): error is Pop3Error {
-  return Pop3Error.is(error) && (error.code === "POP3_BAD_RESPONSE" || error.code === "POP3_BAD_LISTING");
-}
-
-function closedError(): Pop3ConnectionError {
-  return new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
-}
-
-function injectionError(): Pop3ConnectionError {
-  return new Pop3ConnectionError(
-    "POP3_TLS_INJECTION",
-    "the server sent octets in clear behind its reply to STLS",
-  );
-}
-
-function abandonedError(command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
-  return new Pop3ConnectionError(
-    "POP3_ABANDONED",
-    `${command.printable} was given up in flight, and the rest of its response is too much to read`,
-    { cause },
-  );
 }

@@ -19,11 +19,6 @@ export interface Wait {
   readonly what: string;
 }
 
-/** A wait of fixed length. */
-export function deadline(total: number, code: Pop3ErrorCode, what: string): Wait {
-  return { idle: Infinity, idleCode: code, total, totalCode: code, rate: 0, what };
-}
-
 export class Watch {
   readonly #expired: (error: Pop3ConnectionError) => void;
   #wait: Wait | undefined;

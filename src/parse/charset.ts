@@ -16,6 +16,16 @@ const WINDOWS_1252_LABELS = new Set(
   ).split(" "),
 );
 
+/** Labels of ISO-2022-JP with more or other characters, in which ISO-2022-JP is what nearly all mail uses. */
+const ISO_2022_JP_LABELS = [
+  "iso-2022-jp",
+  "iso-2022-jp-1",
+  "iso-2022-jp-2",
+  "iso-2022-jp-ms",
+  "csiso2022jp",
+  "jis",
+];
+
 /** Codecs of iconv-lite that are no charsets: a label must not reach them. */
 const NO_CHARSETS = new Set(["base64", "hex", "internal"]);
 
@@ -29,6 +39,8 @@ const decoders = new Map<string, Decode>([
   ["utf-8", decodeUtf8],
   ["utf8", decodeUtf8],
   ["utf-16", decodeUtf16],
+  ["utf16", decodeUtf16],
+  ...ISO_2022_JP_LABELS.map((label): [string, Decode] => [label, decodeIso2022Jp]),
 ]);
 
 /**
@@ -94,6 +106,15 @@ function decodeUtf8(octets: Buffer): string {
 function decodeUtf16(octets: Buffer): string {
   const little = octets[0] === 0xff && octets[1] === 0xfe;
   return new TextDecoder(little ? "utf-16le" : "utf-16be").decode(octets);
+}
+
+/**
+ * Two encoded-words joined make one escape sequence follow another with nothing between, where TextDecoder gives U+FFFD.
+ * The first of two has no effect and is left out.
+ */
+function decodeIso2022Jp(octets: Buffer): string {
+  const text = octets.toString("latin1").replace(/\x1b(?:\([A-J]|\$[@-B]|\$\([C-D])(?=\x1b)/g, "");
+  return new TextDecoder("iso-2022-jp").decode(Buffer.from(text, "latin1"));
 }
 
 /** Decodes windows-1252, and so ISO-8859-1 and US-ASCII. */

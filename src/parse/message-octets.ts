@@ -1,4 +1,5 @@
 /** A message is taken in whole, from one piece or from a stream, and never beyond its bound. */
+import { Readable } from "node:stream";
 import { types } from "node:util";
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
 import type { MessageSource } from "./message.ts";
@@ -17,7 +18,7 @@ export async function readOctets(
     throw new TypeError("source must be a Buffer, Uint8Array, Readable or other async iterable of octets");
   }
   const stop = (): void => {
-    destroy(source);
+    if (source instanceof Readable) source.destroy();
   };
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -54,8 +55,4 @@ function tooLarge(max: number): Pop3Error {
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
-}
-
-function destroy(source: object): void {
-  if ("destroy" in source && typeof source.destroy === "function") source.destroy();
 }

@@ -7,7 +7,7 @@ export type MessageSource = Uint8Array | AsyncIterable<Uint8Array>;
 /** How `parseMessage` parses. The four `skip` options are as in mailparser, but `true` by default: that is 70 times as fast. */
 export interface ParseOptions {
   /**
-   * The largest message, in octets. Also bounds the memory: parsing takes some four times the size of the message.
+   * The largest message, in octets. Also bounds the memory: parsing takes two to eight times the size of the message.
    * @default 67108864 (64 MiB)
    */
   readonly maxMessageSize?: number | undefined;
@@ -17,7 +17,7 @@ export interface ParseOptions {
    */
   readonly maxHeaderSize?: number | undefined;
   /**
-   * The most parts that a message may have, nested ones counted: so parts cannot be nested deeper than this either.
+   * The most parts that a message may have, the message itself and nested ones counted: no nesting is deeper than this.
    * @default 1000
    */
   readonly maxParts?: number | undefined;

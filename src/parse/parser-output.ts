@@ -21,9 +21,12 @@ function saysAnything({ name, address, group }: MailAddress): boolean {
   return name !== "" || address !== "" || group !== undefined;
 }
 
+/** `related` is absent where it is not true, whatever its type says. */
+type ParsedAttachment = Omit<Attachment, "related"> & { readonly related?: boolean };
+
 /** An attachment with its fields as text. */
-export async function mailAttachment(attachment: Attachment): Promise<MailAttachment> {
-  const { filename, contentType, contentDisposition, cid, related, content } = attachment;
+export async function mailAttachment(attachment: ParsedAttachment): Promise<MailAttachment> {
+  const { filename, contentType, contentDisposition, cid, related = false, content } = attachment;
   const headers = new Map<string, string>();
   for (const [name, value] of attachment.headers) {
     const text = fieldText(value);
@@ -36,8 +39,7 @@ export async function mailAttachment(attachment: Attachment): Promise<MailAttach
     contentDisposition: contentDisposition ?? "attachment",
     ...(charset ? { charset } : {}),
     ...(cid ? { cid } : {}),
-    // Absent, whatever its type says, where it is not true.
-    related: Boolean(related),
+    related,
     headers,
     size: content.length,
     content,

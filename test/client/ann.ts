@@ -41,3 +41,9 @@ export const LOGGED_IN: readonly string[] = [
   ...["S: +OK hello", "C: CAPA", "S: -ERR no CAPA", "C: USER ann", "S: +OK", "C: PASS secret", "S: +OK"],
   ...["C: CAPA", "S: -ERR no CAPA"],
 ];
+
+/** A session up to the login: the greeting, and CAPA with these lines. Steps of a script. */
+export function offering(...capabilities: string[]): string[] {
+  const listed = capabilities.map((capability) => `S: ${capability}`);
+  return ["S: +OK hello <1.2@mail.test>", "C: CAPA", "S: +OK", ...listed, "S: ."];
+}

@@ -10,7 +10,7 @@ export async function failureOf(call: Promise<unknown>): Promise<Pop3Error> {
   } catch (thrown) {
     error = thrown;
   }
-  expect(error).toSatisfy(Pop3Error.is);
+  expect(Pop3Error.is(error), String(error)).toBe(true);
   return error as Pop3Error;
 }
 

@@ -1,9 +1,9 @@
 /** The script of an honest server with a small maildrop, of which single answers are replaced. */
 import type { Peer, Script } from "./scripted-server.ts";
 
-/** What is sent as the answer, or what is done in place of it. A string that it returns is sent. */
+/** What is sent as the answer, or what is done in place of it. A string that it returns is sent. STLS has to begin TLS itself. */
 export type Answer = string | Buffer | ((peer: Peer, line: string) => Promise<Sent> | Sent);
-type Sent = string | Buffer | undefined | void;
+type Sent = string | Buffer | undefined;
 
 /** By the command line (`RETR 3`) or its first word; `greeting` for what comes first. */
 export type Answers = Readonly<Record<string, Answer>>;
@@ -40,7 +40,7 @@ export function maildropScript(answers: Answers = {}, options: MaildropOptions =
     for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
       const verb = (line.split(" ", 1)[0] ?? "").toUpperCase();
       await answer(peer, line, answers[line] ?? answers[verb] ?? honest(line, verb, options));
-      if (verb === "STLS" && !peer.over) peer.startTls();
+      if (verb === "STLS" && answers["STLS"] === undefined && !peer.over) peer.startTls();
       if (verb === "QUIT") peer.end();
     }
     peer.end();

@@ -10,11 +10,12 @@ import { reach } from "./transport.ts";
 const COUNT = 2000;
 const SEED = 1939;
 const DOT = 0x2e;
+const SMALL = 64 * 1024;
 
 describe(`${COUNT} seeded messages`, () => {
   let server: Dovecot;
   const hashes: string[] = [];
-  let octets = 0;
+  const sizes: number[] = [];
   /** Dovecot sends a dot in a message's first octet unstuffed: what comes then is another message, or the end. */
   let undeliverable = 0;
 
@@ -27,7 +28,7 @@ describe(`${COUNT} seeded messages`, () => {
           continue;
         }
         const served = servedOctets(message);
-        octets += served.length;
+        sizes.push(served.length);
         hashes.push(sha256(served));
         yield message;
       }
@@ -37,17 +38,12 @@ describe(`${COUNT} seeded messages`, () => {
 
   afterAll(() => server.stop());
 
-  async function retrieveAll(options: Pop3ClientOptions): Promise<{ hashes: string[]; octets: number }> {
+  async function retrieve(options: Pop3ClientOptions, numbers?: readonly number[]): Promise<string[]> {
     await using client = await Pop3Client.connect({ ...options, auth: { user: "ann", pass: "secret" } });
     const retrieved: string[] = [];
-    let total = 0;
-    for await (const message of client.retrieve()) {
-      const whole = await message.buffer();
-      total += whole.length;
-      retrieved.push(sha256(whole));
-    }
+    for await (const message of client.retrieve(numbers)) retrieved.push(sha256(await message.buffer()));
     await client.quit();
-    return { hashes: retrieved, octets: total };
+    return retrieved;
   }
 
   it("few of them cannot be delivered", () => {
@@ -56,15 +52,18 @@ describe(`${COUNT} seeded messages`, () => {
   });
 
   it.each(["plain", "STLS", "TLS port"] as const)("arrive as they are over %s", async (transport) => {
-    expect(await retrieveAll(reach(server, transport))).toEqual({ hashes, octets });
+    expect(await retrieve(reach(server, transport))).toEqual(hashes);
   });
 
   it("arrive as they are one command at a time", async () => {
-    expect(await retrieveAll({ ...reach(server, "plain"), pipelining: false })).toEqual({ hashes, octets });
+    expect(await retrieve({ ...reach(server, "plain"), pipelining: false })).toEqual(hashes);
   });
 
-  it.each(["plain", "TLS port"] as const)("arrive as they are octet by octet over %s", async (transport) => {
+  it.each(["plain", "STLS"] as const)("arrive as they are octet by octet over %s", async (transport) => {
+    // One in two hundred has a line of a mebibyte; octet by octet these take longer than all the others.
+    const numbers = sizes.flatMap((size, index) => (size < SMALL ? [index + 1] : []));
+    expect(numbers.length).toBeGreaterThanOrEqual(sizes.length - COUNT / 200);
     const options = { ...reach(server, transport), socket: SingleOctets.dial };
-    expect(await retrieveAll(options)).toEqual({ hashes, octets });
+    expect(await retrieve(options, numbers)).toEqual(numbers.map((number) => hashes[number - 1]));
   });
 });

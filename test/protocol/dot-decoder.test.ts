@@ -138,12 +138,10 @@ describe("properties", () => {
     always(
       cutWire(),
       (input) => {
-        const expected = reference(input.wire);
-        expect(decode(whole(input.wire))).toEqual(expected);
-        expect(decode(cut(input))).toEqual(expected);
-        expect(decode(singly(input.wire))).toEqual(expected);
+        const cuts = [whole(input.wire), cut(input), singly(input.wire)];
+        expect(disagreements(input.wire, cuts)).toEqual([]);
       },
-      5000,
+      4000,
     );
   });
 
@@ -151,9 +149,9 @@ describe("properties", () => {
     always(
       cutWire([".", "\r", "\n", "+", "-", "\0", "\xff", "a"], 60),
       (input) => {
-        expect(decode(cut(input))).toEqual(reference(input.wire));
+        expect(disagreements(input.wire, [cut(input)])).toEqual([]);
       },
-      5000,
+      4000,
     );
   });
 
@@ -320,8 +318,9 @@ describe("the work is linear in the input", () => {
     ["of one dot", ".\r\n"],
     ["that start with a dot", ".a\r\n"],
   ])("a million lines %s are few pieces a chunk", (_, line) => {
-    const message = octets(line.repeat(1_000_000));
-    const block = encodeBlock(message);
+    const stuffed = line.startsWith(".") ? `.${line}` : line;
+    const message = Buffer.alloc(line.length * 1_000_000, line);
+    const block = Buffer.concat([Buffer.alloc(stuffed.length * 1_000_000, stuffed), octets(".\r\n")]);
     const collector = new Collector(message.length);
     const decoder = new DotDecoder();
     const chunks = inPieces(block, CHUNK);

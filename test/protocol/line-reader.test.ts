@@ -106,6 +106,6 @@ test("any chunking gives the lines that one chunk gives, and fails where it fail
       expect(blurred(read(cut(input), limit))).toEqual(expected);
       expect(blurred(read(singly(input.wire), limit))).toEqual(expected);
     },
-    3000,
+    1500,
   );
 });

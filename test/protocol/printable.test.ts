@@ -28,10 +28,10 @@ test("is cut behind 512 characters", () => {
 });
 
 test("whatever the text, nothing is left that is not safe, and little is made of much", () => {
-  always(fc.string({ unit: "binary", maxLength: 2000 }), (text) => {
+  always(fc.string({ unit: "binary", maxLength: 1000 }), (text) => {
     const shown = printable(text);
     expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/u);
     expect(shown.length).toBeLessThanOrEqual(512 * 6 + 1);
     expect(printable(shown.slice(0, 512))).toBe(shown.slice(0, 512));
-  });
+  }, 200);
 });

@@ -28,7 +28,7 @@ describe("the status", () => {
     ..."+OKAY,+OKAY x,+Okay do your thing,+ok,+ok x,+Ok,+oK x,+O,+OK<a@b>,+OK\tx,+OK\0,+OK\r,+OK[IN-USE] x".split(","),
     ..."-err,-err no,-Err,-ERROR,-ERR: no,-ERR\tno,-ERR[AUTH],-ER,-E,-,- ERR,-OK,-ERR\r".split(","),
     ..."+ERR,+ERR no,+\t,+\r,++,+Do you even care?,+=,+-".split(","),
-    ...["", " ", " +OK", "\ufeff+OK".slice(0, 1), "OK", "ERR", ".", "HTTP/1.1 200 OK", "WHAT 1", "* OK", "220 ready"],
+    ...["", " ", " +OK", "\xef\xbb\xbf+OK", "OK", "ERR", ".", "HTTP/1.1 200 OK", "WHAT 1", "* OK", "220 ready"],
   ])("%j is no reply", (line) => {
     expect(parse(line)).toBeUndefined();
   });
@@ -53,12 +53,11 @@ describe("the response code (RFC 2449 section 8)", () => {
   });
 
   test.each([
-    ...["-ERR [", "-ERR []", "-ERR [] x", "-ERR [IN-USE x", "-ERR [IN USE] x", "-ERR ]IN-USE[ x", "-ERR [[]"],
+    ...["-ERR [", "-ERR []", "-ERR [] x", "-ERR [IN-USE x", "-ERR [IN USE] x", "-ERR ]IN-USE[ x"],
     ...["-ERR [/] x", "-ERR [SYS/] x", "-ERR [/TEMP] x", "-ERR [SYS//TEMP] x", "-ERR [\x01] x", "-ERR [\xe9] x"],
     ...["-ERR  [IN-USE] x", "-ERR x [IN-USE]", "-ERR (IN-USE) x", "-ERR [IN-USE\t] x"],
   ])("%j has none, and keeps its text", (line) => {
-    const wanted = line === "-ERR [[]" ? { status: "err", responseCode: "[", text: "" } : undefined;
-    expect(parse(line)).toEqual(wanted ?? { status: "err", text: line.slice(5) });
+    expect(parse(line)).toEqual({ status: "err", text: line.slice(5) });
   });
 
   test("a challenge has none", () => {
@@ -95,7 +94,7 @@ test("no octets make it throw, and every reply begins as the RFC says", () => {
       expect(isTemporary(reply)).toBeTypeOf("boolean");
       expect(printableLine(line)).toBeTypeOf("string");
     },
-    3000,
+    1500,
   );
 });
 

@@ -1,0 +1,62 @@
+/** The errors that end a connection, in the words that callers read. */
+import { Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
+import type { Command } from "../protocol/commands.ts";
+import { printableLine } from "../protocol/reply.ts";
+
+/** Behind QUIT or `close()`. */
+export function sessionOver(): Pop3ConnectionError {
+  return new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
+}
+
+export function serverClosed(): Pop3ConnectionError {
+  return new Pop3ConnectionError("POP3_CLOSED", "the server closed the connection");
+}
+
+export function truncated(): Pop3ConnectionError {
+  return new Pop3ConnectionError("POP3_TRUNCATED", "the server closed the connection within a response");
+}
+
+/** What the socket itself reports. */
+export function streamFailed(cause: NodeJS.ErrnoException): Pop3ConnectionError {
+  return cause.code === "ECONNRESET" || cause.code === "EPIPE"
+    ? new Pop3ConnectionError("POP3_RESET", "the connection was reset", { cause })
+    : new Pop3ConnectionError("POP3_CLOSED", `the connection failed: ${cause.message}`, { cause });
+}
+
+/** Octets came that no command accounts for, behind the reply to `last`. */
+export function unsolicited(last: string, octets: Buffer): Pop3Error {
+  if (last === "STLS") return injected();
+  return new Pop3ProtocolError(
+    "POP3_UNSOLICITED",
+    `the server sent ${String(octets.length)} octets that nothing asked for, behind ${last}: "${printableLine(octets)}"`,
+  );
+}
+
+export function injected(): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    "POP3_TLS_INJECTION",
+    "the server sent octets in clear behind its reply to STLS",
+  );
+}
+
+/** A response that nobody wants any more could not be read to its end. */
+export function givenUp(command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    "POP3_ABANDONED",
+    `${command.printable} was given up in flight, and the rest of its response is too much to read`,
+    { cause },
+  );
+}
+
+/** A line that is no reply to `command`. */
+export function notAReply(command: Command<unknown>, line: Buffer): Pop3ProtocolError {
+  return new Pop3ProtocolError(
+    command.refused === "POP3_GREETING_REJECTED" ? "POP3_BAD_GREETING" : "POP3_PROTOCOL",
+    `not a reply to ${command.printable}: "${printableLine(line)}"`,
+  );
+}
+
+/** Framed right, and wrong in content: the call fails, the session lives. */
+export function isContentError(error: unknown): error is Pop3Error {
+  return Pop3Error.is(error) && (error.code === "POP3_BAD_RESPONSE" || error.code === "POP3_BAD_LISTING");
+}

@@ -1,0 +1,175 @@
+/**
+ * The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
+ * marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
+ */
+import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
+import { quitWait } from "./net/waits.ts";
+import * as commands from "./protocol/commands.ts";
+import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
+import type { Session } from "./session.ts";
+
+/** So many entries above what STAT counted are a counting error of the server, no attack. */
+const LISTING_SLACK = 16;
+/** The most that rolling back may take; milliseconds. */
+const ROLL_BACK = 5000;
+
+export class Transaction {
+  readonly session: Session;
+  /** The message numbers that DELE has marked. */
+  readonly marked: Set<number> = new Set<number>();
+  /** Sizes and unique-ids of all messages that are not marked, once they were listed: a session is a snapshot. */
+  sizes: ReadonlyMap<number, number> | undefined;
+  uids: ReadonlyMap<number, string> | undefined;
+  /** How many messages there are by STAT, marked or not. */
+  #count: number | undefined;
+  #quitting: Promise<void> | undefined;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  stat(signal?: AbortSignal): Promise<MaildropStat> {
+    return this.session.execute(commands.stat(), {
+      signal,
+      effect: ({ count }) => {
+        this.#count = count + this.marked.size;
+      },
+    });
+  }
+
+  /** LIST. What is kept of it is a copy: the caller may do with his as he likes. */
+  list(signal?: AbortSignal): Promise<Map<number, number>> {
+    return this.session.execute(commands.list(this.#listingLimits()), {
+      signal,
+      effect: (sizes) => {
+        this.sizes = new Map(sizes);
+      },
+    });
+  }
+
+  /** UIDL, kept as with `list`. */
+  uidl(signal?: AbortSignal): Promise<Map<number, string>> {
+    return this.session.execute(commands.uidl(this.#listingLimits()), {
+      signal,
+      effect: (uids) => {
+        this.uids = new Map(uids);
+      },
+    });
+  }
+
+  #listingLimits(): ListingLimits {
+    const { listEntries, listOctets, line } = this.session.settings.limits;
+    const counted = this.#count === undefined ? Infinity : this.#count + LISTING_SLACK;
+    return { entries: Math.min(listEntries, counted), octets: listOctets, line };
+  }
+
+  async rset(signal?: AbortSignal): Promise<void> {
+    await this.session.execute(commands.rset(), {
+      signal,
+      effect: () => {
+        if (this.marked.size === 0) return;
+        this.marked.clear();
+        // What was listed while something was marked lacks what is there again.
+        this.sizes = this.uids = undefined;
+      },
+    });
+  }
+
+  /** DELE for each, pipelined. Rejects when all were answered, with the first refusal. */
+  async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
+    const { session } = this;
+    const deletions = messages.map((message) => commands.dele(message));
+    session.check("DELE");
+    const results = await Promise.allSettled(
+      deletions.map((command, index) =>
+        session.connection.send(command, {
+          signal,
+          effect: () => {
+            this.marked.add(messages[index] as number);
+          },
+        }),
+      ),
+    );
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** QUIT, which commits. Rejects with `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`, where anything was marked. */
+  quit(signal?: AbortSignal): Promise<void> {
+    this.session.check("QUIT");
+    this.#quitting = this.#quit(signal);
+    return this.#quitting;
+  }
+
+  async #quit(signal: AbortSignal | undefined): Promise<void> {
+    const { session } = this;
+    const { connection } = session;
+    // From here on no other command goes out; those before QUIT are answered before it.
+    session.state = "update";
+    let sent = false as boolean; // set by a callback, which the compiler does not see
+    try {
+      await connection.send(commands.quit(), {
+        signal,
+        wait: quitWait(session.settings.timeouts),
+        onSent: () => {
+          sent = true;
+        },
+      });
+    } catch (error) {
+      session.close(Pop3Error.is(error) ? error : undefined);
+      const failure = this.#commitFailure(error, sent);
+      if (failure !== undefined) throw failure;
+    }
+    connection.end();
+  }
+
+  /** What a QUIT without `+OK` means for the caller; `undefined`: the end of the session, which was asked for. */
+  #commitFailure(error: unknown, sent: boolean): unknown {
+    const marked = [...this.marked].sort((a, b) => a - b);
+    if (!sent || (marked.length === 0 && error instanceof Pop3AbortError)) return error;
+    if (marked.length === 0) return undefined;
+    const details = { command: "QUIT", cause: error, marked };
+    if (error instanceof Pop3ReplyError) {
+      return new Pop3ReplyError(
+        "POP3_COMMIT_FAILED",
+        `not all messages were deleted: ${error.text}`,
+        error,
+        details,
+      );
+    }
+    return new Pop3ConnectionError(
+      "POP3_COMMIT_UNKNOWN",
+      "no reply came to QUIT: the messages may be deleted or not",
+      details,
+    );
+  }
+
+  /**
+   * Ends without deleting anything: RSET where something is marked, then QUIT. Where that cannot be done soon
+   * the connection is dropped, which rolls back as well. A QUIT under way is waited for: it was asked for.
+   */
+  async rollBack(): Promise<void> {
+    const { session } = this;
+    if (this.#quitting !== undefined) {
+      await this.#quitting.catch(() => undefined);
+      return;
+    }
+    // Nothing can be said in the middle of a login, or behind a message that nobody reads.
+    if (
+      !["authorization", "transaction"].includes(session.state) ||
+      session.occupied ||
+      session.connection.held
+    ) {
+      session.close();
+      return;
+    }
+    const signal = AbortSignal.timeout(Math.min(ROLL_BACK, session.settings.timeouts.quit));
+    try {
+      // What is in flight may mark a message yet: its reply comes before that to RSET.
+      const mayBeMarked = this.marked.size > 0 || session.connection.busy;
+      if (session.state === "transaction" && mayBeMarked) await this.rset(signal);
+      await this.quit(signal);
+    } catch {
+      session.close();
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/** A login that the server refuses: what the error says, and that nothing else is tried with the same secret. */
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
+import { auth, listen, offering, to, toScript } from "./ann.ts";
+import { codeOf, failureOf } from "./outcome.ts";
+import { ScriptedServer, type Step } from "./scripted-server.ts";
+
+interface Way {
+  readonly offered: readonly string[];
+  readonly given: Partial<Pop3Auth>;
+  /** The lines of the client, with the answers to all but the last. */
+  readonly lines: readonly Step[];
+}
+
+/** The ways to log in, with everything weaker and stronger offered beside. */
+const WAYS: Readonly<Record<string, Way>> = {
+  "USER and PASS": {
+    offered: ["USER"],
+    given: {},
+    lines: ["C: USER ann", "S: +OK", "C: PASS secret"],
+  },
+  PLAIN: { offered: ["SASL PLAIN LOGIN", "USER"], given: {}, lines: [/^AUTH PLAIN /] },
+  "PLAIN in two steps": {
+    offered: ["SASL PLAIN LOGIN", "USER"],
+    given: { initialResponse: false },
+    lines: ["C: AUTH PLAIN", "S: + ", /^\S+$/],
+  },
+  LOGIN: {
+    offered: ["SASL LOGIN", "USER"],
+    given: {},
+    lines: ["C: AUTH LOGIN", "S: + ", /^\S+$/, "S: + ", /^\S+$/],
+  },
+  APOP: { offered: ["SASL PLAIN LOGIN", "USER"], given: { mechanism: "APOP" }, lines: [/^APOP ann \w{32}$/] },
+};
+
+const REFUSALS: [string, string | undefined, string, boolean][] = [
+  ["no", undefined, "no", false],
+  ["", undefined, "", false],
+  ["[AUTH] wrong password", "AUTH", "wrong password", false],
+  ["[auth] wrong password", "AUTH", "wrong password", false],
+  ["[SYS/PERM] broken for good", "SYS/PERM", "broken for good", false],
+  ["[SYS/TEMP] come back later", "SYS/TEMP", "come back later", true],
+  ["[SYS/TEMP/DISK] come back later", "SYS/TEMP/DISK", "come back later", true],
+  ["[IN-USE] do you have another session?", "IN-USE", "do you have another session?", true],
+  ["[LOGIN-DELAY] not so fast", "LOGIN-DELAY", "not so fast", true],
+  ["[X-OTHER] whatever", "X-OTHER", "whatever", false],
+  ["\x1b[31m\x07 see \u202ehttp://evil.test", undefined, "\\x1b[31m\\x07 see \\u202ehttp://evil.test", false],
+];
+
+describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
+  test.each(REFUSALS)("-ERR %j", async (reply, responseCode, text, temporary) => {
+    await using server = await ScriptedServer.listen([...offering(...offered), ...lines, `S: -ERR ${reply}`]);
+    const failure = await failureOf(Pop3Client.connect(toScript(server, { auth: { ...auth, ...given } })));
+    expect(failure).toMatchObject({
+      name: "Pop3ReplyError",
+      code: temporary ? "POP3_TEMPORARY" : "POP3_AUTH_REJECTED",
+      text,
+      temporary,
+    });
+    expect((failure as { responseCode?: string }).responseCode).toBe(responseCode);
+    // The connection is closed, and behind the refusal not an octet was written.
+    await server.played();
+    expect(server.connections).toBe(1);
+    expect(server.lines).toHaveLength(1 + lines.filter((line) => !String(line).startsWith("S: ")).length);
+  });
+
+  test.each<[string, Step[], string]>([
+    ["FIN", ["* close"], "POP3_CLOSED"],
+    ["RST", ["* reset"], "POP3_RESET"],
+    ["a word that is no reply", ["S: WHAT"], "POP3_PROTOCOL"],
+    ["+OK in lower case", ["S: +ok"], "POP3_PROTOCOL"],
+    ["silence", [], "POP3_COMMAND_TIMEOUT"],
+  ])("%s is no refusal", async (_, steps, code) => {
+    await using server = await ScriptedServer.listen([...offering(...offered), ...lines, ...steps]);
+    const timeouts = { command: steps.length === 0 ? 100 : 10_000 };
+    const options = toScript(server, { auth: { ...auth, ...given }, timeouts });
+    expect(await codeOf(Pop3Client.connect(options))).toBe(code);
+    await server.played();
+  });
+});
+
+test("behind a refusal of USER the password stays here", async () => {
+  await using server = await ScriptedServer.listen([
+    ...offering("USER"),
+    "C: USER ann",
+    "S: -ERR never heard",
+  ]);
+  const failure = await failureOf(Pop3Client.connect(toScript(server, { auth })));
+  expect(failure).toMatchObject({ code: "POP3_AUTH_REJECTED", command: "USER ann", text: "never heard" });
+  await server.played();
+  expect(server.clear).not.toContain("secret");
+});
+
+test("a maildrop that is in use", async () => {
+  await using server = await listen({ tls: true });
+  await using first = await Pop3Client.connect(to(server, { auth }));
+  await expect(Pop3Client.connect(to(server, { auth }))).rejects.toMatchObject({
+    code: "POP3_TEMPORARY",
+    responseCode: "IN-USE",
+    temporary: true,
+  });
+  await first.quit();
+  await using second = await Pop3Client.connect(to(server, { auth }));
+  expect(second.state).toBe("transaction");
+});
+
+test("a login too soon behind the last one", async () => {
+  let now = 0;
+  await using server = await listen({ tls: true, loginDelay: 60, now: () => now });
+  const first = await Pop3Client.connect(to(server, { auth }));
+  expect(first.capabilities.loginDelay).toMatchObject({ seconds: 60 });
+  await first.quit();
+  const refused = { code: "POP3_TEMPORARY", responseCode: "LOGIN-DELAY" };
+  await expect(Pop3Client.connect(to(server, { auth }))).rejects.toMatchObject(refused);
+  now = 60_000;
+  await using second = await Pop3Client.connect(to(server, { auth }));
+  expect(second.state).toBe("transaction");
+});
+
+test("a refusal by hand leaves the session where it was", async () => {
+  await using server = await listen({ tls: true });
+  await using client = await Pop3Client.connect(to(server));
+  const wrong = { user: "ann", pass: "wrong" };
+  for (const mechanism of ["PLAIN", "LOGIN", "USER", "APOP"]) {
+    await expect(client.authenticate({ ...wrong, mechanism })).rejects.toMatchObject({
+      code: "POP3_AUTH_REJECTED",
+      responseCode: "AUTH",
+    });
+    expect(client.state).toBe("authorization");
+  }
+  await client.authenticate(auth);
+  expect(client.state).toBe("transaction");
+});

@@ -1,0 +1,273 @@
+/** What the session believes of the maildrop comes from whole replies, and never from one that was given up halfway. */
+import { getEventListeners, once } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Pop3Client } from "popwright";
+import { Gate } from "./gate.ts";
+import { capaAnswer, maildropScript, messageOf, retrAnswer, uidOf, type Answer } from "./maildrop-script.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+
+guardEachTest();
+
+/** Sends the first half of an answer, and the rest when the gate is open; honest later on. */
+function inHalves(half: string, rest: string, gate: Gate): Answer {
+  let first = true;
+  return async (peer) => {
+    if (!first) return half + rest;
+    first = false;
+    await peer.send(half);
+    await gate.opened;
+    return rest;
+  };
+}
+
+/** Runs until the client has read what the server has sent. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 20; turns++) await turn();
+}
+
+describe.each(["LIST", "UIDL"] as const)("%s given up halfway", (verb) => {
+  it("is no listing: a loop retrieves all messages, with their unique-ids", async () => {
+    const gate = new Gate();
+    const value = verb === "LIST" ? () => "100" : uidOf;
+    await using server = await ScriptedServer.listen(
+      maildropScript(
+        {
+          [verb]: inHalves(
+            `+OK\r\n1 ${value(1)}\r\n2 ${value(2)}\r\n`,
+            `3 ${value(3)}\r\n4 ${value(4)}\r\n.\r\n`,
+            gate,
+          ),
+        },
+        { count: 4 },
+      ),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const given = outcome(verb === "LIST" ? client.list({ signal }) : client.uidl({ signal }));
+    await until(() => server.peers[0]?.commands.includes(verb) === true);
+    await settled();
+    controller.abort();
+    expect(await given).toBe("POP3_ABORTED");
+    gate.open();
+    const seen: unknown[] = [];
+    for await (const message of client.retrieve()) {
+      seen.push([message.number, message.uid, (await message.buffer()).toString()]);
+    }
+    expect(seen).toEqual([1, 2, 3, 4].map((n) => [n, uidOf(n), messageOf(n)]));
+    client.close();
+  });
+});
+
+it("CAPA given up halfway leaves the capabilities as they were", async () => {
+  const gate = new Gate();
+  let count = 0;
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      CAPA: async (peer) => {
+        if (++count < 3) return capaAnswer("UIDL", "TOP", "SASL PLAIN", "PIPELINING");
+        await peer.send("+OK\r\nUIDL\r\n");
+        await gate.opened;
+        return "TOP\r\nPIPELINING\r\n.\r\n";
+      },
+    }),
+  );
+  const client = await Pop3Client.connect(server.options());
+  await client.command("SYNC");
+  const controller = new AbortController();
+  const given = outcome(client.capa({ signal: controller.signal }));
+  await until(() => count === 3);
+  await settled();
+  controller.abort();
+  expect(await given).toBe("POP3_ABORTED");
+  gate.open();
+  await client.command("SYNC");
+  expect(client.capabilities.pipelining).toBe(true);
+  expect(client.capabilities.top).toBe(true);
+  client.close();
+});
+
+it("DELE and RSET that were given up in flight count by their replies", async () => {
+  const gate = new Gate();
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      "DELE 1": async () => {
+        await gate.opened;
+        return "+OK\r\n";
+      },
+      "DELE 2": "-ERR not that one\r\n",
+    }),
+  );
+  const client = await Pop3Client.connect(server.options());
+  const controller = new AbortController();
+  const given = outcome(client.dele([1, 2, 3], { signal: controller.signal }));
+  await until(() => server.peers[0]?.commands.includes("DELE 3") === true);
+  controller.abort();
+  expect(await given).toBe("POP3_ABORTED");
+  gate.open();
+  await client.noop();
+  expect([...client.marked]).toEqual([1, 3]);
+  client.close();
+});
+
+describe("the loop", () => {
+  it("that is aborted while it asks for the listings ends, also where they were known", async () => {
+    await using server = await ScriptedServer.listen(maildropScript());
+    const client = await Pop3Client.connect(server.options());
+    await client.list();
+    await client.uidl();
+    const controller = new AbortController();
+    const loop = client.retrieve(undefined, { signal: controller.signal });
+    const next = loop.next();
+    controller.abort();
+    expect(await outcome(next)).toBe("POP3_ABORTED");
+    expect(await outcome(loop.next())).toBe("POP3_ABORTED");
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    expect(await client.uidl(3)).toBe(uidOf(3));
+    client.close();
+  });
+
+  it("that is aborted rejects every message that was claimed of it, those it has gone past as well", async () => {
+    const gate = new Gate();
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        RETR: async (_peer, line) => {
+          await gate.opened;
+          return retrAnswer(Number(line.split(" ")[1]));
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const controller = new AbortController();
+    const claimed: Promise<string>[] = [];
+    for await (const message of client.retrieve([1, 2, 3], { signal: controller.signal })) {
+      if (message.number === 2) {
+        const stream = message.stream();
+        claimed.push(once(stream, "error").then(([error]) => codeOf(error)));
+      } else claimed.push(outcome(message.buffer()));
+    }
+    controller.abort();
+    expect(await Promise.all(claimed)).toEqual(["POP3_ABORTED", "POP3_ABORTED", "POP3_ABORTED"]);
+    gate.open();
+    expect((await client.retr(4)).toString()).toBe(messageOf(4));
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    client.close();
+  });
+
+  it("that is left while it asks for the listings keeps no hold of the signal", async () => {
+    await using server = await ScriptedServer.listen(maildropScript());
+    const client = await Pop3Client.connect(server.options());
+    const { signal } = new AbortController();
+    const loop = client.retrieve(undefined, { signal });
+    const next = loop.next();
+    await loop.return?.();
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    client.close();
+  });
+
+  it("that has ended, or was left, keeps no hold of the signal", async () => {
+    await using server = await ScriptedServer.listen(maildropScript());
+    const client = await Pop3Client.connect(server.options());
+    const controller = new AbortController();
+    const { signal } = controller;
+    for await (const message of client.retrieve(undefined, { signal })) await message.buffer();
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    for await (const message of client.retrieve(undefined, { signal })) if (message.number === 3) break;
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    controller.abort();
+    expect((await client.retr(4)).toString()).toBe(messageOf(4));
+    client.close();
+  });
+
+  it("with a signal that is aborted already asks for nothing", async () => {
+    await using server = await ScriptedServer.listen(maildropScript());
+    const client = await Pop3Client.connect(server.options());
+    await client.command("SYNC");
+    const sent = server.peers[0]?.commands.length;
+    const signal = AbortSignal.abort();
+    expect(await outcome(client.retrieve(undefined, { signal }).next())).toBe("POP3_ABORTED");
+    expect(await outcome(client.retrieve([1, 2], { signal }).next())).toBe("POP3_ABORTED");
+    const stream = client.retrStream(1, { signal });
+    const [error] = (await once(stream, "error")) as [unknown];
+    expect(codeOf(error)).toBe("POP3_ABORTED");
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    await client.noop();
+    expect(server.peers[0]?.commands.length).toBe((sent ?? 0) + 1);
+    client.close();
+  });
+});
+
+it("retrStream lets go of its signal, and heeds it until then", async () => {
+  const gate = new Gate();
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      "RETR 2": async (peer) => {
+        await peer.send("+OK\r\nSub");
+        await gate.opened;
+        return "ject\r\n.\r\n";
+      },
+    }),
+  );
+  const client = await Pop3Client.connect(server.options());
+  const controller = new AbortController();
+  const { signal } = controller;
+  await client.retrStream(1, { signal }).toArray();
+  await settled();
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  const stream = client.retrStream(2, { signal });
+  await once(stream, "data");
+  const failed = once(stream, "error");
+  controller.abort();
+  expect(codeOf((await failed)[0])).toBe("POP3_ABORTED");
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  gate.open();
+  expect((await client.retr(4)).toString()).toBe(messageOf(4));
+  client.close();
+});
+
+it("one signal may serve many calls: no warning of a leak, and no listener left", async () => {
+  await using server = await ScriptedServer.listen(maildropScript({}, { count: 100 }));
+  const client = await Pop3Client.connect(server.options());
+  const { signal } = new AbortController();
+  const numbers = Array.from({ length: 100 }, (_, index) => index + 1);
+  await client.dele(numbers, { signal });
+  await Promise.all(numbers.map((n) => client.retr(n, { signal })));
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  await settled();
+  client.close();
+});
+
+it("a command that was given up behind a message at rest stops no clock of its own", async () => {
+  const body = Buffer.alloc(1024 * 1024, `${"x".repeat(78)}\r\n`);
+  const gate = new Gate();
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      "RETR 1": async (peer) => {
+        await peer.send("+OK\r\n");
+        await peer.send(body);
+        return "\r\n.\r\n";
+      },
+      "RETR 2": () => gate.opened.then(() => undefined),
+    }),
+  );
+  const client = await Pop3Client.connect(server.options({ timeouts: { body: 50 } }));
+  const stream = client.retrStream(1);
+  await until(() => stream.readableLength > 0);
+  await settled();
+  const controller = new AbortController();
+  const behind = outcome(client.noop({ signal: controller.signal }));
+  await settled();
+  controller.abort();
+  expect(await behind).toBe("POP3_ABORTED");
+  // Another client, stalled, tells that more time has passed than the clock had.
+  const clock = await Pop3Client.connect(server.options({ timeouts: { command: 120 } }));
+  expect(await outcome(clock.retr(2))).toBe("POP3_COMMAND_TIMEOUT");
+  gate.open();
+  const pieces = (await stream.toArray()) as Buffer[];
+  expect(Buffer.concat(pieces).length).toBe(body.length + 2);
+  expect(await client.uidl(3)).toBe(uidOf(3));
+  client.close();
+});

@@ -1,0 +1,271 @@
+/** A message that its reader leaves gives its turn back: whatever is asked next gets its own answer, or none. */
+import { once } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Pop3Client } from "popwright";
+import { Gate } from "./gate.ts";
+import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
+import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+
+guardEachTest();
+
+const LARGE = 3 * 1024 * 1024;
+const BODY = Buffer.from(`${"x".repeat(78)}\r\n`.repeat(LARGE / 80), "latin1");
+
+async function large(peer: Peer): Promise<undefined> {
+  await peer.send("+OK\r\n");
+  await peer.send(BODY);
+  await peer.send(".\r\n");
+}
+
+function ignore(): void {
+  // The test closes the client while the stream is open.
+}
+
+/** The session gives each call its own answer. */
+async function expectInStep(client: Pop3Client): Promise<void> {
+  expect(await client.uidl(7)).toBe(uidOf(7));
+  expect((await client.retr(5)).toString()).toBe(messageOf(5));
+  expect((await client.command("ECHO in step")).text).toBe("in step");
+}
+
+describe.each([true, false])("with pipelining: %s", (pipelining) => {
+  const options = { pipelining };
+
+  it("destroyed before its first read, and before it was sent", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    const client = await Pop3Client.connect(server.options());
+    client.retrStream(1).destroy();
+    await expectInStep(client);
+    expect(server.peers[0]?.commands).not.toContain("RETR 1");
+    client.close();
+  });
+
+  it("destroyed before its first read, when the command is out", async () => {
+    const gate = new Gate();
+    await using server = await ScriptedServer.listen(
+      maildropScript(
+        {
+          "RETR 1": async (peer) => {
+            await gate.opened;
+            return large(peer);
+          },
+        },
+        options,
+      ),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await until(() => server.peers[0]?.commands.includes("RETR 1") === true);
+    stream.destroy();
+    gate.open();
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("destroyed before its first read, when octets lie there", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await until(() => stream.readableLength > 0);
+    stream.destroy();
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("destroyed in the middle", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await once(stream, "data");
+    const next = client.uidl(3);
+    stream.destroy();
+    expect(await next).toBe(uidOf(3));
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("destroyed with an error of the reader's", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    const failed = once(stream, "error");
+    await once(stream, "data");
+    stream.destroy(new RangeError("the disk is full"));
+    expect((await failed)[0]).toBeInstanceOf(RangeError);
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("destroyed when all but the terminator has come", async () => {
+    const gate = new Gate();
+    await using server = await ScriptedServer.listen(
+      maildropScript(
+        {
+          "RETR 1": async (peer) => {
+            await peer.send(`+OK\r\n${messageOf(1)}`);
+            await gate.opened;
+            return ".\r\n";
+          },
+        },
+        options,
+      ),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await once(stream, "data");
+    stream.destroy();
+    gate.open();
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("destroyed when all of it lies there unread", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({}, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await client.uidl(1); // its answer comes behind the message
+    stream.destroy();
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("destroyed behind its end", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({}, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    const pieces: Buffer[] = [];
+    for await (const piece of stream) pieces.push(piece as Buffer);
+    expect(Buffer.concat(pieces).toString()).toBe(messageOf(1));
+    stream.destroy();
+    stream.destroy(new Error("late"));
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("a refused message destroys its stream alone", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({}, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(99);
+    const [error] = (await once(stream, "error")) as [unknown];
+    expect(codeOf(error)).toBe("POP3_REFUSED");
+    await expectInStep(client);
+    client.close();
+  });
+
+  it.each(["nothing claimed", "a buffer claimed", "a stream claimed", "a stream in its middle"])(
+    "the loop is left early: %s",
+    async (how) => {
+      await using server = await ScriptedServer.listen(maildropScript({ "RETR 4": large }, options));
+      const client = await Pop3Client.connect(server.options());
+      let claimed: Promise<string> | undefined;
+      for await (const message of client.retrieve()) {
+        if (message.number < 4) continue;
+        if (how === "a buffer claimed") claimed = outcome(message.buffer());
+        if (how === "a stream claimed") message.stream().on("error", ignore);
+        if (how === "a stream in its middle") await once(message.stream().on("error", ignore), "data");
+        break;
+      }
+      if (claimed !== undefined) expect(await claimed).toBe("ok");
+      // A stream that is claimed and not read holds back what is behind it: its owner has to let go of it.
+      if (how !== "a stream claimed" && how !== "a stream in its middle") await expectInStep(client);
+      client.close();
+    },
+  );
+
+  it("the body of the loop throws", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 2": large }, options));
+    const client = await Pop3Client.connect(server.options());
+    const loop = async (): Promise<void> => {
+      for await (const message of client.retrieve()) {
+        for await (const piece of message) {
+          if (message.number === 2) throw new RangeError(`no room for ${String((piece as Buffer).length)}`);
+        }
+      }
+    };
+    await expect(loop()).rejects.toThrow(RangeError);
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("messages that the loop passes by are dropped, those behind them come", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 3": large }, options));
+    const client = await Pop3Client.connect(server.options());
+    const seen: string[] = [];
+    for await (const message of client.retrieve()) {
+      await turn();
+      if (message.number % 2 === 0) seen.push((await message.buffer()).toString());
+    }
+    expect(seen).toEqual([2, 4, 6, 8, 10].map(messageOf));
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("many streams, all destroyed at once", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({}, options));
+    const client = await Pop3Client.connect(server.options());
+    const streams = [1, 2, 3, 4, 5, 6].map((n) => client.retrStream(n));
+    const kept = client.retr(7);
+    await turn();
+    await turn();
+    for (const stream of streams) stream.destroy();
+    expect((await kept).toString()).toBe(messageOf(7));
+    await expectInStep(client);
+    client.close();
+  });
+});
+
+it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no answer goes astray", async () => {
+  let endless = true;
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      "RETR 1": async (peer) => {
+        await peer.send("+OK\r\n");
+        while (endless && !peer.over) await peer.send(BODY.subarray(0, 64 * 1024));
+        return undefined;
+      },
+    }),
+  );
+  const client = await Pop3Client.connect(server.options({ limits: { drain: 1024 * 1024 } }));
+  const stream = client.retrStream(1);
+  await once(stream, "data");
+  const behind = [client.uidl(3), client.retr(2), client.command("ECHO lost")].map(outcome);
+  stream.destroy();
+  expect(await Promise.all(behind)).toEqual(["POP3_ABANDONED", "POP3_ABANDONED", "POP3_ABANDONED"]);
+  expect(client.state).toBe("closed");
+  expect(await outcome(client.noop())).toBe("POP3_ABANDONED");
+  expect(server.peers[0]?.taken).toBeLessThan(32 * 1024 * 1024);
+  endless = false;
+});
+
+it("beyond timeouts.drain the connection is closed with POP3_ABANDONED", async () => {
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      "RETR 1": async (peer) => {
+        await peer.send(`+OK\r\n${messageOf(1)}`);
+        await peer.gone;
+        return undefined;
+      },
+    }),
+  );
+  const client = await Pop3Client.connect(server.options({ timeouts: { drain: 50 } }));
+  const stream = client.retrStream(1);
+  await once(stream, "data");
+  const behind = client.uidl(3);
+  stream.destroy();
+  expect(await outcome(behind)).toBe("POP3_ABANDONED");
+  expect(client.state).toBe("closed");
+});
+
+it("a message that was announced as larger than limits.drain is not read to its end", async () => {
+  await using server = await ScriptedServer.listen(
+    maildropScript({ LIST: "+OK\r\n1 1000000\r\n2 100\r\n.\r\n", "RETR 1": large, "RETR 2": retrAnswer(2) }),
+  );
+  const client = await Pop3Client.connect(server.options({ limits: { drain: 500_000 } }));
+  await client.list();
+  const stream = client.retrStream(1);
+  await once(stream, "data");
+  stream.destroy();
+  expect(await outcome(client.retr(2))).toBe("POP3_ABANDONED");
+});

@@ -1,0 +1,104 @@
+// Commands go out together or one by one: the answers are the same, each to its own command, in order.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Pop3Client, Pop3Error, type Pop3ClientOptions } from "../../src/index.ts";
+import { Dovecot, servedOctets } from "../servers/dovecot.ts";
+import { sha256 } from "./sha256.ts";
+import { reach } from "./transport.ts";
+
+const COUNT = 50;
+const COMMANDS = 500;
+const messages = Array.from({ length: COUNT }, (_, index) =>
+  servedOctets(Buffer.from(`Subject: message ${index + 1}\r\n\r\n${"A line.\r\n".repeat(index * 20)}`)),
+);
+
+/** A command of every kind in turn; of message numbers, every tenth is of no message. */
+function send(client: Pop3Client, index: number): Promise<unknown> {
+  const number = (index % (COUNT + 5)) + 1;
+  const calls = [
+    () => client.retr(number).then(sha256),
+    () => client.list(number),
+    () => client.noop(),
+    () => client.uidl(number),
+    () => client.top(number, 1).then(String),
+    () => client.stat(),
+    () => client.list(),
+    () => client.capa().then(({ all }) => [...all.keys()]),
+    () => client.uidl(),
+  ];
+  return (calls[index % calls.length] as () => Promise<unknown>)();
+}
+
+function answer(index: number, uids: ReadonlyMap<number, string>, capabilities: unknown): unknown {
+  const number = (index % (COUNT + 5)) + 1;
+  const message = messages[number - 1];
+  const sizes = new Map(messages.map(({ length }, at) => [at + 1, length]));
+  const size = messages.reduce((sum, { length }) => sum + length, 0);
+  const head = `Subject: message ${number}\r\n\r\n${number === 1 ? "" : "A line.\r\n"}`;
+  const gone = "POP3_REFUSED";
+  const answers = [
+    message === undefined ? gone : sha256(message),
+    sizes.get(number) ?? gone,
+    undefined,
+    uids.get(number) ?? gone,
+    message === undefined ? gone : head,
+    { count: COUNT, size },
+    sizes,
+    capabilities,
+    uids,
+  ];
+  return answers[index % answers.length];
+}
+
+describe(`${COMMANDS} commands at once`, () => {
+  let server: Dovecot;
+
+  beforeAll(async () => {
+    server = await Dovecot.start({ users: { ann: "secret" } });
+    await server.deliver("ann", messages);
+  });
+
+  afterAll(() => server.stop());
+
+  it.each<[string, Pop3ClientOptions["pipelining"]]>([
+    ["as the server allows", "auto"],
+    ["in a window of 100 octets of commands", { commandOctets: 100 }],
+    ["in a window of 1 octet of responses", { octets: 1 }],
+    ["all in one write", { octets: 1e9, commandOctets: 1e9 }],
+    ["one by one", false],
+  ])("are answered in order, sent %s", async (_, pipelining) => {
+    await using client = await Pop3Client.connect({
+      ...reach(server, "TLS port"),
+      auth: { user: "ann", pass: "secret" },
+      ...(pipelining !== undefined && { pipelining }),
+    });
+    const uids = await client.uidl();
+    const capabilities = [...(await client.capa()).all.keys()];
+    const answers = await Promise.all(
+      Array.from({ length: COMMANDS }, (_each, index) =>
+        send(client, index).catch((error: unknown) => (Pop3Error.is(error) ? error.code : error)),
+      ),
+    );
+    expect(answers).toEqual(answers.map((_each, index) => answer(index, uids, capabilities)));
+    const order: number[] = [];
+    await Promise.all(
+      answers.map(async (_each, index) => {
+        await client.list((index % COUNT) + 1);
+        order.push(index);
+      }),
+    );
+    expect(order).toEqual(answers.map((_each, index) => index));
+    await client.quit();
+  });
+
+  it("and QUIT behind them without waiting", async () => {
+    await using client = await Pop3Client.connect({
+      ...reach(server, "plain"),
+      auth: { user: "ann", pass: "secret" },
+    });
+    const sizes = Array.from({ length: COMMANDS }, (_, index) => client.list((index % COUNT) + 1));
+    const quit = client.quit();
+    expect(await Promise.all(sizes)).toEqual(sizes.map((_, index) => messages[index % COUNT]?.length));
+    await quit;
+    expect(client.state).toBe("closed");
+  });
+});

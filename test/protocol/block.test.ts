@@ -1,0 +1,36 @@
+// A small block is collected whole, and kept within its limit.
+import { expect, test } from "vitest";
+import { SmallBlock } from "../../src/protocol/block.ts";
+import { everyCut, octets, text } from "./octets.ts";
+
+test("gives the octets to its parser, however they came", () => {
+  for (const chunks of everyCut(octets("one\r\ntwo\0\xff\r\n"))) {
+    const block = new SmallBlock(100, text);
+    for (const chunk of chunks) expect(block.octets(chunk)).toBe(true);
+    expect(block.end()).toBe("one\r\ntwo\0\xff\r\n");
+  }
+});
+
+test("an empty block is parsed too", () => {
+  expect(new SmallBlock(0, text).end()).toBe("");
+});
+
+test("the limit is allowed, one octet past it is not, at every cut", () => {
+  const wire = octets("0123456789");
+  for (const chunks of everyCut(wire)) {
+    const block = new SmallBlock(10, text);
+    for (const chunk of chunks) block.octets(chunk);
+    expect(block.end()).toBe("0123456789");
+    const smaller = new SmallBlock(9, text);
+    expect(() => {
+      for (const chunk of chunks) smaller.octets(chunk);
+    }).toThrow(expect.objectContaining({ name: "Pop3ProtocolError", code: "POP3_RESPONSE_TOO_LARGE" }) as Error);
+  }
+});
+
+test("what its parser throws is what `end` throws", () => {
+  const block = new SmallBlock(10, () => {
+    throw new RangeError("wrong");
+  });
+  expect(() => block.end()).toThrow(RangeError);
+});

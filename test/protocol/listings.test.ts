@@ -1,0 +1,305 @@
+// STAT, LIST and UIDL (RFC 1939 sections 5 and 7): what is right is read, what is wrong is an error of ours, never a guess.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Pop3ProtocolError } from "../../src/errors.ts";
+import type { BlockReader } from "../../src/protocol/block.ts";
+import {
+  isMessageNumber,
+  parseScanListing,
+  parseStat,
+  parseUniqueId,
+  scanListing,
+  uniqueIdListing,
+  type ListingLimits,
+} from "../../src/protocol/listings.ts";
+import type { Reply } from "../../src/protocol/reply.ts";
+import { always, cut, cutWire, everyCut, octets, singly, whole, wireOf } from "./octets.ts";
+
+const LIMITS: ListingLimits = { entries: 1000, octets: 1024 * 1024, line: 512 };
+const ok = (text: string): Reply => ({ status: "ok", text });
+const withCode = (code: string): Error => expect.objectContaining({ name: "Pop3ProtocolError", code }) as Error;
+
+function read<T>(reader: BlockReader<T>, chunks: readonly Buffer[]): T {
+  for (const chunk of chunks) reader.octets(chunk);
+  return reader.end();
+}
+
+/** What comes of a listing: its entries, or the code of the error. */
+function outcome<V>(reader: BlockReader<Map<number, V>>, chunks: readonly Buffer[]): [number, V][] | string {
+  try {
+    return [...read(reader, chunks)];
+  } catch (error) {
+    if (error instanceof Pop3ProtocolError) return error.code;
+    throw error;
+  }
+}
+
+const LARGEST = Number.MAX_SAFE_INTEGER;
+
+describe("STAT", () => {
+  test.each([
+    ["2 320", 2, 320],
+    ["0 0", 0, 0],
+    ["1 2 junk", 1, 2],
+    ["1 2 3 4", 1, 2],
+    ["1 2 ", 1, 2],
+    ["2  320", 2, 320],
+    ["002 0320", 2, 320],
+    ["20000 4294967400", 20_000, 4_294_967_400],
+    [`${LARGEST} ${LARGEST}`, LARGEST, LARGEST],
+  ])("%j", (text, count, size) => {
+    expect(parseStat(ok(text))).toEqual({ count, size });
+  });
+
+  test.each([
+    ..."-1 -5,-1 5,1 -5,+1 5,x y,1 y,x 1,1e3 1,1 1e3,1.0 5,1 0x10,1;2,1,2 320junk,2\t320,2 320\tjunk, 2 320".split(","),
+    ...["", " ", "2 ", "two messages", "4294967297 99999999999999999999", `1 ${LARGEST + 1}`, `${LARGEST + 1} 1`],
+    ...["1 00000000000000001", "\u0662 320", "２ 320", "2\u00a0320", "2 320\0", "2 320\u2028x", "__proto__ 1"],
+  ])("%j is none: the call fails, the session lives", (text) => {
+    expect(() => parseStat(ok(text))).toThrow(withCode("POP3_BAD_RESPONSE"));
+  });
+
+  test("what the server said is escaped in the message", () => {
+    expect(() => parseStat(ok("\x1b[31m\u202e"))).toThrow('not a STAT reply: "\\x1b[31m\\u202e"');
+  });
+});
+
+describe("LIST with a message number", () => {
+  test.each([
+    ["2 200", 200],
+    ["2 0", 0],
+    ["2   200", 200],
+    ["2 200 octets", 200],
+    [`2 ${LARGEST}`, LARGEST],
+  ])("%j", (text, size) => {
+    expect(parseScanListing(ok(text), 2)).toBe(size);
+  });
+
+  test.each(["", "2", "2 ", "200", "2 x", "2 -200", "-2 200", " 2 200", "2\t200", "2 200x", `2 ${LARGEST + 1}`, "2 1e3"])(
+    "%j is none",
+    (text) => {
+      expect(() => parseScanListing(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
+    },
+  );
+
+  test.each(["1 200", "0 200", "22 200", "9999999999999999 200"])("%j is about another message", (text) => {
+    expect(() => parseScanListing(ok(text), 2)).toThrow(withCode("POP3_PROTOCOL"));
+  });
+});
+
+/** Unique-ids that look dangerous, and are opaque. */
+const UNIQUE_IDS = [
+  ...["QhdPYR:00WBw1Ph7x7", "whqtswO00WBw418f9t5JxYwZ", "!", "~", "x".repeat(70), "0", "-1", "+OK"],
+  ...["../../../../tmp/evil", "a/b", "con", "__proto__", "constructor", "%s%n", "<a@b>", "'\"`$(x)", "."],
+];
+
+const BAD_UNIQUE_IDS = [
+  ...["", " ", "a b", "\t", "a\tb", "\x7f", "a\x7f", "\x80", "\xe9", "a\0", "a\r", "a\n", "x".repeat(71), "a\x1b"],
+];
+
+describe("UIDL with a message number", () => {
+  test.each(UNIQUE_IDS)("%j", (id) => {
+    expect(parseUniqueId(ok(`2 ${id}`), 2)).toBe(id);
+    expect(parseUniqueId(ok(`2   ${id}  `), 2)).toBe(id);
+  });
+
+  test.each([...BAD_UNIQUE_IDS.map((id) => `2 ${id}`), "", "2", "abc", " 2 abc", "2\tabc", "-2 abc", "x abc"])(
+    "%j is none",
+    (text) => {
+      expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
+    },
+  );
+
+  test.each(["1 abc", "0 abc", "20 abc"])("%j is about another message", (text) => {
+    expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_PROTOCOL"));
+  });
+});
+
+const scan = (chunks: readonly Buffer[], limits = LIMITS): [number, number][] | string =>
+  outcome(scanListing(limits), chunks);
+const uids = (chunks: readonly Buffer[], limits = LIMITS): [number, string][] | string =>
+  outcome(uniqueIdListing(limits), chunks);
+
+/** The outcomes of a listing over all of its cuts, each once. */
+function atEveryCut(wire: string, reading: (chunks: Buffer[]) => unknown): unknown[] {
+  const all = Array.from(everyCut(octets(wire)), (chunks) => JSON.stringify(reading(chunks)));
+  return [...new Set(all)].map((one) => JSON.parse(one) as unknown);
+}
+
+describe("LIST", () => {
+  test.each([
+    ["an empty maildrop", "", []],
+    ["RFC 1939's example", "1 120\r\n2 200\r\n", [[1, 120], [2, 200]]],
+    ["gaps, out of order", "7 1\r\n3 2\r\n", [[7, 1], [3, 2]]],
+    ["padded columns", "1  120\r\n22    3\r\n", [[1, 120], [22, 3]]],
+    ["text behind the size", "1 120 octets\r\n2 200 \r\n", [[1, 120], [2, 200]]],
+    ["leading zeros", "01 0120\r\n", [[1, 120]]],
+    ["sizes beyond 32 bits", `1 4294967400\r\n2 ${LARGEST}\r\n`, [[1, 4_294_967_400], [2, LARGEST]]],
+    ["an empty message", "1 0\r\n", [[1, 0]]],
+  ])("%s, at every cut", (_, wire, entries) => {
+    expect(atEveryCut(wire, scan)).toEqual([entries]);
+  });
+
+  test.each([
+    ..."1,1 ,1 x,1  x,x 1,0 1,-1 1,1 -1,+1 1, 1 1,1\t1,1 1e3,1 0x1,1 1x,1.5 1,1 1.5,1;1".split(",").map((line) => `${line}\r\n`),
+    ...["\r\n", "1 1\r\n\r\n", "1 1\n2 2\r\n", "1 1\r2 2\r\n", "1 1\0\r\n", "1 1\r\n1 1\r\n", "1 1\r\n01 2\r\n"],
+    ...[`1 ${LARGEST + 1}\r\n`, `${LARGEST + 1} 1\r\n`, "1 99999999999999999999\r\n", "+OK 1 1\r\n", "x\r\n1 1\r\n"],
+  ])("%j is none, at every cut", (wire) => {
+    expect(atEveryCut(wire, scan)).toEqual(["POP3_BAD_LISTING"]);
+  });
+
+  test("a bad line fails it at the end only: all of it is read, so that the session lives", () => {
+    const reader = scanListing(LIMITS);
+    expect(reader.octets(octets("bad \x1b\r\n1 1\r\nworse\r\n"))).toBe(true);
+    expect(reader.octets(octets("2 2\r\n"))).toBe(true);
+    expect(() => reader.end()).toThrow('bad line in the scan listing: "bad \\x1b"');
+  });
+});
+
+describe("UIDL", () => {
+  test.each([
+    ["an empty maildrop", "", []],
+    ["RFC 1939's example", "1 whqtswO00WBw418f9t5JxYwZ\r\n2 QhdPYR:00WBw1Ph7x7\r\n", [[1, "whqtswO00WBw418f9t5JxYwZ"], [2, "QhdPYR:00WBw1Ph7x7"]]],
+    ["runs of spaces, also at the end", "1   a\r\n2 b  \r\n", [[1, "a"], [2, "b"]]],
+    ["one unique-id twice", "1 a\r\n2 a\r\n", [[1, "a"], [2, "a"]]],
+    ["gaps, out of order", "9 a\r\n4 b\r\n", [[9, "a"], [4, "b"]]],
+    ["a dot", "1 .\r\n", [[1, "."]]],
+  ])("%s, at every cut", (_, wire, entries) => {
+    expect(atEveryCut(wire, uids)).toEqual([entries]);
+  });
+
+  test("unique-ids are opaque, and no property of anything", () => {
+    const wire = UNIQUE_IDS.map((id, index) => `${index + 1} ${id}\r\n`).join("");
+    const listing = read(uniqueIdListing(LIMITS), whole(octets(wire)));
+    expect(listing).toBeInstanceOf(Map);
+    expect([...listing.values()]).toEqual(UNIQUE_IDS);
+  });
+
+  test.each([
+    ...BAD_UNIQUE_IDS.map((id) => `1 ${id}\r\n`),
+    ..."1,x a,0 a,-1 a, 1 a,1\ta,__proto__ a".split(",").map((line) => `${line}\r\n`),
+    ...["\r\n", "1 a\r\n1 b\r\n", "1 a\r\n1 a\r\n", "1 a\r\n001 b\r\n", "+OK 1 a\r\n", `${LARGEST + 1} a\r\n`],
+  ])("%j is none, at every cut", (wire) => {
+    expect(atEveryCut(wire, uids)).toEqual(["POP3_BAD_LISTING"]);
+  });
+});
+
+describe("limits", () => {
+  const entries = (count: number): Buffer =>
+    octets(Array.from({ length: count }, (_, index) => `${index + 1} 1\r\n`).join(""));
+
+  test("entries: at the limit, and one past it", () => {
+    const limits = { ...LIMITS, entries: 5 };
+    for (const cuts of [whole, singly]) {
+      expect(scan(cuts(entries(5)), limits)).toHaveLength(5);
+      expect(uids(cuts(entries(5)), limits)).toHaveLength(5);
+      expect(scan(cuts(entries(6)), limits)).toBe("POP3_LIST_TOO_LARGE");
+      expect(uids(cuts(entries(6)), limits)).toBe("POP3_LIST_TOO_LARGE");
+    }
+  });
+
+  test("octets: at the limit, and one past it", () => {
+    const wire = entries(5);
+    for (const chunks of everyCut(wire)) {
+      expect(scan(chunks, { ...LIMITS, octets: wire.length })).toHaveLength(5);
+      expect(scan(chunks, { ...LIMITS, octets: wire.length - 1 })).toBe("POP3_LIST_TOO_LARGE");
+    }
+  });
+
+  test("octets count where every line is bad, too", () => {
+    expect(scan(whole(octets("bad\r\n".repeat(100))), { ...LIMITS, octets: 499 })).toBe("POP3_LIST_TOO_LARGE");
+  });
+
+  test("a line: at the limit, CRLF included, and one past it", () => {
+    const line = `1 ${"x".repeat(28)}\r\n`;
+    for (const chunks of everyCut(octets(line))) {
+      expect(uids(chunks, { ...LIMITS, line: 32 })).toHaveLength(1);
+      expect(uids(chunks, { ...LIMITS, line: 31 })).toBe("POP3_LINE_TOO_LONG");
+    }
+  });
+
+  test("a line that does not end is refused, and little of it kept", () => {
+    const reader = uniqueIdListing({ ...LIMITS, line: 32 });
+    for (const octet of singly(Buffer.alloc(32, "x"))) reader.octets(octet);
+    expect(() => reader.octets(octets("x"))).toThrow(withCode("POP3_LINE_TOO_LONG"));
+  });
+
+  test("a unique-id of 100,000 octets", () => {
+    const wire = octets(`1 ${"x".repeat(100_000)}\r\n`);
+    expect(uids(whole(wire))).toBe("POP3_LINE_TOO_LONG");
+    expect(uids(singly(wire))).toBe("POP3_LINE_TOO_LONG");
+  });
+});
+
+describe("properties", () => {
+  const PARTS = ["1", "2", "10", "0", " ", "  ", "-", "a", "\r\n", "\r", "\n", "\t", "\0", "\xff", "1 120\r\n", "2 abc\r\n"];
+
+  test("no octets bring about anything but our own errors", () => {
+    always(
+      wireOf(PARTS, 12),
+      (wire) => {
+        // `outcome` lets nothing else pass.
+        const text = wire.toString("latin1");
+        const codes = [scan, uids].map((reading) => reading(whole(wire)));
+        const calls = [parseStat, (reply: Reply) => parseScanListing(reply, 1), (reply: Reply) => parseUniqueId(reply, 1)];
+        for (const call of calls) {
+          try {
+            call(ok(text));
+          } catch (error) {
+            expect(error).toBeInstanceOf(Pop3ProtocolError);
+          }
+        }
+        for (const code of codes) if (typeof code === "string") expect(code).toBe("POP3_BAD_LISTING");
+      },
+      3000,
+    );
+  });
+
+  test("any chunking gives what one chunk gives", () => {
+    always(
+      cutWire(PARTS, 16),
+      (input) => {
+        expect(scan(cut(input))).toEqual(scan(whole(input.wire)));
+        expect(uids(cut(input))).toEqual(uids(whole(input.wire)));
+      },
+      1500,
+    );
+  });
+
+  test("a right listing is read back as it was written", () => {
+    const unit = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code));
+    const maildrop = fc.uniqueArray(
+      fc.tuple(fc.integer({ min: 1, max: LARGEST }), fc.string({ unit, minLength: 1, maxLength: 70 }), fc.nat()),
+      { selector: ([number]) => number, maxLength: 20 },
+    );
+    always(
+      maildrop,
+      (messages) => {
+        const sizes = messages.map(([number, , size]) => `${number} ${size}\r\n`).join("");
+        const ids = messages.map(([number, id]) => `${number} ${id}\r\n`).join("");
+        expect(scan(singly(octets(sizes)))).toEqual(messages.map(([number, , size]) => [number, size]));
+        expect(uids(singly(octets(ids)))).toEqual(messages.map(([number, id]) => [number, id]));
+      },
+      200,
+    );
+  });
+});
+
+test.each([
+  [1, true],
+  [LARGEST, true],
+  [0, false],
+  [-1, false],
+  [-0, false],
+  [1.5, false],
+  [LARGEST + 1, false],
+  [NaN, false],
+  [Infinity, false],
+  ["1", false],
+  [1n, false],
+  [[1], false],
+  [null, false],
+  [undefined, false],
+])("whether %o is a message number", (value, expected) => {
+  expect(isMessageNumber(value)).toBe(expected);
+});

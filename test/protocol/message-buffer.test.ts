@@ -1,0 +1,144 @@
+// One message in one Buffer of its own: what is announced decides how memory is taken, never what is read.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MessageBuffer } from "../../src/protocol/message-buffer.ts";
+import { always, everyCut, inPieces, octets, singly, text } from "./octets.ts";
+
+const MIB = 1024 * 1024;
+const tooLarge = expect.objectContaining({ name: "Pop3ProtocolError", code: "POP3_MESSAGE_TOO_LARGE" }) as Error;
+
+/** Octets that show when they are out of place. */
+function pattern(size: number): Buffer {
+  const message = Buffer.alloc(size);
+  for (let at = 0; at < size; at++) message[at] = (at * 31 + (at >> 8) * 7) & 0xff;
+  return message;
+}
+
+function collect(chunks: readonly Buffer[], limit: number, announced: number): Buffer {
+  const buffer = new MessageBuffer(limit, announced);
+  for (const chunk of chunks) expect(buffer.octets(chunk)).toBe(true);
+  return buffer.end();
+}
+
+test("a small message, at every cut", () => {
+  for (const chunks of everyCut(octets("Subject: a\r\n\r\n\0\xff"))) {
+    expect(text(collect(chunks, 100, 16))).toBe("Subject: a\r\n\r\n\0\xff");
+  }
+});
+
+test("an empty message", () => {
+  expect(collect([], 100, 0)).toHaveLength(0);
+  expect(collect([], 0, 1000)).toHaveLength(0);
+});
+
+const LARGE = pattern(3 * MIB + 17);
+
+test.each([
+  ["nothing", 0],
+  ["too little", 1000],
+  ["what comes", LARGE.length],
+  ["one octet less", LARGE.length - 1],
+  ["one octet more", LARGE.length + 1],
+  ["far too much", Number.MAX_SAFE_INTEGER],
+])("a large message of which %s was announced", (_, announced) => {
+  for (const size of [1000, 64 * 1024, MIB - 1, MIB, MIB + 1, LARGE.length]) {
+    const message = collect(inPieces(LARGE, size), 16 * MIB, announced);
+    expect(message.equals(LARGE)).toBe(true);
+  }
+});
+
+test.each([MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1])("a message of %i octets", (size) => {
+  const message = LARGE.subarray(0, size);
+  for (const piece of [4096, 333_333, size]) {
+    expect(collect(inPieces(message, piece), 4 * MIB, 0).equals(message)).toBe(true);
+    expect(collect(inPieces(message, piece), size, size).equals(message)).toBe(true);
+  }
+});
+
+// Without a bound of one's own, only what has come may be believed.
+test.each([
+  ["no limit", Infinity, Number.MAX_SAFE_INTEGER],
+  ["a limit beyond what one Buffer holds", 2 ** 50, 2 ** 50],
+])("with %s, an announcement of petabytes asks for no such memory", (_, limit, announced) => {
+  expect(collect(inPieces(LARGE, 64 * 1024), limit, announced).equals(LARGE)).toBe(true);
+});
+
+describe("the limit", () => {
+  test.each([0, 1, 10, 1000, MIB - 1, MIB, MIB + 1, 2 * MIB])("of %i octets is allowed, one more is not", (limit) => {
+    for (const announced of [0, limit, 16 * MIB]) {
+      const message = LARGE.subarray(0, limit);
+      expect(collect(inPieces(message, 50_000), limit, announced).equals(message)).toBe(true);
+      const buffer = new MessageBuffer(limit, announced);
+      for (const chunk of inPieces(message, 50_000)) buffer.octets(chunk);
+      expect(() => buffer.octets(octets("x"))).toThrow(tooLarge);
+    }
+  });
+
+  test("is met in the middle of a chunk, too", () => {
+    expect(() => new MessageBuffer(10, 0).octets(octets("01234567890"))).toThrow(tooLarge);
+    expect(() => new MessageBuffer(2 * MIB, 0).octets(LARGE)).toThrow(tooLarge);
+  });
+
+  test("no octet is taken on the word of an announcement", () => {
+    const buffer = new MessageBuffer(10, 1000);
+    buffer.octets(octets("0123456789"));
+    expect(text(buffer.end())).toBe("0123456789");
+  });
+});
+
+test("says how much has come", () => {
+  const buffer = new MessageBuffer(4 * MIB, 0);
+  const sizes = inPieces(LARGE, MIB).map((chunk) => {
+    buffer.octets(chunk);
+    return buffer.size;
+  });
+  expect(sizes).toEqual([MIB, 2 * MIB, 3 * MIB, 3 * MIB + 17]);
+});
+
+test("a small message does not keep the chunks alive that it came in", () => {
+  const chunk = Buffer.alloc(64 * 1024, "a");
+  const message = collect([chunk.subarray(10, 20)], 100, 0);
+  chunk.fill("b");
+  expect(text(message)).toBe("a".repeat(10));
+  expect(message.buffer).not.toBe(chunk.buffer);
+});
+
+describe("taken halfway", () => {
+  test.each([0, 1, 1000, MIB - 1, MIB, 3 * MIB])("%i octets come out in pieces, and are gone", (size) => {
+    const buffer = new MessageBuffer(4 * MIB, 2 * MIB);
+    const part = LARGE.subarray(0, size);
+    for (const chunk of inPieces(part, 70_000)) buffer.octets(chunk);
+    expect(Buffer.concat(buffer.take()).equals(part)).toBe(true);
+    expect(buffer.size).toBe(0);
+    expect(buffer.take()).toEqual([]);
+    expect(buffer.end()).toHaveLength(0);
+  });
+
+  test("what was taken is not written to by what comes later", () => {
+    const buffer = new MessageBuffer(16 * MIB, 8 * MIB);
+    buffer.octets(LARGE);
+    const [taken = Buffer.alloc(0)] = buffer.take();
+    buffer.octets(Buffer.alloc(LARGE.length, "x"));
+    expect(taken.equals(LARGE)).toBe(true);
+  });
+});
+
+test("whatever is announced, the message is what came", () => {
+  const input = fc.record({
+    size: fc.integer({ min: 0, max: 3 * MIB }),
+    piece: fc.integer({ min: 1000, max: 2 * MIB }),
+    announced: fc.oneof(fc.nat({ max: 4 * MIB }), fc.maxSafeNat()),
+  });
+  always(
+    input,
+    ({ size, piece, announced }) => {
+      const message = LARGE.subarray(0, size);
+      expect(collect(inPieces(message, piece), 3 * MIB, announced).equals(message)).toBe(true);
+    },
+    60,
+  );
+});
+
+test("100,000 octets one by one", () => {
+  expect(collect(singly(LARGE.subarray(0, 100_000)), MIB, 0).equals(LARGE.subarray(0, 100_000))).toBe(true);
+});

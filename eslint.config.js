@@ -68,7 +68,6 @@ export default defineConfig(
       "no-self-compare": "error",
       "no-sparse-arrays": "error",
       "no-template-curly-in-string": "error",
-      "no-unmodified-loop-condition": "error",
       // The first of an iterator is got by leaving the loop.
       "no-unreachable-loop": ["error", { ignore: ["ForOfStatement"] }],
       "no-unsafe-finally": "error",

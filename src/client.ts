@@ -1,4 +1,4 @@
-/** The client as its users hold it: one session, one method per command. */
+// The client as its users hold it: one session, one method per command.
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { Pop3AbortError, Pop3Error } from "./errors.ts";

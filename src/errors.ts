@@ -1,10 +1,8 @@
-/**
- * Every way to fail has a class that says what became of the session, and a code that never changes.
- *
- * Three ways: the caller was wrong and nothing was sent (`Pop3Error` itself), the server said no and the
- * session lives ({@link Pop3ReplyError}), or the session is over ({@link Pop3ProtocolError},
- * {@link Pop3ConnectionError}) and every waiting call rejects with one cause.
- */
+// Every way to fail has a class that says what became of the session, and a code that never changes.
+//
+// Three ways: the caller was wrong and nothing was sent (`Pop3Error` itself), the server said no and the
+// session lives ({@link Pop3ReplyError}), or the session is over ({@link Pop3ProtocolError},
+// {@link Pop3ConnectionError}) and every waiting call rejects with one cause.
 
 /** The stable codes, grouped by what the caller can do about them. `docs/errors.md` explains each. */
 export type Pop3ErrorCode =

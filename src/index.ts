@@ -1,4 +1,4 @@
-/** What `popwright` exports. */
+// What `popwright` exports.
 export { apopDigest } from "./auth/apop.ts";
 export type { Credentials, SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
 export { Pop3Client } from "./client.ts";

@@ -1,4 +1,4 @@
-/** Logs in by one method: POP3's own, or a SASL exchange of challenges and responses (RFC 5034). */
+// Logs in by one method: POP3's own, or a SASL exchange of challenges and responses (RFC 5034).
 import type { Method } from "./auth/choice.ts";
 import type { SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "./errors.ts";

@@ -1,4 +1,4 @@
-/** One message of the maildrop, and the RETR or TOP that brings it: sent when somebody wants it, or ahead of that. */
+// One message of the maildrop, and the RETR or TOP that brings it: sent when somebody wants it, or ahead of that.
 import type { Readable } from "node:stream";
 import type { Pop3Error } from "./errors.ts";
 import { Exchange } from "./net/exchange.ts";
@@ -109,7 +109,7 @@ export class Message implements Pop3Message, BodyOwner {
   }
 
   /** Nobody claims it any more. What was claimed goes on. */
-  leave(error: Pop3Error): void {
+  leave(error: () => Pop3Error): void {
     this.#body.leave(error);
   }
 

@@ -1,4 +1,4 @@
-/** What can be configured: one table of defaults, checked before anything is sent, and the URL form of it. */
+// What can be configured: one table of defaults, checked before anything is sent, and the URL form of it.
 import type { LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { SaslMechanism } from "./auth/mechanism.ts";

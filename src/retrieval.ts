@@ -1,7 +1,5 @@
-/**
- * Many messages, in order and pipelined: commands go out ahead of need as far as the window allows, and what
- * comes before anybody asks for it is held within the same bound.
- */
+// Many messages, in order and pipelined: commands go out ahead of need as far as the window allows, and what
+// comes before anybody asks for it is held within the same bound.
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { announcedOctets, Message, type Pop3Message } from "./message.ts";
 import type { Window } from "./net/flight.ts";
@@ -80,7 +78,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   /** Leaves: what nobody has claimed is given up. */
   return(): Promise<IteratorResult<Pop3Message, undefined>> {
     this.#finish((message) => {
-      message.leave(leftError());
+      message.leave(leftError);
     });
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -110,11 +108,11 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   }
 
   async #listUids(): Promise<void> {
-    if (this.#transaction.uids !== undefined || !this.#session.mayKnow("UIDL")) return;
+    if (this.#transaction.uids !== undefined) return;
     try {
       await this.#transaction.uidl(this.#signal);
     } catch (error) {
-      // A server that knows no UIDL has messages all the same.
+      // A server that knows no UIDL has messages all the same; one that does not list it may know it.
       if (!(error instanceof Pop3ReplyError)) throw error;
     }
   }
@@ -128,7 +126,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     const lost = this.#session.failure;
     if (lost !== undefined && message !== undefined && !message.complete) {
       this.#finish((left) => {
-        left.leave(lost);
+        left.leave(() => lost);
       });
       return Promise.reject(lost.forCommand(`RETR ${String(message.number)}`));
     }
@@ -145,7 +143,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     const message = this.#current;
     if (message === undefined) return;
     this.#current = undefined;
-    message.leave(leftError());
+    message.leave(leftError);
     this.#unfinished = this.#unfinished.filter((earlier) => !earlier.complete);
     if (!message.complete) this.#unfinished.push(message);
     if (message === this.#large) this.#large = undefined;

@@ -1,7 +1,5 @@
-/**
- * One POP3 session, from dialling to the TRANSACTION state: which command may go out when (RFC 1939 section 3),
- * and what is known of the server. The connection below carries the commands.
- */
+// One POP3 session, from dialling to the TRANSACTION state: which command may go out when (RFC 1939 section 3),
+// and what is known of the server. The connection below carries the commands.
 import type { TLSSocket } from "node:tls";
 import { apopDigest, apopTimestamp } from "./auth/apop.ts";
 import { chooseMethod } from "./auth/choice.ts";
@@ -236,11 +234,6 @@ export class Session {
   /** Whether several commands may be in flight. */
   get pipelining(): boolean {
     return this.capabilities.pipelining && this.settings.window !== undefined;
-  }
-
-  /** Whether a capability is listed, or may be there for all we know. */
-  mayKnow(capability: string): boolean {
-    return !this.#capaKnown || this.capabilities.all.has(capability);
   }
 
   /** CAPA, where a refusal means only that the server knows none. */

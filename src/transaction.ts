@@ -1,7 +1,5 @@
-/**
- * The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
- * marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
- */
+// The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
+// marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
 import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { quitWait } from "./net/waits.ts";
 import * as commands from "./protocol/commands.ts";
@@ -123,9 +121,9 @@ export class Transaction {
   }
 
   /** What a QUIT without `+OK` means for the caller; `undefined`: the end of the session, which was asked for. */
-  #commitFailure(error: unknown, sent: boolean): unknown {
+  #commitFailure(error: unknown, sent: boolean): Error | undefined {
     const marked = [...this.marked].sort((a, b) => a - b);
-    if (!sent || (marked.length === 0 && error instanceof Pop3AbortError)) return error;
+    if (!sent || (marked.length === 0 && error instanceof Pop3AbortError)) return error as Error;
     if (marked.length === 0) return undefined;
     const details = { command: "QUIT", cause: error, marked };
     if (error instanceof Pop3ReplyError) {

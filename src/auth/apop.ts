@@ -1,4 +1,4 @@
-/** APOP (RFC 1939 section 7): a digest of the greeting's timestamp and the secret. Obsolete: MD5 no longer protects it. */
+// APOP (RFC 1939 section 7): a digest of the greeting's timestamp and the secret. Obsolete: MD5 no longer protects it.
 import { createHash } from "node:crypto";
 import { Pop3Error } from "../errors.ts";
 

@@ -1,4 +1,4 @@
-/** Chooses how to log in: from our list, by strength, among what the server offers; never because the server would like it. */
+// Chooses how to log in: from our list, by strength, among what the server offers; never because the server would like it.
 import { Pop3Error } from "../errors.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
 import { login } from "./login.ts";

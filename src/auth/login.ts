@@ -1,4 +1,4 @@
-/** LOGIN (draft-murchison-sasl-login): two prompts, whatever they say; the first is for the user. */
+// LOGIN (draft-murchison-sasl-login): two prompts, whatever they say; the first is for the user.
 import { Pop3Error } from "../errors.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 

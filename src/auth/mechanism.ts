@@ -1,4 +1,4 @@
-/** A SASL mechanism (RFC 4422): challenges in, responses out, and no idea of sockets. */
+// A SASL mechanism (RFC 4422): challenges in, responses out, and no idea of sockets.
 
 /** What a mechanism works with. */
 export interface Credentials {

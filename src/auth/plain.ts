@@ -1,4 +1,4 @@
-/** PLAIN (RFC 4616): authorization identity, user and password in one message. */
+// PLAIN (RFC 4616): authorization identity, user and password in one message.
 import { Pop3Error } from "../errors.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 

@@ -1,7 +1,5 @@
-/**
- * Exchanges on one stream: each reply goes to the command that asked for it, every wait has its clocks, and
- * whatever goes wrong ends the connection, with one cause for everyone who waits.
- */
+// Exchanges on one stream: each reply goes to the command that asked for it, every wait has its clocks, and
+// whatever goes wrong ends the connection, with one cause for everyone who waits.
 import type { Duplex } from "node:stream";
 import createDebug from "debug";
 import { Pop3AbortError, Pop3ConnectionError, Pop3Error } from "../errors.ts";

@@ -1,4 +1,4 @@
-/** From options to a connected stream: TCP with happy eyeballs, the caller's own socket, TLS on either. */
+// From options to a connected stream: TCP with happy eyeballs, the caller's own socket, TLS on either.
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";

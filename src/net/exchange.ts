@@ -1,4 +1,4 @@
-/** One command and the reply it waits for; whatever happens, it settles once. */
+// One command and the reply it waits for; whatever happens, it settles once.
 import { Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";

@@ -1,4 +1,4 @@
-/** The errors that end a connection, in the words that callers read. */
+// The errors that end a connection, in the words that callers read.
 import { Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printableLine } from "../protocol/reply.ts";

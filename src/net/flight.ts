@@ -1,7 +1,5 @@
-/**
- * Which commands are in flight and which may follow: in order, never more than the window holds, and never
- * across a command that must be alone (RFC 2449 section 6.6).
- */
+// Which commands are in flight and which may follow: in order, never more than the window holds, and never
+// across a command that must be alone (RFC 2449 section 6.6).
 import type { Exchange } from "./exchange.ts";
 import { Queue } from "./queue.ts";
 

@@ -1,7 +1,5 @@
-/**
- * The octets of one message on their way to whoever claims them: as a Buffer, as a stream, or not at all. Until
- * then they are collected, up to what its owner allows.
- */
+// The octets of one message on their way to whoever claims them: as a Buffer, as a stream, or not at all. Until
+// then they are collected, up to what its owner allows.
 import type { Readable } from "node:stream";
 import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
@@ -79,7 +77,7 @@ export class MessageBody implements BlockReader<void> {
         this.#resume();
       },
       destroyed: (error) => {
-        this.#drop(new Pop3AbortError(error ?? new Error("the stream was destroyed")));
+        this.#drop(() => new Pop3AbortError(error ?? new Error("the stream was destroyed")));
       },
     });
     this.#stream = stream;
@@ -94,8 +92,8 @@ export class MessageBody implements BlockReader<void> {
     return stream;
   }
 
-  /** Nobody will claim it. Without effect on what was claimed. */
-  leave(error: Pop3Error): void {
+  /** Nobody will claim it. Without effect on what was claimed; the error is made only if it is needed. */
+  leave(error: () => Pop3Error): void {
     if (this.#use === "none") this.#drop(error);
   }
 
@@ -104,12 +102,13 @@ export class MessageBody implements BlockReader<void> {
     this.#owner.collected(-this.#collector.size);
   }
 
-  #drop(error: Pop3Error): void {
+  #drop(reason: () => Pop3Error): void {
     if (this.#use === "dropped") return;
     if (this.#use === "none") this.#owner.collected(-this.#collector.size);
     this.#use = "dropped";
     this.#collector.take();
     if (!this.#complete && this.#failure === undefined) {
+      const error = reason();
       this.#failure = error;
       this.#owner.dropped(error);
     }

@@ -1,4 +1,4 @@
-/** A message body as a Readable: it asks for octets when it is read, and says when it is given up. */
+// A message body as a Readable: it asks for octets when it is read, and says when it is given up.
 import { Readable } from "node:stream";
 
 export interface MessageStreamHooks {

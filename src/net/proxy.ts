@@ -1,4 +1,4 @@
-/** A way to the server through a proxy, which learns the server's name and port and nothing else. */
+// A way to the server through a proxy, which learns the server's name and port and nothing else.
 import type { Duplex } from "node:stream";
 import type * as net from "node:net";
 import type * as socks from "socks";

@@ -1,4 +1,4 @@
-/** Runs something that has no promise of its own, and settles once: by itself, by the clock or by the signal. */
+// Runs something that has no promise of its own, and settles once: by itself, by the clock or by the signal.
 import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 
 /** What setTimeout can hold; milliseconds. */

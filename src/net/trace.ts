@@ -1,7 +1,5 @@
-/**
- * Tells `node:diagnostics_channel` subscribers of commands and sessions, as `TracingChannel.tracePromise` would:
- * `start` and `end` when it begins, `error` where it fails, `asyncStart` and `asyncEnd` when it is over.
- */
+// Tells `node:diagnostics_channel` subscribers of commands and sessions, as `TracingChannel.tracePromise` would:
+// `start` and `end` when it begins, `error` where it fails, `asyncStart` and `asyncEnd` when it is over.
 import { tracingChannel, type TracingChannel } from "node:diagnostics_channel";
 
 /** What subscribers of `popwright:command` and `popwright:session` get; one object for all events of one call. */

@@ -1,4 +1,4 @@
-/** How long each thing that a connection waits for may take, and which error its clock ends in. */
+// How long each thing that a connection waits for may take, and which error its clock ends in.
 import type { Pop3ErrorCode } from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
 import type { Wait } from "./watch.ts";

@@ -1,7 +1,5 @@
-/**
- * Keeps two clocks on whatever is waited for: one that every octet sets back, and one that no trickle of
- * octets can put off for ever. One timer serves both, set anew only when it goes off.
- */
+// Keeps two clocks on whatever is waited for: one that every octet sets back, and one that no trickle of
+// octets can put off for ever. One timer serves both, set anew only when it goes off.
 import { Pop3ConnectionError, type Pop3ErrorCode } from "../errors.ts";
 import { LONGEST_TIMER } from "./settle.ts";
 

@@ -1,4 +1,4 @@
-/** A text part is decoded by the same rules as a header field: mailparser takes this in the place of its own decoders. */
+// A text part is decoded by the same rules as a header field: mailparser takes this in the place of its own decoders.
 import { Transform } from "node:stream";
 import type { TransformCallback } from "node:stream";
 import { decodeCharset } from "./charset.ts";

@@ -1,4 +1,4 @@
-/** Octets in any charset become a string, and no octets and no label make it fail. */
+// Octets in any charset become a string, and no octets and no label make it fail.
 import { isUtf8 } from "node:buffer";
 import { types } from "node:util";
 

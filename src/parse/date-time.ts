@@ -1,4 +1,4 @@
-/** A date is what RFC 5322 says or nothing: a wrong one gives `undefined`, never the time of reading. */
+// A date is what RFC 5322 says or nothing: a wrong one gives `undefined`, never the time of reading.
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 

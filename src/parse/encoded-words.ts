@@ -1,4 +1,4 @@
-/** Encoded-words (RFC 2047) become text, what is not well-formed stays as it is, and the time is linear in the octets. */
+// Encoded-words (RFC 2047) become text, what is not well-formed stays as it is, and the time is linear in the octets.
 import { isUtf8 } from "node:buffer";
 import { decodeCharset, decodeWindows1252, normalizeLabel } from "./charset.ts";
 

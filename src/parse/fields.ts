@@ -1,4 +1,4 @@
-/** The header section of a message is cut into fields by its line ends alone: in order, octets untouched. */
+// The header section of a message is cut into fields by its line ends alone: in order, octets untouched.
 
 const TAB = 0x09;
 const LF = 0x0a;

@@ -1,4 +1,4 @@
-/** A header section is its fields in order: each as octets and as text, found by name whatever its case. */
+// A header section is its fields in order: each as octets and as text, found by name whatever its case.
 import { types } from "node:util";
 import { decodeUnlabelled } from "./charset.ts";
 import { decodeText } from "./encoded-words.ts";

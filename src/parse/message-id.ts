@@ -1,4 +1,4 @@
-/** A message identifier is what stands between angle brackets, without blanks, and keeps its brackets. */
+// A message identifier is what stands between angle brackets, without blanks, and keeps its brackets.
 
 /**
  * The identifiers in the value of a `Message-ID`, `In-Reply-To` or `References` field (RFC 5322 section 3.6.4).

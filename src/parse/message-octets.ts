@@ -1,4 +1,4 @@
-/** A message is taken in whole, from one piece or from a stream, and never beyond its bound. */
+// A message is taken in whole, from one piece or from a stream, and never beyond its bound.
 import { Readable } from "node:stream";
 import { types } from "node:util";
 import { Pop3AbortError, Pop3Error } from "../errors.ts";

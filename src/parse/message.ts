@@ -1,4 +1,4 @@
-/** A message becomes an object whose shape is ours: no type and no surprise of the parser behind it shows through. */
+// A message becomes an object whose shape is ours: no type and no surprise of the parser behind it shows through.
 import type { MessageHeaders } from "./headers.ts";
 
 /** Where the octets of a message come from: in one piece, or a stream of them (any Node `Readable`). */

@@ -1,4 +1,4 @@
-/** A message is checked against its bounds before the parser sees it, and header fields are ours to read, not the parser's. */
+// A message is checked against its bounds before the parser sees it, and header fields are ours to read, not the parser's.
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
 import { parseDateTime } from "./date-time.ts";
 import { readHeaderSection } from "./fields.ts";

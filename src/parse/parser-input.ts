@@ -1,4 +1,4 @@
-/** The parser gets the fields that it must understand, one line each, then the body, in slices with a pause between them. */
+// The parser gets the fields that it must understand, one line each, then the body, in slices with a pause between them.
 import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import { Pop3AbortError } from "../errors.ts";

@@ -1,4 +1,4 @@
-/** What the parser returns is put into our shape: absent where it has `false`, arrays where it has one or many. */
+// What the parser returns is put into our shape: absent where it has `false`, arrays where it has one or many.
 import type { AddressObject, Attachment, EmailAddress, HeaderValue } from "mailparser";
 import { decodeText } from "./encoded-words.ts";
 import type { MailAddress, MailAttachment } from "./message.ts";

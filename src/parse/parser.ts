@@ -1,4 +1,4 @@
-/** Only this file knows how mailparser is called; it is loaded at the first message. */
+// Only this file knows how mailparser is called; it is loaded at the first message.
 import type { Readable } from "node:stream";
 import type { ParsedMail } from "mailparser";
 import { Pop3Error } from "../errors.ts";

@@ -1,10 +1,8 @@
-/**
- * What a message would cost the parser is counted before the parser sees it, in one pass over its octets.
- *
- * mailparser takes time, or memory, out of all proportion for some input: a part of nothing but soft line breaks or
- * padding, a run of blanks (whose square it takes), addresses without end in the header of a part. Ordinary mail of
- * any size stays far below the bound; see `COST_MAX`. The weights are measurements, a step being about 5 ns.
- */
+// What a message would cost the parser is counted before the parser sees it, in one pass over its octets.
+//
+// mailparser takes time, or memory, out of all proportion for some input: a part of nothing but soft line breaks or
+// padding, a run of blanks (whose square it takes), addresses without end in the header of a part. Ordinary mail of
+// any size stays far below the bound; see `COST_MAX`. The weights are measurements, a step being about 5 ns.
 
 /** Steps that any message may cost: about 3 seconds of mailparser at its slowest, mostly far less. */
 export const COST_MAX: number = 2 ** 29;

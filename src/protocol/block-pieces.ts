@@ -1,4 +1,4 @@
-/** The block of a multi-line response piece by piece: a large message is sent without a second copy of it. */
+// The block of a multi-line response piece by piece: a large message is sent without a second copy of it.
 
 const CRLF_DOT: Buffer = Buffer.from("\r\n.", "latin1");
 const DOT: Buffer = Buffer.from(".", "latin1");

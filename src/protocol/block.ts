@@ -1,4 +1,4 @@
-/** What takes in the block of a multi-line response, and keeps it within its limit. */
+// What takes in the block of a multi-line response, and keeps it within its limit.
 import { Pop3ProtocolError } from "../errors.ts";
 
 export interface BlockReader<T> {

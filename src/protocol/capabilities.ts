@@ -1,4 +1,4 @@
-/** CAPA lines as values (RFC 2449 section 6): what is known is typed, the rest is kept as it came. */
+// CAPA lines as values (RFC 2449 section 6): what is known is typed, the rest is kept as it came.
 
 /** EXPIRE (RFC 2449 section 6.7). */
 export interface Expire {

@@ -1,7 +1,5 @@
-/**
- * Every command as a value: its line, what may be printed of it, and how its reply is read. A secret is in
- * `line` and never in `printable`, so that nothing has to be taken out of a log later.
- */
+// Every command as a value: its line, what may be printed of it, and how its reply is read. A secret is in
+// `line` and never in `printable`, so that nothing has to be taken out of a log later.
 import { Pop3Error, Pop3ProtocolError, type Pop3ErrorCode } from "../errors.ts";
 import { SmallBlock, type BlockReader } from "./block.ts";
 import { parseCapabilities, type Capabilities } from "./capabilities.ts";

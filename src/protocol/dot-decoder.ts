@@ -1,11 +1,9 @@
-/**
- * Turns the octets of a multi-line response into the octets that were sent (RFC 1939 section 3): a leading
- * dot of a line is dropped, and only `CRLF . CRLF` ends the block. Everything else passes unchanged: NUL,
- * 8-bit, a lone CR or LF, lines of any length.
- *
- * It looks for dots, not for lines: mail holds few, and `indexOf(46)` is a memchr. Two kinds of input would
- * defeat that, many dots inside lines and many dots that start lines; each has its way out below.
- */
+// Turns the octets of a multi-line response into the octets that were sent (RFC 1939 section 3): a leading
+// dot of a line is dropped, and only `CRLF . CRLF` ends the block. Everything else passes unchanged: NUL,
+// 8-bit, a lone CR or LF, lines of any length.
+//
+// It looks for dots, not for lines: mail holds few, and `indexOf(46)` is a memchr. Two kinds of input would
+// defeat that, many dots inside lines and many dots that start lines; each has its way out below.
 
 const CR = 13;
 const LF = 10;

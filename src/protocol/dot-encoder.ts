@@ -1,4 +1,4 @@
-/** Turns a message into the block of a multi-line response (RFC 1939 section 3): the inverse of the decoder. */
+// Turns a message into the block of a multi-line response (RFC 1939 section 3): the inverse of the decoder.
 
 const CRLF_DOT: Buffer = Buffer.from("\r\n.", "latin1");
 const DOT: Buffer = Buffer.from(".", "latin1");

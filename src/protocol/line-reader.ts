@@ -1,4 +1,4 @@
-/** Cuts octets into lines. A line ends in CRLF and nothing else, and none grows beyond its limit. */
+// Cuts octets into lines. A line ends in CRLF and nothing else, and none grows beyond its limit.
 import { Pop3ProtocolError } from "../errors.ts";
 
 const CR = 13;

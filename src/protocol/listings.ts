@@ -1,4 +1,4 @@
-/** Reads STAT, LIST and UIDL (RFC 1939 sections 5 and 7): digits are digits, and a wrong line is an error, never a guess. */
+// Reads STAT, LIST and UIDL (RFC 1939 sections 5 and 7): digits are digits, and a wrong line is an error, never a guess.
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
 import { printable } from "./printable.ts";

@@ -1,4 +1,4 @@
-/** Collects one message into one Buffer of its own, never more than its limit. */
+// Collects one message into one Buffer of its own, never more than its limit.
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
 

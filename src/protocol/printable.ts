@@ -1,4 +1,4 @@
-/** Makes what a peer said safe to print: nothing in it can move a cursor, forge a line or turn the text around. */
+// Makes what a peer said safe to print: nothing in it can move a cursor, forge a line or turn the text around.
 
 /** The most characters of a peer's text that go into a message. */
 const LONGEST = 512;

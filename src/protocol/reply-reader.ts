@@ -1,7 +1,5 @@
-/**
- * Tells what comes next on the wire, a status line or a block, and gives each octet to the reply that it
- * belongs to. An octet that no reply waits for is never parsed.
- */
+// Tells what comes next on the wire, a status line or a block, and gives each octet to the reply that it
+// belongs to. An octet that no reply waits for is never parsed.
 import { DotDecoder } from "./dot-decoder.ts";
 import { LineReader } from "./line-reader.ts";
 

@@ -1,4 +1,4 @@
-/** A reply is its first line: `+OK`, `-ERR` or `+`, perhaps a response code, and text (RFC 1939 section 3). */
+// A reply is its first line: `+OK`, `-ERR` or `+`, perhaps a response code, and text (RFC 1939 section 3).
 import { isUtf8 } from "node:buffer";
 import { printable } from "./printable.ts";
 

@@ -1,4 +1,4 @@
-/** Who may log in, and to which maildrop. */
+// Who may log in, and to which maildrop.
 import { Maildrop } from "./maildrop.ts";
 
 /** A user with a maildrop. */

@@ -1,4 +1,4 @@
-/** What the server says to one line of the client (RFC 1939 section 3). */
+// What the server says to one line of the client (RFC 1939 section 3).
 
 export interface Answer {
   /** The status line, without its CRLF. */

@@ -1,4 +1,4 @@
-/** How a client shows who it is: USER and PASS, APOP (RFC 1939 section 7), AUTH (RFC 5034). */
+// How a client shows who it is: USER and PASS, APOP (RFC 1939 section 7), AUTH (RFC 5034).
 import { createHash } from "node:crypto";
 import type { Account, Accounts } from "./accounts.ts";
 import { challenge, err, ok, type Answer } from "./answer.ts";

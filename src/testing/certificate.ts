@@ -1,4 +1,4 @@
-/** Makes the server's certificate when it is needed: no private key lies in a repository, and nothing in it expires. */
+// Makes the server's certificate when it is needed: no private key lies in a repository, and nothing in it expires.
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import {

@@ -1,4 +1,4 @@
-/** A line of the client: its verb, its arguments as one text, and what of it may be printed. */
+// A line of the client: its verb, its arguments as one text, and what of it may be printed.
 import { printable } from "../protocol/printable.ts";
 import { decodeText } from "../protocol/reply.ts";
 

@@ -1,4 +1,4 @@
-/** One connection: reads lines, sends answers no faster than they are taken, and lets faults have their way. */
+// One connection: reads lines, sends answers no faster than they are taken, and lets faults have their way.
 import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import { blockPieces, blockSize } from "../protocol/block-pieces.ts";

@@ -1,4 +1,4 @@
-/** Writes ASN.1 values as DER (X.690): tag, length, content; as much of it as a certificate needs. */
+// Writes ASN.1 values as DER (X.690): tag, length, content; as much of it as a certificate needs.
 
 /** One value: its tag, the length in its shortest form, its content. */
 export function der(tag: number, ...content: readonly Buffer[]): Buffer {

@@ -1,4 +1,4 @@
-/** What can go wrong on purpose: each fault says which response it strikes, and what the octets of it suffer. */
+// What can go wrong on purpose: each fault says which response it strikes, and what the octets of it suffer.
 import { Pop3Error } from "../errors.ts";
 
 /**
@@ -61,9 +61,11 @@ export class Faults {
   add(fault: Fault): void {
     const ends = ENDS.filter((kind) => fault[kind] !== undefined);
     if (ends.length > 1) throw config(`a fault has one end, not ${ends.join(" and ")}`);
-    if (fault.split !== undefined && !(fault.split >= 1))
-      throw config("split is a number of octets from 1 on");
-    this.#faults.push({ fault, seen: 0 });
+    for (const name of ["nth", "split"] as const) {
+      const value = fault[name] ?? 1;
+      if (value !== "every" && !(value >= 1)) throw config(`${name} is a number from 1 on`);
+    }
+    this.#faults.push({ fault: { ...fault, on: fault.on.toUpperCase() }, seen: 0 });
   }
 
   /** Counts a response, and gives what strikes it, taken together; `undefined` for nothing. */

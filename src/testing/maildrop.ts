@@ -1,4 +1,4 @@
-/** A maildrop, and the session's view of it: a snapshot that is taken at login and takes effect with QUIT. */
+// A maildrop, and the session's view of it: a snapshot that is taken at login and takes effect with QUIT.
 import { Pop3Error } from "../errors.ts";
 
 /** A message as it lies in the maildrop. */

@@ -1,4 +1,4 @@
-/** The server's side of the SASL mechanisms (RFC 4422): each a function that gives challenges and takes responses. */
+// The server's side of the SASL mechanisms (RFC 4422): each a function that gives challenges and takes responses.
 import type { Account, Accounts } from "./accounts.ts";
 
 /** One way to authenticate with AUTH (RFC 5034). */

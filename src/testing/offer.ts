@@ -1,4 +1,4 @@
-/** What a session offers: the options with every default filled in, and the capabilities that follow from them. */
+// What a session offers: the options with every default filled in, and the capabilities that follow from them.
 import { Pop3Error } from "../errors.ts";
 import { MECHANISMS, type ServerMechanism } from "./mechanisms.ts";
 import type { CapabilityQuestion, Pop3ServerOptions } from "./options.ts";

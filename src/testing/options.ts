@@ -1,4 +1,4 @@
-/** What a server can be told: every option and its default. */
+// What a server can be told: every option and its default.
 import type { TLSSocketOptions } from "node:tls";
 import type { Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./faults.ts";

@@ -1,4 +1,4 @@
-/** A POP3 server within the process, for tests: everything in memory, every answer as the RFC has it, unless told otherwise. */
+// A POP3 server within the process, for tests: everything in memory, every answer as the RFC has it, unless told otherwise.
 import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";

@@ -1,7 +1,5 @@
-/**
- * The server's side of a session (RFC 1939) without sockets and timers: octets of the client go in, answers come
- * out. A line is given out before it is answered, so that something else can be done instead.
- */
+// The server's side of a session (RFC 1939) without sockets and timers: octets of the client go in, answers come
+// out. A line is given out before it is answered, so that something else can be done instead.
 import { LineReader } from "../protocol/line-reader.ts";
 import type { Account, Accounts } from "./accounts.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";

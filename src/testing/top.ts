@@ -1,4 +1,4 @@
-/** The part of a message that TOP shows: its headers, the empty line, and so many lines of its body (RFC 1939 section 7). */
+// The part of a message that TOP shows: its headers, the empty line, and so many lines of its body (RFC 1939 section 7).
 
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
 const END_OF_HEADERS: Buffer = Buffer.from("\r\n\r\n", "latin1");

@@ -1,4 +1,4 @@
-/** The commands of the TRANSACTION state (RFC 1939 section 5): each a function of the snapshot and its arguments. */
+// The commands of the TRANSACTION state (RFC 1939 section 5): each a function of the snapshot and its arguments.
 import { blockSize } from "../protocol/block-pieces.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";
 import type { Snapshot, StoredMessage } from "./maildrop.ts";

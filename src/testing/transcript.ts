@@ -1,4 +1,4 @@
-/** What was said, as text: lines of the client and of the server, without secrets and without messages. */
+// What was said, as text: lines of the client and of the server, without secrets and without messages.
 import { printable } from "../protocol/printable.ts";
 import { decodeText } from "../protocol/reply.ts";
 

@@ -21,7 +21,9 @@ async function attempt(
 ): Promise<string> {
   const offered = offering("SASL X-STRICT PLAIN LOGIN", "USER");
   await using server = await ScriptedServer.listen([...offered, ...script]);
-  const code = await codeOf(Pop3Client.connect(toScript(server, { auth: { ...auth, mechanism }, ...more })));
+  const client = new Pop3Client(toScript(server, { auth: { ...auth, mechanism }, ...more }));
+  const code = await codeOf(client.connect());
+  client.close();
   await server.played();
   return code;
 }
@@ -124,9 +126,10 @@ describe("too much of it", () => {
     );
   });
 
-  test("PLAIN is said once", async () => {
-    const said = ["C: AUTH PLAIN AGFubgBzZWNyZXQ=", "S: + once more", "C: *", "S: -ERR"];
-    expect(await attempt(said, "PLAIN")).toBe("POP3_AUTH_PROTOCOL");
+  test("PLAIN is said again to a server that overlooked the initial response", async () => {
+    const [inline, again] = ["C: AUTH PLAIN AGFubgBzZWNyZXQ=", "C: AGFubgBzZWNyZXQ="];
+    const script = [inline, "S: + ", again, "S: +OK", "C: CAPA", "S: -ERR"];
+    expect(await attempt(script, "PLAIN")).toBe("resolved");
   });
 });
 

@@ -30,12 +30,19 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #sockets: Set<Socket> = new Set();
   readonly #clear: Buffer[] = [];
   readonly #secure: Buffer[] = [];
+  readonly #watchers: Set<() => void> = new Set();
 
   private constructor(script: readonly Step[], options: ScriptOptions) {
     this.#server = createServer((socket) => {
       this.connections++;
       this.#sockets.add(socket);
-      const play = new Play(socket, options, this.#clear, this.#secure).run(script);
+      const play = new Play(socket, options, {
+        clear: this.#clear,
+        secure: this.#secure,
+        written: () => {
+          for (const watcher of this.#watchers) watcher();
+        },
+      }).run(script);
       // Whoever asks for it learns of it; a script that nobody asks about is no unhandled rejection.
       play.catch(() => undefined);
       this.#plays.push(play);
@@ -69,6 +76,19 @@ export class ScriptedServer implements AsyncDisposable {
     return lines;
   }
 
+  /** Resolves when what the client has written matches. */
+  async wrote(pattern: RegExp): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (!pattern.test(`${this.clear}${this.secure}`)) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
   /** Resolves when the client has closed and the script was played; rejects where the client strayed from it. */
   async played(): Promise<void> {
     await Promise.all(this.#plays);
@@ -85,19 +105,26 @@ export class ScriptedServer implements AsyncDisposable {
   }
 }
 
+/** What the client wrote, without TLS and within it, and who is told that it has written more. */
+interface WrittenOctets {
+  readonly clear: Buffer[];
+  readonly secure: Buffer[];
+  readonly written: () => void;
+}
+
 class Play {
   #stream: Socket;
   readonly #options: ScriptOptions;
-  #record: Buffer[];
-  readonly #secure: Buffer[];
+  readonly #record: WrittenOctets;
+  #written: Buffer[];
   #input: Buffer = Buffer.alloc(0);
   #wake: () => void = () => undefined;
 
-  constructor(socket: Socket, options: ScriptOptions, clear: Buffer[], secure: Buffer[]) {
+  constructor(socket: Socket, options: ScriptOptions, record: WrittenOctets) {
     socket.setNoDelay(true);
     this.#options = options;
-    this.#record = clear;
-    this.#secure = secure;
+    this.#record = record;
+    this.#written = record.clear;
     this.#stream = this.#watched(socket);
   }
 
@@ -149,7 +176,7 @@ class Play {
   }
 
   #beginTls(): void {
-    this.#record = this.#secure;
+    this.#written = this.#record.secure;
     this.#input = Buffer.alloc(0);
     this.#stream = this.#watched(new TLSSocket(this.#stream, { ...this.#options.tls, isServer: true }));
   }
@@ -178,8 +205,9 @@ class Play {
   }
 
   #take(octets: Buffer): void {
-    this.#record.push(octets);
+    this.#written.push(octets);
     this.#input = Buffer.concat([this.#input, octets]);
+    this.#record.written();
   }
 
   /** A client that is gone does not care: the script goes on to where that shows. */

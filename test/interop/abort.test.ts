@@ -7,10 +7,12 @@ import { reach, transports, type Transport } from "./transport.ts";
 
 const COUNT = 60;
 const MIB = 1024 * 1024;
-/** Twenty lines are a kibibyte and more; each message says on each line which one it is. */
+/** Some 126,000 octets; each line says which message it is of. */
 const letter = (number: number): Buffer =>
   servedOctets(
-    Buffer.from(`Subject: message ${number}\r\n\r\n${`.${String(number).padStart(60, ".")}\r\n`.repeat(2000)}`),
+    Buffer.from(
+      `Subject: message ${number}\r\n\r\n${`.${String(number).padStart(60, ".")}\r\n`.repeat(2000)}`,
+    ),
   );
 const huge = Buffer.from(`Subject: huge\r\n\r\n${`${"x".repeat(998)}\r\n`.repeat(20_000)}`);
 const messages = Array.from({ length: COUNT }, (_, index) => letter(index + 1));
@@ -50,8 +52,8 @@ describe("giving up", () => {
     const reason = new Error("enough");
     const loop = async (): Promise<void> => {
       for await (const message of client.retrieve(undefined, { signal: abort.signal })) {
-        if (message.number < 3) expect(await message.buffer()).toEqual(messages[message.number - 1]);
-        else for await (const _octets of message) abort.abort(reason);
+        if (message.number === 3) for await (const _octets of message) abort.abort(reason);
+        else await message.buffer();
       }
     };
     await expect(loop()).rejects.toMatchObject({ name: "AbortError", code: "POP3_ABORTED", cause: reason });
@@ -82,8 +84,11 @@ describe("giving up", () => {
     await expectInStep(client);
   });
 
-  it("RETR in flight, and one that was not sent yet", async () => {
-    await using client = await connect("TLS port", { pipelining: false });
+  it.each([
+    ["in flight", "auto"],
+    ["not sent yet", false],
+  ] as const)("commands %s", async (_, pipelining) => {
+    await using client = await connect("TLS port", { pipelining });
     const abort = new AbortController();
     const { signal } = abort;
     const first = client.retr(1);

@@ -22,7 +22,7 @@ const messages = {
   "a line of 10 MB of dots": octets(`${header}${".".repeat(10_000_000)}`),
   "dots alone": octets(`${header}.\r\n..\r\n...\r\n.a\r\n\r\n.\r\n`),
   "a dot at the very end": octets(`${header}text\r\n.`),
-  "replies": octets(`${header}+OK\r\n-ERR\r\n+OK 2 messages\r\n.\r\n+OK bye\r\n`),
+  replies: octets(`${header}+OK\r\n-ERR\r\n+OK 2 messages\r\n.\r\n+OK bye\r\n`),
   "an empty body": octets(header),
   "a body of empty lines": octets(`${header}${"\r\n".repeat(1000)}`),
   "headers without the empty line": octets("Subject: headers only\r\nX-More: yes\r\n"),
@@ -31,7 +31,7 @@ const messages = {
   "no final newline": octets(`${header}the end`),
   "one octet": octets("x"),
   "one empty line": octets("\r\n"),
-  "nothing": Buffer.alloc(0),
+  nothing: Buffer.alloc(0),
 };
 const cases = Object.entries(messages).map(([name, stored], index) => ({
   name,

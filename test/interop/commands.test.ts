@@ -5,11 +5,7 @@ import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { reach, transports, type Transport } from "./transport.ts";
 
 const messages = [3, 0, 12].map((lines) =>
-  servedOctets(
-    Buffer.from(
-      `Subject: ${lines} lines\r\nFrom: ann\r\n\r\n${".Line\r\n".repeat(lines)}`,
-    ),
-  ),
+  servedOctets(Buffer.from(`Subject: ${lines} lines\r\nFrom: ann\r\n\r\n${".Line\r\n".repeat(lines)}`)),
 );
 const sizes = new Map(messages.map((message, index) => [index + 1, message.length]));
 

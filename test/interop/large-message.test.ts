@@ -97,7 +97,9 @@ describe("a message of 200 MiB between two small ones", () => {
     await expect(client.retr(2)).rejects.toMatchObject({ code: "POP3_MESSAGE_TOO_LARGE" });
     const outcomes: string[] = [];
     for await (const message of client.retrieve()) {
-      const outcome = await message.buffer().then(sha256, (error: unknown) => (error as { code: string }).code);
+      const outcome = await message
+        .buffer()
+        .then(sha256, (error: unknown) => (error as { code: string }).code);
       outcomes.push(outcome);
     }
     expect(outcomes).toEqual([sha256(small), "POP3_MESSAGE_TOO_LARGE", sha256(small)]);

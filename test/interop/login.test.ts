@@ -119,7 +119,10 @@ describe("logging in to Dovecot", () => {
   it.each(cells.filter((cell) => !isLost(cell)))("$transport, $name", async (cell) => {
     const { name, transport, user, method, auth, commands } = cell;
     using wire = new Wire();
-    await using client = await Pop3Client.connect({ ...reach(server, transport), auth: { user, pass, ...auth } });
+    await using client = await Pop3Client.connect({
+      ...reach(server, transport),
+      auth: { user, pass, ...auth },
+    });
     expect(client.state).toBe("transaction");
     expect(client.secure).toBe(transport !== "plain");
     expect(client.tlsInfo?.authorized).toBe(transport === "plain" ? undefined : true);

@@ -10,7 +10,10 @@ const numbers = Array.from({ length: COUNT }, (_, index) => index + 1);
 
 /** No two alike; from 60 to 1,600 octets, with dots to unstuff. */
 function letter(number: number): Buffer {
-  const lines = Array.from({ length: number % 40 }, (_, line) => `${".".repeat(line % 3)}Line ${line} of it.`);
+  const lines = Array.from(
+    { length: number % 40 },
+    (_, line) => `${".".repeat(line % 3)}Line ${line} of it.`,
+  );
   return Buffer.from([`Subject: message ${number}`, "", ...lines, `${number} ends.`, ""].join("\r\n"));
 }
 
@@ -42,7 +45,8 @@ describe(`a maildrop of ${COUNT} messages`, () => {
   it.each(["plain", "TLS port"] as const)("is retrieved over %s", async (transport) => {
     await using client = await connect(transport);
     const uids = await client.uidl();
-    const retrieved: { number: number; uid: string | undefined; size: number | undefined; hash: string }[] = [];
+    const retrieved: { number: number; uid: string | undefined; size: number | undefined; hash: string }[] =
+      [];
     for await (const message of client.retrieve()) {
       const { number, uid, size } = message;
       retrieved.push({ number, uid, size, hash: sha256(await message.buffer()) });

@@ -36,7 +36,10 @@ describe("names and passwords", () => {
 
   it.each(cells.filter((cell) => !isAmbiguous(cell)))("$mechanism of $user, $pass", async (cell) => {
     const { user, pass, mechanism } = cell;
-    await using client = await Pop3Client.connect({ ...reach(server, "plain"), auth: { user, pass, mechanism } });
+    await using client = await Pop3Client.connect({
+      ...reach(server, "plain"),
+      auth: { user, pass, mechanism },
+    });
     // Each has another number of messages: it is the right maildrop.
     const { count } = await client.stat();
     expect(count).toBe(1 + accounts.findIndex((account) => account.user === user));

@@ -1,9 +1,12 @@
 // QUIT deletes what was marked; every other end of a session leaves the maildrop as it was.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Pop3Client, Pop3Error } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { reach } from "./transport.ts";
 
+const auth = { user: "ann", pass: "secret" };
 const messages = Array.from({ length: 10 }, (_, index) =>
   Buffer.from(`Subject: message ${index + 1}\r\n\r\n`),
 );
@@ -14,8 +17,7 @@ const without = (...numbers: number[]): Buffer[] =>
 
 describe("the session as a transaction", () => {
   let server: Dovecot;
-  const connect = (): Promise<Pop3Client> =>
-    Pop3Client.connect({ ...reach(server, "plain"), auth: { user: "ann", pass: "secret" } });
+  const connect = (): Promise<Pop3Client> => Pop3Client.connect({ ...reach(server, "plain"), auth });
 
   beforeAll(async () => {
     server = await Dovecot.start({ users: { ann: "secret" } });
@@ -114,6 +116,29 @@ describe("the session as a transaction", () => {
     await expectUntouched();
   });
 
+  it("QUIT whose reply is lost says that the outcome is unknown", async () => {
+    const { host, port } = server;
+    const socket = connectSocket({ host, port });
+    await once(socket, "connect");
+    const client = await Pop3Client.connect({ ...reach(server, "plain"), socket, auth });
+    await client.dele([2, 4]);
+    // The reply stays in the system, and is lost with the connection.
+    socket.pause();
+    const quit = client.quit();
+    await vi.waitFor(async () => expect(await server.mailbox("ann")).toEqual(without(2, 4)), {
+      interval: 5,
+      timeout: 10_000,
+    });
+    socket.destroy();
+    await expect(quit).rejects.toMatchObject({
+      name: "Pop3ConnectionError",
+      code: "POP3_COMMIT_UNKNOWN",
+      command: "QUIT",
+      marked: [2, 4],
+    });
+    expect(client.state).toBe("closed");
+  });
+
   it("unique-ids outlive what is deleted around them", async () => {
     await using client = await connect();
     const uids = await client.uidl();
@@ -130,7 +155,7 @@ describe("the session as a transaction", () => {
 describe("messages that are removed behind the session's back", () => {
   let server: Dovecot;
   const connect = (pipelining: "auto" | false = "auto"): Promise<Pop3Client> =>
-    Pop3Client.connect({ ...reach(server, "plain"), pipelining, auth: { user: "ann", pass: "secret" } });
+    Pop3Client.connect({ ...reach(server, "plain"), pipelining, auth });
 
   beforeAll(async () => {
     server = await Dovecot.start({ users: { ann: "secret" }, lockSession: false });

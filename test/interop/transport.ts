@@ -1,13 +1,21 @@
 // The three ways to a server: each test says which one it takes, and nothing else about the connection.
 import type { Pop3ClientOptions } from "../../src/index.ts";
-import type { Dovecot } from "../servers/dovecot.ts";
+
+/** What a server under test says about itself. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly tlsPort: number;
+  /** The authority's certificate (PEM). */
+  readonly ca: string;
+}
 
 export type Transport = "plain" | "STLS" | "TLS port";
 
 export const transports: readonly Transport[] = ["plain", "STLS", "TLS port"];
 
 /** Options that lead to a server by one transport, whose certificate is checked. */
-export function reach(server: Dovecot, transport: Transport): Pop3ClientOptions {
+export function reach(server: ServerAddress, transport: Transport): Pop3ClientOptions {
   const { host, port, tlsPort, ca } = server;
   if (transport === "plain") return { host, port, secure: false, stls: "never" };
   if (transport === "STLS") return { host, port, secure: false, stls: "required", tls: { ca } };

@@ -46,7 +46,8 @@ export class RawClient {
         this.#taken = at + end.length;
         return this.received.slice(from, this.#taken);
       }
-      if (this.ended !== undefined) throw new Error(`${this.ended} behind ${JSON.stringify(this.received.slice(this.#taken))}`);
+      if (this.ended !== undefined)
+        throw new Error(`${this.ended} behind ${JSON.stringify(this.received.slice(this.#taken))}`);
       await this.#something();
     }
   }

@@ -1,0 +1,94 @@
+// APOP (RFC 1939 section 7): a digest over a timestamp that can be trusted, and over no other.
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { apopDigest, apopTimestamp } from "../../src/auth/apop.ts";
+import { always } from "../protocol/octets.ts";
+
+const EXAMPLE = "<1896.697170952@dbc.mtview.ca.us>";
+
+test("RFC 1939's example", () => {
+  expect(apopTimestamp(`POP3 server ready ${EXAMPLE}`)).toBe(EXAMPLE);
+  expect(apopDigest(EXAMPLE, "tanstaaf")).toBe("c4c9334bac560ecc979e58001b3e22fb");
+});
+
+test("a secret beyond ASCII goes in as UTF-8", () => {
+  // printf '<a@b>\303\266' | md5sum
+  expect(apopDigest("<a@b>", "ö")).toBe("2e3c41f0ea4f2fb4a3d4b13b56ea8d69");
+});
+
+describe("a timestamp that is taken", () => {
+  test.each([
+    ["alone", "<a@b>", "<a@b>"],
+    ["at the start", "<a@b> ready", "<a@b>"],
+    ["behind text", "Server POP3 ready <1.2@mail.example.com>", "<1.2@mail.example.com>"],
+    ["without a space", "ready<a@b>.", "<a@b>"],
+    ["behind a > of the text", "a -> b <c@d>", "<c@d>"],
+    ["with every character a msg-id may show", "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>", "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>"],
+    ["as long as it may be", `<${"a".repeat(250)}@${"b".repeat(250)}>`, `<${"a".repeat(250)}@${"b".repeat(250)}>`],
+  ])("%s", (_, greeting, timestamp) => {
+    expect(apopTimestamp(greeting)).toBe(timestamp);
+    expect(apopDigest(timestamp, "secret")).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
+// Catalogue of what servers were seen to send, or could send to make collisions (CVE-2007-1558).
+const REFUSED = [
+  ...["", "ready", "<", ">", "<>", "><", "<@>", "<a@>", "<@b>", "<abc>", "<a@b", "a@b>", "> <", "<a@b@c>", "<a@@b>"],
+  ...["<a b@c>", "<a@b c>", "< a@b>", "<a@b >", "<a@b>>", "<<a@b>", "<<a@b>>", "<a<b@c>", "<a>b@c>"],
+  ...["<a@b> <c@d>", "<a@b><c@d>", "<x> <a@b>", "<a@b> <x>", "x > y < z", "a < b <c@d>", "<c@d> a > b"],
+  ...["<a\x7f@b>", "<a\x00@b>", "<a\t@b>", "<a\r@b>", "<a\n@b>", "<a@b\n>", "<\x80\xff\xfe\x01@\xde\xad>", "<é@b>", "<a@ö>"],
+  ...["<a@b\u2028>", "＜a@b＞", `<${"a".repeat(251)}@b>`, `<a@${"b".repeat(251)}>`],
+];
+
+describe("a timestamp that is not", () => {
+  test.each(REFUSED)("%j", (greeting) => {
+    expect(apopTimestamp(greeting)).toBeUndefined();
+  });
+
+  test.each([...REFUSED, `${EXAMPLE} `, ` ${EXAMPLE}`, `ready ${EXAMPLE}`])("%j gives no digest", (timestamp) => {
+    expect(() => apopDigest(timestamp, "hunter2")).toThrow(
+      expect.objectContaining({ code: "POP3_APOP_BAD_CHALLENGE" }) as Error,
+    );
+  });
+
+  test("its error has no secret in it", () => {
+    let error: unknown;
+    try {
+      apopDigest("<hunter>", "hunter2");
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(inspect(error, { showHidden: true })).not.toContain("hunter2");
+  });
+});
+
+// CVE-2018-1060: what a regular expression makes of many openings. Quadratic work on these would not come to an end.
+test.each([
+  ["<", "<".repeat(1_000_000)],
+  ["<a", "<a".repeat(500_000)],
+  ["<a@", "<a@".repeat(300_000)],
+  ["<@ >", "<@ >".repeat(250_000)],
+  ["@", `<${"@".repeat(1_000_000)}>`],
+  ["a", `<${"a".repeat(1_000_000)}>`],
+  ["a, and an @", `<${"a".repeat(500_000)}@${"a".repeat(500_000)}>`],
+  [">", ">".repeat(1_000_000)],
+])("a greeting of a megabyte of %s has none", (_, greeting) => {
+  expect(apopTimestamp(greeting)).toBeUndefined();
+});
+
+test("whatever the greeting, a timestamp is a msg-id in printable ASCII that stands in it", () => {
+  const unit = fc.constantFrom("<", ">", "@", "a", ".", " ", "\0", "\xff", "ö", "<a@b>");
+  always(
+    fc.string({ unit, maxLength: 12 }),
+    (greeting) => {
+      const timestamp = apopTimestamp(greeting);
+      const candidates = greeting.match(/<[^<>]*>/g) ?? [];
+      if (timestamp === undefined) return;
+      expect(candidates).toEqual([timestamp]);
+      expect(timestamp).toMatch(/^<[\x21-\x7e]+@[\x21-\x7e]+>$/);
+      expect(timestamp.split("@")).toHaveLength(2);
+    },
+    3000,
+  );
+});

@@ -1,0 +1,185 @@
+// How to log in is chosen from our list, and no server and no lack of offers makes us send a secret in clear.
+import { describe, expect, test } from "vitest";
+import { chooseMethod, type Method, type Offer, type Wish } from "../../src/auth/choice.ts";
+import type { SaslMechanism } from "../../src/auth/mechanism.ts";
+import { Pop3Error } from "../../src/errors.ts";
+import { parseCapabilities } from "../../src/protocol/capabilities.ts";
+
+const own = (name: string, cleartext: boolean): SaslMechanism => ({
+  name,
+  cleartext,
+  start: () => ({ respond: (challenge) => challenge }),
+});
+const SCRAM = own("SCRAM-SHA-256", false);
+const XOAUTH2 = own("XOAUTH2", true);
+
+const nameOf = (method: Method): string => (typeof method === "string" ? method : method.name);
+
+/** The name of the method, or the code of the error. */
+function choose(offer: Offer, wish: Wish): string {
+  try {
+    return nameOf(chooseMethod(offer, wish));
+  } catch (error) {
+    if (error instanceof Pop3Error) return error.code;
+    throw error;
+  }
+}
+
+/** `capa`: lines divided by commas; `undefined`: the server knows no CAPA. */
+const offer = (capa: string | undefined, secure: boolean, timestamp = false): Offer => ({
+  capabilities: capa === undefined ? undefined : parseCapabilities(capa.replaceAll(",", "\r\n")),
+  secure,
+  timestamp,
+});
+
+const TLS = true;
+const CLEAR = false;
+const NOTHING = { mechanisms: [], allowPlaintext: false };
+const PLAINTEXT = { mechanisms: [], allowPlaintext: true };
+
+describe("left to us", () => {
+  test.each([
+    ["USER,SASL PLAIN LOGIN", TLS, "PLAIN"],
+    ["USER,SASL LOGIN PLAIN", TLS, "PLAIN"],
+    ["USER,SASL LOGIN", TLS, "LOGIN"],
+    ["USER,SASL XOAUTH2", TLS, "USER"],
+    ["USER", TLS, "USER"],
+    ["USER,SASL", TLS, "USER"],
+    ["sasl plain", TLS, "PLAIN"],
+    ["TOP,UIDL", TLS, "USER"],
+    ["", TLS, "USER"],
+    [undefined, TLS, "USER"],
+    ["SASL XOAUTH2", TLS, "POP3_AUTH_NO_MECHANISM"],
+    ["SASL SCRAM-SHA-256 GSSAPI", TLS, "POP3_AUTH_NO_MECHANISM"],
+    ["USER,SASL PLAIN LOGIN", CLEAR, "POP3_TLS_REQUIRED"],
+    ["SASL PLAIN", CLEAR, "POP3_TLS_REQUIRED"],
+    ["USER", CLEAR, "POP3_TLS_REQUIRED"],
+    ["", CLEAR, "POP3_TLS_REQUIRED"],
+    [undefined, CLEAR, "POP3_TLS_REQUIRED"],
+    ["SASL XOAUTH2", CLEAR, "POP3_AUTH_NO_MECHANISM"],
+  ])("CAPA %j, TLS %j: %s", (capa, secure, expected) => {
+    expect(choose(offer(capa, secure), NOTHING)).toBe(expected);
+  });
+
+  test.each([
+    ["USER,SASL LOGIN PLAIN", "PLAIN"],
+    ["USER", "USER"],
+    [undefined, "USER"],
+    ["SASL XOAUTH2", "POP3_AUTH_NO_MECHANISM"],
+  ])("CAPA %j in clear, which is allowed: %s", (capa, expected) => {
+    expect(choose(offer(capa, CLEAR), PLAINTEXT)).toBe(expected);
+  });
+
+  test.each([
+    ["USER,SASL PLAIN", TLS, NOTHING, "PLAIN"],
+    ["USER", TLS, NOTHING, "USER"],
+    ["SASL XOAUTH2", TLS, NOTHING, "APOP"],
+    ["USER", CLEAR, NOTHING, "POP3_TLS_REQUIRED"],
+    ["SASL XOAUTH2", CLEAR, NOTHING, "POP3_AUTH_NO_MECHANISM"],
+    ["SASL XOAUTH2", CLEAR, PLAINTEXT, "POP3_AUTH_NO_MECHANISM"],
+    [undefined, CLEAR, PLAINTEXT, "USER"],
+  ])("a timestamp for APOP, CAPA %j, TLS %j: it comes last, and never by itself in clear", (capa, secure, wish, expected) => {
+    expect(choose(offer(capa, secure, true), wish)).toBe(expected);
+  });
+});
+
+describe("insisted on", () => {
+  const insist = (...mechanisms: (string | SaslMechanism)[]): Wish => ({ mechanisms, allowPlaintext: false });
+
+  test.each([
+    ["USER,SASL PLAIN LOGIN", TLS, insist("LOGIN"), "LOGIN"],
+    ["USER,SASL PLAIN LOGIN", TLS, insist("login"), "LOGIN"],
+    ["USER,SASL PLAIN LOGIN", TLS, insist("USER", "PLAIN"), "USER"],
+    ["SASL PLAIN LOGIN", TLS, insist("USER"), "USER"],
+    ["SASL PLAIN", TLS, insist("LOGIN", "PLAIN"), "PLAIN"],
+    // A weaker one is not taken for it.
+    ["USER,SASL PLAIN", TLS, insist("LOGIN"), "POP3_AUTH_NO_MECHANISM"],
+    ["USER,SASL PLAIN", TLS, insist(SCRAM), "POP3_AUTH_NO_MECHANISM"],
+    ["USER,SASL PLAIN", TLS, insist("APOP"), "POP3_AUTH_NO_MECHANISM"],
+    // Without CAPA nothing is known: the server will say.
+    [undefined, TLS, insist("PLAIN"), "PLAIN"],
+    [undefined, TLS, insist(XOAUTH2), "XOAUTH2"],
+    ["SASL PLAIN SCRAM-SHA-256", TLS, insist(SCRAM, "PLAIN"), "SCRAM-SHA-256"],
+    ["SASL PLAIN XOAUTH2", TLS, insist(XOAUTH2), "XOAUTH2"],
+    // In clear: what shows no secret, and nothing else.
+    ["USER,SASL PLAIN", CLEAR, insist("PLAIN"), "POP3_TLS_REQUIRED"],
+    ["USER,SASL PLAIN", CLEAR, insist("USER"), "POP3_TLS_REQUIRED"],
+    ["SASL XOAUTH2", CLEAR, insist(XOAUTH2), "POP3_TLS_REQUIRED"],
+    ["SASL PLAIN SCRAM-SHA-256", CLEAR, insist(SCRAM), "SCRAM-SHA-256"],
+    ["SASL PLAIN SCRAM-SHA-256", CLEAR, insist("PLAIN", SCRAM), "SCRAM-SHA-256"],
+    [undefined, CLEAR, insist("PLAIN"), "POP3_TLS_REQUIRED"],
+    ["", TLS, insist("NOPE"), "POP3_CONFIG"],
+    ["SASL PLAIN", TLS, insist("PLAIN", "NOPE"), "POP3_CONFIG"],
+    ["", TLS, insist("constructor"), "POP3_CONFIG"],
+  ])("CAPA %j, TLS %j, %o: %s", (capa, secure, wish, expected) => {
+    expect(choose(offer(capa, secure), wish)).toBe(expected);
+  });
+
+  test.each([TLS, CLEAR])("APOP, where the greeting has a timestamp; TLS %j", (secure) => {
+    expect(choose(offer("USER,SASL PLAIN", secure, true), insist("APOP"))).toBe("APOP");
+    expect(choose(offer(undefined, secure, true), insist("apop"))).toBe("APOP");
+    expect(choose(offer("USER", secure, false), insist("APOP"))).toBe("POP3_AUTH_NO_MECHANISM");
+  });
+
+  test("a mechanism of one's own is given back itself", () => {
+    expect(chooseMethod(offer("SASL SCRAM-SHA-256", TLS), insist(SCRAM))).toBe(SCRAM);
+  });
+
+  test("allowed in clear", () => {
+    const wish = { mechanisms: ["LOGIN"], allowPlaintext: true };
+    expect(choose(offer("SASL LOGIN", CLEAR), wish)).toBe("LOGIN");
+  });
+});
+
+test("in all there is: nothing is chosen that was not offered, not wished for, or shows a secret in clear", () => {
+  const capas = [undefined, "", "USER", "SASL PLAIN", "USER,SASL LOGIN", "SASL XOAUTH2", "SASL PLAIN LOGIN SCRAM-SHA-256"];
+  const wishes = [[], ["USER"], ["PLAIN"], ["APOP"], ["APOP", "LOGIN"], [SCRAM], [SCRAM, "PLAIN", "USER"], [XOAUTH2]];
+  const CODES = ["POP3_TLS_REQUIRED", "POP3_AUTH_NO_MECHANISM"];
+  let chosen = 0;
+  for (const capa of capas)
+    for (const secure of [TLS, CLEAR])
+      for (const timestamp of [true, false])
+        for (const mechanisms of wishes)
+          for (const allowPlaintext of [true, false]) {
+            const given = offer(capa, secure, timestamp);
+            const name = choose(given, { mechanisms, allowPlaintext });
+            if (name.startsWith("POP3_")) {
+              expect(CODES).toContain(name);
+              continue;
+            }
+            chosen++;
+            if (mechanisms.length > 0) expect(mechanisms.map(nameOf as (wished: string | SaslMechanism) => string)).toContain(name);
+            if (name === "APOP") expect([timestamp, secure || mechanisms.length > 0]).toEqual([true, true]);
+            else if (name !== "SCRAM-SHA-256") expect(secure || allowPlaintext).toBe(true);
+            if (name !== "APOP" && name !== "USER" && capa !== undefined) expect(given.capabilities?.sasl).toContain(name);
+          }
+  expect(chosen).toBeGreaterThan(100);
+});
+
+describe("the error", () => {
+  test("names what was wanted and what is there", () => {
+    const call = (): unknown => chooseMethod(offer("SASL GSSAPI XOAUTH2", TLS), { mechanisms: ["PLAIN", SCRAM], allowPlaintext: false });
+    expect(call).toThrow("none of PLAIN, SCRAM-SHA-256 can be used; the server offers GSSAPI, XOAUTH2");
+  });
+
+  test("names little of 10,000 mechanisms", () => {
+    const capa = `SASL ${Array.from({ length: 10_000 }, (_, index) => `X${index}`).join(" ")}`;
+    const call = (): unknown => chooseMethod(offer(capa, TLS), NOTHING);
+    expect(call).toThrow(/the server offers X0, .*X15$/);
+    expect(choose(offer(`${capa} PLAIN`, TLS), NOTHING)).toBe("PLAIN");
+  });
+
+  // The names are the server's own words.
+  test("is short and can be printed, whatever the server calls its mechanisms", () => {
+    const capa = `SASL \x1b[31m\u202e ${"X".repeat(60_000)}`;
+    let message = "";
+    try {
+      chooseMethod(offer(capa, TLS), NOTHING);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).not.toBe("");
+    expect(message).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+    expect(message.length).toBeLessThan(2000);
+  });
+});

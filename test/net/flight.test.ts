@@ -1,0 +1,234 @@
+// Commands go out in order, within the window, and never across one that must be alone (RFC 2449 section 6.6).
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Exchange } from "../../src/net/exchange.ts";
+import { Flight, type Window } from "../../src/net/flight.ts";
+import { always } from "../protocol/octets.ts";
+
+interface Wanted {
+  readonly octets?: number;
+  readonly alone?: boolean;
+}
+
+/** A command that settles nobody; its line is its name. */
+function command(line: string, { octets = 0, alone = false }: Wanted = {}): Exchange<unknown> {
+  const ignore = (): void => undefined;
+  return new Exchange<unknown>({ line, printable: line, alone, parse: ignore }, ignore, ignore, { octets });
+}
+
+function flightOf(window: Window | undefined, ...exchanges: Exchange<unknown>[]): Flight {
+  const flight = new Flight();
+  flight.window = window;
+  for (const exchange of exchanges) flight.push(exchange);
+  return flight;
+}
+
+const lines = (exchanges: Iterable<Exchange<unknown>>): string[] => Array.from(exchanges, ({ command }) => command.line);
+const departing = (flight: Flight): string[] => lines(flight.depart());
+const landing = (flight: Flight): string | undefined => flight.land()?.command.line;
+
+const WIDE: Window = { octets: 1_000_000, commandOctets: 1_000_000 };
+const letters = (text: string): Exchange<unknown>[] => Array.from(text, (letter) => command(letter));
+
+test("nothing to send, nothing to come", () => {
+  const flight = flightOf(WIDE);
+  expect([flight.length, flight.queued, flight.first, flight.land(), departing(flight)]).toEqual([0, 0, undefined, undefined, []]);
+});
+
+test("without a window, one command at a time, in order", () => {
+  const flight = flightOf(undefined, ...letters("abc"));
+  const seen: unknown[] = [];
+  for (let turn = 0; turn < 4; turn++) {
+    seen.push([departing(flight), departing(flight), flight.length, flight.queued, landing(flight)]);
+  }
+  expect(seen).toEqual([
+    [["a"], [], 1, 2, "a"],
+    [["b"], [], 1, 1, "b"],
+    [["c"], [], 1, 0, "c"],
+    [[], [], 0, 0, undefined],
+  ]);
+});
+
+test("with a window, all that fit in one batch, and they land in order", () => {
+  const flight = flightOf(WIDE, ...letters("abc"));
+  expect(departing(flight)).toEqual(["a", "b", "c"]);
+  flight.push(command("d"));
+  expect(departing(flight)).toEqual(["d"]);
+  expect(flight.first?.command.line).toBe("a");
+  expect([landing(flight), landing(flight), landing(flight), landing(flight)]).toEqual(["a", "b", "c", "d"]);
+});
+
+test("a window that is opened later holds from then on", () => {
+  const flight = flightOf(undefined, ...letters("abc"));
+  expect(departing(flight)).toEqual(["a"]);
+  flight.window = WIDE;
+  expect(departing(flight)).toEqual(["b", "c"]);
+});
+
+describe("the window", () => {
+  const sized = (...sizes: number[]): Exchange<unknown>[] =>
+    sizes.map((octets, index) => command(String(index), { octets }));
+  const octets = (octets: number): Window => ({ octets, commandOctets: 1_000_000 });
+
+  test("holds announced octets up to its size, and not one more", () => {
+    expect(departing(flightOf(octets(100), ...sized(50, 50)))).toEqual(["0", "1"]);
+    expect(departing(flightOf(octets(100), ...sized(50, 51)))).toEqual(["0"]);
+  });
+
+  test("holds command lines up to its size, CRLF included, and not one octet more", () => {
+    const window = (commandOctets: number): Window => ({ octets: 1000, commandOctets });
+    expect(departing(flightOf(window(18), ...letters("abcdef")))).toHaveLength(6);
+    expect(departing(flightOf(window(17), ...letters("abcdef")))).toHaveLength(5);
+  });
+
+  test("octets of a line count, not characters", () => {
+    const window: Window = { octets: 1000, commandOctets: 9 };
+    expect(departing(flightOf(window, command("é"), command("é")))).toEqual(["é", "é"].slice(0, 2));
+    expect(departing(flightOf({ ...window, commandOctets: 7 }, command("é"), command("é")))).toEqual(["é"]);
+  });
+
+  test("one response may exceed it, alone", () => {
+    const flight = flightOf(octets(100), ...sized(10, 500, 10));
+    expect(departing(flight)).toEqual(["0"]);
+    expect([landing(flight), departing(flight)]).toEqual(["0", ["1"]]);
+    expect([landing(flight), departing(flight)]).toEqual(["1", ["2"]]);
+  });
+
+  test("is filled again when half of its octets have drained, and not before", () => {
+    const flight = flightOf(octets(100), ...sized(...Array<number>(12).fill(25)));
+    expect(departing(flight)).toEqual(["0", "1", "2", "3"]);
+    expect([landing(flight), departing(flight)]).toEqual(["0", []]);
+    expect([landing(flight), departing(flight)]).toEqual(["1", ["4", "5"]]);
+    expect([landing(flight), departing(flight)]).toEqual(["2", []]);
+    expect([landing(flight), departing(flight)]).toEqual(["3", ["6", "7"]]);
+  });
+
+  test("is filled again when half of its command text has drained, and not before", () => {
+    const flight = flightOf({ octets: 1000, commandOctets: 12 }, ...letters("abcdefgh"));
+    expect(departing(flight)).toEqual(["a", "b", "c", "d"]);
+    expect([landing(flight), departing(flight)]).toEqual(["a", []]);
+    expect([landing(flight), departing(flight)]).toEqual(["b", ["e", "f"]]);
+  });
+
+  test("that was never full takes each command as it comes", () => {
+    const flight = flightOf(octets(100), ...sized(60));
+    expect(departing(flight)).toEqual(["0"]);
+    flight.push(command("x", { octets: 40 }));
+    expect(departing(flight)).toEqual(["x"]);
+  });
+
+  test("that is empty takes a command, however large the last one was", () => {
+    const flight = flightOf(octets(10), ...sized(1000, 1000, 1000));
+    for (const line of ["0", "1", "2"]) expect([departing(flight), departing(flight), landing(flight)]).toEqual([[line], [], line]);
+  });
+});
+
+describe("a command that must be alone", () => {
+  const alone = (line: string): Exchange<unknown> => command(line, { alone: true });
+
+  test("waits for those before it, and holds those behind it", () => {
+    const flight = flightOf(WIDE, ...letters("ab"), alone("QUIT"), ...letters("cd"));
+    expect(departing(flight)).toEqual(["a", "b"]);
+    expect([landing(flight), departing(flight)]).toEqual(["a", []]);
+    expect([landing(flight), departing(flight)]).toEqual(["b", ["QUIT"]]);
+    expect(departing(flight)).toEqual([]);
+    expect([landing(flight), departing(flight)]).toEqual(["QUIT", ["c", "d"]]);
+  });
+
+  test("one after another", () => {
+    const flight = flightOf(WIDE, alone("PASS"), alone("UTF8"));
+    expect([departing(flight), departing(flight), landing(flight)]).toEqual([["PASS"], [], "PASS"]);
+    expect([departing(flight), departing(flight), landing(flight)]).toEqual([["UTF8"], [], "UTF8"]);
+  });
+
+  test("behind a window that was full", () => {
+    const flight = flightOf({ octets: 10, commandOctets: 1000 }, command("a", { octets: 10 }), command("b", { octets: 10 }), alone("QUIT"));
+    expect([departing(flight), landing(flight)]).toEqual([["a"], "a"]);
+    expect([departing(flight), landing(flight)]).toEqual([["b"], "b"]);
+    expect(departing(flight)).toEqual(["QUIT"]);
+  });
+});
+
+describe("what was given up", () => {
+  test("before it was sent is never sent, and takes no room", () => {
+    const [a, b, c, d] = Array.from("abcd", (line) => command(line, { octets: 50 }));
+    const flight = flightOf({ octets: 100, commandOctets: 1000 }, a as Exchange<unknown>, b as Exchange<unknown>, c as Exchange<unknown>, d as Exchange<unknown>);
+    for (const given of [a, c]) (given as Exchange<unknown>).abandoned = true;
+    expect(departing(flight)).toEqual(["b", "d"]);
+    expect([flight.length, flight.queued]).toEqual([2, 0]);
+  });
+
+  test("in flight keeps its place: its reply still comes", () => {
+    const given = command("a");
+    const flight = flightOf(WIDE, given, command("b"));
+    flight.depart();
+    given.abandoned = true;
+    expect([landing(flight), landing(flight)]).toEqual(["a", "b"]);
+  });
+
+  test("holds nobody up, alone or not", () => {
+    const given = command("QUIT", { alone: true });
+    given.abandoned = true;
+    expect(departing(flightOf(WIDE, command("a"), given, command("b")))).toEqual(["a", "b"]);
+  });
+});
+
+test("all are taken out in order when no reply comes any more", () => {
+  const given = command("d");
+  given.abandoned = true;
+  const flight = flightOf({ octets: 1000, commandOctets: 6 }, ...letters("abc"), given, command("e"));
+  expect(departing(flight)).toEqual(["a", "b"]);
+  expect(lines(flight.clear())).toEqual(["a", "b", "c", "d", "e"]);
+  expect([flight.length, flight.queued, flight.first]).toEqual([0, 0, undefined]);
+  // Nothing is counted that is no longer there.
+  for (const exchange of letters("xy")) flight.push(exchange);
+  expect(departing(flight)).toEqual(["x", "y"]);
+});
+
+test("whatever is sent, given up and answered, the rules hold, and everything gets its turn", () => {
+  const wanted = fc.record({
+    octets: fc.constantFrom(0, 1, 10, 50, 99, 100, 101, 1000),
+    alone: fc.constantFrom(false, false, false, true),
+    giveUp: fc.constantFrom(false, false, true),
+  });
+  const step = fc.oneof(wanted, fc.constant("depart" as const), fc.constant("land" as const));
+  const window = fc.constantFrom(undefined, { octets: 100, commandOctets: 1000 }, { octets: 1000, commandOctets: 12 });
+  always(
+    fc.tuple(window, fc.array(step, { maxLength: 40 })),
+    ([window, steps]) => {
+      const flight = flightOf(window);
+      const inFlight: Exchange<unknown>[] = [];
+      const departed: Exchange<unknown>[] = [];
+      const pushed: Exchange<unknown>[] = [];
+      const depart = (): number => {
+        const batch = flight.depart();
+        inFlight.push(...batch);
+        departed.push(...batch);
+        const sum = (of: "octets" | "text"): number => inFlight.reduce((total, exchange) => total + exchange[of], 0);
+        if (inFlight.length > 1) {
+          expect(inFlight.some(({ command }) => command.alone)).toBe(false);
+          expect(sum("octets")).toBeLessThanOrEqual(window?.octets ?? -1);
+          expect(sum("text")).toBeLessThanOrEqual(window?.commandOctets ?? -1);
+        }
+        expect(flight.length).toBe(inFlight.length);
+        expect(flight.first).toBe(inFlight[0]);
+        return batch.length;
+      };
+      for (const [index, step] of steps.entries()) {
+        if (step === "depart") depart();
+        else if (step === "land") expect(flight.land()).toBe(inFlight.shift());
+        else {
+          const exchange = command(String(index), step);
+          exchange.abandoned = step.giveUp;
+          pushed.push(exchange);
+          flight.push(exchange);
+        }
+      }
+      // Each reply lets something out until nothing waits.
+      for (depart(); inFlight.length > 0; depart()) expect(flight.land()).toBe(inFlight.shift());
+      expect(flight.queued).toBe(0);
+      expect(departed).toEqual(pushed.filter(({ abandoned }) => !abandoned));
+    },
+    1000,
+  );
+});

@@ -1,0 +1,65 @@
+// First in, first out, however many wait.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Queue } from "../../src/net/queue.ts";
+import { always } from "../protocol/octets.ts";
+
+test("an empty one", () => {
+  const queue = new Queue<number>();
+  expect([queue.length, queue.first, queue.shift(), [...queue]]).toEqual([0, undefined, undefined, []]);
+  expect(queue.length).toBe(0);
+});
+
+test("100,000 items come out in the order they went in", () => {
+  const queue = new Queue<number>();
+  for (let item = 0; item < 100_000; item++) queue.push(item);
+  expect(queue.length).toBe(100_000);
+  for (let item = 0; item < 100_000; item++) {
+    // One `expect` for each would take longer than the queue.
+    if (queue.first !== item || queue.length !== 100_000 - item || queue.shift() !== item) expect(item).toBe("in order");
+  }
+  expect([queue.length, queue.first, queue.shift()]).toEqual([0, undefined, undefined]);
+});
+
+test("100,000 items through a queue that is never long", () => {
+  const queue = new Queue<number>();
+  queue.push(-1);
+  for (let item = 0; item < 100_000; item++) {
+    queue.push(item);
+    if (queue.shift() !== item - 1 || queue.length !== 1) expect(item).toBe("in order");
+  }
+  expect([...queue]).toEqual([99_999]);
+});
+
+test("is walked without being emptied", () => {
+  const queue = new Queue<string>();
+  for (const item of ["a", "b", "c"]) queue.push(item);
+  queue.shift();
+  expect([...queue]).toEqual(["b", "c"]);
+  expect([...queue]).toEqual(["b", "c"]);
+  expect(queue.length).toBe(2);
+});
+
+test("does what an array does", () => {
+  // Positive: so many in; negative: so many out.
+  const steps = fc.array(fc.integer({ min: -1500, max: 1500 }), { maxLength: 12 });
+  always(
+    steps,
+    (steps) => {
+      const queue = new Queue<number>();
+      const model: number[] = [];
+      let next = 0;
+      for (const step of steps) {
+        for (let turn = 0; turn < step; turn++) {
+          queue.push(next);
+          model.push(next++);
+        }
+        const out = Array.from({ length: Math.max(0, -step) }, () => queue.shift());
+        expect(out.filter((item) => item !== undefined)).toEqual(model.splice(0, -step > 0 ? -step : 0));
+        expect([queue.length, queue.first]).toEqual([model.length, model[0]]);
+      }
+      expect([...queue]).toEqual(model);
+    },
+    100,
+  );
+});

@@ -1,0 +1,185 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeText } from "../../src/parse/encoded-words.ts";
+
+const decode = (line: string): Promise<string> => decodeText(Buffer.from(line, "latin1"));
+const B = (text: string, label = "utf-8"): string => `=?${label}?B?${Buffer.from(text).toString("base64")}?=`;
+
+describe("decodeText", () => {
+  it.each([
+    // The examples of RFC 2047 section 8, without the parentheses of the comments they stand in.
+    ["=?ISO-8859-1?Q?a?=", "a"],
+    ["=?ISO-8859-1?Q?a?= b", "a b"],
+    ["=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=", "ab"],
+    ["=?ISO-8859-1?Q?a?=  \t  =?ISO-8859-1?Q?b?=", "ab"],
+    ["=?ISO-8859-1?Q?a_b?=", "a b"],
+    ["=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=", "a b"],
+    ["=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>", "Keith Moore <moore@cs.utk.edu>"],
+    ["=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?= <keld@dkuug.dk>", "Keld Jørn Simonsen <keld@dkuug.dk>"],
+    [
+      "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
+      "If you can read this you understand the example.",
+    ],
+    // RFC 2231 section 5.
+    ["=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore"],
+    ["=?utf-8*en?Q?=C3=A4?= =?UTF-8*de?Q?=C3=B6?=", "äö"],
+    // Case, and what stands close to a word.
+    ["=?utf-8?q?=c3=a4?=", "ä"],
+    ["=?utf-8?b?w6Q=?=", "ä"],
+    ["(=?utf-8?Q?=C3=A4?=)", "(ä)"],
+    ['"=?utf-8?Q?=C3=A4?=" <a@b>', '"ä" <a@b>'],
+    ["Re:=?utf-8?Q?=C3=A4?=!", "Re:ä!"],
+    ["=?utf-8?Q?a?==?utf-8?Q?b?=", "ab"],
+    ["=?utf-8?Q??= x", " x"],
+    ["=?utf-8?Q?=3D=3F?=", "=?"],
+    // Charsets.
+    ["=?koi8-r?B?8NLJ18XU?=", "Привет"],
+    ["=?windows-1252?Q?=80_=93x=94?=", "€ “x”"],
+    ["=?gb18030?B?xOO6ww==?=", "你好"],
+    ["=?cp437?Q?=81?=", "ü"],
+    ["=?utf-7?Q?+AOQ-?=", "ä"],
+    ["=?x-unknown?Q?=E4?=", "ä"],
+    ["=?x-unknown?Q?=C3=A4?=", "ä"],
+    ["=?utf-8?Q?=FF?=", "\ufffd"],
+  ])("%s", async (line, text) => {
+    expect(await decode(line)).toBe(text);
+  });
+
+  it("joins words in one charset before it decodes them: a character may be split", async () => {
+    expect(await decode("=?utf-8?B?4g==?= =?UTF-8?B?gqw=?=")).toBe("€");
+    expect(await decode("=?utf-8?Q?=E2=82?= =?utf-8?B?rA==?=")).toBe("€");
+    expect(await decode("=?utf-8?Q?=E2?= =?utf-8?Q?=82?= =?utf-8?Q?=AC?= x")).toBe("€ x");
+    expect(await decode("=?utf-8?Q?=E2=82?= x =?utf-8?Q?=AC?=")).toBe("\ufffd x \ufffd");
+    const word = "=?iso-2022-jp?B?GyRCJDMbKEI=?=";
+    expect(await decode(`${word} ${word}`)).toBe("ここ");
+  });
+
+  it("goes on in the next word with base64 that stops in mid-quantum", async () => {
+    expect(await decode("=?utf-8?B?w6?= =?utf-8?B?Q=?=")).toBe("ä");
+    expect(await decode("=?utf-8?B?w6Q?=")).toBe("ä");
+    expect(await decode("=?utf-8?B?w6Q=?= =?utf-8?B?w6Q=?=")).toBe("ää");
+  });
+
+  it("reads what RFC 2047 forbids and senders write: blanks and question marks in a word", async () => {
+    expect(await decode("=?utf-8?Q?a b=C3=A4?=")).toBe("a bä");
+    expect(await decode("=?utf-8?B?w6 Q=?=")).toBe("ä");
+    expect(await decode("=?utf-8?Q?wie_geht's??=")).toBe("wie geht's?");
+  });
+
+  it.each([
+    "=?",
+    "=??=",
+    "?=",
+    "=?utf-8?=",
+    "=?utf-8?Q?=",
+    "=?utf-8?Q?a",
+    "=?utf-8?Q?a?",
+    "=?utf-8?X?a?=",
+    "=?utf-8?QB?a?=",
+    "=??Q?a?=",
+    "=?ut f?Q?a?=",
+    "=?utf=8?Q?a?=",
+    `=?${"x".repeat(76)}?Q?a?=`,
+    "=?utf-8?Q?=?=",
+    "=?utf-8?Q?=4?=",
+    "=?utf-8?Q?=4G?=",
+    "=?utf-8?B?a*b?=",
+    "=?utf-8?B?=a?=",
+    "=?utf-8?B?w6Q=w6Q=?=",
+  ])("leaves %s as it is", async (line) => {
+    expect(await decode(line)).toBe(line);
+    expect(await decode(`a ${line} b`)).toBe(`a ${line} b`);
+  });
+
+  it("reads on after what is malformed", async () => {
+    expect(await decode("=?utf-8?Q?no end =?utf-8?Q?=C3=A4?=")).toBe("=?utf-8?Q?no end ä");
+    expect(await decode("=?=?utf-8?Q?=C3=A4?=")).toBe("=?ä");
+    expect(await decode("=?a?X?b?= =?utf-8?Q?=C3=A4?= x")).toBe("=?a?X?b?= ä x");
+  });
+
+  it("reads raw octets as UTF-8 if the field is, else as windows-1252", async () => {
+    expect(await decodeText(Buffer.from("Grüße =?utf-8?Q?=C3=A4?= €"))).toBe("Grüße ä €");
+    expect(await decode("Gr\xfc\xdfe =?utf-8?Q?=C3=A4?= \x80")).toBe("Grüße ä €");
+    // Not each piece by itself: the first could be UTF-8, the second cannot.
+    expect(await decode("\xc3\xa4 =?utf-8?Q?=C3=A4?= \x80")).toBe("Ã¤ ä €");
+  });
+
+  it("never gives a second line", async () => {
+    expect(await decode("=?utf-8?Q?a=0D=0ABcc:_x=00?=")).toBe("a  Bcc: x ");
+    expect(await decode(`${B("a\n")} b`)).toBe("a  b");
+  });
+
+  it("decodes what was encoded, wherever it was cut", async () => {
+    const anyText = fc
+      .string({ unit: "binary", maxLength: 20 })
+      .map((text) => text.replace(/[\r\n\0]/g, "."));
+    await fc.assert(
+      fc.asyncProperty(anyText, fc.array(fc.nat(80)), fc.boolean(), async (text, cuts, q) => {
+        const octets = Buffer.from(text);
+        const at = [
+          0,
+          ...cuts.map((cut) => Math.min(cut, octets.length)).sort((a, b) => a - b),
+          octets.length,
+        ];
+        const words = at.slice(1).map((end, index) => {
+          const part = octets.subarray(at[index], end);
+          const escaped = part.toString("hex").replace(/../g, "=$&");
+          return q ? `=?utf-8?Q?${escaped}?=` : `=?utf-8?B?${part.toString("base64")}?=`;
+        });
+        expect(await decode(words.join(" "))).toBe(octets.toString().replace(/^\ufeff/, ""));
+      }),
+      { seed: 2047, numRuns: 500 },
+    );
+  });
+
+  it("fails on no octets", async () => {
+    const hot = fc
+      .array(
+        fc.constantFrom(
+          "=?",
+          "?=",
+          "?",
+          "=",
+          "utf-8",
+          "Q",
+          "B",
+          "?Q?",
+          "?B?",
+          "_",
+          " ",
+          "=C3",
+          "w6Q=",
+          "\xff",
+        ),
+      )
+      .map((parts) => parts.join(""));
+    await fc.assert(
+      fc.asyncProperty(hot, async (line) => typeof (await decode(line)) === "string"),
+      { seed: 2231, numRuns: 2000 },
+    );
+  });
+});
+
+// Each of these lines would take hours if a word were looked for again from each place where one may begin.
+describe("decodeText takes linear time for", () => {
+  const MIB = 1024 * 1024;
+  const fill = (unit: string): string => unit.repeat(Math.floor((4 * MIB) / unit.length));
+  it.each([
+    ["beginnings", fill("=?")],
+    ["charsets", fill("=?a?")],
+    ["words without an end", fill("=?a?Q?x")],
+    ["words with one far end", `${fill("=?a?Q?x")}?=`],
+    ["base64 with one far end", `${fill("=?a?B?AAAA ")}?=`],
+    ["blanks with one far end", `=?a?B?${fill(" ")}`],
+    ["a charset without an end", `=?${fill("a")}`],
+    ["ends", fill("?=")],
+    ["question marks", `=?a?Q?${fill("?")}`],
+    ["equals signs", fill("=")],
+    ["blanks between", `=?a?Q?x?=${fill(" ")}x`],
+    ["words", fill("=?utf-8?Q?x?= ")],
+    ["words in two charsets", fill("=?utf-8?Q?x?= =?koi8-r?Q?x?= ")],
+    ["malformed words between well-formed ones", fill("=?utf-8?Q?x?= =?utf-8?Q?=?= ")],
+  ])("%s", async (_, line) => {
+    expect((await decode(line)).length).toBeGreaterThan(0);
+  });
+});

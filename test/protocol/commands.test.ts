@@ -1,0 +1,379 @@
+// Every command: its line to the octet, what may be printed of it, and how its reply is read.
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Pop3Error } from "../../src/errors.ts";
+import { SmallBlock, type BlockReader } from "../../src/protocol/block.ts";
+import * as commands from "../../src/protocol/commands.ts";
+import type { BlockCommand, Command, CommandLimits } from "../../src/protocol/commands.ts";
+import { parseReply, type Reply } from "../../src/protocol/reply.ts";
+import { always, octets, text } from "./octets.ts";
+
+const LIMITS: CommandLimits = {
+  commandLine: 255,
+  capabilityLines: 256,
+  capabilityOctets: 65_536,
+  message: 1024 * 1024,
+};
+const LISTING = { entries: 10, octets: 1000, line: 100 };
+const DIGEST = "c4c9334bac560ecc979e58001b3e22fb";
+const withCode = (code: string): Error => expect.objectContaining({ code }) as Error;
+const INVALID = withCode("POP3_INVALID_ARGUMENT");
+
+const reply = (line: string): Reply => parseReply(octets(line)) as Reply;
+const body = (): BlockReader<string> => new SmallBlock(100, text);
+
+function readBlock<T>(command: BlockCommand<T>, wire: string | Buffer, status = "+OK"): T {
+  const reader = command.block(reply(status));
+  reader.octets(typeof wire === "string" ? octets(wire) : wire);
+  return reader.end();
+}
+
+interface Said {
+  readonly line: string;
+  readonly printable?: string;
+  readonly alone?: boolean;
+  readonly refused?: string;
+  readonly challenge?: boolean;
+  readonly brief?: boolean;
+  readonly multiline?: boolean;
+}
+
+// Only what is not the rule is named: printed as it is sent, not alone, POP3_REFUSED, one line.
+const TABLE: readonly (readonly [Command<unknown>, Said])[] = [
+  [commands.stat(), { line: "STAT" }],
+  [commands.noop(), { line: "NOOP" }],
+  [commands.rset(), { line: "RSET" }],
+  [commands.dele(7), { line: "DELE 7" }],
+  [commands.quit(), { line: "QUIT", alone: true }],
+  [commands.stls(), { line: "STLS", alone: true }],
+  [commands.utf8(), { line: "UTF8", alone: true }],
+  [commands.list(LISTING), { line: "LIST", multiline: true }],
+  [commands.listOne(3), { line: "LIST 3" }],
+  [commands.uidl(LISTING), { line: "UIDL", multiline: true }],
+  [commands.uidlOne(3), { line: "UIDL 3" }],
+  [commands.retr(12, body), { line: "RETR 12", multiline: true }],
+  [commands.top(12, 0, body), { line: "TOP 12 0", multiline: true }],
+  [commands.top(1, 99_999_999, body), { line: "TOP 1 99999999", multiline: true }],
+  [commands.capa(LIMITS), { line: "CAPA", multiline: true, brief: true }],
+  [commands.langList(LIMITS), { line: "LANG", multiline: true, brief: true }],
+  [commands.lang("de-AT", LIMITS), { line: "LANG de-AT" }],
+  [commands.lang("*", LIMITS), { line: "LANG *" }],
+  [commands.user("ann", LIMITS), { line: "USER ann", refused: "POP3_AUTH_REJECTED" }],
+  [commands.user("ann lee@größe", LIMITS), { line: "USER ann lee@größe", refused: "POP3_AUTH_REJECTED" }],
+  [
+    commands.pass("tan staaf", LIMITS),
+    { line: "PASS tan staaf", printable: "PASS ****", alone: true, refused: "POP3_AUTH_REJECTED" },
+  ],
+  [
+    commands.pass(" ", LIMITS),
+    { line: "PASS  ", printable: "PASS ****", alone: true, refused: "POP3_AUTH_REJECTED" },
+  ],
+  [
+    commands.apop("mrose", DIGEST, LIMITS),
+    { line: `APOP mrose ${DIGEST}`, printable: "APOP mrose ****", alone: true, refused: "POP3_AUTH_REJECTED" },
+  ],
+  [
+    commands.auth("SCRAM-SHA-256", undefined, LIMITS),
+    { line: "AUTH SCRAM-SHA-256", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+  ],
+  [
+    commands.auth("PLAIN", "AHRpbQB0YW5zdGFhZg==", LIMITS),
+    {
+      line: "AUTH PLAIN AHRpbQB0YW5zdGFhZg==",
+      printable: "AUTH PLAIN ****",
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+      challenge: true,
+    },
+  ],
+  [
+    commands.auth("EXTERNAL", "=", LIMITS),
+    {
+      line: "AUTH EXTERNAL =",
+      printable: "AUTH EXTERNAL ****",
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+      challenge: true,
+    },
+  ],
+  [
+    commands.authResponse("dGFuc3RhYWY="),
+    { line: "dGFuc3RhYWY=", printable: "****", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+  ],
+  [
+    commands.authResponse("*"),
+    { line: "*", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+  ],
+  [
+    commands.authResponse(""),
+    { line: "", printable: "****", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+  ],
+  [commands.custom("XTND", false, LIMITS), { line: "XTND" }],
+  [commands.custom("xtnd secret", false, LIMITS), { line: "xtnd secret", printable: "XTND ****" }],
+  [commands.custom("XTND\tsecret", false, LIMITS), { line: "XTND\tsecret", printable: "XTND ****" }],
+  [commands.custom("XTND ", true, LIMITS), { line: "XTND ", printable: "XTND ****", multiline: true }],
+  [commands.custom("STAT", false, LIMITS), { line: "STAT" }],
+  [commands.greeting(), { line: "", printable: "the greeting", alone: true, refused: "POP3_GREETING_REJECTED" }],
+];
+
+test.each(TABLE.map(([command, said]) => [said.printable ?? said.line, command, said] as const))(
+  "%s",
+  (_, command, said) => {
+    expect({
+      line: command.line,
+      printable: command.printable,
+      alone: command.alone ?? false,
+      refused: command.refused ?? "POP3_REFUSED",
+      challenge: command.block === undefined && command.challenge === true,
+      brief: command.block !== undefined && command.brief === true,
+      multiline: command.block !== undefined,
+    }).toEqual({
+      printable: said.line,
+      alone: false,
+      refused: "POP3_REFUSED",
+      challenge: false,
+      brief: false,
+      multiline: false,
+      ...said,
+    });
+  },
+);
+
+describe("what is refused before a line is made", () => {
+  test.each([0, -1, -0, 1.5, NaN, Infinity, Number.MAX_SAFE_INTEGER + 1, "1", "1\r\nDELE 2", null, undefined, [1], {}])(
+    "%o as a message number",
+    (value) => {
+      const number = value as number;
+      expect(() => commands.dele(number)).toThrow(INVALID);
+      expect(() => commands.listOne(number)).toThrow(INVALID);
+      expect(() => commands.uidlOne(number)).toThrow(INVALID);
+      expect(() => commands.retr(number, body)).toThrow(INVALID);
+      expect(() => commands.top(number, 0, body)).toThrow(INVALID);
+    },
+  );
+
+  test("the largest number there is has all of its digits", () => {
+    expect(commands.retr(Number.MAX_SAFE_INTEGER, body).line).toBe("RETR 9007199254740991");
+  });
+
+  test.each([-1, 0.5, NaN, Infinity, "0", "0\r\nQUIT", null, undefined])("%o as a number of lines", (value) => {
+    expect(() => commands.top(1, value as number, body)).toThrow(INVALID);
+  });
+
+  test.each(["a\rb", "a\nb", "a\r\nDELE 1", "a\0b", "\r", "\n", "\0", "", undefined, null, 5, ["a"]])(
+    "%j as an argument",
+    (value) => {
+      const argument = value as string;
+      expect(() => commands.user(argument, LIMITS)).toThrow(INVALID);
+      expect(() => commands.pass(argument, LIMITS)).toThrow(INVALID);
+      expect(() => commands.apop(argument, DIGEST, LIMITS)).toThrow(INVALID);
+      expect(() => commands.custom(argument, false, LIMITS)).toThrow(INVALID);
+      expect(() => commands.custom(argument, true, LIMITS)).toThrow(INVALID);
+    },
+  );
+
+  test.each(["ann lee", "ann\t", " ann", "ann\u00a0"])("%j as a user name for APOP", (name) => {
+    expect(() => commands.apop(name, DIGEST, LIMITS)).toThrow(INVALID);
+  });
+
+  test.each(["", "plain", "PLAIN LOGIN", "PLAIN\r\n", "A".repeat(21), "X.Y", "PLÄIN"])(
+    "%j as the name of a mechanism",
+    (name) => {
+      expect(() => commands.auth(name, undefined, LIMITS)).toThrow(INVALID);
+    },
+  );
+
+  test.each(["", "de AT", "de\r\n", "de_AT", "ä", "x".repeat(81), "de\n"])("%j as a language tag", (tag) => {
+    expect(() => commands.lang(tag, LIMITS)).toThrow(INVALID);
+  });
+
+  test.each([" STAT", "\tSTAT", "ÄXTND", "\u00a0STAT", "   "])("%j as a command of one's own", (line) => {
+    expect(() => commands.custom(line, false, LIMITS)).toThrow(INVALID);
+  });
+
+  test.each("USER,PASS,APOP,AUTH,STLS,QUIT,RSET,DELE,UTF8,RETR,TOP,CAPA".split(","))(
+    "%s as a command of one's own: the session depends on it",
+    (verb) => {
+      const lines = [verb, verb.toLowerCase(), `${verb} x`, `${verb}\tx`, `${verb}\u00a0x`];
+      for (const line of lines) {
+        expect(() => commands.custom(line, false, LIMITS)).toThrow(INVALID);
+        expect(() => commands.custom(line, true, LIMITS)).toThrow(INVALID);
+      }
+    },
+  );
+});
+
+describe("the 255 octets of RFC 2449 section 4, CRLF included", () => {
+  const TOO_LONG = withCode("POP3_COMMAND_TOO_LONG");
+
+  test.each([
+    ["USER", (size: number) => commands.user("x".repeat(size - 7), LIMITS)],
+    ["PASS", (size: number) => commands.pass("x".repeat(size - 7), LIMITS)],
+    ["APOP", (size: number) => commands.apop("x".repeat(size - 40), DIGEST, LIMITS)],
+    ["AUTH", (size: number) => commands.auth("PLAIN", "x".repeat(size - 13), LIMITS)],
+    ["a command of one's own", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, false, LIMITS)],
+    ["one with a block", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, true, LIMITS)],
+  ] satisfies [string, (size: number) => Command<unknown>][])("%s: at the limit and one past it", (_, command) => {
+    expect(Buffer.byteLength(command(255).line) + 2).toBe(255);
+    expect(() => command(256)).toThrow(TOO_LONG);
+  });
+
+  test("octets count, not characters", () => {
+    expect(commands.user("ö".repeat(124), LIMITS).line).toHaveLength(129);
+    expect(() => commands.user(`${"ö".repeat(124)}x`, LIMITS)).toThrow(TOO_LONG);
+  });
+
+  test("a response to a challenge has no limit of its own (RFC 5034 section 4)", () => {
+    expect(commands.authResponse("A".repeat(16_384)).line).toHaveLength(16_384);
+  });
+
+  test("a limit of one's own", () => {
+    const limits = { ...LIMITS, commandLine: 20 };
+    expect(commands.lang("x".repeat(13), limits).line).toHaveLength(18);
+    expect(() => commands.lang("x".repeat(14), limits)).toThrow(TOO_LONG);
+  });
+});
+
+describe("a secret", () => {
+  /** What may become public of a call: what is printed of its command, or all that its error shows. */
+  function shown(call: () => Command<unknown>): string {
+    try {
+      return call().printable;
+    } catch (error) {
+      if (!(error instanceof Pop3Error)) throw error;
+      return inspect(error, { depth: 5, showHidden: true }) + JSON.stringify(error);
+    }
+  }
+
+  test("is in no printed form and in no error, whatever it is", () => {
+    const piece = fc.oneof(fc.string({ maxLength: 30 }), fc.constantFrom("\r", "\n", "\0", "****", " ", "ö", "x".repeat(300)));
+    const secret = fc.array(piece, { maxLength: 4 }).map((pieces) => `hunter2${pieces.join("")}hunter2`);
+    always(
+      secret,
+      (secret) => {
+        const calls = [
+          () => commands.pass(secret, LIMITS),
+          () => commands.apop("ann", secret, LIMITS),
+          () => commands.auth("PLAIN", secret, LIMITS),
+          () => commands.authResponse(secret),
+          () => commands.custom(`XAUTH ${secret}`, false, LIMITS),
+          () => commands.custom(`PASS ${secret}`, false, LIMITS),
+          () => commands.custom(`XAUTH ${secret}`, true, LIMITS),
+        ];
+        for (const call of calls) expect(shown(call)).not.toContain("hunter2");
+      },
+      300,
+    );
+  });
+});
+
+describe("replies", () => {
+  test("STAT, LIST and UIDL with a number", () => {
+    expect(commands.stat().parse(reply("+OK 2 320"))).toEqual({ count: 2, size: 320 });
+    expect(commands.listOne(2).parse(reply("+OK 2 200"))).toBe(200);
+    expect(commands.uidlOne(2).parse(reply("+OK 2 abc"))).toBe("abc");
+    expect(() => commands.listOne(1).parse(reply("+OK 2 200"))).toThrow(withCode("POP3_PROTOCOL"));
+    expect(() => commands.uidlOne(1).parse(reply("+OK 2 abc"))).toThrow(withCode("POP3_PROTOCOL"));
+  });
+
+  test.each([commands.noop(), commands.rset(), commands.dele(1), commands.stls(), commands.utf8(), commands.user("a", LIMITS)])(
+    "nothing is read from that to $line",
+    (command) => {
+      expect(command.parse(reply("+OK 1 2 3"))).toBeUndefined();
+    },
+  );
+
+  test("the words of QUIT and LANG", () => {
+    expect(commands.quit().parse(reply("+OK bye"))).toBe("bye");
+    expect(commands.lang("de", LIMITS).parse(reply("+OK de Deutsch"))).toBe("de Deutsch");
+  });
+
+  test("AUTH, the greeting and a command of one's own give it as it is", () => {
+    const answer = reply("+OK [X-Y] words");
+    expect(commands.auth("PLAIN", undefined, LIMITS).parse(answer)).toEqual(answer);
+    expect(commands.authResponse("*").parse(answer)).toEqual(answer);
+    expect(commands.greeting().parse(answer)).toEqual(answer);
+    expect(commands.custom("XTND", false, LIMITS).parse(answer)).toEqual({ status: "ok", responseCode: "X-Y", text: "words" });
+  });
+
+  test("LIST and UIDL", () => {
+    expect(readBlock(commands.list(LISTING), "1 120\r\n2 200\r\n")).toEqual(new Map([[1, 120], [2, 200]]));
+    expect(readBlock(commands.uidl(LISTING), "1 a\r\n2 b\r\n")).toEqual(new Map([[1, "a"], [2, "b"]]));
+  });
+
+  test("RETR and TOP hand the reply to whoever reads the block", () => {
+    const seen: Reply[] = [];
+    const reading = (first: Reply): BlockReader<string> => {
+      seen.push(first);
+      return body();
+    };
+    expect(readBlock(commands.retr(1, reading), "a\r\n", "+OK 3 octets")).toBe("a\r\n");
+    expect(readBlock(commands.top(1, 0, reading), "b\r\n", "+OK top")).toBe("b\r\n");
+    expect(seen.map(({ text }) => text)).toEqual(["3 octets", "top"]);
+  });
+
+  test("a block of one's own comes with its reply, octet by octet", () => {
+    const command = commands.custom("XLST", true, LIMITS);
+    expect(readBlock(command, "\0\xff\r\n", "+OK [X] a")).toEqual({
+      status: "ok",
+      responseCode: "X",
+      text: "a",
+      block: octets("\0\xff\r\n"),
+    });
+    const small = commands.custom("XLST", true, { ...LIMITS, message: 3 });
+    expect(readBlock(small, "a\r\n").block).toEqual(octets("a\r\n"));
+    expect(() => readBlock(small, "ab\r\n")).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
+  });
+
+  test("each call of a command with a block starts with an empty one", () => {
+    const command = commands.list(LISTING);
+    expect(readBlock(command, "1 1\r\n")).toEqual(new Map([[1, 1]]));
+    expect(readBlock(command, "1 1\r\n")).toEqual(new Map([[1, 1]]));
+  });
+});
+
+describe("CAPA", () => {
+  test("gives capabilities, its text UTF-8 where it is valid", () => {
+    expect(readBlock(commands.capa(LIMITS), "TOP\r\nUIDL\r\n")).toMatchObject({ top: true, uidl: true, user: false });
+    const implementation = (wire: Buffer): string | undefined =>
+      readBlock(commands.capa(LIMITS), Buffer.concat([octets("IMPLEMENTATION "), wire, octets("\r\n")])).implementation;
+    expect(implementation(Buffer.from("Größe"))).toBe("Größe");
+    expect(implementation(octets("Gr\xf6\xdfe"))).toBe("Größe");
+  });
+
+  test("an empty list is none", () => {
+    expect(commands.capa(LIMITS).block(reply("+OK")).end().all.size).toBe(0);
+  });
+
+  test("lines: at the limit and one past it", () => {
+    const lines = (count: number): string => Array.from({ length: count }, (_, index) => `X${index}\r\n`).join("");
+    expect(readBlock(commands.capa(LIMITS), lines(256)).all.size).toBe(256);
+    expect(() => readBlock(commands.capa(LIMITS), lines(257))).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
+  });
+
+  test("octets: at the limit and one past it", () => {
+    const line = (size: number): string => `X ${"y".repeat(size - 4)}\r\n`;
+    expect(readBlock(commands.capa(LIMITS), line(65_536)).all.size).toBe(1);
+    expect(() => readBlock(commands.capa(LIMITS), line(65_537))).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
+  });
+});
+
+describe("LANG", () => {
+  test("the languages of RFC 6856, their names in their own", () => {
+    const block = Buffer.from("en English\r\nde Deutsch\r\nfr-CA Français du Canada\r\ni-default\r\n");
+    expect(readBlock(commands.langList(LIMITS), block)).toEqual([
+      { tag: "en", description: "English" },
+      { tag: "de", description: "Deutsch" },
+      { tag: "fr-CA", description: "Français du Canada" },
+      { tag: "i-default", description: "" },
+    ]);
+  });
+
+  test("none, and too many octets", () => {
+    expect(readBlock(commands.langList(LIMITS), "")).toEqual([]);
+    expect(() => readBlock(commands.langList({ ...LIMITS, capabilityOctets: 3 }), "en\r\n")).toThrow(
+      withCode("POP3_RESPONSE_TOO_LARGE"),
+    );
+  });
+});

@@ -3,7 +3,8 @@ import type { Method } from "./auth/choice.ts";
 import type { SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "./errors.ts";
 import type { Connection } from "./net/connection.ts";
-import type { Pop3Auth, Pop3Limits } from "./options.ts";
+import { settle } from "./net/settle.ts";
+import type { Pop3Auth, Pop3Limits, Secret } from "./options.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Reply } from "./protocol/reply.ts";
 
@@ -11,7 +12,8 @@ export interface LoginContext {
   readonly limits: Pop3Limits;
   /** APOP's digest of a secret, for the timestamp of the greeting. */
   readonly apopDigest: (secret: string) => string;
-  readonly signal: AbortSignal | undefined;
+  /** Is aborted when the session is closed, too. */
+  readonly signal: AbortSignal;
 }
 
 /** Resolves when the server has let the user in. Rejects with its refusal, or with what was wrong on the way. */
@@ -22,16 +24,33 @@ export async function logIn(
   context: LoginContext,
 ): Promise<void> {
   const { limits, signal } = context;
-  const pass = typeof auth.pass === "function" ? await auth.pass() : auth.pass;
+  const pass = await secretOf(auth.pass, signal);
   if (method === "USER") {
-    await connection.send(commands.user(auth.user, limits), { signal });
-    await connection.send(commands.pass(pass, limits), { signal });
+    // Both are made before one is sent: a password that cannot be sent rejects first.
+    const [user, secret] = [commands.user(auth.user, limits), commands.pass(pass, limits)];
+    await connection.send(user, { signal });
+    await connection.send(secret, { signal });
   } else if (method === "APOP") {
     await connection.send(commands.apop(auth.user, context.apopDigest(pass), limits), { signal });
   } else {
     const exchange = method.start({ user: auth.user, pass, authzid: auth.authzid ?? "" });
     await converse(connection, method, exchange, auth.initialResponse ?? true, context);
   }
+}
+
+/** The password: given, or asked for; a function that never answers does not hold the login up for ever. */
+async function secretOf(given: Secret, signal: AbortSignal): Promise<string> {
+  const secret: unknown =
+    typeof given === "string"
+      ? given
+      : await settle<unknown>(signal, undefined, (resolve, reject) => {
+          Promise.resolve().then(given).then(resolve, reject);
+          return () => undefined;
+        });
+  if (typeof secret !== "string" || secret === "") {
+    throw new Pop3Error("POP3_INVALID_ARGUMENT", "the password is no string, or an empty one");
+  }
+  return secret;
 }
 
 /** AUTH, and a response to each challenge until the server has seen enough. */
@@ -78,7 +97,7 @@ async function converse(
 }
 
 /** Gives AUTH up with `*`. The server has to refuse it then; one that says `+OK` has let in nobody knows whom. */
-async function cancel(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
+async function cancel(connection: Connection, signal: AbortSignal): Promise<void> {
   try {
     await connection.send(commands.authResponse("*"), { signal });
   } catch (error) {

@@ -1,10 +1,12 @@
-// What can be configured: one table of defaults, checked before anything is sent, and the URL form of it.
+// What can be configured: one table of defaults, checked before anything is sent.
 import type { LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import { isMechanism } from "./auth/choice.ts";
 import type { SaslMechanism } from "./auth/mechanism.ts";
 import { Pop3Error } from "./errors.ts";
 import type { SocketSource } from "./net/dial.ts";
 import type { Window } from "./net/flight.ts";
+import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "./net/proxy.ts";
 
 /** Milliseconds, more than 0; `Infinity`: no clock. */
@@ -156,6 +158,9 @@ export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 
 /** Checks options and completes them. Throws `POP3_CONFIG`; no message has a secret in it. */
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
   const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+  checkTable("options", options);
+  checkBoolean("secure", options.secure);
+  checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
   const secure = options.secure ?? true;
   if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
     throw config("host is the name or the address of a server");
@@ -168,6 +173,8 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   const stls = options.stls ?? (secure ? "never" : "required");
   if (!["required", "if-offered", "never"].includes(stls))
     throw config('stls is "required", "if-offered" or "never"');
+  if (options.family !== undefined && ![4, 6].includes(options.family)) throw config("family is 4 or 6");
+  if (options.tls !== undefined) checkTable("tls", options.tls);
   if (options.socket !== undefined && options.proxy !== undefined) {
     throw config("socket and proxy exclude each other: your own socket may go through a proxy itself");
   }
@@ -193,6 +200,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
 
 /** The defaults, with what was given in their place. */
 function numbers<T extends object>(what: string, defaults: T, given: Partial<T> = {}): T {
+  checkTable(what, given);
   const known = defaults as Record<string, number>;
   const result: Record<string, number> = { ...known };
   for (const [name, value] of Object.entries<unknown>(given)) {
@@ -211,64 +219,41 @@ function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined
   return numbers("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
 }
 
-function checkAuth(auth: Pop3Auth | undefined): void {
+// Types end where JavaScript begins: what comes from a file or from the environment is looked at.
+
+function checkTable(what: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw config(`${what} is an object`);
+}
+
+function checkBoolean(what: string, value: unknown): void {
+  // "false" would be true.
+  if (value !== undefined && typeof value !== "boolean") throw config(`${what} is true or false`);
+}
+
+/** Throws `POP3_CONFIG` for what is no `auth`. */
+export function checkAuth(auth: Pop3Auth | undefined): void {
   if (auth === undefined) return;
+  checkTable("auth", auth);
   if (typeof auth.user !== "string" || auth.user === "")
     throw config("auth.user is a string that is not empty");
   if ((typeof auth.pass !== "string" || auth.pass === "") && typeof auth.pass !== "function") {
     throw config("auth.pass is a string that is not empty, or a function that gives one");
   }
+  if (auth.authzid !== undefined && typeof auth.authzid !== "string")
+    throw config("auth.authzid is a string");
+  if (auth.mechanisms !== undefined && !Array.isArray(auth.mechanisms))
+    throw config("auth.mechanisms is an array");
+  for (const mechanism of wishedMechanisms(auth)) {
+    const known =
+      typeof mechanism === "string" ? isMechanism(mechanism) : typeof mechanism.start === "function";
+    if (!known) throw config("a mechanism is one of our names, or a SaslMechanism of your own");
+  }
 }
 
-/**
- * The URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first octet), `pop3://host`
- * (STLS required; `?stls=never` or `?stls=if-offered` to change that), and RFC 2384's
- * `pop://user;auth=+APOP@host`. What is special in a user name or a password is percent-encoded.
- *
- * Throws `POP3_CONFIG`, without a word of the URL in it.
- */
-export function parseUrl(given: string | URL): Pop3ClientOptions {
-  let url: URL;
-  try {
-    url = new URL(given);
-  } catch {
-    // Neither the URL nor Node's error, which repeats it, is shown: there may be a password in it.
-    throw config("not a URL");
-  }
-  const secure = url.protocol === "pop3s:" || url.protocol === "pops:";
-  if (!secure && url.protocol !== "pop3:" && url.protocol !== "pop:") {
-    throw config("the URL of a maildrop begins with pop3s://, pop3:// or pop://");
-  }
-  if (url.pathname !== "" && url.pathname !== "/") throw config("the URL of a maildrop has no path");
-  let stls: string | undefined;
-  for (const [name, value] of url.searchParams) {
-    if (name !== "stls") throw config("the URL of a maildrop takes one parameter: stls");
-    stls = value;
-  }
-  const decoded = decode(url.username);
-  const [, user = "", mechanism = "*"] = /^(.*?)(?:;auth=(.*))?$/is.exec(decoded) ?? [];
-  return {
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
-    secure,
-    ...(url.port !== "" && { port: Number(url.port) }),
-    ...(stls !== undefined && { stls: stls as "required" }),
-    ...(user !== "" && {
-      auth: {
-        user,
-        pass: decode(url.password),
-        // RFC 2384 section 5: "+APOP" is APOP, "*" is any, anything else is a SASL mechanism.
-        ...(mechanism !== "*" && { mechanism: mechanism.replace(/^\+/, "").toUpperCase() }),
-      },
-    }),
-  };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw config("the user name or the password in the URL is not percent-encoded UTF-8");
-  }
+/** What the caller insists on, the preferred first; empty: whatever is best. */
+export function wishedMechanisms({ mechanism, mechanisms }: Pop3Auth): readonly (string | SaslMechanism)[] {
+  return mechanisms ?? (mechanism === undefined ? [] : [mechanism]);
 }
 
 function config(message: string): Pop3Error {

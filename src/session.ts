@@ -3,15 +3,16 @@
 import type { TLSSocket } from "node:tls";
 import { apopDigest, apopTimestamp } from "./auth/apop.ts";
 import { chooseMethod } from "./auth/choice.ts";
-import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
+import { Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
+import { sessionOver } from "./net/failures.ts";
 import { traceSession } from "./net/trace.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Command } from "./protocol/commands.ts";
-import type { Pop3Auth, Settings } from "./options.ts";
+import { checkAuth, wishedMechanisms, type Pop3Auth, type Settings } from "./options.ts";
 
 /** RFC 1939 section 3, and what lies before and behind it. */
 export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
@@ -71,8 +72,7 @@ export class Session {
   /** The connection of the session. Throws `POP3_STATE` before there is one. */
   get connection(): Connection {
     if (this.#connection === undefined) {
-      if (this.state === "closed")
-        throw this.#failure ?? new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
+      if (this.state === "closed") throw this.#failure ?? sessionOver();
       throw new Pop3Error("POP3_STATE", "the client is not connected");
     }
     return this.#connection;
@@ -105,9 +105,6 @@ export class Session {
     } catch (error) {
       endTrace?.(error);
       this.close(Pop3Error.is(error) ? error : undefined);
-      if (this.#closing.signal.aborted && !(given?.aborted ?? false) && error instanceof Pop3AbortError) {
-        throw new Pop3ConnectionError("POP3_CLOSED", "the client was closed while it connected");
-      }
       throw error;
     }
   }
@@ -177,9 +174,7 @@ export class Session {
   check(printable: string): void {
     const verb = printable.split(" ", 1)[0] as string;
     if (this.state === "closed" || this.state === "update") {
-      throw (this.failure ?? new Pop3ConnectionError("POP3_CLOSED", "the session has ended")).forCommand(
-        printable,
-      );
+      throw (this.failure ?? sessionOver()).forCommand(printable);
     }
     if (this.#occupied !== undefined) {
       throw new Pop3Error("POP3_STATE", `${verb} has to wait until ${this.#occupied} is done`, {
@@ -250,7 +245,12 @@ export class Session {
     if (this.secure) throw new Pop3Error("POP3_STATE", "the connection has TLS already", { command: "STLS" });
     await this.#alone("STLS", async () => {
       const { connection } = this;
-      await connection.send(commands.stls(), { signal });
+      try {
+        await connection.send(commands.stls(), { signal });
+      } catch (error) {
+        // A refusal with something behind it is no refusal: somebody talks in the server's place.
+        throw connection.failure?.forCommand("STLS") ?? error;
+      }
       const stream = connection.detach();
       this.capabilities = NO_CAPABILITIES;
       this.#capaKnown = false;
@@ -267,6 +267,7 @@ export class Session {
 
   /** Logs in by the one method that is chosen, and asks for the capabilities again. */
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
+    checkAuth(auth);
     const method = chooseMethod(
       {
         capabilities: this.#capaKnown ? this.capabilities : undefined,
@@ -274,7 +275,7 @@ export class Session {
         timestamp: this.#timestamp !== undefined,
       },
       {
-        mechanisms: auth.mechanisms ?? (auth.mechanism === undefined ? [] : [auth.mechanism]),
+        mechanisms: wishedMechanisms(auth),
         allowPlaintext: this.settings.allowPlaintextAuth,
       },
     );
@@ -282,7 +283,7 @@ export class Session {
       await logIn(this.connection, method, auth, {
         limits: this.settings.limits,
         apopDigest: (secret) => this.apopDigest(secret),
-        signal,
+        signal: this.#untilClosed(signal),
       });
       await this.#loggedIn(signal);
     });
@@ -322,8 +323,8 @@ export class Session {
 
   /** Drops the connection: nothing is deleted. */
   close(failure?: Pop3Error): void {
-    this.#closing.abort();
     this.#connection?.close(failure);
+    this.#closing.abort(failure ?? sessionOver());
     this.#ended(failure);
   }
 

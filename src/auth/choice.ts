@@ -1,6 +1,7 @@
 // Chooses how to log in: from our list, by strength, among what the server offers; never because the server would like it.
 import { Pop3Error } from "../errors.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
+import { printable } from "../protocol/printable.ts";
 import { login } from "./login.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 import { plain } from "./plain.ts";
@@ -61,8 +62,13 @@ export function chooseMethod(offer: Offer, wish: Wish): Method {
   const offered = [...(offer.capabilities?.sasl ?? []), ...(offer.timestamp ? ["APOP"] : [])];
   throw new Pop3Error(
     "POP3_AUTH_NO_MECHANISM",
-    `none of ${names.join(", ")} can be used; the server offers ${offered.length > 0 ? offered.slice(0, 16).join(", ") : "none"}`,
+    `none of ${names.join(", ")} can be used; the server offers ${printable(offered.join(", ")) || "none"}`,
   );
+}
+
+/** Whether a name is one of ours, in any case. */
+export function isMechanism(name: string): boolean {
+  return BUILT_IN.has(name.toUpperCase());
 }
 
 function byName(wished: string | SaslMechanism): Method {

@@ -2,12 +2,13 @@
 // whatever goes wrong ends the connection, with one cause for everyone who waits.
 import type { Duplex } from "node:stream";
 import createDebug from "debug";
-import { Pop3AbortError, Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, type Reply } from "../protocol/reply.ts";
 import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
 import {
+  aborted,
   givenUp,
   injected,
   isContentError,
@@ -41,6 +42,8 @@ export interface Peer {
 export interface ConnectionLimits {
   /** Octets of a status line, CRLF included. */
   readonly line: number;
+  /** Octets of a SASL challenge, decoded: its line may be as long as that needs. */
+  readonly challenge: number;
   /** Octets of given-up responses that are read and dropped, before the connection is closed instead. */
   readonly drain: number;
   /** Octets a second that the block of a response has to bring on average; 0: any. */
@@ -140,13 +143,12 @@ export class Connection {
         this.submit(new Exchange(command, resolve, reject, options));
         return;
       }
-      const aborted = (): Pop3AbortError => new Pop3AbortError(signal.reason, command.printable);
       if (signal.aborted) {
-        reject(aborted());
+        reject(aborted(signal, command.printable));
         return;
       }
       const onAbort = (): void => {
-        this.abandon(exchange, aborted());
+        this.abandon(exchange, aborted(signal, command.printable));
       };
       const exchange = new Exchange<T>(
         command,
@@ -297,6 +299,10 @@ export class Connection {
 
   /** An exchange has become the first: from now on its reply is waited for. */
   #expect({ abandoned, command, wait }: Exchange<unknown>): void {
+    const { line, challenge } = this.#limits;
+    // In base64, behind "+ " and before CRLF.
+    const challengeLine = Math.ceil(challenge / 3) * 4 + 4;
+    this.#reader.lineLimit = command.challenge === true ? Math.max(line, challengeLine) : line;
     if (abandoned) this.#watch.begin(drainWait(this.#timeouts, command));
     else {
       this.#drained = 0;

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { httpConnect, socksConnect, type Proxy } from "./proxy.ts";
-import { settle } from "./settle.ts";
+import { settle, type Clock } from "./settle.ts";
 
 /** The caller's own connection: a stream that is connected already, or what makes one. */
 export type SocketSource =
@@ -27,23 +27,22 @@ export interface DialOptions {
 /** Gives a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
 export async function dial(options: DialOptions, signal?: AbortSignal): Promise<Duplex> {
   const { host, port, timeout } = options;
-  const late = (): Pop3Error =>
-    new Pop3ConnectionError(
-      "POP3_CONNECT_TIMEOUT",
-      `no connection to ${host}:${String(port)} within ${String(timeout)} ms`,
-    );
-  if (options.socket !== undefined) return ownSocket(options.socket, options, late, signal);
-  if (options.proxy !== undefined) return tunnel(options.proxy, options, late, signal);
-  return tcp(options, late, signal);
+  const clock: Clock = {
+    timeout,
+    late: () =>
+      new Pop3ConnectionError(
+        "POP3_CONNECT_TIMEOUT",
+        `no connection to ${host}:${String(port)} within ${String(timeout)} ms`,
+      ),
+  };
+  if (options.socket !== undefined) return ownSocket(options.socket, options, clock, signal);
+  if (options.proxy !== undefined) return tunnel(options.proxy, options, clock, signal);
+  return tcp(options, clock, signal);
 }
 
-function tcp(
-  options: Omit<DialOptions, "secure">,
-  late: () => Pop3Error,
-  signal?: AbortSignal,
-): Promise<net.Socket> {
-  const { host, port, timeout } = options;
-  return settle<net.Socket>({ timeout, late, signal }, (resolve, reject) => {
+function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortSignal): Promise<net.Socket> {
+  const { host, port } = options;
+  return settle<net.Socket>(signal, clock, (resolve, reject) => {
     const socket = net.connect({
       host,
       port,
@@ -75,17 +74,18 @@ function tcp(
 async function tunnel(
   proxy: Proxy,
   options: DialOptions,
-  late: () => Pop3Error,
+  clock: Clock,
   signal?: AbortSignal,
 ): Promise<Duplex> {
-  const { timeout } = options;
   if (proxy.kind === "socks5" || proxy.kind === "socks4a") {
-    return socksConnect(proxy, options, { timeout, late, signal });
+    return socksConnect(proxy, options, clock, signal);
   }
-  const socket = await tcp({ ...options, host: proxy.host, port: proxy.port }, late, signal);
+  const socket = await tcp({ ...options, host: proxy.host, port: proxy.port }, clock, signal);
   const stream =
-    proxy.kind === "https" ? await secure(socket, { host: proxy.host, tls: {}, timeout }, signal) : socket;
-  await httpConnect(stream, proxy, options, { timeout, late, signal });
+    proxy.kind === "https"
+      ? await secure(socket, { host: proxy.host, tls: {}, timeout: clock.timeout }, signal)
+      : socket;
+  await httpConnect(stream, proxy, options, clock, signal);
   if (options.secure && stream.readableLength > 0) {
     stream.destroy();
     throw new Pop3ConnectionError("POP3_TLS_INJECTION", "octets came through the proxy before TLS began");
@@ -95,11 +95,11 @@ async function tunnel(
 
 function ownSocket(
   source: SocketSource,
-  { host, port, timeout }: DialOptions,
-  late: () => Pop3Error,
+  { host, port }: DialOptions,
+  clock: Clock,
   signal?: AbortSignal,
 ): Promise<Duplex> {
-  return settle<Duplex>({ timeout, late, signal }, (resolve, reject) => {
+  return settle<Duplex>(signal, clock, (resolve, reject) => {
     let wanted = true;
     const made =
       typeof source === "function"
@@ -154,7 +154,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     new Pop3ConnectionError("POP3_TLS_TIMEOUT", `no TLS handshake with ${host} within ${String(timeout)} ms`);
   // An abort that came before the handshake still has to close what was dialled.
   if (signal?.aborted === true) stream.destroy();
-  return settle<tls.TLSSocket>({ timeout, late, signal }, (resolve, reject) => {
+  return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
     const fail = (cause: Error): void => {
       reject(tlsError(host, cause));
     };

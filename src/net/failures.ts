@@ -1,7 +1,13 @@
 // The errors that end a connection, in the words that callers read.
-import { Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
+import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printableLine } from "../protocol/reply.ts";
+
+/** What a call gets whose signal was aborted: by the caller, or by the session, which is closed then. */
+export function aborted({ reason }: AbortSignal, command?: string): Pop3Error {
+  if (!Pop3Error.is(reason) || reason.code !== "POP3_CLOSED") return new Pop3AbortError(reason, command);
+  return command === undefined ? reason : reason.forCommand(command);
+}
 
 /** Behind QUIT or `close()`. */
 export function sessionOver(): Pop3ConnectionError {

@@ -4,7 +4,7 @@ import type * as net from "node:net";
 import type * as socks from "socks";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { printable } from "../protocol/printable.ts";
-import { settle, type SettleOptions } from "./settle.ts";
+import { LONGEST_TIMER, settle, type Clock } from "./settle.ts";
 
 /** The most that an HTTP proxy may say before the tunnel stands; octets. */
 const HEADER_LIMIT = 16 * 1024;
@@ -69,9 +69,10 @@ export function httpConnect(
   stream: Duplex,
   proxy: Proxy,
   target: ProxyTarget,
-  options: SettleOptions,
+  clock: Clock,
+  signal?: AbortSignal,
 ): Promise<void> {
-  return settle(options, (resolve, reject) => {
+  return settle(signal, clock, (resolve, reject) => {
     let header = Buffer.alloc(0);
     const fail = (message: string, cause?: unknown): void => {
       reject(new Pop3ConnectionError("POP3_CONNECT", `the proxy ${proxy.host}: ${message}`, { cause }));
@@ -122,10 +123,11 @@ export function httpConnect(
 export async function socksConnect(
   proxy: Proxy,
   target: ProxyTarget,
-  options: SettleOptions,
+  clock: Clock,
+  signal?: AbortSignal,
 ): Promise<net.Socket> {
   const { SocksClient } = await loadSocks();
-  return settle<net.Socket>(options, (resolve, reject) => {
+  return settle<net.Socket>(signal, clock, (resolve, reject) => {
     let wanted = true;
     SocksClient.createConnection({
       proxy: {
@@ -137,7 +139,7 @@ export async function socksConnect(
       },
       command: "connect",
       destination: { host: target.host, port: target.port },
-      ...(options.timeout <= 0x7fff_ffff && { timeout: options.timeout }),
+      ...(clock.timeout <= LONGEST_TIMER && { timeout: clock.timeout }),
       set_tcp_nodelay: true,
     }).then(
       ({ socket }) => {

@@ -1,30 +1,31 @@
 // Runs something that has no promise of its own, and settles once: by itself, by the clock or by the signal.
-import { Pop3AbortError, type Pop3Error } from "../errors.ts";
+import type { Pop3Error } from "../errors.ts";
+import { aborted } from "./failures.ts";
 
 /** What setTimeout can hold; milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff;
 
-export interface SettleOptions {
-  /** Milliseconds; `Infinity`: no clock. */
+export interface Clock {
+  /** Milliseconds; `Infinity`: it never goes off. */
   readonly timeout: number;
-  /** The error when they are over. */
+  /** The error when it does. */
   readonly late: () => Pop3Error;
-  readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * `start` begins, and returns how to undo what it began; that is called unless it resolved.
- */
+/** `start` begins, and returns how to undo what it began; that is called unless it resolved. */
 export function settle<T>(
-  { timeout, late, signal }: SettleOptions,
+  signal: AbortSignal | undefined,
+  clock: Clock | undefined,
   start: (resolve: (value: T) => void, reject: (error: Error) => void) => () => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
-      reject(new Pop3AbortError(signal.reason));
+      reject(aborted(signal));
       return;
     }
     let settled = false;
+    let timer: NodeJS.Timeout | undefined;
+    let undo = (): void => undefined;
     const finish = (): boolean => {
       if (settled) return false;
       settled = true;
@@ -32,25 +33,23 @@ export function settle<T>(
       signal?.removeEventListener("abort", onAbort);
       return true;
     };
-    let undo = (): void => undefined;
     const fail = (error: Error): void => {
       if (!finish()) return;
       undo();
       reject(error);
     };
     const onAbort = (): void => {
-      fail(new Pop3AbortError(signal?.reason));
+      if (signal !== undefined) fail(aborted(signal));
     };
-    const timer =
-      timeout === Infinity
-        ? undefined
-        : setTimeout(
-            () => {
-              fail(late());
-            },
-            Math.min(timeout, LONGEST_TIMER),
-          );
     signal?.addEventListener("abort", onAbort);
+    if (clock !== undefined && clock.timeout !== Infinity) {
+      timer = setTimeout(
+        () => {
+          fail(clock.late());
+        },
+        Math.min(clock.timeout, LONGEST_TIMER),
+      );
+    }
     undo = start((value) => {
       if (finish()) resolve(value);
     }, fail);

@@ -4,7 +4,7 @@
 // padding, a run of blanks (whose square it takes), addresses without end in the header of a part. Ordinary mail of
 // any size stays far below the bound; see `COST_MAX`. The weights are measurements, a step being about 5 ns.
 
-/** Steps that any message may cost: about 3 seconds of mailparser at its slowest, mostly far less. */
+/** Steps that any message may cost: 2 to 5 seconds of mailparser and half a gigabyte, at their worst. */
 export const COST_MAX: number = 2 ** 29;
 
 /** Of a line end: lines are cut, trimmed and joined one by one. */

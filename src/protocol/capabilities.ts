@@ -49,7 +49,7 @@ export interface Capabilities {
 export function parseCapabilities(block: string): Capabilities {
   const all = new Map<string, string>();
   for (const line of block.split("\r\n")) {
-    const match = /^([^\s=]+)(?:=|\s+|$)(.*)$/.exec(line.trimEnd());
+    const match = /^([^\s=]+)(?:=|\s+|$)(.*)$/s.exec(line.trimEnd());
     if (match === null) continue;
     const name = (match[1] as string).toUpperCase();
     const value = (match[2] as string).trim();

@@ -39,6 +39,7 @@ export interface BlockCommand<T> extends CommandLine {
   /** The block is small: it has to come within the time of the status line. */
   readonly brief?: boolean;
   block(reply: Reply): BlockReader<T>;
+  readonly challenge?: undefined;
 }
 
 export type Command<T> = LineCommand<T> | BlockCommand<T>;

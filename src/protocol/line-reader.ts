@@ -7,13 +7,13 @@ const LF = 10;
 export class LineReader {
   /** The last complete line, without its CRLF: possibly a slice of the chunk it came in. */
   line: Buffer = Buffer.alloc(0);
-  readonly #limit: number;
+  /** The most octets a line may have, its CRLF included. */
+  limit: number;
   #held: Buffer[] = [];
   #heldOctets = 0;
 
-  /** `limit`: the most octets a line may have, its CRLF included. */
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /**
@@ -26,10 +26,10 @@ export class LineReader {
   read(chunk: Buffer, from: number): number {
     const lf = chunk.indexOf(LF, from);
     const end = lf === -1 ? chunk.length : lf + 1;
-    if (this.#heldOctets + (end - from) > this.#limit) {
+    if (this.#heldOctets + (end - from) > this.limit) {
       throw new Pop3ProtocolError(
         "POP3_LINE_TOO_LONG",
-        `a line of the server is longer than ${String(this.#limit)} octets`,
+        `a line of the server is longer than ${String(this.limit)} octets`,
       );
     }
     let line = chunk.subarray(from, end);

@@ -1,9 +1,12 @@
 // Collects one message into one Buffer of its own, never more than its limit.
+import { constants } from "node:buffer";
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
 
 /** From this size on, octets are copied into place as they come; below, joining the slices is cheaper. */
 const LARGE = 1024 * 1024;
+/** No announcement is believed beyond this: a Buffer that grows doubles then. Octets. */
+const LARGEST_HINT = 64 * LARGE;
 
 export class MessageBuffer implements BlockReader<Buffer> {
   readonly #limit: number;
@@ -17,8 +20,8 @@ export class MessageBuffer implements BlockReader<Buffer> {
    * estimate: it decides how memory is taken, never what is read.
    */
   constructor(limit: number, announced: number) {
-    this.#limit = limit;
-    this.#announced = announced;
+    this.#limit = Math.min(limit, constants.MAX_LENGTH);
+    this.#announced = Math.min(announced, LARGEST_HINT);
   }
 
   /** How many octets have come. */
@@ -62,7 +65,9 @@ export class MessageBuffer implements BlockReader<Buffer> {
 
   /** The message. Small ones are copied out of the chunks they came in, which would stay alive with them. */
   end(): Buffer {
-    if (this.#large !== undefined) return this.#large.subarray(0, this.#octets);
+    const { length = 0 } = this.#large ?? {};
+    if (this.#large !== undefined && this.#octets * 2 > length) return this.#large.subarray(0, this.#octets);
+    if (this.#large !== undefined) return Buffer.from(this.#large.subarray(0, this.#octets));
     return this.#pieces.length === 1
       ? Buffer.from(this.#pieces[0] as Buffer)
       : Buffer.concat(this.#pieces, this.#octets);

@@ -31,6 +31,11 @@ export class ReplyReader {
     };
   }
 
+  /** The most octets of a status line, its CRLF included. */
+  set lineLimit(limit: number) {
+    this.#lines.limit = limit;
+  }
+
   /** Whether a status line has come and the block behind it has not ended. */
   get inBlock(): boolean {
     return this.#inBlock;

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import { blockPieces, blockSize } from "../protocol/block-pieces.ts";
 import type { Answer } from "./answer.ts";
+import type { ClientLine } from "./client-line.ts";
 import { distorted, endOf, isCarriedOut, octetsOf, type Fault, type Faults } from "./faults.ts";
 import type { Session } from "./session.ts";
 import type { SessionTranscript } from "./transcript.ts";
@@ -43,7 +44,7 @@ export class Connection {
   /** Runs the session to its end, whatever ends it. Never rejects. */
   async run(): Promise<void> {
     try {
-      if (this.#setup.implicitTls) this.#startTls();
+      if (this.#setup.implicitTls) await this.#startTls();
       await this.#converse();
     } catch {
       // The connection is gone, by the client's doing or by close().
@@ -65,13 +66,23 @@ export class Connection {
       const line = session.next();
       if (line !== undefined) {
         transcript.client(line.printable);
-        goesOn = await this.#respond(line.verb, () => session.answer(line));
+        goesOn = await this.#respond(line.verb, () => this.#answer(line));
         continue;
       }
       await this.#flush();
       const octets = await this.#read();
       if (octets === undefined) return;
       session.receive(octets);
+    }
+  }
+
+  /** A function of the test's own may throw in it: that ends the connection, and is found in the transcript. */
+  #answer(line: ClientLine): Answer {
+    try {
+      return this.#setup.session.answer(line);
+    } catch (error) {
+      this.#setup.transcript.note(`failed: ${String(error)}`);
+      throw error;
     }
   }
 
@@ -126,7 +137,7 @@ export class Connection {
     if (then === undefined) return true;
     await this.#flush();
     if (then === "starttls") {
-      this.#startTls();
+      await this.#startTls();
       this.#setup.session.tlsStarted();
       return true;
     }
@@ -153,9 +164,20 @@ export class Connection {
   }
 
   /** Octets that came in the clear and were not read yet go to the handshake, which fails of them. */
-  #startTls(): void {
+  async #startTls(): Promise<void> {
     this.#setup.transcript.note("TLS");
-    this.#stream = this.#watched(new TLSSocket(this.#socket, { ...this.#setup.tls, isServer: true }));
+    const stream = this.#watched(new TLSSocket(this.#socket, { ...this.#setup.tls, isServer: true }));
+    this.#stream = stream;
+    const secure = new Promise<"secure">((resolve) => {
+      stream.once("secure", () => {
+        resolve("secure");
+      });
+    });
+    // A client that leaves within the handshake shows only to who reads: a write would wait for ever.
+    do {
+      stream.read(0);
+      if (stream.readableEnded || stream.destroyed) throw new Error("the handshake failed");
+    } while ((await Promise.race([secure, this.#woken()])) !== "secure");
   }
 
   #watched<S extends Socket>(stream: S): S {
@@ -175,10 +197,14 @@ export class Connection {
       const octets = stream.read() as Buffer | null;
       if (octets !== null) return octets;
       if (stream.readableEnded || stream.destroyed) return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#woken();
     }
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   async #push(octets: Buffer, packet: number = this.#setup.chunk): Promise<void> {

@@ -20,8 +20,7 @@ export const utf8String = (text: string): Buffer => der(0x0c, Buffer.from(text, 
 export const TRUE: Buffer = der(0x01, Buffer.from([0xff]));
 
 /** `unused`: how many of the last octet's bits do not count. */
-export const bitString = (octets: Buffer, unused: number = 0): Buffer =>
-  der(0x03, Buffer.from([unused]), octets);
+export const bitString = (octets: Buffer, unused = 0): Buffer => der(0x03, Buffer.from([unused]), octets);
 
 /** A positive integer; `octets` big-endian. */
 export function positiveInteger(octets: Buffer): Buffer {

@@ -22,7 +22,7 @@ export interface Fault {
   /** Octets that are sent instead of the response. They are sent as they are: give their CRLF too. */
   readonly reply?: Buffer | string;
   /**
-   * Whether the command is carried out although another reply is sent.
+   * Whether the command is carried out. Where it is not, nothing is said to it but `reply`, `before` and `after`.
    * @default true, unless `reply` begins with `-ERR`
    */
   readonly carriedOut?: boolean;
@@ -32,7 +32,7 @@ export interface Fault {
   readonly after?: Buffer | string;
   /** Octets that go out behind the response in a packet of their own, without being asked for. */
   readonly later?: Buffer | string;
-  /** The connection is closed (FIN, under TLS close_notify too) after so many octets: 0 instead of them, Infinity behind all. */
+  /** The connection is closed (FIN, close_notify before it) after so many octets: 0 for none, Infinity for all. */
   readonly close?: number;
   /** As `close`, but under TLS without close_notify: as if somebody had cut the connection. */
   readonly cut?: number;

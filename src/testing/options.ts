@@ -43,6 +43,7 @@ export interface Pop3ServerOptions {
   /**
    * What CAPA (RFC 2449) tells. An array is added to the standard list. A function gives the whole list each time
    * it is asked for. `false`: there is no CAPA. What is listed does not change what works.
+   * @default []
    */
   readonly capabilities?: readonly string[] | ((question: CapabilityQuestion) => readonly string[]) | false;
   /** Whether PIPELINING is listed; commands that arrive together are answered in order anyway. @default true */

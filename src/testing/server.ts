@@ -1,4 +1,4 @@
-// A POP3 server within the process, for tests: everything in memory, every answer as the RFC has it, unless told otherwise.
+/** A POP3 server in memory, for tests: every answer is as the RFC has it, unless it was told otherwise. */
 import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
@@ -51,7 +51,7 @@ export class Pop3Server {
     const own = typeof given === "object" ? given : {};
     const { key, cert } = own.key === undefined ? makeCertificate() : { key: own.key, cert: own.cert };
     this.#tls = { ...own, key, cert };
-    this.ca = String(cert);
+    this.ca = [cert].flat().join("\n");
     for (const fault of options.faults ?? []) this.#faults.add(fault);
     this.#server = createServer((socket) => {
       this.#connected(socket);

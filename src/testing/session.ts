@@ -43,10 +43,6 @@ export class Session {
     this.#secure = how.secure;
   }
 
-  get state(): SessionState {
-    return this.#state;
-  }
-
   greeting(): Answer {
     return ok(`${this.#offer.greeting} ${this.#authentication.timestamp ?? ""}`);
   }

@@ -2,7 +2,6 @@
 import { blockSize } from "../protocol/block-pieces.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";
 import type { Snapshot, StoredMessage } from "./maildrop.ts";
-import { topOf } from "./top.ts";
 
 export interface TransactionCommand {
   /** The fewest and the most arguments. */
@@ -10,6 +9,8 @@ export interface TransactionCommand {
   readonly run: (maildrop: Snapshot, first: string, second: string) => Answer;
 }
 
+const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+const END_OF_HEADERS: Buffer = Buffer.from("\r\n\r\n", "latin1");
 const WRONG_ARGUMENTS: Answer = err("wrong arguments");
 const NO_SUCH_MESSAGE: Answer = err("no such message");
 
@@ -80,4 +81,20 @@ function withMessage(maildrop: Snapshot, number: string, act: (message: StoredMe
   if (!/^\d{1,10}$/.test(number)) return WRONG_ARGUMENTS;
   const message = maildrop.message(Number(number));
   return message === undefined ? NO_SUCH_MESSAGE : act(message);
+}
+
+/** The headers, the empty line, so many lines of the body. A message without an empty line is all headers. */
+function topOf(message: Buffer, lines: number): Buffer {
+  let end = endOfHeaders(message);
+  for (let line = 0; line < lines && end < message.length; line++) {
+    const crlf = message.indexOf(CRLF, end);
+    end = crlf === -1 ? message.length : crlf + CRLF.length;
+  }
+  return message.subarray(0, end);
+}
+
+function endOfHeaders(message: Buffer): number {
+  if (message.indexOf(CRLF) === 0) return CRLF.length;
+  const end = message.indexOf(END_OF_HEADERS);
+  return end === -1 ? message.length : end + END_OF_HEADERS.length;
 }

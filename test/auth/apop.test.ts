@@ -14,7 +14,7 @@ test("RFC 1939's example", () => {
 
 test("a secret beyond ASCII goes in as UTF-8", () => {
   // printf '<a@b>\303\266' | md5sum
-  expect(apopDigest("<a@b>", "ö")).toBe("2e3c41f0ea4f2fb4a3d4b13b56ea8d69");
+  expect(apopDigest("<a@b>", "ö")).toBe("5dffbad7e30f1417bf5190d9474cfe68");
 });
 
 describe("a timestamp that is taken", () => {
@@ -24,8 +24,16 @@ describe("a timestamp that is taken", () => {
     ["behind text", "Server POP3 ready <1.2@mail.example.com>", "<1.2@mail.example.com>"],
     ["without a space", "ready<a@b>.", "<a@b>"],
     ["behind a > of the text", "a -> b <c@d>", "<c@d>"],
-    ["with every character a msg-id may show", "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>", "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>"],
-    ["as long as it may be", `<${"a".repeat(250)}@${"b".repeat(250)}>`, `<${"a".repeat(250)}@${"b".repeat(250)}>`],
+    [
+      "with every character a msg-id may show",
+      "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>",
+      "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>",
+    ],
+    [
+      "as long as it may be",
+      `<${"a".repeat(250)}@${"b".repeat(250)}>`,
+      `<${"a".repeat(250)}@${"b".repeat(250)}>`,
+    ],
   ])("%s", (_, greeting, timestamp) => {
     expect(apopTimestamp(greeting)).toBe(timestamp);
     expect(apopDigest(timestamp, "secret")).toMatch(/^[0-9a-f]{32}$/);
@@ -34,10 +42,36 @@ describe("a timestamp that is taken", () => {
 
 // Catalogue of what servers were seen to send, or could send to make collisions (CVE-2007-1558).
 const REFUSED = [
-  ...["", "ready", "<", ">", "<>", "><", "<@>", "<a@>", "<@b>", "<abc>", "<a@b", "a@b>", "> <", "<a@b@c>", "<a@@b>"],
+  ...[
+    "",
+    "ready",
+    "<",
+    ">",
+    "<>",
+    "><",
+    "<@>",
+    "<a@>",
+    "<@b>",
+    "<abc>",
+    "<a@b",
+    "a@b>",
+    "> <",
+    "<a@b@c>",
+    "<a@@b>",
+  ],
   ...["<a b@c>", "<a@b c>", "< a@b>", "<a@b >", "<a@b>>", "<<a@b>", "<<a@b>>", "<a<b@c>", "<a>b@c>"],
   ...["<a@b> <c@d>", "<a@b><c@d>", "<x> <a@b>", "<a@b> <x>", "x > y < z", "a < b <c@d>", "<c@d> a > b"],
-  ...["<a\x7f@b>", "<a\x00@b>", "<a\t@b>", "<a\r@b>", "<a\n@b>", "<a@b\n>", "<\x80\xff\xfe\x01@\xde\xad>", "<é@b>", "<a@ö>"],
+  ...[
+    "<a\x7f@b>",
+    "<a\x00@b>",
+    "<a\t@b>",
+    "<a\r@b>",
+    "<a\n@b>",
+    "<a@b\n>",
+    "<\x80\xff\xfe\x01@\xde\xad>",
+    "<é@b>",
+    "<a@ö>",
+  ],
   ...["<a@b\u2028>", "＜a@b＞", `<${"a".repeat(251)}@b>`, `<a@${"b".repeat(251)}>`],
 ];
 
@@ -46,11 +80,14 @@ describe("a timestamp that is not", () => {
     expect(apopTimestamp(greeting)).toBeUndefined();
   });
 
-  test.each([...REFUSED, `${EXAMPLE} `, ` ${EXAMPLE}`, `ready ${EXAMPLE}`])("%j gives no digest", (timestamp) => {
-    expect(() => apopDigest(timestamp, "hunter2")).toThrow(
-      expect.objectContaining({ code: "POP3_APOP_BAD_CHALLENGE" }) as Error,
-    );
-  });
+  test.each([...REFUSED, `${EXAMPLE} `, ` ${EXAMPLE}`, `ready ${EXAMPLE}`])(
+    "%j gives no digest",
+    (timestamp) => {
+      expect(() => apopDigest(timestamp, "hunter2")).toThrow(
+        expect.objectContaining({ code: "POP3_APOP_BAD_CHALLENGE" }) as Error,
+      );
+    },
+  );
 
   test("its error has no secret in it", () => {
     let error: unknown;

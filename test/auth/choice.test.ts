@@ -78,9 +78,12 @@ describe("left to us", () => {
     ["SASL XOAUTH2", CLEAR, NOTHING, "POP3_AUTH_NO_MECHANISM"],
     ["SASL XOAUTH2", CLEAR, PLAINTEXT, "POP3_AUTH_NO_MECHANISM"],
     [undefined, CLEAR, PLAINTEXT, "USER"],
-  ])("a timestamp for APOP, CAPA %j, TLS %j: it comes last, and never by itself in clear", (capa, secure, wish, expected) => {
-    expect(choose(offer(capa, secure, true), wish)).toBe(expected);
-  });
+  ])(
+    "a timestamp for APOP, CAPA %j, TLS %j: it comes last, and never by itself in clear",
+    (capa, secure, wish, expected) => {
+      expect(choose(offer(capa, secure, true), wish)).toBe(expected);
+    },
+  );
 });
 
 describe("insisted on", () => {
@@ -132,8 +135,25 @@ describe("insisted on", () => {
 });
 
 test("in all there is: nothing is chosen that was not offered, not wished for, or shows a secret in clear", () => {
-  const capas = [undefined, "", "USER", "SASL PLAIN", "USER,SASL LOGIN", "SASL XOAUTH2", "SASL PLAIN LOGIN SCRAM-SHA-256"];
-  const wishes = [[], ["USER"], ["PLAIN"], ["APOP"], ["APOP", "LOGIN"], [SCRAM], [SCRAM, "PLAIN", "USER"], [XOAUTH2]];
+  const capas = [
+    undefined,
+    "",
+    "USER",
+    "SASL PLAIN",
+    "USER,SASL LOGIN",
+    "SASL XOAUTH2",
+    "SASL PLAIN LOGIN SCRAM-SHA-256",
+  ];
+  const wishes = [
+    [],
+    ["USER"],
+    ["PLAIN"],
+    ["APOP"],
+    ["APOP", "LOGIN"],
+    [SCRAM],
+    [SCRAM, "PLAIN", "USER"],
+    [XOAUTH2],
+  ];
   const CODES = ["POP3_TLS_REQUIRED", "POP3_AUTH_NO_MECHANISM"];
   let chosen = 0;
   for (const capa of capas)
@@ -148,17 +168,23 @@ test("in all there is: nothing is chosen that was not offered, not wished for, o
               continue;
             }
             chosen++;
-            if (mechanisms.length > 0) expect(mechanisms.map(nameOf as (wished: string | SaslMechanism) => string)).toContain(name);
+            if (mechanisms.length > 0)
+              expect(mechanisms.map(nameOf as (wished: string | SaslMechanism) => string)).toContain(name);
             if (name === "APOP") expect([timestamp, secure || mechanisms.length > 0]).toEqual([true, true]);
             else if (name !== "SCRAM-SHA-256") expect(secure || allowPlaintext).toBe(true);
-            if (name !== "APOP" && name !== "USER" && capa !== undefined) expect(given.capabilities?.sasl).toContain(name);
+            if (name !== "APOP" && name !== "USER" && capa !== undefined)
+              expect(given.capabilities?.sasl).toContain(name);
           }
   expect(chosen).toBeGreaterThan(100);
 });
 
 describe("the error", () => {
   test("names what was wanted and what is there", () => {
-    const call = (): unknown => chooseMethod(offer("SASL GSSAPI XOAUTH2", TLS), { mechanisms: ["PLAIN", SCRAM], allowPlaintext: false });
+    const call = (): unknown =>
+      chooseMethod(offer("SASL GSSAPI XOAUTH2", TLS), {
+        mechanisms: ["PLAIN", SCRAM],
+        allowPlaintext: false,
+      });
     expect(call).toThrow("none of PLAIN, SCRAM-SHA-256 can be used; the server offers GSSAPI, XOAUTH2");
   });
 

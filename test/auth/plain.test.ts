@@ -42,5 +42,7 @@ test.each([
 test("says that it shows the secret, and one exchange keeps nothing of another", () => {
   expect([plain.name, plain.cleartext]).toEqual(["PLAIN", true]);
   plain.start({ user: "ann", pass: "one", authzid: "" }).respond(nothing);
-  expect(plain.start({ user: "bob", pass: "two", authzid: "" }).respond(nothing)).toEqual(Buffer.from("\0bob\0two"));
+  expect(plain.start({ user: "bob", pass: "two", authzid: "" }).respond(nothing)).toEqual(
+    Buffer.from("\0bob\0two"),
+  );
 });

@@ -1,4 +1,4 @@
-/** An aborted call rejects at once; what others asked for reaches them, and what was not sent never is. */
+// An aborted call rejects at once; what others asked for reaches them, and what was not sent never is.
 import { getEventListeners } from "node:events";
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";

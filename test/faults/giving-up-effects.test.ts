@@ -1,4 +1,4 @@
-/** What the session believes of the maildrop comes from whole replies, and never from one that was given up halfway. */
+// What the session believes of the maildrop comes from whole replies, and never from one that was given up halfway.
 import { getEventListeners, once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -52,6 +52,7 @@ describe.each(["LIST", "UIDL"] as const)("%s given up halfway", (verb) => {
     controller.abort();
     expect(await given).toBe("POP3_ABORTED");
     gate.open();
+    await client.noop();
     const seen: unknown[] = [];
     for await (const message of client.retrieve()) {
       seen.push([message.number, message.uid, (await message.buffer()).toString()]);

@@ -1,4 +1,4 @@
-/** A message that its reader leaves gives its turn back: whatever is asked next gets its own answer, or none. */
+// A message that its reader leaves gives its turn back: whatever is asked next gets its own answer, or none.
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";

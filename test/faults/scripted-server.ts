@@ -1,4 +1,4 @@
-/** A raw server on loopback: what it sends is what its script says, octet for octet, right or wrong. */
+// A raw server on loopback: what it sends is what its script says, octet for octet, right or wrong.
 import * as net from "node:net";
 import { TLSSocket } from "node:tls";
 import { makeCertificate, type Certificate } from "popwright/testing";
@@ -128,7 +128,7 @@ export class ScriptedServer implements AsyncDisposable {
 
   private constructor(script: Script, protection: Protection) {
     this.#protection = protection;
-    this.#server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    this.#server = net.createServer((socket) => {
       const peer = new Peer(socket);
       this.peers.push(peer);
       if (protection === "tls") peer.startTls();

@@ -1,4 +1,4 @@
-/** Nothing goes unheard and nothing is left behind: watches each test of a file for rejections, warnings and handles. */
+// Nothing goes unheard and nothing is left behind: watches each test of a file for rejections, warnings and handles.
 import { setImmediate as turn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, expect } from "vitest";
@@ -42,8 +42,11 @@ export function guardEachTest(): void {
     for (const event of EVENTS) process.on(event, onUnheard);
   });
   afterEach(async () => {
-    await closed(base);
-    for (const event of EVENTS) process.off(event, onUnheard);
+    try {
+      await closed(base);
+    } finally {
+      for (const event of EVENTS) process.off(event, onUnheard);
+    }
     expect(unheard, "nobody heard of").toEqual([]);
   });
 }

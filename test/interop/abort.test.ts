@@ -1,6 +1,6 @@
 // A call that is given up leaves the session in step: the next command gets its own answer.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
+import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
 import { reach, transports, type Transport } from "./transport.ts";
@@ -64,8 +64,8 @@ describe("giving up", () => {
     await using client = await connect();
     const abort = new AbortController();
     const retrieval = client.retrieve(undefined, { signal: abort.signal });
-    const first = await retrieval.next();
-    const claimed = (first.value as NonNullable<typeof first.value>).buffer();
+    const first = (await retrieval.next()) as IteratorYieldResult<Pop3Message>;
+    const claimed = first.value.buffer();
     abort.abort();
     await expect(claimed).rejects.toMatchObject({ code: "POP3_ABORTED" });
     await expect(retrieval.next()).rejects.toMatchObject({ code: "POP3_ABORTED" });

@@ -13,7 +13,7 @@ const everyOctet = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet))
 const messages = {
   "NUL everywhere": octets(`\0Subject: \0\r\n\r\n\0\0\r\n\0.\r\n.\0\r\n\0`),
   "every octet": Buffer.concat([octets(header), everyOctet, octets("\r\n"), everyOctet.toReversed()]),
-  "8-bit": octets(`Subject: ${"\xe4\xff\x80"}\r\n\r\n${"\xfc\xc3\xfe".repeat(1000)}\r\n`),
+  "8-bit": octets(`Subject: \xe4\xff\x80\r\n\r\n${"\xfc\xc3\xfe".repeat(1000)}\r\n`),
   "UTF-8": Buffer.from("Subject: 花子 🔑\r\n\r\nZeile für Zeile €\r\n"),
   "CR without LF": octets(`${header}a\rb\r\rc\r\r\n\r.\r\n\r`),
   "LF without CR": octets("Subject: LF\n\nA line.\n.\n..\n\n"),

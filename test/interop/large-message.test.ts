@@ -116,7 +116,7 @@ describe("a message of 200 MiB between two small ones", () => {
   });
 
   it.each([true, false])("comes as one Buffer where the limit is raised (sizes known: %s)", async (known) => {
-    await using client = await connect("TLS port", { limits: { message: 256 * MIB } });
+    await using client = await connect("plain", { limits: { message: 256 * MIB } });
     if (known) await client.list();
     const message = await client.retr(2);
     expect(message.length).toBe(size);

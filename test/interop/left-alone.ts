@@ -25,8 +25,6 @@ const closed = [idle, greeted, busy].map(
 );
 const calls = [read(), busy.retr(2), busy.noop(), busy.uidl(), busy.quit(), ...closed];
 const codes = (await Promise.allSettled(calls)).map((outcome) =>
-  outcome.status === "rejected" && Pop3Error.is(outcome.reason)
-    ? outcome.reason.code
-    : String(outcome.status),
+  outcome.status === "rejected" && Pop3Error.is(outcome.reason) ? outcome.reason.code : outcome.status,
 );
 process.stdout.write(JSON.stringify(codes));

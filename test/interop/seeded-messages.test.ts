@@ -4,7 +4,7 @@ import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { seededMessages } from "../messages.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { SingleOctets } from "./single-octets.ts";
+import { dialSingleOctets } from "./single-octets.ts";
 import { reach } from "./transport.ts";
 
 const COUNT = 2000;
@@ -63,7 +63,7 @@ describe(`${COUNT} seeded messages`, () => {
     // One in two hundred has a line of a mebibyte; octet by octet these take longer than all the others.
     const numbers = sizes.flatMap((size, index) => (size < SMALL ? [index + 1] : []));
     expect(numbers.length).toBeGreaterThanOrEqual(sizes.length - COUNT / 200);
-    const options = { ...reach(server, transport), socket: SingleOctets.dial };
+    const options = { ...reach(server, transport), socket: dialSingleOctets };
     expect(await retrieve(options, numbers)).toEqual(numbers.map((number) => hashes[number - 1]));
   });
 });

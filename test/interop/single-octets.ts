@@ -4,19 +4,13 @@ import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 
 /** A TCP connection whose octets are given out one by one. What is written goes out as it is. */
-export class SingleOctets extends Duplex {
+class SingleOctets extends Duplex {
   readonly #socket: Socket;
   #chunk: Buffer = Buffer.alloc(0);
   #at = 0;
+  #ended = false;
 
-  /** As the client's `socket` option takes it. */
-  static async dial({ host, port }: { host: string; port: number }): Promise<SingleOctets> {
-    const socket = connect({ host, port, noDelay: true });
-    await once(socket, "connect");
-    return new SingleOctets(socket);
-  }
-
-  private constructor(socket: Socket) {
+  constructor(socket: Socket) {
     super();
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => {
@@ -25,7 +19,11 @@ export class SingleOctets extends Duplex {
       this.#at = 0;
       this.#give();
     });
-    socket.on("end", () => this.push(null));
+    // The last chunk has been given to us by then, and not yet given out.
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#give();
+    });
     socket.on("error", (error) => this.destroy(error));
   }
 
@@ -33,7 +31,8 @@ export class SingleOctets extends Duplex {
     while (this.#at < this.#chunk.length) {
       if (!this.push(this.#chunk.subarray(this.#at, ++this.#at))) return;
     }
-    this.#socket.resume();
+    if (this.#ended) this.push(null);
+    else this.#socket.resume();
   }
 
   override _read(): void {
@@ -52,4 +51,11 @@ export class SingleOctets extends Duplex {
     this.#socket.destroy();
     callback(error);
   }
+}
+
+/** As the client's `socket` option takes it. */
+export async function dialSingleOctets({ host, port }: { host: string; port: number }): Promise<Duplex> {
+  const socket = connect({ host, port, noDelay: true });
+  await once(socket, "connect");
+  return new SingleOctets(socket);
 }

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { Pop3Client, Pop3Error } from "../../src/index.ts";
+import { Pop3Client, type Pop3Error } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { reach } from "./transport.ts";
 

@@ -16,7 +16,8 @@ test("100,000 items come out in the order they went in", () => {
   expect(queue.length).toBe(100_000);
   for (let item = 0; item < 100_000; item++) {
     // One `expect` for each would take longer than the queue.
-    if (queue.first !== item || queue.length !== 100_000 - item || queue.shift() !== item) expect(item).toBe("in order");
+    if (queue.first !== item || queue.length !== 100_000 - item || queue.shift() !== item)
+      expect(item).toBe("in order");
   }
   expect([queue.length, queue.first, queue.shift()]).toEqual([0, undefined, undefined]);
 });

@@ -69,7 +69,7 @@ describe("parseHeaders", () => {
     expect(await list("A: 1\nB: 2\r\nC: 3\n\nD: 4")).toEqual(["A=1", "B=2", "C=3"]);
     expect(await list("A: 1\r\n\nB: 2")).toEqual(["A=1"]);
     expect(await list("A: 1\rB: 2\r\nC: 3")).toEqual(["A=1 B: 2", "C=3"]);
-    expect(await list("A: 1\r\r\nB: 2")).toEqual(["A=1 ", "B=2"].map((field) => field.trim()));
+    expect(await list("A: 1\r\r\nB: 2")).toEqual(["A=1", "B=2"]);
   });
 
   it("unfolds as RFC 5322 says: line ends go, blanks stay", async () => {
@@ -143,9 +143,9 @@ describe("parseHeaders", () => {
 
 describe("parseHeaders of a section made to do harm", () => {
   const MIB = 1024 * 1024;
-  const fill = (unit: string, size = 8 * MIB): string => unit.repeat(Math.floor(size / unit.length));
+  const fill = (unit: string, size = 4 * MIB): string => unit.repeat(Math.floor(size / unit.length));
 
-  // Each would take hours if the time grew with the square of the octets.
+  // None would end within a test if the time grew with the square of the octets.
   it.each([
     ["folding", `A: 1\r\n${fill(" \r\n")}`],
     ["fields", fill("a:b\r\n")],

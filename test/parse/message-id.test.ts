@@ -25,7 +25,7 @@ describe("parseMessageIds", () => {
 
   it("takes linear time", () => {
     for (const unit of ["<", ">", "< ", "<>", "a ", "@,"]) {
-      expect(parseMessageIds(unit.repeat(2_000_000)).length).toBeLessThanOrEqual(4_000_000);
+      expect(parseMessageIds(unit.repeat(500_000)).length).toBeLessThanOrEqual(1_000_000);
     }
   });
 });

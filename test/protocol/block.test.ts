@@ -24,7 +24,9 @@ test("the limit is allowed, one octet past it is not, at every cut", () => {
     const smaller = new SmallBlock(9, text);
     expect(() => {
       for (const chunk of chunks) smaller.octets(chunk);
-    }).toThrow(expect.objectContaining({ name: "Pop3ProtocolError", code: "POP3_RESPONSE_TOO_LARGE" }) as Error);
+    }).toThrow(
+      expect.objectContaining({ name: "Pop3ProtocolError", code: "POP3_RESPONSE_TOO_LARGE" }) as Error,
+    );
   }
 });
 

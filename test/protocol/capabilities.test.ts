@@ -90,7 +90,13 @@ test.each([
 
 describe("what is unknown", () => {
   test("is kept, its name in upper case", () => {
-    const { all } = capabilities("X-GOOGLE-RICO", "xoip 10.0.0.1", "X-ZIMBRA=a b", "__proto__ x", "constructor");
+    const { all } = capabilities(
+      "X-GOOGLE-RICO",
+      "xoip 10.0.0.1",
+      "X-ZIMBRA=a b",
+      "__proto__ x",
+      "constructor",
+    );
     expect([...all]).toEqual([
       ["X-GOOGLE-RICO", ""],
       ["XOIP", "10.0.0.1"],
@@ -124,7 +130,22 @@ test("a long run of spaces is read in one go, also before a lone LF", () => {
 });
 
 test("no block makes it fail", () => {
-  const parts = ["SASL", "EXPIRE", "UTF8", "IMPLEMENTATION", "LOGIN-DELAY", " ", "=", "\r\n", "\r", "\n", "\0", "\xff", "1", "USER"];
+  const parts = [
+    "SASL",
+    "EXPIRE",
+    "UTF8",
+    "IMPLEMENTATION",
+    "LOGIN-DELAY",
+    " ",
+    "=",
+    "\r\n",
+    "\r",
+    "\n",
+    "\0",
+    "\xff",
+    "1",
+    "USER",
+  ];
   always(
     wireOf(parts, 16),
     (block) => {

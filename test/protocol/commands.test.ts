@@ -71,7 +71,12 @@ const TABLE: readonly (readonly [Command<unknown>, Said])[] = [
   ],
   [
     commands.apop("mrose", DIGEST, LIMITS),
-    { line: `APOP mrose ${DIGEST}`, printable: "APOP mrose ****", alone: true, refused: "POP3_AUTH_REJECTED" },
+    {
+      line: `APOP mrose ${DIGEST}`,
+      printable: "APOP mrose ****",
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+    },
   ],
   [
     commands.auth("SCRAM-SHA-256", undefined, LIMITS),
@@ -101,10 +106,7 @@ const TABLE: readonly (readonly [Command<unknown>, Said])[] = [
     commands.authResponse("dGFuc3RhYWY="),
     { line: "dGFuc3RhYWY=", printable: "****", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
   ],
-  [
-    commands.authResponse("*"),
-    { line: "*", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
-  ],
+  [commands.authResponse("*"), { line: "*", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true }],
   [
     commands.authResponse(""),
     { line: "", printable: "****", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
@@ -114,7 +116,10 @@ const TABLE: readonly (readonly [Command<unknown>, Said])[] = [
   [commands.custom("XTND\tsecret", false, LIMITS), { line: "XTND\tsecret", printable: "XTND ****" }],
   [commands.custom("XTND ", true, LIMITS), { line: "XTND ", printable: "XTND ****", multiline: true }],
   [commands.custom("STAT", false, LIMITS), { line: "STAT" }],
-  [commands.greeting(), { line: "", printable: "the greeting", alone: true, refused: "POP3_GREETING_REJECTED" }],
+  [
+    commands.greeting(),
+    { line: "", printable: "the greeting", alone: true, refused: "POP3_GREETING_REJECTED" },
+  ],
 ];
 
 test.each(TABLE.map(([command, said]) => [said.printable ?? said.line, command, said] as const))(
@@ -141,25 +146,39 @@ test.each(TABLE.map(([command, said]) => [said.printable ?? said.line, command, 
 );
 
 describe("what is refused before a line is made", () => {
-  test.each([0, -1, -0, 1.5, NaN, Infinity, Number.MAX_SAFE_INTEGER + 1, "1", "1\r\nDELE 2", null, undefined, [1], {}])(
-    "%o as a message number",
-    (value) => {
-      const number = value as number;
-      expect(() => commands.dele(number)).toThrow(INVALID);
-      expect(() => commands.listOne(number)).toThrow(INVALID);
-      expect(() => commands.uidlOne(number)).toThrow(INVALID);
-      expect(() => commands.retr(number, body)).toThrow(INVALID);
-      expect(() => commands.top(number, 0, body)).toThrow(INVALID);
-    },
-  );
+  test.each([
+    0,
+    -1,
+    -0,
+    1.5,
+    NaN,
+    Infinity,
+    Number.MAX_SAFE_INTEGER + 1,
+    "1",
+    "1\r\nDELE 2",
+    null,
+    undefined,
+    [1],
+    {},
+  ])("%o as a message number", (value) => {
+    const number = value as number;
+    expect(() => commands.dele(number)).toThrow(INVALID);
+    expect(() => commands.listOne(number)).toThrow(INVALID);
+    expect(() => commands.uidlOne(number)).toThrow(INVALID);
+    expect(() => commands.retr(number, body)).toThrow(INVALID);
+    expect(() => commands.top(number, 0, body)).toThrow(INVALID);
+  });
 
   test("the largest number there is has all of its digits", () => {
     expect(commands.retr(Number.MAX_SAFE_INTEGER, body).line).toBe("RETR 9007199254740991");
   });
 
-  test.each([-1, 0.5, NaN, Infinity, "0", "0\r\nQUIT", null, undefined])("%o as a number of lines", (value) => {
-    expect(() => commands.top(1, value as number, body)).toThrow(INVALID);
-  });
+  test.each([-1, 0.5, NaN, Infinity, "0", "0\r\nQUIT", null, undefined])(
+    "%o as a number of lines",
+    (value) => {
+      expect(() => commands.top(1, value as number, body)).toThrow(INVALID);
+    },
+  );
 
   test.each(["a\rb", "a\nb", "a\r\nDELE 1", "a\0b", "\r", "\n", "\0", "", undefined, null, 5, ["a"]])(
     "%j as an argument",
@@ -214,10 +233,13 @@ describe("the 255 octets of RFC 2449 section 4, CRLF included", () => {
     ["AUTH", (size: number) => commands.auth("PLAIN", "x".repeat(size - 13), LIMITS)],
     ["a command of one's own", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, false, LIMITS)],
     ["one with a block", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, true, LIMITS)],
-  ] satisfies [string, (size: number) => Command<unknown>][])("%s: at the limit and one past it", (_, command) => {
-    expect(Buffer.byteLength(command(255).line) + 2).toBe(255);
-    expect(() => command(256)).toThrow(TOO_LONG);
-  });
+  ] satisfies [string, (size: number) => Command<unknown>][])(
+    "%s: at the limit and one past it",
+    (_, command) => {
+      expect(Buffer.byteLength(command(255).line) + 2).toBe(255);
+      expect(() => command(256)).toThrow(TOO_LONG);
+    },
+  );
 
   test("octets count, not characters", () => {
     expect(commands.user("ö".repeat(124), LIMITS).line).toHaveLength(129);
@@ -247,7 +269,10 @@ describe("a secret", () => {
   }
 
   test("is in no printed form and in no error, whatever it is", () => {
-    const piece = fc.oneof(fc.string({ maxLength: 30 }), fc.constantFrom("\r", "\n", "\0", "****", " ", "ö", "x".repeat(300)));
+    const piece = fc.oneof(
+      fc.string({ maxLength: 30 }),
+      fc.constantFrom("\r", "\n", "\0", "****", " ", "ö", "x".repeat(300)),
+    );
     const secret = fc.array(piece, { maxLength: 4 }).map((pieces) => `hunter2${pieces.join("")}hunter2`);
     always(
       secret,
@@ -277,12 +302,17 @@ describe("replies", () => {
     expect(() => commands.uidlOne(1).parse(reply("+OK 2 abc"))).toThrow(withCode("POP3_PROTOCOL"));
   });
 
-  test.each([commands.noop(), commands.rset(), commands.dele(1), commands.stls(), commands.utf8(), commands.user("a", LIMITS)])(
-    "nothing is read from that to $line",
-    (command) => {
-      expect(command.parse(reply("+OK 1 2 3"))).toBeUndefined();
-    },
-  );
+  test.each([
+    commands.noop(),
+    commands.rset(),
+    commands.dele(1),
+    commands.stls(),
+    commands.utf8(),
+    commands.user("a", LIMITS),
+  ])("nothing is read from that to $line", (command) => {
+    const parse: (reply: Reply) => unknown = (reply) => command.parse(reply);
+    expect(parse(reply("+OK 1 2 3"))).toBeUndefined();
+  });
 
   test("the words of QUIT and LANG", () => {
     expect(commands.quit().parse(reply("+OK bye"))).toBe("bye");
@@ -294,12 +324,26 @@ describe("replies", () => {
     expect(commands.auth("PLAIN", undefined, LIMITS).parse(answer)).toEqual(answer);
     expect(commands.authResponse("*").parse(answer)).toEqual(answer);
     expect(commands.greeting().parse(answer)).toEqual(answer);
-    expect(commands.custom("XTND", false, LIMITS).parse(answer)).toEqual({ status: "ok", responseCode: "X-Y", text: "words" });
+    expect(commands.custom("XTND", false, LIMITS).parse(answer)).toEqual({
+      status: "ok",
+      responseCode: "X-Y",
+      text: "words",
+    });
   });
 
   test("LIST and UIDL", () => {
-    expect(readBlock(commands.list(LISTING), "1 120\r\n2 200\r\n")).toEqual(new Map([[1, 120], [2, 200]]));
-    expect(readBlock(commands.uidl(LISTING), "1 a\r\n2 b\r\n")).toEqual(new Map([[1, "a"], [2, "b"]]));
+    expect(readBlock(commands.list(LISTING), "1 120\r\n2 200\r\n")).toEqual(
+      new Map([
+        [1, 120],
+        [2, 200],
+      ]),
+    );
+    expect(readBlock(commands.uidl(LISTING), "1 a\r\n2 b\r\n")).toEqual(
+      new Map([
+        [1, "a"],
+        [2, "b"],
+      ]),
+    );
   });
 
   test("RETR and TOP hand the reply to whoever reads the block", () => {
@@ -335,9 +379,14 @@ describe("replies", () => {
 
 describe("CAPA", () => {
   test("gives capabilities, its text UTF-8 where it is valid", () => {
-    expect(readBlock(commands.capa(LIMITS), "TOP\r\nUIDL\r\n")).toMatchObject({ top: true, uidl: true, user: false });
+    expect(readBlock(commands.capa(LIMITS), "TOP\r\nUIDL\r\n")).toMatchObject({
+      top: true,
+      uidl: true,
+      user: false,
+    });
     const implementation = (wire: Buffer): string | undefined =>
-      readBlock(commands.capa(LIMITS), Buffer.concat([octets("IMPLEMENTATION "), wire, octets("\r\n")])).implementation;
+      readBlock(commands.capa(LIMITS), Buffer.concat([octets("IMPLEMENTATION "), wire, octets("\r\n")]))
+        .implementation;
     expect(implementation(Buffer.from("Größe"))).toBe("Größe");
     expect(implementation(octets("Gr\xf6\xdfe"))).toBe("Größe");
   });
@@ -347,7 +396,8 @@ describe("CAPA", () => {
   });
 
   test("lines: at the limit and one past it", () => {
-    const lines = (count: number): string => Array.from({ length: count }, (_, index) => `X${index}\r\n`).join("");
+    const lines = (count: number): string =>
+      Array.from({ length: count }, (_, index) => `X${index}\r\n`).join("");
     expect(readBlock(commands.capa(LIMITS), lines(256)).all.size).toBe(256);
     expect(() => readBlock(commands.capa(LIMITS), lines(257))).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
   });

@@ -86,11 +86,36 @@ const BLOCKS: readonly (readonly [string, string, string, number])[] = [
   ["a line of dots", `${".".repeat(14)}\r\n.\r\n`, `${".".repeat(13)}\r\n`, 0],
   ["seven stuffed lines", `${"..\r\n".repeat(7)}.\r\n`, ".\r\n".repeat(7), 0],
   ["seven stuffed lines and a reply", `${"..a\r\n".repeat(7)}.\r\n+OK\r\n`, ".a\r\n".repeat(7), 5],
-  ["dots at lone LFs after stuffed lines", `${"..\r\n".repeat(6)}\n.\n.\r\n.\r\n`, `${".\r\n".repeat(6)}\n.\n.\r\n`, 0],
-  ["CRs after stuffed lines", `${"..\r\n".repeat(6)}.\r\r\n.\r.\r\n.\r\n`, `${".\r\n".repeat(6)}\r\r\n\r.\r\n`, 0],
+  [
+    "dots at lone LFs after stuffed lines",
+    `${"..\r\n".repeat(6)}\n.\n.\r\n.\r\n`,
+    `${".\r\n".repeat(6)}\n.\n.\r\n`,
+    0,
+  ],
+  [
+    "CRs after stuffed lines",
+    `${"..\r\n".repeat(6)}.\r\r\n.\r.\r\n.\r\n`,
+    `${".\r\n".repeat(6)}\r\r\n\r.\r\n`,
+    0,
+  ],
 ];
 
-const UNFINISHED = ["", ".", ".\r", "a", "a\r", "a\r\n", "a\r\n.", "a\r\n.\r", "..", "\n.\n", "\r\n.\n", "\n.\r\n", "\r.\r", ".\r\r"];
+const UNFINISHED = [
+  "",
+  ".",
+  ".\r",
+  "a",
+  "a\r",
+  "a\r\n",
+  "a\r\n.",
+  "a\r\n.\r",
+  "..",
+  "\n.\n",
+  "\r\n.\n",
+  "\n.\r\n",
+  "\r.\r",
+  ".\r\r",
+];
 
 describe("samples", () => {
   test.each(BLOCKS)("%s, whole", (_, wire, message, left) => {
@@ -171,17 +196,20 @@ describe("properties", () => {
     "x",
   ];
 
-  test.each([1, 2, 3, 5, 64, 129, 1000])("long wires in chunks of %i octets agree with the reference", (size) => {
-    always(
-      wireOf(PATHS, 60),
-      (body) => {
-        const wire = Buffer.concat([body, octets("\r\n.\r\n+OK\r\n")]);
-        expect(decode(inPieces(wire, size))).toEqual(reference(wire));
-        expect(decode(whole(wire))).toEqual(reference(wire));
-      },
-      200,
-    );
-  });
+  test.each([1, 2, 3, 5, 64, 129, 1000])(
+    "long wires in chunks of %i octets agree with the reference",
+    (size) => {
+      always(
+        wireOf(PATHS, 60),
+        (body) => {
+          const wire = Buffer.concat([body, octets("\r\n.\r\n+OK\r\n")]);
+          expect(decode(inPieces(wire, size))).toEqual(reference(wire));
+          expect(decode(whole(wire))).toEqual(reference(wire));
+        },
+        200,
+      );
+    },
+  );
 
   test("an encoded message comes back, with the CRLF it lacked, and nothing is left over", () => {
     const complete = (message: string): string =>
@@ -237,7 +265,7 @@ test("the state is the decoder's: who stops listening halfway does not disturb t
     let heard = "";
     let blocks = 0;
     for (const chunk of chunks) {
-      for (let at = 0; at !== -1 && at < chunk.length; ) {
+      for (let at = 0; at !== -1 && at < chunk.length;) {
         // Nobody takes the first block.
         at = decoder.decode(chunk, at, blocks === 0 ? () => undefined : (piece) => (heard += text(piece)));
         if (at !== -1) blocks++;
@@ -277,7 +305,8 @@ describe("the work is linear in the input", () => {
     const collector = new Collector(message.length);
     const decoder = new DotDecoder();
     let end = -1;
-    for (let at = 0; at < block.length; at++) end = decoder.decode(block.subarray(at, at + 1), 0, collector.emit);
+    for (let at = 0; at < block.length; at++)
+      end = decoder.decode(block.subarray(at, at + 1), 0, collector.emit);
     expect(end).toBe(1);
     expect(collector.equals(message)).toBe(true);
     expect(collector.pieces).toBe(message.length);
@@ -332,7 +361,13 @@ describe("the work is linear in the input", () => {
   });
 
   test("whatever stands in a chunk, it is few pieces for its octets", () => {
-    const GAPS = ["..\r\n", `..${"a".repeat(124)}\r\n`, `..${"a".repeat(130)}\r\n`, `${"a.".repeat(70)}\r\n`, "\r\n"];
+    const GAPS = [
+      "..\r\n",
+      `..${"a".repeat(124)}\r\n`,
+      `..${"a".repeat(130)}\r\n`,
+      `${"a.".repeat(70)}\r\n`,
+      "\r\n",
+    ];
     always(wireOf(GAPS, 200), (wire) => {
       const chunk = Buffer.concat([wire, octets(".\r\n")]);
       let pieces = 0;

@@ -9,7 +9,8 @@ function read(chunks: readonly Buffer[], limit = 512, reader = new LineReader(li
   const lines: string[] = [];
   try {
     for (const chunk of chunks) {
-      for (let at = reader.read(chunk, 0); at !== -1; at = reader.read(chunk, at)) lines.push(text(reader.line));
+      for (let at = reader.read(chunk, 0); at !== -1; at = reader.read(chunk, at))
+        lines.push(text(reader.line));
     }
   } catch (error) {
     if (!(error instanceof Pop3ProtocolError)) throw error;
@@ -101,7 +102,8 @@ test("any chunking gives the lines that one chunk gives, and fails where it fail
     cutWire(),
     (input) => {
       // Where two things are wrong with a line, the cut decides which of them is met first.
-      const blurred = (lines: string[]): string[] => lines.map((line) => (line.startsWith("POP3_") ? "POP3_" : line));
+      const blurred = (lines: string[]): string[] =>
+        lines.map((line) => (line.startsWith("POP3_") ? "POP3_" : line));
       const expected = blurred(read(whole(input.wire), limit));
       expect(blurred(read(cut(input), limit))).toEqual(expected);
       expect(blurred(read(singly(input.wire), limit))).toEqual(expected);

@@ -17,7 +17,8 @@ import { always, cut, cutWire, everyCut, octets, singly, whole, wireOf } from ".
 
 const LIMITS: ListingLimits = { entries: 1000, octets: 1024 * 1024, line: 512 };
 const ok = (text: string): Reply => ({ status: "ok", text });
-const withCode = (code: string): Error => expect.objectContaining({ name: "Pop3ProtocolError", code }) as Error;
+const withCode = (code: string): Error =>
+  expect.objectContaining({ name: "Pop3ProtocolError", code }) as Error;
 
 function read<T>(reader: BlockReader<T>, chunks: readonly Buffer[]): T {
   for (const chunk of chunks) reader.octets(chunk);
@@ -52,9 +53,27 @@ describe("STAT", () => {
   });
 
   test.each([
-    ..."-1 -5,-1 5,1 -5,+1 5,x y,1 y,x 1,1e3 1,1 1e3,1.0 5,1 0x10,1;2,1,2 320junk,2\t320,2 320\tjunk, 2 320".split(","),
-    ...["", " ", "2 ", "two messages", "4294967297 99999999999999999999", `1 ${LARGEST + 1}`, `${LARGEST + 1} 1`],
-    ...["1 00000000000000001", "\u0662 320", "２ 320", "2\u00a0320", "2 320\0", "2 320\u2028x", "__proto__ 1"],
+    ..."-1 -5,-1 5,1 -5,+1 5,x y,1 y,x 1,1e3 1,1 1e3,1.0 5,1 0x10,1;2,1,2 320junk,2\t320,2 320\tjunk, 2 320".split(
+      ",",
+    ),
+    ...[
+      "",
+      " ",
+      "2 ",
+      "two messages",
+      "4294967297 99999999999999999999",
+      `1 ${LARGEST + 1}`,
+      `${LARGEST + 1} 1`,
+    ],
+    ...[
+      "1 00000000000000001",
+      "\u0662 320",
+      "２ 320",
+      "2\u00a0320",
+      "2 320\0",
+      "2 320\u2028x",
+      "__proto__ 1",
+    ],
   ])("%j is none: the call fails, the session lives", (text) => {
     expect(() => parseStat(ok(text))).toThrow(withCode("POP3_BAD_RESPONSE"));
   });
@@ -75,12 +94,22 @@ describe("LIST with a message number", () => {
     expect(parseScanListing(ok(text), 2)).toBe(size);
   });
 
-  test.each(["", "2", "2 ", "200", "2 x", "2 -200", "-2 200", " 2 200", "2\t200", "2 200x", `2 ${LARGEST + 1}`, "2 1e3"])(
-    "%j is none",
-    (text) => {
-      expect(() => parseScanListing(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
-    },
-  );
+  test.each([
+    "",
+    "2",
+    "2 ",
+    "200",
+    "2 x",
+    "2 -200",
+    "-2 200",
+    " 2 200",
+    "2\t200",
+    "2 200x",
+    `2 ${LARGEST + 1}`,
+    "2 1e3",
+  ])("%j is none", (text) => {
+    expect(() => parseScanListing(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
+  });
 
   test.each(["1 200", "0 200", "22 200", "9999999999999999 200"])("%j is about another message", (text) => {
     expect(() => parseScanListing(ok(text), 2)).toThrow(withCode("POP3_PROTOCOL"));
@@ -94,7 +123,22 @@ const UNIQUE_IDS = [
 ];
 
 const BAD_UNIQUE_IDS = [
-  ...["", " ", "a b", "\t", "a\tb", "\x7f", "a\x7f", "\x80", "\xe9", "a\0", "a\r", "a\n", "x".repeat(71), "a\x1b"],
+  ...[
+    "",
+    " ",
+    "a b",
+    "\t",
+    "a\tb",
+    "\x7f",
+    "a\x7f",
+    "\x80",
+    "\xe9",
+    "a\0",
+    "a\r",
+    "a\n",
+    "x".repeat(71),
+    "a\x1b",
+  ],
 ];
 
 describe("UIDL with a message number", () => {
@@ -103,12 +147,18 @@ describe("UIDL with a message number", () => {
     expect(parseUniqueId(ok(`2   ${id}  `), 2)).toBe(id);
   });
 
-  test.each([...BAD_UNIQUE_IDS.map((id) => `2 ${id}`), "", "2", "abc", " 2 abc", "2\tabc", "-2 abc", "x abc"])(
-    "%j is none",
-    (text) => {
-      expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
-    },
-  );
+  test.each([
+    ...BAD_UNIQUE_IDS.map((id) => `2 ${id}`),
+    "",
+    "2",
+    "abc",
+    " 2 abc",
+    "2\tabc",
+    "-2 abc",
+    "x abc",
+  ])("%j is none", (text) => {
+    expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
+  });
 
   test.each(["1 abc", "0 abc", "20 abc"])("%j is about another message", (text) => {
     expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_PROTOCOL"));
@@ -129,21 +179,72 @@ function atEveryCut(wire: string, reading: (chunks: Buffer[]) => unknown): unkno
 describe("LIST", () => {
   test.each([
     ["an empty maildrop", "", []],
-    ["RFC 1939's example", "1 120\r\n2 200\r\n", [[1, 120], [2, 200]]],
-    ["gaps, out of order", "7 1\r\n3 2\r\n", [[7, 1], [3, 2]]],
-    ["padded columns", "1  120\r\n22    3\r\n", [[1, 120], [22, 3]]],
-    ["text behind the size", "1 120 octets\r\n2 200 \r\n", [[1, 120], [2, 200]]],
+    [
+      "RFC 1939's example",
+      "1 120\r\n2 200\r\n",
+      [
+        [1, 120],
+        [2, 200],
+      ],
+    ],
+    [
+      "gaps, out of order",
+      "7 1\r\n3 2\r\n",
+      [
+        [7, 1],
+        [3, 2],
+      ],
+    ],
+    [
+      "padded columns",
+      "1  120\r\n22    3\r\n",
+      [
+        [1, 120],
+        [22, 3],
+      ],
+    ],
+    [
+      "text behind the size",
+      "1 120 octets\r\n2 200 \r\n",
+      [
+        [1, 120],
+        [2, 200],
+      ],
+    ],
     ["leading zeros", "01 0120\r\n", [[1, 120]]],
-    ["sizes beyond 32 bits", `1 4294967400\r\n2 ${LARGEST}\r\n`, [[1, 4_294_967_400], [2, LARGEST]]],
+    [
+      "sizes beyond 32 bits",
+      `1 4294967400\r\n2 ${LARGEST}\r\n`,
+      [
+        [1, 4_294_967_400],
+        [2, LARGEST],
+      ],
+    ],
     ["an empty message", "1 0\r\n", [[1, 0]]],
   ])("%s, at every cut", (_, wire, entries) => {
     expect(atEveryCut(wire, scan)).toEqual([entries]);
   });
 
   test.each([
-    ..."1,1 ,1 x,1  x,x 1,0 1,-1 1,1 -1,+1 1, 1 1,1\t1,1 1e3,1 0x1,1 1x,1.5 1,1 1.5,1;1".split(",").map((line) => `${line}\r\n`),
-    ...["\r\n", "1 1\r\n\r\n", "1 1\n2 2\r\n", "1 1\r2 2\r\n", "1 1\0\r\n", "1 1\r\n1 1\r\n", "1 1\r\n01 2\r\n"],
-    ...[`1 ${LARGEST + 1}\r\n`, `${LARGEST + 1} 1\r\n`, "1 99999999999999999999\r\n", "+OK 1 1\r\n", "x\r\n1 1\r\n"],
+    ..."1,1 ,1 x,1  x,x 1,0 1,-1 1,1 -1,+1 1, 1 1,1\t1,1 1e3,1 0x1,1 1x,1.5 1,1 1.5,1;1"
+      .split(",")
+      .map((line) => `${line}\r\n`),
+    ...[
+      "\r\n",
+      "1 1\r\n\r\n",
+      "1 1\n2 2\r\n",
+      "1 1\r2 2\r\n",
+      "1 1\0\r\n",
+      "1 1\r\n1 1\r\n",
+      "1 1\r\n01 2\r\n",
+    ],
+    ...[
+      `1 ${LARGEST + 1}\r\n`,
+      `${LARGEST + 1} 1\r\n`,
+      "1 99999999999999999999\r\n",
+      "+OK 1 1\r\n",
+      "x\r\n1 1\r\n",
+    ],
   ])("%j is none, at every cut", (wire) => {
     expect(atEveryCut(wire, scan)).toEqual(["POP3_BAD_LISTING"]);
   });
@@ -159,10 +260,38 @@ describe("LIST", () => {
 describe("UIDL", () => {
   test.each([
     ["an empty maildrop", "", []],
-    ["RFC 1939's example", "1 whqtswO00WBw418f9t5JxYwZ\r\n2 QhdPYR:00WBw1Ph7x7\r\n", [[1, "whqtswO00WBw418f9t5JxYwZ"], [2, "QhdPYR:00WBw1Ph7x7"]]],
-    ["runs of spaces, also at the end", "1   a\r\n2 b  \r\n", [[1, "a"], [2, "b"]]],
-    ["one unique-id twice", "1 a\r\n2 a\r\n", [[1, "a"], [2, "a"]]],
-    ["gaps, out of order", "9 a\r\n4 b\r\n", [[9, "a"], [4, "b"]]],
+    [
+      "RFC 1939's example",
+      "1 whqtswO00WBw418f9t5JxYwZ\r\n2 QhdPYR:00WBw1Ph7x7\r\n",
+      [
+        [1, "whqtswO00WBw418f9t5JxYwZ"],
+        [2, "QhdPYR:00WBw1Ph7x7"],
+      ],
+    ],
+    [
+      "runs of spaces, also at the end",
+      "1   a\r\n2 b  \r\n",
+      [
+        [1, "a"],
+        [2, "b"],
+      ],
+    ],
+    [
+      "one unique-id twice",
+      "1 a\r\n2 a\r\n",
+      [
+        [1, "a"],
+        [2, "a"],
+      ],
+    ],
+    [
+      "gaps, out of order",
+      "9 a\r\n4 b\r\n",
+      [
+        [9, "a"],
+        [4, "b"],
+      ],
+    ],
     ["a dot", "1 .\r\n", [[1, "."]]],
   ])("%s, at every cut", (_, wire, entries) => {
     expect(atEveryCut(wire, uids)).toEqual([entries]);
@@ -178,7 +307,14 @@ describe("UIDL", () => {
   test.each([
     ...BAD_UNIQUE_IDS.map((id) => `1 ${id}\r\n`),
     ..."1,x a,0 a,-1 a, 1 a,1\ta,__proto__ a".split(",").map((line) => `${line}\r\n`),
-    ...["\r\n", "1 a\r\n1 b\r\n", "1 a\r\n1 a\r\n", "1 a\r\n001 b\r\n", "+OK 1 a\r\n", `${LARGEST + 1} a\r\n`],
+    ...[
+      "\r\n",
+      "1 a\r\n1 b\r\n",
+      "1 a\r\n1 a\r\n",
+      "1 a\r\n001 b\r\n",
+      "+OK 1 a\r\n",
+      `${LARGEST + 1} a\r\n`,
+    ],
   ])("%j is none, at every cut", (wire) => {
     expect(atEveryCut(wire, uids)).toEqual(["POP3_BAD_LISTING"]);
   });
@@ -207,7 +343,9 @@ describe("limits", () => {
   });
 
   test("octets count where every line is bad, too", () => {
-    expect(scan(whole(octets("bad\r\n".repeat(100))), { ...LIMITS, octets: 499 })).toBe("POP3_LIST_TOO_LARGE");
+    expect(scan(whole(octets("bad\r\n".repeat(100))), { ...LIMITS, octets: 499 })).toBe(
+      "POP3_LIST_TOO_LARGE",
+    );
   });
 
   test("a line: at the limit, CRLF included, and one past it", () => {
@@ -232,7 +370,24 @@ describe("limits", () => {
 });
 
 describe("properties", () => {
-  const PARTS = ["1", "2", "10", "0", " ", "  ", "-", "a", "\r\n", "\r", "\n", "\t", "\0", "\xff", "1 120\r\n", "2 abc\r\n"];
+  const PARTS = [
+    "1",
+    "2",
+    "10",
+    "0",
+    " ",
+    "  ",
+    "-",
+    "a",
+    "\r\n",
+    "\r",
+    "\n",
+    "\t",
+    "\0",
+    "\xff",
+    "1 120\r\n",
+    "2 abc\r\n",
+  ];
 
   test("no octets bring about anything but our own errors", () => {
     always(
@@ -241,7 +396,11 @@ describe("properties", () => {
         // `outcome` lets nothing else pass.
         const text = wire.toString("latin1");
         const codes = [scan, uids].map((reading) => reading(whole(wire)));
-        const calls = [parseStat, (reply: Reply) => parseScanListing(reply, 1), (reply: Reply) => parseUniqueId(reply, 1)];
+        const calls = [
+          parseStat,
+          (reply: Reply) => parseScanListing(reply, 1),
+          (reply: Reply) => parseUniqueId(reply, 1),
+        ];
         for (const call of calls) {
           try {
             call(ok(text));
@@ -269,7 +428,11 @@ describe("properties", () => {
   test("a right listing is read back as it was written", () => {
     const unit = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code));
     const maildrop = fc.uniqueArray(
-      fc.tuple(fc.integer({ min: 1, max: LARGEST }), fc.string({ unit, minLength: 1, maxLength: 70 }), fc.nat()),
+      fc.tuple(
+        fc.integer({ min: 1, max: LARGEST }),
+        fc.string({ unit, minLength: 1, maxLength: 70 }),
+        fc.nat(),
+      ),
       { selector: ([number]) => number, maxLength: 20 },
     );
     always(

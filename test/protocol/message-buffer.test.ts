@@ -5,7 +5,10 @@ import { MessageBuffer } from "../../src/protocol/message-buffer.ts";
 import { always, everyCut, inPieces, octets, singly, text } from "./octets.ts";
 
 const MIB = 1024 * 1024;
-const tooLarge = expect.objectContaining({ name: "Pop3ProtocolError", code: "POP3_MESSAGE_TOO_LARGE" }) as Error;
+const tooLarge = expect.objectContaining({
+  name: "Pop3ProtocolError",
+  code: "POP3_MESSAGE_TOO_LARGE",
+}) as Error;
 
 /** Octets that show when they are out of place. */
 function pattern(size: number): Buffer {
@@ -16,7 +19,8 @@ function pattern(size: number): Buffer {
 
 function collect(chunks: readonly Buffer[], limit: number, announced: number): Buffer {
   const buffer = new MessageBuffer(limit, announced);
-  for (const chunk of chunks) expect(buffer.octets(chunk)).toBe(true);
+  const more = chunks.map((chunk) => buffer.octets(chunk));
+  expect(more).not.toContain(false);
   return buffer.end();
 }
 
@@ -41,7 +45,7 @@ test.each([
   ["one octet more", LARGE.length + 1],
   ["far too much", Number.MAX_SAFE_INTEGER],
 ])("a large message of which %s was announced", (_, announced) => {
-  for (const size of [1000, 64 * 1024, MIB - 1, MIB, MIB + 1, LARGE.length]) {
+  for (const size of [5000, 64 * 1024, MIB - 1, MIB, MIB + 1, LARGE.length]) {
     const message = collect(inPieces(LARGE, size), 16 * MIB, announced);
     expect(message.equals(LARGE)).toBe(true);
   }
@@ -64,15 +68,18 @@ test.each([
 });
 
 describe("the limit", () => {
-  test.each([0, 1, 10, 1000, MIB - 1, MIB, MIB + 1, 2 * MIB])("of %i octets is allowed, one more is not", (limit) => {
-    for (const announced of [0, limit, 16 * MIB]) {
-      const message = LARGE.subarray(0, limit);
-      expect(collect(inPieces(message, 50_000), limit, announced).equals(message)).toBe(true);
-      const buffer = new MessageBuffer(limit, announced);
-      for (const chunk of inPieces(message, 50_000)) buffer.octets(chunk);
-      expect(() => buffer.octets(octets("x"))).toThrow(tooLarge);
-    }
-  });
+  test.each([0, 1, 10, 1000, MIB - 1, MIB, MIB + 1, 2 * MIB])(
+    "of %i octets is allowed, one more is not",
+    (limit) => {
+      for (const announced of [0, limit, 16 * MIB]) {
+        const message = LARGE.subarray(0, limit);
+        expect(collect(inPieces(message, 50_000), limit, announced).equals(message)).toBe(true);
+        const buffer = new MessageBuffer(limit, announced);
+        for (const chunk of inPieces(message, 50_000)) buffer.octets(chunk);
+        expect(() => buffer.octets(octets("x"))).toThrow(tooLarge);
+      }
+    },
+  );
 
   test("is met in the middle of a chunk, too", () => {
     expect(() => new MessageBuffer(10, 0).octets(octets("01234567890"))).toThrow(tooLarge);

@@ -41,7 +41,10 @@ export interface CutWire {
   readonly sizes: readonly number[];
 }
 
-const sizes: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
+const sizes: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 1, max: 12 }), {
+  minLength: 1,
+  maxLength: 8,
+});
 
 /** `pieces`: what the wire is made of. */
 export function cutWire(pieces: readonly string[] = HOT, maxLength = 40): fc.Arbitrary<CutWire> {

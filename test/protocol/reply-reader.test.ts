@@ -75,9 +75,21 @@ const SESSIONS: readonly (readonly [string, readonly boolean[], string, readonly
   ],
   ["an empty block", [BLOCK, LINE], "+OK\r\n.\r\n+OK\r\n", ["+OK", "[]", "+OK"], 0],
   ["no block behind -ERR", [BLOCK, LINE], "-ERR no\r\n+OK a\r\n", ["-ERR no", "+OK a"], 0],
-  ["replies inside a block", [BLOCK, LINE], "+OK\r\n+OK\r\n-ERR\r\n.\r\n+OK\r\n", ["+OK", "[+OK\r\n-ERR\r\n]", "+OK"], 0],
+  [
+    "replies inside a block",
+    [BLOCK, LINE],
+    "+OK\r\n+OK\r\n-ERR\r\n.\r\n+OK\r\n",
+    ["+OK", "[+OK\r\n-ERR\r\n]", "+OK"],
+    0,
+  ],
   ["NUL and LF inside a block", [BLOCK], "+OK\r\na\0b\n.\nc\r\n.\r\n", ["+OK", "[a\0b\n.\nc\r\n]"], 0],
-  ["two blocks", [BLOCK, BLOCK], "+OK\r\n.a\r\n.\r\n+OK\r\n..b\r\n.\r\n", ["+OK", "[a\r\n]", "+OK", "[.b\r\n]"], 0],
+  [
+    "two blocks",
+    [BLOCK, BLOCK],
+    "+OK\r\n.a\r\n.\r\n+OK\r\n..b\r\n.\r\n",
+    ["+OK", "[a\r\n]", "+OK", "[.b\r\n]"],
+    0,
+  ],
   ["a block without its end", [BLOCK], "+OK\r\na\r\n.", ["+OK"], 0],
   ["a line without its end", [LINE], "+OK\r", [], 0],
   ["a second answer", [LINE], "+OK 1 140\r\n+OK extra\r\n", ["+OK 1 140"], 11],
@@ -112,7 +124,19 @@ describe("samples", () => {
 
 test("any chunking gives what one chunk gives", () => {
   const due = [LINE, BLOCK, BLOCK, LINE, BLOCK, LINE];
-  const parts = ["+OK\r\n", "+OK x\r\n", "-ERR no\r\n", "a\r\n", "..a\r\n", ".\r\n", "\r\n.\r\n", ".", "+", "\xff", "\r"];
+  const parts = [
+    "+OK\r\n",
+    "+OK x\r\n",
+    "-ERR no\r\n",
+    "a\r\n",
+    "..a\r\n",
+    ".\r\n",
+    "\r\n.\r\n",
+    ".",
+    "+",
+    "\xff",
+    "\r",
+  ];
   always(
     cutWire(parts, 24),
     (input) => {
@@ -127,7 +151,11 @@ test("any chunking gives what one chunk gives", () => {
 test("a line's limit counts for lines, and not inside a block", () => {
   const due = [BLOCK, LINE];
   const long = "x".repeat(10_000);
-  expect(read(due, whole(octets(`+OK\r\n${long}\r\n.\r\n+OK\r\n`))).heard).toEqual(["+OK", `[${long}\r\n]`, "+OK"]);
+  expect(read(due, whole(octets(`+OK\r\n${long}\r\n.\r\n+OK\r\n`))).heard).toEqual([
+    "+OK",
+    `[${long}\r\n]`,
+    "+OK",
+  ]);
   const tooLong = expect.objectContaining({ code: "POP3_LINE_TOO_LONG" }) as Error;
   expect(() => read(due, whole(octets(`+OK\r\n.\r\n${long}\r\n`)))).toThrow(tooLong);
 });

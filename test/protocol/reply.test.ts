@@ -25,10 +25,24 @@ describe("the status", () => {
   });
 
   test.each([
-    ..."+OKAY,+OKAY x,+Okay do your thing,+ok,+ok x,+Ok,+oK x,+O,+OK<a@b>,+OK\tx,+OK\0,+OK\r,+OK[IN-USE] x".split(","),
+    ..."+OKAY,+OKAY x,+Okay do your thing,+ok,+ok x,+Ok,+oK x,+O,+OK<a@b>,+OK\tx,+OK\0,+OK\r,+OK[IN-USE] x".split(
+      ",",
+    ),
     ..."-err,-err no,-Err,-ERROR,-ERR: no,-ERR\tno,-ERR[AUTH],-ER,-E,-,- ERR,-OK,-ERR\r".split(","),
     ..."+ERR,+ERR no,+\t,+\r,++,+Do you even care?,+=,+-".split(","),
-    ...["", " ", " +OK", "\xef\xbb\xbf+OK", "OK", "ERR", ".", "HTTP/1.1 200 OK", "WHAT 1", "* OK", "220 ready"],
+    ...[
+      "",
+      " ",
+      " +OK",
+      "\xef\xbb\xbf+OK",
+      "OK",
+      "ERR",
+      ".",
+      "HTTP/1.1 200 OK",
+      "WHAT 1",
+      "* OK",
+      "220 ready",
+    ],
   ])("%j is no reply", (line) => {
     expect(parse(line)).toBeUndefined();
   });
@@ -36,7 +50,11 @@ describe("the status", () => {
 
 describe("the response code (RFC 2449 section 8)", () => {
   test.each([
-    ["-ERR [IN-USE] Do you have another POP session running?", "IN-USE", "Do you have another POP session running?"],
+    [
+      "-ERR [IN-USE] Do you have another POP session running?",
+      "IN-USE",
+      "Do you have another POP session running?",
+    ],
     ["-ERR [in-use] busy", "IN-USE", "busy"],
     ["-ERR [SYS/TEMP] later", "SYS/TEMP", "later"],
     ["-ERR [Sys/Perm] never", "SYS/PERM", "never"],
@@ -54,7 +72,14 @@ describe("the response code (RFC 2449 section 8)", () => {
 
   test.each([
     ...["-ERR [", "-ERR []", "-ERR [] x", "-ERR [IN-USE x", "-ERR [IN USE] x", "-ERR ]IN-USE[ x"],
-    ...["-ERR [/] x", "-ERR [SYS/] x", "-ERR [/TEMP] x", "-ERR [SYS//TEMP] x", "-ERR [\x01] x", "-ERR [\xe9] x"],
+    ...[
+      "-ERR [/] x",
+      "-ERR [SYS/] x",
+      "-ERR [/TEMP] x",
+      "-ERR [SYS//TEMP] x",
+      "-ERR [\x01] x",
+      "-ERR [\xe9] x",
+    ],
     ...["-ERR  [IN-USE] x", "-ERR x [IN-USE]", "-ERR (IN-USE) x", "-ERR [IN-USE\t] x"],
   ])("%j has none, and keeps its text", (line) => {
     expect(parse(line)).toEqual({ status: "err", text: line.slice(5) });

@@ -16,7 +16,9 @@ const SAMPLES = [
   "...\r\n",
 ];
 // What matters is rare in random text: an alphabet of nothing else.
-const hot = fc.array(fc.constantFrom(..."\r\n.a"), { maxLength: 40 }).map((octets) => octets.join(""));
+const hot = fc
+  .array(fc.constantFrom("\r", "\n", ".", "a"), { maxLength: 40 })
+  .map((octets) => octets.join(""));
 
 describe("blockPieces", () => {
   it("gives the octets of encodeBlock, wherever it cuts", () => {

@@ -191,6 +191,19 @@ describe("Pop3Server", () => {
     await expect(Pop3Server.listen({ port: again.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
+  it("ends the connection, and nothing else, when a function of the test throws", async () => {
+    const capabilities = (): string[] => {
+      throw new Error("my own fault");
+    };
+    await using server = await Pop3Server.listen({ capabilities });
+    const client = RawClient.to(server);
+    client.send("CAPA\r\nNOOP\r\n");
+    await client.end();
+    await server.idle();
+    expect(server.transcript.lines.slice(1)).toEqual(["C: CAPA", "* failed: Error: my own fault"]);
+    expect(await RawClient.to(server).until("\r\n")).toContain("+OK");
+  });
+
   it.each([
     { greeting: "a\r\nb" },
     { apop: "<a@b>\n" },
@@ -258,7 +271,9 @@ describe("TLS", () => {
     await using server = await Pop3Server.listen({ users, tls: { key, cert, maxVersion: "TLSv1.2" } });
     expect(server.ca).toBe(cert);
     const old = { servername: "mail.example", minVersion: "TLSv1.3" } as const;
-    expect(await RawClient.to(server, old).end()).toMatch(/^ERR_SSL|^ECONNRESET|^EPROTO/);
+    const refused = RawClient.to(server, old);
+    await refused.end();
+    expect(refused.received).toBe("");
     await RawClient.to(server, { servername: "mail.example" }).until("\r\n");
     await using plain = await Pop3Server.listen({ users, stls: { key, cert } });
     expect(plain.secure).toBe(false);
@@ -298,12 +313,12 @@ describe("a large message", () => {
     let end = "";
     for await (const chunk of client as AsyncIterable<Buffer>) {
       octets += chunk.length;
-      end = (end + chunk.toString("latin1")).slice(-10);
+      end = (end + chunk.toString("latin1")).slice(-12);
       // The other side has its turn, again and again, while nothing is read.
       for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
     }
     server.close();
-    expect(end).toBe("\r\n+OK bye\r\n");
+    expect(end).toBe(".\r\n+OK bye\r\n");
     expect(octets).toBeGreaterThan(blockSize(message) + 700_000); // the dots that were doubled
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(128 * 1024);

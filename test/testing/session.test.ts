@@ -129,6 +129,24 @@ describe("a session as in RFC 1939", () => {
     `);
   });
 
+  it("gives the top of messages that have no headers, no body, or no CRLF", () => {
+    const messages = [
+      "\r\na\r\nb\r\n",
+      "Subject: x\r\n",
+      "Subject: x\n\na\nb\n",
+      "Subject: x\r\n\r\n\r\n\r\nb",
+    ];
+    const session = sessionOf({ users: { ann: { pass: "se cret", messages } } });
+    hear(session, LOGIN);
+    const tops = [1, 2, 3, 4].map((number) => hear(session, `TOP ${String(number)} 1\r\n`).slice(1));
+    expect(tops).toEqual([
+      ["S: ", "S: a", "S: ."],
+      ["S: Subject: x", "S: ."],
+      ["S: Subject: x\n\na\nb\n", "S: ."],
+      ["S: Subject: x", "S: ", "S: ", "S: ."],
+    ]);
+  });
+
   it("serves an empty maildrop and an empty message", () => {
     const users = { ann: { pass: "x" }, bob: { pass: "x", messages: [""] } };
     expectDialogue(

@@ -1,0 +1,63 @@
+// The URL form of the options: our own, and that of RFC 2384.
+import { Pop3Error } from "./errors.ts";
+import type { Pop3ClientOptions } from "./options.ts";
+
+/**
+ * The URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first octet), `pop3://host`
+ * (STLS required; `?stls=never` or `?stls=if-offered` to change that), and RFC 2384's
+ * `pop://user;auth=+APOP@host`. What is special in a user name or a password is percent-encoded.
+ *
+ * Throws `POP3_CONFIG`, without a word of the URL in it.
+ */
+export function parseUrl(given: string | URL): Pop3ClientOptions {
+  let url: URL;
+  try {
+    url = new URL(given);
+  } catch {
+    // Neither the URL nor Node's error, which repeats it, is shown: there may be a password in it.
+    throw config("not a URL");
+  }
+  const secure = url.protocol === "pop3s:" || url.protocol === "pops:";
+  if (!secure && url.protocol !== "pop3:" && url.protocol !== "pop:") {
+    throw config("the URL of a maildrop begins with pop3s://, pop3:// or pop://");
+  }
+  if (url.pathname !== "" && url.pathname !== "/") throw config("the URL of a maildrop has no path");
+  if (url.hash !== "") throw config("the URL of a maildrop has a # in it: percent-encode it");
+  let stls: string | undefined;
+  for (const [name, value] of url.searchParams) {
+    if (name !== "stls") throw config("the URL of a maildrop takes one parameter: stls");
+    stls = value;
+  }
+  const decoded = decode(url.username);
+  const at = decoded.toLowerCase().indexOf(";auth=");
+  const user = at === -1 ? decoded : decoded.slice(0, at);
+  const mechanism = at === -1 ? "*" : decoded.slice(at + ";auth=".length);
+  if (user === "" && decoded + url.password !== "") throw config("the URL of a maildrop names no user");
+  if (mechanism === "") throw config("the URL of a maildrop names no mechanism behind ;auth=");
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    secure,
+    ...(url.port !== "" && { port: Number(url.port) }),
+    ...(stls !== undefined && { stls: stls as "required" }),
+    ...(user !== "" && {
+      auth: {
+        user,
+        pass: decode(url.password),
+        // RFC 2384 section 5: "+APOP" is APOP, "*" is any, anything else is a SASL mechanism.
+        ...(mechanism !== "*" && { mechanism: mechanism.replace(/^\+/, "").toUpperCase() }),
+      },
+    }),
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw config("the user name or the password in the URL is not percent-encoded UTF-8");
+  }
+}
+
+function config(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
+}

@@ -1,0 +1,260 @@
+/** Every command in every state, and with every wrong argument: what is refused is refused before an octet is sent. */
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3State } from "../../src/index.ts";
+import { auth, listen, logIn, said, to, toScript } from "./ann.ts";
+import { codeOf, turns } from "./outcome.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+type Call = (client: Pop3Client) => Promise<unknown>;
+
+/** A stream as a call: resolves when it has ended. */
+async function drained(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
+}
+
+const AUTHORIZATION: readonly Pop3State[] = ["authorization"];
+const TRANSACTION: readonly Pop3State[] = ["transaction"];
+const BOTH: readonly Pop3State[] = ["authorization", "transaction"];
+
+const COMMANDS: readonly (readonly [string, readonly Pop3State[], Call])[] = [
+  ["user", AUTHORIZATION, (client) => client.user("ann")],
+  ["pass", AUTHORIZATION, (client) => client.pass("secret")],
+  ["apop", AUTHORIZATION, (client) => client.apop("ann", "secret")],
+  ["authenticate", AUTHORIZATION, (client) => client.authenticate(auth)],
+  ["stls", AUTHORIZATION, (client) => client.stls()],
+  ["utf8", AUTHORIZATION, (client) => client.utf8()],
+  ["stat", TRANSACTION, (client) => client.stat()],
+  ["list", TRANSACTION, (client) => client.list()],
+  ["list of one", TRANSACTION, (client) => client.list(1)],
+  ["uidl", TRANSACTION, (client) => client.uidl()],
+  ["uidl of one", TRANSACTION, (client) => client.uidl(1)],
+  ["retr", TRANSACTION, (client) => client.retr(1)],
+  ["retrStream", TRANSACTION, (client) => drained(client.retrStream(1))],
+  ["top", TRANSACTION, (client) => client.top(1, 2)],
+  ["retrieve", TRANSACTION, (client) => drained(client.retrieve())],
+  ["retrieve of some", TRANSACTION, (client) => drained(client.retrieve([1]))],
+  ["retrieve of tops", TRANSACTION, (client) => drained(client.retrieve(undefined, { top: 1 }))],
+  ["dele", TRANSACTION, (client) => client.dele(1)],
+  ["dele of several", TRANSACTION, (client) => client.dele([1])],
+  ["dele of none", TRANSACTION, (client) => client.dele([])],
+  ["noop", TRANSACTION, (client) => client.noop()],
+  ["rset", TRANSACTION, (client) => client.rset()],
+  ["capa", BOTH, (client) => client.capa()],
+  ["lang", BOTH, (client) => client.lang()],
+  ["lang of one", BOTH, (client) => client.lang("en")],
+  ["command", BOTH, (client) => client.command("LANG en")],
+  ["command STAT", TRANSACTION, (client) => client.command("stat")],
+  ["quit", BOTH, (client) => client.quit()],
+];
+
+describe.each(COMMANDS)("%s", (_, allowed, call) => {
+  test("before connect", async () => {
+    const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => {}) });
+    expect(client.state).toBe("disconnected");
+    expect(await codeOf(call(client))).toBe("POP3_STATE");
+    expect(client.state).toBe("disconnected");
+  });
+
+  test("while it connects", async () => {
+    const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => {}) });
+    const connecting = codeOf(client.connect());
+    expect(await codeOf(call(client))).toBe("POP3_STATE");
+    client.close();
+    expect(await connecting).toBe("POP3_CLOSED");
+  });
+
+  test("while it logs in", async () => {
+    await using server = await ScriptedServer.listen(["S: +OK", "C: CAPA", "S: -ERR", "C: USER ann"]);
+    const client = new Pop3Client(toScript(server, { auth }));
+    const connecting = codeOf(client.connect());
+    await server.wrote(/USER/);
+    expect(client.state).toBe("authorization");
+    expect(await codeOf(call(client))).toBe("POP3_STATE");
+    await turns();
+    client.close();
+    expect(await connecting).toBe("POP3_CLOSED");
+    await server.played();
+    expect(server.lines).toEqual(["CAPA", "USER ann"]);
+  });
+
+  test.each(BOTH)("in the %s state", async (state) => {
+    await using server = await listen();
+    await using client =
+      state === "transaction" ? await logIn(server) : await Pop3Client.connect(to(server, { stls: "never" }));
+    await client.capa();
+    expect(client.state).toBe(state);
+    const before = said(server).length;
+    const code = await codeOf(call(client));
+    if (allowed.includes(state)) {
+      // What this server refuses was sent all the same.
+      expect(["resolved", "POP3_REFUSED", "POP3_AUTH_REJECTED", "POP3_TLS_CERT"]).toContain(code);
+    } else {
+      expect(code).toBe("POP3_STATE");
+      await client.capa();
+      expect(said(server).slice(before)).toEqual(["C: CAPA"]);
+      expect(client.state).toBe(state);
+    }
+  });
+
+  test("while QUIT is under way, and behind it", async () => {
+    await using server = await listen();
+    await using client = await logIn(server);
+    await client.noop();
+    const before = said(server).length;
+    const quit = client.quit();
+    expect(client.state).toBe("update");
+    expect(await codeOf(call(client))).toBe("POP3_CLOSED");
+    await quit;
+    expect(client.state).toBe("closed");
+    expect(await codeOf(call(client))).toBe("POP3_CLOSED");
+    await server.idle();
+    expect(said(server).slice(before)).toEqual(["C: QUIT"]);
+  });
+
+  test("behind close", async () => {
+    await using server = await listen();
+    const client = await logIn(server);
+    await client.noop();
+    const before = said(server).length;
+    client.close();
+    expect(client.state).toBe("closed");
+    expect(await codeOf(call(client))).toBe("POP3_CLOSED");
+    await server.idle();
+    expect(said(server).slice(before)).toEqual([]);
+  });
+});
+
+const NUMBERS: readonly unknown[] = [
+  0,
+  -1,
+  1.5,
+  Number.NaN,
+  Infinity,
+  2 ** 53,
+  "1",
+  "1\r\nDELE 2",
+  null,
+  {},
+  1n,
+];
+const wrongNumber = (call: (client: Pop3Client, number: number) => unknown): Call[] =>
+  NUMBERS.map((number) => async (client) => call(client, number as number));
+const many = (letter: string): string => letter.repeat(300);
+
+const WRONG: readonly (readonly [string, string, readonly Call[]])[] = [
+  ["retr", "POP3_INVALID_ARGUMENT", wrongNumber((client, number) => client.retr(number))],
+  [
+    "retrStream",
+    "POP3_INVALID_ARGUMENT",
+    wrongNumber((client, number) => drained(client.retrStream(number))),
+  ],
+  ["top", "POP3_INVALID_ARGUMENT", wrongNumber((client, number) => client.top(number))],
+  [
+    "the lines of top",
+    "POP3_INVALID_ARGUMENT",
+    wrongNumber((client, number) => client.top(1, number === 0 ? -5 : number)),
+  ],
+  ["dele", "POP3_INVALID_ARGUMENT", wrongNumber((client, number) => client.dele([1, number, 2]))],
+  [
+    "retrieve",
+    "POP3_INVALID_ARGUMENT",
+    wrongNumber((client, number) => drained(client.retrieve([1, number]))),
+  ],
+  [
+    "the lines of retrieve",
+    "POP3_INVALID_ARGUMENT",
+    wrongNumber((client, number) => drained(client.retrieve([1], { top: number === 0 ? -5 : number }))),
+  ],
+  [
+    "list",
+    "POP3_INVALID_ARGUMENT",
+    [0, -1, 1.5, Number.NaN, "1"].map((number) => (client) => client.list(number as number)),
+  ],
+  [
+    "uidl",
+    "POP3_INVALID_ARGUMENT",
+    [0, -1, 1.5, Number.NaN, "1"].map((number) => (client) => client.uidl(number as number)),
+  ],
+  [
+    "lang",
+    "POP3_INVALID_ARGUMENT",
+    ["", "en us", "en\r\nQUIT", "é", many("e")].map((tag) => (client) => client.lang(tag)),
+  ],
+  [
+    "command",
+    "POP3_INVALID_ARGUMENT",
+    [
+      ...["", " NOOP", "NOOP\r\nDELE 1", "NOOP\n", "X\0", "\u00e9", "\tNOOP"],
+      ..."USER x,PASS x,APOP x y,AUTH PLAIN,STLS,QUIT,RSET,DELE 1,UTF8,RETR 1,TOP 1 0,CAPA".split(","),
+      ...["quit", "Dele 1", "RETR\t1", "dele  1"],
+    ].map((line) => (client) => client.command(line)),
+  ],
+  ["a long command", "POP3_COMMAND_TOO_LONG", [(client) => client.command(`XTND ${many("x")}`)]],
+];
+
+const WRONG_NAMES: readonly (readonly [string, string, readonly Call[]])[] = [
+  [
+    "user",
+    "POP3_INVALID_ARGUMENT",
+    ["", "ann\r\nPASS x", "ann\n", "a\0", undefined].map((name) => (client) => client.user(name as string)),
+  ],
+  [
+    "a long user",
+    "POP3_COMMAND_TOO_LONG",
+    [(client) => client.user(many("a")), (client) => client.user("é".repeat(125))],
+  ],
+  [
+    "pass",
+    "POP3_INVALID_ARGUMENT",
+    ["", "x\r\nDELE 1", "x\r", "x\0", undefined].map((secret) => (client) => client.pass(secret as string)),
+  ],
+  ["a long pass", "POP3_COMMAND_TOO_LONG", [(client) => client.pass(many("p"))]],
+  [
+    "authenticate",
+    "POP3_INVALID_ARGUMENT",
+    [
+      { user: "ann\r\nQUIT", pass: "x", mechanism: "USER" },
+      { user: "ann", pass: "x\r\nDELE 1", mechanism: "USER" },
+      { user: "ann\r\n", pass: "x", mechanism: "APOP" },
+      { user: "an\0n", pass: "x", mechanism: "PLAIN" },
+    ].map((given) => (client) => client.authenticate(given)),
+  ],
+  [
+    "authenticate without a user or a password",
+    "POP3_CONFIG POP3_INVALID_ARGUMENT",
+    [{ user: "", pass: "x" }, { user: "ann", pass: "" }, { user: "ann" }, { pass: "x" }, {}].map(
+      (given) => (client) => client.authenticate(given as typeof auth),
+    ),
+  ],
+];
+
+describe.each([
+  ...WRONG.map((row) => ["transaction", ...row] as const),
+  ...WRONG_NAMES.map((row) => ["authorization", ...row] as const),
+])("wrong arguments, %s: %s", (state, _, code, calls) => {
+  test.each(calls.map((call, index) => [index, call] as const))(`${code}, the %dth`, async (__, call) => {
+    await using server = await listen({ messages: ["a\r\n", "b\r\n", "c\r\n"] });
+    await using client =
+      state === "transaction" ? await logIn(server) : await Pop3Client.connect(to(server, { stls: "never" }));
+    await client.capa();
+    const before = said(server).length;
+    expect(code.split(" ")).toContain(await codeOf(call(client)));
+    expect(client.state).toBe(state);
+    await client.capa();
+    expect(said(server).slice(before)).toEqual(["C: CAPA"]);
+    expect(client.marked.size).toBe(0);
+  });
+});
+
+test("connect, twice and behind the end", async () => {
+  await using server = await listen();
+  const client = new Pop3Client(to(server, { stls: "never", auth }));
+  const first = client.connect();
+  await expect(client.connect()).rejects.toMatchObject({ code: "POP3_STATE" });
+  await first;
+  await expect(client.connect()).rejects.toMatchObject({ code: "POP3_STATE" });
+  expect(await client.stat()).toEqual({ count: 1, size: 22 });
+  await client.quit();
+  await expect(client.connect()).rejects.toMatchObject({ code: "POP3_STATE" });
+  expect(server.connections).toBe(1);
+});

@@ -137,7 +137,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /** LIST of one message. Rejects with `POP3_REFUSED` when there is none of that number. */
   list(message: number, options?: CallOptions): Promise<number>;
   async list(first?: number | CallOptions, options?: CallOptions): Promise<Map<number, number> | number> {
-    if (typeof first !== "number") return this.#transaction.list(first?.signal);
+    if (isCallOptions(first)) return this.#transaction.list(first?.signal);
     return this.#session.execute(commands.listOne(first), { signal: options?.signal });
   }
 
@@ -146,7 +146,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /** UIDL of one message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
   async uidl(first?: number | CallOptions, options?: CallOptions): Promise<Map<number, string> | string> {
-    if (typeof first !== "number") return this.#transaction.uidl(first?.signal);
+    if (isCallOptions(first)) return this.#transaction.uidl(first?.signal);
     return this.#session.execute(commands.uidlOne(first), { signal: options?.signal });
   }
 
@@ -296,7 +296,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   lang(tag: string, options?: CallOptions): Promise<string>;
   async lang(first?: string | CallOptions, options?: CallOptions): Promise<Language[] | string> {
     const { limits } = this.#session.settings;
-    if (typeof first !== "string")
+    if (isCallOptions(first))
       return this.#session.execute(commands.langList(limits), { signal: first?.signal });
     return this.#session.execute(commands.lang(first, limits), { signal: options?.signal });
   }
@@ -321,4 +321,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     });
     return { text, responseCode, block: undefined };
   }
+}
+
+/** What is neither options nor left out is meant as an argument, right or wrong. */
+function isCallOptions(value: unknown): value is CallOptions | undefined {
+  return value === undefined || (typeof value === "object" && value !== null);
 }

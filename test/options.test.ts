@@ -8,9 +8,9 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
   DEFAULT_WINDOW,
-  parseUrl,
   type Pop3ClientOptions,
 } from "../src/options.ts";
+import { parseUrl } from "../src/url.ts";
 import { always } from "./protocol/octets.ts";
 
 const host = "pop.example.com";

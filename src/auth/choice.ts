@@ -62,7 +62,7 @@ export function chooseMethod(offer: Offer, wish: Wish): Method {
   const offered = [...(offer.capabilities?.sasl ?? []), ...(offer.timestamp ? ["APOP"] : [])];
   throw new Pop3Error(
     "POP3_AUTH_NO_MECHANISM",
-    `none of ${names.join(", ")} can be used; the server offers ${printable(offered.join(", ")) || "none"}`,
+    `none of ${names.join(", ")} can be used; the server offers ${printable(offered.slice(0, 16).join(", ")) || "none"}`,
   );
 }
 

@@ -14,10 +14,11 @@ export {
 } from "./errors.ts";
 export type { Pop3Message } from "./message.ts";
 export type { SocketSource } from "./net/dial.ts";
+export type { Pop3Trace } from "./net/trace.ts";
 export type { Pop3Auth, Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window, Secret } from "./options.ts";
 export type { Capabilities, Expire, LoginDelay } from "./protocol/capabilities.ts";
 export type { Language } from "./protocol/commands.ts";
 export type { MaildropStat } from "./protocol/listings.ts";
 export type { RetrieveOptions } from "./retrieval.ts";
 export type { Pop3State, Pop3TlsInfo } from "./session.ts";
-export { parseUrl } from "./url.ts";
+export { parseUrl, type UrlOptions } from "./url.ts";

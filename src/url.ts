@@ -1,6 +1,14 @@
 // The URL form of the options: our own, and that of RFC 2384.
 import { Pop3Error } from "./errors.ts";
-import type { Pop3ClientOptions } from "./options.ts";
+
+/** What a URL says: `Pop3ClientOptions`, as far as it goes. */
+export interface UrlOptions {
+  readonly host: string;
+  readonly port?: number;
+  readonly secure: boolean;
+  readonly stls?: "required" | "if-offered" | "never";
+  readonly auth?: { readonly user: string; readonly pass: string; readonly mechanism?: string };
+}
 
 /**
  * The URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first octet), `pop3://host`
@@ -9,7 +17,7 @@ import type { Pop3ClientOptions } from "./options.ts";
  *
  * Throws `POP3_CONFIG`, without a word of the URL in it.
  */
-export function parseUrl(given: string | URL): Pop3ClientOptions {
+export function parseUrl(given: string | URL): UrlOptions {
   let url: URL;
   try {
     url = new URL(given);

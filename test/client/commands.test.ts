@@ -391,7 +391,7 @@ describe("a listing without end", () => {
 
   test.each([
     ["entries", { listEntries: 49 }],
-    ["octets", { listOctets: 300 }],
+    ["octets", { listOctets: 290 }],
   ])("limits: %s", async (_, limits) => {
     await session(
       ["C: LIST", "S: +OK", ...lines],

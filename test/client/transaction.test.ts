@@ -201,7 +201,7 @@ describe("roll back", () => {
   test("by leaving while a message is under way that nobody reads: the connection is dropped", async () => {
     await using server = await listen({ messages: ["1\r\n", Buffer.alloc(9_000_000, "a\r\n")] });
     {
-      await using client = await logIn(server);
+      await using client = await logIn(server, { timeouts: { quit: 100 } });
       await client.dele(1);
       const stream = client.retrStream(2);
       stream.on("error", () => undefined);
@@ -209,7 +209,7 @@ describe("roll back", () => {
     }
     await server.idle();
     expect(server.maildrop("ann").messages).toHaveLength(2);
-    expect(said(server).at(-1)).toBe("C: RETR 2");
+    expect(said(server)).not.toContain("C: QUIT");
   });
 
   test.each<[string, Fault]>([

@@ -125,6 +125,16 @@ describe("the window", () => {
     expect(departing(flight)).toEqual(["x"]);
   });
 
+  test("that was full and is empty again takes each command as it comes", () => {
+    const flight = flightOf(octets(100), ...sized(100, 100));
+    expect([departing(flight), landing(flight)]).toEqual([["0"], "0"]);
+    expect([departing(flight), landing(flight)]).toEqual([["1"], "1"]);
+    flight.push(command("x", { octets: 60 }));
+    expect(departing(flight)).toEqual(["x"]);
+    flight.push(command("y", { octets: 40 }));
+    expect(departing(flight)).toEqual(["y"]);
+  });
+
   test("that is empty takes a command, however large the last one was", () => {
     const flight = flightOf(octets(10), ...sized(1000, 1000, 1000));
     for (const line of ["0", "1", "2"])

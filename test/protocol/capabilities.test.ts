@@ -52,6 +52,7 @@ test.each([
   ["UTF8", { utf8: { user: false } }],
   ["UTF8 USER", { utf8: { user: true } }],
   ["utf8 user", { utf8: { user: true } }],
+  ["UTF8 X", { utf8: { user: false } }],
   ["UTF8=USER", { utf8: { user: true } }],
   ["pipelining", { pipelining: true }],
   ["Top", { top: true }],

@@ -327,6 +327,15 @@ describe("the work is linear in the input", () => {
     expect([pieces, copies]).toEqual([1024, 0]);
   });
 
+  test("stuffed dots that stand far apart cost no copy", () => {
+    const chunk = octets(`..${"a".repeat(126)}\r\n`.repeat(100));
+    const pieces: Buffer[] = [];
+    new DotDecoder().decode(chunk, 0, (piece) => pieces.push(piece));
+    expect(pieces).toHaveLength(100);
+    for (const [at, piece] of pieces.entries())
+      expect(piece.byteOffset).toBe(chunk.byteOffset + at * 130 + 1);
+  });
+
   test("16 MB of nothing but dots are one piece a chunk", () => {
     const chunk = Buffer.alloc(CHUNK, ".");
     const decoder = new DotDecoder();

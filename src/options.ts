@@ -157,7 +157,8 @@ export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 
 
 /** Checks options and completes them. Throws `POP3_CONFIG`; no message has a secret in it. */
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
-  const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+  const options: Pop3ClientOptions =
+    typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
   checkTable("options", options);
   checkBoolean("secure", options.secure);
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);

@@ -39,7 +39,7 @@ export function maildropScript(answers: Answers = {}, options: MaildropOptions =
     await answer(peer, "", answers["greeting"] ?? "+OK ready\r\n");
     for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
       const verb = (line.split(" ", 1)[0] ?? "").toUpperCase();
-      await answer(peer, line, answers[line] ?? answers[verb] ?? honest(line, verb, options));
+      await answer(peer, line, answers[line] ?? answers[verb] ?? honestAnswer(line, options));
       if (verb === "STLS" && answers["STLS"] === undefined && !peer.over) peer.startTls();
       if (verb === "QUIT") peer.end();
     }
@@ -47,17 +47,20 @@ export function maildropScript(answers: Answers = {}, options: MaildropOptions =
   };
 }
 
+const NUMBERED = new Set(["LIST", "UIDL", "RETR", "DELE", "TOP"]);
+
 async function answer(peer: Peer, line: string, given: Answer): Promise<void> {
   const sent = typeof given === "function" ? await given(peer, line) : given;
   // Not awaited: a client that takes nothing does not keep us from reading its next command.
   if (sent !== undefined) void peer.send(sent);
 }
 
-function honest(line: string, verb: string, { count = 10, pipelining = true }: MaildropOptions): string {
-  const argument = line.split(" ")[1];
+/** What an honest server answers to a command line, or to none: its greeting. */
+export function honestAnswer(line: string, { count = 10, pipelining = true }: MaildropOptions = {}): string {
+  const [verb = "", argument] = line.split(" ");
   const n = Number(argument);
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
-  if (argument !== undefined && ["LIST", "UIDL", "RETR", "DELE", "TOP"].includes(verb) && !(n <= count)) {
+  if (argument !== undefined && NUMBERED.has(verb) && !(n <= count)) {
     return "-ERR no such message\r\n";
   }
   switch (verb) {

@@ -1,0 +1,206 @@
+// Wherever the server ends the session, and however: each call settles once, with the code that says what happened.
+import { describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { ScriptedServer, SECRET, type Protection, type Script } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import {
+  CONNECT_POINTS,
+  endAs,
+  endingScript,
+  SECOND_CAPA_POINTS,
+  SESSION_POINTS,
+  STLS_POINTS,
+  type End,
+  type Point,
+} from "./wire-ends.ts";
+
+guardEachTest();
+
+/** Long enough for an honest server on a busy machine, short enough to wait for. */
+const CLOCK = 300;
+const CLOCKS = { connect: CLOCK, tls: CLOCK, greeting: CLOCK, command: CLOCK, body: CLOCK, quit: CLOCK };
+
+const AUTH = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
+/** Sessions that run side by side. */
+const SIDE_BY_SIDE = 8;
+
+/** The code of whoever was being answered; `then`: of everyone behind. */
+function expected(point: Point, end: End): { first: string; then: string } {
+  if (end === "reset") return { first: "POP3_RESET", then: "POP3_RESET" };
+  if (end === "stall") {
+    let code = point.within === "block" ? "POP3_IDLE_TIMEOUT" : "POP3_COMMAND_TIMEOUT";
+    if (point.line === "") code = "POP3_GREETING_TIMEOUT";
+    // All of a CAPA response has to come within the time of its first line.
+    if (point.line === "CAPA") code = "POP3_COMMAND_TIMEOUT";
+    return { first: code, then: code };
+  }
+  return { first: point.within === "block" ? "POP3_TRUNCATED" : "POP3_CLOSED", then: "POP3_CLOSED" };
+}
+
+async function forEach(
+  points: readonly Point[],
+  run: (point: Point) => Promise<unknown>,
+): Promise<unknown[]> {
+  const results: unknown[] = [];
+  for (let at = 0; at < points.length; at += SIDE_BY_SIDE) {
+    const some = points.slice(at, at + SIDE_BY_SIDE);
+    results.push(...(await Promise.all(some.map(async (point) => [point.name, await run(point)]))));
+  }
+  return results;
+}
+
+/** A stream settles once, too: `end` or `error`, and `close` behind it. */
+function streamOutcome(client: Pop3Client, message: number): Promise<string> {
+  return new Promise((resolve) => {
+    const events: string[] = [];
+    client
+      .retrStream(message)
+      .on("data", () => undefined)
+      .on("end", () => events.push("ok"))
+      .on("error", (error) => events.push(codeOf(error)))
+      .on("close", () => {
+        setImmediate(() => {
+          resolve(events.join(" and "));
+        });
+      });
+  });
+}
+
+const CALLS: readonly [string, (client: Pop3Client) => Promise<string>][] = [
+  ["STAT", (client) => outcome(client.stat())],
+  ["LIST", (client) => outcome(client.list())],
+  ["UIDL", (client) => outcome(client.uidl())],
+  ["RETR 1", (client) => streamOutcome(client, 1)],
+  ["RETR 2", (client) => outcome(client.retr(2))],
+  ["DELE 3", (client) => outcome(client.dele(3))],
+  ["QUIT", (client) => outcome(client.quit())],
+];
+
+describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) => {
+  const ends: End[] =
+    protection === "plain" ? ["close", "reset", "stall"] : ["close", "cut", "reset", "stall"];
+
+  describe.each(ends)("the server ends with: %s", (end) => {
+    const options = end === "stall" ? { timeouts: CLOCKS } : {};
+
+    async function connecting(script: Script, more: Partial<Pop3ClientOptions> = {}): Promise<unknown> {
+      await using server = await ScriptedServer.listen(script, protection);
+      const client = new Pop3Client(server.options({ auth: AUTH, ...options, ...more }));
+      let closings = 0;
+      client.on("close", () => closings++);
+      const first = await outcome(client.connect());
+      const then = await outcome(client.noop());
+      await (
+        await server.peer()
+      ).gone;
+      return { first, then, state: client.state, closings };
+    }
+
+    it("within connect", async () => {
+      const points = protection === "stls" ? STLS_POINTS : [...CONNECT_POINTS, ...SECOND_CAPA_POINTS];
+      const results = await forEach(points, (point) =>
+        connecting(endingScript(point, end, { pipelining: false })),
+      );
+      expect(results).toEqual(
+        points.map((point) => {
+          const { first } = expected(point, end);
+          return [point.name, { first, then: first, state: "closed", closings: 0 }];
+        }),
+      );
+    });
+
+    if (protection !== "plain") {
+      it("within the handshake", async () => {
+        const code = end === "stall" ? "POP3_TLS_TIMEOUT" : "POP3_TLS_HANDSHAKE";
+        const script: Script = async (peer) => {
+          if (protection === "stls") {
+            await peer.send("+OK ready\r\n");
+            await peer.line();
+            await peer.send("+OK\r\nSTLS\r\n.\r\n");
+            await peer.line();
+            await peer.send("+OK\r\n");
+          }
+          await endAs(peer, end === "close" ? "cut" : end);
+        };
+        await using server = await ScriptedServer.listen(script, "plain");
+        const client = new Pop3Client(
+          server.options({
+            secure: protection === "tls",
+            stls: protection === "stls" ? "required" : "never",
+            ...options,
+          }),
+        );
+        expect(await outcome(client.connect())).toBe(code);
+        expect(client.state).toBe("closed");
+        expect(await outcome(client.noop())).toBe(code);
+        await (
+          await server.peer()
+        ).gone;
+      });
+    }
+
+    it.each([true, false])("within the session, pipelined: %s", async (pipelined) => {
+      const results = await forEach(SESSION_POINTS, async (point) => {
+        const script = endingScript(point, end, { pipelining: pipelined });
+        await using server = await ScriptedServer.listen(script, protection);
+        const client = await Pop3Client.connect(server.options({ auth: AUTH, ...options }));
+        let closings = 0;
+        client.on("close", () => closings++);
+        let codes: string[] = [];
+        if (pipelined) codes = await Promise.all(CALLS.map(([, call]) => call(client)));
+        else for (const [, call] of CALLS) codes.push(await call(client));
+        await (
+          await server.peer()
+        ).gone;
+        return { codes, state: client.state, closings };
+      });
+      expect(results).toEqual(
+        SESSION_POINTS.map((point) => {
+          const at = CALLS.findIndex(([line]) => line === point.line);
+          const { first, then } = expected(point, end);
+          const codes = CALLS.map(([line], index) => {
+            if (index < at) return "ok";
+            if (line === "QUIT" && index === at) return "POP3_COMMIT_UNKNOWN";
+            return index === at ? first : then;
+          });
+          return [point.name, { codes, state: "closed", closings: 1 }];
+        }),
+      );
+    });
+  });
+});
+
+it.each(["close", "reset", "stall"] as const)(
+  "a lost reply to QUIT is no failure where nothing was marked: %s",
+  async (end) => {
+    const point = SESSION_POINTS.find(({ line }) => line === "QUIT") as Point;
+    await using server = await ScriptedServer.listen(endingScript(point, end, {}));
+    const client = await Pop3Client.connect(server.options({ auth: AUTH, timeouts: { quit: 50 } }));
+    expect(await outcome(client.quit())).toBe("ok");
+    expect(client.state).toBe("closed");
+    await (
+      await server.peer()
+    ).gone;
+  },
+);
+
+it("the client closes behind QUIT, whether or not the server does", async () => {
+  await using server = await ScriptedServer.listen(async (peer) => {
+    await peer.send("+OK\r\n");
+    await peer.line();
+    await peer.send("-ERR\r\n");
+    await peer.line();
+    await peer.send("+OK\r\n");
+    await peer.gone;
+  });
+  const client = await Pop3Client.connect({
+    host: "127.0.0.1",
+    port: server.port,
+    secure: false,
+    stls: "never",
+  });
+  await client.quit();
+  await (
+    await server.peer()
+  ).gone;
+});

@@ -1,7 +1,7 @@
 // The client as its users hold it: one session, one method per command.
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
-import { Pop3AbortError, Pop3Error } from "./errors.ts";
+import { Pop3Error } from "./errors.ts";
 import { Message, announcedOctets, type Pop3Message } from "./message.ts";
 import { completeOptions, type Pop3Auth, type Pop3ClientOptions } from "./options.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
@@ -181,23 +181,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   retrStream(message: number, { signal }: CallOptions = {}): Readable {
     const valid = isMessageNumber(message);
-    const body = new Message(this.#transaction, valid ? message : 1);
-    if (!valid) {
+    const body = new Message(this.#transaction, valid ? message : 1, { signal });
+    if (!valid)
       body.abort(new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on"));
-      return body.stream();
-    }
-    const stream = body.stream();
-    if (signal !== undefined) {
-      const onAbort = (): void => {
-        stream.destroy(new Pop3AbortError(signal.reason, `RETR ${String(message)}`));
-      };
-      signal.addEventListener("abort", onAbort);
-      stream.once("close", () => {
-        signal.removeEventListener("abort", onAbort);
-      });
-      if (signal.aborted) onAbort();
-    }
-    return stream;
+    return body.stream();
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Method } from "./auth/choice.ts";
 import type { SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "./errors.ts";
 import type { Connection } from "./net/connection.ts";
+import { aborted } from "./net/failures.ts";
 import { settle } from "./net/settle.ts";
 import type { Pop3Auth, Pop3Limits, Secret } from "./options.ts";
 import * as commands from "./protocol/commands.ts";
@@ -73,6 +74,12 @@ async function converse(
   }
   let reply: Reply = await connection.send(commands.auth(name, inline, limits), { signal });
   for (let challenges = 1; reply.status === "continue"; challenges++) {
+    if (signal.aborted) {
+      // The server waits for a response: whatever went out next would be taken for one.
+      const failure = aborted(signal, `AUTH ${name}`);
+      connection.close(failure);
+      throw failure;
+    }
     let response: Buffer;
     try {
       if (challenges > limits.challenges) {

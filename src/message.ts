@@ -1,9 +1,12 @@
 // One message of the maildrop, and the RETR or TOP that brings it: sent when somebody wants it, or ahead of that.
 import type { Readable } from "node:stream";
 import type { Pop3Error } from "./errors.ts";
+import { onAbort } from "./net/abort.ts";
 import { Exchange } from "./net/exchange.ts";
+import { aborted } from "./net/failures.ts";
 import { MessageBody, type BodyOwner } from "./net/message-body.ts";
 import * as commands from "./protocol/commands.ts";
+import type { BlockCommand } from "./protocol/commands.ts";
 import { messageTooLarge } from "./protocol/message-buffer.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Session } from "./session.ts";
@@ -30,6 +33,8 @@ export interface Pop3Message extends AsyncIterable<Buffer> {
 export interface MessageOptions {
   /** TOP with so many lines of the body, in place of RETR. */
   readonly top?: number | undefined;
+  /** Ends it for whoever has claimed it. */
+  readonly signal?: AbortSignal | undefined;
   /** Octets that lie there and nobody has claimed; returns whether there is room for more. */
   readonly collected?: (octets: number) => boolean;
 }
@@ -48,6 +53,7 @@ export class Message implements Pop3Message, BodyOwner {
   readonly #options: MessageOptions;
   readonly #body: MessageBody;
   #exchange: Exchange<void> | undefined;
+  #deafen: (() => void) | undefined;
 
   constructor(transaction: Transaction, number: number, options: MessageOptions = {}) {
     const { session } = transaction;
@@ -87,17 +93,17 @@ export class Message implements Pop3Message, BodyOwner {
 
   /** Sends the command; `ahead`: though nobody has claimed the message yet. */
   request(ahead = false): void {
-    const { top } = this.#options;
-    const body = (): MessageBody => this.#body;
-    const command =
-      top === undefined ? commands.retr(this.number, body) : commands.top(this.number, top, body);
+    const command = this.#command;
     this.#exchange = new Exchange<void>(
       command,
-      () => undefined,
+      () => {
+        this.#deafen?.();
+      },
       (error) => {
+        this.#deafen?.();
         this.#body.fail(error);
       },
-      { octets: announcedOctets(this.size, top), ahead },
+      { octets: announcedOctets(this.size, this.#options.top), ahead },
     );
     try {
       this.#session.check(command.printable);
@@ -106,6 +112,12 @@ export class Message implements Pop3Message, BodyOwner {
       return;
     }
     this.#session.connection.submit(this.#exchange);
+  }
+
+  get #command(): BlockCommand<void> {
+    const { top } = this.#options;
+    const body = (): MessageBody => this.#body;
+    return top === undefined ? commands.retr(this.number, body) : commands.top(this.number, top, body);
   }
 
   /** Nobody claims it any more. What was claimed goes on. */
@@ -122,6 +134,14 @@ export class Message implements Pop3Message, BodyOwner {
   // What its body needs.
 
   claimed(): void {
+    const { signal } = this.#options;
+    if (signal !== undefined) {
+      if (signal.aborted) {
+        this.abort(aborted(signal, this.#command.printable));
+        return;
+      }
+      this.#deafen = onAbort(signal, () => this.abort(aborted(signal, this.#command.printable)));
+    }
     if (this.#exchange === undefined) this.request();
     else this.#session.connection.want(this.#exchange);
   }
@@ -131,6 +151,7 @@ export class Message implements Pop3Message, BodyOwner {
   }
 
   dropped(error: Pop3Error): void {
+    this.#deafen?.();
     if (this.#exchange !== undefined) this.#session.connection.abandon(this.#exchange, error);
   }
 

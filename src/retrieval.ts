@@ -2,6 +2,8 @@
 // comes before anybody asks for it is held within the same bound.
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { announcedOctets, Message, type Pop3Message } from "./message.ts";
+import { onAbort } from "./net/abort.ts";
+import { throwIfAborted } from "./net/failures.ts";
 import type { Window } from "./net/flight.ts";
 import { Queue } from "./net/queue.ts";
 import { DEFAULT_WINDOW } from "./options.ts";
@@ -34,17 +36,16 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   #ready = false;
   readonly #ahead = new Queue<Message>();
   #current: Message | undefined;
-  /** Behind the loop already, claimed, and still on their way. */
-  #unfinished: Message[] = [];
   /** What the messages from the current one to the last that was asked for count against the window. */
   #octets = 0;
   #count = 0;
-  /** A message too large for the window is asked for when it is claimed, and nothing behind it before. */
+  /** A message too large for the window, or for memory, is asked for when it is claimed, and nothing behind it before. */
   #large: Message | undefined;
   /** Octets that came and nobody has claimed. */
   #collected = 0;
   #over = false;
   #failure: Pop3Error | undefined;
+  #deafen: (() => void) | undefined;
 
   /** Nothing is sent before the first `next`. Throws `POP3_INVALID_ARGUMENT`. */
   constructor(
@@ -88,7 +89,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     const signal = this.#signal;
     const transaction = this.#transaction;
     this.#session.check(this.#top === undefined ? "RETR" : "TOP");
-    if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
+    throwIfAborted(signal);
     if (this.#wished === undefined) {
       await Promise.all([this.#list(), this.#listUids()]);
       this.#numbers = [...(transaction.sizes ?? new Map<number, number>()).keys()].filter(
@@ -99,7 +100,8 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
       this.#numbers = this.#wished;
     }
     if (this.#over) return;
-    signal?.addEventListener("abort", this.#onAbort);
+    throwIfAborted(signal);
+    if (signal !== undefined) this.#deafen = onAbort(signal, this.#onAbort);
     this.#ready = true;
   }
 
@@ -144,8 +146,6 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     if (message === undefined) return;
     this.#current = undefined;
     message.leave(leftError);
-    this.#unfinished = this.#unfinished.filter((earlier) => !earlier.complete);
-    if (!message.complete) this.#unfinished.push(message);
     if (message === this.#large) this.#large = undefined;
     else {
       this.#octets -= announcedOctets(message.size, this.#top);
@@ -155,6 +155,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
 
   #fill(): void {
     const window = this.#window;
+    const { limits } = this.#session.settings;
     const most = this.#session.pipelining
       ? Math.max(1, Math.floor(window.commandOctets / COMMAND_OCTETS))
       : 2;
@@ -163,10 +164,12 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     while (this.#at < this.#numbers.length && this.#large === undefined) {
       const message = new Message(this.#transaction, this.#numbers[this.#at] as number, {
         top: this.#top,
+        signal: this.#signal,
         collected: this.#collect,
       });
       const octets = announcedOctets(message.size, this.#top);
-      if (octets > window.octets) this.#large = message;
+      const whole = this.#top === undefined ? (message.size ?? 0) : 0;
+      if (octets > window.octets || whole > limits.message) this.#large = message;
       else {
         if (this.#count > 0 && (this.#octets + octets > window.octets || this.#count >= most)) return;
         this.#octets += octets;
@@ -192,9 +195,9 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
   readonly #onAbort = (): void => {
     const failure = new Pop3AbortError(this.#signal?.reason);
     this.#failure = failure;
-    for (const message of this.#unfinished) message.abort(failure);
+    // What was claimed hears the signal for itself.
     this.#finish((message) => {
-      message.abort(failure);
+      message.leave(() => failure);
     });
   };
 
@@ -202,7 +205,7 @@ export class Retrieval implements AsyncIterableIterator<Pop3Message> {
     if (this.#over) return;
     this.#over = true;
     this.#ready = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#deafen?.();
     if (this.#current !== undefined) release(this.#current);
     this.#current = undefined;
     for (let next = this.#ahead.shift(); next !== undefined; next = this.#ahead.shift()) release(next);

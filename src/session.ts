@@ -7,7 +7,7 @@ import { Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
-import { sessionOver } from "./net/failures.ts";
+import { SessionEnd, sessionOver } from "./net/failures.ts";
 import { traceSession } from "./net/trace.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
@@ -249,7 +249,8 @@ export class Session {
         await connection.send(commands.stls(), { signal });
       } catch (error) {
         // A refusal with something behind it is no refusal: somebody talks in the server's place.
-        throw connection.failure?.forCommand("STLS") ?? error;
+        const forged = error instanceof Pop3ReplyError && connection.failure;
+        throw forged ? forged.forCommand("STLS") : error;
       }
       const stream = connection.detach();
       this.capabilities = NO_CAPABILITIES;
@@ -315,16 +316,15 @@ export class Session {
 
   async #loggedIn(signal?: AbortSignal): Promise<void> {
     this.state = "transaction";
-    const again = this.#askCapabilities(signal);
-    // With pipelining the answer comes along with that to the next command: no round trip is spent on it.
-    if (this.capabilities.pipelining && this.settings.window !== undefined) again.catch(() => undefined);
-    else await again;
+    // With pipelining the answer comes along with that to the next command: no round trip is spent on it, and
+    // the caller's signal has nothing to do with it any more.
+    if (this.pipelining) this.#askCapabilities().catch(() => undefined);
+    else await this.#askCapabilities(signal);
   }
 
   /** Drops the connection: nothing is deleted. */
   close(failure?: Pop3Error): void {
     this.#connection?.close(failure);
-    this.#closing.abort(failure ?? sessionOver());
     this.#ended(failure);
   }
 
@@ -332,6 +332,7 @@ export class Session {
     if (this.state === "closed") return;
     this.state = "closed";
     this.#failure = failure;
+    this.#closing.abort(new SessionEnd(failure));
     if (this.#opened) this.onClose?.(failure);
   }
 }

@@ -1,6 +1,7 @@
 // The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
 // marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
 import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
+import { aborted } from "./net/failures.ts";
 import { quitWait } from "./net/waits.ts";
 import * as commands from "./protocol/commands.ts";
 import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
@@ -94,6 +95,7 @@ export class Transaction {
   /** QUIT, which commits. Rejects with `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`, where anything was marked. */
   quit(signal?: AbortSignal): Promise<void> {
     this.session.check("QUIT");
+    if (signal?.aborted === true) return Promise.reject(aborted(signal, "QUIT"));
     this.#quitting = this.#quit(signal);
     return this.#quitting;
   }
@@ -102,6 +104,7 @@ export class Transaction {
     const { session } = this;
     const { connection } = session;
     // From here on no other command goes out; those before QUIT are answered before it.
+    const before = session.state;
     session.state = "update";
     let sent = false as boolean; // set by a callback, which the compiler does not see
     try {
@@ -113,6 +116,12 @@ export class Transaction {
         },
       });
     } catch (error) {
+      if (!sent && error instanceof Pop3AbortError) {
+        // Nothing of it went out: the session goes on.
+        session.state = before;
+        this.#quitting = undefined;
+        throw error;
+      }
       session.close(Pop3Error.is(error) ? error : undefined);
       const failure = this.#commitFailure(error, sent);
       if (failure !== undefined) throw failure;

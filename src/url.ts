@@ -1,4 +1,5 @@
 // The URL form of the options: our own, and that of RFC 2384.
+import { domainToASCII } from "node:url";
 import { Pop3Error } from "./errors.ts";
 
 /** What a URL says: `Pop3ClientOptions`, as far as it goes. */
@@ -37,13 +38,13 @@ export function parseUrl(given: string | URL): UrlOptions {
     stls = value;
   }
   const decoded = decode(url.username);
-  const at = decoded.toLowerCase().indexOf(";auth=");
+  const at = decoded.search(/;auth=/i);
   const user = at === -1 ? decoded : decoded.slice(0, at);
   const mechanism = at === -1 ? "*" : decoded.slice(at + ";auth=".length);
   if (user === "" && decoded + url.password !== "") throw config("the URL of a maildrop names no user");
   if (mechanism === "") throw config("the URL of a maildrop names no mechanism behind ;auth=");
   return {
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    host: hostFrom(url.hostname),
     secure,
     ...(url.port !== "" && { port: Number(url.port) }),
     ...(stls !== undefined && { stls: stls as "required" }),
@@ -62,8 +63,15 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw config("the user name or the password in the URL is not percent-encoded UTF-8");
+    throw config("the URL of a maildrop is not percent-encoded UTF-8");
   }
+}
+
+/** URLs of schemes that are not the web's keep a name as it was written: it is encoded here (RFC 3490). */
+function hostFrom(hostname: string): string {
+  if (hostname.startsWith("[")) return hostname.slice(1, -1);
+  const name = decode(hostname);
+  return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
 }
 
 function config(message: string): Pop3Error {

@@ -209,6 +209,10 @@ describe("what is wrong is said before anything is sent", () => {
     [{ mechanism: "" }],
     [{ mechanism: "NOPE" }],
     [{ mechanism: 5 }],
+    [{ mechanism: null }],
+    [{ mechanism: {} }],
+    [{ mechanisms: [null] }],
+    [{ mechanisms: [undefined] }],
     [{ mechanisms: "PLAIN" }],
     [{ mechanisms: ["PLAIN", "NOPE"] }],
     [{ authzid: 5 }],
@@ -297,6 +301,11 @@ describe("URLs", () => {
     [
       "pop://ann;AUTH=SCRAM-SHA-256:hunter2@pop.example.com",
       { host, secure: false, auth: { ...auth, mechanism: "SCRAM-SHA-256" } },
+    ],
+    // Its lower case is two characters.
+    [
+      "pop://%C4%B0;auth=plain:hunter2@pop.example.com",
+      { host, secure: false, auth: { user: "İ", pass: "hunter2", mechanism: "PLAIN" } },
     ],
   ])("%s", (url, options) => {
     expect(parseUrl(url)).toEqual(options);

@@ -4,7 +4,7 @@ import { Pop3Error } from "../errors.ts";
 
 // RFC 822's msg-id as RFC 1939 asks for it: printable ASCII, one "@", no space. Collision attacks on MD5 need
 // octets that no msg-id has (CVE-2007-1558). No longer than a greeting line can be, and matched in linear time.
-const TIMESTAMP = /^<[!-;=?A-~]{1,250}@[!-;=?A-~]{1,250}>$/;
+const TIMESTAMP = /^(?=.{5,250}$)<[!-;=?A-~]+@[!-;=?A-~]+>$/;
 
 /**
  * The timestamp of a greeting, with its angle brackets, or `undefined` where there is none that can be

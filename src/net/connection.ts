@@ -6,6 +6,7 @@ import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, type Reply } from "../protocol/reply.ts";
+import { onAbort } from "./abort.ts";
 import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
 import {
   aborted,
@@ -147,22 +148,19 @@ export class Connection {
         reject(aborted(signal, command.printable));
         return;
       }
-      const onAbort = (): void => {
-        this.abandon(exchange, aborted(signal, command.printable));
-      };
       const exchange = new Exchange<T>(
         command,
         (value) => {
-          signal.removeEventListener("abort", onAbort);
+          deafen();
           resolve(value);
         },
         (error) => {
-          signal.removeEventListener("abort", onAbort);
+          deafen();
           reject(error);
         },
         options,
       );
-      signal.addEventListener("abort", onAbort);
+      const deafen = onAbort(signal, () => this.abandon(exchange, aborted(signal, command.printable)));
       this.submit(exchange);
     });
   }
@@ -192,8 +190,11 @@ export class Connection {
   abandon<T>(exchange: Exchange<T>, error: Pop3Error): void {
     if (exchange.over || exchange.abandoned) return;
     exchange.abandoned = true;
+    // Half of a listing is no listing: what its block has taken in is not looked at.
+    exchange.block = undefined;
     if (!exchange.ahead) this.#wanted--;
     exchange.settle(error);
+    if (this.#held) this.#rest();
     if (!exchange.sent) {
       this.#flushSoon();
       return;
@@ -210,7 +211,7 @@ export class Connection {
   /** The block at hand, which had held the stream back, takes octets again; `unclaimed`: if nobody reads it yet. */
   resume(unclaimed = false): void {
     const first = this.#flight.first;
-    if (!this.#held || first === undefined || (unclaimed && first.block?.unclaimed !== true)) return;
+    if (!this.#held || first === undefined || (unclaimed && first.block?.elastic !== true)) return;
     this.#watch.resume();
     if (!first.abandoned) this.#beginBlock(first);
     this.#release();
@@ -381,13 +382,20 @@ export class Connection {
 
   /** The block wants no more for now. */
   #hold(exchange: Exchange<unknown>): void {
-    // What nobody has claimed yet is collected, when somebody waits for a reply behind it.
-    if (this.#waitedBehind(exchange) && exchange.block?.unclaimed === true) return;
+    // What nobody has claimed yet is collected, where somebody waits for a reply behind it.
+    if (this.#waitedBehind(exchange) && exchange.block?.elastic === true) return;
     if (!this.#held) {
       this.#held = true;
       this.#stream.pause();
     }
-    if (this.#waitedBehind(exchange)) this.#watch.begin(stallWait(this.#timeouts, exchange.command));
+    this.#rest();
+  }
+
+  /** While the stream is held back, a clock runs only for those who wait behind the message at hand. */
+  #rest(): void {
+    const first = this.#flight.first;
+    if (first === undefined) return;
+    if (this.#waitedBehind(first)) this.#watch.begin(stallWait(this.#timeouts, first.command));
     else this.#watch.pause();
   }
 
@@ -402,8 +410,8 @@ export class Connection {
     this.#wanted++;
     const first = this.#flight.first;
     if (!this.#held || first === undefined || !this.#waitedBehind(first)) return;
-    if (first.block?.unclaimed === true) this.resume();
-    else this.#watch.begin(stallWait(this.#timeouts, first.command));
+    if (first.block?.elastic === true) this.resume();
+    else this.#rest();
   }
 
   #waitedBehind(first: Exchange<unknown>): boolean {

@@ -3,10 +3,24 @@ import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ProtocolError } fro
 import type { Command } from "../protocol/commands.ts";
 import { printableLine } from "../protocol/reply.ts";
 
-/** What a call gets whose signal was aborted: by the caller, or by the session, which is closed then. */
+/** Why the session's own signal is aborted: it has ended, by a failure or by `close`. */
+export class SessionEnd {
+  readonly failure: Pop3Error;
+
+  constructor(failure: Pop3Error = sessionOver()) {
+    this.failure = failure;
+  }
+}
+
+/** What a call gets whose signal was aborted: by the caller, or by the end of the session. */
 export function aborted({ reason }: AbortSignal, command?: string): Pop3Error {
-  if (!Pop3Error.is(reason) || reason.code !== "POP3_CLOSED") return new Pop3AbortError(reason, command);
-  return command === undefined ? reason : reason.forCommand(command);
+  if (!(reason instanceof SessionEnd)) return new Pop3AbortError(reason, command);
+  return command === undefined ? reason.failure : reason.failure.forCommand(command);
+}
+
+/** Throws what {@link aborted} gives, where `signal` is aborted already. */
+export function throwIfAborted(signal: AbortSignal | undefined, command?: string): void {
+  if (signal?.aborted === true) throw aborted(signal, command);
 }
 
 /** Behind QUIT or `close()`. */

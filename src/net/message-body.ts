@@ -3,7 +3,8 @@
 import type { Readable } from "node:stream";
 import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
-import { MessageBuffer, messageTooLarge } from "../protocol/message-buffer.ts";
+import { largestMessage, messageTooLarge } from "../protocol/message-buffer.ts";
+import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { MessageStream } from "./message-stream.ts";
 
 /** Who sends the command for a body, and looks after those that nobody has claimed. */
@@ -21,7 +22,7 @@ export interface BodyOwner {
 export class MessageBody implements BlockReader<void> {
   readonly #owner: BodyOwner;
   readonly #limit: number;
-  readonly #collector: MessageBuffer;
+  readonly #collector: OctetBuffer;
   #use: "none" | "buffer" | "stream" | "dropped" = "none";
   #held = false;
   #complete = false;
@@ -31,15 +32,15 @@ export class MessageBody implements BlockReader<void> {
   #resolve: ((message: Buffer) => void) | undefined;
   #reject: ((error: Pop3Error) => void) | undefined;
 
-  /** `limit`: the most octets to be held in memory. `announced`: as for {@link MessageBuffer}. */
+  /** `limit`: the most octets to be held in memory. `announced`: as for {@link OctetBuffer}. */
   constructor(owner: BodyOwner, limit: number, announced: number) {
     this.#owner = owner;
-    this.#limit = limit;
-    this.#collector = new MessageBuffer(limit, announced);
+    this.#limit = largestMessage(limit);
+    this.#collector = new OctetBuffer(Math.min(announced, this.#limit));
   }
 
-  get unclaimed(): boolean {
-    return this.#use === "none";
+  get elastic(): boolean {
+    return this.#use === "none" && this.#collector.size < this.#limit;
   }
 
   /** Whether all of it has come. */
@@ -53,6 +54,11 @@ export class MessageBody implements BlockReader<void> {
     if (this.#failure === undefined) {
       if (this.#use !== "none")
         return Promise.reject(new TypeError("the message was taken as a stream already"));
+      if (this.#collector.size > this.#limit) {
+        const error = messageTooLarge(this.#limit);
+        this.#drop(() => error);
+        return Promise.reject(error);
+      }
       this.#claim("buffer");
     }
     this.#result = new Promise((resolve, reject) => {
@@ -60,7 +66,7 @@ export class MessageBody implements BlockReader<void> {
       this.#reject = reject;
     });
     if (this.#failure !== undefined) this.#reject?.(this.#failure);
-    else if (this.#complete) this.#resolve?.(this.#collector.end());
+    else if (this.#complete) this.#resolve?.(this.#collector.join());
     else {
       this.#owner.claimed();
       this.#resume();
@@ -123,10 +129,12 @@ export class MessageBody implements BlockReader<void> {
   octets(octets: Buffer): boolean {
     let room = true;
     if (this.#use === "stream") room = this.#stream?.push(octets) ?? true;
-    else if (this.#use !== "dropped") {
+    else if (this.#use === "buffer") {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
-      this.#collector.octets(octets);
-      if (this.#use === "none") room = this.#owner.collected(octets.length);
+      this.#collector.append(octets);
+    } else if (this.#use === "none") {
+      this.#collector.append(octets);
+      room = this.#owner.collected(octets.length) && this.#collector.size < this.#limit;
     }
     this.#held = !room;
     return room;
@@ -135,7 +143,7 @@ export class MessageBody implements BlockReader<void> {
   end(): void {
     this.#complete = true;
     this.#held = false;
-    if (this.#use === "buffer") this.#resolve?.(this.#collector.end());
+    if (this.#use === "buffer") this.#resolve?.(this.#collector.join());
     else if (this.#use === "stream") this.#stream?.push(null);
   }
 

@@ -1,5 +1,6 @@
 // Runs something that has no promise of its own, and settles once: by itself, by the clock or by the signal.
 import type { Pop3Error } from "../errors.ts";
+import { onAbort } from "./abort.ts";
 import { aborted } from "./failures.ts";
 
 /** What setTimeout can hold; milliseconds. */
@@ -30,7 +31,7 @@ export function settle<T>(
       if (settled) return false;
       settled = true;
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      deafen?.();
       return true;
     };
     const fail = (error: Error): void => {
@@ -38,10 +39,7 @@ export function settle<T>(
       undo();
       reject(error);
     };
-    const onAbort = (): void => {
-      if (signal !== undefined) fail(aborted(signal));
-    };
-    signal?.addEventListener("abort", onAbort);
+    const deafen = signal && onAbort(signal, () => fail(aborted(signal)));
     if (clock !== undefined && clock.timeout !== Infinity) {
       timer = setTimeout(
         () => {

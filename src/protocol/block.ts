@@ -1,9 +1,10 @@
 // What takes in the block of a multi-line response, and keeps it within its limit.
 import { Pop3ProtocolError } from "../errors.ts";
+import { OctetBuffer } from "./octet-buffer.ts";
 
 export interface BlockReader<T> {
-  /** Nobody reads it yet: `octets` would take more than it asks for, if somebody waits behind it. */
-  readonly unclaimed?: boolean;
+  /** Nobody reads it yet, and it takes more than it asked for where somebody waits behind it. */
+  readonly elastic?: boolean;
   /**
    * Takes decoded octets. They may be a slice of a larger Buffer, which is not written to again. Returns
    * `false` to say that no more should come for now. Throws when a limit is passed: the connection dies.
@@ -15,8 +16,7 @@ export interface BlockReader<T> {
 
 /** Collects a block that is known to be small, and reads it as lines at its end. */
 export class SmallBlock<T> implements BlockReader<T> {
-  readonly #pieces: Buffer[] = [];
-  #octets = 0;
+  readonly #octets: OctetBuffer = new OctetBuffer();
   readonly #limit: number;
   readonly #parse: (octets: Buffer) => T;
 
@@ -27,18 +27,17 @@ export class SmallBlock<T> implements BlockReader<T> {
   }
 
   octets(octets: Buffer): boolean {
-    this.#octets += octets.length;
-    if (this.#octets > this.#limit) {
+    if (this.#octets.size + octets.length > this.#limit) {
       throw new Pop3ProtocolError(
         "POP3_RESPONSE_TOO_LARGE",
         `the response is larger than ${String(this.#limit)} octets`,
       );
     }
-    this.#pieces.push(octets);
+    this.#octets.append(octets);
     return true;
   }
 
   end(): T {
-    return this.#parse(Buffer.concat(this.#pieces));
+    return this.#parse(this.#octets.join());
   }
 }

@@ -13,6 +13,7 @@ import {
   type ListingLimits,
   type MaildropStat,
 } from "./listings.ts";
+import { printable } from "./printable.ts";
 import { decodeText, type Reply } from "./reply.ts";
 
 interface CommandLine {
@@ -129,7 +130,11 @@ export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
 
 export const user = (name: string, limits: CommandLimits): LineCommand<void> =>
   checked(
-    { ...simple(`USER ${argument("the user name", name)}`, nothing), refused: "POP3_AUTH_REJECTED" },
+    {
+      ...simple(`USER ${argument("the user name", name)}`, nothing),
+      printable: `USER ${printable(name)}`,
+      refused: "POP3_AUTH_REJECTED",
+    },
     limits,
   );
 
@@ -151,7 +156,7 @@ export function apop(name: string, digest: string, limits: CommandLimits): LineC
   return checked(
     {
       ...simple(line, nothing),
-      printable: `APOP ${name} ${MASK}`,
+      printable: `APOP ${printable(name)} ${MASK}`,
       alone: true,
       refused: "POP3_AUTH_REJECTED",
     },

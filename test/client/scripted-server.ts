@@ -8,8 +8,8 @@ import { TLSSocket, type TLSSocketOptions } from "node:tls";
 /**
  * One step. `"S: text"` sends a line, a Buffer is sent as it is; what stands together goes out in one write.
  * `"C: text"` expects a line, a pattern expects one that it matches. `"* tls"` begins TLS, `"* close"` sends FIN,
- * `"* reset"` sends RST, `"* octets"` waits until the client has written anything at all. Behind the last step
- * the server takes what comes until the client closes.
+ * `"* reset"` sends RST, `"* octets"` waits until the client has written anything at all, `"* wait"` for
+ * {@link ScriptedServer.goOn}. Behind the last step the server takes what comes until the client closes.
  */
 export type Step = string | RegExp | Buffer;
 
@@ -31,6 +31,8 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #clear: Buffer[] = [];
   readonly #secure: Buffer[] = [];
   readonly #watchers: Set<() => void> = new Set();
+  #goOn: () => void = () => undefined;
+  readonly #wait: Promise<void> = new Promise((resolve) => (this.#goOn = resolve));
 
   private constructor(script: readonly Step[], options: ScriptOptions) {
     this.#server = createServer((socket) => {
@@ -39,6 +41,7 @@ export class ScriptedServer implements AsyncDisposable {
       const play = new Play(socket, options, {
         clear: this.#clear,
         secure: this.#secure,
+        wait: this.#wait,
         written: () => {
           for (const watcher of this.#watchers) watcher();
         },
@@ -76,6 +79,11 @@ export class ScriptedServer implements AsyncDisposable {
     return lines;
   }
 
+  /** Lets the script go on behind `"* wait"`. */
+  goOn(): void {
+    this.#goOn();
+  }
+
   /** Resolves when what the client has written matches. */
   async wrote(pattern: RegExp): Promise<void> {
     await new Promise<void>((resolve) => {
@@ -105,11 +113,12 @@ export class ScriptedServer implements AsyncDisposable {
   }
 }
 
-/** What the client wrote, without TLS and within it, and who is told that it has written more. */
+/** What the client wrote, without TLS and within it, who is told that it has written more, and what is waited for. */
 interface WrittenOctets {
   readonly clear: Buffer[];
   readonly secure: Buffer[];
   readonly written: () => void;
+  readonly wait: Promise<void>;
 }
 
 class Play {
@@ -149,6 +158,7 @@ class Play {
         if (step === "* close") this.#stream.end();
         else if (step === "* reset") this.#stream.resetAndDestroy();
         else if (step === "* tls") this.#beginTls();
+        else if (step === "* wait") await this.#record.wait;
         else if (step === "* octets") while (this.#input.length === 0 && (await this.#read()));
         else await this.#expect(step instanceof RegExp ? step : step.slice(3));
       }

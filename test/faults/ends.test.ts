@@ -22,7 +22,7 @@ const CLOCKS = { connect: CLOCK, tls: CLOCK, greeting: CLOCK, command: CLOCK, bo
 
 const AUTH = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
 /** Sessions that run side by side. */
-const SIDE_BY_SIDE = 8;
+const SIDE_BY_SIDE = 16;
 
 /** The code of whoever was being answered; `then`: of everyone behind. */
 function expected(point: Point, end: End): { first: string; then: string } {
@@ -103,8 +103,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
       );
       expect(results).toEqual(
         points.map((point) => {
-          const { first } = expected(point, end);
-          return [point.name, { first, then: first, state: "closed", closings: 0 }];
+          return [point.name, { ...expected(point, end), state: "closed", closings: 0 }];
         }),
       );
     });

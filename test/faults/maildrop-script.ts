@@ -40,7 +40,7 @@ export function maildropScript(answers: Answers = {}, options: MaildropOptions =
     for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
       const verb = (line.split(" ", 1)[0] ?? "").toUpperCase();
       await answer(peer, line, answers[line] ?? answers[verb] ?? honestAnswer(line, options));
-      if (verb === "STLS" && answers["STLS"] === undefined && !peer.over) peer.startTls();
+      if (verb === "STLS" && answers["STLS"] === undefined && !peer.over) await peer.startTls();
       if (verb === "QUIT") peer.end();
     }
     peer.end();
@@ -59,7 +59,7 @@ async function answer(peer: Peer, line: string, given: Answer): Promise<void> {
 export function honestAnswer(line: string, { count = 10, pipelining = true }: MaildropOptions = {}): string {
   const [verb = "", argument] = line.split(" ");
   const n = Number(argument);
-  const numbers = Array.from({ length: count }, (_, index) => index + 1);
+  const numbers = (): number[] => Array.from({ length: count }, (_, index) => index + 1);
   if (argument !== undefined && NUMBERED.has(verb) && !(n <= count)) {
     return "-ERR no such message\r\n";
   }
@@ -67,13 +67,17 @@ export function honestAnswer(line: string, { count = 10, pipelining = true }: Ma
     case "CAPA":
       return capaAnswer("UIDL", "TOP", "STLS", "SASL PLAIN LOGIN", ...(pipelining ? ["PIPELINING"] : []));
     case "STAT":
-      return `+OK ${String(count)} ${String(numbers.reduce((sum, each) => sum + messageOf(each).length, 0))}\r\n`;
+      return `+OK ${String(count)} ${String(numbers().reduce((sum, each) => sum + messageOf(each).length, 0))}\r\n`;
     case "LIST":
       if (argument !== undefined) return `+OK ${argument} ${String(messageOf(n).length)}\r\n`;
-      return `+OK\r\n${numbers.map((each) => `${String(each)} ${String(messageOf(each).length)}\r\n`).join("")}.\r\n`;
+      return `+OK\r\n${numbers()
+        .map((each) => `${String(each)} ${String(messageOf(each).length)}\r\n`)
+        .join("")}.\r\n`;
     case "UIDL":
       if (argument !== undefined) return `+OK ${argument} ${uidOf(n)}\r\n`;
-      return `+OK\r\n${numbers.map((each) => `${String(each)} ${uidOf(each)}\r\n`).join("")}.\r\n`;
+      return `+OK\r\n${numbers()
+        .map((each) => `${String(each)} ${uidOf(each)}\r\n`)
+        .join("")}.\r\n`;
     case "RETR":
       return retrAnswer(n);
     case "TOP":

@@ -85,12 +85,14 @@ export class Peer {
     return this.#raw.destroyed || !this.#stream.writable;
   }
 
-  /** Our side of TLS, on what was a plain connection. */
-  startTls(): void {
+  /** Our side of TLS, on what was a plain connection. Resolves behind the handshake, or when the connection is gone. */
+  startTls(): Promise<void> {
     this.#raw.removeAllListeners("data");
     this.#raw.removeAllListeners("end");
     this.#stream = new TLSSocket(this.#raw, { isServer: true, ...certificate() });
     this.#watch(this.#stream);
+    const secured = new Promise<void>((resolve) => this.#stream.once("secure", resolve));
+    return Promise.race([secured, this.gone]);
   }
 
   /** Takes nothing in any more. */
@@ -131,10 +133,14 @@ export class ScriptedServer implements AsyncDisposable {
     this.#server = net.createServer((socket) => {
       const peer = new Peer(socket);
       this.peers.push(peer);
-      if (protection === "tls") peer.startTls();
       this.#arrival?.();
-      Promise.resolve(script(peer)).catch((error: unknown) => this.#failures.push(error));
+      this.#run(peer, script).catch((error: unknown) => this.#failures.push(error));
     });
+  }
+
+  async #run(peer: Peer, script: Script): Promise<void> {
+    if (this.#protection === "tls") await peer.startTls();
+    await script(peer);
   }
 
   static async listen(script: Script, protection: Protection = "plain"): Promise<ScriptedServer> {

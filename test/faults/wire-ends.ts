@@ -122,12 +122,10 @@ const LOGIN_ANSWERS: Readonly<Record<string, string>> = {
 };
 
 export async function endAs(peer: Peer, end: End): Promise<void> {
+  // What was sent is to be read first: RST takes it away, and a cut what TLS has not encrypted yet.
+  for (let turns = 0; turns < 10; turns++) await turn();
   if (end === "close") peer.end();
   else if (end === "cut") peer.cut();
-  else if (end === "reset") {
-    // What was sent is to be read first: RST takes it away.
-    for (let turns = 0; turns < 10; turns++) await turn();
-    peer.reset();
-  }
+  else if (end === "reset") peer.reset();
   await peer.gone;
 }

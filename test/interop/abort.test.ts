@@ -1,4 +1,6 @@
 // A call that is given up leaves the session in step: the next command gets its own answer.
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
@@ -119,6 +121,20 @@ describe("giving up", () => {
     for await (const _octets of stream) break;
     await expect(behind).rejects.toMatchObject({ code: "POP3_ABANDONED", command: "NOOP" });
     expect(client.state).toBe("closed");
+  });
+
+  it("more than is worth reading, as it turns out: the size was not known", async () => {
+    const { host, port } = server;
+    const socket = connectSocket({ host, port });
+    await once(socket, "connect");
+    await using client = await connect("plain", { socket, limits: { drain: MIB } });
+    const stream = client.retrStream(COUNT + 1);
+    const behind = client.noop();
+    for await (const _octets of stream) break;
+    await expect(behind).rejects.toMatchObject({ code: "POP3_ABANDONED", command: "NOOP" });
+    expect(client.state).toBe("closed");
+    expect(socket.destroyed).toBe(true);
+    expect(socket.bytesRead).toBeLessThan(2 * MIB);
   });
 
   it("more than is worth reading, where the limit was raised: the session goes on", async () => {

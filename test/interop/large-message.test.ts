@@ -1,5 +1,7 @@
 // A message that is larger than memory should hold goes through in pieces, and into memory only where that was asked for.
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
@@ -36,7 +38,7 @@ describe("a message of 200 MiB between two small ones", () => {
     Pop3Client.connect({ ...reach(server, transport), auth: { user: "ann", pass: "secret" }, ...options });
 
   beforeAll(async () => {
-    server = await Dovecot.start({ users: { ann: "secret" } });
+    server = await Dovecot.start({ users: { ann: "secret" }, lockSession: false });
     const digest = createHash("sha256");
     const digested = function* (): Generator<Buffer> {
       for (const piece of large()) {
@@ -75,6 +77,30 @@ describe("a message of 200 MiB between two small ones", () => {
     await client.quit();
   });
 
+  it("is not taken from the server faster than its stream is read", async () => {
+    const { host, port } = server;
+    const socket = connectSocket({ host, port });
+    await once(socket, "connect");
+    await using client = await connect("plain", { socket });
+    const before = process.memoryUsage.rss();
+    const digest = createHash("sha256");
+    let octets = 0;
+    for await (const piece of client.retrStream(2) as AsyncIterable<Buffer>) {
+      if (octets === 0) {
+        // For as long as another session takes for all of it, this one stands still.
+        await using other = await connect("plain");
+        for await (const _piece of other.retrStream(2));
+        await other.quit();
+        expect(socket.bytesRead).toBeLessThan(MIB);
+        expect(process.memoryUsage.rss() - before).toBeLessThan(GROWTH);
+      }
+      octets += piece.length;
+      digest.update(piece);
+    }
+    expect(digest.digest("hex")).toBe(hash);
+    await client.quit();
+  });
+
   it("is streamed by retrieve() in its place, and the small ones are Buffers", async () => {
     await using client = await connect("plain");
     const hashes: string[] = [];
@@ -108,7 +134,7 @@ describe("a message of 200 MiB between two small ones", () => {
   });
 
   it("ends the session at the limit where its size was not known", async () => {
-    const client = await connect("plain");
+    await using client = await connect("plain");
     const [large, behind] = await Promise.allSettled([client.retr(2), client.noop()]);
     expect(large).toMatchObject({ reason: { code: "POP3_MESSAGE_TOO_LARGE", command: "RETR 2" } });
     expect(behind).toMatchObject({ reason: { code: "POP3_MESSAGE_TOO_LARGE", command: "NOOP" } });

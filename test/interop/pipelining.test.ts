@@ -4,6 +4,7 @@ import { Pop3Client, Pop3Error, type Pop3ClientOptions } from "../../src/index.t
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
 import { reach } from "./transport.ts";
+import { Wire } from "./wire.ts";
 
 const COUNT = 50;
 const COMMANDS = 500;
@@ -59,13 +60,17 @@ describe(`${COMMANDS} commands at once`, () => {
 
   afterAll(() => server.stop());
 
-  it.each<[string, Pop3ClientOptions["pipelining"]]>([
-    ["as the server allows", "auto"],
-    ["in a window of 100 octets of commands", { commandOctets: 100 }],
-    ["in a window of 1 octet of responses", { octets: 1 }],
-    ["all in one write", { octets: 1e9, commandOctets: 1e9 }],
-    ["one by one", false],
-  ])("are answered in order, sent %s", async (_, pipelining) => {
+  // How many may be in flight at most, and how many are at some time, in the last hundred too: a window that
+  // is not emptied as answers come would end with one.
+  it.each<[string, Pop3ClientOptions["pipelining"], number, number]>([
+    ["as the server allows", "auto", COMMANDS, 2],
+    ["in a window of 100 octets of commands", { commandOctets: 100 }, 100 / "STAT\r\n".length, 8],
+    ["in a window of 1 octet of responses", { octets: 1 }, COMMANDS, 2],
+    ["in a window of 20,000 octets of responses", { octets: 20_000 }, COMMANDS, 2],
+    ["all in one write", { octets: 1e9, commandOctets: 1e9 }, COMMANDS, COMMANDS],
+    ["one by one", false, 1, 1],
+  ])("are answered in order, sent %s", async (_, pipelining, most, reached) => {
+    using wire = new Wire();
     await using client = await Pop3Client.connect({
       ...reach(server, "TLS port"),
       auth: { user: "ann", pass: "secret" },
@@ -73,12 +78,16 @@ describe(`${COMMANDS} commands at once`, () => {
     });
     const uids = await client.uidl();
     const capabilities = [...(await client.capa()).all.keys()];
+    wire.take();
     const answers = await Promise.all(
       Array.from({ length: COMMANDS }, (_each, index) =>
         send(client, index).catch((error: unknown) => (Pop3Error.is(error) ? error.code : error)),
       ),
     );
     expect(answers).toEqual(answers.map((_each, index) => answer(index, uids, capabilities)));
+    expect(wire.depths.length).toBe(COMMANDS);
+    expect(Math.max(...wire.depths)).toBeLessThanOrEqual(most);
+    expect(Math.max(...wire.depths.slice(-100))).toBeGreaterThanOrEqual(reached);
     const order: number[] = [];
     await Promise.all(
       answers.map(async (_each, index) => {

@@ -6,11 +6,17 @@ import createDebug from "debug";
 export class Wire implements Disposable {
   readonly #log = createDebug.log;
   #commands: string[] = [];
+  #unanswered = 0;
+  #depths: number[] = [];
 
   constructor() {
     createDebug.log = (...args: unknown[]) => {
-      const command = / C: (.*)$/.exec(format(...args))?.[1];
-      if (command !== undefined) this.#commands.push(command);
+      const [, side, line] = / ([CS]): (.*)$/.exec(format(...args)) ?? [];
+      // The greeting answers nothing.
+      if (side === "S") this.#unanswered = Math.max(0, this.#unanswered - 1);
+      if (side !== "C" || line === undefined) return;
+      this.#commands.push(line);
+      this.#depths.push(++this.#unanswered);
     };
     createDebug.enable("popwright:wire");
   }
@@ -19,7 +25,13 @@ export class Wire implements Disposable {
   take(): string[] {
     const commands = this.#commands;
     this.#commands = [];
+    this.#depths = [];
     return commands;
+  }
+
+  /** For each command since the last `take`: how many were in flight when it went out, itself included. One client alone. */
+  get depths(): readonly number[] {
+    return this.#depths;
   }
 
   [Symbol.dispose](): void {

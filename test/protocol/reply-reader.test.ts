@@ -160,6 +160,18 @@ test("a line's limit counts for lines, and not inside a block", () => {
   expect(() => read(due, whole(octets(`+OK\r\n.\r\n${long}\r\n`)))).toThrow(tooLong);
 });
 
+test("the limit of a line may change while one is read", () => {
+  const sink = new Recorder([LINE, LINE]);
+  const reader = new ReplyReader(16, sink);
+  reader.push(octets("+ 0123456789"));
+  reader.lineLimit = 32;
+  reader.push(octets("0123456789\r\n"));
+  reader.lineLimit = 16;
+  expect(sink.heard).toEqual(["+ 01234567890123456789"]);
+  const tooLong = expect.objectContaining({ code: "POP3_LINE_TOO_LONG" }) as Error;
+  expect(() => reader.push(octets("+ 01234567890123456789\r\n"))).toThrow(tooLong);
+});
+
 test("an unread reply is not looked at, whatever stands in it", () => {
   const reader = new ReplyReader(16, new Recorder([]));
   expect(reader.push(Buffer.alloc(100_000, "\0\n"))).toBe(100_000);

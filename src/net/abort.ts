@@ -1,0 +1,32 @@
+// One listener on a signal, however many calls it may give up: Node warns of a leak at the eleventh.
+
+interface Hearing {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const hearings = new WeakMap<AbortSignal, Hearing>();
+
+/** Calls back when `signal` is aborted. Returns how to stop that; behind the last one nothing is left on the signal. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const hearing = hearings.get(signal) ?? hear(signal);
+  hearing.callbacks.add(callback);
+  return () => {
+    hearing.callbacks.delete(callback);
+    if (hearing.callbacks.size > 0 || hearings.get(signal) !== hearing) return;
+    hearings.delete(signal);
+    signal.removeEventListener("abort", hearing.listener);
+  };
+}
+
+function hear(signal: AbortSignal): Hearing {
+  const callbacks = new Set<() => void>();
+  const listener = (): void => {
+    hearings.delete(signal);
+    for (const callback of [...callbacks]) callback();
+  };
+  signal.addEventListener("abort", listener, { once: true });
+  const hearing = { callbacks, listener };
+  hearings.set(signal, hearing);
+  return hearing;
+}

@@ -1,0 +1,353 @@
+/** The end of a session: told once, to everyone who waits and to everyone who asks later, and never as an `error` event. */
+import { once } from "node:events";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";
+import { auth, listen, LOGGED_IN, logIn, offering, said, to, toScript } from "./ann.ts";
+import { codeOf, failureOf, settledCode, turns } from "./outcome.ts";
+import { ScriptedServer, type Step } from "./scripted-server.ts";
+
+const unhandled: unknown[] = [];
+const note = (reason: unknown): void => void unhandled.push(reason);
+
+beforeEach(() => {
+  unhandled.length = 0;
+  process.on("unhandledRejection", note);
+  process.on("uncaughtExceptionMonitor", note);
+});
+
+afterEach(async () => {
+  await turns();
+  process.off("unhandledRejection", note);
+  process.off("uncaughtExceptionMonitor", note);
+  expect(unhandled).toEqual([]);
+});
+
+/** Writes down what a client tells of its end. An `error` event would throw: nobody listens for it. */
+function ends(client: Pop3Client): (string | undefined)[] {
+  const seen: (string | undefined)[] = [];
+  client.on("close", (failure: Pop3Error | undefined) => seen.push(failure?.code));
+  return seen;
+}
+
+/** A client of a script, logged in. */
+async function logInTo(server: ScriptedServer, more: Partial<Pop3ClientOptions> = {}): Promise<Pop3Client> {
+  return Pop3Client.connect(toScript(server, { auth, ...more }));
+}
+
+describe("`close` is told once", () => {
+  test("behind QUIT: with nothing", async () => {
+    await using server = await listen();
+    const client = await logIn(server);
+    const seen = ends(client);
+    await client.quit();
+    expect(client.state).toBe("closed");
+    client.close();
+    client.close();
+    await server.idle();
+    await turns();
+    expect(seen).toEqual([undefined]);
+  });
+
+  test("behind close: with POP3_CLOSED", async () => {
+    await using server = await listen();
+    const client = await logIn(server);
+    const seen = ends(client);
+    const calls = [client.noop(), client.retr(1), client.quit()].map(codeOf);
+    client.close();
+    client.close();
+    expect(await Promise.all(calls)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);
+    await server.idle();
+    await turns();
+    expect(seen).toEqual(["POP3_CLOSED"]);
+  });
+
+  test.each<[string, Step[], string]>([
+    ["FIN", ["* close"], "POP3_CLOSED"],
+    ["RST", ["* reset"], "POP3_RESET"],
+    ["a farewell and FIN", ["S: -ERR idle for too long", "* close"], "POP3_UNSOLICITED"],
+    ["an octet", [Buffer.from("+")], "POP3_UNSOLICITED"],
+  ])("%s while nobody waits", async (_, steps, code) => {
+    await using server = await ScriptedServer.listen([...LOGGED_IN, "* wait", ...steps]);
+    const client = await logInTo(server);
+    const seen = ends(client);
+    const closed = once(client, "close");
+    expect(client.state).toBe("transaction");
+    server.goOn();
+    await closed;
+    expect(seen).toEqual([code]);
+    expect(client.state).toBe("closed");
+    const later = await failureOf(client.stat());
+    expect(later).toMatchObject({ code, command: "STAT" });
+    await server.played();
+  });
+
+  test("with one cause for all who wait", async () => {
+    await using server = await ScriptedServer.listen([...LOGGED_IN, "C: NOOP", "S: WHAT"]);
+    const client = await logInTo(server);
+    let told: Pop3Error | undefined;
+    client.on("close", (failure: Pop3Error | undefined) => (told = failure));
+    const failures = await Promise.all([
+      failureOf(client.noop()),
+      failureOf(client.stat()),
+      failureOf(client.dele([1, 2])),
+      failureOf(client.quit()),
+    ]);
+    expect(told).toMatchObject({ code: "POP3_PROTOCOL" });
+    expect(failures.map(({ command }) => command)).toEqual(["NOOP", "STAT", "DELE 1", "QUIT"]);
+    for (const failure of failures) {
+      expect(failure.code).toBe("POP3_PROTOCOL");
+      expect(failure.cause).toBe(told);
+    }
+    await server.played();
+  });
+
+  test("not for a client that never was connected", async () => {
+    const refusing = await ScriptedServer.listen(["S: -ERR no"]);
+    const client = new Pop3Client(toScript(refusing));
+    const seen = ends(client);
+    expect(await codeOf(client.connect())).toBe("POP3_GREETING_REJECTED");
+    client.close();
+    await turns();
+    expect(seen).toEqual([]);
+    expect(client.state).toBe("closed");
+    await refusing[Symbol.asyncDispose]();
+  });
+
+  test("a listener may close, and call commands", async () => {
+    await using server = await ScriptedServer.listen([...LOGGED_IN, "C: NOOP", "* close"]);
+    const client = await logInTo(server);
+    const codes: Promise<string>[] = [];
+    client.on("close", () => {
+      client.close();
+      codes.push(codeOf(client.noop()), codeOf(client.connect()));
+    });
+    expect(await codeOf(client.noop())).toBe("POP3_CLOSED");
+    expect(await Promise.all(codes)).toEqual(["POP3_CLOSED", "POP3_STATE"]);
+  });
+});
+
+describe("the connection ends along with the last reply of connect", () => {
+  const end: [string, Step[], string][] = [
+    ["more octets", [Buffer.from("-ERR no CAPA\r\n+OK more\r\n")], "POP3_UNSOLICITED"],
+    ["FIN", ["S: -ERR no CAPA", "* close"], "POP3_CLOSED"],
+  ];
+
+  test.each(end)("without auth: %s", async (_, steps, code) => {
+    await using server = await ScriptedServer.listen(["S: +OK", "C: CAPA", ...steps]);
+    const client = new Pop3Client(toScript(server));
+    const seen = ends(client);
+    const connected = await codeOf(client.connect());
+    await turns();
+    // Either the call says it, or the event does; a client that is thought to be open is not.
+    expect(connected === "resolved" ? seen : [connected]).toEqual([code]);
+    expect(client.state).toBe("closed");
+    await server.played();
+  });
+
+  test.each([
+    ["PASS", Buffer.from("+OK\r\n+OK more\r\n")],
+    ["PASS, in clear", Buffer.from("+OK\r\n\r\n")],
+  ])("by hand, with %s", async (_, octets) => {
+    for (const capabilities of [["USER"], ["USER", "PIPELINING"]]) {
+      await using server = await ScriptedServer.listen([
+        ...offering(...capabilities),
+        ...["C: USER ann", "S: +OK", "C: PASS secret", octets],
+      ]);
+      const client = await Pop3Client.connect(toScript(server));
+      const seen = ends(client);
+      await client.user("ann");
+      await codeOf(client.pass("secret"));
+      await turns();
+      expect(client.state).toBe("closed");
+      expect(seen).toEqual(["POP3_UNSOLICITED"]);
+      expect(await codeOf(client.stat())).toBe("POP3_UNSOLICITED");
+      client.close();
+      await server.played();
+    }
+  });
+});
+
+describe("close while it connects", () => {
+  test.each<[string, Step[], RegExp]>([
+    ["before the greeting", [], /^$/],
+    ["before CAPA is answered", ["S: +OK", "C: CAPA"], /CAPA/],
+    ["in the middle of the capabilities", ["S: +OK", "C: CAPA", "S: +OK", "S: TOP"], /CAPA/],
+    ["before USER is answered", [...offering("USER"), "C: USER ann"], /USER/],
+    ["before PASS is answered", [...offering("USER"), "C: USER ann", "S: +OK", "C: PASS secret"], /PASS/],
+  ])("%s", async (_, script, wrote) => {
+    for (const how of ["close", "signal", "dispose"]) {
+      await using server = await ScriptedServer.listen(script);
+      const controller = new AbortController();
+      const client = new Pop3Client(toScript(server, { auth }));
+      const seen = ends(client);
+      const call = client.connect({ signal: controller.signal });
+      call.catch(() => undefined);
+      await server.wrote(wrote);
+      if (how === "close") client.close();
+      else if (how === "signal") controller.abort();
+      else await client[Symbol.asyncDispose]();
+      expect(await settledCode(call)).toBe(how === "signal" ? "POP3_ABORTED" : "POP3_CLOSED");
+      expect(client.state).toBe("closed");
+      expect(await codeOf(client.noop())).not.toBe("resolved");
+      await server.played();
+      expect(seen).toEqual([]);
+    }
+  });
+
+  test("at once: nothing is dialled", async () => {
+    await using server = await listen();
+    const client = new Pop3Client(to(server));
+    const call = codeOf(client.connect());
+    client.close();
+    expect(await call).toBe("POP3_CLOSED");
+    const aborted = Pop3Client.connect(to(server), { signal: AbortSignal.abort() });
+    expect(await codeOf(aborted)).toBe("POP3_ABORTED");
+  });
+
+  test("before connect", async () => {
+    const client = new Pop3Client({ host: "mail.test" });
+    client.close();
+    client.close();
+    expect(client.state).toBe("closed");
+    expect(["POP3_STATE", "POP3_CLOSED"]).toContain(await codeOf(client.connect()));
+    expect(await codeOf(client.noop())).toBe("POP3_CLOSED");
+  });
+});
+
+describe("a call that is given up", () => {
+  test("before it is sent: it never is", async () => {
+    await using server = await listen();
+    await using client = await logIn(server);
+    await client.noop();
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const call = failureOf(client.stat({ signal: controller.signal }));
+    controller.abort(reason);
+    const failure = await call;
+    expect(failure).toMatchObject({ code: "POP3_ABORTED", name: "AbortError", command: "STAT" });
+    expect(failure.cause).toBe(reason);
+    expect(await codeOf(client.stat({ signal: AbortSignal.abort() }))).toBe("POP3_ABORTED");
+    await client.noop();
+    expect(said(server)).not.toContain("C: STAT");
+  });
+
+  test("in flight: it rejects at once, its answer is dropped, and the next has its own", async () => {
+    await using server = await ScriptedServer.listen([
+      ...[...LOGGED_IN, "C: LIST 1", "* wait", "S: +OK 1 100", "C: LIST 2", "S: +OK 2 200"],
+    ]);
+    const client = await logInTo(server);
+    const controller = new AbortController();
+    const call = client.list(1, { signal: controller.signal });
+    call.catch(() => undefined);
+    await server.wrote(/LIST 1\r\n/);
+    controller.abort();
+    expect(await settledCode(call)).toBe("POP3_ABORTED");
+    const next = client.list(2);
+    server.goOn();
+    expect(await next).toBe(200);
+    client.close();
+    await server.played();
+  });
+
+  test("in flight, in the middle of a batch", async () => {
+    await using server = await listen({
+      messages: Array.from({ length: 10 }, (_, n) => `${String(n + 1)}\r\n`),
+    });
+    await using client = await logIn(server);
+    const controller = new AbortController();
+    const calls = Array.from({ length: 10 }, (_, index) =>
+      client.retr(index + 1, index === 4 ? { signal: controller.signal } : {}).then(
+        (octets) => octets.toString().trim(),
+        (error: unknown) => (error as Pop3Error).code,
+      ),
+    );
+    await turns(1);
+    controller.abort();
+    expect(await Promise.all(calls)).toEqual(["1", "2", "3", "4", "POP3_ABORTED", "6", "7", "8", "9", "10"]);
+    await client.noop();
+  });
+
+  test("a message of which too much would have to be read: the connection is closed", async () => {
+    await using server = await listen({ messages: [Buffer.alloc(9_000_000, "text\r\n")] });
+    const client = await logIn(server, { limits: { drain: 1000 } });
+    const controller = new AbortController();
+    const call = client.retr(1, { signal: controller.signal });
+    call.catch(() => undefined);
+    await turns(3);
+    controller.abort();
+    expect(await settledCode(call)).toBe("POP3_ABORTED");
+    expect(["POP3_ABANDONED", "resolved"]).toContain(await codeOf(client.noop()));
+    client.close();
+  });
+
+  test.each<[string, Step[], (client: Pop3Client, signal: AbortSignal) => Promise<unknown>]>([
+    [
+      "PASS",
+      ["C: USER ann", "S: +OK", "C: PASS secret"],
+      (client, signal) => client.user("ann").then(() => client.pass("secret", { signal })),
+    ],
+    ["APOP", [/^APOP/], (client, signal) => client.apop("ann", "secret", { signal })],
+    ["AUTH", [/^AUTH PLAIN/], (client, signal) => client.authenticate(auth, { signal })],
+    ["STLS", ["C: STLS"], (client, signal) => client.stls({ signal })],
+    ["QUIT", ["C: QUIT"], (client, signal) => client.quit({ signal })],
+  ])("%s: nobody could know where the session is, so it ends", async (verb, steps, call) => {
+    await using server = await ScriptedServer.listen([...offering("USER", "SASL PLAIN", "STLS"), ...steps]);
+    const client = await Pop3Client.connect(toScript(server));
+    const seen = ends(client);
+    const controller = new AbortController();
+    const given = call(client, controller.signal);
+    given.catch(() => undefined);
+    await server.wrote(new RegExp(`${verb}.*\\r\\n`));
+    controller.abort();
+    expect(await settledCode(given)).toBe("POP3_ABORTED");
+    expect(client.state).toBe("closed");
+    await server.played();
+    expect(seen).toEqual(["POP3_ABANDONED"]);
+  });
+
+  test("signals of calls that are over are let go", async () => {
+    await using server = await listen();
+    await using client = await logIn(server);
+    const { signal } = new AbortController();
+    const listeners = new Set<unknown>();
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (type: string, listener: never, options?: never) => {
+      listeners.add(listener);
+      add(type, listener, options);
+    };
+    signal.removeEventListener = (type: string, listener: never, options?: never) => {
+      listeners.delete(listener);
+      remove(type, listener, options);
+    };
+    await client.noop({ signal });
+    await client.retr(1, { signal });
+    await codeOf(client.retr(7, { signal }));
+    for await (const message of client.retrieve(undefined, { signal })) await message.buffer();
+    for await (const _ of client.retrieve(undefined, { signal })) break;
+    for await (const _ of client.retrStream(1, { signal }));
+    await turns();
+    expect(listeners.size).toBe(0);
+  });
+});
+
+test("nothing is left behind that keeps the process alive", async () => {
+  const before = process.getActiveResourcesInfo().sort();
+  {
+    await using server = await listen({ tls: true });
+    await using client = await Pop3Client.connect(to(server, { auth }));
+    await client.retr(1);
+    await client.quit();
+    const other = await Pop3Client.connect(to(server, { auth }));
+    other.close();
+    await codeOf(Pop3Client.connect(to(server, { tls: {} })));
+    await server.idle();
+  }
+  await turns(50);
+  const after = process.getActiveResourcesInfo().sort();
+  for (const resource of before) {
+    const at = after.indexOf(resource);
+    if (at !== -1) after.splice(at, 1);
+  }
+  expect(after).toEqual([]);
+});

@@ -1,0 +1,253 @@
+/** A secret is nowhere but on the wire: in no error, no log line, no trace, no inspection, in none of its disguises. */
+import { createHash } from "node:crypto";
+import { tracingChannel } from "node:diagnostics_channel";
+import { inspect } from "node:util";
+import createDebug from "debug";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { apopDigest, Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
+import { listen, offering, to, toScript } from "./ann.ts";
+import { ScriptedServer, type Step } from "./scripted-server.ts";
+
+const SECRET = "hunter2-\u00fc/\u65e5-correct horse";
+const TIMESTAMP = "<1.2@mail.test>";
+const auth = { user: "ann", pass: SECRET };
+
+const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
+
+/** The secret in each form in which it goes over the wire, or could get into a text. */
+const FORMS: readonly string[] = [
+  SECRET,
+  "hunter2",
+  encodeURIComponent(SECRET),
+  JSON.stringify(SECRET).slice(1, -1),
+  Buffer.from(SECRET, "utf8").toString("latin1"),
+  Buffer.from(SECRET, "utf8").toString("hex"),
+  base64(SECRET),
+  base64(`\0ann\0${SECRET}`),
+  base64(`bob\0ann\0${SECRET}`),
+  // In base64 of anything around it, its own middle looks the same in each of three shifts.
+  ...[0, 1, 2].map((shift) => base64(`${"x".repeat(shift)}${SECRET}`).slice(4, -4)),
+  apopDigest(TIMESTAMP, SECRET),
+  createHash("md5").update(SECRET).digest("hex"),
+];
+
+/** Everything that can be seen of a value. */
+function visible(value: unknown): string {
+  const parts = [
+    inspect(value, {
+      depth: 10,
+      showHidden: true,
+      getters: true,
+      maxStringLength: Infinity,
+      breakLength: Infinity,
+    }),
+  ];
+  try {
+    parts.push(JSON.stringify(value) ?? "");
+  } catch {
+    // What is circular cannot be written out so.
+  }
+  for (let error: unknown = value; error instanceof Error; error = error.cause) {
+    parts.push(
+      error.message,
+      error.stack ?? "",
+      JSON.stringify(error),
+      JSON.stringify(Object.entries(error)),
+    );
+    parts.push(
+      JSON.stringify(Object.getOwnPropertyNames(error).map((name) => String((error as never)[name]))),
+    );
+  }
+  return parts.join("\n");
+}
+
+/** Names the forms that are there, not the place: it may be a page long. */
+function expectNoSecret(text: string, what = "what can be seen"): void {
+  expect(
+    FORMS.filter((form) => text.includes(form)),
+    what,
+  ).toEqual([]);
+}
+
+const log: string[] = [];
+const traces: unknown[] = [];
+const trace = (message: unknown): void => void traces.push(message);
+const subscriber = { start: trace, end: trace, asyncStart: trace, asyncEnd: trace, error: trace };
+const channels = ["popwright:command", "popwright:session"].map((name) => tracingChannel(name));
+const original = createDebug.log;
+
+beforeEach(() => {
+  log.length = 0;
+  traces.length = 0;
+  createDebug.log = (...args: unknown[]) => void log.push(args.map(String).join(" "));
+  createDebug.enable("popwright:*");
+  for (const channel of channels) channel.subscribe(subscriber);
+});
+
+afterEach(() => {
+  createDebug.disable();
+  createDebug.log = original;
+  for (const channel of channels) channel.unsubscribe(subscriber);
+  expectNoSecret(log.join("\n"), "the log");
+  expectNoSecret(visible(traces), "the traces");
+});
+
+/** How, what the server offers, the script, and the line in which the secret goes out. */
+const WAYS: [string, Partial<Pop3Auth>, string[], Step[], string][] = [
+  ["USER and PASS", {}, ["USER"], ["C: USER ann", "S: +OK", /^PASS /], `PASS ${SECRET}`],
+  ["PLAIN", {}, ["SASL PLAIN"], [/^AUTH PLAIN ./], `AUTH PLAIN ${base64(`\0ann\0${SECRET}`)}`],
+  [
+    "PLAIN in two steps",
+    { initialResponse: false, authzid: "bob" },
+    ["SASL PLAIN"],
+    [/^AUTH PLAIN$/, "S: + ", /./],
+    base64(`bob\0ann\0${SECRET}`),
+  ],
+  ["LOGIN", {}, ["SASL LOGIN"], [/^AUTH LOGIN$/, "S: + VXNlcg==", /./, "S: + UGFzcw==", /./], base64(SECRET)],
+  ["APOP", { mechanism: "APOP" }, [], [/^APOP ann /], `APOP ann ${apopDigest(TIMESTAMP, SECRET)}`],
+];
+
+describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
+  const OUTCOMES: [string, Step[]][] = [
+    ["is accepted", ["S: +OK", "C: CAPA", "S: -ERR"]],
+    ["is refused", ["S: -ERR [AUTH] wrong"]],
+    ["is met with nonsense", ["S: nonsense"]],
+    ["is met with one challenge too many", ["S: + YQ==", "* octets"]],
+    ["is met with FIN", ["* close"]],
+    ["is met with RST", ["* reset"]],
+    ["is met with silence", []],
+  ];
+
+  test.each(OUTCOMES)("that %s", async (outcome, steps) => {
+    await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines, ...steps]);
+    const options: Pop3ClientOptions = toScript(server, {
+      auth: { ...auth, ...given },
+      timeouts: { command: outcome.includes("silence") || outcome.includes("many") ? 100 : 10_000 },
+    });
+    const client = new Pop3Client(options);
+    const error: unknown = await client.connect().catch((thrown: unknown) => thrown);
+    expect(error === undefined).toBe(outcome === "is accepted");
+    expectNoSecret(visible(error));
+    expectNoSecret(visible(client));
+    client.close();
+    expectNoSecret(visible(client));
+    expectNoSecret(visible(await client.stat().catch((thrown: unknown) => thrown)));
+    // It is the wire that it went over, and the log that was on.
+    expect(FORMS.some((form) => server.clear.includes(form))).toBe(true);
+    expect(log.join("\n")).toContain("****");
+    expect(visible(traces)).toContain("****");
+  });
+
+  test("that is given up", async () => {
+    await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines]);
+    const controller = new AbortController();
+    const client = new Pop3Client(toScript(server, { auth: { ...auth, ...given } }));
+    const call = client.connect({ signal: controller.signal }).catch((thrown: unknown) => thrown);
+    await server.wrote(/(?:PASS|PLAIN|LOGIN|APOP).*\r\n/);
+    controller.abort();
+    expectNoSecret(visible(await call));
+    expectNoSecret(visible(client));
+  });
+
+  test.each([
+    ["what was said", line],
+    ["the secret", SECRET],
+  ])("whose refusal repeats %s", async (__, repeated) => {
+    await using server = await ScriptedServer.listen([
+      ...offering(...capabilities),
+      ...lines,
+      `S: -ERR I do not understand "${repeated}", sorry`,
+    ]);
+    const client = new Pop3Client(toScript(server, { auth: { ...auth, ...given } }));
+    const error: unknown = await client.connect().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "POP3_AUTH_REJECTED" });
+    expectNoSecret(visible(error));
+    expectNoSecret(visible(client));
+  });
+});
+
+describe("before anything is sent", () => {
+  const options: [string, unknown][] = [
+    ["a host that is none", { host: "mail test", auth }],
+    ["an unknown limit", { host: "mail.test", auth, limits: { lines: 1 } }],
+    ["an unknown mechanism", { host: "mail.test", auth: { ...auth, mechanism: 5 } }],
+    ["no user", { host: "mail.test", auth: { ...auth, user: "" } }],
+    ["a URL with a path", `pop3s://ann:${encodeURIComponent(SECRET)}@mail.test/inbox`],
+    ["a URL that is none", `pop3s://ann:${encodeURIComponent(SECRET)}@mail test`],
+    ["a URL of another kind", `http://ann:${encodeURIComponent(SECRET)}@mail.test`],
+    ["a URL with a wrong escape", `pop3s://ann%zz:${encodeURIComponent(SECRET)}@mail.test`],
+    ["a URL with a parameter", `pop3s://ann:${encodeURIComponent(SECRET)}@mail.test?a=b`],
+    ["a URL with the secret in the wrong place", `pop3s://mail.test?pass=${encodeURIComponent(SECRET)}`],
+  ];
+
+  test.each(options)("%s", (_, given) => {
+    let error: unknown;
+    try {
+      visible(new Pop3Client(given as Pop3ClientOptions));
+    } catch (thrown) {
+      error = thrown;
+    }
+    expectNoSecret(visible(error));
+  });
+
+  test("a client that has not connected", () => {
+    const client = new Pop3Client({ host: "mail.test", auth });
+    client.on("close", () => undefined);
+    expectNoSecret(visible(client));
+    expectNoSecret(JSON.stringify(client));
+    expectNoSecret(visible(Object.entries(client)));
+  });
+
+  test("arguments of commands by hand", async () => {
+    await using server = await listen({ tls: true });
+    await using client = await Pop3Client.connect(to(server));
+    const calls: (() => Promise<unknown>)[] = [
+      () => client.pass(`${SECRET}\r\n`),
+      () => client.pass(SECRET.repeat(20)),
+      () => client.apop("an n", SECRET),
+      () => client.apop("a".repeat(250), SECRET),
+      () => client.command(`PASS ${SECRET}`),
+      () => client.command(`XTND ${SECRET}\n`),
+      () => client.command(`XTND ${SECRET.repeat(20)}`),
+      () => client.command(`XTND ${SECRET}`),
+      () => client.authenticate({ user: "ann", pass: `${SECRET}\0`, mechanism: "PLAIN" }),
+      () => client.authenticate({ user: "ann", pass: `${SECRET}\n`, mechanism: "USER" }),
+      () => client.authenticate({ user: "ann", pass: SECRET, mechanism: "X-UNHEARD" }),
+    ];
+    for (const call of calls) {
+      const error: unknown = await call().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: expect.stringMatching(/^POP3_/) as string });
+      expectNoSecret(visible(error));
+    }
+    expectNoSecret(visible(client));
+  });
+});
+
+test("a connection that cannot be made", async () => {
+  const lookup = (
+    _: string,
+    __: unknown,
+    found: (error: NodeJS.ErrnoException | null, addresses: []) => void,
+  ): void => {
+    found(new Error("ENOTFOUND"), []);
+  };
+  const client = new Pop3Client({ host: "mail.test", auth, lookup });
+  expectNoSecret(visible(await client.connect().catch((thrown: unknown) => thrown)));
+  expectNoSecret(visible(client));
+});
+
+test("a certificate that is not accepted", async () => {
+  await using server = await listen({ tls: true });
+  const client = new Pop3Client(to(server, { tls: {}, auth }));
+  expectNoSecret(visible(await client.connect().catch((thrown: unknown) => thrown)));
+  expectNoSecret(visible(client));
+});
+
+test("a key of the client's own", async () => {
+  await using server = await listen({ tls: true });
+  const passphrase = SECRET;
+  const client = new Pop3Client(to(server, { tls: { ca: server.ca, passphrase }, auth }));
+  expectNoSecret(visible(await client.connect().catch((thrown: unknown) => thrown)));
+  expectNoSecret(visible(client));
+  client.close();
+});

@@ -1,0 +1,242 @@
+/** The window: how far ahead commands go out, and how much is held of what nobody has asked for yet. */
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
+import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";
+import { LineServer } from "./line-server.ts";
+import { codeOf, turns } from "./outcome.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+const asked = (lines: readonly string[]): number[] =>
+  lines.flatMap((line) => /^(?:C: )?RETR (\d+)/.exec(line)?.[1] ?? []).map(Number);
+
+describe("how far ahead commands go out", () => {
+  /** Which RETRs lie at the server when the first is claimed and nothing was answered yet; sizes as LIST has them. */
+  async function ahead(
+    sizes: readonly number[],
+    pipelining: Exclude<Pop3ClientOptions["pipelining"], undefined>,
+    claim = true,
+  ): Promise<number[]> {
+    await using server = await ScriptedServer.listen([
+      ...offering("USER", "PIPELINING"),
+      ...["C: USER ann", "S: +OK", "C: PASS secret", "S: +OK", "C: CAPA", "S: +OK", "S: PIPELINING", "S: ."],
+      ...["C: LIST", "C: UIDL", "S: +OK"],
+      ...[...sizes.map((size, index) => `S: ${String(index + 1)} ${String(size)}`), "S: .", "S: -ERR"],
+    ]);
+    const client = await Pop3Client.connect(toScript(server, { auth, pipelining }));
+    const { value } = await client.retrieve().next();
+    const call = claim ? codeOf((value as { buffer(): Promise<Buffer> }).buffer()) : undefined;
+    await turns();
+    client.close();
+    await call;
+    await server.played();
+    return asked(server.lines);
+  }
+
+  test("octets of the messages", async () => {
+    expect(await ahead([100, 100, 100, 100, 100], { octets: 350 })).toEqual([1, 2, 3]);
+    expect(await ahead([100, 100, 100, 100, 100], { octets: 99 })).toEqual([1]);
+    expect(await ahead([100, 251, 100], { octets: 350 })).toEqual([1]);
+    expect(await ahead([0, 0, 0, 0, 0], { octets: 1 })).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("octets of the commands", async () => {
+    expect(
+      await ahead(
+        Array.from({ length: 50 }, () => 1),
+        { commandOctets: 48 },
+      ),
+    ).toHaveLength(4);
+    const all = await ahead(
+      Array.from({ length: 1000 }, () => 1),
+      "auto",
+    );
+    expect(all.length).toBeGreaterThan(100);
+    expect(
+      all.reduce((octets, number) => octets + `RETR ${String(number)}\r\n`.length, 0),
+    ).toBeLessThanOrEqual(4096);
+  });
+
+  test("not at all", async () => {
+    expect(await ahead([100, 100, 100], { octets: 1000, commandOctets: 12 })).toEqual([1]);
+  });
+
+  test("a message that is larger than the window is asked for when it is claimed", async () => {
+    expect(await ahead([1000, 1, 1], { octets: 350 }, false)).toEqual([]);
+    expect(await ahead([1000, 1, 1], { octets: 350 })).toEqual([1]);
+    expect(await ahead([1, 1000, 1], { octets: 350 })).toEqual([1]);
+  });
+});
+
+describe("a message that is larger than the window", () => {
+  const large = Buffer.alloc(5000, "large\r\n");
+  const mail = ["a\r\n", large, "b\r\n", large, "c\r\n"];
+  const pipelining = { octets: 1000 };
+
+  test("is never asked for when nobody claims it", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { pipelining });
+    const seen: string[] = [];
+    for await (const message of client.retrieve()) {
+      if ((message.size ?? 0) > 1000) await client.noop();
+      else seen.push((await message.buffer()).toString());
+    }
+    expect(seen).toEqual(["a\r\n", "b\r\n", "c\r\n"]);
+    expect(asked(said(server))).toEqual([1, 3, 5]);
+  });
+
+  test("comes in its turn when it is claimed", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { pipelining });
+    const sizes: number[] = [];
+    for await (const message of client.retrieve()) sizes.push((await message.buffer()).length);
+    expect(sizes).toEqual([3, 5002, 3, 5002, 3]);
+    expect(asked(said(server))).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("claimed without waiting, and as a stream", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { pipelining });
+    const sizes: Promise<number>[] = [];
+    for await (const message of client.retrieve()) {
+      sizes.push(message.stream().reduce((size, octets: Buffer) => size + octets.length, 0));
+    }
+    expect(await Promise.all(sizes)).toEqual([3, 5002, 3, 5002, 3]);
+  });
+});
+
+describe("a message that is larger than limits.message", () => {
+  const mail = ["a\r\n", Buffer.alloc(50_000, "large\r\n"), "b\r\n"];
+
+  test("is not asked for, where LIST has told: the call rejects, the session goes on", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { limits: { message: 40_000 } });
+    const codes: string[] = [];
+    for await (const message of client.retrieve()) codes.push(await codeOf(message.buffer()));
+    expect(codes).toEqual(["resolved", "POP3_MESSAGE_TOO_LARGE", "resolved"]);
+    expect(await codeOf(client.retr(2))).toBe("POP3_MESSAGE_TOO_LARGE");
+    expect(client.state).toBe("transaction");
+    await client.noop();
+  });
+
+  test("can be had as a stream", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { limits: { message: 40_000 } });
+    const sizes: number[] = [];
+    for await (const message of client.retrieve()) {
+      sizes.push(await message.stream().reduce((size, octets: Buffer) => size + octets.length, 0));
+    }
+    expect(sizes).toEqual([3, 50_002, 3]);
+  });
+
+  test("ends the session, where nobody could know", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { limits: { message: 40_000 } });
+    expect(await codeOf(client.retr(2))).toBe("POP3_MESSAGE_TOO_LARGE");
+    expect(client.state).toBe("closed");
+  });
+});
+
+describe("sizes that are wrong", () => {
+  test.each([
+    ["too small", "1 1\r\n2 1\r\n3 1\r\n"],
+    ["too large", "1 9000000\r\n2 9000000\r\n3 9000000\r\n"],
+    ["beyond all memory", `1 ${"9".repeat(15)}\r\n2 1\r\n3 ${"9".repeat(15)}\r\n`],
+    ["of some only", "1 3\r\n3 3\r\n"],
+  ])("%s: what comes is what counts", async (_, listing) => {
+    const mail = ["a\r\n", Buffer.alloc(200_000, "b\r\n"), "c\r\n"];
+    await using server = await listen({
+      messages: mail,
+      faults: [{ on: "LIST", reply: `+OK\r\n${listing}.\r\n` }],
+    });
+    await using client = await logIn(server, {
+      pipelining: { octets: 1000 },
+      limits: { message: 2 ** 50 },
+    });
+    const sizes: number[] = [];
+    for await (const message of client.retrieve()) {
+      sizes.push(await message.stream().reduce((size, octets: Buffer) => size + octets.length, 0));
+    }
+    expect(sizes).toEqual(listing.includes("\r\n2 ") ? [3, 200_002, 3] : [3, 3]);
+    await client.noop();
+  });
+});
+
+describe("what is held", () => {
+  const PIECE = Buffer.alloc(16 * 1024, "some text\r\n");
+  const MEBIBYTE = 1024 * 1024;
+
+  /** `count` messages of `octets` each. */
+  function mail(count: number, octets: number): LineServer {
+    return new LineServer(function* (line) {
+      if (line === "CAPA") yield "+OK\r\nPIPELINING\r\nUSER\r\n.\r\n";
+      else if (line === "LIST") {
+        yield "+OK\r\n";
+        for (let number = 1; number <= count; number++) yield `${String(number)} ${String(octets)}\r\n`;
+        yield ".\r\n";
+      } else if (line.startsWith("RETR")) {
+        yield "+OK\r\n";
+        for (let sent = 0; sent < octets; sent += PIECE.length) yield PIECE;
+        yield "\r\n.\r\n";
+      } else yield line === "UIDL" ? "-ERR\r\n" : "+OK\r\n";
+    });
+  }
+
+  const connect = (server: LineServer, more: Partial<Pop3ClientOptions> = {}): Promise<Pop3Client> =>
+    Pop3Client.connect({
+      host: "mail.test",
+      secure: false,
+      stls: "never",
+      socket: server.socket,
+      auth,
+      ...more,
+    });
+
+  test("of messages that nobody has claimed: the window, and no more", async () => {
+    const server = mail(100, 256 * 1024);
+    await using client = await connect(server, { pipelining: { octets: MEBIBYTE } });
+    const loop = client.retrieve();
+    await loop.next();
+    await turns(500);
+    expect(server.sent).toBeGreaterThan(MEBIBYTE / 2);
+    expect(server.sent).toBeLessThan(1.5 * MEBIBYTE);
+    await loop.return?.();
+    client.close();
+  });
+
+  test("of a stream that nobody reads: a little", async () => {
+    const server = mail(1, 64 * MEBIBYTE);
+    await using client = await connect(server);
+    const stream = client.retrStream(1);
+    stream.on("error", () => undefined);
+    await once(stream, "readable");
+    await turns(500);
+    expect(server.sent).toBeLessThan(MEBIBYTE / 2);
+    client.close();
+  });
+
+  test("of a stream in the loop that nobody reads: a little", async () => {
+    const server = mail(3, 64 * MEBIBYTE);
+    await using client = await connect(server);
+    const loop = client.retrieve();
+    const { value } = await loop.next();
+    const stream = (value as { stream(): import("node:stream").Readable }).stream();
+    stream.on("error", () => undefined);
+    await once(stream, "readable");
+    await turns(500);
+    expect(server.sent).toBeLessThan(MEBIBYTE);
+    client.close();
+  });
+
+  test("of messages that are read: none of it is lost", async () => {
+    const server = mail(20, 256 * 1024);
+    await using client = await connect(server, { pipelining: { octets: MEBIBYTE } });
+    let octets = 0;
+    for await (const message of client.retrieve()) {
+      await turns(10);
+      octets += (await message.buffer()).length;
+    }
+    expect(octets).toBe(20 * (256 * 1024 + 2));
+    client.close();
+  });
+});

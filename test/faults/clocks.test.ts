@@ -1,0 +1,215 @@
+// Every wait has two clocks: silence ends it, and so does a trickle. Neither runs while it is the reader who rests.
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { maildropScript, messageOf, type Answer } from "./maildrop-script.ts";
+import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { guardEachTest, outcome } from "./sentry.ts";
+
+guardEachTest();
+
+/** Milliseconds from one octet to the next. */
+const STEP = 3;
+const CLOCK = 60;
+/** Enough for whatever is not on trial. */
+const LONG = 10_000;
+
+/** `head`, and one octet after the other without end. */
+function trickle(head = "", octet = "x"): Answer {
+  return async (peer) => {
+    await peer.send(head);
+    await drip(peer, octet);
+    return undefined;
+  };
+}
+
+async function drip(peer: Peer, octet: string): Promise<void> {
+  while (!peer.over) {
+    await peer.send(octet);
+    await delay(STEP);
+  }
+}
+
+const TRICKLES: Record<string, [Record<string, Answer>, Partial<Pop3ClientOptions>, string]> = {
+  greeting: [{ greeting: trickle("+OK ") }, { timeouts: { greeting: CLOCK } }, "POP3_GREETING_TIMEOUT"],
+  "the status line of CAPA": [
+    { CAPA: trickle("+OK ") },
+    { timeouts: { command: CLOCK } },
+    "POP3_COMMAND_TIMEOUT",
+  ],
+  "the list of CAPA": [
+    { CAPA: trickle("+OK\r\n") },
+    { timeouts: { command: CLOCK } },
+    "POP3_COMMAND_TIMEOUT",
+  ],
+  "the reply to AUTH": [{ AUTH: trickle("+OK ") }, { timeouts: { command: CLOCK } }, "POP3_COMMAND_TIMEOUT"],
+};
+
+it.each(Object.entries(TRICKLES))(
+  "connect ends in spite of a trickle: %s",
+  async (_name, [answers, options, code]) => {
+    await using server = await ScriptedServer.listen(maildropScript(answers));
+    expect(await outcome(Pop3Client.connect(server.options(options)))).toBe(code);
+    await server.peers[0]?.gone;
+  },
+);
+
+it("the handshake ends in spite of a trickle", async () => {
+  // A record of TLS that never ends.
+  await using server = await ScriptedServer.listen(async (peer) => {
+    await peer.send(Buffer.from([0x16, 0x03, 0x03, 0x3f, 0xff]));
+    await drip(peer, "\0");
+  });
+  const options = { secure: true, timeouts: { tls: CLOCK } };
+  const { stls: _, ...rest } = server.options(options);
+  expect(await outcome(Pop3Client.connect(rest))).toBe("POP3_TLS_TIMEOUT");
+  await server.peers[0]?.gone;
+});
+
+const RATE = { limits: { minRate: 1_000_000 }, timeouts: { body: CLOCK } };
+
+const CALLS: Record<string, [string, Partial<Pop3ClientOptions>, (client: Pop3Client) => Promise<unknown>]> =
+  {
+    "the reply to STAT": [
+      "POP3_COMMAND_TIMEOUT",
+      { timeouts: { command: CLOCK } },
+      (client) => client.stat(),
+    ],
+    "the reply to DELE": [
+      "POP3_COMMAND_TIMEOUT",
+      { timeouts: { command: CLOCK } },
+      (client) => client.dele(1),
+    ],
+    "the listing of LIST": ["POP3_TOTAL_TIMEOUT", RATE, (client) => client.list()],
+    "the listing of UIDL": ["POP3_TOTAL_TIMEOUT", RATE, (client) => client.uidl()],
+    "a message": ["POP3_TOTAL_TIMEOUT", RATE, (client) => client.retr(1)],
+    "a message as a stream": ["POP3_TOTAL_TIMEOUT", RATE, (client) => client.retrStream(1).toArray()],
+    "a message of a loop": [
+      "POP3_TOTAL_TIMEOUT",
+      RATE,
+      async (client) => (await client.retrieve([1]).next()).value?.buffer(),
+    ],
+    "a message that nobody claims": [
+      "POP3_TOTAL_TIMEOUT",
+      RATE,
+      async (client) => {
+        await client.retrieve([1]).next();
+        await client.noop();
+      },
+    ],
+    "the reply to QUIT": [
+      "POP3_COMMIT_UNKNOWN",
+      { timeouts: { quit: CLOCK } },
+      async (client) => {
+        await client.dele(2);
+        await client.quit();
+      },
+    ],
+  };
+
+it.each(Object.entries(CALLS))(
+  "a call ends in spite of a trickle: %s",
+  async (_name, [code, options, call]) => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        STAT: trickle("+OK "),
+        "DELE 1": trickle("+OK "),
+        LIST: trickle("+OK\r\n", "1"),
+        UIDL: trickle("+OK\r\n", "1"),
+        RETR: trickle("+OK\r\n"),
+        QUIT: trickle("+OK "),
+      }),
+    );
+    const client = await Pop3Client.connect(server.options(options));
+    expect(await outcome(call(client))).toBe(code);
+    expect(client.state).toBe("closed");
+    await server.peers[0]?.gone;
+  },
+);
+
+it("what was given up is not drained for ever", async () => {
+  await using server = await ScriptedServer.listen(maildropScript({ RETR: trickle("+OK\r\n") }));
+  const client = await Pop3Client.connect(server.options({ timeouts: { drain: CLOCK } }));
+  const stream = client.retrStream(1);
+  await once(stream, "data");
+  stream.destroy();
+  expect(await outcome(client.noop())).toBe("POP3_ABANDONED");
+  await server.peers[0]?.gone;
+});
+
+it("a slow message is none too slow where no rate is asked for", async () => {
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      RETR: async (peer) => {
+        await peer.send("+OK\r\n");
+        for (const octet of messageOf(1)) {
+          await peer.send(octet);
+          await delay(STEP);
+        }
+        return ".\r\n";
+      },
+    }),
+  );
+  const timeouts = { body: CLOCK, command: LONG };
+  const client = await Pop3Client.connect(server.options({ timeouts, limits: { minRate: 0 } }));
+  expect((await client.retr(1)).toString()).toBe(messageOf(1));
+  client.close();
+});
+
+describe("while the reader rests", () => {
+  const BODY = Buffer.alloc(8 * 1024 * 1024, `${"x".repeat(78)}\r\n`);
+
+  async function withLargeMessage(run: (client: Pop3Client) => Promise<number>): Promise<void> {
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        "RETR 1": async (peer) => {
+          await peer.send("+OK\r\n");
+          await peer.send(BODY);
+          return "\r\n.\r\n";
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(
+      server.options({ timeouts: { body: CLOCK, command: CLOCK * 2 }, limits: { minRate: 1_000_000 } }),
+    );
+    expect(await run(client)).toBe(BODY.length + 2);
+    await client.noop();
+    client.close();
+  }
+
+  it("no clock runs: a stream", async () => {
+    await withLargeMessage(async (client) => {
+      const stream = client.retrStream(1);
+      await once(stream, "readable");
+      await delay(CLOCK * 4);
+      return ((await stream.toArray()) as Buffer[]).reduce((sum, { length }) => sum + length, 0);
+    });
+  });
+
+  it("no clock runs: a message that nobody has claimed yet", async () => {
+    await withLargeMessage(async (client) => {
+      const message = (await client.retrieve([1]).next()).value;
+      await delay(CLOCK * 4);
+      return (await message?.buffer())?.length ?? 0;
+    });
+  });
+
+  it("one runs when somebody waits behind it", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        "RETR 1": async (peer) => {
+          await peer.send("+OK\r\n");
+          await peer.send(BODY);
+          return "\r\n.\r\n";
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(server.options({ timeouts: { body: CLOCK } }));
+    const stream = client.retrStream(1);
+    const failed = once(stream, "error");
+    await once(stream, "readable");
+    expect(await outcome(client.noop())).toBe("POP3_IDLE_TIMEOUT");
+    expect((await failed)[0]).toMatchObject({ code: "POP3_IDLE_TIMEOUT" });
+  });
+});

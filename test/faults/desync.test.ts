@@ -1,0 +1,365 @@
+// An octet that nothing asked for, or that is no reply, ends the session: no answer ever reaches the wrong call.
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3Error } from "popwright";
+import { Gate } from "./gate.ts";
+import {
+  capaAnswer,
+  honestAnswer,
+  maildropScript,
+  messageOf,
+  retrAnswer,
+  uidOf,
+  type Answers,
+} from "./maildrop-script.ts";
+import { ScriptedServer, SECRET } from "./scripted-server.ts";
+import { guardEachTest, outcome, until } from "./sentry.ts";
+
+guardEachTest();
+
+/** What no reply is, or no reply yet. */
+const NO_REPLIES: Record<string, string> = {
+  "a blank line": "\r\n",
+  "LF alone": "+OK\n",
+  "LF alone behind CR LF": "+OK\r\n\n",
+  "lower case": "+ok 1 2\r\n",
+  "mixed case": "-Err no\r\n",
+  "no token": "+OKAY\r\n",
+  "a continuation": "+ \r\n",
+  "another protocol": "HTTP/1.1 400 Bad Request\r\n",
+  "a NUL": "+OK a\0b\r\n",
+  "a leading space": " +OK\r\n",
+  garbage: "\x16\x03\x01\x02\r\n",
+  "a CR in the middle": "+O\rK\r\n",
+};
+
+const UNSOLICITED: Record<string, string> = {
+  "a reply": "+OK again\r\n",
+  "a refusal": "-ERR idle for too long\r\n",
+  "half a reply": "+O",
+  "a blank line": "\r\n",
+  LF: "\n",
+  NUL: "\0",
+  "a space": " ",
+  "a whole response": "+OK\r\n1 120\r\n.\r\n",
+};
+
+describe.each(Object.entries(NO_REPLIES))("%s in place of a reply", (_name, octets) => {
+  it("as the greeting: no secret is sent", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ greeting: octets }));
+    const code = await outcome(Pop3Client.connect(server.options({ timeouts: { greeting: 50 } })));
+    expect(["POP3_BAD_GREETING", "POP3_PROTOCOL", "POP3_UNSOLICITED"]).toContain(code);
+    expect(server.peers[0]?.received).toBe(0);
+  });
+
+  it.each([true, false])("as the reply to STAT, pipelined: %s", async (pipelining) => {
+    await using server = await ScriptedServer.listen(maildropScript({ STAT: octets }, { pipelining }));
+    const client = await Pop3Client.connect(server.options({ timeouts: { command: 200 } }));
+    const calls = [client.stat(), client.uidl(2), client.retr(3)].map(outcome);
+    const [first, ...others] = await Promise.all(calls);
+    if (octets === "+OK\r\n\n") expect(first).toBe("POP3_BAD_RESPONSE");
+    else expect(first).toBe("POP3_PROTOCOL");
+    expect(new Set(others).size).toBe(1);
+    expect(["POP3_PROTOCOL", "POP3_UNSOLICITED"]).toContain(others[0]);
+    expect(client.state).toBe("closed");
+    await server.peers[0]?.gone;
+  });
+
+  it("behind the status line it is text", async () => {
+    const body = `${octets.replaceAll(".", "")}end`;
+    await using server = await ScriptedServer.listen(maildropScript({ RETR: `+OK\r\n${body}\r\n.\r\n` }));
+    const client = await Pop3Client.connect(server.options());
+    expect((await client.retr(1)).toString("latin1")).toBe(`${body}\r\n`);
+    expect(await client.uidl(2)).toBe(uidOf(2));
+    client.close();
+  });
+});
+
+describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, octets) => {
+  async function expectUnsolicited(
+    answers: Answers,
+    call: (client: Pop3Client) => Promise<unknown>,
+  ): Promise<void> {
+    await using server = await ScriptedServer.listen(maildropScript(answers, { pipelining: false }));
+    const client = await Pop3Client.connect(server.options());
+    const closed = new Promise<unknown>((resolve) => client.once("close", resolve));
+    const result = await outcome(call(client));
+    expect(await closed).toMatchObject({ code: "POP3_UNSOLICITED" });
+    expect(result).toBe("ok");
+    expect(client.state).toBe("closed");
+    const sent = server.peers[0]?.commands.length;
+    expect(await outcome(client.dele(1))).toBe("POP3_UNSOLICITED");
+    await server.peers[0]?.gone;
+    expect(server.peers[0]?.commands.length).toBe(sent);
+  }
+
+  it("behind the greeting: no secret is sent", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ greeting: `+OK ready\r\n${octets}` }));
+    expect(await outcome(Pop3Client.connect(server.options()))).toBe("POP3_UNSOLICITED");
+    await server.peers[0]?.gone;
+    expect(server.peers[0]?.commands.join()).not.toContain(SECRET);
+  });
+
+  it("behind the reply to the login", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ AUTH: `+OK\r\n${octets}` }));
+    expect(await outcome(Pop3Client.connect(server.options()))).toBe("POP3_UNSOLICITED");
+    await server.peers[0]?.gone;
+  });
+
+  it("behind a reply, in the same packet", async () => {
+    await expectUnsolicited({ STAT: `+OK 1 140\r\n${octets}` }, (client) => client.stat());
+  });
+
+  it("behind a reply, later", async () => {
+    await expectUnsolicited(
+      {
+        STAT: async (peer) => {
+          await peer.send("+OK 1 140\r\n");
+          for (let turns = 0; turns < 10; turns++) await turn();
+          return octets;
+        },
+      },
+      (client) => client.stat(),
+    );
+  });
+
+  it("behind the end of a message", async () => {
+    await expectUnsolicited({ RETR: `+OK\r\nbody\r\n.\r\n${octets}` }, async (client) => {
+      expect((await client.retr(1)).toString()).toBe("body\r\n");
+    });
+  });
+
+  it("behind the end of a message that is streamed", async () => {
+    await expectUnsolicited({ RETR: `+OK\r\nbody\r\n.\r\n${octets}` }, async (client) => {
+      const pieces = (await client.retrStream(1).toArray()) as Buffer[];
+      expect(Buffer.concat(pieces).toString()).toBe("body\r\n");
+    });
+  });
+
+  it("behind a refusal", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({ RETR: `-ERR no\r\n${octets}` }, { pipelining: false }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    expect(await outcome(client.retr(1))).toBe("POP3_REFUSED");
+    expect(await outcome(client.dele(1))).toBe("POP3_UNSOLICITED");
+  });
+
+  it("behind the reply to QUIT: what was committed is committed", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ QUIT: `+OK\r\n${octets}` }));
+    const client = await Pop3Client.connect(server.options());
+    await client.dele(1);
+    expect(await outcome(client.quit())).toBe("ok");
+    expect(client.state).toBe("closed");
+  });
+});
+
+describe("answers for another message", () => {
+  it.each([
+    ["LIST", (client: Pop3Client) => client.list(2), "+OK 1 120\r\n"],
+    ["UIDL", (client: Pop3Client) => client.uidl(2), "+OK 1 uid-1\r\n"],
+  ] as const)("%s: the session is out of step, and ends", async (verb, call, answer) => {
+    await using server = await ScriptedServer.listen(maildropScript({ [verb]: answer }));
+    const client = await Pop3Client.connect(server.options());
+    const behind = outcome(client.noop());
+    expect(await outcome(call(client))).toBe("POP3_PROTOCOL");
+    expect(["ok", "POP3_PROTOCOL"]).toContain(await behind);
+    expect(client.state).toBe("closed");
+  });
+
+  it("a reply too many among pipelined ones is found out before a wrong answer is given", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({ "UIDL 3": "+OK 3 uid-3\r\n+OK 3 uid-3\r\n" }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const results = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => client.uidl(n)));
+    for (const [index, result] of results.entries()) {
+      if (result.status === "fulfilled") expect(result.value).toBe(uidOf(index + 1));
+    }
+    expect(results.map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "rejected",
+    ]);
+    expect(client.state).toBe("closed");
+  });
+});
+
+describe("packets", () => {
+  const messages = Array.from({ length: 50 }, (_, index) => index + 1);
+
+  async function expectAllInStep(client: Pop3Client): Promise<void> {
+    const calls: Promise<unknown>[] = [];
+    const wanted: unknown[] = [];
+    for (const n of messages) {
+      calls.push(
+        client.uidl(n),
+        client.retr(n).then(String),
+        client.command(`ECHO ${n}`).then(({ text }) => text),
+      );
+      wanted.push(uidOf(n), messageOf(n), String(n));
+    }
+    expect(await Promise.all(calls)).toEqual(wanted);
+    await client.quit();
+  }
+
+  it("each octet in a packet of its own", async () => {
+    await using server = await ScriptedServer.listen(async (peer) => {
+      const out: string[] = [];
+      const pumping = async (): Promise<void> => {
+        for (;;) {
+          const octets = out.shift();
+          if (octets === undefined) {
+            if (peer.over) return;
+            await turn();
+          } else for (const octet of octets) await peer.send(octet);
+        }
+      };
+      out.push("+OK ready\r\n");
+      const pumped = pumping();
+      for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
+        out.push(honestAnswer(line, { count: 50 }));
+      }
+      await peer.gone;
+      await pumped;
+    });
+    const client = await Pop3Client.connect(server.options());
+    await expectAllInStep(client);
+  });
+
+  it("the answers to all commands in one write", async () => {
+    let answers = "";
+    await using server = await ScriptedServer.listen(
+      maildropScript(
+        Object.fromEntries(
+          ["UIDL", "RETR", "ECHO"].map((verb) => [
+            verb,
+            (_peer: unknown, line: string) => {
+              answers += honestAnswer(line, { count: 50 });
+              if (line !== "ECHO 50") return undefined;
+              return answers;
+            },
+          ]),
+        ),
+        { count: 50 },
+      ),
+    );
+    const client = await Pop3Client.connect(server.options());
+    await expectAllInStep(client);
+  });
+
+  it("the terminator cut at each of its octets", async () => {
+    for (let cut = 1; cut <= 5; cut++) {
+      await using server = await ScriptedServer.listen(
+        maildropScript({
+          RETR: async (peer, line) => {
+            const whole = retrAnswer(Number(line.split(" ")[1]));
+            const at = whole.length - cut;
+            await peer.send(whole.slice(0, at));
+            for (let turns = 0; turns < 5; turns++) await turn();
+            await peer.send(whole.slice(at));
+            return undefined;
+          },
+        }),
+      );
+      const client = await Pop3Client.connect(server.options());
+      expect((await Promise.all([1, 2, 3].map((n) => client.retr(n)))).map(String)).toEqual(
+        [1, 2, 3].map(messageOf),
+      );
+      client.close();
+    }
+  });
+
+  it("what ends no message", async () => {
+    const body = "a\n.\nb\r.\rc\r\n.\nd\n.\r\ne\r\n.\r\r\n+OK fake\r\n";
+    const stuffed = body.replaceAll("\r\n.", "\r\n..");
+    await using server = await ScriptedServer.listen(maildropScript({ RETR: `+OK\r\n${stuffed}.\r\n` }));
+    const client = await Pop3Client.connect(server.options());
+    expect((await client.retr(1)).toString()).toBe(body);
+    expect(await client.uidl(2)).toBe(uidOf(2));
+    client.close();
+  });
+});
+
+describe("a server that reads nothing", () => {
+  it("gets a bounded part of 10 000 commands", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({ "DELE 1": (peer) => peer.gone.then(() => undefined) }, { count: 10_000 }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    await client.noop();
+    const before = server.peers[0]?.received ?? 0;
+    const calls = Array.from({ length: 10_000 }, (_, index) =>
+      client.dele(index + 1).catch((error: unknown) => (error as Pop3Error).code),
+    );
+    for (let turns = 0; turns < 50; turns++) await turn();
+    // The window: 4096 octets of commands.
+    expect((server.peers[0]?.received ?? 0) - before).toBeLessThanOrEqual(4096);
+    client.close();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(["POP3_CLOSED"]));
+  });
+
+  it("that answers again gets them all, in order", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({}, { count: 10_000 }));
+    const client = await Pop3Client.connect(server.options());
+    const numbers = Array.from({ length: 10_000 }, (_, index) => index + 1);
+    await client.dele(numbers);
+    expect(client.marked.size).toBe(10_000);
+    await client.quit();
+    const deletions = server.peers[0]?.commands.filter((line) => line.startsWith("DELE"));
+    expect(deletions).toEqual(numbers.map((n) => `DELE ${n}`));
+  });
+});
+
+it("a connection that dies with five commands in flight and five queued: ten rejections, in order", async () => {
+  const gate = new Gate();
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      ECHO: async (peer) => {
+        await gate.opened;
+        peer.reset();
+        return undefined;
+      },
+    }),
+  );
+  const client = await Pop3Client.connect(server.options({ pipelining: { commandOctets: 40 } }));
+  await client.noop();
+  const rejected: number[] = [];
+  // Eight octets each: five in the window.
+  const calls = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) =>
+    outcome(client.command(`ECHO ${n}`)).then((code) => {
+      rejected.push(n);
+      return code;
+    }),
+  );
+  await until(() => server.peers[0]?.commands.includes("ECHO 4") === true);
+  gate.open();
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(["POP3_RESET"]));
+  expect(rejected).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(server.peers[0]?.commands).not.toContain("ECHO 5");
+});
+
+it("where PIPELINING is not listed, one command is out at a time", async () => {
+  let open = 0;
+  let most = 0;
+  await using server = await ScriptedServer.listen(async (peer) => {
+    await maildropScript(
+      {
+        CAPA: capaAnswer("UIDL", "SASL PLAIN"),
+        UIDL: async (asked, line) => {
+          open = asked.commands.length;
+          for (let turns = 0; turns < 5; turns++) await turn();
+          most = Math.max(most, asked.commands.length - open);
+          return honestAnswer(line);
+        },
+      },
+      {},
+    )(peer);
+  });
+  const client = await Pop3Client.connect(server.options());
+  expect(await Promise.all([1, 2, 3].map((n) => client.uidl(n)))).toEqual([1, 2, 3].map(uidOf));
+  expect(most).toBe(0);
+  client.close();
+});

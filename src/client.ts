@@ -263,7 +263,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   async apop(name: string, secret: string, { signal }: CallOptions = {}): Promise<void> {
     this.#session.check("APOP");
     const digest = this.#session.apopDigest(secret);
-    await this.#session.loginBy(commands.apop(name, digest, this.#session.settings.limits), signal);
+    const command = commands.apop(name, digest, this.#session.settings.limits);
+    await this.#session.loginBy(commands.withSecrets(command, [secret]), signal);
   }
 
   /** Logs in as `connect` does with `auth`. */

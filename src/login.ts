@@ -7,6 +7,7 @@ import { aborted } from "./net/failures.ts";
 import { settle } from "./net/settle.ts";
 import type { Pop3Auth, Pop3Limits, Secret } from "./options.ts";
 import * as commands from "./protocol/commands.ts";
+import type { Command } from "./protocol/commands.ts";
 import type { Reply } from "./protocol/reply.ts";
 
 export interface LoginContext {
@@ -26,16 +27,21 @@ export async function logIn(
 ): Promise<void> {
   const { limits, signal } = context;
   const pass = await secretOf(auth.pass, signal);
+  const secrets = [pass, encode(Buffer.from(pass, "utf8"))];
+  /** Sends a command of the login, behind which no reply is printed with the password in it. */
+  const send = <T>(command: Command<T>): Promise<T> => {
+    return connection.send(commands.withSecrets(command, secrets), { signal });
+  };
   if (method === "USER") {
     // Both are made before one is sent: a password that cannot be sent rejects first.
-    const [user, secret] = [commands.user(auth.user, limits), commands.pass(pass, limits)];
-    await connection.send(user, { signal });
-    await connection.send(secret, { signal });
+    const [user, password] = [commands.user(auth.user, limits), commands.pass(pass, limits)];
+    await send(user);
+    await send(password);
   } else if (method === "APOP") {
-    await connection.send(commands.apop(auth.user, context.apopDigest(pass), limits), { signal });
+    await send(commands.apop(auth.user, context.apopDigest(pass), limits));
   } else {
     const exchange = method.start({ user: auth.user, pass, authzid: auth.authzid ?? "" });
-    await converse(connection, method, exchange, auth.initialResponse ?? true, context);
+    await converse({ connection, send, ...context }, method, exchange, auth.initialResponse ?? true);
   }
 }
 
@@ -54,14 +60,19 @@ async function secretOf(given: Secret, signal: AbortSignal): Promise<string> {
   return secret;
 }
 
+interface Conversation extends LoginContext {
+  readonly connection: Connection;
+  readonly send: <T>(command: Command<T>) => Promise<T>;
+}
+
 /** AUTH, and a response to each challenge until the server has seen enough. */
 async function converse(
-  connection: Connection,
+  conversation: Conversation,
   { name }: SaslMechanism,
   exchange: SaslExchange,
   initialResponse: boolean,
-  { limits, signal }: LoginContext,
 ): Promise<void> {
+  const { limits, send } = conversation;
   let unsent = exchange.initial;
   let inline: string | undefined;
   if (unsent !== undefined && initialResponse) {
@@ -72,14 +83,8 @@ async function converse(
       unsent = undefined;
     }
   }
-  let reply: Reply = await connection.send(commands.auth(name, inline, limits), { signal });
+  let reply: Reply = await send(commands.auth(name, inline, limits));
   for (let challenges = 1; reply.status === "continue"; challenges++) {
-    if (signal.aborted) {
-      // The server waits for a response: whatever went out next would be taken for one.
-      const failure = aborted(signal, `AUTH ${name}`);
-      connection.close(failure);
-      throw failure;
-    }
     let response: Buffer;
     try {
       if (challenges > limits.challenges) {
@@ -96,17 +101,23 @@ async function converse(
       response = unsent ?? exchange.respond(challenge);
       unsent = undefined;
     } catch (error) {
-      await cancel(connection, signal);
+      await cancel(conversation);
       throw error;
     }
-    reply = await connection.send(commands.authResponse(encode(response)), { signal });
+    reply = await respond(conversation, encode(response));
   }
 }
 
+/** Answers a challenge. Given up before that, it ends the session: the server would take what comes next for the answer. */
+function respond({ connection, send, signal }: Conversation, response: string): Promise<Reply> {
+  if (signal.aborted) connection.close(aborted(signal));
+  return send(commands.authResponse(response));
+}
+
 /** Gives AUTH up with `*`. The server has to refuse it then; one that says `+OK` has let in nobody knows whom. */
-async function cancel(connection: Connection, signal: AbortSignal): Promise<void> {
+async function cancel(conversation: Conversation): Promise<void> {
   try {
-    await connection.send(commands.authResponse("*"), { signal });
+    await respond(conversation, "*");
   } catch (error) {
     if (error instanceof Pop3ReplyError) return;
     throw error;
@@ -115,7 +126,7 @@ async function cancel(connection: Connection, signal: AbortSignal): Promise<void
     "POP3_PROTOCOL",
     "the server went on with an authentication that was cancelled",
   );
-  connection.close(failure);
+  conversation.connection.close(failure);
   throw failure;
 }
 

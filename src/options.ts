@@ -246,8 +246,8 @@ export function checkAuth(auth: Pop3Auth | undefined): void {
   if (auth.mechanisms !== undefined && !Array.isArray(auth.mechanisms))
     throw config("auth.mechanisms is an array");
   for (const mechanism of wishedMechanisms(auth)) {
-    const known =
-      typeof mechanism === "string" ? isMechanism(mechanism) : typeof mechanism.start === "function";
+    const own = mechanism as SaslMechanism | null | undefined;
+    const known = typeof mechanism === "string" ? isMechanism(mechanism) : typeof own?.start === "function";
     if (!known) throw config("a mechanism is one of our names, or a SaslMechanism of your own");
   }
 }

@@ -48,7 +48,7 @@ export interface Pop3TlsInfo {
 
 export class Session {
   readonly settings: Settings;
-  state: Pop3State = "disconnected";
+  #state: Pop3State = "disconnected";
   greeting: string | undefined;
   capabilities: Capabilities = NO_CAPABILITIES;
   tlsInfo: Pop3TlsInfo | undefined;
@@ -76,6 +76,15 @@ export class Session {
       throw new Pop3Error("POP3_STATE", "the client is not connected");
     }
     return this.#connection;
+  }
+
+  get state(): Pop3State {
+    return this.#state;
+  }
+
+  /** Goes on to another state, unless the session has ended: that is final. */
+  enter(state: Pop3State): void {
+    if (this.#state !== "closed") this.#state = state;
   }
 
   get secure(): boolean {
@@ -121,7 +130,7 @@ export class Session {
     if (settings.secure) connected = await this.#handshake(stream, signal);
     const connection = this.#attach(connected);
     const greeting = await connection.greet(signal);
-    this.state = "authorization";
+    this.enter("authorization");
     this.greeting = greeting.text;
     this.#timestamp = apopTimestamp(greeting.text);
     await this.#askCapabilities(signal);
@@ -315,7 +324,9 @@ export class Session {
   }
 
   async #loggedIn(signal?: AbortSignal): Promise<void> {
-    this.state = "transaction";
+    // Something may have come behind the reply that let us in, and have ended the session.
+    if (this.failure !== undefined) throw this.failure;
+    this.enter("transaction");
     // With pipelining the answer comes along with that to the next command: no round trip is spent on it, and
     // the caller's signal has nothing to do with it any more.
     if (this.pipelining) this.#askCapabilities().catch(() => undefined);
@@ -330,7 +341,7 @@ export class Session {
 
   #ended(failure: Pop3Error | undefined): void {
     if (this.state === "closed") return;
-    this.state = "closed";
+    this.#state = "closed";
     this.#failure = failure;
     this.#closing.abort(new SessionEnd(failure));
     if (this.#opened) this.onClose?.(failure);

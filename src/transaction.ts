@@ -105,7 +105,7 @@ export class Transaction {
     const { connection } = session;
     // From here on no other command goes out; those before QUIT are answered before it.
     const before = session.state;
-    session.state = "update";
+    session.enter("update");
     let sent = false as boolean; // set by a callback, which the compiler does not see
     try {
       await connection.send(commands.quit(), {
@@ -118,7 +118,7 @@ export class Transaction {
     } catch (error) {
       if (!sent && error instanceof Pop3AbortError) {
         // Nothing of it went out: the session goes on.
-        session.state = before;
+        session.enter(before);
         this.#quitting = undefined;
         throw error;
       }

@@ -74,7 +74,8 @@ export class Connection {
   #held = false;
   /** Octets read and dropped since the last reply that somebody wanted. */
   #drained = 0;
-  #last = "the greeting";
+  /** The command whose reply came last. */
+  #last: Command<unknown> | undefined;
   #failure: Pop3Error | undefined;
   #ended = false;
 
@@ -318,7 +319,7 @@ export class Connection {
   /** The reply to the first exchange has come. */
   #land(): Exchange<unknown> {
     const exchange = this.#flight.land() as Exchange<unknown>;
-    this.#last = exchange.command.printable;
+    this.#last = exchange.command;
     if (!exchange.ahead && !exchange.abandoned) this.#wanted--;
     const next = this.#flight.first;
     if (next === undefined) this.#watch.stop();
@@ -331,7 +332,7 @@ export class Connection {
   #line(line: Buffer): boolean {
     const exchange = this.#flight.first as Exchange<unknown>;
     const { command } = exchange;
-    if (log.enabled) log("S: %s", printableLine(line));
+    if (log.enabled) log("S: %s", printableLine(line, command.secrets));
     const reply = parseReply(line);
     if (
       reply === undefined ||

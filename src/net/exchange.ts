@@ -96,7 +96,7 @@ export class Exchange<T> {
 /** What a `-ERR` is to the caller. */
 export function refusal(command: Command<unknown>, reply: Reply): Pop3ReplyError {
   const temporary = isTemporary(reply);
-  const text = printable(reply.text);
+  const text = printable(reply.text, command.secrets);
   const code = command.refused ?? "POP3_REFUSED";
   return new Pop3ReplyError(
     // A locked maildrop or a pause between logins says nothing about the password.

@@ -7,6 +7,9 @@ import { largestMessage, messageTooLarge } from "../protocol/message-buffer.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { MessageStream } from "./message-stream.ts";
 
+/** What may still come of a chunk when the stream is held back; octets. */
+const SLACK = 1024 * 1024;
+
 /** Who sends the command for a body, and looks after those that nobody has claimed. */
 export interface BodyOwner {
   /** Somebody wants the body: the command is to be sent, if it was not. */
@@ -40,7 +43,7 @@ export class MessageBody implements BlockReader<void> {
   }
 
   get elastic(): boolean {
-    return this.#use === "none" && this.#collector.size < this.#limit;
+    return this.#use === "none";
   }
 
   /** Whether all of it has come. */
@@ -133,6 +136,8 @@ export class MessageBody implements BlockReader<void> {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
     } else if (this.#use === "none") {
+      // The stream is held back at the limit, if it can be: what is claimed may be claimed as a stream.
+      if (this.#collector.size + octets.length > this.#limit + SLACK) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
       room = this.#owner.collected(octets.length) && this.#collector.size < this.#limit;
     }

@@ -21,6 +21,8 @@ interface CommandLine {
   readonly line: string;
   /** What may be printed of it. */
   readonly printable: string;
+  /** What a server might repeat of it in its reply, and is not printed either. */
+  readonly secrets?: readonly string[];
   /** Is sent when nothing is in flight, and nothing is sent behind it before its reply has come. */
   readonly alone?: boolean;
   /** The code of the error that a `-ERR` becomes; `POP3_REFUSED` unless given. */
@@ -143,6 +145,7 @@ export const pass = (secret: string, limits: CommandLimits): LineCommand<void> =
     {
       ...simple(`PASS ${argument("the password", secret)}`, nothing),
       printable: `PASS ${MASK}`,
+      secrets: [secret],
       alone: true,
       refused: "POP3_AUTH_REJECTED",
     },
@@ -157,6 +160,7 @@ export function apop(name: string, digest: string, limits: CommandLimits): LineC
     {
       ...simple(line, nothing),
       printable: `APOP ${printable(name)} ${MASK}`,
+      secrets: [digest],
       alone: true,
       refused: "POP3_AUTH_REJECTED",
     },
@@ -177,6 +181,7 @@ export function auth(
   const command: LineCommand<Reply> = {
     line: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${initial}`,
     printable: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${MASK}`,
+    secrets: initial === undefined ? [] : [initial],
     alone: true,
     refused: "POP3_AUTH_REJECTED",
     challenge: true,
@@ -189,6 +194,7 @@ export function auth(
 export const authResponse = (response: string): LineCommand<Reply> => ({
   line: response,
   printable: response === "*" ? "*" : MASK,
+  secrets: response === "*" ? [] : [response],
   alone: true,
   refused: "POP3_AUTH_REJECTED",
   challenge: true,
@@ -231,6 +237,11 @@ export const greeting = (): LineCommand<Reply> => ({
   refused: "POP3_GREETING_REJECTED",
   parse: (reply) => reply,
 });
+
+/** The command, with more that a server might repeat and that is not to be printed. */
+export function withSecrets<C extends Command<unknown>>(command: C, secrets: readonly string[]): C {
+  return { ...command, secrets: [...(command.secrets ?? []), ...secrets] };
+}
 
 function simple<T>(line: string, parse: (reply: Reply) => T): LineCommand<T> {
   return { line, printable: line, parse };

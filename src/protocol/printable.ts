@@ -6,8 +6,9 @@ const LONGEST = 512;
 // Controls, line and paragraph separators, the marks that reorder text, and the byte order mark.
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
-/** `text` with unsafe characters written as escapes, cut behind 512 characters. */
-export function printable(text: string): string {
+/** `text` with unsafe characters written as escapes, cut behind 512 characters; a server may repeat `secrets`. */
+export function printable(text: string, secrets: readonly string[] = []): string {
+  for (const secret of secrets) if (secret !== "") text = text.replaceAll(secret, "****");
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   return cut.replace(UNSAFE, (character) => {
     const code = character.charCodeAt(0);

@@ -46,9 +46,9 @@ export function decodeText(octets: Buffer): string {
   return isUtf8(octets) ? octets.toString("utf8") : octets.toString("latin1");
 }
 
-/** A status line or a piece of garbage, for a message: escaped and cut. */
-export function printableLine(line: Buffer): string {
-  return printable(decodeText(line.subarray(0, 2048)));
+/** A status line or a piece of garbage, for a message: escaped and cut, without the secrets that it repeats. */
+export function printableLine(line: Buffer, secrets?: readonly string[]): string {
+  return printable(decodeText(line.subarray(0, 64 * 1024)), secrets);
 }
 
 // RFC 2449 section 8.1, RFC 3206 section 4: the codes that name a state which passes by itself.

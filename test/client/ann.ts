@@ -1,6 +1,6 @@
 /** Ann, her password and her maildrop on an embedded server, and the options that lead to a server. */
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
-import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
+import { Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import type { ScriptedServer } from "./scripted-server.ts";
 
 export const auth = { user: "ann", pass: "secret" };
@@ -46,4 +46,18 @@ export const LOGGED_IN: readonly string[] = [
 export function offering(...capabilities: string[]): string[] {
   const listed = capabilities.map((capability) => `S: ${capability}`);
   return ["S: +OK hello <1.2@mail.test>", "C: CAPA", "S: +OK", ...listed, "S: ."];
+}
+
+/** Five messages, `1` to `5`. */
+export async function five(...faults: Fault[]): Promise<Pop3Server> {
+  return listen({ messages: ["1\r\n", "2\r\n", "3\r\n", "4\r\n", "5\r\n"], faults });
+}
+
+/** What is left in the maildrop, once the server has seen the end of the session. */
+export async function left(server: Pop3Server): Promise<string> {
+  await server.idle();
+  return server
+    .maildrop("ann")
+    .messages.map(({ octets }) => octets.toString().trim())
+    .join("");
 }

@@ -1,26 +1,13 @@
 /** The end of a session: told once, to everyone who waits and to everyone who asks later, and never as an `error` event. */
 import { once } from "node:events";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";
-import { auth, listen, LOGGED_IN, logIn, offering, said, to, toScript } from "./ann.ts";
+import { auth, listen, LOGGED_IN, logIn, offering, to, toScript } from "./ann.ts";
 import { codeOf, failureOf, settledCode, turns } from "./outcome.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
 
-const unhandled: unknown[] = [];
-const note = (reason: unknown): void => void unhandled.push(reason);
-
-beforeEach(() => {
-  unhandled.length = 0;
-  process.on("unhandledRejection", note);
-  process.on("uncaughtExceptionMonitor", note);
-});
-
-afterEach(async () => {
-  await turns();
-  process.off("unhandledRejection", note);
-  process.off("uncaughtExceptionMonitor", note);
-  expect(unhandled).toEqual([]);
-});
+expectNothingUnhandled();
 
 /** Writes down what a client tells of its end. An `error` event would throw: nobody listens for it. */
 function ends(client: Pop3Client): (string | undefined)[] {
@@ -211,123 +198,6 @@ describe("close while it connects", () => {
     expect(client.state).toBe("closed");
     expect(["POP3_STATE", "POP3_CLOSED"]).toContain(await codeOf(client.connect()));
     expect(await codeOf(client.noop())).toBe("POP3_CLOSED");
-  });
-});
-
-describe("a call that is given up", () => {
-  test("before it is sent: it never is", async () => {
-    await using server = await listen();
-    await using client = await logIn(server);
-    await client.noop();
-    const controller = new AbortController();
-    const reason = new Error("enough");
-    const call = failureOf(client.stat({ signal: controller.signal }));
-    controller.abort(reason);
-    const failure = await call;
-    expect(failure).toMatchObject({ code: "POP3_ABORTED", name: "AbortError", command: "STAT" });
-    expect(failure.cause).toBe(reason);
-    expect(await codeOf(client.stat({ signal: AbortSignal.abort() }))).toBe("POP3_ABORTED");
-    await client.noop();
-    expect(said(server)).not.toContain("C: STAT");
-  });
-
-  test("in flight: it rejects at once, its answer is dropped, and the next has its own", async () => {
-    await using server = await ScriptedServer.listen([
-      ...[...LOGGED_IN, "C: LIST 1", "* wait", "S: +OK 1 100", "C: LIST 2", "S: +OK 2 200"],
-    ]);
-    const client = await logInTo(server);
-    const controller = new AbortController();
-    const call = client.list(1, { signal: controller.signal });
-    call.catch(() => undefined);
-    await server.wrote(/LIST 1\r\n/);
-    controller.abort();
-    expect(await settledCode(call)).toBe("POP3_ABORTED");
-    const next = client.list(2);
-    server.goOn();
-    expect(await next).toBe(200);
-    client.close();
-    await server.played();
-  });
-
-  test("in flight, in the middle of a batch", async () => {
-    await using server = await listen({
-      messages: Array.from({ length: 10 }, (_, n) => `${String(n + 1)}\r\n`),
-    });
-    await using client = await logIn(server);
-    const controller = new AbortController();
-    const calls = Array.from({ length: 10 }, (_, index) =>
-      client.retr(index + 1, index === 4 ? { signal: controller.signal } : {}).then(
-        (octets) => octets.toString().trim(),
-        (error: unknown) => (error as Pop3Error).code,
-      ),
-    );
-    await turns(1);
-    controller.abort();
-    expect(await Promise.all(calls)).toEqual(["1", "2", "3", "4", "POP3_ABORTED", "6", "7", "8", "9", "10"]);
-    await client.noop();
-  });
-
-  test("a message of which too much would have to be read: the connection is closed", async () => {
-    await using server = await listen({ messages: [Buffer.alloc(9_000_000, "text\r\n")] });
-    const client = await logIn(server, { limits: { drain: 1000 } });
-    const controller = new AbortController();
-    const call = client.retr(1, { signal: controller.signal });
-    call.catch(() => undefined);
-    await turns(3);
-    controller.abort();
-    expect(await settledCode(call)).toBe("POP3_ABORTED");
-    expect(["POP3_ABANDONED", "resolved"]).toContain(await codeOf(client.noop()));
-    client.close();
-  });
-
-  test.each<[string, Step[], (client: Pop3Client, signal: AbortSignal) => Promise<unknown>]>([
-    [
-      "PASS",
-      ["C: USER ann", "S: +OK", "C: PASS secret"],
-      (client, signal) => client.user("ann").then(() => client.pass("secret", { signal })),
-    ],
-    ["APOP", [/^APOP/], (client, signal) => client.apop("ann", "secret", { signal })],
-    ["AUTH", [/^AUTH PLAIN/], (client, signal) => client.authenticate(auth, { signal })],
-    ["STLS", ["C: STLS"], (client, signal) => client.stls({ signal })],
-    ["QUIT", ["C: QUIT"], (client, signal) => client.quit({ signal })],
-  ])("%s: nobody could know where the session is, so it ends", async (verb, steps, call) => {
-    await using server = await ScriptedServer.listen([...offering("USER", "SASL PLAIN", "STLS"), ...steps]);
-    const client = await Pop3Client.connect(toScript(server));
-    const seen = ends(client);
-    const controller = new AbortController();
-    const given = call(client, controller.signal);
-    given.catch(() => undefined);
-    await server.wrote(new RegExp(`${verb}.*\\r\\n`));
-    controller.abort();
-    expect(await settledCode(given)).toBe("POP3_ABORTED");
-    expect(client.state).toBe("closed");
-    await server.played();
-    expect(seen).toEqual(["POP3_ABANDONED"]);
-  });
-
-  test("signals of calls that are over are let go", async () => {
-    await using server = await listen();
-    await using client = await logIn(server);
-    const { signal } = new AbortController();
-    const listeners = new Set<unknown>();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (type: string, listener: never, options?: never) => {
-      listeners.add(listener);
-      add(type, listener, options);
-    };
-    signal.removeEventListener = (type: string, listener: never, options?: never) => {
-      listeners.delete(listener);
-      remove(type, listener, options);
-    };
-    await client.noop({ signal });
-    await client.retr(1, { signal });
-    await codeOf(client.retr(7, { signal }));
-    for await (const message of client.retrieve(undefined, { signal })) await message.buffer();
-    for await (const _ of client.retrieve(undefined, { signal })) break;
-    for await (const _ of client.retrStream(1, { signal }));
-    await turns();
-    expect(listeners.size).toBe(0);
   });
 });
 

@@ -1,79 +1,24 @@
 /** A secret is nowhere but on the wire: in no error, no log line, no trace, no inspection, in none of its disguises. */
-import { createHash } from "node:crypto";
 import { tracingChannel } from "node:diagnostics_channel";
-import { inspect } from "node:util";
 import createDebug from "debug";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { listen, offering, to, toScript } from "./ann.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
+import { base64, expectNoSecret, FORMS, SECRET, TIMESTAMP, visible } from "./secret.ts";
 
-const SECRET = "hunter2-\u00fc/\u65e5-correct horse";
-const TIMESTAMP = "<1.2@mail.test>";
 const auth = { user: "ann", pass: SECRET };
 
-const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
-
-/** The secret in each form in which it goes over the wire, or could get into a text. */
-const FORMS: readonly string[] = [
-  SECRET,
-  "hunter2",
-  encodeURIComponent(SECRET),
-  JSON.stringify(SECRET).slice(1, -1),
-  Buffer.from(SECRET, "utf8").toString("latin1"),
-  Buffer.from(SECRET, "utf8").toString("hex"),
-  base64(SECRET),
-  base64(`\0ann\0${SECRET}`),
-  base64(`bob\0ann\0${SECRET}`),
-  // In base64 of anything around it, its own middle looks the same in each of three shifts.
-  ...[0, 1, 2].map((shift) => base64(`${"x".repeat(shift)}${SECRET}`).slice(4, -4)),
-  apopDigest(TIMESTAMP, SECRET),
-  createHash("md5").update(SECRET).digest("hex"),
-];
-
-/** Everything that can be seen of a value. */
-function visible(value: unknown): string {
-  const parts = [
-    inspect(value, {
-      depth: 10,
-      showHidden: true,
-      getters: true,
-      maxStringLength: Infinity,
-      breakLength: Infinity,
-    }),
-  ];
-  try {
-    parts.push(JSON.stringify(value) ?? "");
-  } catch {
-    // What is circular cannot be written out so.
-  }
-  for (let error: unknown = value; error instanceof Error; error = error.cause) {
-    parts.push(
-      error.message,
-      error.stack ?? "",
-      JSON.stringify(error),
-      JSON.stringify(Object.entries(error)),
-    );
-    parts.push(
-      JSON.stringify(Object.getOwnPropertyNames(error).map((name) => String((error as never)[name]))),
-    );
-  }
-  return parts.join("\n");
-}
-
-/** Names the forms that are there, not the place: it may be a page long. */
-function expectNoSecret(text: string, what = "what can be seen"): void {
-  expect(
-    FORMS.filter((form) => text.includes(form)),
-    what,
-  ).toEqual([]);
-}
-
 const log: string[] = [];
+
 const traces: unknown[] = [];
+
 const trace = (message: unknown): void => void traces.push(message);
+
 const subscriber = { start: trace, end: trace, asyncStart: trace, asyncEnd: trace, error: trace };
+
 const channels = ["popwright:command", "popwright:session"].map((name) => tracingChannel(name));
+
 const original = createDebug.log;
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 /** The window: how far ahead commands go out, and how much is held of what nobody has asked for yet. */
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
+import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../src/index.ts";
 import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";
 import { LineServer } from "./line-server.ts";
 import { codeOf, turns } from "./outcome.ts";
@@ -24,8 +24,8 @@ describe("how far ahead commands go out", () => {
       ...[...sizes.map((size, index) => `S: ${String(index + 1)} ${String(size)}`), "S: .", "S: -ERR"],
     ]);
     const client = await Pop3Client.connect(toScript(server, { auth, pipelining }));
-    const { value } = await client.retrieve().next();
-    const call = claim ? codeOf((value as { buffer(): Promise<Buffer> }).buffer()) : undefined;
+    const first = (await client.retrieve().next()).value as Pop3Message;
+    const call = claim ? codeOf(first.buffer()) : undefined;
     await turns();
     client.close();
     await call;
@@ -219,8 +219,7 @@ describe("what is held", () => {
     const server = mail(3, 64 * MEBIBYTE);
     await using client = await connect(server);
     const loop = client.retrieve();
-    const { value } = await loop.next();
-    const stream = (value as { stream(): import("node:stream").Readable }).stream();
+    const stream = ((await loop.next()).value as Pop3Message).stream();
     stream.on("error", () => undefined);
     await once(stream, "readable");
     await turns(500);

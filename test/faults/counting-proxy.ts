@@ -28,8 +28,9 @@ class Half {
     });
     from.on("error", () => to.destroy());
     from.on("close", () => {
+      if (this.#ended) return; // what is held goes over yet
       clearTimeout(this.#timer);
-      if (!this.#ended) to.destroy();
+      to.destroy();
     });
   }
 

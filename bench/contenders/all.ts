@@ -1,0 +1,15 @@
+// Everyone who takes part, by name.
+import type { Contender } from "./contender.ts";
+import { nodePop3 } from "./node-pop3.ts";
+import { mailpop3, poplib } from "./poplib.ts";
+import { popwright } from "./popwright.ts";
+import { drain, scan } from "./raw.ts";
+import { yapople } from "./yapople.ts";
+
+const contenders: readonly Contender[] = [drain, scan, popwright, nodePop3, yapople, poplib, mailpop3];
+
+export function contenderNamed(name: string): Contender {
+  const found = contenders.find((contender) => contender.name === name);
+  if (found === undefined) throw new RangeError(`no contender: ${name}`);
+  return found;
+}

@@ -1,0 +1,35 @@
+// One message that is larger than one wants to hold: how fast it comes, and what it takes to let it lie.
+import { setTimeout as delay } from "node:timers/promises";
+import { costOf, peakMemory } from "../clock.ts";
+import type { Contender } from "../contenders/contender.ts";
+import type { LargeJob, Outcome } from "../job.ts";
+
+export async function runLarge(contender: Contender, { target, readOnly }: LargeJob): Promise<Outcome> {
+  const session = await contender.open(target);
+  await session.prepare?.();
+  const before = peakMemory();
+  let octets = 0;
+  if (readOnly === undefined) {
+    const cost = await costOf(async () => {
+      if (session.stream === undefined) {
+        await session.retrieve(1, (message) => {
+          octets += message.length;
+        });
+        return;
+      }
+      await session.stream((piece) => {
+        octets += piece.length;
+        return true;
+      });
+    });
+    return { ...cost, before, octets };
+  }
+  await session.stream?.((piece) => {
+    octets += piece.length;
+    return octets < readOnly;
+  });
+  // Nobody reads on: whatever comes in now is held.
+  const then = process.memoryUsage().rss / 1e6;
+  await delay(2000);
+  return { octets, then, later: process.memoryUsage().rss / 1e6, peak: peakMemory() };
+}

@@ -1,0 +1,45 @@
+// UIDL and LIST of a large mailbox: the first time in a process, and once the code has run a few times.
+import { costOf, liveHeap, peakMemory } from "../clock.ts";
+import type { Contender, ContenderSession } from "../contenders/contender.ts";
+import type { ListingJob, Outcome } from "../job.ts";
+
+const REPEATS = 4;
+
+export async function runListing(contender: Contender, { target, command }: ListingJob): Promise<Outcome> {
+  const session = await contender.open(target);
+  const list = session[command]?.bind(session);
+  if (list === undefined) throw new Error("has no such command");
+  let kept: unknown;
+  const before = liveHeap();
+  const peakBefore = peakMemory();
+  const first = await costOf(async () => {
+    kept = await list();
+  });
+  const used = process.memoryUsage().heapUsed / 1e6 - before;
+  const entries = entriesOf(kept);
+  const live = liveHeap() - before;
+  let warm = Infinity;
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    kept = undefined;
+    liveHeap();
+    const { ms } = await again(list, (value) => (kept = value));
+    warm = Math.min(warm, ms);
+  }
+  await session.quit();
+  return { ...first, warm, entries, used, live, resident: first.peak - peakBefore };
+}
+
+function again(
+  list: NonNullable<ContenderSession["uidl"]>,
+  keep: (value: unknown) => void,
+): ReturnType<typeof costOf> {
+  return costOf(async () => {
+    keep(await list());
+  });
+}
+
+function entriesOf(listing: unknown): number {
+  if (listing instanceof Map) return listing.size;
+  if (Array.isArray(listing)) return Object.keys(listing).length;
+  return typeof listing === "object" && listing !== null ? Object.keys(listing).length : 0;
+}

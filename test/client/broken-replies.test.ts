@@ -1,0 +1,185 @@
+/** Replies that make no sense fail the call; replies that break the protocol end the session, for everyone. */
+import { describe, expect, test } from "vitest";
+import { Pop3Client } from "../../src/index.ts";
+import { codeOf, failureOf } from "./outcome.ts";
+import type { Step } from "./scripted-server.ts";
+import { session } from "./scripted-session.ts";
+
+describe("what makes no sense fails the call, and the session lives", () => {
+  const listing = (verb: string, line: string): Step[] => [
+    `C: ${verb}`,
+    "S: +OK",
+    "S: 1 1",
+    `S: ${line}`,
+    "S: 3 3",
+    "S: .",
+  ];
+  const STATS = [
+    "",
+    "-1 -5",
+    "x y",
+    "2",
+    "1e3 1",
+    "0x1 1",
+    "4294967297 99999999999999999999",
+    "2 3x",
+    " 1 2x",
+  ];
+  const LISTS = [
+    "",
+    "1 1",
+    "2",
+    "2 ",
+    "2  ",
+    "0 1",
+    "-1 1",
+    "2 x",
+    "2 -1",
+    "x",
+    "2\t2",
+    " 2 2",
+    "2 99999999999999999",
+  ];
+  const UIDLS = ["", "1 b", "2", "2 ", "0 b", "2 b c", "2 \x7f", "2 é", "2\tb", `2 ${"u".repeat(71)}`];
+
+  test.each<[string, Step[], (client: Pop3Client) => Promise<unknown>, string]>([
+    ...STATS.map((reply): [string, Step[], (client: Pop3Client) => Promise<unknown>, string] => [
+      `STAT: ${reply}`,
+      ["C: STAT", `S: +OK ${reply}`],
+      (client) => client.stat(),
+      "POP3_BAD_RESPONSE",
+    ]),
+    ...LISTS.map((line): [string, Step[], (client: Pop3Client) => Promise<unknown>, string] => [
+      `LIST: ${line}`,
+      listing("LIST", line),
+      (client) => client.list(),
+      "POP3_BAD_LISTING",
+    ]),
+    ...UIDLS.map((line): [string, Step[], (client: Pop3Client) => Promise<unknown>, string] => [
+      `UIDL: ${line}`,
+      listing("UIDL", line),
+      (client) => client.uidl(),
+      "POP3_BAD_LISTING",
+    ]),
+    ["LIST 1", ["C: LIST 1", "S: +OK 1"], (client) => client.list(1), "POP3_BAD_RESPONSE"],
+    ["UIDL 1", ["C: UIDL 1", "S: +OK 1 a b"], (client) => client.uidl(1), "POP3_BAD_RESPONSE"],
+  ])("%s", async (_, script, call, code) => {
+    await session([...script, "C: NOOP", "S: +OK"], async (client) => {
+      expect(await codeOf(call(client))).toBe(code);
+      await client.noop();
+    });
+  });
+});
+
+describe("what breaks the protocol ends the session, for everyone", () => {
+  const endless = (line: string): Buffer => Buffer.from(line.repeat(Math.ceil(100_000 / line.length)));
+
+  test.each<[string, Step[], (client: Pop3Client) => Promise<unknown>, string]>([
+    [
+      "an answer for another message",
+      ["C: LIST 1", "S: +OK 2 5"],
+      (client) => client.list(1),
+      "POP3_PROTOCOL",
+    ],
+    ["an id of another message", ["C: UIDL 1", "S: +OK 2 a"], (client) => client.uidl(1), "POP3_PROTOCOL"],
+    ["no reply", ["C: STAT", "S: WHAT 1"], (client) => client.stat(), "POP3_PROTOCOL"],
+    ["an empty line", ["C: STAT", "S: "], (client) => client.stat(), "POP3_PROTOCOL"],
+    ["lower case", ["C: STAT", "S: -err no"], (client) => client.stat(), "POP3_PROTOCOL"],
+    ["a challenge", ["C: STAT", "S: + go on"], (client) => client.stat(), "POP3_PROTOCOL"],
+    ["a NUL", ["C: STAT", "S: +OK 1\0 1"], (client) => client.stat(), "POP3_PROTOCOL"],
+    ["LF alone", ["C: STAT", Buffer.from("+OK 1 1\n")], (client) => client.stat(), "POP3_PROTOCOL"],
+    [
+      "a long line",
+      ["C: STAT", `S: +OK ${"1".repeat(9000)}`],
+      (client) => client.stat(),
+      "POP3_LINE_TOO_LONG",
+    ],
+    [
+      "a long unique-id",
+      ["C: UIDL", "S: +OK", `S: 1 ${"u".repeat(9000)}`],
+      (client) => client.uidl(),
+      "POP3_LINE_TOO_LONG",
+    ],
+    ["FIN", ["C: STAT", "* close"], (client) => client.stat(), "POP3_CLOSED"],
+    ["FIN in a line", ["C: STAT", Buffer.from("+OK 1"), "* close"], (client) => client.stat(), "POP3_CLOSED"],
+    ["RST", ["C: STAT", "* reset"], (client) => client.stat(), "POP3_RESET"],
+    [
+      "FIN in a listing",
+      ["C: LIST", "S: +OK", "S: 1 1", "* close"],
+      (client) => client.list(),
+      "POP3_TRUNCATED",
+    ],
+    [
+      "FIN in a message",
+      ["C: RETR 1", "S: +OK", "S: a", "* close"],
+      (client) => client.retr(1),
+      "POP3_TRUNCATED",
+    ],
+    [
+      "FIN in the end of a message",
+      ["C: RETR 1", "S: +OK", Buffer.from("a\r\n.\r"), "* close"],
+      (client) => client.retr(1),
+      "POP3_TRUNCATED",
+    ],
+    [
+      "a message without end",
+      ["C: RETR 1", "S: +OK", endless("a\r\n")],
+      (client) => client.retr(1),
+      "POP3_MESSAGE_TOO_LARGE",
+    ],
+  ])("%s", async (_, script, call, code) => {
+    await session(
+      script,
+      async (client) => {
+        const first = failureOf(call(client));
+        const second = client.noop();
+        second.catch(() => undefined);
+        const failure = await first;
+        expect(failure.code).toBe(code);
+        expect(client.state).toBe("closed");
+        const next = await failureOf(second);
+        const later = await failureOf(client.stat());
+        // One cause for all of them; who waits behind a message that is cut short was not cut short itself.
+        expect([code, "POP3_CLOSED"]).toContain(next.code);
+        expect(next.command).toBe("NOOP");
+        expect(later.code).toBe(next.code);
+        expect(later.command).toBe("STAT");
+      },
+      { limits: { message: 64 * 1024 } },
+    );
+  });
+
+  test.each<[string, Step[], (client: Pop3Client) => Promise<unknown>, unknown]>([
+    [
+      "a reply",
+      ["C: STAT", Buffer.from("+OK 1 140\r\n+OK extra\r\n")],
+      (client) => client.stat(),
+      { count: 1, size: 140 },
+    ],
+    [
+      "a single octet",
+      ["C: STAT", Buffer.from("+OK 1 140\r\n\r")],
+      (client) => client.stat(),
+      { count: 1, size: 140 },
+    ],
+    [
+      "a reply behind a message",
+      ["C: RETR 1", "S: +OK", "S: a", "S: .", "S: +OK"],
+      (client) => client.retr(1),
+      Buffer.from("a\r\n"),
+    ],
+    [
+      "a second end",
+      ["C: RETR 1", "S: +OK", "S: a", "S: .", "S: ."],
+      (client) => client.retr(1),
+      Buffer.from("a\r\n"),
+    ],
+  ])("what nobody asked for: %s", async (_, script, call, expected) => {
+    await session(script, async (client) => {
+      // The answer itself was right.
+      expect(await call(client)).toEqual(expected);
+      expect(client.state).toBe("closed");
+      await expect(client.noop()).rejects.toMatchObject({ code: "POP3_UNSOLICITED", command: "NOOP" });
+    });
+  });
+});

@@ -1,0 +1,125 @@
+/** Which way in is chosen, and what never goes out in clear. */
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
+import { auth, listen, offering, said, to, toScript } from "./ann.ts";
+import { codeOf } from "./outcome.ts";
+import { own } from "./own-mechanism.ts";
+import { ScriptedServer, type Step } from "./scripted-server.ts";
+import { login } from "./scripted-session.ts";
+
+const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
+
+const PLAIN = base64("\0ann\0secret");
+
+/** Behind the login. */
+const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
+
+describe("the choice", () => {
+  test.each<[string, Parameters<typeof listen>[0], string]>([
+    ["PLAIN before all others", {}, "C: AUTH PLAIN ****"],
+    ["LOGIN where there is no PLAIN", { sasl: ["LOGIN"] }, "C: AUTH LOGIN"],
+    ["USER where there is no SASL", { sasl: [] }, "C: USER ann"],
+    [
+      "APOP over TLS, where nothing else is",
+      { sasl: [], user: false, capabilities: () => ["SASL X-A"] },
+      "C: APOP ann ****",
+    ],
+  ])("%s", async (_, options, line) => {
+    await using server = await listen({ tls: true, ...options });
+    await using client = await Pop3Client.connect(to(server, { auth }));
+    expect(client.state).toBe("transaction");
+    expect(said(server)).toContain(line);
+  });
+
+  test("what is insisted on comes in the caller's order", async () => {
+    await using server = await listen({ tls: true });
+    const mechanisms = ["LOGIN", "PLAIN"];
+    await using client = await Pop3Client.connect(to(server, { auth: { ...auth, mechanisms } }));
+    expect(client.state).toBe("transaction");
+    expect(said(server)).toContain("C: AUTH LOGIN");
+  });
+
+  test.each<[string, string[], Partial<Pop3Auth>]>([
+    ["PLAIN that is not offered", ["SASL LOGIN", "USER"], { mechanism: "PLAIN" }],
+    ["LOGIN that is not offered", ["SASL PLAIN", "USER"], { mechanism: "LOGIN" }],
+    ["what is not offered, by a list", ["USER", "SASL GSSAPI"], { mechanisms: ["PLAIN", "LOGIN"] }],
+    ["nothing, and nothing is offered that we know", ["SASL GSSAPI NTLM"], {}],
+  ])("who insists on %s gets nothing else", async (_, offered, given) => {
+    await using server = await ScriptedServer.listen(offering(...offered));
+    const call = Pop3Client.connect(toScript(server, { auth: { ...auth, ...given } }));
+    await expect(call).rejects.toMatchObject({ code: "POP3_AUTH_NO_MECHANISM" });
+    await server.played();
+    expect(server.lines).toEqual(["CAPA"]);
+  });
+
+  test("a mechanism that nobody knows", async () => {
+    await using server = await ScriptedServer.listen(offering("USER"));
+    const given = { ...auth, mechanism: "X-UNHEARD" };
+    const code = await codeOf(
+      (async () => {
+        await Pop3Client.connect(toScript(server, { auth: given }));
+      })(),
+    );
+    expect(code).toBe("POP3_CONFIG");
+    await server.played();
+    expect(["", "CAPA\r\n"]).toContain(server.clear);
+  });
+
+  test("ten thousand mechanisms are no choice of the server's", async () => {
+    const names = Array.from({ length: 700 }, (_, index) => `X-${String(index)}`).join(" ");
+    const script = [
+      ...offering(...Array.from({ length: 8 }, () => `SASL ${names}`), "SASL PLAIN"),
+      ...[`C: AUTH PLAIN ${PLAIN}`, "S: +OK", ...CAPA],
+    ];
+    expect(await login(script)).toBe("transaction");
+  });
+});
+
+describe("nothing goes out in clear", () => {
+  test.each<[string, string[], Partial<Pop3Auth>]>([
+    ["PASS", ["USER"], {}],
+    ["PLAIN", ["SASL PLAIN"], {}],
+    ["LOGIN", ["SASL LOGIN"], {}],
+    ["PASS, though insisted on", ["USER"], { mechanism: "USER" }],
+    ["PLAIN, though insisted on", ["SASL PLAIN"], { mechanism: "PLAIN" }],
+    ["PLAIN, though APOP could be had", ["SASL PLAIN"], {}],
+    ["anything of a mechanism that is cleartext", ["SASL X-OWN"], { mechanism: own({ cleartext: true }) }],
+  ])("%s", async (_, offered, given) => {
+    let asked = 0;
+    const pass = (): string => {
+      asked++;
+      return "secret";
+    };
+    await using server = await ScriptedServer.listen(offering(...offered));
+    const call = Pop3Client.connect(
+      toScript(server, { stls: "if-offered", auth: { ...auth, pass, ...given } }),
+    );
+    await expect(call).rejects.toMatchObject({ code: "POP3_TLS_REQUIRED" });
+    await server.played();
+    expect(server.lines).toEqual(["CAPA"]);
+    expect(asked).toBe(0);
+  });
+
+  test("PASS by hand", async () => {
+    await using server = await ScriptedServer.listen([...offering("USER"), "C: USER ann", "S: +OK"]);
+    const client = await Pop3Client.connect(toScript(server, { stls: "if-offered" }));
+    await client.user("ann");
+    await expect(client.pass("secret")).rejects.toMatchObject({ code: "POP3_TLS_REQUIRED" });
+    expect(client.state).toBe("authorization");
+    await expect(client.authenticate(auth)).rejects.toMatchObject({ code: "POP3_TLS_REQUIRED" });
+    client.close();
+    await server.played();
+    expect(server.lines).toEqual(["CAPA", "USER ann"]);
+  });
+
+  test("a mechanism that is not cleartext may", async () => {
+    const script = [...offering("SASL X-OWN"), "C: AUTH X-OWN", "S: +OK", ...CAPA];
+    await using server = await ScriptedServer.listen(script);
+    const client = await Pop3Client.connect(
+      toScript(server, { stls: "if-offered", auth: { ...auth, mechanism: own({}) } }),
+    );
+    expect(client.state).toBe("transaction");
+    client.close();
+    await server.played();
+  });
+});

@@ -1,0 +1,52 @@
+/** A SASL mechanism of one's own. */
+import { describe, expect, test } from "vitest";
+import type { SaslMechanism } from "../../src/index.ts";
+import { offering } from "./ann.ts";
+import { own } from "./own-mechanism.ts";
+import type { Step } from "./scripted-server.ts";
+import { login } from "./scripted-session.ts";
+
+const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
+
+/** Behind the login. */
+const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
+
+describe("a mechanism of one's own", () => {
+  test("is told who logs in", async () => {
+    const told: unknown[] = [];
+    const mechanism: SaslMechanism = {
+      ...own({}),
+      start: (credentials) => {
+        told.push(credentials);
+        return own({}).start(credentials);
+      },
+    };
+    const script = [...offering("SASL X-OWN"), "C: AUTH X-OWN", "S: +OK", ...CAPA];
+    expect(await login(script, { mechanism, authzid: "bob" })).toBe("transaction");
+    expect(told).toEqual([{ user: "ann", pass: "secret", authzid: "bob" }]);
+  });
+
+  test("answers challenges without base64", async () => {
+    const script = [
+      ...[...offering("SASL X-OWN"), "C: AUTH X-OWN", `S: + ${base64("abc")}`, `C: ${base64("cba")}`],
+      ...["S: + ", "C: ", "S: +OK", ...CAPA],
+    ];
+    expect(await login(script, { mechanism: own({}) })).toBe("transaction");
+  });
+
+  test.each([
+    ["that is not empty", Buffer.from("hi"), base64("hi")],
+    ["that is empty", Buffer.alloc(0), "="],
+  ])("with an initial response %s", async (_, initial, sent) => {
+    const script = [
+      ...offering("SASL X-OWN"),
+      ...[`C: AUTH X-OWN ${sent}`, `S: + ${base64("abc")}`, `C: ${base64("cba")}`, "S: +OK", ...CAPA],
+    ];
+    expect(await login(script, { mechanism: own({ initial }) })).toBe("transaction");
+  });
+
+  test("is used where the server has no CAPA", async () => {
+    const script = ["S: +OK", "C: CAPA", "S: -ERR", "C: AUTH X-OWN", "S: +OK", ...CAPA];
+    expect(await login(script, { mechanism: own({}) })).toBe("transaction");
+  });
+});

@@ -1,0 +1,105 @@
+/** The end of a loop over `retrieve()`: by its signal, by the connection, by the caller. */
+import { describe, expect, test } from "vitest";
+import { listen, logIn, said } from "./ann.ts";
+import { messages, textOf, WAYS } from "./loop.ts";
+import { codeOf, settledCode } from "./outcome.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
+
+describe.each(WAYS)("%s", (_, options) => {
+  describe("given up by its signal", () => {
+    test("before it began: nothing is sent", async () => {
+      await using server = await listen({ messages: messages(20) });
+      await using client = await logIn(server, options);
+      await client.noop();
+      const loop = client.retrieve(undefined, { signal: AbortSignal.abort() });
+      expect(await codeOf(loop.next())).toBe("POP3_ABORTED");
+      await client.noop();
+      expect(said(server).slice(-2)).toEqual(["C: NOOP", "C: NOOP"]);
+    });
+
+    test("in the middle: the loop ends, what is claimed rejects, the session goes on", async () => {
+      await using server = await listen({ messages: messages(20) });
+      await using client = await logIn(server, options);
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      let pending: Promise<string> | undefined;
+      let count = 0;
+      const loop = (async () => {
+        for await (const message of client.retrieve(undefined, { signal: controller.signal })) {
+          if (++count < 5) await message.buffer();
+          else {
+            pending = codeOf(message.buffer());
+            controller.abort(reason);
+          }
+        }
+      })();
+      await expect(loop).rejects.toMatchObject({ code: "POP3_ABORTED", name: "AbortError", cause: reason });
+      expect(count).toBe(5);
+      expect(["POP3_ABORTED", "resolved"]).toContain(await pending);
+      expect(await client.stat()).toEqual({ count: 20, size: 231 });
+      expect((await client.retr(20)).toString()).toBe("message 20\r\n");
+    });
+
+    test("while it begins", async () => {
+      await using server = await listen({ messages: messages(20) });
+      await using client = await logIn(server, options);
+      const controller = new AbortController();
+      const next = client.retrieve(undefined, { signal: controller.signal }).next();
+      controller.abort();
+      expect(await settledCode(next)).toBe("POP3_ABORTED");
+      expect(await client.stat()).toEqual({ count: 20, size: 231 });
+    });
+
+    test("behind its end: nothing happens", async () => {
+      await using server = await listen({ messages: messages(3) });
+      await using client = await logIn(server, options);
+      const controller = new AbortController();
+      const texts: Promise<string>[] = [];
+      for await (const message of client.retrieve(undefined, { signal: controller.signal }))
+        texts.push(textOf(message));
+      const last = await Promise.all(texts);
+      controller.abort();
+      expect(last).toHaveLength(3);
+      await client.noop();
+    });
+  });
+
+  test("the connection ends in a message: that one is cut short, and the loop rejects", async () => {
+    await using server = await listen({ messages: messages(6), faults: [{ on: "RETR", nth: 3, close: 20 }] });
+    await using client = await logIn(server, options);
+    const seen: string[] = [];
+    const loop = async (): Promise<void> => {
+      for await (const message of client.retrieve())
+        seen.push(await textOf(message).catch((error: unknown) => (error as { code: string }).code));
+    };
+    expect(await codeOf(loop())).toBe("POP3_CLOSED");
+    expect(seen).toEqual(["message 1", "message 2", "POP3_TRUNCATED"]);
+    expect(client.state).toBe("closed");
+  });
+
+  test("close inside the loop", async () => {
+    await using server = await listen({ messages: messages(20) });
+    await using client = await logIn(server, options);
+    let count = 0;
+    const loop = async (): Promise<void> => {
+      for await (const _ of client.retrieve()) if (++count === 4) client.close();
+    };
+    expect(await codeOf(loop())).toBe("POP3_CLOSED");
+  });
+
+  test("quit inside the loop: it ends, and nothing hangs", async () => {
+    await using server = await listen({ messages: messages(20) });
+    await using client = await logIn(server, options);
+    const codes = new Set<string>();
+    const loop = async (): Promise<void> => {
+      for await (const message of client.retrieve()) {
+        if (message.number === 4) await client.quit();
+        codes.add(await codeOf(message.buffer()));
+      }
+    };
+    expect(["resolved", "POP3_CLOSED"]).toContain(await codeOf(loop()));
+    expect(["resolved", "POP3_CLOSED"]).toEqual(expect.arrayContaining([...codes]));
+  });
+});

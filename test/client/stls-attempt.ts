@@ -1,0 +1,42 @@
+/** An attempt to get in by STLS, against a script. */
+import { expect, test } from "vitest";
+import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
+import { makeCertificate } from "../../src/testing/index.ts";
+import { auth, listen, said, toScript } from "./ann.ts";
+import { codeOf } from "./outcome.ts";
+import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";
+
+export const certificate = makeCertificate();
+export const tls = { ca: certificate.cert };
+export const OFFERED: readonly Step[] = [
+  "S: +OK hello <1.2@mail.test>",
+  "C: CAPA",
+  "S: +OK",
+  "S: STLS",
+  "S: USER",
+  "S: .",
+];
+
+export interface Outcome {
+  readonly code: string;
+  readonly clear: string;
+  readonly secure: string;
+}
+
+/** Connects as Ann against a script, STLS required unless told otherwise. */
+export async function attempt(
+  script: readonly Step[],
+  more: Partial<Pop3ClientOptions> = {},
+  how: ScriptOptions = {},
+): Promise<Outcome> {
+  await using server = await ScriptedServer.listen(script, { tls: certificate, ...how });
+  const client = new Pop3Client(toScript(server, { stls: "required", tls, auth, ...more }));
+  const code = await codeOf(client.connect());
+  if (code === "resolved") client.close();
+  expect(client.state).toBe("closed");
+  await server.played();
+  return { code, clear: server.clear, secure: server.secure };
+}
+
+/** What the client has said in clear when it has asked for STLS. */
+export const ASKED = "CAPA\r\nSTLS\r\n";

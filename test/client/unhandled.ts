@@ -1,0 +1,22 @@
+/** Fails a test that leaves a rejection or an exception to the process. */
+import { afterEach, beforeEach, expect } from "vitest";
+import { turns } from "./outcome.ts";
+
+/** Watches over every test of the file. */
+export function expectNothingUnhandled(): void {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+
+  beforeEach(() => {
+    unhandled.length = 0;
+    process.on("unhandledRejection", note);
+    process.on("uncaughtExceptionMonitor", note);
+  });
+
+  afterEach(async () => {
+    await turns();
+    process.off("unhandledRejection", note);
+    process.off("uncaughtExceptionMonitor", note);
+    expect(unhandled).toEqual([]);
+  });
+}

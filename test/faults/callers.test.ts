@@ -1,0 +1,344 @@
+// Whatever the caller does wrong, or leaves undone, is the caller's to hear of: once, and with the session in a state.
+import { once } from "node:events";
+import { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Pop3Client, Pop3Error, type Pop3Message } from "popwright";
+import { Gate } from "./gate.ts";
+import { maildropScript, messageOf, uidOf, type Answers } from "./maildrop-script.ts";
+import { overheard } from "./overheard.ts";
+import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+
+guardEachTest();
+
+const BODY = Buffer.alloc(1024 * 1024, `${"x".repeat(78)}\r\n`);
+
+async function large(peer: Peer): Promise<string> {
+  await peer.send("+OK\r\n");
+  await peer.send(BODY);
+  return "\r\n.\r\n";
+}
+
+/** Runs with a client, and closes it. */
+async function withClient(
+  answers: Answers,
+  run: (client: Pop3Client, server: ScriptedServer) => Promise<void>,
+): Promise<void> {
+  await using server = await ScriptedServer.listen(maildropScript(answers));
+  const client = await Pop3Client.connect(server.options());
+  await run(client, server);
+  client.close();
+  await server.peers[0]?.gone;
+}
+
+const never = (): Promise<undefined> => new Promise(() => undefined);
+
+describe("calls that nobody waits for, when the connection dies", () => {
+  const CALLS: Record<string, (client: Pop3Client) => unknown> = {
+    noop: (client) => client.noop(),
+    stat: (client) => client.stat(),
+    list: (client) => client.list(),
+    uidl: (client) => client.uidl(1),
+    retr: (client) => client.retr(1),
+    "dele of many": (client) => client.dele([1, 2, 3, 4, 5]),
+    capa: (client) => client.capa(),
+    "the first message of a loop": (client) => client.retrieve().next(),
+    "the octets of a message": async (client) => (await client.retrieve([1]).next()).value?.buffer(),
+    quit: async (client) => {
+      await client.dele(1);
+      await client.quit();
+    },
+  };
+
+  it.each(Object.entries(CALLS))("%s: its own rejection is heard, and no other", async (_name, call) => {
+    const answers = Object.fromEntries(
+      ["NOOP", "STAT", "LIST", "UIDL", "RETR", "DELE 1", "DELE 2", "QUIT"].map((verb) => [verb, never]),
+    );
+    if (_name === "quit")
+      answers["DELE 1"] = () => Promise.resolve("+OK\r\n") as unknown as Promise<undefined>;
+    if (_name === "capa") answers["ECHO"] = never;
+    const heard = await overheard("unhandledRejection", () =>
+      withClient(answers, async (client, server) => {
+        if (_name === "capa") void outcome(client.command("ECHO 1"));
+        call(client);
+        for (let turns = 0; turns < 20; turns++) await turn();
+        server.peers[0]?.reset();
+        await once(client, "close");
+      }),
+    );
+    expect(heard.map(codeOf)).toEqual([_name === "quit" ? "POP3_COMMIT_UNKNOWN" : "POP3_RESET"]);
+  });
+
+  it("a login that nobody waits for", async () => {
+    const heard = await overheard("unhandledRejection", async () => {
+      await using server = await ScriptedServer.listen(maildropScript({ AUTH: never }));
+      void new Pop3Client(server.options()).connect();
+      const peer = await server.peer();
+      await until(() => peer.commands.length === 2);
+      peer.reset();
+      await peer.gone;
+      for (let turns = 0; turns < 20; turns++) await turn();
+    });
+    expect(heard.map(codeOf)).toEqual(["POP3_RESET"]);
+  });
+
+  it("a loop with messages under way that nobody claimed, and one that was: nothing is heard", async () => {
+    const heard = await overheard("unhandledRejection", () =>
+      withClient({ "RETR 2": never }, async (client, server) => {
+        const loop = client.retrieve();
+        const first = (await loop.next()).value as Pop3Message;
+        expect((await first.buffer()).toString()).toBe(messageOf(1));
+        const second = outcome(((await loop.next()).value as Pop3Message).buffer());
+        server.peers[0]?.reset();
+        expect(await second).toBe("POP3_RESET");
+        expect(await outcome(loop.next())).toBe("POP3_RESET");
+      }),
+    );
+    expect(heard).toEqual([]);
+  });
+
+  it("the CAPA behind the login, which nobody can wait for: nothing is heard", async () => {
+    let asked = 0;
+    const heard = await overheard("unhandledRejection", () =>
+      withClient(
+        { CAPA: () => (++asked === 1 ? "+OK\r\nSASL PLAIN\r\nPIPELINING\r\n.\r\n" : never()) },
+        async (client, server) => {
+          await until(() => asked === 2);
+          server.peers[0]?.reset();
+          await once(client, "close");
+        },
+      ),
+    );
+    expect(heard).toEqual([]);
+  });
+});
+
+describe("a stream that nobody listens to", () => {
+  it.each(["reset", "end", "close by the caller"])("%s does not end the process", async (how) => {
+    const heard = await overheard("uncaughtException", () =>
+      withClient(
+        { RETR: (peer) => peer.send("+OK\r\nSubject: half").then(() => never()) },
+        async (client, server) => {
+          client.retrStream(1);
+          const message = (await client.retrieve([2]).next()).value as Pop3Message;
+          message.stream();
+          await until(() => server.peers[0]?.commands.includes("RETR 1") === true);
+          if (how === "reset") server.peers[0]?.reset();
+          else if (how === "end") server.peers[0]?.end();
+          else client.close();
+          await server.peers[0]?.gone;
+          for (let turns = 0; turns < 20; turns++) await turn();
+          expect(client.state).toBe("closed");
+        },
+      ),
+    );
+    expect(heard).toEqual([]);
+  });
+});
+
+describe("a listener that throws", () => {
+  it.each([new RangeError("no room"), new Pop3Error("POP3_REFUSED", "of the caller's own")])(
+    "on data: %s",
+    async (thrown) => {
+      let state = "";
+      let behind = "";
+      const heard = await overheard("uncaughtException", () =>
+        withClient({ "RETR 1": large }, async (client) => {
+          const stream = client.retrStream(1);
+          stream.on("error", () => undefined);
+          stream.on("data", () => {
+            throw thrown;
+          });
+          behind = await outcome(client.uidl(2));
+          state = client.state;
+        }),
+      );
+      expect(heard).toContain(thrown);
+      if (state === "closed") expect(behind).toBe("POP3_CLOSED");
+      else expect(behind).toBe("ok");
+    },
+  );
+
+  it("on end: the session goes on", async () => {
+    const thrown = new RangeError("no room");
+    const heard = await overheard("uncaughtException", () =>
+      withClient({}, async (client) => {
+        const stream = client.retrStream(1).resume();
+        stream.on("end", () => {
+          throw thrown;
+        });
+        expect(await client.uidl(2)).toBe(uidOf(2));
+        await turn();
+        expect(await client.uidl(3)).toBe(uidOf(3));
+      }),
+    );
+    expect(heard).toEqual([thrown]);
+  });
+
+  it("on close: every call is settled all the same", async () => {
+    const thrown = new RangeError("no room");
+    const heard = await overheard("uncaughtException", () =>
+      withClient({ UIDL: never }, async (client, server) => {
+        client.on("close", () => {
+          throw thrown;
+        });
+        const calls = [client.uidl(1), client.noop(), client.retr(2)].map(outcome);
+        await until(() => server.peers[0]?.commands.includes("UIDL 1") === true);
+        server.peers[0]?.reset();
+        expect(await Promise.all(calls)).toEqual(["POP3_RESET", "POP3_RESET", "POP3_RESET"]);
+        expect(client.state).toBe("closed");
+      }),
+    );
+    expect(heard).toEqual([thrown]);
+  });
+
+  it("a pipeline whose end fails: its error is told, and the session goes on", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const full = new Writable({
+        write(_octets, _encoding, callback) {
+          callback(new RangeError("the disk is full"));
+        },
+      });
+      await expect(pipeline(client.retrStream(1), full)).rejects.toThrow("the disk is full");
+      expect(await client.uidl(2)).toBe(uidOf(2));
+    });
+  });
+});
+
+describe("close", () => {
+  const WHERE: Record<string, (client: Pop3Client) => Promise<unknown>> = {
+    "in a data listener": async (client) => {
+      const stream = client.retrStream(1);
+      stream.on("data", () => {
+        client.close();
+      });
+      await once(stream, "close").catch(() => undefined);
+    },
+    "in a readable listener, with octets lying there": async (client) => {
+      const stream = client.retrStream(1).on("error", () => undefined);
+      stream.on("readable", () => {
+        client.close();
+      });
+      await new Promise((resolve) => stream.once("close", resolve));
+    },
+    "in an end listener": async (client) => {
+      const stream = client.retrStream(2).resume();
+      stream.on("end", () => {
+        client.close();
+      });
+      await once(stream, "close");
+    },
+    "in a close listener of its own": async (client) => {
+      client.on("close", () => {
+        client.close();
+      });
+      client.close();
+    },
+    "where an answer has come": (client) =>
+      client.uidl(3).then(() => {
+        client.close();
+      }),
+    "where another call is refused": (client) =>
+      client.retr(99).catch(() => {
+        client.close();
+      }),
+    twice: async (client) => {
+      client.close();
+      client.close();
+    },
+    "in a loop": async (client) => {
+      for await (const message of client.retrieve([2, 3, 4])) {
+        if (message.number === 3) client.close();
+        await message.buffer().catch(() => undefined);
+      }
+    },
+  };
+
+  it.each(Object.entries(WHERE))("%s", async (_name, run) => {
+    await withClient({ "RETR 1": large, "UIDL 9": never }, async (client) => {
+      let closings = 0;
+      client.on("close", () => closings++);
+      const calls = outcome(run(client));
+      expect(["ok", "POP3_CLOSED"]).toContain(await calls);
+      expect(client.state).toBe("closed");
+      expect(closings).toBe(1);
+      expect(await outcome(client.noop())).toBe("POP3_CLOSED");
+      expect(await outcome(client.quit())).toBe("POP3_CLOSED");
+      expect(await outcome(client.retrieve().next())).toBe("POP3_CLOSED");
+      expect(codeOf((await once(client.retrStream(1), "error"))[0])).toBe("POP3_CLOSED");
+    });
+  });
+
+  it("leaves no clock running, also where calls wait behind a message that is read", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const stream = client.retrStream(1).on("error", () => undefined);
+      const behind = [client.noop(), client.uidl(1), client.retr(2)].map(outcome);
+      stream.on("data", () => {
+        stream.pause();
+        client.close();
+      });
+      expect(await Promise.all(behind)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);
+    });
+  });
+
+  it("before connect", async () => {
+    const client = new Pop3Client({ host: "127.0.0.1", port: 1 });
+    client.close();
+    client.close();
+    expect(["POP3_CLOSED", "POP3_STATE"]).toContain(await outcome(client.connect()));
+    await client[Symbol.asyncDispose]();
+  });
+});
+
+describe("a call within a listener", () => {
+  it("goes out behind what is in flight", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const answers: Promise<string>[] = [];
+      const stream = client.retrStream(1);
+      stream.once("data", () => answers.push(client.uidl(5)));
+      stream.once("end", () => answers.push(client.uidl(6)));
+      await once(stream.resume(), "end");
+      expect(await Promise.all(answers)).toEqual([uidOf(5), uidOf(6)]);
+    });
+  });
+
+  it("QUIT waits for the message", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const stream = client.retrStream(1);
+      let quitting: Promise<string> | undefined;
+      let octets = 0;
+      stream.on("data", (piece: Buffer) => {
+        octets += piece.length;
+        quitting ??= outcome(client.quit());
+      });
+      await once(stream, "end");
+      expect(await quitting).toBe("ok");
+      expect(octets).toBe(BODY.length + 2);
+    });
+  });
+});
+
+it("every call is told what ended the session, by an error of its own with one cause", async () => {
+  const gate = new Gate();
+  await withClient(
+    {
+      "UIDL 1": async (peer) => {
+        await gate.opened;
+        peer.reset();
+        return undefined;
+      },
+    },
+    async (client) => {
+      const calls = [client.uidl(1), client.retr(2), client.noop()].map((call: Promise<unknown>) =>
+        call.catch((error: unknown) => error as Pop3Error),
+      );
+      gate.open();
+      const errors = (await Promise.all(calls)) as Pop3Error[];
+      expect(errors.map(({ command }) => command)).toEqual(["UIDL 1", "RETR 2", "NOOP"]);
+      expect(new Set(errors).size).toBe(3);
+      expect(new Set(errors.map(({ cause }) => cause)).size).toBe(1);
+    },
+  );
+});

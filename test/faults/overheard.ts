@@ -1,0 +1,20 @@
+// What the process would hear of, and die of: collected in place of whoever listens otherwise.
+import { setImmediate as turn } from "node:timers/promises";
+
+type ProcessEvent = "unhandledRejection" | "uncaughtException";
+
+/** What the process heard while `run` ran, and shortly after. */
+export async function overheard(event: ProcessEvent, run: () => Promise<void>): Promise<unknown[]> {
+  const heard: unknown[] = [];
+  const listeners = process.listeners(event as "uncaughtException");
+  process.removeAllListeners(event);
+  process.on(event, (error: unknown) => heard.push(error));
+  try {
+    await run();
+    for (let turns = 0; turns < 20; turns++) await turn();
+  } finally {
+    process.removeAllListeners(event);
+    for (const listener of listeners) process.on(event as "uncaughtException", listener);
+  }
+  return heard;
+}

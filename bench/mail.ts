@@ -13,7 +13,17 @@ const WORDS: readonly string[] = (
 ).split(" ");
 /** Words that put a dot at the start of a line, where the line is broken before them. */
 const DOTTED: readonly string[] = [".NET", "...", ".gitignore", ".profile"];
-const FOREIGN: readonly string[] = ["für", "Größe", "déjà", "señor", "naïve", "Åse", "smörgås", "日本", "привет"];
+const FOREIGN: readonly string[] = [
+  "für",
+  "Größe",
+  "déjà",
+  "señor",
+  "naïve",
+  "Åse",
+  "smörgås",
+  "日本",
+  "привет",
+];
 const LINE = 72; // characters of a line of prose
 
 export type MailKind = "prose" | "8-bit" | "html" | "base64";
@@ -40,7 +50,8 @@ const BODIES: Readonly<Record<MailKind, (random: Random, size: number) => string
     "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" +
     prose(random, size, [...WORDS, ...FOREIGN, ...FOREIGN]),
   html: (random, size) => {
-    let text = "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+    let text =
+      "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
     while (text.length < size) {
       const line = `<p style=3D"margin:0;font-family:sans-serif">${random.of(WORDS)} =C3=BC ${random.of(WORDS)}`;
       text += `${line}=\r\n ${random.of(WORDS)}.</p>\r\n`;

@@ -2,14 +2,14 @@
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { Pop3Error } from "./errors.ts";
-import { Message, announcedOctets, type Pop3Message } from "./message.ts";
+import { Message, announcedOctets } from "./message.ts";
 import { completeOptions, type Pop3Auth, type Pop3ClientOptions } from "./options.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language } from "./protocol/commands.ts";
 import { isMessageNumber, type MaildropStat } from "./protocol/listings.ts";
-import { MessageBuffer, messageTooLarge } from "./protocol/message-buffer.ts";
-import { Retrieval, type RetrieveOptions } from "./retrieval.ts";
+import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
+import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./retrieval.ts";
 import { Session, type Pop3State, type Pop3TlsInfo } from "./session.ts";
 import { Transaction } from "./transaction.ts";
 
@@ -158,11 +158,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     const session = this.#session;
     const size = this.#transaction.sizes?.get(message);
     const { limits } = session.settings;
-    if (size !== undefined && size > limits.message) throw messageTooLarge(limits.message);
-    return session.execute(
-      commands.retr(message, () => new MessageBuffer(limits.message, size ?? 0)),
-      { signal, octets: announcedOctets(size) },
-    );
+    const command = commands.retr(message, () => new MessageBuffer(limits.message, size ?? 0));
+    if ((size ?? 0) > limits.message) throw messageKnownTooLarge(limits.message, command.printable);
+    return session.execute(command, { signal, octets: announcedOctets(size) });
   }
 
   /** TOP: the headers, the empty line, and so many lines of the body. @param lines default 0 */
@@ -193,7 +191,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * Without `numbers` it asks for LIST and UIDL and retrieves all that are not marked. A message that is gone
    * rejects for itself, and the loop goes on. The loop may be left at any time; what was under way is dropped.
    */
-  retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): AsyncIterableIterator<Pop3Message> {
+  retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): Pop3Retrieval {
     return new Retrieval(this.#transaction, numbers, options);
   }
 

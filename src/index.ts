@@ -19,6 +19,6 @@ export type { Pop3Auth, Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window,
 export type { Capabilities, Expire, LoginDelay } from "./protocol/capabilities.ts";
 export type { Language } from "./protocol/commands.ts";
 export type { MaildropStat } from "./protocol/listings.ts";
-export type { RetrieveOptions } from "./retrieval.ts";
+export type { Pop3Retrieval, RetrieveOptions } from "./retrieval.ts";
 export type { Pop3State, Pop3TlsInfo } from "./session.ts";
 export { parseUrl, type UrlOptions } from "./url.ts";

@@ -7,7 +7,7 @@ import { aborted } from "./net/failures.ts";
 import { MessageBody, type BodyOwner } from "./net/message-body.ts";
 import * as commands from "./protocol/commands.ts";
 import type { BlockCommand } from "./protocol/commands.ts";
-import { messageTooLarge } from "./protocol/message-buffer.ts";
+import { messageKnownTooLarge } from "./protocol/message-buffer.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Session } from "./session.ts";
 
@@ -78,7 +78,7 @@ export class Message implements Pop3Message, BodyOwner {
     const { message } = this.#session.settings.limits;
     // Known beforehand: nothing is sent, and the session need not end over it.
     if (this.#exchange === undefined && this.#options.top === undefined && (this.size ?? 0) > message) {
-      return Promise.reject(messageTooLarge(message));
+      return Promise.reject(messageKnownTooLarge(message, this.#command.printable));
     }
     return this.#body.buffer();
   }

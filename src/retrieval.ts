@@ -24,7 +24,14 @@ export interface RetrieveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export class Retrieval implements AsyncIterableIterator<Pop3Message> {
+/** What `retrieve()` gives: for a `for await` loop, or to be asked for one message after another. */
+export interface Pop3Retrieval extends AsyncIterator<Pop3Message, undefined, undefined> {
+  next(): Promise<IteratorResult<Pop3Message, undefined>>;
+  return(): Promise<IteratorResult<Pop3Message, undefined>>;
+  [Symbol.asyncIterator](): this;
+}
+
+export class Retrieval implements Pop3Retrieval {
   readonly #transaction: Transaction;
   readonly #session: Session;
   readonly #wished: readonly number[] | undefined;

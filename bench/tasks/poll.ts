@@ -7,7 +7,10 @@ import type { Outcome, PollJob } from "../job.ts";
 /** The first polls of a process run code that is not compiled yet. */
 const WARM_UP = 30;
 
-export async function runPoll(contender: Contender, { target, polls, resume, counts }: PollJob): Promise<Outcome> {
+export async function runPoll(
+  contender: Contender,
+  { target, polls, resume, counts }: PollJob,
+): Promise<Outcome> {
   const session = resume === true ? await tlsSession(target) : undefined;
   const to: Target = session === undefined ? target : { ...target, session };
   const poll = async (): Promise<void> => {

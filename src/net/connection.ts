@@ -5,7 +5,7 @@ import createDebug from "debug";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
-import { parseReply, printableLine, type Reply } from "../protocol/reply.ts";
+import { parseReply, printableLine, replyStatus, type Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
 import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
 import {
@@ -22,14 +22,7 @@ import {
 } from "./failures.ts";
 import { Flight, type Window } from "./flight.ts";
 import { traceCommand } from "./trace.ts";
-import {
-  blockWait,
-  drainWait,
-  greetingWait,
-  replyWait,
-  stallWait,
-  type ConnectionTimeouts,
-} from "./waits.ts";
+import { waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
 import { Watch } from "./watch.ts";
 
 const log: createDebug.Debugger = createDebug("popwright:wire");
@@ -62,7 +55,9 @@ export class Connection {
 
   readonly #stream: Duplex;
   readonly #peer: Peer;
-  readonly #timeouts: ConnectionTimeouts;
+  readonly #waits: Waits;
+  /** Octets of a line with a challenge: in base64, behind "+ " and before CRLF. */
+  readonly #challengeLine: number;
   readonly #limits: ConnectionLimits;
   readonly #watch: Watch;
   readonly #reader: ReplyReader;
@@ -82,7 +77,8 @@ export class Connection {
   constructor(stream: Duplex, peer: Peer, timeouts: ConnectionTimeouts, limits: ConnectionLimits) {
     this.#stream = stream;
     this.#peer = peer;
-    this.#timeouts = timeouts;
+    this.#waits = waitsOf(timeouts, limits.minRate);
+    this.#challengeLine = Math.max(limits.line, Math.ceil(limits.challenge / 3) * 4 + 4);
     this.#limits = limits;
     this.#watch = new Watch((error) => {
       this.close(error);
@@ -129,7 +125,7 @@ export class Connection {
 
   /** Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED` and others. */
   greet(signal?: AbortSignal): Promise<Reply> {
-    const reply = this.send(greeting(), { signal, wait: greetingWait(this.#timeouts) });
+    const reply = this.send(greeting(), { signal, wait: this.#waits.greeting });
     for (const exchange of this.#flight.depart()) {
       exchange.depart();
       this.#expect(exchange);
@@ -301,19 +297,13 @@ export class Connection {
 
   /** An exchange has become the first: from now on its reply is waited for. */
   #expect({ abandoned, command, wait }: Exchange<unknown>): void {
-    const { line, challenge } = this.#limits;
-    // In base64, behind "+ " and before CRLF.
-    const challengeLine = Math.ceil(challenge / 3) * 4 + 4;
-    this.#reader.lineLimit = command.challenge === true ? Math.max(line, challengeLine) : line;
-    if (abandoned) this.#watch.begin(drainWait(this.#timeouts, command));
-    else {
-      this.#drained = 0;
-      this.#watch.begin(wait ?? replyWait(this.#timeouts, command));
-    }
+    this.#reader.lineLimit = command.challenge === true ? this.#challengeLine : this.#limits.line;
+    if (!abandoned) this.#drained = 0;
+    this.#watch.begin(abandoned ? this.#waits.drain : (wait ?? this.#waits.reply), command.printable);
   }
 
   #beginBlock({ command }: Exchange<unknown>): void {
-    this.#watch.begin(blockWait(this.#timeouts, this.#limits.minRate, command));
+    this.#watch.begin(this.#waits.block, command.printable);
   }
 
   /** The reply to the first exchange has come. */
@@ -333,24 +323,19 @@ export class Connection {
     const exchange = this.#flight.first as Exchange<unknown>;
     const { command } = exchange;
     if (log.enabled) log("S: %s", printableLine(line, command.secrets));
+    const status = replyStatus(line);
+    if (status === "ok" && command.block !== undefined) {
+      if (!exchange.abandoned) exchange.block = command.block(line);
+      if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange);
+      return true;
+    }
     const reply = parseReply(line);
-    if (
-      reply === undefined ||
-      (reply.status === "continue" && (command.block !== undefined || !command.challenge))
-    ) {
+    if (reply === undefined || (reply.status === "continue" && command.challenge !== true)) {
       throw notAReply(command, line);
     }
-    if (reply.status === "err") {
-      this.#land().reject(refusal(command, reply));
-      return false;
-    }
-    if (command.block === undefined) {
-      this.#finish(() => command.parse(reply));
-      return false;
-    }
-    if (!exchange.abandoned) exchange.block = command.block(reply);
-    if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange);
-    return true;
+    if (reply.status === "err") this.#land().reject(refusal(command, reply));
+    else if (command.block === undefined) this.#finish(() => command.parse(reply));
+    return false;
   }
 
   #octets(octets: Buffer): void {
@@ -396,7 +381,7 @@ export class Connection {
   #rest(): void {
     const first = this.#flight.first;
     if (first === undefined) return;
-    if (this.#waitedBehind(first)) this.#watch.begin(stallWait(this.#timeouts, first.command));
+    if (this.#waitedBehind(first)) this.#watch.begin(this.#waits.stall, first.command.printable);
     else this.#watch.pause();
   }
 

@@ -8,7 +8,7 @@ import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { MessageStream } from "./message-stream.ts";
 
 /** What may still come of a chunk when the stream is held back; octets. */
-const SLACK = 1024 * 1024;
+const CHUNK = 64 * 1024;
 
 /** Who sends the command for a body, and looks after those that nobody has claimed. */
 export interface BodyOwner {
@@ -57,11 +57,6 @@ export class MessageBody implements BlockReader<void> {
     if (this.#failure === undefined) {
       if (this.#use !== "none")
         return Promise.reject(new TypeError("the message was taken as a stream already"));
-      if (this.#collector.size > this.#limit) {
-        const error = messageTooLarge(this.#limit);
-        this.#drop(() => error);
-        return Promise.reject(error);
-      }
       this.#claim("buffer");
     }
     this.#result = new Promise((resolve, reject) => {
@@ -136,10 +131,10 @@ export class MessageBody implements BlockReader<void> {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
     } else if (this.#use === "none") {
-      // The stream is held back at the limit, if it can be: what is claimed may be claimed as a stream.
-      if (this.#collector.size + octets.length > this.#limit + SLACK) throw messageTooLarge(this.#limit);
+      // Held back before the limit, if that can be: what nobody has claimed may still be claimed as a stream.
+      if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
-      room = this.#owner.collected(octets.length) && this.#collector.size < this.#limit;
+      room = this.#owner.collected(octets.length) && this.#collector.size <= this.#limit - CHUNK;
     }
     this.#held = !room;
     return room;

@@ -29,7 +29,13 @@ export function traceSession(host: string, port: number): EndTrace | undefined {
 function begin(channel: TracingChannel<Pop3Trace>, trace: Pop3Trace): EndTrace | undefined {
   const { start, end, error, asyncStart, asyncEnd } = channel;
   // TracingChannel.hasSubscribers is younger than the oldest Node that we run on.
-  if (![start, end, error, asyncStart, asyncEnd].some((each) => each.hasSubscribers)) return undefined;
+  const heard =
+    start.hasSubscribers ||
+    end.hasSubscribers ||
+    error.hasSubscribers ||
+    asyncStart.hasSubscribers ||
+    asyncEnd.hasSubscribers;
+  if (!heard) return undefined;
   start.publish(trace);
   end.publish(trace);
   return (failure) => {

@@ -1,6 +1,5 @@
 // How long each thing that a connection waits for may take, and which error its clock ends in.
 import type { Pop3ErrorCode } from "../errors.ts";
-import type { Command } from "../protocol/commands.ts";
 import type { Wait } from "./watch.ts";
 
 /** Milliseconds. */
@@ -12,42 +11,47 @@ export interface ConnectionTimeouts {
   readonly drain: number;
 }
 
-/** A wait of fixed length: no octet prolongs it. */
-function fixed(total: number, code: Pop3ErrorCode, what: string): Wait {
-  return { idle: Infinity, idleCode: code, total, totalCode: code, rate: 0, what };
+/** The waits of one connection. */
+export interface Waits {
+  readonly greeting: Wait;
+  /** The first line of a reply. */
+  readonly reply: Wait;
+  /** A block may be of any size, so its total time grows with what has come. */
+  readonly block: Wait;
+  /** The rest of a response that was given up. */
+  readonly drain: Wait;
+  /** A message that its reader leaves alone may take as long as it likes, until somebody waits behind it. */
+  readonly stall: Wait;
 }
 
-export function greetingWait({ greeting }: ConnectionTimeouts): Wait {
-  return fixed(greeting, "POP3_GREETING_TIMEOUT", "the greeting");
-}
-
-/** The first line of a reply. */
-export function replyWait({ command }: ConnectionTimeouts, { printable }: Command<unknown>): Wait {
-  return fixed(command, "POP3_COMMAND_TIMEOUT", `the reply to ${printable}`);
-}
-
-export function quitWait({ quit }: ConnectionTimeouts): Wait {
-  return fixed(quit, "POP3_COMMAND_TIMEOUT", "the reply to QUIT");
-}
-
-/** A block may be of any size, so its total time grows with what has come. `rate`: octets a second; 0: any. */
-export function blockWait({ body }: ConnectionTimeouts, rate: number, { printable }: Command<unknown>): Wait {
+/** `minRate`: what a block has to bring, octets a second; 0: any. */
+export function waitsOf(timeouts: ConnectionTimeouts, minRate: number): Waits {
   return {
-    idle: body,
-    idleCode: "POP3_IDLE_TIMEOUT",
-    total: rate > 0 ? body : Infinity,
-    totalCode: "POP3_TOTAL_TIMEOUT",
-    rate,
-    what: `the rest of ${printable}`,
+    greeting: fixed(timeouts.greeting, "POP3_GREETING_TIMEOUT", (command) => command),
+    reply: fixed(timeouts.command, "POP3_COMMAND_TIMEOUT", (command) => `the reply to ${command}`),
+    block: {
+      idle: timeouts.body,
+      idleCode: "POP3_IDLE_TIMEOUT",
+      total: minRate > 0 ? timeouts.body : Infinity,
+      totalCode: "POP3_TOTAL_TIMEOUT",
+      rate: minRate,
+      what: (command) => `the rest of ${command}`,
+    },
+    drain: fixed(timeouts.drain, "POP3_ABANDONED", (command) => `the end of ${command}, which was given up`),
+    stall: fixed(
+      timeouts.body,
+      "POP3_IDLE_TIMEOUT",
+      (command) => `the reader of ${command}, behind which other commands wait`,
+    ),
   };
 }
 
-/** The rest of a response that was given up. */
-export function drainWait({ drain }: ConnectionTimeouts, { printable }: Command<unknown>): Wait {
-  return fixed(drain, "POP3_ABANDONED", `the end of ${printable}, which was given up`);
+/** The server may have much to delete. */
+export function quitWait({ quit }: ConnectionTimeouts): Wait {
+  return fixed(quit, "POP3_COMMAND_TIMEOUT", (command) => `the reply to ${command}`);
 }
 
-/** A message that its reader leaves alone may take as long as it likes, until somebody waits behind it. */
-export function stallWait({ body }: ConnectionTimeouts, { printable }: Command<unknown>): Wait {
-  return fixed(body, "POP3_IDLE_TIMEOUT", `the reader of ${printable}, behind which other commands wait`);
+/** A wait of fixed length: no octet prolongs it. */
+function fixed(total: number, code: Pop3ErrorCode, what: (command: string) => string): Wait {
+  return { idle: Infinity, idleCode: code, total, totalCode: code, rate: 0, what };
 }

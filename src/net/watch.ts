@@ -13,13 +13,14 @@ export interface Wait {
   readonly totalCode: Pop3ErrorCode;
   /** Octets a second that prolong `total`; 0: nothing does. */
   readonly rate: number;
-  /** What is waited for, to end the message "timed out while waiting for ...". */
-  readonly what: string;
+  /** What is waited for, given a command: it ends the message "timed out while waiting for ...". */
+  readonly what: (command: string) => string;
 }
 
 export class Watch {
   readonly #expired: (error: Pop3ConnectionError) => void;
   #wait: Wait | undefined;
+  #command = "";
   #since = 0;
   #last = 0;
   #octets = 0;
@@ -32,8 +33,9 @@ export class Watch {
   }
 
   /** Begins to wait; what was waited for before has come. */
-  begin(wait: Wait): void {
+  begin(wait: Wait, command: string): void {
     this.#wait = wait;
+    this.#command = command;
     this.#since = this.#last = performance.now();
     this.#octets = 0;
     this.#pausedAt = undefined;
@@ -99,7 +101,7 @@ export class Watch {
     }
     this.stop();
     const code = idle ? wait.idleCode : wait.totalCode;
-    this.#expired(new Pop3ConnectionError(code, `timed out while waiting for ${wait.what}`));
+    this.#expired(new Pop3ConnectionError(code, `timed out while waiting for ${wait.what(this.#command)}`));
   }
 
   #totalDue(wait: Wait): number {

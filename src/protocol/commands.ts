@@ -14,7 +14,7 @@ import {
   type MaildropStat,
 } from "./listings.ts";
 import { printable } from "./printable.ts";
-import { decodeText, type Reply } from "./reply.ts";
+import { decodeText, parseReply, type Reply } from "./reply.ts";
 
 interface CommandLine {
   /** What is sent, without CRLF; it goes out as UTF-8. */
@@ -41,7 +41,8 @@ export interface LineCommand<T> extends CommandLine {
 export interface BlockCommand<T> extends CommandLine {
   /** The block is small: it has to come within the time of the status line. */
   readonly brief?: boolean;
-  block(reply: Reply): BlockReader<T>;
+  /** Takes in the block; `line` is the status line before it. */
+  block(line: Buffer): BlockReader<T>;
   readonly challenge?: undefined;
 }
 
@@ -84,15 +85,11 @@ export const list = (limits: ListingLimits): BlockCommand<Map<number, number>> =
 export const uidl = (limits: ListingLimits): BlockCommand<Map<number, string>> =>
   withBlock("UIDL", () => uniqueIdListing(limits));
 
-export const retr = <T>(message: number, body: (reply: Reply) => BlockReader<T>): BlockCommand<T> =>
+export const retr = <T>(message: number, body: () => BlockReader<T>): BlockCommand<T> =>
   withBlock(`RETR ${messageNumber(message)}`, body);
 
 /** `lines`: how many of the body, beside the headers and the empty line. */
-export function top<T>(
-  message: number,
-  lines: number,
-  body: (reply: Reply) => BlockReader<T>,
-): BlockCommand<T> {
+export function top<T>(message: number, lines: number, body: () => BlockReader<T>): BlockCommand<T> {
   if (!Number.isSafeInteger(lines) || lines < 0) throw invalid("the number of lines is an integer from 0 on");
   return withBlock(`TOP ${messageNumber(message)} ${String(lines)}`, body);
 }
@@ -220,7 +217,13 @@ export function custom(
   const said = { line, printable: line.length > verb.length ? `${verb} ${MASK}` : verb };
   if (!multiline) return checked({ ...said, parse: (reply) => reply }, limits);
   return checked(
-    { ...said, block: (reply) => new SmallBlock(limits.message, (block) => ({ ...reply, block })) },
+    {
+      ...said,
+      block: (status) => {
+        const reply = parseReply(status) as Reply; // the caller has seen that it is one
+        return new SmallBlock(limits.message, (block) => ({ ...reply, block }));
+      },
+    },
     limits,
   );
 }
@@ -247,7 +250,7 @@ function simple<T>(line: string, parse: (reply: Reply) => T): LineCommand<T> {
   return { line, printable: line, parse };
 }
 
-function withBlock<T>(line: string, block: (reply: Reply) => BlockReader<T>): BlockCommand<T> {
+function withBlock<T>(line: string, block: () => BlockReader<T>): BlockCommand<T> {
   return { line, printable: line, block };
 }
 

@@ -32,24 +32,33 @@ export class LineReader {
         `a line of the server is longer than ${String(this.limit)} octets`,
       );
     }
-    let line = chunk.subarray(from, end);
-    if (line.includes(0))
-      throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server has a NUL in it");
     if (lf === -1) {
-      if (line.length > 0) this.#held.push(line);
-      this.#heldOctets += line.length;
+      this.#hold(chunk.subarray(from));
       return -1;
     }
-    if (this.#held.length > 0) {
-      this.#held.push(line);
-      line = Buffer.concat(this.#held);
-      this.#held = [];
-      this.#heldOctets = 0;
+    if (this.#held.length === 0) {
+      // The usual case: the whole line in one chunk.
+      this.line = checked(chunk.subarray(from, Math.max(lf - 1, from)), chunk[lf - 1] === CR && lf > from);
+      return end;
     }
-    if (line[line.length - 2] !== CR) {
-      throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server ends in LF without CR");
-    }
-    this.line = line.subarray(0, -2);
+    this.#hold(chunk.subarray(from, end));
+    const line = Buffer.concat(this.#held);
+    this.#held = [];
+    this.#heldOctets = 0;
+    this.line = checked(line.subarray(0, -2), line[line.length - 2] === CR);
     return end;
   }
+
+  #hold(octets: Buffer): void {
+    if (octets.length === 0) return;
+    checked(octets, true);
+    this.#held.push(octets);
+    this.#heldOctets += octets.length;
+  }
+}
+
+function checked(line: Buffer, crlf: boolean): Buffer {
+  if (line.includes(0)) throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server has a NUL in it");
+  if (!crlf) throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server ends in LF without CR");
+  return line;
 }

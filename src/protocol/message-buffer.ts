@@ -1,6 +1,6 @@
 // One message into one Buffer, never more than its limit.
 import { constants } from "node:buffer";
-import { Pop3ProtocolError } from "../errors.ts";
+import { Pop3Error, Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
 import { OctetBuffer } from "./octet-buffer.ts";
 
@@ -30,9 +30,16 @@ export function largestMessage(limit: number): number {
   return Math.min(limit, constants.MAX_LENGTH);
 }
 
+/** More came than the limit allows: the connection is closed. */
 export function messageTooLarge(limit: number): Pop3ProtocolError {
-  return new Pop3ProtocolError(
-    "POP3_MESSAGE_TOO_LARGE",
-    `the message is larger than ${String(limit)} octets; take it as a stream, or raise limits.message`,
-  );
+  return new Pop3ProtocolError("POP3_MESSAGE_TOO_LARGE", tooLarge(limit));
+}
+
+/** LIST had announced more than the limit allows: `command` is not sent, and the session goes on. */
+export function messageKnownTooLarge(limit: number, command: string): Pop3Error {
+  return new Pop3Error("POP3_MESSAGE_TOO_LARGE", tooLarge(limit), { command });
+}
+
+function tooLarge(limit: number): string {
+  return `the message is larger than ${String(limit)} octets; take it as a stream, or raise limits.message`;
 }

@@ -22,7 +22,7 @@ const RESPONSE_CODE = /^\[([!-.0-\\^-~]+(?:\/[!-.0-\\^-~]+)*)\] ?/;
  * letter: upper case, and followed by a space or by nothing. `+OKAY`, `+ERR` and `-err` are no replies.
  */
 export function parseReply(line: Buffer): Reply | undefined {
-  const status = statusOf(line);
+  const status = replyStatus(line);
   if (status === undefined) return undefined;
   const skip = status === "continue" ? 2 : status === "ok" ? 4 : 5;
   const text = decodeText(line.subarray(skip));
@@ -32,13 +32,19 @@ export function parseReply(line: Buffer): Reply | undefined {
   return { status, responseCode: (code[1] as string).toUpperCase(), text: text.slice(code[0].length) };
 }
 
-function statusOf(line: Buffer): Reply["status"] | undefined {
-  const bare = (length: number): boolean => line.length === length || line[length] === SPACE;
+/** The status of a line alone, for replies whose text nobody reads. */
+export function replyStatus(line: Buffer): Reply["status"] | undefined {
   if (line[0] === PLUS) {
-    if (bare(1)) return "continue";
-    return line[1] === 79 && line[2] === 75 && bare(3) ? "ok" : undefined;
+    if (endsAt(line, 1)) return "continue";
+    return line[1] === 79 && line[2] === 75 && endsAt(line, 3) ? "ok" : undefined;
   }
-  return line[0] === 45 && line[1] === 69 && line[2] === 82 && line[3] === 82 && bare(4) ? "err" : undefined;
+  return line[0] === 45 && line[1] === 69 && line[2] === 82 && line[3] === 82 && endsAt(line, 4)
+    ? "err"
+    : undefined;
+}
+
+function endsAt(line: Buffer, length: number): boolean {
+  return line.length === length || line[length] === SPACE;
 }
 
 /** Text of a peer: UTF-8 where it is valid (RFC 6856), else octet by octet as Latin-1. Never throws. */

@@ -1,7 +1,7 @@
 /** Every wrong argument: it is refused before an octet is sent. */
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { auth, listen, logIn, said, to } from "./ann.ts";
+import { type auth, listen, logIn, said, to } from "./ann.ts";
 import { codeOf } from "./outcome.ts";
 
 type Call = (client: Pop3Client) => Promise<unknown>;

@@ -1,6 +1,6 @@
 /** Replies that make no sense fail the call; replies that break the protocol end the session, for everyone. */
 import { describe, expect, test } from "vitest";
-import { Pop3Client } from "../../src/index.ts";
+import { type Pop3Client } from "../../src/index.ts";
 import { codeOf, failureOf } from "./outcome.ts";
 import type { Step } from "./scripted-server.ts";
 import { session } from "./scripted-session.ts";

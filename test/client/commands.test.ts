@@ -1,11 +1,13 @@
 /** What each command sends, and what it makes of the reply: of +OK, and of -ERR. */
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { listen, offering, to, toScript } from "./ann.ts";
+import { offering, toScript } from "./ann.ts";
 import { failureOf } from "./outcome.ts";
-import { own } from "./own-mechanism.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
-import { session, login } from "./scripted-session.ts";
+import { session } from "./scripted-session.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
 
 describe.each([Infinity, 1])("in packets of at most %d octets", (chunk) => {
   const CASES: [string, Step[], (client: Pop3Client) => Promise<unknown>, unknown][] = [

@@ -1,8 +1,7 @@
 /** DELE marks, QUIT commits, RSET takes back. */
-import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { auth, five, left, listen, LOGGED_IN, logIn, said, toScript } from "./ann.ts";
+import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "./ann.ts";
 import { turns } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 

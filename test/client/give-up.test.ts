@@ -1,8 +1,7 @@
 /** A call that is given up rejects at once, and nobody gets the answer that was meant for it. */
-import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";
-import { auth, listen, LOGGED_IN, logIn, offering, said, to, toScript } from "./ann.ts";
+import { auth, listen, LOGGED_IN, logIn, offering, said, toScript } from "./ann.ts";
 import { codeOf, failureOf, settledCode, turns } from "./outcome.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
 import { expectNothingUnhandled } from "./unhandled.ts";

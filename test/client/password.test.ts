@@ -1,11 +1,9 @@
 /** Where the password comes from: asked for once per login, and looked at before anything is sent. */
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { auth, listen, offering, to, toScript } from "./ann.ts";
+import { listen, offering, to, toScript } from "./ann.ts";
 import { codeOf, settledCode, turns } from "./outcome.ts";
-import { own } from "./own-mechanism.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { login } from "./scripted-session.ts";
 
 describe("the secret", () => {
   test.each(["USER", "PLAIN", "LOGIN", "APOP"])(

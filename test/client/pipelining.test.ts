@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";
 import { codeOf } from "./outcome.ts";
-import { own } from "./own-mechanism.ts";
 import { ScriptedServer } from "./scripted-server.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
 
 describe("pipelining", () => {
   const PIPELINED: readonly string[] = [

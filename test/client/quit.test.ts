@@ -2,9 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Error } from "../../src/index.ts";
 import type { Fault, Pop3Server } from "../../src/testing/index.ts";
-import { auth, five, left, listen, LOGGED_IN, logIn, said, toScript } from "./ann.ts";
+import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "./ann.ts";
 import { codeOf, failureOf, turns } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
 
 describe("QUIT that goes wrong", () => {
   /** Marks 3 and 1, and gives what QUIT rejects with. */

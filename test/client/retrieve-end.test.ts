@@ -1,8 +1,10 @@
 /** The end of a loop over `retrieve()`: by its signal, by the connection, by the caller. */
 import { describe, expect, test } from "vitest";
-import { listen, logIn, said } from "./ann.ts";
-import { messages, textOf, WAYS } from "./loop.ts";
+import { Pop3Client, type Pop3Message } from "../../src/index.ts";
+import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";
+import { drain, messages, textOf, WAYS } from "./loop.ts";
 import { codeOf, settledCode } from "./outcome.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 import { expectNothingUnhandled } from "./unhandled.ts";
 
 expectNothingUnhandled();
@@ -102,4 +104,32 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(["resolved", "POP3_CLOSED"]).toContain(await codeOf(loop()));
     expect(["resolved", "POP3_CLOSED"]).toEqual(expect.arrayContaining([...codes]));
   });
+});
+
+test("the signal ends all that were claimed, those that the loop has left behind too", async () => {
+  await using server = await ScriptedServer.listen([
+    ...offering("USER", "PIPELINING"),
+    ...["C: USER ann", "S: +OK", "C: PASS secret", "S: +OK", "C: CAPA", "S: -ERR"],
+    ...["C: LIST", "C: UIDL", "S: +OK", "S: 1 3", "S: 2 3", "S: 3 3", "S: 4 3", "S: .", "S: -ERR"],
+    ...["C: RETR 1", "C: RETR 2", "C: RETR 3", "C: RETR 4", "* wait"],
+    ...[1, 2, 3, 4].flatMap(() => ["S: +OK", "S: a", "S: ."]),
+    ...["C: STAT", "S: +OK 4 12"],
+  ]);
+  const client = await Pop3Client.connect(toScript(server, { auth }));
+  const controller = new AbortController();
+  const loop = client.retrieve(undefined, { signal: controller.signal });
+  const claimed: Promise<unknown>[] = [];
+  for (let count = 0; count < 3; count++) {
+    const message = (await loop.next()).value as Pop3Message;
+    claimed.push(count === 1 ? drain(message.stream()) : message.buffer());
+  }
+  for (const call of claimed) call.catch(() => undefined);
+  await server.wrote(/RETR 4\r\n/);
+  controller.abort();
+  expect(await Promise.all(claimed.map(settledCode))).toEqual(Array(3).fill("POP3_ABORTED"));
+  expect(await codeOf(loop.next())).toBe("POP3_ABORTED");
+  server.goOn();
+  expect(await client.stat()).toEqual({ count: 4, size: 12 });
+  client.close();
+  await server.played();
 });

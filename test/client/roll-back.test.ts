@@ -5,6 +5,9 @@ import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
 import { five, left, listen, logIn, said, to } from "./ann.ts";
 import { codeOf } from "./outcome.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
 
 describe("roll back", () => {
   test("by a connection that drops", async () => {

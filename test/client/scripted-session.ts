@@ -1,6 +1,6 @@
 /** A client in a session that follows a script. */
 import { Pop3Client, type Pop3ClientOptions, type Pop3Auth } from "../../src/index.ts";
-import { auth, listen, LOGGED_IN, toScript } from "./ann.ts";
+import { auth, LOGGED_IN, toScript } from "./ann.ts";
 import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";
 
 /** Plays the script behind a login, while `use` has the client. */

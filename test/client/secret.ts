@@ -1,7 +1,7 @@
 /** A secret in each of its disguises, and all that can be seen of a value. */
 import { createHash } from "node:crypto";
 import { inspect } from "node:util";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { apopDigest } from "../../src/index.ts";
 
 export const SECRET = "hunter2-\u00fc/\u65e5-correct horse";

@@ -1,13 +1,13 @@
 /** An attempt to get in by STLS, against a script. */
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
-import { makeCertificate } from "../../src/testing/index.ts";
-import { auth, listen, said, toScript } from "./ann.ts";
+import { makeCertificate, type Certificate } from "../../src/testing/index.ts";
+import { auth, toScript } from "./ann.ts";
 import { codeOf } from "./outcome.ts";
 import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";
 
-export const certificate = makeCertificate();
-export const tls = { ca: certificate.cert };
+export const certificate: Certificate = makeCertificate();
+export const tls: { readonly ca: string } = { ca: certificate.cert };
 export const OFFERED: readonly Step[] = [
   "S: +OK hello <1.2@mail.test>",
   "C: CAPA",

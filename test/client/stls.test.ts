@@ -1,7 +1,7 @@
 /** STLS against servers, and people between, that would rather have it in clear: nothing is believed, nothing is said. */
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { auth, listen, to, toScript } from "./ann.ts";
+import { toScript } from "./ann.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
 import { ASKED, attempt, OFFERED, tls } from "./stls-attempt.ts";
 

@@ -6,6 +6,9 @@ import { describe, expect, test } from "vitest";
 import type { Readable } from "node:stream";
 import { listen, logIn, said } from "./ann.ts";
 import { codeOf, turns } from "./outcome.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
 
 const LARGE = Buffer.alloc(3_000_000, "some text, and a little more of it\r\n");
 const mail = ["one\r\n", LARGE, "three\r\n"];
@@ -123,6 +126,50 @@ describe("a stream that fails", () => {
     expect(events).toEqual(["POP3_TRUNCATED", "close"]);
     expect(octets).toBeLessThan(1_000_000);
     expect(LARGE.length).toBeGreaterThan(octets);
+  });
+});
+
+describe("what a listener may do", () => {
+  test("close the client", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server);
+    const stream = client.retrStream(2);
+    stream.on("data", () => {
+      client.close();
+    });
+    const noop = codeOf(client.noop());
+    const [error] = (await once(stream, "error")) as [{ code: string }];
+    expect(error.code).toBe("POP3_CLOSED");
+    expect(await noop).toBe("POP3_CLOSED");
+    await server.idle();
+  });
+
+  test("destroy the stream, and go on", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server);
+    const stream = client.retrStream(2);
+    let next: Promise<Buffer> | undefined;
+    stream.on("data", () => {
+      stream.destroy();
+      next ??= client.retr(3);
+    });
+    await once(stream, "close");
+    expect((await next)?.toString()).toBe("three\r\n");
+  });
+
+  test("stop and go", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server);
+    const stream = client.retrStream(2);
+    let octets = 0;
+    stream.on("data", (chunk: Buffer) => {
+      octets += chunk.length;
+      stream.pause();
+      setImmediate(() => stream.resume());
+    });
+    await once(stream, "end");
+    expect(octets).toBe(LARGE.length + 2);
+    await client.noop();
   });
 });
 

@@ -1,4 +1,4 @@
-/** Fails a test that leaves a rejection or an exception to the process. */
+/** Fails a test that leaves a rejection or an exception to the process, or that makes it warn. */
 import { afterEach, beforeEach, expect } from "vitest";
 import { turns } from "./outcome.ts";
 
@@ -11,12 +11,14 @@ export function expectNothingUnhandled(): void {
     unhandled.length = 0;
     process.on("unhandledRejection", note);
     process.on("uncaughtExceptionMonitor", note);
+    process.on("warning", note);
   });
 
   afterEach(async () => {
     await turns();
     process.off("unhandledRejection", note);
     process.off("uncaughtExceptionMonitor", note);
+    process.off("warning", note);
     expect(unhandled).toEqual([]);
   });
 }

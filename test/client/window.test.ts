@@ -129,6 +129,16 @@ describe("a message that is larger than limits.message", () => {
     expect(sizes).toEqual([3, 50_002, 3]);
   });
 
+  test("can be had as a stream even when it was wanted as a Buffer before", async () => {
+    await using server = await listen({ messages: mail });
+    await using client = await logIn(server, { limits: { message: 40_000 } });
+    for await (const message of client.retrieve()) {
+      if (message.number !== 2) continue;
+      expect(await codeOf(message.buffer())).toBe("POP3_MESSAGE_TOO_LARGE");
+      expect(await message.stream().reduce((size, octets: Buffer) => size + octets.length, 0)).toBe(50_002);
+    }
+  });
+
   test("ends the session, where nobody could know", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { limits: { message: 40_000 } });
@@ -200,7 +210,7 @@ describe("what is held", () => {
     await turns(500);
     expect(server.sent).toBeGreaterThan(MEBIBYTE / 2);
     expect(server.sent).toBeLessThan(1.5 * MEBIBYTE);
-    await loop.return?.();
+    await loop.return();
     client.close();
   });
 

@@ -10,6 +10,7 @@ import { maildropScript, messageOf, uidOf, type Answers } from "./maildrop-scrip
 import { overheard } from "./overheard.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
 import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { endAs } from "./wire-ends.ts";
 
 guardEachTest();
 
@@ -77,8 +78,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
       void new Pop3Client(server.options()).connect();
       const peer = await server.peer();
       await until(() => peer.commands.length === 2);
-      peer.reset();
-      await peer.gone;
+      await endAs(peer, "reset");
       for (let turns = 0; turns < 20; turns++) await turn();
     });
     expect(heard.map(codeOf)).toEqual(["POP3_RESET"]);
@@ -91,7 +91,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
         const first = (await loop.next()).value as Pop3Message;
         expect((await first.buffer()).toString()).toBe(messageOf(1));
         const second = outcome(((await loop.next()).value as Pop3Message).buffer());
-        server.peers[0]?.reset();
+        await endAs(server.peers[0] as Peer, "reset");
         expect(await second).toBe("POP3_RESET");
         expect(await outcome(loop.next())).toBe("POP3_RESET");
       }),
@@ -186,7 +186,7 @@ describe("a listener that throws", () => {
         });
         const calls = [client.uidl(1), client.noop(), client.retr(2)].map(outcome);
         await until(() => server.peers[0]?.commands.includes("UIDL 1") === true);
-        server.peers[0]?.reset();
+        await endAs(server.peers[0] as Peer, "reset");
         expect(await Promise.all(calls)).toEqual(["POP3_RESET", "POP3_RESET", "POP3_RESET"]);
         expect(client.state).toBe("closed");
       }),

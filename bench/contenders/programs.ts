@@ -1,0 +1,187 @@
+// Clients that are programs: they take part where they are installed. All but Python are measured from their
+// start to their end, and mpop and fetchmail deliver what they fetch.
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { accessSync, constants } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { NoOutcome, type Outcome } from "../job.ts";
+import { HOST, PASS, SERVER_NAME, type Target } from "./contender.ts";
+import { bench } from "../stage.ts";
+
+/** What a program is given beside its target. */
+export interface Errand {
+  /** Holds `ca.pem`; for files of the program. */
+  readonly directory: string;
+  readonly count: number;
+  /** Seconds. */
+  readonly limit: number;
+  /** From the connect to QUIT, where only RETR would be measured otherwise. */
+  readonly session?: boolean;
+}
+
+export interface Program {
+  readonly name: string;
+  /** What is to be installed for it. */
+  readonly command: string;
+  fetch(target: Target, errand: Errand): Promise<Outcome>;
+  /** SHA-256 of each message, in order, as the program gives it. */
+  digests?(target: Target, errand: Errand): Promise<string[]>;
+}
+
+/** Where a command is, as the shell would find it; with the directories of the system's administrator. */
+function found(command: string): string | undefined {
+  return [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"]
+    .map((directory) => join(directory, command))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+export function installedPrograms(): Program[] {
+  return programs.filter(({ command }) => found(command) !== undefined);
+}
+
+export function isInstalled(command: string): boolean {
+  return found(command) !== undefined;
+}
+
+/** Runs a program to its end; gives what it printed, and the milliseconds it took. */
+function run(
+  command: string,
+  args: readonly string[],
+  limit: number,
+  cwd?: string,
+): Promise<{ out: string; ms: number }> {
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    const options = { timeout: limit * 1000, killSignal: "SIGKILL" as const, maxBuffer: Infinity, cwd };
+    execFile(found(command) ?? command, args, options, (error, out, complaint) => {
+      if (error === null) resolve({ out, ms: performance.now() - began });
+      else if (error.killed === true) reject(new NoOutcome(`no end in ${limit} s`));
+      else reject(new NoOutcome(`${command}: ${complaint.trim().slice(-200) || error.message}`));
+    });
+  });
+}
+
+/** Gives a program a directory of its own, for as long as it runs. */
+async function within<T>(errand: Errand, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(errand.directory, "run-"));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+interface PythonSays {
+  readonly ms: number;
+  readonly cpu: number;
+  readonly peak: number;
+  readonly digests: string[];
+}
+
+async function python(target: Target, errand: Errand, verify: boolean): Promise<PythonSays> {
+  const job = {
+    port: target.port,
+    mailbox: target.mailbox,
+    ca: target.ca === undefined ? null : join(errand.directory, "ca.pem"),
+    session: errand.session,
+    verify,
+  };
+  const script = join(bench, "contenders/poplib.py");
+  const { out } = await run("python3", [script, JSON.stringify(job)], errand.limit);
+  return JSON.parse(out) as PythonSays;
+}
+
+const pythonPoplib: Program = {
+  name: "Python poplib",
+  command: "python3",
+  async fetch(target, errand) {
+    const { ms, cpu, peak } = await python(target, errand, false);
+    return { ms, cpu, peak };
+  },
+  async digests(target, errand) {
+    return (await python(target, errand, true)).digests;
+  },
+};
+
+function curlArguments({ port, ca, mailbox }: Target, errand: Errand, output: string): string[] {
+  const trust = ca === undefined ? [] : ["--cacert", join(errand.directory, "ca.pem")];
+  const url = `${ca === undefined ? "pop3" : "pop3s"}://${HOST}:${port}/[1-${errand.count}]`;
+  return ["--silent", "--show-error", ...trust, "--user", `${mailbox}:${PASS}`, "--output", output, url];
+}
+
+const curl: Program = {
+  name: "curl",
+  command: "curl",
+  async fetch(target, errand) {
+    const { ms } = await run("curl", curlArguments(target, errand, "/dev/null"), errand.limit);
+    return { ms };
+  },
+  digests: (target, errand) =>
+    within(errand, async (directory) => {
+      await run("curl", curlArguments(target, errand, "#1"), errand.limit, directory);
+      const digests: string[] = [];
+      for (let number = 1; number <= errand.count; number++) {
+        const octets = await readFile(join(directory, String(number)));
+        digests.push(createHash("sha256").update(octets).digest("hex"));
+      }
+      return digests;
+    }),
+};
+
+const mpop: Program = {
+  name: "mpop",
+  command: "mpop",
+  fetch: ({ port, ca, mailbox }, errand) =>
+    within(errand, async (directory) => {
+      const trust = [
+        "--tls=on",
+        "--tls-starttls=off",
+        `--tls-trust-file=${join(errand.directory, "ca.pem")}`,
+      ];
+      const args = [
+        `--host=${SERVER_NAME}`,
+        `--port=${port}`,
+        `--user=${mailbox}`,
+        `--passwordeval=echo ${PASS}`,
+        "--auth=user",
+        ...(ca === undefined ? ["--tls=off"] : trust),
+        "--keep=on",
+        "--half-quiet",
+        "--received-header=off",
+        `--uidls-file=${join(directory, "uidls")}`,
+        `--delivery=mbox,${join(directory, "mbox")}`,
+      ];
+      const { ms } = await run("mpop", args, errand.limit);
+      return { ms };
+    }),
+};
+
+const fetchmail: Program = {
+  name: "fetchmail",
+  command: "fetchmail",
+  fetch: ({ port, ca, mailbox }, errand) =>
+    within(errand, async (directory) => {
+      const trust = `ssl sslcertfile "${join(errand.directory, "ca.pem")}" sslcertck`;
+      const file = join(directory, "fetchmailrc");
+      await writeFile(
+        file,
+        `poll ${SERVER_NAME} service ${port} protocol pop3 timeout 60\n` +
+          `  user "${mailbox}" password "${PASS}" fetchall keep ${ca === undefined ? 'sslproto ""' : trust}\n` +
+          `  bsmtp "${join(directory, "batch")}"\n`,
+        { mode: 0o600 },
+      );
+      const files = ["--pidfile", join(directory, "pid"), "--idfile", join(directory, "ids")];
+      const { ms } = await run("fetchmail", ["--silent", "-f", file, ...files], errand.limit);
+      return { ms };
+    }),
+};
+
+const programs: readonly Program[] = [pythonPoplib, curl, mpop, fetchmail];

@@ -1,0 +1,89 @@
+// npm run bench: measures, prints the tables, and keeps them.
+import { parseArgs } from "node:util";
+import { correctness } from "./measures/correctness.ts";
+import { decoder } from "./measures/decoder.ts";
+import { dovecot } from "./measures/dovecot.ts";
+import { large } from "./measures/large.ts";
+import { latency } from "./measures/latency.ts";
+import { listing } from "./measures/listing.ts";
+import type { Measure } from "./measures/measure.ts";
+import { packageMeasure } from "./measures/package.ts";
+import { poll } from "./measures/poll.ts";
+import { sessions } from "./measures/sessions.ts";
+import { throughput } from "./measures/throughput.ts";
+import { FULL, QUICK } from "./plan.ts";
+import { circumstances, writeDocumentation, writeResults } from "./report.ts";
+import { installPackage, installPeers, Stage } from "./stage.ts";
+import { toText, type Table } from "./table.ts";
+import { targetTable } from "./targets.ts";
+
+const measures: readonly Measure[] = [
+  throughput,
+  large,
+  latency,
+  correctness,
+  listing,
+  poll,
+  sessions,
+  decoder,
+  packageMeasure,
+  dovecot,
+];
+
+const names = measures.map(({ name }) => name);
+const USAGE = `npm run bench -- [--quick] [--only ${names.slice(0, 2).join(",")}] [--docs]
+
+  --quick  under two minutes: fewer rounds, less of everything
+  --only   these measures alone: ${names.join(", ")}
+  --docs   writes the tables and the chart into docs/, as a full run does by itself`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      docs: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const wished = values.only?.split(",") ?? names;
+  if (values.help || wished.some((name) => !names.includes(name))) {
+    console.log(USAGE);
+    process.exitCode = values.help ? 0 : 1;
+    return;
+  }
+  const plan = values.quick ? QUICK : FULL;
+  await installPackage();
+  await installPeers();
+  const began = performance.now();
+  const tables: Table[] = [];
+  {
+    await using stage = await Stage.set();
+    for (const measure of measures) {
+      if (!wished.includes(measure.name)) continue;
+      const since = performance.now();
+      for (const table of await measure.run(stage, plan)) {
+        console.log(toText(table));
+        tables.push(table);
+      }
+      console.error(`\n(${measure.name}: ${seconds(since)})`);
+    }
+  }
+  const targets = targetTable(tables);
+  if (targets.rows.length > 0) {
+    console.log(toText(targets));
+    tables.push(targets);
+  }
+  const where = circumstances(plan.name);
+  await writeResults("latest", where, tables);
+  const complete = values.only === undefined;
+  if (complete && plan === FULL) await writeResults("full", where, tables);
+  if (values.docs || (complete && plan === FULL)) await writeDocumentation(where, tables);
+  console.log(`\n${plan.name} run: ${seconds(began)}`);
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(0)} s`;
+}
+
+await main();

@@ -1,0 +1,57 @@
+// Whether the octets are right: SHA-256 of every message against what was sent.
+import { PEERS } from "../contenders/names.ts";
+import { installedPrograms } from "../contenders/programs.ts";
+import { NoOutcome, runJob } from "../job.ts";
+import { digests, mailboxNamed } from "../mailbox.ts";
+import { NONE, number, text, type Row } from "../table.ts";
+import type { Measure } from "./measure.ts";
+
+const MAILBOX = "2000x5000";
+
+export const correctness: Measure = {
+  name: "correctness",
+  async run(stage, plan) {
+    const target = stage.target(MAILBOX);
+    const mailbox = mailboxNamed(MAILBOX);
+    const rows: Row[] = [];
+    for (const contender of ["popwright", ...PEERS]) {
+      rows.push(await row(contender, () => runJob({ task: "verify", contender, target }, plan.limit)));
+    }
+    const errand = { directory: stage.directory, count: mailbox.count, limit: plan.limit };
+    for (const { name, digests: of } of installedPrograms()) {
+      if (of === undefined) continue;
+      rows.push(
+        await row(name, async () => {
+          const got = await of(target, errand);
+          const sent = got.map((_, index) => digests(mailbox, index + 1));
+          return {
+            messages: got.length,
+            right: got.filter((digest, index) => digest === sent[index]?.whole).length,
+            cut: got.filter((digest, index) => digest === sent[index]?.cut).length,
+          };
+        }),
+      );
+    }
+    return [
+      {
+        id: "correctness",
+        title: "Octets as they were sent: 2,000 ordinary messages by SHA-256",
+        note:
+          "Prose, 8-bit prose, HTML and attachments. What is a string is tried as UTF-8 and as latin1; the better " +
+          "form counts. “But for the last CRLF”: right, when one adds that by hand.",
+        columns: ["right", "but for the last CRLF", "wrong"],
+        rows,
+      },
+    ];
+  },
+};
+
+async function row(name: string, run: () => Promise<Readonly<Record<string, number>>>): Promise<Row> {
+  try {
+    const { messages = 0, right = 0, cut = 0 } = await run();
+    return { name, cells: [number(right), number(cut), number(messages - right - cut)] };
+  } catch (error) {
+    if (!(error instanceof NoOutcome)) throw error;
+    return { name, cells: [text(error.message), NONE, NONE] };
+  }
+}

@@ -1,0 +1,80 @@
+// One message that nobody wants to hold: its time and memory, and a consumer that stops reading in the middle.
+import { LIMITS, PEERS } from "../contenders/names.ts";
+import { installedPrograms } from "../contenders/programs.ts";
+import { runJob } from "../job.ts";
+import { mailboxNamed } from "../mailbox.ts";
+import { inTurn, measured, values, type Entry } from "../round.ts";
+import { median, medianRatio } from "../statistics.ts";
+import { NONE, number, runs, text, type Row } from "../table.ts";
+import type { Measure } from "./measure.ts";
+
+const LARGE = "1x300000000";
+const HUGE = "1x1000000000";
+/** What the consumer reads before it stops; octets. */
+const READ = 64_000_000;
+const ROUNDS = 5;
+
+export const large: Measure = {
+  name: "large",
+  async run(stage, plan) {
+    const target = stage.target(LARGE);
+    const clients = [...LIMITS, "popwright", ...PEERS].map((contender): Entry => {
+      return {
+        name: contender,
+        rounds: PEERS.includes(contender) ? 1 : Math.min(plan.rounds, ROUNDS),
+        run: () => runJob({ task: "large", contender, target }, plan.limit),
+      };
+    });
+    const errand = { directory: stage.directory, count: 1, limit: plan.limit };
+    const programs = installedPrograms().map(({ name, fetch }): Entry => {
+      return { name, rounds: 1, run: () => fetch(target, errand) };
+    });
+    const entered = await inTurn([...clients, ...programs]);
+    const [drain] = entered;
+    const { octets } = mailboxNamed(LARGE);
+    const rows = entered.map((one): Row => {
+      const { name, failure } = one;
+      const ms = measured(one, "ms");
+      if (ms.length === 0) return { name, cells: [text(failure ?? "–"), NONE, NONE, NONE, NONE] };
+      return {
+        name,
+        cells: [
+          runs(ms),
+          number(drain && medianRatio(values(one, "ms"), values(drain, "ms"))),
+          number(octets / median(ms) / 1000),
+          number(median(measured(one, "cpu"))),
+          number(median(measured(one, "peak"))),
+        ],
+      };
+    });
+    const stopped = await runJob(
+      { task: "large", contender: "popwright", target: stage.target(HUGE), readOnly: READ },
+      plan.limit,
+    );
+    return [
+      {
+        id: "large",
+        title: "One message of 300 MB",
+        note: "As a stream where the client has one (drain, scan, popwright, node-pop3).",
+        columns: ["ms", "× drain", "MB/s", "CPU ms", "peak MB"],
+        rows,
+      },
+      {
+        id: "stopped",
+        title: "A stream of 1 GB whose reader stops after 64 MB and never goes on",
+        columns: ["MB resident when it stops", "2 s later", "grown", "peak MB"],
+        rows: [
+          {
+            name: "popwright",
+            cells: [
+              number(stopped["then"]),
+              number(stopped["later"]),
+              number((stopped["later"] ?? NaN) - (stopped["then"] ?? NaN)),
+              number(stopped["peak"]),
+            ],
+          },
+        ],
+      },
+    ];
+  },
+};

@@ -1,0 +1,125 @@
+// What a distant server costs: round trips, counted on the way, and the time that they take.
+import { PEERS } from "../contenders/names.ts";
+import { installedPrograms } from "../contenders/programs.ts";
+import { NoOutcome, runJob, type Outcome } from "../job.ts";
+import type { Plan } from "../plan.ts";
+import type { Stage, Way } from "../stage.ts";
+import { median } from "../statistics.ts";
+import { NONE, number, text, type Cell, type Row, type Table } from "../table.ts";
+import type { Measure } from "./measure.ts";
+
+export const SMALL = "200x5000";
+/** Long enough that what belongs together arrives together; milliseconds. */
+const COUNTING = 10;
+
+export const latency: Measure = {
+  name: "latency",
+  async run(stage, plan) {
+    return [await trips(stage, plan), await times(stage, plan)];
+  },
+};
+
+/** One client at a time, so that every round trip on the way is its own. */
+async function trips(stage: Stage, plan: Plan): Promise<Table> {
+  const way = await stage.way(COUNTING);
+  const { counts } = way;
+  const limit = plan.limit + 10;
+  const rows: Row[] = [];
+  for (const contender of ["drain", "popwright", ...PEERS]) {
+    const over = (
+      tls: boolean,
+    ): { contender: string; target: ReturnType<Stage["over"]>; counts: number } => ({
+      contender,
+      target: stage.over(way, SMALL, tls),
+      counts,
+    });
+    const raw = contender === "drain";
+    rows.push({
+      name: contender,
+      cells: [
+        await count(() => runJob({ task: "retrieve", ...over(false) }, limit)),
+        raw ? NONE : await count(() => runJob({ task: "retrieve", session: true, ...over(true) }, limit)),
+        raw ? NONE : await count(() => runJob({ task: "retrieve", session: true, ...over(false) }, limit)),
+        raw ? NONE : await count(() => runJob({ task: "poll", polls: 1, ...over(true) }, limit)),
+      ],
+    });
+  }
+  return {
+    id: "trips",
+    title: "Round trips, counted",
+    note:
+      "200 messages of 5 KB. Sessions go from the TCP connect, which is the first, to the reply to QUIT, without " +
+      "TLS and with it from the first octet. A poll finds nothing new: connect, log in, UIDL, QUIT (yapople: LIST).",
+    columns: ["RETR alone", "session, TLS", "session, plain", "poll, TLS"],
+    rows,
+  };
+}
+
+async function count(run: () => Promise<Outcome>): Promise<Cell> {
+  return tell(run, ({ trips: counted }) => number(counted));
+}
+
+async function tell(run: () => Promise<Outcome>, show: (outcome: Outcome) => Cell): Promise<Cell> {
+  try {
+    return show(await run());
+  } catch (error) {
+    if (!(error instanceof NoOutcome)) throw error;
+    return text(error.message);
+  }
+}
+
+/** Clients that mostly wait are measured together; popwright and the limit have the machine for themselves. */
+async function times(stage: Stage, plan: Plan): Promise<Table> {
+  const cells = new Map<string, Cell[]>();
+  const enter = (name: string, cell: Cell): void => {
+    cells.set(name, [...(cells.get(name) ?? []), cell]);
+  };
+  for (const roundTrip of plan.roundTrips) {
+    const way = await stage.way(roundTrip);
+    // Two hundred commands, one at a time, and the rest.
+    const limit = 0.25 * roundTrip + plan.limit;
+    enter("drain, RETR alone", await several(plan, () => retrieve(stage, way, "drain", false, limit)));
+    enter(
+      "popwright, RETR alone",
+      await several(plan, () => retrieve(stage, way, "popwright", false, limit)),
+    );
+    enter("popwright", await several(plan, () => retrieve(stage, way, "popwright", true, limit)));
+    const target = stage.over(way, SMALL, true);
+    const errand = { directory: stage.directory, count: 200, limit, session: true };
+    await Promise.all([
+      ...PEERS.map(async (peer) => {
+        enter(peer, await tell(() => retrieve(stage, way, peer, true, limit), ms));
+      }),
+      ...installedPrograms().map(async ({ name, fetch }) => {
+        enter(name, await tell(() => fetch(target, errand), ms));
+      }),
+    ]);
+  }
+  return {
+    id: "latency",
+    title: "200 messages of 5 KB from a distant server, ms",
+    note: "From the TCP connect to the reply to QUIT over TLS, where nothing else is said.",
+    columns: plan.roundTrips.map((roundTrip) => `RTT ${roundTrip} ms`),
+    rows: [...cells].map(([name, row]) => ({ name, cells: row })),
+  };
+}
+
+function ms(outcome: Outcome): Cell {
+  return number(outcome["ms"]);
+}
+
+async function several(plan: Plan, run: () => Promise<Outcome>): Promise<Cell> {
+  const all: number[] = [];
+  for (let round = 0; round < plan.rounds; round++) all.push((await run())["ms"] ?? NaN);
+  return number(median(all));
+}
+
+function retrieve(
+  stage: Stage,
+  way: Way,
+  contender: string,
+  session: boolean,
+  limit: number,
+): Promise<Outcome> {
+  return runJob({ task: "retrieve", contender, target: stage.over(way, SMALL, session), session }, limit);
+}

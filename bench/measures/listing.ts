@@ -1,0 +1,51 @@
+// UIDL and LIST of large mailboxes: linear in time, and no more memory than the entries take.
+import { LIMITS, PEERS } from "../contenders/names.ts";
+import { runJob } from "../job.ts";
+import { inTurn, measured, type Entry } from "../round.ts";
+import { median } from "../statistics.ts";
+import { NONE, number, runs, text, type Row, type Table } from "../table.ts";
+import type { Measure } from "./measure.ts";
+
+export const listing: Measure = {
+  name: "listing",
+  async run(stage, plan) {
+    const tables: Table[] = [];
+    for (const count of plan.listings) {
+      for (const command of ["uidl", "list"] as const) {
+        const target = stage.target(`${count}x5000`);
+        const entries = [...LIMITS, "popwright", ...PEERS].map((contender): Entry => {
+          return {
+            name: contender,
+            rounds: PEERS.includes(contender) ? 1 : Math.min(plan.rounds, 5),
+            run: () => runJob({ task: "listing", contender, target, command }, plan.limit),
+          };
+        });
+        const rows = (await inTurn(entries)).map((one): Row => {
+          const name = one.name === "scan" ? "a split string" : one.name;
+          const ms = measured(one, "ms");
+          if (ms.length === 0) return { name, cells: [text(one.failure ?? "–"), NONE, NONE, NONE, NONE] };
+          return {
+            name,
+            cells: [
+              runs(ms),
+              number(median(measured(one, "warm"))),
+              number(median(measured(one, "live"))),
+              number(median(measured(one, "used"))),
+              number(median(measured(one, "resident"))),
+            ],
+          };
+        });
+        tables.push({
+          id: `${command}-${count}`,
+          title: `${command.toUpperCase()} of ${count.toLocaleString("en-US")} messages`,
+          note:
+            "Heap: what lives on, and what was in use when the call ended. drain keeps nothing; “a split string” " +
+            "is one latin1 string, split and put into a Map, with no line checked.",
+          columns: ["ms, first", "ms, warm", "heap MB, kept", "heap MB, in use", "resident MB, more"],
+          rows,
+        });
+      }
+    }
+    return tables;
+  },
+};

@@ -1,0 +1,114 @@
+// How fast messages come where the network costs nothing: RETR alone, many small messages and large ones.
+import { LIMITS, PEERS } from "../contenders/names.ts";
+import { installedPrograms } from "../contenders/programs.ts";
+import { runJob } from "../job.ts";
+import { mailboxNamed } from "../mailbox.ts";
+import type { Plan } from "../plan.ts";
+import { inTurn, measured, values, type Entered, type Entry } from "../round.ts";
+import type { Stage } from "../stage.ts";
+import { median, medianRatio } from "../statistics.ts";
+import { NONE, number, runs, text, type Row, type Table } from "../table.ts";
+import type { Measure } from "./measure.ts";
+
+interface Scene {
+  readonly id: string;
+  readonly title: string;
+  readonly mailbox: string;
+  readonly tls: boolean;
+  readonly warm?: string;
+  /** Programs start anew each time, so they belong to what is measured cold. */
+  readonly programs: boolean;
+}
+
+function scenes(plan: Plan): Scene[] {
+  const small = plan.smallCount.toLocaleString("en-US");
+  const large = `${plan.largeCount}x1000000`;
+  return [
+    { id: "cold", title: "2,000 × 5 KB, new process", mailbox: "2000x5000", tls: false, programs: true },
+    {
+      id: "warm",
+      title: `${small} × 5 KB, warm`,
+      mailbox: `${plan.smallCount}x5000`,
+      warm: "5000x5000",
+      tls: false,
+      programs: false,
+    },
+    { id: "megabyte", title: `${plan.largeCount} × 1 MB`, mailbox: large, tls: false, programs: true },
+    {
+      id: "cold-tls",
+      title: "2,000 × 5 KB, new process, TLS",
+      mailbox: "2000x5000",
+      tls: true,
+      programs: true,
+    },
+    {
+      id: "megabyte-tls",
+      title: `${plan.largeCount} × 1 MB, TLS`,
+      mailbox: large,
+      tls: true,
+      programs: false,
+    },
+  ];
+}
+
+export const throughput: Measure = {
+  name: "throughput",
+  async run(stage, plan) {
+    const tables: Table[] = [];
+    for (const scene of scenes(plan)) {
+      const entered = await inTurn(entries(stage, plan, scene));
+      tables.push(toTable(scene, entered));
+    }
+    return tables;
+  },
+};
+
+function entries(stage: Stage, plan: Plan, scene: Scene): Entry[] {
+  const { mailbox, tls, warm } = scene;
+  const target = stage.target(mailbox, tls);
+  const clients = [...LIMITS, "popwright", ...PEERS].map((contender): Entry => {
+    return {
+      name: contender,
+      rounds: PEERS.includes(contender) ? plan.peerRounds : plan.rounds,
+      run: () =>
+        runJob({ task: "retrieve", contender, target, ...(warm !== undefined && { warm }) }, plan.limit),
+    };
+  });
+  if (!scene.programs) return clients;
+  const errand = { directory: stage.directory, count: mailboxNamed(mailbox).count, limit: plan.limit };
+  const programs = installedPrograms().map(({ name, fetch }): Entry => {
+    return { name, rounds: plan.peerRounds, run: () => fetch(target, errand) };
+  });
+  return [...clients, ...programs];
+}
+
+function toTable({ id, title, mailbox }: Scene, entered: readonly Entered[]): Table {
+  const { count, octets } = mailboxNamed(mailbox);
+  const limit = (name: string): (number | undefined)[] => {
+    const found = entered.find((one) => one.name === name);
+    return found === undefined ? [] : values(found, "ms");
+  };
+  const rows = entered.map((one): Row => {
+    const { name, failure } = one;
+    const ms = measured(one, "ms");
+    if (ms.length === 0) return { name, cells: [text(failure ?? "–"), ...Array<typeof NONE>(6).fill(NONE)] };
+    return {
+      name,
+      cells: [
+        runs(ms),
+        number(medianRatio(values(one, "ms"), limit("scan"))),
+        number(medianRatio(values(one, "ms"), limit("drain"))),
+        number((count * 1000) / median(ms)),
+        number(octets / median(ms) / 1000),
+        number(median(measured(one, "cpu"))),
+        number(median(measured(one, "peak"))),
+      ],
+    };
+  });
+  return {
+    id,
+    title,
+    columns: ["ms", "× scan", "× drain", "messages/s", "MB/s", "CPU ms", "peak MB"],
+    rows,
+  };
+}

@@ -38,6 +38,8 @@ export class LoadSession {
   #pieces: Iterator<Buffer> | undefined;
   #blocked = false;
   #user = "";
+  /** AUTH came without an initial response: the next line is the response. */
+  #challenged = false;
   #wire: Wire | undefined;
 
   constructor(socket: Socket, greeting: string) {
@@ -102,7 +104,10 @@ export class LoadSession {
   #answer(line: string): void {
     const [verb = "", argument] = line.split(" ", 2);
     const name = verb.toUpperCase();
-    if (name === "CAPA") this.#put(CAPABILITIES);
+    if (this.#challenged) {
+      this.#challenged = false;
+      this.#open(userOf(line));
+    } else if (name === "CAPA") this.#put(CAPABILITIES);
     else if (name === "QUIT") {
       this.#say("+OK bye");
       this.#send();
@@ -117,8 +122,10 @@ export class LoadSession {
       this.#user = words[1] ?? "";
       this.#put(OK);
     } else if (name === "PASS") this.#open(this.#user);
-    else if (name === "AUTH" && words[1] === "PLAIN" && words[2] !== undefined) {
-      this.#open(Buffer.from(words[2], "base64").toString("latin1").split("\0")[1] ?? "");
+    else if (name === "AUTH" && words[2] !== undefined) this.#open(userOf(words[2]));
+    else if (name === "AUTH") {
+      this.#challenged = true;
+      this.#say("+ ");
     } else this.#say("-ERR not now");
   }
 
@@ -155,6 +162,11 @@ export class LoadSession {
     this.#put(status(wire.mailbox, number));
     this.#pieces = hugeBody(wire.mailbox, number);
   }
+}
+
+/** Whose response of PLAIN it is (RFC 4616). */
+function userOf(response: string): string {
+  return Buffer.from(response, "base64").toString("latin1").split("\0")[1] ?? "";
 }
 
 /** The whole response to RETR; `undefined` for a huge message. */

@@ -81,7 +81,7 @@ export function prose(random: Random, size: number, words: readonly string[] = W
   const lines: string[] = [];
   let line = "";
   for (let written = 0; written < size;) {
-    let word = random.below(60) === 0 ? random.of(DOTTED) : random.of(words);
+    let word = random.below(500) === 0 ? random.of(DOTTED) : random.of(words);
     if (random.below(12) === 0) word += random.of([".", ",", ";", "?"]);
     if (line.length + word.length >= LINE) {
       lines.push(line);

@@ -174,8 +174,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * RETR as a stream, of any size: the server is not read faster than the stream is. Errors destroy it; one that
-   * is destroyed early gives its turn to the next command. Other commands wait until the message has come.
+   * RETR as a stream, of any size: the server is not read faster than the stream is. Errors destroy it (and do not
+   * end the process where nobody listens: `end` never comes); one that is destroyed early gives its turn to the
+   * next command. Other commands wait until the message has come.
    */
   retrStream(message: number, { signal }: CallOptions = {}): Readable {
     const valid = isMessageNumber(message);

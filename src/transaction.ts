@@ -169,7 +169,7 @@ export class Transaction {
       session.close();
       return;
     }
-    const signal = AbortSignal.timeout(Math.min(ROLL_BACK, session.settings.timeouts.quit));
+    const signal = AbortSignal.timeout(Math.ceil(Math.min(ROLL_BACK, session.settings.timeouts.quit)));
     try {
       // What is in flight may mark a message yet: its reply comes before that to RSET.
       const mayBeMarked = this.marked.size > 0 || session.connection.busy;

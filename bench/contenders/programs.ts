@@ -64,9 +64,14 @@ function run(
     execFile(found(command) ?? command, args, options, (error, out, complaint) => {
       if (error === null) resolve({ out, ms: performance.now() - began });
       else if (error.killed === true) reject(new NoOutcome(`no end in ${limit} s`));
-      else reject(new NoOutcome(`${command}: ${complaint.trim().slice(-200) || error.message}`));
+      else reject(new NoOutcome(firstLine(complaint) || firstLine(error.message)));
     });
   });
+}
+
+/** What fits into a table. */
+function firstLine(complaint: string): string {
+  return complaint.trim().split("\n", 1)[0]?.slice(0, 60) ?? "";
 }
 
 /** Gives a program a directory of its own, for as long as it runs. */
@@ -94,7 +99,7 @@ async function python(target: Target, errand: Errand, verify: boolean): Promise<
     session: errand.session,
     verify,
   };
-  const script = join(bench, "contenders/poplib.py");
+  const script = join(bench, "contenders/python_poplib.py");
   const { out } = await run("python3", [script, JSON.stringify(job)], errand.limit);
   return JSON.parse(out) as PythonSays;
 }

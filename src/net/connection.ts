@@ -22,6 +22,7 @@ import {
 } from "./failures.ts";
 import { Flight, type Window } from "./flight.ts";
 import { traceCommand } from "./trace.ts";
+import { ReaderThrew } from "./message-stream.ts";
 import { waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
 import { Watch } from "./watch.ts";
 
@@ -414,9 +415,10 @@ export class Connection {
         this.close(error);
         return;
       }
-      // A listener of the caller's threw: the octets it was given are lost, so the session is.
-      this.close(new Pop3ConnectionError("POP3_CLOSED", "the reader of a message threw", { cause: error }));
-      throw error;
+      // The octets that a listener was given are lost to it, so the session is. What it threw goes on its way.
+      const cause = error instanceof ReaderThrew ? error.cause : error;
+      this.close(new Pop3ConnectionError("POP3_CLOSED", "the reader of a message threw", { cause }));
+      throw cause;
     }
     if (extra > 0) this.close(unsolicited(this.#last, chunk.subarray(chunk.length - extra)));
   };

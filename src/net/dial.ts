@@ -43,18 +43,7 @@ export async function dial(options: DialOptions, signal?: AbortSignal): Promise<
 function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortSignal): Promise<net.Socket> {
   const { host, port } = options;
   return settle<net.Socket>(signal, clock, (resolve, reject) => {
-    const socket = net.connect({
-      host,
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000,
-      ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
-      ...(options.family !== undefined && { family: options.family }),
-      ...(options.lookup !== undefined && { lookup: options.lookup }),
-      // RFC 8305: a dead address of a name does not cost the whole time.
-      autoSelectFamily: options.family === undefined,
-    });
+    const socket = new net.Socket();
     const onError = (cause: Error): void => {
       reject(connectError(options, cause));
     };
@@ -63,10 +52,29 @@ function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortS
       resolve(socket);
     });
     socket.on("error", onError);
-    return () => {
+    const undo = (): void => {
       socket.on("error", ignore);
       socket.destroy();
     };
+    try {
+      socket.connect({
+        host,
+        port,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: 60_000,
+        ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+        ...(options.family !== undefined && { family: options.family }),
+        ...(options.lookup !== undefined && { lookup: options.lookup }),
+        // RFC 8305: a dead address of a name does not cost the whole time.
+        autoSelectFamily: options.family === undefined,
+      });
+    } catch (cause) {
+      // An address or a lookup that Node does not take.
+      undo();
+      reject(connectError(options, cause));
+    }
+    return undo;
   });
 }
 
@@ -160,13 +168,21 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     };
     // The stream below may fail for itself, at the same time or later: never unheard.
     stream.on("error", fail);
-    const socket = tls.connect({
-      // An address is no server name (RFC 6066 section 3), and is compared as an address.
-      servername: net.isIP(host) === 0 ? host : "",
-      ...settings.tls,
-      host,
-      socket: stream,
-    });
+    let socket: tls.TLSSocket;
+    try {
+      socket = tls.connect({
+        // An address is no server name (RFC 6066 section 3), and is compared as an address.
+        servername: net.isIP(host) === 0 ? host : "",
+        ...settings.tls,
+        host,
+        socket: stream,
+      });
+    } catch (cause) {
+      reject(
+        new Pop3Error("POP3_CONFIG", `Node does not take the options for TLS: ${reason(cause)}`, { cause }),
+      );
+      return () => stream.destroy();
+    }
     socket.on("error", fail);
     const onClose = (): void => {
       fail(new Error("the server closed the connection within the handshake"));

@@ -126,7 +126,7 @@ export class MessageBody implements BlockReader<void> {
 
   octets(octets: Buffer): boolean {
     let room = true;
-    if (this.#use === "stream") room = this.#stream?.push(octets) ?? true;
+    if (this.#use === "stream") room = this.#stream?.give(octets) ?? true;
     else if (this.#use === "buffer") {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);

@@ -8,12 +8,30 @@ export interface MessageStreamHooks {
   destroyed(error: Error | null): void;
 }
 
+/** A listener of the caller's threw; `cause` is what it threw, and may be an error of ours. */
+export class ReaderThrew extends Error {
+  constructor(cause: unknown) {
+    super("a listener threw", { cause });
+  }
+}
+
 export class MessageStream extends Readable {
   readonly #hooks: MessageStreamHooks;
 
   constructor(hooks: MessageStreamHooks) {
     super({ highWaterMark: 64 * 1024 });
     this.#hooks = hooks;
+    // A server must not be able to end the process of somebody who does not listen: `end` never comes, that is all.
+    this.on("error", () => undefined);
+  }
+
+  /** Gives octets to the reader, whose listeners may throw. Throws that as a {@link ReaderThrew}. */
+  give(octets: Buffer): boolean {
+    try {
+      return this.push(octets);
+    } catch (cause) {
+      throw new ReaderThrew(cause);
+    }
   }
 
   override _read(): void {

@@ -25,6 +25,7 @@ export function settle<T>(
       return;
     }
     let settled = false;
+    let failed = false as boolean; // set by callbacks, which the compiler does not see
     let timer: NodeJS.Timeout | undefined;
     let undo = (): void => undefined;
     const finish = (): boolean => {
@@ -36,6 +37,7 @@ export function settle<T>(
     };
     const fail = (error: Error): void => {
       if (!finish()) return;
+      failed = true;
       undo();
       reject(error);
     };
@@ -51,5 +53,7 @@ export function settle<T>(
     undo = start((value) => {
       if (finish()) resolve(value);
     }, fail);
+    // It may have failed before it said how to undo what it began.
+    if (failed) undo();
   });
 }

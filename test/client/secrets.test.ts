@@ -111,6 +111,47 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
   });
 });
 
+test("by hand, and the refusals repeat what was said", async () => {
+  const digest = apopDigest(TIMESTAMP, SECRET);
+  await using server = await ScriptedServer.listen([
+    ...offering("USER", "SASL PLAIN"),
+    ...["C: USER ann", "S: +OK", /^PASS/, `S: -ERR what is "PASS ${SECRET}"?`],
+    ...[/^APOP/, `S: -ERR what is "APOP ann ${digest}"?`],
+    ...[/^APOP/, `S: -ERR it is not ${SECRET}`],
+    ...[/^AUTH PLAIN/, `S: -ERR what is "AUTH PLAIN ${base64(`\0ann\0${SECRET}`)}"?`],
+    ...["C: USER ann", "S: +OK", /^PASS/, `S: +OK welcome, ${SECRET}`, "C: CAPA", "S: -ERR"],
+  ]);
+  const client = await Pop3Client.connect(toScript(server));
+  const calls: (() => Promise<void>)[] = [
+    () => client.user("ann").then(() => client.pass(SECRET)),
+    () => client.apop("ann", SECRET),
+    () => client.apop("ann", SECRET),
+    () => client.authenticate(auth),
+  ];
+  for (const call of calls) {
+    const error: unknown = await call().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "POP3_AUTH_REJECTED" });
+    expectNoSecret(visible(error));
+  }
+  await client.user("ann");
+  await client.pass(SECRET);
+  expectNoSecret(visible(client));
+  client.close();
+  await server.played();
+});
+
+test("replies that are none, and repeat what was said", async () => {
+  for (const reply of [`PASS ${SECRET}`, `+OKAY ${SECRET}`, `+OK\r\nPASS ${SECRET}`]) {
+    await using server = await ScriptedServer.listen([
+      ...offering("USER"),
+      ...["C: USER ann", "S: +OK", /^PASS/, `S: ${reply}`],
+    ]);
+    const client = new Pop3Client(toScript(server, { auth }));
+    expectNoSecret(visible(await client.connect().catch((thrown: unknown) => thrown)));
+    expectNoSecret(visible(await client.stat().catch((thrown: unknown) => thrown)));
+  }
+});
+
 describe("before anything is sent", () => {
   const options: [string, unknown][] = [
     ["a host that is none", { host: "mail test", auth }],

@@ -7,7 +7,7 @@ import { Pop3Client, type Pop3ClientOptions, type SocketSource } from "../../src
 import { makeCertificate } from "../../src/testing/index.ts";
 import { auth, listen, to } from "./ann.ts";
 import { duplexPair } from "./duplex-pair.ts";
-import { failureOf, turns } from "./outcome.ts";
+import { codeOf, failureOf, turns } from "./outcome.ts";
 
 describe("a socket of one's own", () => {
   test("that is connected", async () => {
@@ -107,6 +107,34 @@ describe("a socket of one's own", () => {
     const socket = source(() => connect(server.port, server.host));
     await using client = await Pop3Client.connect(to(server, { socket, stls: "never", auth }));
     expect(client.state).toBe("transaction");
+  });
+
+  test.each([
+    ["destroyed", (socket: Duplex) => socket.destroy()],
+    ["destroyed with an error", (socket: Duplex) => socket.destroy(new Error("tunnel down"))],
+    ["ended by the other side", (_: Duplex, other: Duplex) => other.end()],
+  ])("that is %s in the middle of the handshake", async (_, end) => {
+    const [ours, theirs] = duplexPair();
+    const call = codeOf(Pop3Client.connect({ host: "mail.test", socket: ours, auth }));
+    await once(theirs, "readable");
+    end(ours, theirs);
+    expect(["POP3_TLS_HANDSHAKE", "POP3_CLOSED"]).toContain(await call);
+    expect(ours.destroyed).toBe(true);
+  });
+
+  test.each([
+    ["destroyed", (socket: Duplex) => socket.destroy()],
+    ["destroyed with an error", (socket: Duplex) => socket.destroy(new Error("tunnel down"))],
+    ["ended by the other side", (_: Duplex, other: Duplex) => other.end()],
+  ])("that is %s before the greeting", async (_, end) => {
+    const [ours, theirs] = duplexPair();
+    const client = new Pop3Client({ host: "mail.test", secure: false, socket: ours, auth });
+    const call = codeOf(client.connect());
+    await turns();
+    end(ours, theirs);
+    expect(await call).toBe("POP3_CLOSED");
+    expect(ours.destroyed).toBe(true);
+    expect(client.state).toBe("closed");
   });
 
   test("that was destroyed before", async () => {

@@ -1,4 +1,5 @@
 // Many callers at random, who read, leave and give up as they like: every call settles, and with its own answer.
+import type { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -82,14 +83,11 @@ function same(octets: Buffer, message: number): string {
   return octets.equals(BODIES[message - 1] as Buffer) ? "ok" : `wrong octets for message ${message}`;
 }
 
-async function readStream(
-  stream: AsyncIterable<unknown>,
-  message: number,
-  pieces: number | undefined,
-): Promise<string> {
+async function readStream(stream: Readable, message: number, pieces: number | undefined): Promise<string> {
   const got: Buffer[] = [];
   if (pieces === 0) {
-    (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
+    // On a dead session it fails before it is left.
+    stream.on("error", () => undefined).destroy();
     return "left";
   }
   for await (const piece of stream) {
@@ -169,7 +167,7 @@ describe("callers at random", () => {
           expect(same(await client.retr(3), 3)).toBe("ok");
           await client.quit();
         }),
-        { seed: SEED, numRuns: 200 },
+        { seed: SEED, numRuns: 100 },
       );
     },
   );
@@ -192,7 +190,7 @@ describe("callers at random", () => {
         }
         client.close();
       }),
-      { seed: SEED, numRuns: 150 },
+      { seed: SEED, numRuns: 100 },
     );
   });
 });

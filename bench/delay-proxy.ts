@@ -1,5 +1,6 @@
-// A process of its own: carries octets to a server as a distant network would, and counts round trips. One has
-// passed when octets of the server reach the client behind octets of the client; the TCP handshake is the first.
+// A process of its own: carries octets to a server as a distant network would, and counts round trips. The TCP
+// handshake is the first. Another begins when the client speaks behind something that it heard, and has passed
+// when the server answers it: what the server says of its own accord in the meantime is none.
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 /** A road to be opened. */
@@ -19,25 +20,39 @@ export interface DelayProxyReady {
 /** Over all connections since the process began. */
 let roundTrips = 0;
 
+/** What is on its way; `due` in milliseconds of `performance.now()`. */
+interface Load {
+  readonly due: number;
+  readonly deliver: () => void;
+}
+
 /** Gives octets on after a time, in order. */
 class Lane {
   readonly #out: Socket;
   readonly #delay: number;
-  readonly #onArrival: () => void;
-  #queue: { readonly due: number; readonly octets: Buffer | undefined }[] = [];
+  #queue: Load[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** Nothing leaves before, in milliseconds of `performance.now()`. */
   notBefore = 0;
 
-  constructor(out: Socket, delay: number, onArrival: () => void) {
+  constructor(out: Socket, delay: number) {
     this.#out = out;
     this.#delay = delay;
-    this.#onArrival = onArrival;
   }
 
-  /** `undefined`: the end. */
-  send(octets: Buffer | undefined): void {
-    this.#queue.push({ due: Math.max(performance.now(), this.notBefore) + this.#delay, octets });
+  send(octets: Buffer, arrived: () => void): void {
+    this.#load(() => {
+      arrived();
+      this.#out.write(octets);
+    });
+  }
+
+  end(): void {
+    this.#load(() => this.#out.end());
+  }
+
+  #load(deliver: () => void): void {
+    this.#queue.push({ due: Math.max(performance.now(), this.notBefore) + this.#delay, deliver });
     this.#wait();
   }
 
@@ -56,15 +71,11 @@ class Lane {
   #deliver(): void {
     const now = performance.now();
     let arrived = 0;
-    for (const { due, octets } of this.#queue) {
+    for (const { due, deliver } of this.#queue) {
       // Timers have whole milliseconds, and may be a little early.
       if (due > now + 0.5) break;
       arrived++;
-      if (octets === undefined) this.#out.end();
-      else {
-        this.#onArrival();
-        this.#out.write(octets);
-      }
+      deliver();
     }
     this.#queue = this.#queue.slice(arrived);
     this.#wait();
@@ -76,28 +87,34 @@ function carry(client: Socket, { to, delay }: Road): void {
   // trips, and so what the client says before is held up by one.
   const established = performance.now() + 2 * delay;
   roundTrips++;
-  let awaited = true;
+  // The trips of this connection: the last that the client began, that reached the server, that was answered.
+  // The first of them begins with the connection, for a server without TLS speaks first.
+  let begun = 1;
+  let reached = 1;
+  let answered = 0;
+  let heard = false;
   const server = connect({ host: "127.0.0.1", port: to, noDelay: true });
-  const there = new Lane(server, delay, () => undefined);
-  const back = new Lane(client, delay, () => {
-    if (awaited) roundTrips++;
-    awaited = false;
-  });
+  const there = new Lane(server, delay);
+  const back = new Lane(client, delay);
   there.notBefore = established;
   back.notBefore = established + delay;
   client.setNoDelay(true);
   client.on("data", (octets: Buffer) => {
-    awaited = true;
-    there.send(octets);
+    if (heard) begun++;
+    heard = false;
+    const trip = begun;
+    there.send(octets, () => (reached = trip));
   });
   server.on("data", (octets: Buffer) => {
-    back.send(octets);
+    if (reached > answered) roundTrips++;
+    answered = reached;
+    back.send(octets, () => (heard = true));
   });
   client.on("end", () => {
-    there.send(undefined);
+    there.end();
   });
   server.on("end", () => {
-    back.send(undefined);
+    back.end();
   });
   const drop = (): void => {
     client.destroy();

@@ -26,13 +26,15 @@ export const dovecot: Measure = {
         ca: tls ? server.ca : undefined,
         mailbox: MAILBOX,
       };
-      const entries = [...LIMITS.slice(1), "popwright", ...PEERS].map((contender): Entry => {
-        return {
-          name: contender,
-          rounds: PEERS.includes(contender) ? plan.peerRounds : Math.min(plan.rounds, 5),
-          run: () => runJob({ task: "retrieve", contender, target }, plan.limit),
-        };
-      });
+      const entries = [...LIMITS.slice(1), "popwright", ...(plan.everyone ? PEERS : [])].map(
+        (contender): Entry => {
+          return {
+            name: contender,
+            rounds: PEERS.includes(contender) ? plan.peerRounds : Math.min(plan.rounds, 5),
+            run: () => runJob({ task: "retrieve", contender, target }, plan.limit),
+          };
+        },
+      );
       // The first session makes Dovecot's index and is nobody's measure.
       await runJob({ task: "retrieve", contender: "popwright", target }, plan.limit);
       const entered = await inTurn(entries);

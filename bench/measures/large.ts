@@ -22,10 +22,10 @@ export const large: Measure = {
       return {
         name: contender,
         rounds: PEERS.includes(contender) ? 1 : Math.min(plan.rounds, ROUNDS),
-        run: () => runJob({ task: "large", contender, target }, plan.limit),
+        run: () => runJob({ task: "large", contender, target }, plan.largeLimit),
       };
     });
-    const errand = { directory: stage.directory, count: 1, limit: plan.limit };
+    const errand = { directory: stage.directory, count: 1, limit: plan.largeLimit };
     const programs = installedPrograms().map(({ name, fetch }): Entry => {
       return { name, rounds: 1, run: () => fetch(target, errand) };
     });

@@ -8,8 +8,6 @@ import { median } from "../statistics.ts";
 import { number, text, type Cell, type Row, type Table } from "../table.ts";
 import type { Measure } from "./measure.ts";
 
-/** Messages of all sessions together, at least. */
-const MESSAGES = 20_000;
 const AT_ONCE = 50;
 
 export const sessions: Measure = {
@@ -23,7 +21,7 @@ async function atOnce(stage: Stage, plan: Plan): Promise<Table> {
   const rates = new Map<string, Cell[]>();
   const peaks = new Map<string, Cell[]>();
   for (const count of plan.sessions) {
-    const target = stage.target(`${Math.max(50, MESSAGES / count)}x5000`);
+    const target = stage.target(`${Math.max(20, plan.sessionMessages / count)}x5000`);
     const entries = ["drain", "popwright", ...PEERS].map((contender): Entry => {
       return {
         name: contender,

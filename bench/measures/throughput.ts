@@ -66,7 +66,8 @@ export const throughput: Measure = {
 function entries(stage: Stage, plan: Plan, scene: Scene): Entry[] {
   const { mailbox, tls, warm } = scene;
   const target = stage.target(mailbox, tls);
-  const clients = [...LIMITS, "popwright", ...PEERS].map((contender): Entry => {
+  const everyone = plan.everyone || !tls;
+  const clients = [...LIMITS, "popwright", ...(everyone ? PEERS : [])].map((contender): Entry => {
     return {
       name: contender,
       rounds: PEERS.includes(contender) ? plan.peerRounds : plan.rounds,
@@ -74,7 +75,7 @@ function entries(stage: Stage, plan: Plan, scene: Scene): Entry[] {
         runJob({ task: "retrieve", contender, target, ...(warm !== undefined && { warm }) }, plan.limit),
     };
   });
-  if (!scene.programs) return clients;
+  if (!scene.programs || !everyone) return clients;
   const errand = { directory: stage.directory, count: mailboxNamed(mailbox).count, limit: plan.limit };
   const programs = installedPrograms().map(({ name, fetch }): Entry => {
     return { name, rounds: plan.peerRounds, run: () => fetch(target, errand) };

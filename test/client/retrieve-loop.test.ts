@@ -96,6 +96,22 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
+  test("what the loop has left behind is not to be had, though all of it had come", async () => {
+    await using server = await listen({ messages: messages(4) });
+    await using client = await logIn(server, options);
+    const left: Pop3Message[] = [];
+    for await (const message of client.retrieve()) {
+      left.push(message);
+      await client.noop();
+      await turns();
+    }
+    const [first, second, third] = left as [Pop3Message, Pop3Message, Pop3Message];
+    expect(await codeOf(first.buffer())).toBe("POP3_ABORTED");
+    expect(await codeOf(drain(second.stream()))).toBe("POP3_ABORTED");
+    expect(await codeOf(drain(third))).toBe("POP3_ABORTED");
+    await client.noop();
+  });
+
   test("messages that nobody claims are skipped, however many octets they have", async () => {
     await using server = await listen({
       messages: Array.from({ length: 60 }, () => Buffer.alloc(8000, "some text\r\n")),

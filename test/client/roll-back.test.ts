@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
 import { five, left, listen, logIn, said, to } from "./ann.ts";
-import { codeOf } from "./outcome.ts";
+import { codeOf, turns } from "./outcome.ts";
 import { expectNothingUnhandled } from "./unhandled.ts";
 
 expectNothingUnhandled();
@@ -91,6 +91,38 @@ describe("roll back", () => {
     }
     await Promise.all(calls);
     expect(await left(server)).toBe("12345");
+  });
+
+  test("by leaving, and nothing that is called from then on can change that", async () => {
+    await using server = await five();
+    const client = await logIn(server);
+    await client.dele(1);
+    const leaving = client[Symbol.asyncDispose]();
+    // Behind RSET and before QUIT, a DELE would be committed.
+    const calls = [client.dele(2), client.dele([3, 4]), client.quit()].map(codeOf);
+    await leaving;
+    expect(await Promise.all(calls)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);
+    expect(await left(server)).toBe("12345");
+  });
+
+  test("by leaving while a loop goes on that deletes", async () => {
+    await using server = await five();
+    const deleting = async (client: Pop3Client): Promise<void> => {
+      for await (const message of client.retrieve()) {
+        await message.buffer();
+        await client.dele(message.number);
+      }
+    };
+    for (let count = 0; count < 30; count++) {
+      let loop: Promise<string>;
+      {
+        await using client = await logIn(server);
+        loop = codeOf(deleting(client));
+        await turns(count);
+      }
+      await loop;
+      expect(await left(server)).toBe("12345");
+    }
   });
 
   test("by leaving while a message is under way that nobody reads: the connection is dropped", async () => {

@@ -7,7 +7,7 @@ const withoutPrefix = builtinModules.filter((name) => !name.startsWith("node:"))
 
 export default defineConfig(
   // The consumers see the built package only; `npm run check:package` compiles them as users would.
-  globalIgnores(["dist/", "coverage/", "test/package/consumer/"]),
+  globalIgnores(["**/dist/", "coverage/", "test/package/consumer/"]),
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.ts"],

@@ -1,1 +1,110 @@
-export {};
+// npm run bench:guard: fails when something has become twice as slow. Nothing is compared with a number of
+// milliseconds: each measure is held against a simpler way to the same octets, in turn with it and on the same
+// machine. What a measure usually is by that, and how far it may go, is in the table below; a busy machine gets
+// two more chances. Round trips are counted, and exact.
+import { runJob, type Outcome } from "./job.ts";
+import { installPackage, Stage } from "./stage.ts";
+import { digits } from "./statistics.ts";
+
+/** What is usual times this still passes: noise stays below, twice as slow lies above. */
+const MARGIN = 1.7;
+const ATTEMPTS = 3;
+const ROUNDS = 5;
+/** Seconds for one job. */
+const LIMIT = 20;
+
+interface Check {
+  readonly name: string;
+  /** The ratio on a quiet machine. It is to be set anew when the code has become faster. */
+  readonly usual: number;
+  readonly ratio: (stage: Stage) => Promise<number>;
+}
+
+const checks: readonly Check[] = [
+  {
+    name: "RETR of 5,000 × 5 KB, warm, by a scan",
+    usual: 4,
+    ratio: (stage) => against(stage, "5000x5000", "5000x5000"),
+  },
+  {
+    name: "RETR of 60 × 1 MB by a scan",
+    usual: 1.1,
+    ratio: (stage) => against(stage, "60x1000000", "20x1000000"),
+  },
+  {
+    name: "the decoder on base64 by a search for dots",
+    usual: 1.2,
+    async ratio() {
+      const { speed, dots } = await runJob({ task: "decoder", input: "base64", chunk: 64 * 1024 }, LIMIT);
+      return (dots ?? NaN) / (speed ?? NaN);
+    },
+  },
+  {
+    name: "UIDL of 100,000 by a split string",
+    usual: 2.2,
+    async ratio(stage) {
+      const target = stage.target("100000x5000");
+      return best(
+        (contender) => runJob({ task: "listing", contender, target, command: "uidl" }, LIMIT),
+        "warm",
+      );
+    },
+  },
+];
+
+/** The best run of popwright by the best run of the scan: whatever disturbs a run only makes it slower. */
+async function best(run: (contender: string) => Promise<Outcome>, value: string): Promise<number> {
+  let own = Infinity;
+  let limit = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    limit = Math.min(limit, (await run("scan"))[value] ?? Infinity);
+    own = Math.min(own, (await run("popwright"))[value] ?? Infinity);
+  }
+  return own / limit;
+}
+
+function against(stage: Stage, mailbox: string, warm: string): Promise<number> {
+  const target = stage.target(mailbox);
+  return best((contender) => runJob({ task: "retrieve", contender, target, warm }, LIMIT), "ms");
+}
+
+async function passes(stage: Stage, { name, usual, ratio }: Check): Promise<boolean> {
+  const most = usual * MARGIN;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const measured = await ratio(stage);
+    const verdict = measured <= most ? "ok" : "too slow";
+    console.log(`${verdict.padEnd(9)} ${name}: ${digits(measured)}, at most ${digits(most)}`);
+    if (measured <= most) return true;
+  }
+  return false;
+}
+
+/** What 200 messages of 5 KB cost; TLS from the first octet, and the TCP handshake counts. */
+const trips = [
+  { name: "round trips of RETR", most: 1, job: { task: "retrieve", tls: false, session: false } },
+  { name: "round trips of a session", most: 8, job: { task: "retrieve", tls: true, session: true } },
+  { name: "round trips of a poll", most: 7, job: { task: "poll", tls: true } },
+] as const;
+
+async function countTrips(stage: Stage): Promise<boolean> {
+  const way = await stage.way(10);
+  let all = true;
+  for (const { name, most, job } of trips) {
+    const target = stage.over(way, "200x5000", job.tls);
+    const common = { contender: "popwright", target, counts: way.counts };
+    const { trips: counted = NaN } =
+      job.task === "poll"
+        ? await runJob({ task: "poll", polls: 1, ...common }, LIMIT)
+        : await runJob({ task: "retrieve", session: job.session, ...common }, LIMIT);
+    const verdict = counted <= most ? "ok" : "too many";
+    console.log(`${verdict.padEnd(9)} ${name}: ${counted}, at most ${most}`);
+    all &&= counted <= most;
+  }
+  return all;
+}
+
+await installPackage();
+await using stage = await Stage.set();
+let all = await countTrips(stage);
+for (const check of checks) all = (await passes(stage, check)) && all;
+if (!all) process.exitCode = 1;

@@ -35,7 +35,7 @@ export class LoadSession {
   #batch: Buffer[] = [];
   #batched = 0;
   /** What is left of a huge message. */
-  #pieces: Iterator<Buffer> | undefined;
+  #pieces: Iterator<Buffer, void> | undefined;
   #blocked = false;
   #user = "";
   /** AUTH came without an initial response: the next line is the response. */
@@ -69,9 +69,9 @@ export class LoadSession {
   #run(): void {
     while (!this.#blocked) {
       if (this.#pieces !== undefined) {
-        const { done, value } = this.#pieces.next();
-        if (done !== true) this.#put(value);
-        else this.#pieces = undefined;
+        const next = this.#pieces.next();
+        if (next.done === true) this.#pieces = undefined;
+        else this.#put(next.value);
         continue;
       }
       const line = this.#commands[this.#next];

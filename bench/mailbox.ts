@@ -94,7 +94,7 @@ export function stuffed(piece: Buffer): Buffer {
 export function digests(mailbox: Mailbox, number: number): { whole: string; cut: string } {
   const whole = createHash("sha256");
   const cut = createHash("sha256");
-  let last = Buffer.alloc(0);
+  let last: Buffer = Buffer.alloc(0);
   for (const piece of mailbox.pieces(number)) {
     whole.update(piece);
     cut.update(last);

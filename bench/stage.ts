@@ -21,6 +21,7 @@ export const installed: string = join(built, "node_modules/popwright");
 
 /** Copies it, so that a build that runs in the meantime changes nothing. */
 export async function installPackage(): Promise<void> {
+  await rm(installed, { recursive: true, force: true });
   await mkdir(installed, { recursive: true });
   await cp(join(root, "package.json"), join(installed, "package.json"));
   await cp(join(root, "dist"), join(installed, "dist"), { recursive: true });

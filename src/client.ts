@@ -1,6 +1,7 @@
 // The client as its users hold it: one session, one method per command.
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
+import { inspect, type InspectOptions } from "node:util";
 import { Pop3Error } from "./errors.ts";
 import { Message, announcedOctets } from "./message.ts";
 import { completeOptions, type Pop3Auth, type Pop3ClientOptions } from "./options.ts";
@@ -71,6 +72,17 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     this.#session.onClose = (failure) => {
       this.emit("close", failure);
     };
+  }
+
+  static {
+    // What `console.log(client)` shows: where the session is, and nothing that is secret.
+    Object.defineProperty(this.prototype, inspect.custom, {
+      value(this: Pop3Client, _depth: number, options: InspectOptions): string {
+        const { state, secure, marked } = this;
+        const { host, port } = this.#session.settings;
+        return `Pop3Client ${inspect({ host, port, secure, state, marked }, options)}`;
+      },
+    });
   }
 
   /** A new client, connected: see the constructor and the method. */

@@ -9,6 +9,7 @@ import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
 import { SessionEnd, sessionOver } from "./net/failures.ts";
 import { traceSession } from "./net/trace.ts";
+import { loadWireLog } from "./net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Command } from "./protocol/commands.ts";
@@ -125,6 +126,7 @@ export class Session {
 
   async #open(signal: AbortSignal): Promise<void> {
     const { settings } = this;
+    await loadWireLog();
     const stream = await dial({ ...settings, timeout: settings.timeouts.connect }, signal);
     let connected = stream;
     if (settings.secure) connected = await this.#handshake(stream, signal);

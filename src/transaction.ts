@@ -169,14 +169,23 @@ export class Transaction {
       session.close();
       return;
     }
-    const signal = AbortSignal.timeout(Math.ceil(Math.min(ROLL_BACK, session.settings.timeouts.quit)));
+    // What is in flight may mark a message yet: its reply comes before that to RSET. What is called from here on
+    // is too late: nothing may be marked between RSET and QUIT.
+    const toReset = session.state === "transaction" && (this.marked.size > 0 || session.connection.busy);
+    session.enter("update");
+    this.#quitting = this.#leave(toReset);
+    await this.#quitting;
+  }
+
+  async #leave(toReset: boolean): Promise<void> {
+    const { connection, settings } = this.session;
+    const signal = AbortSignal.timeout(Math.ceil(Math.min(ROLL_BACK, settings.timeouts.quit)));
     try {
-      // What is in flight may mark a message yet: its reply comes before that to RSET.
-      const mayBeMarked = this.marked.size > 0 || session.connection.busy;
-      if (session.state === "transaction" && mayBeMarked) await this.rset(signal);
-      await this.quit(signal);
+      if (toReset) await connection.send(commands.rset(), { signal });
+      await connection.send(commands.quit(), { signal });
+      connection.end();
     } catch {
-      session.close();
+      this.session.close();
     }
   }
 }

@@ -1,4 +1,5 @@
-/** Messages of every kind that mail is made of, and that has ever broken a client: the same ones for the same seed. */
+// Messages of every kind that mail is made of, and that has ever broken a client: the same ones for the same
+// seed.
 
 /** What a message is about. */
 export type MessageKind =

@@ -48,8 +48,7 @@ class PopwrightSession implements ContenderSession {
   }
 }
 
-/** Also for those who want to see the client itself. */
-export async function connect({ port, ca, mailbox, session }: Target): Promise<Pop3Client> {
+async function connect({ port, ca, mailbox, session }: Target): Promise<Pop3Client> {
   return Pop3Client.connect({
     host: HOST,
     port,

@@ -10,7 +10,7 @@ import { HOST, PASS, SERVER_NAME, type Target } from "./contender.ts";
 import { bench } from "../stage.ts";
 
 /** What a program is given beside its target. */
-export interface Errand {
+interface Errand {
   /** Holds `ca.pem`; for files of the program. */
   readonly directory: string;
   readonly count: number;

@@ -104,7 +104,7 @@ class Scan extends RawSession {
   retrieve(count: number): Promise<void> {
     return new Promise((resolve) => {
       let left = count;
-      let before = Buffer.alloc(0); // the last octets of the chunk before
+      let before: Buffer = Buffer.alloc(0); // the last octets of the chunk before
       this.take = (chunk) => {
         // An end that lies across two chunks.
         const seam = before.length === 0 ? -1 : Buffer.concat([before, chunk.subarray(0, 4)]).indexOf(END);

@@ -18,11 +18,11 @@ export const correctness: Measure = {
       rows.push(await row(contender, () => runJob({ task: "verify", contender, target }, plan.limit)));
     }
     const errand = { directory: stage.directory, count: mailbox.count, limit: plan.limit };
-    for (const { name, digests: of } of installedPrograms()) {
-      if (of === undefined) continue;
+    for (const program of installedPrograms()) {
+      if (program.digests === undefined) continue;
       rows.push(
-        await row(name, async () => {
-          const got = await of(target, errand);
+        await row(program.name, async () => {
+          const got = (await program.digests?.(target, errand)) ?? [];
           const sent = got.map((_, index) => digests(mailbox, index + 1));
           return {
             messages: got.length,

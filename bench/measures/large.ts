@@ -26,8 +26,8 @@ export const large: Measure = {
       };
     });
     const errand = { directory: stage.directory, count: 1, limit: plan.largeLimit };
-    const programs = installedPrograms().map(({ name, fetch }): Entry => {
-      return { name, rounds: 1, run: () => fetch(target, errand) };
+    const programs = installedPrograms().map((program): Entry => {
+      return { name: program.name, rounds: 1, run: () => program.fetch(target, errand) };
     });
     const entered = await inTurn([...clients, ...programs]);
     const [drain] = entered;

@@ -9,7 +9,7 @@ import { median } from "../statistics.ts";
 import { NONE, number, text, type Cell, type Row, type Table } from "../table.ts";
 import type { Measure } from "./measure.ts";
 
-export const SMALL = "200x5000";
+const SMALL = "200x5000";
 /** Long enough that what belongs together arrives together; milliseconds. */
 const COUNTING = 10;
 
@@ -85,14 +85,17 @@ async function times(stage: Stage, plan: Plan): Promise<Table> {
     enter("popwright", await several(plan, () => retrieve(stage, way, "popwright", true, limit)));
     const target = stage.over(way, SMALL, true);
     const errand = { directory: stage.directory, count: 200, limit, session: true };
-    await Promise.all([
-      ...PEERS.map(async (peer) => {
+    const waiting: (() => Promise<void>)[] = [
+      ...PEERS.map((peer) => async () => {
         enter(peer, await tell(() => retrieve(stage, way, peer, true, limit), ms));
       }),
-      ...installedPrograms().map(async ({ name, fetch }) => {
-        enter(name, await tell(() => fetch(target, errand), ms));
+      ...installedPrograms().map((program) => async () => {
+        enter(program.name, await tell(() => program.fetch(target, errand), ms));
       }),
-    ]);
+    ];
+    // Without a delay nobody waits, and each is to have the machine for itself.
+    if (roundTrip === 0) for (const one of waiting) await one();
+    else await Promise.all(waiting.map((one) => one()));
   }
   return {
     id: "latency",

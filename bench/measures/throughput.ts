@@ -77,8 +77,8 @@ function entries(stage: Stage, plan: Plan, scene: Scene): Entry[] {
   });
   if (!scene.programs || !everyone) return clients;
   const errand = { directory: stage.directory, count: mailboxNamed(mailbox).count, limit: plan.limit };
-  const programs = installedPrograms().map(({ name, fetch }): Entry => {
-    return { name, rounds: plan.peerRounds, run: () => fetch(target, errand) };
+  const programs = installedPrograms().map((program): Entry => {
+    return { name: program.name, rounds: plan.peerRounds, run: () => program.fetch(target, errand) };
   });
   return [...clients, ...programs];
 }

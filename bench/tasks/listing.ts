@@ -1,6 +1,6 @@
 // UIDL and LIST of a large mailbox: the first time in a process, and once the code has run a few times.
 import { costOf, liveHeap, peakMemory } from "../clock.ts";
-import type { Contender, ContenderSession } from "../contenders/contender.ts";
+import type { Contender } from "../contenders/contender.ts";
 import type { ListingJob, Outcome } from "../job.ts";
 
 const REPEATS = 4;
@@ -9,33 +9,26 @@ export async function runListing(contender: Contender, { target, command }: List
   const session = await contender.open(target);
   const list = session[command]?.bind(session);
   if (list === undefined) throw new Error("has no such command");
-  let kept: unknown;
+  const kept: { listing: unknown } = { listing: undefined };
   const before = liveHeap();
   const peakBefore = peakMemory();
   const first = await costOf(async () => {
-    kept = await list();
+    kept.listing = await list();
   });
   const used = process.memoryUsage().heapUsed / 1e6 - before;
-  const entries = entriesOf(kept);
+  const entries = entriesOf(kept.listing);
   const live = liveHeap() - before;
   let warm = Infinity;
   for (let repeat = 0; repeat < REPEATS; repeat++) {
-    kept = undefined;
+    kept.listing = undefined;
     liveHeap();
-    const { ms } = await again(list, (value) => (kept = value));
+    const { ms } = await costOf(async () => {
+      kept.listing = await list();
+    });
     warm = Math.min(warm, ms);
   }
   await session.quit();
   return { ...first, warm, entries, used, live, resident: first.peak - peakBefore };
-}
-
-function again(
-  list: NonNullable<ContenderSession["uidl"]>,
-  keep: (value: unknown) => void,
-): ReturnType<typeof costOf> {
-  return costOf(async () => {
-    keep(await list());
-  });
 }
 
 function entriesOf(listing: unknown): number {

@@ -1,7 +1,6 @@
 // Exchanges on one stream: each reply goes to the command that asked for it, every wait has its clocks, and
 // whatever goes wrong ends the connection, with one cause for everyone who waits.
 import type { Duplex } from "node:stream";
-import createDebug from "debug";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
@@ -25,8 +24,7 @@ import { traceCommand } from "./trace.ts";
 import { ReaderThrew } from "./message-stream.ts";
 import { waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
 import { Watch } from "./watch.ts";
-
-const log: createDebug.Debugger = createDebug("popwright:wire");
+import { wireLog } from "./wire-log.ts";
 
 /** Who is at the other end, for traces. */
 export interface Peer {
@@ -240,7 +238,7 @@ export class Connection {
   close(failure: Pop3Error = sessionOver(), first: Pop3Error = failure): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#failure = failure;
-    log("closed: %s", failure.message);
+    wireLog()?.("closed: %s", failure.message);
     this.#stop();
     this.#stream.destroy();
     let error = first;
@@ -286,11 +284,12 @@ export class Connection {
     const idle = this.#flight.length === 0;
     const batch = this.#flight.depart();
     if (batch.length === 0) return;
+    const log = wireLog();
     let text = "";
     for (const exchange of batch) {
       exchange.depart();
       text += `${exchange.command.line}\r\n`;
-      if (log.enabled) log("C: %s", exchange.command.printable);
+      log?.("C: %s", exchange.command.printable);
     }
     this.#stream.write(text, "utf8");
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
@@ -323,7 +322,7 @@ export class Connection {
   #line(line: Buffer): boolean {
     const exchange = this.#flight.first as Exchange<unknown>;
     const { command } = exchange;
-    if (log.enabled) log("S: %s", printableLine(line, command.secrets));
+    wireLog()?.("S: %s", printableLine(line, command.secrets));
     const status = replyStatus(line);
     if (status === "ok" && command.block !== undefined) {
       if (!exchange.abandoned) exchange.block = command.block(line);

@@ -3,6 +3,7 @@ import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { printable } from "../protocol/printable.ts";
 import { httpConnect, socksConnect, type Proxy } from "./proxy.ts";
 import { settle, type Clock } from "./settle.ts";
 
@@ -212,9 +213,18 @@ function tlsError(host: string, cause: NodeJS.ErrnoException): Pop3ConnectionErr
     code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG"
       ? " (the server does not speak TLS here: a port for STLS, perhaps)"
       : "";
-  return new Pop3ConnectionError("POP3_TLS_HANDSHAKE", `no TLS with ${host}: ${cause.message}${hint}`, {
-    cause,
-  });
+  return new Pop3ConnectionError(
+    "POP3_TLS_HANDSHAKE",
+    `no TLS with ${host}: ${printable(words(cause))}${hint}`,
+    {
+      cause,
+    },
+  );
+}
+
+/** OpenSSL's own words, where Node has them apart from the places in its source. */
+function words(cause: Error & { readonly reason?: unknown }): string {
+  return typeof cause.reason === "string" ? cause.reason : cause.message;
 }
 
 // Node names certificate failures after OpenSSL's X509_V_ERR_*, without a common prefix.

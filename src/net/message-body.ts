@@ -108,14 +108,14 @@ export class MessageBody implements BlockReader<void> {
 
   #drop(reason: () => Pop3Error): void {
     if (this.#use === "dropped") return;
-    if (this.#use === "none") this.#owner.collected(-this.#collector.size);
+    const unclaimed = this.#use === "none";
+    if (unclaimed) this.#owner.collected(-this.#collector.size);
     this.#use = "dropped";
     this.#collector.take();
-    if (!this.#complete && this.#failure === undefined) {
-      const error = reason();
-      this.#failure = error;
-      this.#owner.dropped(error);
-    }
+    // A stream that was read to its end is dropped, too: nobody has to hear of that.
+    if (this.#failure !== undefined || (this.#complete && !unclaimed)) return;
+    this.#failure = reason();
+    if (!this.#complete) this.#owner.dropped(this.#failure);
   }
 
   #resume(): void {

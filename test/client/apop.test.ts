@@ -1,4 +1,4 @@
-/** APOP: for who insists on it, with a timestamp that can be trusted, and never of its own accord in clear. */
+// APOP: for who insists on it, with a timestamp that can be trusted, and never of its own accord in clear.
 import { describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** Every wrong argument: it is refused before an octet is sent. */
+// Every wrong argument: it is refused before an octet is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { type auth, listen, logIn, said, to } from "./ann.ts";

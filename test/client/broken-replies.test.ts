@@ -1,4 +1,4 @@
-/** Replies that make no sense fail the call; replies that break the protocol end the session, for everyone. */
+// Replies that make no sense fail the call; replies that break the protocol end the session, for everyone.
 import { describe, expect, test } from "vitest";
 import { type Pop3Client } from "../../src/index.ts";
 import { codeOf, failureOf } from "./outcome.ts";

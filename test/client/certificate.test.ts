@@ -1,4 +1,4 @@
-/** Who the server is has to be proven before a word is said within TLS, whichever way TLS began. */
+// Who the server is has to be proven before a word is said within TLS, whichever way TLS began.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { makeCertificate } from "../../src/testing/index.ts";

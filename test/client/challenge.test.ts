@@ -1,4 +1,4 @@
-/** Challenges that make no sense end in `*`, and then in an error: nobody is logged in by accident. */
+// Challenges that make no sense end in `*`, and then in an error: nobody is logged in by accident.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SaslMechanism } from "../../src/index.ts";
 import { auth, offering, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** Which way in is chosen, and what never goes out in clear. */
+// Which way in is chosen, and what never goes out in clear.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** What each command sends, and what it makes of the reply: of +OK, and of -ERR. */
+// What each command sends, and what it makes of the reply: of +OK, and of -ERR.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { offering, toScript } from "./ann.ts";

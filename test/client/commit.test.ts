@@ -1,4 +1,4 @@
-/** DELE marks, QUIT commits, RSET takes back. */
+// DELE marks, QUIT commits, RSET takes back.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** Connecting: TLS in each of its ways, and what is learnt before and behind it. */
+// Connecting: TLS in each of its ways, and what is learnt before and behind it.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";

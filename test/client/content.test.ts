@@ -1,4 +1,5 @@
-/** Every octet of every message arrives as it was sent, however the network cuts it and whichever way it is taken. */
+// Every octet of every message arrives as it was sent, however the network cuts it and whichever way it is
+// taken.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

@@ -1,4 +1,4 @@
-/** Two streams, each of which reads what was written to the other: a connection without a socket. */
+// Two streams, each of which reads what was written to the other: a connection without a socket.
 import { Duplex } from "node:stream";
 
 class End extends Duplex {

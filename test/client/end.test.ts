@@ -1,4 +1,5 @@
-/** The end of a session: told once, to everyone who waits and to everyone who asks later, and never as an `error` event. */
+// The end of a session: told once, to everyone who waits and to everyone who asks later, and never as an `error`
+// event.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";

@@ -1,4 +1,4 @@
-/** What never ends, and what ends too early: silence, cut connections, listings without end. */
+// What never ends, and what ends too early: silence, cut connections, listings without end.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";

@@ -1,4 +1,4 @@
-/** Options at their extremes still mean what they say: no limit is no limit, and nothing ahead is nothing ahead. */
+// Options at their extremes still mean what they say: no limit is no limit, and nothing ahead is nothing ahead.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { seededMessages, asReceived } from "../messages.ts";

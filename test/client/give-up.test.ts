@@ -1,4 +1,4 @@
-/** A call that is given up rejects at once, and nobody gets the answer that was meant for it. */
+// A call that is given up rejects at once, and nobody gets the answer that was meant for it.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";
 import { auth, listen, LOGGED_IN, logIn, offering, said, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** The greeting: one line, and nothing is sent before it is there or behind one that is wrong. */
+// The greeting: one line, and nothing is sent before it is there or behind one that is wrong.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, toScript } from "./ann.ts";

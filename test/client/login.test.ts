@@ -1,4 +1,4 @@
-/** Logging in: each way as the wire shows it, and by hand. */
+// Logging in: each way as the wire shows it, and by hand.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** A SASL mechanism of one's own. */
+// A SASL mechanism of one's own.
 import { describe, expect, test } from "vitest";
 import type { SaslMechanism } from "../../src/index.ts";
 import { offering } from "./ann.ts";

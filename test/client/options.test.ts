@@ -1,4 +1,4 @@
-/** Every form of the options, and those that make no sense. */
+// Every form of the options, and those that make no sense.
 import { describe, expect, test } from "vitest";
 import { parseUrl, Pop3Client, type SocketSource } from "../../src/index.ts";
 import { Pop3Server } from "../../src/testing/index.ts";

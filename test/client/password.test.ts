@@ -1,4 +1,4 @@
-/** Where the password comes from: asked for once per login, and looked at before anything is sent. */
+// Where the password comes from: asked for once per login, and looked at before anything is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { listen, offering, to, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** Several commands at once: each answer is its own. */
+// Several commands at once: each answer is its own.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";

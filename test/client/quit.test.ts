@@ -1,4 +1,4 @@
-/** QUIT that goes wrong: failed, unknown, or never sent; each says so, with what was marked. */
+// QUIT that goes wrong: failed, unknown, or never sent; each says so, with what was marked.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Error } from "../../src/index.ts";
 import type { Fault, Pop3Server } from "../../src/testing/index.ts";

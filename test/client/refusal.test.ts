@@ -1,4 +1,4 @@
-/** A login that the server refuses: what the error says, and that nothing else is tried with the same secret. */
+// A login that the server refuses: what the error says, and that nothing else is tried with the same secret.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, listen, offering, to, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** The end of a loop over `retrieve()`: by its signal, by the connection, by the caller. */
+// The end of a loop over `retrieve()`: by its signal, by the connection, by the caller.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Message } from "../../src/index.ts";
 import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** Whatever a loop over `retrieve()` does with its messages, each answer stays its own. */
+// Whatever a loop over `retrieve()` does with its messages, each answer stays its own.
 import { describe, expect, test } from "vitest";
 import type { Pop3Message } from "../../src/index.ts";
 import { listen, logIn } from "./ann.ts";

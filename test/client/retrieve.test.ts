@@ -1,4 +1,4 @@
-/** `retrieve()`: every message in order, and what is sent for it. */
+// `retrieve()`: every message in order, and what is sent for it.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";

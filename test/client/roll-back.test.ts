@@ -1,4 +1,4 @@
-/** Whatever ends a session without QUIT rolls back, and leaving does so in the open. */
+// Whatever ends a session without QUIT rolls back, and leaving does so in the open.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";

@@ -1,7 +1,5 @@
-/**
- * A server that plays a script: octets that no real server would send, at the moment that the script says, and
- * a record of every octet that the client wrote.
- */
+// A server that plays a script: octets that no real server would send, at the moment that the script says, and a
+// record of every octet that the client wrote.
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 

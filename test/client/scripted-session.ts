@@ -1,4 +1,4 @@
-/** A client in a session that follows a script. */
+// A client in a session that follows a script.
 import { Pop3Client, type Pop3ClientOptions, type Pop3Auth } from "../../src/index.ts";
 import { auth, LOGGED_IN, toScript } from "./ann.ts";
 import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";

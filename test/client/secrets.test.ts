@@ -1,4 +1,5 @@
-/** A secret is nowhere but on the wire: in no error, no log line, no trace, no inspection, in none of its disguises. */
+// A secret is nowhere but on the wire: in no error, no log line, no trace, no inspection, in none of its
+// disguises.
 import { tracingChannel } from "node:diagnostics_channel";
 import createDebug from "debug";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

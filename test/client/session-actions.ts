@@ -1,4 +1,5 @@
-/** What a caller may do in a session, as data, so that chance can put it together; each answer is checked against what it must be. */
+// What a caller may do in a session, as data, so that chance can put it together; each answer is checked against
+// what it must be.
 import { expect } from "vitest";
 import type { Pop3Client, Pop3Error, Pop3Message } from "../../src/index.ts";
 import { turns } from "./outcome.ts";

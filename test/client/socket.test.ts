@@ -1,4 +1,4 @@
-/** Whose connection it is: one of our own making, or a stream of the caller. */
+// Whose connection it is: one of our own making, or a stream of the caller.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";

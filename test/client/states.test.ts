@@ -1,4 +1,4 @@
-/** Every command in every state: what does not belong there is refused before an octet is sent. */
+// Every command in every state: what does not belong there is refused before an octet is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3State } from "../../src/index.ts";
 import { auth, listen, logIn, said, to, toScript } from "./ann.ts";

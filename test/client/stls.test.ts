@@ -1,4 +1,5 @@
-/** STLS against servers, and people between, that would rather have it in clear: nothing is believed, nothing is said. */
+// STLS against servers, and people between, that would rather have it in clear: nothing is believed, nothing is
+// said.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { toScript } from "./ann.ts";

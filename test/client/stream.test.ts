@@ -1,4 +1,4 @@
-/** `retrStream()`: the octets as they come, errors that destroy it, and a turn that is always given back. */
+// `retrStream()`: the octets as they come, errors that destroy it, and a turn that is always given back.
 import { once } from "node:events";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";

@@ -1,4 +1,4 @@
-/** The window: how far ahead commands go out, and how much is held of what nobody has asked for yet. */
+// The window: how far ahead commands go out, and how much is held of what nobody has asked for yet.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../src/index.ts";

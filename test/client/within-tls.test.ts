@@ -1,4 +1,4 @@
-/** Behind STLS nothing counts that was learnt before it, and there is no way back. */
+// Behind STLS nothing counts that was learnt before it, and there is no way back.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";

@@ -1,4 +1,4 @@
-/** A server that speaks TLS where we do not, or the other way round, or an old one. */
+// A server that speaks TLS where we do not, or the other way round, or an old one.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";

@@ -188,3 +188,23 @@ it("a loop over large messages holds one window of them at most", async () => {
   expect(most).toBeLessThan(MEMORY);
   await client.quit();
 });
+
+it("a message that fills its stream with its last octets lets what is behind it through, unread as it is", async () => {
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      "RETR 1": async (peer) => {
+        await peer.send(Buffer.concat([Buffer.from("+OK\r\n"), PIECE.subarray(0, 60_000)]));
+        for (let turns = 0; turns < 10; turns++) await turn();
+        await peer.send(Buffer.concat([PIECE.subarray(0, 10_000), Buffer.from("\r\n.\r\n")]));
+        for (let turns = 0; turns < 10; turns++) await turn();
+        return undefined;
+      },
+    }),
+  );
+  const client = await Pop3Client.connect(server.options());
+  const stream = client.retrStream(1);
+  expect(await client.uidl(3)).toBe(uidOf(3));
+  expect(((await stream.toArray()) as Buffer[]).reduce((sum, { length }) => sum + length, 0)).toBe(70_002);
+  expect((await client.retr(3)).toString()).toBe(messageOf(3));
+  client.close();
+});

@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { Gate } from "./gate.ts";
-import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
+import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
 import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
 
@@ -214,58 +214,4 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     await expectInStep(client);
     client.close();
   });
-});
-
-it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no answer goes astray", async () => {
-  let endless = true;
-  await using server = await ScriptedServer.listen(
-    maildropScript({
-      "RETR 1": async (peer) => {
-        await peer.send("+OK\r\n");
-        while (endless && !peer.over) await peer.send(BODY.subarray(0, 64 * 1024));
-        return undefined;
-      },
-    }),
-  );
-  const client = await Pop3Client.connect(server.options({ limits: { drain: 1024 * 1024 } }));
-  const stream = client.retrStream(1);
-  await once(stream, "data");
-  const behind = [client.uidl(3), client.retr(2), client.command("ECHO lost")].map(outcome);
-  stream.destroy();
-  expect(await Promise.all(behind)).toEqual(["POP3_ABANDONED", "POP3_ABANDONED", "POP3_ABANDONED"]);
-  expect(client.state).toBe("closed");
-  expect(await outcome(client.noop())).toBe("POP3_ABANDONED");
-  expect(server.peers[0]?.taken).toBeLessThan(32 * 1024 * 1024);
-  endless = false;
-});
-
-it("beyond timeouts.drain the connection is closed with POP3_ABANDONED", async () => {
-  await using server = await ScriptedServer.listen(
-    maildropScript({
-      "RETR 1": async (peer) => {
-        await peer.send(`+OK\r\n${messageOf(1)}`);
-        await peer.gone;
-        return undefined;
-      },
-    }),
-  );
-  const client = await Pop3Client.connect(server.options({ timeouts: { drain: 50 } }));
-  const stream = client.retrStream(1);
-  await once(stream, "data");
-  const behind = client.uidl(3);
-  stream.destroy();
-  expect(await outcome(behind)).toBe("POP3_ABANDONED");
-  expect(client.state).toBe("closed");
-});
-
-it("a message that was announced as larger than limits.drain is not read to its end", async () => {
-  await using server = await ScriptedServer.listen(
-    maildropScript({ LIST: "+OK\r\n1 1000000\r\n2 100\r\n.\r\n", "RETR 1": large, "RETR 2": retrAnswer(2) }),
-  );
-  const client = await Pop3Client.connect(server.options({ limits: { drain: 500_000 } }));
-  await client.list();
-  const stream = client.retrStream(1);
-  await once(stream, "data");
-  stream.destroy();
-  expect(await outcome(client.retr(2))).toBe("POP3_ABANDONED");
 });

@@ -1,0 +1,144 @@
+// A session can be closed anywhere, and a command given anywhere: the state is the same for whoever asks.
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { Pop3Client } from "popwright";
+import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
+import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+
+guardEachTest();
+
+const BODY = Buffer.alloc(1024 * 1024, `${"x".repeat(78)}\r\n`);
+
+async function large(peer: Peer): Promise<string> {
+  await peer.send("+OK\r\n");
+  await peer.send(BODY);
+  return "\r\n.\r\n";
+}
+
+/** Runs with a client, and closes it. */
+async function withClient(
+  answers: Answers,
+  run: (client: Pop3Client, server: ScriptedServer) => Promise<void>,
+): Promise<void> {
+  await using server = await ScriptedServer.listen(maildropScript(answers));
+  const client = await Pop3Client.connect(server.options());
+  await run(client, server);
+  client.close();
+  await server.peers[0]?.gone;
+}
+
+const never = (): Promise<undefined> => new Promise(() => undefined);
+
+describe("close", () => {
+  const WHERE: Record<string, (client: Pop3Client) => Promise<unknown>> = {
+    "in a data listener": async (client) => {
+      const stream = client.retrStream(1);
+      stream.on("data", () => {
+        client.close();
+      });
+      await once(stream, "close").catch(() => undefined);
+    },
+    "in a readable listener, with octets lying there": async (client) => {
+      const stream = client.retrStream(1).on("error", () => undefined);
+      stream.on("readable", () => {
+        client.close();
+      });
+      await new Promise((resolve) => stream.once("close", resolve));
+    },
+    "in an end listener": async (client) => {
+      const stream = client.retrStream(2).resume();
+      stream.on("end", () => {
+        client.close();
+      });
+      await once(stream, "close");
+    },
+    "in a close listener of its own": async (client) => {
+      client.on("close", () => {
+        client.close();
+      });
+      client.close();
+    },
+    "where an answer has come": (client) =>
+      client.uidl(3).then(() => {
+        client.close();
+      }),
+    "where another call is refused": (client) =>
+      client.retr(99).catch(() => {
+        client.close();
+      }),
+    twice: async (client) => {
+      client.close();
+      client.close();
+    },
+    "in a loop": async (client) => {
+      for await (const message of client.retrieve([2, 3, 4])) {
+        if (message.number === 3) client.close();
+        await message.buffer().catch(() => undefined);
+      }
+    },
+  };
+
+  it.each(Object.entries(WHERE))("%s", async (_name, run) => {
+    await withClient({ "RETR 1": large, "UIDL 9": never }, async (client) => {
+      let closings = 0;
+      client.on("close", () => closings++);
+      const calls = outcome(run(client));
+      expect(["ok", "POP3_CLOSED"]).toContain(await calls);
+      expect(client.state).toBe("closed");
+      expect(closings).toBe(1);
+      expect(await outcome(client.noop())).toBe("POP3_CLOSED");
+      expect(await outcome(client.quit())).toBe("POP3_CLOSED");
+      expect(await outcome(client.retrieve().next())).toBe("POP3_CLOSED");
+      expect(codeOf((await once(client.retrStream(1), "error"))[0])).toBe("POP3_CLOSED");
+    });
+  });
+
+  it("leaves no clock running, also where calls wait behind a message that is read", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const stream = client.retrStream(1).on("error", () => undefined);
+      const behind = [client.noop(), client.uidl(1), client.retr(2)].map(outcome);
+      stream.on("data", () => {
+        stream.pause();
+        client.close();
+      });
+      expect(await Promise.all(behind)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);
+    });
+  });
+
+  it("before connect", async () => {
+    const client = new Pop3Client({ host: "127.0.0.1", port: 1 });
+    client.close();
+    client.close();
+    expect(["POP3_CLOSED", "POP3_STATE"]).toContain(await outcome(client.connect()));
+    await client[Symbol.asyncDispose]();
+  });
+});
+
+describe("a call within a listener", () => {
+  it("goes out behind what is in flight", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const answers: Promise<string>[] = [];
+      const stream = client.retrStream(1);
+      stream.once("data", () => answers.push(client.uidl(5)));
+      stream.once("end", () => answers.push(client.uidl(6)));
+      await once(stream.resume(), "end");
+      expect(await Promise.all(answers)).toEqual([uidOf(5), uidOf(6)]);
+    });
+  });
+
+  it("QUIT waits for the message", async () => {
+    await withClient({ "RETR 1": large }, async (client) => {
+      const stream = client.retrStream(1);
+      let quitting: Promise<string> | undefined;
+      let octets = 0;
+      stream.on("data", (piece: Buffer) => {
+        octets += piece.length;
+        quitting ??= outcome(client.quit());
+      });
+      await once(stream, "end");
+      expect(await quitting).toBe("ok");
+      expect(octets).toBe(BODY.length + 2);
+    });
+  });
+});

@@ -1,0 +1,119 @@
+// A login, STLS or QUIT that is given up closes the connection: nobody knows what the server thinks of it.
+import { getEventListeners } from "node:events";
+import * as net from "node:net";
+import { describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3ClientOptions, type SaslMechanism } from "popwright";
+import { capaAnswer, maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
+import { ScriptedServer, SECRET } from "./scripted-server.ts";
+import { guardEachTest, outcome, until } from "./sentry.ts";
+
+guardEachTest();
+
+const never = (): Promise<undefined> => new Promise(() => undefined);
+
+const user = { user: "ann", pass: SECRET, mechanism: "USER" };
+const login = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
+
+describe("by hand", () => {
+  const byHand = { auth: undefined } as unknown as Partial<Pop3ClientOptions>;
+  const CALLS: Record<string, [Answers, (client: Pop3Client, signal: AbortSignal) => Promise<void>]> = {
+    pass: [{ PASS: never }, (client, signal) => client.pass(SECRET, { signal })],
+    apop: [{ APOP: never }, (client, signal) => client.apop("ann", SECRET, { signal })],
+    authenticate: [{ AUTH: never }, (client, signal) => client.authenticate(login, { signal })],
+    "authenticate, USER": [{ PASS: never }, (client, signal) => client.authenticate(user, { signal })],
+    quit: [{ QUIT: never }, (client, signal) => client.quit({ signal })],
+    stls: [{ STLS: never }, (client, signal) => client.stls({ signal })],
+    "stls, handshake": [{ STLS: "+OK\r\n" }, (client, signal) => client.stls({ signal })],
+    utf8: [{ UTF8: never }, (client, signal) => client.utf8({ signal })],
+  };
+
+  it.each(Object.entries(CALLS))(
+    "%s given up in flight closes the connection",
+    async (name, [answers, call]) => {
+      await using server = await ScriptedServer.listen(
+        maildropScript({ greeting: "+OK <1.2@example.com>\r\n", ...answers }),
+      );
+      const client = await Pop3Client.connect(server.options(byHand));
+      const held = Object.keys(answers)[0] as string;
+      const controller = new AbortController();
+      const given = outcome(call(client, controller.signal));
+      await until(() => server.peers[0]?.commands.some((line) => line.startsWith(held)) === true);
+      for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+      controller.abort();
+      expect(await given, name).toBe("POP3_ABORTED");
+      await server.peers[0]?.gone;
+      expect(client.state).toBe("closed");
+      expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    },
+  );
+
+  it.each(Object.entries(CALLS))(
+    "%s with a signal that is aborted already sends nothing, and the session goes on",
+    async (name, [, call]) => {
+      await using server = await ScriptedServer.listen(
+        maildropScript({ greeting: "+OK <1.2@example.com>\r\n" }),
+      );
+      const client = await Pop3Client.connect(server.options(byHand));
+      const sent = server.peers[0]?.commands.length;
+      expect(await outcome(call(client, AbortSignal.abort())), name).toBe("POP3_ABORTED");
+      expect(server.peers[0]?.commands.length).toBe(sent);
+      expect(client.state).toBe("authorization");
+      await client.authenticate(user);
+      expect(await client.uidl(3)).toBe(uidOf(3));
+      client.close();
+    },
+  );
+
+  it("a client that is closed in the handshake behind STLS says so", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ STLS: "+OK\r\n" }));
+    const client = await Pop3Client.connect(server.options(byHand));
+    const given = outcome(client.stls());
+    await until(
+      () => server.peers[0]?.received !== undefined && server.peers[0].received > "CAPA\r\nSTLS\r\n".length,
+    );
+    client.close();
+    expect(await given).toBe("POP3_CLOSED");
+    await server.peers[0]?.gone;
+  });
+
+  it("STLS given up between its reply and the handshake leaves no socket behind", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ STLS: "+OK\r\n" }));
+    const socket = net.connect(server.port, "127.0.0.1");
+    await new Promise((resolve) => socket.once("connect", resolve));
+    const client = await Pop3Client.connect(server.options({ ...byHand, socket }));
+    const controller = new AbortController();
+    socket.on("data", () => {
+      controller.abort();
+    });
+    expect(await outcome(client.stls({ signal: controller.signal }))).toBe("POP3_ABORTED");
+    expect(client.state).toBe("closed");
+    await server.peers[0]?.gone;
+  });
+
+  it("a conversation given up between a challenge and its response is not gone on with", async () => {
+    const controller = new AbortController();
+    const mechanism: SaslMechanism = {
+      name: "X-TEST",
+      cleartext: false,
+      start: () => ({
+        respond: (challenge) => {
+          controller.abort();
+          return challenge;
+        },
+      }),
+    };
+    await using server = await ScriptedServer.listen(
+      maildropScript({ CAPA: capaAnswer("SASL X-TEST"), AUTH: "+ YWJj\r\n" }),
+    );
+    const client = await Pop3Client.connect(server.options(byHand));
+    const { signal } = controller;
+    expect(await outcome(client.authenticate({ user: "ann", pass: SECRET, mechanism }, { signal }))).toBe(
+      "POP3_ABORTED",
+    );
+    // The server still waits for a response: whatever is sent next would be taken for it.
+    const next = await outcome(client.capa());
+    expect(next).not.toBe("ok");
+    await server.peers[0]?.gone;
+    expect(server.peers[0]?.commands).toEqual(["CAPA", "AUTH X-TEST"]);
+  });
+});

@@ -1,0 +1,110 @@
+// What came whole before the end is given, and what did not is not taken for whole.
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3Message } from "popwright";
+import { maildropScript, messageOf } from "./maildrop-script.ts";
+import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { endAs } from "./wire-ends.ts";
+
+guardEachTest();
+
+describe("an idle session", () => {
+  it.each([
+    ["close", "", "POP3_CLOSED"],
+    ["reset", "", "POP3_RESET"],
+    ["close", "-ERR idle for too long\r\n", "POP3_UNSOLICITED"],
+  ] as const)("that the server ends (%s, saying '%s')", async (end, words, code) => {
+    await using server = await ScriptedServer.listen(maildropScript());
+    const client = await Pop3Client.connect(server.options());
+    await client.noop();
+    const closed = once(client, "close");
+    const peer = server.peers[0] as Peer;
+    void peer.send(words);
+    await endAs(peer, end);
+    expect(codeOf((await closed)[0])).toBe(code);
+    expect(client.state).toBe("closed");
+    const sent = peer.commands.length;
+    expect(await outcome(client.noop())).toBe(code);
+    expect(await outcome(client.quit())).toBe(code);
+    expect(peer.commands.length).toBe(sent);
+  });
+});
+
+describe("the last words of a server", () => {
+  it.each(["close", "reset"] as const)("a refusal ahead of %s is told", async (end) => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        STAT: async (peer) => {
+          await peer.send("-ERR [SYS/TEMP] going down\r\n");
+          await endAs(peer, end);
+          return undefined;
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    expect(await outcome(client.stat())).toBe("POP3_REFUSED");
+    await server.peers[0]?.gone;
+    expect(await outcome(client.stat())).toMatch(/^POP3_(?:CLOSED|RESET)$/);
+  });
+
+  it("a whole message ahead of FIN is whole, also where it is read later", async () => {
+    const body = "x".repeat(300_000);
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        RETR: async (peer) => {
+          await peer.send(`+OK\r\n${body}\r\n.\r\n`);
+          peer.end();
+          return undefined;
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await until(() => stream.readableLength > 0);
+    await delay(20);
+    expect(Buffer.concat((await stream.toArray()) as Buffer[]).toString()).toBe(`${body}\r\n`);
+    await server.peers[0]?.gone;
+    expect(await outcome(client.noop())).toBe("POP3_CLOSED");
+  });
+
+  it("half a message ahead of FIN is no whole one, also where it is read later", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        RETR: async (peer) => {
+          await peer.send(`+OK\r\n${"x".repeat(300_000)}\r\n.\r`);
+          peer.end();
+          return undefined;
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    await until(() => stream.readableLength > 0);
+    await delay(20);
+    expect(await outcome(stream.toArray())).toBe("POP3_TRUNCATED");
+  });
+
+  it("the messages that came whole are given, before the loop ends with the connection", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({
+        "RETR 4": async (peer) => {
+          await peer.send("+OK\r\nhalf of it");
+          peer.end();
+          return undefined;
+        },
+      }),
+    );
+    const client = await Pop3Client.connect(server.options());
+    const loop = client.retrieve();
+    const first = (await loop.next()).value as Pop3Message;
+    await once(client, "close");
+    expect((await first.buffer()).toString()).toBe(messageOf(1));
+    for (const n of [2, 3]) {
+      expect((await ((await loop.next()).value as Pop3Message).buffer()).toString()).toBe(messageOf(n));
+    }
+    expect(await outcome(loop.next())).toMatch(/^POP3_(?:CLOSED|TRUNCATED)$/);
+    expect(await loop.next()).toEqual({ done: true, value: undefined });
+  });
+});

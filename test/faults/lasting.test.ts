@@ -1,0 +1,90 @@
+// What many sessions, or one long one, must not wear out: listeners, handles, memory, and the patience of a clock.
+import { setTimeout as delay } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+import { Pop3Client } from "popwright";
+import { maildropScript, messageOf, retrAnswer, uidOf, type Answers } from "./maildrop-script.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+import { guardEachTest, outcome } from "./sentry.ts";
+import { endAs } from "./wire-ends.ts";
+
+guardEachTest();
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+describe("clocks", () => {
+  const slow: Answers[string] = async (_peer, line) => {
+    await delay(40);
+    return `+OK ${line.slice(5)}\r\n`;
+  };
+
+  it("each reply has its own, from the one before it on", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ ECHO: slow }));
+    const client = await Pop3Client.connect(server.options({ timeouts: { command: 200 } }));
+    const calls = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => client.command(`ECHO ${n}`).then(({ text }) => text));
+    expect(await Promise.all(calls)).toEqual(["1", "2", "3", "4", "5", "6", "7", "8"]);
+    client.close();
+  });
+
+  it("that of QUIT begins when it is sent", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ ECHO: slow }));
+    const client = await Pop3Client.connect(server.options({ timeouts: { quit: 100 } }));
+    const calls = [1, 2, 3, 4].map((n) => client.command(`ECHO ${n}`));
+    await client.dele(1);
+    await client.quit();
+    await Promise.all(calls);
+  });
+});
+
+describe("a limit smaller than a chunk", () => {
+  it("holds no loop up", async () => {
+    await using server = await ScriptedServer.listen(maildropScript());
+    const client = await Pop3Client.connect(server.options({ limits: { message: 1000 } }));
+    const seen: string[] = [];
+    for await (const message of client.retrieve()) {
+      await delay(1);
+      if (message.number % 3 === 0) continue;
+      if (message.number % 2 === 0) await client.noop();
+      seen.push((await message.buffer()).toString());
+    }
+    expect(seen).toEqual([1, 2, 4, 5, 7, 8, 10].map(messageOf));
+    await client.quit();
+  });
+});
+
+it("hundreds of sessions, whole and broken, leave nothing behind", async () => {
+  const script = maildropScript({
+    "RETR 3": async (peer) => {
+      await peer.send(retrAnswer(3).slice(0, 20));
+      await endAs(peer, "reset");
+      return undefined;
+    },
+  });
+  const { signal } = new AbortController();
+  async function sessions(count: number): Promise<number> {
+    await using server = await ScriptedServer.listen(script);
+    for (let at = 0; at < count; at++) {
+      const client = await Pop3Client.connect(server.options(), { signal });
+      expect(await client.uidl(2, { signal })).toBe(uidOf(2));
+      if (at % 3 === 0) await client.quit({ signal });
+      else if (at % 3 === 1) expect(await outcome(client.retr(3, { signal }))).not.toBe("ok");
+      else {
+        for await (const message of client.retrieve([1, 2], { signal })) await message.buffer();
+        client.close();
+      }
+    }
+    return count;
+  }
+  const memory = (): number => {
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  };
+  await sessions(100);
+  await sessions(100);
+  const before = memory();
+  for (let rounds = 0; rounds < 4; rounds++) await sessions(75);
+  // Less than 2 KiB a session: no session, socket or listener is kept.
+  expect(memory() - before).toBeLessThan(300 * 2048);
+});

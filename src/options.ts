@@ -67,7 +67,7 @@ export type Secret = string | (() => string | Promise<string>);
 export interface Pop3Auth {
   readonly user: string;
   readonly pass: Secret;
-  /** Whom to act for, where it is not the user (PLAIN). */
+  /** Whom to act for, where it is not the user: only PLAIN, and mechanisms of one's own, are chosen then. */
   readonly authzid?: string;
   /** Insists on one way in: `"PLAIN"`, `"LOGIN"`, `"USER"`, `"APOP"`, or a mechanism of your own. */
   readonly mechanism?: string | SaslMechanism;

@@ -288,6 +288,7 @@ export class Session {
       },
       {
         mechanisms: wishedMechanisms(auth),
+        authzid: auth.authzid !== undefined,
         allowPlaintext: this.settings.allowPlaintextAuth,
       },
     );
@@ -351,5 +352,9 @@ export class Session {
 }
 
 function tlsRequired(cause?: Pop3Error): Pop3Error {
-  return new Pop3Error("POP3_TLS_REQUIRED", "the server offers no TLS, and none was not allowed", { cause });
+  return new Pop3Error(
+    "POP3_TLS_REQUIRED",
+    "the connection has no TLS, and going on without it is not allowed",
+    { cause },
+  );
 }

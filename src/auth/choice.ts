@@ -21,6 +21,8 @@ export interface Offer {
 export interface Wish {
   /** What the caller insists on, in order; empty: our list. Names in upper case, or a mechanism of one's own. */
   readonly mechanisms: readonly (string | SaslMechanism)[];
+  /** Another identity is to be acted for: only what can say so is chosen. */
+  readonly authzid?: boolean;
   /** A secret may go over the wire in clear. */
   readonly allowPlaintext: boolean;
 }
@@ -46,7 +48,7 @@ export function chooseMethod(offer: Offer, wish: Wish): Method {
   const candidates = insisted ? wish.mechanisms.map(byName) : BY_STRENGTH;
   let inClear = false;
   for (const method of candidates) {
-    if (!isOffered(method, offer, insisted)) continue;
+    if (!isOffered(method, offer, insisted) || (wish.authzid === true && !takesAuthzid(method))) continue;
     const cleartext = method === "USER" || (method !== "APOP" && method.cleartext);
     if (cleartext && !offer.secure && !wish.allowPlaintext) inClear = true;
     // In clear, APOP lets its secret be guessed at leisure: only who asks for it gets it.
@@ -76,6 +78,11 @@ function byName(wished: string | SaslMechanism): Method {
   const method = BUILT_IN.get(wished.toUpperCase());
   if (method === undefined) throw new Pop3Error("POP3_CONFIG", `unknown authentication mechanism: ${wished}`);
   return method;
+}
+
+/** USER, APOP and LOGIN have no place for it: the login would be as the user, and nobody would notice. */
+function takesAuthzid(method: Method): boolean {
+  return typeof method !== "string" && method.authzid !== false;
 }
 
 function isOffered(method: Method, { capabilities, timestamp }: Offer, insisted: boolean): boolean {

@@ -5,6 +5,7 @@ import type { SaslMechanism } from "./mechanism.ts";
 export const login: SaslMechanism = {
   name: "LOGIN",
   cleartext: true,
+  authzid: false,
   start({ user, pass }) {
     const answers = [Buffer.from(user, "utf8"), Buffer.from(pass, "utf8")];
     return {

@@ -15,6 +15,8 @@ export interface SaslMechanism {
   readonly name: string;
   /** Shows the secret, or what gives it, to whoever reads the wire: never chosen by itself without TLS. */
   readonly cleartext: boolean;
+  /** Whether it can say whom to act for. @default true */
+  readonly authzid?: boolean;
   start(credentials: Credentials): SaslExchange;
 }
 

@@ -10,7 +10,18 @@ export const plain: SaslMechanism = {
       throw new Pop3Error("POP3_INVALID_ARGUMENT", "the user name or the password has a NUL in it");
     }
     const message = Buffer.from(`${authzid}\0${user}\0${pass}`, "utf8");
-    // Where the server took no initial response, its challenge is empty, and some write words there.
-    return { initial: message, promptsOnly: true, respond: () => message };
+    let again = true;
+    return {
+      initial: message,
+      // Where the server took no initial response, its challenge is empty, and some write words there.
+      promptsOnly: true,
+      respond() {
+        // Once: a server may have overlooked the initial response. Asking on and on has no meaning.
+        if (!again)
+          throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server asks for the password again and again");
+        again = false;
+        return message;
+      },
+    };
   },
 };

@@ -209,3 +209,22 @@ describe("the error", () => {
     expect(message.length).toBeLessThan(2000);
   });
 });
+
+describe("another identity", () => {
+  const wish: Wish = { mechanisms: [], allowPlaintext: false, authzid: true };
+  const offer = (block: string): Offer => ({
+    capabilities: parseCapabilities(block),
+    secure: true,
+    timestamp: true,
+  });
+
+  test("is only for what can say it", () => {
+    expect(chooseMethod(offer("USER\r\nSASL LOGIN PLAIN"), wish)).toMatchObject({ name: "PLAIN" });
+  });
+
+  test.each([[[]], [["LOGIN"]], [["USER"]], [["APOP"]]])("is not left out silently, by %o", (mechanisms) => {
+    expect(() => chooseMethod(offer("USER\r\nSASL LOGIN"), { ...wish, mechanisms })).toThrow(
+      expect.objectContaining({ code: "POP3_AUTH_NO_MECHANISM" }) as Error,
+    );
+  });
+});

@@ -46,3 +46,11 @@ test("says that it shows the secret, and one exchange keeps nothing of another",
     Buffer.from("\0bob\0two"),
   );
 });
+
+test("the password is given once more where a server asks for it, and not a third time", () => {
+  const exchange = plain.start({ user: "ann", pass: "secret", authzid: "" });
+  expect(exchange.respond(Buffer.alloc(0))).toEqual(exchange.initial);
+  expect(() => exchange.respond(Buffer.alloc(0))).toThrow(
+    expect.objectContaining({ code: "POP3_AUTH_PROTOCOL" }) as Error,
+  );
+});

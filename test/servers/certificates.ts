@@ -15,7 +15,7 @@ export interface Certificates {
 }
 
 /** Every name under which a client on the same machine may reach a server. */
-export const loopbackNames: readonly string[] = ["DNS:localhost", "IP:127.0.0.1", "IP:::1"];
+const loopbackNames: readonly string[] = ["DNS:localhost", "IP:127.0.0.1", "IP:::1"];
 
 /**
  * Makes an authority and a server certificate signed by it, both valid for two days, with keys on P-256 because

@@ -70,7 +70,14 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     this.#session = new Session(completeOptions(options));
     this.#transaction = new Transaction(this.#session);
     this.#session.onClose = (failure) => {
-      this.emit("close", failure);
+      try {
+        this.emit("close", failure);
+      } catch (error) {
+        // What a listener throws is the caller's, on a stack of its own: it undoes nothing here.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
     };
   }
 

@@ -121,6 +121,9 @@ function ownSocket(
           stream.destroy();
         } else if (stream.destroyed || !stream.readable || !stream.writable) {
           reject(new Pop3ConnectionError("POP3_CONNECT", "the socket that was given is not open"));
+        } else if (stream.readableEncoding !== null || stream.readableObjectMode) {
+          stream.destroy();
+          reject(new Pop3Error("POP3_CONFIG", "the socket that was given gives text or objects, not octets"));
         } else resolve(stream);
       },
       (cause: unknown) => {

@@ -93,14 +93,15 @@ export class Watch {
   #check(): void {
     const wait = this.#wait;
     if (wait === undefined || this.#pausedAt !== undefined) return;
-    const now = performance.now();
-    const idle = now >= this.#last + wait.idle;
-    if (!idle && now < this.#totalDue(wait)) {
+    const idleDue = this.#last + wait.idle;
+    const totalDue = this.#totalDue(wait);
+    if (performance.now() < Math.min(idleDue, totalDue)) {
       this.#set();
       return;
     }
     this.stop();
-    const code = idle ? wait.idleCode : wait.totalCode;
+    // The clock that was due first has gone off, however late we look.
+    const code = idleDue <= totalDue ? wait.idleCode : wait.totalCode;
     this.#expired(new Pop3ConnectionError(code, `timed out while waiting for ${wait.what(this.#command)}`));
   }
 

@@ -4,30 +4,20 @@ import { once } from "node:events";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
-import { maildropScript, messageOf, uidOf, type Answer } from "./maildrop-script.ts";
+import { large, MIB, PIECE } from "./large-message.ts";
+import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
 import { guardEachTest, outcome } from "./sentry.ts";
+import { turns, until } from "./turns.ts";
 
 guardEachTest();
 
-const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 /** What the buffers of the system may hold between two sockets, generously. */
 const SYSTEM = 16 * MIB;
 /** What the memory of the process may grow by, generously: both ends are in it, and the collector takes its time. */
 const MEMORY = 96 * MIB;
 const WINDOW = 4 * MIB;
-
-const PIECE = Buffer.alloc(64 * 1024, `${"0123456789".repeat(6)}abcd\r\n`.slice(-64));
-
-/** A message of so many octets, as fast as it is taken. */
-function large(octets: number): Answer {
-  return async (peer) => {
-    await peer.send("+OK\r\n");
-    for (let sent = 0; sent < octets && !peer.over; sent += PIECE.length) await peer.send(PIECE);
-    return ".\r\n";
-  };
-}
 
 function memory(): number {
   const { rss, arrayBuffers } = process.memoryUsage();
@@ -66,17 +56,17 @@ describe.each(["plain", "tls"] as const)("%s", (protection) => {
       "unclaimed, and as large as it was said to be": async (client) => {
         const loop = client.retrieve();
         await loop.next();
-        return () => void loop.return?.();
+        return () => void loop.return();
       },
       "unclaimed, and larger than it was said to be": async (client) => {
         const loop = client.retrieve([2, 3]);
         await loop.next();
-        return () => void loop.return?.();
+        return () => void loop.return();
       },
       "unclaimed, and of unknown size": async (client) => {
         const loop = client.retrieve([2]);
         await loop.next();
-        return () => void loop.return?.();
+        return () => void loop.return();
       },
       "read once, and left lying": async (client) => {
         const stream = client.retrStream(1);
@@ -163,6 +153,27 @@ it("a message that nobody claims lets what waits behind it through", async () =>
   client.close();
 });
 
+it("and also where calls were given up before", async () => {
+  await using server = await ScriptedServer.listen(
+    maildropScript({ LIST: "+OK\r\n1 1000\r\n.\r\n", "RETR 1": large(20 * MIB) }),
+  );
+  const client = await Pop3Client.connect(server.options({ timeouts: { body: 100 } }));
+  const controller = new AbortController();
+  const { signal } = controller;
+  const aborted = [1, 2, 3, 4].map((n) => outcome(client.uidl(n, { signal })));
+  await until(() => server.peers[0]?.commands.includes("UIDL 4") === true);
+  controller.abort();
+  await Promise.all(aborted);
+  await client.noop();
+  const message = (await client.retrieve().next()).value as Pop3Message;
+  await atRest(server.peers[0] as Peer);
+  expect(await client.uidl(3)).toBe(uidOf(3));
+  expect((await message.buffer()).length).toBe(20 * MIB);
+  // And a reader who rests has only so long, when others wait.
+  client.retrStream(1);
+  expect(await outcome(client.noop())).toBe("POP3_IDLE_TIMEOUT");
+});
+
 it("a loop over large messages holds one window of them at most", async () => {
   const octets = MIB;
   const count = 100;
@@ -194,9 +205,9 @@ it("a message that fills its stream with its last octets lets what is behind it 
     maildropScript({
       "RETR 1": async (peer) => {
         await peer.send(Buffer.concat([Buffer.from("+OK\r\n"), PIECE.subarray(0, 60_000)]));
-        for (let turns = 0; turns < 10; turns++) await turn();
+        await turns(10);
         await peer.send(Buffer.concat([PIECE.subarray(0, 10_000), Buffer.from("\r\n.\r\n")]));
-        for (let turns = 0; turns < 10; turns++) await turn();
+        await turns(10);
         return undefined;
       },
     }),

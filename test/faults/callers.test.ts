@@ -6,33 +6,16 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3Message } from "popwright";
 import { Gate } from "./gate.ts";
-import { maildropScript, messageOf, uidOf, type Answers } from "./maildrop-script.ts";
+import { large, MIB } from "./large-message.ts";
+import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
 import { overheard } from "./overheard.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
 import { endAs } from "./wire-ends.ts";
+import { withClient } from "./with-client.ts";
+import { turns, until } from "./turns.ts";
 
 guardEachTest();
-
-const BODY = Buffer.alloc(1024 * 1024, `${"x".repeat(78)}\r\n`);
-
-async function large(peer: Peer): Promise<string> {
-  await peer.send("+OK\r\n");
-  await peer.send(BODY);
-  return "\r\n.\r\n";
-}
-
-/** Runs with a client, and closes it. */
-async function withClient(
-  answers: Answers,
-  run: (client: Pop3Client, server: ScriptedServer) => Promise<void>,
-): Promise<void> {
-  await using server = await ScriptedServer.listen(maildropScript(answers));
-  const client = await Pop3Client.connect(server.options());
-  await run(client, server);
-  client.close();
-  await server.peers[0]?.gone;
-}
 
 const never = (): Promise<undefined> => new Promise(() => undefined);
 
@@ -64,7 +47,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
       withClient(answers, async (client, server) => {
         if (_name === "capa") void outcome(client.command("ECHO 1"));
         call(client);
-        for (let turns = 0; turns < 20; turns++) await turn();
+        await turns(20);
         server.peers[0]?.reset();
         await once(client, "close");
       }),
@@ -79,7 +62,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
       const peer = await server.peer();
       await until(() => peer.commands.length === 2);
       await endAs(peer, "reset");
-      for (let turns = 0; turns < 20; turns++) await turn();
+      await turns(20);
     });
     expect(heard.map(codeOf)).toEqual(["POP3_RESET"]);
   });
@@ -129,7 +112,7 @@ describe("a stream that nobody listens to", () => {
           else if (how === "end") server.peers[0]?.end();
           else client.close();
           await server.peers[0]?.gone;
-          for (let turns = 0; turns < 20; turns++) await turn();
+          await turns(20);
           expect(client.state).toBe("closed");
         },
       ),
@@ -145,7 +128,7 @@ describe("a listener that throws", () => {
       let state = "";
       let behind = "";
       const heard = await overheard("uncaughtException", () =>
-        withClient({ "RETR 1": large }, async (client) => {
+        withClient({ "RETR 1": large(MIB) }, async (client) => {
           const stream = client.retrStream(1);
           stream.on("error", () => undefined);
           stream.on("data", () => {
@@ -195,7 +178,7 @@ describe("a listener that throws", () => {
   });
 
   it("a pipeline whose end fails: its error is told, and the session goes on", async () => {
-    await withClient({ "RETR 1": large }, async (client) => {
+    await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const full = new Writable({
         write(_octets, _encoding, callback) {
           callback(new RangeError("the disk is full"));

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { large, MIB } from "./large-message.ts";
 import { maildropScript, messageOf, type Answer } from "./maildrop-script.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
 import { guardEachTest, outcome } from "./sentry.ts";
@@ -158,22 +159,16 @@ it("a slow message is none too slow where no rate is asked for", async () => {
 });
 
 describe("while the reader rests", () => {
-  const BODY = Buffer.alloc(8 * 1024 * 1024, `${"x".repeat(78)}\r\n`);
-
   async function withLargeMessage(run: (client: Pop3Client) => Promise<number>): Promise<void> {
     await using server = await ScriptedServer.listen(
       maildropScript({
-        "RETR 1": async (peer) => {
-          await peer.send("+OK\r\n");
-          await peer.send(BODY);
-          return "\r\n.\r\n";
-        },
+        "RETR 1": large(8 * MIB),
       }),
     );
     const client = await Pop3Client.connect(
       server.options({ timeouts: { body: CLOCK, command: CLOCK * 2 }, limits: { minRate: 1_000_000 } }),
     );
-    expect(await run(client)).toBe(BODY.length + 2);
+    expect(await run(client)).toBe(8 * MIB);
     await client.noop();
     client.close();
   }
@@ -198,11 +193,7 @@ describe("while the reader rests", () => {
   it("one runs when somebody waits behind it", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({
-        "RETR 1": async (peer) => {
-          await peer.send("+OK\r\n");
-          await peer.send(BODY);
-          return "\r\n.\r\n";
-        },
+        "RETR 1": large(8 * MIB),
       }),
     );
     const client = await Pop3Client.connect(server.options({ timeouts: { body: CLOCK } }));

@@ -2,31 +2,12 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { large, MIB } from "./large-message.ts";
+import { uidOf } from "./maildrop-script.ts";
 import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { withClient } from "./with-client.ts";
 
 guardEachTest();
-
-const BODY = Buffer.alloc(1024 * 1024, `${"x".repeat(78)}\r\n`);
-
-async function large(peer: Peer): Promise<string> {
-  await peer.send("+OK\r\n");
-  await peer.send(BODY);
-  return "\r\n.\r\n";
-}
-
-/** Runs with a client, and closes it. */
-async function withClient(
-  answers: Answers,
-  run: (client: Pop3Client, server: ScriptedServer) => Promise<void>,
-): Promise<void> {
-  await using server = await ScriptedServer.listen(maildropScript(answers));
-  const client = await Pop3Client.connect(server.options());
-  await run(client, server);
-  client.close();
-  await server.peers[0]?.gone;
-}
 
 const never = (): Promise<undefined> => new Promise(() => undefined);
 
@@ -80,7 +61,7 @@ describe("close", () => {
   };
 
   it.each(Object.entries(WHERE))("%s", async (_name, run) => {
-    await withClient({ "RETR 1": large, "UIDL 9": never }, async (client) => {
+    await withClient({ "RETR 1": large(MIB), "UIDL 9": never }, async (client) => {
       let closings = 0;
       client.on("close", () => closings++);
       const calls = outcome(run(client));
@@ -95,7 +76,7 @@ describe("close", () => {
   });
 
   it("leaves no clock running, also where calls wait behind a message that is read", async () => {
-    await withClient({ "RETR 1": large }, async (client) => {
+    await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const stream = client.retrStream(1).on("error", () => undefined);
       const behind = [client.noop(), client.uidl(1), client.retr(2)].map(outcome);
       stream.on("data", () => {
@@ -117,7 +98,7 @@ describe("close", () => {
 
 describe("a call within a listener", () => {
   it("goes out behind what is in flight", async () => {
-    await withClient({ "RETR 1": large }, async (client) => {
+    await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const answers: Promise<string>[] = [];
       const stream = client.retrStream(1);
       stream.once("data", () => answers.push(client.uidl(5)));
@@ -128,7 +109,7 @@ describe("a call within a listener", () => {
   });
 
   it("QUIT waits for the message", async () => {
-    await withClient({ "RETR 1": large }, async (client) => {
+    await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const stream = client.retrStream(1);
       let quitting: Promise<string> | undefined;
       let octets = 0;
@@ -138,7 +119,7 @@ describe("a call within a listener", () => {
       });
       await once(stream, "end");
       expect(await quitting).toBe("ok");
-      expect(octets).toBe(BODY.length + 2);
+      expect(octets).toBe(MIB);
     });
   });
 });

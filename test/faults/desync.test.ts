@@ -1,10 +1,10 @@
 // An octet that nothing asked for, or that is no reply, ends the session: no answer ever reaches the wrong call.
-import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
 import { ScriptedServer, SECRET } from "./scripted-server.ts";
 import { guardEachTest, outcome } from "./sentry.ts";
+import { turns } from "./turns.ts";
 
 guardEachTest();
 
@@ -106,7 +106,7 @@ describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, 
       {
         STAT: async (peer) => {
           await peer.send("+OK 1 140\r\n");
-          for (let turns = 0; turns < 10; turns++) await turn();
+          await turns(10);
           return octets;
         },
       },

@@ -1,8 +1,10 @@
 // Wherever the server ends the session, and however: each call settles once, with the code that says what happened.
+import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { ScriptedServer, SECRET, type Protection, type Script } from "./scripted-server.ts";
 import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { turns } from "./turns.ts";
 import {
   CONNECT_POINTS,
   endAs,
@@ -16,9 +18,15 @@ import {
 
 guardEachTest();
 
-/** Long enough for an honest server on a busy machine, short enough to wait for. */
-const CLOCK = 300;
-const CLOCKS = { connect: CLOCK, tls: CLOCK, greeting: CLOCK, command: CLOCK, body: CLOCK, quit: CLOCK };
+/** Long enough for an honest server on a busy machine, short enough to wait for; milliseconds. */
+const CLOCK = 250;
+
+/** Only the clock that is to go off is a short one. */
+function clocksOf(point: Point): Pop3ClientOptions["timeouts"] {
+  if (point.line === "") return { greeting: CLOCK };
+  if (point.line === "QUIT") return { quit: CLOCK };
+  return point.within === "block" && point.line !== "CAPA" ? { body: CLOCK } : { command: CLOCK };
+}
 
 const AUTH = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
 /** Sessions that run side by side. */
@@ -81,11 +89,15 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
     protection === "plain" ? ["close", "reset", "stall"] : ["close", "cut", "reset", "stall"];
 
   describe.each(ends)("the server ends with: %s", (end) => {
-    const options = end === "stall" ? { timeouts: CLOCKS } : {};
+    const optionsAt = (point: Point): Partial<Pop3ClientOptions> => ({
+      auth: AUTH,
+      ...(end === "stall" && { timeouts: clocksOf(point) ?? {} }),
+    });
 
-    async function connecting(script: Script, more: Partial<Pop3ClientOptions> = {}): Promise<unknown> {
+    async function connecting(point: Point): Promise<unknown> {
+      const script = endingScript(point, end, { pipelining: false });
       await using server = await ScriptedServer.listen(script, protection);
-      const client = new Pop3Client(server.options({ auth: AUTH, ...options, ...more }));
+      const client = new Pop3Client(server.options(optionsAt(point)));
       let closings = 0;
       client.on("close", () => closings++);
       const first = await outcome(client.connect());
@@ -98,9 +110,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
 
     it("within connect", async () => {
       const points = protection === "stls" ? STLS_POINTS : [...CONNECT_POINTS, ...SECOND_CAPA_POINTS];
-      const results = await forEach(points, (point) =>
-        connecting(endingScript(point, end, { pipelining: false })),
-      );
+      const results = await forEach(points, connecting);
       expect(results).toEqual(
         points.map((point) => {
           return [point.name, { ...expected(point, end), state: "closed", closings: 0 }];
@@ -126,7 +136,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
           server.options({
             secure: protection === "tls",
             stls: protection === "stls" ? "required" : "never",
-            ...options,
+            timeouts: { tls: end === "stall" ? CLOCK : 10_000 },
           }),
         );
         expect(await outcome(client.connect())).toBe(code);
@@ -142,7 +152,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
       const results = await forEach(SESSION_POINTS, async (point) => {
         const script = endingScript(point, end, { pipelining: pipelined });
         await using server = await ScriptedServer.listen(script, protection);
-        const client = await Pop3Client.connect(server.options({ auth: AUTH, ...options }));
+        const client = await Pop3Client.connect(server.options(optionsAt(point)));
         let closings = 0;
         client.on("close", () => closings++);
         let codes: string[] = [];
@@ -202,4 +212,24 @@ it("the client closes behind QUIT, whether or not the server does", async () => 
   await (
     await server.peer()
   ).gone;
+});
+
+it("the client's socket is closed behind QUIT, though the server's half stays open", async () => {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+    socket.write("+OK\r\n");
+    socket.on("data", (octets) => socket.write(octets.toString() === "CAPA\r\n" ? "-ERR\r\n" : "+OK\r\n"));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const socket = net.connect(port, "127.0.0.1");
+  await new Promise((resolve) => socket.once("connect", resolve));
+  const client = await Pop3Client.connect({ host: "127.0.0.1", port, secure: false, stls: "never", socket });
+  await client.quit();
+  await turns();
+  expect(socket.destroyed).toBe(true);
+  for (const each of sockets) each.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -1,93 +1,14 @@
 // Whatever a server sends without end, a bounded part of it is read, and the caller is told which bound it was.
-import * as net from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "popwright";
-import {
-  capaAnswer,
-  maildropScript,
-  messageOf,
-  uidOf,
-  type Answer,
-  type Answers,
-} from "./maildrop-script.ts";
+import { Pop3Client } from "popwright";
+import { capaAnswer, maildropScript, uidOf } from "./maildrop-script.ts";
 import { ScriptedServer, SECRET } from "./scripted-server.ts";
+import { MIB } from "./large-message.ts";
+import { endless, endlessListing, expectBounded, flooded } from "./flooding.ts";
 import { guardEachTest, outcome } from "./sentry.ts";
 
 guardEachTest();
-
-/** What one read of a socket gives at most: beyond a limit no more than this is taken. */
-const CHUNK = 64 * 1024;
-const MIB = 1024 * 1024;
-
-/** `head`, and `again` without end. */
-function endless(head: string, again: string): Answer {
-  const piece = Buffer.from(again.repeat(Math.ceil((16 * 1024) / again.length)), "latin1");
-  return async (peer) => {
-    await peer.send(head);
-    while (!peer.over) await peer.send(piece);
-    return undefined;
-  };
-}
-
-/** A listing without end, each message number once. */
-function endlessListing(value: (n: number) => string): Answer {
-  return async (peer) => {
-    await peer.send("+OK\r\n");
-    for (let n = 1; !peer.over; n += 100) {
-      await peer.send(
-        Array.from({ length: 100 }, (_, index) => `${n + index} ${value(n + index)}\r\n`).join(""),
-      );
-    }
-    return undefined;
-  };
-}
-
-interface Flooded {
-  readonly code: string;
-  /** Octets that the client has taken from its socket. */
-  readonly read: number;
-  readonly state: string;
-  /** How far the memory outside the heap grew; octets. */
-  readonly grown: number;
-  readonly sent: readonly string[];
-}
-
-async function flooded(
-  answers: Answers,
-  call: (client: Pop3Client) => Promise<unknown> = () => Promise.resolve(),
-  options: Partial<Pop3ClientOptions> = {},
-): Promise<Flooded> {
-  await using server = await ScriptedServer.listen(maildropScript(answers));
-  const socket = net.connect(server.port, "127.0.0.1");
-  const client = new Pop3Client(server.options({ ...options, socket }));
-  await new Promise((resolve) => socket.once("connect", resolve));
-  const before = process.memoryUsage().arrayBuffers;
-  let read = 0;
-  const code = await outcome(
-    client.connect().then(async () => {
-      await client.command("SYNC");
-      read = socket.bytesRead;
-      await call(client);
-    }),
-  );
-  const result = {
-    code,
-    read: socket.bytesRead - read,
-    state: client.state,
-    grown: process.memoryUsage().arrayBuffers - before,
-    sent: server.peers[0]?.commands ?? [],
-  };
-  client.close();
-  await server.peers[0]?.gone;
-  return result;
-}
-
-function expectBounded({ read, state, grown }: Flooded, limit: number): void {
-  expect(state).toBe("closed");
-  expect(read).toBeLessThanOrEqual(limit + CHUNK);
-  expect(grown).toBeLessThan(2 * limit + 8 * MIB);
-}
 
 describe("a line without end", () => {
   const A = "A".repeat(1000);
@@ -208,108 +129,6 @@ describe("a listing", () => {
       expect(await client.uidl(2)).toBe("two");
     });
     expect(result.code).toBe("ok");
-  });
-});
-
-describe("a message larger than limits.message", () => {
-  const LINE = `${"x".repeat(78)}\r\n`;
-  const options = { limits: { message: MIB } };
-  const ANSWERS: Answers = {
-    // Small, so the server says: the size is a hint, and no promise.
-    LIST: "+OK\r\n1 100\r\n.\r\n",
-    RETR: endless("+OK\r\n", LINE),
-    TOP: endless("+OK\r\n", LINE),
-  };
-
-  it.each([
-    ["retr", (client: Pop3Client) => client.retr(1)],
-    ["retr behind LIST", (client: Pop3Client) => client.list().then(() => client.retr(1))],
-    ["top", (client: Pop3Client) => client.top(1)],
-    ["a loop", async (client: Pop3Client) => (await client.retrieve([1]).next()).value?.buffer()],
-    [
-      "a loop, and a call behind the message that nobody claims",
-      async (client: Pop3Client) => {
-        await client.retrieve([1]).next();
-        await client.noop();
-      },
-    ],
-  ] as const)("%s", async (_name, call) => {
-    const result = await flooded(ANSWERS, call, options);
-    expect(result.code).toBe("POP3_MESSAGE_TOO_LARGE");
-    expectBounded(result, MIB);
-  });
-
-  it("that is announced so is not even asked for by retr", async () => {
-    const answers = { ...ANSWERS, LIST: "+OK\r\n1 2000000\r\n.\r\n" };
-    const result = await flooded(
-      answers,
-      async (client) => {
-        await client.list();
-        expect(await outcome(client.retr(1))).toBe("POP3_MESSAGE_TOO_LARGE");
-      },
-      options,
-    );
-    expect(result.code).toBe("ok");
-    expect(result.sent).not.toContain("RETR 1");
-  });
-
-  // It is larger than what may be held in memory, and smaller than the window: a loop asks for it ahead.
-  it.each(["buffer", "stream", "nothing", "nothing at first"])(
-    "that is announced so does not end a loop that takes of it: %s",
-    async (how) => {
-      const body = LINE.repeat(25_000);
-      const answers = {
-        LIST: "+OK\r\n1 2000000\r\n2 100\r\n.\r\n",
-        "RETR 1": `+OK\r\n${body}.\r\n`,
-        "RETR 2": `+OK\r\n${messageOf(2)}.\r\n`,
-      };
-      const result = await flooded(
-        answers,
-        async (client) => {
-          const loop = client.retrieve();
-          const first = (await loop.next()).value as Pop3Message;
-          if (how === "nothing at first") await client.noop();
-          if (how === "buffer") expect(await outcome(first.buffer())).toBe("POP3_MESSAGE_TOO_LARGE");
-          else if (how !== "nothing") {
-            const pieces = (await first.stream().toArray()) as Buffer[];
-            expect(Buffer.concat(pieces).length).toBe(2_000_000);
-          }
-          const second = (await loop.next()).value as Pop3Message;
-          expect((await second.buffer()).toString()).toBe(messageOf(2));
-        },
-        options,
-      );
-      expect(result.code).toBe("ok");
-    },
-  );
-
-  it.each([9_007_199_254_740_991, 1_000_000_000_000])(
-    "that is announced with %i octets and has few, where there is no limit",
-    async (announced) => {
-      const body = LINE.repeat(20_000);
-      const answers = { LIST: `+OK\r\n1 ${announced}\r\n.\r\n`, RETR: `+OK\r\n${body}.\r\n` };
-      const result = await flooded(
-        answers,
-        async (client) => {
-          await client.list();
-          expect((await client.retr(1)).equals(Buffer.from(body))).toBe(true);
-          const first = (await client.retrieve().next()).value;
-          expect((await first?.buffer())?.equals(Buffer.from(body))).toBe(true);
-        },
-        { limits: { message: Infinity } },
-      );
-      expect(result.code).toBe("ok");
-    },
-  );
-
-  it("of a command of the caller's own", async () => {
-    const result = await flooded(
-      { XTND: endless("+OK\r\n", LINE) },
-      (client) => client.command("XTND all", { multiline: true }),
-      options,
-    );
-    expect(result.code).toBe("POP3_RESPONSE_TOO_LARGE");
-    expectBounded(result, MIB);
   });
 });
 

@@ -2,31 +2,13 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import { Pop3Client } from "popwright";
+import { large, MIB, PIECE } from "./large-message.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 import { guardEachTest, outcome } from "./sentry.ts";
+import { until } from "./turns.ts";
 
 guardEachTest();
-
-const LARGE = 3 * 1024 * 1024;
-const BODY = Buffer.from(`${"x".repeat(78)}\r\n`.repeat(LARGE / 80), "latin1");
-
-async function large(peer: Peer): Promise<undefined> {
-  await peer.send("+OK\r\n");
-  await peer.send(BODY);
-  await peer.send(".\r\n");
-}
-
-function ignore(): void {
-  // The test closes the client while the stream is open.
-}
-
-/** The session gives each call its own answer. */
-async function expectInStep(client: Pop3Client): Promise<void> {
-  expect(await client.uidl(7)).toBe(uidOf(7));
-  expect((await client.retr(5)).toString()).toBe(messageOf(5));
-  expect((await client.command("ECHO in step")).text).toBe("in step");
-}
 
 it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no answer goes astray", async () => {
   let endless = true;
@@ -34,7 +16,7 @@ it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no ans
     maildropScript({
       "RETR 1": async (peer) => {
         await peer.send("+OK\r\n");
-        while (endless && !peer.over) await peer.send(BODY.subarray(0, 64 * 1024));
+        while (endless && !peer.over) await peer.send(PIECE);
         return undefined;
       },
     }),
@@ -72,7 +54,11 @@ it("beyond timeouts.drain the connection is closed with POP3_ABANDONED", async (
 
 it("a message that was announced as larger than limits.drain is not read to its end", async () => {
   await using server = await ScriptedServer.listen(
-    maildropScript({ LIST: "+OK\r\n1 1000000\r\n2 100\r\n.\r\n", "RETR 1": large, "RETR 2": retrAnswer(2) }),
+    maildropScript({
+      LIST: "+OK\r\n1 1000000\r\n2 100\r\n.\r\n",
+      "RETR 1": large(3 * MIB),
+      "RETR 2": retrAnswer(2),
+    }),
   );
   const client = await Pop3Client.connect(server.options({ limits: { drain: 500_000 } }));
   await client.list();
@@ -80,4 +66,19 @@ it("a message that was announced as larger than limits.drain is not read to its 
   await once(stream, "data");
   stream.destroy();
   expect(await outcome(client.retr(2))).toBe("POP3_ABANDONED");
+});
+
+it("limits.drain is for what is given up between two answers, not for a whole session", async () => {
+  await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(MIB) }));
+  const client = await Pop3Client.connect(server.options({ limits: { drain: 1.5 * MIB } }));
+  for (let times = 0; times < 3; times++) {
+    const stream = client.retrStream(1);
+    await once(stream, "data");
+    stream.destroy();
+    expect(await client.uidl(3)).toBe(uidOf(3));
+  }
+  const streams = [client.retrStream(1), client.retrStream(1), client.retrStream(1)];
+  await until(() => server.peers[0]?.commands.filter((line) => line === "RETR 1").length === 6);
+  for (const stream of streams) stream.destroy();
+  expect(await outcome(client.uidl(3))).toBe("POP3_ABANDONED");
 });

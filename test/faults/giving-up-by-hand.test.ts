@@ -3,9 +3,11 @@ import { getEventListeners } from "node:events";
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SaslMechanism } from "popwright";
+import { Gate } from "./gate.ts";
 import { capaAnswer, maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
 import { ScriptedServer, SECRET } from "./scripted-server.ts";
-import { guardEachTest, outcome, until } from "./sentry.ts";
+import { guardEachTest, outcome } from "./sentry.ts";
+import { turns, until } from "./turns.ts";
 
 guardEachTest();
 
@@ -38,7 +40,7 @@ describe("by hand", () => {
       const controller = new AbortController();
       const given = outcome(call(client, controller.signal));
       await until(() => server.peers[0]?.commands.some((line) => line.startsWith(held)) === true);
-      for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+      await turns(5);
       controller.abort();
       expect(await given, name).toBe("POP3_ABORTED");
       await server.peers[0]?.gone;
@@ -115,5 +117,25 @@ describe("by hand", () => {
     expect(next).not.toBe("ok");
     await server.peers[0]?.gone;
     expect(server.peers[0]?.commands).toEqual(["CAPA", "AUTH X-TEST"]);
+  });
+
+  it("a login given up at USER, behind which no secret was sent yet, leaves the session in step or closed", async () => {
+    const gate = new Gate();
+    await using server = await ScriptedServer.listen(
+      maildropScript({ USER: () => gate.opened.then(() => "+OK\r\n") }),
+    );
+    const client = await Pop3Client.connect(server.options(byHand));
+    const controller = new AbortController();
+    const given = outcome(client.authenticate(user, { signal: controller.signal }));
+    await until(() => server.peers[0]?.commands.includes("USER ann") === true);
+    controller.abort();
+    expect(await given).toBe("POP3_ABORTED");
+    gate.open();
+    if (client.state === "authorization") {
+      expect((await client.capa()).uidl).toBe(true);
+      await client.authenticate(user);
+      expect(await client.uidl(3)).toBe(uidOf(3));
+    }
+    client.close();
   });
 });

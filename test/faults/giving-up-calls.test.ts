@@ -3,11 +3,12 @@ import { getEventListeners } from "node:events";
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Pop3Client, Pop3Error, type CallOptions } from "popwright";
+import { Pop3Client, type Pop3Error, type CallOptions } from "popwright";
 import { Gate } from "./gate.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { until } from "./turns.ts";
 
 guardEachTest();
 
@@ -127,6 +128,27 @@ it("a queued command that is aborted is never sent", async () => {
     "ECHO 1",
     "ECHO 5",
   ]);
+});
+
+it("a queued QUIT that is aborted is never sent, and the session goes on with its marks", async () => {
+  const gate = new Gate();
+  await using server = await ScriptedServer.listen(heldBack("ECHO", gate, () => "+OK done\r\n"));
+  const client = await Pop3Client.connect(server.options());
+  await client.dele(1);
+  const first = client.command("ECHO 1");
+  const controller = new AbortController();
+  const quitting = outcome(client.quit({ signal: controller.signal }));
+  await until(() => server.peers[0]?.commands.includes("ECHO 1") === true);
+  controller.abort();
+  expect(await quitting).toBe("POP3_ABORTED");
+  expect(client.state).toBe("transaction");
+  gate.open();
+  expect((await first).text).toBe("done");
+  expect([...client.marked]).toEqual([1]);
+  expect(await client.uidl(2)).toBe(uidOf(2));
+  expect(server.peers[0]?.commands).not.toContain("QUIT");
+  await client.quit();
+  expect(client.state).toBe("closed");
 });
 
 const SMALL: Record<string, (client: Pop3Client, options: CallOptions) => Promise<unknown>> = {

@@ -6,7 +6,8 @@ import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { Gate } from "./gate.ts";
 import { capaAnswer, maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
 import { ScriptedServer, SECRET, type Protection } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { turns, until } from "./turns.ts";
 
 guardEachTest();
 
@@ -47,7 +48,7 @@ describe.each(Object.entries(POINTS))("connect, in %s", (_name, point) => {
     const connecting = outcome(client.connect({ signal: controller.signal }));
     const peer = await server.peer();
     await until(() => peer.commands.length === (point.commands ?? 0));
-    for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+    await turns(5);
     const sent = peer.commands.length;
     if (how === "aborted") controller.abort();
     else client.close();

@@ -1,11 +1,12 @@
 // What the session believes of the maildrop comes from whole replies, and never from one that was given up halfway.
-import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { Gate } from "./gate.ts";
+import { large, MIB } from "./large-message.ts";
 import { capaAnswer, maildropScript, messageOf, uidOf, type Answer } from "./maildrop-script.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome, until } from "./sentry.ts";
+import { guardEachTest, outcome } from "./sentry.ts";
+import { turns, until } from "./turns.ts";
 
 guardEachTest();
 
@@ -19,11 +20,6 @@ function inHalves(half: string, rest: string, gate: Gate): Answer {
     await gate.opened;
     return rest;
   };
-}
-
-/** Runs until the client has read what the server has sent. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 20; turns++) await turn();
 }
 
 describe.each(["LIST", "UIDL"] as const)("%s given up halfway", (verb) => {
@@ -47,7 +43,7 @@ describe.each(["LIST", "UIDL"] as const)("%s given up halfway", (verb) => {
     const { signal } = controller;
     const given = outcome(verb === "LIST" ? client.list({ signal }) : client.uidl({ signal }));
     await until(() => server.peers[0]?.commands.includes(verb) === true);
-    await settled();
+    await turns();
     controller.abort();
     expect(await given).toBe("POP3_ABORTED");
     gate.open();
@@ -79,7 +75,7 @@ it("CAPA given up halfway leaves the capabilities as they were", async () => {
   const controller = new AbortController();
   const given = outcome(client.capa({ signal: controller.signal }));
   await until(() => count === 3);
-  await settled();
+  await turns();
   controller.abort();
   expect(await given).toBe("POP3_ABORTED");
   gate.open();
@@ -113,25 +109,20 @@ it("DELE and RSET that were given up in flight count by their replies", async ()
 });
 
 it("a command that was given up behind a message at rest stops no clock of its own", async () => {
-  const body = Buffer.alloc(1024 * 1024, `${"x".repeat(78)}\r\n`);
   const gate = new Gate();
   await using server = await ScriptedServer.listen(
     maildropScript({
-      "RETR 1": async (peer) => {
-        await peer.send("+OK\r\n");
-        await peer.send(body);
-        return "\r\n.\r\n";
-      },
+      "RETR 1": large(MIB),
       "RETR 2": () => gate.opened.then(() => undefined),
     }),
   );
   const client = await Pop3Client.connect(server.options({ timeouts: { body: 50 } }));
   const stream = client.retrStream(1);
   await until(() => stream.readableLength > 0);
-  await settled();
+  await turns();
   const controller = new AbortController();
   const behind = outcome(client.noop({ signal: controller.signal }));
-  await settled();
+  await turns();
   controller.abort();
   expect(await behind).toBe("POP3_ABORTED");
   // Another client, stalled, tells that more time has passed than the clock had.
@@ -139,7 +130,7 @@ it("a command that was given up behind a message at rest stops no clock of its o
   expect(await outcome(clock.retr(2))).toBe("POP3_COMMAND_TIMEOUT");
   gate.open();
   const pieces = (await stream.toArray()) as Buffer[];
-  expect(Buffer.concat(pieces).length).toBe(body.length + 2);
+  expect(Buffer.concat(pieces).length).toBe(MIB);
   expect(await client.uidl(3)).toBe(uidOf(3));
   client.close();
 });

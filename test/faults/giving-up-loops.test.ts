@@ -1,19 +1,14 @@
 // A loop, or a stream, that is given up by its signal ends, and lets go of the signal.
 import { getEventListeners, once } from "node:events";
-import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { Gate } from "./gate.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { turns } from "./turns.ts";
 
 guardEachTest();
-
-/** Runs until the client has read what the server has sent. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 20; turns++) await turn();
-}
 
 describe("the loop", () => {
   it("that is aborted while it asks for the listings ends, also where they were known", async () => {
@@ -65,7 +60,7 @@ describe("the loop", () => {
     const { signal } = new AbortController();
     const loop = client.retrieve(undefined, { signal });
     const next = loop.next();
-    await loop.return?.();
+    await loop.return();
     expect(await next).toEqual({ done: true, value: undefined });
     expect(getEventListeners(signal, "abort")).toEqual([]);
     client.close();
@@ -118,7 +113,7 @@ it("retrStream lets go of its signal, and heeds it until then", async () => {
   const controller = new AbortController();
   const { signal } = controller;
   await client.retrStream(1, { signal }).toArray();
-  await settled();
+  await turns();
   expect(getEventListeners(signal, "abort")).toEqual([]);
   const stream = client.retrStream(2, { signal });
   await once(stream, "data");
@@ -139,6 +134,6 @@ it("one signal may serve many calls: no warning of a leak, and no listener left"
   await client.dele(numbers, { signal });
   await Promise.all(numbers.map((n) => client.retr(n, { signal })));
   expect(getEventListeners(signal, "abort")).toEqual([]);
-  await settled();
+  await turns();
   client.close();
 });

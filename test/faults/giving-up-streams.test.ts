@@ -2,22 +2,15 @@
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Pop3Client } from "popwright";
+import { Pop3Client, type Pop3Message } from "popwright";
 import { Gate } from "./gate.ts";
+import { large, MIB } from "./large-message.ts";
 import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { until } from "./turns.ts";
 
 guardEachTest();
-
-const LARGE = 3 * 1024 * 1024;
-const BODY = Buffer.from(`${"x".repeat(78)}\r\n`.repeat(LARGE / 80), "latin1");
-
-async function large(peer: Peer): Promise<undefined> {
-  await peer.send("+OK\r\n");
-  await peer.send(BODY);
-  await peer.send(".\r\n");
-}
 
 function ignore(): void {
   // The test closes the client while the stream is open.
@@ -34,7 +27,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
   const options = { pipelining };
 
   it("destroyed before its first read, and before it was sent", async () => {
-    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     client.retrStream(1).destroy();
     await expectInStep(client);
@@ -49,7 +42,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
         {
           "RETR 1": async (peer) => {
             await gate.opened;
-            return large(peer);
+            return large(3 * MIB)(peer);
           },
         },
         options,
@@ -65,7 +58,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
   });
 
   it("destroyed before its first read, when octets lie there", async () => {
-    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
     await until(() => stream.readableLength > 0);
@@ -75,7 +68,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
   });
 
   it("destroyed in the middle", async () => {
-    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
     await once(stream, "data");
@@ -86,8 +79,23 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
+  it("destroyed in its own listener", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
+    const client = await Pop3Client.connect(server.options());
+    const stream = client.retrStream(1);
+    stream.on("data", () => {
+      stream.destroy();
+    });
+    const other = client.retrStream(1);
+    other.on("readable", () => {
+      other.destroy();
+    });
+    await expectInStep(client);
+    client.close();
+  });
+
   it("destroyed with an error of the reader's", async () => {
-    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large }, options));
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
     const failed = once(stream, "error");
@@ -157,7 +165,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
   it.each(["nothing claimed", "a buffer claimed", "a stream claimed", "a stream in its middle"])(
     "the loop is left early: %s",
     async (how) => {
-      await using server = await ScriptedServer.listen(maildropScript({ "RETR 4": large }, options));
+      await using server = await ScriptedServer.listen(maildropScript({ "RETR 4": large(3 * MIB) }, options));
       const client = await Pop3Client.connect(server.options());
       let claimed: Promise<string> | undefined;
       for await (const message of client.retrieve()) {
@@ -175,12 +183,12 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
   );
 
   it("the body of the loop throws", async () => {
-    await using server = await ScriptedServer.listen(maildropScript({ "RETR 2": large }, options));
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 2": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const loop = async (): Promise<void> => {
       for await (const message of client.retrieve()) {
         for await (const piece of message) {
-          if (message.number === 2) throw new RangeError(`no room for ${String((piece as Buffer).length)}`);
+          if (message.number === 2) throw new RangeError(`no room for ${String(piece.length)}`);
         }
       }
     };
@@ -190,7 +198,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
   });
 
   it("messages that the loop passes by are dropped, those behind them come", async () => {
-    await using server = await ScriptedServer.listen(maildropScript({ "RETR 3": large }, options));
+    await using server = await ScriptedServer.listen(maildropScript({ "RETR 3": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const seen: string[] = [];
     for await (const message of client.retrieve()) {
@@ -198,6 +206,19 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
       if (message.number % 2 === 0) seen.push((await message.buffer()).toString());
     }
     expect(seen).toEqual([2, 4, 6, 8, 10].map(messageOf));
+    await expectInStep(client);
+    client.close();
+  });
+
+  it("a message that the loop has gone past is not to be had any more", async () => {
+    await using server = await ScriptedServer.listen(maildropScript({}, options));
+    const client = await Pop3Client.connect(server.options());
+    const loop = client.retrieve();
+    const first = (await loop.next()).value as Pop3Message;
+    const second = (await loop.next()).value as Pop3Message;
+    expect(await outcome(first.buffer())).toBe("POP3_ABORTED");
+    expect((await second.buffer()).toString()).toBe(messageOf(2));
+    await loop.return();
     await expectInStep(client);
     client.close();
   });

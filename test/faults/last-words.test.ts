@@ -5,8 +5,9 @@ import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
 import { maildropScript, messageOf } from "./maildrop-script.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome, until } from "./sentry.ts";
+import { codeOf, guardEachTest, outcome } from "./sentry.ts";
 import { endAs } from "./wire-ends.ts";
+import { until } from "./turns.ts";
 
 guardEachTest();
 

@@ -7,7 +7,8 @@ import { Pop3Client } from "popwright";
 import { maildropScript, messageOf } from "./maildrop-script.ts";
 import { overheard } from "./overheard.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome, until } from "./sentry.ts";
+import { guardEachTest, outcome } from "./sentry.ts";
+import { until } from "./turns.ts";
 
 guardEachTest();
 

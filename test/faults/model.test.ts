@@ -8,6 +8,7 @@ import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
 import { ScriptedServer, type Peer } from "./scripted-server.ts";
 import { codeOf, guardEachTest } from "./sentry.ts";
 import { endAs, type End } from "./wire-ends.ts";
+import { turns } from "./turns.ts";
 
 guardEachTest();
 
@@ -50,10 +51,6 @@ const ACT: fc.Arbitrary<Act> = fc.record({
 
 /** Where the octets of the server are cut into packets: lengths, over and over. */
 const CUTS = fc.array(fc.integer({ min: 1, max: 90_000 }), { minLength: 1, maxLength: 5 });
-
-async function turns(count: number): Promise<void> {
-  for (let at = 0; at < count; at++) await turn();
-}
 
 /** Runs one act. Resolves with what its answer should have been and was not, or with the code of its error. */
 async function perform(client: Pop3Client, act: Act): Promise<string> {

@@ -1,5 +1,5 @@
 // What the process would hear of, and die of: collected in place of whoever listens otherwise.
-import { setImmediate as turn } from "node:timers/promises";
+import { turns } from "./turns.ts";
 
 type ProcessEvent = "unhandledRejection" | "uncaughtException";
 
@@ -11,7 +11,7 @@ export async function overheard(event: ProcessEvent, run: () => Promise<void>): 
   process.on(event, (error: unknown) => heard.push(error));
   try {
     await run();
-    for (let turns = 0; turns < 20; turns++) await turn();
+    await turns(20);
   } finally {
     process.removeAllListeners(event);
     for (const listener of listeners) process.on(event as "uncaughtException", listener);

@@ -5,7 +5,8 @@ import { Pop3Client, type Pop3Error } from "popwright";
 import { Gate } from "./gate.ts";
 import { capaAnswer, honestAnswer, maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome, until } from "./sentry.ts";
+import { guardEachTest, outcome } from "./sentry.ts";
+import { turns, until } from "./turns.ts";
 
 guardEachTest();
 
@@ -80,7 +81,7 @@ describe("packets", () => {
             const whole = retrAnswer(Number(line.split(" ")[1]));
             const at = whole.length - cut;
             await peer.send(whole.slice(0, at));
-            for (let turns = 0; turns < 5; turns++) await turn();
+            await turns(5);
             await peer.send(whole.slice(at));
             return undefined;
           },
@@ -116,7 +117,7 @@ describe("a server that reads nothing", () => {
     const calls = Array.from({ length: 10_000 }, (_, index) =>
       client.dele(index + 1).catch((error: unknown) => (error as Pop3Error).code),
     );
-    for (let turns = 0; turns < 50; turns++) await turn();
+    await turns(50);
     // The window: 4096 octets of commands.
     expect((server.peers[0]?.received ?? 0) - before).toBeLessThanOrEqual(4096);
     client.close();
@@ -172,7 +173,7 @@ it("where PIPELINING is not listed, one command is out at a time", async () => {
         CAPA: capaAnswer("UIDL", "SASL PLAIN"),
         UIDL: async (asked, line) => {
           open = asked.commands.length;
-          for (let turns = 0; turns < 5; turns++) await turn();
+          await turns(5);
           most = Math.max(most, asked.commands.length - open);
           return honestAnswer(line);
         },

@@ -68,8 +68,3 @@ export function codeOf(error: unknown): string {
   expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
   return error.code;
 }
-
-/** Resolves when `condition` holds. For what a peer does in its own time; a test that waits in vain times out. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
-}

@@ -1,7 +1,7 @@
 // How a connection ends, and at which octet of which answer: the points of the fault matrix.
-import { setImmediate as turn } from "node:timers/promises";
 import { honestAnswer, maildropScript, type MaildropOptions } from "./maildrop-script.ts";
 import { SECRET, type Peer, type Script } from "./scripted-server.ts";
+import { turns } from "./turns.ts";
 
 /** FIN (under TLS with close_notify), FIN in the middle of TLS, RST, or silence for ever. */
 export type End = "close" | "cut" | "reset" | "stall";
@@ -123,7 +123,7 @@ const LOGIN_ANSWERS: Readonly<Record<string, string>> = {
 
 export async function endAs(peer: Peer, end: End): Promise<void> {
   // What was sent is to be read first: RST takes it away, and a cut what TLS has not encrypted yet.
-  for (let turns = 0; turns < 10; turns++) await turn();
+  await turns(10);
   if (end === "close") peer.end();
   else if (end === "cut") peer.cut();
   else if (end === "reset") peer.reset();

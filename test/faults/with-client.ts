@@ -1,0 +1,16 @@
+// A client of a scripted server, for the length of a test.
+import { Pop3Client } from "popwright";
+import { maildropScript, type Answers } from "./maildrop-script.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+/** Runs with a client that has logged in, and closes it. */
+export async function withClient(
+  answers: Answers,
+  run: (client: Pop3Client, server: ScriptedServer) => Promise<void>,
+): Promise<void> {
+  await using server = await ScriptedServer.listen(maildropScript(answers));
+  const client = await Pop3Client.connect(server.options());
+  await run(client, server);
+  client.close();
+  await server.peers[0]?.gone;
+}

@@ -18,7 +18,9 @@ const config: ViteUserConfig = defineConfig({
     allowOnly: false,
     restoreMocks: true,
     unstubEnvs: true,
-    reporters: ["dot"],
+    // A line for each file.
+    reporters: ["default"],
+    slowTestThreshold: 10_000,
     silent: "passed-only",
     coverage: {
       include: ["src/**/*.ts"],

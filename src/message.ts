@@ -105,11 +105,13 @@ export class Message implements Pop3Message, BodyOwner {
       },
       { octets: announcedOctets(this.size, this.#options.top), ahead },
     );
-    try {
-      this.#session.check(command.printable);
-    } catch (error) {
-      this.#exchange.reject(error as Pop3Error);
-      return;
+    if (this.#session.state !== "transaction") {
+      try {
+        this.#session.check(command.printable);
+      } catch (error) {
+        this.#exchange.reject(error as Pop3Error);
+        return;
+      }
     }
     this.#session.connection.submit(this.#exchange);
   }

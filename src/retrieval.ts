@@ -1,7 +1,7 @@
 // Many messages, in order and pipelined: commands go out ahead of need as far as the window allows, and what
 // comes before anybody asks for it is held within the same bound.
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "./errors.ts";
-import { announcedOctets, Message, type Pop3Message } from "./message.ts";
+import { announcedOctets, Message, type MessageOptions, type Pop3Message } from "./message.ts";
 import { onAbort } from "./net/abort.ts";
 import { throwIfAborted } from "./net/failures.ts";
 import type { Window } from "./net/flight.ts";
@@ -42,6 +42,8 @@ export class Retrieval implements Pop3Retrieval {
   #prepared: Promise<void> | undefined;
   #ready = false;
   readonly #ahead = new Queue<Message>();
+  /** One object for all messages: there may be many. */
+  readonly #options: MessageOptions;
   #current: Message | undefined;
   /** What the messages from the current one to the last that was asked for count against the window. */
   #octets = 0;
@@ -65,6 +67,7 @@ export class Retrieval implements Pop3Retrieval {
     this.#wished = numbers === undefined ? undefined : [...numbers];
     this.#top = top;
     this.#signal = signal;
+    this.#options = { top, signal, collected: this.#collect };
     if (this.#wished?.every(isMessageNumber) === false) {
       throw new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on");
     }
@@ -169,11 +172,7 @@ export class Retrieval implements Pop3Retrieval {
     // Refilled when half of it is used up, so that commands go out in batches.
     if (this.#octets * 2 > window.octets || (most > 2 && this.#count * 2 > most)) return;
     while (this.#at < this.#numbers.length && this.#large === undefined) {
-      const message = new Message(this.#transaction, this.#numbers[this.#at] as number, {
-        top: this.#top,
-        signal: this.#signal,
-        collected: this.#collect,
-      });
+      const message = new Message(this.#transaction, this.#numbers[this.#at] as number, this.#options);
       const octets = announcedOctets(message.size, this.#top);
       const whole = this.#top === undefined ? (message.size ?? 0) : 0;
       if (octets > window.octets || whole > limits.message) this.#large = message;

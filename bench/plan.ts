@@ -2,6 +2,8 @@
 
 export interface Plan {
   readonly name: "full" | "quick";
+  /** Seconds after which no further measure is begun. */
+  readonly time: number;
   /** Rounds for popwright and the limits, and for everyone else. */
   readonly rounds: number;
   readonly peerRounds: number;
@@ -9,7 +11,7 @@ export interface Plan {
   readonly limit: number;
   /** The same for one huge message, which some never end to read. */
   readonly largeLimit: number;
-  /** Whether everyone is measured with TLS too, and against Dovecot, or popwright and the limits alone. */
+  /** Whether everyone takes part in everything, or popwright and the limits alone in what tells least. */
   readonly everyone: boolean;
   readonly roundTrips: readonly number[];
   readonly listings: readonly number[];
@@ -25,10 +27,11 @@ export interface Plan {
 
 export const FULL: Plan = {
   name: "full",
+  time: 800,
   rounds: 7,
   peerRounds: 2,
   limit: 30,
-  largeLimit: 30,
+  largeLimit: 20,
   everyone: true,
   roundTrips: [0, 20, 50, 100],
   listings: [100_000, 1_000_000],
@@ -43,16 +46,17 @@ export const FULL: Plan = {
 
 export const QUICK: Plan = {
   name: "quick",
+  time: 105,
   rounds: 3,
   peerRounds: 1,
   limit: 8,
-  largeLimit: 3,
+  largeLimit: 2,
   everyone: false,
-  roundTrips: [0, 50],
+  roundTrips: [50],
   listings: [100_000],
   smallCount: 5000,
   largeCount: 40,
-  polls: 60,
+  polls: 40,
   sessions: [1, 100, 1000],
   sessionMessages: 5000,
   churn: 1000,

@@ -18,7 +18,9 @@ export const large: Measure = {
   name: "large",
   async run(stage, plan) {
     const target = stage.target(LARGE);
-    const clients = [...LIMITS, "popwright", ...PEERS].map((contender): Entry => {
+    // The others read to no end, and one has to wait for that.
+    const peers = plan.everyone ? PEERS : PEERS.slice(0, 1);
+    const clients = [...LIMITS, "popwright", ...peers].map((contender): Entry => {
       return {
         name: contender,
         rounds: PEERS.includes(contender) ? 1 : Math.min(plan.rounds, ROUNDS),
@@ -26,7 +28,7 @@ export const large: Measure = {
       };
     });
     const errand = { directory: stage.directory, count: 1, limit: plan.largeLimit };
-    const programs = installedPrograms().map((program): Entry => {
+    const programs = (plan.everyone ? installedPrograms() : []).map((program): Entry => {
       return { name: program.name, rounds: 1, run: () => program.fetch(target, errand) };
     });
     const entered = await inTurn([...clients, ...programs]);

@@ -11,7 +11,7 @@ import type { Measure } from "./measure.ts";
 
 const SMALL = "200x5000";
 /** Long enough that what belongs together arrives together; milliseconds. */
-const COUNTING = 10;
+const COUNTING = 6;
 
 export const latency: Measure = {
   name: "latency",
@@ -69,6 +69,8 @@ async function tell(run: () => Promise<Outcome>, show: (outcome: Outcome) => Cel
 
 /** Clients that mostly wait are measured together; popwright and the limit have the machine for themselves. */
 async function times(stage: Stage, plan: Plan): Promise<Table> {
+  const own = ["drain, RETR alone", "popwright, RETR alone", "popwright"];
+  const order = [...own, ...PEERS, ...installedPrograms().map(({ name }) => name)];
   const cells = new Map<string, Cell[]>();
   const enter = (name: string, cell: Cell): void => {
     cells.set(name, [...(cells.get(name) ?? []), cell]);
@@ -102,7 +104,10 @@ async function times(stage: Stage, plan: Plan): Promise<Table> {
     title: "200 messages of 5 KB from a distant server, ms",
     note: "From the TCP connect to the reply to QUIT over TLS, where nothing else is said.",
     columns: plan.roundTrips.map((roundTrip) => `RTT ${roundTrip} ms`),
-    rows: [...cells].map(([name, row]) => ({ name, cells: row })),
+    rows: order.flatMap((name) => {
+      const row = cells.get(name);
+      return row === undefined ? [] : [{ name, cells: row }];
+    }),
   };
 }
 

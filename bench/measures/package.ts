@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { PEERS } from "../contenders/names.ts";
 import { bench, installed, root } from "../stage.ts";
 import { median } from "../statistics.ts";
-import { number, runs, type Row } from "../table.ts";
+import { number, type Row } from "../table.ts";
 import type { Measure } from "./measure.ts";
 
 const run = promisify(execFile);
@@ -38,8 +38,8 @@ export const packageMeasure: Measure = {
       },
       {
         id: "load",
-        title: `Loading it, ms: a new process that imports it, less one that imports nothing`,
-        columns: ["ms"],
+        title: "Loading it, ms: a new process that imports it, less one that imports nothing",
+        columns: ["median", "fastest"],
         rows: await loadTimes(plan.loads),
       },
     ];
@@ -56,17 +56,18 @@ async function loadTimes(loads: number): Promise<Row[]> {
   const empty = await script("nothing", "");
   const names = [...ENTRIES, ...PEERS];
   const scripts = await Promise.all(names.map((name) => script(name, `import "${name}";\n`)));
-  const times = names.map((): number[] => []);
+  const all = [empty, ...scripts];
+  const times = all.map((): number[] => []);
   // Once unmeasured: the files are to be in memory.
-  for (const path of [empty, ...scripts]) await start(path);
+  for (const path of all) await start(path);
   for (let load = 0; load < loads; load++) {
-    const nothing = await start(empty);
-    for (const [index, path] of scripts.entries()) times[index]?.push((await start(path)) - nothing);
+    for (const [index, path] of all.entries()) times[index]?.push(await start(path));
   }
+  const [nothing = [], ...loaded] = times;
   return names.map((name, index): Row => {
-    const all = times[index] ?? [];
-    // The spread is that of starting a process, twice.
-    return { name, cells: [loads > 9 ? runs(all) : number(median(all))] };
+    const own = loaded[index] ?? [];
+    const fastest = Math.min(...own) - Math.min(...nothing);
+    return { name, cells: [number(median(own) - median(nothing)), number(fastest)] };
   });
 }
 

@@ -25,7 +25,7 @@ export const poll: Measure = {
       const entries = able.map((contender): Entry => {
         return {
           name: contender,
-          rounds: Math.min(plan.rounds, 3),
+          rounds: PEERS.includes(contender) ? plan.peerRounds : Math.min(plan.rounds, 3),
           run: () => runJob({ task: "poll", contender, target, polls: plan.polls, ...resume }, plan.limit),
         };
       });

@@ -22,7 +22,7 @@ async function atOnce(stage: Stage, plan: Plan): Promise<Table> {
   const peaks = new Map<string, Cell[]>();
   for (const count of plan.sessions) {
     const target = stage.target(`${Math.max(20, plan.sessionMessages / count)}x5000`);
-    const entries = ["drain", "popwright", ...PEERS].map((contender): Entry => {
+    const entries = ["drain", "popwright", ...(plan.everyone ? PEERS : [])].map((contender): Entry => {
       return {
         name: contender,
         rounds: PEERS.includes(contender) ? 1 : Math.min(plan.rounds, 3),

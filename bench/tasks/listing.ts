@@ -19,16 +19,18 @@ export async function runListing(contender: Contender, { target, command }: List
   const entries = entriesOf(kept.listing);
   const live = liveHeap() - before;
   let warm = Infinity;
+  let warmCpu = Infinity;
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     kept.listing = undefined;
     liveHeap();
-    const { ms } = await costOf(async () => {
+    const { ms, cpu } = await costOf(async () => {
       kept.listing = await list();
     });
     warm = Math.min(warm, ms);
+    warmCpu = Math.min(warmCpu, cpu);
   }
   await session.quit();
-  return { ...first, warm, entries, used, live, resident: first.peak - peakBefore };
+  return { ...first, warm, warmCpu, entries, used, live, resident: first.peak - peakBefore };
 }
 
 function entriesOf(listing: unknown): number {

@@ -50,8 +50,7 @@ export class Exchange<T> {
   ) {
     this.command = command;
     this.octets = options.octets ?? 0;
-    // In characters: what may be pipelined is ASCII, and only that is counted against the window.
-    this.text = command.line.length + 2;
+    this.text = Buffer.byteLength(command.line) + 2;
     this.ahead = options.ahead ?? false;
     this.wait = options.wait;
     this.#onSent = options.onSent;

@@ -4,6 +4,8 @@ import type { Contender } from "../contenders/contender.ts";
 import type { ListingJob, Outcome } from "../job.ts";
 
 const REPEATS = 4;
+/** Milliseconds; what takes longer than this is repeated once only. */
+const LONG = 1000;
 
 export async function runListing(contender: Contender, { target, command }: ListingJob): Promise<Outcome> {
   const session = await contender.open(target);
@@ -20,7 +22,7 @@ export async function runListing(contender: Contender, { target, command }: List
   const live = liveHeap() - before;
   let warm = Infinity;
   let warmCpu = Infinity;
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
+  for (let repeat = first.ms > LONG ? REPEATS - 1 : 0; repeat < REPEATS; repeat++) {
     kept.listing = undefined;
     liveHeap();
     const { ms, cpu } = await costOf(async () => {

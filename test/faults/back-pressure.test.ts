@@ -157,7 +157,7 @@ it("and also where calls were given up before", async () => {
   await using server = await ScriptedServer.listen(
     maildropScript({ LIST: "+OK\r\n1 1000\r\n.\r\n", "RETR 1": large(20 * MIB) }),
   );
-  const client = await Pop3Client.connect(server.options({ timeouts: { body: 100 } }));
+  const client = await Pop3Client.connect(server.options({ timeouts: { body: 400 } }));
   const controller = new AbortController();
   const { signal } = controller;
   const aborted = [1, 2, 3, 4].map((n) => outcome(client.uidl(n, { signal })));

@@ -68,7 +68,7 @@ it("the handshake ends in spite of a trickle", async () => {
   await server.peers[0]?.gone;
 });
 
-const RATE = { limits: { minRate: 1_000_000 }, timeouts: { body: CLOCK } };
+const RATE = { limits: { minRate: 1_000_000 }, timeouts: { body: PATIENT } };
 
 const CALLS: Record<string, [string, Partial<Pop3ClientOptions>, (client: Pop3Client) => Promise<unknown>]> =
   {

@@ -116,7 +116,7 @@ it("a command that was given up behind a message at rest stops no clock of its o
       "RETR 2": () => gate.opened.then(() => undefined),
     }),
   );
-  const client = await Pop3Client.connect(server.options({ timeouts: { body: 50 } }));
+  const client = await Pop3Client.connect(server.options({ timeouts: { body: 150 } }));
   const stream = client.retrStream(1);
   await until(() => stream.readableLength > 0);
   await turns();
@@ -126,7 +126,7 @@ it("a command that was given up behind a message at rest stops no clock of its o
   controller.abort();
   expect(await behind).toBe("POP3_ABORTED");
   // Another client, stalled, tells that more time has passed than the clock had.
-  const clock = await Pop3Client.connect(server.options({ timeouts: { command: 120 } }));
+  const clock = await Pop3Client.connect(server.options({ timeouts: { command: 400 } }));
   expect(await outcome(clock.retr(2))).toBe("POP3_COMMAND_TIMEOUT");
   gate.open();
   const pieces = (await stream.toArray()) as Buffer[];

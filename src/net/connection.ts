@@ -99,6 +99,8 @@ export class Connection {
     stream.on("end", this.#onEnd);
     stream.on("close", this.#onEnd);
     stream.on("data", this.#onData);
+    // A stream that somebody paused before, a proxy's tunnel say, does not flow by a listener alone.
+    stream.resume();
   }
 
   /** Why the connection has ended; `undefined` while it lives, and behind a QUIT. */

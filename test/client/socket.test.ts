@@ -30,6 +30,15 @@ describe("a socket of one's own", () => {
     expect(client.greeting).toMatch(/^popwright/);
   });
 
+  test("that was paused", async () => {
+    await using server = await listen();
+    const socket = connect(server.port, server.host);
+    await once(socket, "connect");
+    socket.pause();
+    await using client = await Pop3Client.connect(to(server, { socket, stls: "never" }));
+    expect(client.greeting).toMatch(/^popwright/);
+  });
+
   test("with TLS from the first octet on it, for the host of the options", async () => {
     const certificate = makeCertificate({ names: ["mail.test"] });
     await using server = await listen({ tls: certificate });

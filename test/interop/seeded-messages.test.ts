@@ -66,4 +66,11 @@ describe(`${COUNT} seeded messages`, () => {
     const options = { ...reach(server, transport), socket: dialSingleOctets };
     expect(await retrieve(options, numbers)).toEqual(numbers.map((number) => hashes[number - 1]));
   });
+
+  it("those with a line of a mebibyte, too, arrive as they are octet by octet", async () => {
+    const numbers = sizes.flatMap((size, index) => (size < SMALL ? [] : [index + 1]));
+    expect(numbers.length).toBeGreaterThan(0);
+    const options = { ...reach(server, "plain"), socket: dialSingleOctets };
+    expect(await retrieve(options, numbers)).toEqual(numbers.map((number) => hashes[number - 1]));
+  });
 });

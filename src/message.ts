@@ -105,7 +105,8 @@ export class Message implements Pop3Message, BodyOwner {
       },
       { octets: announcedOctets(this.size, this.#options.top), ahead },
     );
-    if (this.#session.state !== "transaction") {
+    // The usual case passes without a look at the command: there may be a hundred thousand of them.
+    if (this.#session.state !== "transaction" || this.#session.occupied) {
       try {
         this.#session.check(command.printable);
       } catch (error) {

@@ -346,7 +346,10 @@ export class Connection {
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
       if (this.#drained > this.#limits.drain) this.close(givenUp(exchange.command));
-    } else if (!exchange.block.octets(octets)) this.#hold(exchange);
+    } else if (!exchange.block.octets(octets) && this.#flight.first?.abandoned === false) {
+      // Looked at again: a listener may have given the message up, or closed, while it was told of these octets.
+      this.#hold(exchange);
+    }
   }
 
   #blockEnd(): void {

@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import type { Pop3Error } from "./errors.ts";
 import { onAbort } from "./net/abort.ts";
-import { Exchange } from "./net/exchange.ts";
+import { Exchange, type Waiter } from "./net/exchange.ts";
 import { aborted } from "./net/failures.ts";
 import { MessageBody, type BodyOwner } from "./net/message-body.ts";
 import * as commands from "./protocol/commands.ts";
@@ -45,7 +45,7 @@ export function announcedOctets(size: number | undefined, top?: number): number 
   return top === undefined ? whole : Math.min(whole, ASSUMED_HEADERS + top * ASSUMED_LINE);
 }
 
-export class Message implements Pop3Message, BodyOwner {
+export class Message implements Pop3Message, BodyOwner, Waiter<void> {
   readonly number: number;
   readonly uid: string | undefined;
   readonly size: number | undefined;
@@ -94,17 +94,8 @@ export class Message implements Pop3Message, BodyOwner {
   /** Sends the command; `ahead`: though nobody has claimed the message yet. */
   request(ahead = false): void {
     const command = this.#command;
-    this.#exchange = new Exchange<void>(
-      command,
-      () => {
-        this.#deafen?.();
-      },
-      (error) => {
-        this.#deafen?.();
-        this.#body.fail(error);
-      },
-      { octets: announcedOctets(this.size, this.#options.top), ahead },
-    );
+    const octets = announcedOctets(this.size, this.#options.top);
+    this.#exchange = new Exchange<void>(command, this, { octets, ahead });
     // The usual case passes without a look at the command: there may be a hundred thousand of them.
     if (this.#session.state !== "transaction" || this.#session.occupied) {
       try {
@@ -132,6 +123,17 @@ export class Message implements Pop3Message, BodyOwner {
   abort(error: Pop3Error): void {
     this.#body.fail(error);
     this.dropped(error);
+  }
+
+  // What became of its exchange.
+
+  resolve(): void {
+    this.#deafen?.();
+  }
+
+  reject(error: Pop3Error): void {
+    this.#deafen?.();
+    this.#body.fail(error);
   }
 
   // What its body needs.

@@ -89,7 +89,10 @@ export interface Pop3ClientOptions {
   readonly auth?: Pop3Auth;
   /** Lets a password go out in clear where there is no TLS. `stls: "never"` says the same. @default false */
   readonly allowPlaintextAuth?: boolean;
-  /** For `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` ... */
+  /**
+   * For `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` ... Give the same object to every client
+   * of a server: then TLS sessions are taken up again, which saves most of the handshake.
+   */
   readonly tls?: ConnectionOptions;
   /** Your own connected stream, or a function that makes one. */
   readonly socket?: SocketSource;
@@ -155,6 +158,9 @@ export const DEFAULT_LIMITS: Pop3Limits = {
 
 export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 4096 };
 
+/** One object for all: TLS sessions are taken up again only with the same. */
+const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
+
 /** Checks options and completes them. Throws `POP3_CONFIG`; no message has a secret in it. */
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
   const options: Pop3ClientOptions =
@@ -187,7 +193,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     stls,
     auth: options.auth,
     allowPlaintextAuth: options.allowPlaintextAuth ?? (!secure && stls === "never"),
-    tls: options.tls ?? {},
+    tls: options.tls ?? DEFAULT_TLS,
     socket: options.socket,
     proxy: options.proxy === undefined ? undefined : proxyFrom(options.proxy),
     localAddress: options.localAddress,

@@ -8,6 +8,7 @@ import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
 import { SessionEnd, sessionOver } from "./net/failures.ts";
+import { Inlet } from "./net/inlet.ts";
 import { traceSession } from "./net/trace.ts";
 import { loadWireLog } from "./net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
@@ -45,6 +46,8 @@ export interface Pop3TlsInfo {
   readonly cipher: string;
   /** Whether the certificate was verified: false only with `rejectUnauthorized: false`. */
   readonly authorized: boolean;
+  /** Whether an earlier TLS session was taken up again. */
+  readonly resumed: boolean;
 }
 
 export class Session {
@@ -127,10 +130,18 @@ export class Session {
   async #open(signal: AbortSignal): Promise<void> {
     const { settings } = this;
     await loadWireLog();
-    const stream = await dial({ ...settings, timeout: settings.timeouts.connect }, signal);
+    // Only where the connection stays in clear to its end: TLS reads from the socket in its own way.
+    const inlet =
+      settings.stls === "never" &&
+      !settings.secure &&
+      settings.proxy === undefined &&
+      settings.socket === undefined
+        ? new Inlet()
+        : undefined;
+    const stream = await dial({ ...settings, timeout: settings.timeouts.connect, inlet }, signal);
     let connected = stream;
     if (settings.secure) connected = await this.#handshake(stream, signal);
-    const connection = this.#attach(connected);
+    const connection = this.#attach(connected, inlet);
     const greeting = await connection.greet(signal);
     this.enter("authorization");
     this.greeting = greeting.text;
@@ -140,8 +151,9 @@ export class Session {
     if (settings.auth !== undefined) await this.login(settings.auth, signal);
   }
 
-  #attach(stream: ConstructorParameters<typeof Connection>[0]): Connection {
-    const connection = new Connection(stream, this.settings, this.settings.timeouts, this.settings.limits);
+  #attach(stream: ConstructorParameters<typeof Connection>[0], inlet?: Inlet): Connection {
+    const { settings } = this;
+    const connection = new Connection(stream, settings, settings.timeouts, settings.limits, inlet);
     connection.onClose = (failure) => {
       this.#ended(failure);
     };
@@ -150,12 +162,13 @@ export class Session {
   }
 
   async #handshake(stream: Parameters<typeof secure>[0], signal?: AbortSignal): Promise<TLSSocket> {
-    const { host, timeouts } = this.settings;
-    const socket = await secure(stream, { host, tls: this.settings.tls, timeout: timeouts.tls }, signal);
+    const { host, port, tls, timeouts } = this.settings;
+    const socket = await secure(stream, { host, port, tls, timeout: timeouts.tls }, signal);
     this.tlsInfo = {
       protocol: socket.getProtocol() ?? "unknown",
       cipher: socket.getCipher().name,
       authorized: socket.authorized,
+      resumed: socket.isSessionReused(),
     };
     return socket;
   }

@@ -48,14 +48,16 @@ class PopwrightSession implements ContenderSession {
   }
 }
 
+/** The same object again lets popwright take up TLS sessions; a new one for each connection does not. */
+let tlsOptions: { readonly ca: string } | undefined;
+
 async function connect({ port, ca, mailbox, session }: Target): Promise<Pop3Client> {
+  if (ca !== undefined && session !== undefined) tlsOptions ??= { ca };
   return Pop3Client.connect({
     host: HOST,
     port,
     auth: { user: mailbox, pass: PASS },
-    ...(ca === undefined
-      ? { secure: false, stls: "never" as const }
-      : { tls: { ca, ...(session && { session }) } }),
+    ...(ca === undefined ? { secure: false, stls: "never" as const } : { tls: tlsOptions ?? { ca } }),
   });
 }
 

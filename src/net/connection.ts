@@ -6,7 +6,7 @@ import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, replyStatus, type Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
-import { Exchange, refusal, type ExchangeOptions } from "./exchange.ts";
+import { Exchange, refusal, type ExchangeOptions, type Waiter } from "./exchange.ts";
 import {
   aborted,
   givenUp,
@@ -20,6 +20,7 @@ import {
   unsolicited,
 } from "./failures.ts";
 import { Flight, type Window } from "./flight.ts";
+import type { Inlet } from "./inlet.ts";
 import { traceCommand } from "./trace.ts";
 import { ReaderThrew } from "./message-stream.ts";
 import { waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
@@ -53,6 +54,7 @@ export class Connection {
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
   readonly #stream: Duplex;
+  readonly #inlet: Inlet | undefined;
   readonly #peer: Peer;
   readonly #waits: Waits;
   /** Octets of a line with a challenge: in base64, behind "+ " and before CRLF. */
@@ -73,8 +75,16 @@ export class Connection {
   #failure: Pop3Error | undefined;
   #ended = false;
 
-  constructor(stream: Duplex, peer: Peer, timeouts: ConnectionTimeouts, limits: ConnectionLimits) {
+  /** `inlet`: where the stream puts what it reads, if not into `data` events. */
+  constructor(
+    stream: Duplex,
+    peer: Peer,
+    timeouts: ConnectionTimeouts,
+    limits: ConnectionLimits,
+    inlet?: Inlet,
+  ) {
     this.#stream = stream;
+    this.#inlet = inlet;
     this.#peer = peer;
     this.#waits = waitsOf(timeouts, limits.minRate);
     this.#challengeLine = Math.max(limits.line, Math.ceil(limits.challenge / 3) * 4 + 4);
@@ -98,6 +108,8 @@ export class Connection {
     stream.on("error", this.#onError);
     stream.on("end", this.#onEnd);
     stream.on("close", this.#onEnd);
+    if (inlet !== undefined) inlet.onData = this.#onData;
+    // With an inlet, too: there may be a runtime that knows of none.
     stream.on("data", this.#onData);
     // A stream that somebody paused before, a proxy's tunnel say, does not flow by a listener alone.
     stream.resume();
@@ -139,25 +151,24 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       if (signal === undefined) {
-        this.submit(new Exchange(command, resolve, reject, options));
+        this.submit(new Exchange(command, { resolve, reject }, options));
         return;
       }
       if (signal.aborted) {
         reject(aborted(signal, command.printable));
         return;
       }
-      const exchange = new Exchange<T>(
-        command,
-        (value) => {
+      const waiter: Waiter<T> = {
+        resolve(value) {
           deafen();
           resolve(value);
         },
-        (error) => {
+        reject(error) {
           deafen();
           reject(error);
         },
-        options,
-      );
+      };
+      const exchange = new Exchange<T>(command, waiter, options);
       const deafen = onAbort(signal, () => this.abandon(exchange, aborted(signal, command.printable)));
       this.submit(exchange);
     });
@@ -274,6 +285,7 @@ export class Connection {
     this.#watch.stop();
     if (this.#flushing !== undefined) clearImmediate(this.#flushing);
     this.#stream.off("data", this.#onData);
+    if (this.#inlet !== undefined) this.#inlet.onData = undefined;
   }
 
   /** At the end of this turn of the loop, so that the commands of many callers go out in one write. */
@@ -297,15 +309,15 @@ export class Connection {
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
   };
 
-  /** An exchange has become the first: from now on its reply is waited for. */
-  #expect({ abandoned, command, wait }: Exchange<unknown>): void {
+  /** An exchange has become the first, with the octets at hand where `came`: from now on its reply is waited for. */
+  #expect({ abandoned, command, wait }: Exchange<unknown>, came = false): void {
     this.#reader.lineLimit = command.challenge === true ? this.#challengeLine : this.#limits.line;
     if (!abandoned) this.#drained = 0;
-    this.#watch.begin(abandoned ? this.#waits.drain : (wait ?? this.#waits.reply), command.printable);
+    this.#watch.begin(abandoned ? this.#waits.drain : (wait ?? this.#waits.reply), command.printable, came);
   }
 
-  #beginBlock({ command }: Exchange<unknown>): void {
-    this.#watch.begin(this.#waits.block, command.printable);
+  #beginBlock({ command }: Exchange<unknown>, came = false): void {
+    this.#watch.begin(this.#waits.block, command.printable, came);
   }
 
   /** The reply to the first exchange has come. */
@@ -315,7 +327,7 @@ export class Connection {
     if (!exchange.ahead && !exchange.abandoned) this.#wanted--;
     const next = this.#flight.first;
     if (next === undefined) this.#watch.stop();
-    else this.#expect(next);
+    else this.#expect(next, true);
     this.#release();
     this.#flushSoon();
     return exchange;
@@ -328,7 +340,7 @@ export class Connection {
     const status = replyStatus(line);
     if (status === "ok" && command.block !== undefined) {
       if (!exchange.abandoned) exchange.block = command.block(line);
-      if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange);
+      if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange, true);
       return true;
     }
     const reply = parseReply(line);
@@ -346,7 +358,11 @@ export class Connection {
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
       if (this.#drained > this.#limits.drain) this.close(givenUp(exchange.command));
-    } else if (!exchange.block.octets(octets) && this.#flight.first?.abandoned === false) {
+      return;
+    }
+    // What is read next must not change what a reader was given.
+    const lasting = exchange.block.keeps === true && this.#inlet !== undefined ? Buffer.from(octets) : octets;
+    if (!exchange.block.octets(lasting) && this.#flight.first?.abandoned === false) {
       // Looked at again: a listener may have given the message up, or closed, while it was told of these octets.
       this.#hold(exchange);
     }

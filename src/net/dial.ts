@@ -4,8 +4,10 @@ import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { printable } from "../protocol/printable.ts";
+import type { Inlet } from "./inlet.ts";
 import { httpConnect, socksConnect, type Proxy } from "./proxy.ts";
 import { settle, type Clock } from "./settle.ts";
+import { forgetSession, rememberedSession, rememberSessions } from "./tls-sessions.ts";
 
 /** The caller's own connection: a stream that is connected already, or what makes one. */
 export type SocketSource =
@@ -23,6 +25,8 @@ export interface DialOptions {
   readonly lookup?: net.LookupFunction | undefined;
   /** Milliseconds for name resolution and TCP together. */
   readonly timeout: number;
+  /** Where a socket of ours is to put what it reads. It stays paused then until somebody resumes it. */
+  readonly inlet?: Inlet | undefined;
 }
 
 /** Gives a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
@@ -44,7 +48,10 @@ export async function dial(options: DialOptions, signal?: AbortSignal): Promise<
 function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortSignal): Promise<net.Socket> {
   const { host, port } = options;
   return settle<net.Socket>(signal, clock, (resolve, reject) => {
-    const socket = new net.Socket();
+    const { inlet } = options;
+    // The types know `onread` only as an option of `net.connect`, which leaves a socket behind where it throws.
+    const socket = new net.Socket(inlet && ({ onread: inlet.onread } as net.SocketConstructorOpts));
+    if (inlet !== undefined) socket.pause();
     const onError = (cause: Error): void => {
       reject(connectError(options, cause));
     };
@@ -89,10 +96,11 @@ async function tunnel(
   if (proxy.kind === "socks5" || proxy.kind === "socks4a") {
     return socksConnect(proxy, options, clock, signal);
   }
-  const socket = await tcp({ ...options, host: proxy.host, port: proxy.port }, clock, signal);
+  const way = { ...options, host: proxy.host, port: proxy.port, inlet: undefined };
+  const socket = await tcp(way, clock, signal);
   const stream =
     proxy.kind === "https"
-      ? await secure(socket, { host: proxy.host, tls: {}, timeout: clock.timeout }, signal)
+      ? await secure(socket, { host: proxy.host, port: proxy.port, tls: {}, timeout: clock.timeout }, signal)
       : socket;
   await httpConnect(stream, proxy, options, clock, signal);
   if (options.secure && stream.readableLength > 0) {
@@ -153,7 +161,8 @@ function reason(cause: unknown): string {
 export interface TlsSettings {
   /** The name that the certificate has to be for. */
   readonly host: string;
-  /** As `tls.connect` takes them. */
+  readonly port: number;
+  /** As `tls.connect` takes them. The same object again, and the same server: the TLS session is taken up again. */
   readonly tls: tls.ConnectionOptions;
   /** Milliseconds for the handshake. */
   readonly timeout: number;
@@ -162,12 +171,16 @@ export interface TlsSettings {
 /** TLS on a stream. Rejects with `POP3_TLS_CERT`, `POP3_TLS_HANDSHAKE`, `POP3_TLS_TIMEOUT` or `POP3_ABORTED`; the stream is closed then. */
 export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSignal): Promise<tls.TLSSocket> {
   const { host, timeout } = settings;
+  // An address is no server name (RFC 6066 section 3), and is compared as an address.
+  const servername = settings.tls.servername ?? (net.isIP(host) === 0 ? host : "");
+  const server = `${host} ${String(settings.port)} ${servername}`;
   const late = (): Pop3Error =>
     new Pop3ConnectionError("POP3_TLS_TIMEOUT", `no TLS handshake with ${host} within ${String(timeout)} ms`);
   // An abort that came before the handshake still has to close what was dialled.
   if (signal?.aborted === true) stream.destroy();
   return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
     const fail = (cause: Error): void => {
+      forgetSession(settings.tls, server);
       reject(tlsError(host, cause));
     };
     // The stream below may fail for itself, at the same time or later: never unheard.
@@ -175,9 +188,9 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     let socket: tls.TLSSocket;
     try {
       socket = tls.connect({
-        // An address is no server name (RFC 6066 section 3), and is compared as an address.
-        servername: net.isIP(host) === 0 ? host : "",
+        session: rememberedSession(settings.tls, server),
         ...settings.tls,
+        servername,
         host,
         socket: stream,
       });
@@ -187,6 +200,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
       );
       return () => stream.destroy();
     }
+    rememberSessions(socket, settings.tls, server);
     socket.on("error", fail);
     const onClose = (): void => {
       fail(new Error("the server closed the connection within the handshake"));

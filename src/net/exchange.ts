@@ -6,6 +6,12 @@ import { printable } from "../protocol/printable.ts";
 import { isTemporary, type Reply } from "../protocol/reply.ts";
 import type { Wait } from "./watch.ts";
 
+/** Who waits for a reply. One of the two is called, once. */
+export interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: Pop3Error): void;
+}
+
 export interface ExchangeOptions<T> {
   /** Octets that the response is announced to have; counted against the window. @default 0 */
   readonly octets?: number | undefined;
@@ -38,16 +44,10 @@ export class Exchange<T> {
   readonly #onSent: (() => void) | undefined;
   #sent = false;
   readonly #effect: ((value: T) => void) | undefined;
-  readonly #done: (value: T) => void;
-  readonly #failed: (error: Pop3Error) => void;
+  readonly #waiter: Waiter<T>;
   #settled = false;
 
-  constructor(
-    command: Command<T>,
-    done: (value: T) => void,
-    failed: (error: Pop3Error) => void,
-    options: ExchangeOptions<T> = {},
-  ) {
+  constructor(command: Command<T>, waiter: Waiter<T>, options: ExchangeOptions<T> = {}) {
     this.command = command;
     this.octets = options.octets ?? 0;
     this.text = Buffer.byteLength(command.line) + 2;
@@ -55,8 +55,7 @@ export class Exchange<T> {
     this.wait = options.wait;
     this.#onSent = options.onSent;
     this.#effect = options.effect;
-    this.#done = done;
-    this.#failed = failed;
+    this.#waiter = waiter;
   }
 
   /** Whether it has been written to the stream. */
@@ -76,7 +75,7 @@ export class Exchange<T> {
     if (this.#settled) return;
     this.#settled = true;
     this.onSettled?.();
-    this.#done(value);
+    this.#waiter.resolve(value);
   }
 
   reject(error: Pop3Error): void {
@@ -89,7 +88,7 @@ export class Exchange<T> {
     if (this.#settled) return;
     this.#settled = true;
     this.onSettled?.(error);
-    this.#failed(error);
+    this.#waiter.reject(error);
   }
 }
 

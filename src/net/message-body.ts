@@ -5,10 +5,8 @@ import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import { largestMessage, messageTooLarge } from "../protocol/message-buffer.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
+import { CHUNK } from "./inlet.ts";
 import { MessageStream } from "./message-stream.ts";
-
-/** What may still come of a chunk when the stream is held back; octets. */
-const CHUNK = 64 * 1024;
 
 /** Who sends the command for a body, and looks after those that nobody has claimed. */
 export interface BodyOwner {
@@ -46,6 +44,10 @@ export class MessageBody implements BlockReader<void> {
     return this.#use === "none";
   }
 
+  get keeps(): boolean {
+    return this.#use === "stream";
+  }
+
   /** Whether all of it has come. */
   get complete(): boolean {
     return this.#complete;
@@ -59,13 +61,13 @@ export class MessageBody implements BlockReader<void> {
         return Promise.reject(new TypeError("the message was taken as a stream already"));
       this.#claim("buffer");
     }
-    this.#result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    if (this.#failure !== undefined) this.#reject?.(this.#failure);
-    else if (this.#complete) this.#resolve?.(this.#collector.join());
+    if (this.#failure !== undefined) this.#result = Promise.reject(this.#failure);
+    else if (this.#complete) this.#result = Promise.resolve(this.#collector.join());
     else {
+      this.#result = new Promise((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+      });
       this.#owner.claimed();
       this.#resume();
     }
@@ -90,7 +92,7 @@ export class MessageBody implements BlockReader<void> {
       return stream;
     }
     this.#claim("stream");
-    for (const piece of this.#collector.take()) stream.push(piece);
+    if (this.#collector.size > 0) stream.push(this.#collector.take());
     if (this.#complete) stream.push(null);
     else this.#owner.claimed();
     return stream;
@@ -131,7 +133,7 @@ export class MessageBody implements BlockReader<void> {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
     } else if (this.#use === "none") {
-      // Held back before the limit, if that can be: what nobody has claimed may still be claimed as a stream.
+      // Held back a chunk before the limit, as its rest still comes: what nobody has claimed may still be claimed as a stream.
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
       room = this.#owner.collected(octets.length) && this.#collector.size <= this.#limit - CHUNK;

@@ -32,11 +32,13 @@ export class Watch {
     this.#expired = expired;
   }
 
-  /** Begins to wait; what was waited for before has come. */
-  begin(wait: Wait, command: string): void {
+  /** Begins to wait. `came`: what was waited for before has come, with the octets that came last. */
+  begin(wait: Wait, command: string, came = false): void {
     this.#wait = wait;
     this.#command = command;
-    this.#since = this.#last = performance.now();
+    // A chunk may hold a hundred replies: its time is asked for once.
+    if (!came) this.#last = performance.now();
+    this.#since = this.#last;
     this.#octets = 0;
     this.#pausedAt = undefined;
     this.#set();

@@ -5,9 +5,12 @@ import { OctetBuffer } from "./octet-buffer.ts";
 export interface BlockReader<T> {
   /** Nobody reads it yet, and it takes more than it asked for where somebody waits behind it. */
   readonly elastic?: boolean;
+  /** It gives the octets on as they are: what they were read into must not be read into again. */
+  readonly keeps?: boolean;
   /**
-   * Takes decoded octets. They may be a slice of a larger Buffer, which is not written to again. Returns
-   * `false` to say that no more should come for now. Throws when a limit is passed: the connection dies.
+   * Takes decoded octets. They may be a slice of a larger Buffer, and change when the call has returned, unless
+   * {@link keeps} was true before it. Returns `false` to say that no more should come for now. Throws when a limit
+   * is passed: the connection dies.
    */
   octets(octets: Buffer): boolean;
   /** The block is complete. Throws when its content is wrong: the call fails, the session lives. */

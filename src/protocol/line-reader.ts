@@ -52,7 +52,8 @@ export class LineReader {
   #hold(octets: Buffer): void {
     if (octets.length === 0) return;
     checked(octets, true);
-    this.#held.push(octets);
+    // A copy: the chunk's memory may be read into again before the line is complete.
+    this.#held.push(Buffer.from(octets));
     this.#heldOctets += octets.length;
   }
 }

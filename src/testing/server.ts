@@ -1,7 +1,7 @@
 /** A POP3 server in memory, for tests: every answer is as the RFC has it, unless it was told otherwise. */
 import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { TLSSocketOptions } from "node:tls";
+import { createSecureContext, type TLSSocketOptions } from "node:tls";
 import { Pop3Error } from "../errors.ts";
 import { Accounts } from "./accounts.ts";
 import { makeCertificate } from "./certificate.ts";
@@ -50,7 +50,8 @@ export class Pop3Server {
     const given = this.secure ? options.tls : options.stls;
     const own = typeof given === "object" ? given : {};
     const { key, cert } = own.key === undefined ? makeCertificate() : { key: own.key, cert: own.cert };
-    this.#tls = { ...own, key, cert };
+    // One context for all connections: their tickets are good for the next one.
+    this.#tls = { secureContext: createSecureContext({ ...own, key, cert }), ...own, key, cert };
     this.ca = [cert].flat().join("\n");
     for (const fault of options.faults ?? []) this.#faults.add(fault);
     this.#server = createServer((socket) => {

@@ -13,7 +13,8 @@ interface Wanted {
 /** A command that settles nobody; its line is its name. */
 function command(line: string, { octets = 0, alone = false }: Wanted = {}): Exchange<unknown> {
   const ignore = (): void => undefined;
-  return new Exchange<unknown>({ line, printable: line, alone, parse: ignore }, ignore, ignore, { octets });
+  const waiter = { resolve: ignore, reject: ignore };
+  return new Exchange<unknown>({ line, printable: line, alone, parse: ignore }, waiter, { octets });
 }
 
 function flightOf(window: Window | undefined, ...exchanges: Exchange<unknown>[]): Flight {

@@ -1,0 +1,96 @@
+// Octets that a socket reads into the same memory, again and again: nobody sees them change.
+import { Duplex } from "node:stream";
+import { expect, test } from "vitest";
+import { Connection } from "../../src/net/connection.ts";
+import { Exchange } from "../../src/net/exchange.ts";
+import { Inlet } from "../../src/net/inlet.ts";
+import { MessageBody } from "../../src/net/message-body.ts";
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options.ts";
+import * as commands from "../../src/protocol/commands.ts";
+import { MessageBuffer } from "../../src/protocol/message-buffer.ts";
+
+/** A message in which no two stretches of a few octets are the same. */
+const message = Buffer.from(
+  Array.from({ length: 60_000 }, (_, at) => `${at.toString(36)}:`).join("") + "\r\n",
+);
+const wire = Buffer.concat([Buffer.from("+OK here it comes\r\n"), message, Buffer.from(".\r\n")]);
+
+/** What a socket does: it asks where to read to, and says how much has come. */
+function read(inlet: Inlet, octets: Buffer, most: number): void {
+  const { onread } = inlet;
+  for (let at = 0; at < octets.length;) {
+    const memory = typeof onread.buffer === "function" ? onread.buffer() : onread.buffer;
+    const size = octets.copy(memory, 0, at, Math.min(at + most, at + memory.length));
+    onread.callback(size, memory);
+    at += size;
+  }
+}
+
+function connect(inlet: Inlet): Connection {
+  const stream = new Duplex({
+    read: () => undefined,
+    write(_, __, done) {
+      done();
+    },
+  });
+  const connection = new Connection(
+    stream,
+    { host: "test", port: 110 },
+    DEFAULT_TIMEOUTS,
+    DEFAULT_LIMITS,
+    inlet,
+  );
+  connection.window = { octets: Infinity, commandOctets: Infinity };
+  return connection;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test.each([1, 7, 1000, 70_000, 200_000])("Buffers and listings, %i octets at once", async (most) => {
+  const inlet = new Inlet();
+  const connection = connect(inlet);
+  const retr = (): Promise<Buffer> => connection.send(commands.retr(1, () => new MessageBuffer(Infinity, 0)));
+  const listing = connection.send(commands.uidl({ entries: 9999, octets: Infinity, line: 512 }));
+  const messages = Promise.all([retr(), retr()]);
+  await turn();
+  const lines = Array.from({ length: 5000 }, (_, at) => `${String(at + 1)} id-${String(at)}\r\n`);
+  read(inlet, Buffer.from(`+OK\r\n${lines.join("")}.\r\n`), most);
+  read(inlet, Buffer.concat([wire, wire]), most);
+  expect((await messages).map((each) => each.equals(message))).toEqual([true, true]);
+  expect([...(await listing)].every(([number, id]) => id === `id-${String(number - 1)}`)).toBe(true);
+  connection.close();
+});
+
+test.each([7, 1000, 70_000, 200_000])("streams whose chunks are kept, %i octets at once", async (most) => {
+  const inlet = new Inlet();
+  const connection = connect(inlet);
+  const bodies = [0, 1].map(() => {
+    const ignore = (): void => undefined;
+    const owner = { claimed: ignore, resumed: ignore, dropped: ignore, collected: () => true };
+    return new MessageBody(owner, Infinity, 0);
+  });
+  const chunks: Buffer[] = [];
+  const waiter = { resolve: () => undefined, reject: () => undefined };
+  for (const body of bodies) {
+    body.stream().on("data", (chunk: Buffer) => chunks.push(chunk));
+    connection.submit(
+      new Exchange(
+        commands.retr(1, () => body),
+        waiter,
+      ),
+    );
+  }
+  await turn();
+  read(inlet, Buffer.concat([wire, wire]), most);
+  await turn();
+  expect(Buffer.concat(chunks).equals(Buffer.concat([message, message]))).toBe(true);
+  connection.close();
+});
+
+test("all is read into the same place", () => {
+  const inlet = new Inlet();
+  const places = new Set<number>();
+  inlet.onData = (chunk) => places.add(chunk.byteOffset);
+  read(inlet, Buffer.alloc(1_000_000), 50_000);
+  expect(places.size).toBe(1);
+});

@@ -6,6 +6,7 @@ import { quitWait } from "./net/waits.ts";
 import * as commands from "./protocol/commands.ts";
 import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
 import type { Session } from "./session.ts";
+import { Snapshot } from "./snapshot.ts";
 
 /** So many entries above what STAT counted are a counting error of the server, no attack. */
 const LISTING_SLACK = 16;
@@ -16,15 +17,24 @@ export class Transaction {
   readonly session: Session;
   /** The message numbers that DELE has marked. */
   readonly marked: Set<number> = new Set<number>();
-  /** Sizes and unique-ids of all messages that are not marked, once they were listed: a session is a snapshot. */
-  sizes: ReadonlyMap<number, number> | undefined;
-  uids: ReadonlyMap<number, string> | undefined;
   /** How many messages there are by STAT, marked or not. */
   #count: number | undefined;
+  #sizes: Snapshot<number> | undefined;
+  #uids: Snapshot<string> | undefined;
   #quitting: Promise<void> | undefined;
 
   constructor(session: Session) {
     this.session = session;
+  }
+
+  /** The sizes of all messages that are not marked, in octets, once they were listed: a session is a snapshot. */
+  get sizes(): ReadonlyMap<number, number> | undefined {
+    return this.#sizes?.map;
+  }
+
+  /** The unique-ids, in the same way. */
+  get uids(): ReadonlyMap<number, string> | undefined {
+    return this.#uids?.map;
   }
 
   stat(signal?: AbortSignal): Promise<MaildropStat> {
@@ -36,12 +46,12 @@ export class Transaction {
     });
   }
 
-  /** LIST. What is kept of it is a copy: the caller may do with his as he likes. */
+  /** LIST. The Map is the caller's: what is kept of it is a copy. */
   list(signal?: AbortSignal): Promise<Map<number, number>> {
     return this.session.execute(commands.list(this.#listingLimits()), {
       signal,
       effect: (sizes) => {
-        this.sizes = new Map(sizes);
+        this.#sizes = new Snapshot(sizes);
       },
     });
   }
@@ -51,7 +61,7 @@ export class Transaction {
     return this.session.execute(commands.uidl(this.#listingLimits()), {
       signal,
       effect: (uids) => {
-        this.uids = new Map(uids);
+        this.#uids = new Snapshot(uids);
       },
     });
   }
@@ -69,7 +79,7 @@ export class Transaction {
         if (this.marked.size === 0) return;
         this.marked.clear();
         // What was listed while something was marked lacks what is there again.
-        this.sizes = this.uids = undefined;
+        this.#sizes = this.#uids = undefined;
       },
     });
   }

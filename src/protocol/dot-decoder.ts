@@ -120,18 +120,18 @@ export class DotDecoder {
     const length = chunk.length;
     const out = Buffer.allocUnsafe(length - from);
     let size = 0;
-    for (let at = from; at < length; at++) {
-      const octet = chunk[at] as number;
-      if (octet === DOT && chunk[at - 1] === LF && chunk[at - 2] === CR) {
-        if (at + 1 === length) return this.#leave(State.dot, out, 0, size, emit);
-        if (chunk[at + 1] === CR) {
-          if (at + 2 === length) return this.#leave(State.dotCr, out, 0, size, emit);
-          if (chunk[at + 2] === LF) {
-            give(out, 0, size, emit);
-            return this.#end(at + 3);
-          }
-        }
-      } else out[size++] = octet;
+    for (let at = from; at < length;) {
+      const octet = chunk[at++] as number;
+      out[size++] = octet;
+      // Most octets are no LF: nothing else is looked at for them.
+      if (octet !== LF || at === length || chunk[at] !== DOT || chunk[at - 2] !== CR) continue;
+      if (++at === length) return this.#leave(State.dot, out, 0, size, emit);
+      if (chunk[at] !== CR) continue;
+      if (at + 1 === length) return this.#leave(State.dotCr, out, 0, size, emit);
+      if (chunk[at + 1] === LF) {
+        give(out, 0, size, emit);
+        return this.#end(at + 2);
+      }
     }
     return this.#leave(endOfText(chunk), out, 0, size, emit);
   }

@@ -20,18 +20,74 @@ export interface ListingLimits {
   readonly line: number;
 }
 
-const NUMBERS = /^(\d{1,16}) +(\d{1,16})(?: .*)?$/;
-// Runs of spaces are accepted: at least one large provider pads its columns. Text behind the size is allowed by the RFC.
-const SCAN_LINE = /^(\d{1,16}) +(\d{1,16})(?: .*)?$/;
-// RFC 1939 section 7: a unique-id is 1 to 70 characters from 0x21 to 0x7E.
-const UNIQUE_ID_LINE = /^(\d{1,16}) +([!-~]{1,70}) *$/;
+/** RFC 1939 section 7: a unique-id is 1 to 70 characters from 0x21 to 0x7E. */
+const UNIQUE_ID = 70;
+/** Digits of a number: more than any that JavaScript holds exactly. */
+const DIGITS = 16;
+
+const SPACE = 32;
+const ZERO = 48;
+
+/**
+ * The fields of one line, read character by character: a listing may have a million lines, and a regular
+ * expression for each takes twice the time.
+ */
+class Fields {
+  readonly #text: string;
+  #at: number;
+  readonly #end: number;
+
+  constructor(text: string, start = 0, end: number = text.length) {
+    this.#text = text;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  /** A number, or NaN where there is none, or one too large to be exact. */
+  number(): number {
+    const start = this.#at;
+    let value = 0;
+    while (this.#at < this.#end) {
+      const digit = this.#text.charCodeAt(this.#at) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+      this.#at++;
+    }
+    const digits = this.#at - start;
+    return digits > 0 && digits <= DIGITS && Number.isSafeInteger(value) ? value : NaN;
+  }
+
+  /** Skips spaces, and returns whether there were any. Runs are accepted: at least one large provider pads its columns. */
+  spaces(): boolean {
+    const start = this.#at;
+    while (this.#at < this.#end && this.#text.charCodeAt(this.#at) === SPACE) this.#at++;
+    return this.#at > start;
+  }
+
+  /** A unique-id, or `undefined` where there is none. */
+  uniqueId(): string | undefined {
+    const start = this.#at;
+    while (this.#at < this.#end) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code <= SPACE || code > 0x7e) break;
+      this.#at++;
+    }
+    const length = this.#at - start;
+    return length > 0 && length <= UNIQUE_ID ? this.#text.slice(start, this.#at) : undefined;
+  }
+
+  /** Whether nothing is left. */
+  get over(): boolean {
+    return this.#at === this.#end;
+  }
+}
 
 /** `+OK 2 320` → `{ count: 2, size: 320 }`. Throws `POP3_BAD_RESPONSE`. */
 export function parseStat(reply: Reply): MaildropStat {
-  const match = NUMBERS.exec(reply.text);
-  const count = Number(match?.[1]);
-  const size = Number(match?.[2]);
-  if (!Number.isSafeInteger(count) || !Number.isSafeInteger(size)) {
+  const fields = new Fields(reply.text);
+  const count = fields.number();
+  const size = second(fields);
+  if (Number.isNaN(count) || Number.isNaN(size)) {
     throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a STAT reply: "${printable(reply.text)}"`);
   }
   return { count, size };
@@ -39,23 +95,41 @@ export function parseStat(reply: Reply): MaildropStat {
 
 /** `+OK 2 200` as the answer to `LIST 2` → `200`. Throws `POP3_BAD_RESPONSE`, or `POP3_PROTOCOL` where another message is named. */
 export function parseScanListing(reply: Reply, message: number): number {
-  const match = SCAN_LINE.exec(reply.text);
-  const size = Number(match?.[2]);
-  if (!Number.isSafeInteger(size)) {
+  const fields = new Fields(reply.text);
+  const named = fields.number();
+  const size = second(fields);
+  if (Number.isNaN(named) || Number.isNaN(size)) {
     throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a scan listing: "${printable(reply.text)}"`);
   }
-  assertSameMessage(Number(match?.[1]), message);
+  assertSameMessage(named, message);
   return size;
 }
 
 /** `+OK 2 QhdPYR:00WBw1Ph7x7` as the answer to `UIDL 2` → `"QhdPYR:00WBw1Ph7x7"`. Throws as {@link parseScanListing}. */
 export function parseUniqueId(reply: Reply, message: number): string {
-  const match = UNIQUE_ID_LINE.exec(reply.text);
-  if (match === null) {
+  const fields = new Fields(reply.text);
+  const named = fields.number();
+  const id = lastId(fields);
+  if (Number.isNaN(named) || id === undefined) {
     throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a unique-id listing: "${printable(reply.text)}"`);
   }
-  assertSameMessage(Number(match[1]), message);
-  return match[2] as string;
+  assertSameMessage(named, message);
+  return id;
+}
+
+/** The number behind the first; NaN where there is none. Text behind it is allowed by the RFC. */
+function second(fields: Fields): number {
+  if (!fields.spaces()) return NaN;
+  const value = fields.number();
+  return fields.over || fields.spaces() ? value : NaN;
+}
+
+/** The unique-id behind the number. Nothing but spaces follows it. */
+function lastId(fields: Fields): string | undefined {
+  if (!fields.spaces()) return undefined;
+  const id = fields.uniqueId();
+  fields.spaces();
+  return fields.over ? id : undefined;
 }
 
 /** An answer about another message means that question and answer are out of step, and stay so. */
@@ -73,15 +147,16 @@ class Listing<V> implements BlockReader<Map<number, V>> {
   readonly #entries = new Map<number, V>();
   readonly #limits: ListingLimits;
   readonly #name: string;
-  readonly #add: (line: string, entries: Map<number, V>) => boolean;
+  readonly #value: (fields: Fields) => V | undefined;
   #rest = "";
   #octets = 0;
   #bad: string | undefined;
 
-  constructor(name: string, limits: ListingLimits, add: (line: string, entries: Map<number, V>) => boolean) {
+  /** `value` reads what stands behind the message number; `undefined` or NaN: that is wrong. */
+  constructor(name: string, limits: ListingLimits, value: (fields: Fields) => V | undefined) {
     this.#name = name;
     this.#limits = limits;
-    this.#add = add;
+    this.#value = value;
   }
 
   octets(octets: Buffer): boolean {
@@ -90,7 +165,7 @@ class Listing<V> implements BlockReader<Map<number, V>> {
     const text = this.#rest + octets.toString("latin1");
     let start = 0;
     for (let end = text.indexOf("\r\n"); end !== -1; end = text.indexOf("\r\n", start)) {
-      this.#line(text.slice(start, end));
+      this.#line(text, start, end);
       start = end + 2;
     }
     this.#rest = text.slice(start);
@@ -98,12 +173,21 @@ class Listing<V> implements BlockReader<Map<number, V>> {
     return true;
   }
 
-  #line(line: string): void {
-    if (line.length + 2 > this.#limits.line) throw this.#tooLong();
+  #line(text: string, start: number, end: number): void {
+    if (end - start + 2 > this.#limits.line) throw this.#tooLong();
     // A bad line fails the call only at the end: what follows is read, so that the session lives.
-    if (!this.#add(line, this.#entries)) this.#bad ??= line;
+    if (!this.#add(new Fields(text, start, end))) this.#bad ??= text.slice(start, end);
     if (this.#entries.size > this.#limits.entries)
       throw this.#tooLarge(`${String(this.#limits.entries)} entries`);
+  }
+
+  /** Enters what a line says; a message number occurs once, and is no 0 (RFC 1939 section 4). */
+  #add(fields: Fields): boolean {
+    const message = fields.number();
+    const value = this.#value(fields);
+    if (!isMessageNumber(message) || value === undefined || Number.isNaN(value)) return false;
+    const before = this.#entries.size;
+    return this.#entries.set(message, value).size > before;
   }
 
   #tooLarge(limit: string): Pop3ProtocolError {
@@ -130,26 +214,12 @@ class Listing<V> implements BlockReader<Map<number, V>> {
 
 /** LIST: message number → size in octets. */
 export function scanListing(limits: ListingLimits): BlockReader<Map<number, number>> {
-  return new Listing<number>("scan", limits, (line, entries) => {
-    const match = SCAN_LINE.exec(line);
-    return match !== null && add(entries, Number(match[1]), Number(match[2]));
-  });
+  return new Listing<number>("scan", limits, second);
 }
 
 /** UIDL: message number → unique-id. Two messages with one unique-id are both given. */
 export function uniqueIdListing(limits: ListingLimits): BlockReader<Map<number, string>> {
-  return new Listing<string>("unique-id", limits, (line, entries) => {
-    const match = UNIQUE_ID_LINE.exec(line);
-    return match !== null && add(entries, Number(match[1]), match[2] as string);
-  });
-}
-
-/** Enters what a line says; a message number occurs once, and is no 0 (RFC 1939 section 4). */
-function add<V>(entries: Map<number, V>, message: number, value: V): boolean {
-  if (!isMessageNumber(message) || entries.has(message)) return false;
-  if (typeof value === "number" && !Number.isSafeInteger(value)) return false;
-  entries.set(message, value);
-  return true;
+  return new Listing<string>("unique-id", limits, lastId);
 }
 
 export function isMessageNumber(value: unknown): value is number {

@@ -49,6 +49,7 @@ function targets(tables: readonly Table[]): Target[] {
     most("handles left by them", of("churn", "handles, more"), 0, ""),
     least("decoder, base64 in chunks of 64 KiB", of("decoder", "64 KiB", "base64"), 20, "GB/s"),
     least("decoder, prose", of("decoder", "64 KiB", "prose"), 3, "GB/s"),
+    most('import "popwright"', of("load", "median"), 15, "ms"),
     ...["dot lines", "a line of dots", "all CR", "all LF"].map((input) =>
       least(`decoder, ${input}`, of("decoder", "64 KiB", input), 0.3, "GB/s"),
     ),

@@ -29,7 +29,7 @@ function scenes(plan: Plan): Scene[] {
       id: "warm",
       title: `${small} × 5 KB, warm`,
       mailbox: `${plan.smallCount}x5000`,
-      warm: "5000x5000",
+      warm: `${plan.smallCount}x5000`,
       tls: false,
       programs: false,
     },

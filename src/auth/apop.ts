@@ -1,6 +1,6 @@
 // APOP (RFC 1939 section 7): a digest of the greeting's timestamp and the secret. Obsolete: MD5 no longer protects it.
-import { createHash } from "node:crypto";
 import { Pop3Error } from "../errors.ts";
+import { crypto } from "./crypto.ts";
 
 // RFC 822's msg-id as RFC 1939 asks for it: printable ASCII, one "@", no space. Collision attacks on MD5 need
 // octets that no msg-id has (CVE-2007-1558). No longer than a greeting line can be, and matched in linear time.
@@ -28,5 +28,5 @@ export function apopDigest(timestamp: string, secret: string): string {
   if (apopTimestamp(timestamp) !== timestamp) {
     throw new Pop3Error("POP3_APOP_BAD_CHALLENGE", "the timestamp for APOP is no msg-id in printable ASCII");
   }
-  return createHash("md5").update(timestamp, "utf8").update(secret, "utf8").digest("hex");
+  return crypto().createHash("md5").update(timestamp, "utf8").update(secret, "utf8").digest("hex");
 }

@@ -1,7 +1,7 @@
 // From options to a connected stream: TCP with happy eyeballs, the caller's own socket, TLS on either.
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
-import * as tls from "node:tls";
+import type * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Inlet } from "./inlet.ts";
@@ -187,7 +187,8 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     stream.on("error", fail);
     let socket: tls.TLSSocket;
     try {
-      socket = tls.connect({
+      // Loaded with the first connection: it takes as long as the whole package.
+      socket = process.getBuiltinModule("node:tls").connect({
         session: rememberedSession(settings.tls, server),
         ...settings.tls,
         servername,

@@ -61,7 +61,8 @@ module.exports = {
     },
     {
       name: "protocol-and-auth-are-pure",
-      comment: "Octets and values in, octets and values out: of Node they need buffers, and digests by auth/crypto.",
+      comment:
+        "Octets and values in, octets and values out: of Node they need buffers, and digests by auth/crypto.",
       severity: "error",
       from: { path: "^src/(protocol|auth)/", pathNot: "^src/auth/crypto\\.ts$" },
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?(buffer|util)$" },

@@ -3,8 +3,8 @@
 // the garbage collector behind it. TLS has no such way to read.
 import type { OnReadOpts } from "node:net";
 
-/** The most that a socket reads at once; octets. Twice what `data` events bring: fewer turns of the loop. */
-export const CHUNK: number = 128 * 1024;
+/** The most that a socket reads at once, in this way and by `data` events; octets. */
+export const CHUNK: number = 64 * 1024;
 
 export class Inlet {
   /** Called with what came. The octets change when it has returned. */

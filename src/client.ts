@@ -2,9 +2,10 @@
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { inspect, type InspectOptions } from "node:util";
+import type { Pop3Auth } from "./auth-options.ts";
 import { Pop3Error } from "./errors.ts";
 import { Message, announcedOctets } from "./message.ts";
-import { completeOptions, type Pop3Auth, type Pop3ClientOptions } from "./options.ts";
+import { completeOptions, type Pop3ClientOptions } from "./options.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language } from "./protocol/commands.ts";
@@ -256,6 +257,17 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   async capa({ signal }: CallOptions = {}): Promise<Capabilities> {
     this.#session.check("CAPA");
     return this.#session.capa(signal);
+  }
+
+  /**
+   * Whether the server knows UIDL or TOP: as CAPA lists them, or else by trying, as some servers list less than they
+   * have, and old ones know no CAPA. Asks nothing twice.
+   */
+  async supports(command: "UIDL" | "TOP", { signal }: CallOptions = {}): Promise<boolean> {
+    if (!["UIDL", "TOP"].includes(command))
+      throw new Pop3Error("POP3_INVALID_ARGUMENT", "supports() knows of UIDL and TOP");
+    this.#session.check(command);
+    return this.#transaction.supports(command, signal);
   }
 
   /** STLS (RFC 2595), by hand. What was learnt in clear is forgotten. Rejects with `POP3_TLS_*` and closes. */

@@ -21,9 +21,13 @@ export type Pop3ErrorCode =
   | "POP3_COMMIT_FAILED"
   // No acceptable way to log in.
   | "POP3_AUTH_NO_MECHANISM"
+  | "POP3_AUTH_CLOSED"
   | "POP3_AUTH_PROTOCOL"
   | "POP3_APOP_BAD_CHALLENGE"
   | "POP3_CHALLENGE_TOO_LARGE"
+  | "POP3_SCRAM_ITERATIONS_LOW"
+  | "POP3_SCRAM_ITERATIONS_HIGH"
+  | "POP3_SCRAM_SERVER_SIGNATURE"
   // TLS.
   | "POP3_TLS_REQUIRED"
   | "POP3_TLS_INJECTION"
@@ -53,6 +57,18 @@ export type Pop3ErrorCode =
   | "POP3_ABANDONED"
   | "POP3_COMMIT_UNKNOWN";
 
+/** Why a server did not like an access token (RFC 7628 section 3.2.2; XOAUTH2 says the same in other places). */
+export interface OAuthRefusal {
+  /** `invalid_token`, `insufficient_scope`; XOAUTH2 has an HTTP status, `400`. */
+  readonly status?: string;
+  /** The scopes that would do, separated by spaces. */
+  readonly scope?: string;
+  /** The authentication schemes (XOAUTH2), lower case: `bearer`. */
+  readonly schemes?: string;
+  /** Where the server's OpenID configuration is to be had. */
+  readonly openidConfiguration?: string;
+}
+
 /** What an error may say beside its code and message. */
 export interface Pop3ErrorDetails {
   /** The command in the form that may be printed: `RETR 5`, `PASS ****`. */
@@ -61,6 +77,8 @@ export interface Pop3ErrorDetails {
   readonly cause?: unknown;
   /** With `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN`: the message numbers that were marked as deleted. */
   readonly marked?: readonly number[] | undefined;
+  /** With `POP3_AUTH_REJECTED`: what the server said of an access token. */
+  readonly oauth?: OAuthRefusal | undefined;
 }
 
 /** Marks our errors across the two builds (ESM and CommonJS), where `instanceof` sees two classes. */
@@ -104,6 +122,8 @@ export class Pop3ReplyError extends Pop3Error {
   readonly text: string;
   /** Whether the same call may succeed later without anybody changing anything. */
   readonly temporary: boolean;
+  /** What the server said of an access token that it refused, in its own words. */
+  declare readonly oauth?: OAuthRefusal;
 
   constructor(
     code: Pop3ErrorCode,
@@ -115,6 +135,7 @@ export class Pop3ReplyError extends Pop3Error {
     if (reply.responseCode !== undefined) this.responseCode = reply.responseCode;
     this.text = reply.text;
     this.temporary = reply.temporary;
+    if (details?.oauth !== undefined) this.oauth = details.oauth;
   }
 
   static {
@@ -122,7 +143,14 @@ export class Pop3ReplyError extends Pop3Error {
   }
 
   override forCommand(command: string): Pop3ReplyError {
-    return new Pop3ReplyError(this.code, this.message, this, { command, cause: this });
+    return new Pop3ReplyError(this.code, this.message, this, { command, cause: this, oauth: this.oauth });
+  }
+
+  /** The same, with what the server said of the access token before. */
+  withRefusal(oauth: OAuthRefusal): Pop3ReplyError {
+    const why = [oauth.status, oauth.scope && `scope ${oauth.scope}`].filter(Boolean).join(", ");
+    const message = why === "" ? this.message : `${this.message} (${why})`;
+    return new Pop3ReplyError(this.code, message, this, { command: this.command, cause: this, oauth });
   }
 }
 

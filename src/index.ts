@@ -1,6 +1,15 @@
 // What `popwright` exports.
+export type { AccessToken, Pop3Auth, Secret } from "./auth-options.ts";
 export { apopDigest } from "./auth/apop.ts";
-export type { Credentials, SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
+export type { ChannelBinding } from "./auth/choice.ts";
+export type {
+  ChannelBindingType,
+  Credentials,
+  SaslContext,
+  SaslExchange,
+  SaslMechanism,
+  ScramOptions,
+} from "./auth/mechanism.ts";
 export { Pop3Client } from "./client.ts";
 export type { CallOptions, CommandReply, Pop3ClientEvents } from "./client.ts";
 export {
@@ -9,13 +18,14 @@ export {
   Pop3Error,
   Pop3ProtocolError,
   Pop3ReplyError,
+  type OAuthRefusal,
   type Pop3ErrorCode,
   type Pop3ErrorDetails,
 } from "./errors.ts";
 export type { Pop3Message } from "./message.ts";
 export type { SocketSource } from "./net/dial.ts";
 export type { Pop3Trace } from "./net/trace.ts";
-export type { Pop3Auth, Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window, Secret } from "./options.ts";
+export type { Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window } from "./options.ts";
 export type { Capabilities, Expire, LoginDelay } from "./protocol/capabilities.ts";
 export type { Language } from "./protocol/commands.ts";
 export type { MaildropStat } from "./protocol/listings.ts";

@@ -1,147 +1,140 @@
-// Logs in by one method: POP3's own, or a SASL exchange of challenges and responses (RFC 5034).
-import type { Method } from "./auth/choice.ts";
-import type { SaslExchange, SaslMechanism } from "./auth/mechanism.ts";
-import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "./errors.ts";
+// Logs in by one method, with what proves who the user is: given, or asked for at the last moment.
+import type { Pop3Auth } from "./auth-options.ts";
+import { secretOf, type Method } from "./auth/choice.ts";
+import type { SaslContext } from "./auth/mechanism.ts";
+import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import type { Connection } from "./net/connection.ts";
-import { aborted } from "./net/failures.ts";
-import { settle } from "./net/settle.ts";
-import type { Pop3Auth, Pop3Limits, Secret } from "./options.ts";
+import { untilAborted } from "./net/settle.ts";
+import type { Pop3Limits } from "./options.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Command } from "./protocol/commands.ts";
-import type { Reply } from "./protocol/reply.ts";
+import { converse } from "./sasl.ts";
+import { encoderOf, type Encoder } from "./text-encoder.ts";
 
 export interface LoginContext {
+  readonly connection: Connection;
   readonly limits: Pop3Limits;
   /** APOP's digest of a secret, for the timestamp of the greeting. */
   readonly apopDigest: (secret: string) => string;
+  /** What a SASL mechanism may know of the connection. */
+  readonly sasl: SaslContext;
+  /** What the greeting said. */
+  readonly greeting: string;
   /** Is aborted when the session is closed, too. */
   readonly signal: AbortSignal;
 }
 
+/** What a login is made of. */
+interface Proof {
+  readonly user: string;
+  readonly pass: string;
+  readonly accessToken: string;
+  readonly encode: Encoder;
+}
+
 /** Resolves when the server has let the user in. Rejects with its refusal, or with what was wrong on the way. */
-export async function logIn(
-  connection: Connection,
-  method: Method,
-  auth: Pop3Auth,
-  context: LoginContext,
-): Promise<void> {
-  const { limits, signal } = context;
-  const pass = await secretOf(auth.pass, signal);
-  const secrets = [pass, encode(Buffer.from(pass, "utf8"))];
-  /** Sends a command of the login, behind which no reply is printed with the password in it. */
-  const send = <T>(command: Command<T>): Promise<T> => {
-    return connection.send(commands.withSecrets(command, secrets), { signal });
+export async function logIn(method: Method, auth: Pop3Auth, context: LoginContext): Promise<void> {
+  const { signal, connection } = context;
+  const kind = secretOf(method);
+  const proof: Proof = {
+    user: auth.user ?? "",
+    pass: kind === "password" ? await asked("password", auth.pass, signal) : "",
+    accessToken: kind === "token" ? await asked("access token", auth.accessToken, signal) : "",
+    encode: await encoderOf(auth.charset),
   };
-  if (method === "USER") {
-    // Both are made before one is sent: a password that cannot be sent rejects first.
-    const [user, password] = [commands.user(auth.user, limits), commands.pass(pass, limits)];
-    await send(user);
-    await send(password);
-  } else if (method === "APOP") {
-    await send(commands.apop(auth.user, context.apopDigest(pass), limits));
-  } else {
-    const exchange = method.start({ user: auth.user, pass, authzid: auth.authzid ?? "" });
-    await converse({ connection, send, ...context }, method, exchange, auth.initialResponse ?? true);
+  try {
+    await prove(method, auth, proof, context);
+  } catch (refusal) {
+    const give = auth.accessToken;
+    const lost = (): boolean => connection.failure !== undefined;
+    if (kind !== "token" || typeof give !== "function" || !isRejection(refusal) || lost()) throw refusal;
+    // It may have expired a moment ago. Who gives tokens out is told what was wrong with this one, once.
+    const fresh = await asked("access token", () => give(refusal.oauth ?? {}), signal).catch(
+      (error: unknown) => {
+        // Many a server closes behind a refusal: that is what the caller has to know of.
+        throw connection.closedByPeer ? refusal : error;
+      },
+    );
+    if (fresh === proof.accessToken || lost()) throw refusal;
+    await prove(method, auth, { ...proof, accessToken: fresh }, context);
   }
 }
 
-/** The password: given, or asked for; a function that never answers does not hold the login up for ever. */
-async function secretOf(given: Secret, signal: AbortSignal): Promise<string> {
-  const secret: unknown =
-    typeof given === "string"
-      ? given
-      : await settle<unknown>(signal, undefined, (resolve, reject) => {
-          Promise.resolve().then(given).then(resolve, reject);
-          return () => undefined;
-        });
+/** Whether the server has refused what was shown, and not for now alone. */
+function isRejection(error: unknown): error is Pop3ReplyError {
+  return error instanceof Pop3ReplyError && error.code === "POP3_AUTH_REJECTED";
+}
+
+/** A secret: given, or asked for; a function that never answers does not hold the login up for ever. */
+async function asked(what: string, given: unknown, signal: AbortSignal): Promise<string> {
+  const secret = typeof given === "function" ? await untilAborted(signal, given as () => unknown) : given;
   if (typeof secret !== "string" || secret === "") {
-    throw new Pop3Error("POP3_INVALID_ARGUMENT", "the password is no string, or an empty one");
+    throw new Pop3Error("POP3_INVALID_ARGUMENT", `the ${what} is no string, or an empty one`);
   }
   return secret;
 }
 
-interface Conversation extends LoginContext {
-  readonly connection: Connection;
-  readonly send: <T>(command: Command<T>) => Promise<T>;
-}
-
-/** AUTH, and a response to each challenge until the server has seen enough. */
-async function converse(
-  conversation: Conversation,
-  { name }: SaslMechanism,
-  exchange: SaslExchange,
-  initialResponse: boolean,
-): Promise<void> {
-  const { limits, send } = conversation;
-  let unsent = exchange.initial;
-  let inline: string | undefined;
-  if (unsent !== undefined && initialResponse) {
-    const encoded = encode(unsent) || "=";
-    // RFC 5034 section 4: only where the line keeps its limit. Otherwise the server asks for it.
-    if (`AUTH ${name} ${encoded}\r\n`.length <= limits.commandLine) {
-      inline = encoded;
-      unsent = undefined;
-    }
-  }
-  let reply: Reply = await send(commands.auth(name, inline, limits));
-  for (let challenges = 1; reply.status === "continue"; challenges++) {
-    let response: Buffer;
-    try {
-      if (challenges > limits.challenges) {
-        throw new Pop3Error(
-          "POP3_AUTH_PROTOCOL",
-          `the server sent more than ${String(limits.challenges)} challenges`,
-        );
-      }
-      const challenge = decode(
-        reply.text,
-        limits.challenge,
-        exchange.promptsOnly === true || unsent !== undefined,
-      );
-      response = unsent ?? exchange.respond(challenge);
-      unsent = undefined;
-    } catch (error) {
-      await cancel(conversation);
-      throw error;
-    }
-    reply = await respond(conversation, encode(response));
+async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: LoginContext): Promise<void> {
+  const { connection, limits, signal, sasl } = context;
+  const { user, pass, accessToken, encode } = proof;
+  const secrets = [pass, accessToken]
+    .filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, encode(secret).toString("latin1"), encode(secret).toString("base64")]);
+  /** Sends a command of the login, behind which no reply is printed with a secret in it. */
+  const send = <T>(command: Command<T>): Promise<T> =>
+    connection.send(commands.withSecrets(command, secrets), { signal });
+  /** The same, with a proof in the command: who closes the connection on it has answered. */
+  const sendProof = <T>(command: Command<T>): Promise<T> => answered(connection, command, send(command));
+  if (method === "USER") {
+    // Both are made before one is sent: a password that cannot be sent rejects first.
+    const inCharset = auth.charset === undefined ? undefined : encode;
+    const first = commands.user(user, limits, inCharset);
+    const second = commands.pass(pass, limits, inCharset);
+    await send(first);
+    await sendProof(second);
+  } else if (method === "APOP") {
+    await sendProof(commands.apop(user, context.apopDigest(pass), limits));
+  } else {
+    const credentials = { user, pass, accessToken, authzid: auth.authzid ?? "", encode };
+    const exchange = await untilAborted(signal, () => method.start(credentials, sasl));
+    await converse(method.name, exchange, auth.initialResponse ?? !takesTwoSteps(method.name, context), {
+      limits,
+      send,
+      sendProof,
+      close: (failure) => {
+        connection.close(failure);
+      },
+      closedByPeer: () => connection.closedByPeer,
+      signal,
+    });
   }
 }
 
-/** Answers a challenge. Given up before that, it ends the session: the server would take what comes next for the answer. */
-function respond({ connection, send, signal }: Conversation, response: string): Promise<Reply> {
-  if (signal.aborted) connection.close(aborted(signal));
-  return send(commands.authResponse(response));
-}
-
-/** Gives AUTH up with `*`. The server has to refuse it then; one that says `+OK` has let in nobody knows whom. */
-async function cancel(conversation: Conversation): Promise<void> {
-  try {
-    await respond(conversation, "*");
-  } catch (error) {
-    if (error instanceof Pop3ReplyError) return;
-    throw error;
-  }
-  const failure = new Pop3ProtocolError(
-    "POP3_PROTOCOL",
-    "the server went on with an authentication that was cancelled",
+/** Exchange Online closes the connection on `AUTH XOAUTH2` with a token behind it. */
+function takesTwoSteps(mechanism: string, { greeting, sasl }: LoginContext): boolean {
+  return (
+    mechanism === "XOAUTH2" &&
+    (/Microsoft Exchange/i.test(greeting) || /(?:^|\.)(?:office365|outlook)\.[a-z.]+$/i.test(sasl.host))
   );
-  conversation.connection.close(failure);
-  throw failure;
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-function encode(octets: Buffer): string {
-  return octets.toString("base64");
-}
-
-function decode(challenge: string, limit: number, prompt: boolean): Buffer {
-  if (challenge.length > Math.ceil(limit / 3) * 4) {
-    throw new Pop3Error("POP3_CHALLENGE_TOO_LARGE", `a challenge is larger than ${String(limit)} octets`);
+/**
+ * The reply to a command with a proof in it. Some servers close the connection on a wrong password, and say nothing:
+ * then it rejects with `POP3_AUTH_CLOSED`.
+ */
+export async function answered<T>(
+  connection: Connection,
+  { printable }: Command<T>,
+  reply: Promise<T>,
+): Promise<T> {
+  try {
+    return await reply;
+  } catch (cause) {
+    if (cause instanceof Pop3ReplyError || !connection.closedByPeer) throw cause;
+    throw new Pop3ConnectionError(
+      "POP3_AUTH_CLOSED",
+      "the server closed the connection in place of an answer to the login: a wrong password, perhaps",
+      { command: printable, cause },
+    );
   }
-  if (BASE64.test(challenge)) return Buffer.from(challenge, "base64");
-  // Where the challenge is a prompt at most, some servers write words there.
-  if (prompt) return Buffer.alloc(0);
-  throw new Pop3Error("POP3_AUTH_PROTOCOL", "a challenge is not base64");
 }

@@ -1,11 +1,10 @@
 // What can be configured: one table of defaults, checked before anything is sent.
 import type { LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { isMechanism } from "./auth/choice.ts";
-import type { SaslMechanism } from "./auth/mechanism.ts";
-import { Pop3Error } from "./errors.ts";
+import { checkAuth, type Pop3Auth } from "./auth-options.ts";
 import type { SocketSource } from "./net/dial.ts";
 import type { Window } from "./net/flight.ts";
+import { checkBoolean, checkTable, config, numbers } from "./option-checks.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "./net/proxy.ts";
 
@@ -61,22 +60,6 @@ export interface Pop3Window {
   readonly commandOctets?: number;
 }
 
-/** A secret, or what gives it: called afresh for each login, so that nothing has to keep it. */
-export type Secret = string | (() => string | Promise<string>);
-
-export interface Pop3Auth {
-  readonly user: string;
-  readonly pass: Secret;
-  /** Whom to act for, where it is not the user: only PLAIN, and mechanisms of one's own, are chosen then. */
-  readonly authzid?: string;
-  /** Insists on one way in: `"PLAIN"`, `"LOGIN"`, `"USER"`, `"APOP"`, or a mechanism of your own. */
-  readonly mechanism?: string | SaslMechanism;
-  /** The same with several, the preferred first. */
-  readonly mechanisms?: readonly (string | SaslMechanism)[];
-  /** Whether the first response goes out with AUTH, where it fits into the line. @default true */
-  readonly initialResponse?: boolean;
-}
-
 export interface Pop3ClientOptions {
   readonly host: string;
   /** @default 995, or 110 with `secure: false` */
@@ -87,6 +70,12 @@ export interface Pop3ClientOptions {
   readonly stls?: "required" | "if-offered" | "never";
   /** Who logs in. Without it `connect` stops in the AUTHORIZATION state. */
   readonly auth?: Pop3Auth;
+  /**
+   * Switches to UTF-8 before the login, where the server lists UTF8 (RFC 6856): headers in UTF-8 come as they are,
+   * where some servers give a substitute for such a message otherwise.
+   * @default false
+   */
+  readonly utf8?: boolean;
   /** Lets a password go out in clear where there is no TLS. `stls: "never"` says the same. @default false */
   readonly allowPlaintextAuth?: boolean;
   /**
@@ -119,6 +108,7 @@ export interface Settings {
   readonly secure: boolean;
   readonly stls: "required" | "if-offered" | "never";
   readonly auth: Pop3Auth | undefined;
+  readonly utf8: boolean;
   readonly allowPlaintextAuth: boolean;
   readonly tls: ConnectionOptions;
   readonly socket: SocketSource | undefined;
@@ -168,6 +158,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   checkTable("options", options);
   checkBoolean("secure", options.secure);
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
+  checkBoolean("utf8", options.utf8);
   const secure = options.secure ?? true;
   if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
     throw config("host is the name or the address of a server");
@@ -185,13 +176,14 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   if (options.socket !== undefined && options.proxy !== undefined) {
     throw config("socket and proxy exclude each other: your own socket may go through a proxy itself");
   }
-  checkAuth(options.auth);
+  if (options.auth !== undefined) checkAuth(options.auth);
   return {
     host: options.host,
     port,
     secure,
     stls,
     auth: options.auth,
+    utf8: options.utf8 ?? false,
     allowPlaintextAuth: options.allowPlaintextAuth ?? (!secure && stls === "never"),
     tls: options.tls ?? DEFAULT_TLS,
     socket: options.socket,
@@ -205,64 +197,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   };
 }
 
-/** The defaults, with what was given in their place. */
-function numbers<T extends object>(what: string, defaults: T, given: Partial<T> = {}): T {
-  checkTable(what, given);
-  const known = defaults as Record<string, number>;
-  const result: Record<string, number> = { ...known };
-  for (const [name, value] of Object.entries<unknown>(given)) {
-    if (value === undefined) continue;
-    if (!Object.hasOwn(known, name)) throw config(`${what} has no "${name}"`);
-    if (typeof value !== "number" || Number.isNaN(value) || value < 0)
-      throw config(`${what}.${name} is a number from 0 on`);
-    if (what === "timeouts" && value === 0) throw config(`timeouts.${name} is 0: Infinity stops the clock`);
-    result[name] = value;
-  }
-  return result as T;
-}
-
 function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {
   if (pipelining === false) return undefined;
   return numbers("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
-}
-
-// Types end where JavaScript begins: what comes from a file or from the environment is looked at.
-
-function checkTable(what: string, value: unknown): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw config(`${what} is an object`);
-}
-
-function checkBoolean(what: string, value: unknown): void {
-  // "false" would be true.
-  if (value !== undefined && typeof value !== "boolean") throw config(`${what} is true or false`);
-}
-
-/** Throws `POP3_CONFIG` for what is no `auth`. */
-export function checkAuth(auth: Pop3Auth | undefined): void {
-  if (auth === undefined) return;
-  checkTable("auth", auth);
-  if (typeof auth.user !== "string" || auth.user === "")
-    throw config("auth.user is a string that is not empty");
-  if ((typeof auth.pass !== "string" || auth.pass === "") && typeof auth.pass !== "function") {
-    throw config("auth.pass is a string that is not empty, or a function that gives one");
-  }
-  if (auth.authzid !== undefined && typeof auth.authzid !== "string")
-    throw config("auth.authzid is a string");
-  if (auth.mechanisms !== undefined && !Array.isArray(auth.mechanisms))
-    throw config("auth.mechanisms is an array");
-  for (const mechanism of wishedMechanisms(auth)) {
-    const own = mechanism as SaslMechanism | null | undefined;
-    const known = typeof mechanism === "string" ? isMechanism(mechanism) : typeof own?.start === "function";
-    if (!known) throw config("a mechanism is one of our names, or a SaslMechanism of your own");
-  }
-}
-
-/** What the caller insists on, the preferred first; empty: whatever is best. */
-export function wishedMechanisms({ mechanism, mechanisms }: Pop3Auth): readonly (string | SaslMechanism)[] {
-  return mechanisms ?? (mechanism === undefined ? [] : [mechanism]);
-}
-
-function config(message: string): Pop3Error {
-  return new Pop3Error("POP3_CONFIG", message);
 }

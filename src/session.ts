@@ -1,20 +1,22 @@
 // One POP3 session, from dialling to the TRANSACTION state: which command may go out when (RFC 1939 section 3),
 // and what is known of the server. The connection below carries the commands.
 import type { TLSSocket } from "node:tls";
+import { checkAuth, type Pop3Auth } from "./auth-options.ts";
 import { apopDigest, apopTimestamp } from "./auth/apop.ts";
-import { chooseMethod } from "./auth/choice.ts";
 import { Pop3Error, Pop3ReplyError } from "./errors.ts";
-import { logIn } from "./login.ts";
+import { answered, logIn } from "./login.ts";
+import { methodFor, saslContextFor } from "./login-choice.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
 import { SessionEnd, sessionOver } from "./net/failures.ts";
 import { Inlet } from "./net/inlet.ts";
+import { isSessionRefusal } from "./net/tls-sessions.ts";
 import { traceSession } from "./net/trace.ts";
 import { loadWireLog } from "./net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Command } from "./protocol/commands.ts";
-import { checkAuth, wishedMechanisms, type Pop3Auth, type Settings } from "./options.ts";
+import type { Settings } from "./options.ts";
 
 /** RFC 1939 section 3, and what lies before and behind it. */
 export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
@@ -60,6 +62,7 @@ export class Session {
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
   #connection: Connection | undefined;
+  #tlsSocket: TLSSocket | undefined;
   /** CAPA was answered with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
@@ -109,7 +112,7 @@ export class Session {
     const endTrace = traceSession(this.settings.host, this.settings.port);
     const signal = this.#untilClosed(given);
     try {
-      await this.#open(signal);
+      await this.#openAgain(signal);
       const lost = this.failure;
       if (lost !== undefined) throw lost;
       this.#opened = true;
@@ -125,6 +128,20 @@ export class Session {
   /** `signal`, and `close` while no connection can be closed yet. */
   #untilClosed(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+
+  /** Opens; once more, where the server breaks off as a TLS session is taken up: the next handshake is a full one. */
+  async #openAgain(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#open(signal);
+    } catch (error) {
+      // A stream that was given is used up.
+      const { socket } = this.settings;
+      const given = socket !== undefined && typeof socket !== "function";
+      if (!isSessionRefusal(error) || given || signal.aborted) throw error;
+      this.#forget();
+      await this.#open(signal);
+    }
   }
 
   async #open(signal: AbortSignal): Promise<void> {
@@ -148,6 +165,9 @@ export class Session {
     this.#timestamp = apopTimestamp(greeting.text);
     await this.#askCapabilities(signal);
     if (!this.secure && settings.stls !== "never") await this.#beginTls(signal);
+    if (settings.utf8 && this.capabilities.utf8 !== undefined) {
+      await this.connection.send(commands.utf8(), { signal });
+    }
     if (settings.auth !== undefined) await this.login(settings.auth, signal);
   }
 
@@ -164,6 +184,7 @@ export class Session {
   async #handshake(stream: Parameters<typeof secure>[0], signal?: AbortSignal): Promise<TLSSocket> {
     const { host, port, tls, timeouts } = this.settings;
     const socket = await secure(stream, { host, port, tls, timeout: timeouts.tls }, signal);
+    this.#tlsSocket = socket;
     this.tlsInfo = {
       protocol: socket.getProtocol() ?? "unknown",
       cipher: socket.getCipher().name,
@@ -264,6 +285,13 @@ export class Session {
     }
   }
 
+  /** Whatever was learnt in clear, or on another connection. */
+  #forget(): void {
+    this.capabilities = NO_CAPABILITIES;
+    this.#capaKnown = false;
+    this.#timestamp = undefined;
+  }
+
   /** STLS (RFC 2595 section 4): whatever was learnt in clear is forgotten. */
   async stls(signal?: AbortSignal): Promise<void> {
     if (this.secure) throw new Pop3Error("POP3_STATE", "the connection has TLS already", { command: "STLS" });
@@ -277,13 +305,12 @@ export class Session {
         throw forged ? forged.forCommand("STLS") : error;
       }
       const stream = connection.detach();
-      this.capabilities = NO_CAPABILITIES;
-      this.#capaKnown = false;
-      this.#timestamp = undefined;
+      this.#forget();
       try {
         this.#attach(await this.#handshake(stream, this.#untilClosed(signal)));
       } catch (error) {
-        this.#ended(error as Pop3Error);
+        // Within connect, that sees to it.
+        if (this.#opened) this.#ended(error as Pop3Error);
         throw error;
       }
       await this.#askCapabilities(signal);
@@ -293,22 +320,20 @@ export class Session {
   /** Logs in by the one method that is chosen, and asks for the capabilities again. */
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
     checkAuth(auth);
-    const method = chooseMethod(
-      {
-        capabilities: this.#capaKnown ? this.capabilities : undefined,
-        secure: this.secure,
-        timestamp: this.#timestamp !== undefined,
-      },
-      {
-        mechanisms: wishedMechanisms(auth),
-        authzid: auth.authzid !== undefined,
-        allowPlaintext: this.settings.allowPlaintextAuth,
-      },
-    );
+    const known = {
+      settings: this.settings,
+      capabilities: this.#capaKnown ? this.capabilities : undefined,
+      socket: this.#tlsSocket,
+      timestamp: this.#timestamp !== undefined,
+    };
+    const method = methodFor(auth, known);
     await this.#alone("authentication", async () => {
-      await logIn(this.connection, method, auth, {
+      await logIn(method, auth, {
+        connection: this.connection,
         limits: this.settings.limits,
         apopDigest: (secret) => this.apopDigest(secret),
+        sasl: saslContextFor(auth, known),
+        greeting: this.greeting ?? "",
         signal: this.#untilClosed(signal),
       });
       await this.#loggedIn(signal);
@@ -319,7 +344,8 @@ export class Session {
   async loginBy(command: Command<void>, signal?: AbortSignal): Promise<void> {
     this.check(command.printable);
     await this.#alone("authentication", async () => {
-      await this.connection.send(command, { signal });
+      const { connection } = this;
+      await answered(connection, command, connection.send(command, { signal }));
       await this.#loggedIn(signal);
     });
   }

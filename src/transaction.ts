@@ -5,6 +5,7 @@ import { aborted } from "./net/failures.ts";
 import { quitWait } from "./net/waits.ts";
 import * as commands from "./protocol/commands.ts";
 import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
+import { MessageBuffer } from "./protocol/message-buffer.ts";
 import type { Session } from "./session.ts";
 import { Snapshot } from "./snapshot.ts";
 
@@ -21,6 +22,8 @@ export class Transaction {
   #count: number | undefined;
   #sizes: Snapshot<number> | undefined;
   #uids: Snapshot<string> | undefined;
+  /** What was tried of what CAPA does not list. */
+  readonly #tried: Map<string, boolean> = new Map<string, boolean>();
   #quitting: Promise<void> | undefined;
 
   constructor(session: Session) {
@@ -64,6 +67,33 @@ export class Transaction {
         this.#uids = new Snapshot(uids);
       },
     });
+  }
+
+  /** Whether the server knows UIDL or TOP: as CAPA says, or else, as some servers list too little, by trying. */
+  async supports(command: "UIDL" | "TOP", signal?: AbortSignal): Promise<boolean> {
+    const known = this.#tried.get(command);
+    if (known !== undefined) return known;
+    const { capabilities } = this.session;
+    if (command === "UIDL" ? capabilities.uidl || this.#uids !== undefined : capabilities.top) return true;
+    try {
+      if (command === "UIDL") await this.uidl(signal);
+      else {
+        const [message] = (this.sizes ?? (await this.list(signal))).keys();
+        // An empty maildrop has nothing to try it on.
+        if (message === undefined) return false;
+        const { limits } = this.session.settings;
+        await this.session.execute(
+          commands.top(message, 0, () => new MessageBuffer(limits.message, 0)),
+          { signal },
+        );
+      }
+      this.#tried.set(command, true);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
+      this.#tried.set(command, false);
+      return false;
+    }
   }
 
   #listingLimits(): ListingLimits {

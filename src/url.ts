@@ -8,7 +8,7 @@ export interface UrlOptions {
   readonly port?: number;
   readonly secure: boolean;
   readonly stls?: "required" | "if-offered" | "never";
-  readonly auth?: { readonly user: string; readonly pass: string; readonly mechanism?: string };
+  readonly auth?: { readonly user: string; readonly pass?: string; readonly mechanism?: string };
 }
 
 /**
@@ -51,7 +51,8 @@ export function parseUrl(given: string | URL): UrlOptions {
     ...(user !== "" && {
       auth: {
         user,
-        pass: decode(url.password),
+        // EXTERNAL and GSSAPI take none.
+        ...(url.password !== "" && { pass: decode(url.password) }),
         // RFC 2384 section 5: "+APOP" is APOP, "*" is any, anything else is a SASL mechanism.
         ...(mechanism !== "*" && { mechanism: mechanism.replace(/^\+/, "").toUpperCase() }),
       },

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { checkAuth, DEFAULT_SCRAM, type Pop3Auth } from "../src/auth-options.ts";
 import { Pop3Error } from "../src/errors.ts";
 import {
   completeOptions,
@@ -28,6 +29,7 @@ describe("defaults", () => {
       secure: true,
       stls: "never",
       auth: undefined,
+      utf8: false,
       allowPlaintextAuth: false,
       tls: {},
       socket: undefined,
@@ -65,6 +67,7 @@ describe("defaults", () => {
       minRate: 16,
     });
     expect(DEFAULT_WINDOW).toEqual({ octets: 4_194_304, commandOctets: 4096 });
+    expect(DEFAULT_SCRAM).toEqual({ minIterations: 4096, maxIterations: 100_000 });
   });
 
   test.each([
@@ -149,6 +152,73 @@ describe("what is given", () => {
   });
 });
 
+describe("what a login needs", () => {
+  const PASSWORD = [
+    ...["USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"],
+    ...["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((name) => [name, `${name}-PLUS`]),
+  ];
+  const TOKEN = ["XOAUTH2", "OAUTHBEARER"];
+  const NONE = ["EXTERNAL", "GSSAPI", "ANONYMOUS"];
+  const token = { user: "ann", accessToken: "hunter2" };
+  const check = (value: object): void => {
+    checkAuth(value);
+  };
+
+  test.each(PASSWORD)("%s: user and pass", (mechanism) => {
+    for (const name of [mechanism, mechanism.toLowerCase()]) {
+      expect(() => check({ ...auth, mechanism: name })).not.toThrow();
+      expect(() => check({ ...token, mechanism: name })).toThrow("auth.pass");
+      expect(() => check({ pass: "hunter2", mechanism: name })).toThrow("auth.user");
+      expect(() => check({ mechanisms: ["EXTERNAL", name] })).toThrow(CONFIG);
+    }
+  });
+
+  test.each(TOKEN)("%s: user and accessToken", (mechanism) => {
+    for (const name of [mechanism, mechanism.toLowerCase()]) {
+      expect(() => check({ ...token, mechanism: name })).not.toThrow();
+      expect(() => check({ ...auth, mechanism: name })).toThrow("auth.accessToken");
+      expect(() => check({ accessToken: "hunter2", mechanism: name })).toThrow("auth.user");
+      expect(() => check({ ...token, mechanisms: [name, "PLAIN"] })).toThrow("auth.pass");
+      expect(() => check({ ...token, ...auth, mechanisms: [name, "PLAIN"] })).not.toThrow();
+    }
+  });
+
+  test.each(NONE)("%s: nothing", (mechanism) => {
+    expect(() => check({ mechanism })).not.toThrow();
+    expect(() => check({ mechanism: mechanism.toLowerCase(), user: "ann" })).not.toThrow();
+  });
+
+  test.each([
+    ["password", auth],
+    [undefined, auth],
+    ["token", token],
+    ["none", {}],
+  ] as const)("a mechanism of one's own that takes %s", (secret, needed) => {
+    const start = (): { respond: () => Buffer } => ({ respond: () => Buffer.alloc(0) });
+    const mechanism = { name: "X-OWN", cleartext: false, start, ...(secret !== undefined && { secret }) };
+    expect(() => check({ ...needed, mechanism })).not.toThrow();
+    if (secret !== "none") expect(() => check({ mechanism })).toThrow(CONFIG);
+  });
+
+  test("left to us: what there is tells", () => {
+    expect(() => check(auth)).not.toThrow();
+    expect(() => check(token)).not.toThrow();
+    expect(() => check({ user: "ann" })).toThrow("auth.pass");
+    expect(() => check({ user: "ann", mechanisms: [] })).toThrow("auth.pass");
+    expect(() => check({ ...auth, mechanism: undefined, mechanisms: undefined })).not.toThrow();
+  });
+
+  test("everything that can be said of it", () => {
+    const value: Pop3Auth = {
+      ...{ ...auth, authzid: "bob", mechanisms: ["SCRAM-SHA-256-PLUS", "PLAIN"], force: true },
+      ...{ initialResponse: false, channelBinding: "if-offered", charset: "koi8-r" },
+      bindingTypes: ["tls-server-end-point", "tls-unique", "tls-exporter"],
+      scram: { minIterations: 1, maxIterations: Infinity },
+    };
+    expect(completeOptions({ host, auth: value, utf8: true })).toMatchObject({ auth: value, utf8: true });
+  });
+});
+
 describe("what is wrong is said before anything is sent", () => {
   test.each([undefined, null, 5, true])("%o in place of options", (options) => {
     expect(() => completeOptions(given(options))).toThrow(CONFIG);
@@ -190,34 +260,50 @@ describe("what is wrong is said before anything is sent", () => {
   });
 
   test.each([
-    ...[null, "ann", 5, {}, { user: "ann" }, { pass: "hunter2" }, { user: "", pass: "hunter2" }],
-    ...[
-      { user: 5, pass: "hunter2" },
-      { user: "ann", pass: "" },
-      { user: "ann", pass: 5 },
-      { user: "ann", pass: null },
-    ],
-    ...[
-      { user: ["ann"], pass: "hunter2" },
-      { user: "ann", pass: Buffer.from("hunter2") },
-    ],
+    ...[null, "ann", 5, true, [], [auth], {}, { user: "ann" }, { pass: "hunter2" }],
+    ...["", 5, null, ["ann"]].map((user) => ({ user, pass: "hunter2" })),
+    ...["", 5, null, Buffer.from("hunter2")].map((pass) => ({ user: "ann", pass })),
+    ...["", 5, null, Buffer.from("hunter2")].map((accessToken) => ({ user: "ann", accessToken })),
+    // What is not needed may not be nonsense either.
+    { ...auth, accessToken: "" },
+    { user: "ann", accessToken: "hunter2", pass: "" },
+    { user: "", mechanism: "EXTERNAL" },
+    { accessToken: "hunter2" },
+    { accessToken: () => "hunter2" },
   ])("%o as auth", (value) => {
     expect(() => completeOptions(given({ host, auth: value }))).toThrow(CONFIG);
   });
 
-  test.each([
-    [{ mechanism: "" }],
-    [{ mechanism: "NOPE" }],
-    [{ mechanism: 5 }],
-    [{ mechanism: null }],
-    [{ mechanism: {} }],
-    [{ mechanisms: [null] }],
-    [{ mechanisms: [undefined] }],
-    [{ mechanisms: "PLAIN" }],
-    [{ mechanisms: ["PLAIN", "NOPE"] }],
-    [{ authzid: 5 }],
-  ])("%o about mechanisms", (options) => {
+  test.each<object>([
+    ...["", "NOPE", "constructor", "SCRAM-SHA-224", 5, null, {}].map((mechanism) => ({ mechanism })),
+    { mechanism: { name: "X-OWN", cleartext: false } },
+    { mechanism: { name: "X-OWN", cleartext: false, start: "now" } },
+    ...["PLAIN", {}, 5, null, [null], [undefined], [[]], ["PLAIN", "NOPE"]].map((mechanisms) => ({
+      mechanisms,
+    })),
+    ...[5, null, ["bob"]].map((authzid) => ({ authzid })),
+    ...["yes", 1, null].flatMap((value) => [{ force: value }, { initialResponse: value }]),
+    ...["always", "REQUIRED", "", true, null].map((channelBinding) => ({ channelBinding })),
+    ...["tls-exporter", {}, null, ["tls-nothing"], ["tls-exporter", null], ["TLS-UNIQUE"]].map(
+      (bindingTypes) => ({ bindingTypes }),
+    ),
+    ...["", 5, null, ["latin1"]].map((charset) => ({ charset })),
+    ...[null, 5, "slow", []].map((scram) => ({ scram })),
+    ...[-1, NaN, "5", null].flatMap((count) => [
+      { scram: { minIterations: count } },
+      { scram: { maxIterations: count } },
+    ]),
+    { scram: { iterations: 4096 } },
+    { scram: { constructor: 4096 } },
+  ])("%o about the login", (options) => {
     expect(() => completeOptions(given({ host, auth: { ...auth, ...options } }))).toThrow(CONFIG);
+    expect(() => {
+      checkAuth({ ...auth, ...options });
+    }).toThrow(CONFIG);
+  });
+
+  test.each(["yes", 1, null, "false"])("utf8: %o", (utf8) => {
+    expect(() => completeOptions(given({ host, utf8 }))).toThrow(CONFIG);
   });
 
   test.each([-1, NaN, "5", null, {}, -Infinity, 0])("%o as a time-out", (value) => {
@@ -288,7 +374,11 @@ describe("URLs", () => {
       "pop3s://Gr%C3%B6%C3%9Fe:%E6%BC%A2%E5%AD%97+x@pop.example.com",
       { host, secure: true, auth: { user: "Größe", pass: "漢字+x" } },
     ],
-    ["pop3s://ann@pop.example.com", { host, secure: true, auth: { user: "ann", pass: "" } }],
+    ["pop3s://ann@pop.example.com", { host, secure: true, auth: { user: "ann" } }],
+    [
+      "pop3s://ann;auth=EXTERNAL@pop.example.com",
+      { host, secure: true, auth: { user: "ann", mechanism: "EXTERNAL" } },
+    ],
     [
       "pop://ann;auth=+APOP:hunter2@pop.example.com",
       { host, secure: false, auth: { ...auth, mechanism: "APOP" } },
@@ -450,6 +540,15 @@ test("no message repeats a secret that was given in the wrong place", () => {
     { host, auth: { user: "", pass: "hunter2" } },
     { host, auth: { user: ["hunter2"], pass: "hunter2" } },
     { host, auth: { user: "ann", pass: ["hunter2"] } },
+    { host, auth: { user: "ann", accessToken: ["hunter2"] } },
+    { host, auth: { ...auth, mechanism: "hunter2" } },
+    { host, auth: { ...auth, mechanisms: ["hunter2"] } },
+    { host, auth: { ...auth, authzid: ["hunter2"] } },
+    { host, auth: { ...auth, charset: ["hunter2"] } },
+    { host, auth: { ...auth, channelBinding: "hunter2" } },
+    { host, auth: { ...auth, bindingTypes: ["hunter2"] } },
+    { host, auth: { ...auth, scram: "hunter2" } },
+    { host, auth: { ...auth, scram: { minIterations: "hunter2" } } },
     { host, timeouts: { command: "hunter2" } },
     { host, limits: { line: "hunter2" } },
   ];

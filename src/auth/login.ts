@@ -6,8 +6,8 @@ export const login: SaslMechanism = {
   name: "LOGIN",
   cleartext: true,
   authzid: false,
-  start({ user, pass }) {
-    const answers = [Buffer.from(user, "utf8"), Buffer.from(pass, "utf8")];
+  start({ user, pass, encode }) {
+    const answers = [encode(user), encode(pass)];
     return {
       promptsOnly: true,
       respond() {

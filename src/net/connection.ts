@@ -49,6 +49,8 @@ export interface SendOptions<T> extends ExchangeOptions<T> {
   readonly signal?: AbortSignal | undefined;
 }
 
+const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+
 export class Connection {
   /** Called once, when the connection has ended: with the failure, or with nothing behind a QUIT. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
@@ -74,6 +76,7 @@ export class Connection {
   #last: Command<unknown> | undefined;
   #failure: Pop3Error | undefined;
   #ended = false;
+  #closedByPeer = false;
 
   /** `inlet`: where the stream puts what it reads, if not into `data` events. */
   constructor(
@@ -118,6 +121,11 @@ export class Connection {
   /** Why the connection has ended; `undefined` while it lives, and behind a QUIT. */
   get failure(): Pop3Error | undefined {
     return this.#failure;
+  }
+
+  /** Whether it was the server that ended it, without a word. */
+  get closedByPeer(): boolean {
+    return this.#closedByPeer;
   }
 
   /** Whether a reply is still to come or a command to go out. */
@@ -302,10 +310,16 @@ export class Connection {
     let text = "";
     for (const exchange of batch) {
       exchange.depart();
-      text += `${exchange.command.line}\r\n`;
-      log?.("C: %s", exchange.command.printable);
+      const { line, encoded, printable } = exchange.command;
+      // The rare one in another charset goes out by itself.
+      if (encoded !== undefined) {
+        if (text !== "") this.#stream.write(text, "utf8");
+        text = "";
+        this.#stream.write(Buffer.concat([encoded, CRLF]));
+      } else text += `${line}\r\n`;
+      log?.("C: %s", printable);
     }
-    this.#stream.write(text, "utf8");
+    if (text !== "") this.#stream.write(text, "utf8");
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
   };
 
@@ -336,8 +350,9 @@ export class Connection {
   #line(line: Buffer): boolean {
     const exchange = this.#flight.first as Exchange<unknown>;
     const { command } = exchange;
-    wireLog()?.("S: %s", printableLine(line, command.secrets));
     const status = replyStatus(line);
+    // With a challenge in it, and what was answered before, a password can be guessed at leisure.
+    wireLog()?.("S: %s", status === "continue" ? "+ ****" : printableLine(line, command.secrets));
     if (status === "ok" && command.block !== undefined) {
       if (!exchange.abandoned) exchange.block = command.block(line);
       if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange, true);
@@ -445,6 +460,7 @@ export class Connection {
 
   readonly #onEnd = (): void => {
     const closed = serverClosed();
+    this.#closedByPeer = this.#failure === undefined && !this.#ended;
     this.close(closed, this.#reader.inBlock ? truncated() : closed);
   };
 

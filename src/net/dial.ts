@@ -7,7 +7,7 @@ import { printable } from "../protocol/printable.ts";
 import type { Inlet } from "./inlet.ts";
 import { httpConnect, socksConnect, type Proxy } from "./proxy.ts";
 import { settle, type Clock } from "./settle.ts";
-import { forgetSession, rememberedSession, rememberSessions } from "./tls-sessions.ts";
+import { rememberedSession, rememberSessions, sessionRefused } from "./tls-sessions.ts";
 
 /** The caller's own connection: a stream that is connected already, or what makes one. */
 export type SocketSource =
@@ -179,9 +179,14 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   // An abort that came before the handshake still has to close what was dialled.
   if (signal?.aborted === true) stream.destroy();
   return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
+    const session = rememberedSession(settings.tls, server);
+    let secured = false;
     const fail = (cause: Error): void => {
-      forgetSession(settings.tls, server);
-      reject(tlsError(host, cause));
+      if (secured) return;
+      const error = tlsError(host, cause);
+      if (session !== undefined && error.code === "POP3_TLS_HANDSHAKE")
+        sessionRefused(settings.tls, server, error);
+      reject(error);
     };
     // The stream below may fail for itself, at the same time or later: never unheard.
     stream.on("error", fail);
@@ -189,7 +194,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     try {
       // Loaded with the first connection: it takes as long as the whole package.
       socket = process.getBuiltinModule("node:tls").connect({
-        session: rememberedSession(settings.tls, server),
+        session,
         ...settings.tls,
         servername,
         host,
@@ -209,6 +214,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     socket.once("close", onClose);
     socket.once("secureConnect", () => {
       socket.off("close", onClose);
+      secured = true;
       resolve(socket);
     });
     return () => {

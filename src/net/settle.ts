@@ -13,6 +13,16 @@ export interface Clock {
   readonly late: () => Pop3Error;
 }
 
+/** What `call` gives, however long that takes, unless the signal is aborted before. */
+export function untilAborted<T>(signal: AbortSignal, call: () => T | Promise<T>): Promise<T> {
+  return settle<T>(signal, undefined, (resolve, reject) => {
+    Promise.resolve()
+      .then(() => call())
+      .then(resolve, reject);
+    return () => undefined;
+  });
+}
+
 /** `start` begins, and returns how to undo what it began; that is called unless it resolved. */
 export function settle<T>(
   signal: AbortSignal | undefined,

@@ -19,6 +19,8 @@ import { decodeText, parseReply, type Reply } from "./reply.ts";
 interface CommandLine {
   /** What is sent, without CRLF; it goes out as UTF-8. */
   readonly line: string;
+  /** What is sent in place of `line`, where that is not UTF-8. */
+  readonly encoded?: Buffer | undefined;
   /** What may be printed of it. */
   readonly printable: string;
   /** What a server might repeat of it in its reply, and is not printed either. */
@@ -127,20 +129,31 @@ export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
   return checked(simple(`LANG ${tag}`, textOf), limits);
 }
 
-export const user = (name: string, limits: CommandLimits): LineCommand<void> =>
+/** `encode` gives the octets of a name in another charset than UTF-8. */
+export const user = (
+  name: string,
+  limits: CommandLimits,
+  encode?: (text: string) => Buffer,
+): LineCommand<void> =>
   checked(
     {
       ...simple(`USER ${argument("the user name", name)}`, nothing),
+      encoded: encode?.(`USER ${name}`),
       printable: `USER ${printable(name)}`,
       refused: "POP3_AUTH_REJECTED",
     },
     limits,
   );
 
-export const pass = (secret: string, limits: CommandLimits): LineCommand<void> =>
+export const pass = (
+  secret: string,
+  limits: CommandLimits,
+  encode?: (text: string) => Buffer,
+): LineCommand<void> =>
   checked(
     {
       ...simple(`PASS ${argument("the password", secret)}`, nothing),
+      encoded: encode?.(`PASS ${secret}`),
       printable: `PASS ${MASK}`,
       secrets: [secret],
       alone: true,
@@ -267,7 +280,7 @@ function argument(what: string, value: string): string {
 
 /** RFC 2449 section 4: a command line is at most 255 octets, its CRLF included. */
 function checked<C extends CommandLine>(command: C, limits: CommandLimits): C {
-  if (Buffer.byteLength(command.line) + 2 > limits.commandLine) {
+  if (Buffer.byteLength(command.encoded ?? command.line) + 2 > limits.commandLine) {
     throw new Pop3Error(
       "POP3_COMMAND_TOO_LONG",
       `the command line is longer than ${String(limits.commandLine)} octets`,

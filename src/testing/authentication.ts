@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import type { Account, Accounts } from "./accounts.ts";
 import { challenge, err, ok, type Answer } from "./answer.ts";
-import type { Exchange } from "./mechanisms.ts";
+import type { Exchange, SaslSession } from "./mechanisms/mechanism.ts";
 import type { Offer } from "./offer.ts";
 
-/** Something to say, after which the client goes on, or the end of it: an account, or a wrong name or password. */
-export type Step = { readonly answer: Answer } | { readonly account: Account | undefined };
+/** Something to say, after which the client goes on, or the end of it: an account, or what goes behind `-ERR`. */
+export type Step = { readonly answer: Answer } | { readonly account: Account } | { readonly refusal: string };
 
 export class Authentication {
   readonly #offer: Offer;
@@ -42,25 +42,31 @@ export class Authentication {
     const name = this.#name;
     if (name === undefined) return { answer: err("USER comes first") };
     this.#name = undefined;
-    return { account: this.#accounts.verify(name, secret) };
+    return outcome(this.#accounts.verify(name, secret));
   }
 
   apop(name: string, digest: string): Step {
-    const account = this.#accounts.find(name);
-    const expected = createHash("md5").update(`${this.timestamp ?? ""}${account?.pass ?? ""}`, "utf8");
-    return { account: digest === expected.digest("hex") ? account : undefined };
+    const accounts = this.#accounts;
+    const account = accounts.find(name);
+    const secret = account?.pass === undefined ? undefined : accounts.prepare(account.pass);
+    if (secret === undefined) return outcome(undefined);
+    const hash = createHash("md5")
+      .update(this.timestamp ?? "", "utf8")
+      .update(secret, accounts.charset);
+    return outcome(digest === hash.digest("hex") ? account : undefined);
   }
 
   /** `initial`: the initial response in base64, `=` for an empty one, `""` for none. */
-  auth(name: string, initial: string): Step {
+  auth(name: string, initial: string, session: SaslSession): Step {
     const mechanism = this.#offer.mechanisms.get(name.toUpperCase());
-    if (mechanism === undefined) return { answer: err("unknown mechanism") };
+    if (mechanism === undefined || !session.listed.includes(mechanism.name))
+      return { answer: err("unknown mechanism") };
     if (initial !== "" && !mechanism.initialResponse) {
       return { answer: err("no initial response with this mechanism") };
     }
-    const exchange = mechanism.exchange(this.#accounts);
+    const exchange = mechanism.exchange(this.#accounts, session);
     const first = exchange.next();
-    if (first.done === true) return { account: first.value };
+    if (first.done === true) return outcome(first.value);
     this.#exchange = exchange;
     if (initial === "") return { answer: challenge(first.value) };
     return this.respond(initial === "=" ? "" : initial);
@@ -74,10 +80,15 @@ export class Authentication {
     const response = decodeBase64(text);
     if (response === undefined) return { answer: err("not base64") };
     const step = exchange?.next(response);
-    if (step === undefined || step.done === true) return { account: step?.value };
+    if (step === undefined || step.done === true) return outcome(step?.value);
     this.#exchange = exchange;
     return { answer: challenge(step.value) };
   }
+}
+
+function outcome(of: Account | string | undefined): Step {
+  if (of === undefined) return { refusal: "[AUTH] wrong user name or password" };
+  return typeof of === "string" ? { refusal: of } : { account: of };
 }
 
 /** RFC 5034 section 4: whatever is not in the alphabet, and padding that is not at the end, is refused. */

@@ -28,6 +28,11 @@ export interface CertificateOptions {
    * @default ["localhost", "127.0.0.1", "::1"]
    */
   readonly names?: readonly string[];
+  /**
+   * The common name of the subject: for a client's certificate the name of the user.
+   * @default "popwright test server"
+   */
+  readonly commonName?: string;
   /** @default a day ago */
   readonly notBefore?: Date;
   /** @default in a year */
@@ -35,28 +40,30 @@ export interface CertificateOptions {
 }
 
 const DAY = 24 * 60 * 60 * 1000; // milliseconds
-const SUBJECT = sequence(setOf(sequence(objectIdentifier("2.5.4.3"), utf8String("popwright test server"))));
 const ECDSA_WITH_SHA256 = sequence(objectIdentifier("1.2.840.10045.4.3.2"));
 const SERVER_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.2");
 
 /**
- * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server} or for any other server on TLS. Each call makes
- * a new key. To test failures, give names that the client does not connect to, or a time that is over.
+ * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server}, for any other server on TLS, or for a client of
+ * one. Each call makes a new key. To test failures, give names that the client does not connect to, or a time that is over.
  */
 export function makeCertificate(options: CertificateOptions = {}): Certificate {
   const {
     names = ["localhost", "127.0.0.1", "::1"],
+    commonName = "popwright test server",
     notBefore = new Date(Date.now() - DAY),
     notAfter = new Date(Date.now() + 365 * DAY),
   } = options;
+  const subject = sequence(setOf(sequence(objectIdentifier("2.5.4.3"), utf8String(commonName))));
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const toBeSigned = sequence(
     der(0xa0, positiveInteger(Buffer.from([2]))), // version 3
     positiveInteger(randomBytes(16)),
     ECDSA_WITH_SHA256,
-    SUBJECT, // the issuer
+    subject, // the issuer
     sequence(time(notBefore), time(notAfter)),
-    SUBJECT,
+    subject,
     publicKey.export({ type: "spki", format: "der" }),
     der(
       0xa3,
@@ -64,7 +71,7 @@ export function makeCertificate(options: CertificateOptions = {}): Certificate {
         // No authority: a certificate that is one may not serve as a server's with every TLS library.
         extension("2.5.29.19", sequence(), "critical"), // basicConstraints
         extension("2.5.29.15", bitString(Buffer.from([0x80]), 7), "critical"), // keyUsage: digitalSignature
-        extension("2.5.29.37", sequence(SERVER_AUTH)), // extKeyUsage
+        extension("2.5.29.37", sequence(SERVER_AUTH, CLIENT_AUTH)), // extKeyUsage
         extension("2.5.29.17", sequence(...names.map(generalName))), // subjectAltName
       ),
     ),

@@ -1,10 +1,14 @@
 // A line of the client: its verb, its arguments as one text, and what of it may be printed.
 import { printable } from "../protocol/printable.ts";
 import { decodeText } from "../protocol/reply.ts";
+import type { Charset } from "./accounts.ts";
 
 /** What the client sent: a command, an answer to a challenge, or what is no line at all. */
 export interface ClientLine {
-  /** In upper case; `AUTH-RESPONSE` for the answer to a challenge, `""` for what is no line. */
+  /**
+   * In upper case; `AUTH-RESPONSE` for the answer to a challenge, `AUTH-CANCEL` for the `*` that gives up instead,
+   * `""` for what is no line.
+   */
   readonly verb: string;
   /** What follows the verb and its space; all of an answer to a challenge. */
   readonly text: string;
@@ -24,18 +28,21 @@ const OPEN: ReadonlySet<string> = new Set(
 /** The line breaks the protocol: too long, or with a NUL or a bare LF in it. */
 export const BROKEN: ClientLine = { verb: "", text: "", octets: 0, printable: "(no line of the protocol)" };
 
-/** `line` without its CRLF. */
-export function commandOf(line: Buffer): ClientLine {
+/** `line` without its CRLF. `charset`: of its arguments; octets that are not of it become U+FFFD. */
+export function commandOf(line: Buffer, charset: Charset): ClientLine {
   const all = decodeText(line);
-  const space = all.indexOf(" ");
-  const verb = (space === -1 ? all : all.slice(0, space)).toUpperCase();
-  const text = space === -1 ? "" : all.slice(space + 1);
-  return { verb, text, octets: line.length + 2, printable: printable(masked(verb, text)) };
+  const verb = (all.split(" ", 1)[0] ?? "").toUpperCase();
+  const space = line.indexOf(" ");
+  const text = space === -1 ? "" : line.toString(charset, space + 1);
+  const shown = all.slice(verb.length + 1);
+  return { verb, text, octets: line.length + 2, printable: printable(masked(verb, shown)) };
 }
 
 export function authResponseOf(line: Buffer): ClientLine {
   const text = line.toString("latin1");
-  return { verb: "AUTH-RESPONSE", text, octets: line.length + 2, printable: text === "*" ? "*" : MASK };
+  const octets = line.length + 2;
+  if (text === "*") return { verb: "AUTH-CANCEL", text, octets, printable: text };
+  return { verb: "AUTH-RESPONSE", text, octets, printable: MASK };
 }
 
 function masked(verb: string, text: string): string {

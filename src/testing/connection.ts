@@ -6,6 +6,7 @@ import type { Answer } from "./answer.ts";
 import type { ClientLine } from "./client-line.ts";
 import { distorted, endOf, isCarriedOut, octetsOf, type Fault, type Faults } from "./faults.ts";
 import type { Session } from "./session.ts";
+import { tlsFacts } from "./tls-facts.ts";
 import type { SessionTranscript } from "./transcript.ts";
 
 /** What a connection needs of its server. */
@@ -138,7 +139,6 @@ export class Connection {
     await this.#flush();
     if (then === "starttls") {
       await this.#startTls();
-      this.#setup.session.tlsStarted();
       return true;
     }
     await this.#finish("close");
@@ -178,6 +178,7 @@ export class Connection {
       stream.read(0);
       if (stream.readableEnded || stream.destroyed) throw new Error("the handshake failed");
     } while ((await Promise.race([secure, this.#woken()])) !== "secure");
+    this.#setup.session.tlsStarted(tlsFacts(stream, this.#setup.tls.ca));
   }
 
   #watched<S extends Socket>(stream: S): S {

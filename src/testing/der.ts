@@ -1,4 +1,4 @@
-// Writes ASN.1 values as DER (X.690): tag, length, content; as much of it as a certificate needs.
+// Writes and reads ASN.1 values as DER (X.690): tag, length, content; as much of it as a certificate needs.
 
 /** One value: its tag, the length in its shortest form, its content. */
 export function der(tag: number, ...content: readonly Buffer[]): Buffer {
@@ -11,6 +11,23 @@ function lengthOf(octets: Buffer): Buffer {
   const digits = octets.length.toString(16);
   const bytes = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, "hex");
   return Buffer.concat([Buffer.from([0x80 | bytes.length]), bytes]);
+}
+
+/** A value that was read. */
+export interface DerValue {
+  readonly tag: number;
+  readonly content: Buffer;
+  /** Tag and length included. */
+  readonly whole: Buffer;
+}
+
+/** The value at the start of `octets`. */
+export function readDer(octets: Buffer): DerValue {
+  const [tag = 0, first = 0] = octets;
+  const more = first < 0x80 ? 0 : first & 0x7f;
+  const length = more === 0 ? first : octets.readUIntBE(2, more);
+  const end = 2 + more + length;
+  return { tag, content: octets.subarray(2 + more, end), whole: octets.subarray(0, end) };
 }
 
 export const sequence = (...values: readonly Buffer[]): Buffer => der(0x30, ...values);

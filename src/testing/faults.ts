@@ -13,8 +13,9 @@ import { Pop3Error } from "../errors.ts";
  */
 export interface Fault {
   /**
-   * The response that it strikes: `"greeting"`, a verb as `"RETR"`, `"AUTH-RESPONSE"` for the answer to a response
-   * of the client within AUTH, or `"*"` for whatever answers a line of the client.
+   * The response that it strikes: `"greeting"`, a verb as `"RETR"`, or `"*"` for whatever answers a line of the
+   * client. Within AUTH `"AUTH-RESPONSE"` is what answers a response of the client, `"AUTH-CANCEL"` what answers
+   * the `*` by which it gives up.
    */
   readonly on: string;
   /** Which of these responses, counted from 1 on over all sessions since the fault was given. @default 1 */

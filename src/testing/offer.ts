@@ -1,6 +1,7 @@
 // What a session offers: the options with every default filled in, and the capabilities that follow from them.
 import { Pop3Error } from "../errors.ts";
-import { MECHANISMS, type ServerMechanism } from "./mechanisms.ts";
+import { mechanismNamed } from "./mechanisms/index.ts";
+import type { ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
 import type { CapabilityQuestion, Pop3ServerOptions } from "./options.ts";
 
 export interface Offer {
@@ -16,6 +17,7 @@ export interface Offer {
   readonly utf8: boolean;
   readonly lang: boolean;
   readonly loginDelay: number;
+  readonly attempts: number;
   readonly now: () => number;
 }
 
@@ -24,6 +26,8 @@ export function offerOf(options: Pop3ServerOptions): Offer {
   const greeting = options.greeting ?? "popwright test server ready";
   if (/[\r\n]/.test(`${greeting}${String(options.apop)}`)) throw config("the greeting is one line");
   if (!((options.chunk ?? 1) >= 1)) throw config("chunk is a number of octets from 1 on");
+  for (const { refusal = "" } of Object.values(options.users ?? {}))
+    if (/[\r\n]/.test(refusal)) throw config("a refusal is one line");
   return {
     greeting,
     capabilities: options.capabilities ?? [],
@@ -32,23 +36,18 @@ export function offerOf(options: Pop3ServerOptions): Offer {
     pipelining: options.pipelining ?? true,
     user: options.user ?? true,
     mechanisms: new Map(
-      (options.sasl ?? ["PLAIN", "LOGIN"]).map(mechanismOf).map((each) => [each.name, each]),
+      (options.sasl ?? ["PLAIN", "LOGIN"])
+        .map((each) => (typeof each === "string" ? mechanismNamed(each, options) : each))
+        .map((each) => [each.name, each]),
     ),
     uidl: options.uidl ?? true,
     top: options.top ?? true,
     utf8: options.utf8 ?? true,
     lang: options.lang ?? true,
     loginDelay: options.loginDelay ?? 0,
+    attempts: options.attempts ?? Infinity,
     now: options.now ?? Date.now,
   };
-}
-
-function mechanismOf(mechanism: string | ServerMechanism): ServerMechanism {
-  if (typeof mechanism !== "string") return mechanism;
-  const known = MECHANISMS.get(mechanism.toUpperCase());
-  if (known === undefined)
-    throw config(`no SASL mechanism ${mechanism}; there are ${[...MECHANISMS.keys()].join(", ")}`);
-  return known;
 }
 
 function config(message: string): Pop3Error {
@@ -71,14 +70,24 @@ export function isOffered(offer: Offer, verb: string): boolean {
   return switches[verb] ?? true;
 }
 
+/** The names of the mechanisms that can be had on a connection. */
+export function mechanismsFor(offer: Offer, tls: TlsFacts | undefined): string[] {
+  const all = [...offer.mechanisms.values()];
+  return all.filter((each) => each.available?.(tls) ?? true).map(({ name }) => name);
+}
+
 /** CAPA's list (RFC 2449 section 6). What cannot be had at this moment is left out. */
-export function standardCapabilities(offer: Offer, moment: Omit<CapabilityQuestion, "standard">): string[] {
+export function standardCapabilities(
+  offer: Offer,
+  moment: Omit<CapabilityQuestion, "standard">,
+  mechanisms: readonly string[],
+): string[] {
   const mayLogin = moment.secure || !offer.requireTls;
   const list: readonly (readonly [listed: boolean, line: string])[] = [
     [offer.top, "TOP"],
     [offer.uidl, "UIDL"],
     [offer.user && mayLogin, "USER"],
-    [offer.mechanisms.size > 0 && mayLogin, `SASL ${[...offer.mechanisms.keys()].join(" ")}`],
+    [mechanisms.length > 0 && mayLogin, `SASL ${mechanisms.join(" ")}`],
     [offer.stls && !moment.secure && moment.state === "AUTHORIZATION", "STLS"],
     [offer.pipelining, "PIPELINING"],
     [true, "RESP-CODES"],

@@ -1,8 +1,11 @@
 // What a server can be told: every option and its default.
 import type { TLSSocketOptions } from "node:tls";
-import type { Pop3ServerUser } from "./accounts.ts";
+import type { Charset, Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./faults.ts";
-import type { ServerMechanism } from "./mechanisms.ts";
+import type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
+import type { ServerMechanism } from "./mechanisms/mechanism.ts";
+import type { OAuthError } from "./mechanisms/oauth.ts";
+import type { ScramServerOptions } from "./mechanisms/scram.ts";
 
 /** Where a session is (RFC 1939 section 3). */
 export type SessionState = "AUTHORIZATION" | "TRANSACTION" | "UPDATE";
@@ -19,7 +22,7 @@ export interface CapabilityQuestion {
 }
 
 export interface Pop3ServerOptions {
-  /** Name → password and messages. @default nobody */
+  /** Name → secrets and messages. @default nobody */
   readonly users?: Readonly<Record<string, Pop3ServerUser>>;
   /** @default "127.0.0.1" */
   readonly host?: string;
@@ -27,7 +30,8 @@ export interface Pop3ServerOptions {
   readonly port?: number;
   /**
    * TLS from the first octet, as on port 995. Options of `node:tls` are taken too: `key` and `cert` (see
-   * {@link makeCertificate}), `minVersion`, `maxVersion`, `ciphers`, `requestCert` ...
+   * {@link makeCertificate}), `minVersion`, `maxVersion`, `ciphers`, `requestCert` ... A client's certificate counts
+   * where one of `ca` has signed it, and where `ca` is not given.
    * @default false
    */
   readonly tls?: boolean | TLSSocketOptions;
@@ -52,8 +56,36 @@ export interface Pop3ServerOptions {
   readonly user?: boolean;
   /** APOP: a timestamp in the greeting, a new one for each connection, or always the one given. @default true */
   readonly apop?: boolean | string;
-  /** The mechanisms of AUTH, in the order in which they are listed. @default ["PLAIN", "LOGIN"] */
+  /**
+   * The mechanisms of AUTH (RFC 5034), in the order in which they are listed: `PLAIN`, `LOGIN`, `CRAM-MD5`,
+   * `DIGEST-MD5`, `SCRAM-SHA-1`, `-256` and `-512`, each with `-PLUS`, too, `EXTERNAL`, `ANONYMOUS`, `XOAUTH2`,
+   * `OAUTHBEARER`, or mechanisms of your own. `-PLUS` is there under TLS only, `EXTERNAL` where the client has sent
+   * a certificate.
+   * @default ["PLAIN", "LOGIN"]
+   */
   readonly sasl?: readonly (string | ServerMechanism)[];
+  /** Of SCRAM (RFC 5802, RFC 7677), and how it goes wrong. @default nothing goes wrong */
+  readonly scram?: ScramServerOptions;
+  /** Of DIGEST-MD5 (RFC 2831), and how it goes wrong. @default nothing goes wrong */
+  readonly digestMd5?: DigestMd5ServerOptions;
+  /** The challenge of CRAM-MD5 (RFC 2195), always the one given. @default a new one each time */
+  readonly cramMd5?: string;
+  /**
+   * What XOAUTH2 and OAUTHBEARER say of a token that is not accepted, in the challenge ahead of `-ERR`: an object
+   * for JSON, or a text that is sent as it is.
+   * @default `status`, `scope`, and what else Google (XOAUTH2) or RFC 7628 (OAUTHBEARER) say
+   */
+  readonly oauthError?: OAuthError;
+  /** The user whose maildrop is open to ANONYMOUS (RFC 4505). @default none: there is no ANONYMOUS */
+  readonly anonymous?: string;
+  /**
+   * Of names and passwords in USER, PASS, APOP, PLAIN, LOGIN and CRAM-MD5. With `latin1` octets count as they are;
+   * with `utf8` what is no UTF-8 is refused, and the rest is compared by SASLprep (RFC 6856 section 2.2).
+   * @default "utf8"
+   */
+  readonly charset?: Charset;
+  /** After so many logins that were refused the connection is closed, behind the last `-ERR`. @default Infinity */
+  readonly attempts?: number;
   /** @default true */
   readonly uidl?: boolean;
   /** @default true */

@@ -1,5 +1,4 @@
 /** A POP3 server in memory, for tests: every answer is as the RFC has it, unless it was told otherwise. */
-import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, type TLSSocketOptions } from "node:tls";
 import { Pop3Error } from "../errors.ts";
@@ -8,6 +7,7 @@ import { makeCertificate } from "./certificate.ts";
 import { Connection } from "./connection.ts";
 import { Faults, type Fault } from "./faults.ts";
 import type { Maildrop } from "./maildrop.ts";
+import { messageId } from "./message-id.ts";
 import { offerOf, type Offer } from "./offer.ts";
 import type { Pop3ServerOptions } from "./options.ts";
 import { Session } from "./session.ts";
@@ -45,7 +45,7 @@ export class Pop3Server {
   private constructor(options: Pop3ServerOptions) {
     this.#options = options;
     this.#offer = offerOf(options);
-    this.#accounts = new Accounts(options.users ?? {}, options.lock ?? true);
+    this.#accounts = new Accounts(options.users ?? {}, options.lock ?? true, options.charset);
     this.secure = (options.tls ?? false) !== false;
     const given = this.secure ? options.tls : options.stls;
     const own = typeof given === "object" ? given : {};
@@ -138,10 +138,7 @@ export class Pop3Server {
     this.#sessions++;
     let open = true;
     const connection = new Connection(socket, {
-      session: new Session(this.#offer, this.#accounts, {
-        secure: this.secure,
-        timestamp: this.#timestamp(),
-      }),
+      session: new Session(this.#offer, this.#accounts, this.#timestamp()),
       transcript: this.transcript.session(),
       faults: this.#faults,
       tls: this.#tls,
@@ -166,6 +163,6 @@ export class Pop3Server {
   #timestamp(): string | undefined {
     const { apop = true } = this.#options;
     if (typeof apop === "string") return apop;
-    return apop ? `<${randomBytes(12).toString("hex")}@popwright.test>` : undefined;
+    return apop ? messageId() : undefined;
   }
 }

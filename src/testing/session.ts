@@ -1,12 +1,13 @@
 // The server's side of a session (RFC 1939) without sockets and timers: octets of the client go in, answers come
 // out. A line is given out before it is answered, so that something else can be done instead.
 import { LineReader } from "../protocol/line-reader.ts";
-import type { Account, Accounts } from "./accounts.ts";
+import type { Account, Accounts, Charset } from "./accounts.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";
 import { Authentication, type Step } from "./authentication.ts";
 import { authResponseOf, BROKEN, commandOf, type ClientLine } from "./client-line.ts";
 import type { Snapshot } from "./maildrop.ts";
-import { isOffered, standardCapabilities, type Offer } from "./offer.ts";
+import type { SaslSession, TlsFacts } from "./mechanisms/mechanism.ts";
+import { isOffered, mechanismsFor, standardCapabilities, type Offer } from "./offer.ts";
 import type { SessionState } from "./options.ts";
 import { TRANSACTION_COMMANDS } from "./transaction.ts";
 
@@ -25,22 +26,24 @@ interface SessionCommand {
 
 export class Session {
   readonly #offer: Offer;
+  readonly #charset: Charset;
   readonly #authentication: Authentication;
   readonly #lines: LineReader = new LineReader(RESPONSE_LINE);
   #input: Buffer = Buffer.alloc(0);
   #at = 0;
   #broken = false;
   #state: SessionState = "AUTHORIZATION";
-  #secure: boolean;
+  #tls: TlsFacts | undefined;
   #utf8 = false;
   #user: string | undefined;
   #maildrop: Snapshot | undefined;
+  #refusals = 0;
 
-  /** `secure`: whether TLS is up. `timestamp`: that of APOP, with its angle brackets; without it there is no APOP. */
-  constructor(offer: Offer, accounts: Accounts, how: { secure: boolean; timestamp?: string | undefined }) {
+  /** `timestamp`: that of APOP, with its angle brackets; without it there is no APOP. */
+  constructor(offer: Offer, accounts: Accounts, timestamp: string | undefined) {
     this.#offer = offer;
-    this.#authentication = new Authentication(offer, accounts, how.timestamp);
-    this.#secure = how.secure;
+    this.#charset = accounts.charset;
+    this.#authentication = new Authentication(offer, accounts, timestamp);
   }
 
   greeting(): Answer {
@@ -67,7 +70,7 @@ export class Session {
       return undefined;
     }
     const { line } = this.#lines;
-    return this.#authentication.exchanging ? authResponseOf(line) : commandOf(line);
+    return this.#authentication.exchanging ? authResponseOf(line) : commandOf(line, this.#charset);
   }
 
   /** Acts upon a line, and says what is to be sent. */
@@ -90,8 +93,8 @@ export class Session {
   }
 
   /** TLS is up: STLS is not to be had again, and what was said before counts no longer (RFC 2595 section 4). */
-  tlsStarted(): void {
-    this.#secure = true;
+  tlsStarted(facts: TlsFacts): void {
+    this.#tls = facts;
     this.#authentication.forget();
   }
 
@@ -110,7 +113,7 @@ export class Session {
     ["USER", { takes: [1, 1], run: (session, name) => session.#prove((by) => by.user(name)) }],
     ["PASS", { takes: [1, 1], run: (session, secret) => session.#prove((by) => by.pass(secret)) }],
     ["APOP", { takes: [2, 2], run: (session, ...proof) => session.#prove((by) => by.apop(...proof)) }],
-    ["AUTH", { takes: [1, 2], run: (session, ...start) => session.#prove((by) => by.auth(...start)) }],
+    ["AUTH", { takes: [1, 2], run: (session, ...start) => session.#auth(...start) }],
   ]);
 
   #offers(verb: string): boolean {
@@ -119,8 +122,8 @@ export class Session {
 
   #capa(): Answer {
     const { capabilities } = this.#offer;
-    const moment = { state: this.#state, secure: this.#secure, user: this.#user };
-    const standard = standardCapabilities(this.#offer, moment);
+    const moment = { state: this.#state, secure: this.#tls !== undefined, user: this.#user };
+    const standard = standardCapabilities(this.#offer, moment, this.#sasl().listed);
     const listed =
       typeof capabilities === "function"
         ? capabilities({ ...moment, standard })
@@ -135,7 +138,7 @@ export class Session {
   }
 
   #stls(): Answer {
-    if (this.#secure) return err("TLS is up already");
+    if (this.#tls !== undefined) return err("TLS is up already");
     if (this.#utf8) return err("no STLS behind UTF8"); // RFC 6856 section 2.1
     // Whoever sent octets behind STLS could not know of TLS: they must never be taken as commands within it.
     if (this.#at < this.#input.length) return { ...err("octets behind STLS"), then: "close" };
@@ -148,30 +151,41 @@ export class Session {
   }
 
   #prove(step: (authentication: Authentication) => Step): Answer {
-    if (this.#offer.requireTls && !this.#secure) return err("not without TLS");
+    if (this.#offer.requireTls && this.#tls === undefined) return err("not without TLS");
     return this.#login(step(this.#authentication));
+  }
+
+  #auth(mechanism: string, initial: string): Answer {
+    return this.#prove((by) => by.auth(mechanism, initial, this.#sasl()));
+  }
+
+  #sasl(): SaslSession {
+    return { tls: this.#tls, listed: mechanismsFor(this.#offer, this.#tls) };
   }
 
   #login(step: Step): Answer {
     if ("answer" in step) return step.answer;
-    const { account } = step;
-    if (account === undefined) return err("[AUTH] wrong user name or password");
-    return this.#open(account);
+    const refusal = "refusal" in step ? step.refusal : this.#open(step.account);
+    if (refusal === undefined) return ok("logged in");
+    this.#refusals++;
+    return this.#refusals < this.#offer.attempts ? err(refusal) : { ...err(refusal), then: "close" };
   }
 
-  #open(account: Account): Answer {
+  /** Goes to the TRANSACTION state, or gives what goes behind `-ERR`. */
+  #open(account: Account): string | undefined {
+    if (account.refusal !== undefined) return account.refusal;
     const { loginDelay, now } = this.#offer;
     const time = now();
     if (account.lastLogin !== undefined && time < account.lastLogin + loginDelay * 1000) {
-      return err(`[LOGIN-DELAY] ${String(loginDelay)} seconds must pass between two logins`);
+      return `[LOGIN-DELAY] ${String(loginDelay)} seconds must pass between two logins`;
     }
     const maildrop = account.maildrop.open();
-    if (maildrop === undefined) return err("[IN-USE] another session has the maildrop");
+    if (maildrop === undefined) return "[IN-USE] another session has the maildrop";
     account.lastLogin = time;
     this.#user = account.name;
     this.#maildrop = maildrop;
     this.#state = "TRANSACTION";
-    return ok("logged in");
+    return undefined;
   }
 
   #notNow(): Answer {
@@ -179,10 +193,11 @@ export class Session {
   }
 }
 
-/** RFC 6856 section 3: one language, and `*` for it. */
-function lang(tag: string): Answer {
-  if (tag === "") return okWithLines("languages follow", ["en English"]);
-  return ["en", "*", "i-default"].includes(tag.toLowerCase()) ? ok("en") : err("no such language");
+/** RFC 6856 section 3: one language, and `*` for it. The tag and the space behind it are there to be read. */
+function lang(range: string): Answer {
+  if (range === "") return okWithLines("languages follow", ["en English"]);
+  const known = ["en", "*", "i-default"].includes(range.toLowerCase());
+  return known ? ok("en the language is English") : err("no such language");
 }
 
 /** Cuts the arguments apart; the last one takes the rest of the line. */

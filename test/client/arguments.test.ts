@@ -1,7 +1,7 @@
 // Every wrong argument: it is refused before an octet is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { type auth, listen, logIn, said, to } from "./ann.ts";
+import { listen, logIn, said, to } from "./ann.ts";
 import { codeOf } from "./outcome.ts";
 
 type Call = (client: Pop3Client) => Promise<unknown>;
@@ -110,7 +110,7 @@ const WRONG_NAMES: readonly (readonly [string, string, readonly Call[]])[] = [
     "authenticate without a user or a password",
     "POP3_CONFIG POP3_INVALID_ARGUMENT",
     [{ user: "", pass: "x" }, { user: "ann", pass: "" }, { user: "ann" }, { pass: "x" }, {}].map(
-      (given) => (client) => client.authenticate(given as typeof auth),
+      (given) => (client) => client.authenticate(given),
     ),
   ],
 ];

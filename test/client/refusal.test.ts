@@ -31,6 +31,26 @@ const WAYS: Readonly<Record<string, Way>> = {
     lines: ["C: AUTH LOGIN", "S: + ", /^\S+$/, "S: + ", /^\S+$/],
   },
   APOP: { offered: ["SASL PLAIN LOGIN", "USER"], given: { mechanism: "APOP" }, lines: [/^APOP ann \w{32}$/] },
+  "CRAM-MD5": {
+    offered: ["SASL CRAM-MD5 PLAIN LOGIN", "USER"],
+    given: { mechanism: "CRAM-MD5" },
+    lines: ["C: AUTH CRAM-MD5", "S: + PDEuMkBtYWlsLnRlc3Q+", /^\S+$/],
+  },
+  "the first message of SCRAM": {
+    offered: ["SASL SCRAM-SHA-256 PLAIN LOGIN", "USER"],
+    given: {},
+    lines: [/^AUTH SCRAM-SHA-256 \S+$/],
+  },
+  "a token": {
+    offered: ["SASL XOAUTH2 OAUTHBEARER PLAIN LOGIN", "USER"],
+    given: { accessToken: "token-1" },
+    lines: [/^AUTH OAUTHBEARER \S+$/],
+  },
+  "a token, behind JSON": {
+    offered: ["SASL XOAUTH2 PLAIN LOGIN", "USER"],
+    given: { accessToken: "token-1" },
+    lines: [/^AUTH XOAUTH2 \S+$/, "S: + e30=", "C: "],
+  },
 };
 
 const REFUSALS: [string, string | undefined, string, boolean][] = [
@@ -65,7 +85,8 @@ describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
   });
 
   test.each<[string, Step[], string]>([
-    ["FIN", ["* close"], "POP3_CLOSED"],
+    ["FIN", ["* close"], "POP3_AUTH_CLOSED"],
+    ["FIN within the reply", [Buffer.from("-ERR wro"), "* close"], "POP3_AUTH_CLOSED"],
     ["RST", ["* reset"], "POP3_RESET"],
     ["a word that is no reply", ["S: WHAT"], "POP3_PROTOCOL"],
     ["+OK in lower case", ["S: +ok"], "POP3_PROTOCOL"],
@@ -89,6 +110,49 @@ test("behind a refusal of USER the password stays here", async () => {
   expect(failure).toMatchObject({ code: "POP3_AUTH_REJECTED", command: "USER ann", text: "never heard" });
   await server.played();
   expect(server.clear).not.toContain("secret");
+});
+
+test("FIN in place of the answer to USER says nothing of a password: none was sent", async () => {
+  await using server = await ScriptedServer.listen([...offering("USER"), "C: USER ann", "* close"]);
+  expect(await codeOf(Pop3Client.connect(toScript(server, { auth })))).toBe("POP3_CLOSED");
+  await server.played();
+  expect(server.clear).not.toContain("secret");
+});
+
+test.each<[string, Step[]]>([
+  ["PASS", ["C: USER ann", "S: +OK", "C: PASS secret"]],
+  ["APOP", [/^APOP ann \w{32}$/]],
+])("FIN in place of the answer to %s, by hand", async (verb, lines) => {
+  await using server = await ScriptedServer.listen([...offering("USER"), ...lines, "* close"]);
+  const client = await Pop3Client.connect(toScript(server));
+  if (verb === "PASS") await client.user("ann");
+  const call = verb === "PASS" ? client.pass("secret") : client.apop("ann", "secret");
+  expect(await failureOf(call)).toMatchObject({ name: "Pop3ConnectionError", code: "POP3_AUTH_CLOSED" });
+  expect(client.state).toBe("closed");
+  await server.played();
+});
+
+describe("over TLS, the connection is ended in place of the answer", () => {
+  test.each<[string, string, number]>([
+    ["USER", "PASS", 1],
+    ["APOP", "APOP", 1],
+    ["PLAIN", "AUTH", 1],
+    ["LOGIN", "AUTH-RESPONSE", 2],
+    ["SCRAM-SHA-256", "AUTH-RESPONSE", 1],
+    ["SCRAM-SHA-256-PLUS", "AUTH", 1],
+  ])("%s: to %s, the %ith of it", async (mechanism, on, nth) => {
+    const sasl = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
+    for (const [end, code] of [
+      ["close", "POP3_AUTH_CLOSED"],
+      ["cut", "POP3_AUTH_CLOSED"],
+      ["reset", "POP3_RESET"],
+    ] as const) {
+      await using server = await listen({ tls: true, sasl, faults: [{ on, nth, reply: "", [end]: 0 }] });
+      const call = Pop3Client.connect(to(server, { auth: { ...auth, mechanism } }));
+      expect(await codeOf(call), end).toBe(code);
+      expect(server.connections).toBe(1);
+    }
+  });
 });
 
 test("a maildrop that is in use", async () => {

@@ -8,6 +8,8 @@ export interface Block {
   readonly code: string;
   /** Begins with a connected `client`, and a `save` of the reader's own. */
   readonly recipe: boolean;
+  /** Needs nothing, and prints what stands in the comments behind `console.log`. */
+  readonly program: boolean;
 }
 
 export async function codeBlocks(file: string): Promise<Block[]> {
@@ -21,6 +23,7 @@ export async function codeBlocks(file: string): Promise<Block[]> {
       place: `${basename(file)}:${at + 1}`,
       code: lines.slice(at + 1, end).join("\n"),
       recipe: fence[1] === "recipe",
+      program: fence[1] === "program",
     });
     at = end;
   }

@@ -1,4 +1,4 @@
-// What the documentation shows is TypeScript that compiles; the recipes and the first example are run as they stand.
+// What the documentation shows is TypeScript that compiles; recipes, programs and the first example are run as they stand.
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -66,13 +66,27 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** With our sources in place of the package. */
+function asSource(code: string): string {
+  const entry = (name: string): string => pathToFileURL(join(root, "src", name)).href;
+  return code
+    .replaceAll('from "popwright"', `from "${entry("index.ts")}"`)
+    .replaceAll(/from "popwright\/(\w+)"/g, (_, name: string) => `from "${entry(`${name}/index.ts`)}"`);
+}
+
+/** What it prints, as a process of its own. */
+async function outputOf(file: string): Promise<string> {
+  const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--import", tsx, join(folder, file)], {
+    cwd: folder,
+    env: { ...process.env, POP3_PASS: "secret" },
+    timeout: 60_000,
+  });
+  return stdout;
+}
+
 /** Runs blocks one after the other, each on a maildrop of its own, and gives what they printed. */
 async function run(chosen: readonly Block[]): Promise<string> {
-  const entry = (name: string): string => pathToFileURL(join(root, "src", name)).href;
-  const asSource = (code: string): string =>
-    code
-      .replaceAll('from "popwright"', `from "${entry("index.ts")}"`)
-      .replaceAll(/from "popwright\/(\w+)"/g, (_, name: string) => `from "${entry(`${name}/index.ts`)}"`);
   const runs: string[] = [];
   for (const [index, { code, recipe, place }] of chosen.entries()) {
     const given = recipe
@@ -102,16 +116,7 @@ async function run(chosen: readonly Block[]): Promise<string> {
     ${runs.join("\n    ")}
   `;
   await writeFile(join(folder, "harness.mts"), asSource(harness));
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [
-      "--import",
-      pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href,
-      join(folder, "harness.mts"),
-    ],
-    { cwd: folder, env: { ...process.env, POP3_PASS: "secret" }, timeout: 60_000 },
-  );
-  return stdout;
+  return outputOf("harness.mts");
 }
 
 test("the first example prints what it says", { timeout: 60_000 }, async () => {
@@ -130,4 +135,16 @@ test("the recipes run", { timeout: 60_000 }, async () => {
   expect(left).toHaveLength(recipes.length);
   expect(left.filter((count) => count === "0")).toHaveLength(1);
   expect(left.filter((count) => count === "2")).toHaveLength(recipes.length - 1);
+});
+
+test("the programs print what they say", { timeout: 60_000 }, async () => {
+  const programs = blocks.filter(({ program }) => program);
+  expect(programs.length).toBeGreaterThan(1);
+  for (const [index, { code, place }] of programs.entries()) {
+    const file = `program-${index}.mts`;
+    await writeFile(join(folder, file), asSource(code));
+    const said = [...code.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
+    expect(said, place).not.toEqual([]);
+    expect((await outputOf(file)).trimEnd().split("\n"), place).toEqual(said);
+  }
 });

@@ -29,6 +29,7 @@ function clocksOf(point: Point): Pop3ClientOptions["timeouts"] {
 }
 
 const AUTH = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
+const RESPONSES = [AUTH.user, AUTH.pass].map((text) => Buffer.from(text).toString("base64"));
 /** Sessions that run side by side. */
 const SIDE_BY_SIDE = 16;
 
@@ -42,6 +43,8 @@ function expected(point: Point, end: End): { first: string; then: string } {
     if (point.line === "CAPA") code = "POP3_COMMAND_TIMEOUT";
     return { first: code, then: code };
   }
+  // In place of the answer to a login, a close is one.
+  if (RESPONSES.includes(point.line)) return { first: "POP3_AUTH_CLOSED", then: "POP3_CLOSED" };
   return { first: point.within === "block" ? "POP3_TRUNCATED" : "POP3_CLOSED", then: "POP3_CLOSED" };
 }
 

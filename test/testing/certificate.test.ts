@@ -57,6 +57,13 @@ describe("makeCertificate", () => {
     expect([read.validFrom, read.validTo]).toEqual(["Dec 31 23:59:59 2049 GMT", "Jan  1 00:00:00 2050 GMT"]);
   });
 
+  it("serves a client under its name, too", () => {
+    const read = new X509Certificate(makeCertificate({ commonName: "ann@example.com" }).cert);
+    expect(read.subject).toBe("CN=ann@example.com");
+    expect(read.issuer).toBe(read.subject);
+    expect(read.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]); // serverAuth, clientAuth
+  });
+
   it("makes another key and another number each time", () => {
     const [first, second] = [makeCertificate(), makeCertificate()];
     expect(first.key).not.toBe(second.key);

@@ -1,6 +1,7 @@
 // Plays the client's lines to a session without sockets, and writes down what both said, as the RFC does it.
 import { Accounts, type Pop3ServerUser } from "../../src/testing/accounts.ts";
 import { offerOf } from "../../src/testing/offer.ts";
+import type { TlsFacts } from "../../src/testing/mechanisms/mechanism.ts";
 import type { Pop3ServerOptions } from "../../src/testing/options.ts";
 import { Session } from "../../src/testing/session.ts";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
@@ -13,16 +14,24 @@ export const ann: Pop3ServerUser = {
   messages: ["Subject: one\r\n\r\nfirst\r\n.second\r\n", "Subject: two\r\n\r\nlast"],
 };
 
+const NO_FACTS: TlsFacts = { channelBinding: () => undefined, clientName: undefined };
+
 export interface Setting extends Pop3ServerOptions {
+  /** TLS is up from the start. */
   readonly secure?: boolean;
+  /** What TLS tells. */
+  readonly facts?: Partial<TlsFacts>;
   readonly accounts?: Accounts;
 }
 
 /** A session with the user `ann`, unless told otherwise. */
 export function sessionOf(setting: Setting = {}): Session {
-  const accounts = setting.accounts ?? new Accounts(setting.users ?? { ann }, setting.lock ?? true);
+  const accounts =
+    setting.accounts ?? new Accounts(setting.users ?? { ann }, setting.lock ?? true, setting.charset);
   const timestamp = setting.apop === false ? undefined : TIMESTAMP;
-  return new Session(offerOf(setting), accounts, { secure: setting.secure ?? false, timestamp });
+  const session = new Session(offerOf(setting), accounts, timestamp);
+  if (setting.secure === true) session.tlsStarted({ ...NO_FACTS, ...setting.facts });
+  return session;
 }
 
 /** Gives the session octets of the client, and returns what it says to them. */
@@ -39,7 +48,7 @@ export function hear(session: Session, octets: Buffer | string): string[] {
     if (answer.then !== undefined) {
       said.push(`* ${answer.then}`);
       if (answer.then === "close") break;
-      session.tlsStarted();
+      session.tlsStarted(NO_FACTS);
     }
   }
   return said;
@@ -57,10 +66,16 @@ export function play(session: Session, written: string): string[] {
   return went;
 }
 
-/** The lines of a dialogue that is written with indentation. */
+/** The lines of a dialogue that is written with indentation; `‹…›` stands for the base64 of what is in it. */
 export function linesOf(written: string): string[] {
   return written
     .split("\n")
     .map((line) => line.trimStart())
-    .filter((line) => line !== "");
+    .filter((line) => line !== "")
+    .map((line) => line.replace(/‹(.*)›/g, (_, text: string) => Buffer.from(text).toString("base64")));
+}
+
+/** What a line of the session says in base64: the challenge. */
+export function challengeOf(line: string | undefined): string {
+  return Buffer.from(/^S: \+ (.*)$/.exec(line ?? "")?.[1] ?? "", "base64").toString();
 }

@@ -159,13 +159,16 @@ describe("a reply of the test's own", () => {
     await using server = await listen(
       {},
       { on: "AUTH", reply: "+ ===\r\n" },
-      { on: "AUTH-RESPONSE", nth: 2, reply: "+OK not really\r\n", carriedOut: false },
+      { on: "AUTH-RESPONSE", reply: "+ AAAA\r\n", carriedOut: false },
+      { on: "AUTH-CANCEL", nth: 2, reply: "+OK not really\r\n" },
     );
     const client = await greeted(server);
     expect(await client.ask("AUTH PLAIN")).toBe("+ ===\r\n");
+    expect(await client.ask("AAAA")).toBe("+ AAAA\r\n");
     expect(await client.ask("*")).toBe("-ERR authentication cancelled\r\n");
     expect(await client.ask("AUTH PLAIN")).toBe("+ \r\n");
     expect(await client.ask("*")).toBe("+OK not really\r\n");
+    expect(await client.ask("STAT")).toBe("-ERR not in the AUTHORIZATION state\r\n");
   });
 
   it("can be none, to a command that is passed over", async () => {

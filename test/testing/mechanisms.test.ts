@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ServerMechanism } from "../../src/testing/index.ts";
-import { linesOf, play, sessionOf, type Setting } from "./dialogue.ts";
+import { hear, linesOf, play, sessionOf, type Setting } from "./dialogue.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const REFUSED = "S: -ERR [AUTH] wrong user name or password";
@@ -83,10 +83,38 @@ describe("AUTH (RFC 5034)", () => {
 
   it("knows only what it offers", () => {
     expectDialogue("C: AUTH\nS: -ERR wrong arguments\nC: AUTH CRAM-MD5\nS: -ERR unknown mechanism");
+    expectDialogue("C: AUTH toString\nS: -ERR unknown mechanism");
     expectDialogue("C: AUTH LOGIN\nS: -ERR unknown mechanism", { sasl: ["plain"] });
-    expect(() => sessionOf({ sasl: ["X-NONE"] })).toThrow(
-      expect.objectContaining({ code: "POP3_CONFIG" }) as Error,
+    for (const name of ["X-NONE", "toString"]) {
+      expect(() => sessionOf({ sasl: [name] })).toThrow(
+        expect.objectContaining({ code: "POP3_CONFIG" }) as Error,
+      );
+    }
+  });
+
+  it("lists what it was told to, in that order, and what the connection allows", () => {
+    const sasl = [
+      "login",
+      "SCRAM-SHA-256-PLUS",
+      "External",
+      "XOAUTH2",
+      "OAUTHBEARER",
+      "SCRAM-SHA-512",
+      "DIGEST-MD5",
+    ];
+    const listed = (setting: Setting): string | undefined =>
+      hear(sessionOf({ sasl, ...setting }), "CAPA\r\n").find((line) => line.startsWith("S: SASL"));
+    expect(listed({})).toBe("S: SASL LOGIN XOAUTH2 OAUTHBEARER SCRAM-SHA-512 DIGEST-MD5");
+    expect(listed({ secure: true })).toBe("S: SASL LOGIN XOAUTH2 OAUTHBEARER SCRAM-SHA-512 DIGEST-MD5");
+    expect(listed({ secure: true, facts: { clientName: "ann" } })).toBe(
+      "S: SASL LOGIN EXTERNAL XOAUTH2 OAUTHBEARER SCRAM-SHA-512 DIGEST-MD5",
     );
+    const facts = { channelBinding: () => Buffer.from("x") };
+    expect(listed({ secure: true, facts })).toBe(
+      "S: SASL LOGIN SCRAM-SHA-256-PLUS XOAUTH2 OAUTHBEARER SCRAM-SHA-512 DIGEST-MD5",
+    );
+    expect(listed({ sasl: ["EXTERNAL"] })).toBeUndefined();
+    expectDialogue("C: AUTH EXTERNAL =\nS: -ERR unknown mechanism", { sasl });
   });
 
   it("takes a mechanism of the user's own, which may speak first and end at once", () => {
@@ -106,18 +134,34 @@ describe("AUTH (RFC 5034)", () => {
         return undefined;
       },
     };
+    const busy: ServerMechanism = {
+      name: "X-BUSY",
+      initialResponse: true,
+      available: (tls) => tls === undefined,
+      *exchange(_, { listed }) {
+        const response = yield Buffer.alloc(0);
+        return `[SYS/TEMP] ${listed.join(" ")} ${response.toString()}`;
+      },
+    };
     expectDialogue(
       `
       C: AUTH X-ECHO ${base64("ann")}
       S: -ERR no initial response with this mechanism
       C: AUTH X-CLOSED
       ${REFUSED}
+      C: AUTH X-BUSY ‹later›
+      S: -ERR [SYS/TEMP] X-ECHO X-CLOSED X-BUSY later
+      C: STLS
+      S: +OK begin TLS
+      * starttls
+      C: AUTH X-BUSY ‹later›
+      S: -ERR unknown mechanism
       C: AUTH X-ECHO
       S: + ${base64("say ann")}
       C: ${base64("ann")}
       S: +OK logged in
     `,
-      { sasl: [echo, closed] },
+      { sasl: [echo, closed, busy] },
     );
   });
 });

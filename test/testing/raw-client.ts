@@ -1,6 +1,6 @@
 // A client that knows nothing of the protocol: octets out, octets in, each chunk as it came.
 import { connect, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { connect as connectTls, type ConnectionOptions, TLSSocket } from "node:tls";
 import type { Pop3Server } from "../../src/testing/index.ts";
 
 export class RawClient {
@@ -24,9 +24,16 @@ export class RawClient {
   }
 
   /** Goes on with TLS on the same connection. */
-  startTls(server: Pop3Server): void {
+  startTls(server: Pop3Server, tls: ConnectionOptions = {}): void {
     this.#socket.removeAllListeners("data");
-    this.#socket = this.#watched(connectTls({ socket: this.#socket, ca: server.ca, host: server.host }));
+    const { ca, host } = server;
+    this.#socket = this.#watched(connectTls({ socket: this.#socket, ca, host, ...tls }));
+  }
+
+  /** TLS as the client has it. */
+  get tls(): TLSSocket {
+    if (!(this.#socket instanceof TLSSocket)) throw new Error("there is no TLS");
+    return this.#socket;
   }
 
   get received(): string {

@@ -251,11 +251,6 @@ describe("a session as in RFC 1939", () => {
     `);
     expectDialogue(`C: APOP ann ${digest("se cret")}\nS: -ERR unknown command`, { apop: false });
   });
-
-  it("takes names and passwords in UTF-8", () => {
-    const users = { änne: { pass: "päss wörd" } };
-    expectDialogue("C: USER änne\nS: +OK send PASS\nC: PASS päss wörd\nS: +OK logged in", { users });
-  });
 });
 
 const COMMANDS = [
@@ -433,6 +428,27 @@ describe("STLS (RFC 2595)", () => {
   });
 });
 
+describe("UTF8 (RFC 6856)", () => {
+  it("has no argument, may come twice, and comes ahead of the login", () => {
+    expectDialogue(`
+      C: UTF8 on
+      S: -ERR wrong arguments
+      C: UTF8
+      S: +OK UTF8 is on
+      C: UTF8
+      S: +OK UTF8 is on
+      C: USER ann
+      S: +OK send PASS
+      C: UTF8
+      S: +OK UTF8 is on
+      C: PASS se cret
+      S: +OK logged in
+      C: UTF8
+      S: -ERR not in the TRANSACTION state
+    `);
+  });
+});
+
 describe("LANG (RFC 6856)", () => {
   it("knows one language", () => {
     expectDialogue(`
@@ -441,10 +457,14 @@ describe("LANG (RFC 6856)", () => {
       S: en English
       S: .
       C: LANG EN
-      S: +OK en
+      S: +OK en the language is English
       C: LANG *
-      S: +OK en
+      S: +OK en the language is English
+      C: LANG i-default
+      S: +OK en the language is English
       C: LANG de
+      S: -ERR no such language
+      C: LANG en de
       S: -ERR no such language
     `);
   });

@@ -1,0 +1,25 @@
+// How many messages a Gmail mailbox has, by OAuth2: npx tsx examples/gmail.ts (sign in first: oauth2-sign-in.ts google)
+import { Pop3Client, Pop3Error } from "popwright";
+import { refreshToken } from "./access-token.ts";
+import { setting } from "./setting.ts";
+
+const accessToken = refreshToken(
+  setting("TOKEN_ENDPOINT", "https://oauth2.googleapis.com/token"),
+  { client_id: setting("GOOGLE_CLIENT_ID"), client_secret: setting("GOOGLE_CLIENT_SECRET") },
+  setting("REFRESH_TOKEN_FILE", "google.token"),
+);
+
+try {
+  await using client = await Pop3Client.connect({
+    host: setting("POP3_HOST", "pop.gmail.com"),
+    port: Number(setting("POP3_PORT", "995")),
+    auth: { user: setting("GMAIL_USER"), accessToken },
+  });
+  // With POP switched off in its settings Gmail lets us in all the same, and refuses this.
+  const { count } = await client.stat();
+  console.log(`${count} messages`);
+} catch (error) {
+  if (!Pop3Error.is(error)) throw error;
+  console.error(`${error.code}: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,32 @@
+// How many messages a mailbox of Microsoft 365 or Outlook.com has, as its user: npx tsx examples/microsoft365.ts
+// (sign in first: oauth2-sign-in.ts microsoft)
+import { Pop3Client, Pop3Error } from "popwright";
+import { refreshToken } from "./access-token.ts";
+import { setting } from "./setting.ts";
+
+/** The tenant's id or domain; `common` is for users of any, and of Outlook.com. */
+const tenant = setting("MICROSOFT_TENANT", "common");
+
+const accessToken = refreshToken(
+  setting("TOKEN_ENDPOINT", `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`),
+  {
+    client_id: setting("MICROSOFT_CLIENT_ID"),
+    scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
+  },
+  setting("REFRESH_TOKEN_FILE", "microsoft.token"),
+);
+
+try {
+  await using client = await Pop3Client.connect({
+    host: setting("POP3_HOST", "outlook.office365.com"),
+    port: Number(setting("POP3_PORT", "995")),
+    // A shared mailbox: its address here, and the token of somebody who may open it.
+    auth: { user: setting("MICROSOFT_USER"), accessToken },
+  });
+  const { count } = await client.stat();
+  console.log(`${count} messages`);
+} catch (error) {
+  if (!Pop3Error.is(error)) throw error;
+  console.error(`${error.code}: ${error.message}`);
+  process.exitCode = 1;
+}

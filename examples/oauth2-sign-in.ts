@@ -1,0 +1,86 @@
+// Signs a user in, once, in the browser, and keeps the refresh token in a file: the authorization code flow of a
+// desktop application (RFC 8252) with PKCE (RFC 7636). npx tsx examples/oauth2-sign-in.ts google|microsoft
+import { createHash, randomBytes } from "node:crypto";
+import { on, once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { requestGrant, saveRefreshToken } from "./access-token.ts";
+import { setting } from "./setting.ts";
+
+const tenant = setting("MICROSOFT_TENANT", "common");
+const providers = {
+  google: {
+    authorize: "https://accounts.google.com/o/oauth2/v2/auth",
+    token: "https://oauth2.googleapis.com/token",
+    // A desktop application has a secret at Google, though it is none: Google wants to see it.
+    client: () => ({
+      client_id: setting("GOOGLE_CLIENT_ID"),
+      client_secret: setting("GOOGLE_CLIENT_SECRET"),
+    }),
+    scope: "https://mail.google.com/",
+  },
+  microsoft: {
+    authorize: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/authorize`,
+    token: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`,
+    client: () => ({ client_id: setting("MICROSOFT_CLIENT_ID") }),
+    scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
+  },
+};
+
+const name = process.argv[2];
+if (name !== "google" && name !== "microsoft") throw new Error("name a provider: google or microsoft");
+const provider = providers[name];
+const client = provider.client();
+const file = setting("REFRESH_TOKEN_FILE", `${name}.token`);
+
+// The browser is sent back to this address, with a code that is of use only to who knows the verifier.
+const server = createServer().listen(0, "localhost");
+await once(server, "listening");
+const redirect_uri = `http://localhost:${(server.address() as AddressInfo).port}`;
+const code_verifier = randomBytes(32).toString("base64url");
+const state = randomBytes(16).toString("base64url");
+
+const url = new URL(setting("AUTHORIZE_ENDPOINT", provider.authorize));
+for (const [parameter, value] of Object.entries({
+  response_type: "code",
+  client_id: client.client_id,
+  redirect_uri,
+  scope: provider.scope,
+  state,
+  code_challenge: createHash("sha256").update(code_verifier).digest("base64url"),
+  code_challenge_method: "S256",
+})) {
+  url.searchParams.set(parameter, value);
+}
+console.log(`Open this in a browser, and sign in:\n\n${url.href}\n`);
+
+const code = await comeBack();
+const grant = await requestGrant(setting("TOKEN_ENDPOINT", provider.token), {
+  ...client,
+  grant_type: "authorization_code",
+  code,
+  redirect_uri,
+  code_verifier,
+});
+if (grant.refresh_token === undefined) throw new Error(`${name} has given no refresh token`);
+await saveRefreshToken(file, grant.refresh_token);
+console.log(`The refresh token is in ${file}. Keep it as you would keep a password.`);
+
+/** The code, when the browser comes back with it. What else it may ask for, an icon for the page say, is not there. */
+async function comeBack(): Promise<string> {
+  const requests = on(server, "request") as AsyncIterable<[IncomingMessage, ServerResponse]>;
+  for await (const [request, response] of requests) {
+    const answer = new URL(request.url ?? "/", redirect_uri).searchParams;
+    response.setHeader("connection", "close");
+    if (answer.get("state") !== state) {
+      response.writeHead(404).end();
+      continue;
+    }
+    response.end("You may close this page.");
+    server.close();
+    const given = answer.get("code");
+    if (given === null) throw new Error(`not signed in: ${answer.get("error")}`);
+    return given;
+  }
+  throw new Error("nobody came back");
+}

@@ -1,0 +1,15 @@
+// XOAUTH2 (Google's "OAuth 2.0 Mechanism", Microsoft's too): a user name and an access token for it.
+import { bearerExchange } from "./bearer-token.ts";
+import type { SaslMechanism } from "./mechanism.ts";
+import { plainText } from "./plain-text.ts";
+
+export const xoauth2: SaslMechanism = {
+  name: "XOAUTH2",
+  cleartext: true,
+  authzid: false,
+  secret: "token",
+  start({ user, accessToken }) {
+    const before = `user=${plainText("the user name", user)}\x01auth=Bearer `;
+    return bearerExchange(accessToken, [before, "\x01\x01"], Buffer.alloc(0));
+  },
+};

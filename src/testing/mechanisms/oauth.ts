@@ -1,0 +1,74 @@
+// OAuth2 access tokens: XOAUTH2 as the large providers have it, OAUTHBEARER (RFC 7628). A token that is refused is
+// answered with JSON in a challenge, and -ERR comes only behind the client's answer to that.
+import { EMPTY, type ServerMechanism } from "./mechanism.ts";
+
+/** What a client is told in place of success: the members of a JSON object, or octets that are sent as they are. */
+export type OAuthError = Readonly<Record<string, unknown>> | string;
+
+const SEPARATOR = "\u0001";
+
+/** Who says that he is whom; OAUTHBEARER may leave it to the token to tell. */
+interface Claim {
+  readonly user: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** `error`: in place of what the mechanism says of its own. */
+export function xoauth2(
+  error: OAuthError = { status: "400", schemes: "Bearer", scope: "https://mail.popwright.test/" },
+): ServerMechanism {
+  return bearer("XOAUTH2", error, (response) => {
+    const pairs = pairsOf(response);
+    return pairs?.has("user") === true ? { user: pairs.get("user"), token: tokenOf(pairs) } : undefined;
+  });
+}
+
+/** `error`: in place of what the mechanism says of its own. */
+export function oauthbearer(
+  error: OAuthError = {
+    status: "invalid_token",
+    scope: "mail",
+    "openid-configuration": "https://popwright.test/.well-known/openid-configuration",
+  },
+): ServerMechanism {
+  return bearer("OAUTHBEARER", error, (response) => {
+    const end = response.indexOf(SEPARATOR);
+    const header = GS2_HEADER.exec(response.slice(0, Math.max(end, 0)));
+    if (header === null) return undefined;
+    const user = header[1]?.replaceAll("=2C", ",").replaceAll("=3D", "=");
+    return { user, token: tokenOf(pairsOf(response.slice(end + 1))) };
+  });
+}
+
+function bearer(
+  name: string,
+  error: OAuthError,
+  claimOf: (response: string) => Claim | undefined,
+): ServerMechanism {
+  return {
+    name,
+    initialResponse: true,
+    *exchange(accounts) {
+      const { user, token } = claimOf((yield EMPTY).toString("utf8")) ?? {};
+      const account = token === undefined ? undefined : accounts.verifyToken(user, token);
+      if (account !== undefined) return account;
+      yield Buffer.from(typeof error === "string" ? error : JSON.stringify(error), "utf8");
+      return "[AUTH] the access token is not accepted";
+    },
+  };
+}
+
+/** RFC 5801 section 4, without channel binding; `=` and `,` of the name are written `=3D` and `=2C`. */
+const GS2_HEADER = /^[ny],(?:a=((?:[^=,]|=2C|=3D)+))?,$/;
+
+/** RFC 7628 section 3.1: each pair is ended, and so is the whole. */
+function pairsOf(text: string): Map<string, string> | undefined {
+  const parts = text.split(SEPARATOR);
+  if (parts.length < 3 || parts.pop() !== "" || parts.pop() !== "") return undefined;
+  return new Map(parts.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+}
+
+/** RFC 6750 section 2.1; the scheme is written in any case. */
+function tokenOf(pairs: ReadonlyMap<string, string> | undefined): string | undefined {
+  return /^Bearer +([!-~]+)$/i.exec(pairs?.get("auth") ?? "")?.[1];
+}

@@ -1,0 +1,276 @@
+// DIGEST-MD5 (RFC 2831): the server proves that it knows the password, or it has let nobody in.
+import { describe, expect, test } from "vitest";
+import { digestMd5, digestMd5For } from "../../src/auth/digest-md5.ts";
+import type { Credentials, SaslExchange } from "../../src/auth/mechanism.ts";
+import { answer, begin, refused, survives } from "./exchange.ts";
+
+const octetsOf = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+const CHALLENGE = 'realm="example.com",nonce="N",qop="auth",algorithm=md5-sess,charset=utf-8';
+const MINIMAL = "nonce=N,algorithm=md5-sess";
+
+/** With a nonce of our own that does not change. */
+const fixed = digestMd5For("pop", () => "C");
+
+describe("the examples of RFC 2831 section 4", () => {
+  test.each([
+    {
+      service: "imap",
+      nonce: "OA6MG9tEQGm2hh",
+      cnonce: "OA6MHXh6VqTrRk",
+      response: "d388dad90d4bbd760a152321f2143af7",
+      rspauth: "ea40f60335c427b5527b84dbabcdfffd",
+    },
+    {
+      service: "acap",
+      nonce: "OA9BSXrbuRhWay",
+      cnonce: "OA9BSuZWMSpW8m",
+      response: "6084c6db3fede7352c551284490fd0fc",
+      rspauth: "2f0b3d7c3c2e486600ef710726aa2eae",
+    },
+  ])("$service", async ({ service, nonce, cnonce, response, rspauth }) => {
+    const mechanism = digestMd5For(service, () => cnonce);
+    const host = "elwood.innosoft.com";
+    const exchange = await begin(mechanism, { user: "chris", pass: "secret" }, { host });
+    expect(exchange.initial).toBeUndefined();
+    const challenge = `realm="${host}",nonce="${nonce}",qop="auth",algorithm=md5-sess,charset=utf-8`;
+    expect(await answer(exchange, challenge)).toBe(
+      `charset=utf-8,username="chris",realm="${host}",nonce="${nonce}",nc=00000001,cnonce="${cnonce}",` +
+        `digest-uri="${service}/${host}",response=${response},qop=auth`,
+    );
+    expect(await answer(exchange, `rspauth=${rspauth}`)).toBe("");
+    expect(exchange.succeeded?.()).toBeUndefined();
+  });
+});
+
+// Computed with Python's hashlib, from the formulas of RFC 2831 section 2.1.2.1.
+describe("what goes in, and what comes out", () => {
+  const COMMON = 'nonce="N",nc=00000001,cnonce="C",digest-uri="pop/pop.example.com"';
+  test.each<[string, Partial<Credentials>, string, string, string]>([
+    [
+      "in ISO 8859-1 where that will do, though it is sent as UTF-8",
+      { user: "Jürgen", pass: "Größe" },
+      CHALLENGE,
+      octetsOf(
+        `charset=utf-8,username="Jürgen",realm="example.com",${COMMON},response=46dc63f23dcf7bac349e2ace10354ceb,qop=auth`,
+      ),
+      "c74cbe6a56c187057b7e22b7b1077481",
+    ],
+    [
+      "the user name in ISO 8859-1, the password beyond it",
+      { user: "Jürgen", pass: "パス" },
+      CHALLENGE,
+      octetsOf(
+        `charset=utf-8,username="Jürgen",realm="example.com",${COMMON},response=86eb3f6c24d463f6bfaf509b482e7cca,qop=auth`,
+      ),
+      "200ccedb09089dc45c3a45703cb0bd61",
+    ],
+    [
+      "the password in ISO 8859-1, the user name beyond it",
+      { user: "山田", pass: "Größe" },
+      CHALLENGE,
+      octetsOf(
+        `charset=utf-8,username="山田",realm="example.com",${COMMON},response=2a7b8ccd8f48dcf55ac30933763c099a,qop=auth`,
+      ),
+      "ac31c1423f98151fef75e1229d554946",
+    ],
+    [
+      "without a charset, sent in ISO 8859-1 too",
+      { user: "Jürgen", pass: "Größe" },
+      CHALLENGE.replace(",charset=utf-8", ""),
+      `username="Jürgen",realm="example.com",${COMMON},response=46dc63f23dcf7bac349e2ace10354ceb,qop=auth`,
+      "c74cbe6a56c187057b7e22b7b1077481",
+    ],
+    [
+      "whom to act for, in UTF-8 in any case",
+      { pass: "secret", authzid: "bób" },
+      CHALLENGE,
+      `charset=utf-8,username="ann",realm="example.com",${COMMON},response=03e6ec67ad3a3020a4438fc4427ecd7a,qop=auth,` +
+        `authzid="${octetsOf("bób")}"`,
+      "4750daf388a2b26a02ab3cedf1e1ec42",
+    ],
+    [
+      "without a realm",
+      { pass: "secret" },
+      MINIMAL,
+      `username="ann",${COMMON},response=9b13df6e4764c0dbc4ec45bb507b1e58,qop=auth`,
+      "98125f1a648d07ae7d9e9c4131aca331",
+    ],
+    [
+      "an empty realm",
+      { pass: "secret" },
+      `realm="",${MINIMAL}`,
+      `username="ann",realm="",${COMMON},response=9b13df6e4764c0dbc4ec45bb507b1e58,qop=auth`,
+      "98125f1a648d07ae7d9e9c4131aca331",
+    ],
+    [
+      "quotes and backslashes, hashed as they are and sent with escapes",
+      { user: 'a"n\\n', pass: "secret" },
+      'realm="a \\"b\\" \\\\\\c",nonce="N\\"\\\\",algorithm=md5-sess',
+      `username="a\\"n\\\\n",realm="a \\"b\\" \\\\c",${COMMON.replace("N", 'N\\"\\\\')},` +
+        "response=c94b20f2acc5f17d66fce3974bd6c516,qop=auth",
+      "44450f9157e87b7af76cd293a98ed68e",
+    ],
+    [
+      "a realm in UTF-8, as its octets",
+      { pass: "secret" },
+      `realm="${octetsOf("Büro")}",${MINIMAL}`,
+      `username="ann",realm="${octetsOf("Büro")}",${COMMON},response=c419c4085a7803196af817fe4d098f19,qop=auth`,
+      "46c44d288d7a3480cf74c564747c475b",
+    ],
+  ])("%s", async (_, credentials, challenge, response, rspauth) => {
+    const exchange = await begin(fixed, credentials);
+    expect(await answer(exchange, challenge)).toBe(response);
+    expect(await answer(exchange, `rspauth=${rspauth}`)).toBe("");
+    expect(exchange.succeeded?.()).toBeUndefined();
+  });
+
+  test("our nonce is another each time, of 128 bits", async () => {
+    const nonce = async (): Promise<string | undefined> =>
+      /cnonce="([0-9a-f]{32})"/.exec(await answer(await begin(digestMd5), CHALLENGE))?.[1];
+    const [first, second] = [await nonce(), await nonce()];
+    expect(first).toBeDefined();
+    expect(second).toBeDefined();
+    expect(first).not.toBe(second);
+  });
+
+  test("what it is", () => {
+    expect(digestMd5).toMatchObject({ name: "DIGEST-MD5", cleartext: false });
+    expect([digestMd5.authzid, digestMd5.secret]).toEqual([undefined, undefined]);
+  });
+});
+
+describe("a challenge that is taken", () => {
+  test.each([
+    ["in any order, any case", 'ALGORITHM=MD5-SESS,Charset=UTF-8,Qop="AUTH",NONCE="N"'],
+    ["with space and empty elements", ' ,, nonce = "N" ,\t,algorithm\r\n =md5-sess , '],
+    ["values with quotes or without", 'nonce=N,algorithm="md5-sess",qop=auth,charset="utf-8"'],
+    ["auth among others", `${MINIMAL},qop="auth-conf, auth-int , auth,other",cipher="rc4,3des",maxbuf=65536`],
+    ["what means nothing here", `${MINIMAL},stale=true,opaque="x",domain="y",new=1,new=2,new="",maxbuf=x`],
+  ])("%s", async (_, challenge) => {
+    expect(await answer(await begin(digestMd5), challenge)).toContain('nonce="N",nc=00000001,');
+  });
+
+  test("of several realms, the first", async () => {
+    const response = await answer(await begin(digestMd5), `realm="a",${MINIMAL},realm="b"`);
+    expect(response).toContain('realm="a"');
+    expect(response).not.toContain('"b"');
+  });
+
+  test("as long as it may be", async () => {
+    const challenge = `${MINIMAL},x="`.padEnd(2046, "y") + '"';
+    expect(await answer(await begin(digestMd5), challenge)).toMatch(/^username=/);
+  });
+});
+
+describe("a challenge that is not", () => {
+  test.each([
+    ["empty", ""],
+    ["no list", "go ahead"],
+    ["a name alone", `nonce,algorithm=md5-sess`],
+    ["a value alone", `=N,${MINIMAL}`],
+    ["no value", `${MINIMAL},x=`],
+    ["an open quote", `algorithm=md5-sess,nonce="N`],
+    ["an open escape", `algorithm=md5-sess,nonce="N\\"`],
+    ["text behind a quote", `algorithm=md5-sess,nonce="N"x`],
+    ["two values", `${MINIMAL},x=a b`],
+    ["no comma", `nonce="N" algorithm=md5-sess`],
+    ["a separator in a token", `${MINIMAL},x=a/b`],
+    ["a NUL in quotes", `${MINIMAL},x="\0"`],
+    ["a NUL behind a backslash", `${MINIMAL},x="\\\0"`],
+    ["DEL in quotes", `${MINIMAL},x="\x7f"`],
+    ["8 bits in a token", `${MINIMAL},x=\xff`],
+    ["no nonce", "algorithm=md5-sess"],
+    ["an empty nonce", 'nonce="",algorithm=md5-sess'],
+    ["two nonces", `nonce="M",${MINIMAL}`],
+    ["the same nonce twice", `nonce="N",${MINIMAL}`],
+    ["no algorithm", 'nonce="N"'],
+    ["two algorithms", `algorithm=md5-sess,${MINIMAL}`],
+    ["HTTP's algorithm", "nonce=N,algorithm=md5"],
+    ["another charset", `${MINIMAL},charset=iso-8859-1`],
+    ["two charsets", `${MINIMAL},charset=utf-8,charset=utf-8`],
+    ["two maxbufs", `${MINIMAL},maxbuf=1,MAXBUF=1`],
+    ["stale twice", `${MINIMAL},stale=true,stale=true`],
+    ["two ciphers", `${MINIMAL},cipher="rc4",cipher="des"`],
+    ["2048 octets", `${MINIMAL},x="`.padEnd(2047, "y") + '"'],
+    ["the proof before the question", "rspauth=0"],
+  ])("%s", async (_, challenge) => {
+    const exchange = await begin(digestMd5);
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge));
+    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+  });
+
+  test.each(['qop=""', 'qop="auth-int,auth-conf"', "qop=auth-conf", 'qop="authentic"'])(
+    "%s: the session is for TLS to protect",
+    async (qop) => {
+      const exchange = await begin(digestMd5);
+      await refused("POP3_NOT_SUPPORTED", () => answer(exchange, `${MINIMAL},${qop}`));
+    },
+  );
+});
+
+describe("the server's proof", () => {
+  const RSPAUTH = "98125f1a648d07ae7d9e9c4131aca331";
+  const asked = async (): Promise<SaslExchange> => {
+    const exchange = await begin(fixed, { pass: "secret" });
+    await answer(exchange, MINIMAL);
+    return exchange;
+  };
+
+  test("is missing: nobody is in", async () => {
+    const exchange = await asked();
+    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+    await refused("POP3_AUTH_PROTOCOL", async () => (await begin(fixed)).succeeded?.());
+  });
+
+  test.each([
+    ["wrong", `rspauth=${"0".repeat(32)}`],
+    ["our own response", "rspauth=9b13df6e4764c0dbc4ec45bb507b1e58"],
+    ["in upper case", `rspauth=${RSPAUTH.toUpperCase()}`],
+    ["too short", `rspauth=${RSPAUTH.slice(1)}`],
+    ["too long", `rspauth=${RSPAUTH}0`],
+    ["beyond ASCII", `rspauth="${"\xff".repeat(32)}"`],
+    ["empty", 'rspauth=""'],
+    ["not there", ""],
+    ["something else", "OK"],
+    ["twice", `rspauth=${RSPAUTH},rspauth=${RSPAUTH}`],
+    ["another challenge", MINIMAL],
+  ])("is %s", async (_, proof) => {
+    const exchange = await asked();
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, proof));
+    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+  });
+
+  test("ends the exchange", async () => {
+    const exchange = await asked();
+    await answer(exchange, ` rspauth = "${RSPAUTH}" `);
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, `rspauth=${RSPAUTH}`));
+    expect(exchange.succeeded?.()).toBeUndefined();
+  });
+});
+
+describe("credentials that cannot be sent", () => {
+  test.each([{ user: "a\0" }, { user: "a\r\nb" }, { authzid: "\x01" }, { user: "\ud800" }])(
+    "%j",
+    async (credentials) => {
+      await refused("POP3_INVALID_ARGUMENT", () => begin(digestMd5, credentials));
+    },
+  );
+
+  test.each([{ user: "山田" }, { pass: "パス" }])("%j, to a server without UTF-8", async (credentials) => {
+    const exchange = await begin(digestMd5, credentials);
+    await refused("POP3_INVALID_ARGUMENT", () => answer(exchange, MINIMAL));
+  });
+
+  test("more than a response may be long", async () => {
+    const length = (await answer(await begin(digestMd5, { user: "" }), MINIMAL)).length;
+    const longest = await begin(digestMd5, { user: "x".repeat(4095 - length) });
+    expect(await answer(longest, MINIMAL)).toHaveLength(4095);
+    const longer = await begin(digestMd5, { user: "x".repeat(4096 - length) });
+    await refused("POP3_INVALID_ARGUMENT", () => answer(longer, MINIMAL));
+  });
+});
+
+test("whatever the server sends", async () => {
+  const pieces = [CHALLENGE, MINIMAL, "nonce=", "realm=", '"', "\\", ",", " ", "=", "N", "qop=", "rspauth="];
+  await survives(digestMd5, pieces);
+});

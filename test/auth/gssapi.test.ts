@@ -1,0 +1,205 @@
+// GSSAPI (RFC 4752), with a stand-in for the package `kerberos`: what is asked of it, in which order, and what ends it.
+import { describe, expect, test, vi } from "vitest";
+import { gssapi, gssapiFrom, type Kerberos } from "../../src/auth/gssapi.ts";
+import type { Credentials, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
+import { answer, begin, refused, survives } from "./exchange.ts";
+
+const NO_LAYER = "\x01\0\0\0";
+
+interface StandIn {
+  /** What our side says, token by token. */
+  tokens?: (string | null)[];
+  /** What the server's last message unwraps to. */
+  layers?: string;
+  /** The call that fails. */
+  fails?: "initializeClient" | "step" | "unwrap" | "wrap";
+  cause?: Error;
+}
+
+const base64 = (octets: string): string => Buffer.from(octets, "latin1").toString("base64");
+const octets = (text: string): string => Buffer.from(text, "base64").toString("latin1");
+
+/** The package, its context and what is asked of them. It is through with the tokens when its last one is out. */
+function standIn({ tokens = ["T1", null], layers = NO_LAYER, fails, cause }: StandIn = {}) {
+  const calls: unknown[][] = [];
+  const left = [...tokens];
+  const called = (name: StandIn["fails"], ...args: unknown[]): void => {
+    calls.push([name, ...args]);
+    if (name === fails) throw cause ?? new Error("GSS failure\x1b: no credentials");
+  };
+  const client = {
+    contextComplete: false,
+    step: vi.fn(async (token: string) => {
+      called("step", octets(token));
+      const ours = left.shift() ?? null;
+      client.contextComplete = left.length === 0;
+      return ours === null ? null : base64(ours);
+    }),
+    unwrap: async (message: string) => {
+      called("unwrap", octets(message));
+      return base64(layers);
+    },
+    wrap: async (message: string, { user }: { user: string }) => {
+      called("wrap", octets(message), user);
+      return base64(`wrapped ${user}`);
+    },
+  };
+  const kerberos: Kerberos = {
+    GSS_MECH_OID_KRB5: 9,
+    GSS_C_MUTUAL_FLAG: 2,
+    GSS_C_SEQUENCE_FLAG: 8,
+    initializeClient: async (service, options) => {
+      called("initializeClient", service, options);
+      return client;
+    },
+  };
+  return { kerberos, client, calls };
+}
+
+const mechanism = (given?: StandIn): SaslMechanism => gssapiFrom(async () => standIn(given).kerberos);
+
+/** As far as the server's last message. */
+async function established(given?: StandIn, credentials?: Partial<Credentials>): Promise<SaslExchange> {
+  const exchange = await begin(mechanism(given), credentials);
+  expect(await answer(exchange, "S1")).toBe("");
+  return exchange;
+}
+
+test("tokens until both sides are proven, then no security layer, and whom to act for", async () => {
+  const { kerberos, calls } = standIn({ tokens: ["T1", "T2", null] });
+  const exchange = await begin(
+    gssapiFrom(async () => kerberos),
+    { user: "", authzid: "ann" },
+    { host: "pop.example.com" },
+  );
+  expect(exchange.initial?.toString()).toBe("T1");
+  expect(await answer(exchange, "S1")).toBe("T2");
+  // An empty response, as our side has nothing to send any more (RFC 4752 section 3.1).
+  expect(await answer(exchange, "S2")).toBe("");
+  expect(await answer(exchange, "L")).toBe("wrapped ann");
+  expect(exchange.succeeded?.()).toBeUndefined();
+  expect(calls).toEqual([
+    ["initializeClient", "pop@pop.example.com", { mechOID: 9, flags: 10 }],
+    ["step", ""],
+    ["step", "S1"],
+    ["step", "S2"],
+    ["unwrap", "L"],
+    ["wrap", NO_LAYER, "ann"],
+  ]);
+});
+
+test("shows no secret, as the ticket is none", () => {
+  expect(gssapi).toMatchObject({ name: "GSSAPI", cleartext: false, secret: "none" });
+  expect(gssapi.authzid).toBeUndefined();
+});
+
+test.each([
+  ["the ticket's owner", { user: "" }, ""],
+  ["the user, who is no other than the ticket's owner then", { user: "ann" }, "ann"],
+  ["another identity", { user: "ann", authzid: "bob" }, "bob"],
+])("acts for %s", async (_, credentials, actFor) => {
+  expect(await answer(await established({}, credentials), "L")).toBe(`wrapped ${actFor}`);
+});
+
+test("no security layer is taken where it is one of several", async () => {
+  expect(await answer(await established({ layers: "\x07\xff\xff\xff" }), "L")).toBe("wrapped ann");
+});
+
+describe("what the server says of security layers", () => {
+  test.each([
+    ["is short", "\x01\0\0", "POP3_AUTH_PROTOCOL"],
+    ["is long", "\x01\0\0\0\0", "POP3_AUTH_PROTOCOL"],
+    ["is missing", "", "POP3_AUTH_PROTOCOL"],
+    ["has no layer at all", "\0\0\0\0", "POP3_NOT_SUPPORTED"],
+    ["insists on one", "\x06\0\x10\0", "POP3_NOT_SUPPORTED"],
+  ])("%s", async (_, layers, code) => {
+    const exchange = await established({ layers });
+    await refused(code, () => answer(exchange, "L"));
+    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+  });
+});
+
+describe("the server", () => {
+  test("goes on behind the end", async () => {
+    const exchange = await established();
+    await answer(exchange, "L");
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""));
+    expect(exchange.succeeded?.()).toBeUndefined();
+  });
+
+  test("lets in before it has proven itself, or has come to the end", async () => {
+    await refused("POP3_AUTH_PROTOCOL", async () => (await begin(mechanism())).succeeded?.());
+    await refused("POP3_AUTH_PROTOCOL", async () => (await established()).succeeded?.());
+  });
+});
+
+describe("Kerberos fails", () => {
+  const cause = new Error("GSS failure\x1b: no credentials");
+
+  test.each(["initializeClient", "step"] as const)("before anything is sent, in %s", async (fails) => {
+    const attempt = begin(mechanism({ fails, cause }));
+    await expect(attempt).rejects.toMatchObject({
+      code: "POP3_NOT_SUPPORTED",
+      message: "Kerberos has no ticket for pop@pop.example.com: GSS failure\\x1b: no credentials",
+      cause,
+    });
+  });
+
+  test.each(["unwrap", "wrap"] as const)("over what the server sent, in %s", async (fails) => {
+    const exchange = await established({ fails, cause });
+    await expect(answer(exchange, "L")).rejects.toMatchObject({
+      code: "POP3_AUTH_PROTOCOL",
+      message: "Kerberos does not take the token of pop@pop.example.com: GSS failure\\x1b: no credentials",
+      cause,
+    });
+    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+  });
+
+  test("over the server's first token, and throws no error", async () => {
+    const { kerberos, client } = standIn();
+    const exchange = await begin(gssapiFrom(async () => kerberos));
+    client.step.mockRejectedValueOnce("no");
+    await refused(
+      "POP3_AUTH_PROTOCOL",
+      () => answer(exchange, "S1"),
+      "Kerberos does not take the token of pop@pop.example.com",
+    );
+  });
+});
+
+describe("the package", () => {
+  test("is not installed", async () => {
+    const cause = new Error("Cannot find package");
+    await expect(begin(gssapiFrom(() => Promise.reject(cause)))).rejects.toMatchObject({
+      code: "POP3_NOT_SUPPORTED",
+      message: 'GSSAPI needs the package "kerberos": npm install kerberos',
+      cause,
+    });
+  });
+
+  test.each(["ES module", "CommonJS"])("is loaded late, as %s", async (kind) => {
+    const { kerberos } = standIn();
+    vi.doMock("kerberos", () =>
+      kind === "CommonJS" ? { default: kerberos } : { ...kerberos, default: undefined },
+    );
+    try {
+      expect((await begin(gssapi)).initial?.toString()).toBe("T1");
+    } finally {
+      vi.doUnmock("kerberos");
+      vi.resetModules();
+    }
+  });
+});
+
+test.each([{ user: "a\0b" }, { authzid: "a\0b" }, { user: "\ud800" }, { user: "x".repeat(1025) }])(
+  "cannot say %j",
+  async (credentials) => {
+    await refused("POP3_INVALID_ARGUMENT", () => begin(mechanism(), credentials));
+  },
+);
+
+test("whatever the server sends", async () => {
+  await survives(mechanism(), ["S1", "L"]);
+  await survives(mechanism({ layers: "\x02\0\0\0" }), ["S1"]);
+  await survives(mechanism({ fails: "unwrap" }), ["S1"]);
+});

@@ -1,0 +1,80 @@
+// What a server says of an access token is read, whatever it is, and has the token in it nowhere.
+import { describe, expect, test } from "vitest";
+import fc from "fast-check";
+import { parseRefusal } from "../../src/auth/oauth-refusal.ts";
+import { always } from "../protocol/octets.ts";
+
+const refusal = (said: unknown, secrets: readonly string[] = []): unknown =>
+  parseRefusal(Buffer.from(typeof said === "string" ? said : JSON.stringify(said), "utf8"), secrets);
+
+test("the examples of RFC 7628 sections 4.3 and 4.4", () => {
+  const bearer =
+    "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NvcGUiOiJleGFtcGxlX3Njb3BlIiwib3BlbmlkLWNvbmZpZ3VyYXRpb24iOiJo" +
+    "dHRwczovL2V4YW1wbGUuY29tLy53ZWxsLWtub3duL29wZW5pZC1jb25maWd1cmF0aW9uIn0=";
+  expect(parseRefusal(Buffer.from(bearer, "base64"), [])).toEqual({
+    status: "invalid_token",
+    scope: "example_scope",
+    openidConfiguration: "https://example.com/.well-known/openid-configuration",
+  });
+  const smtp =
+    "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NoZW1lcyI6ImJlYXJlciBtYWMiLCJzY29wZSI6Imh0dHBzOi8vbWFpbC5leGFt" +
+    "cGxlLmNvbS8ifQ==";
+  expect(parseRefusal(Buffer.from(smtp, "base64"), [])).toEqual({
+    status: "invalid_token",
+    schemes: "bearer mac",
+    scope: "https://mail.example.com/",
+  });
+});
+
+test.each([
+  ["nothing", ""],
+  ["words", "Invalid SASL argument"],
+  ["half of it", '{"status":"400"'],
+  ["no object", "null"],
+  ["no object either", '"status"'],
+  ["a number", "400"],
+  ["a list", '[{"status":"400"}]'],
+  ["no UTF-8", Buffer.from('{"\xff').toString("latin1")],
+  ["too many brackets", "[".repeat(8192)],
+  ["nothing that is known", { error: "invalid_token", __proto__: "x", toString: "y" }],
+  ["no strings", { status: 400, scope: null, schemes: ["bearer"], "openid-configuration": {} }],
+])("%s is no refusal in words", (_, said) => {
+  expect(refusal(said)).toEqual({});
+});
+
+test("what is known is taken from among the rest", () => {
+  expect(refusal('{"x":1,"status":"400","status":"401","scope":7}\n')).toEqual({ status: "401" });
+});
+
+describe("the words of a server", () => {
+  test("can be printed", () => {
+    expect(refusal({ status: "\x1b[31m\r\n\u202e" })).toEqual({ status: "\\x1b[31m\\x0d\\x0a\\u202e" });
+  });
+
+  test("have an end", () => {
+    const { status = "" } = refusal({ status: "x".repeat(100_000) }) as { status?: string };
+    expect(status).toMatch(/^x+…$/);
+    expect(status.length).toBeLessThanOrEqual(1024);
+  });
+
+  test.each(["status", "scope", "schemes", "openid-configuration"])("have no secret in them: %s", (name) => {
+    const said = JSON.stringify({ [name]: "no <hunter2>, hunter2" }).replace("hunter2", "\\u0068unter2");
+    expect(Object.values(refusal(said, ["", "hunter2"]) as object)).toEqual(["no <****>, ****"]);
+  });
+
+  test("have no part of a secret at their end, where they are cut", () => {
+    const said = refusal({ status: `${"x".repeat(510)}hunter2` }, ["hunter2"]);
+    expect(JSON.stringify(said)).not.toMatch(/x[hunter]/);
+  });
+});
+
+test("whatever the octets, there is an answer, of strings that can be printed", () => {
+  const json = fc.json().map((text) => Buffer.from(`{"status":${text},"scope":${text}}`));
+  const octets = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array));
+  always(fc.oneof(json, octets), (challenge) => {
+    for (const [name, value] of Object.entries(parseRefusal(challenge, []))) {
+      expect(["status", "scope", "schemes", "openidConfiguration"]).toContain(name);
+      expect(value).not.toMatch(/\p{Cc}/u);
+    }
+  });
+});

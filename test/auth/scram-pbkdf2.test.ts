@@ -1,0 +1,73 @@
+// PBKDF2 keeps two threads at most, whoever waits and whatever goes wrong; the rest of the process has the others.
+import { expect, test, vi } from "vitest";
+import { pbkdf2 } from "../../src/auth/pbkdf2.ts";
+
+type Callback = (error: Error | null, key: Buffer) => void;
+
+/** What Node was asked to derive, and has not derived yet. */
+const derivations = vi.hoisted((): { password: string; done: Callback }[] => []);
+
+vi.mock("../../src/auth/crypto.ts", () => ({
+  crypto: () => ({
+    pbkdf2: (password: string, ...[, iterations, , , done]: [Buffer, number, number, string, Callback]) => {
+      if (iterations > 2 ** 31 - 1) throw new RangeError("out of range");
+      derivations.push({ password, done });
+    },
+  }),
+}));
+
+const SALT = Buffer.from("salt");
+const begin = (password: string, iterations = 4096): Promise<Buffer> =>
+  pbkdf2("sha256", password, SALT, iterations);
+const asked = (): string[] => derivations.map(({ password }) => password);
+/** Node is done with the one that it began first. */
+const finish = (error: Error | null = null): void => {
+  const { password, done } = derivations.shift() as (typeof derivations)[number];
+  done(error, Buffer.from(password));
+};
+
+test("two at a time, in the order in which they came", async () => {
+  const keys = ["a", "b", "c", "d", "e"].map((password) => begin(password));
+  expect(asked()).toEqual(["a", "b"]);
+  finish();
+  expect(await keys[0]).toEqual(Buffer.from("a"));
+  expect(asked()).toEqual(["b", "c"]);
+  finish();
+  finish();
+  await Promise.all([keys[1], keys[2]]);
+  expect(asked()).toEqual(["d", "e"]);
+  // Nobody overtakes those who wait, nor adds to those who run.
+  const late = begin("late");
+  expect(asked()).toEqual(["d", "e"]);
+  finish();
+  await keys[3];
+  expect(asked()).toEqual(["e", "late"]);
+  finish();
+  finish();
+  expect((await Promise.all([...keys, late])).join("")).toBe("abcdelate");
+});
+
+test("one that fails gives its turn on, and says why", async () => {
+  const keys = ["a", "b", "c"].map((password) => begin(password));
+  const cause = new Error("disabled in FIPS mode");
+  finish(cause);
+  await expect(keys[0]).rejects.toMatchObject({ name: "Pop3Error", code: "POP3_NOT_SUPPORTED", cause });
+  expect(asked()).toEqual(["b", "c"]);
+  finish();
+  finish();
+  expect(await Promise.all(keys.slice(1))).toEqual([Buffer.from("b"), Buffer.from("c")]);
+});
+
+test("so do those that Node does not even begin", async () => {
+  const refused = await Promise.allSettled([1, 2, 3, 4].map(() => begin("a", 2 ** 31)));
+  expect(refused).toMatchObject(
+    Array(4).fill({ status: "rejected", reason: { name: "Pop3Error", code: "POP3_NOT_SUPPORTED" } }),
+  );
+  const keys = ["a", "b", "c"].map((password) => begin(password));
+  expect(asked()).toEqual(["a", "b"]);
+  finish();
+  await keys[0];
+  finish();
+  finish();
+  expect(await Promise.all(keys)).toHaveLength(3);
+});

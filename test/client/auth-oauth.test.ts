@@ -1,0 +1,198 @@
+// Access tokens: asked for afresh by each login, once more where the server refuses one, and shown to nobody else.
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type OAuthRefusal } from "../../src/index.ts";
+import { offering, said, to, toScript } from "./ann.ts";
+import { attempt, TOKEN } from "./auth-attempt.ts";
+import { dispenser, listen, MECHANISMS } from "./auth-tokens.ts";
+import { codeOf, failureOf, turns } from "./outcome.ts";
+import { ScriptedServer, type Step } from "./scripted-server.ts";
+import { base64 } from "./secret.ts";
+import { expectNothingUnhandled } from "./unhandled.ts";
+
+expectNothingUnhandled();
+
+/** What the embedded server says of a token that it does not take. */
+const REFUSED: Readonly<Record<string, OAuthRefusal>> = {
+  OAUTHBEARER: {
+    status: "invalid_token",
+    scope: "mail",
+    openidConfiguration: "https://popwright.test/.well-known/openid-configuration",
+  },
+  XOAUTH2: { status: "400", schemes: "Bearer", scope: "https://mail.popwright.test/" },
+};
+
+/** What the client answers to the refusal. */
+const ACKNOWLEDGED: Readonly<Record<string, string>> = { OAUTHBEARER: "AQ==", XOAUTH2: "" };
+
+describe.each(MECHANISMS)("%s", (mechanism) => {
+  const refusal = REFUSED[mechanism] as OAuthRefusal;
+
+  test("each login asks for a token of its own", async () => {
+    const shown: string[] = [];
+    await using server = await listen(new Set(["one", "two"]), shown);
+    const { calls, accessToken } = dispenser("one", "two");
+    for (let login = 0; login < 2; login++) {
+      const auth = { user: "ann", mechanism, accessToken };
+      const client = await Pop3Client.connect(to(server, { auth }));
+      await client.quit();
+      await server.idle();
+    }
+    expect(shown).toEqual(["one", "two"]);
+    expect(calls).toEqual([[], []]);
+  });
+
+  test.each(["at once", "a while later"])(
+    "a token that has expired: the next one is given %s",
+    async (when) => {
+      const shown: string[] = [];
+      await using server = await listen(new Set(["fresh"]), shown);
+      const calls: unknown[][] = [];
+      const accessToken = (...args: unknown[]): string | Promise<string> => {
+        calls.push(args);
+        const token = calls.length === 1 ? "expired" : "fresh";
+        return when === "at once" ? token : turns().then(() => token);
+      };
+      await using client = await Pop3Client.connect(
+        to(server, { auth: { user: "ann", mechanism, accessToken } }),
+      );
+      expect(client.state).toBe("transaction");
+      expect(shown).toEqual(["expired", "fresh"]);
+      expect(calls).toEqual([[], [refusal]]);
+    },
+  );
+
+  test("two tokens that have expired: a third is not asked for", async () => {
+    const shown: string[] = [];
+    await using server = await listen(new Set(), shown);
+    const { calls, accessToken } = dispenser("one", "two", "three");
+    const failure = await failureOf(
+      Pop3Client.connect(to(server, { auth: { user: "ann", mechanism, accessToken } })),
+    );
+    expect(failure).toMatchObject({ code: "POP3_AUTH_REJECTED", responseCode: "AUTH", oauth: refusal });
+    expect(shown).toEqual(["one", "two"]);
+    expect(calls).toHaveLength(2);
+  });
+
+  test("the same token again is not said again", async () => {
+    const shown: string[] = [];
+    await using server = await listen(new Set(), shown);
+    const { calls, accessToken } = dispenser("same", "same");
+    const failure = await failureOf(
+      Pop3Client.connect(to(server, { auth: { user: "ann", mechanism, accessToken } })),
+    );
+    expect(failure).toMatchObject({ code: "POP3_AUTH_REJECTED", oauth: refusal });
+    expect(shown).toEqual(["same"]);
+    expect(calls).toHaveLength(2);
+    expect(said(server).filter((line) => line.startsWith("C: AUTH"))).toHaveLength(1);
+  });
+
+  test("a token that is no function's cannot be better the next time", async () => {
+    const shown: string[] = [];
+    await using server = await listen(new Set(), shown);
+    const auth = { user: "ann", mechanism, accessToken: "expired" };
+    const failure = await failureOf(Pop3Client.connect(to(server, { auth })));
+    expect(failure).toMatchObject({
+      name: "Pop3ReplyError",
+      code: "POP3_AUTH_REJECTED",
+      text: "[AUTH] the access token is not accepted".slice("[AUTH] ".length),
+      oauth: refusal,
+      temporary: false,
+    });
+    expect(failure.message).toContain(`${refusal.status ?? ""}, scope ${refusal.scope ?? ""}`);
+    expect(shown).toEqual(["expired"]);
+  });
+
+  test("the session goes on behind two refusals, by hand", async () => {
+    const shown: string[] = [];
+    const valid = new Set<string>();
+    await using server = await listen(valid, shown);
+    await using client = await Pop3Client.connect(to(server));
+    const { calls, accessToken } = dispenser("one", "two", "three");
+    const auth = { user: "ann", mechanism, accessToken };
+    expect(await codeOf(client.authenticate(auth))).toBe("POP3_AUTH_REJECTED");
+    expect(client.state).toBe("authorization");
+    valid.add("three");
+    await client.authenticate(auth);
+    expect(client.state).toBe("transaction");
+    expect(calls).toEqual([[], [refusal], []]);
+  });
+
+  const line = new RegExp(`^AUTH ${mechanism} \\S+$`);
+
+  test("a refusal in JSON is acknowledged, and then it is a refusal", async () => {
+    const json = base64('{"status":"401","scope":"mail.read","schemes":"bearer"}');
+    await using server = await ScriptedServer.listen([
+      ...[...offering(`SASL ${mechanism}`), line, `S: + ${json}`],
+      ...[`C: ${ACKNOWLEDGED[mechanism] ?? ""}`, "S: -ERR [AUTH] no"],
+    ]);
+    const attempted = await attempt(server, { user: "ann", accessToken: TOKEN, mechanism });
+    expect(attempted).toMatchObject({ code: "POP3_AUTH_REJECTED", state: "authorization" });
+    expect(attempted.error).toMatchObject({
+      oauth: { status: "401", scope: "mail.read", schemes: "bearer" },
+      responseCode: "AUTH",
+      text: "no",
+    });
+    await server.played();
+  });
+
+  test.each<[string, string, OAuthRefusal]>([
+    ["is no JSON", "no way", {}],
+    ["is no object", '["400"]', {}],
+    ["is null", "null", {}],
+    ["has no words", '{"status":401,"scope":{"a":1},"schemes":null}', {}],
+    ["names what nobody asked for", '{"__proto__":{"status":"1"},"constructor":"x"}', {}],
+    ["cannot be printed", '{"status":"\\u001b[31m400\\r\\n+OK"}', { status: "\\x1b[31m400\\x0d\\x0a+OK" }],
+    [
+      "repeats the token",
+      JSON.stringify({ status: TOKEN, scope: `a ${TOKEN}` }),
+      { status: "****", scope: "a ****" },
+    ],
+    ["is endless", JSON.stringify({ status: "4".repeat(5000) }), { status: `${"4".repeat(512)}\u2026` }],
+  ])("a refusal that %s", async (_, json, oauth) => {
+    await using server = await ScriptedServer.listen([
+      ...[...offering(`SASL ${mechanism}`), line, `S: + ${base64(json)}`, /^/, "S: -ERR"],
+    ]);
+    const attempted = await attempt(server, { user: "ann", accessToken: TOKEN, mechanism });
+    expect(attempted).toMatchObject({ code: "POP3_AUTH_REJECTED", kept: true });
+    expect((attempted.error as { oauth?: OAuthRefusal }).oauth).toEqual(oauth);
+    await server.played();
+  });
+
+  test("a refusal without JSON is told by nothing in it", async () => {
+    await using server = await ScriptedServer.listen([
+      ...[...offering(`SASL ${mechanism}`), line, "S: -ERR no", line, "S: +OK", "C: CAPA", "S: -ERR"],
+    ]);
+    const { calls, accessToken } = dispenser("one", "two");
+    const client = await Pop3Client.connect(
+      toScript(server, { auth: { user: "ann", mechanism, accessToken } }),
+    );
+    expect(calls).toEqual([[], [{}]]);
+    client.close();
+    await server.played();
+  });
+
+  test.each<[string, Step[], string]>([
+    ["passes by itself", ["S: -ERR [SYS/TEMP] later"], "POP3_TEMPORARY"],
+    ["is none: the challenge makes no sense", ["S: + ???", "C: *", "S: -ERR"], "POP3_AUTH_PROTOCOL"],
+    ["is none: the connection is closed", ["* close"], "POP3_AUTH_CLOSED"],
+    ["is none: the connection is reset", ["* reset"], "POP3_RESET"],
+    ["is none: the reply is none", ["S: no"], "POP3_PROTOCOL"],
+  ])("a refusal that %s is no reason to ask for another token", async (_, steps, code) => {
+    await using server = await ScriptedServer.listen([...offering(`SASL ${mechanism}`), line, ...steps]);
+    const { calls, accessToken } = dispenser(TOKEN, "two");
+    const attempted = await attempt(server, { user: "ann", mechanism, accessToken });
+    expect(attempted.code).toBe(code);
+    expect(calls).toHaveLength(1);
+    await server.played();
+  });
+
+  test("the server asks again for what it has overlooked: once", async () => {
+    const message = mechanism === "XOAUTH2" ? /^dXNlcj1hbm4B\S+$/ : /^bixhPWFubi\S+$/;
+    const script = [...offering(`SASL ${mechanism}`), line, "S: + ", message, "S: + ", /^/, "S: -ERR no"];
+    await using server = await ScriptedServer.listen(script);
+    const attempted = await attempt(server, { user: "ann", accessToken: TOKEN, mechanism });
+    expect(attempted).toMatchObject({ code: "POP3_AUTH_REJECTED", kept: true });
+    expect(attempted.lines.at(-1)).toBe(ACKNOWLEDGED[mechanism]);
+    await server.played();
+  });
+});

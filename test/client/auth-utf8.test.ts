@@ -1,0 +1,59 @@
+// The option `utf8`: UTF8 (RFC 6856) goes out before the login, where the server lists it, and after STLS.
+import { describe, expect, test } from "vitest";
+import { Pop3Client } from "../../src/index.ts";
+import { auth, listen, offering, said, to, toScript } from "./ann.ts";
+import { codeOf } from "./outcome.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+describe("utf8: true", () => {
+  test.each([
+    ["over TLS", { tls: true }, {}, ["* TLS", "C: CAPA", "C: UTF8"]],
+    ["behind STLS", {}, {}, ["C: CAPA", "C: STLS", "* TLS", "C: CAPA", "C: UTF8"]],
+    ["in clear", {}, { stls: "never" as const }, ["C: CAPA", "C: UTF8"]],
+  ])("%s", async (_, options, more, before) => {
+    await using server = await listen(options);
+    await using client = await Pop3Client.connect(to(server, { auth, utf8: true, ...more }));
+    expect(client.state).toBe("transaction");
+    await client.stat();
+    expect(said(server)).toEqual([...before, "C: AUTH PLAIN ****", "C: CAPA", "C: STAT"]);
+  });
+
+  test("without a login", async () => {
+    await using server = await listen({ tls: true });
+    await using client = await Pop3Client.connect(to(server, { utf8: true }));
+    expect(client.state).toBe("authorization");
+    expect(said(server)).toEqual(["* TLS", "C: CAPA", "C: UTF8"]);
+  });
+
+  test.each([
+    ["is not listed", { utf8: false }],
+    ["is not to be had, as there is no CAPA", { capabilities: false as const }],
+    [
+      "was listed in clear alone",
+      {
+        capabilities: ({ secure, standard }: { secure: boolean; standard: readonly string[] }) =>
+          standard.filter((line) => !secure || !line.startsWith("UTF8")),
+      },
+    ],
+  ])("goes on without, where UTF8 %s", async (_, options) => {
+    await using server = await listen(options);
+    await using client = await Pop3Client.connect(to(server, { auth, utf8: true }));
+    expect(client.state).toBe("transaction");
+    expect(said(server)).not.toContain("C: UTF8");
+  });
+
+  test("is refused by a server that lists it: nothing more is said", async () => {
+    await using server = await ScriptedServer.listen([...offering("USER", "UTF8"), "C: UTF8", "S: -ERR no"]);
+    const call = Pop3Client.connect(toScript(server, { auth, utf8: true }));
+    expect(await codeOf(call)).toBe("POP3_REFUSED");
+    await server.played();
+    expect(server.lines).toEqual(["CAPA", "UTF8"]);
+  });
+});
+
+test.each([false, undefined])("utf8: %j, though it is listed", async (utf8) => {
+  await using server = await listen({ tls: true });
+  await using client = await Pop3Client.connect(to(server, { auth, ...(utf8 !== undefined && { utf8 }) }));
+  expect(client.capabilities.utf8).toEqual({ user: true });
+  expect(said(server)).not.toContain("C: UTF8");
+});

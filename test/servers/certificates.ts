@@ -1,16 +1,25 @@
 // Certificates are made anew for every server: nothing secret lies in the repository and nothing in it expires.
-import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { run } from "./tool.ts";
 
 /** What a server and its clients need, all in the directory that was given. */
 export interface Certificates {
   /** The authority's certificate (PEM), for `tls.ca`. */
   readonly ca: string;
+  /** Path of the same. */
+  readonly caFile: string;
   /** Path of the server's certificate (PEM). */
   readonly certificate: string;
   /** Path of the server's private key (PEM, readable by the caller only). */
+  readonly key: string;
+}
+
+/** What a client shows of itself: options of `tls.connect`. */
+export interface ClientCertificate {
+  /** The certificate (PEM). */
+  readonly cert: string;
+  /** Its private key (PEM). */
   readonly key: string;
 }
 
@@ -46,40 +55,52 @@ export async function createCertificates(
       "extendedKeyUsage = serverAuth",
       "authorityKeyIdentifier = keyid",
       `subjectAltName = ${names.join(", ")}`,
+      "[client]",
+      "basicConstraints = critical, CA:FALSE",
+      "keyUsage = critical, digitalSignature",
+      "extendedKeyUsage = clientAuth",
+      "authorityKeyIdentifier = keyid",
       "",
     ].join("\n"),
   );
-  await createCertificate(directory, "ca", "authority", "/CN=popwright test authority", []);
-  await createCertificate(directory, "server", "server", "/CN=popwright test server", [
-    "-CA",
-    "ca.pem",
-    "-CAkey",
-    "ca.key",
-  ]);
+  await createCertificate(directory, "ca", "authority", "popwright test authority", []);
+  await createCertificate(directory, "server", "server", "popwright test server", signedByAuthority);
   return {
     ca: await readFile(inDirectory("ca.pem"), "utf8"),
+    caFile: inDirectory("ca.pem"),
     certificate: inDirectory("server.pem"),
     key: inDirectory("server.key"),
   };
 }
 
+/**
+ * Makes a certificate by which a client shows that it is `user`, the `commonName`, signed by the authority that
+ * `createCertificates` made in the same directory.
+ */
+export async function createClientCertificate(directory: string, user: string): Promise<ClientCertificate> {
+  // A user's name may hold anything.
+  const name = `client-${Buffer.from(user).toString("hex")}`;
+  await createCertificate(directory, name, "client", user, signedByAuthority);
+  const inDirectory = (extension: string): string => join(directory, name + extension);
+  return {
+    cert: await readFile(inDirectory(".pem"), "utf8"),
+    key: await readFile(inDirectory(".key"), "utf8"),
+  };
+}
+
+const signedByAuthority: readonly string[] = ["-CA", "ca.pem", "-CAkey", "ca.key"];
+
 async function createCertificate(
   directory: string,
   name: string,
   extensions: string,
-  subject: string,
+  commonName: string,
   signer: readonly string[],
 ): Promise<void> {
+  const subject = `/CN=${commonName.replace(/[\\/+=]/g, "\\$&")}`;
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`];
-  const request = ["req", "-x509", "-config", "openssl.cnf", "-days", "2", "-subj", subject];
-  try {
-    await promisify(execFile)(
-      "openssl",
-      [...request, ...newKey, "-extensions", extensions, ...signer, "-out", `${name}.pem`],
-      { cwd: directory },
-    );
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    throw new Error("OpenSSL is not installed: apt-get install openssl", { cause });
-  }
+  const request = ["req", "-x509", "-config", "openssl.cnf", "-utf8", "-days", "2", "-subj", subject];
+  await run(["openssl", ...request, ...newKey, "-extensions", extensions, ...signer, "-out", `${name}.pem`], {
+    cwd: directory,
+  });
 }

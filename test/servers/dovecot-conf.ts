@@ -1,13 +1,10 @@
 // Everything Dovecot does is in the file written here: nothing of /etc/dovecot is read.
 import type { Certificates } from "./certificates.ts";
-import type { MaildropOwner } from "./maildrop.ts";
+import { dovecotAuth, type DovecotAuthOptions } from "./dovecot-auth.ts";
+import type { MailServerOptions } from "./mail-server.ts";
 
-/** What the caller may choose about a server. */
-export interface DovecotOptions {
-  /** Password by user name. Passwords are free; a name has no colon, no control character and no `#` in front. */
-  readonly users: Readonly<Record<string, string>>;
-  /** `auth_mechanisms`. @default every mechanism that takes a password, APOP with them */
-  readonly mechanisms?: readonly string[];
+/** A password may hold anything; a user's name has no colon, no control character and no `#` in front. */
+export interface DovecotOptions extends MailServerOptions, DovecotAuthOptions {
   /**
    * `pop3_lock_session`: one session per maildrop at a time. A second login waits for the first session to end
    * and is let in within 2 ms of that; otherwise it gets `-ERR [IN-USE]` after 10 to 12 s and the connection is
@@ -25,8 +22,6 @@ export interface DovecotOptions {
    * same; give it `localAddress: "127.0.0.2"` to be refused. @default false
    */
   readonly tlsRequired?: boolean;
-  /** `subjectAltName` entries of the server's certificate. @default localhost, 127.0.0.1 and ::1 */
-  readonly certificateNames?: readonly string[];
   /** More lines of dovecot.conf, which win over those above. */
   readonly settings?: string;
 }
@@ -37,12 +32,11 @@ export interface DovecotPlace {
   readonly port: number;
   readonly tlsPort: number;
   readonly certificates: Certificates;
-  readonly owner: MaildropOwner;
+  /** What stands in the environment of every process, for there is no setting for it. */
+  readonly env: Readonly<Record<string, string>>;
   /** Dovecot's own two users and their group: `dovecot` and `dovenull` for root, otherwise the caller. */
   readonly accounts: { readonly internal: string; readonly login: string; readonly group: string };
 }
-
-const mechanisms = ["plain", "login", "cram-md5", "digest-md5", "scram-sha-1", "scram-sha-256", "apop"];
 
 /** Gives the text of dovecot.conf. */
 export function dovecotConf(options: DovecotOptions, place: DovecotPlace): string {
@@ -61,23 +55,11 @@ default_login_user = ${accounts.login}
 ssl = ${options.tlsRequired === true ? "required" : "yes"}
 ssl_cert = <${certificates.certificate}
 ssl_key = <${certificates.key}
+${options.tlsVersions === undefined ? "" : `ssl_min_protocol = ${options.tlsVersions.minVersion}`}
 
 disable_plaintext_auth = ${options.tlsRequired === true ? "yes" : "no"}
-auth_mechanisms = ${(options.mechanisms ?? mechanisms).join(" ")}
-# Names as they are: the defaults fold case and allow only ASCII letters, digits and a few marks.
-auth_username_format = %u
-auth_username_chars =
-auth_failure_delay = 0
-# Without "nodelay" a wrong PASS is still answered on the next half second only. It has to come from a database
-# that lets everybody through to the next one: what a database says of a wrong password is forgotten.
-passdb {
-  driver = static
-  args = noauthenticate=y nodelay=y
-}
-passdb {
-  driver = passwd-file
-  args = ${directory}/users
-}
+${dovecotAuth(options, place)}
+import_environment = $import_environment ${Object.keys(place.env).join(" ")}
 userdb {
   driver = passwd-file
   args = ${directory}/users
@@ -120,23 +102,4 @@ service pop3 {
 }
 ${options.settings ?? ""}
 `;
-}
-
-/**
- * Gives the text of the passwd-file, with the home directory of each user. Passwords are kept as they are, which
- * alone serves every mechanism, and in base64, for a colon would end them.
- */
-export function dovecotUsers(
-  users: Readonly<Record<string, string>>,
-  homes: ReadonlyMap<string, string>,
-  owner: MaildropOwner,
-): string {
-  return Object.entries(users)
-    .map(([user, password]) => {
-      if (!/^[^:#\p{Cc}][^:\p{Cc}]*$/u.test(user))
-        throw new TypeError(`Not a user name: ${JSON.stringify(user)}`);
-      const secret = Buffer.from(password).toString("base64");
-      return `${user}:{PLAIN.b64}${secret}:${String(owner.uid)}:${String(owner.gid)}::${homes.get(user) ?? ""}::\n`;
-    })
-    .join("");
 }

@@ -1,24 +1,26 @@
 // A real Dovecot on loopback, all of its state in one temporary directory that goes when it stops.
-import { execFile } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir, userInfo } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
-import { createCertificates } from "./certificates.ts";
-import { dovecotConf, dovecotUsers } from "./dovecot-conf.ts";
-import type { DovecotOptions, DovecotPlace } from "./dovecot-conf.ts";
-import { Maildrop } from "./maildrop.ts";
-import { freePorts } from "./ports.ts";
-import { ServerProcess } from "./process.ts";
+import { createCertificates, createClientCertificate, type ClientCertificate } from "./certificates.ts";
+import { writeDovecotAuth } from "./dovecot-auth.ts";
+import { dovecotConf, type DovecotOptions, type DovecotPlace } from "./dovecot-conf.ts";
+import { inDirectory, removeDirectory } from "./directory.ts";
+import { Homes } from "./homes.ts";
+import { acceptorEnvironment } from "./kdc.ts";
+import { launch, stopAll } from "./launch.ts";
+import { crlfLines } from "./lines.ts";
+import type { MailServer } from "./mail-server.ts";
+import { maildropOwner } from "./maildrop.ts";
+import { onFreePorts } from "./ports.ts";
+import type { ServerProcess } from "./process.ts";
+import { opensslVersions } from "./tls-versions.ts";
+import { run } from "./tool.ts";
 
 export type { DovecotOptions } from "./dovecot-conf.ts";
 
-/** Milliseconds Dovecot may take to start. */
-const START_LIMIT = 20_000;
-
-export class Dovecot {
+export class Dovecot implements MailServer {
+  readonly name = "Dovecot";
   readonly host = "127.0.0.1";
   /** The port that speaks in clear and offers STLS. */
   readonly port: number;
@@ -27,55 +29,35 @@ export class Dovecot {
   /** The authority's certificate (PEM), for `tls.ca`. */
   readonly ca: string;
   readonly #directory: string;
-  readonly #process: ServerProcess;
-  readonly #maildrops: ReadonlyMap<string, Maildrop>;
+  readonly #processes: readonly ServerProcess[];
+  readonly #homes: Homes;
 
   /** Starts a server. Rejects if Dovecot is not installed, or with Dovecot's own words if it does not start. */
   static async start(options: DovecotOptions): Promise<Dovecot> {
-    const directory = await mkdtemp(join(tmpdir(), "popwright-dovecot-"));
-    try {
-      // mkdtemp keeps everybody else out, Dovecot's own users too.
-      chmodSync(directory, 0o755);
-      const { owner, accounts } = await identity();
+    return inDirectory("dovecot", async (directory) => {
+      const owner = maildropOwner();
+      const homes = new Homes(directory, Object.keys(options.users), owner);
+      await writeDovecotAuth(options, homes, owner, directory);
       const certificates = await createCertificates(directory, options.certificateNames);
-      const maildrops = new Map<string, Maildrop>();
-      const homes = new Map<string, string>();
-      for (const user of Object.keys(options.users)) {
-        // Numbered: a user's name may hold anything.
-        const home = join(directory, `home-${String(homes.size)}`);
-        mkdirSync(home);
-        chownSync(home, owner.uid, owner.gid);
-        homes.set(user, home);
-        maildrops.set(user, new Maildrop(join(home, "Maildir"), owner));
-      }
-      const usersFile = join(directory, "users");
-      await writeFile(usersFile, dovecotUsers(options.users, homes, owner));
-      // Dovecot's own user reads it, whatever the umask.
-      chmodSync(usersFile, 0o644);
-      for (let attempt = 1; ; attempt++) {
-        const [port = 0, tlsPort = 0] = await freePorts(2);
-        const place = { directory, port, tlsPort, certificates, owner, accounts };
-        try {
-          const server = await launch(options, place);
-          return new Dovecot(place, server, maildrops);
-        } catch (error) {
-          // Somebody else took a port between its choice and its use.
-          if (attempt === 5 || !String(error).includes("Address already in use")) throw error;
-        }
-      }
-    } catch (error) {
-      await rm(directory, { recursive: true, force: true });
-      throw error;
-    }
+      const env = {
+        ...(await opensslVersions(directory, options.tlsVersions)),
+        ...(options.kerberos === undefined ? {} : acceptorEnvironment(options.kerberos)),
+      };
+      const accounts = await ownAccounts();
+      return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
+        const place = { directory, port, tlsPort, certificates, env, accounts };
+        return new Dovecot(place, await launchDovecot(options, place), homes);
+      });
+    });
   }
 
-  private constructor(place: DovecotPlace, server: ServerProcess, maildrops: ReadonlyMap<string, Maildrop>) {
+  private constructor(place: DovecotPlace, processes: readonly ServerProcess[], homes: Homes) {
     this.port = place.port;
     this.tlsPort = place.tlsPort;
     this.ca = place.certificates.ca;
     this.#directory = place.directory;
-    this.#process = server;
-    this.#maildrops = maildrops;
+    this.#processes = processes;
+    this.#homes = homes;
   }
 
   /**
@@ -83,12 +65,12 @@ export class Dovecot {
    * session that is open does not see them. What a client gets for each is told by `servedOctets`.
    */
   async deliver(user: string, messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-    await this.#maildrop(user).deliver(messages);
+    await this.#homes.maildrop(user).deliver(messages);
   }
 
   /** Puts one message into a user's maildrop, piece by piece: only one piece at a time is held in memory. */
   async deliverStream(user: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-    await this.#maildrop(user).deliverStream(pieces);
+    await this.#homes.maildrop(user).deliverStream(pieces);
   }
 
   /**
@@ -96,17 +78,22 @@ export class Dovecot {
    * before Dovecot commits, and everything marked is gone when its reply to QUIT arrives.
    */
   async mailbox(user: string): Promise<Buffer[]> {
-    return this.#maildrop(user).messages();
+    return this.#homes.maildrop(user).messages();
   }
 
   /** How many messages lie in a user's maildrop now. */
   async count(user: string): Promise<number> {
-    return this.#maildrop(user).count();
+    return this.#homes.maildrop(user).count();
   }
 
   /** Empties a user's maildrop. Messages delivered later get unique-ids that were never given before. */
   async clear(user: string): Promise<void> {
-    await this.#maildrop(user).clear();
+    await this.#homes.maildrop(user).clear();
+  }
+
+  /** A certificate of which EXTERNAL takes `user`, if the server was started with `clientCertificates`. */
+  async clientCertificate(user: string): Promise<ClientCertificate> {
+    return createClientCertificate(this.#directory, user);
   }
 
   /** What Dovecot has logged until now. */
@@ -116,19 +103,12 @@ export class Dovecot {
 
   /** Ends the server and removes its directory. */
   async stop(): Promise<void> {
-    await this.#process.stop();
-    // Again, if a session that was just killed had something left to write.
-    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+    await stopAll(this.#processes);
+    await removeDirectory(this.#directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  #maildrop(user: string): Maildrop {
-    const maildrop = this.#maildrops.get(user);
-    if (maildrop === undefined) throw new TypeError(`No such user: ${user}`);
-    return maildrop;
   }
 }
 
@@ -146,52 +126,30 @@ export class Dovecot {
  */
 export function servedOctets(stored: Buffer): Buffer {
   if (stored[0] === 0x2e) throw new RangeError("Dovecot does not stuff a dot in the first octet.");
-  const lines = stored.toString("latin1").replace(/\r?\n/g, "\r\n");
-  return Buffer.from(lines.endsWith("\n") ? lines : `${lines}\r\n`, "latin1");
+  return crlfLines(stored);
 }
 
-/** As root, mail belongs to a user without a name and Dovecot runs as its own two; otherwise all is the caller's. */
-async function identity(): Promise<Pick<DovecotPlace, "owner" | "accounts">> {
-  const { uid, gid, username } = userInfo();
-  if (uid === 0) {
-    const accounts = { internal: "dovecot", login: "dovenull", group: "dovecot" };
-    return { owner: { uid: 5000, gid: 5000 }, accounts };
-  }
-  const group = (await promisify(execFile)("id", ["-gn"])).stdout.trim();
-  return { owner: { uid, gid }, accounts: { internal: username, login: username, group } };
+/** As root, Dovecot runs as its own two users. */
+async function ownAccounts(): Promise<DovecotPlace["accounts"]> {
+  const { uid, username } = userInfo();
+  if (uid === 0) return { internal: "dovecot", login: "dovenull", group: "dovecot" };
+  return { internal: username, login: username, group: (await run(["id", "-gn"])).trim() };
 }
 
-async function launch(options: DovecotOptions, place: DovecotPlace): Promise<ServerProcess> {
-  const { directory } = place;
+async function launchDovecot(options: DovecotOptions, place: DovecotPlace): Promise<ServerProcess[]> {
+  const { directory, env } = place;
   const conf = join(directory, "dovecot.conf");
-  const output = join(directory, "output.log");
   await writeFile(conf, dovecotConf(options, place));
-  let server: ServerProcess;
-  try {
-    server = await ServerProcess.spawn({ command: ["dovecot", "-F", "-c", conf], directory, output });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    throw new Error("Dovecot is not installed: apt-get install dovecot-core dovecot-pop3d", { cause });
-  }
-  try {
-    await started(server, directory);
-    return server;
-  } catch (cause) {
-    await server.stop();
-    const words = await Promise.all(
-      [output, join(directory, "dovecot.log")].map((p) => readFile(p, "utf8").catch(() => "")),
-    );
-    throw new Error(`Dovecot did not start: ${words.join("")}`, { cause });
-  }
-}
-
-/** Dovecot writes its pid file when both ports listen, and not at all when one of them is taken. */
-async function started(server: ServerProcess, directory: string): Promise<void> {
-  const pidFile = join(directory, "run/master.pid");
-  const deadline = Date.now() + START_LIMIT;
-  while ((await readFile(pidFile, "utf8").catch(() => "")) !== `${String(server.pid)}\n`) {
-    if (!server.running) throw new Error("It ended at once.");
-    if (Date.now() > deadline) throw new Error("It took too long.");
-    await delay(5);
-  }
+  return launch({
+    name: "Dovecot",
+    processes: [
+      { command: ["dovecot", "-F", "-c", conf], directory, env, output: join(directory, "output.log") },
+    ],
+    logs: [join(directory, "dovecot.log")],
+    // It writes its pid when both ports listen, and not at all when one of them is taken.
+    ready: async ([server]) => {
+      const pid = await readFile(join(directory, "run/master.pid"), "utf8").catch(() => "");
+      return pid === `${String(server?.pid)}\n`;
+    },
+  });
 }

@@ -1,12 +1,19 @@
 // A maildrop on disk is a Maildir whose file names sort in the order of delivery, so that message numbers follow it.
 import { chownSync, closeSync, fchownSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 
 /** The system's user as whom the server opens maildrops. */
 export interface MaildropOwner {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** As root, mail belongs to a user without a name; otherwise all is the caller's. */
+export function maildropOwner(): MaildropOwner {
+  const { uid, gid } = userInfo();
+  return uid === 0 ? { uid: 5000, gid: 5000 } : { uid, gid };
 }
 
 type Octets = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
+import { withServerPath } from "./tool.ts";
 
 /** Milliseconds a server is given to end by itself. */
 const GRACE = 1000;
@@ -18,6 +19,8 @@ const GUARD = 'read word && exit 0; kill -s KILL -- "-$1" 2>/dev/null; rm -rf --
 export interface ServerProcessOptions {
   /** The program, then its arguments. It must stay in the foreground. */
   readonly command: readonly [string, ...string[]];
+  /** Added to the environment of the caller. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The server's directory, removed if the test process ends before `stop()`. */
   readonly directory: string;
   /** The file that takes standard output and error: with a pipe, the test process would wait for the server. */
@@ -38,8 +41,7 @@ export class ServerProcess {
     const [file, ...args] = options.command;
     const output = openSync(options.output, "a");
     try {
-      // Servers are often installed where only root's PATH leads.
-      const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin` };
+      const env = withServerPath(options.env);
       const stdio = ["ignore" as const, output, output];
       const child = spawn(file, args, { cwd: options.directory, env, stdio, detached: true });
       await once(child, "spawn");

@@ -1,0 +1,97 @@
+// Who may act for others does so by every mechanism that can say it; by the others nothing is sent.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
+import { Cyrus } from "../servers/cyrus.ts";
+import { Dovecot } from "../servers/dovecot.ts";
+import type { MailServer } from "../servers/mail-server.ts";
+import { reach } from "./transport.ts";
+import { Wire } from "./wire.ts";
+
+const users = { ann: "secret", ben: "other" };
+const masters = { warden: "key of all doors" };
+const warden: Pop3Auth = { user: "warden", pass: masters.warden };
+
+const launchers = {
+  Dovecot: {
+    start: () => Dovecot.start({ users, masters }),
+    mechanisms: ["PLAIN", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"],
+  },
+  Cyrus: {
+    start: () => Cyrus.start({ users, masters }),
+    mechanisms: [
+      "PLAIN",
+      "DIGEST-MD5",
+      "SCRAM-SHA-1",
+      "SCRAM-SHA-256",
+      "SCRAM-SHA-512",
+      "SCRAM-SHA-512-PLUS",
+    ],
+  },
+};
+
+describe.each(Object.entries(launchers))("%s", (_name, { start, mechanisms }) => {
+  let server: MailServer;
+
+  beforeAll(async () => {
+    server = await start();
+    const message = Buffer.from("Subject: one\r\n\r\n");
+    await server.deliver("ann", [message]);
+    await server.deliver("ben", [message, message]);
+  });
+
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  const connect = (auth: Pop3Auth): Promise<Pop3Client> =>
+    Pop3Client.connect({ ...reach(server, "TLS port"), auth });
+
+  /** How many messages are in the maildrop that a login leads to: each has another number. */
+  async function count(auth: Pop3Auth): Promise<number> {
+    await using client = await connect(auth);
+    const { count: messages } = await client.stat();
+    await client.quit();
+    return messages;
+  }
+
+  const rejected = {
+    name: "Pop3ReplyError",
+    code: "POP3_AUTH_REJECTED",
+    responseCode: "AUTH",
+    temporary: false,
+  };
+
+  describe.each([
+    ...mechanisms.map((mechanism) => [mechanism, { mechanism }] as const),
+    ["its own choice", {}] as const,
+  ])("%s", (_mechanism, method) => {
+    it("leads into the maildrop of whom it is for", async () => {
+      expect(await count({ ...warden, ...method, authzid: "ann" })).toBe(1);
+      expect(await count({ ...warden, ...method, authzid: "ben" })).toBe(2);
+    });
+
+    it("is nothing special for oneself", async () => {
+      expect(await count({ user: "ben", pass: users.ben, ...method, authzid: "ben" })).toBe(2);
+    });
+
+    it("is refused to whom it is not allowed, and for a wrong password", async () => {
+      const refused = [
+        { user: "ann", pass: users.ann, authzid: "ben" },
+        { ...warden, pass: users.ann, authzid: "ann" },
+      ];
+      for (const auth of refused)
+        await expect(connect({ ...auth, ...method })).rejects.toMatchObject(rejected);
+    });
+  });
+
+  it.each(["USER", "APOP", "LOGIN", "CRAM-MD5"])(
+    "%s has no place for it: nothing is sent",
+    async (mechanism) => {
+      using wire = new Wire();
+      await expect(connect({ ...warden, mechanism, authzid: "ann" })).rejects.toMatchObject({
+        code: "POP3_AUTH_NO_MECHANISM",
+      });
+      expect(wire.take()).toEqual(["CAPA"]);
+    },
+  );
+});

@@ -1,0 +1,99 @@
+// A client certificate is all that EXTERNAL needs, and it is good for its owner's maildrop alone.
+import type { ConnectionOptions } from "node:tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
+import { Cyrus } from "../servers/cyrus.ts";
+import { Dovecot } from "../servers/dovecot.ts";
+import { reachBy, type AuthTransport } from "./auth-transport.ts";
+import { Wire } from "./wire.ts";
+
+const known = { users: { ann: "secret", ben: "other" }, clientCertificates: true };
+const overTls: readonly AuthTransport[] = ["STLS", "TLS 1.2", "TLS 1.3"];
+const rejected = {
+  name: "Pop3ReplyError",
+  code: "POP3_AUTH_REJECTED",
+  responseCode: "AUTH",
+  temporary: false,
+};
+
+const launchers = {
+  // Dovecot lists it all the same, where it takes it from nobody.
+  Dovecot: { start: () => Dovecot.start(known), without: rejected, stranger: rejected },
+  // Cyrus has nothing against a certificate of whoever it may be, only no maildrop.
+  Cyrus: {
+    start: () => Cyrus.start(known),
+    without: { code: "POP3_AUTH_NO_MECHANISM" },
+    stranger: { code: "POP3_TEMPORARY", responseCode: "SYS/TEMP" },
+  },
+};
+
+describe.each(Object.entries(launchers))("%s", (_name, { start, without, stranger }) => {
+  let server: Dovecot | Cyrus;
+  const certificates = new Map<string, ConnectionOptions>();
+
+  beforeAll(async () => {
+    server = await start();
+    const message = Buffer.from("Subject: one\r\n\r\n");
+    await server.deliver("ann", [message]);
+    await server.deliver("ben", [message, message]);
+    for (const owner of ["ann", "ben", "stranger"]) {
+      certificates.set(owner, { ...(await server.clientCertificate(owner)) });
+    }
+  });
+
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  const connect = (owner: string, transport: AuthTransport, auth: Pop3Auth = {}): Promise<Pop3Client> =>
+    Pop3Client.connect({
+      ...reachBy(server, transport, certificates.get(owner)),
+      auth: { ...auth, mechanism: "EXTERNAL" },
+    });
+
+  /** How many messages are in the maildrop that a login leads to: each has another number. */
+  async function count(...login: Parameters<typeof connect>): Promise<number> {
+    await using client = await connect(...login);
+    const { count: messages } = await client.stat();
+    await client.quit();
+    return messages;
+  }
+
+  describe.each(overTls)("%s", (transport) => {
+    it("a certificate lets its owner in, with the initial response and without", async () => {
+      for (const initialResponse of [true, false]) {
+        using wire = new Wire();
+        expect(await count("ann", transport, { initialResponse })).toBe(1);
+        expect(wire.take()).toEqual(
+          expect.arrayContaining(initialResponse ? ["AUTH EXTERNAL ****"] : ["AUTH EXTERNAL", "****"]),
+        );
+      }
+      expect(await count("ben", transport)).toBe(2);
+    });
+
+    it("the owner may be named", async () => {
+      expect(await count("ben", transport, { authzid: "ben" })).toBe(2);
+    });
+
+    it("nobody else may", async () => {
+      await expect(connect("ben", transport, { authzid: "ann" })).rejects.toMatchObject(rejected);
+    });
+
+    it("without a certificate nobody is let in", async () => {
+      await expect(connect("nobody", transport)).rejects.toMatchObject(without);
+      await expect(connect("nobody", transport, { authzid: "ann" })).rejects.toMatchObject(without);
+      // Nor where the client insists though it is not listed.
+      await expect(connect("nobody", transport, { force: true })).rejects.toMatchObject(rejected);
+    });
+
+    it("a certificate does not stand for a password", async () => {
+      const options = reachBy(server, transport, certificates.get("ann"));
+      const auth = { user: "ann", pass: "wrong" };
+      await expect(Pop3Client.connect({ ...options, auth })).rejects.toMatchObject(rejected);
+    });
+  });
+
+  it("a certificate of somebody without a maildrop", async () => {
+    await expect(connect("stranger", "TLS 1.3")).rejects.toMatchObject(stranger);
+  });
+});

@@ -1,0 +1,25 @@
+// The four ways to a server that authentication can tell apart: what binds it to TLS is not the same in both versions.
+import type { ConnectionOptions } from "node:tls";
+import type { Pop3ClientOptions } from "../../src/index.ts";
+import { reach, type ServerAddress } from "./transport.ts";
+
+export type AuthTransport = "clear" | "STLS" | "TLS 1.2" | "TLS 1.3";
+
+export const authTransports: readonly AuthTransport[] = ["clear", "STLS", "TLS 1.2", "TLS 1.3"];
+
+/** Options that lead to a server by one transport. No TLS session is taken up again: `tls` is new each time. */
+export function reachBy(
+  server: ServerAddress,
+  transport: AuthTransport,
+  tls: ConnectionOptions = {},
+): Pop3ClientOptions {
+  if (transport === "clear") return reach(server, "plain");
+  const options = reach(server, transport === "STLS" ? "STLS" : "TLS port");
+  return { ...options, tls: { ...options.tls, ...versions[transport], ...tls } };
+}
+
+const versions: Readonly<Record<Exclude<AuthTransport, "clear">, ConnectionOptions>> = {
+  STLS: {},
+  "TLS 1.2": { minVersion: "TLSv1.2", maxVersion: "TLSv1.2" },
+  "TLS 1.3": { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" },
+};

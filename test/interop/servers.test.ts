@@ -1,0 +1,138 @@
+// Each of the real servers starts, lets a user in and gives a message back; when it stops, nothing of it is left.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { describe, expect, it, vi } from "vitest";
+import { Pop3Client } from "../../src/index.ts";
+import { Courier } from "../servers/courier.ts";
+import { Cyrus } from "../servers/cyrus.ts";
+import { Dovecot } from "../servers/dovecot.ts";
+import { Kdc } from "../servers/kdc.ts";
+import { crlfLines } from "../servers/lines.ts";
+import type { MailServer, MailServerOptions } from "../servers/mail-server.ts";
+import { run } from "../servers/tool.ts";
+import { reach, transports } from "./transport.ts";
+
+const launchers = {
+  Dovecot: (options: MailServerOptions) => Dovecot.start(options),
+  Cyrus: (options: MailServerOptions) => Cyrus.start(options),
+  Courier: (options: MailServerOptions) => Courier.start(options),
+} satisfies Record<string, (options: MailServerOptions) => Promise<MailServer>>;
+
+const user = "ann.other";
+const pass = "päss: w|rd =, €";
+const messages = [
+  Buffer.from("Subject: dots\r\n\r\n.\r\n..\r\n.dot\r\nend.\r\n"),
+  Buffer.from("Subject: octets\r\n\r\n\x01\x1b\x7f\x80\xff \rlone\r\n\r\n\r\n", "latin1"),
+  Buffer.from(`Subject: long\r\n\r\n${"0123456789abcdef".repeat(4096)}\r\nafter\r\n`),
+];
+
+/** The process groups that this process has started, and that are not gone. One that has ended holds nothing. */
+function groups(): Set<number> {
+  const processes = readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+        // Behind the name, which may hold anything: state, parent, process group.
+        const [state = "", parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        return { state, parent: Number(parent), group: Number(group) };
+      } catch {
+        // It has ended meanwhile.
+        return { state: "X", parent: 0, group: 0 };
+      }
+    })
+    .filter(({ state }) => !"ZX".includes(state));
+  for (const { parent, group } of processes) if (parent === process.pid) started.add(group);
+  return new Set(processes.map(({ group }) => group).filter((group) => started.has(group)));
+}
+/** Those that were ever seen: what such a group leaves behind has another parent. */
+const started = new Set<number>();
+
+const directories = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("popwright-"));
+
+/** Runs something, with what was there before, and waits until nothing else is there. */
+async function leavesNothing(work: () => Promise<void>): Promise<void> {
+  const before = { groups: groups(), directories: directories() };
+  await work();
+  // A guard that got its word ends a moment later.
+  await vi.waitFor(() => expect(groups()).toEqual(before.groups), { interval: 5, timeout: 10_000 });
+  expect(directories()).toEqual(before.directories);
+}
+
+describe.each(Object.entries(launchers))("%s", (name, start) => {
+  it("starts, lets a user in, gives each message octet by octet, and leaves nothing", async () => {
+    await leavesNothing(async () => {
+      const server = await start({ users: { [user]: pass, ben: "secret" } });
+      expect(server.name).toBe(name);
+      await server.deliver(user, messages.slice(0, 1));
+      await server.deliver(user, messages.slice(1));
+      for (const transport of transports) {
+        await using client = await Pop3Client.connect({
+          ...reach(server, transport),
+          auth: { user, pass, mechanism: "USER" },
+        });
+        expect(await client.stat()).toMatchObject({ count: 3 });
+        for (const [index, message] of messages.entries())
+          expect((await client.retr(index + 1)).equals(message)).toBe(true);
+        await client.quit();
+      }
+      await using client = await Pop3Client.connect({
+        ...reach(server, "TLS port"),
+        auth: { user, pass, mechanism: "USER" },
+      });
+      await client.dele(2);
+      await client.quit();
+      const left = (await server.mailbox(user)).map((message) => crlfLines(message));
+      expect(left).toEqual([messages[0], messages[2]]);
+      expect(await server.mailbox("ben")).toEqual([]);
+      expect(groups().size).toBeGreaterThan(0);
+      await server.stop();
+    });
+  });
+
+  it.each(["TLSv1.2", "TLSv1.3"] as const)("speaks %s alone where that is wanted", async (version) => {
+    await using server = await start({
+      users: { ben: "secret" },
+      tlsVersions: { minVersion: version, maxVersion: version },
+    });
+    for (const transport of ["STLS", "TLS port"] as const) {
+      await using client = await Pop3Client.connect(reach(server, transport));
+      expect(client.tlsInfo?.protocol).toBe(version);
+      await client.quit();
+    }
+  });
+});
+
+describe("a server that cannot start", () => {
+  it.each([
+    ["Dovecot", () => Dovecot.start({ users: {}, settings: "no_such_setting = yes" }), /no_such_setting/],
+    ["Cyrus", () => Cyrus.start({ users: { ben: "secret" }, settings: "no colon" }), /configuration file/],
+    ["Courier", () => Courier.start({ users: { "a|b": "secret" } }), /a\|b/],
+    ["the KDC", () => Kdc.start({ users: ["ann"], realm: "" }), /configuration file/],
+  ] as const)("%s says why, and leaves nothing", async (_name, start, words) => {
+    await leavesNothing(async () => {
+      await expect(start()).rejects.toThrow(words);
+    });
+  });
+});
+
+describe("the KDC", () => {
+  it("gives each user a ticket, and that one for a service", async () => {
+    await leavesNothing(async () => {
+      const kdc = await Kdc.start({ users: ["ann", "ben"] });
+      for (const principal of ["ann", "ben"]) {
+        const env = kdc.environment(principal);
+        expect(await run(["kvno", "pop/localhost"], { env })).toContain(`pop/localhost@${kdc.realm}`);
+        expect(await run(["klist"], { env })).toContain(`Default principal: ${principal}@${kdc.realm}`);
+      }
+      const before = process.env["KRB5CCNAME"];
+      {
+        using _ = kdc.actAs("ben");
+        expect(process.env["KRB5CCNAME"]).toBe(kdc.environment("ben").KRB5CCNAME);
+      }
+      expect(process.env["KRB5CCNAME"]).toBe(before);
+      expect(existsSync(kdc.keytab)).toBe(true);
+      await kdc.stop();
+    });
+  });
+});

@@ -1,0 +1,54 @@
+// The rows are complete: every case that is known is there, and where we do something else, it says why.
+import { expect, test } from "vitest";
+import { AUTHENTICATION } from "./authentication.ts";
+import { BEFORE_TLS } from "./before-tls.ts";
+import { ENDINGS } from "./endings.ts";
+import { GIVING_UP } from "./giving-up.ts";
+import { GREETING } from "./greeting.ts";
+import { MATRIX } from "./matrix.ts";
+import { MESSAGES } from "./messages.ts";
+import { MIME } from "./mime.ts";
+import { PROOFS } from "./proofs.ts";
+import { RESPONSES } from "./responses.ts";
+import type { Row } from "./row.ts";
+import { WEAR } from "./wear.ts";
+import { WITHIN_TLS } from "./within-tls.ts";
+
+const ROWS: readonly Row[] = [
+  ...[...BEFORE_TLS, ...WITHIN_TLS],
+  ...[...GREETING, ...AUTHENTICATION, ...PROOFS],
+  ...[...RESPONSES, ...MESSAGES],
+  ...[...ENDINGS, ...GIVING_UP, ...WEAR, ...MATRIX],
+  ...MIME,
+];
+
+const numbers = (section: string, first: number, last: number): string[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => `${section}.${first + index}`);
+
+/** Before and within TLS; greeting and login; responses; the life of a session; what messages are made of. */
+const CASES: readonly string[] = [
+  ...numbers("3A", 1, 30),
+  ...numbers("3B", 31, 60),
+  ...["3B.61a", "3B.61b", "3B.61c", "3B.61d", "3B.61e", "3B.61f"],
+  ...numbers("3C", 62, 93),
+  ...numbers("3D", 94, 123),
+  ...numbers("3E", 124, 127),
+];
+
+test("every case has a row, and every row is a case", () => {
+  expect(CASES).toHaveLength(132);
+  const covered = new Set(ROWS.map(({ row }) => row));
+  expect(CASES.filter((number) => !covered.has(number))).toEqual([]);
+  expect([...covered].filter((number) => !CASES.includes(number))).toEqual([]);
+});
+
+test("no two rows have one name", () => {
+  const names = ROWS.map(({ row, name }) => `${name} (${row})`);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
+
+test("whatever differs says why", () => {
+  const reasons = ROWS.flatMap(({ differs }) => (differs === undefined ? [] : [differs]));
+  expect(reasons.length).toBeGreaterThan(0);
+  expect(reasons.filter((reason) => reason.length < 20)).toEqual([]);
+});

@@ -1,0 +1,325 @@
+// Callers who give up, leave, throw or do not listen, and servers that die while many wait.
+import { getEventListeners, once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import { Pop3Client, type CallOptions, type Pop3ClientOptions } from "popwright";
+import { codeOf, turns } from "../client/outcome.ts";
+import { ScriptedServer as StepServer, type Step } from "../client/scripted-server.ts";
+import { SECRET } from "../client/secret.ts";
+import { OFFERED } from "../client/stls-attempt.ts";
+import { toScript } from "../client/ann.ts";
+import { large, MIB } from "../faults/large-message.ts";
+import { maildropScript, uidOf } from "../faults/maildrop-script.ts";
+import { overheard } from "../faults/overheard.ts";
+import { ScriptedServer } from "../faults/scripted-server.ts";
+import { until } from "../faults/turns.ts";
+import type { Row } from "./row.ts";
+import { pipelined, session } from "./steps.ts";
+
+const never = (): Promise<undefined> => new Promise(() => undefined);
+const UIDL = (n: number): string => `C: UIDL ${n}`;
+const ANSWER = (n: number): string => `S: +OK ${n} uid-${n}`;
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+const CAPA_AGAIN = ["S: +OK", "S: PIPELINING", "S: UIDL", "S: ."] as const;
+
+/** Where `connect` is when its signal is aborted: the script, what the client has written by then. */
+const ON_THE_WAY: Readonly<Record<string, [Step[], RegExp, Partial<Pop3ClientOptions>]>> = {
+  "before it": [[], /^/, {}],
+  "in the resolution of the name": [[], /^/, { host: "mail.test", lookup: () => undefined }],
+  "in the greeting": [[], /^/, {}],
+  "in CAPA": [["S: +OK"], /CAPA/, {}],
+  "in STLS": [[...OFFERED, "C: STLS"], /STLS/, { stls: "required" }],
+  "in the handshake": [[...OFFERED, "C: STLS", "S: +OK", "* octets"], /STLS\r\n./s, { stls: "required" }],
+  "in USER": [["S: +OK", "C: CAPA", "S: -ERR", "C: USER ann"], /USER/, {}],
+  "in PASS": [["S: +OK", "C: CAPA", "S: -ERR", "C: USER ann", "S: +OK", /^PASS /], /PASS/, {}],
+};
+
+async function abortOnTheWay(where: string): Promise<void> {
+  const [script, written, options] = ON_THE_WAY[where] as [Step[], RegExp, Partial<Pop3ClientOptions>];
+  await using server = await StepServer.listen(script);
+  const controller = new AbortController();
+  if (where === "before it") controller.abort();
+  const client = new Pop3Client(toScript(server, { auth: { user: "ann", pass: SECRET }, ...options }));
+  let closings = 0;
+  client.on("close", () => closings++);
+  const call = codeOf(client.connect({ signal: controller.signal }));
+  if (where === "in the greeting") await until(() => server.connections === 1);
+  await server.wrote(written);
+  await turns(5);
+  const sent = server.clear.length;
+  controller.abort();
+  expect(await call).toBe("POP3_ABORTED");
+  await turns();
+  await server.played();
+  expect([client.state, closings, server.clear.length]).toEqual(["closed", 0, sent]);
+  expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+}
+
+/** Gives a message up when half of it has come, and asks for something else. */
+async function giveUp(client: Pop3Client, goOn: () => void): Promise<string> {
+  const controller = new AbortController();
+  const call = codeOf(client.retr(1, { signal: controller.signal }));
+  await turns(40);
+  controller.abort();
+  expect(await call).toBe("POP3_ABORTED");
+  const next = client.uidl(2);
+  goOn();
+  return next;
+}
+
+export const GIVING_UP: readonly Row[] = [
+  ...Object.keys(ON_THE_WAY).map((where): Row => ({
+    row: "3D.103",
+    name: `connect is aborted ${where}: it is closed, nothing more is written, and no event follows`,
+    play: () => abortOnTheWay(where),
+  })),
+  {
+    row: "3D.104",
+    name: "a message is given up in the middle: the rest is read and dropped, and the next answer is its own",
+    server: session(
+      ...["C: RETR 1", "S: +OK", "S: 2 uid-1", "* wait", "S: +OK 2 uid-3", "S: ."],
+      ...["C: UIDL 2", "S: +OK 2 uid-2"],
+    ),
+    calls: (client, stage) => giveUp(client, () => stage.goOn()),
+    gives: "uid-2",
+    leaves: "transaction",
+  },
+  {
+    row: "3D.104",
+    name: "a message is given up, and too much of it is left: the session is over",
+    server: session(
+      "C: RETR 1",
+      "S: +OK",
+      "S: half",
+      "* wait",
+      ...Array<string>(20).fill("S: more of it"),
+      "S: .",
+    ),
+    options: { limits: { drain: 200 } },
+    calls: (client, stage) => giveUp(client, () => stage.goOn()),
+    fails: "POP3_ABANDONED",
+  },
+  {
+    row: "3D.104",
+    name: "a message is given up, and the rest does not come: the session is over",
+    server: session("C: RETR 1", "S: +OK", "S: half"),
+    options: { timeouts: { drain: 60 } },
+    calls: (client) => giveUp(client, () => undefined),
+    fails: "POP3_ABANDONED",
+  },
+  {
+    row: "3D.105",
+    name: "the third of ten commands in flight is given up: each of the others has its own answer",
+    server: pipelined(...numbers(10).map(UIDL), ...["* wait", ...CAPA_AGAIN], ...numbers(10).map(ANSWER)),
+    calls: async (client, stage) => {
+      const controller = new AbortController();
+      const calls = numbers(10).map((n) => {
+        const options: CallOptions = n === 3 ? { signal: controller.signal } : {};
+        return client.uidl(n, options).catch((error: unknown) => (error as { code: string }).code);
+      });
+      await stage.wrote(/UIDL 10/);
+      controller.abort();
+      expect(await calls[2]).toBe("POP3_ABORTED");
+      stage.goOn();
+      return Promise.all(calls);
+    },
+    gives: numbers(10).map((n) => (n === 3 ? "POP3_ABORTED" : uidOf(n))),
+    leaves: "transaction",
+  },
+  {
+    row: "3D.106",
+    name: "the connection dies with five commands in flight and five behind them: all reject, in order",
+    server: pipelined(...CAPA_AGAIN, ...numbers(5).map(UIDL), "* wait", "* reset"),
+    options: { pipelining: { commandOctets: 46 } },
+    calls: async (client, stage) => {
+      const order: string[] = [];
+      const calls = numbers(10).map((n) => codeOf(client.uidl(n)).then((code) => order.push(`${n} ${code}`)));
+      await stage.wrote(/UIDL 5/);
+      await turns();
+      stage.goOn();
+      await Promise.all(calls);
+      return order;
+    },
+    gives: numbers(10).map((n) => `${n} POP3_RESET`),
+  },
+  {
+    row: "3D.107",
+    name: "the second of five is refused, and no other",
+    server: pipelined(
+      ...numbers(5).map(UIDL),
+      ...[...CAPA_AGAIN, ANSWER(1), "S: -ERR no such message", ANSWER(3), ANSWER(4), ANSWER(5)],
+    ),
+    calls: (client) =>
+      Promise.all(
+        numbers(5).map((n) => client.uidl(n).catch((error: unknown) => (error as { code: string }).code)),
+      ),
+    gives: ["uid-1", "POP3_REFUSED", "uid-3", "uid-4", "uid-5"],
+    leaves: "transaction",
+  },
+  {
+    row: "3D.108",
+    name: "PIPELINING is not listed: one command is out at a time, and one without answer ends the session",
+    server: session("C: UIDL 1", "S: +OK 1 uid-1", "C: UIDL 2"),
+    how: { lockstep: true },
+    elapses: 60_000,
+    calls: async (client) =>
+      Promise.all(
+        numbers(5).map((n) => client.uidl(n).catch((error: unknown) => (error as { code: string }).code)),
+      ),
+    gives: ["uid-1", ...Array<string>(4).fill("POP3_COMMAND_TIMEOUT")],
+  },
+  {
+    row: "3D.109",
+    name: "10 000 commands, of which the server reads none: a bounded part of them is sent",
+    play: async () => {
+      await using server = await ScriptedServer.listen(maildropScript({ DELE: never }));
+      const client = await Pop3Client.connect(server.options());
+      await client.noop();
+      const before = server.peers[0]?.received ?? 0;
+      const calls = numbers(10_000).map((n) => codeOf(client.dele(n)));
+      await turns(50);
+      expect((server.peers[0]?.received ?? 0) - before).toBeLessThanOrEqual(4096);
+      client.close();
+      expect(new Set(await Promise.all(calls))).toEqual(new Set(["POP3_CLOSED"]));
+      await server.peers[0]?.gone;
+    },
+  },
+  {
+    row: "3D.110",
+    name: "a message of 1 GiB that nobody reads stays with the server, and no clock runs",
+    play: async () => {
+      await using server = await ScriptedServer.listen(maildropScript({ RETR: large(1024 * MIB) }));
+      const client = await Pop3Client.connect(server.options({ timeouts: { body: 100 } }));
+      const stream = client.retrStream(1);
+      await once(stream, "readable");
+      await delay(300);
+      expect(server.peers[0]?.taken).toBeLessThan(32 * MIB);
+      expect(stream.readableLength).toBeLessThan(MIB);
+      expect(client.state).toBe("transaction");
+      const closed = once(stream, "error");
+      client.close();
+      expect((await closed)[0]).toMatchObject({ code: "POP3_CLOSED" });
+      await server.peers[0]?.gone;
+    },
+  },
+  {
+    row: "3D.111",
+    name: "a stream is destroyed at a tenth of its message: what is asked next has its own answer",
+    server: maildropScript({ RETR: large(2 * MIB) }),
+    calls: async (client) => {
+      const stream = client.retrStream(1);
+      let size = 0;
+      for await (const piece of stream) if ((size += (piece as Buffer).length) > MIB / 5) break;
+      return [stream.destroyed, await client.uidl(7)];
+    },
+    gives: [true, "uid-7"],
+    leaves: "transaction",
+  },
+  {
+    row: "3D.112",
+    name: "a reader throws in its loop: it gets its own error, and the session goes on",
+    server: maildropScript({ RETR: large(MIB) }),
+    calls: async (client) => {
+      const thrown = new RangeError("no room");
+      const reading = async (): Promise<void> => {
+        for await (const _ of client.retrStream(1)) throw thrown;
+      };
+      await expect(reading()).rejects.toBe(thrown);
+      return client.uidl(7);
+    },
+    gives: "uid-7",
+    leaves: "transaction",
+  },
+  {
+    row: "3D.112",
+    name: "a listener for data throws: it is heard as its own, and the session is over",
+    server: maildropScript({ RETR: large(MIB) }),
+    calls: async (client) => {
+      const thrown = new RangeError("no room");
+      const heard = await overheard("uncaughtException", async () => {
+        const stream = client.retrStream(1);
+        stream.once("data", () => {
+          throw thrown;
+        });
+        stream.on("error", () => undefined);
+        await once(client, "close");
+      });
+      expect(heard).toEqual([thrown]);
+      return client.state;
+    },
+    gives: "closed",
+  },
+  {
+    row: "3D.113",
+    name: "nobody listens for errors: a stream that fails does not end the process",
+    server: session("C: RETR 1", "S: +OK", "S: half", "* wait", "* reset"),
+    calls: async (client, stage) => {
+      client.retrStream(1);
+      await stage.wrote(/RETR 1/);
+      await turns(5);
+      const closed = once(client, "close");
+      stage.goOn();
+      await closed;
+      return client.state;
+    },
+    gives: "closed",
+  },
+  {
+    row: "3D.114",
+    name: "calls that nobody waits for: their own rejections are heard, and no others",
+    server: maildropScript({
+      RETR: (peer) => {
+        peer.reset();
+        return undefined;
+      },
+    }),
+    calls: async (client) => {
+      const heard = await overheard("unhandledRejection", async () => {
+        void client.retr(1);
+        void client.uidl(2);
+        client
+          .retrieve()
+          .next()
+          .catch(() => undefined);
+        await once(client, "close");
+      });
+      return heard.length;
+    },
+    gives: 2,
+  },
+  {
+    row: "3D.115",
+    name: "close, more than once, also within its own event, and calls behind it",
+    server: session("C: STAT"),
+    calls: async (client, stage) => {
+      client.on("close", () => {
+        client.close();
+      });
+      const call = codeOf(client.stat());
+      await stage.wrote(/STAT/);
+      client.close();
+      client.close();
+      return [
+        await call,
+        await codeOf(client.stat()),
+        await codeOf(client.quit()),
+        await codeOf(client.connect()),
+      ];
+    },
+    gives: ["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED", "POP3_STATE"],
+  },
+  {
+    row: "3D.115",
+    name: "close within connect",
+    play: async () => {
+      await using server = await StepServer.listen(["S: +OK hello", "C: CAPA"]);
+      const client = new Pop3Client(toScript(server));
+      const call = codeOf(client.connect());
+      await server.wrote(/CAPA/);
+      client.close();
+      client.close();
+      expect(await call).toBe("POP3_CLOSED");
+      await server.played();
+    },
+  },
+];

@@ -1,0 +1,7 @@
+// Behind the login: every answer is its own, whole, and of bounded size.
+import { MESSAGES } from "./messages.ts";
+import { RESPONSES } from "./responses.ts";
+import { IN_CLEAR } from "./row.ts";
+import { runRows } from "./run-rows.ts";
+
+runRows([...RESPONSES, ...MESSAGES], IN_CLEAR);

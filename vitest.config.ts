@@ -8,7 +8,7 @@ const config: ViteUserConfig = defineConfig({
   oxc: { target: "node20" },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/interop/**", "test/servers/**"],
+    exclude: ["test/interop/**", "test/servers/**", "test/hostile/**"],
     // A process for each file: sockets, process-wide events and warnings of one cannot reach another.
     pool: "forks",
     // Milliseconds, for what hangs; no test comes near them, even on a busy machine.

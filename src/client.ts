@@ -221,7 +221,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * call rejects with the first refusal; {@link marked} tells which were taken.
    */
   async dele(messages: number | readonly number[], { signal }: CallOptions = {}): Promise<void> {
-    await this.#transaction.dele(typeof messages === "number" ? [messages] : messages, signal);
+    await this.#transaction.dele(isList(messages) ? messages : [messages], signal);
   }
 
   /** NOOP: keeps the session from timing out. */
@@ -339,6 +339,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     });
     return { text, responseCode, block: undefined };
   }
+}
+
+function isList(messages: number | readonly number[]): messages is readonly number[] {
+  return Array.isArray(messages);
 }
 
 /** What is neither options nor left out is meant as an argument, right or wrong. */

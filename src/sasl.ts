@@ -169,10 +169,11 @@ function inlineForm(initial: Buffer): string {
 }
 
 function decode(challenge: string, limit: number, prompt: boolean): Buffer {
-  if (challenge.length > Math.ceil(limit / 3) * 4) {
+  const decoded = BASE64.test(challenge) ? Buffer.from(challenge, "base64") : undefined;
+  if ((decoded ?? challenge).length > limit) {
     throw new Pop3Error("POP3_CHALLENGE_TOO_LARGE", `a challenge is larger than ${String(limit)} octets`);
   }
-  if (BASE64.test(challenge)) return Buffer.from(challenge, "base64");
+  if (decoded !== undefined) return decoded;
   // Where the challenge is a prompt at most, some servers write words there.
   if (prompt) return Buffer.alloc(0);
   throw new Pop3Error("POP3_AUTH_PROTOCOL", "a challenge is not base64");

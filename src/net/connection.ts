@@ -59,7 +59,7 @@ export class Connection {
   readonly #inlet: Inlet | undefined;
   readonly #peer: Peer;
   readonly #waits: Waits;
-  /** Octets of a line with a challenge: in base64, behind "+ " and before CRLF. */
+  /** Octets of a line with a challenge: in base64, and so much more that it is the challenge that is too large. */
   readonly #challengeLine: number;
   readonly #limits: ConnectionLimits;
   readonly #watch: Watch;
@@ -90,7 +90,7 @@ export class Connection {
     this.#inlet = inlet;
     this.#peer = peer;
     this.#waits = waitsOf(timeouts, limits.minRate);
-    this.#challengeLine = Math.max(limits.line, Math.ceil(limits.challenge / 3) * 4 + 4);
+    this.#challengeLine = Math.ceil(limits.challenge / 3) * 4 + limits.line;
     this.#limits = limits;
     this.#watch = new Watch((error) => {
       this.close(error);
@@ -308,8 +308,10 @@ export class Connection {
     if (batch.length === 0) return;
     const log = wireLog();
     let text = "";
+    for (const exchange of batch) exchange.depart();
+    // Before anything is written: the other end of a stream in memory may answer at once.
+    if (idle) this.#expect(batch[0] as Exchange<unknown>);
     for (const exchange of batch) {
-      exchange.depart();
       const { line, encoded, printable } = exchange.command;
       // The rare one in another charset goes out by itself.
       if (encoded !== undefined) {
@@ -320,7 +322,6 @@ export class Connection {
       log?.("C: %s", printable);
     }
     if (text !== "") this.#stream.write(text, "utf8");
-    if (idle) this.#expect(batch[0] as Exchange<unknown>);
   };
 
   /** An exchange has become the first, with the octets at hand where `came`: from now on its reply is waited for. */

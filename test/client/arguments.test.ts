@@ -41,6 +41,7 @@ const WRONG: readonly (readonly [string, string, readonly Call[]])[] = [
     "POP3_INVALID_ARGUMENT",
     wrongNumber((client, number) => client.top(1, number === 0 ? -5 : number)),
   ],
+  ["dele of one", "POP3_INVALID_ARGUMENT", wrongNumber((client, number) => client.dele(number))],
   ["dele", "POP3_INVALID_ARGUMENT", wrongNumber((client, number) => client.dele([1, number, 2]))],
   [
     "retrieve",

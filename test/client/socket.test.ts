@@ -1,8 +1,9 @@
 // Whose connection it is: one of our own making, or a stream of the caller.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type LookupFunction } from "node:net";
+import * as nodeStream from "node:stream";
 import type { Duplex } from "node:stream";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SocketSource } from "../../src/index.ts";
 import { makeCertificate } from "../../src/testing/index.ts";
 import { auth, listen, to } from "./ann.ts";
@@ -207,5 +208,31 @@ describe("what goes wrong before the greeting", () => {
     };
     await using client = await Pop3Client.connect(to(server, { host: "mail.test", lookup, stls: "never" }));
     expect(client.state).toBe("authorization");
+  });
+});
+
+describe("an other end that answers before the write returns", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("no clock runs for a reply that has come", async () => {
+    const [ours, theirs] = nodeStream.duplexPair();
+    theirs.on("data", (octets: Buffer) => {
+      theirs.write(octets.toString().startsWith("CAPA") ? "-ERR\r\n" : "+OK 1 2\r\n");
+    });
+    theirs.write("+OK hello\r\n");
+    const client = await Pop3Client.connect({
+      host: "mail.test",
+      secure: false,
+      stls: "never",
+      socket: ours,
+      auth: { ...auth, mechanism: "USER" },
+    });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    await client.stat();
+    vi.advanceTimersByTime(3_600_000);
+    expect(client.state).toBe("transaction");
+    client.close();
   });
 });

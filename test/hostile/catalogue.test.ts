@@ -5,20 +5,24 @@ import { BEFORE_TLS } from "./before-tls.ts";
 import { ENDINGS } from "./endings.ts";
 import { GIVING_UP } from "./giving-up.ts";
 import { GREETING } from "./greeting.ts";
+import { LISTINGS } from "./listings.ts";
 import { MATRIX } from "./matrix.ts";
 import { MESSAGES } from "./messages.ts";
 import { MIME } from "./mime.ts";
+import { PASSWORDS } from "./passwords.ts";
 import { PROOFS } from "./proofs.ts";
+import { READERS } from "./readers.ts";
 import { RESPONSES } from "./responses.ts";
 import type { Row } from "./row.ts";
+import { WAYS_IN } from "./ways-in.ts";
 import { WEAR } from "./wear.ts";
 import { WITHIN_TLS } from "./within-tls.ts";
 
 const ROWS: readonly Row[] = [
-  ...[...BEFORE_TLS, ...WITHIN_TLS],
-  ...[...GREETING, ...AUTHENTICATION, ...PROOFS],
-  ...[...RESPONSES, ...MESSAGES],
-  ...[...ENDINGS, ...GIVING_UP, ...WEAR, ...MATRIX],
+  ...[...BEFORE_TLS, ...WITHIN_TLS, ...WAYS_IN],
+  ...[...GREETING, ...AUTHENTICATION, ...PROOFS, ...PASSWORDS],
+  ...[...RESPONSES, ...LISTINGS, ...MESSAGES],
+  ...[...ENDINGS, ...GIVING_UP, ...READERS, ...WEAR, ...MATRIX],
   ...MIME,
 ];
 

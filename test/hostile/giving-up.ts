@@ -1,6 +1,5 @@
-// Callers who give up, leave, throw or do not listen, and servers that die while many wait.
-import { getEventListeners, once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
+// Calls that are given up, and many that wait when the server refuses, dies or does not read.
+import { getEventListeners } from "node:events";
 import { expect } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3ClientOptions } from "popwright";
 import { codeOf, turns } from "../client/outcome.ts";
@@ -8,9 +7,7 @@ import { ScriptedServer as StepServer, type Step } from "../client/scripted-serv
 import { SECRET } from "../client/secret.ts";
 import { OFFERED } from "../client/stls-attempt.ts";
 import { toScript } from "../client/ann.ts";
-import { large, MIB } from "../faults/large-message.ts";
 import { maildropScript, uidOf } from "../faults/maildrop-script.ts";
-import { overheard } from "../faults/overheard.ts";
 import { ScriptedServer } from "../faults/scripted-server.ts";
 import { until } from "../faults/turns.ts";
 import type { Row } from "./row.ts";
@@ -182,144 +179,6 @@ export const GIVING_UP: readonly Row[] = [
       client.close();
       expect(new Set(await Promise.all(calls))).toEqual(new Set(["POP3_CLOSED"]));
       await server.peers[0]?.gone;
-    },
-  },
-  {
-    row: "3D.110",
-    name: "a message of 1 GiB that nobody reads stays with the server, and no clock runs",
-    play: async () => {
-      await using server = await ScriptedServer.listen(maildropScript({ RETR: large(1024 * MIB) }));
-      const client = await Pop3Client.connect(server.options({ timeouts: { body: 100 } }));
-      const stream = client.retrStream(1);
-      await once(stream, "readable");
-      await delay(300);
-      expect(server.peers[0]?.taken).toBeLessThan(32 * MIB);
-      expect(stream.readableLength).toBeLessThan(MIB);
-      expect(client.state).toBe("transaction");
-      const closed = once(stream, "error");
-      client.close();
-      expect((await closed)[0]).toMatchObject({ code: "POP3_CLOSED" });
-      await server.peers[0]?.gone;
-    },
-  },
-  {
-    row: "3D.111",
-    name: "a stream is destroyed at a tenth of its message: what is asked next has its own answer",
-    server: maildropScript({ RETR: large(2 * MIB) }),
-    calls: async (client) => {
-      const stream = client.retrStream(1);
-      let size = 0;
-      for await (const piece of stream) if ((size += (piece as Buffer).length) > MIB / 5) break;
-      return [stream.destroyed, await client.uidl(7)];
-    },
-    gives: [true, "uid-7"],
-    leaves: "transaction",
-  },
-  {
-    row: "3D.112",
-    name: "a reader throws in its loop: it gets its own error, and the session goes on",
-    server: maildropScript({ RETR: large(MIB) }),
-    calls: async (client) => {
-      const thrown = new RangeError("no room");
-      const reading = async (): Promise<void> => {
-        for await (const _ of client.retrStream(1)) throw thrown;
-      };
-      await expect(reading()).rejects.toBe(thrown);
-      return client.uidl(7);
-    },
-    gives: "uid-7",
-    leaves: "transaction",
-  },
-  {
-    row: "3D.112",
-    name: "a listener for data throws: it is heard as its own, and the session is over",
-    server: maildropScript({ RETR: large(MIB) }),
-    calls: async (client) => {
-      const thrown = new RangeError("no room");
-      const heard = await overheard("uncaughtException", async () => {
-        const stream = client.retrStream(1);
-        stream.once("data", () => {
-          throw thrown;
-        });
-        stream.on("error", () => undefined);
-        await once(client, "close");
-      });
-      expect(heard).toEqual([thrown]);
-      return client.state;
-    },
-    gives: "closed",
-  },
-  {
-    row: "3D.113",
-    name: "nobody listens for errors: a stream that fails does not end the process",
-    server: session("C: RETR 1", "S: +OK", "S: half", "* wait", "* reset"),
-    calls: async (client, stage) => {
-      client.retrStream(1);
-      await stage.wrote(/RETR 1/);
-      await turns(5);
-      const closed = once(client, "close");
-      stage.goOn();
-      await closed;
-      return client.state;
-    },
-    gives: "closed",
-  },
-  {
-    row: "3D.114",
-    name: "calls that nobody waits for: their own rejections are heard, and no others",
-    server: maildropScript({
-      RETR: (peer) => {
-        peer.reset();
-        return undefined;
-      },
-    }),
-    calls: async (client) => {
-      const heard = await overheard("unhandledRejection", async () => {
-        void client.retr(1);
-        void client.uidl(2);
-        client
-          .retrieve()
-          .next()
-          .catch(() => undefined);
-        await once(client, "close");
-      });
-      return heard.length;
-    },
-    gives: 2,
-  },
-  {
-    row: "3D.115",
-    name: "close, more than once, also within its own event, and calls behind it",
-    server: session("C: STAT"),
-    calls: async (client, stage) => {
-      client.on("close", () => {
-        client.close();
-      });
-      const call = codeOf(client.stat());
-      await stage.wrote(/STAT/);
-      client.close();
-      client.close();
-      return [
-        await call,
-        await codeOf(client.stat()),
-        await codeOf(client.quit()),
-        await codeOf(client.connect()),
-      ];
-    },
-    gives: ["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED", "POP3_STATE"],
-  },
-  {
-    row: "3D.115",
-    name: "close within connect",
-    play: async () => {
-      await using server = await StepServer.listen(["S: +OK hello", "C: CAPA"]);
-      const client = new Pop3Client(toScript(server));
-      const call = codeOf(client.connect());
-      await server.wrote(/CAPA/);
-      client.close();
-      client.close();
-      expect(await call).toBe("POP3_CLOSED");
-      await server.played();
     },
   },
 ];

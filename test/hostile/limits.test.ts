@@ -4,15 +4,15 @@ import { Pop3Client, type Pop3ClientOptions, type Pop3Limits, type SaslMechanism
 import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options.ts";
 import { codeOf, turns } from "../client/outcome.ts";
 import { SECRET } from "../client/secret.ts";
-import { PIECE } from "../faults/large-message.ts";
+import { MIB } from "../faults/large-message.ts";
 import { capaAnswer, maildropScript, type Answer, type Answers } from "../faults/maildrop-script.ts";
 import { ScriptedServer, type Peer } from "../faults/scripted-server.ts";
 import { until } from "../faults/turns.ts";
+import { entries, line, listing, message } from "./sized-answers.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();
 
-const MIB = 1024 * 1024;
 const auth = { user: "ann", pass: SECRET };
 
 /** What comes of the calls behind a login, with every limit as it is by default. */
@@ -28,46 +28,6 @@ async function outcome(
   client.close();
   await server.peers[0]?.gone;
   return [code, state];
-}
-
-/** A line of so many octets, CRLF included. */
-const line = (head: string, octets: number): string => `${head}${"x".repeat(octets - head.length - 2)}\r\n`;
-
-/** So many entries, in pieces of a size that a socket likes. */
-function entries(count: number): Answer {
-  return async (peer) => {
-    await peer.send("+OK\r\n");
-    for (let n = 1; n <= count && !peer.over; n += 5000) {
-      const last = Math.min(n + 4999, count);
-      await peer.send(Array.from({ length: last - n + 1 }, (_, index) => `${n + index} 1\r\n`).join(""));
-    }
-    return ".\r\n";
-  };
-}
-
-/** A scan listing of so many octets, in lines of 4 KiB. */
-function listing(octets: number): Answer {
-  return async (peer) => {
-    await peer.send("+OK\r\n");
-    const whole = Math.floor(octets / 4096);
-    for (let n = 1; n <= whole && !peer.over; n += 64) {
-      const lines = Array.from({ length: Math.min(64, whole - n + 1) }, (_, index) => {
-        const number = n + index;
-        return line(`${number} 1 `, number === whole ? 4096 + (octets % 4096) : 4096);
-      });
-      await peer.send(lines.join(""));
-    }
-    return ".\r\n";
-  };
-}
-
-/** A message of so many octets: whole pieces, and the rest in the last line. */
-function message(octets: number): Answer {
-  return async (peer) => {
-    await peer.send(`+OK\r\n${"x".repeat(octets % PIECE.length)}`);
-    for (let sent = PIECE.length; sent <= octets && !peer.over; sent += PIECE.length) await peer.send(PIECE);
-    return ".\r\n";
-  };
 }
 
 /** Answers every challenge with one octet. */

@@ -1,8 +1,9 @@
 // From the greeting to the end of the login: a secret goes to nobody who has not earned it.
 import { AUTHENTICATION } from "./authentication.ts";
 import { GREETING } from "./greeting.ts";
+import { PASSWORDS } from "./passwords.ts";
 import { PROOFS } from "./proofs.ts";
 import { IN_CLEAR } from "./row.ts";
 import { runRows } from "./run-rows.ts";
 
-runRows([...GREETING, ...AUTHENTICATION, ...PROOFS], IN_CLEAR);
+runRows([...GREETING, ...AUTHENTICATION, ...PROOFS, ...PASSWORDS], IN_CLEAR);

@@ -2,16 +2,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { Pop3Client } from "popwright";
+import { MIB } from "../faults/large-message.ts";
 import { turns } from "../faults/turns.ts";
 import { endless, expectBounded, flooded } from "../faults/flooding.ts";
 import { maildropScript } from "../faults/maildrop-script.ts";
 import { ScriptedServer } from "../faults/scripted-server.ts";
 import { endAs } from "../faults/wire-ends.ts";
-import { SECRET } from "../client/secret.ts";
 import type { Case, Row } from "./row.ts";
 import { octets, session, TAKES } from "./steps.ts";
-
-const MIB = 1024 * 1024;
 
 /** The same for a Buffer, a stream and a loop. */
 function taken(row: Omit<Case, "calls">): readonly Case[] {
@@ -223,43 +221,4 @@ export const MESSAGES: readonly Row[] = [
     error: { text: "no such message" },
     leaves: "transaction",
   }),
-  {
-    row: "3C.93",
-    name: "a refusal of a megabyte",
-    server: session("C: DELE 1", `S: -ERR ${"x".repeat(MIB)}`),
-    calls: (client) => client.dele(1),
-    fails: "POP3_LINE_TOO_LONG",
-    error: { message: expect.stringMatching(/^.{1,200}$/) as string },
-  },
-  {
-    row: "3C.93",
-    name: "a refusal is cut where it is printed",
-    server: session("C: DELE 1", `S: -ERR ${"x".repeat(4000)}`),
-    calls: (client) => client.dele(1),
-    fails: "POP3_REFUSED",
-    error: { text: `${"x".repeat(512)}…` },
-    leaves: "transaction",
-  },
-  {
-    row: "3C.93",
-    name: "a refusal with what a terminal, a log and a format would obey",
-    server: session("C: DELE 1", octets("-ERR %s%n \x1b[2J \rS: +OK \xe2\x80\xae\x9b31m\r\n")),
-    calls: (client) => client.dele(1),
-    fails: "POP3_REFUSED",
-    error: { text: "%s%n \\x1b[2J \\x0dS: +OK â\\x80®\\x9b31m" },
-    leaves: "transaction",
-  },
-  ...["-ERR wrong: PASS ", "-ERR [AUTH] "].map((said): Row => ({
-    row: "3C.93",
-    name: `a refusal that repeats the secret: "${said}..."`,
-    server: [
-      ...["S: +OK hello", "C: CAPA", "S: -ERR", "C: USER ann", "S: +OK"],
-      ...[`C: PASS ${SECRET}`, `S: ${said}${SECRET}`],
-    ],
-    noLogin: true,
-    calls: (client) => client.authenticate({ user: "ann", pass: SECRET }),
-    fails: "POP3_AUTH_REJECTED",
-    error: { text: expect.stringContaining("****") as string },
-    leaves: "authorization",
-  })),
 ];

@@ -1,14 +1,12 @@
-// Status lines, numbers and listings that are none, or too many.
+// Status lines that are none, too long or too many, and what they say where it is printed.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
-import { uidOf } from "../faults/maildrop-script.ts";
-import { endless, endlessListing, expectBounded, flooded } from "../faults/flooding.ts";
+import { SECRET } from "../client/secret.ts";
+import { MIB } from "../faults/large-message.ts";
 import type { Row } from "./row.ts";
 import { octets, session } from "./steps.ts";
 
 const stat = (client: Pop3Client): Promise<unknown> => client.stat();
-const uidl = (client: Pop3Client): Promise<unknown> => client.uidl();
-const list = (client: Pop3Client): Promise<unknown> => client.list();
 
 const NO_STAT = [
   "-1 -5",
@@ -22,32 +20,6 @@ const NO_STAT = [
   "1 2x",
 ];
 const NO_REPLIES = ["WHAT 1", "", "-err no", "-ERRno", "+ok", "+OKAY 1 140", "+ 1 140"];
-const NO_LISTING = [
-  "1 ",
-  "1",
-  "",
-  "1\tx",
-  " 1 x",
-  "0 x",
-  "-1 x",
-  "1 a b",
-  "1 \xff",
-  "01x",
-  `1 ${"u".repeat(71)}`,
-];
-
-const OPAQUE = [
-  "../../../../tmp/evil",
-  "a/b",
-  "con",
-  "__proto__",
-  "constructor",
-  "%s%n",
-  "a;rm",
-  "<1@b>",
-  "u".repeat(70),
-];
-
 export const RESPONSES: readonly Row[] = [
   {
     row: "3C.62",
@@ -126,163 +98,43 @@ export const RESPONSES: readonly Row[] = [
     gives: [{ count: 1, size: 140 }, new Map([[1, "a"]])],
     leaves: "transaction",
   },
-  ...NO_LISTING.map((line): Row => ({
-    row: "3C.67",
-    name: `"${line}" in a listing fails it, and the session goes on`,
-    ...(line.length > 70 && { differs: "there is no leniency for unique-ids of more than 70 characters" }),
-    server: session("C: UIDL", "S: +OK", octets(`${line}\r\n`), "S: 2 b", "S: ."),
-    calls: uidl,
-    fails: "POP3_BAD_LISTING",
-    leaves: "transaction",
-  })),
-  ...["1 x", "1", "1 -1", "1 1e3", "1 1.5", "x 1"].map((line): Row => ({
-    row: "3C.67",
-    name: `"${line}" in a scan listing fails it, and the session goes on`,
-    server: session("C: LIST", "S: +OK", `S: ${line}`, "S: 2 120", "S: ."),
-    calls: list,
-    fails: "POP3_BAD_LISTING",
-    leaves: "transaction",
-  })),
   {
-    row: "3C.67",
-    name: "more spaces than one in a listing",
-    differs: "they are read: a large provider pads its columns, and nothing can be mistaken by it",
-    server: session("C: UIDL", "S: +OK", "S: 1  a", "S: 2    b ", "S: ."),
-    calls: uidl,
-    gives: new Map([
-      [1, "a"],
-      [2, "b"],
-    ]),
-    leaves: "transaction",
-  },
-  {
-    row: "3C.68",
-    name: "unique-ids are opaque, and no property of anything",
-    server: session("C: UIDL", "S: +OK", ...OPAQUE.map((id, index) => `S: ${index + 1} ${id}`), "S: ."),
-    calls: uidl,
-    gives: new Map(OPAQUE.map((id, index) => [index + 1, id])),
-    leaves: "transaction",
-  },
-  {
-    row: "3C.69",
-    name: "a message number twice",
-    server: session("C: UIDL", "S: +OK", "S: 1 a", "S: 2 b", "S: 1 c", "S: ."),
-    calls: uidl,
-    fails: "POP3_BAD_LISTING",
-    leaves: "transaction",
-  },
-  {
-    row: "3C.69",
-    name: "one unique-id for two messages, out of order, with gaps, and more than STAT counted",
-    differs: "they are given as they came, in a Map that shows the duplicates; nothing else reports them",
-    server: session("C: STAT", "S: +OK 2 240", "C: UIDL", "S: +OK", "S: 7 a", "S: 3 a", "S: 90 b", "S: ."),
-    calls: async (client) => {
-      await client.stat();
-      return [...(await client.uidl())];
-    },
-    gives: [
-      [7, "a"],
-      [3, "a"],
-      [90, "b"],
-    ],
-    leaves: "transaction",
-  },
-  {
-    row: "3C.70",
-    name: "a unique-id of 100 000 octets",
-    server: session("C: UIDL", "S: +OK", `S: 1 ${"u".repeat(100_000)}`, "S: ."),
-    calls: uidl,
+    row: "3C.93",
+    name: "a refusal of a megabyte",
+    server: session("C: DELE 1", `S: -ERR ${"x".repeat(MIB)}`),
+    calls: (client) => client.dele(1),
     fails: "POP3_LINE_TOO_LONG",
-  },
-  ...[
-    ["UIDL", uidOf, uidl],
-    ["LIST", () => "120", list],
-  ].map(([verb, value, call]): Row => ({
-    row: "3C.71",
-    name: `${verb as string} without end: at its limit no more is read`,
-    play: async () => {
-      const answers = { [verb as string]: endlessListing(value as (n: number) => string) };
-      const result = await flooded(answers, call as typeof uidl, { limits: { listEntries: 1000 } });
-      expect(result.code).toBe("POP3_LIST_TOO_LARGE");
-      expectBounded(result, 1000 * 20);
-    },
-  })),
-  {
-    row: "3C.71",
-    name: "a listing that goes on far behind what STAT had counted",
-    server: session(
-      ...["C: STAT", "S: +OK 2 240", "C: UIDL", "S: +OK"],
-      ...Array.from({ length: 19 }, (_, index) => `S: ${index + 1} u${index}`),
-    ),
-    calls: async (client) => {
-      await client.stat();
-      return client.uidl();
-    },
-    fails: "POP3_LIST_TOO_LARGE",
+    error: { message: expect.stringMatching(/^.{1,200}$/) as string },
   },
   {
-    row: "3C.72",
-    name: "CAPA without end: at its limit no more is read, and no secret is sent",
-    play: async () => {
-      const result = await flooded({ CAPA: endless("+OK\r\n", "X-CAPABILITY of some kind\r\n") });
-      expect(result).toMatchObject({ code: "POP3_RESPONSE_TOO_LARGE", sent: ["CAPA"] });
-      expectBounded(result, 64 * 1024);
-    },
+    row: "3C.93",
+    name: "a refusal is cut where it is printed",
+    server: session("C: DELE 1", `S: -ERR ${"x".repeat(4000)}`),
+    calls: (client) => client.dele(1),
+    fails: "POP3_REFUSED",
+    error: { text: `${"x".repeat(512)}…` },
+    leaves: "transaction",
   },
   {
-    row: "3C.72",
-    name: "257 capabilities",
+    row: "3C.93",
+    name: "a refusal with what a terminal, a log and a format would obey",
+    server: session("C: DELE 1", octets("-ERR %s%n \x1b[2J \rS: +OK \xe2\x80\xae\x9b31m\r\n")),
+    calls: (client) => client.dele(1),
+    fails: "POP3_REFUSED",
+    error: { text: "%s%n \\x1b[2J \\x0dS: +OK â\\x80®\\x9b31m" },
+    leaves: "transaction",
+  },
+  ...["-ERR wrong: PASS ", "-ERR [AUTH] "].map((said): Row => ({
+    row: "3C.93",
+    name: `a refusal that repeats the secret: "${said}..."`,
     server: [
-      ...["S: +OK hello", "C: CAPA", "S: +OK"],
-      ...Array.from({ length: 257 }, (_, index) => `S: X-${index}`),
-      "S: .",
+      ...["S: +OK hello", "C: CAPA", "S: -ERR", "C: USER ann", "S: +OK"],
+      ...[`C: PASS ${SECRET}`, `S: ${said}${SECRET}`],
     ],
-    secret: "nowhere",
-    fails: "POP3_RESPONSE_TOO_LARGE",
-  },
-  ...["UIDL", "LIST"].map((verb): Row => ({
-    row: "3C.73",
-    name: `${verb} 1 is answered for message 2`,
-    differs: "POP3_PROTOCOL, as it ends the session: POP3_BAD_RESPONSE is of calls whose session goes on",
-    server: session(`C: ${verb} 1`, "S: +OK 2 120"),
-    calls: (client) => (verb === "UIDL" ? client.uidl(1) : client.list(1)),
-    fails: "POP3_PROTOCOL",
+    noLogin: true,
+    calls: (client) => client.authenticate({ user: "ann", pass: SECRET }),
+    fails: "POP3_AUTH_REJECTED",
+    error: { text: expect.stringContaining("****") as string },
+    leaves: "authorization",
   })),
-  {
-    row: "3C.74",
-    name: "STAT, LIST and UIDL count differently",
-    differs:
-      "each is given as it came: which of them is right nobody can know, and nothing is joined by guess",
-    server: session(
-      ...["C: STAT", "S: +OK 2 240", "C: LIST", "S: +OK", "S: 1 120", "S: 2 120", "S: 3 120", "S: ."],
-      ...["C: UIDL", "S: +OK", "S: 1 a", "S: ."],
-    ),
-    calls: async (client) => [
-      (await client.stat()).count,
-      (await client.list()).size,
-      (await client.uidl()).size,
-    ],
-    gives: [2, 3, 1],
-    leaves: "transaction",
-  },
-  {
-    row: "3C.74",
-    name: "a loop goes by LIST, and has no unique-id where UIDL named none",
-    server: session(
-      ...["C: LIST", "S: +OK", "S: 1 5", "S: 2 5", "S: .", "C: UIDL", "S: +OK", "S: 2 b", "S: 3 c", "S: ."],
-      ...["C: RETR 1", "S: +OK", "S: one", "S: .", "C: RETR 2", "S: +OK", "S: two", "S: ."],
-    ),
-    calls: async (client) => {
-      const seen: unknown[] = [];
-      for await (const message of client.retrieve()) {
-        seen.push([message.number, message.uid, (await message.buffer()).toString()]);
-      }
-      return seen;
-    },
-    gives: [
-      [1, undefined, "one\r\n"],
-      [2, "b", "two\r\n"],
-    ],
-    leaves: "transaction",
-  },
 ];

@@ -1,7 +1,8 @@
 // Behind the login: every answer is its own, whole, and of bounded size.
+import { LISTINGS } from "./listings.ts";
 import { MESSAGES } from "./messages.ts";
 import { RESPONSES } from "./responses.ts";
 import { IN_CLEAR } from "./row.ts";
 import { runRows } from "./run-rows.ts";
 
-runRows([...RESPONSES, ...MESSAGES], IN_CLEAR);
+runRows([...RESPONSES, ...LISTINGS, ...MESSAGES], IN_CLEAR);

@@ -17,7 +17,7 @@ const lookup: LookupFunction = (_hostname, options, callback) => {
 
 describe.each(["STLS", "TLS port"] as const)("the certificate over %s", (transport) => {
   const before = transport === "STLS" ? ["CAPA", "STLS"] : [];
-  const login = ["CAPA", "AUTH PLAIN ****", "CAPA"];
+  const login = ["CAPA", "AUTH SCRAM-SHA-256 ****", "****", "****", "CAPA"];
   let server: Dovecot;
   let named: Dovecot;
   let other: Dovecot;

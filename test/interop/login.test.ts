@@ -24,14 +24,18 @@ interface Login {
   readonly auth: Omit<Pop3Auth, "user" | "pass">;
   /** What goes out, in printable form. */
   readonly commands: (user: string) => string[];
+  /** How many of them a wrong password gets; all of them unless given. */
+  readonly refusedAfter?: number;
 }
 
 const logins: readonly Login[] = [
   {
     name: "the client's choice",
-    method: "PLAIN",
+    method: "SCRAM-SHA-256",
     auth: {},
-    commands: () => ["AUTH PLAIN ****"],
+    commands: () => ["AUTH SCRAM-SHA-256 ****", "****", "****"],
+    // The last answers the server's proof, of which there is none.
+    refusedAfter: 2,
   },
   {
     name: "USER/PASS",
@@ -146,7 +150,8 @@ describe("logging in to Dovecot", () => {
   });
 
   it.each(cells.filter((cell) => !isLost(cell)))("$transport, $name: a wrong password", async (cell) => {
-    const { transport, user, method, auth, commands } = cell;
+    const { transport, user, method, auth, commands, refusedAfter } = cell;
+    const sent = commands(user).slice(0, refusedAfter);
     using wire = new Wire();
     const attempt = Pop3Client.connect({
       ...reach(server, transport),
@@ -157,9 +162,9 @@ describe("logging in to Dovecot", () => {
       code: "POP3_AUTH_REJECTED",
       responseCode: "AUTH",
       temporary: false,
-      command: commands(user).at(-1),
+      command: sent.at(-1),
     });
-    expect(wire.take()).toEqual([...beginning[transport], ...commands(user)]);
+    expect(wire.take()).toEqual([...beginning[transport], ...sent]);
     // Dovecot counted them.
     expect(await logged(user, "(auth failed, 1 attempts")).toContain(`method=${method},`);
   });

@@ -1,6 +1,9 @@
 // The tests of `npm test`: no network beyond loopback, no server but our own, the same outcome each time.
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
+/** The longest of the hostile ones among the tests of the parser; `npm run test:hostile` has them. */
+export const HOSTILE: string[] = ["test/parse/hostile-mime.test.ts", "test/parse/parsing-cost.test.ts"];
+
 const config: ViteUserConfig = defineConfig({
   // `import "popwright"` means the sources, as in tsconfig.json.
   resolve: { tsconfigPaths: true },
@@ -8,7 +11,7 @@ const config: ViteUserConfig = defineConfig({
   oxc: { target: "node20" },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/interop/**", "test/servers/**", "test/hostile/**"],
+    exclude: ["test/interop/**", "test/servers/**", "test/hostile/**", ...HOSTILE],
     // A process for each file: sockets, process-wide events and warnings of one cannot reach another.
     pool: "forks",
     // Milliseconds, for what hangs; no test comes near them, even on a busy machine.

@@ -147,7 +147,7 @@ export class Session {
   async #open(signal: AbortSignal): Promise<void> {
     const { settings } = this;
     await loadWireLog();
-    // Only where the connection stays in clear to its end: TLS reads from the socket in its own way.
+    // Where no TLS is to come: that reads from the socket in its own way, even behind STLS by hand.
     const inlet =
       settings.stls === "never" &&
       !settings.secure &&

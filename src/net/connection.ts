@@ -241,6 +241,7 @@ export class Connection {
   detach(): Duplex {
     this.#stream.pause();
     this.#stream.off("data", this.#onData);
+    if (this.#inlet !== undefined) this.#inlet.onData = undefined;
     if (this.#failure === undefined && (this.#stream.readableLength > 0 || this.#stream.read() !== null)) {
       this.close(injected());
     }

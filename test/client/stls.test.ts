@@ -2,7 +2,7 @@
 // said.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { toScript } from "./ann.ts";
+import { auth, listen, to, toScript } from "./ann.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
 import { ASKED, attempt, OFFERED, tls } from "./stls-attempt.ts";
 
@@ -140,4 +140,17 @@ describe("the reply to STLS", () => {
     expect(code).toBe("POP3_COMMAND_TIMEOUT");
     expect(clear).toBe(ASKED);
   });
+});
+
+test("by hand, where the socket was read into one buffer until then: every octet comes through TLS", async () => {
+  const message = Buffer.alloc(300_000, "abc\r\n");
+  await using server = await listen({ messages: [message] });
+  await using client = await Pop3Client.connect(to(server, { stls: "never" }));
+  await client.stls();
+  await client.authenticate(auth);
+  expect(client.secure).toBe(true);
+  expect((await client.retr(1)).equals(message)).toBe(true);
+  const chunks: Buffer[] = [];
+  for await (const chunk of client.retrStream(1) as AsyncIterable<Buffer>) chunks.push(chunk);
+  expect(Buffer.concat(chunks).equals(message)).toBe(true);
 });

@@ -49,6 +49,9 @@ export interface SendOptions<T> extends ExchangeOptions<T> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The most secrets that are kept in mind: those of several logins. */
+const SECRETS = 128;
+
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
 
 export class Connection {
@@ -72,6 +75,8 @@ export class Connection {
   #held = false;
   /** Octets read and dropped since the last reply that somebody wanted. */
   #drained = 0;
+  /** What was sent and must not be printed, whenever the server repeats it: the latest come last. */
+  readonly #secrets: string[] = [];
   /** The command whose reply came last. */
   #last: Command<unknown> | undefined;
   #failure: Pop3Error | undefined;
@@ -313,7 +318,8 @@ export class Connection {
     // Before anything is written: the other end of a stream in memory may answer at once.
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
     for (const exchange of batch) {
-      const { line, encoded, printable } = exchange.command;
+      const { line, encoded, printable, secrets } = exchange.command;
+      if (secrets !== undefined) this.#keepSecret(secrets);
       // The rare one in another charset goes out by itself.
       if (encoded !== undefined) {
         if (text !== "") this.#stream.write(text, "utf8");
@@ -324,6 +330,17 @@ export class Connection {
     }
     if (text !== "") this.#stream.write(text, "utf8");
   };
+
+  #keepSecret(secrets: readonly string[]): void {
+    for (const secret of secrets) {
+      this.#secrets.push(secret);
+      // As it looks where something behind it is no UTF-8.
+      const octets = Buffer.from(secret, "utf8").toString("latin1");
+      if (octets !== secret) this.#secrets.push(octets);
+    }
+    // Of who logs in by hand again and again.
+    if (this.#secrets.length > SECRETS) this.#secrets.splice(0, this.#secrets.length - SECRETS);
+  }
 
   /** An exchange has become the first, with the octets at hand where `came`: from now on its reply is waited for. */
   #expect({ abandoned, command, wait }: Exchange<unknown>, came = false): void {
@@ -354,7 +371,7 @@ export class Connection {
     const { command } = exchange;
     const status = replyStatus(line);
     // With a challenge in it, and what was answered before, a password can be guessed at leisure.
-    wireLog()?.("S: %s", status === "continue" ? "+ ****" : printableLine(line, command.secrets));
+    wireLog()?.("S: %s", status === "continue" ? "+ ****" : printableLine(line, this.#secrets));
     if (status === "ok" && command.block !== undefined) {
       if (!exchange.abandoned) exchange.block = command.block(line);
       if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange, true);
@@ -362,10 +379,10 @@ export class Connection {
     }
     const reply = parseReply(line);
     if (reply === undefined || (reply.status === "continue" && command.challenge !== true)) {
-      throw notAReply(command, line);
+      throw notAReply(command, line, this.#secrets);
     }
-    if (reply.status === "err") this.#land().reject(refusal(command, reply));
-    else if (command.block === undefined) this.#finish(() => command.parse(reply));
+    if (reply.status === "err") this.#land().reject(refusal(command, reply, this.#secrets));
+    else if (command.block === undefined) this.#finish(() => command.parse(reply, this.#secrets));
     return false;
   }
 
@@ -387,7 +404,7 @@ export class Connection {
 
   #blockEnd(): void {
     const block = this.#flight.first?.block;
-    if (block !== undefined) this.#finish(() => block.end());
+    if (block !== undefined) this.#finish(() => block.end(this.#secrets));
     else if (this.#flight.length > 0) this.#land();
   }
 
@@ -457,7 +474,7 @@ export class Connection {
       this.close(new Pop3ConnectionError("POP3_CLOSED", "the reader of a message threw", { cause }));
       throw cause;
     }
-    if (extra > 0) this.close(unsolicited(this.#last, chunk.subarray(chunk.length - extra)));
+    if (extra > 0) this.close(unsolicited(this.#last, chunk.subarray(chunk.length - extra), this.#secrets));
   };
 
   readonly #onEnd = (): void => {

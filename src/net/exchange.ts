@@ -92,10 +92,10 @@ export class Exchange<T> {
   }
 }
 
-/** What a `-ERR` is to the caller. */
-export function refusal(command: Command<unknown>, reply: Reply): Pop3ReplyError {
+/** What a `-ERR` is to the caller; the server may repeat `secrets` in it. */
+export function refusal(command: Command<unknown>, reply: Reply, secrets: readonly string[]): Pop3ReplyError {
   const temporary = isTemporary(reply);
-  const text = printable(reply.text, command.secrets);
+  const text = printable(reply.text, secrets);
   const code = command.refused ?? "POP3_REFUSED";
   return new Pop3ReplyError(
     // A locked maildrop or a pause between logins says nothing about the password.

@@ -44,11 +44,15 @@ export function streamFailed(cause: NodeJS.ErrnoException): Pop3ConnectionError 
 }
 
 /** Octets came that no command accounts for, behind the reply to `last`. */
-export function unsolicited(last: Command<unknown> | undefined, octets: Buffer): Pop3Error {
+export function unsolicited(
+  last: Command<unknown> | undefined,
+  octets: Buffer,
+  secrets: readonly string[],
+): Pop3Error {
   if (last?.printable === "STLS") return injected();
   return new Pop3ProtocolError(
     "POP3_UNSOLICITED",
-    `the server sent ${String(octets.length)} octets that nothing asked for, behind ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, last?.secrets)}"`,
+    `the server sent ${String(octets.length)} octets that nothing asked for, behind ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
   );
 }
 
@@ -69,10 +73,14 @@ export function givenUp(command: Command<unknown>, cause?: Pop3Error): Pop3Conne
 }
 
 /** A line that is no reply to `command`. */
-export function notAReply(command: Command<unknown>, line: Buffer): Pop3ProtocolError {
+export function notAReply(
+  command: Command<unknown>,
+  line: Buffer,
+  secrets: readonly string[],
+): Pop3ProtocolError {
   return new Pop3ProtocolError(
     command.refused === "POP3_GREETING_REJECTED" ? "POP3_BAD_GREETING" : "POP3_PROTOCOL",
-    `not a reply to ${command.printable}: "${printableLine(line, command.secrets)}"`,
+    `not a reply to ${command.printable}: "${printableLine(line, secrets)}"`,
   );
 }
 

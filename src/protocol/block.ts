@@ -13,8 +13,8 @@ export interface BlockReader<T> {
    * is passed: the connection dies.
    */
   octets(octets: Buffer): boolean;
-  /** The block is complete. Throws when its content is wrong: the call fails, the session lives. */
-  end(): T;
+  /** The block is complete. Throws when its content is wrong, without the `secrets`: the call fails, the session lives. */
+  end(secrets?: readonly string[]): T;
 }
 
 /** Collects a block that is known to be small, and reads it as lines at its end. */

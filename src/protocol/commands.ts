@@ -23,7 +23,7 @@ interface CommandLine {
   readonly encoded?: Buffer | undefined;
   /** What may be printed of it. */
   readonly printable: string;
-  /** What a server might repeat of it in its reply, and is not printed either. */
+  /** What a server might repeat of it, now or later, and is not printed either. */
   readonly secrets?: readonly string[];
   /** Is sent when nothing is in flight, and nothing is sent behind it before its reply has come. */
   readonly alone?: boolean;
@@ -35,7 +35,8 @@ interface CommandLine {
 export interface LineCommand<T> extends CommandLine {
   /** Whether `+ ` is an answer too (AUTH and the lines of its exchange). */
   readonly challenge?: boolean;
-  parse(reply: Reply): T;
+  /** Throws when its content is wrong, without the `secrets`. */
+  parse(reply: Reply, secrets?: readonly string[]): T;
   readonly block?: undefined;
 }
 
@@ -79,9 +80,9 @@ export const stls = (): LineCommand<void> => ({ ...simple("STLS", nothing), alon
 export const utf8 = (): LineCommand<void> => ({ ...simple("UTF8", nothing), alone: true });
 
 export const listOne = (message: number): LineCommand<number> =>
-  simple(`LIST ${messageNumber(message)}`, (reply) => parseScanListing(reply, message));
+  simple(`LIST ${messageNumber(message)}`, (reply, secrets) => parseScanListing(reply, message, secrets));
 export const uidlOne = (message: number): LineCommand<string> =>
-  simple(`UIDL ${messageNumber(message)}`, (reply) => parseUniqueId(reply, message));
+  simple(`UIDL ${messageNumber(message)}`, (reply, secrets) => parseUniqueId(reply, message, secrets));
 export const list = (limits: ListingLimits): BlockCommand<Map<number, number>> =>
   withBlock("LIST", () => scanListing(limits));
 export const uidl = (limits: ListingLimits): BlockCommand<Map<number, string>> =>
@@ -259,7 +260,7 @@ export function withSecrets<C extends Command<unknown>>(command: C, secrets: rea
   return { ...command, secrets: [...(command.secrets ?? []), ...secrets] };
 }
 
-function simple<T>(line: string, parse: (reply: Reply) => T): LineCommand<T> {
+function simple<T>(line: string, parse: LineCommand<T>["parse"]): LineCommand<T> {
   return { line, printable: line, parse };
 }
 

@@ -2,7 +2,7 @@
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
 import { printable } from "./printable.ts";
-import type { Reply } from "./reply.ts";
+import { printableLine, type Reply } from "./reply.ts";
 
 /** The maildrop as STAT gives it: messages that are not marked as deleted, and their size in octets. */
 export interface MaildropStat {
@@ -83,35 +83,37 @@ class Fields {
 }
 
 /** `+OK 2 320` → `{ count: 2, size: 320 }`. Throws `POP3_BAD_RESPONSE`. */
-export function parseStat(reply: Reply): MaildropStat {
+export function parseStat(reply: Reply, secrets?: readonly string[]): MaildropStat {
   const fields = new Fields(reply.text);
   const count = fields.number();
   const size = second(fields);
   if (Number.isNaN(count) || Number.isNaN(size)) {
-    throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a STAT reply: "${printable(reply.text)}"`);
+    throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a STAT reply: "${printable(reply.text, secrets)}"`);
   }
   return { count, size };
 }
 
 /** `+OK 2 200` as the answer to `LIST 2` → `200`. Throws `POP3_BAD_RESPONSE`, or `POP3_PROTOCOL` where another message is named. */
-export function parseScanListing(reply: Reply, message: number): number {
+export function parseScanListing(reply: Reply, message: number, secrets?: readonly string[]): number {
   const fields = new Fields(reply.text);
   const named = fields.number();
   const size = second(fields);
   if (Number.isNaN(named) || Number.isNaN(size)) {
-    throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a scan listing: "${printable(reply.text)}"`);
+    const text = printable(reply.text, secrets);
+    throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a scan listing: "${text}"`);
   }
   assertSameMessage(named, message);
   return size;
 }
 
 /** `+OK 2 QhdPYR:00WBw1Ph7x7` as the answer to `UIDL 2` → `"QhdPYR:00WBw1Ph7x7"`. Throws as {@link parseScanListing}. */
-export function parseUniqueId(reply: Reply, message: number): string {
+export function parseUniqueId(reply: Reply, message: number, secrets?: readonly string[]): string {
   const fields = new Fields(reply.text);
   const named = fields.number();
   const id = lastId(fields);
   if (Number.isNaN(named) || id === undefined) {
-    throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a unique-id listing: "${printable(reply.text)}"`);
+    const text = printable(reply.text, secrets);
+    throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a unique-id listing: "${text}"`);
   }
   assertSameMessage(named, message);
   return id;
@@ -201,11 +203,11 @@ class Listing<V> implements BlockReader<Map<number, V>> {
     );
   }
 
-  end(): Map<number, V> {
+  end(secrets?: readonly string[]): Map<number, V> {
     if (this.#bad !== undefined) {
       throw new Pop3ProtocolError(
         "POP3_BAD_LISTING",
-        `bad line in the ${this.#name} listing: "${printable(this.#bad)}"`,
+        `bad line in the ${this.#name} listing: "${printableLine(Buffer.from(this.#bad, "latin1"), secrets)}"`,
       );
     }
     return this.#entries;

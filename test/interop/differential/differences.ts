@@ -1,0 +1,245 @@
+// What poplib and curl are known to make of the same octets that others do not: each difference by itself, as a rewriting.
+import { LONGEST_LINE, readReply } from "./by-the-letter.ts";
+import { hasBlock, type Exchange } from "./exchange.ts";
+
+export type OtherClient = "poplib" | "curl";
+
+export interface Difference {
+  readonly client: OtherClient;
+  /** What it does. */
+  readonly does: string;
+  /** What comes of it, or why. */
+  readonly reason: string;
+  /**
+   * The session that, read by the letter of the RFC, gives what this client makes of the one it is given. All
+   * rewritings of a client, in order, have to give its very outcome.
+   */
+  readonly rewrite: (exchanges: readonly Exchange[]) => readonly Exchange[];
+}
+
+type Rewriting = Difference["rewrite"];
+
+const each =
+  (change: (exchange: Exchange) => Exchange): Rewriting =>
+  (exchanges) =>
+    exchanges.map(change);
+
+const eachReply = (change: (reply: string) => string): Rewriting =>
+  each((exchange) => ({ ...exchange, reply: change(exchange.reply) }));
+
+/** What stands behind the status line, where a block does. */
+const eachBlock = (change: (block: string) => string): Rewriting =>
+  each((exchange) => {
+    const { reply } = exchange;
+    const start = reply.indexOf("\n") + 1;
+    if (!hasBlock(exchange) || !reply.startsWith("+") || start === 0) return exchange;
+    return { ...exchange, reply: reply.slice(0, start) + change(reply.slice(start)) };
+  });
+
+const eachStatusLine = (change: (line: string) => string): Rewriting =>
+  eachReply((reply) => reply.replace(/^[^\n]*/, change));
+
+/** A space behind `+OK`, where something else stands there. */
+const separated = (line: string): string => line.replace(/^\+OK(?! |\r$)/, "+OK ");
+
+const withoutNul = eachStatusLine((line) => (line.startsWith("+OK") ? line.replaceAll("\0", "") : line));
+
+/** A dot that no other follows stays: as if it had been stuffed. */
+const keepSingleDots = eachReply((reply) => reply.replace(/(?<=\r\n)\.(?!\.|\r\n)/g, ".."));
+
+/** What lies behind a reply answers the next command. */
+const carryOver: Rewriting = (exchanges) => {
+  let before = "";
+  return exchanges.map((exchange) => {
+    const reply = before + exchange.reply;
+    const { rest = "" } = readReply({ ...exchange, reply });
+    before = rest;
+    return { ...exchange, reply: reply.slice(0, reply.length - rest.length) };
+  });
+};
+
+const asMessages = each((exchange) => (hasBlock(exchange) ? { ...exchange, command: "RETR" } : exchange));
+
+/** The longest line of poplib, with its end; octets. */
+const POPLIB_LINE = 2048;
+
+/** `1_0` and `+10` are 10; white space is whatever C calls so. */
+function pythonNumbers(line: string): string | undefined {
+  const [, count = "", size = ""] = line.split(/[\t\v\f\r ]+/);
+  if (![count, size].every((number) => /^[+-]?\d+(?:_\d+)*$/.test(number))) return undefined;
+  const [first, second] = [count, size].map((number) => BigInt(number.replace(/^\+|_/g, "")));
+  return `${first} ${second}`;
+}
+
+const poplib: readonly Omit<Difference, "client">[] = [
+  {
+    does: "fails at a line of more than 2,048 octets",
+    reason: "mail has such lines; its limit is for status lines as well, where ours is 8,192",
+    rewrite: eachReply((reply) =>
+      reply.split("\n").some((line) => line.length + 1 > POPLIB_LINE) ? "-ERR\r\n" : reply,
+    ),
+  },
+  {
+    does: "takes the last octet of a connection for the end of a line",
+    reason:
+      "where it closes behind a dot and one octet, half a message is a whole one; half a reply is one, too",
+    rewrite: eachReply((reply) => {
+      const start = reply.lastIndexOf("\n") + 1;
+      const line = reply.slice(start);
+      // What begins with CR loses that, too.
+      return line === ""
+        ? reply
+        : `${reply.slice(0, start)}${line.slice(line.startsWith("\r") ? 1 : 0, -1)}\r\n`;
+    }),
+  },
+  {
+    does: "drops a CR that starts a line which ends in LF alone",
+    reason: "LF CR is a line end to it; the CR is lost, and a dot behind it ends the message",
+    rewrite: eachReply((reply) => reply.replace(/(?<=^|\n)\r(?=[^\n]*[^\r\n]\n)/g, "")),
+  },
+  {
+    does: "ends lines at LF alone, and gives them without their ends",
+    reason:
+      "which ones were LF is lost; LF dot LF ends a message in its middle, and what follows answers the next command",
+    rewrite: eachReply((reply) => reply.replace(/(?<!\r)\n/g, "\r\n")),
+  },
+  {
+    does: "takes every line that begins with + for success",
+    reason: "+ERR, +Okay and a challenge are no success",
+    rewrite: eachStatusLine((line) => separated(line.replace(/^\+[^\t\v\f\r ]*/, "+OK"))),
+  },
+  {
+    does: "takes NUL in a status line",
+    reason: "no line of the protocol has it",
+    rewrite: withoutNul,
+  },
+  {
+    does: "keeps a single dot that starts a line",
+    reason: "RFC 1939 section 3 drops it, whatever follows: only a server that does not stuff sends it",
+    rewrite: keepSingleDots,
+  },
+  {
+    does: "takes what lies behind a reply for the answer to the next command",
+    reason: "from there on every answer is that of another command",
+    rewrite: carryOver,
+  },
+  {
+    does: "gives listings as they are",
+    reason: "to check them is its caller's business",
+    rewrite: asMessages,
+  },
+  {
+    does: "reads STAT as Python reads numbers",
+    reason: "-1, +1 and 1_0 are numbers to Python, however large, and tabs are spaces",
+    rewrite: each((exchange) => {
+      const [all = "", line = ""] = /^(\+OK(?: [^\n]*)?)\r\n/.exec(exchange.reply) ?? [];
+      const numbers = exchange.command === "STAT" ? pythonNumbers(line) : undefined;
+      if (numbers === undefined) return exchange;
+      return { command: "text", reply: `+OK ${numbers}\r\n${exchange.reply.slice(all.length)}` };
+    }),
+  },
+];
+
+/** The octets that end a block, from which curl gives back what has matched so far. */
+const END = "\r\n.";
+
+/** What curl makes of a block whose beginning looked like its end, and was none. */
+function misreadBeginning(block: string): string {
+  const [matched = ""] = /^\.(?:\r\n?)?/.exec(block) ?? [];
+  const behind = block.slice(matched.length);
+  if (matched === "" || behind === "" || (matched === "." && behind.startsWith("."))) return block;
+  // It is in the middle of a line now: a dot here is text, and has to be stuffed for those who see a line begin.
+  const text = END.slice(0, matched.length) + behind;
+  return text.replace(/^\r\n\./, "\r\n..");
+}
+
+const curl: readonly Omit<Difference, "client">[] = [
+  {
+    does: "skips lines that are no replies, until one is",
+    reason: "it waits for what may never come, and what comes may answer something else",
+    rewrite: eachReply((reply) => reply.replace(/^(?:(?!\+|-ERR)[^\n]*\n)+/, "")),
+  },
+  {
+    does: "takes what lies behind the greeting for capabilities",
+    reason: "it was sent before CAPA was asked for",
+    rewrite: each((exchange) =>
+      exchange.command === "greeting"
+        ? { ...exchange, reply: exchange.reply.replace(/(?<=^[^\n]*\n)\+[^\n]*\n/, "") }
+        : exchange,
+    ),
+  },
+  {
+    does: "takes a status line that ends in LF alone",
+    reason: "who ends lines so may end messages so; the end is looked for as CRLF dot CRLF",
+    rewrite: eachStatusLine((line) => line.replace(/(?<!\r)$/, "\r")),
+  },
+  {
+    does: "takes every line that begins with +OK for success",
+    reason: "the RFC has +OK, and a space behind it",
+    rewrite: eachStatusLine(separated),
+  },
+  {
+    does: "takes NUL in a status line",
+    reason: "as with poplib",
+    rewrite: withoutNul,
+  },
+  {
+    does: "takes status lines of more than 8,192 octets",
+    reason: "a bound of ours: nothing that is said in a line needs more",
+    rewrite: eachStatusLine((line) => (line.length + 1 > LONGEST_LINE ? "+OK\r" : line)),
+  },
+  {
+    does: "misreads a beginning that looks like the end: a dot becomes CR",
+    reason:
+      "it gives out the beginning of CRLF dot CRLF instead of what it held back; stuffed dots never come to that",
+    rewrite: eachBlock(misreadBeginning),
+  },
+  {
+    does: "finds the end only where nothing has come behind it yet",
+    reason: "what a server sends too much becomes part of the message, and it waits for one more end",
+    rewrite: each((exchange) => {
+      if (!hasBlock(exchange)) return exchange;
+      return { ...exchange, reply: exchange.reply.replace(/\r\n\.\r\n(?=[^])(\.?)/g, "\r\n..\r\n$1$1") };
+    }),
+  },
+  {
+    does: "takes the end of the connection for the end of the message",
+    reason: "half a message is a whole one, with exit code 0",
+    rewrite: each((exchange) => {
+      const { reply } = exchange;
+      if (!hasBlock(exchange) || !/^\+OK[^\n]*\n/.test(reply) || reply.endsWith("\r\n.\r\n")) return exchange;
+      const [, line = "", block = ""] = /^([^\n]*\n)([^]*)$/.exec(reply) ?? [];
+      // What may belong to an end is held back, and never given out.
+      const given = `\r\n${block}`.replace(/\r(?:\n(?:\.\r?)?)?$/, "").slice(2);
+      return { ...exchange, reply: line + given, endsAtClose: true };
+    }),
+  },
+  {
+    does: "keeps a single dot that starts a line",
+    reason: "as with poplib",
+    rewrite: keepSingleDots,
+  },
+  {
+    does: "makes an empty block one empty line",
+    reason: "it takes the end of the status line for that of a line of the message",
+    rewrite: eachBlock((block) => (block === ".\r\n" ? "\r\n.\r\n" : block)),
+  },
+  {
+    does: "takes what lies behind a reply of one line for the answer to the next command",
+    reason: "as with poplib",
+    rewrite: carryOver,
+  },
+  {
+    does: "gives listings and STAT as they are",
+    reason: "to check them is its caller's business",
+    rewrite: (exchanges) =>
+      asMessages(exchanges).map((exchange) =>
+        exchange.command === "STAT" ? { ...exchange, command: "text" } : exchange,
+      ),
+  },
+];
+
+export const differences: readonly Difference[] = [
+  ...poplib.map((difference) => ({ client: "poplib" as const, ...difference })),
+  ...curl.map((difference) => ({ client: "curl" as const, ...difference })),
+];

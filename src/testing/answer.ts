@@ -5,6 +5,8 @@ export interface Answer {
   readonly line: string;
   /** The octets of the block behind it, as they were before dots are doubled. */
   readonly block?: Buffer;
+  /** Whether the block is a listing, and no message. */
+  readonly listing?: true;
   /** What happens to the connection once this was sent. */
   readonly then?: "close" | "starttls";
 }
@@ -15,7 +17,8 @@ export function ok(text: string): Answer {
 
 /** `lines`: the block, as text without CRLF. */
 export function okWithLines(text: string, lines: readonly string[]): Answer {
-  return { ...ok(text), block: Buffer.from(lines.map((line) => `${line}\r\n`).join(""), "utf8") };
+  const block = Buffer.from(lines.map((line) => `${line}\r\n`).join(""), "utf8");
+  return { ...ok(text), block, listing: true };
 }
 
 export function err(text: string): Answer {

@@ -1,7 +1,7 @@
 // A line of the client: its verb, its arguments as one text, and what of it may be printed.
-import { printable } from "../protocol/printable.ts";
-import { decodeText } from "../protocol/reply.ts";
+import { isUtf8 } from "node:buffer";
 import type { Charset } from "./accounts.ts";
+import { escaped } from "./escapes.ts";
 
 /** What the client sent: a command, an answer to a challenge, or what is no line at all. */
 export interface ClientLine {
@@ -30,12 +30,14 @@ export const BROKEN: ClientLine = { verb: "", text: "", octets: 0, printable: "(
 
 /** `line` without its CRLF. `charset`: of its arguments; octets that are not of it become U+FFFD. */
 export function commandOf(line: Buffer, charset: Charset): ClientLine {
-  const all = decodeText(line);
+  const encoding = isUtf8(line) ? "utf8" : "latin1";
+  const all = line.toString(encoding);
   const verb = (all.split(" ", 1)[0] ?? "").toUpperCase();
   const space = line.indexOf(" ");
   const text = space === -1 ? "" : line.toString(charset, space + 1);
   const shown = all.slice(verb.length + 1);
-  return { verb, text, octets: line.length + 2, printable: printable(masked(verb, shown)) };
+  const printable = escaped(Buffer.from(masked(verb, shown), encoding));
+  return { verb, text, octets: line.length + 2, printable };
 }
 
 export function authResponseOf(line: Buffer): ClientLine {
@@ -51,7 +53,8 @@ function masked(verb: string, text: string): string {
   if (verb === "APOP" || verb === "AUTH") {
     return rest.length > 0 ? `${verb} ${first} ${MASK}` : `${verb} ${first}`.trimEnd();
   }
-  // A stray answer to a challenge may stand where a verb should: only what looks like a verb is shown.
-  const shown = /^[A-Z]{3,4}$/.test(verb) ? verb : MASK;
+  // A stray answer to a challenge may stand where a verb should: only what looks like a verb is shown, and the
+  // asterisk of who gives up.
+  const shown = /^(?:[A-Z]{3,4}|\*)$/.test(verb) ? verb : MASK;
   return text === "" ? shown : `${shown} ${MASK}`;
 }

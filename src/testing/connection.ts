@@ -1,45 +1,32 @@
-// One connection: reads lines, sends answers no faster than they are taken, and lets faults have their way.
+// One connection: reads lines, sends answers, and lets faults have their way.
 import type { Socket } from "node:net";
-import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import { blockPieces, blockSize } from "../protocol/block-pieces.ts";
 import type { Answer } from "./answer.ts";
 import type { ClientLine } from "./client-line.ts";
-import { distorted, endOf, isCarriedOut, octetsOf, type Fault, type Faults } from "./faults.ts";
+import { escaped } from "./escapes.ts";
+import { distorted, endOf, isCarriedOut, noteOf, octetsOf, type Fault, type Faults } from "./faults.ts";
 import type { Session } from "./session.ts";
 import { tlsFacts } from "./tls-facts.ts";
 import type { SessionTranscript } from "./transcript.ts";
+import { turn, Wire, type Packets, type WireEnd, type WireSetup } from "./wire.ts";
 
 /** What a connection needs of its server. */
-export interface ConnectionSetup {
+export interface ConnectionSetup extends WireSetup {
   readonly session: Session;
   readonly transcript: SessionTranscript;
   readonly faults: Faults;
-  /** For TLS from the first octet, and for STLS. */
-  readonly tls: TLSSocketOptions;
   readonly implicitTls: boolean;
-  /** The most octets in a packet. */
-  readonly chunk: number;
   /** The session is over: the maildrop is free, nothing more is carried out. The connection may linger. */
   readonly over: () => void;
 }
 
-/** Answers to commands that came together go out together, up to so many octets. */
-const TOGETHER = 64 * 1024;
-
 export class Connection {
-  readonly #socket: Socket;
-  /** `#socket`, or TLS over it. */
-  #stream: Socket;
+  readonly #wire: Wire;
   readonly #setup: ConnectionSetup;
-  #wake: () => void = () => undefined;
-  #pending: Buffer[] = [];
-  #pendingOctets = 0;
 
   constructor(socket: Socket, setup: ConnectionSetup) {
-    this.#socket = socket;
+    this.#wire = new Wire(socket, setup);
     this.#setup = setup;
-    socket.setNoDelay(true);
-    this.#stream = this.#watched(socket);
   }
 
   /** Runs the session to its end, whatever ends it. Never rejects. */
@@ -56,8 +43,7 @@ export class Connection {
   }
 
   destroy(): void {
-    this.#stream.destroy();
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
   async #converse(): Promise<void> {
@@ -70,8 +56,7 @@ export class Connection {
         goesOn = await this.#respond(line.verb, () => this.#answer(line));
         continue;
       }
-      await this.#flush();
-      const octets = await this.#read();
+      const octets = await this.#wire.read();
       if (octets === undefined) return;
       session.receive(octets);
     }
@@ -82,7 +67,7 @@ export class Connection {
     try {
       return this.#setup.session.answer(line);
     } catch (error) {
-      this.#setup.transcript.note(`failed: ${String(error)}`);
+      this.#setup.transcript.note(`failed: ${escaped(Buffer.from(String(error)))}`);
       throw error;
     }
   }
@@ -90,31 +75,32 @@ export class Connection {
   /** Sends the answer, or what a fault makes of it. Returns whether the session goes on. */
   async #respond(on: string, answer: () => Answer): Promise<boolean> {
     const fault = this.#setup.faults.strike(on);
-    if (fault !== undefined) return this.#respondWrongly(answer, fault);
+    if (fault !== undefined) return this.#respondWrongly(on, answer, fault);
     const given = answer();
     this.#record(given);
     if (given.then === "close") this.#end();
-    for (const piece of piecesOf(given)) await this.#push(piece);
-    return this.#proceed(given.then);
+    for (const piece of piecesOf(given)) await this.#wire.push(piece);
+    return this.#proceed(on, given.then);
   }
 
-  async #respondWrongly(answer: () => Answer, fault: Fault): Promise<boolean> {
+  async #respondWrongly(on: string, answer: () => Answer, fault: Fault): Promise<boolean> {
     const { transcript } = this.#setup;
+    const wire = this.#wire;
     const given = isCarriedOut(fault) ? answer() : undefined;
     if (given?.then === "close") this.#end();
-    await this.#flush();
-    if (fault.before !== undefined) transcript.raw(octetsOf(fault.before) as Buffer);
-    if (fault.reply !== undefined) transcript.raw(octetsOf(fault.reply) as Buffer);
-    else if (given !== undefined) this.#record(given);
-    if (fault.after !== undefined) transcript.raw(octetsOf(fault.after) as Buffer);
+    await wire.flush();
+    if (fault.delay !== undefined) {
+      transcript.note(`wait ${String(fault.delay)} ms`);
+      await wire.pass(fault.delay);
+    }
+    this.#recordFault(fault, given);
 
-    const packet = Math.min(fault.split ?? Infinity, this.#setup.chunk);
-    for (const piece of distorted(given === undefined ? [] : piecesOf(given), fault))
-      await this.#push(piece, packet);
-    await this.#flush(packet);
+    const packets = this.#packets(fault);
+    const pieces = { [Symbol.iterator]: () => piecesOf(given) };
+    for (const piece of distorted(pieces, fault)) await wire.push(piece, packets);
+    await wire.flush(packets);
     const end = endOf(fault);
     if (end !== undefined) {
-      transcript.note(end.after === Infinity ? end.kind : `${end.kind} after ${String(end.after)} octets`);
       await this.#finish(end.kind);
       return false;
     }
@@ -122,40 +108,55 @@ export class Connection {
     if (later !== undefined) {
       await turn();
       transcript.raw(later);
-      await this.#push(later, packet);
-      await this.#flush(packet);
+      await wire.push(later, packets);
+      await wire.flush(packets);
       await turn();
     }
-    return this.#proceed(given?.then);
+    return this.#proceed(on, given?.then);
+  }
+
+  #packets({ split, interval = 0 }: Fault): Packets {
+    const size = split ?? (interval > 0 ? 1 : Infinity);
+    return { size: Math.min(size, this.#setup.chunk), interval };
   }
 
   #record(answer: Answer): void {
-    this.#setup.transcript.server(answer.line);
-    if (answer.block !== undefined) this.#setup.transcript.block(blockSize(answer.block));
+    const { transcript } = this.#setup;
+    transcript.server(answer.line);
+    if (answer.block === undefined) return;
+    if (answer.listing === true) transcript.listing(answer.block);
+    else transcript.block(blockSize(answer.block));
   }
 
-  async #proceed(then: Answer["then"]): Promise<boolean> {
+  #recordFault(fault: Fault, given: Answer | undefined): void {
+    const { transcript } = this.#setup;
+    const [before, reply, after, flood] = [fault.before, fault.reply, fault.after, fault.flood].map(octetsOf);
+    if (before !== undefined) transcript.raw(before);
+    for (let times = fault.twice === true ? 2 : 1; times > 0; times--) {
+      if (reply !== undefined) transcript.raw(reply);
+      else if (given !== undefined) this.#record(given);
+    }
+    if (after !== undefined) transcript.raw(after);
+    if (flood !== undefined) transcript.note(`flood ${escaped(flood)}`);
+    const end = endOf(fault);
+    if (end !== undefined) transcript.note(noteOf(end));
+  }
+
+  async #proceed(on: string, then: Answer["then"]): Promise<boolean> {
     if (then === undefined) return true;
-    await this.#flush();
     if (then === "starttls") {
       await this.#startTls();
       return true;
     }
+    // Behind QUIT it goes without saying.
+    if (on !== "QUIT") this.#setup.transcript.note("close");
     await this.#finish("close");
     return false;
   }
 
-  async #finish(how: "close" | "cut" | "reset" | "stall"): Promise<void> {
+  async #finish(how: WireEnd): Promise<void> {
     if (how !== "stall") this.#end();
-    if (how === "reset") {
-      // What was written must have been read: RST throws away what the other side has not.
-      await turn();
-      this.#socket.resetAndDestroy();
-      return;
-    }
-    if (how === "close") this.#stream.end();
-    if (how === "cut") this.#socket.end();
-    while ((await this.#read()) !== undefined);
+    await this.#wire.end(how);
   }
 
   #end(): void {
@@ -163,87 +164,15 @@ export class Connection {
     this.#setup.over();
   }
 
-  /** Octets that came in the clear and were not read yet go to the handshake, which fails of them. */
   async #startTls(): Promise<void> {
     this.#setup.transcript.note("TLS");
-    const stream = this.#watched(new TLSSocket(this.#socket, { ...this.#setup.tls, isServer: true }));
-    this.#stream = stream;
-    const secure = new Promise<"secure">((resolve) => {
-      stream.once("secure", () => {
-        resolve("secure");
-      });
-    });
-    // A client that leaves within the handshake shows only to who reads: a write would wait for ever.
-    do {
-      stream.read(0);
-      if (stream.readableEnded || stream.destroyed) throw new Error("the handshake failed");
-    } while ((await Promise.race([secure, this.#woken()])) !== "secure");
+    const stream = await this.#wire.startTls();
     this.#setup.session.tlsStarted(tlsFacts(stream, this.#setup.tls.ca));
   }
-
-  #watched<S extends Socket>(stream: S): S {
-    const wake = (): void => {
-      this.#wake();
-    };
-    for (const event of ["readable", "end", "close"]) stream.on(event, wake);
-    // A client that resets the connection, or does not trust the certificate, is none of our failures.
-    stream.on("error", wake);
-    return stream;
-  }
-
-  /** What has come, or `undefined` when nothing more will. */
-  async #read(): Promise<Buffer | undefined> {
-    for (;;) {
-      const stream = this.#stream;
-      const octets = stream.read() as Buffer | null;
-      if (octets !== null) return octets;
-      if (stream.readableEnded || stream.destroyed) return undefined;
-      await this.#woken();
-    }
-  }
-
-  #woken(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  async #push(octets: Buffer, packet: number = this.#setup.chunk): Promise<void> {
-    this.#pending.push(octets);
-    this.#pendingOctets += octets.length;
-    if (this.#pendingOctets >= TOGETHER) await this.#flush(packet);
-  }
-
-  async #flush(packet: number = this.#setup.chunk): Promise<void> {
-    if (this.#pendingOctets === 0) return;
-    const octets = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
-    this.#pending = [];
-    this.#pendingOctets = 0;
-    if (packet >= octets.length) return this.#write(octets);
-    for (let at = 0; at < octets.length; at += packet) {
-      await this.#write(octets.subarray(at, at + packet));
-      await turn();
-    }
-  }
-
-  /** Resolves when the octets have left: that is what keeps a large message from being piled up here. */
-  #write(octets: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#stream.write(octets, (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    });
-  }
 }
 
-function* piecesOf(answer: Answer): Generator<Buffer, void> {
+function* piecesOf(answer: Answer | undefined): Generator<Buffer, void> {
+  if (answer === undefined) return;
   yield Buffer.from(`${answer.line}\r\n`, "utf8");
   if (answer.block !== undefined) yield* blockPieces(answer.block);
-}
-
-/** Lets the event loop look for I/O once, so that a client in this process reads what was sent before. */
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setImmediate(resolve));
 }

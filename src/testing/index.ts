@@ -8,5 +8,7 @@ export type { Exchange, SaslSession, ServerMechanism, TlsFacts } from "./mechani
 export type { OAuthError } from "./mechanisms/oauth.ts";
 export type { ScramServerOptions } from "./mechanisms/scram.ts";
 export type { CapabilityQuestion, Pop3ServerOptions, SessionState } from "./options.ts";
+export type { ReplayMismatch } from "./playback.ts";
+export type { ReplayOptions, ReplayServer } from "./replay.ts";
 export { Pop3Server } from "./server.ts";
 export type { Transcript } from "./transcript.ts";

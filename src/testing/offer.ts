@@ -25,7 +25,6 @@ export interface Offer {
 export function offerOf(options: Pop3ServerOptions): Offer {
   const greeting = options.greeting ?? "popwright test server ready";
   if (/[\r\n]/.test(`${greeting}${String(options.apop)}`)) throw config("the greeting is one line");
-  if (!((options.chunk ?? 1) >= 1)) throw config("chunk is a number of octets from 1 on");
   for (const { refusal = "" } of Object.values(options.users ?? {}))
     if (/[\r\n]/.test(refusal)) throw config("a refusal is one line");
   return {

@@ -2,6 +2,7 @@
 import type { TLSSocketOptions } from "node:tls";
 import type { Charset, Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./faults.ts";
+import type { ListenerOptions } from "./listener.ts";
 import type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
 import type { ServerMechanism } from "./mechanisms/mechanism.ts";
 import type { OAuthError } from "./mechanisms/oauth.ts";
@@ -21,13 +22,9 @@ export interface CapabilityQuestion {
   readonly standard: readonly string[];
 }
 
-export interface Pop3ServerOptions {
+export interface Pop3ServerOptions extends ListenerOptions {
   /** Name → secrets and messages. @default nobody */
   readonly users?: Readonly<Record<string, Pop3ServerUser>>;
-  /** @default "127.0.0.1" */
-  readonly host?: string;
-  /** @default 0: one that is free */
-  readonly port?: number;
   /**
    * TLS from the first octet, as on port 995. Options of `node:tls` are taken too: `key` and `cert` (see
    * {@link makeCertificate}), `minVersion`, `maxVersion`, `ciphers`, `requestCert` ... A client's certificate counts
@@ -100,8 +97,6 @@ export interface Pop3ServerOptions {
   readonly now?: () => number;
   /** Whether a second session of one maildrop is refused with `[IN-USE]`. @default true */
   readonly lock?: boolean;
-  /** The most octets that go out together, for every connection; 1: each octet alone. @default Infinity */
-  readonly chunk?: number;
   /** What goes wrong. More can be added later with `server.fault()`. @default nothing */
   readonly faults?: readonly Fault[];
 }

@@ -1,17 +1,18 @@
 /** A POP3 server in memory, for tests: every answer is as the RFC has it, unless it was told otherwise. */
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createSecureContext, type TLSSocketOptions } from "node:tls";
+import type { Socket } from "node:net";
 import { Pop3Error } from "../errors.ts";
 import { Accounts } from "./accounts.ts";
-import { makeCertificate } from "./certificate.ts";
 import { Connection } from "./connection.ts";
 import { Faults, type Fault } from "./faults.ts";
+import { Listener } from "./listener.ts";
 import type { Maildrop } from "./maildrop.ts";
 import { messageId } from "./message-id.ts";
 import { offerOf, type Offer } from "./offer.ts";
 import type { Pop3ServerOptions } from "./options.ts";
+import { ReplayServer, type ReplayOptions } from "./replay.ts";
 import { Session } from "./session.ts";
-import { Transcript } from "./transcript.ts";
+import type { Transcript } from "./transcript.ts";
+import type { WireSetup } from "./wire.ts";
 
 /**
  * An embedded POP3 server.
@@ -23,40 +24,21 @@ import { Transcript } from "./transcript.ts";
  * });
  * // connect to server.url with tls: { ca: server.ca }
  */
-export class Pop3Server {
-  /** Every session so far, as text. */
-  readonly transcript: Transcript = new Transcript();
-  /** The certificate as PEM, for the client's `tls: { ca }`. */
-  readonly ca: string;
-  /** Whether TLS is spoken from the first octet. */
-  readonly secure: boolean;
-  readonly #server: Server;
+export class Pop3Server extends Listener {
   readonly #accounts: Accounts;
   readonly #offer: Offer;
-  readonly #tls: TLSSocketOptions;
   readonly #options: Pop3ServerOptions;
   readonly #faults: Faults = new Faults();
-  readonly #open: Set<Connection> = new Set();
-  #address: AddressInfo | undefined;
-  #connections = 0;
-  #sessions = 0;
-  #idle: (() => void)[] = [];
 
   private constructor(options: Pop3ServerOptions) {
+    const { tls = false, stls } = options;
+    const secure = tls !== false;
+    const given = secure ? tls : stls;
+    super(options, secure, typeof given === "object" ? given : undefined);
     this.#options = options;
     this.#offer = offerOf(options);
     this.#accounts = new Accounts(options.users ?? {}, options.lock ?? true, options.charset);
-    this.secure = (options.tls ?? false) !== false;
-    const given = this.secure ? options.tls : options.stls;
-    const own = typeof given === "object" ? given : {};
-    const { key, cert } = own.key === undefined ? makeCertificate() : { key: own.key, cert: own.cert };
-    // One context for all connections: their tickets are good for the next one.
-    this.#tls = { secureContext: createSecureContext({ ...own, key, cert }), ...own, key, cert };
-    this.ca = [cert].flat().join("\n");
     for (const fault of options.faults ?? []) this.#faults.add(fault);
-    this.#server = createServer((socket) => {
-      this.#connected(socket);
-    });
   }
 
   /**
@@ -65,40 +47,29 @@ export class Pop3Server {
    */
   static async listen(options: Pop3ServerOptions = {}): Promise<Pop3Server> {
     const server = new Pop3Server(options);
-    await new Promise<void>((resolve, reject) => {
-      server.#server.once("error", reject);
-      server.#server.listen(options.port ?? 0, options.host ?? "127.0.0.1", () => {
-        server.#server.off("error", reject);
-        resolve();
-      });
-    });
-    server.#address = server.#server.address() as AddressInfo;
-    return server;
+    return server.open((...connection) => server.#take(...connection));
   }
 
-  /** The address that it listens on. */
-  get host(): string {
-    return this.#options.host ?? "127.0.0.1";
-  }
-
-  get port(): number {
-    return this.#address?.port ?? 0;
-  }
-
-  /** `pop3s://127.0.0.1:PORT` with TLS from the first octet, else `pop3://127.0.0.1:PORT`. */
-  get url(): string {
-    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
-    return `${this.secure ? "pop3s" : "pop3"}://${host}:${String(this.port)}`;
-  }
-
-  /** How many sessions are open: from the connection to QUIT, or to its end. */
-  get sessions(): number {
-    return this.#sessions;
-  }
-
-  /** How many connections were taken since the start. */
-  get connections(): number {
-    return this.#connections;
+  /**
+   * Opens a port and plays a session that was written down: by {@link Pop3Server.transcript}, in a bug report, or by
+   * hand. `S: ` lines are sent, `C: ` lines are waited for; `docs/testing.md` has all that a transcript may say.
+   * Rejects with `POP3_CONFIG` and the number of the line that makes no sense, and with Node's error when the port is
+   * not to be had.
+   *
+   * @example
+   * await using server = await Pop3Server.replay(`
+   *   S: +OK ready
+   *   C: USER ann
+   *   S: -ERR [SYS/TEMP] not today
+   *   * close
+   * `);
+   * // connect to server.url; then server.mismatch says where the client strayed from it
+   */
+  static async replay(
+    transcript: string | readonly string[] | Transcript,
+    options: ReplayOptions = {},
+  ): Promise<ReplayServer> {
+    return ReplayServer.listen(transcript, options);
   }
 
   /** The maildrop of a user, to look into and to change. Throws `POP3_CONFIG` when there is no such user. */
@@ -113,50 +84,15 @@ export class Pop3Server {
     for (const fault of faults) this.#faults.add(fault);
   }
 
-  /** Resolves once no session is open: the server has seen what its clients did. */
-  async idle(): Promise<void> {
-    if (this.#sessions > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-  }
-
-  /** Ends every connection at once. Resolves when the port is free. More than one call does no harm. */
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
-    for (const connection of this.#open) connection.destroy();
-    await closed;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #connected(socket: Socket): void {
-    this.#connections++;
-    this.#sessions++;
-    let open = true;
-    const connection = new Connection(socket, {
+  #take(socket: Socket, wire: WireSetup, over: () => void): Connection {
+    return new Connection(socket, {
+      ...wire,
       session: new Session(this.#offer, this.#accounts, this.#timestamp()),
       transcript: this.transcript.session(),
       faults: this.#faults,
-      tls: this.#tls,
       implicitTls: this.secure,
-      chunk: this.#options.chunk ?? Infinity,
-      over: () => {
-        if (open) this.#sessionOver();
-        open = false;
-      },
+      over,
     });
-    this.#open.add(connection);
-    void connection.run().then(() => this.#open.delete(connection));
-  }
-
-  #sessionOver(): void {
-    this.#sessions--;
-    if (this.#sessions > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** RFC 1939 section 7: the syntax of a msg-id, and another one in each greeting. */

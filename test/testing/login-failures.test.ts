@@ -55,7 +55,7 @@ describe("a refusal", () => {
     expect(await client.until("\r\n")).toBe(REFUSED);
     expect(await client.end()).toBe("end");
     await server.idle();
-    expect(server.transcript.lines.at(-1)).toBe(`S: ${REFUSED.trimEnd()}`);
+    expect(server.transcript.lines.slice(-2)).toEqual([`S: ${REFUSED.trimEnd()}`, "* close"]);
   });
 
   it("may be no more than the end of the connection", async () => {

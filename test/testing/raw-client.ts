@@ -3,6 +3,9 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, TLSSocket } from "node:tls";
 import type { Pop3Server } from "../../src/testing/index.ts";
 
+/** Where a server is to be found. */
+type Place = Pick<Pop3Server, "host" | "port" | "ca" | "secure">;
+
 export class RawClient {
   /** Everything that came, chunk by chunk; what came before TLS included. */
   readonly chunks: Buffer[] = [];
@@ -17,14 +20,14 @@ export class RawClient {
   }
 
   /** In the clear, or with TLS from the first octet, as the server has it. */
-  static to(server: Pop3Server, tls: ConnectionOptions = {}): RawClient {
+  static to(server: Place, tls: ConnectionOptions = {}): RawClient {
     const { host, port, ca } = server;
     if (!server.secure) return new RawClient(connect({ host, port, noDelay: true }));
     return new RawClient(connectTls({ host, port, ca, ...tls }));
   }
 
   /** Goes on with TLS on the same connection. */
-  startTls(server: Pop3Server, tls: ConnectionOptions = {}): void {
+  startTls(server: Place, tls: ConnectionOptions = {}): void {
     this.#socket.removeAllListeners("data");
     const { ca, host } = server;
     this.#socket = this.#watched(connectTls({ socket: this.#socket, ca, host, ...tls }));

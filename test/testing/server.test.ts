@@ -302,6 +302,7 @@ describe("a large message", () => {
         tls: {},
         implicitTls: false,
         chunk: Infinity,
+        latency: 0,
         over,
       };
       void new Connection(socket, setup).run();

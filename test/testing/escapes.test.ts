@@ -1,0 +1,37 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { escaped, unescaped } from "../../src/testing/escapes.ts";
+
+it.each([
+  ["+OK", "+OK"],
+  ["a\0\x1b\x7f\r\n", "a\\x00\\x1b\\x7f\\x0d\\x0a"],
+  ["é \u0085\u202e\u2028\ufeff", "é \\u0085\\u202e\\u2028\\ufeff"],
+  ["C:\\mail\\", "C:\\mail\\x5c"],
+  ["\\x41 \\u0041 \\xg", "\\x5cx41 \\x5cu0041 \\xg"],
+  [Buffer.from([0xe9, 0x20, 0x85]), "\\xe9 \\x85"],
+])("writes %j as %j, and reads it", (octets, text) => {
+  expect(escaped(Buffer.from(octets))).toBe(text);
+  expect(unescaped(text)).toEqual(Buffer.from(octets));
+});
+
+it("reads what a person wrote", () => {
+  expect(unescaped("\\xC3\\xa9 \\u00E9 é \\n \\")).toEqual(Buffer.from("é é é \\n \\"));
+});
+
+it("reads back whatever it wrote, and never writes more than one line", () => {
+  const any = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }).map((octets) => Buffer.from(octets)),
+    fc.string({ unit: "grapheme", maxLength: 20 }).map((text) => Buffer.from(text)),
+    fc
+      .array(fc.constantFrom("\\", "x", "u", "0", "4", "1", "\n", "é", "\u2028"), { maxLength: 20 })
+      .map((pieces) => Buffer.from(pieces.join(""))),
+  );
+  fc.assert(
+    fc.property(any, (octets) => {
+      const text = escaped(octets);
+      expect(unescaped(text)).toEqual(octets);
+      expect(text).not.toMatch(/[\r\n\u2028\u2029]|\\$/);
+    }),
+    { seed: 1939, numRuns: 1000 },
+  );
+});

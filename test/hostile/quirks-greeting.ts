@@ -1,0 +1,237 @@
+// What real servers do with the greeting and with status lines, and what becomes of it here.
+import { expect } from "vitest";
+import { SECRET } from "../client/secret.ts";
+import type { Row } from "./row.ts";
+import { octets, session } from "./steps.ts";
+
+const APOP = { auth: { user: "ann", pass: SECRET, mechanism: "APOP" } } as const;
+const NO_CAPA = ["C: CAPA", "S: -ERR"] as const;
+const CASE =
+  "the status is taken to the letter: a client that guesses what a server means takes answers for others";
+const LF_ALONE = "there is no leniency for it: nobody knows what such a server takes for a line";
+
+export const QUIRKS_GREETING: readonly Row[] = [
+  {
+    row: "Q.1",
+    name: "a greeting without text",
+    server: ["S: +OK", ...NO_CAPA],
+    noLogin: true,
+    calls: ({ greeting }) => Promise.resolve(greeting),
+    gives: "",
+    leaves: "authorization",
+  },
+  {
+    row: "Q.1",
+    name: "a greeting without text has no timestamp: no APOP",
+    server: ["S: +OK", ...NO_CAPA],
+    options: APOP,
+    secret: "nowhere",
+    fails: "POP3_AUTH_NO_MECHANISM",
+  },
+  ...["no <1.2@mail.test>", "[SYS/TEMP] no <1.2@mail.test>", "[SYS/PERM] no", "no"].map((text): Row => ({
+    row: "Q.2",
+    name: `-ERR ${text}: nothing is said to such a server`,
+    server: [`S: -ERR ${text}`],
+    options: APOP,
+    secret: "nowhere",
+    fails: "POP3_GREETING_REJECTED",
+    error: { text: text.replace(/^\[.*\] /, "") },
+  })),
+  {
+    row: "Q.3",
+    name: "a response code in the greeting is no refusal",
+    differs:
+      "the code is read and not shown: `greeting` is the text behind it, and `+OK` means that we may go on",
+    server: ["S: +OK [in-use] hello", ...NO_CAPA],
+    noLogin: true,
+    calls: ({ greeting }) => Promise.resolve(greeting),
+    gives: "hello",
+    leaves: "authorization",
+  },
+  ...["1 120\r\n2 200\r\n.\r\n", "+OK\r\nSASL PLAIN\r\n.\r\n"].map((text): Row => ({
+    row: "Q.4",
+    name: `in one packet with the greeting: ${JSON.stringify(text)}`,
+    server: [octets(`+OK 2 messages\r\n${text}`)],
+    secret: "nowhere",
+    fails: "POP3_UNSOLICITED",
+  })),
+  {
+    row: "Q.4",
+    name: "a listing behind the greeting, when CAPA is under way: it is no answer to it",
+    server: ["S: +OK 2 messages", "C: CAPA", "S: 1 120", "S: 2 200", "S: ."],
+    secret: "nowhere",
+    fails: "POP3_PROTOCOL",
+  },
+  ...["+ok hello", "+Ok hello", "+OK<1.2@mail.test>"].map((line): Row => ({
+    row: "Q.5",
+    name: `"${line}" is no greeting, and the error repeats it`,
+    differs: CASE,
+    server: [`S: ${line}`],
+    secret: "nowhere",
+    fails: "POP3_BAD_GREETING",
+    error: { message: expect.stringContaining(line) as string },
+  })),
+  {
+    row: "Q.5",
+    name: '"+ok" is no reply',
+    differs: CASE,
+    server: session("C: STAT", "S: +ok 1 140"),
+    calls: (client) => client.stat(),
+    fails: "POP3_PROTOCOL",
+  },
+  {
+    row: "Q.6",
+    name: "a greeting that never comes has a clock of its own",
+    server: [],
+    options: { timeouts: { connect: 1000, greeting: 5000, command: 9000 } },
+    elapses: 5000,
+    secret: "nowhere",
+    fails: "POP3_GREETING_TIMEOUT",
+  },
+  ...["WHAT", "* 1 140", "OK 1 140"].map((line): Row => ({
+    row: "Q.7",
+    name: `"${line}" is no reply, and the last that is read`,
+    server: session("C: STAT", `S: ${line}`),
+    calls: (client) => client.stat(),
+    fails: "POP3_PROTOCOL",
+  })),
+  ...["+ERR wrong password", "+OKAY"].map((line): Row => ({
+    row: "Q.8",
+    name: `"${line}" to PASS is no login`,
+    server: ["S: +OK hello", ...NO_CAPA, "C: USER ann", "S: +OK", `C: PASS ${SECRET}`, `S: ${line}`],
+    fails: "POP3_PROTOCOL",
+    error: { message: expect.stringContaining(line) as string },
+  })),
+  {
+    row: "Q.9",
+    name: "an empty line before the status",
+    differs:
+      "it is not skipped: where it comes from nobody knows, and the next line may answer something else",
+    server: session("C: DELE 1", "S: ", "S: +OK"),
+    calls: (client) => client.dele(1),
+    fails: "POP3_PROTOCOL",
+    error: { message: 'not a reply to DELE 1: ""' },
+  },
+  {
+    row: "Q.9",
+    name: "what is left over behind a message, along with it: no command goes out, and the error shows it",
+    server: session("C: RETR 1", octets("+OK\r\nbody\r\n.\r\n\r\n.\r\n")),
+    calls: async (client) => {
+      expect(await client.retr(1)).toEqual(octets("body\r\n"));
+      return client.dele(1);
+    },
+    fails: "POP3_UNSOLICITED",
+    error: { message: expect.stringContaining('behind RETR 1: "\\x0d\\x0a.\\x0d\\x0a"') as string },
+  },
+  {
+    row: "Q.9",
+    name: "what is left over behind a message, along with the next reply: it is not taken for it",
+    server: session("C: RETR 1", "S: +OK", "S: body", "S: .", "C: DELE 1", octets("\r\n.\r\n+OK\r\n")),
+    calls: async (client) => {
+      expect(await client.retr(1)).toEqual(octets("body\r\n"));
+      return client.dele(1);
+    },
+    fails: "POP3_PROTOCOL",
+  },
+  {
+    row: "Q.10",
+    name: "two +OK for one TOP",
+    differs:
+      "the second is the first line of what TOP gives, as it might be: question and answer stay in step",
+    server: session("C: TOP 1 0", "S: +OK", "S: +OK", "S: Subject: a", "S: ", "S: ."),
+    calls: (client) => client.top(1),
+    gives: octets("+OK\r\nSubject: a\r\n\r\n"),
+    leaves: "transaction",
+  },
+  {
+    row: "Q.11",
+    name: "QUIT is answered by the end, and nothing was marked",
+    server: session("C: QUIT", "* close"),
+    calls: (client) => client.quit(),
+  },
+  {
+    row: "Q.11",
+    name: "QUIT is answered by the end, and something was marked",
+    differs: "it rejects where something was marked: a flag on what resolves is easily missed",
+    server: session("C: DELE 2", "S: +OK", "C: QUIT", "* close"),
+    calls: async (client) => {
+      await client.dele(2);
+      await client.quit();
+    },
+    fails: "POP3_COMMIT_UNKNOWN",
+    error: { marked: [2] },
+  },
+  ...["-ERR", "-ERR "].map((line): Row => ({
+    row: "Q.12",
+    name: `"${line}" without text`,
+    server: session("C: DELE 1", `S: ${line}`),
+    calls: (client) => client.dele(1),
+    fails: "POP3_REFUSED",
+    error: { text: "", message: "the server refused DELE 1" },
+    leaves: "transaction",
+  })),
+  {
+    row: "Q.12",
+    name: '"+OK " without text, and without that space',
+    server: session("C: DELE 1", "S: +OK ", "C: DELE 2", "S: +OK"),
+    calls: async (client) => {
+      await client.dele([1, 2]);
+      return client.marked;
+    },
+    gives: new Set([1, 2]),
+    leaves: "transaction",
+  },
+  {
+    row: "Q.13",
+    name: "a greeting that ends in LF alone",
+    differs: LF_ALONE,
+    server: [octets("+OK hello\n")],
+    secret: "nowhere",
+    fails: "POP3_PROTOCOL",
+    error: { message: expect.stringContaining("LF without CR") as string },
+  },
+  {
+    row: "Q.13",
+    name: "a reply that ends in LF alone",
+    differs: LF_ALONE,
+    server: session("C: STAT", octets("+OK 1 140\n")),
+    calls: (client) => client.stat(),
+    fails: "POP3_PROTOCOL",
+  },
+  ...[1, 2, 5].map((chunk): Row => ({
+    row: "Q.14",
+    name: `status lines in packets of ${chunk}`,
+    server: session("C: STAT", "S: +OK 1 140", "C: DELE 1", "S: -ERR no"),
+    how: { chunk },
+    calls: async (client) => {
+      await expect(client.stat()).resolves.toEqual({ count: 1, size: 140 });
+      await client.dele(1);
+    },
+    fails: "POP3_REFUSED",
+    error: { text: "no" },
+    leaves: "transaction",
+  })),
+  {
+    row: "Q.15",
+    name: "a status line of 8192 octets is the longest",
+    server: session("C: STAT", `S: +OK 1 140 ${"x".repeat(8180)}`),
+    calls: (client) => client.stat(),
+    gives: { count: 1, size: 140 },
+    leaves: "transaction",
+  },
+  {
+    row: "Q.15",
+    name: "a status line of 8193 octets is too long",
+    server: session("C: STAT", `S: +OK 1 140 ${"x".repeat(8181)}`),
+    calls: (client) => client.stat(),
+    fails: "POP3_LINE_TOO_LONG",
+  },
+  {
+    row: "Q.16",
+    name: "lines of a message that look like replies",
+    server: session("C: RETR 1", "S: +OK", "S: +OK", "S: -ERR no", "S: + ", "S: ."),
+    calls: (client) => client.retr(1),
+    gives: octets("+OK\r\n-ERR no\r\n+ \r\n"),
+    leaves: "transaction",
+  },
+];

@@ -1,0 +1,175 @@
+// What real servers do with whole sessions: deletions, quotas, time, languages; and what becomes of it here.
+import { once } from "node:events";
+import { expect } from "vitest";
+import { left, listen, logIn } from "../client/ann.ts";
+import { SECRET } from "../client/secret.ts";
+import type { Step } from "../client/scripted-server.ts";
+import type { Row } from "./row.ts";
+import { session } from "./steps.ts";
+
+/** LANG, and a refusal behind it. */
+const LANGUAGES: readonly Step[] = [
+  ...["C: LANG", "S: +OK", "S: en English", "S: de-AT Deutsch, \u00d6sterreich", "S: i-default", "S: ."],
+  ...["C: LANG de-AT", "S: +OK jetzt \u00f6sterreichisch", "C: DELE 9", "S: -ERR gibt es nicht: \u00fc"],
+];
+
+export const QUIRKS_SESSIONS: readonly Row[] = [
+  {
+    row: "Q.98",
+    name: "TOP and RETR have other headers: each is given as it came",
+    server: session(
+      ...["C: TOP 1 0", "S: +OK", "S: Subject: a", "S: ", "S: ."],
+      ...["C: RETR 1", "S: +OK", "S: Received: b", "S: Subject: a", "S: ", "S: body", "S: ."],
+    ),
+    calls: async (client) => [String(await client.top(1)), String(await client.retr(1))],
+    gives: ["Subject: a\r\n\r\n", "Received: b\r\nSubject: a\r\n\r\nbody\r\n"],
+    leaves: "transaction",
+  },
+  {
+    row: "Q.99",
+    name: "a server that deletes what was read: RSET before QUIT by hand",
+    differs: "there is no option for it: `quit` commits, and `rset` before it is one line of the caller's",
+    server: session("C: RETR 1", "S: +OK", "S: a", "S: .", "C: RSET", "S: +OK", "C: QUIT", "S: +OK"),
+    calls: async (client) => {
+      await client.retr(1);
+      await client.rset();
+      await client.quit();
+    },
+  },
+  {
+    row: "Q.99",
+    name: "a server that deletes what was read: leaving says QUIT alone where nothing was marked",
+    differs: "there is no option for it: RSET goes out where something was marked here, and by `rset`",
+    server: session("C: RETR 1", "S: +OK", "S: a", "S: .", "C: QUIT", "S: +OK"),
+    calls: async (client) => {
+      await client.retr(1);
+      await client[Symbol.asyncDispose]();
+    },
+  },
+  {
+    row: "Q.100",
+    name: "a quota on downloads: the words are kept",
+    differs: "without a response code it does not count as temporary: whether it passes nobody has said",
+    server: session("C: RETR 1", "S: -ERR Download exceed. msg=10"),
+    calls: (client) => client.retr(1),
+    fails: "POP3_REFUSED",
+    error: { text: "Download exceed. msg=10", temporary: false },
+    leaves: "transaction",
+  },
+  {
+    row: "Q.105",
+    name: "DELE deletes at QUIT: a session that ends without it deletes nothing",
+    play: async () => {
+      await using server = await listen();
+      const client = await logIn(server);
+      await client.dele(1);
+      client.close();
+      expect(await left(server)).toContain("One.");
+    },
+  },
+  {
+    row: "Q.105",
+    name: "DELE deletes at QUIT: and QUIT deletes",
+    play: async () => {
+      await using server = await listen();
+      const client = await logIn(server);
+      await client.dele(1);
+      await client.quit();
+      expect(await left(server)).toBe("");
+    },
+  },
+  {
+    row: "Q.106",
+    name: "an idle session is ended by the server: it is told at once, and the next call does not wait",
+    differs:
+      "there is no keep-alive of its own: `noop` is the caller's, who knows how long the work between two messages takes",
+    server: session("C: NOOP", "S: +OK", "* wait", "* close"),
+    calls: async (client, stage) => {
+      await client.noop();
+      const closed = once(client, "close");
+      stage.goOn();
+      await closed;
+      return client.stat();
+    },
+    fails: "POP3_CLOSED",
+  },
+  {
+    row: "Q.107",
+    name: "every command ends in CRLF, and none has a blank before it",
+    server: async (peer) => {
+      await peer.send("+OK hello\r\n");
+      for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
+        expect(line).toBe(line.trim());
+        await peer.send(line === "CAPA" ? "-ERR\r\n" : line === "STAT" ? "+OK 0 0\r\n" : "+OK\r\n");
+      }
+    },
+    calls: async (client) => {
+      await client.stat();
+      await client.noop();
+      await client.rset();
+      await client.quit();
+    },
+    told: ["CAPA", "USER ann", /^PASS /, "CAPA", "STAT", "NOOP", "RSET", "QUIT"],
+  },
+  {
+    row: "Q.108",
+    name: "Gmail shows some messages of many: the prefix that asks for more goes out as it is",
+    server: [
+      ...[
+        "S: +OK Gpop ready",
+        "C: CAPA",
+        "S: +OK",
+        "S: USER",
+        "S: .",
+        "C: USER recent:ann@gmail.com",
+        "S: +OK",
+      ],
+      ...[`C: PASS ${SECRET}`, "S: +OK", "C: CAPA", "S: -ERR", "C: STAT", "S: +OK 250 2500"],
+      ...["C: UIDL 251", "S: +OK 251 GmailId1"],
+    ],
+    options: { auth: { user: "recent:ann@gmail.com", pass: SECRET } },
+    calls: async (client) => [await client.stat(), await client.uidl(251)],
+    gives: [{ count: 250, size: 2500 }, "GmailId1"],
+    leaves: "transaction",
+  },
+  {
+    row: "Q.109",
+    name: "languages with sub-tags and words in UTF-8, and what is said in one of them",
+    server: session(...LANGUAGES),
+    calls: async (client) => {
+      const languages = await client.lang();
+      const reply = await client.lang("de-AT");
+      return [languages, reply, await client.dele(9).catch((error: unknown) => (error as Error).message)];
+    },
+    gives: [
+      [
+        { tag: "en", description: "English" },
+        { tag: "de-AT", description: "Deutsch, \u00d6sterreich" },
+        { tag: "i-default", description: "" },
+      ],
+      "jetzt \u00f6sterreichisch",
+      "the server refused DELE 9: gibt es nicht: \u00fc",
+    ],
+    leaves: "transaction",
+  },
+  {
+    row: "Q.110",
+    name: "UTF8 behind the login: nothing is sent",
+    server: session(),
+    calls: (client) => client.utf8(),
+    fails: "POP3_STATE",
+    leaves: "transaction",
+  },
+  {
+    row: "Q.110",
+    name: "UTF8, and the server does not know it",
+    differs:
+      "by hand it is sent and refused: what a server lists stops no command; the option `utf8` goes by the list",
+    server: ["S: +OK hello", "C: CAPA", "S: +OK", "S: USER", "S: .", "C: UTF8", "S: -ERR unknown command"],
+    options: { utf8: true },
+    noLogin: true,
+    calls: (client) => client.utf8(),
+    fails: "POP3_REFUSED",
+    leaves: "authorization",
+  },
+];

@@ -1,0 +1,166 @@
+// What real servers do with STLS and TLS, and what becomes of it here.
+import { expect } from "vitest";
+import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { makeCertificate, Pop3Server } from "popwright/testing";
+import { SECRET } from "../client/secret.ts";
+import type { Step } from "../client/scripted-server.ts";
+import { certificate, OFFERED } from "../client/stls-attempt.ts";
+import type { Row } from "./row.ts";
+import { octets } from "./steps.ts";
+
+const ASKED: readonly Step[] = [...OFFERED, "C: STLS"];
+const LOGIN: readonly Step[] = ["C: USER ann", "S: +OK", `C: PASS ${SECRET}`, "S: +OK", "C: CAPA", "S: -ERR"];
+const OPPORTUNISTIC: Partial<Pop3ClientOptions> = { stls: "if-offered", allowPlaintextAuth: true };
+/** What Node and OpenSSL need to be told before they speak TLS 1.1. */
+const OLD = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+
+export const QUIRKS_TLS: readonly Row[] = [
+  ...["+OK\r\nUSER\r\n.\r\n", "junk", "\r\n"].map((text): Row => ({
+    row: "Q.33",
+    name: `in one packet with the reply to STLS: ${JSON.stringify(text)}`,
+    server: [...ASKED, octets(`+OK begin\r\n${text}`)],
+    fails: "POP3_TLS_INJECTION",
+  })),
+  {
+    row: "Q.34",
+    name: "STLS is refused, and required",
+    server: [...ASKED, "S: -ERR not now"],
+    fails: "POP3_TLS_REQUIRED",
+  },
+  {
+    row: "Q.34",
+    name: "STLS is refused, and nobody has allowed a password in clear",
+    server: [...ASKED, "S: -ERR not now"],
+    options: { stls: "if-offered" },
+    fails: "POP3_TLS_REQUIRED",
+  },
+  {
+    row: "Q.34",
+    name: "STLS is refused, and a password in clear was allowed",
+    server: [...ASKED, "S: -ERR not now", ...LOGIN],
+    options: OPPORTUNISTIC,
+    secret: "in clear",
+    calls: ({ secure }) => Promise.resolve(secure),
+    gives: false,
+    leaves: "transaction",
+  },
+  {
+    row: "Q.35",
+    name: "TLS is required, and STLS is not listed",
+    server: ["S: +OK hello", "C: CAPA", "S: +OK", "S: USER", "S: SASL PLAIN", "S: ."],
+    fails: "POP3_TLS_REQUIRED",
+  },
+  {
+    row: "Q.35",
+    name: "TLS is required, and CAPA is unknown: STLS is asked for all the same",
+    server: [
+      ...["S: +OK hello", "C: CAPA", "S: -ERR", "C: STLS", "S: +OK begin", "* tls", "C: CAPA", "S: -ERR"],
+      ...LOGIN,
+    ],
+    secret: "within TLS",
+    calls: ({ secure }) => Promise.resolve(secure),
+    gives: true,
+    leaves: "transaction",
+  },
+  {
+    row: "Q.36",
+    name: "what was listed in clear is forgotten, and asked for again",
+    server: [
+      ...["S: +OK hello", "C: CAPA", "S: +OK", "S: STLS", "S: SASL PLAIN", "S: TOP", "S: .", "C: STLS"],
+      ...["S: +OK begin", "* tls", "C: CAPA", "S: +OK", "S: SASL SCRAM-SHA-256", "S: UIDL", "S: ."],
+    ],
+    noLogin: true,
+    calls: ({ capabilities }) => Promise.resolve([capabilities.sasl, [...capabilities.all.keys()]]),
+    gives: [["SCRAM-SHA-256"], ["SASL", "UIDL"]],
+    leaves: "authorization",
+  },
+  {
+    row: "Q.37",
+    name: "STLS where it is offered, and no handshake behind it: nothing more is said in clear",
+    server: [...ASKED, "S: +OK begin", "* octets", octets("no TLS here\r\n")],
+    options: OPPORTUNISTIC,
+    fails: ["POP3_TLS_HANDSHAKE", "POP3_TLS_INJECTION"],
+  },
+  {
+    row: "Q.38",
+    name: "silence behind STLS",
+    server: [...ASKED, "S: +OK begin", "* octets"],
+    options: { timeouts: { tls: 60 } },
+    fails: "POP3_TLS_TIMEOUT",
+  },
+  {
+    row: "Q.39",
+    name: "STLS by hand, where there is TLS: nothing is sent",
+    server: { tls: { ...certificate } },
+    noLogin: true,
+    calls: (client) => client.stls(),
+    fails: "POP3_STATE",
+    leaves: "authorization",
+    told: ["* TLS", "CAPA", "CAPA"],
+  },
+  {
+    row: "Q.40",
+    name: "TLS from the first octet, and the server greets in clear: the error says what it may be",
+    server: ["S: +OK hello", "* octets"],
+    options: { secure: true, stls: "never" },
+    fails: "POP3_TLS_HANDSHAKE",
+    error: { message: expect.stringContaining("a port for STLS, perhaps") as string },
+  },
+  {
+    row: "Q.40",
+    name: "STLS, and the server waits for TLS from the first octet",
+    differs: "the error is that of a greeting that does not come: both wait, and nothing tells why",
+    server: { tls: { ...certificate } },
+    options: { secure: false, stls: "required", timeouts: { greeting: 60 } },
+    fails: "POP3_GREETING_TIMEOUT",
+    told: ["* TLS"],
+  },
+  {
+    row: "Q.40",
+    name: "STLS, and the server that waits for TLS hangs up",
+    differs: "the error is that of a connection that was closed: nothing tells why",
+    server: ["* close"],
+    fails: "POP3_CLOSED",
+  },
+  {
+    row: "Q.41",
+    name: "an address is no server name, and a server name may be given",
+    play: async () => {
+      const { cert, key } = makeCertificate({ names: ["127.0.0.1", "pop.mail.test"] });
+      const asked: string[] = [];
+      await using server = await Pop3Server.listen({
+        tls: {
+          cert,
+          key,
+          SNICallback: (name, done) => {
+            asked.push(name);
+            done(null);
+          },
+        },
+      });
+      const { host, port } = server;
+      for (const tls of [{ ca: cert }, { ca: cert, servername: "pop.mail.test" }]) {
+        const client = await Pop3Client.connect({ host, port, tls });
+        expect(client.tlsInfo?.authorized).toBe(true);
+        await client.quit();
+      }
+      expect(asked).toEqual(["pop.mail.test"]);
+    },
+  },
+  {
+    row: "Q.42",
+    name: "TLS 1.1 and no better",
+    server: { tls: { ...certificate, ...OLD } },
+    fails: "POP3_TLS_HANDSHAKE",
+  },
+  {
+    row: "Q.42",
+    name: "TLS 1.1 and no better, for who asks for it",
+    server: { tls: { ...certificate, ...OLD } },
+    options: { tls: { ca: certificate.cert, minVersion: "TLSv1", ciphers: OLD.ciphers } },
+    noLogin: true,
+    calls: ({ tlsInfo }) => Promise.resolve(tlsInfo?.protocol),
+    gives: "TLSv1.1",
+    leaves: "authorization",
+  },
+];

@@ -1,0 +1,162 @@
+// What real servers do with unique-ids, and what becomes of it here.
+import { expect } from "vitest";
+import { Pop3Client } from "popwright";
+import { SECRET } from "../client/secret.ts";
+import { maildropScript } from "../faults/maildrop-script.ts";
+import { ScriptedServer } from "../faults/scripted-server.ts";
+import { LIST, looped, RETR, UIDL } from "./quirks-steps.ts";
+import type { Row } from "./row.ts";
+import { octets, session } from "./steps.ts";
+
+const uidl = (client: Pop3Client): Promise<unknown> => client.uidl();
+
+/** What two sessions get, one after the other: a message whose unique-id is `a`, and that the first has deleted. */
+async function inTwoSessions(texts: readonly string[]): Promise<unknown[]> {
+  let sessions = 0;
+  await using server = await ScriptedServer.listen(
+    maildropScript({
+      greeting: () => `+OK session ${++sessions}\r\n`,
+      LIST: "+OK\r\n1 12\r\n.\r\n",
+      UIDL: "+OK\r\n1 a\r\n.\r\n",
+      RETR: () => `+OK\r\n${texts[sessions - 1]}\r\n.\r\n`,
+    }),
+  );
+  const seen: unknown[] = [];
+  while (seen.length < texts.length) {
+    const client = await Pop3Client.connect(server.options());
+    seen.push(await looped(client));
+    await client.dele(1);
+    await client.quit();
+  }
+  return seen;
+}
+
+const NO_LENIENCY =
+  "the call fails, and the session goes on: there is no option to skip such a line or to guess";
+
+export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
+  {
+    row: "Q.76",
+    name: "lines of UIDL that begin with +OK",
+    differs: "UIDL fails: these may be answers to something else, and a wrong unique-id costs a message",
+    server: session(...UIDL("+OK 1 a", "+OK 2 b")),
+    calls: uidl,
+    fails: "POP3_BAD_LISTING",
+    leaves: "transaction",
+  },
+  {
+    row: "Q.77",
+    name: "UIDL 1 is answered without the number",
+    differs:
+      "it fails: without the number nobody can tell that it is the answer; UIDL of all messages has it",
+    server: session("C: UIDL 1", "S: +OK 00001a1457b5a851", ...UIDL("1 00001a1457b5a851")),
+    calls: async (client) => {
+      await expect(client.uidl(1)).rejects.toMatchObject({ code: "POP3_BAD_RESPONSE" });
+      return client.uidl();
+    },
+    gives: new Map([[1, "00001a1457b5a851"]]),
+    leaves: "transaction",
+  },
+  {
+    row: "Q.78",
+    name: "UIDL leaves a message out",
+    server: session(...LIST("1 12", "2 12"), ...UIDL("2 b"), ...RETR(1), ...RETR(2)),
+    calls: looped,
+    gives: [
+      [1, undefined, "message 1"],
+      [2, "b", "message 2"],
+    ],
+    leaves: "transaction",
+  },
+  ...["1", "1 ", "1   "].map((line): Row => ({
+    row: "Q.78",
+    name: `"${line}" in UIDL, without a unique-id`,
+    differs: NO_LENIENCY,
+    server: session(...LIST("1 12", "2 12"), ...UIDL(line, "2 b")),
+    calls: looped,
+    fails: "POP3_BAD_LISTING",
+    leaves: "transaction",
+  })),
+  {
+    row: "Q.79",
+    name: "one unique-id for two messages: both are given",
+    server: session(...LIST("1 12", "2 12"), ...UIDL("1 a", "2 a"), ...RETR(1), ...RETR(2)),
+    calls: looped,
+    gives: [
+      [1, "a", "message 1"],
+      [2, "a", "message 2"],
+    ],
+    leaves: "transaction",
+  },
+  {
+    row: "Q.80",
+    name: "a unique-id of 70 characters, and one with slashes",
+    server: session(...UIDL(`1 ${"u".repeat(70)}`, "2 ../a/b")),
+    calls: uidl,
+    gives: new Map([
+      [1, "u".repeat(70)],
+      [2, "../a/b"],
+    ]),
+    leaves: "transaction",
+  },
+  ...Object.entries({
+    "71 characters": "u".repeat(71),
+    "512 characters": "u".repeat(512),
+    spaces: "a b",
+    "octets beyond ASCII": "\xfcber",
+  }).flatMap(([what, uid]): Row[] => [
+    {
+      row: "Q.80",
+      name: `a unique-id with ${what}`,
+      differs: NO_LENIENCY,
+      server: session(...UIDL(`1 ${uid}`, "2 b")),
+      calls: uidl,
+      fails: "POP3_BAD_LISTING",
+      leaves: "transaction",
+    },
+    {
+      row: "Q.80",
+      name: `a unique-id with ${what}, by UIDL 1`,
+      differs: NO_LENIENCY,
+      server: session("C: UIDL 1", octets(`+OK 1 ${uid}\r\n`)),
+      calls: (client) => client.uidl(1),
+      fails: "POP3_BAD_RESPONSE",
+      leaves: "transaction",
+    },
+  ]),
+  {
+    row: "Q.81",
+    name: "UIDL is listed, and refused",
+    server: [
+      ...["S: +OK hello", "C: CAPA", "S: +OK", "S: UIDL", "S: USER", "S: ."],
+      ...["C: USER ann", "S: +OK", `C: PASS ${SECRET}`, "S: +OK", "C: CAPA", "S: +OK", "S: UIDL", "S: ."],
+      ...["C: UIDL", "S: -ERR [SYS/TEMP] not now"],
+    ],
+    calls: uidl,
+    fails: "POP3_REFUSED",
+    error: { temporary: true },
+    leaves: "transaction",
+  },
+  ...["-ERR unknown command", "-ERR [SYS/TEMP] not now"].map((answer): Row => ({
+    row: "Q.81",
+    name: `a loop, and UIDL is answered by ${answer}: messages without unique-ids`,
+    differs:
+      "the loop goes on even where the refusal may pass: who has to know messages again calls `uidl` first",
+    server: session(...LIST("1 12"), "C: UIDL", `S: ${answer}`, ...RETR(1)),
+    calls: looped,
+    gives: [[1, undefined, "message 1"]],
+    leaves: "transaction",
+  })),
+  ...[
+    ["Q.82", "a message that was deleted is there again in the next session", "one", "one"],
+    ["Q.83", "the unique-id of a deleted message names another in the next session", "one", "two"],
+  ].map(([row, name, ...texts]): Row => ({
+    row: row as string,
+    name: name as string,
+    differs:
+      "nothing is remembered from one session to the next: what was seen is for the caller's own store",
+    play: async () => {
+      expect(await inTwoSessions(texts)).toEqual(texts.map((text) => [[1, "a", text]]));
+    },
+  })),
+];

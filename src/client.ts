@@ -161,7 +161,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     return this.#session.execute(commands.listOne(first), { signal: options?.signal });
   }
 
-  /** UIDL: the unique-id of each message that is not marked (RFC 1939 section 7). Opaque: hash it before it names a file. */
+  /**
+   * UIDL: the unique-id of each message that is not marked (RFC 1939 section 7). Opaque: hash it before it names a file.
+   * A message for which the server has none is not in the Map. Rejects with `POP3_BAD_LISTING`, `POP3_LIST_TOO_LARGE`.
+   */
   uidl(options?: CallOptions): Promise<Map<number, string>>;
   /** UIDL of one message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
@@ -209,8 +212,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /**
    * Retrieves messages, in order, pipelined where the server allows, not faster than they are taken.
    *
-   * Without `numbers` it asks for LIST and UIDL and retrieves all that are not marked. A message that is gone
-   * rejects for itself, and the loop goes on. The loop may be left at any time; what was under way is dropped.
+   * Without `numbers` it asks for LIST and UIDL and retrieves all that are not marked; a refusal of UIDL rejects where
+   * the server lists it or may give it later. A message that is gone rejects for itself, and the loop goes on. The
+   * loop may be left at any time; what was under way is dropped.
    */
   retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): Pop3Retrieval {
     return new Retrieval(this.#transaction, numbers, options);
@@ -248,7 +252,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     this.#session.close();
   }
 
-  /** Ends without deleting anything: RSET if messages are marked, then QUIT, within 5 seconds; else the connection is dropped. */
+  /**
+   * Ends without deleting anything: RSET, as some servers mark what was read, then QUIT, within 5 seconds; else the
+   * connection is dropped.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transaction.rollBack();
   }

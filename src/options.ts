@@ -76,6 +76,12 @@ export interface Pop3ClientOptions {
    * @default false
    */
   readonly utf8?: boolean;
+  /**
+   * Whether the capabilities are asked for by themselves. `false` is for old servers that close the connection on CAPA,
+   * or never answer it: then STLS is tried where it is required, and the login is by USER and PASS, or as `auth` says.
+   * @default true
+   */
+  readonly capa?: boolean;
   /** Lets a password go out in clear where there is no TLS. `stls: "never"` says the same. @default false */
   readonly allowPlaintextAuth?: boolean;
   /**
@@ -109,6 +115,7 @@ export interface Settings {
   readonly stls: "required" | "if-offered" | "never";
   readonly auth: Pop3Auth | undefined;
   readonly utf8: boolean;
+  readonly capa: boolean;
   readonly allowPlaintextAuth: boolean;
   readonly tls: ConnectionOptions;
   readonly socket: SocketSource | undefined;
@@ -159,6 +166,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   checkBoolean("secure", options.secure);
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
   checkBoolean("utf8", options.utf8);
+  checkBoolean("capa", options.capa);
   const secure = options.secure ?? true;
   if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
     throw config("host is the name or the address of a server");
@@ -184,6 +192,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     stls,
     auth: options.auth,
     utf8: options.utf8 ?? false,
+    capa: options.capa ?? true,
     allowPlaintextAuth: options.allowPlaintextAuth ?? (!secure && stls === "never"),
     tls: options.tls ?? DEFAULT_TLS,
     socket: options.socket,

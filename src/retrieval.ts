@@ -3,7 +3,7 @@
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { announcedOctets, Message, type MessageOptions, type Pop3Message } from "./message.ts";
 import { onAbort } from "./net/abort.ts";
-import { throwIfAborted } from "./net/failures.ts";
+import { isContentError, throwIfAborted } from "./net/failures.ts";
 import type { Window } from "./net/flight.ts";
 import { Queue } from "./net/queue.ts";
 import { DEFAULT_WINDOW } from "./options.ts";
@@ -106,7 +106,7 @@ export class Retrieval implements Pop3Retrieval {
         (n) => !transaction.marked.has(n),
       );
     } else {
-      if (this.#wished.length >= WORTH_LISTING) await this.#list();
+      if (this.#wished.length >= WORTH_LISTING) await this.#list().catch(tolerate);
       this.#numbers = this.#wished;
     }
     if (this.#over) return;
@@ -124,8 +124,10 @@ export class Retrieval implements Pop3Retrieval {
     try {
       await this.#transaction.uidl(this.#signal);
     } catch (error) {
-      // A server that knows no UIDL has messages all the same; one that does not list it may know it.
-      if (!(error instanceof Pop3ReplyError)) throw error;
+      // A server that knows no UIDL has messages all the same; one that does not list it may know it. But where there are
+      // unique-ids, and not for now, every message would be taken for a new one.
+      if (!(error instanceof Pop3ReplyError) || error.temporary || this.#session.capabilities.uidl)
+        throw error;
     }
   }
 
@@ -216,6 +218,11 @@ export class Retrieval implements Pop3Retrieval {
     this.#current = undefined;
     for (let next = this.#ahead.shift(); next !== undefined; next = this.#ahead.shift()) release(next);
   }
+}
+
+/** The sizes of messages that were wished for by number are a help, and nothing depends on them. */
+function tolerate(error: unknown): void {
+  if (!(error instanceof Pop3ReplyError) && !isContentError(error)) throw error;
 }
 
 function leftError(): Pop3AbortError {

@@ -276,8 +276,9 @@ export class Session {
     return this.capabilities.pipelining && this.settings.window !== undefined;
   }
 
-  /** CAPA, where a refusal means only that the server knows none. */
+  /** CAPA, where a refusal means only that the server knows none; it is taken as refused where it is not to be sent. */
   async #askCapabilities(signal?: AbortSignal): Promise<void> {
+    if (!this.settings.capa) return;
     try {
       await this.capa(signal);
     } catch (error) {

@@ -191,7 +191,7 @@ export class Transaction {
   }
 
   /**
-   * Ends without deleting anything: RSET where something is marked, then QUIT. Where that cannot be done soon
+   * Ends without deleting anything: RSET where somebody is logged in, then QUIT. Where that cannot be done soon
    * the connection is dropped, which rolls back as well. A QUIT under way is waited for: it was asked for.
    */
   async rollBack(): Promise<void> {
@@ -209,9 +209,10 @@ export class Transaction {
       session.close();
       return;
     }
-    // What is in flight may mark a message yet: its reply comes before that to RSET. What is called from here on
-    // is too late: nothing may be marked between RSET and QUIT.
-    const toReset = session.state === "transaction" && (this.marked.size > 0 || session.connection.busy);
+    // Even where nothing was marked here: some servers mark what was retrieved, and QUIT would delete it. What is in
+    // flight may mark a message yet: its reply comes before that to RSET. What is called from here on is too late:
+    // nothing may be marked between RSET and QUIT.
+    const toReset = session.state === "transaction";
     session.enter("update");
     this.#quitting = this.#leave(toReset);
     await this.#quitting;

@@ -30,6 +30,7 @@ describe("defaults", () => {
       stls: "never",
       auth: undefined,
       utf8: false,
+      capa: true,
       allowPlaintextAuth: false,
       tls: {},
       socket: undefined,
@@ -302,8 +303,9 @@ describe("what is wrong is said before anything is sent", () => {
     }).toThrow(CONFIG);
   });
 
-  test.each(["yes", 1, null, "false"])("utf8: %o", (utf8) => {
-    expect(() => completeOptions(given({ host, utf8 }))).toThrow(CONFIG);
+  test.each(["yes", 1, null, "false"])("utf8, capa: %o", (value) => {
+    expect(() => completeOptions(given({ host, utf8: value }))).toThrow(CONFIG);
+    expect(() => completeOptions(given({ host, capa: value }))).toThrow(CONFIG);
   });
 
   test.each([-1, NaN, "5", null, {}, -Infinity, 0])("%o as a time-out", (value) => {

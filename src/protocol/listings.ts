@@ -20,8 +20,11 @@ export interface ListingLimits {
   readonly line: number;
 }
 
-/** RFC 1939 section 7: a unique-id is 1 to 70 characters from 0x21 to 0x7E. */
-const UNIQUE_ID = 70;
+/**
+ * The most characters of a unique-id, each from 0x21 to 0x7E. RFC 1939 section 7 says 70; servers that give the name of
+ * a file in a Maildir exceed that, and without its whole unique-id no message is known again.
+ */
+const UNIQUE_ID = 512;
 /** Digits of a number: more than any that JavaScript holds exactly. */
 const DIGITS = 16;
 
@@ -64,7 +67,7 @@ class Fields {
     return this.#at > start;
   }
 
-  /** A unique-id, or `undefined` where there is none. */
+  /** A unique-id, or `undefined` where it is too long. */
   uniqueId(): string | undefined {
     const start = this.#at;
     while (this.#at < this.#end) {
@@ -72,8 +75,7 @@ class Fields {
       if (code <= SPACE || code > 0x7e) break;
       this.#at++;
     }
-    const length = this.#at - start;
-    return length > 0 && length <= UNIQUE_ID ? this.#text.slice(start, this.#at) : undefined;
+    return this.#at - start <= UNIQUE_ID ? this.#text.slice(start, this.#at) : undefined;
   }
 
   /** Whether nothing is left. */
@@ -111,7 +113,7 @@ export function parseUniqueId(reply: Reply, message: number, secrets?: readonly 
   const fields = new Fields(reply.text);
   const named = fields.number();
   const id = lastId(fields);
-  if (Number.isNaN(named) || id === undefined) {
+  if (Number.isNaN(named) || id === undefined || id === "") {
     const text = printable(reply.text, secrets);
     throw new Pop3ProtocolError("POP3_BAD_RESPONSE", `not a unique-id listing: "${text}"`);
   }
@@ -126,12 +128,15 @@ function second(fields: Fields): number {
   return fields.over || fields.spaces() ? value : NaN;
 }
 
-/** The unique-id behind the number. Nothing but spaces follows it. */
+/**
+ * The unique-id behind the number; "" where that is blank, as some servers have none for a message. Nothing but spaces
+ * follows it.
+ */
 function lastId(fields: Fields): string | undefined {
-  if (!fields.spaces()) return undefined;
+  const apart = fields.spaces();
   const id = fields.uniqueId();
   fields.spaces();
-  return fields.over ? id : undefined;
+  return fields.over && (apart || id === "") ? id : undefined;
 }
 
 /** An answer about another message means that question and answer are out of step, and stay so. */
@@ -153,6 +158,8 @@ class Listing<V> implements BlockReader<Map<number, V>> {
   #rest = "";
   #octets = 0;
   #bad: string | undefined;
+  /** The messages whose value is "": they are counted like others, and left out at the end. */
+  readonly #blank: number[] = [];
 
   /** `value` reads what stands behind the message number; `undefined` or NaN: that is wrong. */
   constructor(name: string, limits: ListingLimits, value: (fields: Fields) => V | undefined) {
@@ -188,6 +195,7 @@ class Listing<V> implements BlockReader<Map<number, V>> {
     const message = fields.number();
     const value = this.#value(fields);
     if (!isMessageNumber(message) || value === undefined || Number.isNaN(value)) return false;
+    if (value === "") this.#blank.push(message);
     const before = this.#entries.size;
     return this.#entries.set(message, value).size > before;
   }
@@ -210,6 +218,7 @@ class Listing<V> implements BlockReader<Map<number, V>> {
         `bad line in the ${this.#name} listing: "${printableLine(Buffer.from(this.#bad, "latin1"), secrets)}"`,
       );
     }
+    for (const message of this.#blank) this.#entries.delete(message);
     return this.#entries;
   }
 }
@@ -219,7 +228,7 @@ export function scanListing(limits: ListingLimits): BlockReader<Map<number, numb
   return new Listing<number>("scan", limits, second);
 }
 
-/** UIDL: message number → unique-id. Two messages with one unique-id are both given. */
+/** UIDL: message number → unique-id. Two messages with one unique-id are both given, one with a blank one is not. */
 export function uniqueIdListing(limits: ListingLimits): BlockReader<Map<number, string>> {
   return new Listing<string>("unique-id", limits, lastId);
 }

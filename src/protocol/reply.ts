@@ -62,7 +62,7 @@ const TEMPORARY_CODES: ReadonlySet<string> = new Set(["IN-USE", "LOGIN-DELAY", "
 const LASTING_CODES: ReadonlySet<string> = new Set(["AUTH", "SYS/PERM"]);
 // Servers without response codes say it in words; seen in the field for a locked or a busy maildrop.
 const TEMPORARY_TEXT =
-  /\block(?:ed)?\b|\bin use\b|\bbusy\b|\btry (?:again )?later\b|\bplease wait\b|\bwait (?:a few|for|\d)|\bunavailable\b|\btemporar|exceeded the login limit|too many (?:connections|logins)|login allowed only every|maximum number of connections/i;
+  /\block(?:ed)?\b|\bin use\b|\bbusy\b|\btry (?:again )?later\b|\bplease wait\b|\bwait (?:a few|for|\d)|\bunavailable\b|\btemporar|exceeded the login limit|too many (?:connections|logins)|login allowed only every|maximum number of connections|download exceed/i;
 
 /** Whether a refusal may pass by itself: by its response code, else by what servers are known to write. */
 export function isTemporary(reply: Reply): boolean {

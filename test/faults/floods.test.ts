@@ -122,8 +122,8 @@ describe("a listing", () => {
     expectBounded(result, 8192);
   });
 
-  it("with a unique-id of 71 octets: the call fails, the session goes on", async () => {
-    const answers = { UIDL: `+OK\r\n1 ${"u".repeat(71)}\r\n.\r\n`, "UIDL 2": "+OK 2 two\r\n" };
+  it("with a unique-id of 513 octets: the call fails, the session goes on", async () => {
+    const answers = { UIDL: `+OK\r\n1 ${"u".repeat(513)}\r\n.\r\n`, "UIDL 2": "+OK 2 two\r\n" };
     const result = await flooded(answers, async (client) => {
       expect(await outcome(client.uidl())).toBe("POP3_BAD_LISTING");
       expect(await client.uidl(2)).toBe("two");

@@ -48,7 +48,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
     row: "Q.18",
     name: `CAPA is answered by ${end.slice(2)}`,
     differs:
-      "no second connection is made without CAPA: who cuts the first could choose what is asked on the next",
+      "no second connection is made by itself: who cuts the first would choose what is asked on the next; `capa: false` is for such servers",
     server: ["S: +OK hello", "C: CAPA", end],
     secret: "nowhere",
     fails: ["POP3_CLOSED", "POP3_RESET"],
@@ -57,12 +57,22 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   {
     row: "Q.18",
     name: "CAPA is not answered at all",
-    differs: "no second connection is made without CAPA: the error says what the server does not answer",
+    differs:
+      "no second connection is made by itself: the error says what is not answered, and `capa: false` helps",
     server: ["S: +OK hello", "C: CAPA"],
     elapses: 60_000,
     secret: "nowhere",
     fails: "POP3_COMMAND_TIMEOUT",
     error: { command: "CAPA" },
+  },
+  {
+    row: "Q.18",
+    name: "a server that is not to be asked for CAPA: a session without it, and by hand it is asked all the same",
+    server: ["S: +OK hello", ...LOGIN, "C: LIST 1", "S: +OK 1 120", ...listed("UIDL")],
+    options: { capa: false },
+    calls: async (client) => [await client.list(1), (await client.capa()).uidl],
+    gives: [120, true],
+    leaves: "transaction",
   },
   {
     row: "Q.19",

@@ -13,6 +13,9 @@ const NO_LENIENCY =
   "the call fails, and the session goes on: there is no option to skip such a line or to guess";
 const AS_IT_CAME = "each is given as it came, without a warning: which of them is right nobody can know";
 
+/** From so many on, LIST is asked for the sizes of messages that are given by number. */
+const EIGHT: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
+
 export const QUIRKS_LISTINGS: readonly Row[] = [
   ...["1", "no messages", "", "one 140", "1 140x"].map((text): Row => ({
     row: "Q.67",
@@ -68,13 +71,21 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
     gives: octets("message 2\r\n"),
     leaves: "transaction",
   })),
-  ...[undefined, [1, 2, 3, 4, 5, 6, 7, 8]].map((wished): Row => ({
+  {
     row: "Q.69",
-    name: `a loop over ${wished === undefined ? "all messages" : "messages that are given by number"}, and LIST has a bad line`,
+    name: "a loop over all messages, and LIST has a bad line",
     differs: NO_LENIENCY,
-    server: session(...LIST("1 120", "2"), ...(wished === undefined ? UIDL("1 a", "2 b") : [])),
-    calls: (client) => loopOver(client, wished),
+    server: session(...LIST("1 120", "2"), ...UIDL("1 a", "2 b")),
+    calls: looped,
     fails: "POP3_BAD_LISTING",
+    leaves: "transaction",
+  },
+  ...[LIST("1 12", "2"), ["C: LIST", "S: -ERR not now"]].map((listed, index): Row => ({
+    row: "Q.69",
+    name: `a loop over messages that are given by number, and LIST ${index === 0 ? "has a bad line" : "is refused"}: nothing depends on it`,
+    server: session(...listed, ...EIGHT.flatMap(RETR)),
+    calls: (client) => loopOver(client, EIGHT),
+    gives: EIGHT.map((n) => [n, undefined, `message ${n}`]),
     leaves: "transaction",
   })),
   {

@@ -63,6 +63,16 @@ export const QUIRKS_TLS: readonly Row[] = [
     leaves: "transaction",
   },
   {
+    row: "Q.35",
+    name: "TLS is required, and CAPA is not to be asked: STLS is asked for all the same",
+    server: ["S: +OK hello", "C: STLS", "S: +OK begin", "* tls", ...LOGIN.slice(0, -2)],
+    options: { capa: false },
+    secret: "within TLS",
+    calls: ({ secure }) => Promise.resolve(secure),
+    gives: true,
+    leaves: "transaction",
+  },
+  {
     row: "Q.36",
     name: "what was listed in clear is forgotten, and asked for again",
     server: [

@@ -118,27 +118,22 @@ describe("LIST with a message number", () => {
 
 /** Unique-ids that look dangerous, and are opaque. */
 const UNIQUE_IDS = [
-  ...["QhdPYR:00WBw1Ph7x7", "whqtswO00WBw418f9t5JxYwZ", "!", "~", "x".repeat(70), "0", "-1", "+OK"],
+  ...[
+    "QhdPYR:00WBw1Ph7x7",
+    "whqtswO00WBw418f9t5JxYwZ",
+    "!",
+    "~",
+    "x".repeat(70),
+    "x".repeat(505),
+    "0",
+    "-1",
+    "+OK",
+  ],
   ...["../../../../tmp/evil", "a/b", "con", "__proto__", "constructor", "%s%n", "<a@b>", "'\"`$(x)", "."],
 ];
 
 const BAD_UNIQUE_IDS = [
-  ...[
-    "",
-    " ",
-    "a b",
-    "\t",
-    "a\tb",
-    "\x7f",
-    "a\x7f",
-    "\x80",
-    "\xe9",
-    "a\0",
-    "a\r",
-    "a\n",
-    "x".repeat(71),
-    "a\x1b",
-  ],
+  ...["", " ", "a b", "\t", "a\tb", "\x7f", "a\x7f", "\x80", "\xe9", "a\0", "a\r", "a\n", "a\x1b"],
 ];
 
 describe("UIDL with a message number", () => {
@@ -163,6 +158,18 @@ describe("UIDL with a message number", () => {
   test.each(["1 abc", "0 abc", "20 abc"])("%j is about another message", (text) => {
     expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_PROTOCOL"));
   });
+});
+
+test("a unique-id of up to 512 characters", () => {
+  const limits = { ...LIMITS, line: 8192 };
+  for (const length of [71, 512]) {
+    const id = "x".repeat(length);
+    expect(parseUniqueId(ok(`2 ${id}`), 2)).toBe(id);
+    expect(uids([octets(`2 ${id}\r\n`)], limits)).toEqual([[2, id]]);
+  }
+  const id = "x".repeat(513);
+  expect(() => parseUniqueId(ok(`2 ${id}`), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
+  expect(uids([octets(`2 ${id}\r\n`)], limits)).toBe("POP3_BAD_LISTING");
 });
 
 const scan = (chunks: readonly Buffer[], limits = LIMITS): [number, number][] | string =>
@@ -293,6 +300,7 @@ describe("UIDL", () => {
       ],
     ],
     ["a dot", "1 .\r\n", [[1, "."]]],
+    ["blank unique-ids", "1\r\n2 b\r\n3 \r\n4   \r\n", [[2, "b"]]],
   ])("%s, at every cut", (_, wire, entries) => {
     expect(atEveryCut(wire, uids)).toEqual([entries]);
   });
@@ -305,13 +313,17 @@ describe("UIDL", () => {
   });
 
   test.each([
-    ...BAD_UNIQUE_IDS.map((id) => `1 ${id}\r\n`),
-    ..."1,x a,0 a,-1 a, 1 a,1\ta,__proto__ a".split(",").map((line) => `${line}\r\n`),
+    ...BAD_UNIQUE_IDS.filter((id) => id.trim() !== "" || id === "\t").map((id) => `1 ${id}\r\n`),
+    ..."x a,0 a,-1 a, 1 a,1\ta,__proto__ a".split(",").map((line) => `${line}\r\n`),
     ...[
       "\r\n",
       "1 a\r\n1 b\r\n",
       "1 a\r\n1 a\r\n",
       "1 a\r\n001 b\r\n",
+      "1\r\n1 a\r\n",
+      "1 a\r\n1 \r\n",
+      "1\r\n1 \r\n",
+      "0\r\n",
       "+OK 1 a\r\n",
       `${LARGEST + 1} a\r\n`,
     ],

@@ -148,6 +148,7 @@ describe("whether a refusal passes by itself", () => {
     "-ERR Temporary system problem",
     "-ERR temporarily rejected",
     "-ERR exceeded the login limit for a 15 minute period",
+    "-ERR Download exceed. msg=10",
     "-ERR too many connections",
     "-ERR Maximum number of connections exceeded",
     "-ERR [X-OTHER] mailbox is locked",

@@ -11,10 +11,8 @@ const TIMESTAMP = /^(?=.{5,250}$)<[!-;=?A-~]+@[!-;=?A-~]+>$/;
  * trusted: not a msg-id in printable ASCII, or more than one candidate.
  */
 export function apopTimestamp(greeting: string): string | undefined {
-  const first = greeting.indexOf("<");
-  const last = greeting.lastIndexOf(">");
-  if (first === -1 || last < first) return undefined;
-  const candidate = greeting.slice(first, last + 1);
+  // Where a bracket is missing, or they are the wrong way round, this is one character at the most.
+  const candidate = greeting.slice(greeting.indexOf("<"), greeting.lastIndexOf(">") + 1);
   return TIMESTAMP.test(candidate) ? candidate : undefined;
 }
 

@@ -95,7 +95,8 @@ export class DotDecoder {
           continue;
         }
       } else {
-        const crlf = chunk.indexOf(CRLF_DOT, Math.max(0, at - 2));
+        // Behind so many dots: there are two octets before `at`.
+        const crlf = chunk.indexOf(CRLF_DOT, at - 2);
         if (crlf === -1) break;
         dot = crlf + 2;
       }

@@ -16,7 +16,11 @@ test.each(["a", "ann@example.com", "Größe", "a b", "\u{1f600}".repeat(255)])("
   const exchange = await begin(anonymous, { user });
   expect(exchange.initial).toEqual(Buffer.from(user, "utf8"));
   expect(await exchange.respond(Buffer.alloc(0))).toEqual(exchange.initial);
-  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""));
+  await refused(
+    "POP3_AUTH_PROTOCOL",
+    () => answer(exchange, ""),
+    "the server asks again for what it was told",
+  );
 });
 
 test.each([
@@ -37,11 +41,16 @@ test.each([
   ["a deprecated mark", "\u0340"],
   ["a replacement", "\ufffd"],
 ])("does not take %s", async (_, user) => {
-  await refused("POP3_INVALID_ARGUMENT", () => begin(anonymous, { user }));
+  const message = "ANONYMOUS takes a user name of 1 to 255 characters that can be seen";
+  await refused("POP3_INVALID_ARGUMENT", () => begin(anonymous, { user }), message);
 });
 
 test("has nothing to say to a challenge that is not empty", async () => {
-  await refused("POP3_AUTH_PROTOCOL", async () => answer(await begin(anonymous), "who?"));
+  await refused(
+    "POP3_AUTH_PROTOCOL",
+    async () => answer(await begin(anonymous), "who?"),
+    "a challenge, where the mechanism has none",
+  );
 });
 
 test("whatever the server sends", async () => {

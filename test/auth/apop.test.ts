@@ -84,7 +84,10 @@ describe("a timestamp that is not", () => {
     "%j gives no digest",
     (timestamp) => {
       expect(() => apopDigest(timestamp, "hunter2")).toThrow(
-        expect.objectContaining({ code: "POP3_APOP_BAD_CHALLENGE" }) as Error,
+        expect.objectContaining({
+          code: "POP3_APOP_BAD_CHALLENGE",
+          message: "the timestamp for APOP is no msg-id in printable ASCII",
+        }) as Error,
       );
     },
   );

@@ -75,7 +75,7 @@ function choose(offer: Offer, wish: Partial<Wish> = {}): string {
 /** What is chosen of everything, then of everything else, and so on. The last one is the code of an error. */
 function peeled(secure: boolean, wish: Partial<Wish> = {}): string[] {
   const chosen: string[] = [];
-  while (chosen.at(-1)?.startsWith("POP3_") !== true) {
+  while (chosen.at(-1)?.startsWith("POP3_") !== true && chosen.length <= NAMES.length) {
     const left = NAMES.filter((name) => !chosen.includes(name));
     chosen.push(choose(offerOf(left.reverse(), secure), wish));
   }
@@ -116,6 +116,17 @@ describe("the order", () => {
   test("without channel binding", () => {
     const unbound = PASSWORD.filter((name) => rowOf(name).bound !== true);
     expect(peeled(TLS, { channelBinding: "never" })).toEqual([...unbound, NO_MECHANISM]);
+  });
+
+  test("where the connection has no channel binding", () => {
+    const unbindable = { ...offerOf(NAMES, TLS), bindable: false };
+    expect(choose(unbindable)).toBe("SCRAM-SHA-512");
+    expect(choose({ ...unbindable, bindable: true })).toBe("SCRAM-SHA-512-PLUS");
+    expect(choose(unbindable, { channelBinding: "required" })).toBe(NO_MECHANISM);
+    for (const name of named(({ bound }) => bound)) {
+      expect(choose(unbindable, { mechanisms: [name] })).toBe(NO_MECHANISM);
+      expect(choose(unbindable, { mechanisms: [name, "PLAIN"], force: true })).toBe("PLAIN");
+    }
   });
 
   test("for another identity", () => {

@@ -179,6 +179,47 @@ describe("the error", () => {
     expect(call).toThrow("none of PLAIN, SCRAM-SHA-256 can be used; the server offers GSSAPI, XOAUTH2");
   });
 
+  test.each<[string, () => Offer, Wish, string]>([
+    [
+      "what may not go out in clear",
+      () => offer("SASL PLAIN", CLEAR),
+      NOTHING,
+      "the connection has no TLS, and the password is not sent in clear",
+    ],
+    [
+      "a name that is unknown",
+      () => offer("SASL PLAIN", TLS),
+      { ...NOTHING, mechanisms: ["nope"] },
+      "unknown authentication mechanism: nope",
+    ],
+    [
+      "a wish that nothing can fulfil",
+      () => offer("SASL PLAIN", TLS),
+      { ...NOTHING, mechanisms: ["USER"], authzid: true },
+      "nothing can do what is asked for; the server offers PLAIN",
+    ],
+    [
+      "a server that offers nothing",
+      () => offer("USER", TLS),
+      { ...NOTHING, mechanisms: ["PLAIN"] },
+      "none of PLAIN can be used; the server offers none",
+    ],
+    [
+      "a server that offers nothing, without CAPA",
+      () => offer(undefined, TLS),
+      { ...NOTHING, mechanisms: ["APOP"] },
+      "none of APOP can be used; the server offers none",
+    ],
+    [
+      "the timestamp, as what it is for",
+      () => offer("SASL GSSAPI", TLS, true),
+      { ...NOTHING, mechanisms: ["PLAIN", "USER"], authzid: true },
+      "none of PLAIN can be used; the server offers GSSAPI, APOP",
+    ],
+  ])("names %s", (_, offered, wish, message) => {
+    expect(() => chooseMethod(offered(), wish)).toThrow(expect.objectContaining({ message }) as Error);
+  });
+
   test("names little of 10,000 mechanisms", () => {
     const capa = `SASL ${Array.from({ length: 10_000 }, (_, index) => `X${index}`).join(" ")}`;
     const call = (): unknown => chooseMethod(offer(capa, TLS), NOTHING);

@@ -34,7 +34,8 @@ test.each(["", " ", "<a b@c>", "<a@b>\n", "\0", "<a@\xff>", "<a\x7f@b>", "\x80\x
   "a challenge that is not: %j",
   async (challenge) => {
     const exchange = await begin(cramMd5);
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge));
+    const message = "the challenge of CRAM-MD5 has no msg-id's characters";
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge), message);
     // Nor is another one behind it.
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, CHALLENGE));
   },
@@ -44,15 +45,17 @@ test("has one challenge", async () => {
   const exchange = await begin(cramMd5);
   await answer(exchange, CHALLENGE);
   await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, CHALLENGE));
-  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""));
+  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""), "CRAM-MD5 has one challenge");
 });
 
-test.each([{ user: "a\0b" }, { user: "a\nb" }, { user: "\ud800" }, { pass: "hunter2\0" }])(
-  "cannot say %j",
-  async (credentials) => {
-    await refused("POP3_INVALID_ARGUMENT", () => begin(cramMd5, credentials));
-  },
-);
+test.each([
+  [{ user: "a\0b" }, "the user name has characters in it that cannot be sent"],
+  [{ user: "a\nb" }, "the user name has characters in it that cannot be sent"],
+  [{ user: "\ud800" }, "the user name has characters in it that cannot be sent"],
+  [{ pass: "hunter2\0" }, "the password has a NUL in it"],
+])("cannot say %j", async (credentials, message) => {
+  await refused("POP3_INVALID_ARGUMENT", () => begin(cramMd5, credentials), message);
+});
 
 test("whatever the server sends", async () => {
   await survives(cramMd5, ["<", "a", "@", ">", CHALLENGE]);

@@ -164,46 +164,58 @@ describe("a challenge that is taken", () => {
 
 describe("a challenge that is not", () => {
   test.each([
-    ["empty", ""],
-    ["no list", "go ahead"],
-    ["a name alone", `nonce,algorithm=md5-sess`],
-    ["a value alone", `=N,${MINIMAL}`],
-    ["no value", `${MINIMAL},x=`],
-    ["an open quote", `algorithm=md5-sess,nonce="N`],
-    ["an open escape", `algorithm=md5-sess,nonce="N\\"`],
-    ["text behind a quote", `algorithm=md5-sess,nonce="N"x`],
-    ["two values", `${MINIMAL},x=a b`],
-    ["no comma", `nonce="N" algorithm=md5-sess`],
-    ["a separator in a token", `${MINIMAL},x=a/b`],
-    ["a NUL in quotes", `${MINIMAL},x="\0"`],
-    ["a NUL behind a backslash", `${MINIMAL},x="\\\0"`],
-    ["DEL in quotes", `${MINIMAL},x="\x7f"`],
-    ["8 bits in a token", `${MINIMAL},x=\xff`],
-    ["no nonce", "algorithm=md5-sess"],
-    ["an empty nonce", 'nonce="",algorithm=md5-sess'],
-    ["two nonces", `nonce="M",${MINIMAL}`],
-    ["the same nonce twice", `nonce="N",${MINIMAL}`],
-    ["no algorithm", 'nonce="N"'],
-    ["two algorithms", `algorithm=md5-sess,${MINIMAL}`],
-    ["HTTP's algorithm", "nonce=N,algorithm=md5"],
-    ["another charset", `${MINIMAL},charset=iso-8859-1`],
-    ["two charsets", `${MINIMAL},charset=utf-8,charset=utf-8`],
-    ["two maxbufs", `${MINIMAL},maxbuf=1,MAXBUF=1`],
-    ["stale twice", `${MINIMAL},stale=true,stale=true`],
-    ["two ciphers", `${MINIMAL},cipher="rc4",cipher="des"`],
-    ["2048 octets", `${MINIMAL},x="`.padEnd(2047, "y") + '"'],
-    ["the proof before the question", "rspauth=0"],
-  ])("%s", async (_, challenge) => {
+    ["empty", "", "no nonce"],
+    ["no list", "go ahead", "what is no directive"],
+    ["a name alone", `nonce,algorithm=md5-sess`, "what is no directive"],
+    ["a value alone", `=N,${MINIMAL}`, "what is no directive"],
+    ["no value", `${MINIMAL},x=`, "what is no directive"],
+    ["an open quote", `algorithm=md5-sess,nonce="N`, "what is no directive"],
+    ["an open escape", `algorithm=md5-sess,nonce="N\\"`, "what is no directive"],
+    ["text behind a quote", `algorithm=md5-sess,nonce="N"x`, "what is no directive"],
+    ["two values", `${MINIMAL},x=a b`, "what is no directive"],
+    ["no comma", `nonce="N" algorithm=md5-sess`, "what is no directive"],
+    ["a separator in a token", `${MINIMAL},x=a/b`, "what is no directive"],
+    ["a NUL in quotes", `${MINIMAL},x="\0"`, "what is no directive"],
+    ["a NUL behind a backslash", `${MINIMAL},x="\\\0"`, "what is no directive"],
+    ["DEL in quotes", `${MINIMAL},x="\x7f"`, "what is no directive"],
+    ["8 bits in a token", `${MINIMAL},x=\xff`, "what is no directive"],
+    ["no nonce", "algorithm=md5-sess", "no nonce"],
+    ["an empty nonce", 'nonce="",algorithm=md5-sess', "no nonce"],
+    ["two nonces", `nonce="M",${MINIMAL}`, "nonce twice"],
+    ["the same nonce twice", `nonce="N",${MINIMAL}`, "nonce twice"],
+    ["no algorithm", 'nonce="N"', "another algorithm than md5-sess"],
+    ["two algorithms", `algorithm=md5-sess,${MINIMAL}`, "algorithm twice"],
+    ["HTTP's algorithm", "nonce=N,algorithm=md5", "another algorithm than md5-sess"],
+    ["another charset", `${MINIMAL},charset=iso-8859-1`, "another charset than utf-8"],
+    ["two charsets", `${MINIMAL},charset=utf-8,charset=utf-8`, "charset twice"],
+    ["two maxbufs", `${MINIMAL},maxbuf=1,MAXBUF=1`, "maxbuf twice"],
+    ["stale twice", `${MINIMAL},stale=true,stale=true`, "stale twice"],
+    ["two ciphers", `${MINIMAL},cipher="rc4",cipher="des"`, "cipher twice"],
+    ["2048 octets", `${MINIMAL},x="`.padEnd(2047, "y") + '"', "2048 octets or more"],
+    ["the proof before the question", "rspauth=0", "no nonce"],
+  ])("%s", async (_, challenge, what) => {
     const exchange = await begin(digestMd5);
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge));
-    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+    await refused(
+      "POP3_AUTH_PROTOCOL",
+      () => answer(exchange, challenge),
+      `a challenge of DIGEST-MD5 has ${what}`,
+    );
+    await refused(
+      "POP3_AUTH_PROTOCOL",
+      () => exchange.succeeded?.(),
+      "the server has not proven that it knows the password: it sent no rspauth",
+    );
   });
 
   test.each(['qop=""', 'qop="auth-int,auth-conf"', "qop=auth-conf", 'qop="authentic"'])(
     "%s: the session is for TLS to protect",
     async (qop) => {
       const exchange = await begin(digestMd5);
-      await refused("POP3_NOT_SUPPORTED", () => answer(exchange, `${MINIMAL},${qop}`));
+      await refused(
+        "POP3_NOT_SUPPORTED",
+        () => answer(exchange, `${MINIMAL},${qop}`),
+        "the server wants DIGEST-MD5 to protect the session, which is for TLS to do",
+      );
     },
   );
 });
@@ -230,35 +242,43 @@ describe("the server's proof", () => {
     ["too long", `rspauth=${RSPAUTH}0`],
     ["beyond ASCII", `rspauth="${"\xff".repeat(32)}"`],
     ["empty", 'rspauth=""'],
-    ["not there", ""],
-    ["something else", "OK"],
-    ["twice", `rspauth=${RSPAUTH},rspauth=${RSPAUTH}`],
-    ["another challenge", MINIMAL],
-  ])("is %s", async (_, proof) => {
+    ["not there", "", "a challenge of DIGEST-MD5 has no rspauth"],
+    ["something else", "OK", "a challenge of DIGEST-MD5 has what is no directive"],
+    ["twice", `rspauth=${RSPAUTH},rspauth=${RSPAUTH}`, "a challenge of DIGEST-MD5 has rspauth twice"],
+    ["another challenge", MINIMAL, "a challenge of DIGEST-MD5 has no rspauth"],
+  ])("is %s", async (_, proof, what = "the server does not know the password: rspauth is wrong") => {
     const exchange = await asked();
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, proof));
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, proof), what);
     await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
   });
 
   test("ends the exchange", async () => {
     const exchange = await asked();
     await answer(exchange, ` rspauth = "${RSPAUTH}" `);
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, `rspauth=${RSPAUTH}`));
+    await refused(
+      "POP3_AUTH_PROTOCOL",
+      () => answer(exchange, `rspauth=${RSPAUTH}`),
+      "DIGEST-MD5 has two challenges",
+    );
     expect(exchange.succeeded?.()).toBeUndefined();
   });
 });
 
 describe("credentials that cannot be sent", () => {
-  test.each([{ user: "a\0" }, { user: "a\r\nb" }, { authzid: "\x01" }, { user: "\ud800" }])(
-    "%j",
-    async (credentials) => {
-      await refused("POP3_INVALID_ARGUMENT", () => begin(digestMd5, credentials));
-    },
-  );
+  test.each([
+    [{ user: "a\0" }, "the user name"],
+    [{ user: "a\r\nb" }, "the user name"],
+    [{ authzid: "\x01" }, "the authorization identity"],
+    [{ user: "\ud800" }, "the user name"],
+  ])("%j", async (credentials, what) => {
+    const message = `${what} has characters in it that cannot be sent`;
+    await refused("POP3_INVALID_ARGUMENT", () => begin(digestMd5, credentials), message);
+  });
 
   test.each([{ user: "山田" }, { pass: "パス" }])("%j, to a server without UTF-8", async (credentials) => {
     const exchange = await begin(digestMd5, credentials);
-    await refused("POP3_INVALID_ARGUMENT", () => answer(exchange, MINIMAL));
+    const message = "the server takes user name and password in ISO 8859-1 only";
+    await refused("POP3_INVALID_ARGUMENT", () => answer(exchange, MINIMAL), message);
   });
 
   test("more than a response may be long", async () => {
@@ -266,7 +286,8 @@ describe("credentials that cannot be sent", () => {
     const longest = await begin(digestMd5, { user: "x".repeat(4095 - length) });
     expect(await answer(longest, MINIMAL)).toHaveLength(4095);
     const longer = await begin(digestMd5, { user: "x".repeat(4096 - length) });
-    await refused("POP3_INVALID_ARGUMENT", () => answer(longer, MINIMAL));
+    const message = "a response of DIGEST-MD5 is shorter than 4096 octets";
+    await refused("POP3_INVALID_ARGUMENT", () => answer(longer, MINIMAL), message);
   });
 });
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
 import { Pop3Error } from "../../src/errors.ts";
+import { times } from "../protocol/octets.ts";
 
 export const CREDENTIALS: Credentials = {
   user: "ann",
@@ -73,6 +74,6 @@ export async function survives(mechanism: SaslMechanism, pieces: readonly string
       }
       expect(inspect(exchange?.refusal)).not.toContain("hunter2");
     }),
-    { seed: 1939, numRuns: 300 },
+    { seed: 1939, numRuns: times(300) },
   );
 }

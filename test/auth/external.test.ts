@@ -24,16 +24,25 @@ test("goes out as UTF-8, and once more where a server has overlooked it", async 
   const exchange = await begin(external, { authzid: "Größe" });
   expect(exchange.initial).toEqual(Buffer.from("Größe", "utf8"));
   expect(await exchange.respond(Buffer.alloc(0))).toEqual(exchange.initial);
-  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""));
+  await refused(
+    "POP3_AUTH_PROTOCOL",
+    () => answer(exchange, ""),
+    "the server asks again for what it was told",
+  );
 });
 
 test("has nothing to say to a challenge that is not empty", async () => {
   const exchange = await begin(external);
-  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, "who?"));
+  await refused(
+    "POP3_AUTH_PROTOCOL",
+    () => answer(exchange, "who?"),
+    "a challenge, where the mechanism has none",
+  );
 });
 
 test.each(["a\0b", "\x01", "a\r\nb", "\ud800"])("cannot say %j", async (authzid) => {
-  await refused("POP3_INVALID_ARGUMENT", () => begin(external, { authzid }));
+  const message = "the user name or the authorization identity has characters in it that cannot be sent";
+  await refused("POP3_INVALID_ARGUMENT", () => begin(external, { authzid }), message);
 });
 
 test("whatever the server sends", async () => {

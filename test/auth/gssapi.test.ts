@@ -106,16 +106,23 @@ test("no security layer is taken where it is one of several", async () => {
 });
 
 describe("what the server says of security layers", () => {
+  const OCTETS = "what the server says of security layers has not 4 octets";
+  const PROTECT = "the server wants GSSAPI to protect the session, which is for TLS to do";
+
   test.each([
-    ["is short", "\x01\0\0", "POP3_AUTH_PROTOCOL"],
-    ["is long", "\x01\0\0\0\0", "POP3_AUTH_PROTOCOL"],
-    ["is missing", "", "POP3_AUTH_PROTOCOL"],
-    ["has no layer at all", "\0\0\0\0", "POP3_NOT_SUPPORTED"],
-    ["insists on one", "\x06\0\x10\0", "POP3_NOT_SUPPORTED"],
-  ])("%s", async (_, layers, code) => {
+    ["is short", "\x01\0\0", "POP3_AUTH_PROTOCOL", OCTETS],
+    ["is long", "\x01\0\0\0\0", "POP3_AUTH_PROTOCOL", OCTETS],
+    ["is missing", "", "POP3_AUTH_PROTOCOL", OCTETS],
+    ["has no layer at all", "\0\0\0\0", "POP3_NOT_SUPPORTED", PROTECT],
+    ["insists on one", "\x06\0\x10\0", "POP3_NOT_SUPPORTED", PROTECT],
+  ])("%s", async (_, layers, code, message) => {
     const exchange = await established({ layers });
-    await refused(code, () => answer(exchange, "L"));
-    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+    await refused(code, () => answer(exchange, "L"), message);
+    await refused(
+      "POP3_AUTH_PROTOCOL",
+      () => exchange.succeeded?.(),
+      "the server has not gone through with GSSAPI",
+    );
   });
 });
 
@@ -123,7 +130,11 @@ describe("the server", () => {
   test("goes on behind the end", async () => {
     const exchange = await established();
     await answer(exchange, "L");
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""));
+    await refused(
+      "POP3_AUTH_PROTOCOL",
+      () => answer(exchange, ""),
+      "the server goes on behind the last message",
+    );
     expect(exchange.succeeded?.()).toBeUndefined();
   });
 
@@ -191,12 +202,39 @@ describe("the package", () => {
   });
 });
 
-test.each([{ user: "a\0b" }, { authzid: "a\0b" }, { user: "\ud800" }, { user: "x".repeat(1025) }])(
-  "cannot say %j",
-  async (credentials) => {
-    await refused("POP3_INVALID_ARGUMENT", () => begin(mechanism(), credentials));
-  },
-);
+test.each([
+  [{ user: "a\0b" }, "the user name or the authorization identity has characters in it that cannot be sent"],
+  [
+    { authzid: "a\0b" },
+    "the user name or the authorization identity has characters in it that cannot be sent",
+  ],
+  [
+    { user: "\ud800" },
+    "the user name or the authorization identity has characters in it that cannot be sent",
+  ],
+  [
+    { user: "x".repeat(1025) },
+    "GSSAPI takes a user name or an authorization identity of 1024 octets at most",
+  ],
+  [
+    { user: "\u00f6".repeat(513) },
+    "GSSAPI takes a user name or an authorization identity of 1024 octets at most",
+  ],
+])("cannot say %j", async (credentials, message) => {
+  await refused("POP3_INVALID_ARGUMENT", () => begin(mechanism(), credentials), message);
+});
+
+test("acts for whoever has 1024 octets", async () => {
+  const user = "\u00f6".repeat(512);
+  const { kerberos, calls } = standIn();
+  const exchange = await begin(
+    gssapiFrom(async () => kerberos),
+    { user },
+  );
+  await answer(exchange, "S1");
+  await answer(exchange, "L");
+  expect(calls.at(-1)).toEqual(["wrap", NO_LAYER, user]);
+});
 
 test("whatever the server sends", async () => {
   await survives(mechanism(), ["S1", "L"]);

@@ -71,7 +71,8 @@ describe("a challenge", () => {
     const exchange = await begin(oauthBearer);
     expect(await answer(exchange, challenge)).toBe("\x01");
     expect(exchange.refusal).toEqual({});
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge));
+    const message = "the server goes on behind its refusal of the access token";
+    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge), message);
   });
 
   test("that repeats the token does not get it into the refusal", async () => {
@@ -90,7 +91,11 @@ test.each([
   { accessToken: "hunter2\x01" },
   { accessToken: "hunter2 x" },
 ])("cannot say %j, and names no secret", async (credentials) => {
-  await refused("POP3_INVALID_ARGUMENT", () => begin(oauthBearer, credentials));
+  const message =
+    "user" in credentials
+      ? "the user name has characters in it that cannot be sent"
+      : "the access token is empty, or has no token's characters";
+  await refused("POP3_INVALID_ARGUMENT", () => begin(oauthBearer, credentials), message);
   await expect(begin(oauthBearer, credentials)).rejects.not.toThrow("hunter2");
 });
 

@@ -47,7 +47,11 @@ test("says that it shows the secret, and one exchange keeps nothing of another",
 test("the password is given once more where a server asks for it, and not a third time", async () => {
   const exchange = await begin(plain);
   expect(await answer(exchange, "")).toBe(exchange.initial?.toString());
-  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""));
+  await refused(
+    "POP3_AUTH_PROTOCOL",
+    () => answer(exchange, ""),
+    "the server asks again for what it was told",
+  );
 });
 
 test("whatever the server sends", async () => {

@@ -93,7 +93,10 @@ describe("without the package", () => {
     );
   });
 
-  test("what lies beyond names it", async () => {
+  test("what lies beyond names it, and says what came of it", async () => {
+    await expect((await alone())("hunter\u00f6", PASSWORD)).rejects.toMatchObject({
+      cause: expect.any(Error) as Error,
+    });
     await expect((await alone())("hunter\u00f6", PASSWORD)).rejects.toThrow(
       error(
         "POP3_NOT_SUPPORTED",

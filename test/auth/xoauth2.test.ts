@@ -78,7 +78,11 @@ test.each([
   { accessToken: "hunter2é" },
   { accessToken: "Bearer hunter2" },
 ])("cannot say %j, and names no secret", async (credentials) => {
-  await refused("POP3_INVALID_ARGUMENT", () => begin(xoauth2, credentials));
+  const message =
+    "user" in credentials
+      ? "the user name has characters in it that cannot be sent"
+      : "the access token is empty, or has no token's characters";
+  await refused("POP3_INVALID_ARGUMENT", () => begin(xoauth2, credentials), message);
   await expect(begin(xoauth2, credentials)).rejects.not.toThrow("hunter2");
 });
 

@@ -25,7 +25,11 @@ test("the limit is allowed, one octet past it is not, at every cut", () => {
     expect(() => {
       for (const chunk of chunks) smaller.octets(chunk);
     }).toThrow(
-      expect.objectContaining({ name: "Pop3ProtocolError", code: "POP3_RESPONSE_TOO_LARGE" }) as Error,
+      expect.objectContaining({
+        name: "Pop3ProtocolError",
+        code: "POP3_RESPONSE_TOO_LARGE",
+        message: "the response is larger than 9 octets",
+      }) as Error,
     );
   }
 });

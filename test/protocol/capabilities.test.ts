@@ -84,6 +84,7 @@ test.each([
   ["IMPLEMENTATION", { implementation: undefined }],
   ["IMPLEMENTATION Cyrus POP3 v2.0", { implementation: "Cyrus POP3 v2.0" }],
   ["IMPLEMENTATION a=b", { implementation: "a=b" }],
+  ["IMPLEMENTATION=  a b", { implementation: "a b" }],
   ["IMPLEMENTATION=a=b", { implementation: "a=b" }],
 ] satisfies [string, Partial<Capabilities>][])("%j", (line, expected) => {
   expect(capabilities(line)).toMatchObject(expected);
@@ -112,6 +113,7 @@ describe("what is unknown", () => {
     expect(sasl).toEqual(["PLAIN", "LOGIN"]);
     expect(all.get("SASL")).toBe("PLAIN LOGIN PLAIN");
     expect(all.get("TOP")).toBe("");
+    expect(capabilities("SASL", "SASL PLAIN").all.get("SASL")).toBe("PLAIN");
   });
 
   test.each(["", " ", "=", "=x", "\t", "\ufeff"])("%j is no capability", (line) => {

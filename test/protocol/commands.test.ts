@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { Pop3Error } from "../../src/errors.ts";
 import { SmallBlock, type BlockReader } from "../../src/protocol/block.ts";
 import * as commands from "../../src/protocol/commands.ts";
-import type { BlockCommand, Command, CommandLimits } from "../../src/protocol/commands.ts";
+import type { BlockCommand, Command, CommandLimits, LineCommand } from "../../src/protocol/commands.ts";
 import { parseReply, type Reply } from "../../src/protocol/reply.ts";
 import { always, octets, text } from "./octets.ts";
 
@@ -37,94 +37,125 @@ interface Said {
   readonly challenge?: boolean;
   readonly brief?: boolean;
   readonly multiline?: boolean;
+  readonly secrets?: readonly string[];
 }
 
-// Only what is not the rule is named: printed as it is sent, not alone, POP3_REFUSED, one line.
-const TABLE: readonly (readonly [Command<unknown>, Said])[] = [
-  [commands.stat(), { line: "STAT" }],
-  [commands.noop(), { line: "NOOP" }],
-  [commands.rset(), { line: "RSET" }],
-  [commands.dele(7), { line: "DELE 7" }],
-  [commands.quit(), { line: "QUIT", alone: true }],
-  [commands.stls(), { line: "STLS", alone: true }],
-  [commands.utf8(), { line: "UTF8", alone: true }],
-  [commands.list(LISTING), { line: "LIST", multiline: true }],
-  [commands.listOne(3), { line: "LIST 3" }],
-  [commands.uidl(LISTING), { line: "UIDL", multiline: true }],
-  [commands.uidlOne(3), { line: "UIDL 3" }],
-  [commands.retr(12, body), { line: "RETR 12", multiline: true }],
-  [commands.top(12, 0, body), { line: "TOP 12 0", multiline: true }],
-  [commands.top(1, 99_999_999, body), { line: "TOP 1 99999999", multiline: true }],
-  [commands.capa(LIMITS), { line: "CAPA", multiline: true, brief: true }],
-  [commands.langList(LIMITS), { line: "LANG", multiline: true, brief: true }],
-  [commands.lang("de-AT", LIMITS), { line: "LANG de-AT" }],
-  [commands.lang("*", LIMITS), { line: "LANG *" }],
-  [commands.user("ann", LIMITS), { line: "USER ann", refused: "POP3_AUTH_REJECTED" }],
-  [commands.user("ann lee@größe", LIMITS), { line: "USER ann lee@größe", refused: "POP3_AUTH_REJECTED" }],
+// Only what is not the rule is named: printed as it is sent, not alone, POP3_REFUSED, one line, nothing secret.
+const TABLE: readonly (readonly [() => Command<unknown>, Said])[] = [
+  [() => commands.stat(), { line: "STAT" }],
+  [() => commands.noop(), { line: "NOOP" }],
+  [() => commands.rset(), { line: "RSET" }],
+  [() => commands.dele(7), { line: "DELE 7" }],
+  [() => commands.quit(), { line: "QUIT", alone: true }],
+  [() => commands.stls(), { line: "STLS", alone: true }],
+  [() => commands.utf8(), { line: "UTF8", alone: true }],
+  [() => commands.list(LISTING), { line: "LIST", multiline: true }],
+  [() => commands.listOne(3), { line: "LIST 3" }],
+  [() => commands.uidl(LISTING), { line: "UIDL", multiline: true }],
+  [() => commands.uidlOne(3), { line: "UIDL 3" }],
+  [() => commands.retr(12, body), { line: "RETR 12", multiline: true }],
+  [() => commands.top(12, 0, body), { line: "TOP 12 0", multiline: true }],
+  [() => commands.top(1, 99_999_999, body), { line: "TOP 1 99999999", multiline: true }],
+  [() => commands.capa(LIMITS), { line: "CAPA", multiline: true, brief: true }],
+  [() => commands.langList(LIMITS), { line: "LANG", multiline: true, brief: true }],
+  [() => commands.lang("de-AT", LIMITS), { line: "LANG de-AT" }],
+  [() => commands.lang("*", LIMITS), { line: "LANG *" }],
+  [() => commands.user("ann", LIMITS), { line: "USER ann", refused: "POP3_AUTH_REJECTED" }],
   [
-    commands.pass("tan staaf", LIMITS),
-    { line: "PASS tan staaf", printable: "PASS ****", alone: true, refused: "POP3_AUTH_REJECTED" },
+    () => commands.user("ann lee@größe", LIMITS),
+    { line: "USER ann lee@größe", refused: "POP3_AUTH_REJECTED" },
   ],
   [
-    commands.pass(" ", LIMITS),
-    { line: "PASS  ", printable: "PASS ****", alone: true, refused: "POP3_AUTH_REJECTED" },
+    () => commands.pass("tan staaf", LIMITS),
+    {
+      line: "PASS tan staaf",
+      printable: "PASS ****",
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+      secrets: ["tan staaf"],
+    },
   ],
   [
-    commands.apop("mrose", DIGEST, LIMITS),
+    () => commands.pass(" ", LIMITS),
+    { line: "PASS  ", printable: "PASS ****", alone: true, refused: "POP3_AUTH_REJECTED", secrets: [" "] },
+  ],
+  [
+    () => commands.apop("mrose", DIGEST, LIMITS),
     {
       line: `APOP mrose ${DIGEST}`,
       printable: "APOP mrose ****",
       alone: true,
       refused: "POP3_AUTH_REJECTED",
+      secrets: [DIGEST],
     },
   ],
   [
-    commands.auth("SCRAM-SHA-256", undefined, LIMITS),
+    () => commands.auth("SCRAM-SHA-256", undefined, LIMITS),
     { line: "AUTH SCRAM-SHA-256", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
   ],
   [
-    commands.auth("PLAIN", "AHRpbQB0YW5zdGFhZg==", LIMITS),
+    () => commands.auth("PLAIN", "AHRpbQB0YW5zdGFhZg==", LIMITS),
     {
       line: "AUTH PLAIN AHRpbQB0YW5zdGFhZg==",
       printable: "AUTH PLAIN ****",
       alone: true,
       refused: "POP3_AUTH_REJECTED",
       challenge: true,
+      secrets: ["AHRpbQB0YW5zdGFhZg=="],
     },
   ],
   [
-    commands.auth("EXTERNAL", "=", LIMITS),
+    () => commands.auth("EXTERNAL", "=", LIMITS),
     {
       line: "AUTH EXTERNAL =",
       printable: "AUTH EXTERNAL ****",
       alone: true,
       refused: "POP3_AUTH_REJECTED",
       challenge: true,
+      secrets: ["="],
     },
   ],
   [
-    commands.authResponse("dGFuc3RhYWY="),
-    { line: "dGFuc3RhYWY=", printable: "****", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+    () => commands.authResponse("dGFuc3RhYWY="),
+    {
+      line: "dGFuc3RhYWY=",
+      printable: "****",
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+      challenge: true,
+      secrets: ["dGFuc3RhYWY="],
+    },
   ],
-  [commands.authResponse("*"), { line: "*", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true }],
   [
-    commands.authResponse(""),
-    { line: "", printable: "****", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+    () => commands.authResponse("*"),
+    { line: "*", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
   ],
-  [commands.custom("XTND", false, LIMITS), { line: "XTND" }],
-  [commands.custom("xtnd secret", false, LIMITS), { line: "xtnd secret", printable: "XTND ****" }],
-  [commands.custom("XTND\tsecret", false, LIMITS), { line: "XTND\tsecret", printable: "XTND ****" }],
-  [commands.custom("XTND ", true, LIMITS), { line: "XTND ", printable: "XTND ****", multiline: true }],
-  [commands.custom("STAT", false, LIMITS), { line: "STAT" }],
   [
-    commands.greeting(),
+    () => commands.authResponse(""),
+    {
+      line: "",
+      printable: "****",
+      alone: true,
+      refused: "POP3_AUTH_REJECTED",
+      challenge: true,
+      secrets: [""],
+    },
+  ],
+  [() => commands.custom("XTND", false, LIMITS), { line: "XTND" }],
+  [() => commands.custom("xtnd secret", false, LIMITS), { line: "xtnd secret", printable: "XTND ****" }],
+  [() => commands.custom("XTND\tsecret", false, LIMITS), { line: "XTND\tsecret", printable: "XTND ****" }],
+  [() => commands.custom("XTND ", true, LIMITS), { line: "XTND ", printable: "XTND ****", multiline: true }],
+  [() => commands.custom("STAT", false, LIMITS), { line: "STAT" }],
+  [
+    () => commands.greeting(),
     { line: "", printable: "the greeting", alone: true, refused: "POP3_GREETING_REJECTED" },
   ],
 ];
 
-test.each(TABLE.map(([command, said]) => [said.printable ?? said.line, command, said] as const))(
+test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] as const))(
   "%s",
-  (_, command, said) => {
+  (_, make, said) => {
+    const command = make();
     expect({
       line: command.line,
       printable: command.printable,
@@ -133,6 +164,7 @@ test.each(TABLE.map(([command, said]) => [said.printable ?? said.line, command, 
       challenge: command.block === undefined && command.challenge === true,
       brief: command.block !== undefined && command.brief === true,
       multiline: command.block !== undefined,
+      secrets: command.secrets ?? [],
     }).toEqual({
       printable: said.line,
       alone: false,
@@ -140,10 +172,60 @@ test.each(TABLE.map(([command, said]) => [said.printable ?? said.line, command, 
       challenge: false,
       brief: false,
       multiline: false,
+      secrets: [],
       ...said,
     });
   },
 );
+
+describe("a charset of the caller's own", () => {
+  const encode = (text: string): Buffer => octets(text);
+
+  test("is what goes out of USER and PASS; nothing else is sent in it", () => {
+    expect(commands.user("J\xfcrgen", LIMITS, encode).encoded).toEqual(octets("USER J\xfcrgen"));
+    expect(commands.pass("Gr\xf6\xdfe", LIMITS, encode).encoded).toEqual(octets("PASS Gr\xf6\xdfe"));
+    expect(commands.user("J\xfcrgen", LIMITS).encoded).toBeUndefined();
+    expect(commands.pass("Gr\xf6\xdfe", LIMITS).encoded).toBeUndefined();
+  });
+
+  test("its octets are those that count", () => {
+    expect(commands.user("\xf6".repeat(248), LIMITS, encode).encoded).toHaveLength(253);
+    expect(() => commands.user("\xf6".repeat(249), LIMITS, encode)).toThrow(
+      withCode("POP3_COMMAND_TOO_LONG"),
+    );
+  });
+});
+
+test("more that a server might repeat goes with what is secret already", () => {
+  const { secrets, ...rest } = commands.withSecrets(commands.pass("tanstaaf", LIMITS), ["token", "more"]);
+  expect(secrets).toEqual(["tanstaaf", "token", "more"]);
+  expect(rest).toMatchObject({ line: "PASS tanstaaf", printable: "PASS ****", alone: true });
+  expect(commands.withSecrets(commands.noop(), ["token"]).secrets).toEqual(["token"]);
+});
+
+test("what moves a cursor in a user name is not printed as it is", () => {
+  expect(commands.user("ann\x1b[2J", LIMITS).printable).toBe("USER ann\\x1b[2J");
+  expect(commands.apop("ann\x1b[2J", DIGEST, LIMITS).printable).toBe("APOP ann\\x1b[2J ****");
+});
+
+test.each([
+  [() => commands.dele(0), "a message number is an integer from 1 on"],
+  [() => commands.top(1, -1, body), "the number of lines is an integer from 0 on"],
+  [() => commands.lang("", LIMITS), "not a language tag"],
+  [() => commands.user("", LIMITS), "the user name is a string that is not empty"],
+  [() => commands.user("\n", LIMITS), "the user name has a CR, LF or NUL in it"],
+  [() => commands.pass("", LIMITS), "the password is a string that is not empty"],
+  [() => commands.pass("\0", LIMITS), "the password has a CR, LF or NUL in it"],
+  [() => commands.apop("", DIGEST, LIMITS), "the user name is a string that is not empty"],
+  [() => commands.apop("a b", DIGEST, LIMITS), "APOP takes no user name with white space in it"],
+  [() => commands.auth("plain", undefined, LIMITS), "not the name of a SASL mechanism"],
+  [() => commands.custom("", false, LIMITS), "the command is a string that is not empty"],
+  [() => commands.custom("a\rb", false, LIMITS), "the command has a CR, LF or NUL in it"],
+  [() => commands.custom(" ", false, LIMITS), "a command begins with its name"],
+  [() => commands.custom("dele 1", false, LIMITS), "DELE has a method of its own: the session depends on it"],
+])("the error says what is wrong: %s", (call, message) => {
+  expect(call).toThrow(expect.objectContaining({ code: "POP3_INVALID_ARGUMENT", message }) as Error);
+});
 
 describe("what is refused before a line is made", () => {
   test.each([
@@ -241,6 +323,13 @@ describe("the 255 octets of RFC 2449 section 4, CRLF included", () => {
     },
   );
 
+  test("the error names the limit, and the command as it may be printed", () => {
+    const message = "the command line is longer than 255 octets";
+    expect(() => commands.pass("x".repeat(300), LIMITS)).toThrow(
+      expect.objectContaining({ message, command: "PASS ****" }) as Error,
+    );
+  });
+
   test("octets count, not characters", () => {
     expect(commands.user("ö".repeat(124), LIMITS).line).toHaveLength(129);
     expect(() => commands.user(`${"ö".repeat(124)}x`, LIMITS)).toThrow(TOO_LONG);
@@ -302,14 +391,17 @@ describe("replies", () => {
     expect(() => commands.uidlOne(1).parse(reply("+OK 2 abc"))).toThrow(withCode("POP3_PROTOCOL"));
   });
 
-  test.each([
-    commands.noop(),
-    commands.rset(),
-    commands.dele(1),
-    commands.stls(),
-    commands.utf8(),
-    commands.user("a", LIMITS),
-  ])("nothing is read from that to $line", (command) => {
+  test.each<[string, () => LineCommand<unknown>]>([
+    ["NOOP", () => commands.noop()],
+    ["RSET", () => commands.rset()],
+    ["DELE 1", () => commands.dele(1)],
+    ["STLS", () => commands.stls()],
+    ["UTF8", () => commands.utf8()],
+    ["USER a", () => commands.user("a", LIMITS)],
+    ["PASS a", () => commands.pass("a", LIMITS)],
+    ["APOP a", () => commands.apop("a", DIGEST, LIMITS)],
+  ])("nothing is read from that to %s", (_, make) => {
+    const command = make();
     const parse: (reply: Reply) => unknown = (reply) => command.parse(reply);
     expect(parse(reply("+OK 1 2 3"))).toBeUndefined();
   });
@@ -403,6 +495,17 @@ describe("CAPA", () => {
       Array.from({ length: count }, (_, index) => `X${index}\r\n`).join("");
     expect(readBlock(commands.capa(LIMITS), lines(256)).all.size).toBe(256);
     expect(() => readBlock(commands.capa(LIMITS), lines(257))).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
+  });
+
+  test("the error says how many there may be", () => {
+    const capa = commands.capa({ ...LIMITS, capabilityLines: 1 });
+    expect(readBlock(capa, "TOP\r\n").top).toBe(true);
+    expect(() => readBlock(capa, "TOP\r\nUIDL\r\n")).toThrow(
+      expect.objectContaining({
+        name: "Pop3ProtocolError",
+        message: "the server lists more than 1 capabilities",
+      }) as Error,
+    );
   });
 
   test("octets: at the limit and one past it", () => {

@@ -1,8 +1,20 @@
 // Multi-line responses (RFC 1939 section 3): the same octets come out however they were cut, and only CRLF . CRLF ends.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { DotDecoder } from "../../src/protocol/dot-decoder.ts";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
-import { always, cut, cutWire, everyCut, inPieces, octets, singly, text, whole, wireOf } from "./octets.ts";
+import {
+  always,
+  cut,
+  cutWire,
+  everyCut,
+  inPieces,
+  octets,
+  singly,
+  text,
+  times,
+  whole,
+  wireOf,
+} from "./octets.ts";
 
 interface Decoded {
   /** Latin-1. */
@@ -299,9 +311,11 @@ describe("the work is linear in the input", () => {
   const CHUNK = 64 * 1024;
 
   test("2 MB octet by octet: no octet is given out twice, none is held but a CR behind a dot", () => {
-    const message = octets("From: ann@example.com\r\n.\r\n..\r\n.\rx\r\n\r\n1.5 litres\r\n".repeat(40_000));
+    const message = octets(
+      "From: ann@example.com\r\n.\r\n..\r\n.\rx\r\n\r\n1.5 litres\r\n".repeat(times(40_000)),
+    );
     const block = encodeBlock(message);
-    expect(block.length).toBeGreaterThan(2_000_000);
+    expect(block.length).toBeGreaterThan(times(2_000_000));
     const collector = new Collector(message.length);
     const decoder = new DotDecoder();
     let end = -1;
@@ -336,6 +350,51 @@ describe("the work is linear in the input", () => {
       expect(piece.byteOffset).toBe(chunk.byteOffset + at * 130 + 1);
   });
 
+  /** The pieces that `chunk` is given out in. */
+  const piecesOf = (chunk: Buffer): number[] => {
+    const sizes: number[] = [];
+    new DotDecoder().decode(chunk, 0, (piece) => sizes.push(piece.length));
+    return sizes;
+  };
+
+  test("at the fifth stuffed dot that stands near the one before, the rest becomes one piece", () => {
+    // The first dot of a chunk has none before it.
+    const near = `..${"a".repeat(124)}\r\n`;
+    expect(piecesOf(octets(near.repeat(100)))).toEqual([127, 127, 127, 127, 127, 127 * 95]);
+    const far = `..${"a".repeat(125)}\r\n`;
+    expect(piecesOf(octets(far.repeat(100)))).toEqual(Array<number>(100).fill(128));
+    // Which takes no more memory than the chunk that it comes from.
+    const chunk = octets(near.repeat(100));
+    const pieces: Buffer[] = [];
+    new DotDecoder().decode(chunk, 0, (piece) => pieces.push(piece));
+    expect(pieces.at(-1)?.buffer).not.toBe(chunk.buffer);
+    expect(pieces.at(-1)?.buffer.byteLength).toBeLessThan(chunk.length);
+    // One that stands far off begins the count anew.
+    const lines = [near.repeat(4), far, near.repeat(4), far, near.repeat(10)];
+    expect(piecesOf(octets(lines.join("")))).toEqual([
+      ...[127, 127, 127, 127, 128, 127, 127, 127, 127, 128],
+      ...[127, 127, 127, 127, 127, 127 * 5],
+    ]);
+  });
+
+  test("after eight dots inside lines the start of a line is looked for, as far as the next one", () => {
+    /** How often the chunk is searched. */
+    const searches = (text: string): number => {
+      const chunk = octets(text);
+      const search = vi.spyOn(chunk, "indexOf");
+      new DotDecoder().decode(chunk, 0, () => undefined);
+      return search.mock.calls.length;
+    };
+    expect(searches("a")).toBe(1);
+    expect(searches("a.".repeat(7))).toBe(8);
+    expect(searches("a.".repeat(8))).toBe(9);
+    expect(searches("a.".repeat(10_000))).toBe(9);
+    // Eight dots, the start of a line, and the same again.
+    const line = `${"a.".repeat(100)}\r\n.`;
+    expect(searches(line.repeat(3))).toBe(3 * 9);
+    expect(searches(`${line.repeat(3)}${"a.".repeat(100)}`)).toBe(4 * 9);
+  });
+
   test("16 MB of nothing but dots are one piece a chunk", () => {
     const chunk = Buffer.alloc(CHUNK, ".");
     const decoder = new DotDecoder();
@@ -357,8 +416,9 @@ describe("the work is linear in the input", () => {
     ["that start with a dot", ".a\r\n"],
   ])("a million lines %s are few pieces a chunk", (_, line) => {
     const stuffed = line.startsWith(".") ? `.${line}` : line;
-    const message = Buffer.alloc(line.length * 1_000_000, line);
-    const block = Buffer.concat([Buffer.alloc(stuffed.length * 1_000_000, stuffed), octets(".\r\n")]);
+    const lines = times(1_000_000);
+    const message = Buffer.alloc(line.length * lines, line);
+    const block = Buffer.concat([Buffer.alloc(stuffed.length * lines, stuffed), octets(".\r\n")]);
     const collector = new Collector(message.length);
     const decoder = new DotDecoder();
     const chunks = inPieces(block, CHUNK);

@@ -87,6 +87,32 @@ test("gives the offset behind the CRLF, and reads from the offset it is given", 
   expect(reader.read(chunk, 16)).toBe(-1);
 });
 
+test("the CR belongs to the line: one that stands before the offset makes no CRLF", () => {
+  expect(() => new LineReader(512).read(octets("\r\n"), 1)).toThrow(
+    expect.objectContaining({ code: "POP3_PROTOCOL" }) as Error,
+  );
+});
+
+test("a line that comes in one chunk is not copied, even behind an empty chunk", () => {
+  const reader = new LineReader(512);
+  const chunk = octets("+OK a\r\n+OK b\r\n");
+  expect(reader.read(chunk, 0)).toBe(7);
+  expect([reader.line.buffer === chunk.buffer, reader.line.byteOffset]).toEqual([true, chunk.byteOffset]);
+  expect(reader.read(Buffer.alloc(0), 0)).toBe(-1);
+  expect(reader.read(chunk, 7)).toBe(14);
+  expect([reader.line.buffer === chunk.buffer, reader.line.byteOffset]).toEqual([true, chunk.byteOffset + 7]);
+});
+
+test.each([
+  ["a NUL", "+OK\0\r\n", "a line of the server has a NUL in it"],
+  ["an LF", "+OK\n", "a line of the server ends in LF without CR"],
+  ["its length", "+OK too long\r\n", "a line of the server is longer than 10 octets"],
+])("the error says what is wrong with a line: %s", (_, wire, message) => {
+  expect(() => new LineReader(10).read(octets(wire), 0)).toThrow(
+    expect.objectContaining({ name: "Pop3ProtocolError", message }) as Error,
+  );
+});
+
 test("a line keeps its octets when the next one is read", () => {
   const reader = new LineReader(512);
   reader.read(octets("+OK fi"), 0);

@@ -368,6 +368,14 @@ describe("limits", () => {
     }
   });
 
+  test("each line has the whole of it, wherever it stands in a chunk", () => {
+    const lines = Array.from({ length: 9 }, (_, index) => `${index + 1} ${"x".repeat(28)}\r\n`);
+    expect(uids(whole(octets(lines.join(""))), { ...LIMITS, line: 32 })).toHaveLength(9);
+    expect(uids(whole(octets(`${lines.join("")}10 ${"x".repeat(28)}\r\n`)), { ...LIMITS, line: 32 })).toBe(
+      "POP3_LINE_TOO_LONG",
+    );
+  });
+
   test("a line that does not end is refused, and little of it kept", () => {
     const reader = uniqueIdListing({ ...LIMITS, line: 32 });
     for (const octet of singly(Buffer.alloc(32, "x"))) reader.octets(octet);
@@ -378,6 +386,38 @@ describe("limits", () => {
     const wire = octets(`1 ${"x".repeat(100_000)}\r\n`);
     expect(uids(whole(wire))).toBe("POP3_LINE_TOO_LONG");
     expect(uids(singly(wire))).toBe("POP3_LINE_TOO_LONG");
+  });
+});
+
+describe("the error says what is wrong:", () => {
+  const small = { entries: 2, octets: 30, line: 12 };
+
+  test.each<[string, () => unknown]>([
+    ['not a STAT reply: "x\\x1b"', () => parseStat(ok("x\x1b"))],
+    ['not a scan listing: "1 x\\x1b"', () => parseScanListing(ok("1 x\x1b"), 1)],
+    ['not a unique-id listing: "1 \\x1b"', () => parseUniqueId(ok("1 \x1b"), 1)],
+    ["the server answered for message 2 when asked for 1", () => parseScanListing(ok("2 5"), 1)],
+    ["the server answered for message 3 when asked for 4", () => parseUniqueId(ok("3 a"), 4)],
+    ["the scan listing has more than 30 octets", () => read(scanListing(small), whole(Buffer.alloc(31)))],
+    [
+      "the unique-id listing has more than 2 entries",
+      () => read(uniqueIdListing(small), whole(octets("1 a\r\n2 b\r\n3 c\r\n"))),
+    ],
+    [
+      "a line of the scan listing is longer than 12 octets",
+      () => read(scanListing(small), whole(octets("1 234567890\r\n"))),
+    ],
+    [
+      "a line of the unique-id listing is longer than 12 octets",
+      () => read(uniqueIdListing(small), whole(octets("1 abcdefghijk"))),
+    ],
+    [
+      'bad line in the scan listing: "a\\x1b"',
+      () => read(scanListing(small), whole(octets("1 5\r\na\x1b\r\nb\r\n"))),
+    ],
+    ['bad line in the unique-id listing: ""', () => read(uniqueIdListing(small), whole(octets("\r\n")))],
+  ])("%s", (message, call) => {
+    expect(call).toThrow(expect.objectContaining({ name: "Pop3ProtocolError", message }) as Error);
   });
 });
 

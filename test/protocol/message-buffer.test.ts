@@ -1,7 +1,13 @@
 // One message in one Buffer of its own: what is announced decides how memory is taken, never what is read.
+import { constants } from "node:buffer";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { MessageBuffer } from "../../src/protocol/message-buffer.ts";
+import { describe, expect, test, vi } from "vitest";
+import {
+  MessageBuffer,
+  largestMessage,
+  messageKnownTooLarge,
+  messageTooLarge,
+} from "../../src/protocol/message-buffer.ts";
 import { always, everyCut, inPieces, octets, singly, text } from "./octets.ts";
 
 const MIB = 1024 * 1024;
@@ -91,6 +97,38 @@ describe("the limit", () => {
     buffer.octets(octets("0123456789"));
     expect(text(buffer.end())).toBe("0123456789");
   });
+});
+
+test("what is too large says what to do about it, and which command was not sent", () => {
+  const message = "the message is larger than 10 octets; take it as a stream, or raise limits.message";
+  expect(messageTooLarge(10)).toMatchObject({
+    name: "Pop3ProtocolError",
+    code: "POP3_MESSAGE_TOO_LARGE",
+    message,
+  });
+  expect(messageKnownTooLarge(10, "RETR 1")).toMatchObject({
+    name: "Pop3Error",
+    code: "POP3_MESSAGE_TOO_LARGE",
+    message,
+    command: "RETR 1",
+  });
+});
+
+test.each([
+  [5000, 20_000],
+  [20_000, 5000],
+])("of a limit of %i octets and an announcement of %i, the smaller is the room", (limit, announced) => {
+  const taken = vi.spyOn(Buffer, "allocUnsafe");
+  new MessageBuffer(limit, announced).octets(octets("x"));
+  expect(taken.mock.calls).toEqual([[5000]]);
+});
+
+test("no limit is beyond what one Buffer holds", () => {
+  expect([largestMessage(10), largestMessage(Infinity)]).toEqual([10, constants.MAX_LENGTH]);
+  expect([largestMessage(constants.MAX_LENGTH), largestMessage(constants.MAX_LENGTH + 1)]).toEqual([
+    constants.MAX_LENGTH,
+    constants.MAX_LENGTH,
+  ]);
 });
 
 test.each([MIB, 2 * MIB, 3 * MIB])(

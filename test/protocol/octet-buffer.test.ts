@@ -1,5 +1,5 @@
 // Octets in pieces of any size, in memory of the order of what has come.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { OctetBuffer } from "../../src/protocol/octet-buffer.ts";
 import { inPieces } from "./octets.ts";
 
@@ -40,6 +40,46 @@ describe("taken halfway", () => {
     const taken = buffer.take();
     buffer.append(Buffer.alloc(LARGE.length, "x"));
     expect(taken.equals(LARGE)).toBe(true);
+  });
+});
+
+describe("the room that is taken", () => {
+  /** The rooms, in octets, that are asked for while `total` octets come in pieces of `piece`. */
+  function rooms(announced: number | undefined, total: number, piece: number): number[] {
+    const taken = vi.spyOn(Buffer, "allocUnsafe");
+    try {
+      const buffer = new OctetBuffer(announced);
+      for (let size = 0; size < total; size += piece)
+        buffer.append(LARGE.subarray(0, Math.min(piece, total - size)));
+      return taken.mock.calls.map(([size]) => size);
+    } finally {
+      taken.mockRestore();
+    }
+  }
+
+  test.each([
+    ["nothing announced: the first piece's, then it doubles", undefined, 900, 100, [100, 400, 1000]],
+    ["announced rightly: once", 900, 900, 100, [900]],
+    ["less than came: as far as it goes, then it doubles", 500, 900, 100, [500, 1200]],
+    ["less than the first piece", 10, 900, 450, [450, 1800]],
+    ["announced, and all of it in one piece", 900, 900, 900, [900]],
+    ["not a MiB until a MiB has come: then all that is announced", 3 * MIB, 2 * MIB, MIB / 2, [MIB, 3 * MIB]],
+    ["a MiB is believed", MIB, 10, 10, [MIB]],
+    ["one octet more is not, yet", MIB + 1, 10, 10, [MIB]],
+    ["64 MiB at the most, whatever is announced", 2 ** 40, MIB + 1, MIB, [MIB, 64 * MIB]],
+  ])("%s", (_, announced, total, piece, expected) => {
+    expect(rooms(announced, total, piece)).toEqual(expected);
+  });
+
+  test("is given out as it is where half of it is full, and copied where less is", () => {
+    const buffer = new OctetBuffer(20_000);
+    buffer.append(LARGE.subarray(0, 9_999));
+    expect(buffer.join().buffer.byteLength).toBe(9_999);
+    buffer.append(LARGE.subarray(9_999, 10_000));
+    expect(buffer.join().buffer.byteLength).toBe(20_000);
+    buffer.append(LARGE.subarray(10_000, 20_000));
+    expect(buffer.join()).toBe(buffer.join());
+    expect(buffer.join().equals(LARGE.subarray(0, 20_000))).toBe(true);
   });
 });
 

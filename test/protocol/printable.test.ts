@@ -27,6 +27,21 @@ test("is cut behind 512 characters", () => {
   expect(printable("x".repeat(1_000_000))).toHaveLength(513);
 });
 
+test.each([
+  ["wherever it stands", "tanstaaf, not tanstaaf", ["tanstaaf"], "****, not ****"],
+  ["and every one of them", "mrose tanstaaf", ["tanstaaf", "mrose"], "**** ****"],
+  ["to the letter", "t.nstaaf Tanstaaf $& tanstaaf", ["t.nstaaf", "$&"], "**** Tanstaaf **** tanstaaf"],
+  ["unsafe characters included", "a\x1bb", ["\x1b"], "a****b"],
+  ["an empty one is nowhere", "abc", [""], "abc"],
+])("a secret that is repeated is not printed: %s", (_, text, secrets, expected) => {
+  expect(printable(text, secrets)).toBe(expected);
+});
+
+test("a secret is looked for before the text is cut: no part of it is left at the end", () => {
+  expect(printable(`${"x".repeat(508)}tanstaaf`, ["tanstaaf"])).toBe(`${"x".repeat(508)}****`);
+  expect(printable(`${"x".repeat(510)}tanstaaf`, ["tanstaaf"])).toBe(`${"x".repeat(510)}**…`);
+});
+
 test("whatever the text, nothing is left that is not safe, and little is made of much", () => {
   const unit = fc.constantFrom(
     "a",

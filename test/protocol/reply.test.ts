@@ -1,7 +1,7 @@
 // A status is taken to the letter, and what stands behind it is read without ever failing.
 import { describe, expect, test } from "vitest";
 import { decodeText, isTemporary, parseReply, printableLine } from "../../src/protocol/reply.ts";
-import { always, octets, wireOf } from "./octets.ts";
+import { always, octets, text, wireOf } from "./octets.ts";
 
 const parse = (line: string): unknown => parseReply(octets(line));
 
@@ -46,6 +46,20 @@ describe("the status", () => {
   ])("%j is no reply", (line) => {
     expect(parse(line)).toBeUndefined();
   });
+
+  test.each(["+", "+OK", "-ERR"])("%s with another octet in it is none, whichever it is", (status) => {
+    for (const rest of ["", " ", " text"]) {
+      for (let at = 0; at < status.length; at++) {
+        const line = octets(`${status}${rest}`);
+        for (let octet = 0; octet < 256; octet++) {
+          line[at] = octet;
+          // Behind "+ ", whatever comes is a challenge.
+          if (octet === status.charCodeAt(at) || text(line).startsWith("+ ")) continue;
+          if (parseReply(line) !== undefined) expect(text(line)).toBe("no reply");
+        }
+      }
+    }
+  });
 });
 
 describe("the response code (RFC 2449 section 8)", () => {
@@ -80,6 +94,7 @@ describe("the response code (RFC 2449 section 8)", () => {
       "-ERR [\x01] x",
       "-ERR [\xe9] x",
     ],
+    ...["-ERR [IN USE [IN-USE] x", "-ERR [[IN-USE x [AUTH] y"],
     ...["-ERR  [IN-USE] x", "-ERR x [IN-USE]", "-ERR (IN-USE) x", "-ERR [IN-USE\t] x"],
   ])("%j has none, and keeps its text", (line) => {
     expect(parse(line)).toEqual({ status: "err", text: line.slice(5) });

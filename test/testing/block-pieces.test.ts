@@ -43,6 +43,14 @@ describe("blockPieces", () => {
     expect(pieces.map((piece) => piece.length)).toEqual([65_536, 65_536, 65_536, 3_392, 2, 3]);
     expect(pieces.slice(0, 4).every((piece) => piece.buffer === message.buffer)).toBe(true);
   });
+
+  it("gives no piece that is empty", () => {
+    const sizes = (message: string): number[] =>
+      [...blockPieces(Buffer.from(message), 4)].map((piece) => piece.length);
+    expect(sizes("")).toEqual([3]);
+    expect(sizes("ab\r\n")).toEqual([4, 3]);
+    expect(sizes("abcdefgh")).toEqual([4, 4, 2, 3]);
+  });
 });
 
 describe("blockSize", () => {

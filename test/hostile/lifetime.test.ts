@@ -1,10 +1,9 @@
 // From the connection to its end, whoever ends it: every call settles once, and nothing is left behind.
 import { ENDINGS } from "./endings.ts";
 import { GIVING_UP } from "./giving-up.ts";
-import { MATRIX } from "./matrix.ts";
 import { READERS } from "./readers.ts";
 import { IN_CLEAR } from "./row.ts";
 import { runRows } from "./run-rows.ts";
 import { WEAR } from "./wear.ts";
 
-runRows([...ENDINGS, ...GIVING_UP, ...READERS, ...WEAR, ...MATRIX], IN_CLEAR);
+runRows([...ENDINGS, ...GIVING_UP, ...READERS, ...WEAR], IN_CLEAR);

@@ -1,0 +1,44 @@
+// Every answer of a session in two packets, cut at each of its octets in turn: no cut makes a difference.
+import { expect, vi } from "vitest";
+import { turns } from "../faults/turns.ts";
+import { answerTo, GREETING, HANDSHAKE, type Course, type Mode } from "./matrix-session.ts";
+import { clientOf, converse, expectResults, serve } from "./matrix-cell.ts";
+import type { MatrixServer } from "./matrix-server.ts";
+
+/** Octets of the longest answer to such lines. */
+export function longestAnswer(lines: readonly string[], mode: Mode): number {
+  return Math.max(...lines.map((line) => (line === HANDSHAKE ? 0 : answerTo(line, mode).length)));
+}
+
+/** Plays the session with each answer cut behind so many octets. Resolves with how many were so long. */
+export async function playCuts(server: MatrixServer, course: Course, octets: number): Promise<number> {
+  const { lines, mode } = course;
+  let cuts = 0;
+  server.script = (peer) => {
+    let kept = "";
+    let answered = 0;
+    return serve(peer, lines, async (turn) => {
+      const line = lines[turn] as string;
+      if (line === HANDSHAKE) return peer.startTls();
+      if (line !== GREETING) answered++;
+      const answer = answerTo(line, mode);
+      if (octets < answer.length) cuts++;
+      // The end of one answer and the beginning of the next come together, where that was asked for already.
+      await peer.send(kept + answer.slice(0, octets));
+      await turns(2);
+      kept = answer.slice(octets);
+      if (peer.commands.length > answered) return;
+      await peer.send(kept);
+      kept = "";
+    });
+  };
+  const results = await converse(clientOf(server, course), mode);
+  await server.over();
+  expect(vi.getTimerCount(), "timers").toBe(0);
+  expectResults(
+    results,
+    results.map(() => "resolved"),
+    (line) => answerTo(line, mode),
+  );
+  return cuts;
+}

@@ -9,7 +9,7 @@ import { methodFor, saslContextFor } from "./login-choice.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
 import { SessionEnd, sessionOver } from "./net/failures.ts";
-import { Inlet } from "./net/inlet.ts";
+import { plainInlet, type Inlet } from "./net/inlet.ts";
 import { isSessionRefusal } from "./net/tls-sessions.ts";
 import { traceSession } from "./net/trace.ts";
 import { loadWireLog } from "./net/wire-log.ts";
@@ -153,7 +153,7 @@ export class Session {
       !settings.secure &&
       settings.proxy === undefined &&
       settings.socket === undefined
-        ? new Inlet()
+        ? plainInlet()
         : undefined;
     const stream = await dial({ ...settings, timeout: settings.timeouts.connect, inlet }, signal);
     let connected = stream;

@@ -21,8 +21,10 @@ export function bindingTypesOf(socket: TLSSocket): readonly ChannelBindingType[]
 export function channelBinding(socket: TLSSocket, type: ChannelBindingType): Buffer | undefined {
   switch (type) {
     case "tls-exporter":
+      if (!showsSecrets(socket)) return undefined;
       return socket.exportKeyingMaterial(EXPORTED, "EXPORTER-Channel-Binding", Buffer.alloc(0));
     case "tls-unique":
+      if (!showsSecrets(socket)) return undefined;
       // The first Finished of the handshake: the client's, and the server's where a session was taken up again.
       return socket.isSessionReused() ? socket.getPeerFinished() : socket.getFinished();
     case "tls-server-end-point": {
@@ -36,6 +38,14 @@ export function channelBinding(socket: TLSSocket, type: ChannelBindingType): Buf
             .digest();
     }
   }
+}
+
+/**
+ * Whether the runtime shows what only the two ends know. Deno exports no keying material, and what it gives as Finished
+ * was never on the line: no server would agree.
+ */
+function showsSecrets(socket: Partial<TLSSocket>): boolean {
+  return socket.exportKeyingMaterial !== undefined;
 }
 
 /**

@@ -38,7 +38,10 @@ export function rememberSessions(socket: TLSSocket, options: ConnectionOptions, 
   const earlier = options.session === undefined ? sessions.get(options)?.get(server)?.certificate : undefined;
   /** Once, as some versions of Node forget the certificate where they are asked for it by getPeerX509Certificate. */
   const certificate = (): Buffer | undefined => {
-    const shown = (socket.getPeerCertificate() as Partial<PeerCertificate>).raw ?? earlier;
+    // A socket that was closed meanwhile shows nothing; Deno tells of its handshake, or of a session, all the same.
+    const { raw } = (socket.getPeerCertificate() as Partial<PeerCertificate> | null) ?? {};
+    // Deno gives an Uint8Array.
+    const shown = raw === undefined ? earlier : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
     if (shown !== undefined) certificates.set(socket, shown);
     return shown;
   };

@@ -134,8 +134,8 @@ describe("what is learnt", () => {
       ...["C: CAPA", "S: +OK", "S: USER", "S: ."],
     ]);
     const client = await Pop3Client.connect(toScript(server, { auth }));
-    await turns();
-    expect(client.capabilities.pipelining).toBe(false);
+    // The answer to CAPA comes behind connect.
+    while (client.capabilities.pipelining) await turns(1);
     const calls = [client.noop(), client.noop()].map(codeOf);
     await turns();
     client.close();

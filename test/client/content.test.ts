@@ -44,7 +44,6 @@ class OctetByOctet extends Duplex {
   constructor(socket: Socket) {
     super();
     this.#socket = socket;
-    socket.pause();
     socket.on("readable", () => {
       this._read();
     });

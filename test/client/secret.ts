@@ -37,23 +37,23 @@ export function visible(value: unknown): string {
       breakLength: Infinity,
     }),
   ];
-  try {
-    parts.push(JSON.stringify(value));
-  } catch {
-    // What is circular cannot be written out so.
-  }
+  parts.push(written(value));
   for (let error: unknown = value; error instanceof Error; error = error.cause) {
-    parts.push(
-      error.message,
-      error.stack ?? "",
-      JSON.stringify(error),
-      JSON.stringify(Object.entries(error)),
-    );
+    parts.push(error.message, error.stack ?? "", written(error), written(Object.entries(error)));
     parts.push(
       JSON.stringify(Object.getOwnPropertyNames(error).map((name) => String((error as never)[name]))),
     );
   }
   return parts.join("\n");
+}
+
+/** As JSON, where it can be: what is circular, as a certificate that has signed itself may be, is not written out. */
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "";
+  }
 }
 
 /** Names the forms that are there, not the place: it may be a page long. */

@@ -12,7 +12,9 @@ import { endAs } from "./wire-ends.ts";
 guardEachTest();
 
 setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
+const collectGarbage = runInNewContext("globalThis.gc ?? (() => Bun.gc(true))", {
+  Bun: (globalThis as { Bun?: unknown }).Bun,
+}) as () => void;
 
 describe("clocks", () => {
   const slow: Answers[string] = async (_peer, line) => {

@@ -17,7 +17,7 @@ export interface Point extends Course {
 }
 
 /** The server's side of a connection at that point, and what it still has to send there. */
-export interface Place {
+interface Place {
   readonly peer: Peer;
   /** The rest of the answer. */
   readonly rest: string;

@@ -1,7 +1,8 @@
 // The hash of tls-server-end-point (RFC 5929 section 4.1), by the signature algorithm of the certificate.
+import type { TLSSocket } from "node:tls";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { signatureHash } from "../../src/net/channel-binding.ts";
+import { channelBinding, signatureHash } from "../../src/net/channel-binding.ts";
 
 /** A DER element. */
 function der(tag: number, ...contents: readonly Buffer[]): Buffer {
@@ -76,4 +77,15 @@ test("what is no certificate has none, and does no harm", () => {
   );
   const whole = certificate(id("1.2.840.10045.4.3.3"));
   for (let cut = 0; cut < 710; cut++) expect(signatureHash(whole.subarray(0, cut))).toBeUndefined();
+});
+
+test("where the runtime exports no keying material, what it says of Finished is not believed either", () => {
+  const socket = {
+    getProtocol: () => "TLSv1.2",
+    isSessionReused: () => false,
+    getFinished: () => Buffer.alloc(32),
+    getPeerFinished: () => Buffer.alloc(32),
+  } as unknown as TLSSocket;
+  expect(channelBinding(socket, "tls-exporter")).toBeUndefined();
+  expect(channelBinding(socket, "tls-unique")).toBeUndefined();
 });

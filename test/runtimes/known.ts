@@ -1,0 +1,174 @@
+// What does not hold on another runtime, and why: of the runtime, not of the library, and looked at one by one. A test
+// that fails and is not here fails the run; so does one that is here and passes.
+import type { RuntimeName } from "./binaries.ts";
+
+export interface Known {
+  /** From the root of the repository. */
+  readonly file: string;
+  /** Which tests, by their full names; without it, the file is not run. */
+  readonly tests?: RegExp;
+  readonly why: string;
+  /** It depends on the moment: it may pass. */
+  readonly sometimes?: true;
+}
+
+const UNTRUSTED = `whatever is wrong with a certificate that nobody has signed is "unable to verify"; it is refused all the same`;
+
+const NO_OLD_TLS =
+  "BoringSSL takes no cipher list with a security level: there is no server of TLS 1.1 to be had";
+const BUN: readonly Known[] = [
+  {
+    file: "test/client/auth-channel-binding.test.ts",
+    tests: /^TLSv1\.3 > .* > left to us|> the types are tried in the caller's order|> the same in two steps/,
+    why: "with TLS 1.3 Bun shows no Finished, so there is no tls-unique to try, and one attempt fewer",
+  },
+  {
+    file: "test/client/certificate.test.ts",
+    tests: /signed by nobody we know$/,
+    why: UNTRUSTED,
+  },
+  {
+    file: "test/testing/server.test.ts",
+    tests: /> ends quietly when the client does not want it$/,
+    why: UNTRUSTED,
+  },
+  {
+    file: "test/client/wrong-port.test.ts",
+    tests: /> a server that speaks TLS 1\.1 and no better$/,
+    why: NO_OLD_TLS,
+  },
+  {
+    file: "test/hostile/before-tls.test.ts",
+    tests: /^nothing better than TLS 1\.1 /,
+    why: NO_OLD_TLS,
+  },
+  {
+    file: "test/hostile/quirks-tls.test.ts",
+    tests: /^TLS 1\.1 and no better/,
+    why: NO_OLD_TLS,
+  },
+  {
+    file: "test/faults/back-pressure.test.ts",
+    tests: /^a loop over large messages holds one window of them at most$/,
+    why: "Bun gives memory back when it likes, also when it is asked to",
+    sometimes: true,
+  },
+  {
+    file: "test/docs/docs.test.ts",
+    tests: /^the programs print what they say$/,
+    why: "console.log has other quotation marks",
+  },
+];
+const NO_BINDING =
+  "Deno exports no keying material and shows no true Finished: tls-server-end-point is the one binding there is";
+const NO_RESUMPTION = "Deno resumes no session that it is given: each handshake is a full one";
+const NO_RESET = "a reset within TLS looks as if the server had closed the connection";
+const DENO: readonly Known[] = [
+  {
+    file: "test/client/auth-channel-binding.test.ts",
+    tests:
+      /tls-exporter|tls-unique|> left to us|> the types are tried in the caller's order|> the same in two steps|> none of them: refused/,
+    why: NO_BINDING,
+  },
+  {
+    file: "test/client/auth-edges.test.ts",
+    tests: /^the same with a binding type$/,
+    why: NO_BINDING,
+  },
+  {
+    file: "test/testing/channel-binding.test.ts",
+    tests:
+      /> is bound by tls-(?:exporter|unique)$|> is there behind STLS only$|^tls-unique is the server's Finished/,
+    why: NO_BINDING,
+  },
+  {
+    file: "test/testing/channel-binding.test.ts",
+    tests: /^EXTERNAL > knows the client by its certificate/,
+    why: "as a server Deno refuses a client's certificate that it does not trust, in place of saying so",
+  },
+  {
+    file: "test/client/tls-session.test.ts",
+    tests: /: with the same options object$|> not with another port of the same host$/,
+    why: NO_RESUMPTION,
+  },
+  {
+    file: "test/client/auth-edges.test.ts",
+    tests: /^tls-server-end-point, resumed/,
+    why: NO_RESUMPTION,
+  },
+  {
+    file: "test/client/certificate.test.ts",
+    tests: /> a certificate that is (?:over since an hour ago|good from tomorrow on)$/,
+    why: UNTRUSTED,
+  },
+  {
+    file: "test/testing/certificate.test.ts",
+    tests: /> is trusted in its time only$/,
+    why: UNTRUSTED,
+  },
+  {
+    file: "test/testing/server.test.ts",
+    tests: /> ends quietly when the client does not want it$/,
+    why: UNTRUSTED,
+  },
+  {
+    file: "test/testing/certificate.test.ts",
+    tests: /> writes what others read$|> serves a client under its name, too$/,
+    why: "X509Certificate writes addresses and uses of a key in other words",
+  },
+  {
+    file: "test/faults/setting-out.test.ts",
+    tests: /> a certificate that is none$/,
+    why: "a certificate authority that is none is passed over: no certificate is accepted, in place of POP3_CONFIG",
+  },
+  {
+    file: "test/faults/ends.test.ts",
+    tests: /^s?tls > the server ends with: reset > within (?:connect|the session)/,
+    why: NO_RESET,
+  },
+  {
+    file: "test/client/refusal.test.ts",
+    tests: /^over TLS, the connection is ended in place of the answer > /,
+    why: NO_RESET,
+  },
+  {
+    file: "test/client/endless.test.ts",
+    tests: /> a message that is reset$/,
+    why: NO_RESET,
+  },
+  {
+    file: "test/testing/faults.test.ts",
+    tests: /^a fault, true > ends the connection by reset$/,
+    why: NO_RESET,
+  },
+  {
+    file: "test/testing/faults.test.ts",
+    tests: /^a fault, (?:true|false) > (?:splits|sends octets later)/,
+    why: "two writes that follow each other may arrive in one piece, though the server waits between them",
+    sometimes: true,
+  },
+  {
+    file: "test/faults/back-pressure.test.ts",
+    tests: /^tls > a message of 1 GiB that nobody reads > /,
+    why: "a TLS socket that is paused reads on, into memory of Deno's own: nothing bounds what a server sends",
+    sometimes: true,
+  },
+  {
+    file: "test/parse/lazy-loading.test.ts",
+    tests: /^popwright\/parse > /,
+    why: "the test hands its program over by options of Node",
+  },
+  {
+    file: "test/docs/docs.test.ts",
+    tests: /^the recipes run$|^the programs print what they say$/,
+    why: "outside a project no dependency is found, and console.log has other quotation marks",
+  },
+];
+
+export const KNOWN: Readonly<Record<RuntimeName, readonly Known[]>> = {
+  node22: [],
+  node24: [],
+  node26: [],
+  bun: BUN,
+  deno: DENO,
+};

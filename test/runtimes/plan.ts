@@ -1,0 +1,36 @@
+// Which tests run where. Without `--ci` all of them run everywhere; with it, what depends on the runtime most, as far
+// as eight minutes on two processors go.
+import type { RuntimeName } from "./binaries.ts";
+
+export interface Suite {
+  /** The script of package.json that runs it on the Node at hand. */
+  readonly name: "test" | "test:hostile";
+  readonly config: string;
+  /** Only files whose path has one of these in it; none: all of them. */
+  readonly only: readonly string[];
+}
+
+const NPM_TEST = { name: "test", config: "vitest.config.ts" } as const;
+const HOSTILE = { name: "test:hostile", config: "vitest.hostile.config.ts" } as const;
+
+const SESSIONS: readonly Suite[] = [
+  { ...NPM_TEST, only: ["test/client/", "test/net/", "test/testing/", "test/faults/"] },
+  { ...HOSTILE, only: [] },
+];
+const CLIENT: readonly Suite[] = [{ ...NPM_TEST, only: ["test/client/", "test/net/"] }];
+
+const CI: Readonly<Record<RuntimeName, readonly Suite[]>> = {
+  node22: SESSIONS,
+  node24: [],
+  node26: SESSIONS,
+  bun: CLIENT,
+  deno: CLIENT,
+};
+
+export function suitesFor(name: RuntimeName, ci: boolean): readonly Suite[] {
+  if (ci) return CI[name];
+  return [
+    { ...NPM_TEST, only: [] },
+    { ...HOSTILE, only: [] },
+  ];
+}

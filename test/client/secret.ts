@@ -41,10 +41,17 @@ export function visible(value: unknown): string {
   for (let error: unknown = value; error instanceof Error; error = error.cause) {
     parts.push(error.message, error.stack ?? "", written(error), written(Object.entries(error)));
     parts.push(
-      JSON.stringify(Object.getOwnPropertyNames(error).map((name) => String((error as never)[name]))),
+      JSON.stringify(Object.getOwnPropertyNames(error).map((name) => asText((error as never)[name]))),
     );
   }
   return parts.join("\n");
+}
+
+/** As it is in a string; what has no text of its own, as an object without a prototype, as it is inspected. */
+function asText(value: unknown): string {
+  return typeof value === "object" && value !== null && !("toString" in value)
+    ? inspect(value)
+    : String(value);
 }
 
 /** As JSON, where it can be: what is circular, as a certificate that has signed itself may be, is not written out. */

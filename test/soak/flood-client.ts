@@ -12,7 +12,9 @@ interface Order {
 
 export interface Grown {
   readonly outcome: string;
-  /** How far the memory of the process (RSS) grew; octets. */
+  /** What the process (RSS) had before, some of it garbage of its start that is used again; octets. */
+  readonly before: number;
+  /** How far its memory grew; octets. */
   readonly octets: number;
 }
 
@@ -42,7 +44,7 @@ async function meet(flood: Flood, options: Pop3ClientOptions): Promise<Grown> {
   client.close();
   most = Math.max(most, process.memoryUsage.rss());
   // The system knows the moment between two looks, unless it was higher when the process began.
-  return { outcome, octets: (peak() > highest ? peak() : most) - before };
+  return { outcome, before, octets: (peak() > highest ? peak() : most) - before };
 }
 
 /** The most memory that the process ever had; octets. */

@@ -30,7 +30,8 @@ export async function floodProcess(flood: Flood, program: string): Promise<Flood
   ];
   const [code] = (await gone) as [number | null];
   const sent = server.peers.reduce((sum, { taken }) => sum + taken, 0);
-  const { outcome, octets } = grown ?? { outcome: `the process ended with ${String(code)}`, octets: 0 };
+  const nothing = { outcome: `the process ended with ${String(code)}`, before: 0, octets: 0 };
+  const { outcome, before, octets } = grown ?? nothing;
   const problems = [
     ...(ends.includes(outcome) ? [] : [`it came to ${outcome}, not ${ends.join(" or ")}`]),
     ...(octets <= bound ? [] : [`the memory grew by ${octets} octets, beyond ${bound}`]),
@@ -38,6 +39,7 @@ export async function floodProcess(flood: Flood, program: string): Promise<Flood
   return {
     name,
     outcome,
+    before,
     octets,
     bound,
     sent,

@@ -159,7 +159,7 @@ export const FLOODS: readonly Flood[] = [
   {
     name: "a message without end, into a stream that is read",
     answers: { RETR: message },
-    call: (client) => readSome(client, 512 * MIB),
+    call: (client) => readSome(client, 400 * MIB),
     ends: ["left"],
     bound: PASSING,
   },
@@ -167,7 +167,7 @@ export const FLOODS: readonly Flood[] = [
     name: "a message without end, into a stream that is read, over TLS",
     protection: "tls",
     answers: { RETR: message },
-    call: (client) => readSome(client, 256 * MIB),
+    call: (client) => readSome(client, 200 * MIB),
     ends: ["left"],
     bound: PASSING,
   },

@@ -54,7 +54,10 @@ function readBlock({ command, endsAtClose }: Exchange, rest: string): Reading {
   return { outcome, rest: end === -1 ? "" : rest.slice(end + 3) };
 }
 
-/** Runs of spaces are taken, and what follows a size, as everybody does. */
+/**
+ * Runs of spaces are taken, and what follows a size, as everybody does; so is a message without a unique-id, and left
+ * out.
+ */
 function readListing(command: Exchange["command"], block: string): Outcome {
   const lines = block.split("\r\n");
   // Behind the last CRLF there is nothing.
@@ -62,13 +65,13 @@ function readListing(command: Exchange["command"], block: string): Outcome {
   const entries = new Map<number, string>();
   for (const line of lines) {
     const [, message, value] =
-      (command === "LIST" ? /^(\d+) +(\d+)(?: [^]*)?$/ : /^(\d+) +([!-~]{1,70}) *$/).exec(line) ?? [];
+      (command === "LIST" ? /^(\d+) +(\d+)(?: [^]*)?$/ : /^(\d+)(?: +([!-~]{1,70}))? *$/).exec(line) ?? [];
     const number = exact(message);
-    const entry = command === "LIST" ? exact(value)?.toString() : value;
+    const entry = command === "LIST" ? exact(value)?.toString() : (value ?? "");
     if (number === undefined || number === 0 || entry === undefined || entries.has(number)) return null;
     entries.set(number, entry);
   }
-  return listingText(entries);
+  return listingText(new Map([...entries].filter(([, entry]) => entry !== "")));
 }
 
 function readStat(text: string): Outcome {

@@ -5,15 +5,18 @@ import { objectIdentifier, readDer, type DerValue } from "./der.ts";
 
 /** `undefined` for a type that is not known, and where the connection has none of that type. */
 export function channelBinding(socket: TLSSocket, type: string): Buffer | undefined {
+  // Deno's TLS exports nothing, and what it gives as Finished was never on the line.
+  const exports = (socket as Partial<TLSSocket>).exportKeyingMaterial !== undefined;
   switch (type) {
     case "tls-exporter":
+      if (!exports) return undefined;
       // RFC 9266. With TLS 1.2 it needs the extended master secret, which OpenSSL uses with whoever knows it. There
       // an empty context is not the same as none (RFC 5705 section 4): here it is empty.
       return socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
     case "tls-unique":
       // The first Finished of the handshake (RFC 5929 section 3.1): a full one ends with the client's first, a
       // resumed one with the server's. For TLS 1.3 it is not defined.
-      if (socket.getProtocol() === "TLSv1.3") return undefined;
+      if (!exports || socket.getProtocol() === "TLSv1.3") return undefined;
       return socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished();
     case "tls-server-end-point":
       return endPoint(socket.getX509Certificate());

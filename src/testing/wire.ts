@@ -93,6 +93,9 @@ export class Wire {
   async startTls(): Promise<TLSSocket> {
     await this.flush();
     const stream = this.#watched(new TLSSocket(this.#socket, { ...this.#setup.tls, isServer: true }));
+    // What fails behind the handshake is no `error` of a TLSSocket that no tls.Server has made, and a write behind
+    // it may never end.
+    stream.once("_tlsError", () => stream.destroy());
     this.#stream = stream;
     const secure = new Promise<void>((resolve) => {
       stream.once("secure", () => {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { blockSize } from "../../src/protocol/block-pieces.ts";
 import { Connection } from "../../src/testing/connection.ts";
@@ -264,6 +265,22 @@ describe("TLS", () => {
     await client.end();
     await server.idle();
     expect(server.transcript.lines.at(-1)).toBe("* TLS");
+  });
+
+  it("ends where TLS fails behind the handshake, and unlocks", async () => {
+    await using server = await Pop3Server.listen({ users, tls: true });
+    const { host, port, ca } = server;
+    const below = connect({ host, port });
+    const client = new RawClient(connectTls({ socket: below, host, ca }));
+    await client.until("\r\n");
+    client.send(LOGIN);
+    await client.until("+OK logged in\r\n");
+    // A record that was encrypted with another key.
+    below.write(Buffer.concat([Buffer.from([0x17, 3, 3, 0, 64]), Buffer.alloc(64, "?")]));
+    await server.idle();
+    expect(server.sessions).toBe(0);
+    await loggedIn(server);
+    client.destroy();
   });
 
   it("takes options of node:tls, and a certificate of the user's own", async () => {

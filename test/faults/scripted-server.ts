@@ -17,6 +17,11 @@ function certificate(): Certificate {
   return (made ??= makeCertificate());
 }
 
+/** Where a record of TLS ends: its length stands behind its type and version. */
+function recordEnd(octets: string): number {
+  return octets.length < 5 ? Infinity : 5 + octets.charCodeAt(3) * 256 + octets.charCodeAt(4);
+}
+
 /** One connection, from the server's side. */
 export class Peer {
   /** Resolves when the client's side is gone, or ours. */
@@ -51,12 +56,20 @@ export class Peer {
     stream.on("data", (octets: Buffer) => {
       this.received += octets.length;
       this.#text += octets.toString("latin1");
-      for (let end = this.#text.indexOf("\r\n"); end !== -1; end = this.#text.indexOf("\r\n")) {
-        this.commands.push(this.#text.slice(0, end));
-        this.#text = this.#text.slice(end + 2);
-      }
+      this.#takeLines();
       this.#wake?.();
     });
+  }
+
+  #takeLines(): void {
+    for (;;) {
+      // A ClientHello that nobody takes up is no line: among its random octets there may be CR LF.
+      const isRecord = this.#text.startsWith("\x16") || this.#text.startsWith("\x15");
+      const end = isRecord ? recordEnd(this.#text) : this.#text.indexOf("\r\n") + 2;
+      if (end < 2 || end > this.#text.length) return;
+      if (!isRecord) this.commands.push(this.#text.slice(0, end - 2));
+      this.#text = this.#text.slice(end);
+    }
   }
 
   /** The next command line; `undefined` when the client sends no more. */
@@ -90,6 +103,9 @@ export class Peer {
     this.#raw.removeAllListeners("data");
     this.#raw.removeAllListeners("end");
     this.#stream = new TLSSocket(this.#raw, { isServer: true, ...certificate() });
+    // An alert of the client is no `error` behind the handshake, as no tls.Server has made the socket; and Node 24
+    // and later never end a write behind it.
+    this.#stream.on("_tlsError", () => this.#raw.destroy());
     this.#watch(this.#stream);
     const secured = new Promise<void>((resolve) => this.#stream.once("secure", resolve));
     return Promise.race([secured, this.gone]);

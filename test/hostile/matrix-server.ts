@@ -13,14 +13,18 @@ export class MatrixServer implements AsyncDisposable {
   readonly #tls: ConnectionOptions;
   #peer: Peer | undefined;
   #script: Script = () => Promise.resolve();
-  #failure: unknown;
+  /** Of the connection that is there, or was the last. */
+  #played: Promise<void> | undefined;
+  #failure: Error | undefined;
 
   private constructor(tls: ConnectionOptions) {
     this.#tls = tls;
     this.#server = net.createServer((socket) => {
       if (this.#peer !== undefined) this.#failure ??= new Error("a second connection");
       const peer = (this.#peer = new Peer(socket));
-      this.#script(peer, socket).catch((error: unknown) => (this.#failure ??= error));
+      this.#played = this.#script(peer, socket);
+      // `over` tells of it, where anybody asks.
+      this.#played.catch(() => undefined);
     });
   }
 
@@ -50,12 +54,13 @@ export class MatrixServer implements AsyncDisposable {
     return protection === "tls" ? { ...address, tls } : { ...address, secure: false, stls: "required", tls };
   }
 
-  /** Resolves when the connection is gone. Rejects with what its script met. */
+  /** Resolves when the connection is gone, and its script has ended. Rejects with what that met. */
   async over(): Promise<Peer> {
     const peer = this.#peer;
     if (peer === undefined) throw new Error("no connection came");
     await peer.gone;
-    if (this.#failure !== undefined) throw this.#failure as Error;
+    await this.#played;
+    if (this.#failure !== undefined) throw this.#failure;
     return peer;
   }
 

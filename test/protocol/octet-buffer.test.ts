@@ -72,14 +72,15 @@ describe("the room that is taken", () => {
   });
 
   test("is given out as it is where half of it is full, and copied where less is", () => {
-    const buffer = new OctetBuffer(20_000);
-    buffer.append(LARGE.subarray(0, 9_999));
-    expect(buffer.join().buffer.byteLength).toBe(9_999);
-    buffer.append(LARGE.subarray(9_999, 10_000));
-    expect(buffer.join().buffer.byteLength).toBe(20_000);
-    buffer.append(LARGE.subarray(10_000, 20_000));
+    // All of them larger than what shares a pool.
+    const buffer = new OctetBuffer(200_000);
+    buffer.append(LARGE.subarray(0, 99_999));
+    expect(buffer.join().buffer.byteLength).toBe(99_999);
+    buffer.append(LARGE.subarray(99_999, 100_000));
+    expect(buffer.join().buffer.byteLength).toBe(200_000);
+    buffer.append(LARGE.subarray(100_000, 200_000));
     expect(buffer.join()).toBe(buffer.join());
-    expect(buffer.join().equals(LARGE.subarray(0, 20_000))).toBe(true);
+    expect(buffer.join().equals(LARGE.subarray(0, 200_000))).toBe(true);
   });
 });
 
@@ -110,7 +111,8 @@ test.each([0, 900, 1000, 5000, 3 * MIB, 2 ** 40])(
     buffer.append(LARGE.subarray(600, 1000));
     const joined = buffer.join();
     expect(joined.equals(LARGE.subarray(0, 1000))).toBe(true);
-    // Below 4 KiB a Buffer shares Node's pool.
-    expect(joined.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize);
+    // A small Buffer may share a pool: of 8 KiB, from Node 24 on of 64, and with Node 26 of a little more than poolSize.
+    const pool = Buffer.allocUnsafe(1).buffer.byteLength;
+    expect(joined.buffer.byteLength).toBeLessThanOrEqual(Math.max(2000, pool));
   },
 );

@@ -3,7 +3,9 @@ import { builtinModules } from "node:module";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-const withoutPrefix = builtinModules.filter((name) => !name.startsWith("node:"));
+const withoutPrefix = builtinModules
+  .filter((name) => !name.startsWith("node:"))
+  .map((name) => ({ name, message: `Write "node:${name}".` }));
 
 export default defineConfig(
   // The consumers see the built package only; `npm run check:package` compiles them as users would.
@@ -81,10 +83,7 @@ export default defineConfig(
       "preserve-caught-error": "error",
       "prefer-const": "error",
       "no-var": "error",
-      "no-restricted-imports": [
-        "error",
-        { paths: withoutPrefix.map((name) => ({ name, message: `Write "node:${name}".` })) },
-      ],
+      "no-restricted-imports": ["error", { paths: withoutPrefix }],
     },
   },
   {
@@ -112,6 +111,21 @@ export default defineConfig(
           selector:
             "CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(only|skip|skipIf|runIf|todo)$/]",
           message: "Every test runs, everywhere.",
+        },
+      ],
+    },
+  },
+  {
+    files: ["test/**/*.ts"],
+    ignores: ["test/fast-check.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: [
+            ...withoutPrefix,
+            { name: "fast-check", message: "test/fast-check.ts has it with its seed." },
+          ],
         },
       ],
     },

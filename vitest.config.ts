@@ -11,9 +11,11 @@ const config: ViteUserConfig = defineConfig({
   oxc: { target: "node20" },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/interop/**", "test/servers/**", "test/hostile/**", ...HOSTILE],
+    exclude: ["test/interop/**", "test/servers/**", "test/hostile/**", "test/endurance/**", ...HOSTILE],
     // A process for each file: sockets, process-wide events and warnings of one cannot reach another.
     pool: "forks",
+    // On two cores the default is to leave one idle.
+    maxWorkers: "100%",
     // Milliseconds, for what hangs; no test comes near them, even on a busy machine.
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -1,6 +1,6 @@
 // What can be configured: defaults, what is wrong and said before anything is sent, and URLs; without a secret in any message.
 import { inspect } from "node:util";
-import fc from "fast-check";
+import fc from "./fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { checkAuth, DEFAULT_SCRAM, type Pop3Auth } from "../src/auth-options.ts";
 import { Pop3Error } from "../src/errors.ts";

@@ -1,6 +1,6 @@
 // APOP (RFC 1939 section 7): a digest over a timestamp that can be trusted, and over no other.
 import { inspect } from "node:util";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { apopDigest, apopTimestamp } from "../../src/auth/apop.ts";
 import { always } from "../protocol/octets.ts";

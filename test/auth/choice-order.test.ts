@@ -1,5 +1,5 @@
 // The order in which methods are chosen, for each wish; whatever a server offers, nothing weaker is taken than it has.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { chooseMethod, type ChannelBinding, type Offer, type Wish } from "../../src/auth/choice.ts";
 import { Pop3Error } from "../../src/errors.ts";

@@ -1,6 +1,6 @@
 /** Exchanges of one mechanism, without a client: begun as the client begins them, and fed whatever a server sends. */
 import { inspect } from "node:util";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { expect } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
 import { Pop3Error } from "../../src/errors.ts";

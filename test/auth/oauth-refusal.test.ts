@@ -1,6 +1,6 @@
 // What a server says of an access token is read, whatever it is, and has the token in it nowhere.
 import { describe, expect, test } from "vitest";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { parseRefusal } from "../../src/auth/oauth-refusal.ts";
 import { always } from "../protocol/octets.ts";
 

@@ -1,5 +1,5 @@
 // SCRAM against every server: the right one lets the right client in, and no other gets a proof or a success.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import type { SaslContext, SaslExchange } from "../../src/auth/mechanism.ts";
 import { scram } from "../../src/auth/scram.ts";

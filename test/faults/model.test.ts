@@ -1,7 +1,7 @@
 // Many callers at random, who read, leave and give up as they like: every call settles, and with its own answer.
 import type { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3Message } from "popwright";
 import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";

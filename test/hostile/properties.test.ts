@@ -13,7 +13,7 @@
 // (g) a secret is in no error, log line or inspection, for any text of a server: test/protocol/commands, test/client/
 //     secrets.test.ts and test/auth; here for servers that repeat what they were told.
 import { inspect } from "node:util";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client, Pop3Error, type Pop3Auth } from "popwright";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";

@@ -1,5 +1,5 @@
 // Commands go out in order, within the window, and never across one that must be alone (RFC 2449 section 6.6).
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Exchange } from "../../src/net/exchange.ts";
 import { Flight, type Window } from "../../src/net/flight.ts";

@@ -1,5 +1,5 @@
 // First in, first out, however many wait.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Queue } from "../../src/net/queue.ts";
 import { always } from "../protocol/octets.ts";

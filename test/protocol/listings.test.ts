@@ -1,5 +1,5 @@
 // STAT, LIST and UIDL (RFC 1939 sections 5 and 7): what is right is read, what is wrong is an error of ours, never a guess.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Pop3ProtocolError } from "../../src/errors.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";

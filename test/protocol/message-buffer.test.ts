@@ -1,6 +1,6 @@
 // One message in one Buffer of its own: what is announced decides how memory is taken, never what is read.
 import { constants } from "node:buffer";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test, vi } from "vitest";
 import {
   MessageBuffer,

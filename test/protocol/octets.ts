@@ -1,5 +1,5 @@
 /** Octets as the tests write them, every way to cut them, and inputs that are drawn the same in each run. */
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 
 /** One character, one octet. */
 export const octets = (text: string): Buffer => Buffer.from(text, "latin1");

@@ -1,5 +1,5 @@
 // A peer's words can be printed: no cursor moves, no line is forged, no text is turned around.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { printable } from "../../src/protocol/printable.ts";
 import { always } from "./octets.ts";

@@ -1,5 +1,5 @@
 // What a server has written down of a session is a server by itself: the same client gets the same from it.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error, type Pop3ClientOptions } from "../../src/index.ts";
 import {

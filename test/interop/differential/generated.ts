@@ -1,5 +1,5 @@
 // Cases that are drawn, the same in each run: out of what means something to POP3, as random text would find nothing.
-import fc from "fast-check";
+import fc from "../../fast-check.ts";
 import { asReceived } from "../../messages.ts";
 import type { Case, Command } from "./exchange.ts";
 

@@ -28,6 +28,10 @@ export interface RetrieveOptions {
 export interface Pop3Retrieval extends AsyncIterator<Pop3Message, undefined, undefined> {
   next(): Promise<IteratorResult<Pop3Message, undefined>>;
   return(): Promise<IteratorResult<Pop3Message, undefined>>;
+  /** Asks for nothing more: what was asked for ahead of need still comes, and then the loop ends. */
+  finish(): void;
+  /** How many messages were asked for ahead of need, and are yet to be given. */
+  readonly ahead: number;
   [Symbol.asyncIterator](): this;
 }
 
@@ -53,6 +57,7 @@ export class Retrieval implements Pop3Retrieval {
   /** Octets that came and nobody has claimed. */
   #collected = 0;
   #over = false;
+  #finishing = false;
   #failure: Pop3Error | undefined;
   #deafen: (() => void) | undefined;
 
@@ -94,6 +99,16 @@ export class Retrieval implements Pop3Retrieval {
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  get ahead(): number {
+    // The one that is too large for the window was not asked for: it is the last.
+    return this.#ahead.length - (this.#large === undefined || this.#large === this.#current ? 0 : 1);
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    this.#at = this.#numbers.length;
+  }
+
   /** Learns what there is to retrieve: all that is not marked, unless the caller said it. */
   async #prepare(): Promise<void> {
     const signal = this.#signal;
@@ -109,6 +124,7 @@ export class Retrieval implements Pop3Retrieval {
       if (this.#wished.length >= WORTH_LISTING) await this.#list().catch(tolerate);
       this.#numbers = this.#wished;
     }
+    if (this.#finishing) this.#numbers = [];
     if (this.#over) return;
     throwIfAborted(signal);
     if (signal !== undefined) this.#deafen = onAbort(signal, this.#onAbort);
@@ -136,7 +152,7 @@ export class Retrieval implements Pop3Retrieval {
     if (this.#over) return Promise.resolve({ done: true, value: undefined });
     this.#pass();
     this.#fill();
-    const message = this.#ahead.shift();
+    const message = this.#finishing && this.ahead === 0 ? undefined : this.#ahead.shift();
     const lost = this.#session.failure;
     if (lost !== undefined && message !== undefined && !message.complete) {
       this.#finish((left) => {
@@ -144,10 +160,7 @@ export class Retrieval implements Pop3Retrieval {
       });
       return Promise.reject(lost.forCommand(`RETR ${String(message.number)}`));
     }
-    if (message === undefined) {
-      this.#finish(() => undefined);
-      return Promise.resolve({ done: true, value: undefined });
-    }
+    if (message === undefined) return this.return();
     this.#current = message;
     return Promise.resolve({ done: false, value: message });
   }

@@ -83,6 +83,9 @@ describe.each(TRANSPORTS)("%s", (_, options, more) => {
       code: "POP3_AUTH_REJECTED",
       responseCode: "AUTH",
       temporary: false,
+      message: expect.stringMatching(
+        /^the server refused (?:the login|AUTH .*|PASS \*\*\*\*|APOP .*):/,
+      ) as string,
     });
     await server.idle();
     expect(said(server).filter((line) => /^C: (?:USER|AUTH)/.test(line))).toHaveLength(1);

@@ -1,6 +1,6 @@
 // Whatever a server answers: the login settles once, with success or an error of ours, and SCRAM shows its proof to
 // nobody who has not asked for it as he should.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3Auth } from "../../src/index.ts";
 import { ScramServer } from "../auth/scram-server.ts";

@@ -1,6 +1,6 @@
 // Whatever is called, in whatever order, and whatever goes wrong: each call settles once, with the answer that
 // is its own.
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import type { Pop3ClientOptions } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";

@@ -68,6 +68,63 @@ describe.each(WAYS)("%s", (_, options) => {
     });
   });
 
+  describe("finished", () => {
+    const retrieved = (server: { transcript: { lines: readonly string[] } }): number =>
+      server.transcript.lines.filter((line) => line.startsWith("C: RETR")).length;
+
+    test("before it began: nothing is asked for", async () => {
+      await using server = await listen({ messages: messages(20) });
+      await using client = await logIn(server, options);
+      const loop = client.retrieve();
+      loop.finish();
+      expect(await loop.next()).toEqual({ done: true, value: undefined });
+      expect(retrieved(server)).toBe(0);
+    });
+
+    test("in the middle: what was asked for comes, and no more is", async () => {
+      await using server = await listen({ messages: messages(2000) });
+      await using client = await logIn(server, options);
+      const loop = client.retrieve();
+      const seen: string[] = [];
+      for await (const message of loop) {
+        seen.push(await textOf(message));
+        if (message.number === 3) loop.finish();
+      }
+      expect(seen).toEqual(Array.from({ length: seen.length }, (_, at) => `message ${at + 1}`));
+      expect(seen.length).toBeGreaterThanOrEqual(3);
+      expect(seen.length).toBeLessThan(2000);
+      await client.quit();
+      expect(retrieved(server)).toBe(seen.length);
+    });
+
+    test("in front of one that is too large to be asked for ahead of need", async () => {
+      const large = `Subject: large\r\n\r\n${"x\r\n".repeat(2_000_000)}`;
+      await using server = await listen({ messages: ["first\r\n", large, "third\r\n"] });
+      await using client = await logIn(server, options);
+      const loop = client.retrieve();
+      for await (const message of loop) {
+        expect(await textOf(message)).toBe("first");
+        loop.finish();
+      }
+      await client.quit();
+      expect(retrieved(server)).toBe(1);
+    });
+
+    test("with one that is too large in hand: that one comes", async () => {
+      const large = `Subject: large\r\n\r\n${"x\r\n".repeat(2_000_000)}`;
+      await using server = await listen({ messages: [large, "second\r\n"] });
+      await using client = await logIn(server, options);
+      const loop = client.retrieve();
+      let octets = 0;
+      for await (const message of loop) {
+        loop.finish();
+        for await (const piece of message) octets += piece.length;
+      }
+      expect(octets).toBe(large.length);
+      expect(retrieved(server)).toBe(1);
+    });
+  });
+
   test("the connection ends in a message: that one is cut short, and the loop rejects", async () => {
     await using server = await listen({ messages: messages(6), faults: [{ on: "RETR", nth: 3, close: 20 }] });
     await using client = await logIn(server, options);

@@ -25,7 +25,7 @@ import { traceCommand } from "./trace.ts";
 import { ReaderThrew } from "./message-stream.ts";
 import { waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
 import { Watch } from "./watch.ts";
-import { wireLog } from "./wire-log.ts";
+import { isRecorded, record, wireLog } from "./wire-log.ts";
 
 /** Who is at the other end, for traces. */
 export interface Peer {
@@ -327,6 +327,7 @@ export class Connection {
         this.#stream.write(Buffer.concat([encoded, CRLF]));
       } else text += `${line}\r\n`;
       log?.("C: %s", printable);
+      if (isRecorded()) record({ client: printable });
     }
     if (text !== "") this.#stream.write(text, "utf8");
   };
@@ -371,7 +372,12 @@ export class Connection {
     const { command } = exchange;
     const status = replyStatus(line);
     // With a challenge in it, and what was answered before, a password can be guessed at leisure.
-    wireLog()?.("S: %s", status === "continue" ? "+ ****" : printableLine(line, this.#secrets));
+    const log = wireLog();
+    if (log !== undefined || isRecorded()) {
+      const shown = status === "continue" ? "+ ****" : printableLine(line, this.#secrets);
+      log?.("S: %s", shown);
+      if (isRecorded()) record({ server: shown });
+    }
     if (status === "ok" && command.block !== undefined) {
       if (!exchange.abandoned) exchange.block = command.block(line);
       if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange, true);
@@ -389,6 +395,7 @@ export class Connection {
   #octets(octets: Buffer): void {
     const exchange = this.#flight.first;
     if (exchange === undefined) return; // closed while this chunk was read
+    if (isRecorded()) record({ block: octets });
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
       if (this.#drained > this.#limits.drain) this.close(givenUp(exchange.command));
@@ -403,6 +410,7 @@ export class Connection {
   }
 
   #blockEnd(): void {
+    if (isRecorded()) record({ end: "block" });
     const block = this.#flight.first?.block;
     if (block !== undefined) this.#finish(() => block.end(this.#secrets));
     else if (this.#flight.length > 0) this.#land();

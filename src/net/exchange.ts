@@ -97,12 +97,11 @@ export function refusal(command: Command<unknown>, reply: Reply, secrets: readon
   const temporary = isTemporary(reply);
   const text = printable(reply.text, secrets);
   const code = command.refused ?? "POP3_REFUSED";
+  const subject = command.subject ?? command.printable;
   return new Pop3ReplyError(
     // A locked maildrop or a pause between logins says nothing about the password.
     code === "POP3_AUTH_REJECTED" && temporary ? "POP3_TEMPORARY" : code,
-    text === ""
-      ? `the server refused ${command.printable}`
-      : `the server refused ${command.printable}: ${text}`,
+    text === "" ? `the server refused ${subject}` : `the server refused ${subject}: ${text}`,
     { responseCode: reply.responseCode, text, temporary },
     { command: command.printable },
   );

@@ -19,14 +19,18 @@ export type EndTrace = (error?: unknown) => void;
 
 /** `undefined` while nobody listens, which costs nothing. */
 export function traceCommand(host: string, port: number, command: string): EndTrace | undefined {
-  return begin(commandChannel, { host, port, command });
+  return beginTrace(commandChannel, { host, port, command });
 }
 
 export function traceSession(host: string, port: number): EndTrace | undefined {
-  return begin(sessionChannel, { host, port, command: undefined });
+  return beginTrace(sessionChannel, { host, port, command: undefined });
 }
 
-function begin(channel: TracingChannel<Pop3Trace>, trace: Pop3Trace): EndTrace | undefined {
+/** The same for a channel of one's own. */
+export function beginTrace<T extends { error?: unknown }>(
+  channel: TracingChannel<T>,
+  trace: T,
+): EndTrace | undefined {
   const { start, end, error, asyncStart, asyncEnd } = channel;
   // TracingChannel.hasSubscribers is younger than the oldest Node that we run on.
   const heard =

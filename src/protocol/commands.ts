@@ -23,6 +23,8 @@ interface CommandLine {
   readonly encoded?: Buffer | undefined;
   /** What may be printed of it. */
   readonly printable: string;
+  /** What it is called where that says nothing. */
+  readonly subject?: string;
   /** What a server might repeat of it, now or later, and is not printed either. */
   readonly secrets?: readonly string[];
   /** Is sent when nothing is in flight, and nothing is sent behind it before its reply has come. */
@@ -205,6 +207,7 @@ export function auth(
 export const authResponse = (response: string): LineCommand<Reply> => ({
   line: response,
   printable: response === "*" ? "*" : MASK,
+  subject: "the login",
   secrets: response === "*" ? [] : [response],
   alone: true,
   refused: "POP3_AUTH_REJECTED",

@@ -232,7 +232,7 @@ test("microsoft365-application.ts opens every mailbox with one token", { timeout
     code: 1,
   });
   expect(outcome.stderr).toContain(
-    "eve@example.com: POP3_AUTH_REJECTED: the server refused ****: Authentication failure: unknown user name or bad password.",
+    "eve@example.com: POP3_AUTH_REJECTED: the server refused the login: Authentication failure: unknown user name or bad password.",
   );
   const form = {
     grant_type: "client_credentials",

@@ -1,6 +1,6 @@
 // Every command: its line to the octet, what may be printed of it, and how its reply is read.
 import { inspect } from "node:util";
-import fc from "fast-check";
+import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Pop3Error } from "../../src/errors.ts";
 import { SmallBlock, type BlockReader } from "../../src/protocol/block.ts";
@@ -32,6 +32,7 @@ function readBlock<T>(command: BlockCommand<T>, wire: string | Buffer, status = 
 interface Said {
   readonly line: string;
   readonly printable?: string;
+  readonly subject?: string;
   readonly alone?: boolean;
   readonly refused?: string;
   readonly challenge?: boolean;
@@ -120,6 +121,7 @@ const TABLE: readonly (readonly [() => Command<unknown>, Said])[] = [
     {
       line: "dGFuc3RhYWY=",
       printable: "****",
+      subject: "the login",
       alone: true,
       refused: "POP3_AUTH_REJECTED",
       challenge: true,
@@ -128,13 +130,14 @@ const TABLE: readonly (readonly [() => Command<unknown>, Said])[] = [
   ],
   [
     () => commands.authResponse("*"),
-    { line: "*", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
+    { line: "*", subject: "the login", alone: true, refused: "POP3_AUTH_REJECTED", challenge: true },
   ],
   [
     () => commands.authResponse(""),
     {
       line: "",
       printable: "****",
+      subject: "the login",
       alone: true,
       refused: "POP3_AUTH_REJECTED",
       challenge: true,
@@ -159,6 +162,7 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
     expect({
       line: command.line,
       printable: command.printable,
+      subject: command.subject,
       alone: command.alone ?? false,
       refused: command.refused ?? "POP3_REFUSED",
       challenge: command.block === undefined && command.challenge === true,

@@ -55,7 +55,17 @@ export type Pop3ErrorCode =
   | "POP3_RESET"
   | "POP3_TRUNCATED"
   | "POP3_ABANDONED"
-  | "POP3_COMMIT_UNKNOWN";
+  | "POP3_COMMIT_UNKNOWN"
+  // The pool.
+  | "POP3_POOL_CLOSED"
+  | "POP3_POOL_FULL"
+  // Fetching.
+  | "POP3_MAILBOX_BUSY"
+  | "POP3_LEDGER"
+  | "POP3_DESTINATION"
+  | "POP3_CALLER"
+  | "POP3_NO_UIDL"
+  | "POP3_UIDS_CHANGED";
 
 /** Why a server did not like an access token (RFC 7628 section 3.2.2; XOAUTH2 says the same in other places). */
 export interface OAuthRefusal {

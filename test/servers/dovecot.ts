@@ -29,8 +29,9 @@ export class Dovecot implements MailServer {
   /** The authority's certificate (PEM), for `tls.ca`. */
   readonly ca: string;
   readonly #directory: string;
-  readonly #processes: readonly ServerProcess[];
   readonly #homes: Homes;
+  readonly #launch: () => Promise<ServerProcess[]>;
+  #processes: readonly ServerProcess[];
 
   /** Starts a server. Rejects if Dovecot is not installed, or with Dovecot's own words if it does not start. */
   static async start(options: DovecotOptions): Promise<Dovecot> {
@@ -46,18 +47,25 @@ export class Dovecot implements MailServer {
       const accounts = await ownAccounts();
       return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
         const place = { directory, port, tlsPort, certificates, env, accounts };
-        return new Dovecot(place, await launchDovecot(options, place), homes);
+        const launchHere = (): Promise<ServerProcess[]> => launchDovecot(options, place);
+        return new Dovecot(place, homes, launchHere, await launchHere());
       });
     });
   }
 
-  private constructor(place: DovecotPlace, processes: readonly ServerProcess[], homes: Homes) {
+  private constructor(
+    place: DovecotPlace,
+    homes: Homes,
+    launchHere: () => Promise<ServerProcess[]>,
+    processes: readonly ServerProcess[],
+  ) {
     this.port = place.port;
     this.tlsPort = place.tlsPort;
     this.ca = place.certificates.ca;
     this.#directory = place.directory;
-    this.#processes = processes;
     this.#homes = homes;
+    this.#launch = launchHere;
+    this.#processes = processes;
   }
 
   /**
@@ -99,6 +107,16 @@ export class Dovecot implements MailServer {
   /** What Dovecot has logged until now. */
   async log(): Promise<string> {
     return readFile(join(this.#directory, "dovecot.log"), "utf8");
+  }
+
+  /** Ends the server as a crash would: every session is lost, and what lies in the maildrops stays. */
+  async kill(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill()));
+  }
+
+  /** Starts it again behind `kill()`: on the same ports, with the same maildrops and unique-ids. */
+  async restart(): Promise<void> {
+    this.#processes = await this.#launch();
   }
 
   /** Ends the server and removes its directory. */

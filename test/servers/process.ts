@@ -91,7 +91,14 @@ export class ServerProcess {
       clearInterval(reminder);
       clearTimeout(deadline);
     }
+    await this.kill();
+  }
+
+  /** Ends the server as a crash would: SIGKILL to its whole process group, and no word to anybody. */
+  async kill(): Promise<void> {
+    this.#child.ref();
     this.#signal("SIGKILL");
+    await this.exited;
     this.#guard.stdin?.end("stopped\n");
   }
 

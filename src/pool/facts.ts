@@ -1,0 +1,90 @@
+// All that a session depends on, to be compared: one that was opened with a different password, or with less TLS,
+// serves nobody else.
+import { crypto } from "../auth/crypto.ts";
+import type { Pop3Auth } from "../auth-options.ts";
+import type { Pop3ClientOptions, Settings } from "../options.ts";
+
+export type Facts = ReadonlyMap<string, unknown>;
+
+/** The compiler sees to it that none is forgotten. */
+const OPTIONS = {
+  host: true,
+  port: true,
+  secure: true,
+  stls: true,
+  auth: true,
+  utf8: true,
+  capa: true,
+  allowPlaintextAuth: true,
+  tls: true,
+  socket: true,
+  proxy: true,
+  localAddress: true,
+  family: true,
+  lookup: true,
+  timeouts: true,
+  limits: true,
+  pipelining: true,
+} satisfies Record<keyof Pop3ClientOptions, true>;
+
+const AUTH_OPTIONS = {
+  user: true,
+  pass: true,
+  accessToken: true,
+  authzid: true,
+  mechanism: true,
+  mechanisms: true,
+  force: true,
+  initialResponse: true,
+  channelBinding: true,
+  bindingTypes: true,
+  scram: true,
+  charset: true,
+} satisfies Record<keyof Pop3Auth, true>;
+
+/** A copy of options. Objects that are for Node, or for the caller's own code, stay the same. */
+export function copyOf(options: Pop3ClientOptions): Pop3ClientOptions {
+  const copy = picked(options, OPTIONS);
+  const { auth } = options as { auth?: unknown };
+  return typeof auth === "object" && auth !== null
+    ? { ...copy, auth: picked(auth as Pop3Auth, AUTH_OPTIONS) }
+    : copy;
+}
+
+/** Name by name: an object of a class has properties that are not its own. */
+function picked<T extends object>(given: T, names: Record<keyof T, true>): T {
+  const copy: Partial<Record<keyof T, unknown>> = {};
+  for (const name of Object.keys(names) as (keyof T)[]) {
+    const value: unknown = given[name];
+    if (value !== undefined) copy[name] = Array.isArray(value) ? [...(value as unknown[])] : value;
+  }
+  return copy as T;
+}
+
+/** Tables of values, which are compared one by one. All other objects, and functions, have to be the very same. */
+const TABLES =
+  /^settings(?:\.(?:timeouts|limits|window|proxy|auth(?:\.(?:mechanisms|bindingTypes|scram))?))?$/;
+/** Where a password stands, or a token: it is kept by its digest only. */
+const SECRETS = /\.(?:pass|accessToken)$/;
+
+export function factsOf(settings: Settings): Facts {
+  return new Map(facts("settings", settings));
+}
+
+export function sameFacts(ours: Facts, theirs: Facts): boolean {
+  if (ours.size !== theirs.size) return false;
+  for (const [name, value] of ours) if (!Object.is(value, theirs.get(name))) return false;
+  return true;
+}
+
+function* facts(name: string, value: unknown): Generator<[string, unknown]> {
+  const table = typeof value === "object" && value !== null && TABLES.test(name);
+  if (!table) yield [name, typeof value === "string" && SECRETS.test(name) ? digest(value) : value];
+  // The same object may have come to say something else.
+  if (!table && name !== "settings.tls") return;
+  for (const [option, inner] of Object.entries(value as object)) yield* facts(`${name}.${option}`, inner);
+}
+
+function digest(secret: string): string {
+  return crypto().createHash("sha256").update(secret).digest("base64");
+}

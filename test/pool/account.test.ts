@@ -1,0 +1,190 @@
+// Which accounts have one maildrop, and which may share a session: those that differ in nothing.
+import { createServer } from "node:net";
+import { describe, expect, test } from "vitest";
+import { parseUrl, type Pop3Auth, type Pop3ClientOptions, type SaslMechanism } from "../../src/index.ts";
+import { Account } from "../../src/pool/account.ts";
+import { duplexPair } from "../client/duplex-pair.ts";
+import { expectNoSecret, SECRET, visible } from "../client/secret.ts";
+
+const ann: Pop3ClientOptions = { host: "mail.test", auth: { user: "ann", pass: SECRET } };
+const withAuth = (auth: Pop3Auth): Account => new Account({ host: "mail.test", auth });
+
+describe("the maildrop", () => {
+  const maildrop = (given: Pop3ClientOptions | string | URL): string => new Account(given).maildrop;
+
+  test("is that of a user at a host and a port", () => {
+    const same = [
+      ann,
+      { ...ann, host: "MAIL.Test" },
+      { ...ann, port: 995 },
+      { host: "mail.test", auth: { user: "ann", pass: "another" } },
+      { host: "mail.test", auth: { user: "bob", pass: SECRET, authzid: "ann" } },
+      { host: "mail.test", auth: { user: "ann", pass: SECRET, authzid: "" } },
+      "pop3s://ann:secret@mail.test",
+      new URL("pop3s://ann:secret@mail.test:995"),
+    ];
+    expect(new Set(same.map(maildrop)).size).toBe(1);
+    const different = [
+      ann,
+      { ...ann, host: "mail2.test" },
+      { ...ann, port: 996 },
+      { ...ann, secure: false },
+      { ...ann, auth: { user: "bob", pass: SECRET } },
+      { ...ann, auth: { user: "Ann", pass: SECRET } },
+      { ...ann, auth: { user: "ann", pass: SECRET, authzid: "bob" } },
+    ];
+    expect(new Set(different.map(maildrop)).size).toBe(6);
+  });
+
+  test("is that of the object, where it names nobody", () => {
+    const external: Pop3Auth = { mechanism: "EXTERNAL" };
+    const first = withAuth(external).maildrop;
+    expect(withAuth(external).maildrop).toBe(first);
+    expect(withAuth({ mechanism: "EXTERNAL" }).maildrop).not.toBe(first);
+  });
+
+  test("is nobody's, where nobody logs in", () => {
+    const options = { host: "mail.test" };
+    expect(maildrop(options)).not.toBe(maildrop(options));
+  });
+
+  test("is on a host, whatever the port and the case", () => {
+    expect(new Account({ ...ann, host: "Mail.TEST", port: 1 }).host).toBe("mail.test");
+  });
+});
+
+describe("a session may be shared", () => {
+  const alike = (one: Pop3ClientOptions | string | URL, two: Pop3ClientOptions | string | URL): boolean =>
+    new Account(one).matches(new Account(two));
+
+  test("where everything is the same, in whatever form and order", () => {
+    expect(alike(ann, structuredClone(ann))).toBe(true);
+    expect(
+      alike(ann, { auth: { pass: SECRET, user: "ann" }, port: 995, secure: true, host: "mail.test" }),
+    ).toBe(true);
+    expect(alike("pop3s://ann:secret@mail.test", new URL("pop3s://ann:secret@mail.test"))).toBe(true);
+    expect(alike("pop3s://ann:secret@mail.test", parseUrl("pop3s://ann:secret@mail.test:995/"))).toBe(true);
+    expect(alike({ ...ann, timeouts: { quit: 10_000 } }, { ...ann, timeouts: {} })).toBe(true);
+    const proxy = "http://joe:doe@proxy.test";
+    expect(alike({ ...ann, proxy }, { ...ann, proxy: new URL(proxy) })).toBe(true);
+  });
+
+  const pass = (): string => SECRET;
+  const lookup = (): void => undefined;
+  const connect = (): never => {
+    throw new Error("never");
+  };
+  const own: SaslMechanism = { name: "X-OWN", cleartext: false, start: connect };
+  const tls = { minVersion: "TLSv1.2" } as const;
+  test.each<[string, Partial<Pop3ClientOptions>]>([
+    ["secure", { secure: false, port: 995 }],
+    ["STLS", { secure: false, port: 995, stls: "never" }],
+    ["a password in clear", { allowPlaintextAuth: true }],
+    ["UTF8", { utf8: true }],
+    ["no CAPA", { capa: false }],
+    ["TLS", { tls }],
+    ["the password", { auth: { user: "ann", pass: "another" } }],
+    ["what gives the password", { auth: { user: "ann", pass } }],
+    ["a token", { auth: { user: "ann", accessToken: SECRET } }],
+    ["another token", { auth: { user: "ann", accessToken: "another" } }],
+    ["for whom", { auth: { user: "ann", pass: SECRET, authzid: "bob" } }],
+    ["the mechanism", { auth: { user: "ann", pass: SECRET, mechanism: "PLAIN" } }],
+    ["one's own mechanism", { auth: { user: "ann", pass: SECRET, mechanism: own } }],
+    ["the mechanisms", { auth: { user: "ann", pass: SECRET, mechanisms: ["PLAIN"] } }],
+    ["their order", { auth: { user: "ann", pass: SECRET, mechanisms: ["PLAIN", "LOGIN"] } }],
+    ["force", { auth: { user: "ann", pass: SECRET, force: true } }],
+    ["the initial response", { auth: { user: "ann", pass: SECRET, initialResponse: false } }],
+    ["channel binding", { auth: { user: "ann", pass: SECRET, channelBinding: "required" } }],
+    ["its types", { auth: { user: "ann", pass: SECRET, bindingTypes: ["tls-exporter"] } }],
+    ["SCRAM", { auth: { user: "ann", pass: SECRET, scram: { minIterations: 5000 } } }],
+    ["the charset", { auth: { user: "ann", pass: SECRET, charset: "latin1" } }],
+    ["the proxy", { proxy: "http://proxy.test" }],
+    ["the proxy's password", { proxy: "http://joe:doe@proxy.test" }],
+    ["another password for the proxy", { proxy: "http://joe:smith@proxy.test" }],
+    ["a socket of one's own", { socket: connect }],
+    ["the address", { localAddress: "127.0.0.1" }],
+    ["the family", { family: 4 }],
+    ["the lookup", { lookup }],
+    ["a time-out", { timeouts: { quit: 1 } }],
+    ["a limit", { limits: { message: 1 } }],
+    ["no pipelining", { pipelining: false }],
+    ["the window", { pipelining: { octets: 1 } }],
+  ])("not where something differs: %s", (_, more) => {
+    const other = { ...ann, ...more };
+    expect(alike(ann, other)).toBe(false);
+    expect(alike(other, ann)).toBe(false);
+    expect(alike(other, { ...other })).toBe(true);
+  });
+
+  test("not with another object, though it says the same: only the same one is the same", () => {
+    expect(alike({ ...ann, tls: { ...tls } }, { ...ann, tls: { ...tls } })).toBe(false);
+    const mechanism = { ...ann, auth: { user: "ann", pass: SECRET, mechanism: own } };
+    expect(alike(mechanism, { ...ann, auth: { user: "ann", pass: SECRET, mechanism: { ...own } } })).toBe(
+      false,
+    );
+    const giving = { ...ann, auth: { user: "ann", pass } };
+    expect(alike(giving, { ...ann, auth: { user: "ann", pass: () => SECRET } })).toBe(false);
+  });
+
+  test("not where the object for TLS has come to say something else", () => {
+    const options = { ...ann, tls: { rejectUnauthorized: false } };
+    const before = new Account(options);
+    options.tls.rejectUnauthorized = true;
+    expect(before.matches(new Account(options))).toBe(false);
+  });
+
+  test("not where `auth` has come to say something else; what waits goes on with what it was given", () => {
+    const options = { host: "mail.test", auth: { user: "ann", pass: "one", mechanisms: ["PLAIN"] } };
+    const before = new Account(options);
+    options.auth.pass = "two";
+    options.auth.mechanisms.push("USER");
+    const after = new Account(options);
+    expect(before.matches(after)).toBe(false);
+    expect(before.options.auth).toEqual({ user: "ann", pass: "one", mechanisms: ["PLAIN"] });
+    options.auth.user = "bob";
+    expect(before.maildrop).toBe(after.maildrop);
+    expect(before.settings.auth).toMatchObject({ user: "ann" });
+  });
+
+  test("by objects of a class, by what they give", () => {
+    class Credentials {
+      readonly user = "ann";
+      readonly #pass: string;
+      constructor(pass: string) {
+        this.#pass = pass;
+      }
+      get pass(): string {
+        return this.#pass;
+      }
+    }
+    const [one, two] = ["one", "two"].map((pass) => withAuth(new Credentials(pass))) as [Account, Account];
+    expect(one.options.auth?.pass).toBe("one");
+    expect(one.matches(two)).toBe(false);
+    expect(one.matches(withAuth(new Credentials("one")))).toBe(true);
+  });
+});
+
+test("only where another connection can be made, and it is known who logs in", () => {
+  const [stream] = duplexPair();
+  const given = new Account({ ...ann, socket: stream });
+  expect([given.reconnects, given.reusable]).toEqual([false, false]);
+  const made = new Account({ ...ann, socket: () => duplexPair()[0] });
+  expect([made.reconnects, made.reusable]).toEqual([true, true]);
+  const nobody = new Account({ host: "mail.test" });
+  expect([nobody.reconnects, nobody.reusable]).toEqual([true, false]);
+});
+
+test("what makes no sense is refused", () => {
+  for (const given of [
+    ...[undefined, null, 1, [], {}, "mail.test", { host: "" }, { host: "mail.test", auth: null }],
+    { host: "mail.test", auth: "ann" },
+    createServer(),
+  ])
+    expect(() => new Account(given as never)).toThrow(expect.objectContaining({ code: "POP3_CONFIG" }));
+});
+
+test("what is compared shows no secret", () => {
+  const account = new Account({ ...ann, proxy: `http://joe:${encodeURIComponent(SECRET)}@proxy.test` });
+  const { options: _, settings: __, ...rest } = account;
+  expectNoSecret(visible(rest));
+});

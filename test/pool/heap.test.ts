@@ -1,0 +1,61 @@
+// Whoever is first is first, whatever has left or has changed in between.
+import fc from "../fast-check.ts";
+import { expect, test } from "vitest";
+import { Heap, type Ranked } from "../../src/pool/heap.ts";
+
+interface Item extends Ranked {
+  key: number;
+}
+
+const add = fc.record({ kind: fc.constant("add" as const), key: fc.integer() });
+const other = fc.record({
+  kind: fc.constantFrom("shift" as const, "delete" as const, "move" as const),
+  at: fc.nat(),
+  key: fc.integer(),
+});
+
+test("it gives what a sorted list gives", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(add, other), { maxLength: 200 }), (steps) => {
+      const heap = new Heap<Item>((a, b) => a.key < b.key);
+      const items: Item[] = [];
+      const drop = (item: Item): void => {
+        heap.delete(item);
+        items.splice(items.indexOf(item), 1);
+        expect(item.place).toBe(-1);
+      };
+      for (const step of steps) {
+        if (step.kind === "add") {
+          const item = { key: step.key, place: -1 };
+          items.push(item);
+          heap.add(item);
+        } else if (items.length > 0) {
+          const item = items[step.at % items.length] as Item;
+          if (step.kind === "delete") drop(item);
+          else if (step.kind === "shift") drop(heap.first as Item);
+          else {
+            item.key = step.key;
+            heap.moved(item);
+          }
+        }
+        expect(heap.first?.key).toBe(items.map(({ key }) => key).sort((a, b) => a - b)[0]);
+      }
+    }),
+    { seed: 1, numRuns: 300 },
+  );
+});
+
+test("what stands in none, or in another, is not deleted", () => {
+  const heap = new Heap<Item>((a, b) => a.key < b.key);
+  const other = new Heap<Item>((a, b) => a.key < b.key);
+  const [one, two] = [
+    { key: 1, place: -1 },
+    { key: 2, place: -1 },
+  ];
+  heap.add(one);
+  other.add(two);
+  heap.delete(two);
+  heap.delete({ key: 3, place: -1 });
+  expect(heap.first).toBe(one);
+  expect(other.first).toBe(two);
+});

@@ -1,0 +1,317 @@
+// Who goes when: the oldest whose maildrop and host are free, and nobody beyond the limits.
+import { describe, expect, test } from "vitest";
+import { Turns, type Turn, type TurnLimits } from "../../src/pool/turns.ts";
+import { codeOf, turns as loops } from "../client/outcome.ts";
+import { expectNothingUnhandled } from "../client/unhandled.ts";
+
+expectNothingUnhandled();
+
+/** Calls, and a log of what became of each. */
+class Scene {
+  readonly turns: Turns;
+  readonly #log: string[] = [];
+  readonly #held: Map<string, Turn> = new Map();
+
+  constructor(limits: Partial<TurnLimits> = {}) {
+    this.turns = new Turns({ all: Infinity, perHost: Infinity, waiting: Infinity, ...limits });
+  }
+
+  /** `key` is `maildrop@host`; `name` is how the log calls it. */
+  take(key: string, name = key, signal?: AbortSignal): this {
+    const taken = this.turns.take({ maildrop: key, host: key.split("@")[1] as string }, signal);
+    this.#note(
+      name,
+      taken.then((turn) => this.#held.set(name, turn)),
+    );
+    return this;
+  }
+
+  resume(name: string, signal?: AbortSignal): this {
+    this.#note(`${name}+`, this.#turn(name).resume(signal));
+    return this;
+  }
+
+  pause(name: string): this {
+    this.#turn(name).pause();
+    return this;
+  }
+
+  release(...names: string[]): this {
+    for (const name of names) this.#turn(name).release();
+    return this;
+  }
+
+  /** What has happened since the last time. */
+  async news(): Promise<string> {
+    await loops(2);
+    return this.#log.splice(0).join(" ");
+  }
+
+  #turn(name: string): Turn {
+    return this.#held.get(name) as Turn;
+  }
+
+  #note(name: string, call: Promise<unknown>): void {
+    void codeOf(call).then((code) => this.#log.push(code === "resolved" ? name : `${name}:${code}`));
+  }
+}
+
+describe("limits", () => {
+  test("a maildrop is had by one at a time, in the order of the calls", async () => {
+    const scene = new Scene().take("a@x", "1").take("a@x", "2").take("b@x").take("a@x", "3");
+    expect(await scene.news()).toBe("1 b@x");
+    expect(await scene.release("1").news()).toBe("2");
+    expect(await scene.release("2").news()).toBe("3");
+  });
+
+  test("so many on a host", async () => {
+    const scene = new Scene({ perHost: 2 }).take("a@x").take("b@x").take("c@x").take("d@y").take("e@x");
+    expect(await scene.news()).toBe("a@x b@x d@y");
+    expect([scene.turns.activeOn("x"), scene.turns.activeOn("y"), scene.turns.activeOn("z")]).toEqual([
+      2, 1, 0,
+    ]);
+    expect(await scene.release("b@x").news()).toBe("c@x");
+    expect(await scene.release("d@y").news()).toBe("");
+    expect(await scene.release("a@x").news()).toBe("e@x");
+  });
+
+  test("so many in all", async () => {
+    const scene = new Scene({ all: 2 }).take("a@x").take("b@y").take("c@z").take("d@y");
+    expect(await scene.news()).toBe("a@x b@y");
+    expect([scene.turns.active, scene.turns.waiting]).toEqual([2, 2]);
+    expect(await scene.release("b@y").news()).toBe("c@z");
+  });
+
+  test("so many wait; who can go at once is none of them", async () => {
+    const scene = new Scene({ perHost: 1, waiting: 1 }).take("a@x").take("b@x");
+    expect(await scene.news()).toBe("a@x");
+    expect(await scene.take("c@x").news()).toBe("c@x:POP3_POOL_FULL");
+    expect(await scene.take("d@y").news()).toBe("d@y");
+    expect(await scene.release("a@x").take("c@x").news()).toBe("b@x");
+  });
+
+  test("nobody waits, where nobody may", async () => {
+    const scene = new Scene({ all: 1, waiting: 0 }).take("a@x").take("b@x");
+    expect((await scene.news()).split(" ").sort()).toEqual(["a@x", "b@x:POP3_POOL_FULL"]);
+    expect(await scene.release("a@x").take("b@x").news()).toBe("b@x");
+  });
+});
+
+describe("fairness", () => {
+  test("a busy host holds up nobody else", async () => {
+    const scene = new Scene({ perHost: 1, all: 3 }).take("a@x");
+    for (let at = 0; at < 100; at++) scene.take(`b${at}@x`);
+    scene.take("c@y");
+    expect(await scene.news()).toBe("a@x c@y");
+  });
+
+  test("a busy maildrop holds up nobody else on its host", async () => {
+    const scene = new Scene({ perHost: 2 }).take("a@x", "1").take("a@x", "2").take("a@x", "3").take("b@x");
+    expect(await scene.news()).toBe("1 b@x");
+  });
+
+  test("of several hosts, that of the oldest call goes first", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x").take("b@y").take("c@x").take("d@z").take("e@y");
+    expect(await scene.news()).toBe("a@x");
+    expect(await scene.release("a@x").news()).toBe("b@y");
+    expect(await scene.release("b@y").news()).toBe("c@x");
+    expect(await scene.release("c@x").news()).toBe("d@z");
+    expect(await scene.release("d@z").news()).toBe("e@y");
+  });
+
+  test("who waits for the maildrop that is given back goes before younger ones who wait for the place", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x", "1").take("a@x", "2").take("b@y");
+    expect(await scene.news()).toBe("1");
+    expect(await scene.release("1").news()).toBe("2");
+  });
+
+  test("ten thousand wait", async () => {
+    const turns = new Turns({ all: 50, perHost: 5, waiting: 10_000 });
+    let [most, done] = [0, 0];
+    const calls = Array.from({ length: 10_050 }, async (_, at) => {
+      const turn = await turns.take({ maildrop: String(at % 2000), host: String(at % 20) });
+      most = Math.max(most, turns.active);
+      await Promise.resolve();
+      turn.release();
+      done++;
+    });
+    await Promise.all(calls);
+    expect([most, done, turns.active, turns.waiting]).toEqual([50, 10_050, 0, 0]);
+  });
+});
+
+describe("a pause", () => {
+  test("gives the places to others, and keeps the maildrop", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x").take("a@x", "2").take("b@y");
+    expect(await scene.news()).toBe("a@x");
+    expect(await scene.pause("a@x").news()).toBe("b@y");
+    expect(await scene.release("b@y").news()).toBe("");
+    expect(scene.turns.active).toBe(0);
+    expect(await scene.resume("a@x").news()).toBe("a@x+");
+    expect(scene.turns.activeOn("x")).toBe(1);
+    expect(await scene.release("a@x").news()).toBe("2");
+  });
+
+  test("ends ahead of younger calls", async () => {
+    const scene = new Scene({ perHost: 1 }).take("a@x").take("b@x").take("c@x");
+    expect(await scene.news()).toBe("a@x");
+    expect(await scene.pause("a@x").news()).toBe("b@x");
+    expect(await scene.resume("a@x").news()).toBe("");
+    expect(scene.turns.waiting).toBe(2);
+    expect(await scene.release("b@x").news()).toBe("a@x+");
+    expect(await scene.release("a@x").news()).toBe("c@x");
+  });
+
+  test("may be given back as it is", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x").take("a@x", "2");
+    expect(await scene.news()).toBe("a@x");
+    expect(await scene.pause("a@x").pause("a@x").release("a@x").news()).toBe("2");
+    expect(scene.turns.active).toBe(1);
+  });
+
+  test("is over for who waits to go on, when that is given up", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x").take("a@x", "2").take("b@x");
+    await scene.news();
+    const controller = new AbortController();
+    expect(await scene.pause("a@x").resume("a@x", controller.signal).news()).toBe("b@x");
+    controller.abort();
+    expect(await scene.news()).toBe("a@x+:POP3_ABORTED");
+    expect(await scene.release("b@x").news()).toBe("");
+    // It has the maildrop still, and may try once more.
+    expect(await scene.resume("a@x").news()).toBe("a@x+");
+    expect(await scene.release("a@x").news()).toBe("2");
+  });
+
+  test("that was never made needs no end", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x");
+    await scene.news();
+    expect(await scene.resume("a@x").news()).toBe("a@x+");
+    expect(scene.turns.active).toBe(1);
+  });
+
+  test("does not outlast the turn", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x").take("b@x");
+    await scene.news();
+    expect(await scene.pause("a@x").resume("a@x").news()).toBe("b@x");
+    expect(await scene.release("a@x").news()).toBe("a@x+:POP3_STATE");
+    expect(await scene.resume("a@x").news()).toBe("a@x+:POP3_STATE");
+    expect(await scene.release("b@x").take("a@x", "2").news()).toBe("2");
+  });
+});
+
+describe("giving up", () => {
+  test("settles at once, and leaves the line", async () => {
+    const scene = new Scene({ all: 1, waiting: 2 }).take("a@x");
+    const controller = new AbortController();
+    scene.take("b@x", "b@x", controller.signal).take("c@x");
+    expect(await scene.news()).toBe("a@x");
+    controller.abort();
+    expect(await scene.news()).toBe("b@x:POP3_ABORTED");
+    expect(scene.turns.waiting).toBe(1);
+    expect(await scene.take("d@x").release("a@x").news()).toBe("c@x");
+  });
+
+  test("lets the next one for the maildrop step forward", async () => {
+    const scene = new Scene({ perHost: 1 }).take("b@x");
+    const controller = new AbortController();
+    scene.take("a@x", "1", controller.signal).take("a@x", "2").take("c@x");
+    await scene.news();
+    controller.abort();
+    expect(await scene.news()).toBe("1:POP3_ABORTED");
+    expect(await scene.release("b@x").news()).toBe("2");
+  });
+
+  test("from behind others for the maildrop", async () => {
+    const scene = new Scene().take("a@x", "1").take("a@x", "2");
+    const controller = new AbortController();
+    scene.take("a@x", "3", controller.signal).take("a@x", "4");
+    await scene.news();
+    controller.abort();
+    expect(await scene.release("1").news()).toBe("3:POP3_ABORTED 2");
+    expect(await scene.release("2").news()).toBe("4");
+  });
+
+  test("before it has begun", async () => {
+    const scene = new Scene().take("a@x", "a@x", AbortSignal.abort());
+    expect(await scene.news()).toBe("a@x:POP3_ABORTED");
+    expect([scene.turns.active, scene.turns.waiting]).toEqual([0, 0]);
+  });
+
+  test("too late has no effect, and nothing is left on the signal", async () => {
+    const controller = new AbortController();
+    const scene = new Scene({ all: 1 }).take("a@x", "a@x", controller.signal);
+    expect(await scene.news()).toBe("a@x");
+    controller.abort();
+    expect(await scene.news()).toBe("");
+    expect(scene.turns.active).toBe(1);
+  });
+
+  test("ten thousand at once, by one signal", async () => {
+    const turns = new Turns({ all: 1, perHost: 1, waiting: Infinity });
+    const turn = await turns.take({ maildrop: "a", host: "x" });
+    const controller = new AbortController();
+    const calls = Array.from({ length: 10_000 }, (_, at) =>
+      codeOf(turns.take({ maildrop: String(at % 3500), host: String(at % 7) }, controller.signal)),
+    );
+    controller.abort();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(["POP3_ABORTED"]));
+    expect(turns.waiting).toBe(0);
+    turn.release();
+    (await turns.take({ maildrop: "a", host: "x" })).release();
+  });
+});
+
+test("a turn is given back once", async () => {
+  const scene = new Scene({ all: 1 }).take("a@x", "1").take("a@x", "2").take("a@x", "3");
+  await scene.news();
+  expect(await scene.release("1", "1").news()).toBe("2");
+  expect(await scene.pause("1").news()).toBe("");
+  expect(scene.turns.active).toBe(1);
+});
+
+test("nothing is kept of what is over", async () => {
+  const turns = new Turns({ all: 1, perHost: 1, waiting: 1 });
+  const turn = await turns.take({ maildrop: "a", host: "x" });
+  turn.pause();
+  // The host is still that of the one that pauses.
+  const second = await turns.take({ maildrop: "b", host: "x" });
+  const resumed = codeOf(turn.resume());
+  expect(turns.activeOn("x")).toBe(1);
+  second.release();
+  expect(await resumed).toBe("resolved");
+  expect(turns.activeOn("x")).toBe(1);
+  turn.release();
+  expect(turns.activeOn("x")).toBe(0);
+});
+
+describe("close", () => {
+  test("refuses who waits and who comes, and waits for the rest", async () => {
+    const scene = new Scene({ all: 2 }).take("a@x").take("a@x", "2").take("b@y").take("c@z");
+    await scene.news();
+    let over = false as boolean; // set in a callback, which the compiler does not see
+    const closed = scene.turns.close().then(() => (over = true));
+    expect((await scene.news()).split(" ").sort()).toEqual(["2:POP3_POOL_CLOSED", "c@z:POP3_POOL_CLOSED"]);
+    expect(await scene.take("d@x").news()).toBe("d@x:POP3_POOL_CLOSED");
+    expect(await scene.release("a@x").news()).toBe("");
+    expect(over).toBe(false);
+    expect(await scene.pause("b@y").resume("b@y").news()).toBe("b@y+:POP3_POOL_CLOSED");
+    expect(over).toBe(false);
+    scene.release("b@y");
+    await closed;
+    await scene.turns.close();
+  });
+
+  test("refuses who waits to go on", async () => {
+    const scene = new Scene({ all: 1 }).take("a@x").take("b@x");
+    await scene.news();
+    expect(await scene.pause("a@x").resume("a@x").news()).toBe("b@x");
+    const closed = scene.turns.close();
+    expect(await scene.news()).toBe("a@x+:POP3_POOL_CLOSED");
+    scene.release("a@x", "b@x");
+    await closed;
+  });
+
+  test("with nobody there", async () => {
+    await new Scene().turns.close();
+  });
+});

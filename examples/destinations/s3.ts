@@ -1,0 +1,47 @@
+// Mail in a bucket of S3, or of what speaks like it: an object for each message, named after its key, never overwritten.
+//
+//   const aws = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region }); // aws4fetch, for example
+//   const destination = bucket("https://mail.s3.eu-west-1.amazonaws.com/inbox/", (request) => aws.sign(request));
+import { DestinationError, deliverTo, type Destination } from "popwright/fetch";
+
+/** For so long an upload may take; milliseconds. */
+const TIMEOUT = 300_000;
+
+/** Puts into a request what proves who sends it. */
+export type Sign = (request: Request) => Request | Promise<Request>;
+
+/** `url` is what the names of the objects are put behind: `https://bucket.example.com/inbox/`. */
+export function bucket(url: string | URL, sign: Sign): Destination {
+  return deliverTo(async ({ key, octets }, signal) => {
+    const request = new Request(new URL(`${key}.eml`, url), {
+      method: "PUT",
+      headers: { "content-type": "message/rfc822", "if-none-match": "*" },
+      body: octets as Buffer<ArrayBuffer>,
+      signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT), ...(signal === undefined ? [] : [signal])]),
+    });
+    const response = await send(await sign(request));
+    if (response.ok) return "new";
+    // Precondition failed: it is there.
+    if (response.status === 412) return "known";
+    throw await refusal(response);
+  });
+}
+
+async function send(request: Request): Promise<Response> {
+  try {
+    return await fetch(request);
+  } catch (cause) {
+    throw new DestinationError(`${new URL(request.url).host} cannot be reached`, { cause, down: true });
+  }
+}
+
+/** S3 has an answer in XML: `<Error><Code>NoSuchBucket</Code>…`. */
+async function refusal(response: Response): Promise<DestinationError> {
+  const { status } = response;
+  const code = /<Code>(\w{1,64})<\/Code>/.exec(await response.text())?.[1] ?? response.statusText;
+  // No right, no bucket: for no message.
+  const down = [401, 403, 404].includes(status);
+  // 409: another upload of the same object is under way. 503: "slow down".
+  const later = down || status === 409 || status === 429 || status >= 500;
+  return new DestinationError(`HTTP ${status} ${code}`, { down, later });
+}

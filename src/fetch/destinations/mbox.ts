@@ -1,0 +1,92 @@
+// A file that has one message behind the other (mboxrd), which other programs read and write, too: a lock keeps them
+// apart, and each message is appended whole.
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { numbers } from "../../option-checks.ts";
+import { makeDirectory } from "../durable.ts";
+import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
+import { fromLine } from "./from-line.ts";
+import { MboxFile } from "./mbox-file.ts";
+import { MboxText } from "./mbox-text.ts";
+import { Places } from "./places.ts";
+import { SpoolFile, sweep } from "./spool-file.ts";
+
+/** Where the mbox of a message is: a path, or what gives it. */
+export type MboxPath = string | ((delivery: Delivery) => string);
+
+export interface MboxOptions {
+  /** How long another program may hold the lock before the mbox counts as out of use; milliseconds. @default 60000 */
+  readonly lockTimeout?: number;
+}
+
+/**
+ * Appends to an mbox, which is made where there is none. Each message is durable before it counts as delivered, and is
+ * known again by its first line. It does not keep every octet: see {@link MboxText}; a Maildir does.
+ *
+ * The lock is `<path>.lock`, made exclusively. Programs that lock otherwise are not kept out by it.
+ */
+export class Mbox implements Destination {
+  readonly #path: MboxPath;
+  readonly #lockTimeout: number;
+  readonly #places: Places = new Places(prepare);
+  readonly #files: Map<string, MboxFile> = new Map();
+
+  /** With a function there may be one for each mailbox. Throws `POP3_CONFIG` for options that make no sense. */
+  constructor(path: MboxPath, options?: MboxOptions) {
+    this.#path = path;
+    this.#lockTimeout = numbers("mbox", { lockTimeout: 60_000 }, options).lockTimeout;
+  }
+
+  async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {
+    const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
+    const folder = dirname(path);
+    return this.#places.use(folder, async () => {
+      const file = this.#file(path);
+      const { key } = delivery;
+      if (await file.has(key, signal)) return "known";
+      return writerTo(file, key, await SpoolFile.create(folder, key), signal);
+    });
+  }
+
+  #file(path: string): MboxFile {
+    let file = this.#files.get(path);
+    if (file === undefined) this.#files.set(path, (file = new MboxFile(path, this.#lockTimeout)));
+    return file;
+  }
+}
+
+async function prepare(folder: string): Promise<void> {
+  await makeDirectory(folder);
+  await sweep(folder);
+}
+
+/** The message is whole, and in the form that it will have, before the mbox is locked for it. */
+function writerTo(
+  mbox: MboxFile,
+  key: string,
+  spool: SpoolFile,
+  signal: AbortSignal | undefined,
+): DeliveryWriter {
+  const line = fromLine(key, new Date());
+  const text = new MboxText();
+  const hash = createHash("sha256").update(line);
+  let octets = line.length;
+  const put = async (piece: Buffer): Promise<void> => {
+    hash.update(piece);
+    octets += piece.length;
+    await spool.write(piece);
+  };
+  return {
+    write: (piece) => put(text.push(piece)),
+    async commit() {
+      try {
+        await put(text.end());
+        const isNew = await mbox.append(key, { line, octets, digest: hash.digest("hex") }, spool, signal);
+        return isNew ? "new" : "known";
+      } finally {
+        await spool.discard();
+      }
+    },
+    abort: () => spool.discard(),
+  };
+}

@@ -1,0 +1,87 @@
+// What outlasts a crash: octets once their file is synced, a name once its directory is.
+import { randomBytes } from "node:crypto";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+
+/** Resolves when the names in a directory (made, renamed, removed) will outlast a crash. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } catch (error) {
+    // File systems that keep no directories of their own cannot sync them (CIFS, some of FUSE); nor can we.
+    if (!isSystemError(error, "EINVAL") && !isSystemError(error, "ENOTSUP")) throw error;
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Makes a directory, and those above it, where they are missing; for nobody but us. */
+export async function makeDirectory(path: string): Promise<void> {
+  const directory = resolve(path);
+  const above = dirname(directory);
+  const made = await make(directory).catch(async (error: unknown) => {
+    if (!isSystemError(error, "ENOENT") || above === directory) throw error;
+    // Not by `recursive`, which goes round and round where a directory takes no others (/proc).
+    await makeDirectory(above);
+    return make(directory);
+  });
+  if (made) await syncDirectory(above);
+}
+
+/** Returns whether it was missing. */
+async function make(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    // EEXIST, mostly; of a root, or what cannot be written anyway, systems say other things.
+    const found = await stat(directory).catch(() => undefined);
+    if (found?.isDirectory() !== true) throw error;
+    return false;
+  }
+}
+
+export interface ReplaceFileOptions {
+  /** The permissions of the file. @default 0o600 */
+  readonly mode?: number;
+  /** Waited for when all is written but the name: where it rejects, the old file stays. */
+  readonly confirm?: () => Promise<void>;
+}
+
+/**
+ * Puts a file in the place of another, or of none, at once: whoever reads it, and whatever crashes, there is the old
+ * or the new one, whole. What a crash may leave is a temporary file beside it, see {@link isTemporaryOf}.
+ */
+export async function replaceFile(
+  path: string,
+  data: string | Uint8Array,
+  { mode = 0o600, confirm }: ReplaceFileOptions = {},
+): Promise<void> {
+  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await confirm?.();
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Whether a file of this name was to become `name`: without its directory, both. */
+export function isTemporaryOf(name: string, file: string): boolean {
+  return file.startsWith(`${name}.`) && /^[0-9a-f]{16}\.tmp$/.test(file.slice(name.length + 1));
+}
+
+/** Whether an error of the system has this code: `ENOENT`. */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+}

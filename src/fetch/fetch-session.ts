@@ -1,0 +1,531 @@
+// What one session of a run does: list, plan, deliver, mark. QUIT, which commits, is whoever's the session is.
+import type { Pop3Client } from "../client.ts";
+import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import type { Pop3Message } from "../message.ts";
+import { isTemporary } from "../pool/back-off.ts";
+import { deliver, isRefusal, RefusedByDestination, type Delivered, type LeftAlone } from "./delivery.ts";
+import { DestinationError, isDown, isLater } from "./destinations/destination-error.ts";
+import type { FetchEvent } from "./events.ts";
+import { headerDigest } from "./header-digest.ts";
+import type { LedgerChanges, LedgerEntry, MailboxLedger } from "./ledger/ledger.ts";
+import type { FetchSettings } from "./options.ts";
+import { isDue, retryPause } from "./pace.ts";
+import {
+  deleted,
+  entryOf,
+  isContentId,
+  isSettled,
+  planFetch,
+  type FetchPlan,
+  type Listed,
+  type Retrieve,
+  type Skip,
+} from "./plan.ts";
+import type { CompletePolicy } from "./policy.ts";
+import type { Draft } from "./report.ts";
+import { matched, sampleOf, sizesAgree, vanished } from "./uids-changed.ts";
+
+/** So many messages refused, one behind the other, and it is the destination that is at fault. */
+const IN_A_ROW = 3;
+
+/** What a session is to do beside what the policy says. */
+export interface SessionTask {
+  /** Whether messages are retrieved, too; else only deleted. */
+  readonly retrieve: boolean;
+  /** The last run died in the middle of something: each message is marked before it is tried. */
+  readonly careful: boolean;
+  /** No message is begun any more from then on; milliseconds, by `performance.now()`. */
+  readonly until: number;
+  /** Is counted up. */
+  readonly spent: Spent;
+}
+
+/** What of the limits of a run is used up: by messages that the ledger did not know. */
+export interface Spent {
+  messages: number;
+  octets: number;
+}
+
+export interface SessionOutcome {
+  /** What the ledger is to say of the messages that are marked, once QUIT has deleted them. */
+  readonly marked: readonly LedgerEntry[];
+  /** Something was not delivered: the session ends without QUIT, as some servers hide what was retrieved before. */
+  readonly withoutQuit: boolean;
+  /** There are messages whose turn has not come: they get a session of their own. */
+  readonly more: boolean;
+  /** There is something to be deleted yet. */
+  readonly toDelete: boolean;
+  /** It was told to stop, or its time was over. */
+  readonly stopped: boolean;
+  /** The destination is of no use now. */
+  readonly down: Error | undefined;
+}
+
+interface Failure {
+  readonly step: Retrieve;
+  /** Its name in the ledger, where it has one. */
+  readonly id: string | undefined;
+  readonly error: unknown;
+  /** Whether it is the message's fault for certain. */
+  readonly certain: boolean;
+}
+
+export class FetchSession {
+  readonly #client: Pop3Client;
+  readonly #ledger: MailboxLedger;
+  readonly #settings: FetchSettings;
+  readonly #policy: CompletePolicy;
+  readonly #draft: Draft;
+  readonly #task: SessionTask;
+  readonly #now: number = Date.now();
+  /** What is being recorded. */
+  #recorded: Promise<unknown> = Promise.resolve();
+  #recordFailed = false;
+  readonly #failures: Failure[] = [];
+  /** Refusals since the last message that was taken. */
+  #inARow = 0;
+  /** Messages whose retrieval was tried. */
+  #tried = 0;
+  /** Of these: messages that the ledger did not know. */
+  #fresh = 0;
+  /** Messages of before the first run, yet to be looked at. */
+  #unseen = 0;
+  /** Something was asked for, and not taken. */
+  #abandoned = false;
+  #toMark: { readonly number: number; readonly entry: LedgerEntry }[] = [];
+  #sighted: Set<string> = new Set();
+  #stopped = false;
+  #down: Error | undefined;
+
+  constructor(
+    client: Pop3Client,
+    ledger: MailboxLedger,
+    settings: FetchSettings,
+    draft: Draft,
+    task: SessionTask,
+  ) {
+    this.#client = client;
+    this.#ledger = ledger;
+    this.#settings = settings;
+    this.#draft = draft;
+    this.#task = task;
+    const { policy } = settings;
+    const { limits } = policy;
+    // What the sessions before have left of it.
+    const octets = limits.octets - task.spent.octets;
+    const messages = octets > 0 || task.spent.octets === 0 ? limits.messages - task.spent.messages : 0;
+    this.#policy = { ...policy, limits: { ...limits, octets, messages } };
+  }
+
+  async run(): Promise<SessionOutcome> {
+    const listing = await this.#list();
+    await this.#recogniseChangedUids(listing);
+    const plan = await this.#plan(listing);
+    for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
+    const wanted = this.#notYetFailed(plan.retrieve);
+    const steps = this.#task.retrieve ? wanted.slice(0, this.#turnOf(wanted)) : [];
+    this.#unseen = wanted.filter(({ baseline }) => baseline).length;
+    await this.#retrieve(steps.filter(({ what }) => what === "whole"));
+    await this.#retrieve(steps.filter(({ what }) => what === "headers"));
+    await this.#recorded;
+    await this.#recordFailures();
+    await this.#noteBaselineSeen();
+    const ended = this.#stopped || this.#down !== undefined;
+    const lost = this.#client.state !== "transaction";
+    // It says why.
+    if (lost && !ended) await this.#client.noop();
+    const rest = wanted.length - this.#tried;
+    if (this.#task.retrieve) {
+      this.#draft.left = plan.left + rest;
+      if (this.#draft.left === 0) await this.#noteContentGone();
+    }
+    const failed = this.#failures.some(({ error }) => error instanceof RefusedByDestination);
+    const outcome = { stopped: this.#stopped, down: this.#down };
+    const more = !ended && this.#task.retrieve && rest > 0 && !this.#isUsedUp();
+    if (failed || this.#abandoned || lost) {
+      const toDelete = this.#down === undefined && this.#toMark.length > 0;
+      return { ...outcome, marked: [], withoutQuit: true, more, toDelete };
+    }
+    return { ...outcome, marked: await this.#mark(), withoutQuit: false, more, toDelete: false };
+  }
+
+  async #list(): Promise<Listed[]> {
+    const { signal } = this.#settings;
+    const [sizes, uids] = await Promise.all([this.#client.list({ signal }), this.#uidl()]);
+    if (uids.size === 0 && sizes.size > 0 && this.#policy.noUidl === "refuse") throw withoutUidl();
+    let last = 0;
+    for (const number of uids.keys()) last = Math.max(last, number);
+    const listing: Listed[] = [];
+    for (const number of new Set([...sizes.keys(), ...uids.keys()])) {
+      // What came between the two listings gets its unique-id in the next session.
+      if (uids.size === 0 || number <= last)
+        listing.push({ number, uid: uids.get(number), size: sizes.get(number) });
+    }
+    if (this.#draft.listed === 0) {
+      this.#draft.listed = listing.length;
+      for (const { size = 0 } of listing) this.#draft.listedOctets += size;
+    }
+    return listing.sort((a, b) => a.number - b.number);
+  }
+
+  async #uidl(): Promise<ReadonlyMap<number, string>> {
+    try {
+      return await this.#client.uidl({ signal: this.#settings.signal });
+    } catch (error) {
+      if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
+      if (this.#policy.noUidl === "content") return new Map();
+      throw withoutUidl(error);
+    }
+  }
+
+  /** Where everything looks new: whether it is, or has only other unique-ids than before. */
+  async #recogniseChangedUids(listing: readonly Listed[]): Promise<void> {
+    if (this.#policy.uidsChanged === "new") return;
+    const expected = vanished(listing, this.#ledger.entries);
+    if (expected.length === 0) return;
+    const known = new Set(expected.map(({ headers }) => headers).filter((digest) => digest !== undefined));
+    const canLook = known.size > 0 && (await this.#client.supports("TOP", { signal: this.#settings.signal }));
+    const sample = canLook ? await this.#headersOf(sampleOf(listing)) : new Map<number, string>();
+    const changed = canLook
+      ? [...sample.values()].some((digest) => digest !== undefined && known.has(digest))
+      : sizesAgree(listing, expected);
+    if (!changed) return;
+    if (this.#policy.uidsChanged === "match" && canLook) {
+      await this.#ledger.record(matched(listing, expected, await this.#headersOf(listing)));
+      return;
+    }
+    throw new Pop3Error(
+      "POP3_UIDS_CHANGED",
+      `none of ${String(expected.length)} messages has its unique-id any more, and they seem to be there: nothing was fetched, ` +
+        'as everything would come again. The policy uidsChanged "match" goes by their headers, "new" fetches them',
+    );
+  }
+
+  async #headersOf(messages: readonly Listed[]): Promise<Map<number, string | undefined>> {
+    const { signal } = this.#settings;
+    const digests = new Map<number, string | undefined>();
+    for await (const message of this.#client.retrieve(
+      messages.map(({ number }) => number),
+      { top: 0, signal },
+    )) {
+      try {
+        digests.set(message.number, headerDigest(await message.buffer()));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+    }
+    return digests;
+  }
+
+  async #plan(listing: readonly Listed[]): Promise<FetchPlan> {
+    const { entries, state } = this.#ledger;
+    const plan = planFetch({
+      listing,
+      entries,
+      first: state.lastRun === undefined,
+      baseline: state.baseline,
+      policy: this.#policy,
+      now: this.#now,
+    });
+    const { baseline: _, ...rest } = state;
+    await this.#ledger.record({
+      entries: plan.entries,
+      forgotten: plan.forgotten,
+      state: {
+        ...{ ...rest, lastRun: this.#now },
+        ...(plan.baseline === undefined ? {} : { baseline: plan.baseline }),
+      },
+    });
+    const { retrieve, remove, skip } = plan;
+    let toRetrieveOctets = 0;
+    for (const { size = 0 } of retrieve) toRetrieveOctets += size;
+    await this.#tell({
+      type: "listed",
+      messages: listing.length,
+      octets: this.#draft.listedOctets,
+      toRetrieve: this.#task.retrieve ? retrieve.length : 0,
+      toRetrieveOctets,
+      toDelete: remove.length,
+    });
+    if (this.#task.retrieve) {
+      this.#draft.skipped = [...skip];
+      for (const each of skip) await this.#tell({ type: "skipped", ...each });
+    }
+    return plan;
+  }
+
+  async #retrieve(steps: readonly Retrieve[]): Promise<void> {
+    const [first] = steps;
+    if (first === undefined) return;
+    const { signal } = this.#settings;
+    const top = first.what === "headers" ? 0 : undefined;
+    const messages = this.#client.retrieve(
+      steps.map(({ number }) => number),
+      { top, signal },
+    );
+    try {
+      for (const step of steps) {
+        // What was asked for, and nobody takes, may be hidden behind QUIT: the session ends without.
+        if (this.#isOver()) {
+          this.#abandoned ||= messages.ahead > 0;
+          break;
+        }
+        if (this.#hasEnough()) messages.finish();
+        const { value: message } = await messages.next();
+        if (message === undefined) break;
+        this.#tried++;
+        await this.#try(message, step);
+      }
+    } finally {
+      // It listens to the signal until then.
+      await messages.return();
+    }
+  }
+
+  async #try(message: Pop3Message, step: Retrieve): Promise<void> {
+    if (this.#task.careful && step.id !== undefined) await this.#blameBeforehand(step);
+    let came: Delivered | LeftAlone;
+    try {
+      came = await deliver(message, step, this.#context(step));
+    } catch (error) {
+      await this.#notDelivered(step, error);
+      return;
+    }
+    if ("leftAlone" in came) await this.#leftAlone(step, came.leftAlone);
+    else await this.#delivered(step, came);
+  }
+
+  /** What has failed in this run waits for the next, however short its pause: it would go on for ever. */
+  #notYetFailed(steps: readonly Retrieve[]): readonly Retrieve[] {
+    const failed = new Set(this.#draft.failed.map(({ uid }) => uid));
+    return steps.filter(({ id }) => id === undefined || !failed.has(id));
+  }
+
+  /** How many of the messages have their turn in this session; those that go by their content may be known. */
+  #turnOf(steps: readonly Retrieve[]): number {
+    let named = 0;
+    const end = steps.findIndex(({ id }) => id !== undefined && ++named > this.#policy.commitEvery);
+    return end === -1 ? steps.length : end;
+  }
+
+  /** Of what was not known to be new before it came. */
+  #hasEnough(): boolean {
+    return this.#fresh >= this.#policy.commitEvery || this.#isUsedUp();
+  }
+
+  /** The limits of the run are met. */
+  #isUsedUp(): boolean {
+    const { limits } = this.#settings.policy;
+    const { messages, octets } = this.#task.spent;
+    return messages >= limits.messages || (octets > 0 && octets >= limits.octets);
+  }
+
+  #isOver(): boolean {
+    const { stop } = this.#settings;
+    this.#stopped ||= stop?.aborted === true || performance.now() >= this.#task.until;
+    const lost = this.#client.state !== "transaction";
+    return this.#stopped || lost || this.#down !== undefined || this.#recordFailed;
+  }
+
+  #context(step: Retrieve): Parameters<typeof deliver>[2] {
+    const { mailbox, destination, signal } = this.#settings;
+    const { retry } = this.#policy;
+    const { number, size } = step;
+    return {
+      client: this.#client,
+      mailbox,
+      destination,
+      ...{ signal, retry },
+      entries: this.#ledger.entries,
+      progress: (received) => this.#tell({ type: "progress", number, received, size }),
+    };
+  }
+
+  async #delivered(step: Retrieve, { id, key, octets, known, headers }: Delivered): Promise<void> {
+    const { number, uid, size } = step;
+    const before = this.#ledger.entries.get(id);
+    const settled = before !== undefined && isSettled(before);
+    const fresh = step.baseline ? "baseline" : step.what === "headers" ? "headers" : "delivered";
+    const status = settled ? before.status : fresh;
+    const firstSeen = step.before?.firstSeen ?? before?.firstSeen ?? this.#now;
+    const entry = entryOf(step, id, status, firstSeen, headers);
+    this.#inARow = 0;
+    if (step.baseline) this.#unseen--;
+    else if (!settled) {
+      this.#fresh++;
+      this.#task.spent.messages++;
+      this.#task.spent.octets += octets;
+    }
+    this.#sighted.add(id);
+    if (known) this.#draft.known++;
+    else this.#draft.delivered++;
+    this.#draft.octets += octets;
+    // The next message comes while this is written; DELE waits for all of it.
+    if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
+      this.#record({ entries: [entry] });
+    const due = status === "delivered" && isDue(this.#policy.delete, entry.firstSeen, size, this.#now);
+    // What was deleted and is there all the same is deleted once more.
+    if (due || status === "deleted") this.#toMark.push({ number, entry: deleted(entry) });
+    await this.#tell({ type: "delivered", number, uid, key, octets, known });
+  }
+
+  #record(changes: LedgerChanges): void {
+    const recorded = this.#ledger.record(changes);
+    // Awaited before anything is marked; until then its failure is nobody's to handle.
+    recorded.catch(() => (this.#recordFailed = true));
+    this.#recorded = this.#recorded.then(() => recorded);
+    this.#recorded.catch(() => undefined);
+  }
+
+  async #leftAlone({ number, uid, size }: Retrieve, { id, status, retryAt }: LedgerEntry): Promise<void> {
+    this.#sighted.add(id);
+    const skip: Skip =
+      status === "quarantined" || retryAt === undefined
+        ? { ...{ number, uid, size }, reason: "quarantined" }
+        : { ...{ number, uid, size }, reason: "failed, and not due yet", retryAt };
+    this.#draft.skipped.push(skip);
+    await this.#tell({ type: "skipped", ...skip });
+  }
+
+  /** Throws what ends the session; what fails one message is remembered. */
+  async #notDelivered(step: Retrieve, error: unknown): Promise<void> {
+    if (error instanceof RefusedByDestination) {
+      const { id, cause } = error;
+      if (this.#settings.signal?.aborted === true) {
+        await this.#takeBack(step);
+        throw cause;
+      }
+      if (this.#settings.stop?.aborted === true && isDown(cause)) {
+        // It was told to stop, too.
+        this.#abandoned = true;
+        await this.#takeBack(step);
+        return;
+      }
+      this.#failures.push({ step, id, error, certain: false });
+      this.#sighted.add(id);
+      if (isDown(cause)) {
+        this.#down = cause as Error;
+        return;
+      }
+      if (++this.#inARow >= IN_A_ROW) {
+        this.#down = new DestinationError(`it refused ${String(IN_A_ROW)} messages in a row`, {
+          cause,
+          down: true,
+        });
+      }
+      return;
+    }
+    if (isRefusal(error)) {
+      this.#failures.push({ step, id: step.id, error, certain: true });
+      return;
+    }
+    if (this.#settings.signal?.aborted === true) await this.#takeBack(step);
+    else if (step.id !== undefined) {
+      // It may be the message that ends the session: let others come before it the next time.
+      await this.#recorded;
+      await this.#ledger.record({ entries: [this.#failedEntry(step, step.id, error, false)] });
+    }
+    throw error;
+  }
+
+  /** Should the process die of this message, too, others come before it the next time. */
+  async #blameBeforehand(step: Retrieve): Promise<void> {
+    const error = new Error("the process ended while it was delivered");
+    await this.#ledger.record({ entries: [this.#failedEntry(step, step.id as string, error, true)] });
+  }
+
+  /** It was not the message. */
+  async #takeBack({ id, before }: Retrieve): Promise<void> {
+    if (!this.#task.careful || id === undefined) return;
+    await this.#ledger.record(before === undefined ? { forgotten: [id] } : { entries: [before] });
+  }
+
+  /** `counts`: whether the message is to blame. */
+  #failedEntry(step: Retrieve, id: string, error: unknown, counts: boolean): LedgerEntry {
+    const before = step.id === undefined ? this.#ledger.entries.get(id) : step.before;
+    const tries = (before?.tries ?? 0) + (counts ? 1 : 0);
+    const failures = (before?.failures ?? 0) + 1;
+    const quarantined = counts && tries >= this.#policy.tries;
+    const retryAt = Date.now() + retryPause(this.#policy.retry, failures);
+    return {
+      ...entryOf(step, id, quarantined ? "quarantined" : "failed", before?.firstSeen ?? this.#now),
+      ...{ tries, failures, reason: wordsOf(error) },
+      ...(quarantined ? {} : { retryAt }),
+    };
+  }
+
+  /**
+   * A message is to blame where the server refuses it, or the destination does while it takes others: else it is the
+   * destination, and no message is left alone because of that.
+   */
+  async #recordFailures(): Promise<void> {
+    const works = this.#draft.delivered > 0;
+    for (const { step, id, error, certain } of this.#failures) {
+      const cause = error instanceof RefusedByDestination ? error.cause : error;
+      const counts = (certain || works) && !isLater(cause) && !isTemporary(cause);
+      const entry =
+        id === undefined || isDown(cause) ? undefined : this.#failedEntry(step, id, cause, counts);
+      if (entry === undefined) await this.#takeBack(step);
+      else await this.#ledger.record({ entries: [entry] });
+      const { number, uid } = step;
+      const failed = {
+        ...{ number, uid, error: cause },
+        tries: entry?.failures ?? 1,
+        retryAt: entry === undefined ? this.#now : entry.retryAt,
+      };
+      this.#draft.failed.push(failed);
+      await this.#tell({ type: "message-failed", ...failed });
+    }
+  }
+
+  async #noteBaselineSeen(): Promise<void> {
+    const { baseline, ...state } = this.#ledger.state;
+    if (this.#task.retrieve && baseline !== undefined && this.#unseen === 0)
+      await this.#ledger.record({ state });
+  }
+
+  /** What goes by its content is known to be gone when everything was retrieved. */
+  async #noteContentGone(): Promise<void> {
+    const changed: LedgerEntry[] = [];
+    for (const entry of this.#ledger.entries.values()) {
+      if (isContentId(entry.id) && entry.goneSince === undefined && !this.#sighted.has(entry.id))
+        changed.push({ ...entry, goneSince: this.#now });
+    }
+    if (changed.length > 0) await this.#ledger.record({ entries: changed });
+  }
+
+  /** DELE for what is to be deleted; returns what the ledger is to say when it is. */
+  async #mark(): Promise<LedgerEntry[]> {
+    if (this.#toMark.length === 0) return [];
+    try {
+      await this.#client.dele(
+        this.#toMark.map(({ number }) => number),
+        { signal: this.#settings.signal },
+      );
+    } catch (error) {
+      // What the server refuses to mark is marked the next time, or is gone.
+      if (!(error instanceof Pop3ReplyError)) throw error;
+    }
+    return this.#toMark.filter(({ number }) => this.#client.marked.has(number)).map(({ entry }) => entry);
+  }
+
+  #tell(event: DistributiveOmit<FetchEvent, "mailbox">): Promise<void> | void {
+    return this.#settings.onEvent({ mailbox: this.#settings.mailbox, ...event });
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+function withoutUidl(cause?: unknown): Pop3Error {
+  return new Pop3Error(
+    "POP3_NO_UIDL",
+    'the server knows no UIDL: the policy noUidl "content" goes without, and retrieves everything each time',
+    { cause },
+  );
+}
+
+/** What the ledger keeps of an error: one line, and not too long. */
+function wordsOf(error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error);
+  return words.replace(/\s+/g, " ").slice(0, 200);
+}

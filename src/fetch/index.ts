@@ -1,0 +1,32 @@
+// What "popwright/fetch" exports, nothing else.
+export { Command, type CommandOptions } from "./destinations/command.ts";
+export type { Delivery, DeliveryWriter, Destination } from "./destinations/destination.ts";
+export { DestinationError, type DestinationErrorOptions } from "./destinations/destination-error.ts";
+export { EmlFolder, type EmlFolderOptions } from "./destinations/eml-folder.ts";
+export {
+  deliverTo,
+  type Deliver,
+  type FetchedMessage,
+  type FunctionOptions,
+} from "./destinations/function.ts";
+export { Maildir, type MaildirPath } from "./destinations/maildir.ts";
+export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
+export type { FetchEvent, Listener } from "./events.ts";
+export { fetchAll, type FetchAllOptions, type FetchTarget } from "./fetch-all.ts";
+export { FetchError } from "./fetch-error.ts";
+export { fetchMail } from "./fetch-mail.ts";
+export { FileLedger, type FileLedgerOptions } from "./ledger/file-ledger.ts";
+export type {
+  Ledger,
+  LedgerChanges,
+  LedgerEntry,
+  MailboxLedger,
+  MailboxState,
+  MessageStatus,
+} from "./ledger/ledger.ts";
+export { MemoryLedger } from "./ledger/memory-ledger.ts";
+export { contentKey, messageKey } from "./mailbox.ts";
+export { newMail, type NewMailOptions, type NewMessage } from "./new-mail.ts";
+export type { FetchAccount, FetchOptions } from "./options.ts";
+export type { DeleteWhen, FetchPolicy, PollPauses, RetryPauses, RunLimits } from "./policy.ts";
+export type { FailedMessage, FetchReport, SkippedMessage } from "./report.ts";

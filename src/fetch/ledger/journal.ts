@@ -1,0 +1,124 @@
+// The journal of one mailbox, which only grows: records that come while a write is under way share the next one, and
+// what was acknowledged stays readable whatever fails.
+import { open, readFile, type FileHandle } from "node:fs/promises";
+import { Pop3Error } from "../../errors.ts";
+import { isSystemError, replaceFile } from "../durable.ts";
+import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
+import { encodeLine } from "./journal-line.ts";
+import type { Lock } from "./lock.ts";
+
+/** What is written in the file; nothing where there is none. */
+export async function readJournal(path: string, mailbox: string): Promise<JournalContents> {
+  let octets: Buffer;
+  try {
+    octets = await readFile(path);
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+    octets = Buffer.alloc(0);
+  }
+  return decodeJournal(path, mailbox, octets);
+}
+
+/** Whether so many lines say so little that the journal is better written anew. */
+function isWordy({ lines, entries }: JournalContents): boolean {
+  return lines > 2 * entries.size + 1000;
+}
+
+export class Journal {
+  readonly path: string;
+  readonly #file: FileHandle;
+  readonly #lock: Lock;
+  /** Up to here it is durable; octets. */
+  #length: number;
+  /** The lines of the write to come. */
+  #lines: string[] = [];
+  #coming: Promise<void> | undefined;
+  /** The write that was asked for last. */
+  #last: Promise<void> = Promise.resolve();
+  #failure: Pop3Error | undefined;
+
+  private constructor(path: string, file: FileHandle, lock: Lock, length: number) {
+    this.path = path;
+    this.#file = file;
+    this.#lock = lock;
+    this.#length = length;
+  }
+
+  /** Readies the file for records behind `contents`, which are what is in it. */
+  static async open(path: string, mailbox: string, contents: JournalContents, lock: Lock): Promise<Journal> {
+    let { length } = contents;
+    // After a take-over it becomes another file: what the former holder still appends is read by nobody.
+    if (length === 0 || lock.takenOver || isWordy(contents)) {
+      const text = encodeJournal(mailbox, contents.entries, contents.state);
+      await replaceFile(path, text, { confirm: () => lock.confirm() });
+      ({ length } = text);
+    }
+    const file = await open(path, "a");
+    try {
+      if ((await file.stat()).size > length) await cut(file, length);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return new Journal(path, file, lock, length);
+  }
+
+  /** Why nothing can be recorded any more. */
+  get failure(): Pop3Error | undefined {
+    return this.#failure ?? this.#lock.failure;
+  }
+
+  /** Appends the lines of one record. Resolves when they are durable; rejects with `POP3_LEDGER`. */
+  append(lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return Promise.resolve();
+    for (const line of lines) this.#lines.push(line);
+    if (this.#coming === undefined) this.#last = this.#coming = this.#writeBehind(this.#last);
+    return this.#coming;
+  }
+
+  /** Waits for what was appended. Never rejects. */
+  async close(): Promise<void> {
+    await this.#last.catch(() => {});
+    await this.#file.close().catch(() => {});
+  }
+
+  /** One write, when the one before it has succeeded, of all that has come until then. */
+  async #writeBehind(before: Promise<void>): Promise<void> {
+    await before;
+    const text = this.#lines.map((line, at) => encodeLine(line, at === 0)).join("");
+    this.#lines = [];
+    this.#coming = undefined;
+    try {
+      await this.#file.appendFile(text, "latin1");
+      await this.#file.datasync();
+      // Whoever has taken the mailbox over before this moment may have read the journal before our write.
+      await this.#lock.confirm();
+      this.#length += text.length;
+    } catch (error) {
+      this.#failure = Pop3Error.is(error) ? error : cannotWrite(this.path, error);
+      await this.#cutBack();
+      throw this.#failure;
+    }
+  }
+
+  /** So that no record is found that was called a failure. Where it does not succeed, a torn end does no harm. */
+  async #cutBack(): Promise<void> {
+    try {
+      // The file may be another's by now.
+      await this.#lock.confirm();
+      await cut(this.#file, this.#length);
+    } catch {
+      // The failure that brought us here says enough.
+    }
+  }
+}
+
+async function cut(file: FileHandle, length: number): Promise<void> {
+  await file.truncate(length);
+  await file.sync();
+}
+
+function cannotWrite(path: string, cause: unknown): Pop3Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Pop3Error("POP3_LEDGER", `cannot write the ledger ${path}: ${reason}`, { cause });
+}

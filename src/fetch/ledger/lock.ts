@@ -1,0 +1,76 @@
+// A lock that is held: it shows that its holder lives, and knows when another has taken it over.
+import { randomBytes } from "node:crypto";
+import { rm, type FileHandle } from "node:fs/promises";
+import { basename } from "node:path";
+import { Pop3Error } from "../../errors.ts";
+import { acquire, processSpace, readHolder, type Hold } from "./lock-file.ts";
+
+/** Milliseconds, both. */
+export interface LockTimes {
+  /** How often the holder shows that it lives. */
+  readonly heartbeat: number;
+  /** How old the last sign of life is when another may take the lock over. */
+  readonly stale: number;
+}
+
+export class Lock {
+  readonly path: string;
+  /** Whether its former holder had not given it free. */
+  readonly takenOver: boolean;
+  readonly #token: string;
+  readonly #file: FileHandle;
+  readonly #timer: NodeJS.Timeout;
+  #failure: Pop3Error | undefined;
+
+  private constructor(path: string, { file, takenOver }: Hold, token: string, heartbeat: number) {
+    this.path = path;
+    this.takenOver = takenOver;
+    this.#token = token;
+    this.#file = file;
+    this.#timer = setInterval(() => void this.#beat(), heartbeat).unref();
+  }
+
+  /** `undefined`: another holds it. Rejects with the errors of the system. */
+  static async take(path: string, { heartbeat, stale }: LockTimes): Promise<Lock | undefined> {
+    const token = randomBytes(8).toString("hex");
+    const hold = await acquire(path, { token, host: await processSpace(), stale });
+    return hold && new Lock(path, hold, token, heartbeat);
+  }
+
+  /** `POP3_LEDGER`, once it is known that another has taken the lock over. */
+  get failure(): Pop3Error | undefined {
+    return this.#failure;
+  }
+
+  /** Rejects with `POP3_LEDGER` where another has taken the lock over. */
+  async confirm(): Promise<void> {
+    if (this.#failure === undefined && (await readHolder(this.path))?.token !== this.#token)
+      this.#failure = new Pop3Error("POP3_LEDGER", `the lock was taken over by another run: ${this.path}`);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Gives it free. Never rejects: a lock that stays is taken over when it is stale. */
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.confirm()
+      .then(() => rm(this.path))
+      .catch(() => {});
+    await this.#file.close().catch(() => {});
+  }
+
+  /** Whether a file of this name was left by one who wanted to take over from a former holder, and has died over it. */
+  isLeftover(name: string): boolean {
+    const prefix = `${basename(this.path)}.`;
+    return name.startsWith(prefix) && !name.startsWith(`${prefix}${this.#token}`);
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      // To our own file, whatever has its name by now: nobody is kept alive by another's heart.
+      await this.#file.write("{", 0);
+      await this.confirm();
+    } catch {
+      // The next record meets it.
+    }
+  }
+}

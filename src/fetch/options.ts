@@ -1,0 +1,93 @@
+// What a run over one mailbox is given, and what is made of it.
+import { checkBoolean, checkTable, config } from "../option-checks.ts";
+import { completeOptions, type Pop3ClientOptions } from "../options.ts";
+import type { Pop3Pool } from "../pool/pool.ts";
+import { parseUrl } from "../url.ts";
+import type { Destination } from "./destinations/destination.ts";
+import { deliverTo, type Deliver } from "./destinations/function.ts";
+import type { Listener } from "./events.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { mailboxName } from "./mailbox.ts";
+import { completePolicy, type CompletePolicy, type FetchPolicy } from "./policy.ts";
+
+/** Whose mail is fetched: what a `Pop3Client` takes, with `auth`. */
+export type FetchAccount = Pop3ClientOptions | string | URL;
+
+export interface FetchOptions {
+  /** Knows what was fetched before. */
+  readonly ledger: Ledger;
+  /** Takes the mail; a function gets each message as {@link deliverTo} gives it. */
+  readonly destination: Destination | Deliver;
+  readonly policy?: FetchPolicy;
+  /**
+   * The name of the mailbox in ledger and keys. Give one where user, host or port may change.
+   * @default `ann@pop.example.com:995`
+   */
+  readonly mailbox?: string;
+  /** Sessions are taken from it. @default a pool of its own, for one session */
+  readonly pool?: Pop3Pool;
+  /** Connects even where the ledger says that it is too early. @default false */
+  readonly force?: boolean;
+  /** Is told what happens. */
+  readonly onEvent?: Listener;
+  /** Ends the run in good order: the message in hand is delivered, and what was delivered is committed. */
+  readonly stop?: AbortSignal;
+  /** Ends the run at once. What was delivered is in the ledger; nothing more is deleted. */
+  readonly signal?: AbortSignal;
+}
+
+/** The same, complete. */
+export interface FetchSettings {
+  readonly account: Pop3ClientOptions;
+  readonly mailbox: string;
+  readonly ledger: Ledger;
+  readonly destination: Destination;
+  readonly policy: CompletePolicy;
+  readonly pool: Pop3Pool | undefined;
+  readonly force: boolean;
+  readonly onEvent: Listener;
+  readonly stop: AbortSignal | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Throws `POP3_CONFIG` for what makes no sense. */
+export function completeFetchOptions(account: FetchAccount, options: FetchOptions): FetchSettings {
+  checkTable("options", options);
+  const { ledger, destination, policy, mailbox, pool, force, onEvent, stop, signal } = options;
+  checkBoolean("force", force);
+  if (typeof (ledger as Partial<Ledger> | undefined)?.open !== "function") throw config("ledger is missing");
+  const taking = typeof destination === "function" ? deliverTo(destination) : destination;
+  if (typeof (taking as Partial<Destination> | undefined)?.begin !== "function")
+    throw config("destination is missing");
+  if (mailbox !== undefined && (typeof mailbox !== "string" || mailbox === ""))
+    throw config("mailbox is a name");
+  const client = accountOf(account);
+  return {
+    account: client,
+    mailbox: mailbox ?? nameOf(client),
+    ledger,
+    destination: taking,
+    policy: completePolicy(policy),
+    pool,
+    force: force ?? false,
+    onEvent: onEvent ?? (() => undefined),
+    stop,
+    signal,
+  };
+}
+
+/** Throws `POP3_CONFIG`, too, where nobody is to log in. */
+function accountOf(account: FetchAccount): Pop3ClientOptions {
+  const options = typeof account === "string" || account instanceof URL ? parseUrl(account) : account;
+  if (completeOptions(options).auth === undefined)
+    throw config("an account whose mail is fetched has `auth`");
+  return options;
+}
+
+/** See {@link mailboxName}. Throws `POP3_CONFIG` where the account has no user. */
+export function nameOf(account: Pop3ClientOptions): string {
+  const { host, port, auth } = completeOptions(account);
+  const user = auth?.authzid ?? auth?.user;
+  if (user === undefined) throw config("without a user name, `mailbox` has to name the mailbox");
+  return mailboxName(user, host, port);
+}

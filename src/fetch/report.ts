@@ -1,0 +1,77 @@
+// What a run did, in numbers and names, for people and for the program that decides what comes next.
+import type { Skip } from "./plan.ts";
+
+/** A message that could not be delivered in this run. */
+export interface FailedMessage {
+  readonly number: number;
+  readonly uid: string | undefined;
+  readonly error: unknown;
+  /** How often it has failed, this time included. */
+  readonly tries: number;
+  /** When it is tried again; milliseconds since 1970. `undefined`: it is left alone from now on. */
+  readonly retryAt: number | undefined;
+}
+
+/** A message that was left alone, and why. */
+export type SkippedMessage = Skip;
+
+/** What came of one run over one mailbox. */
+export interface FetchReport {
+  readonly mailbox: string;
+  /**
+   * - `"done"`: all that was to be done is.
+   * - `"deferred"`: it was too early, nothing was sent: see `nextPollAt`.
+   * - `"stopped"`: it was told to stop, or met the limits of the policy; there is more.
+   * - `"failed"`: an error ended it: a {@link FetchError} has this report.
+   */
+  readonly outcome: "done" | "deferred" | "stopped" | "failed";
+  /** Messages that the server listed, and their octets. */
+  readonly listed: number;
+  readonly listedOctets: number;
+  /** Messages that the destination took in. */
+  readonly delivered: number;
+  /** Messages that came, but were there already. */
+  readonly known: number;
+  /** Octets that were retrieved. */
+  readonly octets: number;
+  /** Messages that the server has confirmed to have deleted. */
+  readonly deleted: number;
+  readonly skipped: readonly SkippedMessage[];
+  /** Messages that are to be retrieved by another run: beyond the limits of this one, or it was stopped. */
+  readonly left: number;
+  readonly failed: readonly FailedMessage[];
+  /**
+   * Whether QUIT has deleted what was marked: `"unknown"` where its reply was lost, `undefined` where nothing was
+   * marked. What was not deleted is deleted by the next run, without being retrieved again.
+   */
+  readonly committed: boolean | "unknown" | undefined;
+  /** Milliseconds that it took. */
+  readonly duration: number;
+  /** When to come again: milliseconds since 1970. */
+  readonly nextPollAt: number;
+}
+
+/** A report in the making. */
+export type Draft = { -readonly [Name in keyof FetchReport]: FetchReport[Name] } & {
+  skipped: SkippedMessage[];
+  failed: FailedMessage[];
+};
+
+export function draftOf(mailbox: string): Draft {
+  return {
+    mailbox,
+    outcome: "done",
+    listed: 0,
+    listedOctets: 0,
+    delivered: 0,
+    known: 0,
+    octets: 0,
+    deleted: 0,
+    skipped: [],
+    left: 0,
+    failed: [],
+    committed: undefined,
+    duration: 0,
+    nextPollAt: 0,
+  };
+}

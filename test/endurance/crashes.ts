@@ -1,0 +1,113 @@
+// A fetcher that is killed, at a point or at any moment: in the end every message is there once, octet for octet, and
+// the maildrop holds what the policy says.
+import { expect } from "vitest";
+import { mail, mails } from "../fetch/mail.ts";
+import { Fetcher, type Point } from "./fetcher.ts";
+
+const DELETE = { delete: "delivered" } as const;
+/** Messages in the maildrop of a fetcher that dies at a point. */
+export const COUNT = 6;
+
+/** The maildrop that is fetched from, and its server. */
+export interface Maildrop {
+  readonly account: object;
+  add(messages: readonly string[]): Promise<void> | void;
+  count(): Promise<number> | number;
+  /** Resolves when a run can have it: no session of the one that was killed holds it any more. */
+  free(): Promise<void>;
+}
+
+/** The n-th time that the fetcher comes by a point, and whether it is to delete. */
+export type Moment = readonly [at: Point, nth: number, deletes: boolean];
+
+/** For a maildrop of {@link COUNT} messages. */
+export const MOMENTS: readonly Moment[] = (
+  ["write", "before commit", "commit", "delivered", "deleted"] as const
+).flatMap((point) =>
+  [1, COUNT].flatMap((nth) => [true, false].map((deletes) => [point, nth, deletes] as const)),
+);
+
+/** Whether everything was delivered, and noted, at that moment. */
+export function isDelivered([at, nth]: Moment): boolean {
+  return at === "deleted" || (at === "delivered" && nth === COUNT);
+}
+
+/** The end of the matter: one run that nobody disturbs, whatever was before it. Returns what it reports. */
+export async function settle(fetcher: Fetcher, maildrop: Maildrop): Promise<Record<string, unknown>> {
+  await maildrop.free();
+  const { report } = await fetcher.run();
+  expect(report).toMatchObject({ outcome: "done", failed: [] });
+  return report ?? {};
+}
+
+export async function expectAll(fetcher: Fetcher, wanted: readonly string[]): Promise<void> {
+  const { messages, temporary } = await fetcher.delivered();
+  expect(messages.sort()).toEqual([...wanted].sort());
+  expect(temporary).toBe(0);
+}
+
+/** A fetcher that dies at a moment, and another one that goes on from there. The maildrop is empty before. */
+export async function dieAt(maildrop: Maildrop, moment: Moment): Promise<void> {
+  const [at, nth, deletes] = moment;
+  await maildrop.add(mails(COUNT));
+  await using fetcher = await Fetcher.create(maildrop.account, deletes ? DELETE : {});
+  const { killed } = await fetcher.run({ at, nth });
+  // "deleted" is recorded once for all, and only where something is.
+  expect(killed).toBe(at !== "deleted" || (deletes && nth === 1));
+  const report = await settle(fetcher, maildrop);
+  if (isDelivered(moment)) expect(report).toMatchObject({ delivered: 0, known: 0, octets: 0 });
+  await expectAll(fetcher, mails(COUNT));
+  expect(await maildrop.count()).toBe(deletes ? 0 : COUNT);
+}
+
+export interface RandomDeaths {
+  /** It is killed so many times. */
+  readonly kills: number;
+  /** New messages that come when there are less than half as many. */
+  readonly batch: number;
+  /** A session for so many messages. */
+  readonly commitEvery: number;
+  /** From 1 on. */
+  readonly seed: number;
+}
+
+/**
+ * A fetcher that is killed at random, again and again, while more mail comes, and everything is deleted once it was
+ * delivered. Returns how many messages there were, and in how many runs.
+ */
+export async function dieAtRandom(
+  maildrop: Maildrop,
+  { kills, batch, commitEvery, seed }: RandomDeaths,
+): Promise<{ readonly messages: number; readonly runs: number }> {
+  await using fetcher = await Fetcher.create(maildrop.account, { ...DELETE, commitEvery });
+  const wanted: string[] = [];
+  const fill = async (): Promise<void> => {
+    const messages = Array.from({ length: batch }, (_, index) => {
+      const number = wanted.length + index + 1;
+      // From a line to what takes several packets.
+      return mail(number, "x".repeat((number * 7919) % 9000));
+    });
+    wanted.push(...messages);
+    await maildrop.add(messages);
+  };
+  await fill();
+  const began = performance.now();
+  await settle(fetcher, maildrop);
+  /** The latest moment at which one is killed; milliseconds. Before two fifths of it, it has hardly begun. */
+  let latest = performance.now() - began;
+  let random = seed;
+  const next = (): number => (random = (random * 48_271) % 2_147_483_647) / 2_147_483_647;
+  let runs = 0;
+  for (let killed = 0; killed < kills; runs++) {
+    expect(runs).toBeLessThan(3 * kills);
+    if ((await maildrop.count()) < batch / 2) await fill();
+    const run = await fetcher.run({ after: latest * (0.4 + 0.6 * next()) });
+    if (run.killed) killed++;
+    // Whatever else the machine does meanwhile, one of five or so gets to its end.
+    latest *= run.killed ? 1.03 : 0.9;
+  }
+  await settle(fetcher, maildrop);
+  await expectAll(fetcher, wanted);
+  expect(await maildrop.count()).toBe(0);
+  return { messages: wanted.length, runs };
+}

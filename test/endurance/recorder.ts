@@ -1,0 +1,58 @@
+// A process that records until it is ended, and says what is durable: `node recorder.ts <directory> <mailbox>...`.
+// What a mailbox is called says how it is recorded. It ends by itself when nothing can be recorded any more.
+import { writeSync } from "node:fs";
+import { FileLedger } from "../../src/fetch/ledger/file-ledger.ts";
+import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";
+
+const [directory = "", ...mailboxes] = process.argv.slice(2);
+const ledger = new FileLedger(directory);
+
+const entry = (id: string, size: number): LedgerEntry => ({ id, status: "delivered", firstSeen: 1, size });
+
+/** Unlike `process.stdout` this does not return before it is done. */
+const say = (mailbox: string, count: number): void => void writeSync(1, `${mailbox} ${count}\n`);
+
+/** One record after the other. Entries are numbered from 0 on, by whichever process. */
+async function oneByOne(name: string): Promise<void> {
+  const mailbox = await ledger.open(name);
+  for (let count = mailbox.entries.size; ; count++) {
+    await mailbox.record({ entries: [entry(`${count}`, count)] });
+    say(name, count + 1);
+  }
+}
+
+/** Several records at a time, each of three entries and a state. */
+async function overlapping(name: string): Promise<void> {
+  const mailbox = await ledger.open(name);
+  const lane = async (): Promise<void> => {
+    while (true) {
+      const { size } = mailbox.entries;
+      const entries = [0, 1, 2].map((at) => entry(`${size + at}`, size + at));
+      await mailbox.record({ entries, state: { lastRun: size + 3 } });
+      say(name, size + 3);
+    }
+  };
+  await Promise.all([lane(), lane(), lane(), lane(), lane()]);
+}
+
+/** So many lines on one entry that the next opening writes the journal anew. */
+async function anew(name: string): Promise<void> {
+  while (true) {
+    const mailbox = await ledger.open(name);
+    const count = (mailbox.state.lastRun ?? 0) + 1;
+    const entries = Array.from({ length: 1003 }, () => entry("same", count));
+    await mailbox.record({ entries, state: { lastRun: count } });
+    say(name, count);
+    await mailbox.close();
+  }
+}
+
+const WAYS: Readonly<Record<string, (name: string) => Promise<void>>> = { oneByOne, overlapping, anew };
+
+try {
+  await Promise.all(mailboxes.map(async (name) => WAYS[name]?.(name)));
+} catch (error) {
+  const { code, cause } = error as { readonly code?: string; readonly cause?: { readonly code?: string } };
+  writeSync(1, `${String(code)} ${String(cause?.code)}\n`);
+  process.exit(1);
+}

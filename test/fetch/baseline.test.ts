@@ -1,0 +1,105 @@
+// The mail of before the first run, where that is none of ours: it is not delivered, and not deleted, ever.
+import { describe, expect, test } from "vitest";
+import { markedMail, markOf, oldMail } from "../../src/fetch/baseline.ts";
+import type { FetchPolicy } from "../../src/fetch/index.ts";
+import type { Listed } from "../../src/fetch/plan.ts";
+import { Fetcher } from "./fetcher.ts";
+import { mail, mails, serverWith } from "./mail.ts";
+
+const listing = (...sizes: (number | undefined)[]): Listed[] =>
+  sizes.map((size, index) => ({ number: index + 1, uid: undefined, size }));
+const numbers = (messages: readonly Listed[]): number[] => messages.map(({ number }) => number);
+
+test.each<[Parameters<typeof oldMail>[1], number[]]>([
+  ["all", []],
+  ["none", [1, 2, 3]],
+  [{ newest: 0 }, [1, 2, 3]],
+  [{ newest: 2 }, [1]],
+  [{ newest: 9 }, []],
+])("with %j old mail is %j of three", (firstRun, old) => {
+  expect(numbers(oldMail(listing(10, 20, 30), firstRun))).toEqual(old);
+});
+
+test.each<[string, Listed[], Listed[], number[]]>([
+  ["as it was", listing(1, 2), listing(1, 2), [1, 2]],
+  ["with mail behind it", listing(1, 2), listing(1, 2, 3, 4), [1, 2]],
+  ["without one of them", listing(1, 2, 3), listing(1, 3), []],
+  ["with another in its place", listing(1, 2), listing(1, 3), []],
+  ["in another order", listing(1, 2), listing(2, 1), []],
+  ["without sizes", listing(undefined, undefined), listing(undefined, undefined), [1, 2]],
+  ["of sizes that run together", listing(1, 23), listing(12, 3), []],
+  ["empty", [], listing(1), []],
+])("marked mail is known again: %s", (_name, old, now, expected) => {
+  expect(numbers(markedMail(markOf(old), now))).toEqual(expected);
+});
+
+/** Where messages go by their content. */
+const SERVERS = [
+  ["no UIDL", { uidl: false }],
+  ["one unique-id for two", { uids: ["a", "a", "b"] }],
+] as const;
+const OLD: FetchPolicy = { firstRun: "none", delete: "delivered", noUidl: "content", retry: { first: 0 } };
+
+describe.each(SERVERS)("%s", (_name, options) => {
+  test("the old mail stays, run after run, and new mail comes", async () => {
+    await using server = await serverWith(mails(3), options);
+    const fetcher = new Fetcher(server, { policy: OLD });
+    for (let run = 0; run < 3; run++)
+      expect(await fetcher.run()).toMatchObject({ outcome: "done", listed: 3, delivered: 0, deleted: 0 });
+    server.maildrop("ann").add(mail(4));
+    expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+    expect(await fetcher.run()).toMatchObject({ listed: 3, delivered: 0, deleted: 0 });
+    expect(fetcher.inbox.texts).toEqual([mail(4)]);
+    expect((await fetcher.known()).state.baseline).toBeUndefined();
+  });
+
+  test.each<[string, FetchPolicy]>([
+    ["none of it", { limits: { messages: 0 } }],
+    ["one message", { limits: { messages: 1 } }],
+    ["no time", { limits: { seconds: 0 } }],
+    ["one message for each session", { commitEvery: 1 }],
+  ])("a first run that has leave for %s", async (_leave, policy) => {
+    await using server = await serverWith(mails(3), options);
+    const fetcher = new Fetcher(server, { policy: OLD });
+    await fetcher.run({ policy: { ...OLD, ...policy } });
+    server.maildrop("ann").add(mail(4));
+    for (let run = 0; run < 3; run++) await fetcher.run();
+    expect(fetcher.inbox.texts).toEqual([mail(4)]);
+    expect(server.maildrop("ann").messages).toHaveLength(3);
+  });
+});
+
+test("a first run that is cut off in the middle", async () => {
+  await using server = await serverWith(mails(5), {
+    uidl: false,
+    faults: [{ on: "RETR", nth: 3, reset: 20 }],
+  });
+  const fetcher = new Fetcher(server, { policy: OLD });
+  expect(await fetcher.failure()).toMatchObject({ temporary: true });
+  expect((await fetcher.known()).state.baseline).toBeDefined();
+  server.maildrop("ann").add(mail(6));
+  expect(await fetcher.run()).toMatchObject({ listed: 6, delivered: 1, deleted: 1 });
+  expect(await fetcher.run()).toMatchObject({ listed: 5, delivered: 0, deleted: 0 });
+  expect(fetcher.inbox.texts).toEqual([mail(6)]);
+  expect((await fetcher.known()).state.baseline).toBeUndefined();
+});
+
+test("what nobody can tell from new mail is delivered: the old mail has changed behind a cut", async () => {
+  const sized = [1, 2, 3].map((number) => mail(number, "x".repeat(number)));
+  await using server = await serverWith(sized, { uidl: false, faults: [{ on: "RETR", nth: 2, reset: 20 }] });
+  const fetcher = new Fetcher(server, { policy: { ...OLD, delete: "never" } });
+  await fetcher.failure();
+  server.maildrop("ann").remove("uid-2");
+  server.maildrop("ann").add(mail(4));
+  // The first was looked at, and is known by its content.
+  expect(await fetcher.run()).toMatchObject({ delivered: 2, known: 1 });
+  expect(fetcher.inbox.texts).toEqual([sized[2], mail(4)]);
+});
+
+test("the newest ones come, the others stay", async () => {
+  await using server = await serverWith(mails(4), { uidl: false });
+  const fetcher = new Fetcher(server, { policy: { ...OLD, firstRun: { newest: 1 } } });
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+  expect(await fetcher.run()).toMatchObject({ listed: 3, delivered: 0, deleted: 0 });
+  expect(fetcher.inbox.texts).toEqual([mail(4)]);
+});

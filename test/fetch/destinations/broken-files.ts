@@ -1,0 +1,39 @@
+// Files on a disk that is full: the next time that something is done to one, half of it is, and it fails.
+import { open, type FileHandle } from "node:fs/promises";
+import { vi } from "vitest";
+
+/** What is done to a file. */
+export type FileStep = "write" | "appendFile" | "sync" | "datasync";
+
+/** `nth`: the first so many times it goes well. */
+export async function breakFiles(step: FileStep, nth = 0): Promise<{ readonly mend: () => void }> {
+  const prototype = await fileHandlePrototype();
+  const original = methodOf(prototype, step);
+  let times = 0;
+  const spy = vi.spyOn(prototype, step).mockImplementation(async function (
+    this: FileHandle,
+    ...args: unknown[]
+  ) {
+    if (times++ !== nth) return original.apply(this, args);
+    const [data] = args;
+    if (data instanceof Buffer && data.length > 1)
+      await original.call(this, data.subarray(0, data.length / 2));
+    throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  } as never);
+  return { mend: () => spy.mockRestore() };
+}
+
+/** What all open files have in common. */
+export async function fileHandlePrototype(): Promise<FileHandle> {
+  const file = await open(import.meta.filename);
+  await file.close();
+  return Object.getPrototypeOf(file) as FileHandle;
+}
+
+/** A method as such, to be called with its file. */
+export function methodOf(
+  prototype: FileHandle,
+  name: string,
+): (this: FileHandle, ...args: unknown[]) => Promise<unknown> {
+  return Reflect.get(prototype, name) as ReturnType<typeof methodOf>;
+}

@@ -1,0 +1,50 @@
+// The names of the files in a folder, and of the folders in it.
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { EmlFolder } from "../../../src/fetch/index.ts";
+import { deliver, delivery, keyOf } from "./delivery.ts";
+import { Folder } from "./folder.ts";
+
+const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
+
+let folder: Folder;
+beforeEach(async () => {
+  folder = await Folder.make();
+});
+afterEach(() => folder.remove());
+
+test("names a file after its key", async () => {
+  await deliver(new EmlFolder(folder.path), "one", ONE);
+  expect(await folder.files()).toEqual([`${keyOf("one")}.eml`]);
+});
+
+test("does not overwrite what has the name", async () => {
+  const writer = await new EmlFolder(folder.path).begin(delivery("one"));
+  await folder.write(`${keyOf("one")}.eml`, "another's");
+  expect(writer !== "known" && (await writer.commit())).toBe("known");
+  expect(await folder.read(`${keyOf("one")}.eml`)).toEqual(Buffer.from("another's"));
+});
+
+test("puts files where a function says, and knows them there", async () => {
+  const byMailbox = new EmlFolder(folder.path, { subfolder: ({ mailbox }) => join("by-mailbox", mailbox) });
+  expect(await deliver(byMailbox, "one", ONE)).toBe("new");
+  expect(await deliver(byMailbox, "one", ONE)).toBe("known");
+  expect(await folder.files()).toEqual([`by-mailbox/ann@pop.test:995/${keyOf("one")}.eml`]);
+  expect(await deliver(new EmlFolder(folder.path), "one", ONE)).toBe("new");
+});
+
+test.each(["", ".", "..a", "a/..", "a/../b"])('takes "%s" for a sub-folder', async (name) => {
+  const destination = new EmlFolder(folder.path, { subfolder: () => name });
+  expect(await deliver(destination, "one", ONE)).toBe("new");
+  expect(await folder.files()).toHaveLength(1);
+});
+
+test.each(["..", "../other", "a/../../b"])('does not take "%s"', async (name) => {
+  const destination = new EmlFolder(join(folder.path, "mail"), { subfolder: () => name });
+  await expect(deliver(destination, "one", ONE)).rejects.toMatchObject({
+    code: "POP3_DESTINATION",
+    down: false,
+    message: "its sub-folder is outside of the folder",
+  });
+  expect(await folder.files()).toEqual([]);
+});

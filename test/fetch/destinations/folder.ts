@@ -1,0 +1,48 @@
+// A directory for one test.
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export class Folder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<Folder> {
+    return new Folder(await mkdtemp(join(tmpdir(), "popwright-destination-")));
+  }
+
+  /** The paths of the files in it, however deep, in order. */
+  async files(directory = "."): Promise<string[]> {
+    const files: string[] = [];
+    for (const path of await readdir(join(this.path, directory), { recursive: true })) {
+      if ((await stat(join(this.path, directory, path))).isFile()) files.push(path);
+    }
+    return files.sort();
+  }
+
+  read(path: string): Promise<Buffer> {
+    return readFile(join(this.path, path));
+  }
+
+  write(path: string, octets: string | Buffer): Promise<void> {
+    return writeFile(join(this.path, path), octets);
+  }
+
+  removeFile(path: string): Promise<void> {
+    return rm(join(this.path, path));
+  }
+
+  remove(): Promise<void> {
+    return rm(this.path, { recursive: true });
+  }
+}
+
+/** The octets of the files in a directory, not below; none, where there is no directory. */
+export async function octetsIn(directory: string): Promise<Buffer[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  return Promise.all(files.sort().map((name) => readFile(join(directory, name))));
+}

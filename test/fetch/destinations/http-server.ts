@@ -1,0 +1,57 @@
+// An HTTP server for one test: it remembers what it was asked, and answers what it is told to.
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+
+export interface HttpRequest {
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body?: string;
+}
+
+/** `undefined`: it never answers. */
+export type Answering = (request: HttpRequest) => HttpAnswer | undefined;
+
+export class HttpServer {
+  readonly requests: HttpRequest[] = [];
+  readonly #server: Server;
+
+  private constructor(answer: Answering) {
+    this.#server = createServer((incoming, response) => {
+      const { method, url: path, headers } = incoming;
+      void buffer(incoming).then(
+        (body) => {
+          const request = { method, path, headers, body };
+          this.requests.push(request);
+          const answered = answer(request);
+          if (answered !== undefined) response.writeHead(answered.status).end(answered.body);
+        },
+        () => undefined,
+      );
+    });
+  }
+
+  static async listen(answer: Answering): Promise<HttpServer> {
+    const server = new HttpServer(answer);
+    server.#server.listen(0, "127.0.0.1");
+    await once(server.#server, "listening");
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}

@@ -1,0 +1,74 @@
+// What a crash has left is swept, and nothing else.
+import { spawnSync } from "node:child_process";
+import { readdir, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { EmlFolder, Maildir } from "../../../src/fetch/index.ts";
+import { SpoolFile, sweep } from "../../../src/fetch/destinations/spool-file.ts";
+import { deliver, keyOf } from "./delivery.ts";
+import { Folder } from "./folder.ts";
+
+let folder: Folder;
+let spool: SpoolFile;
+let ours: string;
+beforeEach(async () => {
+  folder = await Folder.make();
+  spool = await SpoolFile.create(folder.path, keyOf("ours"));
+  [ours = ""] = await readdir(folder.path);
+});
+afterEach(async () => {
+  await spool.discard();
+  await folder.remove();
+});
+
+/** The name as another process gives it. */
+function of(pid: number, space?: string): string {
+  const name = ours.replace(/-\d+-/, `-${String(pid)}-`);
+  return space === undefined ? name : name.replace(/-[0-9a-f]{16}-/, `-${space}-`);
+}
+
+const ELSEWHERE = "0123456789abcdef";
+const { pid: dead } = spawnSync("true");
+const HOUR = 60 * 60 * 1000;
+
+async function make(name: string, age = 0): Promise<string> {
+  await folder.write(name, "");
+  const time = new Date(Date.now() - age);
+  await utimes(join(folder.path, name), time, time);
+  return name;
+}
+
+test("removes what the dead have left, and what is old", async () => {
+  await make(of(dead));
+  await make(of(process.ppid), 37 * HOUR);
+  await make(of(dead, ELSEWHERE), 37 * HOUR);
+  await sweep(folder.path);
+  expect(await readdir(folder.path)).toEqual([ours]);
+});
+
+test("leaves what the living write, and what others may", async () => {
+  const kept = [
+    ours,
+    await make(of(process.ppid), 35 * HOUR),
+    await make(of(1), HOUR),
+    await make(of(dead, ELSEWHERE), 35 * HOUR),
+    await make("1700000000.M1P2.host", 40 * HOUR),
+    await make(`${keyOf("a")}.eml`, 40 * HOUR),
+    await make(".hidden", 40 * HOUR),
+  ];
+  await sweep(folder.path);
+  expect((await readdir(folder.path)).sort()).toEqual(kept.sort());
+});
+
+test("is done once, before the first message", async () => {
+  const maildir = new Maildir(folder.path);
+  await deliver(maildir, "one", Buffer.from("1"));
+  await make(`tmp/${of(dead)}`);
+  await deliver(maildir, "two", Buffer.from("2"));
+  expect(await readdir(join(folder.path, "tmp"))).toHaveLength(1);
+  await deliver(new Maildir(folder.path), "three", Buffer.from("3"));
+  expect(await readdir(join(folder.path, "tmp"))).toEqual([]);
+  await make(of(dead));
+  await deliver(new EmlFolder(folder.path), "one", Buffer.from("1"));
+  expect(await folder.files()).not.toContain(of(dead));
+});

@@ -1,0 +1,109 @@
+// Files and directories that outlast a crash: what is synced, in which order, and what is left where it fails.
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../../src/fetch/durable.ts";
+import { fileHandles, systemError } from "./ledger/file-handles.ts";
+import { scratch } from "./ledger/scratch.ts";
+
+/** Counts what is synced. */
+async function countSyncs(): Promise<() => number> {
+  const sync = vi.spyOn(await fileHandles(), "sync");
+  return () => sync.mock.calls.length;
+}
+
+describe("replaceFile", () => {
+  test("puts a whole file in the place of another, and syncs it before its name, and that before it resolves", async () => {
+    const directory = await scratch();
+    const path = join(directory, "file");
+    await writeFile(path, "old");
+    const syncs = await countSyncs();
+    await replaceFile(path, "new", {
+      confirm: async () => {
+        const [name, ...others] = (await readdir(directory)).filter((each) => each !== "file");
+        expect(others).toEqual([]);
+        expect(isTemporaryOf("file", name as string)).toBe(true);
+        expect(await readFile(join(directory, name as string), "utf8")).toBe("new");
+        expect(await readFile(path, "utf8")).toBe("old");
+        expect(syncs()).toBe(1);
+      },
+    });
+    expect(await readFile(path, "utf8")).toBe("new");
+    expect(syncs()).toBe(2);
+    expect(await readdir(directory)).toEqual(["file"]);
+  });
+
+  test("makes one where there is none, with the permissions that were asked for", async () => {
+    const directory = await scratch();
+    await replaceFile(join(directory, "a"), Buffer.from([0, 255, 10]));
+    await replaceFile(join(directory, "b"), "b", { mode: 0o640 });
+    expect(await readFile(join(directory, "a"))).toEqual(Buffer.from([0, 255, 10]));
+    expect((await stat(join(directory, "a"))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(directory, "b"))).mode & 0o777).toBe(0o640);
+  });
+
+  test("leaves the old file, and no other, where it fails", async () => {
+    const directory = await scratch();
+    const path = join(directory, "file");
+    await writeFile(path, "old");
+    const failure = systemError("ENOSPC");
+    await expect(replaceFile(path, "new", { confirm: () => Promise.reject(failure) })).rejects.toBe(failure);
+    for (const method of ["writeFile", "sync"] as const) {
+      const spy = vi.spyOn(await fileHandles(), method).mockRejectedValue(failure);
+      await expect(replaceFile(path, "new")).rejects.toBe(failure);
+      spy.mockRestore();
+    }
+    expect(await readFile(path, "utf8")).toBe("old");
+    expect(await readdir(directory)).toEqual(["file"]);
+  });
+});
+
+describe("makeDirectory", () => {
+  test("gives up where no directory can be made", async () => {
+    await expect(makeDirectory("/proc/popwright/state")).rejects.toThrow(/mkdir/);
+    const path = join(await scratch(), "file");
+    await writeFile(path, "");
+    await expect(makeDirectory(path)).rejects.toMatchObject({ code: "EEXIST" });
+    await expect(makeDirectory(join(path, "below"))).rejects.toMatchObject({ code: "ENOTDIR" });
+  });
+
+  test("makes what is missing, for nobody else, and syncs the names of all that it has made", async () => {
+    const directory = await scratch();
+    const syncs = await countSyncs();
+    await makeDirectory(join(directory, "a", "b", "c"));
+    expect(syncs()).toBe(3);
+    for (const path of ["a", "a/b", "a/b/c"])
+      expect((await stat(join(directory, path))).mode & 0o777, path).toBe(0o700);
+    await makeDirectory(join(directory, "a", "b", "c"));
+    expect(syncs()).toBe(3);
+    await makeDirectory(join(directory, "a", "b", "..", "d/"));
+    expect(syncs()).toBe(4);
+  });
+
+  test("rejects where a file is in the way", async () => {
+    const directory = await scratch();
+    await writeFile(join(directory, "file"), "");
+    await expect(makeDirectory(join(directory, "file"))).rejects.toMatchObject({ code: "EEXIST" });
+  });
+});
+
+describe("syncDirectory", () => {
+  test("syncs a directory, and rejects where there is none", async () => {
+    const directory = await scratch();
+    const syncs = await countSyncs();
+    await syncDirectory(directory);
+    expect(syncs()).toBe(1);
+    await expect(syncDirectory(join(directory, "none"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  test("rejects where that fails, but for file systems that cannot", async () => {
+    const directory = await scratch();
+    const sync = vi.spyOn(await fileHandles(), "sync");
+    for (const code of ["EINVAL", "ENOTSUP"]) {
+      sync.mockRejectedValueOnce(systemError(code));
+      await syncDirectory(directory);
+    }
+    sync.mockRejectedValueOnce(systemError("EIO"));
+    await expect(syncDirectory(directory)).rejects.toMatchObject({ code: "EIO" });
+  });
+});

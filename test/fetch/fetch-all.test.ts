@@ -1,0 +1,187 @@
+// Many mailboxes: each in its turn, within the limits, and none at the cost of another.
+import type { LookupFunction } from "node:net";
+import { expect, test } from "vitest";
+import type { Pop3ClientOptions } from "popwright";
+import { Pop3Server, type Pop3ServerUser } from "popwright/testing";
+import {
+  fetchAll,
+  MemoryLedger,
+  type FetchEvent,
+  type FetchedMessage,
+  type FetchTarget,
+} from "../../src/fetch/index.ts";
+import { mail } from "./mail.ts";
+
+const BOXES = 1000;
+const HOSTS = 25;
+
+/** Every host is here. */
+const lookup: LookupFunction = (_host, options, found) => {
+  if (options.all === true) found(null, [{ address: "127.0.0.1", family: 4 }]);
+  else found(null, "127.0.0.1", 4);
+};
+
+const nameOf = (box: number): string => `box${String(box)}`;
+
+function accountOf(server: Pop3Server, box: number, pass = "secret"): Pop3ClientOptions {
+  return {
+    ...{ host: `host${String(box % HOSTS)}.test`, port: server.port, secure: false, stls: "never", lookup },
+    auth: { user: nameOf(box), pass, mechanism: "PLAIN" },
+  };
+}
+
+function listen(boxes: number, more: Partial<Record<string, Pop3ServerUser>> = {}): Promise<Pop3Server> {
+  const users = Object.fromEntries(
+    Array.from({ length: boxes }, (_, box) => [nameOf(box), { pass: "secret", messages: [mail(box)] }]),
+  );
+  return Pop3Server.listen({ users: { ...users, ...(more as Record<string, Pop3ServerUser>) } });
+}
+
+async function all(events: AsyncIterable<FetchEvent>): Promise<FetchEvent[]> {
+  const heard: FetchEvent[] = [];
+  for await (const event of events) heard.push(event);
+  return heard;
+}
+
+// A thousand sessions take a busy machine a while.
+test(`${String(BOXES)} mailboxes with 50 sessions`, { timeout: 120_000 }, async () => {
+  // One refuses its login, one its mail; and one is no account at all.
+  await using server = await listen(BOXES, { box7: { pass: "other", messages: [mail(7)] } });
+  let most = 0;
+  const perHost = new Map<string, number>();
+  let mostPerHost = 0;
+  const got = new Map<string, number>();
+  const destination = async ({ mailbox }: FetchedMessage): Promise<void> => {
+    const host = /@(host\d+)/.exec(mailbox)?.[1] as string;
+    perHost.set(host, (perHost.get(host) ?? 0) + 1);
+    most = Math.max(most, server.sessions);
+    mostPerHost = Math.max(mostPerHost, perHost.get(host) as number);
+    await new Promise((resolve) => setImmediate(resolve));
+    perHost.set(host, (perHost.get(host) as number) - 1);
+    if (mailbox.startsWith("box8@")) throw new Error("not this one");
+    got.set(mailbox, (got.get(mailbox) ?? 0) + 1);
+  };
+  const accounts = [
+    ...Array.from({ length: BOXES }, (_, box) => accountOf(server, box)),
+    { host: "no host" } as Pop3ClientOptions,
+  ];
+  const events = await all(
+    fetchAll(accounts, { ledger: new MemoryLedger(), destination, policy: { delete: "delivered" } }),
+  );
+  expect([...got.values()]).toEqual(Array.from({ length: BOXES - 2 }, () => 1));
+  expect(most).toBeLessThanOrEqual(50);
+  expect(most).toBeGreaterThan(10);
+  expect(mostPerHost).toBeLessThanOrEqual(5);
+  const failed = events.flatMap((event) => (event.type === "failed" ? [event] : []));
+  expect(failed.map(({ mailbox, error }) => [mailbox.split("@")[0], error.code]).sort()).toEqual([
+    ["account 1001", "POP3_CONFIG"],
+    ["box7", "POP3_AUTH_REJECTED"],
+  ]);
+  const ended = events.flatMap((event) => (event.type === "end" ? [event.report] : []));
+  expect(ended).toHaveLength(BOXES - 1);
+  expect(ended.filter(({ failed: refused }) => refused.length > 0)).toHaveLength(1);
+  // First come, first served: nobody waits for all others. The order of the ends is that of the accounts, nearly.
+  const order = ended.map(({ mailbox }) => Number(/^box(\d+)/.exec(mailbox)?.[1]));
+  for (const [place, box] of order.entries()) expect(Math.abs(place - box)).toBeLessThan(200);
+  await server.idle();
+  for (let box = 0; box < BOXES; box++) {
+    const left = server.maildrop(nameOf(box)).messages.length;
+    expect(left, nameOf(box)).toBe(box === 7 || box === 8 ? 1 : 0);
+  }
+});
+
+test("a host that hangs holds up nobody else", async () => {
+  await using hanging = await listen(50);
+  hanging.fault({ on: "greeting", nth: "every", stall: 0 });
+  await using server = await listen(20);
+  const hangs = Array.from({ length: 50 }, (_, box) => ({ ...accountOf(hanging, box), host: "hangs.test" }));
+  const works = Array.from({ length: 20 }, (_, box) => accountOf(server, box));
+  const stop = new AbortController();
+  let ended = 0;
+  for await (const event of fetchAll([...hangs, ...works], {
+    ...{ ledger: new MemoryLedger(), destination: () => undefined, stop: stop.signal, maxSessions: 10 },
+  })) {
+    if (event.type === "end" && event.report.delivered === 1 && ++ended === 20) break;
+  }
+  expect(ended).toBe(20);
+  expect(hanging.sessions).toBeLessThanOrEqual(5);
+});
+
+test("a target has a name, a policy and a destination of its own", async () => {
+  await using server = await listen(2);
+  const [first, second]: FetchedMessage[][] = [[], []];
+  const events = await all(
+    fetchAll(
+      [
+        accountOf(server, 0),
+        {
+          account: accountOf(server, 1),
+          mailbox: "second",
+          policy: { delete: "delivered" },
+          destination: (message) => void second?.push(message),
+        },
+      ],
+      { ledger: new MemoryLedger(), destination: (message) => void first?.push(message) },
+    ),
+  );
+  expect(first?.map(({ mailbox }) => mailbox)).toEqual([`box0@host0.test:${String(server.port)}`]);
+  expect(second?.map(({ mailbox }) => mailbox)).toEqual(["second"]);
+  expect(events.filter(({ type }) => type === "deleted").map(({ mailbox }) => mailbox)).toEqual(["second"]);
+});
+
+test("two of one mailbox: the first is fetched, the second is told of", async () => {
+  await using server = await listen(3);
+  const destinations: string[] = [];
+  const target = (box: number): FetchTarget => ({
+    ...{ account: accountOf(server, box), mailbox: box < 2 ? "same" : "other" },
+    destination: () => void destinations.push(nameOf(box)),
+  });
+  const events = await all(
+    fetchAll([target(0), target(1), target(2)], { ledger: new MemoryLedger(), destination: () => undefined }),
+  );
+  const failed = events.flatMap((event) => (event.type === "failed" ? [event] : []));
+  expect(failed.map(({ mailbox, error }) => [mailbox, error.code])).toEqual([["account 2", "POP3_CONFIG"]]);
+  expect(failed[0]?.error.message).toContain("two accounts have the mailbox same");
+  const ended = events.flatMap((event) => (event.type === "end" ? [event.mailbox] : []));
+  expect(ended.sort()).toEqual(["other", "same"]);
+  expect(destinations.sort()).toEqual(["box0", "box2"]);
+  await server.idle();
+  expect(server.connections).toBe(2);
+});
+
+test("it goes on until it is told to stop", async () => {
+  await using server = await listen(3);
+  const stop = new AbortController();
+  const policy = { poll: { shortest: 0, longest: 1 } };
+  const got: string[] = [];
+  const destination = ({ mailbox }: FetchedMessage): void => void got.push(mailbox.split("@")[0] as string);
+  let rounds = 0;
+  for await (const event of fetchAll(
+    [0, 1, 2].map((box) => accountOf(server, box)),
+    { ledger: new MemoryLedger(), destination, policy, repeat: true, stop: stop.signal },
+  )) {
+    if (event.type !== "end") continue;
+    if (++rounds === 9) server.maildrop("box1").add(mail(99));
+    if (got.length === 4) stop.abort();
+  }
+  expect(got.sort()).toEqual(["box0", "box1", "box1", "box2"]);
+  await server.idle();
+});
+
+test("leaving the loop ends every run, and nothing is lost by it", async () => {
+  await using server = await listen(30);
+  const ledger = new MemoryLedger();
+  const got = new Map<string, number>();
+  const options = {
+    ledger,
+    policy: { delete: "delivered" },
+    maxSessions: 3,
+    destination: ({ mailbox }: FetchedMessage): void => void got.set(mailbox, (got.get(mailbox) ?? 0) + 1),
+  } as const;
+  const accounts = Array.from({ length: 30 }, (_, box) => accountOf(server, box));
+  for await (const event of fetchAll(accounts, options)) if (event.type === "delivered") break;
+  expect(server.sessions).toBe(0);
+  expect(got.size).toBeLessThan(30);
+  await all(fetchAll(accounts, options));
+  expect([...got.values()]).toEqual(Array.from({ length: 30 }, () => 1));
+});

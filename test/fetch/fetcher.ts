@@ -1,0 +1,65 @@
+// Run after run over one mailbox: the ledger, what came, and what was told.
+import { expect } from "vitest";
+import type { Pop3Server } from "popwright/testing";
+import {
+  fetchMail,
+  FetchError,
+  MemoryLedger,
+  type FetchEvent,
+  type FetchOptions,
+  type FetchReport,
+  type LedgerEntry,
+  type MailboxState,
+} from "../../src/fetch/index.ts";
+import { accountOf, Inbox } from "./mail.ts";
+
+export class Fetcher {
+  readonly ledger: MemoryLedger = new MemoryLedger();
+  readonly inbox: Inbox = new Inbox();
+  readonly events: FetchEvent[] = [];
+  readonly #server: Pop3Server;
+  readonly #usual: Partial<FetchOptions>;
+
+  /** `usual`: what each run is given, if it is not given something else. */
+  constructor(server: Pop3Server, usual: Partial<FetchOptions> = {}) {
+    this.#server = server;
+    this.#usual = usual;
+  }
+
+  get mailbox(): string {
+    return `ann@127.0.0.1:${String(this.#server.port)}`;
+  }
+
+  run(options: Partial<FetchOptions> = {}): Promise<FetchReport> {
+    return fetchMail(accountOf(this.#server), {
+      ledger: this.ledger,
+      destination: this.inbox.deliver,
+      onEvent: (event) => void this.events.push(event),
+      ...this.#usual,
+      ...options,
+    });
+  }
+
+  /** A run that is to fail. Behind it the server has seen the end of its sessions. */
+  async failure(options: Partial<FetchOptions> = {}): Promise<FetchError> {
+    const error: unknown = await this.run(options).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(FetchError);
+    await this.#server.idle();
+    return error as FetchError;
+  }
+
+  /** What the ledger says; nobody else has it meanwhile. */
+  async known(): Promise<{ readonly entries: LedgerEntry[]; readonly state: MailboxState }> {
+    const ledger = await this.ledger.open(this.mailbox);
+    const known = { entries: [...ledger.entries.values()], state: ledger.state };
+    await ledger.close();
+    return known;
+  }
+
+  /** As if an earlier run had left this. */
+  async remember(state: MailboxState, entries: readonly LedgerEntry[] = []): Promise<void> {
+    const ledger = await this.ledger.open(this.mailbox);
+    await ledger.record({ state, entries });
+    await ledger.close();
+  }
+}

@@ -1,0 +1,23 @@
+// What becomes a lock, where another removes it on the way.
+import { link, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { Lock } from "../../../src/fetch/ledger/lock.ts";
+import { scratch } from "./scratch.ts";
+
+vi.mock("node:fs/promises", { spy: true });
+
+test("a claim that another took for a leftover is made again", async () => {
+  const directory = await scratch();
+  const { link: linkAsEver } = await vi.importActual<typeof import("node:fs/promises")>("node:fs/promises");
+  vi.mocked(link).mockImplementationOnce(async (claim, path) => {
+    await rm(claim);
+    await linkAsEver(claim, path);
+  });
+  const lock = await Lock.take(join(directory, "ann.lock"), { heartbeat: 10_000, stale: 60_000 });
+  await lock?.confirm();
+  expect(link).toHaveBeenCalledTimes(2);
+  expect(await readdir(directory)).toEqual(["ann.lock"]);
+  await lock?.release();
+  expect(await readdir(directory)).toEqual([]);
+});

@@ -1,0 +1,8 @@
+// Both ledgers keep the same promises.
+import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
+import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
+import { ledgerContract } from "../ledger-contract.ts";
+import { scratch } from "./scratch.ts";
+
+ledgerContract("MemoryLedger", () => Promise.resolve(new MemoryLedger()));
+ledgerContract("FileLedger", async () => new FileLedger(await scratch()));

@@ -1,0 +1,265 @@
+// A ledger in a directory: its files, what it makes of torn and foreign ones, and whose mailbox it is.
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "../../fast-check.ts";
+import { describe, expect, test } from "vitest";
+import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
+import { fileName } from "../../../src/fetch/ledger/file-name.ts";
+import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
+import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
+import { changes, texts } from "./changes.ts";
+import { deadPid, lockText, silence } from "./holders.ts";
+import { scratch } from "./scratch.ts";
+
+const ANN = "ann@pop.example.com:995";
+const NAME = fileName(ANN);
+const entry = (id: string): LedgerEntry => ({ id, status: "delivered", firstSeen: 1 });
+
+const idsIn = async (ledger: FileLedger): Promise<string[]> => [...(await ledger.read(ANN)).entries.keys()];
+
+describe("the files of a mailbox", () => {
+  test("are named after it, and are for nobody else", async () => {
+    const directory = join(await scratch(), "state", "popwright");
+    const mailbox = await new FileLedger(directory).open(ANN);
+    expect(await readdir(directory)).toEqual([
+      "ann@pop.example.com-995.542fc965edeac1d2.journal",
+      "ann@pop.example.com-995.542fc965edeac1d2.lock",
+    ]);
+    for (const name of ["journal", "lock"])
+      expect((await stat(join(directory, `${NAME}.${name}`))).mode & 0o777).toBe(0o600);
+    expect((await stat(directory)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(directory, ".."))).mode & 0o777).toBe(0o700);
+    await mailbox.close();
+    expect(await readdir(directory)).toEqual([`${NAME}.journal`]);
+  });
+
+  test("have safe names, each its own, whatever the mailbox is called", () => {
+    expect(fileName("../../etc/passwd")).toMatch(/^etc-passwd\.[0-9a-f]{16}$/);
+    expect(fileName("")).toBe("mailbox.e3b0c44298fc1c14");
+    expect(fileName("x".repeat(5000)).length).toBe(97);
+    expect(fileName("Ann")).not.toBe(fileName("ann"));
+    expect(fileName("Ann").toLowerCase()).not.toBe(fileName("ann"));
+    expect(fileName("a/b")).not.toBe(fileName("a-b"));
+    fc.assert(
+      fc.property(texts, (name) => {
+        expect(fileName(name)).toMatch(/^[A-Za-z0-9@_+][A-Za-z0-9@._+-]*\.[0-9a-f]{16}$/);
+      }),
+      { seed: 1939 },
+    );
+  });
+
+  test("may be refused", async () => {
+    const directory = await scratch();
+    await writeFile(join(directory, "file"), "");
+    const ledger = new FileLedger(join(directory, "file"));
+    await expect(ledger.open(ANN)).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message: expect.stringContaining(`cannot open the ledger of ${ANN}: `) as string,
+      cause: { syscall: "mkdir" },
+    });
+    await expect(ledger.read(ANN)).rejects.toMatchObject({ code: "POP3_LEDGER", cause: { code: "ENOTDIR" } });
+  });
+
+  test("may be another's", async () => {
+    const directory = await scratch();
+    const ledger = new FileLedger(directory);
+    await (await ledger.open("bea")).close();
+    const journal = join(directory, `${NAME}.journal`);
+    await writeFile(journal, await readFile(join(directory, `${fileName("bea")}.journal`)));
+    await expect(ledger.open(ANN)).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message: `${journal} is the ledger of another mailbox`,
+    });
+    await mkdir(join(directory, `${fileName("cleo")}.journal`));
+    await expect(ledger.open("cleo")).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      cause: { code: "EISDIR" },
+    });
+    expect((await readdir(directory)).filter((name) => name.endsWith(".lock"))).toEqual([]);
+  });
+});
+
+describe("the options", () => {
+  test.each([
+    ["", undefined],
+    [7 as never, undefined],
+    ["state", { heartbeat: 0 }],
+    ["state", { heartbeat: Infinity, stale: Infinity }],
+    ["state", { heartbeat: 60_000 }],
+    ["state", { stale: "long" as never }],
+    ["state", { age: 1 } as never],
+  ])("%j, %j make no sense", (directory, options) => {
+    expect(() => new FileLedger(directory, options)).toThrow(
+      expect.objectContaining({ code: "POP3_CONFIG" }),
+    );
+  });
+
+  test("say after which silence a mailbox is taken over", async () => {
+    const directory = await scratch();
+    const first = await new FileLedger(directory).open(ANN);
+    await silence(join(directory, `${NAME}.lock`), 5000);
+    const patient = new FileLedger(directory, { stale: Infinity });
+    await expect(patient.open(ANN)).rejects.toMatchObject({ code: "POP3_MAILBOX_BUSY" });
+    const second = await new FileLedger(directory, { heartbeat: 100, stale: 4000 }).open(ANN);
+    await first.close();
+    await second.close();
+  });
+});
+
+describe("what is recorded", () => {
+  test("is what a ledger in memory knows, whatever that is", async () => {
+    const directory = await scratch();
+    let names = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(changes, { maxLength: 6 }),
+        fc.integer({ min: 0, max: 6 }),
+        async (records, at) => {
+          const name = `mailbox ${String(names++)}`;
+          const ledger = new FileLedger(directory);
+          const memory = await new MemoryLedger().open(name);
+          for (const part of [records.slice(0, at), records.slice(at)]) {
+            const mailbox = await ledger.open(name);
+            await Promise.all(part.map((record) => mailbox.record(record)));
+            for (const record of part) await memory.record(record);
+            expect([[...mailbox.entries], mailbox.state]).toEqual([[...memory.entries], memory.state]);
+            await mailbox.close();
+          }
+          const { entries, state } = await ledger.read(name);
+          expect([[...entries], state]).toEqual([[...memory.entries], memory.state]);
+        },
+      ),
+      { seed: 1939, numRuns: 25 },
+    );
+  });
+
+  test("can be read while a run holds the mailbox", async () => {
+    const ledger = new FileLedger(await scratch());
+    expect(await ledger.read(ANN)).toEqual({ entries: new Map(), state: {} });
+    const mailbox = await ledger.open(ANN);
+    await mailbox.record({ entries: [entry("a")], state: { lastRun: 1 } });
+    expect(await ledger.read(ANN)).toEqual({ entries: new Map([["a", entry("a")]]), state: { lastRun: 1 } });
+    await mailbox.close();
+  });
+});
+
+describe("a journal that was torn", () => {
+  test("at any octet is good again with the next record", async () => {
+    const directory = await scratch();
+    const mailbox = await new FileLedger(directory).open(ANN);
+    const journal = join(directory, `${NAME}.journal`);
+    const ends = [(await stat(journal)).size];
+    for (const id of ["a", "b", "c"]) {
+      await mailbox.record({ entries: [entry(id)] });
+      ends.push((await stat(journal)).size);
+    }
+    await mailbox.close();
+    const octets = await readFile(journal);
+
+    async function tryCut(cut: number): Promise<void> {
+      const ledger = new FileLedger(join(directory, `${cut}`));
+      await mkdir(ledger.directory);
+      const tail = ["", "\0".repeat(100), "garbage\n\n", "deadbeef>{}\n"][cut % 4] as string;
+      // Where nothing was ever recorded, garbage would be somebody else's file.
+      const torn = Buffer.from(cut < (ends[0] as number) ? "" : tail);
+      const path = join(ledger.directory, `${NAME}.journal`);
+      await writeFile(path, Buffer.concat([octets.subarray(0, cut), torn]));
+      const whole = ["a", "b", "c"].slice(
+        0,
+        Math.max(
+          0,
+          ends.findLastIndex((end) => end <= cut),
+        ),
+      );
+      const again = await ledger.open(ANN);
+      expect([...again.entries.keys()], `cut at ${cut}`).toEqual(whole);
+      await again.record({ entries: [entry("next")] });
+      await again.close();
+      expect(await idsIn(ledger), `cut at ${cut}`).toEqual([...whole, "next"]);
+    }
+
+    const cuts = Array.from({ length: octets.length + 1 }, (_, cut) => cut);
+    while (cuts.length > 0) await Promise.all(cuts.splice(0, 20).map(tryCut));
+  });
+
+  test("in its middle is not opened, and stays as it is", async () => {
+    const ledger = new FileLedger(await scratch());
+    const mailbox = await ledger.open(ANN);
+    for (const id of ["a", "b", "c"]) await mailbox.record({ entries: [entry(id)] });
+    await mailbox.close();
+    const journal = join(ledger.directory, `${NAME}.journal`);
+    const damaged = (await readFile(journal, "latin1")).replace('"b"', '"B"');
+    await writeFile(journal, damaged);
+    const error = { code: "POP3_LEDGER", message: `the ledger ${journal} is damaged in line 4` };
+    await expect(ledger.open(ANN)).rejects.toMatchObject(error);
+    await expect(ledger.read(ANN)).rejects.toMatchObject(error);
+    expect(await readFile(journal, "latin1")).toBe(damaged);
+    expect(await readdir(ledger.directory)).toEqual([`${NAME}.journal`]);
+    await truncate(journal, damaged.split("\n").slice(0, 3).join("\n").length + 1);
+    expect(await idsIn(ledger)).toEqual(["a"]);
+  });
+});
+
+describe("a mailbox that was taken over", () => {
+  test("knows all that its former run was told is durable, and nothing that comes from it later", async () => {
+    const ledger = new FileLedger(await scratch());
+    const former = await ledger.open(ANN);
+    await former.record({ entries: [entry("a")] });
+    await silence(join(ledger.directory, `${NAME}.lock`), 61_000);
+    const mailbox = await ledger.open(ANN);
+    expect([...mailbox.entries.keys()]).toEqual(["a"]);
+    await mailbox.record({ entries: [entry("b")] });
+    const late = former.record({ entries: [entry("late")] });
+    await expect(late).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message: `the lock was taken over by another run: ${join(ledger.directory, `${NAME}.lock`)}`,
+    });
+    await expect(former.record({ entries: [entry("later")] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    expect([...former.entries.keys()]).toEqual(["a", "late"]);
+    await mailbox.record({ entries: [entry("c")] });
+    await former.close();
+    await expect(ledger.open(ANN), "still held").rejects.toMatchObject({ code: "POP3_MAILBOX_BUSY" });
+    await mailbox.record({ entries: [entry("d")] });
+    await mailbox.close();
+    expect(await idsIn(ledger)).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("is not cut by its former run, even where its lock was removed by hand", async () => {
+    const ledger = new FileLedger(await scratch());
+    const former = await ledger.open(ANN);
+    const lock = join(ledger.directory, `${NAME}.lock`);
+    await rm(lock);
+    const mailbox = await ledger.open(ANN);
+    await mailbox.record({ entries: [entry("a"), entry("b")] });
+    await expect(former.record({ entries: [entry("late")] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    await former.close();
+    await mailbox.record({ entries: [entry("c")] });
+    await mailbox.close();
+    expect(await idsIn(ledger)).toEqual(["a", "b", "late", "c"]);
+  });
+
+  test("has nothing beside it of what its former run began", async () => {
+    const ledger = new FileLedger(await scratch());
+    await (await ledger.open(ANN)).close();
+    await (await ledger.open("bea")).close();
+    const others = ["bea.journal.0123456789abcdef.tmp", `${NAME}.journal.letters.tmp`, `${NAME}.journal.bak`];
+    const left = [`${NAME}.journal.0123456789abcdef.tmp`, `${NAME}.lock.0123456789abcdef`];
+    for (const name of [...others, ...left]) await writeFile(join(ledger.directory, name), "");
+    await writeFile(join(ledger.directory, `${NAME}.lock`), await lockText({ pid: deadPid() }));
+    await (await ledger.open(ANN)).close();
+    expect(await readdir(ledger.directory)).toEqual(
+      [...others, `${NAME}.journal`, `${fileName("bea")}.journal`].sort(),
+    );
+  });
+
+  test("has nothing beside it of those who died before they held anything", async () => {
+    const ledger = new FileLedger(await scratch());
+    await (await ledger.open("bea")).close();
+    const id = "0123456789abcdef";
+    const others = [`${NAME}.lock.bak`, `letters.${id}.tmp`];
+    const claims = [`${NAME}.lock.${id}.tmp`, `${NAME}.lock.${id}.${id}.tmp`];
+    for (const name of [...others, ...claims]) await writeFile(join(ledger.directory, name), "");
+    await (await new FileLedger(ledger.directory).open("bea")).close();
+    expect(await readdir(ledger.directory)).toEqual([...others, `${fileName("bea")}.journal`].sort());
+  });
+});

@@ -1,0 +1,239 @@
+// The journal as a file that grows: how many writes there are, what a failed one leaves, when it is written anew.
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
+import { fileName } from "../../../src/fetch/ledger/file-name.ts";
+import { Journal, readJournal } from "../../../src/fetch/ledger/journal.ts";
+import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
+import { Lock } from "../../../src/fetch/ledger/lock.ts";
+import { until } from "../../faults/turns.ts";
+import { fileHandles, systemError } from "./file-handles.ts";
+import { deadPid, lockText, silence } from "./holders.ts";
+import { scratch } from "./scratch.ts";
+
+const ANN = "ann@pop.example.com:995";
+const entry = (id: number | string, size = 0): LedgerEntry => ({
+  id: `${id}`,
+  status: "delivered",
+  firstSeen: 1,
+  size,
+});
+
+/** A ledger, and the journal of Ann in it. */
+async function makeLedger(): Promise<{ ledger: FileLedger; directory: string; journal: string }> {
+  const directory = await scratch();
+  return {
+    ledger: new FileLedger(directory),
+    directory,
+    journal: join(directory, `${fileName(ANN)}.journal`),
+  };
+}
+
+const idsIn = async (ledger: FileLedger): Promise<string[]> => [...(await ledger.read(ANN)).entries.keys()];
+
+/** Holds the next syncs back, one each. */
+async function holdSyncs(): Promise<{ synced: () => number; release: () => void }> {
+  const held: (() => void)[] = [];
+  const sync = vi.spyOn(await fileHandles(), "datasync");
+  sync.mockImplementation(() => new Promise((resolve) => held.push(resolve)));
+  return { synced: () => sync.mock.calls.length, release: () => held.shift()?.() };
+}
+
+describe("records", () => {
+  test("that come at once share a write", async () => {
+    const { ledger } = await makeLedger();
+    const mailbox = await ledger.open(ANN);
+    const handles = await fileHandles();
+    const [append, sync] = [vi.spyOn(handles, "appendFile"), vi.spyOn(handles, "datasync")];
+    await Promise.all([1, 2, 3].map((id) => mailbox.record({ entries: [entry(id)] })));
+    expect([append.mock.calls.length, sync.mock.calls.length]).toEqual([1, 1]);
+    await mailbox.record({ entries: [entry(4)] });
+    expect([append.mock.calls.length, sync.mock.calls.length]).toEqual([2, 2]);
+    await mailbox.close();
+    expect(await idsIn(ledger)).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("that come while a write is under way share the next one, and wait for it", async () => {
+    const { ledger } = await makeLedger();
+    const mailbox = await ledger.open(ANN);
+    const { synced, release } = await holdSyncs();
+    const done: number[] = [];
+    const record = (id: number): Promise<unknown> =>
+      mailbox.record({ entries: [entry(id)] }).then(() => done.push(id));
+    const first = record(1);
+    await until(() => synced() === 1);
+    const others = [record(2), record(3), record(4)];
+    expect(await idsIn(ledger)).toEqual(["1"]);
+    release();
+    await first;
+    expect(done).toEqual([1]);
+    await until(() => synced() === 2);
+    expect(await idsIn(ledger)).toEqual(["1", "2", "3", "4"]);
+    expect(done).toEqual([1]);
+    release();
+    await Promise.all(others);
+    expect(done).toEqual([1, 2, 3, 4]);
+    expect(synced()).toBe(2);
+    await mailbox.close();
+  });
+
+  test("only ever append", async () => {
+    const { ledger, journal } = await makeLedger();
+    const mailbox = await ledger.open(ANN);
+    let text = await readFile(journal, "latin1");
+    for (let size = 0; size < 5; size++) {
+      await mailbox.record({ entries: [entry("same", size)] });
+      const longer = await readFile(journal, "latin1");
+      expect(longer.startsWith(text)).toBe(true);
+      expect(longer.slice(text.length).split("\n").length).toBe(2);
+      text = longer;
+    }
+    await mailbox.close();
+  });
+});
+
+describe("a write that fails", () => {
+  test.each(["appendFile", "datasync"] as const)(
+    "in %s is the last, and takes nothing that was acknowledged with it",
+    async (method) => {
+      const { ledger, journal } = await makeLedger();
+      const mailbox = await ledger.open(ANN);
+      await mailbox.record({ entries: [entry(1)] });
+      const acknowledged = await readFile(journal, "latin1");
+      const cause = systemError("ENOSPC");
+      const fail: (() => void)[] = [];
+      const spy = vi.spyOn(await fileHandles(), method);
+      spy.mockImplementation(() => new Promise<never>((_, reject) => fail.push(() => reject(cause))));
+      const records = [2, 3].map((id) => mailbox.record({ entries: [entry(id)] }));
+      await until(() => fail.length === 1);
+      // This one waits for the next write, which does not come.
+      records.push(mailbox.record({ entries: [entry(4)] }));
+      fail[0]?.();
+      for (const { reason } of (await Promise.allSettled(records)) as PromiseRejectedResult[]) {
+        expect(reason).toMatchObject({
+          code: "POP3_LEDGER",
+          message: `cannot write the ledger ${journal}: ${cause.message}`,
+          cause,
+        });
+      }
+      expect(fail.length).toBe(1);
+      spy.mockRestore();
+      await expect(mailbox.record({ entries: [entry(5)] })).rejects.toMatchObject({
+        code: "POP3_LEDGER",
+        cause,
+      });
+      expect([...mailbox.entries.keys()], "known, though not durable").toEqual(["1", "2", "3", "4"]);
+      expect(await readFile(journal, "latin1")).toBe(acknowledged);
+      await mailbox.close();
+      const again = await ledger.open(ANN);
+      expect([...again.entries.keys()]).toEqual(["1"]);
+      await again.close();
+    },
+  );
+
+  test("in its middle leaves what was acknowledged, even where nothing can be cut off", async () => {
+    const { ledger, journal } = await makeLedger();
+    const mailbox = await ledger.open(ANN);
+    await mailbox.record({ entries: [entry(1)] });
+    const handles = await fileHandles();
+    const append = vi.spyOn(handles, "appendFile").mockImplementation(async function (this: unknown, data) {
+      await writeFile(journal, (data as string).slice(0, 20), { flag: "a" });
+      throw systemError("EIO");
+    });
+    const truncate = vi.spyOn(handles, "truncate").mockRejectedValue(systemError("EIO"));
+    await expect(mailbox.record({ entries: [entry(2)] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    await mailbox.close();
+    append.mockRestore();
+    truncate.mockRestore();
+    expect(await idsIn(ledger)).toEqual(["1"]);
+    const again = await ledger.open(ANN);
+    await again.record({ entries: [entry(3)] });
+    await again.close();
+    expect(await idsIn(ledger)).toEqual(["1", "3"]);
+  });
+});
+
+describe("a journal with many more lines than entries", () => {
+  const LINES = 1001;
+
+  /** So many lines that say one thing. */
+  async function makeWordy(): Promise<{ ledger: FileLedger; directory: string; journal: string }> {
+    const made = await makeLedger();
+    const mailbox = await made.ledger.open(ANN);
+    const sizes = Array.from({ length: LINES }, (_, size) => entry("same", size));
+    await mailbox.record({ entries: sizes, state: { lastRun: 7 } });
+    await mailbox.close();
+    return made;
+  }
+
+  const lineCount = async (journal: string): Promise<number> =>
+    (await readFile(journal, "latin1")).split("\n").length - 1;
+
+  test("is written anew when it is opened", async () => {
+    const { ledger, directory, journal } = await makeWordy();
+    expect(await lineCount(journal)).toBeGreaterThan(LINES);
+    const mailbox = await ledger.open(ANN);
+    expect(await lineCount(journal)).toBe(3);
+    expect([...mailbox.entries.values()]).toEqual([entry("same", LINES - 1)]);
+    expect(mailbox.state).toEqual({ lastRun: 7 });
+    await mailbox.record({ entries: [entry("other")] });
+    await mailbox.close();
+    expect(await lineCount(journal)).toBe(4);
+    expect(await idsIn(ledger)).toEqual(["same", "other"]);
+    expect(await readdir(directory)).toEqual([`${fileName(ANN)}.journal`]);
+  });
+
+  test("stays as it is where it cannot be", async () => {
+    const { ledger, directory, journal } = await makeWordy();
+    const before = await readFile(journal, "latin1");
+    const cause = systemError("ENOSPC");
+    const sync = vi.spyOn(await fileHandles(), "sync").mockRejectedValue(cause);
+    await expect(ledger.open(ANN)).rejects.toMatchObject({ code: "POP3_LEDGER", cause });
+    sync.mockRestore();
+    expect(await readFile(journal, "latin1")).toBe(before);
+    expect(await readdir(directory), "no lock, and no temporary file").toEqual([`${fileName(ANN)}.journal`]);
+  });
+
+  test("is not written anew by one who has lost the mailbox before it could begin", async () => {
+    const { journal, directory } = await makeWordy();
+    const before = await readFile(journal);
+    const path = join(directory, `${fileName(ANN)}.lock`);
+    const times = { heartbeat: 10_000, stale: 60_000 };
+    const former = (await Lock.take(path, times)) as Lock;
+    const contents = await readJournal(journal, ANN);
+    await silence(path, 61_000);
+    const lock = (await Lock.take(path, times)) as Lock;
+    await expect(Journal.open(journal, ANN, contents, former)).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    expect(await readFile(journal)).toEqual(before);
+    expect((await readdir(directory)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    await former.release();
+    await lock.release();
+  });
+
+  test("is the old or the new one wherever a crash comes, and nothing is left beside it", async () => {
+    const { ledger, directory, journal } = await makeWordy();
+    const old = await readFile(journal);
+    await (await ledger.open(ANN)).close();
+    const anew = await readFile(journal);
+    const lock = join(directory, `${fileName(ANN)}.lock`);
+    const temporary = `${journal}.0123456789abcdef.tmp`;
+    const crashes: [journal: Buffer, temporary: Buffer | undefined][] = [
+      [old, Buffer.alloc(0)],
+      [old, anew.subarray(0, 100)],
+      [old, Buffer.alloc(anew.length)],
+      [old, anew],
+      [anew, undefined],
+    ];
+    for (const [found, left] of crashes) {
+      await writeFile(journal, found);
+      if (left !== undefined) await writeFile(temporary, left);
+      await writeFile(lock, await lockText({ pid: deadPid() }));
+      const mailbox = await ledger.open(ANN);
+      expect([...mailbox.entries.values()]).toEqual([entry("same", LINES - 1)]);
+      await mailbox.close();
+      expect(await readdir(directory)).toEqual([`${fileName(ANN)}.journal`]);
+      expect(await readFile(journal)).toEqual(anew);
+    }
+  });
+});

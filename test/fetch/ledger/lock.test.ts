@@ -1,0 +1,234 @@
+// Locks: one holder at a time, whoever has died or fallen silent before, and whoever comes at the same moment.
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Lock } from "../../../src/fetch/ledger/lock.ts";
+import { turns, until } from "../../faults/turns.ts";
+import { fileHandles, systemError } from "./file-handles.ts";
+import { deadPid, lockText, silence, type LockFields } from "./holders.ts";
+import { scratch } from "./scratch.ts";
+
+const TIMES = { heartbeat: 10_000, stale: 60_000 };
+const TOKEN = "0123456789abcdef";
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await scratch();
+  path = join(directory, "ann.lock");
+});
+
+afterEach(() => void vi.useRealTimers());
+
+const take = (): Promise<Lock | undefined> => Lock.take(path, TIMES);
+
+async function taken(): Promise<Lock> {
+  const lock = await take();
+  if (lock === undefined) throw new Error("another holds it");
+  return lock;
+}
+
+/** A lock file as another has left it. */
+async function leave(fields: LockFields, at: string = path): Promise<void> {
+  await writeFile(at, await lockText({ token: TOKEN, ...fields }));
+}
+
+const TAKEN_OVER = expect.objectContaining({
+  code: "POP3_LEDGER",
+  message: expect.stringMatching(/^the lock was taken over by another run: /) as string,
+}) as Error;
+
+describe("a lock", () => {
+  test("says who holds it, for nobody else to read, and goes when it is given free", async () => {
+    const lock = await taken();
+    expect(lock.takenOver).toBe(false);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual({
+      token: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      pid: process.pid,
+      host: expect.any(String) as string,
+      since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+    });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await lock.confirm();
+    await lock.release();
+    expect(await readdir(directory)).toEqual([]);
+    await (await taken()).release();
+  });
+
+  test("is held by one", async () => {
+    const lock = await taken();
+    expect(await take()).toBeUndefined();
+    const locks = await Promise.all(Array.from({ length: 10 }, take));
+    expect(locks).toEqual(Array.from({ length: 10 }));
+    await lock.confirm();
+    expect(await readdir(directory)).toEqual(["ann.lock"]);
+    await lock.release();
+  });
+
+  test("is given to one of those who come at once", async () => {
+    for (let round = 0; round < 10; round++) {
+      const locks = (await Promise.all(Array.from({ length: 10 }, take))).filter(
+        (lock) => lock !== undefined,
+      );
+      expect(locks.length).toBe(1);
+      expect(locks[0]?.takenOver).toBe(false);
+      await locks[0]?.release();
+    }
+  });
+
+  test("that cannot be written is not there", async () => {
+    const cause = systemError("ENOSPC");
+    const write = vi.spyOn(await fileHandles(), "write").mockRejectedValue(cause);
+    await expect(take()).rejects.toBe(cause);
+    write.mockRestore();
+    expect(await readdir(directory)).toEqual([]);
+  });
+});
+
+describe("a lock that was left behind", () => {
+  test.each<[whose: string, fields: LockFields, age: number, takenOver: boolean]>([
+    ["a process that has ended", { pid: 0 }, 0, true],
+    ["a process that lives", {}, 50_000, false],
+    ["a process that lives, and is silent", {}, 61_000, true],
+    ["a process that lives, and the clock was put back", {}, -61_000, true],
+    ["a process on another host", { pid: 0, host: "elsewhere" }, 50_000, false],
+    ["a process on another host that is silent", { pid: 0, host: "elsewhere" }, 61_000, true],
+    ["a process whose id makes no sense", { pid: -1 }, 0, false],
+    ["a process whose id is none", { pid: "1" }, 61_000, true],
+  ])("by %s", async (_whose, fields, age, takenOver) => {
+    await leave(fields.pid === 0 ? { ...fields, pid: deadPid() } : fields);
+    await silence(path, age);
+    const lock = await take();
+    expect(lock?.takenOver).toBe(takenOver ? true : undefined);
+    expect(await readdir(directory)).toEqual(["ann.lock"]);
+    await lock?.confirm();
+    await lock?.release();
+  });
+
+  test.each(["", "{", "null", "[]", '{"token":"../../x"}', '{"token":7}', "\xff\0"])(
+    "half written (%j) is judged by its age",
+    async (text) => {
+      await writeFile(path, text);
+      expect(await take()).toBeUndefined();
+      await silence(path, 61_000);
+      const lock = await taken();
+      expect(lock.takenOver).toBe(true);
+      await lock.release();
+      expect(await readdir(directory)).toEqual([]);
+    },
+  );
+
+  test("is taken over by one of those who come at once", async () => {
+    for (let round = 0; round < 20; round++) {
+      await leave({});
+      await silence(path, 61_000);
+      const locks = (await Promise.all(Array.from({ length: 10 }, take))).filter(
+        (lock) => lock !== undefined,
+      );
+      expect(locks.length).toBe(1);
+      expect(locks[0]?.takenOver).toBe(true);
+      await locks[0]?.confirm();
+      expect(await readdir(directory)).toEqual(["ann.lock"]);
+      await locks[0]?.release();
+    }
+  });
+
+  test("is not taken over while another is about to", async () => {
+    await leave({});
+    await silence(path, 61_000);
+    await leave({ token: "fedcba9876543210" }, `${path}.${TOKEN}`);
+    expect(await take()).toBeUndefined();
+  });
+
+  test("is taken over from one who has died while taking it over", async () => {
+    const pid = deadPid();
+    await leave({ pid });
+    await leave({ pid, token: "fedcba9876543210" }, `${path}.${TOKEN}`);
+    await leave({ pid, token: "aaaaaaaaaaaaaaaa" }, `${path}.${TOKEN}.fedcba9876543210`);
+    const lock = await taken();
+    expect(await readdir(directory)).toEqual(["ann.lock"]);
+    await lock.confirm();
+    await lock.release();
+  });
+
+  test("knows what others have left beside it, and what belongs to those who now want it", async () => {
+    const lock = await taken();
+    const { token } = JSON.parse(await readFile(path, "utf8")) as { token: string };
+    const names = [`ann.lock.${TOKEN}`, `ann.lock.${TOKEN}.${TOKEN}`, "ann.lock.unknown"];
+    for (const name of names) expect(lock.isLeftover(name), name).toBe(true);
+    const others = ["ann.lock", `ann.lock.${token}`, `ann.lock.${token}.${TOKEN}`, `bea.lock.${TOKEN}`];
+    for (const name of others) expect(lock.isLeftover(name), name).toBe(false);
+    await lock.release();
+  });
+});
+
+describe("a holder", () => {
+  const seen = async (): Promise<number> => (await stat(path)).mtimeMs;
+
+  test("shows that it lives", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const lock = await taken();
+    const text = await readFile(path, "utf8");
+    for (let beat = 0; beat < 3; beat++) {
+      await silence(path, 61_000);
+      const before = await seen();
+      vi.advanceTimersByTime(TIMES.heartbeat);
+      while ((await seen()) === before) await turns(1);
+      expect(await take()).toBeUndefined();
+    }
+    expect(await readFile(path, "utf8")).toBe(text);
+    await lock.release();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("does not keep its process", async () => {
+    const unref = vi.fn();
+    const started = vi
+      .spyOn(globalThis, "setInterval")
+      .mockReturnValue({ unref } as unknown as NodeJS.Timeout);
+    await (await taken()).release();
+    expect(started).toHaveBeenCalledOnce();
+    expect(unref).toHaveBeenCalledOnce();
+  });
+
+  test("learns that it was taken over when it confirms, and leaves the lock to the other", async () => {
+    const former = await taken();
+    await silence(path, 61_000);
+    const lock = await taken();
+    expect(former.failure).toBeUndefined();
+    await expect(former.confirm()).rejects.toEqual(TAKEN_OVER);
+    expect(former.failure).toEqual(TAKEN_OVER);
+    await expect(former.confirm()).rejects.toBe(former.failure);
+    await former.release();
+    await lock.confirm();
+    await lock.release();
+  });
+
+  test("learns it by itself, and shows no sign of life for the other", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const former = await taken();
+    // Taken over by one who is now as silent.
+    await silence(path, 61_000);
+    const lock = await Lock.take(path, { ...TIMES, heartbeat: 0x7fff_ffff });
+    await silence(path, 59_000);
+    const before = await seen();
+    vi.advanceTimersByTime(TIMES.heartbeat);
+    await until(() => former.failure !== undefined);
+    expect(former.failure).toEqual(TAKEN_OVER);
+    expect(await seen()).toBe(before);
+    await former.release();
+    await lock?.confirm();
+    await lock?.release();
+  });
+
+  test("whose lock was removed has lost it", async () => {
+    const former = await taken();
+    await rm(path);
+    const lock = await taken();
+    await expect(former.confirm()).rejects.toEqual(TAKEN_OVER);
+    await former.release();
+    await lock.confirm();
+    await lock.release();
+  });
+});

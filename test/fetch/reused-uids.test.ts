@@ -1,0 +1,78 @@
+// A unique-id that another message has had: RFC 1939 forbids it, and servers that give message numbers do it each day.
+import { expect, test } from "vitest";
+import { Fetcher } from "./fetcher.ts";
+import { mail, mails, said, serverWith } from "./mail.ts";
+
+const DELETE = { delete: "delivered" } as const;
+
+test.each([
+  ["of the same size", mail(2)],
+  ["of another size", mail(2, "much longer")],
+  ["with the same headers, and another size", mail(1, "and a list has added its own words")],
+  ["without headers", "nothing but text\r\n"],
+])("a message %s under the unique-id of one that was deleted is delivered", async (_name, second) => {
+  await using server = await serverWith([mail(1)], { uids: ["1"] });
+  const fetcher = new Fetcher(server, { policy: DELETE });
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+  server.maildrop("ann").add(second, "1");
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+  expect(fetcher.inbox.texts).toEqual([mail(1), second]);
+  expect(server.maildrop("ann").messages).toHaveLength(0);
+});
+
+test("numbers for unique-ids: every message comes once", async () => {
+  await using server = await serverWith([]);
+  const fetcher = new Fetcher(server, { policy: DELETE });
+  for (let day = 0; day < 4; day++) {
+    server.maildrop("ann").add(mail(2 * day), "1");
+    server.maildrop("ann").add(mail(2 * day + 1), "2");
+    expect(await fetcher.run()).toMatchObject({ delivered: 2, deleted: 2 });
+  }
+  expect(fetcher.inbox.texts).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((number) => mail(number)));
+});
+
+test("a message that is still there behind +OK to QUIT is deleted again, and not delivered twice", async () => {
+  await using server = await serverWith([mail(1)], {
+    faults: [{ on: "QUIT", carriedOut: false, reply: "+OK bye\r\n", close: Infinity }],
+  });
+  const fetcher = new Fetcher(server, { policy: DELETE });
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+  expect(server.maildrop("ann").messages).toHaveLength(1);
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 1, deleted: 1 });
+  expect(server.maildrop("ann").messages).toHaveLength(0);
+  expect(fetcher.inbox.texts).toEqual([mail(1)]);
+});
+
+test("another message under the unique-id of one that was kept is delivered", async () => {
+  const other = mail(2, "much longer");
+  await using server = await serverWith([mail(1)], { uids: ["1"] });
+  const fetcher = new Fetcher(server);
+  await fetcher.run();
+  server.maildrop("ann").remove("1");
+  server.maildrop("ann").add(other, "1");
+  expect(await fetcher.run()).toMatchObject({ delivered: 1 });
+  expect(await fetcher.run()).toMatchObject({ delivered: 0 });
+  expect(fetcher.inbox.texts).toEqual([mail(1), other]);
+});
+
+test("a message that is listed with another size than before is the same", async () => {
+  await using server = await serverWith([mail(1)]);
+  const fetcher = new Fetcher(server);
+  await fetcher.run();
+  server.fault({ on: "LIST", reply: "+OK\r\n1 9999\r\n.\r\n" });
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 1 });
+  expect((await fetcher.known()).entries).toMatchObject([{ id: "uid-1", status: "delivered", size: 9999 }]);
+  server.fault({ on: "LIST", reply: "+OK\r\n1 9999\r\n.\r\n" });
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 0 });
+  expect(said(server).filter((line) => line.startsWith("RETR"))).toHaveLength(2);
+});
+
+test("a message is not delivered twice because another comes to have its unique-id, too", async () => {
+  await using server = await serverWith([mail(1)], { uids: ["a"] });
+  const fetcher = new Fetcher(server);
+  await fetcher.run();
+  server.maildrop("ann").add(mail(2), "a");
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, known: 1 });
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 2 });
+  expect(fetcher.inbox.texts).toEqual(mails(2));
+});

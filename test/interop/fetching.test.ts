@@ -1,0 +1,269 @@
+// Fetching from real servers: every message comes once, octet for octet, and nothing is deleted that was not delivered.
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { fetchAll, fetchMail, FileLedger, Maildir, newMail, type FetchEvent } from "../../src/fetch/index.ts";
+import { octetsIn } from "../fetch/destinations/folder.ts";
+import { scratch } from "../fetch/ledger/scratch.ts";
+import { Courier } from "../servers/courier.ts";
+import { Cyrus } from "../servers/cyrus.ts";
+import { Dovecot, servedOctets } from "../servers/dovecot.ts";
+import type { MailServer } from "../servers/mail-server.ts";
+import {
+  accountOf,
+  awkward,
+  digests,
+  letter,
+  letters,
+  octets,
+  Place,
+  retrievals,
+  served,
+} from "./fetching-place.ts";
+import { sha256 } from "./sha256.ts";
+import { transports } from "./transport.ts";
+import { Wire } from "./wire.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+describe("Dovecot", () => {
+  let server: Dovecot;
+  const users = ["ann", "bea", "cem", "dan"];
+
+  beforeAll(async () => {
+    server = await Dovecot.start({ users: Object.fromEntries(users.map((user) => [user, "secret"])) });
+  });
+
+  beforeEach(async () => {
+    for (const user of users) await server.clear(user);
+  });
+
+  afterAll(() => server.stop());
+
+  it.each(transports)("into a Maildir over %s; a second poll retrieves nothing", async (transport) => {
+    using wire = new Wire();
+    await server.deliver("ann", awkward);
+    const place = await Place.for(accountOf(server, transport));
+    expect(await place.fetch()).toMatchObject({
+      ...{ outcome: "done", listed: awkward.length, delivered: awkward.length, known: 0, deleted: 0 },
+      ...{ octets: awkward.reduce((sum, message) => sum + servedOctets(message).length, 0), failed: [] },
+    });
+    expect(await place.delivered()).toEqual(served(awkward));
+    expect(retrievals(wire)).toHaveLength(awkward.length);
+    expect(await place.fetch()).toMatchObject({ outcome: "done", listed: awkward.length, delivered: 0 });
+    expect(retrievals(wire)).toEqual([]);
+    // As they were delivered to the server.
+    expect((await server.mailbox("ann")).map(sha256)).toEqual(awkward.map(sha256));
+  });
+
+  it("with the ledger lost, everything comes again, and the Maildir takes nothing twice", async () => {
+    await server.deliver("ann", awkward);
+    const place = await Place.for(accountOf(server));
+    await place.fetch();
+    expect(await place.fetch({}, { ledger: new FileLedger(join(place.directory, "other")) })).toMatchObject({
+      ...{ delivered: 0, known: awkward.length },
+    });
+    expect(await place.delivered()).toEqual(served(awkward));
+  });
+
+  it("what arrives between two runs is what the second one retrieves", async () => {
+    using wire = new Wire();
+    await server.deliver("ann", letters(3));
+    const place = await Place.for(accountOf(server));
+    await place.fetch();
+    await server.deliver("ann", [letter(4)]);
+    wire.take();
+    expect(await place.fetch()).toMatchObject({ listed: 4, delivered: 1 });
+    expect(retrievals(wire)).toEqual(["RETR 4"]);
+    expect(await place.delivered()).toEqual(served(letters(4)));
+  });
+
+  it("what arrives while a run deletes is neither deleted nor missed", async () => {
+    await server.deliver("ann", letters(3));
+    const place = await Place.for(accountOf(server));
+    const onEvent = async (event: FetchEvent): Promise<void> => {
+      if (event.type === "delivered" && event.number === 2) await server.deliver("ann", [letter(4)]);
+    };
+    const policy = { delete: "delivered" } as const;
+    expect(await place.fetch(policy, { onEvent })).toMatchObject({ listed: 3, delivered: 3, deleted: 3 });
+    expect(await server.mailbox("ann")).toEqual([letter(4)]);
+    expect(await place.fetch(policy)).toMatchObject({ listed: 1, delivered: 1, deleted: 1 });
+    expect(await server.count("ann")).toBe(0);
+    expect(await place.delivered()).toEqual(served(letters(4)));
+  });
+
+  describe("deletes", () => {
+    it("nothing, unless it is told to", async () => {
+      await server.deliver("ann", letters(3));
+      const place = await Place.for(accountOf(server));
+      expect(await place.fetch()).toMatchObject({ delivered: 3, deleted: 0, committed: undefined });
+      expect(await server.count("ann")).toBe(3);
+    });
+
+    it("what was delivered, and what an earlier run has delivered, without retrieving that again", async () => {
+      using wire = new Wire();
+      await server.deliver("ann", letters(2));
+      const place = await Place.for(accountOf(server));
+      await place.fetch();
+      await server.deliver("ann", [letter(3)]);
+      wire.take();
+      const report = await place.fetch({ delete: "delivered" });
+      expect(report).toMatchObject({ delivered: 1, deleted: 3, committed: true });
+      expect(retrievals(wire)).toEqual(["RETR 3"]);
+      expect(await server.count("ann")).toBe(0);
+      expect(await place.delivered()).toEqual(served(letters(3)));
+    });
+
+    it("what is large at once, and the rest when its days are over", async () => {
+      const large = octets(`Subject: large\r\n\r\n${"text\r\n".repeat(1000)}`);
+      await server.deliver("ann", [letter(1), large, letter(2)]);
+      const place = await Place.for(accountOf(server));
+      const policy = { delete: { afterDays: 14, largerThan: 5000 } };
+      expect(await place.fetch(policy)).toMatchObject({ delivered: 3, deleted: 1 });
+      expect(await server.mailbox("ann")).toEqual(letters(2));
+      const day = 24 * 60 * 60 * 1000;
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 13 * day });
+      await server.deliver("ann", [letter(3)]);
+      expect(await place.fetch(policy)).toMatchObject({ delivered: 1, deleted: 0 });
+      vi.setSystemTime(Date.now() + 1.01 * day);
+      expect(await place.fetch(policy)).toMatchObject({ delivered: 0, deleted: 2, committed: true });
+      expect(await server.mailbox("ann")).toEqual([letter(3)]);
+    });
+
+    it("nothing of which it has the headers only", async () => {
+      const large = octets(`Subject: large\r\nX-More: yes\r\n\r\n${"text\r\n".repeat(1000)}`);
+      await server.deliver("ann", [letter(1), large]);
+      const place = await Place.for(accountOf(server));
+      const policy = { maxSize: 5000, tooLarge: "headers", delete: "delivered" } as const;
+      expect(await place.fetch(policy)).toMatchObject({ delivered: 2, deleted: 1 });
+      expect(await server.mailbox("ann")).toEqual([large]);
+      const headers = large.subarray(0, large.indexOf("\r\n\r\n") + 4);
+      expect(await place.delivered()).toEqual(digests([letter(1), headers]));
+      expect(await place.fetch(policy)).toMatchObject({ listed: 1, delivered: 0, deleted: 0 });
+    });
+  });
+
+  it("commits every so many messages, in a session of their own", async () => {
+    using wire = new Wire();
+    await server.deliver("ann", letters(10));
+    const place = await Place.for(accountOf(server));
+    const left: number[] = [];
+    const report = await place.fetch(
+      { delete: "delivered", commitEvery: 3 },
+      {
+        onEvent: async ({ type }) => {
+          if (type === "delivered") left.push(await server.count("ann"));
+        },
+      },
+    );
+    expect(report).toMatchObject({
+      outcome: "done",
+      listed: 10,
+      delivered: 10,
+      deleted: 10,
+      committed: true,
+    });
+    expect(left).toEqual([10, 10, 10, 7, 7, 7, 4, 4, 4, 1]);
+    const commands = wire.take();
+    expect(commands.filter((command) => command === "QUIT")).toHaveLength(4);
+    expect(commands.filter((command) => command.startsWith("RETR"))).toHaveLength(10);
+    expect(await server.count("ann")).toBe(0);
+    expect(await place.delivered()).toEqual(served(letters(10)));
+  });
+
+  it("gives new mail message by message, and deletes what is done with", async () => {
+    await server.deliver("ann", awkward);
+    const { ledger } = await Place.for(accountOf(server));
+    const policy = { delete: "delivered", poll: { shortest: 0, longest: 1 }, retry: { first: 0 } } as const;
+    const stop = new AbortController();
+    const done: string[] = [];
+    const again: string[] = [];
+    const options = { ledger, policy, mailbox: "ann", stop: stop.signal };
+    for await (const message of newMail(accountOf(server, "TLS port"), options)) {
+      const digest = sha256(message.octets);
+      if (digest === served(awkward.slice(2, 3))[0] && again.length === 0) {
+        again.push(digest);
+        message.failed(new Error("not now"));
+        continue;
+      }
+      message.done();
+      if (done.push(digest) === awkward.length) await server.deliver("ann", [letter(8)]);
+      if (done.length > awkward.length) stop.abort();
+    }
+    expect(done.sort()).toEqual(served([...awkward, letter(8)]));
+    expect(again).toHaveLength(1);
+    expect(await server.count("ann")).toBe(0);
+  });
+
+  it("of many users, so many at a time; a wrong password harms nobody else", async () => {
+    for (const [index, user] of users.entries()) await server.deliver(user, letters(index + 1));
+    const wrong = { ...accountOf(server), auth: { user: "bea", pass: "wrong", mechanism: "USER" } };
+    const directory = await scratch();
+    const targets = users.map((user) => (user === "bea" ? wrong : accountOf(server, "TLS port", user)));
+    const ends: string[] = [];
+    for await (const event of fetchAll(targets, {
+      ledger: new FileLedger(join(directory, "state")),
+      destination: new Maildir(({ mailbox }) => join(directory, mailbox.slice(0, 3))),
+      policy: { delete: "delivered" },
+      maxPerHost: 2,
+    })) {
+      const user = event.mailbox.slice(0, 3);
+      if (event.type === "end") ends.push(`${user}: ${event.report.deleted} deleted`);
+      if (event.type === "failed") ends.push(`${user}: ${event.error.code}`);
+    }
+    expect(ends.sort()).toEqual([
+      ...["ann: 1 deleted", "bea: POP3_AUTH_REJECTED", "cem: 3 deleted", "dan: 4 deleted"],
+    ]);
+    expect(digests(await octetsIn(join(directory, "dan/new")))).toEqual(served(letters(4)));
+    expect(await Promise.all(users.map((user) => server.count(user)))).toEqual([0, 2, 0, 0]);
+  });
+});
+
+const launchers = {
+  Dovecot: () => Dovecot.start({ users: { ann: "secret" } }),
+  Cyrus: () => Cyrus.start({ users: { ann: "secret" } }),
+  Courier: () => Courier.start({ users: { ann: "secret" } }),
+} satisfies Record<string, () => Promise<MailServer>>;
+
+describe.each(Object.entries(launchers))("%s", (_name, start) => {
+  it("gives everything once, whatever the transport, and has nothing in the end", async () => {
+    // All of them keep these as they are.
+    const messages = [...letters(20), ...awkward.slice(4)];
+    await using server = await start();
+    await server.deliver("ann", letters(20));
+    using wire = new Wire();
+    const place = await Place.for(accountOf(server));
+    expect(await place.fetch()).toMatchObject({ outcome: "done", delivered: 20, deleted: 0 });
+    expect(retrievals(wire)).toHaveLength(20);
+
+    await server.deliver("ann", awkward.slice(4));
+    // Courier lists a LOGIN-DELAY, and lets in whoever comes before all the same.
+    const again = { mailbox: "ann", ledger: place.ledger, destination: place.maildir, force: true };
+    expect(await fetchMail(accountOf(server, "STLS"), again)).toMatchObject({
+      ...{ listed: messages.length, delivered: messages.length - 20 },
+    });
+    expect(retrievals(wire)).toHaveLength(messages.length - 20);
+
+    const policy = { delete: "delivered" } as const;
+    expect(await fetchMail(accountOf(server, "TLS port"), { ...again, policy })).toMatchObject({
+      ...{ delivered: 0, known: 0, deleted: messages.length, committed: true },
+    });
+    expect(retrievals(wire)).toEqual([]);
+    expect(await place.delivered()).toEqual(digests(messages));
+    expect(await server.mailbox("ann")).toEqual([]);
+  });
+});
+
+it("what Courier lists as its LOGIN-DELAY is kept: nothing is sent before", async () => {
+  await using server = await Courier.start({ users: { ann: "secret" } });
+  await server.deliver("ann", letters(1));
+  const place = await Place.for(accountOf(server));
+  const { nextPollAt } = await place.fetch();
+  using wire = new Wire();
+  await server.deliver("ann", [letter(2)]);
+  const deferred = await place.fetch();
+  expect(deferred).toMatchObject({ outcome: "deferred", delivered: 0 });
+  expect(deferred.nextPollAt).toBeLessThanOrEqual(nextPollAt);
+  expect(wire.take()).toEqual([]);
+  vi.useFakeTimers({ toFake: ["Date"], now: deferred.nextPollAt + 1 });
+  expect(await place.fetch()).toMatchObject({ outcome: "done", delivered: 1 });
+});

@@ -1,14 +1,20 @@
 // Two builds of one source, a file for each entry of "exports"; what the entries share lies in common chunks.
+import { readFileSync } from "node:fs";
 import type { Options } from "tsup";
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
 
 const config: Options = {
   entry: {
     index: "src/index.ts",
+    fetch: "src/fetch/index.ts",
+    cli: "src/cli/main.ts",
     parse: "src/parse/index.ts",
     testing: "src/testing/index.ts",
   },
   format: ["esm", "cjs"],
   target: "node20",
+  define: { POPWRIGHT_VERSION: JSON.stringify(version) },
   dts: true,
   // No source maps: the code is not minified, a stack trace can be followed in it, and maps would double the package.
   sourcemap: false,

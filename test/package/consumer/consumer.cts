@@ -2,6 +2,7 @@
 import assert = require("node:assert/strict");
 import path = require("node:path");
 import popwright = require("popwright");
+import fetching = require("popwright/fetch");
 import parse = require("popwright/parse");
 import testing = require("popwright/testing");
 
@@ -18,6 +19,17 @@ async function main(): Promise<void> {
     tls: { ca: server.ca },
     auth: { user: "ann", pass: "secret" },
   };
+
+  const refusing = fetching.fetchMail(options, {
+    ledger: new fetching.MemoryLedger(),
+    destination: () => Promise.reject(new fetching.DestinationError("not now", { down: true })),
+  });
+  await assert.rejects(
+    refusing,
+    (error) =>
+      error instanceof fetching.FetchError && error instanceof popwright.Pop3Error && error.temporary,
+  );
+  await server.idle();
 
   await using client = await popwright.Pop3Client.connect(options);
   const octets: Buffer = await client.retr(1);

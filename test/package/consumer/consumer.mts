@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "popwright";
+import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
 import { Pop3Server } from "popwright/testing";
 
@@ -19,6 +20,15 @@ const options: Pop3ClientOptions = {
   tls: { ca: server.ca },
   auth: { user: "ann", pass: "secret" },
 };
+
+const fetched: Buffer[] = [];
+const report: FetchReport = await fetchMail(options, {
+  ledger: new MemoryLedger(),
+  destination: ({ octets }) => void fetched.push(octets),
+});
+equal(report.delivered, 1);
+equal(String(fetched), text);
+await server.idle();
 
 await using client = await Pop3Client.connect(options);
 deepEqual(await client.stat(), { count: 1, size: text.length });

@@ -1,0 +1,77 @@
+// `popwright get`: one message, octet for octet.
+import { open, rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import type { Pop3Client } from "../../index.ts";
+import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
+import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { inSession } from "../in-session.ts";
+import type { Io } from "../io.ts";
+import { positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+
+const OPTIONS = {
+  ...ACCOUNT_OPTIONS,
+  output: { type: "string" },
+  top: { type: "string" },
+} as const;
+
+export const get: Subcommand = {
+  name: "get",
+  summary: "writes one message, as it is, to standard output or a file",
+  options: OPTIONS,
+  help: `popwright get URL MESSAGE [--output FILE] [--top LINES]
+
+Writes a message as the server has it: every octet, with CRLF. Nothing is changed.
+
+  MESSAGE            its number, or uid:UNIQUE-ID
+  --output FILE      to a file that is not there yet, in place of standard output
+  --top LINES        only the headers and so many lines of the body
+
+${ACCOUNT_HELP}
+Examples
+  popwright get pop3s://ann@pop.example.com 3 > message.eml
+  popwright get pop3s://ann@pop.example.com uid:000001ab --top 0
+`,
+  async run(args, io) {
+    const { values, positionals: words } = wordsOf(args, OPTIONS);
+    const [url = "", name = ""] = positionals(words, ["URL", "MESSAGE"]);
+    const top = wholeNumber("--top", values.top);
+    const uid = name.startsWith("uid:") ? name.slice("uid:".length) : undefined;
+    const wished = uid === undefined ? wholeNumber("MESSAGE", name, 1) : undefined;
+    const account = await accountFromWords(url, values, io);
+    await inSession(account, io, async (client) => {
+      const number = uid === undefined ? (wished as number) : await numberOf(client, uid);
+      await write(pieces(client, number, top), values.output, io);
+    });
+    return EXIT.ok;
+  },
+};
+
+async function numberOf(client: Pop3Client, uid: string): Promise<number> {
+  for (const [number, each] of await client.uidl()) if (each === uid) return number;
+  throw new UsageError(`no message has the unique-id ${uid}`);
+}
+
+async function* pieces(
+  client: Pop3Client,
+  number: number,
+  top: number | undefined,
+): AsyncGenerator<Buffer, void> {
+  if (top !== undefined) yield await client.top(number, top);
+  else yield* client.retrStream(number) as AsyncIterable<Buffer>;
+}
+
+async function write(octets: AsyncIterable<Buffer>, path: string | undefined, io: Io): Promise<void> {
+  if (path === undefined) {
+    for await (const piece of octets) await io.stdout.write(piece);
+    return;
+  }
+  const file = await open(path, "wx", 0o600);
+  try {
+    await pipeline(octets, file.createWriteStream());
+  } catch (error) {
+    // Half a message looks like a whole one.
+    await rm(path, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,58 @@
+// `popwright list`: the messages of a maildrop, as the server lists them.
+import { Pop3ReplyError } from "../../errors.ts";
+import type { Pop3Client } from "../../index.ts";
+import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
+import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { inSession } from "../in-session.ts";
+import { writeJson } from "../json.ts";
+import { columns, count, octetsText } from "../text.ts";
+import { positionals, wordsOf } from "../usage.ts";
+
+const OPTIONS = { ...ACCOUNT_OPTIONS, json: { type: "boolean" } } as const;
+
+export const list: Subcommand = {
+  name: "list",
+  summary: "lists the messages of a maildrop: number, size, unique-id",
+  options: OPTIONS,
+  help: `popwright list URL [--json]
+
+Lists the messages: number, size in octets, unique-id. Nothing is changed.
+
+  --json             a JSON object for each message, one a line: number, size, uid
+
+${ACCOUNT_HELP}
+Examples
+  popwright list pop3s://ann@pop.example.com
+  popwright list pop3s://ann@pop.example.com --json | jq -r .uid
+`,
+  async run(args, io) {
+    const { values, positionals: words } = wordsOf(args, OPTIONS);
+    const [url] = positionals(words, ["URL"]);
+    const account = await accountFromWords(url ?? "", values, io);
+    const [sizes, uids] = await inSession(account, io, (client) =>
+      Promise.all([client.list(), uidsOf(client)]),
+    );
+    const messages = [...sizes].map(([number, size]) => ({ number, size, uid: uids.get(number) }));
+    if (values.json === true) {
+      for (const message of messages) await writeJson(io.stdout, message);
+      return EXIT.ok;
+    }
+    const rows = messages.map(({ number, size, uid }) => [String(number), String(size), uid ?? "-"]);
+    await io.stdout.write(columns(rows, [0, 1]));
+    let octets = 0;
+    for (const size of sizes.values()) octets += size;
+    await io.stderr.write(`${count(messages.length, "message")}, ${octetsText(octets)}\n`);
+    return EXIT.ok;
+  },
+};
+
+/** A server without UIDL has messages all the same. */
+async function uidsOf(client: Pop3Client): Promise<ReadonlyMap<number, string>> {
+  try {
+    return await client.uidl();
+  } catch (error) {
+    if (!(error instanceof Pop3ReplyError)) throw error;
+    return new Map();
+  }
+}

@@ -1,0 +1,90 @@
+// `popwright serve`: the embedded server, to try a client or a program on.
+import { randomBytes } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Pop3Server } from "../../testing/index.ts";
+import { PASSWORD } from "../account.ts";
+import type { Subcommand } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { writeJson } from "../json.ts";
+import { count } from "../text.ts";
+import { positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+
+const OPTIONS = {
+  port: { type: "string" },
+  host: { type: "string" },
+  user: { type: "string" },
+  tls: { type: "boolean" },
+  ca: { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
+export const serve: Subcommand = {
+  name: "serve",
+  summary: "runs a POP3 server in memory, for tests",
+  options: OPTIONS,
+  help: `popwright serve [DIRECTORY] [options]
+
+Serves the *.eml files of a directory, or of the new/ and cur/ of a Maildir, as one maildrop, from memory:
+nothing there is ever changed. It ends with SIGINT or SIGTERM. The password
+is ${PASSWORD}, or a random one, which is printed.
+
+  --port N           a port (default: a free one)
+  --host ADDRESS     where to listen (default: 127.0.0.1)
+  --user NAME        who may log in (default: test)
+  --tls              TLS from the first octet, with a certificate of its own
+  --ca FILE          writes that certificate to a file, for clients to trust
+  --json             where it listens, as JSON
+
+Example
+  popwright serve ./mail --port 1100 --user ann
+`,
+  async run(args, io) {
+    const { values, positionals: words } = wordsOf(args, OPTIONS);
+    const [directory] = words.length === 0 ? [] : positionals(words, ["DIRECTORY"]);
+    const { user = "test", host = "127.0.0.1" } = values;
+    const port = wholeNumber("--port", values.port) ?? 0;
+    if (port > 65_535) throw new UsageError("--port is a number up to 65535");
+    const given = io.env[PASSWORD];
+    const pass = given === undefined || given === "" ? randomBytes(9).toString("base64url") : given;
+    const messages = directory === undefined ? [] : await messagesIn(directory);
+    await using server = await Pop3Server.listen({
+      ...{ host, port, tls: values.tls ?? false },
+      users: { [user]: { pass, messages } },
+    });
+    if (values.ca !== undefined) await writeFile(values.ca, server.ca);
+    const url = server.url.replace("://", `://${encodeURIComponent(user)}@`);
+    if (values.json === true)
+      await writeJson(io.stdout, { url, port: server.port, messages: messages.length });
+    else await io.stdout.write(`${url}  ${count(messages.length, "message")}\n`);
+    if (pass !== given) await io.stderr.write(`password: ${pass}\n`);
+    await until(io.stop);
+    return EXIT.ok;
+  },
+};
+
+/** In the order of their names, as a Maildir gives the order of arrival. */
+async function messagesIn(directory: string): Promise<Buffer[]> {
+  const paths: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true }).catch(noDirectory(directory))) {
+    if (entry.isFile() && entry.name.endsWith(".eml")) paths.push(join(directory, entry.name));
+    if (entry.isDirectory() && (entry.name === "new" || entry.name === "cur")) {
+      const below = join(directory, entry.name);
+      for (const name of await readdir(below)) if (!name.startsWith(".")) paths.push(join(below, name));
+    }
+  }
+  return Promise.all(paths.sort().map((path) => readFile(path)));
+}
+
+function noDirectory(directory: string): (error: Error) => never {
+  return (error) => {
+    throw new UsageError(`${directory} cannot be read: ${error.message}`);
+  };
+}
+
+async function until(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => {
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}

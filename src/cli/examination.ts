@@ -1,0 +1,132 @@
+// One session, step by step, without a change: what there is, and where it ends if it does not go well.
+import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { printable } from "../protocol/printable.ts";
+import { Pop3Client, type Capabilities, type Pop3ClientOptions } from "../index.ts";
+import { count, octetsText } from "./text.ts";
+
+export interface Step {
+  readonly name: "connection" | "greeting" | "capabilities" | "login" | "maildrop" | "unique-ids" | "end";
+  readonly text: string;
+  /** What would be better. */
+  readonly notes: readonly string[];
+  /** For programs. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** It went wrong, and nothing comes behind it. */
+  readonly error?: Pop3Error;
+}
+
+/** The steps of a session, each when it is done; the last has an error where it failed. */
+export async function* examine(account: Pop3ClientOptions, signal: AbortSignal): AsyncGenerator<Step, void> {
+  const { auth, ...options } = account;
+  const client = new Pop3Client(options);
+  let name: Step["name"] = "connection";
+  const step = (text: string, facts: Step["facts"] = {}, notes: readonly string[] = []): Step => ({
+    ...{ name, text, facts, notes },
+  });
+  try {
+    await client.connect({ signal });
+    yield step(...connectionOf(client, options));
+    name = "greeting";
+    yield step(printable(client.greeting ?? ""), { greeting: client.greeting });
+    name = "capabilities";
+    yield step(...capabilitiesOf(client.capabilities));
+    name = "login";
+    if (auth === undefined) {
+      yield step("not tried: the URL names no user", { login: false });
+    } else {
+      await client.authenticate(auth, { signal });
+      yield step(`as ${auth.user ?? "nobody by name"}`, { login: true });
+      name = "maildrop";
+      // Not in one go: some servers let everybody in, and say no only here.
+      const { count: messages, size: octets } = await client.stat({ signal });
+      const listed = (await client.list({ signal })).size;
+      const notes =
+        listed === messages ? [] : [`STAT counts ${String(messages)}, LIST has ${String(listed)}.`];
+      yield step(`${count(messages, "message")}, ${octetsText(octets)}`, { messages, octets }, notes);
+      name = "unique-ids";
+      yield step(...uidsOf(await uidl(client, signal)));
+    }
+    name = "end";
+    await client.quit({ signal });
+    yield step("nothing was changed");
+  } catch (error) {
+    if (!Pop3Error.is(error)) throw error;
+    if (name === "connection" && error.code.includes("GREETING")) name = "greeting";
+    yield { name, text: "", notes: [], facts: {}, error };
+  } finally {
+    client.close();
+  }
+}
+
+type Findings = readonly [text: string, facts: Step["facts"], notes: readonly string[]];
+
+function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3ClientOptions): Findings {
+  const { host, secure = true } = account;
+  const place = `${host}:${String(account.port ?? (secure ? 995 : 110))}`;
+  if (tlsInfo === undefined) {
+    const better = capabilities.stls
+      ? "The server has STLS, though: leave ?stls=never out."
+      : `The server offers no STLS; it may have TLS at another port: pop3s://${host}`;
+    return [`${place}, in clear`, { tls: null }, [`Whatever is said can be read on the way. ${better}`]];
+  }
+  const { protocol, cipher, authorized } = tlsInfo;
+  const verified = authorized ? "certificate verified" : "certificate NOT verified";
+  const notes = secure
+    ? []
+    : [`TLS from the first octet is better, where there is such a port: pop3s://${host}`];
+  const text = `${place}, ${protocol}${secure ? "" : " by STLS"}, ${cipher}, ${verified}`;
+  return [text, { tls: { protocol, cipher, authorized, stls: !secure } }, notes];
+}
+
+function capabilitiesOf(capabilities: Capabilities): Findings {
+  const { all, sasl, user, loginDelay, expire, uidl } = capabilities;
+  const facts = { capabilities: Object.fromEntries(all) };
+  if (all.size === 0) return ["the server lists none", facts, []];
+  const can = [
+    ...(capabilities.pipelining ? ["pipelining"] : []),
+    ...(uidl ? ["UIDL"] : []),
+    ...(capabilities.top ? ["TOP"] : []),
+    ...(capabilities.stls ? ["STLS"] : []),
+    ...(capabilities.utf8 === undefined ? [] : ["UTF8"]),
+    ...(capabilities.respCodes ? ["response codes"] : []),
+  ];
+  const ways = [...[...sasl].map((name) => printable(name)), ...(user ? ["USER"] : [])];
+  const parts = [can.join(", "), ways.length === 0 ? "" : `login by ${ways.join(", ")}`];
+  if (loginDelay !== undefined) parts.push(`${String(loginDelay.seconds)} s from login to login`);
+  if (expire !== undefined) parts.push(expiry(expire.days));
+  const notes: string[] = [];
+  if (ways.length === 0) notes.push("It lists no way to log in: it may want TLS first.");
+  else if (ways.every((way) => way === "XOAUTH2" || way === "OAUTHBEARER"))
+    notes.push("It takes access tokens alone: --token-command, or POPWRIGHT_TOKEN.");
+  return [parts.filter((part) => part !== "").join("; "), facts, notes];
+}
+
+function expiry(days: number | "never"): string {
+  if (days === "never") return "messages never expire";
+  return days === 0
+    ? "messages may be deleted once they were retrieved"
+    : `messages expire after ${count(days, "day")}`;
+}
+
+/** `undefined`: the server knows no UIDL, and has messages all the same. */
+async function uidl(client: Pop3Client, signal: AbortSignal): Promise<Map<number, string> | undefined> {
+  try {
+    return await client.uidl({ signal });
+  } catch (error) {
+    if (error instanceof Pop3ReplyError) return undefined;
+    throw error;
+  }
+}
+
+function uidsOf(uids: ReadonlyMap<number, string> | undefined): Findings {
+  if (uids === undefined)
+    return ["none", { uids: "none" }, ["Without them, what was fetched before shows only in the content."]];
+  const repeated = uids.size - new Set(uids.values()).size;
+  if (repeated > 0)
+    return [`${String(repeated)} of ${String(uids.size)} are not unique`, { uids: "repeated" }, []];
+  return [
+    uids.size === 0 ? "no messages, none to be seen" : `${String(uids.size)}, all different`,
+    { uids: "unique" },
+    [],
+  ];
+}

@@ -1,0 +1,26 @@
+// A session for a command: what goes wrong in it is told with the account that it was tried for.
+import { Pop3AbortError, Pop3Error } from "../errors.ts";
+import { Pop3Client, type Pop3ClientOptions } from "../index.ts";
+import { attemptOf } from "./account.ts";
+import { AccountError } from "./explain.ts";
+import type { Io } from "./io.ts";
+
+/** Connects, runs, and ends the session without a change. Rejects with {@link AccountError}, or with what `run` throws. */
+export async function inSession<T>(
+  account: Pop3ClientOptions,
+  { stop }: Io,
+  run: (client: Pop3Client) => Promise<T>,
+): Promise<T> {
+  try {
+    await using client = await Pop3Client.connect(account, { signal: stop });
+    const leave = (): void => client.close();
+    stop.addEventListener("abort", leave, { once: true });
+    const value = await run(client);
+    await client.quit();
+    stop.removeEventListener("abort", leave);
+    return value;
+  } catch (thrown) {
+    const error = stop.aborted ? new Pop3AbortError(stop.reason) : thrown;
+    throw Pop3Error.is(error) ? new AccountError(error, attemptOf(account)) : error;
+  }
+}

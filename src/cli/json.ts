@@ -1,0 +1,26 @@
+// One JSON value a line, for programs: errors as what a program can act on, and never a secret.
+import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
+import type { Output } from "./io.ts";
+
+/** What a terminal acts upon, or turns text around with, and JSON leaves as it is. */
+const UNSAFE = /[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+
+function jsonLine(value: unknown): string {
+  const text = JSON.stringify(value, (_name, each: unknown) => plain(each));
+  return `${text.replace(UNSAFE, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+}
+
+export function writeJson(output: Output, value: unknown): Promise<void> {
+  return output.write(jsonLine(value));
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value);
+  // JSON knows no Infinity.
+  if (value === Infinity) return null;
+  if (!(value instanceof Error)) return value;
+  if (!Pop3Error.is(value)) return { name: value.name, message: value.message };
+  const { name, code, message, command } = value;
+  const { responseCode, text, temporary } = value as Partial<Pop3ReplyError>;
+  return { name, code, message, command, responseCode, text, temporary };
+}

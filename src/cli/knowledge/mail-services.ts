@@ -1,0 +1,87 @@
+// What other mail services say.
+import type { KnownText } from "./known-text.ts";
+
+export const MAIL_SERVICES: readonly KnownText[] = [
+  {
+    id: "yandex-pop-off",
+    pattern: /login failure or POP3 disabled/i,
+    at: "login",
+    who: "Yandex",
+    kind: "switched-off",
+    cause: "POP3 is off, or the password is not an app password, or it is wrong.",
+    advice:
+      "In Yandex Mail allow POP3 and choose folders at Settings > Mail clients; then make an app password.",
+    passes: false,
+  },
+  {
+    id: "mailru-app-password",
+    pattern: /Ap?plication password is REQUIRED|parol prilozheniya/i,
+    at: "login",
+    who: "Mail.ru",
+    kind: "credentials",
+    cause: "The password of the account was given.",
+    advice: "Make a password for external applications in the security settings of Mail.ru, and give that.",
+    passes: false,
+  },
+  {
+    id: "qq-authorization-code",
+    pattern: /authori[sz](?:ation|ed) code|\u6388\u6743\u7801/i,
+    at: "login",
+    who: "QQ Mail",
+    kind: "credentials",
+    cause:
+      "It wants an authorization code: not the password, none from before the password was changed, and none for another service.",
+    advice:
+      "Switch POP3 on in the settings on the web, make a new code there, and give that as the password.",
+    passes: false,
+  },
+  {
+    id: "netease-too-often",
+    pattern: /\u767b\u5f55\u592a|login too/i,
+    at: "login",
+    who: "163, 126 or QQ Mail",
+    kind: "too-often",
+    cause: "There were too many logins.",
+    advice: "Wait, and ask less often.",
+    passes: true,
+  },
+  {
+    id: "netease-quota",
+    pattern: /Download exceed/i,
+    at: "message",
+    who: "163 Mail",
+    kind: "too-often",
+    cause: "As much was retrieved as it allows for now.",
+    advice: "Wait; fetch only what is new.",
+    passes: true,
+  },
+  {
+    id: "netease-message",
+    pattern: /Can't get the letter/i,
+    at: "message",
+    who: "163 Mail",
+    kind: "temporary",
+    cause: "The server cannot read that message now.",
+    advice: "Leave it out, and try again later.",
+    passes: true,
+  },
+  {
+    id: "message-unreadable",
+    pattern: /Message can not load/i,
+    at: "message",
+    kind: "temporary",
+    cause: "The server cannot read that message now.",
+    advice: "Leave it out, and try again later.",
+    passes: true,
+  },
+  {
+    id: "netease-unsafe",
+    pattern: /Unsafe Login/i,
+    at: "anywhere",
+    who: "163 Mail",
+    kind: "protocol",
+    cause: "Its IMAP server says this to programs that it does not know.",
+    advice: "Look at the port: POP3 is at 995.",
+    passes: false,
+  },
+];

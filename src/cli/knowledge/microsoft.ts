@@ -1,0 +1,100 @@
+// What Exchange, Microsoft 365 and Outlook.com say: one text for many causes, the likely ones first.
+import type { KnownText } from "./known-text.ts";
+
+export const MICROSOFT: readonly KnownText[] = [
+  {
+    id: "ms-passwords-off",
+    pattern: /Basic authentication is disabled/i,
+    at: "login",
+    who: "Outlook.com",
+    kind: "oauth-needed",
+    cause: "Passwords are refused there, app passwords too.",
+    advice:
+      "Use OAuth2 (--token-command) with the scope POP.AccessAsUser.All, and switch POP on in the settings of the mailbox.",
+    passes: false,
+  },
+  {
+    id: "ms-token-line",
+    pattern: /Protocol error\. Connection is closed\. 10/i,
+    at: "login",
+    who: "Microsoft 365",
+    kind: "protocol",
+    cause: "The access token came in one line with AUTH, or is longer than 4096 characters.",
+    advice: "Where it was sent in a line of its own: get a token with fewer claims.",
+    passes: false,
+  },
+  {
+    id: "ms-wrong-protocol",
+    pattern: /^Protocol error\. \d+/i,
+    at: "anywhere",
+    who: "Exchange",
+    kind: "protocol",
+    cause: "The server could make nothing of what was said to it.",
+    advice: "Look at the port: 995 is POP3, 993 is IMAP.",
+    passes: false,
+  },
+  {
+    id: "ms-token-refused",
+    pattern: /Authentication failure: unknown user name or bad password/i,
+    at: "login",
+    who: "Microsoft 365",
+    kind: "credentials",
+    cause:
+      "It says so whatever is wrong: POP is off for the mailbox; the token has no POP scope, another audience, another user, or has expired; an application has no service principal or no permission for the mailbox; or there were too many logins.",
+    advice: "Look at these in that order; the token itself shows scp or roles, aud and the user.",
+    passes: false,
+  },
+  {
+    id: "ms-password-refused",
+    pattern: /Logon failure: unknown user name or bad password/i,
+    at: "login",
+    who: "Exchange",
+    kind: "oauth-needed",
+    cause:
+      "Microsoft 365 and Outlook.com say this to every password, right or wrong. An Exchange server of your own means it, or POP is off for the mailbox.",
+    advice:
+      "At Microsoft use OAuth2 (--token-command). At your own server try DOMAIN\\user or user@domain as the name.",
+    passes: false,
+  },
+  {
+    id: "ms-not-connected",
+    pattern: /User is authenticated but not connected/i,
+    at: "anywhere",
+    who: "Microsoft 365",
+    kind: "temporary",
+    cause:
+      "The login was right, but the mailbox cannot be reached: it is not the token's, has no licence, or is being moved.",
+    advice: "See that the user name is the address of the token's mailbox; else try again later.",
+    passes: true,
+  },
+  {
+    id: "ms-unavailable",
+    pattern: /Server Unavailable\. \d+/i,
+    at: "anywhere",
+    who: "Microsoft 365",
+    kind: "too-often",
+    cause: "It was asked too often, or has trouble of its own.",
+    advice: "Wait some minutes, and use one session at a time.",
+    passes: true,
+  },
+  {
+    id: "ms-state",
+    pattern: /Command is not valid in this state/i,
+    at: "login",
+    who: "Exchange",
+    kind: "tls",
+    cause: "The server wants TLS before a login.",
+    advice: "Use pop3s:// (port 995), or pop3:// without ?stls=never.",
+    passes: false,
+  },
+  {
+    id: "hotmail-frequency",
+    pattern: /Exceeded the login limit for a 15 minute period/i,
+    at: "anywhere",
+    who: "Outlook.com",
+    kind: "too-often",
+    cause: "There were too many logins in 15 minutes.",
+    advice: "Wait, and ask once in 15 minutes at most.",
+    passes: true,
+  },
+];

@@ -1,0 +1,131 @@
+// What the large providers want, by the name of the server.
+
+export interface Provider {
+  readonly name: string;
+  /** Names of servers, and ends of such names behind a dot. */
+  readonly hosts: readonly string[];
+  /** What is to be given as user name. */
+  readonly user?: "full address" | "local part";
+  /** What is to be given as password. */
+  readonly secret?: string;
+  /** Where POP is switched on. */
+  readonly switchOn?: string;
+  /** There is no POP3 at all: what there is. */
+  readonly instead?: string;
+}
+
+export const PROVIDERS: readonly Provider[] = [
+  {
+    name: "Gmail",
+    hosts: ["gmail.com", "googlemail.com"],
+    user: "full address",
+    secret: "an app password (2-Step Verification has to be on) or OAuth2, not the password of the account",
+    switchOn: "Settings > Forwarding and POP/IMAP",
+  },
+  {
+    name: "Microsoft 365 and Outlook.com",
+    hosts: ["office365.com", "outlook.com", "hotmail.com", "live.com"],
+    user: "full address",
+    secret: "OAuth2 alone (--token-command), neither passwords nor app passwords",
+    switchOn: "at Outlook.com in Settings > Mail > Forwarding and IMAP",
+  },
+  { name: "Yahoo", hosts: ["yahoo.com"], user: "full address", secret: "an app password" },
+  { name: "AOL", hosts: ["aol.com"], user: "full address", secret: "an app password" },
+  {
+    name: "GMX",
+    hosts: ["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
+    user: "full address",
+    secret: "the password of the account; with two-factor authentication, an application password",
+    switchOn: "the settings for POP3 and IMAP; it goes off again when it is not used for long",
+  },
+  {
+    name: "WEB.DE",
+    hosts: ["web.de"],
+    user: "local part",
+    secret:
+      "the password of the account, once in 15 minutes; with two-factor authentication, an application password",
+    switchOn: "the settings for POP3 and IMAP; it goes off again when it is not used for long",
+  },
+  {
+    name: "mail.com",
+    hosts: ["mail.com"],
+    user: "full address",
+    switchOn: "the settings for POP3 and IMAP, with a Premium account alone",
+  },
+  {
+    name: "Zoho",
+    hosts: ["zoho.com", "zoho.eu", "zoho.in", "zoho.com.au", "zoho.jp", "zohocloud.ca"],
+    user: "full address",
+    secret: "the password of the account; with two-factor authentication, an app password",
+    switchOn: "Settings > Mail Accounts > POP Access; newer free plans have none",
+  },
+  { name: "Fastmail", hosts: ["fastmail.com"], user: "full address", secret: "an app password or OAuth2" },
+  {
+    name: "Yandex",
+    hosts: ["yandex.com", "yandex.ru"],
+    user: "full address",
+    secret: "an app password; there is no OAuth2 for POP",
+    switchOn: "Settings > Mail clients, with a choice of folders",
+  },
+  {
+    name: "Mail.ru",
+    hosts: ["mail.ru"],
+    user: "full address",
+    secret: "a password for external applications",
+  },
+  {
+    name: "Tencent Exmail",
+    hosts: ["exmail.qq.com"],
+    user: "full address",
+    secret: "the password of the account, or a client code",
+    switchOn: "the settings on the web",
+  },
+  {
+    name: "QQ Mail",
+    hosts: ["qq.com"],
+    secret: "an authorization code, not the password",
+    switchOn: "the settings on the web",
+  },
+  {
+    name: "NetEase Mail",
+    hosts: ["163.com", "126.com", "yeah.net"],
+    user: "full address",
+    secret: "an authorization code, not the password",
+    switchOn: "the settings on the web, for POP3 apart from IMAP",
+  },
+  {
+    name: "Naver",
+    hosts: ["naver.com"],
+    user: "full address",
+    secret: "an app password where 2-step verification is on",
+    switchOn: "the settings for POP3 and IMAP",
+  },
+  {
+    name: "Xfinity",
+    hosts: ["comcast.net"],
+    user: "full address",
+    switchOn: "the security settings: access of third parties has to be allowed",
+  },
+  {
+    name: "T-Online",
+    hosts: ["t-online.de"],
+    user: "full address",
+    secret: "the e-mail password, which is another than that of the web site",
+  },
+  {
+    name: "iCloud Mail",
+    hosts: ["mail.me.com", "icloud.com", "me.com"],
+    instead: "IMAP",
+  },
+  {
+    name: "Proton Mail",
+    hosts: ["proton.me", "protonmail.com", "protonmail.ch"],
+    instead: "IMAP, by its Bridge",
+  },
+];
+
+/** Who runs the server of that name. */
+export function providerAt(host: string): Provider | undefined {
+  const name = host.toLowerCase().replace(/\.$/, "");
+  return PROVIDERS.find(({ hosts }) => hosts.some((each) => name === each || name.endsWith(`.${each}`)));
+}

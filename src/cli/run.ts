@@ -1,0 +1,71 @@
+// The command line as a function: words in, exit code out.
+import { Pop3Error } from "../errors.ts";
+import type { Subcommand } from "./command.ts";
+import { check } from "./commands/check.ts";
+import { fetch } from "./commands/fetch.ts";
+import { get } from "./commands/get.ts";
+import { list } from "./commands/list.ts";
+import { serve } from "./commands/serve.ts";
+import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
+import { AccountError, explain } from "./explain.ts";
+import { isNobodyReading, type Io } from "./io.ts";
+import { wrapped } from "./text.ts";
+import { ConfigurationError, quoted, UsageError } from "./usage.ts";
+
+const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, serve];
+
+const HELP = `popwright COMMAND [words]: POP3 at the command line
+
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(6)} ${summary}`).join("\n")}
+
+popwright COMMAND --help tells the rest. popwright --version tells the version.
+`;
+
+/** Runs a command. Never rejects: what went wrong stands on stderr. */
+export async function run(args: readonly string[], io: Io, version: string): Promise<ExitCode> {
+  const [name, ...rest] = args;
+  try {
+    if (name === "--version") {
+      await io.stdout.write(`${version}\n`);
+      return EXIT.ok;
+    }
+    if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+      const wished = COMMANDS.find((command) => command.name === rest[0]);
+      await (name === undefined ? io.stderr : io.stdout).write(wished?.help ?? HELP);
+      return name === undefined ? EXIT.usage : EXIT.ok;
+    }
+    const command = COMMANDS.find((each) => each.name === name);
+    if (command === undefined) throw new UsageError(`there is no command ${quoted(name)}`);
+    if (rest.includes("--help") || rest.includes("-h")) {
+      await io.stdout.write(command.help);
+      return EXIT.ok;
+    }
+    return await command.run(rest, io);
+  } catch (error) {
+    return tell(error, name, io);
+  }
+}
+
+async function tell(error: unknown, name: string | undefined, io: Io): Promise<ExitCode> {
+  // Who reads no more wants no more.
+  if (isNobodyReading(error)) return EXIT.ok;
+  const code = exitCodeOf(error);
+  const [what, ...advice] = explain(error);
+  if (error instanceof UsageError) {
+    const known = COMMANDS.some((command) => command.name === name);
+    advice.push(`popwright ${known ? `${String(name)} ` : ""}--help tells how it goes`);
+  }
+  // What was not to happen is told with the place where it did.
+  const first = isUnforeseen(error)
+    ? (error.stack ?? error.message)
+    : wrapped(what ?? "", 2, io.stderr.columns);
+  const rest = advice.map((line) => `  ${wrapped(line, 2, io.stderr.columns)}\n`);
+  await io.stderr.write(`popwright: ${first}\n${rest.join("")}`).catch(() => undefined);
+  return code;
+}
+
+/** Neither ours nor the system's. */
+function isUnforeseen(error: unknown): error is Error {
+  const foreseen = [AccountError, UsageError, ConfigurationError].some((kind) => error instanceof kind);
+  return error instanceof Error && !foreseen && !Pop3Error.is(error) && !("code" in error);
+}

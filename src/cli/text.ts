@@ -1,0 +1,50 @@
+// Numbers and tables as people read them.
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** `4.2 MB`: powers of 1,000, as in any file manager. */
+export function octetsText(octets: number): string {
+  let unit = 0;
+  let value = octets;
+  for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1000;
+  return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toFixed(1)} ${UNITS[unit] ?? ""}`;
+}
+
+/** `1 message`, `2 messages`. */
+export function count(number: number, noun: string): string {
+  return `${String(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** Rows as columns; those whose first cell in `right` is a number stand to the right. */
+export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) =>
+        right.includes(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
+  return rows.map((row) => `${line(row)}\n`).join("");
+}
+
+/** The widest that text is set. */
+const WIDEST = 100;
+
+/** Text in lines that fit; `indent` columns stand before each of them, and are put before all but the first. */
+export function wrapped(text: string, indent: number, columns: number = WIDEST): string {
+  const width = Math.max(30, Math.min(columns, WIDEST) - indent);
+  const lines: string[] = [];
+  let line: string | undefined;
+  for (const word of text.split(" ")) {
+    if (line !== undefined && line.length + 1 + word.length <= width) line += ` ${word}`;
+    else {
+      if (line !== undefined) lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line ?? ""].join(`\n${" ".repeat(indent)}`);
+}

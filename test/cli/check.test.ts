@@ -1,0 +1,266 @@
+// `check`: each step is told as it is done, and where it ends, why.
+import { describe, expect, test } from "vitest";
+import { makeCertificate, Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { annsServer, urlOf } from "./ann.ts";
+import { newDirectory } from "./place.ts";
+import { Terminal } from "./terminal.ts";
+
+/** What is found, step by step: `ok login`. */
+function stepsOf({ out }: Terminal): string[] {
+  return [...out.matchAll(/^(ok|FAIL) +(\S+)/gm)].map(([, mark, name]) => `${String(mark)} ${String(name)}`);
+}
+
+describe("a server that is well", () => {
+  test("by TLS, with a login", async () => {
+    await using server = await annsServer({ tls: true });
+    const ca = join(await newDirectory(), "ca.pem");
+    await writeFile(ca, server.ca);
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server), "--ca", ca)).toBe(0);
+    expect(stepsOf(terminal)).toEqual([
+      ...[
+        "ok connection",
+        "ok greeting",
+        "ok capabilities",
+        "ok login",
+        "ok maildrop",
+        "ok unique-ids",
+        "ok end",
+      ],
+    ]);
+    expect(terminal.words).toMatch(/TLSv1\.3, \S+, certificate verified/);
+    expect(terminal.words).toContain(
+      "pipelining, UIDL, TOP, UTF8, response codes; login by PLAIN, LOGIN, USER",
+    );
+    expect(terminal.words).toContain("as ann");
+    expect(terminal.words).toContain("2, all different");
+    expect(terminal.err).toBe("");
+    await server.idle();
+    expect(server.maildrop("ann").messages).toHaveLength(2);
+    expect(server.transcript.lines.filter((line) => line.startsWith("C: "))).not.toContain("C: DELE 1");
+    expect(server.transcript.lines).toContain("C: QUIT");
+  });
+
+  test("without a user it stops short of the login", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server, ""))).toBe(0);
+    expect(terminal.words).toContain("not tried: the URL names no user");
+    expect(terminal.words).toContain("The server has STLS, though: leave ?stls=never out.");
+  });
+
+  test("by STLS it says that TLS from the first octet is better", async () => {
+    await using server = await annsServer();
+    const ca = join(await newDirectory(), "ca.pem");
+    await writeFile(ca, server.ca);
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server).replace("?stls=never", ""), "--ca", ca)).toBe(0);
+    expect(terminal.words).toMatch(/by STLS, .* TLS from the first octet is better/);
+  });
+
+  test("a server of few words", async () => {
+    await using server = await annsServer({ capabilities: false, uidl: false, stls: false });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(0);
+    expect(terminal.words).toContain("the server lists none");
+    expect(terminal.words).toContain("unique-ids none Without them");
+    expect(terminal.words).toContain("The server offers no STLS");
+  });
+
+  test.each([
+    [["USER", "LOGIN-DELAY 300", "EXPIRE 0"], "300 s from login to login; messages may be deleted once they"],
+    [["USER", "EXPIRE NEVER"], "messages never expire"],
+    [["USER", "EXPIRE 30 USER"], "messages expire after 30 days"],
+    [["SASL XOAUTH2 OAUTHBEARER"], "It takes access tokens alone"],
+    [["UIDL"], "It lists no way to log in"],
+  ])("capabilities in words: %j", async (capabilities, words) => {
+    await using server = await annsServer({ capabilities: () => capabilities });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server, ""))).toBe(0);
+    expect(terminal.words).toContain(words);
+  });
+
+  test("unique-ids that are not unique, and a count that is wrong", async () => {
+    await using server = await annsServer({
+      faults: [
+        { on: "UIDL", reply: "+OK\r\n1 same\r\n2 same\r\n.\r\n" },
+        { on: "STAT", reply: "+OK 3 100\r\n" },
+      ],
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(0);
+    expect(terminal.words).toContain("1 of 2 are not unique");
+    expect(terminal.words).toContain("STAT counts 3, LIST has 2.");
+  });
+});
+
+describe("where it ends", () => {
+  const login: [string, Pop3ServerOptions, number, string][] = [
+    ["the password", { users: { ann: { pass: "other" } } }, 77, "The name or the password is refused."],
+    ["the maildrop is locked", refusing("[IN-USE] locked"), 75, "Another session holds the mailbox."],
+    ["too soon", refusing("[LOGIN-DELAY] later"), 75, "It is too soon after the last login."],
+    ["passwords are off", refusing("Basic authentication is disabled."), 77, "Use OAuth2 (--token-command)"],
+    ["trouble", refusing("[SYS/TEMP] Temporary system problem"), 75, "Google has trouble"],
+  ];
+  test.each(login)("the login: %s", async (_, options, code, words) => {
+    await using server = await annsServer(options);
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(code);
+    expect(stepsOf(terminal).at(-1)).toBe("FAIL login");
+    expect(terminal.words).toContain(words);
+  });
+
+  const faults: [string, Fault, string, number, string][] = [
+    [
+      "POP is off, which shows behind the login",
+      { on: "STAT", reply: "-ERR [SYS/PERM] Your account is not enabled for POP access.\r\n" },
+      ...(["FAIL maildrop", 69, "Gmail: The login was right, but POP is switched off"] as const),
+    ],
+    ["IMAP", { on: "greeting", reply: "* OK IMAP4rev1\r\n" }, "FAIL greeting", 69, "This is an IMAP server."],
+    ["SMTP", { on: "greeting", reply: "220 mx ESMTP\r\n" }, "FAIL greeting", 69, "This is an SMTP server."],
+    ["HTTP", { on: "greeting", reply: "HTTP/1.1 400 Bad\r\n" }, "FAIL greeting", 69, "This is a web server."],
+    ["no", { on: "greeting", reply: "-ERR [SYS/TEMP] no\r\n" }, "FAIL greeting", 75, "trouble of its own"],
+    [
+      "the end behind PASS",
+      { on: "AUTH", close: 0 },
+      "FAIL login",
+      77,
+      "some servers answer a wrong password",
+    ],
+    ["no UIDL, and the end", { on: "UIDL", close: 0 }, "FAIL unique-ids", 69, "POP3_CLOSED"],
+  ];
+  test.each(faults)("%s", async (_, fault, step, code, words) => {
+    await using server = await annsServer({ faults: [fault] });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(code);
+    expect(stepsOf(terminal).at(-1)).toBe(step);
+    expect(terminal.words).toContain(words);
+    expect(terminal.words).not.toContain("secret");
+  });
+
+  test("an authority that nobody knows, a name that is another, a time that is over", async () => {
+    await using unknown = await annsServer({ tls: true });
+    await using other = await annsServer({
+      tls: makeCertificate({ names: ["mail.example.com"] }),
+    });
+    const ca = join(await newDirectory(), "ca.pem");
+    await writeFile(ca, other.ca);
+    const first = new Terminal();
+    expect(await first.run("check", urlOf(unknown))).toBe(69);
+    expect(first.words).toContain("--ca FILE");
+    const past = makeCertificate({ notAfter: new Date(Date.now() - 1000) });
+    await using late = await annsServer({ tls: past });
+    await writeFile(`${ca}.late`, late.ca);
+    const third = new Terminal();
+    expect(await third.run("check", urlOf(late), "--ca", `${ca}.late`)).toBe(69);
+    expect(third.words).toContain("The certificate has expired");
+    const second = new Terminal();
+    expect(await second.run("check", urlOf(other), "--ca", ca)).toBe(69);
+    expect(second.words).toContain("The certificate is for another name");
+  });
+
+  test("TLS where the server begins in clear", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("check", `pop3s://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
+    expect(terminal.words).toContain(`pop3://127.0.0.1:${String(server.port)} goes on to TLS by STLS.`);
+  });
+
+  test("a port where nobody listens", async () => {
+    const server = await annsServer();
+    await server.close();
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(69);
+    expect(terminal.words).toContain("Nothing listens at that port.");
+  });
+
+  test("no STLS where TLS is required", async () => {
+    await using server = await annsServer({ stls: false });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", `pop3://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
+    expect(terminal.words).toContain("The server has no STLS: try pop3s://");
+  });
+
+  test("a signal", async () => {
+    await using server = await annsServer({ faults: [{ on: "greeting", stall: 0 }] });
+    const terminal = new Terminal();
+    const code = terminal.run("check", urlOf(server));
+    terminal.signal.abort();
+    expect(await code).toBe(75);
+  });
+});
+
+describe("what a server says to a terminal", () => {
+  // A colour, a colour by C1, and text turned around.
+  const HOSTILE = "\x1b[31m \u009b31m \u202e\u2066";
+  // What is no line break, and acts on a terminal all the same.
+  const RAW = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+  test.each<[string, Pop3ServerOptions, number]>([
+    ["the greeting", { faults: [{ on: "greeting", nth: "every", reply: `+OK ${HOSTILE}\r\n` }] }, 0],
+    ["the names of mechanisms", { capabilities: () => ["USER", `SASL ${HOSTILE}`] }, 0],
+    [
+      "a greeting that is none",
+      { faults: [{ on: "greeting", nth: "every", reply: `* ${HOSTILE}\r\n` }] },
+      69,
+    ],
+    [
+      "a greeting that says no",
+      { faults: [{ on: "greeting", nth: "every", reply: `-ERR ${HOSTILE}\r\n` }] },
+      69,
+    ],
+    ["a login that is refused", refusing(HOSTILE), 77],
+  ])("is escaped: %s", async (_, options, code) => {
+    await using server = await annsServer(options);
+    for (const more of [[], ["--json"]]) {
+      const terminal = new Terminal();
+      expect(await terminal.run("check", urlOf(server), ...more)).toBe(code);
+      expect(terminal.out + terminal.err).not.toMatch(RAW);
+      expect(terminal.out).toMatch(
+        more.length === 0 ? /\\x1b\[31m[\s,]+\\x9b31m[\s,]+\\u202e\\u2066/i : /\\u(?:001b|202e)|\\x1b/i,
+      );
+    }
+  });
+
+  test("to a program it is what it is", async () => {
+    await using server = await annsServer({
+      capabilities: () => ["USER", `SASL ${HOSTILE}`],
+      faults: [{ on: "greeting", reply: `+OK ${HOSTILE}\r\n` }],
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server), "--json")).toBe(0);
+    expect(terminal.json[0]).toMatchObject({ greeting: HOSTILE, capabilities: { SASL: HOSTILE } });
+  });
+});
+
+describe("as JSON", () => {
+  test("a server that is well", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server), "--json")).toBe(0);
+    expect(terminal.json).toHaveLength(1);
+    expect(terminal.json[0]).toMatchObject({
+      ...{ ok: true, host: "127.0.0.1", port: server.port, user: "ann", tls: null, login: true },
+      ...{ messages: 2, octets: 52, uids: "unique" },
+      capabilities: { UIDL: "", SASL: "PLAIN LOGIN" },
+    });
+  });
+
+  test("a login that is refused", async () => {
+    await using server = await Pop3Server.listen(refusing("[IN-USE] locked"));
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server), "--json")).toBe(75);
+    const [{ ok, steps } = {}] = terminal.json;
+    expect(ok).toBe(false);
+    expect((steps as object[]).at(-1)).toMatchObject({
+      ...{ step: "login", ok: false, error: { code: "POP3_TEMPORARY", responseCode: "IN-USE" } },
+      means: { id: "in-use", kind: "locked", passes: true },
+    });
+  });
+});
+
+function refusing(refusal: string): Pop3ServerOptions {
+  return { users: { ann: { pass: "secret", refusal } } };
+}

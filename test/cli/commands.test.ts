@@ -1,0 +1,352 @@
+// The words of the command line: help, usage, secrets, and what `list`, `get` and `serve` write.
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Subcommand } from "../../src/cli/command.ts";
+import { check } from "../../src/cli/commands/check.ts";
+import { fetch } from "../../src/cli/commands/fetch.ts";
+import { get } from "../../src/cli/commands/get.ts";
+import { list } from "../../src/cli/commands/list.ts";
+import { serve } from "../../src/cli/commands/serve.ts";
+import { secretFrom } from "../../src/cli/secret.ts";
+import { Pop3Client } from "../../src/index.ts";
+import type { Fault } from "../../src/testing/index.ts";
+import { annsServer, MESSAGES, urlOf } from "./ann.ts";
+import { newDirectory } from "./place.ts";
+import { Terminal } from "./terminal.ts";
+
+const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, serve];
+
+describe("help", () => {
+  test.each(COMMANDS)("$name: every option is told, and every line fits", async ({ name, help, options }) => {
+    for (const option of Object.keys(options)) expect(help).toMatch(new RegExp(`--${option}\\b`));
+    const told = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
+    expect(Object.keys(options)).toEqual(expect.arrayContaining([...new Set(told)]));
+    for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
+    for (const words of [
+      [name, "--help"],
+      [name, "-h"],
+      ["help", name],
+    ]) {
+      const terminal = new Terminal();
+      expect(await terminal.run(...words)).toBe(0);
+      expect(terminal.out).toBe(help);
+    }
+  });
+
+  test("of all commands, and the version", async () => {
+    const terminal = new Terminal();
+    expect(await terminal.run("--help")).toBe(0);
+    for (const { name, summary } of COMMANDS) expect(terminal.out).toMatch(new RegExp(`${name} +${summary}`));
+    const version = new Terminal();
+    expect(await version.run("--version")).toBe(0);
+    expect(version.out).toBe("1.2.3\n");
+  });
+});
+
+describe("what makes no sense", () => {
+  const URL = "pop3s://ann@pop.example.com";
+  test.each([
+    [[], "COMMAND"],
+    [["lsit"], 'there is no command "lsit"'],
+    [["list"], "URL is missing"],
+    [["list", URL, "more"], '"more" is one word too many'],
+    [["list", URL, "--no-such"], "Unknown option '--no-such'"],
+    [["list", "pop.example.com"], "is no URL"],
+    [["list", "http://pop.example.com"], "begins with pop3s://"],
+    [["list", "pop3://pop.example.com?stls=perhaps"], "stls is"],
+    [["list", "pop3s://ann:hidden@pop.example.com"], "can be read by everybody"],
+    [["check", "ann:hidden@pop.example.com"], "that is no URL"],
+    [["pop3s://ann:hidden@pop.example.com"], "there is no command that"],
+    [["list", URL, "ann:hidden@pop.example.com"], "that is one word too many"],
+    [["check", "pop3s//ann:hidden@pop.example.com"], "that is no URL"],
+    [["check", "pop3s://ann:hidden@pop example.com"], ""],
+    [["get", URL], "MESSAGE is missing"],
+    [["get", URL, "0"], "MESSAGE is a whole number from 1 on"],
+    [["get", URL, "1", "--top", "x"], "--top is a whole number"],
+    [["fetch", URL], "--to is missing"],
+    [["fetch", URL, "--to", ""], "--to is missing"],
+    [["fetch", "pop3s://pop.example.com", "--to", "x"], "names no user"],
+    [["fetch", URL, "--to", "x", "--format", "zip"], "--format is maildir, eml or mbox"],
+    [["fetch", URL, "--to", "x", "--delete", "soon"], "--delete is never, delivered or a number of days"],
+    [["fetch", URL, "--to", "x", "--first-run", "some"], "--first-run is a whole number"],
+    [["fetch", URL, "--to", "x", "--max-size", "10 MB"], "--max-size is a number of octets"],
+    [["fetch", URL, "--to", "x", "--messages", "0"], "--messages is a whole number from 1 on"],
+    [["fetch", "--config", "x", "--to", "y"], "--to stands in the file"],
+    [["fetch", "--config", "x", URL], "is one word too many"],
+    [["serve", "--port", "70000"], "--port is a number up to 65535"],
+    [["serve", "/no/such/directory"], "cannot be read"],
+  ])("%j", async (words, told) => {
+    const terminal = new Terminal();
+    expect(await terminal.run(...words)).toBe(64);
+    expect(terminal.words).toContain(told);
+    expect(terminal.words).not.toContain("hidden");
+    expect(terminal.out).toBe("");
+  });
+
+  test("a mechanism that there is not: nothing is connected for it", async () => {
+    await using server = await annsServer();
+    for (const words of [["check"], ["list"], ["fetch", "--to", join(await newDirectory(), "Mail")]]) {
+      const terminal = new Terminal();
+      expect(await terminal.run(...words, urlOf(server), "--mechanism", "PLAINEST")).toBe(64);
+      expect(terminal.words).toContain('there is no mechanism "PLAINEST"');
+    }
+    expect(server.connections).toBe(0);
+  });
+
+  test("certificates that are not there are a matter of configuration", async () => {
+    const terminal = new Terminal();
+    expect(await terminal.run("list", URL, "--ca", "/no/such/file")).toBe(78);
+    expect(terminal.words).toContain("/no/such/file cannot be read");
+  });
+});
+
+describe("the secret", () => {
+  test("comes from a command, whose first line it is", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    delete terminal.env["POPWRIGHT_PASSWORD"];
+    const path = join(await newDirectory(), "secret");
+    await writeFile(path, "secret\nnot this\n");
+    expect(await terminal.run("list", urlOf(server), "--password-command", `cat ${path}`)).toBe(0);
+  });
+
+  test.each([
+    ["false", "exit code 1"],
+    ["true", "printed no secret"],
+    // What reads waits for nobody: there is nothing to read.
+    ["cat", "printed no secret"],
+    ["/no/such/program x", "ENOENT"],
+  ])("a command that gives none: %s", async (command, words) => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("list", urlOf(server), "--password-command", command)).toBe(78);
+    expect(terminal.words).toContain(words);
+    const state = await newDirectory();
+    const fetching = [urlOf(server), "--to", join(state, "Mail"), "--state", state];
+    expect(await terminal.run("fetch", ...fetching, "--password-command", command)).toBe(78);
+  });
+
+  test("is a token where there is one", async () => {
+    const users = { ann: { accessToken: "token-1", messages: MESSAGES } };
+    await using server = await annsServer({ users, sasl: ["OAUTHBEARER"], user: false, apop: false });
+    const terminal = new Terminal();
+    terminal.env["POPWRIGHT_TOKEN"] = "token-1";
+    expect(await terminal.run("list", urlOf(server), "--mechanism", "OAUTHBEARER")).toBe(0);
+  });
+
+  test("is nowhere", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    delete terminal.env["POPWRIGHT_PASSWORD"];
+    expect(await terminal.run("list", urlOf(server))).toBe(64);
+    expect(terminal.words).toContain("no password of ann: set POPWRIGHT_PASSWORD");
+  });
+
+  test("is asked for at a terminal, and not shown", async () => {
+    await using server = await annsServer();
+    const terminal = atTheTerminal();
+    terminal.heard = (text) => {
+      if (text === "password of ann: ") terminal.stdin.write("secret\n");
+    };
+    expect(await terminal.run("list", urlOf(server))).toBe(0);
+    expect(terminal.err).toBe("password of ann: \n2 messages, 52 B\n");
+  });
+
+  test("is asked for again where nothing was entered", async () => {
+    const terminal = atTheTerminal();
+    const answers = ["\x04", "secret\n", "not this\n"];
+    terminal.heard = (text) => {
+      if (text.endsWith(": ")) terminal.stdin.write(answers.shift());
+    };
+    const secret = secretFrom({ variable: "POPWRIGHT_PASSWORD" }, "password of ann", terminal.io);
+    await expect(secret()).rejects.toThrow("nothing was entered");
+    expect(await secret()).toBe("secret");
+    // But not where it was.
+    expect(await secret()).toBe("secret");
+    expect(terminal.err).toBe("password of ann: \n".repeat(2));
+  });
+
+  test("is not entered, or a signal comes before", async () => {
+    await using server = await annsServer();
+    for (const answer of [(t: Terminal) => t.stdin.end(), (t: Terminal) => t.signal.abort()]) {
+      const terminal = atTheTerminal();
+      terminal.heard = (text) => {
+        if (text.endsWith(": ")) answer(terminal);
+      };
+      expect([64, 75]).toContain(await terminal.run("list", urlOf(server)));
+    }
+  });
+});
+
+function atTheTerminal(): Terminal {
+  const terminal = new Terminal();
+  delete terminal.env["POPWRIGHT_PASSWORD"];
+  terminal.columns = 80;
+  terminal.stdin.isTTY = true;
+  return terminal;
+}
+
+describe("list", () => {
+  test("columns on stdout, the sum on stderr", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("list", urlOf(server))).toBe(0);
+    expect(terminal.out).toBe("1  22  uid-1\n2  30  uid-2\n");
+    expect(terminal.err).toBe("2 messages, 52 B\n");
+  });
+
+  test("JSON, and a server without unique-ids", async () => {
+    await using server = await annsServer({ uidl: false });
+    const terminal = new Terminal();
+    expect(await terminal.run("list", urlOf(server), "--json")).toBe(0);
+    expect(terminal.json).toEqual([
+      { number: 1, size: 22 },
+      { number: 2, size: 30 },
+    ]);
+  });
+
+  test("a refusal is explained", async () => {
+    const users = { ann: { pass: "secret", refusal: "[IN-USE] locked" } };
+    await using server = await annsServer({ users });
+    const terminal = new Terminal();
+    expect(await terminal.run("list", urlOf(server))).toBe(75);
+    expect(terminal.words).toContain("Another session holds the mailbox.");
+    expect(terminal.words).not.toContain("secret");
+  });
+
+  test("who reads no more ends it in peace", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    terminal.unread = true;
+    expect(await terminal.run("list", urlOf(server))).toBe(0);
+    expect(terminal.err).toBe("");
+  });
+});
+
+describe("get", () => {
+  const LONG = { ann: { pass: "secret", messages: [`Subject: long\r\n\r\n${"line\r\n".repeat(20_000)}`] } };
+
+  test("octet for octet, to stdout", async () => {
+    await using server = await annsServer();
+    for (const name of ["2", "uid:uid-2"]) {
+      const terminal = new Terminal();
+      expect(await terminal.run("get", urlOf(server), name)).toBe(0);
+      expect(terminal.octets.equals(MESSAGES[1] as Buffer)).toBe(true);
+      expect(terminal.err).toBe("");
+    }
+  });
+
+  test("to a file, which is not there yet", async () => {
+    await using server = await annsServer();
+    const path = join(await newDirectory(), "message.eml");
+    const terminal = new Terminal();
+    expect(await terminal.run("get", urlOf(server), "2", "--output", path)).toBe(0);
+    expect(terminal.out).toBe("");
+    expect((await readFile(path)).equals(MESSAGES[1] as Buffer)).toBe(true);
+    expect(await terminal.run("get", urlOf(server), "1", "--output", path)).toBe(73);
+    expect(terminal.words).toContain("EEXIST");
+    expect((await readFile(path)).equals(MESSAGES[1] as Buffer)).toBe(true);
+  });
+
+  test.each<[string, Fault]>([
+    ["the connection is cut", { on: "RETR", close: 100 }],
+    ["the server says no", { on: "RETR", reply: "-ERR not now\r\n" }],
+  ])("no part of it is left where %s, and what was there before stays", async (_, fault) => {
+    await using server = await annsServer({ faults: [{ ...fault, nth: "every" }], users: LONG });
+    const directory = await newDirectory();
+    const [path, mine] = [join(directory, "message.eml"), join(directory, "mine")];
+    await writeFile(mine, "mine");
+    const words = ["get", urlOf(server), "1", "--output"];
+    expect(await new Terminal().run(...words, path)).toBe(69);
+    expect(await readdir(directory)).toEqual(["mine"]);
+    expect(await new Terminal().run(...words, mine)).toBe(73);
+    expect(await readFile(mine, "utf8")).toBe("mine");
+  });
+
+  test("a signal ends it", async () => {
+    const fault: Fault = { on: "RETR", nth: "every", stall: 50_000 };
+    await using server = await annsServer({ faults: [fault], users: LONG });
+    const terminal = new Terminal();
+    terminal.told = () => {
+      terminal.signal.abort();
+    };
+    expect(await terminal.run("get", urlOf(server), "1")).toBe(75);
+    expect(terminal.octets.length).toBeLessThan(50_000);
+  });
+
+  test("the headers alone", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("get", urlOf(server), "1", "--top", "0")).toBe(0);
+    expect(terminal.out).toBe("Subject: one\r\n\r\n");
+  });
+
+  test("what is not there", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("get", urlOf(server), "3")).toBe(69);
+    expect(await terminal.run("get", urlOf(server), "uid:none")).toBe(64);
+    expect(terminal.words).toContain("no message has the unique-id none");
+  });
+});
+
+describe("serve", () => {
+  test("the messages of a directory, until a signal comes", async () => {
+    const directory = await newDirectory();
+    await mkdir(join(directory, "new"));
+    await writeFile(join(directory, "new", "1.mail"), "Subject: b\r\n\r\n");
+    await writeFile(join(directory, "a.eml"), "Subject: a\r\n\r\n");
+    await writeFile(join(directory, "other.txt"), "no message");
+    const terminal = new Terminal();
+    const { url, code } = await serving(terminal, "serve", directory, "--user", "ann b", "--json");
+    await using client = await Pop3Client.connect({ ...parse(url), auth: { user: "ann b", pass: "secret" } });
+    expect((await client.retr(1)).toString()).toBe("Subject: a\r\n\r\n");
+    expect((await client.stat()).count).toBe(2);
+    await client.quit();
+    terminal.signal.abort();
+    expect(await code).toBe(0);
+    expect(terminal.err).toBe("");
+  });
+
+  test("TLS, a certificate for the clients, and a password of its own", async () => {
+    const ca = join(await newDirectory(), "ca.pem");
+    const terminal = new Terminal();
+    delete terminal.env["POPWRIGHT_PASSWORD"];
+    const { url, code } = await serving(terminal, "serve", "--tls", "--ca", ca, "--json");
+    const pass = /^password: (\S+)$/m.exec(terminal.err)?.[1] ?? "";
+    const client = new Terminal();
+    client.env["POPWRIGHT_PASSWORD"] = pass;
+    expect(await client.run("list", url, "--ca", ca)).toBe(0);
+    terminal.signal.abort();
+    expect(await code).toBe(0);
+  });
+
+  test("a port that somebody has already", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("serve", "--port", String(server.port))).toBe(69);
+    expect(terminal.words).toContain("EADDRINUSE");
+  });
+
+  async function serving(
+    terminal: Terminal,
+    ...words: string[]
+  ): Promise<{ url: string; code: Promise<number> }> {
+    const written = new Promise<void>((resolve) => {
+      terminal.told = () => {
+        resolve();
+      };
+    });
+    const code = terminal.run(...words);
+    await Promise.race([written, code]);
+    // The password comes behind it, in the same turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    return { url: String(terminal.json[0]?.["url"]), code };
+  }
+
+  function parse(url: string): { host: string; port: number; secure: false; stls: "never" } {
+    const { hostname, port } = new URL(url);
+    return { host: hostname, port: Number(port), secure: false, stls: "never" };
+  }
+});

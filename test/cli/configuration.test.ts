@@ -1,0 +1,136 @@
+// The configuration file: what it may say, and what is wrong with it, by file, line and key.
+import { describe, expect, test } from "vitest";
+import { parseConfiguration } from "../../src/cli/configuration.ts";
+import { ConfigurationError } from "../../src/cli/usage.ts";
+
+const ACCOUNT = '{ "url": "pop3s://ann@pop.example.com", "to": { "maildir": "Mail" } }';
+
+test("all that there is", () => {
+  const { accounts, state, maxSessions, maxPerHost, pathOf } = parseConfiguration(
+    `{
+      "state": "ledger", "maxSessions": 9, "maxPerHost": 2,
+      "to": { "maildir": "Mail" },
+      "policy": { "delete": { "afterDays": 14 }, "maxSize": 1000 },
+      "accounts": [
+        { "url": "pop3s://ann@pop.example.com", "passwordEnv": "ANN", "ca": "ca.pem", "mechanism": "PLAIN" },
+        { "name": "bob", "url": "pop3://bob@pop.example.com", "to": { "mbox": "bob.mbox" },
+          "passwordCommand": ["pass", "show", "bob"], "policy": { "maxSize": 5 } },
+        { "url": "pop3s://eve@pop.example.com", "to": { "command": "deliver --to eve" },
+          "tokenEnv": "EVE", "tokenCommand": "token eve" },
+        { "url": "pop3s://joe@pop.example.com", "to": { "command": ["deliver", "to joe"] } },
+        { "url": "pop3s://kim@pop.example.com", "to": { "eml": "kim" } }
+      ]
+    }`,
+    "/etc/mail/popwright.json",
+  );
+  expect({ state, maxSessions, maxPerHost }).toEqual({ state: "ledger", maxSessions: 9, maxPerHost: 2 });
+  expect([pathOf("Mail"), pathOf("/var/mail")]).toEqual(["/etc/mail/Mail", "/var/mail"]);
+  expect(accounts.map(({ to }) => to)).toEqual([
+    { maildir: "Mail" },
+    { mbox: "bob.mbox" },
+    { command: ["deliver", "--to", "eve"] },
+    { command: ["deliver", "to joe"] },
+    { eml: "kim" },
+  ]);
+  expect(accounts[0]).toMatchObject({
+    name: undefined,
+    policy: { delete: { afterDays: 14 }, maxSize: 1000 },
+    source: { ca: "ca.pem", mechanism: "PLAIN", password: { variable: "ANN", command: undefined } },
+  });
+  expect(accounts[1]).toMatchObject({
+    name: "bob",
+    policy: { delete: { afterDays: 14 }, maxSize: 5 },
+    source: { password: { command: ["pass", "show", "bob"] } },
+  });
+  expect(accounts[2]?.source.token).toEqual({ variable: "EVE", command: "token eve" });
+});
+
+test("one url twice is two mailboxes where they have names", () => {
+  const url = '"url": "pop3s://ann@pop.example.com"';
+  const { accounts } = parseConfiguration(
+    `{ "to": { "eml": "x" }, "accounts": [ { ${url} }, { ${url}, "name": "other" } ] }`,
+    "mail.json",
+  );
+  expect(accounts.map(({ name }) => name)).toEqual([undefined, "other"]);
+});
+
+describe("what is wrong", () => {
+  const account = (more: string): string =>
+    `{\n"accounts": [\n{ "url": "pop3s://ann@h",\n"to": { "eml": "x" },\n${more} }\n]\n}`;
+  test.each([
+    ["", 1, "a value is expected"],
+    ["[]", 1, "it is an object"],
+    ['{\n"accounts": [\n}', 3, "a value is expected here"],
+    ["{\n'accounts': []\n}", 2, "a key in double quotes"],
+    ['{ "accounts": [] } x', 1, "nothing more is expected"],
+    ['{\n"state": "a",\n"state": "b" }', 3, '"state" is there twice'],
+    ["{}", 1, "accounts is a list of accounts"],
+    ['{\n"accounts": []\n}', 2, "accounts is a list of accounts"],
+    ['{\n"accounts": [\n7\n]\n}', 3, "accounts[0] is an object"],
+    ['{\n"acounts": []\n}', 2, "acounts is unknown: there are state, to,"],
+    ['{\n"accounts": [\n{}\n]\n}', 3, "accounts[0].url is missing"],
+    ['{\n"accounts": [\n{ "url":\n7 }\n]\n}', 3, "accounts[0].url is a string"],
+    ['{ "accounts": [\n{ "url": "pop.example.com" } ] }', 2, "accounts[0].url is wrong"],
+    ['{ "accounts": [\n{ "url": "http://ann@h" } ] }', 2, "begins with pop3s://"],
+    ['{ "accounts": [\n{ "url": "pop3://ann@h?stls=no" } ] }', 2, "accounts[0].url is wrong: stls is"],
+    ['{ "accounts": [\n{ "url": "pop3s://pop.example.com" } ] }', 2, "names no user"],
+    ['{ "accounts": [\n{ "url": "pop3s://ann:hidden@h" } ] }', 2, "has a password in it"],
+    ['{ "accounts": [\n{ "url": "pop3s://ann@h" } ] }', 2, "accounts[0].to is missing"],
+    [
+      `{ "accounts": [ ${ACCOUNT},\n{ "url": "pop3s://bob@h",\n"to": {} } ] }`,
+      3,
+      "accounts[1].to is one of maildir",
+    ],
+    ['{ "to": { "eml": "a", "mbox": "b" }, "accounts": [] }', 1, "to is one of maildir, eml, mbox, command"],
+    ['{ "to": { "folder": "a" }, "accounts": [] }', 1, "to.folder is unknown"],
+    ['{ "to": { "eml": 3 }, "accounts": [] }', 1, "to.eml is a string"],
+    ['{ "to": { "command": [] }, "accounts": [] }', 1, "to.command is a command"],
+    [`{\n"maxSessions": 0, "accounts": [${ACCOUNT}] }`, 2, "maxSessions is a whole number from 1 on"],
+    [`{ "maxPerHost": 1.5, "accounts": [${ACCOUNT}] }`, 1, "maxPerHost is a whole number from 1 on"],
+    ['{ "policy":\n{ "delete": "always" }, "accounts": [] }', 2, "policy.delete"],
+    [account('"policy": { "keepDays": -1 }'), 5, "policy.keepDays is a number from 0 on"],
+    [account('"policy": {\n"delet": "never" }'), 6, 'policy has no "delet"'],
+    [account('"policy": []'), 5, "policy is an object"],
+    [account('"password": "hidden"'), 5, "accounts[0].password is unknown"],
+    [account('"passwordCommand": ""'), 5, "accounts[0].passwordCommand is a command"],
+    [account('"tokenCommand": [1]'), 5, "accounts[0].tokenCommand is a command"],
+    [account('"name": ""'), 5, "accounts[0].name is a string"],
+    [
+      account('"mechanism": "PLAINEST"'),
+      5,
+      'accounts[0].mechanism is wrong: there is no mechanism "PLAINEST"',
+    ],
+    [
+      '{ "accounts": [\n{ "url": "ann:hidden@pop.example.com" } ] }',
+      2,
+      "accounts[0].url is wrong: that is no",
+    ],
+    [
+      `{ "to": { "eml": "x" }, "accounts": [\n{ "url": "pop3s://ann@h", "name": "box" },\n{ "url": "pop3s://bob@h",\n"name": "box" } ] }`,
+      4,
+      "accounts[1].name is that of another account, too: box",
+    ],
+    [
+      `{ "accounts": [\n${ACCOUNT},\n${ACCOUNT} ] }`,
+      3,
+      "accounts[1].url is that of another account, too: ann@pop.example.com",
+    ],
+    [
+      `{ "accounts": [\n${ACCOUNT},\n${ACCOUNT.replace("pop.example.com", "POP.example.com:995")} ] }`,
+      3,
+      "accounts[1].url is that of another account, too",
+    ],
+  ])("%j", (text, line, words) => {
+    let error: unknown;
+    try {
+      parseConfiguration(text, "mail.json");
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(ConfigurationError);
+    const { message } = error as ConfigurationError;
+    expect(message).toContain(`mail.json:${String(line)}: `);
+    expect(message).toContain(words);
+    expect(message).not.toContain("hidden");
+  });
+});

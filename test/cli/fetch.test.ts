@@ -1,0 +1,363 @@
+// `fetch`: mail into a Maildir, each message once; what is told of it, and what the process ends with.
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { Progress } from "../../src/cli/progress.ts";
+import { FileLedger } from "../../src/fetch/index.ts";
+import type { Pop3ServerOptions } from "../../src/testing/index.ts";
+import { annsServer, MESSAGES, urlOf } from "./ann.ts";
+import { newDirectory } from "./place.ts";
+import { Terminal } from "./terminal.ts";
+
+let directory: string;
+let to: string[];
+beforeEach(async () => {
+  directory = await newDirectory();
+  to = ["--to", join(directory, "Mail"), "--state", join(directory, "state")];
+});
+
+async function delivered(): Promise<Buffer[]> {
+  const folder = join(directory, "Mail", "new");
+  const names = await readdir(folder);
+  const messages = await Promise.all(names.map((name) => readFile(join(folder, name))));
+  return messages.sort((a, b) => a.length - b.length);
+}
+
+describe("one account", () => {
+  test("each message comes once, octet for octet", async () => {
+    await using server = await annsServer();
+    const first = new Terminal();
+    expect(await first.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(first.err).toContain("2 messages delivered, 52 B");
+    expect(await delivered()).toEqual(MESSAGES);
+    const second = new Terminal();
+    expect(await second.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(second.err).toContain("no new mail");
+    expect(await delivered()).toHaveLength(2);
+    expect(first.out + second.out).toBe("");
+  });
+
+  test("deletes what it is told to delete", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to, "--delete", "delivered")).toBe(0);
+    expect(terminal.err).toContain("2 deleted");
+    await server.idle();
+    expect(server.maildrop("ann").messages).toHaveLength(0);
+  });
+
+  test("so many, so large, the newest", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to, "--messages", "1")).toBe(0);
+    expect(terminal.err).toContain("1 message delivered, 22 B, 1 to come");
+    expect(await terminal.run("fetch", urlOf(server), ...to, "--max-size", "25")).toBe(0);
+    expect(terminal.err).toContain("1 left alone");
+    const other = ["--to", join(directory, "Other"), "--state", join(directory, "other")];
+    expect(await terminal.run("fetch", urlOf(server), ...other, "--first-run", "1")).toBe(0);
+    expect(await readdir(join(directory, "Other", "new"))).toHaveLength(1);
+  });
+
+  test.each(["eml", "mbox"])("to %s", async (format) => {
+    await using server = await annsServer();
+    expect(await new Terminal().run("fetch", urlOf(server), ...to, "--format", format)).toBe(0);
+    if (format === "eml") expect(await readdir(join(directory, "Mail"))).toHaveLength(2);
+    else expect(await readFile(join(directory, "Mail"), "latin1")).toMatch(/^From /);
+  });
+
+  test("events as JSON, one a line", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to, "--json")).toBe(0);
+    expect(terminal.json.map(({ type }) => type)).toEqual([
+      "begin",
+      "listed",
+      "delivered",
+      "delivered",
+      "end",
+    ]);
+    expect(terminal.err).toBe("");
+  });
+
+  test("a signal ends it in good order", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    terminal.told = () => {
+      if (terminal.json.some(({ type }) => type === "delivered")) terminal.signal.abort();
+    };
+    const words = [...to, "--json", "--watch", "--delete", "delivered"];
+    expect(await terminal.run("fetch", urlOf(server), ...words)).toBe(0);
+    expect(terminal.json.at(-1)).toMatchObject({ type: "end" });
+    await server.idle();
+    // What was delivered is deleted, and nothing else.
+    const left = server.maildrop("ann").messages.length;
+    expect(left + (await delivered()).length).toBe(2);
+  });
+});
+
+describe("stopped behind the first message", () => {
+  const MANY = Array.from({ length: 40 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
+
+  /** Its exit code, how many messages the server has yet, and how many were delivered. */
+  async function stopped(...words: string[]): Promise<{ code: number; left: number; got: number }> {
+    await using server = await annsServer({ users: { ann: { pass: "secret", messages: MANY } } });
+    const terminal = new Terminal();
+    terminal.told = () => {
+      if (terminal.out.includes('"type":"delivered"')) terminal.signal.abort();
+    };
+    // The command alone knows the secret.
+    delete terminal.env["POPWRIGHT_PASSWORD"];
+    const secret = join(directory, "secret");
+    await writeFile(secret, "secret\n");
+    const more = ["--json", "--password-command", `cat ${secret}`, ...words];
+    const code = await terminal.run("fetch", urlOf(server), ...to, ...more);
+    expect(terminal.json.at(-1)).toMatchObject({ type: "end", report: { outcome: "stopped" } });
+    await server.idle();
+    return { code, left: server.maildrop("ann").messages.length, got: (await delivered()).length };
+  }
+
+  test("what was delivered is deleted, with the password that the command has printed", async () => {
+    const { left, got } = await stopped("--delete", "delivered");
+    expect(got).toBeGreaterThan(0);
+    expect(left).toBeGreaterThan(0);
+    expect(left + got).toBe(MANY.length);
+  });
+
+  test("75: there is mail left; 0: who watches is ended so", async () => {
+    expect(await stopped()).toMatchObject({ code: 75 });
+    to = ["--to", join(directory, "Other"), "--state", join(directory, "other")];
+    expect(await stopped("--watch")).toMatchObject({ code: 0 });
+  });
+});
+
+describe("nobody reads what is told", () => {
+  test.each([["--json"], ["--json", "--delete", "delivered"]])(
+    "all mail comes all the same: %j",
+    async (...words) => {
+      await using server = await annsServer();
+      const terminal = new Terminal();
+      terminal.unread = true;
+      expect(await terminal.run("fetch", urlOf(server), ...to, ...words)).toBe(0);
+      expect(await delivered()).toEqual(MESSAGES);
+      await server.idle();
+      expect(server.maildrop("ann").messages).toHaveLength(words.length === 1 ? 2 : 0);
+    },
+  );
+
+  test("the exit code says how it went", async () => {
+    await using server = await annsServer();
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    const terminal = new Terminal();
+    terminal.unread = true;
+    const words = ["--to", join(file, "Mail"), "--state", join(directory, "state"), "--json"];
+    expect(await terminal.run("fetch", urlOf(server), ...words)).toBe(73);
+  });
+});
+
+describe("on a terminal", () => {
+  test("a bar, which goes when something is to be told", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    terminal.columns = 60;
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(terminal.err).toMatch(/\r\x1b\[K\[=+\] {2}2\/2 {2}52 B of 52 B\r\x1b\[K/);
+    const quiet = new Terminal();
+    quiet.columns = 60;
+    expect(await quiet.run("fetch", urlOf(server), ...to, "--quiet")).toBe(0);
+    expect(quiet.err).toBe("");
+  });
+
+  test.each([80, 40, 30, 20, 10])("it fits into %d columns at any time", async (columns) => {
+    const lines: string[] = [];
+    const progress = new Progress({ columns, write: async (text) => void lines.push(String(text)) });
+    const mailbox = "ann";
+    await progress.heard({
+      ...({ mailbox, type: "listed", messages: 3, octets: 9, toDelete: 0 } as const),
+      ...{ toRetrieve: 2, toRetrieveOctets: 4_000_000 },
+    });
+    for (const received of [0, 1_000_000, 3_000_000, 9_000_000]) {
+      await progress.heard({ mailbox, type: "progress", number: 1, received, size: 4_000_000 });
+      expect(progress.line(columns).length).toBeLessThan(columns);
+    }
+    const more = { mailbox, type: "delivered", uid: "u", key: "k", octets: 2_000_000, known: false } as const;
+    await progress.heard({ ...more, number: 1 });
+    await progress.heard({ ...more, number: 2 });
+    expect(lines.at(-1)).toContain("2/2");
+    for (const line of lines) expect(line.replace("\r\x1b[K", "").length).toBeLessThan(columns);
+  });
+});
+
+describe("exit codes", () => {
+  const refusing = (refusal: string): Pop3ServerOptions => ({
+    users: { ann: { pass: "secret", messages: MESSAGES, refusal } },
+  });
+  test.each<[string, Pop3ServerOptions, number]>([
+    ["done, without mail", { users: { ann: { pass: "secret" } } }, 0],
+    ["the server is going down", { faults: [{ on: "greeting", close: 0 }] }, 69],
+    ["no POP3", { faults: [{ on: "greeting", reply: "* OK IMAP\r\n" }] }, 69],
+    ["locked", refusing("[IN-USE] locked"), 75],
+    ["trouble", refusing("[SYS/TEMP] trouble"), 75],
+    ["the password", refusing("[AUTH] no"), 77],
+    ["no way to log in", { user: false, apop: false, sasl: [] }, 77],
+  ])("%s", async (_, options, code) => {
+    await using server = await annsServer(options);
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(code);
+    expect(terminal.err).not.toContain("secret");
+  });
+
+  test("69: the server gives no message", async () => {
+    const reply = "-ERR no such message\r\n";
+    await using server = await annsServer({ faults: [{ on: "RETR", nth: "every", reply }] });
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(69);
+    expect(terminal.words).toContain("message 1 was not delivered");
+    expect(terminal.words).toContain("message 2 was not delivered");
+  });
+
+  test("69: nobody listens", async () => {
+    const server = await annsServer();
+    await server.close();
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(69);
+    expect(terminal.words).toContain("Nothing listens at that port.");
+  });
+
+  test("73: the destination cannot be written", async () => {
+    await using server = await annsServer();
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    const terminal = new Terminal();
+    const state = ["--state", join(directory, "state")];
+    expect(await terminal.run("fetch", urlOf(server), "--to", join(file, "Mail"), ...state)).toBe(73);
+  });
+
+  test("74: the ledger cannot be written", async () => {
+    await using server = await annsServer();
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    const terminal = new Terminal();
+    const words = ["--to", join(directory, "Mail"), "--state", join(file, "state")];
+    expect(await terminal.run("fetch", urlOf(server), ...words)).toBe(74);
+  });
+
+  test("75: another run is at it", async () => {
+    await using server = await annsServer();
+    const ledger = new FileLedger(join(directory, "state"));
+    const held = await ledger.open(`ann@127.0.0.1:${String(server.port)}`);
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(75);
+    expect(terminal.words).toContain("Another run is at it");
+    await held.close();
+  });
+
+  test("75: too early, unless it is forced", async () => {
+    await using server = await annsServer({ capabilities: ["LOGIN-DELAY 300"] });
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(75);
+    expect(terminal.err).toMatch(/it is too early: not before \S+ \(--force\)/);
+    expect(await terminal.run("fetch", urlOf(server), ...to, "--force")).toBe(0);
+  });
+});
+
+describe("several accounts", () => {
+  async function configured(text: object): Promise<string> {
+    const path = join(directory, "popwright.json");
+    await writeFile(path, JSON.stringify(text, undefined, 2));
+    return path;
+  }
+
+  test("one that fails does not stop the other", async () => {
+    const users = {
+      ann: { pass: "secret", messages: MESSAGES },
+      bob: { pass: "other", messages: MESSAGES },
+    };
+    await using server = await annsServer({ users });
+    const terminal = new Terminal();
+    terminal.env["BOB"] = "wrong";
+    const path = await configured({
+      to: { maildir: "Mail" },
+      policy: { delete: "never" },
+      accounts: [
+        { name: "ann", url: urlOf(server), policy: { delete: "delivered" } },
+        { name: "bob", url: urlOf(server, "bob"), passwordEnv: "BOB", to: { eml: "Bob" } },
+      ],
+    });
+    expect(await terminal.run("fetch", "--config", path)).toBe(1);
+    expect(terminal.words).toContain("ann: 2 messages delivered");
+    expect(terminal.words).toContain("bob: the server refused");
+    expect(await delivered()).toEqual(MESSAGES);
+    expect(await readdir(directory)).toEqual(expect.arrayContaining(["Mail", "state"]));
+    await server.idle();
+    expect([server.maildrop("ann").messages.length, server.maildrop("bob").messages.length]).toEqual([0, 2]);
+    terminal.env["BOB"] = "other";
+    expect(await terminal.run("fetch", "--config", path, "--force", "--messages", "1")).toBe(0);
+    expect(await readdir(join(directory, "Bob"))).toHaveLength(1);
+  });
+
+  test("all fail in the same way: that is the code", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    terminal.env["POPWRIGHT_PASSWORD"] = "wrong";
+    const accounts = ["ann", "bob"].map((user) => ({ url: urlOf(server, user), to: { eml: user } }));
+    expect(await terminal.run("fetch", "--config", await configured({ accounts }))).toBe(77);
+  });
+
+  test("a program that takes mail gets no secrets", async () => {
+    const users = Object.fromEntries(
+      ["ann", "bob"].map((name) => [name, { pass: name, messages: MESSAGES }]),
+    );
+    await using server = await annsServer({ users });
+    const terminal = new Terminal();
+    Object.assign(terminal.env, {
+      ...{ PATH: process.env["PATH"], HOME: directory, POPWRIGHT_PASSWORD: "ann" },
+      ...{ POPWRIGHT_TOKEN: "token", BOB: "bob", EVE: "eve" },
+    });
+    const seen = join(directory, "seen");
+    const path = await configured({
+      to: { command: ["/bin/sh", "-c", 'env >> "$0"; cat > "$0.mail"', seen] },
+      accounts: [
+        { url: urlOf(server) },
+        { url: urlOf(server, "bob"), passwordEnv: "BOB" },
+        { url: urlOf(server, "eve"), tokenEnv: "EVE", to: { eml: "Eve" } },
+      ],
+    });
+    expect(await terminal.run("fetch", "--config", path)).toBe(1);
+    const env = await readFile(seen, "utf8");
+    expect(env.match(/^POPWRIGHT_MAILBOX=(?:ann|bob)@/gm)).toHaveLength(4);
+    expect(env).toContain(`HOME=${directory}`);
+    expect(env).not.toMatch(/^(?:POPWRIGHT_PASSWORD|POPWRIGHT_TOKEN|BOB|EVE)=/m);
+  });
+
+  test("78: two that are one, and a mechanism that there is not: nothing is connected", async () => {
+    await using server = await annsServer();
+    const account = { url: urlOf(server), to: { maildir: "Mail" } };
+    for (const [accounts, words] of [
+      [[account, account], /popwright\.json:\d+: accounts\[1\]\.url is that of another account, too/],
+      [
+        [
+          { ...account, name: "box" },
+          { name: "box", ...account, url: urlOf(server, "bob") },
+        ],
+        /popwright\.json:\d+: accounts\[1\]\.name is that of another account, too: box/,
+      ],
+      [[{ ...account, mechanism: "PLAINEST" }], /popwright\.json:\d+: accounts\[0\]\.mechanism is wrong/],
+    ] as const) {
+      const terminal = new Terminal();
+      expect(await terminal.run("fetch", "--config", await configured({ accounts }))).toBe(78);
+      expect(terminal.words).toMatch(words);
+    }
+    expect(server.connections).toBe(0);
+  });
+
+  test("78: what is wrong with the file", async () => {
+    const terminal = new Terminal();
+    const path = await configured({ accounts: [], extra: 1 });
+    expect(await terminal.run("fetch", "--config", path)).toBe(78);
+    expect(terminal.words).toContain("extra is unknown");
+    expect(await terminal.run("fetch", "--config", join(directory, "none"))).toBe(78);
+    expect(terminal.words).toContain("cannot be read");
+  });
+});

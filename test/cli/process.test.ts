@@ -1,0 +1,52 @@
+// The command as a process: signals, and a reader who leaves early.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { annsServer, urlOf } from "./ann.ts";
+import { newDirectory } from "./place.ts";
+
+const root = join(import.meta.dirname, "../..");
+const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
+
+function start(...words: string[]): ReturnType<typeof spawn> & { stdout: NodeJS.ReadableStream } {
+  const child = spawn(process.execPath, ["--import", tsx, join(root, "src/cli/main.ts"), ...words], {
+    cwd: root,
+    env: { ...process.env, POPWRIGHT_PASSWORD: "secret" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return child;
+}
+
+test("SIGTERM ends a fetch that watches, in good order", { timeout: 120_000 }, async () => {
+  await using server = await annsServer();
+  const directory = await newDirectory();
+  const words = ["--to", join(directory, "Mail"), "--state", join(directory, "state"), "--watch", "--json"];
+  const child = start("fetch", urlOf(server), ...words);
+  let told = "";
+  for await (const piece of child.stdout) {
+    told += String(piece);
+    if (told.includes('"type":"end"')) child.kill("SIGTERM");
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  expect([child.exitCode, child.signalCode]).toEqual([0, null]);
+  expect(await readdir(join(directory, "Mail", "new"))).toHaveLength(2);
+});
+
+test("a reader who leaves early is no failure", { timeout: 120_000 }, async () => {
+  const messages = Array.from({ length: 20_000 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
+  await using server = await annsServer({ users: { ann: { pass: "secret", messages } } });
+  const child = start("list", urlOf(server), "--json");
+  let err = "";
+  child.stderr?.on("data", (piece: Buffer) => {
+    err += String(piece);
+  });
+  child.stdout.once("data", () => {
+    (child.stdout as unknown as { destroy(): void }).destroy();
+  });
+  await once(child, "close");
+  expect(child.exitCode).toBe(0);
+  expect(err).not.toContain("Error");
+});

@@ -1,0 +1,80 @@
+// A command line in memory: what is written to stdout and stderr, what is typed, and a signal.
+import { PassThrough } from "node:stream";
+import type { ExitCode } from "../../src/cli/exit-codes.ts";
+import type { Io, Output } from "../../src/cli/io.ts";
+import { run } from "../../src/cli/run.ts";
+
+export class Terminal {
+  readonly env: Record<string, string> = { POPWRIGHT_PASSWORD: "secret" };
+  /** As SIGINT and SIGTERM do. */
+  readonly signal: AbortController = new AbortController();
+  readonly stdin: PassThrough & { isTTY?: boolean; setRawMode?: () => void } = new PassThrough();
+  /** How wide it is; `undefined`: no terminal, but pipes. */
+  columns: number | undefined;
+  /** Is told of everything that is written to stderr. */
+  heard: ((text: string) => void) | undefined;
+  /** Is told of everything that is written to stdout. */
+  told: (() => void) | undefined;
+  /** Nobody reads stdout any more, as behind `| head`. */
+  unread = false;
+  readonly #out: Buffer[] = [];
+  #err = "";
+
+  get octets(): Buffer {
+    return Buffer.concat(this.#out);
+  }
+
+  get out(): string {
+    return this.octets.toString();
+  }
+
+  get err(): string {
+    return this.#err;
+  }
+
+  /** Both, with every space and line break as one space: for what may be wrapped anywhere. */
+  get words(): string {
+    return `${this.out} ${this.#err}`.replace(/\s+/g, " ");
+  }
+
+  /** What was written with `--json`, line by line. */
+  get json(): Record<string, unknown>[] {
+    return this.out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  get io(): Io {
+    return {
+      stdin: this.stdin,
+      stdout: this.#output((text) => {
+        if (this.unread) throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+        this.#out.push(Buffer.from(text));
+        this.told?.();
+      }),
+      stderr: this.#output((text) => {
+        this.#err += String(text);
+        this.heard?.(String(text));
+      }),
+      env: this.env,
+      stop: this.signal.signal,
+    };
+  }
+
+  run(...args: string[]): Promise<ExitCode> {
+    return run(args, this.io, "1.2.3");
+  }
+
+  #output(take: (text: string | Buffer) => void): Output {
+    const columns = (): number | undefined => this.columns;
+    return {
+      get columns() {
+        return columns();
+      },
+      write: async (text) => {
+        take(text);
+      },
+    };
+  }
+}

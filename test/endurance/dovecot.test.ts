@@ -7,7 +7,7 @@ import { dieAt, dieAtRandom, MOMENTS, type Maildrop } from "./crashes.ts";
 
 /** Two fetchers at a time, each with a maildrop of its own. */
 const USERS = ["ann", "bea"];
-const KILLS = 75;
+const KILLS = 50;
 
 let server: Dovecot;
 beforeAll(async () => {

@@ -20,7 +20,7 @@ const SESSIONS: readonly Suite[] = [
 const CLIENT: readonly Suite[] = [{ ...NPM_TEST, only: ["test/client/", "test/net/"] }];
 
 const CI: Readonly<Record<RuntimeName, readonly Suite[]>> = {
-  node22: SESSIONS,
+  node22: CLIENT,
   node24: [],
   node26: SESSIONS,
   bun: CLIENT,

@@ -1,20 +1,14 @@
 // What many sessions, or one long one, must not wear out: listeners, handles, memory, and the patience of a clock.
 import { setTimeout as delay } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
+import { collectGarbage } from "./garbage.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf, type Answers } from "./maildrop-script.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 import { guardEachTest, outcome } from "./sentry.ts";
 import { endAs } from "./wire-ends.ts";
 
 guardEachTest();
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("globalThis.gc ?? (() => Bun.gc(true))", {
-  Bun: (globalThis as { Bun?: unknown }).Bun,
-}) as () => void;
 
 describe("clocks", () => {
   const slow: Answers[string] = async (_peer, line) => {

@@ -67,7 +67,7 @@ describe("killed at a point", () => {
   });
 });
 
-test("killed at random, hundreds of times", async () => {
+test("killed at random", async () => {
   const began = performance.now();
   await using server = await serverWith([]);
   const kills = 120;

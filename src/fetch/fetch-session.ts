@@ -1,13 +1,13 @@
 // What one session of a run does: list, plan, deliver, mark. QUIT, which commits, is whoever's the session is.
 import type { Pop3Client } from "../client.ts";
-import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { Pop3ReplyError } from "../errors.ts";
 import type { Pop3Message } from "../message.ts";
 import { isTemporary } from "../pool/back-off.ts";
 import { deliver, isRefusal, RefusedByDestination, type Delivered, type LeftAlone } from "./delivery.ts";
 import { DestinationError, isDown, isLater } from "./destinations/destination-error.ts";
 import type { FetchEvent } from "./events.ts";
-import { headerDigest } from "./header-digest.ts";
 import type { LedgerChanges, LedgerEntry, MailboxLedger } from "./ledger/ledger.ts";
+import { listMaildrop } from "./listing.ts";
 import type { FetchSettings } from "./options.ts";
 import { isDue, retryPause } from "./pace.ts";
 import {
@@ -22,8 +22,8 @@ import {
   type Skip,
 } from "./plan.ts";
 import type { CompletePolicy } from "./policy.ts";
+import { recogniseChangedUids } from "./recognition.ts";
 import type { Draft } from "./report.ts";
-import { matched, sampleOf, sizesAgree, vanished } from "./uids-changed.ts";
 
 /** So many messages refused, one behind the other, and it is the destination that is at fault. */
 const IN_A_ROW = 3;
@@ -119,7 +119,7 @@ export class FetchSession {
 
   async run(): Promise<SessionOutcome> {
     const listing = await this.#list();
-    await this.#recogniseChangedUids(listing);
+    await recogniseChangedUids(this.#client, listing, this.#ledger, this.#policy, this.#settings.signal);
     const plan = await this.#plan(listing);
     for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
     const wanted = this.#notYetFailed(plan.retrieve);
@@ -149,72 +149,13 @@ export class FetchSession {
     return { ...outcome, marked: await this.#mark(), withoutQuit: false, more, toDelete: false };
   }
 
-  async #list(): Promise<Listed[]> {
-    const { signal } = this.#settings;
-    const [sizes, uids] = await Promise.all([this.#client.list({ signal }), this.#uidl()]);
-    if (uids.size === 0 && sizes.size > 0 && this.#policy.noUidl === "refuse") throw withoutUidl();
-    let last = 0;
-    for (const number of uids.keys()) last = Math.max(last, number);
-    const listing: Listed[] = [];
-    for (const number of new Set([...sizes.keys(), ...uids.keys()])) {
-      // What came between the two listings gets its unique-id in the next session.
-      if (uids.size === 0 || number <= last)
-        listing.push({ number, uid: uids.get(number), size: sizes.get(number) });
-    }
+  async #list(): Promise<readonly Listed[]> {
+    const listing = await listMaildrop(this.#client, this.#policy, this.#settings.signal);
     if (this.#draft.listed === 0) {
       this.#draft.listed = listing.length;
       for (const { size = 0 } of listing) this.#draft.listedOctets += size;
     }
-    return listing.sort((a, b) => a.number - b.number);
-  }
-
-  async #uidl(): Promise<ReadonlyMap<number, string>> {
-    try {
-      return await this.#client.uidl({ signal: this.#settings.signal });
-    } catch (error) {
-      if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
-      if (this.#policy.noUidl === "content") return new Map();
-      throw withoutUidl(error);
-    }
-  }
-
-  /** Where everything looks new: whether it is, or has only other unique-ids than before. */
-  async #recogniseChangedUids(listing: readonly Listed[]): Promise<void> {
-    if (this.#policy.uidsChanged === "new") return;
-    const expected = vanished(listing, this.#ledger.entries);
-    if (expected.length === 0) return;
-    const known = new Set(expected.map(({ headers }) => headers).filter((digest) => digest !== undefined));
-    const canLook = known.size > 0 && (await this.#client.supports("TOP", { signal: this.#settings.signal }));
-    const sample = canLook ? await this.#headersOf(sampleOf(listing)) : new Map<number, string>();
-    const changed = canLook
-      ? [...sample.values()].some((digest) => digest !== undefined && known.has(digest))
-      : sizesAgree(listing, expected);
-    if (!changed) return;
-    if (this.#policy.uidsChanged === "match" && canLook) {
-      await this.#ledger.record(matched(listing, expected, await this.#headersOf(listing)));
-      return;
-    }
-    throw new Pop3Error(
-      "POP3_UIDS_CHANGED",
-      `none of ${String(expected.length)} messages has its unique-id any more, and they seem to be there: nothing was fetched, ` +
-        'as everything would come again. The policy uidsChanged "match" goes by their headers, "new" fetches them',
-    );
-  }
-
-  async #headersOf(messages: readonly Listed[]): Promise<Map<number, string | undefined>> {
-    const { signal } = this.#settings;
-    const digests = new Map<number, string | undefined>();
-    for await (const message of this.#client.retrieve(
-      messages.map(({ number }) => number),
-      { top: 0, signal },
-    )) {
-      try {
-        digests.set(message.number, headerDigest(await message.buffer()));
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-      }
-    }
-    return digests;
+    return listing;
   }
 
   async #plan(listing: readonly Listed[]): Promise<FetchPlan> {
@@ -515,14 +456,6 @@ export class FetchSession {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-function withoutUidl(cause?: unknown): Pop3Error {
-  return new Pop3Error(
-    "POP3_NO_UIDL",
-    'the server knows no UIDL: the policy noUidl "content" goes without, and retrieves everything each time',
-    { cause },
-  );
-}
 
 /** What the ledger keeps of an error: one line, and not too long. */
 function wordsOf(error: unknown): string {

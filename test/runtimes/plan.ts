@@ -1,5 +1,5 @@
 // Which tests run where. Without `--ci` all of them run everywhere; with it, what depends on the runtime most, as far
-// as ten minutes on two processors go.
+// as seven minutes on two processors go.
 import type { RuntimeName } from "./binaries.ts";
 
 export interface Suite {

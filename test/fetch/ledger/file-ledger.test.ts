@@ -247,7 +247,7 @@ describe("a mailbox that was taken over", () => {
     for (const name of [...others, ...left]) await writeFile(join(ledger.directory, name), "");
     await writeFile(join(ledger.directory, `${NAME}.lock`), await lockText({ pid: deadPid() }));
     await (await ledger.open(ANN)).close();
-    expect(await readdir(ledger.directory)).toEqual(
+    expect((await readdir(ledger.directory)).sort()).toEqual(
       [...others, `${NAME}.journal`, `${fileName("bea")}.journal`].sort(),
     );
   });
@@ -260,6 +260,8 @@ describe("a mailbox that was taken over", () => {
     const claims = [`${NAME}.lock.${id}.tmp`, `${NAME}.lock.${id}.${id}.tmp`];
     for (const name of [...others, ...claims]) await writeFile(join(ledger.directory, name), "");
     await (await new FileLedger(ledger.directory).open("bea")).close();
-    expect(await readdir(ledger.directory)).toEqual([...others, `${fileName("bea")}.journal`].sort());
+    expect((await readdir(ledger.directory)).sort()).toEqual(
+      [...others, `${fileName("bea")}.journal`].sort(),
+    );
   });
 });

@@ -1,4 +1,4 @@
-// The tests of `npm run test:endurance`: processes that are killed while they fetch, from what the last build left.
+// The tests of `npm run test:endurance`: what fetches is killed, its disk is full, its mailbox is large; from what the last build left.
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({

@@ -30,9 +30,15 @@ export interface FetchOptions {
   readonly force?: boolean;
   /** Is told what happens. */
   readonly onEvent?: Listener;
-  /** Ends the run in good order: the message in hand is delivered, and what was delivered is committed. */
+  /**
+   * Ends the run in good order: the message in hand is delivered, and what was delivered is committed, in a session of
+   * its own where others were asked for already.
+   */
   readonly stop?: AbortSignal;
-  /** Ends the run at once. What was delivered is in the ledger; nothing more is deleted. */
+  /**
+   * Ends the run as soon as the destination, which hears it too, has settled. What was delivered is in the ledger;
+   * nothing more is deleted.
+   */
   readonly signal?: AbortSignal;
 }
 

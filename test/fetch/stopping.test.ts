@@ -28,6 +28,25 @@ test("what was asked for ahead keeps the session from QUIT; one that only delete
   expect(fetcher.inbox.texts).toEqual(mails(6));
 });
 
+test("where there is no session for that, the next run deletes", async () => {
+  await using server = await serverWith(mails(6), {
+    faults: [{ on: "greeting", nth: 2, reply: "-ERR [SYS/TEMP] not now\r\n", close: Infinity }],
+  });
+  const fetcher = new Fetcher(server, { policy: DELETE });
+  const stop = new AbortController();
+  const destination = (message: FetchedMessage): void => {
+    fetcher.inbox.deliver(message);
+    stop.abort();
+  };
+  expect(await fetcher.run({ destination, stop: stop.signal })).toMatchObject({
+    ...{ outcome: "stopped", delivered: 1, deleted: 0 },
+  });
+  expect(server.connections).toBe(2);
+  await server.idle();
+  expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 5, deleted: 6 });
+  expect(fetcher.inbox.texts).toEqual(mails(6));
+});
+
 test("so it is when its time is over", async () => {
   await using server = await serverWith(mails(6));
   const fetcher = new Fetcher(server, { policy: { ...DELETE, limits: { seconds: 60 } } });

@@ -33,7 +33,7 @@ const LONGEST = 0x7fff_ffff;
  * thing that was recorded; it is never in need of repair after a crash, and may be copied at any time.
  *
  * It is safe for any number of processes, on hosts that share the directory, too, where their file system knows
- * exclusive creation, and appends.
+ * exclusive creation, hard links, and appends.
  */
 export class FileLedger implements Ledger {
   readonly directory: string;

@@ -58,6 +58,19 @@ test("is noted before, with all that is to come", () => {
   expect(after.toString("latin1", before.length).startsWith(String(line))).toBe(true);
 });
 
+test("is over, durably, before the message counts as delivered", async () => {
+  const prototype = await fileHandlePrototype();
+  const datasync = methodOf(prototype, "datasync");
+  const noted: number[] = [];
+  vi.spyOn(prototype, "datasync").mockImplementation(async function (this: typeof prototype) {
+    noted.push((await folder.read(NOTE)).length);
+    await datasync.apply(this);
+  });
+  await deliver(new Mbox(path), "three", ONE);
+  // The note, the file, and that there is no note any more.
+  expect(noted.map((length) => length > 0)).toEqual([true, true, false]);
+});
+
 test("leaves the message whole or not at all, wherever it happens", async () => {
   // The ends of its first line and of its last, and what lies between.
   const lengths = new Set([0, 1, 2, after.indexOf("\n", before.length) - before.length]);

@@ -20,6 +20,7 @@ export type {
   Ledger,
   LedgerChanges,
   LedgerEntry,
+  LedgerSnapshot,
   MailboxLedger,
   MailboxState,
   MessageStatus,

@@ -9,7 +9,14 @@ import { fileName } from "./file-name.ts";
 import { Journal, readJournal } from "./journal.ts";
 import type { JournalContents } from "./journal-contents.ts";
 import { encodeRecord } from "./journal-line.ts";
-import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
+import type {
+  Ledger,
+  LedgerChanges,
+  LedgerEntry,
+  LedgerSnapshot,
+  MailboxLedger,
+  MailboxState,
+} from "./ledger.ts";
 import { isClaim } from "./lock-file.ts";
 import { Lock, type LockTimes } from "./lock.ts";
 
@@ -76,13 +83,13 @@ export class FileLedger implements Ledger {
   }
 
   /**
-   * What is known of a mailbox, as of now, whether a run holds it or not; nothing, where it was never opened. Rejects
-   * with `POP3_LEDGER` where the journal cannot be read, or is damaged.
+   * What is known of a mailbox now, whether a run holds it or not: nothing is locked, made or changed. Empty, if it was
+   * never opened. Rejects with `POP3_LEDGER` if the journal cannot be read, is damaged, or is of a newer version.
    */
-  async read(mailbox: string): Promise<Pick<MailboxLedger, "entries" | "state">> {
+  async read(mailbox: string): Promise<LedgerSnapshot> {
     return explained(`cannot read the ledger of ${mailbox}`, async () => {
-      const { entries, state } = await readJournal(this.#path(mailbox, "journal"), mailbox);
-      return { entries, state };
+      const { entries, state, keyName } = await readJournal(this.#path(mailbox, "journal"), mailbox);
+      return keyName === undefined ? { entries, state } : { entries, state, keyName };
     });
   }
 
@@ -116,11 +123,13 @@ export class FileLedger implements Ledger {
 class FileMailbox implements MailboxLedger {
   readonly #entries: Map<string, LedgerEntry>;
   #state: MailboxState;
+  readonly keyName: string | undefined;
   readonly #journal: Journal;
   readonly #lock: Lock;
   #closing: Promise<void> | undefined;
 
-  constructor({ entries, state }: JournalContents, journal: Journal, lock: Lock) {
+  constructor({ entries, state, keyName }: JournalContents, journal: Journal, lock: Lock) {
+    this.keyName = keyName;
     this.#entries = entries;
     this.#state = state;
     this.#journal = journal;

@@ -2,7 +2,7 @@
 //
 //   9c0a1f3e>{"id":"a1","status":"delivered","firstSeen":1760000000000,"size":2048},
 //   checksum ^ the first line of a write, a space in the others         the record goes on in the next line ^
-import type { LedgerChanges, LedgerEntry, MailboxState } from "./ledger.ts";
+import type { LedgerChanges, LedgerEntry, MessageStatus } from "./ledger.ts";
 
 export interface JournalLine {
   /** Whether a write begins here. Writes follow each other: what stands before it was durable when it began. */
@@ -20,12 +20,26 @@ export function encodeRecord({ entries = [], forgotten = [], state }: LedgerChan
   return texts.map((text, at) => (at < texts.length - 1 ? `${text},` : text));
 }
 
-/** What the value of a line changes. */
-export function changesOf(value: unknown): LedgerChanges {
-  const { forgotten, state } = value as { readonly forgotten?: string; readonly state?: MailboxState };
-  if (forgotten !== undefined) return { forgotten: [forgotten] };
-  if (state !== undefined) return { state };
-  return { entries: [value as LedgerEntry] };
+/** A table, so that the compiler asks for each status. */
+const STATUSES: Readonly<Record<MessageStatus, true>> = {
+  delivered: true,
+  headers: true,
+  baseline: true,
+  skipped: true,
+  failed: true,
+  quarantined: true,
+  deleted: true,
+};
+
+/** What the value of a line changes; `undefined`: this version does not know such lines. */
+export function changesOf(value: unknown): LedgerChanges | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { id, status, firstSeen, forgotten, state } = value as Readonly<Record<string, unknown>>;
+  if (typeof forgotten === "string") return { forgotten: [forgotten] };
+  if (typeof state === "object" && state !== null) return { state };
+  const isStatus = typeof status === "string" && Object.hasOwn(STATUSES, status);
+  const isEntry = isStatus && typeof id === "string" && typeof firstSeen === "number";
+  return isEntry ? { entries: [value as LedgerEntry] } : undefined;
 }
 
 /** JSON in printable ASCII: one octet a character, no line end, and nothing that a terminal acts upon. */

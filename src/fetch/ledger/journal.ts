@@ -49,7 +49,7 @@ export class Journal {
     let { length } = contents;
     // After a take-over it becomes another file: what the former holder still appends is read by nobody.
     if (length === 0 || lock.takenOver || isWordy(contents)) {
-      const text = encodeJournal(mailbox, contents.entries, contents.state);
+      const text = encodeJournal(mailbox, contents);
       await replaceFile(path, text, { confirm: () => lock.confirm() });
       ({ length } = text);
     }

@@ -32,8 +32,10 @@ export interface LedgerEntry {
   readonly failures?: number;
   /** With `"failed"`: not tried again before; milliseconds since 1970. */
   readonly retryAt?: number;
-  /** Why it failed, or was skipped. */
+  /** Why it failed, or was skipped: one printable line of at most 200 characters, without secrets. */
   readonly reason?: string;
+  /** With `"failed"` and `"quarantined"`: when its delivery failed last; milliseconds since 1970. */
+  readonly failedAt?: number;
   /** Since when the server lists it no more; milliseconds since 1970. */
   readonly goneSince?: number;
 }
@@ -66,11 +68,20 @@ export interface LedgerChanges {
   readonly state?: MailboxState;
 }
 
-/** The ledger of one mailbox, held by one run at a time. */
-export interface MailboxLedger {
-  /** By `id`; as of the last `record`, at once. */
+/** What a ledger says of a mailbox. */
+export interface LedgerSnapshot {
+  /** By `id`. */
   readonly entries: ReadonlyMap<string, LedgerEntry>;
   readonly state: MailboxState;
+  /**
+   * The name of the mailbox in the keys of its messages, if it is not the name of the mailbox: the ledger was renamed.
+   * Keys stay as they were, so that a destination still recognises what it has.
+   */
+  readonly keyName?: string | undefined;
+}
+
+/** The ledger of one mailbox, held by one run at a time. Its entries and state are those of the last `record`. */
+export interface MailboxLedger extends LedgerSnapshot {
   /**
    * Changes entries and state at once, and resolves when that is durable. Calls that overlap may share the work.
    * Rejects with `POP3_LEDGER` where it cannot be written; nothing is taken for durable then, and nothing more is
@@ -88,4 +99,9 @@ export interface Ledger {
    * it, and with `POP3_LEDGER` where it cannot be read.
    */
   open(mailbox: string): Promise<MailboxLedger>;
+  /**
+   * What is known of a mailbox now. It takes the mailbox from no run, and changes nothing. Empty, if the mailbox is not
+   * known. Rejects with `POP3_LEDGER` if it cannot be read. `policy.dryRun` needs it.
+   */
+  read?(mailbox: string): Promise<LedgerSnapshot>;
 }

@@ -1,7 +1,14 @@
 // A ledger in memory: for tests, and for programs that keep what they fetched no longer than themselves.
 import { Pop3Error } from "../../errors.ts";
 import { applyChanges } from "./changes.ts";
-import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
+import type {
+  Ledger,
+  LedgerChanges,
+  LedgerEntry,
+  LedgerSnapshot,
+  MailboxLedger,
+  MailboxState,
+} from "./ledger.ts";
 
 interface Kept {
   readonly entries: Map<string, LedgerEntry>;
@@ -26,6 +33,12 @@ export class MemoryLedger implements Ledger {
     }
     kept.held = true;
     return Promise.resolve(new MemoryMailbox(kept));
+  }
+
+  /** What is known of a mailbox now, whether a run holds it or not. */
+  read(mailbox: string): Promise<LedgerSnapshot> {
+    const { entries, state } = this.#mailboxes.get(mailbox) ?? { entries: new Map(), state: {} };
+    return Promise.resolve({ entries: new Map(entries), state });
   }
 }
 

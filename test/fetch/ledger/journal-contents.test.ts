@@ -13,7 +13,7 @@ import { changes } from "./changes.ts";
 
 const ANN = "ann@pop.example.com:995";
 const PATH = "/ledger/ann.journal";
-const HEADER = encodeJournal(ANN, new Map(), {});
+const HEADER = encodeJournal(ANN, { entries: new Map(), state: {} });
 
 const decode = (octets: Buffer | string): JournalContents =>
   decodeJournal(PATH, ANN, Buffer.isBuffer(octets) ? octets : Buffer.from(octets, "latin1"));
@@ -80,13 +80,6 @@ describe("a journal", () => {
         message: `${PATH} is the ledger of another mailbox`,
       }),
     );
-    const newer = encodeLine(encode({ popwright: "ledger", version: 2, mailbox: ANN }), true);
-    expect(() => decode(newer)).toThrow(
-      expect.objectContaining({
-        code: "POP3_LEDGER",
-        message: `${PATH} was written by another version of popwright`,
-      }),
-    );
   });
 
   test("says all that was written in it, whatever that is", () => {
@@ -94,10 +87,12 @@ describe("a journal", () => {
       fc.property(fc.array(fc.array(changes, { minLength: 1, maxLength: 3 }), { maxLength: 5 }), (writes) => {
         expectRecords(HEADER + writes.flatMap(write).join(""), writes.flat(), "as it was written");
         const [entries, state] = outcome(writes.flat());
-        const { lines, length, ...snapshot } = decode(encodeJournal(ANN, new Map(entries), state));
+        const { lines, length, ...snapshot } = decode(
+          encodeJournal(ANN, { entries: new Map(entries), state }),
+        );
         expect([[...snapshot.entries], snapshot.state]).toEqual([entries, state]);
         expect(lines).toBe(2 + entries.length);
-        expect(length).toBe(encodeJournal(ANN, new Map(entries), state).length);
+        expect(length).toBe(encodeJournal(ANN, { entries: new Map(entries), state }).length);
       }),
       { seed: 1939, numRuns: 300 },
     );

@@ -25,7 +25,9 @@ function throughLines(record: LedgerChanges): LedgerChanges[] {
   const lines = encodeRecord(record).map((text, at) => decode(encodeLine(text, at === 0)));
   return lines.map((line, at) => {
     expect(line).toMatchObject({ first: at === 0, more: at < lines.length - 1 });
-    return changesOf(JSON.parse(line?.text ?? ""));
+    const told = changesOf(JSON.parse(line?.text ?? ""));
+    expect(told).toBeDefined();
+    return told as LedgerChanges;
   });
 }
 

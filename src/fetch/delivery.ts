@@ -27,6 +27,8 @@ export interface DeliveryContext {
   readonly destination: Destination;
   readonly signal: AbortSignal | undefined;
   readonly retry: RetryPauses;
+  /** Rejects if another run has taken the mailbox over: what the destination took then would be delivered twice. */
+  readonly confirm: () => Promise<void>;
   /** Is told how many octets have come. */
   readonly progress: (received: number) => Promise<void> | void;
 }
@@ -156,9 +158,10 @@ function isLeftAlone({ status, retryAt }: LedgerEntry, { retry }: DeliveryContex
 async function handOver(
   { id, key, pieces }: Load,
   { uid, size, what }: Retrieve,
-  { client, mailbox, destination, signal, progress }: DeliveryContext,
+  { client, mailbox, destination, signal, confirm, progress }: DeliveryContext,
 ): Promise<Delivered> {
   const delivery: Delivery = { key, mailbox, uid, size, headersOnly: what === "headers" };
+  await confirm();
   const writer = await byDestination(id, () => destination.begin(delivery, signal));
   if (writer === "known") return { id, key, octets: 0, known: true, headers: undefined };
   const headers = new HeaderDigest();
@@ -176,8 +179,17 @@ async function handOver(
     throw error;
   }
   // All of it has come: what takes long now is the destination, and the server hears nothing of us.
-  const commit = (): Promise<"new" | "known"> => byDestination(id, () => writer.commit());
-  const result = await (Array.isArray(pieces) ? commit() : keepingAlive(client, commit));
+  const finish = async (): Promise<"new" | "known"> => {
+    try {
+      if (writer.prepare !== undefined) await byDestination(id, () => writer.prepare?.());
+      await confirm();
+    } catch (error) {
+      await giveUp(writer);
+      throw error;
+    }
+    return byDestination(id, () => writer.commit());
+  };
+  const result = await (Array.isArray(pieces) ? finish() : keepingAlive(client, finish));
   return { id, key, octets, known: result === "known", headers: headers.digest() };
 }
 

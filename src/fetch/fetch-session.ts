@@ -81,6 +81,8 @@ export class FetchSession {
   /** What is being recorded. */
   #recorded: Promise<unknown> = Promise.resolve();
   #recordFailed = false;
+  /** It is not certain that the mailbox is still ours: nothing is delivered, and nothing is recorded. */
+  #unconfirmed = false;
   readonly #failures: Failure[] = [];
   /** Refusals since the last message that was taken. */
   #inARow = 0;
@@ -278,8 +280,18 @@ export class FetchSession {
       destination,
       ...{ signal, retry },
       entries: this.#ledger.entries,
+      confirm: () => this.#confirm(),
       progress: (received) => this.#tell({ type: "progress", number, received, size }),
     };
+  }
+
+  async #confirm(): Promise<void> {
+    try {
+      await this.#ledger.confirm?.();
+    } catch (error) {
+      this.#unconfirmed = true;
+      throw error;
+    }
   }
 
   async #delivered(step: Retrieve, { id, key, octets, known, headers }: Delivered): Promise<void> {
@@ -330,6 +342,7 @@ export class FetchSession {
 
   /** Throws what ends the session; what fails one message is remembered. */
   async #notDelivered(step: Retrieve, error: unknown): Promise<void> {
+    if (this.#unconfirmed) throw error;
     if (error instanceof RefusedByDestination) {
       const { id, cause } = error;
       if (this.#settings.signal?.aborted === true) {

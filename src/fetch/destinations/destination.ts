@@ -22,6 +22,12 @@ export interface DeliveryWriter {
   /** Takes octets, in order; what it returns is waited for before the next. The Buffer is its own from then on. */
   write(octets: Buffer): Promise<void> | void;
   /**
+   * Optional. All octets have come: does the part of `commit` that takes time and that no one else can see, such as a
+   * sync. The run confirms after it, and right before `commit`, that it still holds the mailbox. If it rejects,
+   * `abort` is called.
+   */
+  prepare?(): Promise<void>;
+  /**
    * The message is complete. Resolves when it will outlast a crash, with `"known"` where it was there before.
    * Rejects where it could not be kept; nothing of it is left then.
    */

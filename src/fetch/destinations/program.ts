@@ -1,8 +1,7 @@
-// A program that runs, with all that it starts: it takes what it is given at its own pace, and is ended where it keeps
-// us waiting for too long.
+// A program that runs, with all that it starts: it reads its standard input from a file, and is ended if it runs too long.
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 
 /** What is started, and how. */
 export interface ProgramStart {
@@ -10,91 +9,67 @@ export interface ProgramStart {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string | undefined;
-  /** For so long it may keep us waiting; milliseconds. */
+  /** The file descriptor of its standard input. It may be closed once the program has started. */
+  readonly input: number;
+  /** How long it may run; milliseconds. */
   readonly timeout: number;
 }
 
-/** How it has ended. */
+/** How it ended. */
 export interface ProgramEnd {
   /** `null`: by a signal. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it was made to end: whatever it says then, it has not seen the end of its input, or was not done with it. */
+  /** Why it was ended. Its exit code means nothing then: it was not done. */
   readonly killed: "timeout" | "abort" | undefined;
-  /** The last of what it has written to its standard error. */
+  /** The last of what it wrote to its standard error. */
   readonly words: string;
 }
 
-type Child = ChildProcessByStdio<Writable, null, Readable>;
+type Child = ChildProcessByStdio<null, null, Readable>;
 
-/** Between SIGTERM and SIGKILL, and for the last words of what has failed; milliseconds. */
+/** Between SIGTERM and SIGKILL, and for the last words of a program that failed; milliseconds. */
 const [GRACE, LAST_WORDS] = [5000, 1000];
-/** How much of its standard error is kept; octets. */
+/** How much of its standard error is kept; bytes. */
 const WORDS = 2048;
 /** The longest time of a timer; milliseconds. */
 const LONGEST = 0x7fff_ffff;
 const WINDOWS = process.platform === "win32";
 
 export class Program {
-  /** Resolves when it is gone. */
+  /** Resolves when it has ended, by itself or because it ran for too long. */
   readonly ended: Promise<ProgramEnd>;
   readonly #child: Child;
-  readonly #timeout: number;
-  #end: ProgramEnd | undefined;
   #words: Buffer = Buffer.alloc(0);
   #killed: ProgramEnd["killed"];
   #grace: NodeJS.Timeout | undefined;
 
   private constructor(child: Child, timeout: number) {
     this.#child = child;
-    this.#timeout = timeout;
-    // It need not read all that it is given: what became of the message is what it says in the end.
-    child.stdin.on("error", () => undefined);
     child.stderr.on("data", (octets: Buffer) => {
       this.#words = Buffer.concat([this.#words, octets]).subarray(-WORDS);
     });
-    // A signal that does not reach it: that will be seen by its not ending.
+    // A signal that does not reach it: we see that it does not end.
     child.on("error", () => undefined);
-    this.ended = this.#untilEnd();
+    const clock = timeout > LONGEST ? undefined : setTimeout(() => void this.kill("timeout"), timeout);
+    this.ended = this.#untilEnd().finally(() => clearTimeout(clock));
   }
 
-  /** Rejects where it cannot be started. */
-  static async start({ program, args, env, cwd, timeout }: ProgramStart): Promise<Program> {
+  /** Rejects if it cannot be started. */
+  static async start({ program, args, env, cwd, input, timeout }: ProgramStart): Promise<Program> {
     const child = spawn(program, args, {
-      ...{ env, cwd, stdio: ["pipe", "ignore", "pipe"], windowsHide: true },
+      env,
+      cwd,
+      stdio: [input, "ignore", "pipe"],
+      windowsHide: true,
       // A process group of its own, so that what it starts is ended with it.
       detached: !WINDOWS,
-    });
+    }) as Child;
     await once(child, "spawn");
     return new Program(child, timeout);
   }
 
-  /** `undefined`: it runs. */
-  get end(): ProgramEnd | undefined {
-    return this.#end;
-  }
-
-  /** Gives it octets. What is returned is waited for before the next, and resolves when it is gone, too. */
-  write(octets: Buffer): Promise<void> | void {
-    const { stdin } = this.#child;
-    if (!stdin.writable || stdin.write(octets)) return;
-    const taken = new Promise<void>((resolve) => {
-      const done = (): void => {
-        stdin.off("drain", done).off("close", done);
-        resolve();
-      };
-      stdin.on("drain", done).on("close", done);
-    });
-    return this.#withinTime(taken);
-  }
-
-  /** Ends its input, and waits until it is gone. */
-  finish(): Promise<ProgramEnd> {
-    if (this.#killed === undefined) this.#child.stdin.end();
-    return this.#withinTime(this.ended);
-  }
-
-  /** Ends it, and waits until it is gone. Before that it does not see the end of its input. */
+  /** Ends it, and waits until it has ended. */
   async kill(why: "timeout" | "abort"): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null && this.#killed === undefined) {
       this.#killed = why;
@@ -102,16 +77,6 @@ export class Program {
       this.#grace = setTimeout(() => this.#signal("SIGKILL"), GRACE);
     }
     await this.ended;
-  }
-
-  async #withinTime<T>(work: Promise<T>): Promise<T> {
-    if (this.#timeout > LONGEST) return work;
-    const clock = setTimeout(() => void this.kill("timeout"), this.#timeout);
-    try {
-      return await work;
-    } finally {
-      clearTimeout(clock);
-    }
   }
 
   async #untilEnd(): Promise<ProgramEnd> {
@@ -124,9 +89,9 @@ export class Program {
       this.#signal("SIGKILL");
     }
     if (code !== 0) await this.#lastWords(closed);
-    // What it has left running may hold this for ever.
+    // A process that it left running may hold this open for ever.
     child.stderr.destroy();
-    return (this.#end = { code, signal, killed: this.#killed, words: this.#words.toString("utf8") });
+    return { code, signal, killed: this.#killed, words: this.#words.toString("utf8") };
   }
 
   async #lastWords(closed: Promise<unknown>): Promise<void> {
@@ -143,7 +108,7 @@ export class Program {
       if (WINDOWS || pid === undefined) this.#child.kill(signal);
       else process.kill(-pid, signal);
     } catch {
-      // There is nobody left.
+      // All of it has ended.
     }
   }
 }

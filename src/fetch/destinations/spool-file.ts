@@ -19,6 +19,7 @@ export class SpoolFile {
   readonly #path: string;
   readonly #file: FileHandle;
   #open = true;
+  #length = 0;
 
   private constructor(path: string, file: FileHandle) {
     this.#path = path;
@@ -32,10 +33,12 @@ export class SpoolFile {
     return new SpoolFile(path, await open(path, "wx+", 0o600));
   }
 
+  /** Appends. The position of the descriptor stays at the start of the file. */
   async write(octets: Buffer): Promise<void> {
     for (let at = 0; at < octets.length;) {
-      const { bytesWritten } = await this.#file.write(octets, at, octets.length - at);
+      const { bytesWritten } = await this.#file.write(octets, at, octets.length - at, this.#length);
       at += bytesWritten;
+      this.#length += bytesWritten;
     }
   }
 
@@ -48,6 +51,22 @@ export class SpoolFile {
       yield block.subarray(0, bytesRead);
       at += bytesRead;
     }
+  }
+
+  /** What a program is given as standard input. It reads from the start. */
+  get descriptor(): number {
+    return this.#file.fd;
+  }
+
+  /** Takes the name of the file away: it is gone once every process that has it open has closed it or died. */
+  async detach(): Promise<void> {
+    // Some systems cannot do that while the file is open: then `discard` removes it, or the next sweep.
+    await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+
+  /** Resolves when what was written will outlast a crash. */
+  async sync(): Promise<void> {
+    await this.#file.sync();
   }
 
   /**
@@ -119,7 +138,10 @@ export async function isThere(path: string): Promise<boolean> {
   return true;
 }
 
-/** Removes the files of processes that died, and of others what is old: never what somebody may be writing. */
+/**
+ * Removes the files of processes that died, and of others what is old: never what another process may be writing. What
+ * cannot be removed stays: in a shared directory it may be another user's.
+ */
 export async function sweep(directory: string): Promise<void> {
   const here = await ourSpace();
   for (const name of await readdir(directory)) {
@@ -127,8 +149,8 @@ export async function sweep(directory: string): Promise<void> {
     if (match === null) continue;
     const [, pid, space] = match;
     const path = join(directory, name);
-    if (space === here && !isAlive(Number(pid))) await rm(path, { force: true });
-    else await removeOld(path, ABANDONED);
+    const dead = space === here && !isAlive(Number(pid));
+    await (dead ? rm(path, { force: true }) : removeOld(path, ABANDONED)).catch(() => undefined);
   }
 }
 

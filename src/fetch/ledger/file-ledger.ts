@@ -152,6 +152,10 @@ class FileMailbox implements MailboxLedger {
     await this.#journal.append(lines);
   }
 
+  confirm(): Promise<void> {
+    return explained(`cannot confirm the lock ${this.#lock.path}`, () => this.#lock.confirmIfOld());
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#journal.close().then(() => this.#lock.release());
     return this.#closing;

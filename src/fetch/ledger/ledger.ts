@@ -88,6 +88,12 @@ export interface MailboxLedger extends LedgerSnapshot {
    * recorded.
    */
   record(changes: LedgerChanges): Promise<void>;
+  /**
+   * Optional. Called before each message is handed to the destination, twice: before it begins, and before it commits.
+   * Rejects with `POP3_LEDGER` if another run has taken the mailbox over, as after a long sleep of this process; may
+   * rely on the last check if that is recent.
+   */
+  confirm?(): Promise<void>;
   /** Waits for what is being recorded, and gives the mailbox free for another run. More than one call does no harm. */
   close(): Promise<void>;
 }

@@ -20,6 +20,9 @@ export class Lock {
   readonly #token: string;
   readonly #file: FileHandle;
   readonly #timer: NodeJS.Timeout;
+  readonly #heartbeat: number;
+  /** When it was last certain that the lock is ours. */
+  #confirmed: Moment = moment();
   #failure: Pop3Error | undefined;
 
   private constructor(path: string, { file, takenOver }: Hold, token: string, heartbeat: number) {
@@ -27,6 +30,7 @@ export class Lock {
     this.takenOver = takenOver;
     this.#token = token;
     this.#file = file;
+    this.#heartbeat = heartbeat;
     this.#timer = setInterval(() => void this.#beat(), heartbeat).unref();
   }
 
@@ -42,11 +46,24 @@ export class Lock {
     return this.#failure;
   }
 
-  /** Rejects with `POP3_LEDGER` where another has taken the lock over. */
+  /** Rejects with `POP3_LEDGER` if another has taken the lock over. */
   async confirm(): Promise<void> {
+    const now = moment();
     if (this.#failure === undefined && (await readHolder(this.path))?.token !== this.#token)
       this.#failure = new Pop3Error("POP3_LEDGER", `the lock was taken over by another run: ${this.path}`);
     if (this.#failure !== undefined) throw this.#failure;
+    this.#confirmed = now;
+  }
+
+  /**
+   * Confirms the lock, unless that was done within the last heartbeat: a process that was stopped, or a machine that
+   * slept, learns here that it has lost the lock.
+   */
+  async confirmIfOld(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (between(this.#confirmed, moment()) <= this.#heartbeat) return;
+    await this.#showLife();
+    await this.confirm();
   }
 
   /** Gives it free. Never rejects: a lock that stays is taken over when it is stale. */
@@ -66,11 +83,29 @@ export class Lock {
 
   async #beat(): Promise<void> {
     try {
-      // To our own file, whatever has its name by now: nobody is kept alive by another's heart.
-      await this.#file.write("{", 0);
+      await this.#showLife();
       await this.confirm();
     } catch {
       // The next record meets it.
     }
   }
+  /** Writes to our own file, not by its path: that may be another process's lock by now, whose time must not be touched. */
+  async #showLife(): Promise<void> {
+    await this.#file.write("{", 0);
+  }
+}
+
+/** A time by two clocks: one that is never set but may stop while the machine sleeps, and one that goes on but may be set. */
+interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
+
+function moment(): Moment {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+/** How much time may have passed at most; milliseconds. */
+function between(earlier: Moment, later: Moment): number {
+  return Math.max(later.steady - earlier.steady, Math.abs(later.wall - earlier.wall));
 }

@@ -1,9 +1,12 @@
-// A program that takes mail: what it is told, what it says, and how it is ended.
-import { execFileSync } from "node:child_process";
-import { chmod, readFile } from "node:fs/promises";
+// A program that takes mail: what it is told, what it says, how it is ended, and the file that it reads.
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Command, type CommandOptions, type DeliveryWriter } from "../../../src/fetch/index.ts";
+import { SpoolFile } from "../../../src/fetch/destinations/spool-file.ts";
+import { Command, type CommandOptions } from "../../../src/fetch/index.ts";
+import { breakFiles } from "./broken-files.ts";
 import { deliver, delivery, keyOf, MESSAGES } from "./delivery.ts";
 import { Folder } from "./folder.ts";
 
@@ -64,6 +67,8 @@ test.each([
   ["", undefined],
   ["cat", { timeout: -1 }],
   ["cat", { timeout: "5" }],
+  ["cat", { spool: "" }],
+  ["cat", { spool: 7 }],
 ])("is none: %j, %j", (program, options) => {
   expect(() => new Command(program, [], options as CommandOptions)).toThrow(
     expect.objectContaining({ code: "POP3_CONFIG" }),
@@ -117,7 +122,7 @@ test.each([
   await folder.write("not-a-program", "");
   await chmod(join(folder.path, "not-a-program"), 0o600);
   const command = new Command(program, [], { cwd: folder.path, ...options });
-  await expect(command.begin(delivery("one"))).rejects.toMatchObject({
+  await expect(deliver(command, "one", ONE)).rejects.toMatchObject({
     name: "DestinationError",
     message: expect.stringMatching(/ cannot be started: .*\bE(?:NOENT|ACCES)\b/) as unknown,
     down: true,
@@ -125,22 +130,85 @@ test.each([
 });
 
 test("cannot be told what no environment can have", async () => {
-  await expect(script("exit 0").begin(delivery("one", { mailbox: "a\0b" }))).rejects.toMatchObject({
-    name: "DestinationError",
-  });
+  const writer = await script("exit 0").begin(delivery("one", { mailbox: "a\0b" }));
+  await expect(writer.commit()).rejects.toMatchObject({ name: "DestinationError" });
 });
 
-test("takes a message at its own pace", async () => {
-  const go = pipe("go");
-  const writer = await script("read x <go; cat >kept").begin(delivery("one"));
-  const written = writer.write(Buffer.from(LARGE));
-  const soon = new Promise((resolve) => setImmediate(resolve, "held back"));
-  expect(await Promise.race([Promise.resolve(written).then(() => "written"), soon])).toBe("held back");
-  await folder.write("go", "\n");
-  await written;
-  expect(await writer.commit()).toBe("new");
-  expect((await folder.read("kept")).equals(LARGE)).toBe(true);
-  expect(go).toContain(folder.path);
+describe("reads a file", () => {
+  test("that has the whole message, in which it may seek, and that others cannot read", async () => {
+    const text = "stat -L -c '%F %s %a %h' /dev/stdin >told; head -c 9 >a; cat /dev/stdin >kept";
+    expect(await deliver(script(text), "large", LARGE)).toBe("new");
+    expect(await read("told")).toBe(`regular file ${String(LARGE.length)} 600 0\n`);
+    expect(await folder.read("a")).toEqual(LARGE.subarray(0, 9));
+    expect((await folder.read("kept")).equals(LARGE)).toBe(true);
+  });
+
+  test("and is not started before it is there, nor if the message does not come", async () => {
+    const command = script("echo >started; cat >kept");
+    const writer = await command.begin(delivery("one"));
+    await writer.write(LARGE);
+    await writer.prepare?.();
+    await writer.abort();
+    expect(await folder.files()).toEqual([]);
+    expect(await deliver(command, "one", ONE)).toBe("new");
+    expect(await folder.read("kept")).toEqual(ONE);
+  });
+
+  test("that has no name while it comes, and is gone afterwards", async () => {
+    const spool = join(folder.path, "deep", "spool");
+    const files = (): Promise<string[]> => readdir(spool);
+    const command = script("ls deep/spool >seen; exit 1", { spool });
+    const writer = await command.begin(delivery("one"));
+    await writer.write(ONE);
+    expect(await files()).toEqual([]);
+    await expect(writer.commit()).rejects.toMatchObject({ message: "sh ended with exit code 1" });
+    expect([await read("seen"), await files()]).toEqual(["", []]);
+  });
+
+  test("in the directory for temporary files, unless told otherwise", async () => {
+    const create = vi.spyOn(SpoolFile, "create");
+    expect(await deliver(script("exit 0"), "one", ONE)).toBe("new");
+    expect(create).toHaveBeenCalledWith(tmpdir(), keyOf("one"));
+    create.mockRestore();
+  });
+
+  test("after what a crash has left was removed, and whatever others have put there", async () => {
+    const spool = join(folder.path, "spool");
+    await mkdir(spool);
+    const left = await SpoolFile.create(spool, keyOf("one"));
+    const [name = ""] = await readdir(spool);
+    await left.discard();
+    const { pid } = spawnSync("true");
+    const dead = name.replace(/-\d+-/, `-${String(pid)}-`);
+    await folder.write(join("spool", dead), "half a mess");
+    // Cannot be removed as a file, as one of another user in a directory with the sticky bit cannot be.
+    const stuck = dead.replace(/[0-9a-f]{16}$/, "0123456789abcdef");
+    await mkdir(join(spool, stuck));
+    expect(await deliver(script("exit 0", { spool }), "one", ONE)).toBe("new");
+    expect(await readdir(spool)).toEqual([stuck]);
+  });
+
+  test.each(["write", "sync"] as const)("unless the disk is full: %s", async (step) => {
+    const command = script("echo >started");
+    const broken = await breakFiles(step);
+    const failure: unknown = await deliver(command, "one", ONE).catch((error: unknown) => error);
+    broken.mend();
+    expect(failure).toMatchObject({
+      ...{ name: "DestinationError", down: true, later: true },
+      message: `cannot keep the message in the spool directory ${tmpdir()}: ENOSPC: no space left on device`,
+    });
+    expect(await folder.files()).toEqual([]);
+  });
+
+  test("unless no file may be that large, which says nothing about other messages", async () => {
+    const writer = await script("exit 0").begin(delivery("one"));
+    const file = vi.spyOn(SpoolFile.prototype, "write");
+    file.mockRejectedValue(Object.assign(new Error("EFBIG: file too large"), { code: "EFBIG" }));
+    const write = async (): Promise<void> => writer.write(ONE);
+    await expect(write()).rejects.toMatchObject({ name: "DestinationError", down: false });
+    file.mockRestore();
+    await writer.abort();
+  });
 });
 
 test("may leave others running behind it", async () => {
@@ -158,98 +226,84 @@ describe("is ended", () => {
   /** Neither it nor what it starts heeds SIGTERM. */
   const STUBBORN = "exec 3>alive; trap '' TERM; echo >ready; sleep 1000";
 
+  /** Resolves when it runs: `outcome` to what the commit gave or threw, `gone` when nothing of it is left. */
   async function start(
     text: string,
     signal?: AbortSignal,
-  ): Promise<[DeliveryWriter, gone: Promise<unknown>]> {
+  ): Promise<{ readonly outcome: Promise<unknown>; readonly gone: Promise<unknown> }> {
     const [gone, ready] = [readFile(pipe("alive")), readFile(pipe("ready"))];
     const writer = await script(text).begin(delivery("one"), signal);
+    await writer.write(LARGE);
+    // How long the message takes to come does not count.
+    if (vi.isFakeTimers()) vi.advanceTimersByTime(1_000_000);
+    const outcome = writer.commit().catch((error: unknown) => error);
     await ready;
-    return [writer, gone];
+    return { outcome, gone };
   }
 
   function fakeClock(): void {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   }
 
-  test("where the message does not come, with all that it has started", async () => {
-    const [writer, gone] = await start(FAMILY);
-    await writer.write(ONE);
-    await writer.abort();
-    await gone;
-  });
-
-  test("without having seen the end of its input", async () => {
-    const [writer, gone] = await start("exec 3>alive; trap 'exit 1' TERM; echo >ready; cat >kept; echo >end");
-    await writer.write(ONE);
-    await writer.abort();
-    await gone;
-    expect(await folder.files()).not.toContain("end");
-  });
-
-  test("by the signal", async () => {
+  test("by the signal, with all that it has started", async () => {
     const controller = new AbortController();
-    const [writer, gone] = await start(FAMILY, controller.signal);
+    const { outcome, gone } = await start(FAMILY, controller.signal);
     const reason = new Error("enough");
-    const committed = writer.commit();
     controller.abort(reason);
-    await expect(committed).rejects.toMatchObject({ code: "POP3_ABORTED", cause: reason });
+    expect(await outcome).toMatchObject({ code: "POP3_ABORTED", cause: reason });
     await gone;
-    await expect(script("exit 0").begin(delivery("one"), controller.signal)).rejects.toMatchObject({
+  });
+
+  test("before it begins, by a signal that came earlier", async () => {
+    const controller = new AbortController();
+    const command = script("echo >started");
+    const writer = await command.begin(delivery("one"), controller.signal);
+    controller.abort();
+    await expect(writer.commit()).rejects.toMatchObject({ code: "POP3_ABORTED" });
+    await expect(command.begin(delivery("one"), controller.signal)).rejects.toMatchObject({
       code: "POP3_ABORTED",
     });
+    expect(await folder.files()).toEqual([]);
   });
 
-  test("by the signal while it keeps us waiting", async () => {
-    const controller = new AbortController();
-    const [writer, gone] = await start("exec 3>alive; echo >ready; sleep 1000", controller.signal);
-    const written = writer.write(Buffer.from(LARGE));
-    controller.abort();
-    await written;
-    await expect(writer.commit()).rejects.toMatchObject({ code: "POP3_ABORTED" });
-    await gone;
-  });
-
-  test("where it takes nothing in for five minutes", async () => {
-    const [writer, gone] = await start("exec 3>alive; echo >ready; sleep 1000");
+  test.each([
+    ["it reads nothing", "exec 3>alive; echo >ready; sleep 1000"],
+    ["it has read everything, and whatever it says then", `cat >kept; ${FAMILY}`],
+  ])("after five minutes: %s", async (_what, text) => {
     fakeClock();
-    const written = writer.write(Buffer.from(LARGE));
-    vi.advanceTimersByTime(300_000);
-    await written;
-    await gone;
-    await expect(writer.commit()).rejects.toMatchObject({
-      message: "sh was ended after 300 s",
-      later: false,
+    const { outcome, gone } = await start(text);
+    vi.advanceTimersByTime(299_999);
+    const soon = new Promise((resolve) => setImmediate(resolve, "it runs"));
+    expect(await Promise.race([outcome, soon])).toBe("it runs");
+    vi.advanceTimersByTime(1);
+    expect(await outcome).toMatchObject({
+      ...{ message: "sh was ended after 300 s", down: false, later: false },
     });
-  });
-
-  test("where it runs on for five minutes, and whatever it says then", async () => {
-    const [writer, gone] = await start(FAMILY);
-    await writer.write(ONE);
-    fakeClock();
-    vi.advanceTimersByTime(1_000_000);
-    const committed = writer.commit();
-    vi.advanceTimersByTime(300_000);
-    await expect(committed).rejects.toMatchObject({ message: "sh was ended after 300 s" });
     await gone;
   });
 
-  test("by SIGKILL where it does not heed SIGTERM", async () => {
-    const [writer, gone] = await start(STUBBORN);
+  test("by SIGKILL if it does not heed SIGTERM", async () => {
     fakeClock();
-    const aborted = writer.abort();
+    const controller = new AbortController();
+    const { outcome, gone } = await start(STUBBORN, controller.signal);
+    controller.abort();
     vi.advanceTimersByTime(5000);
-    await aborted;
+    expect(await outcome).toMatchObject({ code: "POP3_ABORTED" });
     await gone;
   });
 
-  test("and is not waited for by its last words", async () => {
-    const [writer, gone] = await start(
+  test("and what it has started may go on to hold its standard error", async () => {
+    const { outcome, gone } = await start(
       "exec 3>alive; sleep 1000 & echo $! >pid; echo >ready; echo no >&2; exit 1",
     );
-    const committed = writer.commit();
-    await expect(committed).rejects.toMatchObject({ message: "sh ended with exit code 1: no" });
+    expect(await outcome).toMatchObject({ message: "sh ended with exit code 1: no" });
     process.kill(Number(await read("pid")));
     await gone;
+  });
+
+  test("without a time limit, if that is Infinity", async () => {
+    fakeClock();
+    expect(await deliver(script("cat >kept", { timeout: Infinity }), "one", ONE)).toBe("new");
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

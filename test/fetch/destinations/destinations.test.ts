@@ -49,8 +49,9 @@ const KEEP = `
 `;
 
 contract("Command", {
-  make: (directory) => new Command("sh", ["-c", KEEP, "keep", directory], { cwd: dirname(directory) }),
+  make: (directory) =>
+    new Command("sh", ["-c", KEEP, "keep", directory], { cwd: dirname(directory), spool: directory }),
   delivered: async (directory) => octetsIn(directory),
   knowsKeys: false,
-  steps: [],
+  steps: ["write", "sync"],
 });

@@ -1,0 +1,146 @@
+// A run that sleeps while another takes its mailbox over hands nothing to its destination when it wakes up.
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  FileLedger,
+  MemoryLedger,
+  type DeliveryWriter,
+  type Destination,
+  type Ledger,
+  type MailboxLedger,
+} from "../../src/fetch/index.ts";
+import { fileName } from "../../src/fetch/ledger/file-name.ts";
+import { Fetcher } from "./fetcher.ts";
+import { silence } from "./ledger/holders.ts";
+import { scratch } from "./ledger/scratch.ts";
+import { mail, said, serverWith } from "./mail.ts";
+
+/** The default times of a `FileLedger`; milliseconds. */
+const [HEARTBEAT, STALE] = [10_000, 60_000];
+const SMALL = mail(1);
+const LARGE = mail(1, "x".repeat(70).concat("\r\n").repeat(10_000));
+
+let directory: string;
+beforeEach(async () => {
+  directory = await scratch();
+  // Neither timers nor `performance`: a machine that sleeps may stop that clock.
+  vi.useFakeTimers({ toFake: ["Date"] });
+});
+afterEach(() => void vi.useRealTimers());
+
+/** Sleeps for too long: another run holds the mailbox afterwards. */
+async function oversleep(mailbox: string): Promise<MailboxLedger> {
+  await silence(join(directory, `${fileName(mailbox)}.lock`), STALE + 1000);
+  const other = await new FileLedger(directory).open(mailbox);
+  vi.setSystemTime(Date.now() + HEARTBEAT + 1);
+  return other;
+}
+
+/** What was asked of it, in order; it may sleep in the middle. */
+class Observed implements Destination {
+  readonly calls: string[] = [];
+  readonly #onCall: (call: string) => Promise<void>;
+
+  constructor(onCall: (call: string) => Promise<void> = async () => undefined) {
+    this.#onCall = onCall;
+  }
+
+  async begin(): Promise<DeliveryWriter> {
+    await this.#call("begin");
+    return {
+      write: () => this.#call("write"),
+      prepare: () => this.#call("prepare"),
+      commit: () => this.#call("commit").then(() => "new"),
+      abort: () => this.#call("abort"),
+    };
+  }
+
+  async #call(call: string): Promise<void> {
+    if (this.calls.at(-1) !== call) this.calls.push(call);
+    await this.#onCall(call);
+  }
+}
+
+describe.each([
+  ["a small message", SMALL],
+  ["a large message", LARGE],
+])("%s", (_size, message) => {
+  test.each([
+    ["before it is handed over", "event listed", []],
+    ["when the destination has begun", "begin", ["begin", "write", "prepare", "abort"]],
+    ["while it is handed over", "write", ["begin", "write", "prepare", "abort"]],
+    ["while it is synced", "prepare", ["begin", "write", "prepare", "abort"]],
+  ])("the run sleeps %s", async (_when, moment, calls) => {
+    await using server = await serverWith([message]);
+    const fetcher = new Fetcher(server, {
+      policy: { delete: "delivered" },
+      ledger: new FileLedger(directory),
+    });
+    let other: MailboxLedger | undefined;
+    const at = async (now: string): Promise<void> => {
+      if (now === moment) other ??= await oversleep(fetcher.mailbox);
+    };
+    const destination = new Observed(at);
+    const error = await fetcher.failure({ destination, onEvent: ({ type }) => at(`event ${type}`) });
+    expect(error).toMatchObject({
+      code: "POP3_LEDGER",
+      message: expect.stringContaining("the lock was taken over by another run") as string,
+      report: { delivered: 0, failed: [], deleted: 0 },
+    });
+    expect(destination.calls).toEqual(calls);
+    expect(said(server)).toEqual(["RETR 1"]);
+    // It has noted nothing against the message, which the other run has in hand.
+    expect([...(other as MailboxLedger).entries.values()]).toEqual([]);
+    await other?.close();
+    expect((await new FileLedger(directory).read(fetcher.mailbox)).entries.size).toBe(0);
+    expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+    expect(fetcher.inbox.texts).toEqual([message]);
+  });
+});
+
+test("a run that slept, and still has its mailbox, goes on and shows that it lives", async () => {
+  await using server = await serverWith([SMALL]);
+  const fetcher = new Fetcher(server, { ledger: new FileLedger(directory) });
+  const lock = join(directory, `${fileName(fetcher.mailbox)}.lock`);
+  const destination = new Observed(async (call) => {
+    if (call === "write") {
+      await silence(lock, STALE + 1000);
+      vi.setSystemTime(Date.now() + HEARTBEAT + 1);
+    } else if (call === "commit") {
+      await expect(new FileLedger(directory).open(fetcher.mailbox)).rejects.toMatchObject({
+        code: "POP3_MAILBOX_BUSY",
+      });
+    }
+  });
+  expect(await fetcher.run({ destination })).toMatchObject({ outcome: "done", delivered: 1 });
+  expect(destination.calls).toEqual(["begin", "write", "prepare", "commit"]);
+});
+
+test("a ledger of your own is asked before each hand-over, and may say no", async () => {
+  await using server = await serverWith([SMALL]);
+  const inner = new MemoryLedger();
+  let [asked, allowed] = [0, 1];
+  const ledger: Ledger = {
+    async open(name) {
+      const mailbox = await inner.open(name);
+      const confirm = (): Promise<void> =>
+        ++asked > allowed ? Promise.reject(new Error("the lease is gone")) : Promise.resolve();
+      return {
+        entries: mailbox.entries,
+        get state() {
+          return mailbox.state;
+        },
+        record: (changes) => mailbox.record(changes),
+        confirm,
+        close: () => mailbox.close(),
+      };
+    },
+  };
+  const fetcher = new Fetcher(server, { ledger });
+  const destination = new Observed();
+  expect((await fetcher.failure({ destination })).cause).toMatchObject({ message: "the lease is gone" });
+  expect(destination.calls).toEqual(["begin", "write", "prepare", "abort"]);
+  allowed = Infinity;
+  expect(await fetcher.run({ destination, force: true })).toMatchObject({ delivered: 1 });
+  expect(asked).toBe(4);
+});

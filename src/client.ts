@@ -9,6 +9,7 @@ import { completeOptions, type Pop3ClientOptions } from "./options.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language } from "./protocol/commands.ts";
+import { totalOfCall } from "./net/waits.ts";
 import { isMessageNumber, type MaildropStat } from "./protocol/listings.ts";
 import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./retrieval.ts";
@@ -23,6 +24,21 @@ export interface CallOptions {
    * connection is closed.
    */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What every call takes whose response may be long. */
+export interface ResponseOptions extends CallOptions {
+  /**
+   * How long the whole response may take, in milliseconds, from the time when the replies to earlier commands are
+   * complete; the time in which you do not read a stream does not count. Then the session ends with
+   * `POP3_TOTAL_TIMEOUT`. `Infinity`: no bound. Rejects with `POP3_INVALID_ARGUMENT` unless it is a number > 0.
+   * @default `timeouts.total`, `Infinity` for a stream
+   * @example
+   * ```ts
+   * const message = await client.retr(1, { totalTimeout: 5 * 60_000 });
+   * ```
+   */
+  readonly totalTimeout?: number | undefined;
 }
 
 /** What a command of one's own is answered with. */
@@ -153,11 +169,11 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /** LIST: the size in octets of each message that is not marked. Rejects with `POP3_BAD_LISTING`, `POP3_LIST_TOO_LARGE`. */
-  list(options?: CallOptions): Promise<Map<number, number>>;
+  list(options?: ResponseOptions): Promise<Map<number, number>>;
   /** LIST of one message. Rejects with `POP3_REFUSED` when there is none of that number. */
   list(message: number, options?: CallOptions): Promise<number>;
-  async list(first?: number | CallOptions, options?: CallOptions): Promise<Map<number, number> | number> {
-    if (isCallOptions(first)) return this.#transaction.list(first?.signal);
+  async list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
+    if (isCallOptions(first)) return this.#transaction.list(first?.signal, totalOfCall(first?.totalTimeout));
     return this.#session.execute(commands.listOne(first), { signal: options?.signal });
   }
 
@@ -165,11 +181,11 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * UIDL: the unique-id of each message that is not marked (RFC 1939 section 7). Opaque: hash it before it names a file.
    * A message for which the server has none is not in the Map. Rejects with `POP3_BAD_LISTING`, `POP3_LIST_TOO_LARGE`.
    */
-  uidl(options?: CallOptions): Promise<Map<number, string>>;
+  uidl(options?: ResponseOptions): Promise<Map<number, string>>;
   /** UIDL of one message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
-  async uidl(first?: number | CallOptions, options?: CallOptions): Promise<Map<number, string> | string> {
-    if (isCallOptions(first)) return this.#transaction.uidl(first?.signal);
+  async uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
+    if (isCallOptions(first)) return this.#transaction.uidl(first?.signal, totalOfCall(first?.totalTimeout));
     return this.#session.execute(commands.uidlOne(first), { signal: options?.signal });
   }
 
@@ -177,35 +193,49 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * RETR: a whole message, byte for byte: CRLF kept, dots unstuffed, nothing decoded. Rejects with
    * `POP3_REFUSED` when it is not there, `POP3_MESSAGE_TOO_LARGE` beyond `limits.message`, `POP3_TRUNCATED`.
    */
-  async retr(message: number, { signal }: CallOptions = {}): Promise<Buffer> {
+  async retr(message: number, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
     const session = this.#session;
     const size = this.#transaction.sizes?.get(message);
     const { limits } = session.settings;
     const command = commands.retr(message, () => new MessageBuffer(limits.message, size ?? 0));
     if ((size ?? 0) > limits.message) throw messageKnownTooLarge(limits.message, command.printable);
-    return session.execute(command, { signal, octets: announcedOctets(size) });
+    return session.execute(command, {
+      signal,
+      total: totalOfCall(totalTimeout),
+      octets: announcedOctets(size),
+    });
   }
 
   /** TOP: the headers, the empty line, and so many lines of the body. @param lines default 0 */
-  async top(message: number, lines = 0, { signal }: CallOptions = {}): Promise<Buffer> {
+  async top(message: number, lines = 0, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
     const session = this.#session;
     const { limits } = session.settings;
     return session.execute(
       commands.top(message, lines, () => new MessageBuffer(limits.message, 0)),
-      { signal, octets: announcedOctets(this.#transaction.sizes?.get(message), lines) },
+      {
+        signal,
+        total: totalOfCall(totalTimeout),
+        octets: announcedOctets(this.#transaction.sizes?.get(message), lines),
+      },
     );
   }
 
   /**
    * RETR as a stream, of any size: the server is not read faster than the stream is. Errors destroy it (and do not
    * end the process where nobody listens: `end` never comes); one that is destroyed early gives its turn to the
-   * next command. Other commands wait until the message has come.
+   * next command. Other commands wait until the message has come. It may take as long as it likes, while it brings
+   * `limits.minRate`; `totalTimeout` bounds it.
    */
-  retrStream(message: number, { signal }: CallOptions = {}): Readable {
-    const valid = isMessageNumber(message);
-    const body = new Message(this.#transaction, valid ? message : 1, { signal });
-    if (!valid)
-      body.abort(new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on"));
+  retrStream(message: number, { signal, totalTimeout }: ResponseOptions = {}): Readable {
+    let body: Message;
+    try {
+      if (!isMessageNumber(message))
+        throw new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on");
+      body = new Message(this.#transaction, message, { signal, total: totalOfCall(totalTimeout) });
+    } catch (error) {
+      body = new Message(this.#transaction, 1);
+      body.abort(error as Pop3Error);
+    }
     return body.stream();
   }
 
@@ -261,9 +291,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /** CAPA (RFC 2449). Rejects with `POP3_REFUSED` where the server knows none. */
-  async capa({ signal }: CallOptions = {}): Promise<Capabilities> {
+  async capa({ signal, totalTimeout }: ResponseOptions = {}): Promise<Capabilities> {
     this.#session.check("CAPA");
-    return this.#session.capa(signal);
+    return this.#session.capa(signal, totalOfCall(totalTimeout));
   }
 
   /**
@@ -332,12 +362,13 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   async command(
     line: string,
-    { multiline = false, signal }: CallOptions & { readonly multiline?: boolean } = {},
+    { multiline = false, signal, totalTimeout }: ResponseOptions & { readonly multiline?: boolean } = {},
   ): Promise<CommandReply> {
     const { limits } = this.#session.settings;
     if (multiline) {
       const { text, responseCode, block } = await this.#session.execute(commands.custom(line, true, limits), {
         signal,
+        total: totalOfCall(totalTimeout),
       });
       return { text, responseCode, block };
     }

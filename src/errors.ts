@@ -89,6 +89,8 @@ export interface Pop3ErrorDetails {
   readonly marked?: readonly number[] | undefined;
   /** With `POP3_AUTH_REJECTED`: what the server said of an access token. */
   readonly oauth?: OAuthRefusal | undefined;
+  /** With the codes that end in `_TIMEOUT`: the option whose time is over. */
+  readonly limit?: string | undefined;
 }
 
 /** Marks our errors across the two builds (ESM and CommonJS), where `instanceof` sees two classes. */
@@ -177,12 +179,23 @@ export class Pop3ProtocolError extends Pop3Error {
 
 /** The connection could not be made, or is gone: closed, reset, timed out, or TLS failed. */
 export class Pop3ConnectionError extends Pop3Error {
+  /**
+   * The option whose time is over, where that ended the connection: `timeouts.command`, `timeouts.body`,
+   * `timeouts.total`, `limits.minRate`, `totalTimeout` (that of a call) and so on.
+   */
+  declare readonly limit?: string;
+
+  constructor(code: Pop3ErrorCode, message: string, details: Pop3ErrorDetails = {}) {
+    super(code, message, details);
+    if (details.limit !== undefined) this.limit = details.limit;
+  }
+
   static {
     Object.defineProperty(this.prototype, "name", { value: "Pop3ConnectionError", configurable: true });
   }
 
   override forCommand(command: string): Pop3ConnectionError {
-    return new Pop3ConnectionError(this.code, this.message, { command, cause: this });
+    return new Pop3ConnectionError(this.code, this.message, { command, cause: this, limit: this.limit });
   }
 }
 

@@ -11,7 +11,7 @@ export type {
   ScramOptions,
 } from "./auth/mechanism.ts";
 export { Pop3Client } from "./client.ts";
-export type { CallOptions, CommandReply, Pop3ClientEvents } from "./client.ts";
+export type { CallOptions, CommandReply, Pop3ClientEvents, ResponseOptions } from "./client.ts";
 export {
   Pop3AbortError,
   Pop3ConnectionError,

@@ -5,6 +5,8 @@ import { onAbort } from "./net/abort.ts";
 import { Exchange, type Waiter } from "./net/exchange.ts";
 import { aborted } from "./net/failures.ts";
 import { MessageBody, type BodyOwner } from "./net/message-body.ts";
+import { NO_TOTAL } from "./net/waits.ts";
+import type { Total } from "./net/watch.ts";
 import * as commands from "./protocol/commands.ts";
 import type { BlockCommand } from "./protocol/commands.ts";
 import { messageKnownTooLarge } from "./protocol/message-buffer.ts";
@@ -35,6 +37,8 @@ export interface MessageOptions {
   readonly top?: number | undefined;
   /** Ends it for whoever has claimed it. */
   readonly signal?: AbortSignal | undefined;
+  /** How long the response may take. @default `timeouts.total` for one Buffer, no bound for a stream */
+  readonly total?: Total | undefined;
   /** Octets that lie there and nobody has claimed; returns whether there is room for more. */
   readonly collected?: (octets: number) => boolean;
 }
@@ -91,11 +95,15 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     return this.stream()[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** Sends the command; `ahead`: though nobody has claimed the message yet. */
-  request(ahead = false): void {
+  /** Sends the command ahead of need: the message is not claimed yet. */
+  request(): void {
+    this.#submit(true, this.#options.total ?? NO_TOTAL);
+  }
+
+  #submit(ahead: boolean, total: Total | undefined): void {
     const command = this.#command;
     const octets = announcedOctets(this.size, this.#options.top);
-    this.#exchange = new Exchange<void>(command, this, { octets, ahead });
+    this.#exchange = new Exchange<void>(command, this, { octets, ahead, total });
     // The usual case passes without a look at the command: there may be a hundred thousand of them.
     if (this.#session.state !== "transaction" || this.#session.occupied) {
       try {
@@ -138,7 +146,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
 
   // What its body needs.
 
-  claimed(): void {
+  claimed(use: "buffer" | "stream"): void {
     const { signal } = this.#options;
     if (signal !== undefined) {
       if (signal.aborted) {
@@ -147,8 +155,9 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
       }
       this.#deafen = onAbort(signal, () => this.abort(aborted(signal, this.#command.printable)));
     }
-    if (this.#exchange === undefined) this.request();
-    else this.#session.connection.want(this.#exchange);
+    const total = this.#options.total ?? (use === "stream" ? NO_TOTAL : undefined);
+    if (this.#exchange === undefined) this.#submit(false, total);
+    else this.#session.connection.want(this.#exchange, total);
   }
 
   resumed(): void {

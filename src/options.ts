@@ -20,6 +20,12 @@ export interface Pop3Timeouts {
   readonly command: number;
   /** From one octet of a longer response to the next. @default 60000 */
   readonly body: number;
+  /**
+   * A whole response that is given at once: `retr`, `buffer()`, `top`, `list`, `uidl`, `capa`, `command` with
+   * `multiline`. It begins when the replies to earlier commands are complete. Streams have no such bound. A call may
+   * have its own, see `totalTimeout`. @default 3600000 (an hour)
+   */
+  readonly total: number;
   /** The reply to QUIT, for which a server may have much to delete. @default 10000 */
   readonly quit: number;
   /** Reading the rest of a response that was given up. @default 10000 */
@@ -48,7 +54,10 @@ export interface Pop3Limits {
   readonly message: number;
   /** What is read and dropped of given-up responses before the connection is closed instead. @default 8388608 (8 MiB) */
   readonly drain: number;
-  /** Octets a second that a longer response has to bring on average, after a grace of `timeouts.body`; 0: any. @default 16 */
+  /**
+   * Bytes per second that a longer response has to bring on average, after a grace of `timeouts.body`; 0: any.
+   * @default 512
+   */
   readonly minRate: number;
 }
 
@@ -135,6 +144,8 @@ export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
   greeting: 30_000,
   command: 60_000,
   body: 60_000,
+  // 64 MiB, the most that is held in memory, take an hour at 18 KiB per second.
+  total: 60 * 60_000,
   quit: 10_000,
   drain: 10_000,
 };
@@ -150,7 +161,8 @@ export const DEFAULT_LIMITS: Pop3Limits = {
   challenges: 16,
   message: 64 * 1024 * 1024,
   drain: 8 * 1024 * 1024,
-  minRate: 16,
+  // Half of what a GSM data line brings (9600 bit/s): less is a stall or an attack.
+  minRate: 512,
 };
 
 export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 4096 };

@@ -5,6 +5,7 @@ import { announcedOctets, Message, type MessageOptions, type Pop3Message } from 
 import { onAbort } from "./net/abort.ts";
 import { isContentError, throwIfAborted } from "./net/failures.ts";
 import type { Window } from "./net/flight.ts";
+import { totalOfCall } from "./net/waits.ts";
 import { Queue } from "./net/queue.ts";
 import { DEFAULT_WINDOW } from "./options.ts";
 import { isMessageNumber } from "./protocol/listings.ts";
@@ -22,6 +23,12 @@ export interface RetrieveOptions {
   readonly top?: number | undefined;
   /** Ends the loop, and every message of it that was claimed, with `POP3_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long each message may take, in milliseconds, from the time when its turn has come; the time in which you do not
+   * read does not count. Then the session ends with `POP3_TOTAL_TIMEOUT`. `Infinity`: no bound.
+   * @default `timeouts.total` for `buffer()`, `Infinity` for a stream
+   */
+  readonly totalTimeout?: number | undefined;
 }
 
 /** What `retrieve()` gives: for a `for await` loop, or to be asked for one message after another. */
@@ -65,14 +72,14 @@ export class Retrieval implements Pop3Retrieval {
   constructor(
     transaction: Transaction,
     numbers: Iterable<number> | undefined,
-    { top, signal }: RetrieveOptions,
+    { top, signal, totalTimeout }: RetrieveOptions,
   ) {
     this.#transaction = transaction;
     this.#session = transaction.session;
     this.#wished = numbers === undefined ? undefined : [...numbers];
     this.#top = top;
     this.#signal = signal;
-    this.#options = { top, signal, collected: this.#collect };
+    this.#options = { top, signal, total: totalOfCall(totalTimeout), collected: this.#collect };
     if (this.#wished?.every(isMessageNumber) === false) {
       throw new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on");
     }
@@ -195,7 +202,7 @@ export class Retrieval implements Pop3Retrieval {
         if (this.#count > 0 && (this.#octets + octets > window.octets || this.#count >= most)) return;
         this.#octets += octets;
         this.#count++;
-        message.request(true);
+        message.request();
       }
       this.#ahead.push(message);
       this.#at++;

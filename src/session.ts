@@ -12,6 +12,7 @@ import { SessionEnd, sessionOver } from "./net/failures.ts";
 import { plainInlet, type Inlet } from "./net/inlet.ts";
 import { isSessionRefusal } from "./net/tls-sessions.ts";
 import { traceSession } from "./net/trace.ts";
+import type { Total } from "./net/watch.ts";
 import { loadWireLog } from "./net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
@@ -256,9 +257,10 @@ export class Session {
     }
   }
 
-  capa(signal?: AbortSignal): Promise<Capabilities> {
+  capa(signal?: AbortSignal, total?: Total): Promise<Capabilities> {
     return this.connection.send(commands.capa(this.settings.limits), {
       signal,
+      total,
       effect: (capabilities) => {
         this.#capaKnown = true;
         this.capabilities = capabilities;

@@ -3,6 +3,7 @@
 import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { aborted } from "./net/failures.ts";
 import { quitWait } from "./net/waits.ts";
+import type { Total } from "./net/watch.ts";
 import * as commands from "./protocol/commands.ts";
 import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
 import { MessageBuffer } from "./protocol/message-buffer.ts";
@@ -50,9 +51,10 @@ export class Transaction {
   }
 
   /** LIST. The Map is the caller's: what is kept of it is a copy. */
-  list(signal?: AbortSignal): Promise<Map<number, number>> {
+  list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
     return this.session.execute(commands.list(this.#listingLimits()), {
       signal,
+      total,
       effect: (sizes) => {
         this.#sizes = new Snapshot(sizes);
       },
@@ -60,9 +62,10 @@ export class Transaction {
   }
 
   /** UIDL, kept as with `list`. */
-  uidl(signal?: AbortSignal): Promise<Map<number, string>> {
+  uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
     return this.session.execute(commands.uidl(this.#listingLimits()), {
       signal,
+      total,
       effect: (uids) => {
         this.#uids = new Snapshot(uids);
       },
@@ -220,13 +223,17 @@ export class Transaction {
 
   async #leave(toReset: boolean): Promise<void> {
     const { connection, settings } = this.session;
-    const signal = AbortSignal.timeout(Math.ceil(Math.min(ROLL_BACK, settings.timeouts.quit)));
+    const late = new AbortController();
+    const clock = setTimeout(() => late.abort(), Math.ceil(Math.min(ROLL_BACK, settings.timeouts.quit)));
+    const { signal } = late;
     try {
       if (toReset) await connection.send(commands.rset(), { signal });
       await connection.send(commands.quit(), { signal });
       connection.end();
     } catch {
       this.session.close();
+    } finally {
+      clearTimeout(clock);
     }
   }
 }

@@ -51,6 +51,7 @@ describe("defaults", () => {
       greeting: 30_000,
       command: 60_000,
       body: 60_000,
+      total: 3_600_000,
       quit: 10_000,
       drain: 10_000,
     });
@@ -65,7 +66,7 @@ describe("defaults", () => {
       challenges: 16,
       message: 67_108_864,
       drain: 8_388_608,
-      minRate: 16,
+      minRate: 512,
     });
     expect(DEFAULT_WINDOW).toEqual({ octets: 4_194_304, commandOctets: 4096 });
     expect(DEFAULT_SCRAM).toEqual({ minIterations: 4096, maxIterations: 100_000 });

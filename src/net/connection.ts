@@ -23,8 +23,8 @@ import { Flight, type Window } from "./flight.ts";
 import type { Inlet } from "./inlet.ts";
 import { traceCommand } from "./trace.ts";
 import { ReaderThrew } from "./message-stream.ts";
-import { waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
-import { Watch } from "./watch.ts";
+import { NO_TOTAL, waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
+import { Watch, type Total } from "./watch.ts";
 import { isRecorded, record, wireLog } from "./wire-log.ts";
 
 /** Who is at the other end, for traces. */
@@ -198,9 +198,12 @@ export class Connection {
     this.#flushSoon();
   }
 
-  /** Somebody now waits for an exchange that was sent ahead of need. */
-  want<T>(exchange: Exchange<T>): void {
+  /** A caller now waits for an exchange that was sent ahead of need; its response has this bound from now on. */
+  want<T>(exchange: Exchange<T>, total?: Total): void {
     if (!exchange.ahead || exchange.over || exchange.abandoned) return;
+    exchange.total = total;
+    if (this.#flight.first === (exchange as Exchange<unknown>))
+      this.#watch.bound(total ?? this.#waits.response);
     exchange.ahead = false;
     this.#addWanted();
   }
@@ -343,11 +346,16 @@ export class Connection {
     if (this.#secrets.length > SECRETS) this.#secrets.splice(0, this.#secrets.length - SECRETS);
   }
 
-  /** An exchange has become the first, with the octets at hand where `came`: from now on its reply is waited for. */
-  #expect({ abandoned, command, wait }: Exchange<unknown>, came = false): void {
+  /** An exchange has become the first: starts its clocks. `came`: with the octets that came last. */
+  #expect({ abandoned, command, wait, total }: Exchange<unknown>, came = false): void {
     this.#reader.lineLimit = command.challenge === true ? this.#challengeLine : this.#limits.line;
     if (!abandoned) this.#drained = 0;
-    this.#watch.begin(abandoned ? this.#waits.drain : (wait ?? this.#waits.reply), command.printable, came);
+    const { drain, reply, response } = this.#waits;
+    if (abandoned) this.#watch.begin(drain, command.printable, came, NO_TOTAL);
+    else {
+      const bound = command.block === undefined ? NO_TOTAL : (total ?? response);
+      this.#watch.begin(wait ?? reply, command.printable, came, bound);
+    }
   }
 
   #beginBlock({ command }: Exchange<unknown>, came = false): void {

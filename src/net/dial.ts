@@ -37,7 +37,8 @@ export async function dial(options: DialOptions, signal?: AbortSignal): Promise<
     late: () =>
       new Pop3ConnectionError(
         "POP3_CONNECT_TIMEOUT",
-        `no connection to ${host}:${String(port)} within ${String(timeout)} ms`,
+        `no connection to ${host}:${String(port)} within ${String(timeout)} ms (timeouts.connect)`,
+        { limit: "timeouts.connect" },
       ),
   };
   if (options.socket !== undefined) return ownSocket(options.socket, options, clock, signal);
@@ -175,7 +176,11 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   const servername = settings.tls.servername ?? (net.isIP(host) === 0 ? host : "");
   const server = `${host} ${String(settings.port)} ${servername}`;
   const late = (): Pop3Error =>
-    new Pop3ConnectionError("POP3_TLS_TIMEOUT", `no TLS handshake with ${host} within ${String(timeout)} ms`);
+    new Pop3ConnectionError(
+      "POP3_TLS_TIMEOUT",
+      `no TLS handshake with ${host} within ${String(timeout)} ms (timeouts.tls)`,
+      { limit: "timeouts.tls" },
+    );
   // An abort that came before the handshake still has to close what was dialled.
   if (signal?.aborted === true) stream.destroy();
   return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {

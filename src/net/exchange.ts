@@ -4,7 +4,7 @@ import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printable } from "../protocol/printable.ts";
 import { isTemporary, type Reply } from "../protocol/reply.ts";
-import type { Wait } from "./watch.ts";
+import type { Total, Wait } from "./watch.ts";
 
 /** Who waits for a reply. One of the two is called, once. */
 export interface Waiter<T> {
@@ -19,6 +19,8 @@ export interface ExchangeOptions<T> {
   readonly ahead?: boolean | undefined;
   /** How long the first line of the reply may take. @default `timeouts.command` */
   readonly wait?: Wait | undefined;
+  /** How long the whole response may take. @default `timeouts.total` for one with a block, no bound for one line */
+  readonly total?: Total | undefined;
   /** Called when the command is written. */
   readonly onSent?: (() => void) | undefined;
   /** What the reply means for the session; called even if the caller has given up. */
@@ -34,6 +36,8 @@ export class Exchange<T> {
   /** Sent ahead of need: no caller waits for it yet. */
   ahead: boolean;
   readonly wait: Wait | undefined;
+  /** How long the whole response may take; `undefined`: as long as is usual. */
+  total: Total | undefined;
   /** The reply has come, or never will. */
   over = false;
   /** Nobody wants the reply any more: it is read and dropped. */
@@ -53,6 +57,7 @@ export class Exchange<T> {
     this.text = Buffer.byteLength(command.line) + 2;
     this.ahead = options.ahead ?? false;
     this.wait = options.wait;
+    this.total = options.total;
     this.#onSent = options.onSent;
     this.#effect = options.effect;
     this.#waiter = waiter;

@@ -10,8 +10,8 @@ import { MessageStream } from "./message-stream.ts";
 
 /** Who sends the command for a body, and looks after those that nobody has claimed. */
 export interface BodyOwner {
-  /** Somebody wants the body: the command is to be sent, if it was not. */
-  claimed(): void;
+  /** The body is wanted, in one Buffer or as a stream: the command is to be sent, if it was not. */
+  claimed(use: "buffer" | "stream"): void;
   /** The body can take octets again, after it had held them back. */
   resumed(): void;
   /** Nobody wants the rest. */
@@ -68,7 +68,7 @@ export class MessageBody implements BlockReader<void> {
         this.#resolve = resolve;
         this.#reject = reject;
       });
-      this.#owner.claimed();
+      this.#owner.claimed("buffer");
       this.#resume();
     }
     return this.#result;
@@ -94,7 +94,7 @@ export class MessageBody implements BlockReader<void> {
     this.#claim("stream");
     if (this.#collector.size > 0) stream.push(this.#collector.take());
     if (this.#complete) stream.push(null);
-    else this.#owner.claimed();
+    else this.#owner.claimed("stream");
     return stream;
   }
 

@@ -1,12 +1,13 @@
 // How long each thing that a connection waits for may take, and which error its clock ends in.
-import type { Pop3ErrorCode } from "../errors.ts";
-import type { Wait } from "./watch.ts";
+import { Pop3Error, type Pop3ErrorCode } from "../errors.ts";
+import type { Expiry, Total, Wait } from "./watch.ts";
 
 /** Milliseconds. */
 export interface ConnectionTimeouts {
   readonly greeting: number;
   readonly command: number;
   readonly body: number;
+  readonly total: number;
   readonly quit: number;
   readonly drain: number;
 }
@@ -20,38 +21,75 @@ export interface Waits {
   readonly block: Wait;
   /** The rest of a response that was given up. */
   readonly drain: Wait;
-  /** A message that its reader leaves alone may take as long as it likes, until somebody waits behind it. */
+  /** A message that its reader leaves alone may take as long as it likes, until another command waits for its turn. */
   readonly stall: Wait;
+  /** A response with a block, unless its command has another bound or none. */
+  readonly response: Total;
 }
 
+/** For a response that may take as long as the other clocks allow: a stream, a reply of one line. */
+export const NO_TOTAL: Total = totalOf(Infinity, "timeouts.total");
+
 /** `minRate`: what a block has to bring, octets a second; 0: any. */
-export function waitsOf(timeouts: ConnectionTimeouts, minRate: number): Waits {
+export function waitsOf(
+  { greeting, command, body, total, drain }: ConnectionTimeouts,
+  minRate: number,
+): Waits {
+  const idle = { code: "POP3_IDLE_TIMEOUT", limit: "timeouts.body" } as const;
+  const rate = `it came more slowly than ${String(minRate)} bytes per second`;
   return {
-    greeting: fixed(timeouts.greeting, "POP3_GREETING_TIMEOUT", (command) => command),
-    reply: fixed(timeouts.command, "POP3_COMMAND_TIMEOUT", (command) => `the reply to ${command}`),
+    greeting: fixed("POP3_GREETING_TIMEOUT", greeting, "timeouts.greeting", (name) => name),
+    reply: fixed("POP3_COMMAND_TIMEOUT", command, "timeouts.command", (name) => `the reply to ${name}`),
     block: {
-      idle: timeouts.body,
-      idleCode: "POP3_IDLE_TIMEOUT",
-      total: minRate > 0 ? timeouts.body : Infinity,
-      totalCode: "POP3_TOTAL_TIMEOUT",
+      idle: body,
+      idleExpiry: { ...idle, why: `no byte came for ${String(body)} ms` },
+      total: minRate > 0 ? body : Infinity,
+      totalExpiry: { code: "POP3_TOTAL_TIMEOUT", limit: "limits.minRate", why: rate },
       rate: minRate,
-      what: (command) => `the rest of ${command}`,
+      what: (name) => `the rest of ${name}`,
     },
-    drain: fixed(timeouts.drain, "POP3_ABANDONED", (command) => `the end of ${command}, which was given up`),
-    stall: fixed(
-      timeouts.body,
-      "POP3_IDLE_TIMEOUT",
-      (command) => `the reader of ${command}, behind which other commands wait`,
+    drain: fixed(
+      "POP3_ABANDONED",
+      drain,
+      "timeouts.drain",
+      (name) => `the end of ${name}, which was given up`,
     ),
+    stall: {
+      ...fixed("POP3_IDLE_TIMEOUT", body, "timeouts.body", (name) => `the reader of ${name}`),
+      totalExpiry: { ...idle, why: `it took nothing for ${String(body)} ms, and other commands wait` },
+      reader: true,
+    },
+    response: totalOf(total, "timeouts.total"),
   };
 }
 
 /** The server may have much to delete. */
 export function quitWait({ quit }: ConnectionTimeouts): Wait {
-  return fixed(quit, "POP3_COMMAND_TIMEOUT", (command) => `the reply to ${command}`);
+  return fixed("POP3_COMMAND_TIMEOUT", quit, "timeouts.quit", (name) => `the reply to ${name}`);
+}
+
+/** The bound that a call sets in place of `timeouts.total`; milliseconds. Throws `POP3_INVALID_ARGUMENT`. */
+export function totalOfCall(totalTimeout: number | undefined): Total | undefined {
+  if (totalTimeout === undefined) return undefined;
+  if (typeof totalTimeout !== "number" || !(totalTimeout > 0)) {
+    throw new Pop3Error(
+      "POP3_INVALID_ARGUMENT",
+      `totalTimeout must be a number of milliseconds > 0 (got ${typeof totalTimeout === "number" ? String(totalTimeout) : typeof totalTimeout}); Infinity stops the clock`,
+    );
+  }
+  return totalOf(totalTimeout, "totalTimeout");
+}
+
+function totalOf(time: number, limit: string): Total {
+  return { time, expiry: { code: "POP3_TOTAL_TIMEOUT", limit, why: tookLonger(time) } };
 }
 
 /** A wait of fixed length: no octet prolongs it. */
-function fixed(total: number, code: Pop3ErrorCode, what: (command: string) => string): Wait {
-  return { idle: Infinity, idleCode: code, total, totalCode: code, rate: 0, what };
+function fixed(code: Pop3ErrorCode, total: number, limit: string, what: (command: string) => string): Wait {
+  const expiry: Expiry = { code, limit, why: tookLonger(total) };
+  return { idle: Infinity, idleExpiry: expiry, total, totalExpiry: expiry, rate: 0, what };
+}
+
+function tookLonger(time: number): string {
+  return `it took longer than ${String(time)} ms`;
 }

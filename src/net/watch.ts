@@ -1,26 +1,47 @@
-// Keeps two clocks on whatever is waited for: one that every octet sets back, and one that no trickle of
-// octets can put off for ever. One timer serves both, set anew only when it goes off.
+// Keeps three clocks on whatever is waited for: one that every octet sets back, one that no trickle of octets can put
+// off for ever, and one for the whole response. One timer serves them all; it is set again only when it goes off.
 import { Pop3ConnectionError, type Pop3ErrorCode } from "../errors.ts";
 import { LONGEST_TIMER } from "./settle.ts";
+
+/** What the caller learns when a clock has gone off. */
+export interface Expiry {
+  readonly code: Pop3ErrorCode;
+  /** The option that sets the clock. */
+  readonly limit: string;
+  /** What it says of the thing that was waited for: "it took longer than 60000 ms". */
+  readonly why: string;
+}
 
 /** How long something may take. Milliseconds; `Infinity` for a clock that does not run. */
 export interface Wait {
   /** From one octet to the next. */
   readonly idle: number;
-  readonly idleCode: Pop3ErrorCode;
+  readonly idleExpiry: Expiry;
   /** For the whole; with a rate, longer by the time that what has come may take at that rate. */
   readonly total: number;
-  readonly totalCode: Pop3ErrorCode;
+  readonly totalExpiry: Expiry;
   /** Octets a second that prolong `total`; 0: nothing does. */
   readonly rate: number;
   /** What is waited for, given a command: it ends the message "timed out while waiting for ...". */
   readonly what: (command: string) => string;
+  /** Our own reader is waited for: that time is not the server's. */
+  readonly reader?: boolean;
+}
+
+/** How long a whole response may take, in all of its waits, from the time when its turn has come. */
+export interface Total {
+  /** Milliseconds; `Infinity`: the clock does not run. */
+  readonly time: number;
+  readonly expiry: Expiry;
 }
 
 export class Watch {
   readonly #expired: (error: Pop3ConnectionError) => void;
   #wait: Wait | undefined;
+  #total: Total | undefined;
   #command = "";
+  /** When the turn of the response came; later by the time in which our reader did not read. */
+  #turn = 0;
   #since = 0;
   #last = 0;
   #octets = 0;
@@ -32,15 +53,31 @@ export class Watch {
     this.#expired = expired;
   }
 
-  /** Begins to wait. `came`: what was waited for before has come, with the octets that came last. */
-  begin(wait: Wait, command: string, came = false): void {
-    this.#wait = wait;
-    this.#command = command;
+  /**
+   * Begins to wait. `came`: what was waited for before has come, with the octets that came last. `total`: the turn of
+   * another response has come; without it, this is a part of the same one.
+   */
+  begin(wait: Wait, command: string, came = false, total?: Total): void {
     // A chunk may hold a hundred replies: its time is asked for once.
     if (!came) this.#last = performance.now();
+    if (total !== undefined) {
+      this.#total = total;
+      this.#turn = this.#last;
+    } else {
+      const rest = this.#wait?.reader === true ? this.#since : this.#pausedAt;
+      if (rest !== undefined) this.#turn += this.#last - rest;
+    }
+    this.#wait = wait;
+    this.#command = command;
     this.#since = this.#last;
     this.#octets = 0;
     this.#pausedAt = undefined;
+    this.#set();
+  }
+
+  /** The response that is waited for now has another bound; its turn came when it came. */
+  bound(total: Total): void {
+    this.#total = total;
     this.#set();
   }
 
@@ -50,7 +87,7 @@ export class Watch {
     this.#octets += octets;
   }
 
-  /** Stops both clocks while it is we who do not read. */
+  /** Stops the clocks while it is we who do not read. */
   pause(): void {
     this.#pausedAt ??= performance.now();
   }
@@ -60,6 +97,7 @@ export class Watch {
     const held = performance.now() - this.#pausedAt;
     this.#since += held;
     this.#last += held;
+    this.#turn += held;
     this.#pausedAt = undefined;
     this.#set();
   }
@@ -76,11 +114,11 @@ export class Watch {
     this.#timerDue = Infinity;
   }
 
-  /** A timer that goes off too early finds that out and is set anew; only a shorter wait sets it at once. */
+  /** A timer that goes off too early finds that out and is set again; only a shorter wait sets it at once. */
   #set(): void {
     const wait = this.#wait;
     if (wait === undefined || this.#pausedAt !== undefined) return;
-    const due = Math.min(this.#last + wait.idle, this.#totalDue(wait));
+    const due = Math.min(this.#last + wait.idle, this.#totalDue(wait), this.#responseDue(wait));
     if (due >= this.#timerDue) return;
     this.#clear();
     this.#timerDue = due;
@@ -97,17 +135,29 @@ export class Watch {
     if (wait === undefined || this.#pausedAt !== undefined) return;
     const idleDue = this.#last + wait.idle;
     const totalDue = this.#totalDue(wait);
-    if (performance.now() < Math.min(idleDue, totalDue)) {
+    const responseDue = this.#responseDue(wait);
+    const due = Math.min(idleDue, totalDue, responseDue);
+    if (performance.now() < due) {
       this.#set();
       return;
     }
-    this.stop();
     // The clock that was due first has gone off, however late we look.
-    const code = idleDue <= totalDue ? wait.idleCode : wait.totalCode;
-    this.#expired(new Pop3ConnectionError(code, `timed out while waiting for ${wait.what(this.#command)}`));
+    let expiry = wait.totalExpiry;
+    if (due === idleDue) expiry = wait.idleExpiry;
+    else if (due === responseDue && this.#total !== undefined) expiry = this.#total.expiry;
+    const { code, limit, why } = expiry;
+    const what = wait.what(this.#command);
+    this.stop();
+    this.#expired(
+      new Pop3ConnectionError(code, `timed out while waiting for ${what}: ${why} (${limit})`, { limit }),
+    );
   }
 
   #totalDue(wait: Wait): number {
     return this.#since + wait.total + (wait.rate > 0 ? (this.#octets / wait.rate) * 1000 : 0);
+  }
+
+  #responseDue({ reader }: Wait): number {
+    return this.#total === undefined || reader === true ? Infinity : this.#turn + this.#total.time;
   }
 }

@@ -162,8 +162,8 @@ describe.each(Object.entries(BLOCKS))("%s", (_, calls) => {
 
   test("silence: up to its clock, which each octet sets back", async () => {
     const { server, code } = await begin({ clock: "body", code: "", calls, head: "+OK\r\n" });
-    // 4000 octets prolong the whole by 250 seconds: it is the clock from one octet to the next that ends it.
-    server.say("1 1\r\n".repeat(800));
+    // 35,000 octets prolong the whole by 68 seconds: it is the clock from one octet to the next that ends it.
+    server.say("1 1\r\n".repeat(7000));
     await settle();
     vi.advanceTimersByTime(body - 1);
     server.say("1");
@@ -181,7 +181,7 @@ describe.each(Object.entries(BLOCKS))("%s", (_, calls) => {
     // Half the rate: what comes in two seconds prolongs it by one, so that it ends a second before twice the grace.
     for (let seconds = 2; seconds < (2 * body) / 1000; seconds += 2) {
       vi.advanceTimersByTime(2000);
-      server.say("1".repeat(minRate));
+      server.say("12 345\r\n".repeat(minRate / 8));
       await settle();
       expect(code()).toBeUndefined();
     }

@@ -43,9 +43,9 @@ export class MemoryServer {
     if (octets.length > 0 && this.#stream.writable) this.#stream.write(octets, "latin1");
   }
 
-  /** Answers nothing by itself from now on. */
-  silence(): void {
-    this.#answers = {};
+  /** Answers nothing by itself from now on, but what is in `answers`. */
+  silence(answers: Answers = {}): void {
+    this.#answers = answers;
   }
 
   /** One chunk after the other, each read before the next comes. */

@@ -1,18 +1,36 @@
 // What outlasts a crash: octets once their file is synced, a name once its directory is.
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { open, rename, rm } from "./patient-fs.ts";
 
-/** Resolves when the names in a directory (made, renamed, removed) will outlast a crash. */
+/**
+ * Resolves when the names in a directory (made, renamed, removed) will outlast a crash. Windows has no call for that;
+ * there it is {@link syncName} that makes the name of a file durable.
+ */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
     await directory.sync();
   } catch (error) {
-    // File systems that keep no directories of their own cannot sync them (CIFS, some of FUSE); nor can we.
+    // CIFS and some of FUSE cannot sync a directory; Windows never can, and calls that EPERM.
+    if (process.platform === "win32" && isSystemError(error, "EPERM")) return;
     if (!isSystemError(error, "EINVAL") && !isSystemError(error, "ENOTSUP")) throw error;
   } finally {
     await directory.close();
+  }
+}
+
+/** Resolves when a file that is there has its name for good: after a crash, too. */
+export async function syncName(path: string): Promise<void> {
+  if (process.platform !== "win32") return syncDirectory(dirname(path));
+  // To flush a file on Windows writes all changes of its metadata, of which its names are a part. That takes a handle
+  // with the right to write.
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -73,7 +91,7 @@ export async function replaceFile(
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
-  await syncDirectory(dirname(path));
+  await syncName(path);
 }
 
 /** Whether a file of this name was to become `name`: without its directory, both. */

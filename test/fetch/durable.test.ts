@@ -2,7 +2,13 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../../src/fetch/durable.ts";
+import {
+  isTemporaryOf,
+  makeDirectory,
+  replaceFile,
+  syncDirectory,
+  syncName,
+} from "../../src/fetch/durable.ts";
 import { fileHandles, systemError } from "./ledger/file-handles.ts";
 import { scratch } from "./ledger/scratch.ts";
 
@@ -105,5 +111,24 @@ describe("syncDirectory", () => {
     }
     sync.mockRejectedValueOnce(systemError("EIO"));
     await expect(syncDirectory(directory)).rejects.toMatchObject({ code: "EIO" });
+  });
+
+  test("resolves on Windows, which says EPERM for each directory, and rejects with it elsewhere", async () => {
+    const directory = await scratch();
+    vi.spyOn(await fileHandles(), "sync").mockRejectedValueOnce(systemError("EPERM"));
+    if (process.platform === "win32") await syncDirectory(directory);
+    else await expect(syncDirectory(directory)).rejects.toMatchObject({ code: "EPERM" });
+  });
+});
+
+describe("syncName", () => {
+  test("syncs something once, and rejects if that fails", async () => {
+    const path = join(await scratch(), "file");
+    await writeFile(path, "");
+    const syncs = await countSyncs();
+    await syncName(path);
+    expect(syncs()).toBe(1);
+    vi.spyOn(await fileHandles(), "sync").mockRejectedValueOnce(systemError("EIO"));
+    await expect(syncName(path)).rejects.toMatchObject({ code: "EIO" });
   });
 });

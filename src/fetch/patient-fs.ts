@@ -1,0 +1,50 @@
+// The calls of `node:fs/promises` that another program's open file makes fail on Windows: they are repeated for some
+// seconds. Everything in this folder that opens, links, renames or removes files takes them from here.
+import * as fs from "node:fs/promises";
+
+/**
+ * What Windows says while a virus scanner, a search indexer or a backup has a file open that was just written. The
+ * first two also mean "no permission": then the same error comes a few seconds later.
+ */
+const HELD: ReadonlySet<unknown> = new Set(["EPERM", "EACCES", "EBUSY"]);
+
+/** The pauses between the tries; milliseconds. Scanners take a fraction of a second; in all it is 5 s. */
+const PAUSES: readonly number[] = [10, 20, 40, 80, 150, 300, 600, 900, 1300, 1600];
+
+export interface Surroundings {
+  /** @default whether this is Windows */
+  readonly isWindows?: boolean;
+  /** Resolves after so many milliseconds. */
+  readonly pause?: (milliseconds: number) => Promise<unknown>;
+}
+
+/** Repeats a call while another program may hold the file, on Windows only. Rejects with the last error. */
+export async function patiently<T>(
+  call: () => Promise<T>,
+  { isWindows = process.platform === "win32", pause = wait }: Surroundings = {},
+): Promise<T> {
+  if (!isWindows) return call();
+  for (const milliseconds of PAUSES) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!HELD.has((error as NodeJS.ErrnoException).code)) throw error;
+    }
+    await pause(milliseconds);
+  }
+  return call();
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+export const link: typeof fs.link = (existing, path) => patiently(() => fs.link(existing, path));
+
+export const open: typeof fs.open = (path, flags, mode) => patiently(() => fs.open(path, flags, mode));
+
+export const rename: typeof fs.rename = (from, to) => patiently(() => fs.rename(from, to));
+
+export const rm: typeof fs.rm = (path, options) => patiently(() => fs.rm(path, options));
+
+export const unlink: typeof fs.unlink = (path) => patiently(() => fs.unlink(path));

@@ -5,6 +5,7 @@ import { Pop3Error } from "../errors.ts";
 import { completePolicy } from "../fetch/policy.ts";
 import type { FetchPolicy } from "../fetch/index.ts";
 import { checkMechanism, mailboxOf, optionsOf, passwordIn, type AccountSource } from "./account.ts";
+import { wordsOfCommand } from "./command-words.ts";
 import { PLACES, type DeliveryPlace } from "./delivery-place.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "./json-lines.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
@@ -37,6 +38,8 @@ export async function readConfiguration(path: string): Promise<Configuration> {
   } catch (error) {
     throw new ConfigurationError(`${path} cannot be read: ${(error as Error).message}`);
   }
+  // As PowerShell's ">" writes files.
+  if (text.includes("\0")) throw new ConfigurationError(`${path} must be UTF-8 text. Save it as UTF-8`);
   return parseConfiguration(text, path);
 }
 
@@ -180,18 +183,26 @@ class Checker {
     const [name, ...more] = Object.keys(place);
     if (name === undefined || more.length > 0) throw this.#wrong(path, `is one of ${PLACES.join(", ")}`);
     if (name === "command") {
-      const command = this.#command(`${path}.command`, place["command"]);
-      return { command: typeof command === "string" ? command.trim().split(/\s+/) : (command ?? []) };
+      return { command: this.#command(`${path}.command`, place["command"]) ?? [] };
     }
     return { [name]: this.#string(`${path}.${name}`, place[name]) };
   }
 
-  #command(path: JsonPath, value: unknown): string | readonly string[] | undefined {
-    if (value === undefined || (typeof value === "string" && value.trim() !== "")) return value;
+  #command(path: JsonPath, value: unknown): readonly string[] | undefined {
+    if (value === undefined) return undefined;
+    if (typeof value === "string" && value.trim() !== "") return this.#words(path, value);
     const strings =
       Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string");
     if (strings) return value;
     throw this.#wrong(path, "is a command: a string, or a list of strings");
+  }
+
+  #words(path: JsonPath, line: string): readonly string[] {
+    try {
+      return wordsOfCommand(line);
+    } catch (error) {
+      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
+    }
   }
 
   #table(path: JsonPath, value: unknown, names?: readonly string[]): Table {

@@ -1,5 +1,6 @@
 // Where `fetch` delivers to, as a command line or a configuration file says it.
 import { PASSWORD, TOKEN } from "./account.ts";
+import { withoutVariables } from "./environment.ts";
 import { Command, EmlFolder, Maildir, Mbox, type Destination } from "../fetch/index.ts";
 
 /** One of them. */
@@ -13,7 +14,7 @@ export interface DeliveryPlace {
 
 export const PLACES: readonly (keyof DeliveryPlace)[] = ["maildir", "eml", "mbox", "command"];
 
-/** `env`: what a program gets of the environment, without secrets, which are none of its business. */
+/** Makes the destination. `env`: a program gets this environment, without the variables that have our secrets. */
 export function destinationAt(
   place: DeliveryPlace,
   pathOf: (path: string) => string,
@@ -23,6 +24,5 @@ export function destinationAt(
   if (place.eml !== undefined) return new EmlFolder(pathOf(place.eml));
   if (place.mbox !== undefined) return new Mbox(pathOf(place.mbox));
   const [program = "", ...args] = place.command ?? [];
-  const { [PASSWORD]: _, [TOKEN]: __, ...rest } = env;
-  return new Command(program, args, { env: rest });
+  return new Command(program, args, { env: withoutVariables(env, [PASSWORD, TOKEN]) });
 }

@@ -12,7 +12,7 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT and SIGTERM: what is under way is brought to a good end. */
+  /** Aborted by SIGINT and SIGTERM, and by what Windows has in their place: end in good order. */
   readonly stop: AbortSignal;
 }
 

@@ -41,6 +41,9 @@ const SPACE = /[ \t\r\n]*/y;
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // RFC 8259 section 7: controls are written as escapes.
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+/** A string as far as its first escape sequence that JSON does not have. */
+const BAD_ESCAPE =
+  /^"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(\\[^"\\/bfnrt\u0000-\u001f])/;
 /** Deeper than any configuration. */
 const DEEPEST = 32;
 
@@ -135,6 +138,13 @@ class Reader {
   #wrong(expected: string): JsonSyntaxError {
     const line = this.#lineHere();
     const found = this.#text[this.#at];
+    // Windows separates the parts of a path by backslashes: "C:\Mail".
+    const [, escape] = BAD_ESCAPE.exec(this.#text.slice(this.#at)) ?? [];
+    if (escape !== undefined)
+      return new JsonSyntaxError(
+        `"${escape}" is not an escape sequence of JSON: write "\\\\" for a backslash, or "/" in a path`,
+        line,
+      );
     return new JsonSyntaxError(
       `${expected} is expected here, not ${found === undefined ? "the end" : JSON.stringify(found)}`,
       line,

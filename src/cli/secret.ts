@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { wordsOfCommand } from "./command-words.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 import type { Io } from "./io.ts";
 
@@ -12,7 +13,7 @@ const PATIENCE = 120_000;
 export interface SecretSource {
   /** The name of a variable. */
   readonly variable?: string | undefined;
-  /** A program and its arguments; or a line, which is split at spaces. The first line that it prints is the secret. */
+  /** A program and its arguments, or both as one line: see {@link wordsOfCommand}. Its first line is the secret. */
   readonly command?: string | readonly string[] | undefined;
 }
 
@@ -42,7 +43,7 @@ export function secretFrom(source: SecretSource, what: string, io: Io): () => Pr
 }
 
 function printedBy(command: string | readonly string[], signal: AbortSignal): Promise<string> {
-  const [program = "", ...args] = typeof command === "string" ? command.trim().split(/\s+/) : command;
+  const [program = "", ...args] = typeof command === "string" ? wordsOfCommand(command) : command;
   return new Promise((resolve, reject) => {
     const child = execFile(
       program,

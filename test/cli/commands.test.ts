@@ -13,6 +13,7 @@ import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
 import { newDirectory } from "./place.ts";
+import { lineOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 
 const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, serve];
@@ -106,18 +107,18 @@ describe("the secret", () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     delete terminal.env["POPWRIGHT_PASSWORD"];
-    const path = join(await newDirectory(), "secret");
-    await writeFile(path, "secret\nnot this\n");
-    expect(await terminal.run("list", urlOf(server), "--password-command", `cat ${path}`)).toBe(0);
+    const command = await lineOf('process.stdout.write("secret\\r\\nnot this\\n")');
+    expect(await terminal.run("list", urlOf(server), "--password-command", command)).toBe(0);
   });
 
   test.each([
-    ["false", "exit code 1"],
-    ["true", "printed no secret"],
-    // What reads waits for nobody: there is nothing to read.
-    ["cat", "printed no secret"],
-    ["/no/such/program x", "ENOENT"],
-  ])("a command that gives none: %s", async (command, words) => {
+    ["process.exitCode = 1", "exit code 1"],
+    ["", "printed no secret"],
+    // Its standard input is at its end at once.
+    ["process.stdin.pipe(process.stdout)", "printed no secret"],
+    [undefined, "ENOENT"],
+  ])("a command that gives none: %s", async (text, words) => {
+    const command = text === undefined ? "/no/such/program x" : await lineOf(text);
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("list", urlOf(server), "--password-command", command)).toBe(78);

@@ -1,7 +1,10 @@
 // The configuration file: what it may say, and what is wrong with it, by file, line and key.
+import { writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseConfiguration } from "../../src/cli/configuration.ts";
+import { parseConfiguration, readConfiguration } from "../../src/cli/configuration.ts";
 import { ConfigurationError } from "../../src/cli/usage.ts";
+import { newDirectory } from "./place.ts";
 
 const ACCOUNT = '{ "url": "pop3s://ann@pop.example.com", "to": { "maildir": "Mail" } }';
 
@@ -24,7 +27,7 @@ test("all that there is", () => {
     "/etc/mail/popwright.json",
   );
   expect({ state, maxSessions, maxPerHost }).toEqual({ state: "ledger", maxSessions: 9, maxPerHost: 2 });
-  expect([pathOf("Mail"), pathOf("/var/mail")]).toEqual(["/etc/mail/Mail", "/var/mail"]);
+  expect([pathOf("Mail"), pathOf("/var/mail")]).toEqual([resolve("/etc/mail/Mail"), resolve("/var/mail")]);
   expect(accounts.map(({ to }) => to)).toEqual([
     { maildir: "Mail" },
     { mbox: "bob.mbox" },
@@ -42,7 +45,7 @@ test("all that there is", () => {
     policy: { delete: { afterDays: 14 }, maxSize: 5 },
     source: { password: { command: ["pass", "show", "bob"] } },
   });
-  expect(accounts[2]?.source.token).toEqual({ variable: "EVE", command: "token eve" });
+  expect(accounts[2]?.source.token).toEqual({ variable: "EVE", command: ["token", "eve"] });
 });
 
 test("one url twice is two mailboxes where they have names", () => {
@@ -54,12 +57,23 @@ test("one url twice is two mailboxes where they have names", () => {
   expect(accounts.map(({ name }) => name)).toEqual([undefined, "other"]);
 });
 
+test("a file that is not UTF-8, as PowerShell writes it", async () => {
+  const path = join(await newDirectory(), "mail.json");
+  await writeFile(path, `\ufeff{ "accounts": [${ACCOUNT}] }`, "utf16le");
+  await expect(readConfiguration(path)).rejects.toThrow(`${path} must be UTF-8 text. Save it as UTF-8`);
+});
+
 describe("what is wrong", () => {
   const account = (more: string): string =>
     `{\n"accounts": [\n{ "url": "pop3s://ann@h",\n"to": { "eml": "x" },\n${more} }\n]\n}`;
   test.each([
     ["", 1, "a value is expected"],
     ["[]", 1, "it is an object"],
+    [
+      account('"passwordCommand": "pass \\"a"'),
+      5,
+      "accounts[0].passwordCommand is wrong: the command has a double",
+    ],
     ['{\n"accounts": [\n}', 3, "a value is expected here"],
     ["{\n'accounts': []\n}", 2, "a key in double quotes"],
     ['{ "accounts": [] } x', 1, "nothing more is expected"],

@@ -2,11 +2,13 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { defaultState } from "../../src/cli/default-state.ts";
 import { Progress } from "../../src/cli/progress.ts";
 import { FileLedger } from "../../src/fetch/index.ts";
 import type { Pop3ServerOptions } from "../../src/testing/index.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
 import { newDirectory } from "./place.ts";
+import { lineOf, programOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 
 let directory: string;
@@ -22,6 +24,29 @@ async function delivered(): Promise<Buffer[]> {
   const messages = await Promise.all(names.map((name) => readFile(join(folder, name))));
   return messages.sort((a, b) => a.length - b.length);
 }
+
+describe("where the ledger is by default", () => {
+  test.each<[NodeJS.Platform, Record<string, string>, string]>([
+    ["linux", { LOCALAPPDATA: "/local" }, "/home/ann/.local/state/popwright"],
+    ["darwin", { XDG_STATE_HOME: "" }, "/home/ann/.local/state/popwright"],
+    ["linux", { XDG_STATE_HOME: "/xdg" }, "/xdg/popwright"],
+    ["win32", { LOCALAPPDATA: "C:\\local" }, "C:\\local\\popwright"],
+    ["win32", {}, "\\home\\ann\\AppData\\Local\\popwright"],
+    ["win32", { XDG_STATE_HOME: "C:/xdg", LOCALAPPDATA: "C:\\local" }, "C:\\xdg\\popwright"],
+  ])("%s, %j", (platform, env, state) => {
+    expect(defaultState(env, platform, "/home/ann")).toBe(state);
+  });
+
+  test("it is used", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    terminal.env["XDG_STATE_HOME"] = directory;
+    expect(await terminal.run("fetch", urlOf(server), "--to", join(directory, "Mail"))).toBe(0);
+    expect((await readdir(join(directory, "popwright"))).some((name) => name.endsWith(".journal"))).toBe(
+      true,
+    );
+  });
+});
 
 describe("one account", () => {
   test("each message comes once, octet for octet", async () => {
@@ -107,9 +132,7 @@ describe("stopped behind the first message", () => {
     };
     // The command alone knows the secret.
     delete terminal.env["POPWRIGHT_PASSWORD"];
-    const secret = join(directory, "secret");
-    await writeFile(secret, "secret\n");
-    const more = ["--json", "--password-command", `cat ${secret}`, ...words];
+    const more = ["--json", "--password-command", await lineOf('console.log("secret")'), ...words];
     const code = await terminal.run("fetch", urlOf(server), ...to, ...more);
     expect(terminal.json.at(-1)).toMatchObject({ type: "end", report: { outcome: "stopped" } });
     await server.idle();
@@ -312,12 +335,19 @@ describe("several accounts", () => {
     await using server = await annsServer({ users });
     const terminal = new Terminal();
     Object.assign(terminal.env, {
-      ...{ PATH: process.env["PATH"], HOME: directory, POPWRIGHT_PASSWORD: "ann" },
-      ...{ POPWRIGHT_TOKEN: "token", BOB: "bob", EVE: "eve" },
+      // Without the last one nothing starts on Windows.
+      ...{ PATH: process.env["PATH"], HOME: directory, SystemRoot: process.env["SystemRoot"] },
+      ...{ POPWRIGHT_PASSWORD: "ann", POPWRIGHT_TOKEN: "token", BOB: "bob", EVE: "eve" },
     });
     const seen = join(directory, "seen");
+    const program = await programOf(`
+      import { appendFileSync } from "node:fs";
+      const lines = Object.entries(process.env).map(([name, value]) => name + "=" + value + "\\n");
+      appendFileSync(process.argv[2], lines.join(""));
+      process.stdin.resume();
+    `);
     const path = await configured({
-      to: { command: ["/bin/sh", "-c", 'env >> "$0"; cat > "$0.mail"', seen] },
+      to: { command: [...program, seen] },
       accounts: [
         { url: urlOf(server) },
         { url: urlOf(server, "bob"), passwordEnv: "BOB" },

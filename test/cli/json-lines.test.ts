@@ -86,6 +86,12 @@ describe("lines", () => {
     ["[1,\n2", 2, '"," or "]" is expected here, not the end'],
     ['{ "a"\n1 }', 2, '":" is expected'],
     ["[".repeat(40), 1, "less depth"],
+    [
+      String.raw`{ "a": 1,${"\n"}"b": "C:\Mail" }`,
+      2,
+      String.raw`"\M" is not an escape sequence of JSON: write "\\"`,
+    ],
+    [String.raw`["a\"b\u00e4\x", "c"]`, 1, String.raw`"\x" is not an escape sequence`],
   ])("of what is wrong: %j", (text, line, words) => {
     expect(() => parseJsonLines(text)).toThrow(
       expect.objectContaining({ line, message: expect.stringContaining(words) as string }),

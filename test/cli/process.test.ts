@@ -1,5 +1,5 @@
 // The command as a process: signals, and a reader who leaves early.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,16 +11,34 @@ import { newDirectory } from "./place.ts";
 const root = join(import.meta.dirname, "../..");
 const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
 
-function start(...words: string[]): ReturnType<typeof spawn> & { stdout: NodeJS.ReadableStream } {
-  const child = spawn(process.execPath, ["--import", tsx, join(root, "src/cli/main.ts"), ...words], {
-    cwd: root,
-    env: { ...process.env, POPWRIGHT_PASSWORD: "secret" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  return child;
+function start(...words: string[]): ChildProcess & { stdout: NodeJS.ReadableStream } {
+  return spawn(
+    process.execPath,
+    ["--import", tsx, "--import", hearing, join(root, "src/cli/main.ts"), ...words],
+    {
+      cwd: root,
+      env: { ...process.env, POPWRIGHT_PASSWORD: "secret" },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    },
+  ) as ChildProcess & { stdout: NodeJS.ReadableStream };
 }
 
-test("SIGTERM ends a fetch that watches, in good order", { timeout: 120_000 }, async () => {
+/**
+ * Windows has no call by which one process could send another Ctrl+C or Ctrl+Break: there `kill` ends the process at
+ * once. So the process hears by a message that the signal came.
+ */
+const hearing = `data:text/javascript,${encodeURIComponent(
+  "process.on('message', (signal) => process.emit(signal)); process.channel.unref();",
+)}`;
+
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  if (process.platform === "win32") child.send(name);
+  else child.kill(name);
+}
+
+test.each<NodeJS.Signals>(
+  process.platform === "win32" ? ["SIGINT", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM"],
+)("%s ends a fetch that watches, in good order", { timeout: 120_000 }, async (name) => {
   await using server = await annsServer();
   const directory = await newDirectory();
   const words = ["--to", join(directory, "Mail"), "--state", join(directory, "state"), "--watch", "--json"];
@@ -28,7 +46,7 @@ test("SIGTERM ends a fetch that watches, in good order", { timeout: 120_000 }, a
   let told = "";
   for await (const piece of child.stdout) {
     told += String(piece);
-    if (told.includes('"type":"end"')) child.kill("SIGTERM");
+    if (told.includes('"type":"end"')) signal(child, name);
   }
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   expect([child.exitCode, child.signalCode]).toEqual([0, null]);

@@ -1,6 +1,5 @@
 // `popwright fetch`: mail taken in once, from one mailbox or from many.
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   fetchAll,
   FileLedger,
@@ -15,7 +14,9 @@ import { Pop3ReplyError, type Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFrom, accountFromWords, attemptOf } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { readConfiguration } from "../configuration.ts";
+import { defaultState } from "../default-state.ts";
 import { destinationAt, type DeliveryPlace } from "../delivery-place.ts";
+import { withoutVariables } from "../environment.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
 import { explain, type Attempt } from "../explain.ts";
 import { isNobodyReading, type Io } from "../io.ts";
@@ -72,13 +73,15 @@ nothing comes twice.
   --to PATH          where mail goes
   --format FORMAT    maildir (the default), eml (a folder of files), mbox (one file, mboxrd)
   --config FILE      several accounts with their policies: see docs/command-line.md
-  --state DIR        where the ledger is; by default $XDG_STATE_HOME/popwright or ~/.local/state/popwright
+  --state DIR        where the ledger is; by default popwright in $XDG_STATE_HOME, or in ~/.local/state
+                     (on Windows in %LOCALAPPDATA%)
   --delete WHEN      never (the default), delivered, or a number of days after it was first seen
   --max-size OCTETS  leaves alone what is larger: 500k, 10M
   --first-run WHAT   of the mail that is there before the first run: all (the default), none, or the newest N
   --messages N       retrieves so many at most
   --force            connects though the server or a failure asked for a pause
-  --watch            goes on polling, more often while mail comes, until SIGINT or SIGTERM
+  --watch            goes on polling, more often while mail comes, until SIGINT or SIGTERM (on
+                     Windows Ctrl+C or Ctrl+Break)
   --json             each event as a JSON object, one a line
   --quiet            says nothing but what went wrong
 
@@ -127,7 +130,7 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
   const destination = destinationAt(placeOf(values), (path) => resolve(path), io.env);
   return {
     targets: [{ account, mailbox: nameOf(account), destination, policy: policyOf(values) }],
-    state: values.state ?? defaultState(io),
+    state: values.state ?? defaultState(io.env),
   };
 }
 
@@ -144,7 +147,7 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
   const { accounts, secrets, state, maxSessions, maxPerHost, pathOf } = await readConfiguration(
     values.config ?? "",
   );
-  const env = Object.fromEntries(Object.entries(io.env).filter(([name]) => !secrets.has(name)));
+  const env = withoutVariables(io.env, secrets);
   const targets = await Promise.all(
     accounts.map(async ({ name, source, to, policy }): Promise<Target> => {
       const ca = source.ca === undefined ? undefined : pathOf(source.ca);
@@ -187,11 +190,6 @@ function policyOf(values: Values): FetchPolicy {
 function limitOf(values: Values): Pick<FetchPolicy, "limits"> {
   const messages = wholeNumber("--messages", values.messages, 1);
   return messages === undefined ? {} : { limits: { messages } };
-}
-
-function defaultState({ env }: Io): string {
-  const home = env["XDG_STATE_HOME"];
-  return join(home === undefined || home === "" ? join(homedir(), ".local", "state") : home, "popwright");
 }
 
 /** Tells what happens, and remembers what the exit code is made of. */

@@ -1,5 +1,6 @@
 // How a destination says no: to one message, or to all of them.
 import { Pop3Error } from "../../errors.ts";
+import { ForeignFileError } from "../own-file.ts";
 
 export interface DestinationErrorOptions {
   readonly cause?: unknown;
@@ -39,6 +40,7 @@ const DOWN: ReadonlySet<string> = new Set([
 /** Whether an error of the system says that the destination as a whole is of no use now. */
 export function isDown(error: unknown): boolean {
   if (error instanceof DestinationError) return error.down;
+  if (error instanceof ForeignFileError) return true;
   const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
   return typeof code === "string" && DOWN.has(code);
 }

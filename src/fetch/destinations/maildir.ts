@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { makeDirectory, syncDirectory } from "../durable.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { Places } from "./places.ts";
-import { isThere, SpoolFile, sweep, writerTo } from "./spool-file.ts";
+import { isThere, octetsIn, SpoolFile, sweep, writerTo } from "./spool-file.ts";
 
 /** Where the Maildir of a message is: a path, or what gives it. */
 export type MaildirPath = string | ((delivery: Delivery) => string);
@@ -19,14 +19,14 @@ const TICK = 2000;
 /** With more messages, what others do in `cur/` is looked at so often at most; milliseconds. */
 const [MANY, PAUSE] = [5000, 5000];
 
-/** The keys in `new/` and `cur/`. */
+/** What is in `new/` and `cur/`. */
 interface Read {
   /** When `cur/` had been changed before; `undefined`: so shortly before that another change would not show. */
   readonly changed: number | undefined;
   /** When it was read, by a clock that nobody sets; milliseconds. */
   readonly at: number;
-  /** What is delivered here comes to it. */
-  readonly keys: Set<string>;
+  /** The files by their keys: `new/…`. What is delivered here comes to it. */
+  readonly files: Map<string, string>;
 }
 
 /**
@@ -58,43 +58,48 @@ export class Maildir implements Destination {
       const writer = writerTo(target, file, () => this.#has(path, key));
       const commit = async (): Promise<"new" | "known"> => {
         const outcome = await writer.commit();
-        this.#read.get(path)?.keys.add(key);
+        this.#read.get(path)?.files.set(key, join("new", `${key}.popwright`));
         return outcome;
       };
       return { ...writer, commit };
     });
   }
 
-  /** Whether it lies in `cur/`, under whatever flags, or has lain in one of the two; it will outlast a crash then. */
+  /**
+   * Whether it is in `cur/`, under any flags, or was in one of the two; it will outlast a crash then. An empty file is
+   * not a message.
+   */
   async #has(path: string, key: string): Promise<boolean> {
     const { ctimeMs: changed } = await stat(join(path, "cur"));
     let read = this.#read.get(path);
     if (read === undefined || (read.changed !== changed && !isRecent(read))) {
       const settled = Date.now() - changed > TICK;
       const at = performance.now();
-      read = { changed: settled ? changed : undefined, at, keys: await keysIn(path) };
+      read = { changed: settled ? changed : undefined, at, files: await filesIn(path) };
       this.#read.set(path, read);
     }
-    if (!read.keys.has(key)) return false;
+    const file = read.files.get(key);
+    // A reader may have moved it since, which does not touch what is in it.
+    if (file === undefined || (await octetsIn(join(path, file))) === 0) return false;
     for (const name of ["new", "cur"]) await syncDirectory(join(path, name));
     return true;
   }
 }
 
 /** A reader that takes each message at once is not to make us read a hundred thousand names for each. */
-function isRecent({ at, keys }: Read): boolean {
-  return keys.size > MANY && performance.now() - at < PAUSE;
+function isRecent({ at, files }: Read): boolean {
+  return files.size > MANY && performance.now() - at < PAUSE;
 }
 
-async function keysIn(path: string): Promise<Set<string>> {
-  const keys = new Set<string>();
+async function filesIn(path: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
   for (const directory of ["new", "cur"]) {
     for (const name of await readdir(join(path, directory))) {
       const key = NAME.exec(name)?.[1];
-      if (key !== undefined) keys.add(key);
+      if (key !== undefined) files.set(key, join(directory, name));
     }
   }
-  return keys;
+  return files;
 }
 
 async function prepare(path: string): Promise<void> {

@@ -1,16 +1,17 @@
 // A message on its way into a directory: a hidden file of its own until it is whole, then one more name for it, at once.
-import { createHash, randomBytes } from "node:crypto";
-import { link, open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
+import { link, lstat, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError, syncDirectory } from "../durable.ts";
-import { processSpace } from "../ledger/lock-file.ts";
+import { notRegular, removeName } from "../own-file.ts";
+import { isNameOfDead, PROCESS_NAME, processName } from "../process-space.ts";
 import type { DeliveryWriter } from "./destination.ts";
+import { DestinationError } from "./destination-error.ts";
 
 /** What a crash left, and nobody can tell whose it was, is swept after so many milliseconds: 36 hours, as for every Maildir. */
 const ABANDONED = 36 * 60 * 60 * 1000;
 
-/** `.<key>.popwright-<process id>-<where that is one process>-<random>` */
-const NAME = /^\.[0-9a-f]{64}\.popwright-(\d+)-([0-9a-f]{16})-[0-9a-f]{16}$/;
+/** `.<key>.popwright-<name of its process>` */
+const NAME = new RegExp(String.raw`^\.[0-9a-f]{64}\.popwright-(${PROCESS_NAME})$`);
 
 /** Octets that are read at a time. */
 const BLOCK = 256 * 1024;
@@ -28,8 +29,7 @@ export class SpoolFile {
 
   /** Makes a file in a directory, readable for its owner only. */
   static async create(directory: string, key: string): Promise<SpoolFile> {
-    const unique = randomBytes(8).toString("hex");
-    const path = join(directory, `.${key}.popwright-${String(process.pid)}-${await ourSpace()}-${unique}`);
+    const path = join(directory, `.${key}.popwright-${await processName()}`);
     return new SpoolFile(path, await open(path, "wx+", 0o600));
   }
 
@@ -70,16 +70,30 @@ export class SpoolFile {
   }
 
   /**
-   * Gives the file its name, and resolves when both will outlast a crash. Returns whether it is new: a file that has
-   * the name already stays. Should it reject when the name was given, the file stays, too: somebody may have met it.
+   * Gives the file its name, and resolves when both will outlast a crash. Returns whether it is new: a message that has
+   * the name already stays. If this rejects after the name was given, the file stays, too: a reader may have seen it.
    */
   async publish(path: string): Promise<boolean> {
     await this.#file.sync();
     await this.#close();
-    const isNew = await makeLink(this.#path, path);
-    // The name may be another's, who has not synced it yet.
+    const isNew = (await makeLink(this.#path, path)) || (await this.#replaceEmpty(path));
+    // The name may be another process's, which has not synced it yet.
     await syncDirectory(dirname(path));
     return isNew;
+  }
+
+  /**
+   * Takes the place of an empty file, which holds no mail: a file system check, or a backup that was restored, leaves
+   * such. Returns whether it has.
+   */
+  async #replaceEmpty(path: string): Promise<boolean> {
+    const octets = await octetsIn(path);
+    if (octets === undefined)
+      // A reader has moved it. The next time it is looked for everywhere.
+      throw new DestinationError(`${path} was moved while a message was delivered`, { later: true });
+    if (octets > 0 || this.#length === 0) return false;
+    await rename(this.#path, path);
+    return true;
   }
 
   /** Removes it. Never rejects: what cannot be removed is swept some day. */
@@ -125,15 +139,26 @@ async function makeLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Whether there is a file of this name; it will outlast a crash then. */
-export async function isThere(path: string): Promise<boolean> {
+/**
+ * The size of the message that is there under this name; `undefined` if nothing is there. Rejects with
+ * {@link DestinationError} if it is not a regular file. An empty file is not taken for a message.
+ */
+export async function octetsIn(path: string): Promise<number | undefined> {
   try {
-    await stat(path);
+    const stats = await lstat(path);
+    if (stats.isFile()) return stats.size;
+    // It says nothing against the message, and other messages have other names.
+    throw new DestinationError(notRegular(path, stats).message, { later: true });
   } catch (error) {
-    if (isSystemError(error, "ENOENT")) return false;
+    if (isSystemError(error, "ENOENT")) return undefined;
     throw error;
   }
-  // Whoever made it may have died before it was certain.
+}
+
+/** Whether a message is there under this name, see {@link octetsIn}; it will outlast a crash then. */
+export async function isThere(path: string): Promise<boolean> {
+  if (((await octetsIn(path)) ?? 0) === 0) return false;
+  // The process that made it may have died before it was certain.
   await syncDirectory(dirname(path));
   return true;
 }
@@ -143,41 +168,22 @@ export async function isThere(path: string): Promise<boolean> {
  * cannot be removed stays: in a shared directory it may be another user's.
  */
 export async function sweep(directory: string): Promise<void> {
-  const here = await ourSpace();
   for (const name of await readdir(directory)) {
-    const match = NAME.exec(name);
-    if (match === null) continue;
-    const [, pid, space] = match;
+    const writer = NAME.exec(name)?.[1];
+    if (writer === undefined) continue;
     const path = join(directory, name);
-    const dead = space === here && !isAlive(Number(pid));
-    await (dead ? rm(path, { force: true }) : removeOld(path, ABANDONED)).catch(() => undefined);
+    await ((await isNameOfDead(writer)) ? removeName(path) : removeOld(path, ABANDONED)).catch(
+      () => undefined,
+    );
   }
 }
 
-let space: Promise<string> | undefined;
-
-/** Where our process id is ours: host names may be long, and have any character. */
-function ourSpace(): Promise<string> {
-  space ??= processSpace().then((name) => createHash("sha256").update(name).digest("hex").slice(0, 16));
-  return space;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's is alive all the same.
-    return isSystemError(error, "EPERM");
-  }
-}
-
-/** Removes a file that nobody has written to for so many milliseconds. */
+/** Removes a file to which no process has written for `age` milliseconds. */
 export async function removeOld(path: string, age: number): Promise<void> {
   try {
-    if (Date.now() - (await stat(path)).mtimeMs > age) await rm(path, { force: true });
+    if (Date.now() - (await lstat(path)).mtimeMs > age) await removeName(path);
   } catch (error) {
-    // Whoever has made it has removed it.
+    // The process that has made it has removed it.
     if (!isSystemError(error, "ENOENT")) throw error;
   }
 }

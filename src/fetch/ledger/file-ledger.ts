@@ -1,9 +1,10 @@
 // A ledger in a directory: for each mailbox a journal, and a lock beside it while a run is under way.
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
 import { config, numbers } from "../../option-checks.ts";
 import { isTemporaryOf, makeDirectory } from "../durable.ts";
+import { removeName } from "../own-file.ts";
 import { applyChanges } from "./changes.ts";
 import { fileName } from "./file-name.ts";
 import { Journal, readJournal } from "./journal.ts";
@@ -73,7 +74,7 @@ export class FileLedger implements Ledger {
       try {
         if (lock.takenOver) await this.#sweep(mailbox, lock);
         const path = this.#path(mailbox, "journal");
-        const contents = await readJournal(path, mailbox);
+        const contents = await readJournal(path, mailbox, lock.ours);
         return new FileMailbox(contents, await Journal.open(path, mailbox, contents, lock), lock);
       } catch (error) {
         await lock.release();
@@ -115,7 +116,7 @@ export class FileLedger implements Ledger {
 
   async #remove(isLeftover: (name: string) => boolean): Promise<void> {
     for (const name of await readdir(this.directory)) {
-      if (isLeftover(name)) await rm(join(this.directory, name), { force: true });
+      if (isLeftover(name)) await removeName(join(this.directory, name));
     }
   }
 }

@@ -1,20 +1,30 @@
 // The journal of one mailbox, which only grows: records that come while a write is under way share the next one, and
 // what was acknowledged stays readable whatever fails.
-import { open, readFile, type FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { Pop3Error } from "../../errors.ts";
 import { isSystemError, replaceFile } from "../durable.ts";
+import { openOwn, openRegular, type OurFile } from "../own-file.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
 import { encodeLine } from "./journal-line.ts";
 import type { Lock } from "./lock.ts";
 
-/** What is written in the file; nothing where there is none. */
-export async function readJournal(path: string, mailbox: string): Promise<JournalContents> {
-  let octets: Buffer;
+/**
+ * Reads what is in the file; without a file that is nothing. `ours`: it must be a file that only we can have written,
+ * see {@link openOwn}.
+ */
+export async function readJournal(path: string, mailbox: string, ours?: OurFile): Promise<JournalContents> {
+  let octets = Buffer.alloc(0);
   try {
-    octets = await readFile(path);
+    const flags = constants.O_RDONLY;
+    const file = await (ours === undefined ? openRegular(path, flags) : openOwn(path, flags, ours));
+    try {
+      octets = await file.readFile();
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
-    octets = Buffer.alloc(0);
   }
   return decodeJournal(path, mailbox, octets);
 }
@@ -53,7 +63,7 @@ export class Journal {
       await replaceFile(path, text, { confirm: () => lock.confirm() });
       ({ length } = text);
     }
-    const file = await open(path, "a");
+    const file = await openOwn(path, constants.O_WRONLY | constants.O_APPEND, lock.ours);
     try {
       if ((await file.stat()).size > length) await cut(file, length);
     } catch (error) {

@@ -1,9 +1,11 @@
-// A lock file: who has made it holds it. Only one at a time may put another in its place, and only where its holder
-// is dead, or has shown no sign of life for long.
+// A lock file: the process that made it holds it. Only one process at a time may replace it, and only if its holder is
+// dead, has given it up, or has shown no sign of life for long.
 import { randomBytes } from "node:crypto";
-import { link, open, readFile, readlink, rename, rm, type FileHandle } from "node:fs/promises";
-import { hostname } from "node:os";
+import { constants, type Stats } from "node:fs";
+import { link, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { isSystemError } from "../durable.ts";
+import { ForeignFileError, openRegular } from "../own-file.ts";
+import { isDead } from "../process-space.ts";
 
 /** What is to be in the file, and how old a sign of life may be (milliseconds). */
 export interface Claim {
@@ -22,9 +24,17 @@ export interface Holder {
   readonly token: string;
   readonly pid: number | undefined;
   readonly host: string | undefined;
+  /** Whether its holder has given it up, and could not remove it. */
+  readonly free: boolean;
   /** When the file was last written, which is a sign of life; milliseconds since 1970 by the file system's clock. */
   readonly seen: number;
 }
+
+/** The first byte of a lock: its holder lives, or has given it up. One byte is written whole or not at all. */
+const [HELD, FREE] = ["{", "-"];
+
+/** More than we write; bytes. Another program's lock may have any size. */
+const LONGEST = 4096;
 
 /** `undefined`: another holds it. */
 export async function acquire(path: string, claim: Claim): Promise<Hold | undefined> {
@@ -35,8 +45,8 @@ export async function acquire(path: string, claim: Claim): Promise<Hold | undefi
 }
 
 /**
- * To judge a holder, and to replace it, one has to hold the lock on that: a lock file named after the two, which then
- * is renamed to what it replaces.
+ * Replaces the lock of a holder that has abandoned it. Only the process that holds the lock `<path>.<token>` may judge
+ * and replace the lock with that token. It does so by renaming the one to the other.
  */
 async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold | undefined> {
   const successor = `${path}.${holder.token}`;
@@ -48,17 +58,28 @@ async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold
     const { mtimeMs: now } = await hold.file.stat();
     const still = await readHolder(path);
     if (still?.token !== holder.token || !isAbandoned(still, claim, now)) return undefined;
-    await rename(successor, path);
+    await replace(successor, path);
     replaced = true;
     return { file: hold.file, takenOver: true };
   } finally {
-    if (!replaced) await unmake(successor, hold.file);
+    if (!replaced) await giveUp(successor, hold.file);
+  }
+}
+
+/** A link or a FIFO is replaced by its name alone. A directory stays, and what belongs to another user may. */
+async function replace(successor: string, path: string): Promise<void> {
+  try {
+    await rename(successor, path);
+  } catch (cause) {
+    if (["EISDIR", "ENOTEMPTY", "EPERM", "EACCES"].some((code) => isSystemError(cause, code)))
+      throw new ForeignFileError(path, "is an abandoned lock that this user cannot replace", { cause });
+    throw cause;
   }
 }
 
 /**
- * `undefined`: it is there already. It gets its name when it says whose it is: who dies before that has made nothing
- * but a claim, see {@link isClaim}.
+ * `undefined`: it is there already. The file gets its name when it says whose it is: a process that dies before that
+ * has made nothing but a claim, see {@link isClaim}.
  */
 async function make(path: string, claim: Claim): Promise<FileHandle | undefined> {
   const { token, host } = claim;
@@ -66,17 +87,20 @@ async function make(path: string, claim: Claim): Promise<FileHandle | undefined>
   const file = await open(temporary, "wx", 0o600);
   try {
     const since = new Date().toISOString();
-    await file.write(`${JSON.stringify({ token, pid: process.pid, host, since })}\n`, 0);
+    // Fails if the disk is full in the middle of it: a lock that does not say whose it is would be respected for long.
+    await file.writeFile(`${JSON.stringify({ token, pid: process.pid, host, since })}\n`);
     await link(temporary, path);
-    await rm(temporary, { force: true });
-    return file;
   } catch (error) {
-    await unmake(temporary, file);
+    await rm(temporary, { force: true }).catch(() => {});
+    await file.close().catch(() => {});
     if (isSystemError(error, "EEXIST")) return undefined;
-    // Another took our claim for a leftover.
+    // Another process took our claim for a leftover.
     if (isSystemError(error, "ENOENT")) return make(path, claim);
     throw error;
   }
+  // The lock is held from here on: a claim that stays is swept one day.
+  await rm(temporary, { force: true }).catch(() => {});
+  return file;
 }
 
 /** Whether a file of this name is what becomes a lock, or was to. Those that still shall are made again when removed. */
@@ -84,68 +108,76 @@ export function isClaim(file: string): boolean {
   return /\.lock(?:\.[0-9a-f]{16})+\.tmp$/.test(file);
 }
 
-async function unmake(path: string, file: FileHandle): Promise<void> {
-  await rm(path, { force: true });
-  await file.close();
+/**
+ * Removes a lock of ours, and closes it. If it cannot be removed, the file says that it is free. `isOurs`: rejects if
+ * the path may be another's lock by now. Never rejects.
+ */
+export async function giveUp(
+  path: string,
+  file: FileHandle,
+  isOurs: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  try {
+    await isOurs();
+    await rm(path);
+  } catch {
+    await file.write(FREE, 0).catch(() => {});
+  }
+  await file.close().catch(() => {});
+}
+
+/** Shows that its holder lives: in the file that we hold, whatever has its name by now. */
+export async function beat(file: FileHandle): Promise<void> {
+  await file.write(HELD, 0);
 }
 
 function isAbandoned(holder: Holder, { host, stale }: Claim, now: number): boolean {
-  // Where it was seen far in the future, the clock was put back, and no sign of life has come since.
+  if (holder.free) return true;
+  // If it was seen far in the future, the clock was put back, and no sign of life has come since.
   if (Math.abs(now - holder.seen) > stale) return true;
   return holder.host === host && holder.pid !== undefined && isDead(holder.pid);
 }
 
-function isDead(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return isSystemError(error, "ESRCH");
-  }
-}
-
-/**
- * Where a process id means one process: on a host, from its start on; in containers, which may share its name, within
- * one of them. Hosts may share a name, too.
- */
-export async function processSpace(): Promise<string> {
-  const [start, namespace] = await Promise.all([
-    readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
-    readlink("/proc/self/ns/pid").catch(() => ""),
-  ]);
-  return [hostname(), start.trim(), namespace].filter((part) => part !== "").join(" ");
-}
-
-/** `undefined`: nobody holds it. */
+/** `undefined`: there is no lock. What cannot be read is judged by its age alone. */
 export async function readHolder(path: string): Promise<Holder | undefined> {
-  let file: FileHandle;
   try {
-    file = await open(path, "r");
+    const file = await openRegular(path, constants.O_RDONLY);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
+      return holderOf(buffer.toString("utf8", 0, bytesRead), await file.stat());
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
+    // Another user's lock that we may not read, or something that is not a file at all.
+    if (!(error instanceof ForeignFileError) && !isSystemError(error, "EACCES")) throw error;
+  }
+  const stats = await lstat(path).catch((error: unknown) => {
+    if (isSystemError(error, "ENOENT")) return undefined;
     throw error;
-  }
-  try {
-    return { ...parse(await file.readFile("utf8")), seen: (await file.stat()).mtimeMs };
-  } finally {
-    await file.close();
-  }
+  });
+  return stats && holderOf("", stats);
 }
 
-/** What is not as we write it (its holder has died over that) is judged by its age alone. */
-function parse(text: string): Omit<Holder, "seen"> {
+/** What is not as we write it is judged by its age alone: another program's lock, or what a power loss left of ours. */
+function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
+  const free = text.startsWith(FREE);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(free ? HELD + text.slice(FREE.length) : text);
   } catch {
     value = undefined;
   }
   const { token, pid, host } = (value ?? {}) as Record<string, unknown>;
+  const isToken = typeof token === "string" && /^[0-9a-f]{16}$/.test(token);
   return {
     // It becomes a part of a file name.
-    token: typeof token === "string" && /^[0-9a-f]{16}$/.test(token) ? token : "unknown",
+    token: isToken ? token : "unknown",
     // 0 and less would be groups of processes.
     pid: typeof pid === "number" && Number.isInteger(pid) && pid > 0 ? pid : undefined,
     host: typeof host === "string" ? host : undefined,
+    free: free && isToken,
+    seen,
   };
 }

@@ -1,9 +1,11 @@
 // A lock that is held: it shows that its holder lives, and knows when another has taken it over.
 import { randomBytes } from "node:crypto";
-import { rm, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
 import { Pop3Error } from "../../errors.ts";
-import { acquire, processSpace, readHolder, type Hold } from "./lock-file.ts";
+import type { OurFile } from "../own-file.ts";
+import { processSpace } from "../process-space.ts";
+import { acquire, beat, giveUp, readHolder, type Hold } from "./lock-file.ts";
 
 /** Milliseconds, both. */
 export interface LockTimes {
@@ -15,30 +17,49 @@ export interface LockTimes {
 
 export class Lock {
   readonly path: string;
-  /** Whether its former holder had not given it free. */
+  /** Whether its former holder had not removed it. */
   readonly takenOver: boolean;
+  /** What a file of ours looks like in its directory. */
+  readonly ours: OurFile;
   readonly #token: string;
   readonly #file: FileHandle;
   readonly #timer: NodeJS.Timeout;
   readonly #heartbeat: number;
   /** When it was last certain that the lock is ours. */
   #confirmed: Moment = moment();
+  #beating: Promise<void> = Promise.resolve();
   #failure: Pop3Error | undefined;
 
-  private constructor(path: string, { file, takenOver }: Hold, token: string, heartbeat: number) {
+  private constructor(
+    path: string,
+    { file, takenOver }: Hold,
+    ours: OurFile,
+    token: string,
+    heartbeat: number,
+  ) {
     this.path = path;
     this.takenOver = takenOver;
+    this.ours = ours;
     this.#token = token;
     this.#file = file;
     this.#heartbeat = heartbeat;
-    this.#timer = setInterval(() => void this.#beat(), heartbeat).unref();
+    this.#timer = setInterval(() => {
+      this.#beating = this.#beating.then(() => this.#beat());
+    }, heartbeat).unref();
   }
 
   /** `undefined`: another holds it. Rejects with the errors of the system. */
   static async take(path: string, { heartbeat, stale }: LockTimes): Promise<Lock | undefined> {
     const token = randomBytes(8).toString("hex");
     const hold = await acquire(path, { token, host: await processSpace(), stale });
-    return hold && new Lock(path, hold, token, heartbeat);
+    if (hold === undefined) return undefined;
+    try {
+      const { uid, mode } = await hold.file.stat();
+      return new Lock(path, hold, { uid, mode }, token, heartbeat);
+    } catch (error) {
+      await giveUp(path, hold.file);
+      throw error;
+    }
   }
 
   /** `POP3_LEDGER`, once it is known that another has taken the lock over. */
@@ -66,13 +87,14 @@ export class Lock {
     await this.confirm();
   }
 
-  /** Gives it free. Never rejects: a lock that stays is taken over when it is stale. */
+  /**
+   * Gives it up. Never rejects: if it cannot be removed, it says that it is free, and if that fails, it is taken over
+   * when it is stale.
+   */
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    await this.confirm()
-      .then(() => rm(this.path))
-      .catch(() => {});
-    await this.#file.close().catch(() => {});
+    await this.#beating;
+    await giveUp(this.path, this.#file, () => this.confirm());
   }
 
   /** Whether a file of this name was left by one who wanted to take over from a former holder, and has died over it. */
@@ -81,17 +103,19 @@ export class Lock {
     return name.startsWith(prefix) && !name.startsWith(`${prefix}${this.#token}`);
   }
 
+  /** Never rejects: the next record meets what is wrong. */
   async #beat(): Promise<void> {
     try {
       await this.#showLife();
       await this.confirm();
     } catch {
-      // The next record meets it.
+      // See above.
     }
   }
+
   /** Writes to our own file, not by its path: that may be another process's lock by now, whose time must not be touched. */
   async #showLife(): Promise<void> {
-    await this.#file.write("{", 0);
+    await beat(this.#file);
   }
 }
 

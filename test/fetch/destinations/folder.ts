@@ -35,6 +35,11 @@ export class Folder {
     return rm(join(this.path, path));
   }
 
+  /** Whatever it is. */
+  removeAll(path: string): Promise<void> {
+    return rm(join(this.path, path), { recursive: true });
+  }
+
   remove(): Promise<void> {
     return rm(this.path, { recursive: true });
   }

@@ -73,7 +73,7 @@ describe("the files of a mailbox", () => {
     await mkdir(join(directory, `${fileName("cleo")}.journal`));
     await expect(ledger.open("cleo")).rejects.toMatchObject({
       code: "POP3_LEDGER",
-      cause: { code: "EISDIR" },
+      cause: { name: "ForeignFileError" },
     });
     expect((await readdir(directory)).filter((name) => name.endsWith(".lock"))).toEqual([]);
   });

@@ -1,13 +1,22 @@
 // Locks: one holder at a time, whoever has died or fallen silent before, and whoever comes at the same moment.
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { lutimes, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Lock } from "../../../src/fetch/ledger/lock.ts";
+import { isClaim } from "../../../src/fetch/ledger/lock-file.ts";
 import { turns, until } from "../../faults/turns.ts";
 import { fileHandles, systemError } from "./file-handles.ts";
 import { deadPid, lockText, silence, type LockFields } from "./holders.ts";
+import { obstacles, place } from "../obstacles.ts";
 import { scratch } from "./scratch.ts";
 
+vi.mock("node:fs/promises", { spy: true });
+
+const root = join(import.meta.dirname, "../../..");
+const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
 const TIMES = { heartbeat: 10_000, stale: 60_000 };
 const TOKEN = "0123456789abcdef";
 
@@ -79,11 +88,139 @@ describe("a lock", () => {
 
   test("that cannot be written is not there", async () => {
     const cause = systemError("ENOSPC");
-    const write = vi.spyOn(await fileHandles(), "write").mockRejectedValue(cause);
-    await expect(take()).rejects.toBe(cause);
-    write.mockRestore();
+    for (const method of ["writeFile", "stat"] as const) {
+      const failing = vi.spyOn(await fileHandles(), method).mockRejectedValue(cause);
+      await expect(take()).rejects.toBe(cause);
+      failing.mockRestore();
+      expect(await readdir(directory)).toEqual([]);
+    }
+  });
+
+  test("of which the disk takes only a part is not there", () => {
+    // The limit on the size of a file: the first write is short, as on a disk that is full, and the next one fails.
+    const script = `
+      import { Lock } from "${pathToFileURL(join(root, "src/fetch/ledger/lock.ts")).href}";
+      const lock = await Lock.take(process.argv[1], { heartbeat: 10000, stale: 60000 }).catch(({ code }) => code);
+      process.exit(lock === "EFBIG" ? 7 : 8);
+    `;
+    const node = [process.execPath, "--import", tsx, "--input-type=module", "-e", script, path];
+    const limited = spawnSync("prlimit", ["--fsize=20", ...node], { cwd: root, encoding: "utf8" });
+    expect([limited.status, limited.stderr]).toEqual([7, ""]);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe("a lock that cannot be removed when it is given up", () => {
+  const EIO = systemError("EIO");
+
+  test("says that it is free, for this process and for others", async () => {
+    const lock = await taken();
+    vi.mocked(rm).mockRejectedValueOnce(EIO);
+    await lock.release();
+    // Its process lives, and it is young: nothing else tells.
+    expect(await readFile(path, "utf8")).toMatch(
+      new RegExp(`^-"token":"[0-9a-f]{16}","pid":${process.pid},`),
+    );
+    const next = await taken();
+    expect(next.takenOver).toBe(true);
+    await next.confirm();
+    await next.release();
     expect(await readdir(directory)).toEqual([]);
   });
+
+  test("says so though it shows that it lives at the same moment", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const lock = await taken();
+    vi.mocked(rm).mockRejectedValueOnce(EIO);
+    vi.advanceTimersByTime(TIMES.heartbeat);
+    await lock.release();
+    await (await taken()).release();
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("is free even if its holder cannot read it", async () => {
+    const lock = await taken();
+    const stat = vi.spyOn(await fileHandles(), "read").mockRejectedValueOnce(EIO);
+    await lock.release();
+    stat.mockRestore();
+    await (await taken()).release();
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("is held all the same if the file that became it cannot be removed", async () => {
+    vi.mocked(rm).mockRejectedValueOnce(EIO);
+    const lock = await taken();
+    await lock.confirm();
+    await lock.release();
+    const [left = "", ...others] = await readdir(directory);
+    expect([isClaim(left), others]).toEqual([true, []]);
+  });
+
+  test.each([1, 2])("does not stop the process that takes over, at its %i. removal", async (nth) => {
+    await leave({});
+    for (let before = 1; before < nth; before++) vi.mocked(rm).mockResolvedValueOnce();
+    vi.mocked(rm).mockRejectedValueOnce(EIO);
+    expect(await take()).toBeUndefined();
+    await silence(path, 61_000);
+    const lock = await taken();
+    await lock.confirm();
+    await lock.release();
+  });
+});
+
+describe("what is not a lock file", () => {
+  const YOUNG = 0;
+  const OLD = 61_000;
+
+  test.each(obstacles)("%s is respected while it is young", async (obstacle) => {
+    const look = await place(obstacle, path, YOUNG);
+    expect(await take()).toBeUndefined();
+    expect(await look()).toEqual({ isUntouched: true });
+    expect((await readdir(directory)).sort()).toEqual(["ann.lock", "precious"]);
+  });
+
+  test.each(obstacles.filter((each) => each !== "a directory"))(
+    "%s is replaced when it is old, and nothing else changes",
+    async (obstacle) => {
+      const look = await place(obstacle, path, OLD);
+      const lock = await taken();
+      await lock.confirm();
+      await lock.release();
+      expect(await look()).toEqual({ isUntouched: true });
+      expect(await readdir(directory)).toEqual(["precious"]);
+    },
+  );
+
+  test("a directory that is old is named", async () => {
+    await place("a directory", path, OLD);
+    await expect(take()).rejects.toThrow(
+      `${path} is an abandoned lock that this user cannot replace. Remove or rename it`,
+    );
+    expect((await readdir(directory)).sort()).toEqual(["ann.lock", "precious"]);
+  });
+
+  test.each(obstacles)("%s under the name of a successor is judged as a lock is", async (obstacle) => {
+    await leave({ pid: deadPid() });
+    const successor = `${path}.${TOKEN}`;
+    const look = await place(obstacle, successor, YOUNG);
+    expect(await take()).toBeUndefined();
+    if (obstacle === "a directory") return;
+    await lutimes(successor, 0, 0);
+    const lock = await taken();
+    await lock.release();
+    expect(await look()).toEqual({ isUntouched: true });
+  });
+});
+
+test("a lock that we may not read is respected while it is young", async () => {
+  await leave({ pid: deadPid() });
+  vi.mocked(open).mockImplementation(async (...args) => {
+    if (args[0] === path) throw systemError("EACCES");
+    const { open: openAsEver } = await vi.importActual<typeof import("node:fs/promises")>("node:fs/promises");
+    return openAsEver(...args);
+  });
+  expect(await take()).toBeUndefined();
+  vi.mocked(open).mockReset();
 });
 
 describe("a lock that was left behind", () => {

@@ -6,8 +6,9 @@ const layers = [
   ["fetch", "^src/fetch/"],
   ["index", "^src/index\\.ts$"],
   ["pool", "^src/pool(\\.ts$|/)"],
-  ["client", "^src/(?!(index|pool|errors)\\.ts$)[^/]+\\.ts$"],
+  ["client", "^src/(?!(index|pool|retry|errors)\\.ts$)[^/]+\\.ts$"],
   ["net", "^src/net/"],
+  ["retry", "^src/retry\\.ts$"],
   ["protocol-and-auth", "^src/(protocol|auth)/"],
   ["errors", "^src/errors\\.ts$"],
 ];

@@ -1,7 +1,7 @@
 // What the process ends with: the codes of sysexits.h, so that a script can tell what to do next.
 import { Pop3Error } from "../errors.ts";
 import { FetchError } from "../fetch/index.ts";
-import { isTemporary } from "../pool/back-off.ts";
+import { temporaryCause } from "../retry.ts";
 import { AccountError } from "./explain.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 
@@ -53,7 +53,8 @@ function exitCodeOfSystem(error: unknown): ExitCode {
   return syscall === "listen" ? EXIT.unavailable : EXIT.destination;
 }
 
-/** The server was there, and said to come again. */
+/** The server was there, and refused for now. */
 function isRefusedForNow(error: unknown): boolean {
-  return Pop3Error.is(error) && isTemporary(error) && error.name === "Pop3ReplyError";
+  const cause = temporaryCause(error);
+  return cause !== undefined && cause !== "network" && cause !== "busy";
 }

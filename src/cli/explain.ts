@@ -1,9 +1,10 @@
 // What went wrong, in words: what it is, and what can be done about it.
 import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
 import { FetchError } from "../fetch/index.ts";
+import type { KnownRefusal, Stage } from "../protocol/refusals.ts";
+import { judgeRefusal, stageOfCommand, type Refusal } from "../retry.ts";
 import { BY_CAUSE, BY_CODE } from "./knowledge/failures.ts";
-import type { KnownText, Stage } from "./knowledge/known-text.ts";
-import { isOfOneProvider, meaningOf } from "./knowledge/meaning.ts";
+import { KNOWN_TEXTS, type KnownText } from "./knowledge/known-texts.ts";
 import { providerAt } from "./knowledge/providers.ts";
 
 /** What was tried, as far as it is known. */
@@ -37,41 +38,42 @@ export function explain(error: unknown, attempt: Attempt = {}): string[] {
     `${error.message} (${error.code})`,
     ...(known === undefined
       ? advice(error, attempt)
-      : [known.who === undefined ? known.cause : `${known.who}: ${known.cause}`, known.advice]),
+      : [[known.provider ?? known.software, known.cause].filter(Boolean).join(": "), known.advice]),
     ...wishesOfProvider(error, known, attempt),
   ];
 }
 
-/** What is known of the words that the server said, if there are any. */
-export function meaning(error: Pop3Error): KnownText | undefined {
-  const words = wordsOfServer(error);
-  return words === undefined ? undefined : meaningOf(words, stageOf(error));
+/** What the words of a server mean, and what to do about it. */
+export interface Meaning extends KnownText {
+  readonly id: KnownRefusal["id"];
+  readonly kind: KnownRefusal["kind"];
+  /** The refusal is temporary. */
+  readonly passes: boolean;
 }
 
-/** In the form that the tables know: behind the status, response code included. */
-function wordsOfServer(error: Pop3Error): string | undefined {
-  if (error instanceof FetchError) return Pop3Error.is(error.cause) ? wordsOfServer(error.cause) : undefined;
+/** What is known of the words that the server said; `undefined`: nothing, or it said nothing. */
+export function meaning(error: Pop3Error): Meaning | undefined {
+  const refusal = refusalIn(error);
+  if (refusal === undefined) return undefined;
+  const { known, waitFor } = judgeRefusal(refusal, stageOf(error));
+  const text = known && KNOWN_TEXTS[known.id];
+  if (known === undefined || text === undefined) return undefined;
+  return { ...text, id: known.id, kind: known.kind, passes: waitFor !== undefined };
+}
+
+function refusalIn(error: Pop3Error): Refusal | undefined {
+  if (error instanceof FetchError) return Pop3Error.is(error.cause) ? refusalIn(error.cause) : undefined;
   const { text, responseCode } = error as Partial<Pop3ReplyError>;
-  if (text !== undefined) return responseCode === undefined ? text : `[${responseCode}] ${text}`;
-  // What is no reply stands in the message, in quotes.
+  if (text !== undefined) return { responseCode, text };
+  // A line that is not a reply stands in the message, in quotes.
   const [, quoted] = /: "(.*)"$/s.exec(error.message) ?? [];
-  return error.code === "POP3_BAD_GREETING" || error.code === "POP3_PROTOCOL"
-    ? quoted?.replace(/^[-+](?:ERR|OK) /, "")
-    : undefined;
+  if (quoted === undefined || !/^POP3_(?:BAD_GREETING|PROTOCOL)$/.test(error.code)) return undefined;
+  return { text: quoted.replace(/^[-+](?:ERR|OK) /, "") };
 }
-
-const STAGES: readonly (readonly [RegExp, Stage])[] = [
-  [/^the greeting/, "greeting"],
-  [/^(?:USER|PASS|APOP|AUTH|\*)/, "login"],
-  [/^(?:STAT|LIST|UIDL)/, "listing"],
-  [/^(?:RETR|TOP)/, "message"],
-];
 
 function stageOf(error: Pop3Error): Stage | undefined {
   if (error instanceof FetchError) return Pop3Error.is(error.cause) ? stageOf(error.cause) : undefined;
-  if (isAboutLogin(error)) return "login";
-  const { command = "" } = error;
-  return STAGES.find(([pattern]) => pattern.test(command))?.[1];
+  return isAboutLogin(error) ? "login" : stageOfCommand(error.command ?? "");
 }
 
 function isAboutLogin({ code }: Pop3Error): boolean {
@@ -106,7 +108,7 @@ function causeCode(error: Pop3Error): string | undefined {
 
 function wishesOfProvider(
   error: Pop3Error,
-  known: KnownText | undefined,
+  known: Meaning | undefined,
   { host = "", user }: Attempt,
 ): string[] {
   const provider = providerAt(host);
@@ -117,7 +119,7 @@ function wishesOfProvider(
   const lines: string[] = [];
   if (provider.user === "full address" && user?.includes("@") === false)
     lines.push(`${name} wants the full address as user name.`);
-  if (known !== undefined && isOfOneProvider(known)) return lines;
+  if (known?.provider !== undefined) return lines;
   if (secret !== undefined) lines.push(`${name} takes ${secret}.`);
   if (switchOn !== undefined) lines.push(`At ${name} POP has to be switched on: ${switchOn}.`);
   return lines;

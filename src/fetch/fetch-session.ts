@@ -2,7 +2,7 @@
 import type { Pop3Client } from "../client.ts";
 import { Pop3ReplyError } from "../errors.ts";
 import type { Pop3Message } from "../message.ts";
-import { isTemporary } from "../pool/back-off.ts";
+import { isTemporary } from "../retry.ts";
 import { deliver, isRefusal, RefusedByDestination, type Delivered, type LeftAlone } from "./delivery.ts";
 import { DestinationError, isDown, isLater } from "./destinations/destination-error.ts";
 import type { FetchEvent } from "./events.ts";

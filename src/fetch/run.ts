@@ -1,8 +1,8 @@
 // One run over one mailbox: its lease in the ledger, its sessions, and when to come again.
 import type { Pop3Client } from "../client.ts";
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../errors.ts";
-import { isTemporary, retryAfter, temporaryCause } from "../pool/back-off.ts";
 import { Pop3Pool } from "../pool/pool.ts";
+import { retryAfter, temporaryCause } from "../retry.ts";
 import { isDown } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
 import { FetchSession, type SessionOutcome, type SessionTask, type Spent } from "./fetch-session.ts";
@@ -229,15 +229,16 @@ class Run {
   }
 
   #failure(cause: unknown, { failures = 0 }: MailboxState): FetchError {
-    const temporary = passes(cause);
+    const waitFor = temporaryCause(cause);
+    const temporary = waitFor !== undefined || isOutage(cause);
     const { poll } = this.#settings.policy;
     // A server that is gone for days is not asked twice a minute.
     const growing = Math.min(poll.longest, poll.shortest * 2 ** failures) * Math.random();
-    // A session that died keeps the maildrop until the server notices: that takes minutes, and no try is of use before.
-    const least = temporaryCause(cause) === "IN-USE" || !isTemporary(cause) ? poll.shortest : 0;
-    const pause = temporary
-      ? Math.max(least, isTemporary(cause) ? retryAfter(cause, failures + 1) : 0, growing)
-      : poll.longest;
+    // A session that died keeps the maildrop until the server notices: that takes minutes, and no try succeeds before.
+    const soon = waitFor === "network" || waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY";
+    const least = soon ? 0 : poll.shortest;
+    const again = waitFor === undefined ? 0 : retryAfter(cause, failures + 1);
+    const pause = temporary ? Math.max(least, again, growing) : poll.longest;
     const code = cause === this.#down ? "POP3_DESTINATION" : "POP3_CALLER";
     const report = this.#report("failed", Date.now() + Math.max(pause, this.#loginPause));
     return new FetchError({ code, cause, temporary, report });
@@ -253,13 +254,10 @@ class Run {
   }
 }
 
-/** Whether a later run may come off without anybody changing anything. */
-function passes(cause: unknown): boolean {
-  if (isTemporary(cause) || isDown(cause)) return true;
-  if (!Pop3Error.is(cause)) return false;
-  const { code } = cause;
-  if (code === "POP3_LEDGER") return isDown(cause.cause);
-  return code === "POP3_MAILBOX_BUSY" || code === "POP3_ABORTED" || code === "POP3_POOL_FULL";
+/** Whether the destination or the disk of the ledger is of no use now: another run may find it repaired. */
+function isOutage(cause: unknown): boolean {
+  if (isDown(cause)) return true;
+  return Pop3Error.is(cause) && cause.code === "POP3_LEDGER" && isDown(cause.cause);
 }
 
 function notBefore(time: number): MailboxState {

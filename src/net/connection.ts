@@ -6,7 +6,7 @@ import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, replyStatus, type Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
-import { Exchange, refusal, type ExchangeOptions, type Waiter } from "./exchange.ts";
+import { Exchange, meantAsRefusal, refusal, type ExchangeOptions, type Waiter } from "./exchange.ts";
 import {
   aborted,
   givenUp,
@@ -393,7 +393,7 @@ export class Connection {
     }
     const reply = parseReply(line);
     if (reply === undefined || (reply.status === "continue" && command.challenge !== true)) {
-      throw notAReply(command, line, this.#secrets);
+      throw notAReply(command, line, this.#secrets, meantAsRefusal(command, line, this.#secrets));
     }
     if (reply.status === "err") this.#land().reject(refusal(command, reply, this.#secrets));
     else if (command.block === undefined) this.#finish(() => command.parse(reply, this.#secrets));

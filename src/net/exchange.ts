@@ -3,7 +3,8 @@ import { Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printable } from "../protocol/printable.ts";
-import { isTemporary, type Reply } from "../protocol/reply.ts";
+import { parseReply, type Reply } from "../protocol/reply.ts";
+import { judgeRefusal, stageOfCommand } from "../retry.ts";
 import type { Total, Wait } from "./watch.ts";
 
 /** Who waits for a reply. One of the two is called, once. */
@@ -97,17 +98,32 @@ export class Exchange<T> {
   }
 }
 
-/** What a `-ERR` is to the caller; the server may repeat `secrets` in it. */
+/** The error that a `-ERR` is for the caller. The server may repeat `secrets` in it: they are not printed. */
 export function refusal(command: Command<unknown>, reply: Reply, secrets: readonly string[]): Pop3ReplyError {
-  const temporary = isTemporary(reply);
+  const { responseCode } = reply;
   const text = printable(reply.text, secrets);
+  const stage = command.refused === "POP3_AUTH_REJECTED" ? "login" : stageOfCommand(command.printable);
+  const temporary = judgeRefusal({ responseCode, text }, stage).waitFor !== undefined;
   const code = command.refused ?? "POP3_REFUSED";
   const subject = command.subject ?? command.printable;
   return new Pop3ReplyError(
     // A locked maildrop or a pause between logins says nothing about the password.
     code === "POP3_AUTH_REJECTED" && temporary ? "POP3_TEMPORARY" : code,
     text === "" ? `the server refused ${subject}` : `the server refused ${subject}: ${text}`,
-    { responseCode: reply.responseCode, text, temporary },
+    { responseCode, text, temporary },
     { command: command.printable },
   );
+}
+
+const PLUS_ERR = Buffer.from("+ERR ");
+
+/** What a line that is not a reply means all the same: some servers write `+ERR` for `-ERR` when they have trouble. */
+export function meantAsRefusal(
+  command: Command<unknown>,
+  line: Buffer,
+  secrets: readonly string[],
+): Pop3ReplyError | undefined {
+  if (!line.subarray(0, PLUS_ERR.length).equals(PLUS_ERR)) return undefined;
+  const reply = parseReply(Buffer.concat([Buffer.from("-"), line.subarray(1)]));
+  return reply === undefined ? undefined : refusal(command, reply, secrets);
 }

@@ -72,15 +72,17 @@ export function givenUp(command: Command<unknown>, cause?: Pop3Error): Pop3Conne
   );
 }
 
-/** A line that is no reply to `command`. */
+/** A line that is not a reply to `command`; `cause`: what it means all the same. */
 export function notAReply(
   command: Command<unknown>,
   line: Buffer,
   secrets: readonly string[],
+  cause?: Pop3Error,
 ): Pop3ProtocolError {
   return new Pop3ProtocolError(
     command.refused === "POP3_GREETING_REJECTED" ? "POP3_BAD_GREETING" : "POP3_PROTOCOL",
     `not a reply to ${command.printable}: "${printableLine(line, secrets)}"`,
+    { cause },
   );
 }
 

@@ -2,7 +2,7 @@
 // two tries it keeps the maildrop, and lets others of the host go on.
 import { LONGEST_TIMER, settle, untilAborted } from "../net/settle.ts";
 import type { Account } from "./account.ts";
-import { isTemporary, retryAfter } from "./back-off.ts";
+import { isTemporary, retryAfter } from "../retry.ts";
 import { PooledClient } from "./pooled-client.ts";
 import type { Counts } from "./statistics.ts";
 import type { Pop3PoolTrace } from "./trace.ts";
@@ -37,7 +37,7 @@ export async function openSession(opening: Opening): Promise<PooledClient> {
       const { loginDelay } = client.capabilities;
       const pause = retryAfter(error, trace.attempts, Math.random, loginDelay?.seconds);
       const late = performance.now() - first + pause >= retryFor;
-      if (late || !isTemporary(error) || !account.reconnects) throw error;
+      if (late || signal.aborted || !isTemporary(error) || !account.reconnects) throw error;
       turn.pause();
       await counts.during("pausing", passed(pause, signal));
       await turn.resume(signal);

@@ -56,20 +56,3 @@ export function decodeText(octets: Buffer): string {
 export function printableLine(line: Buffer, secrets?: readonly string[]): string {
   return printable(decodeText(line.subarray(0, 64 * 1024)), secrets);
 }
-
-// RFC 2449 section 8.1, RFC 3206 section 4: the codes that name a state which passes by itself.
-const TEMPORARY_CODES: ReadonlySet<string> = new Set(["IN-USE", "LOGIN-DELAY", "SYS/TEMP"]);
-const LASTING_CODES: ReadonlySet<string> = new Set(["AUTH", "SYS/PERM"]);
-// Servers without response codes say it in words; seen in the field for a locked or a busy maildrop.
-const TEMPORARY_TEXT =
-  /\block(?:ed)?\b|\bin use\b|\bbusy\b|\btry (?:again )?later\b|\bplease wait\b|\bwait (?:a few|for|\d)|\bunavailable\b|\btemporar|exceeded the login limit|too many (?:connections|logins)|login allowed only every|maximum number of connections|download exceed/i;
-
-/** Whether a refusal may pass by itself: by its response code, else by what servers are known to write. */
-export function isTemporary(reply: Reply): boolean {
-  const code = reply.responseCode;
-  if (code !== undefined) {
-    if (TEMPORARY_CODES.has(code) || code.startsWith("SYS/TEMP/")) return true;
-    if (LASTING_CODES.has(code)) return false;
-  }
-  return TEMPORARY_TEXT.test(reply.text);
-}

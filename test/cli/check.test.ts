@@ -98,7 +98,12 @@ describe("a server that is well", () => {
 
 describe("where it ends", () => {
   const login: [string, Pop3ServerOptions, number, string][] = [
-    ["the password", { users: { ann: { pass: "other" } } }, 77, "The name or the password is refused."],
+    [
+      "the password",
+      { users: { ann: { pass: "other" } } },
+      77,
+      "The server does not know this name with this password.",
+    ],
     ["the maildrop is locked", refusing("[IN-USE] locked"), 75, "Another session holds the mailbox."],
     ["too soon", refusing("[LOGIN-DELAY] later"), 75, "It is too soon after the last login."],
     ["passwords are off", refusing("Basic authentication is disabled."), 77, "Use OAuth2 (--token-command)"],
@@ -209,7 +214,7 @@ describe("what a server says to a terminal", () => {
     [
       "a greeting that says no",
       { faults: [{ on: "greeting", nth: "every", reply: `-ERR ${HOSTILE}\r\n` }] },
-      69,
+      75,
     ],
     ["a login that is refused", refusing(HOSTILE), 77],
   ])("is escaped: %s", async (_, options, code) => {

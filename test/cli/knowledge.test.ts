@@ -1,63 +1,15 @@
-// Every text that is known: a sample of it is told by its own row, and by no row above.
+// What people are told about each row of the table of refusals.
 import { describe, expect, test } from "vitest";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
 import { explain, meaning } from "../../src/cli/explain.ts";
-import { KNOWN_TEXTS, meaningOf } from "../../src/cli/knowledge/meaning.ts";
-import type { KnownText, Stage } from "../../src/cli/knowledge/known-text.ts";
+import { KNOWN_TEXTS } from "../../src/cli/knowledge/known-texts.ts";
 import { PROVIDERS, providerAt } from "../../src/cli/knowledge/providers.ts";
+import { KNOWN_REFUSALS, type KnownRefusal, type Stage } from "../../src/protocol/refusals.ts";
 import { parseReply } from "../../src/protocol/reply.ts";
 import { printable } from "../../src/protocol/printable.ts";
+import { SAMPLES } from "../protocol/refusal-samples.ts";
 
-const SAMPLES: Readonly<Record<string, string>> = {
-  "gmail-pop-off": "[SYS/PERM] Your account is not enabled for POP access. Please visit your settings",
-  "gmail-app-password": "Application-specific password required: https://support.google.com/accounts",
-  "google-web-login": "[ALERT] Please log in via your web browser",
-  "gmail-credentials": "[AUTH] Username and password not accepted.",
-  "google-temporary": "[SYS/TEMP] Temporary system problem. Please try again later. x12mb",
-  "google-lockdown": "Lockdown in Sector 4",
-  "ms-passwords-off": "Basic authentication is disabled.",
-  "ms-token-line": "Protocol error. Connection is closed. 10",
-  "ms-wrong-protocol": "Protocol error. 19",
-  "ms-token-refused": "Authentication failure: unknown user name or bad password.",
-  "ms-password-refused": "Logon failure: unknown user name or bad password.",
-  "ms-not-connected": "User is authenticated but not connected.",
-  "ms-unavailable": "Server Unavailable. 21",
-  "ms-state": "Command is not valid in this state.",
-  "hotmail-frequency":
-    "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests to the POP3 server.",
-  "yandex-pop-off": "[AUTH] login failure or POP3 disabled, try later. sc=abc",
-  "mailru-app-password": "NEOBHODIM parol prilozheniya / Application password is REQUIRED",
-  "qq-authorization-code": "Please use the authorized code to log in",
-  "netease-too-often": "login too many times",
-  "netease-quota": "Download exceed. msg=12",
-  "netease-message": "Can't get the letter 12[301], try again later",
-  "message-unreadable": "Message can not load",
-  "netease-unsafe": "Unsafe Login. Please contact kefu@188.com for help",
-  "dovecot-connections":
-    "[IN-USE] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
-  "in-use": "[IN-USE] Mailbox is locked by another POP3 session.",
-  "login-delay": "[LOGIN-DELAY] minimum time between mail checks violation",
-  "cleartext-refused": "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
-  "dovecot-temporary": "[SYS/TEMP] Temporary authentication failure. [host:2026-01-01]",
-  perdition: "Re-Authentication Failure",
-  "hmail-full-name": "Invalid user name or password. Please use full email address as user name.",
-  "hmail-banned": "Too many invalid logon attempts.",
-  "hmail-no-auth": "Invalid command in current state.",
-  "line-too-long": "Line too long.",
-  "hmail-plus-err": "Server error: Failed to fetch messages in Inbox.",
-  idle: "Disconnected for inactivity.",
-  "bad-commands": "Too many invalid bad commands.",
-  "dovecot-mailbox": "[SYS/TEMP] Couldn't sync mailbox",
-  smtp: "220 mx.example.com ESMTP ready",
-  imap: "* OK IMAP4rev1 ready",
-  http: "HTTP/1.1 400 Bad Request",
-  "code-auth": "[AUTH] no",
-  "code-sys-temp": "[SYS/TEMP] the disk is full",
-  "code-sys-perm": "[SYS/PERM] this is not for you",
-  refused: "Authentication failed.",
-};
-
-const stage = ({ at }: KnownText): Stage => (at === "anywhere" ? "login" : at);
+const stage = ({ at = "login" }: KnownRefusal): Stage => at;
 const COMMANDS: Readonly<Record<Stage, string>> = {
   greeting: "the greeting",
   login: "PASS ****",
@@ -65,30 +17,31 @@ const COMMANDS: Readonly<Record<Stage, string>> = {
   message: "RETR 1",
 };
 
-test("there is a sample for each row", () => {
-  expect(KNOWN_TEXTS.map(({ id }) => id)).toEqual(Object.keys(SAMPLES));
+test("there is a text for each row, and no other", () => {
+  expect(Object.keys(KNOWN_TEXTS).sort()).toEqual(KNOWN_REFUSALS.map(({ id }) => id).sort());
 });
 
-describe.each(KNOWN_TEXTS)("$id", (row) => {
-  const sample = SAMPLES[row.id] ?? "";
-
-  test("its sample is told by it", () => {
-    expect(meaningOf(sample, stage(row))?.id).toBe(row.id);
-    expect(meaningOf(sample, undefined)?.id).toBe(row.id);
+test.each(KNOWN_REFUSALS)("$id is found in an error, and explained in sentences", (row) => {
+  const [sample = ""] = SAMPLES[row.id] ?? [];
+  const text = KNOWN_TEXTS[row.id];
+  if (text === undefined) throw new Error("no text");
+  const error =
+    row.at === "greeting"
+      ? new Pop3ProtocolError("POP3_BAD_GREETING", `not a reply to the greeting: "${sample}"`)
+      : refusal(Buffer.from(`-ERR ${sample}`), COMMANDS[stage(row)]);
+  expect(meaning(error)).toEqual({
+    ...text,
+    ...{ id: row.id, kind: row.kind, passes: row.waitFor !== undefined },
   });
-
-  test("it is found in an error, and explained in sentences", () => {
-    const error =
-      row.at === "greeting"
-        ? new Pop3ProtocolError("POP3_BAD_GREETING", `not a reply to the greeting: "${sample}"`)
-        : refusal(Buffer.from(`-ERR ${sample}`), COMMANDS[stage(row)]);
-    expect(meaning(error)).toBe(row);
-    const [what, cause, advice, ...more] = explain(error);
-    expect(what).toContain(row.at === "greeting" ? sample : sample.replace(/^\[[^\]]+\] /, ""));
-    const who = row.who === undefined ? "" : `${row.who}: `;
-    expect([cause, advice, more]).toEqual([`${who}${row.cause}`, row.advice, []]);
-    for (const text of [row.cause, row.advice]) expect(text).toMatch(/^(?:[A-Z0-9]|"|`).*\.$/);
-  });
+  const [what, cause, advice, ...more] = explain(error);
+  expect(what).toContain(row.at === "greeting" ? sample : sample.replace(/^\[[^\]]+\] /, ""));
+  const who = text.provider ?? text.software;
+  expect([cause, advice, more]).toEqual([
+    who === undefined ? text.cause : `${who}: ${text.cause}`,
+    text.advice,
+    [],
+  ]);
+  for (const sentence of [text.cause, text.advice]) expect(sentence).toMatch(/^(?:[A-Z0-9]|"|`).*\.$/);
 });
 
 test("+ERR is no reply, and is told all the same", () => {

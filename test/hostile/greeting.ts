@@ -26,7 +26,7 @@ export const GREETING: readonly Row[] = [
     server: ["S: -ERR go away"],
     secret: "nowhere",
     fails: "POP3_GREETING_REJECTED",
-    error: { text: "go away", temporary: false },
+    error: { text: "go away", temporary: true },
   },
   ...REFUSALS.map(([text, responseCode, temporary]): Row => ({
     row: "3B.32",

@@ -1,13 +1,7 @@
 // What passes by itself, and how long to wait for that.
 import { describe, expect, test } from "vitest";
 import { Pop3ConnectionError, Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
-import {
-  backOff,
-  isTemporary,
-  retryAfter,
-  temporaryCause,
-  type TemporaryCause,
-} from "../../src/pool/back-off.ts";
+import { backOff, isTemporary, retryAfter, temporaryCause, type TemporaryCause } from "../../src/retry.ts";
 
 /** A refusal that is temporary, unless said otherwise. */
 function refusal(responseCode: string | undefined, text: string, temporary = true): Pop3ReplyError {
@@ -48,6 +42,25 @@ describe("why an error is temporary", () => {
     ...(["POP3_COMMAND_TIMEOUT", "POP3_IDLE_TIMEOUT", "POP3_TOTAL_TIMEOUT"] as const),
   ])("%s", (code) => {
     expect(temporaryCause(new Pop3ConnectionError(code, ""))).toBe("network");
+  });
+
+  test.each(["POP3_MAILBOX_BUSY", "POP3_POOL_FULL", "POP3_ABORTED"] as const)("%s", (code) => {
+    expect(temporaryCause(new Pop3Error(code, ""))).toBe("busy");
+  });
+
+  test("an error whose cause is a refusal in the wrong form, and one that wraps a temporary one", () => {
+    const cause = refusal("IN-USE", "");
+    expect(temporaryCause(new Pop3ProtocolError("POP3_PROTOCOL", "", { cause }).forCommand("STAT"))).toBe(
+      "IN-USE",
+    );
+    expect(temporaryCause(new Pop3ProtocolError("POP3_BAD_GREETING", "", { cause }))).toBe("IN-USE");
+    expect(temporaryCause(new Pop3ProtocolError("POP3_UNSOLICITED", "", { cause }))).toBeUndefined();
+    expect(
+      temporaryCause(Object.assign(new Pop3Error("POP3_REFUSED", "", { cause }), { temporary: true })),
+    ).toBe("IN-USE");
+    expect(temporaryCause(Object.assign(new Pop3Error("POP3_REFUSED", ""), { temporary: true }))).toBe(
+      "SYS/TEMP",
+    );
   });
 
   test("a reset within the handshake, and no other failure of it", () => {

@@ -57,6 +57,9 @@ describe("it is tried again", () => {
 
   test.each<[string, Fault]>([
     ["the greeting refuses", { on: "greeting", reply: TEMPORARY }],
+    ["the greeting refuses without a reason", { on: "greeting", reply: "-ERR\r\n" }],
+    ["the greeting refuses one connection more", { on: "greeting", reply: "-ERR connection limit\r\n" }],
+    ["the server is in trouble", { on: "AUTH", reply: "-ERR Server error: no store\r\n" }],
     ["the login is refused", { on: "AUTH", reply: TEMPORARY }],
     ["UTF8 is refused", { on: "UTF8", reply: TEMPORARY }],
   ])("where %s for now", async (_, fault) => {
@@ -219,7 +222,8 @@ describe("it is not tried again", () => {
   test.each<[string, Fault, Partial<Pop3ClientOptions>]>([
     ["POP3_AUTH_CLOSED", { on: "AUTH", close: 0 }, {}],
     ["POP3_AUTH_REJECTED", { on: "AUTH", reply: "-ERR [SYS/PERM] locked\r\n" }, {}],
-    ["POP3_GREETING_REJECTED", { on: "greeting", reply: "-ERR go away\r\n" }, {}],
+    ["POP3_AUTH_REJECTED", { on: "AUTH", reply: "-ERR Your account has been locked\r\n" }, {}],
+    ["POP3_GREETING_REJECTED", { on: "greeting", reply: "-ERR [SYS/PERM] go away\r\n" }, {}],
     ["POP3_BAD_GREETING", { on: "greeting", reply: "220 mail.test ESMTP\r\n" }, {}],
     ["POP3_PROTOCOL", { on: "CAPA", reply: "what?\r\n" }, {}],
     ["POP3_UNSOLICITED", { on: "greeting", after: "+OK\r\n" }, {}],

@@ -1,6 +1,7 @@
 // A status is taken to the letter, and what stands behind it is read without ever failing.
 import { describe, expect, test } from "vitest";
-import { decodeText, isTemporary, parseReply, printableLine } from "../../src/protocol/reply.ts";
+import { decodeText, parseReply, printableLine } from "../../src/protocol/reply.ts";
+import { judgeRefusal } from "../../src/retry.ts";
 import { always, octets, text, wireOf } from "./octets.ts";
 
 const parse = (line: string): unknown => parseReply(octets(line));
@@ -131,61 +132,9 @@ test("no octets make it throw, and every reply begins as the RFC says", () => {
       const strict = /^(?:\+OK|-ERR|\+)(?: |$)/.test(line.toString("latin1"));
       expect(reply !== undefined).toBe(strict);
       if (reply === undefined) return;
-      expect(isTemporary(reply)).toBeTypeOf("boolean");
+      expect(judgeRefusal(reply, undefined)).toBeTypeOf("object");
       expect(printableLine(line)).toBeTypeOf("string");
     },
     1500,
   );
-});
-
-describe("whether a refusal passes by itself", () => {
-  const temporary = (line: string): boolean => {
-    const reply = parseReply(octets(line));
-    return reply !== undefined && isTemporary(reply);
-  };
-
-  test.each([
-    "-ERR [IN-USE] x",
-    "-ERR [in-use] x",
-    "-ERR [LOGIN-DELAY] wait",
-    "-ERR [SYS/TEMP] x",
-    "-ERR [sys/temp]",
-    "-ERR [SYS/TEMP/DB] x",
-    "-ERR maildrop already locked",
-    "-ERR Unable to lock maildrop",
-    "-ERR mailbox in use",
-    "-ERR server busy",
-    "-ERR try again later",
-    "-ERR Try later",
-    "-ERR please wait a few minutes",
-    "-ERR wait 15 seconds",
-    "-ERR Service unavailable",
-    "-ERR Temporary system problem",
-    "-ERR temporarily rejected",
-    "-ERR exceeded the login limit for a 15 minute period",
-    "-ERR Download exceed. msg=10",
-    "-ERR too many connections",
-    "-ERR Maximum number of connections exceeded",
-    "-ERR [X-OTHER] mailbox is locked",
-  ])("%s: yes", (line) => {
-    expect(temporary(line)).toBe(true);
-  });
-
-  test.each([
-    "-ERR",
-    "-ERR no such message",
-    "-ERR [AUTH] invalid user or password",
-    "-ERR [AUTH] mailbox is locked, try again later",
-    "-ERR [SYS/PERM] x",
-    "-ERR [sys/perm] temporarily",
-    "-ERR [SYS] x",
-    "-ERR [SYS/TEMPORARILY] x",
-    "-ERR [X-OTHER] x",
-    "-ERR invalid password",
-    "-ERR blocked",
-    "-ERR clockwise",
-    "-ERR unlock it",
-  ])("%s: no", (line) => {
-    expect(temporary(line)).toBe(false);
-  });
 });

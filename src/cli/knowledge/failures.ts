@@ -44,6 +44,7 @@ export const BY_CODE: Readonly<Partial<Record<Pop3ErrorCode, string>>> = {
   POP3_AUTH_REJECTED:
     "Look at name and password: many servers want the full address as name, and some an app password in place of the usual one.",
   POP3_TEMPORARY: "Try again later.",
+  POP3_GREETING_REJECTED: "The server takes no session now. Try again later, with growing pauses.",
   POP3_AUTH_CLOSED: "That is how some servers answer a wrong password: look at name and password.",
   POP3_AUTH_NO_MECHANISM:
     "`popwright check` shows what the server takes: for XOAUTH2 or OAUTHBEARER give an access token (--token-command).",

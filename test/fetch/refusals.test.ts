@@ -1,0 +1,103 @@
+// What a refusal means for a run: a temporary one does not end the polling, and a lasting one is not tried again.
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Fault, Pop3Server } from "popwright/testing";
+import { fetchAll, FetchError, MemoryLedger, newMail } from "../../src/fetch/index.ts";
+import { Fetcher } from "./fetcher.ts";
+import { accountOf, Inbox, mails, serverWith } from "./mail.ts";
+
+// No pause lasts: the random part of each is 0.
+beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
+
+const policy = { poll: { shortest: 0, longest: 1 }, retry: { first: 0 } } as const;
+const refusing = (on: string, words: string, nth: Fault["nth"] = 1): Promise<Pop3Server> =>
+  serverWith(mails(1), { faults: [{ on, nth, reply: `-ERR ${words}\r\n` }] });
+
+const TEMPORARY: readonly [on: string, words: string, code: string][] = [
+  ["greeting", "go away", "POP3_GREETING_REJECTED"],
+  ["greeting", "Connection limit reached", "POP3_GREETING_REJECTED"],
+  ["greeting", "sorry, too many connections", "POP3_GREETING_REJECTED"],
+  ["AUTH", "Server error: Failed to fetch messages in Inbox.", "POP3_TEMPORARY"],
+  ["AUTH", "internal server error", "POP3_TEMPORARY"],
+  ["AUTH", "database gone away", "POP3_TEMPORARY"],
+  ["AUTH", "Mailbox is currently used by another session", "POP3_TEMPORARY"],
+  ["AUTH", "maildrop not available", "POP3_TEMPORARY"],
+  ["AUTH", "系统繁忙", "POP3_TEMPORARY"],
+  ["LIST", "another session is active", "POP3_REFUSED"],
+  ["UIDL", "Server Unavailable. 21", "POP3_REFUSED"],
+];
+
+describe.each(TEMPORARY)("-ERR to %s: %s", (on, words, code) => {
+  test("fails one run, and is temporary", async () => {
+    await using server = await refusing(on, words);
+    const error = await new Fetcher(server, { policy }).failure();
+    expect([error.code, error.temporary]).toEqual([code, true]);
+  });
+
+  test("does not end newMail", async () => {
+    await using server = await refusing(on, words);
+    const got: string[] = [];
+    for await (const message of newMail(accountOf(server), { ledger: new MemoryLedger(), policy })) {
+      got.push(message.octets.toString());
+      message.done();
+      break;
+    }
+    expect(got).toEqual(mails(1));
+  });
+
+  test("does not end fetchAll", async () => {
+    await using server = await refusing(on, words);
+    const inbox = new Inbox();
+    const types: string[] = [];
+    const options = { ledger: new MemoryLedger(), destination: inbox.deliver, policy, repeat: true };
+    for await (const { type } of fetchAll([accountOf(server)], options)) {
+      types.push(type);
+      if (type === "delivered") break;
+    }
+    expect(types.filter((type) => type === "failed")).toHaveLength(1);
+    expect(types.at(-1)).toBe("delivered");
+  });
+});
+
+describe.each<[on: string, words: string, code: string]>([
+  ["greeting", "[AUTH] not you", "POP3_GREETING_REJECTED"],
+  ["greeting", "[SYS/PERM] server error", "POP3_GREETING_REJECTED"],
+  ["greeting", "Access denied", "POP3_GREETING_REJECTED"],
+  ["AUTH", "Your account has been locked. Contact the administrator.", "POP3_AUTH_REJECTED"],
+  ["AUTH", "ACCOUNT TEMPORARILY LOCKED", "POP3_AUTH_REJECTED"],
+  ["AUTH", "locked account, try again later", "POP3_AUTH_REJECTED"],
+  ["AUTH", "mailbox not available: no such user", "POP3_AUTH_REJECTED"],
+  ["AUTH", "[AUTH] internal error", "POP3_AUTH_REJECTED"],
+])("-ERR to %s: %s", (on, words, code) => {
+  test("ends newMail, and is not temporary", async () => {
+    await using server = await refusing(on, words, "every");
+    const failure: unknown = await newMail(accountOf(server), { ledger: new MemoryLedger(), policy })
+      .next()
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(FetchError);
+    expect([(failure as FetchError).code, (failure as FetchError).temporary]).toEqual([code, false]);
+    expect(server.connections).toBe(1);
+  });
+});
+
+test.each([
+  ["Server error: Failed to fetch messages in Inbox.", true],
+  ["wrong password", false],
+])("+ERR %s ends the session, and its words count all the same", async (words, temporary) => {
+  await using server = await serverWith(mails(1), { faults: [{ on: "AUTH", reply: `+ERR ${words}\r\n` }] });
+  const error = await new Fetcher(server, { policy }).failure();
+  expect([error.code, error.temporary]).toEqual(["POP3_PROTOCOL", temporary]);
+});
+
+test.each([
+  ["server error", undefined],
+  ["Can't get the letter 1[301], try again later", undefined],
+  ["no such message", 1],
+])("RETR refused with %j counts against the message: %s", async (words, tries) => {
+  await using server = await refusing("RETR", words);
+  const fetcher = new Fetcher(server, { policy });
+  const report = await fetcher.run();
+  expect([report.outcome, report.failed.length]).toEqual(["done", 1]);
+  const [entry] = (await fetcher.known()).entries;
+  expect(entry?.tries ?? 0).toBe(tries ?? 0);
+});

@@ -1,0 +1,220 @@
+// Whether a refusal is temporary: by the response code, then by the words, then by where it comes from.
+import { describe, expect, test } from "vitest";
+import { KNOWN_REFUSALS, type Stage, type Wait } from "../../src/protocol/refusals.ts";
+import { parseReply } from "../../src/protocol/reply.ts";
+import { judgeRefusal, stageOfCommand, type Verdict } from "../../src/retry.ts";
+import { SAMPLES } from "./refusal-samples.ts";
+
+const STAGES: readonly (Stage | undefined)[] = ["greeting", "login", "listing", "message", undefined];
+
+function judge(words: string | Buffer, stage?: Stage): Verdict {
+  const reply = parseReply(Buffer.concat([Buffer.from("-ERR "), Buffer.from(words)]));
+  if (reply === undefined) throw new Error("not a reply");
+  return judgeRefusal(reply, stage);
+}
+
+test("there is a sample for each row", () => {
+  expect(KNOWN_REFUSALS.map(({ id }) => id)).toEqual(Object.keys(SAMPLES));
+});
+
+describe.each(KNOWN_REFUSALS)("$id", ({ id, at, waitFor: row }) => {
+  const [words = "", waitFor] = SAMPLES[id] ?? [];
+
+  test.each([words, words.toUpperCase().replace(/^-ERR/, "-ERR")])("%s", (each) => {
+    for (const stage of STAGES) {
+      if (at !== undefined && stage !== undefined && at !== stage) continue;
+      const verdict = judge(each, stage);
+      expect([verdict.known?.id, verdict.waitFor], stage).toEqual([id, waitFor]);
+    }
+    expect(row === undefined).toBe(waitFor === undefined);
+  });
+});
+
+describe("a response code decides, whatever the words are", () => {
+  test.each<[string, Wait | undefined]>([
+    ["[IN-USE] x", "IN-USE"],
+    ["[in-use] Your account has been locked", "IN-USE"],
+    ["[LOGIN-DELAY] invalid password", "LOGIN-DELAY"],
+    ["[SYS/TEMP] no such user", "SYS/TEMP"],
+    ["[SYS/TEMP] maildrop locked", "SYS/TEMP"],
+    ["[sys/temp]", "SYS/TEMP"],
+    ["[SYS/TEMP/DISK]", "SYS/TEMP"],
+    ["[AUTH] mailbox is locked, try again later", undefined],
+    ["[AUTH] Server error", undefined],
+    ["[AUTH/EXPIRED] try again later", undefined],
+    ["[SYS/PERM] temporarily not available", undefined],
+    ["[sys/perm]", undefined],
+    ["[SYS/PERM/QUOTA] busy", undefined],
+  ])("%s", (words, waitFor) => {
+    for (const stage of STAGES) {
+      const { waitFor: found, known } = judge(words, stage);
+      expect(found, stage).toBe(waitFor);
+      // What people are told does not contradict it.
+      if (known !== undefined) expect(known.waitFor === undefined).toBe(waitFor === undefined);
+    }
+  });
+
+  test.each(["[X-OTHER] mailbox is locked", "[SYS] busy", "[SYS/TEMPORARILY] server error"])(
+    "one that is not known leaves it to the words: %s",
+    (words) => {
+      expect(judge(words, "login").waitFor).toBeDefined();
+      expect(judge(words.replace(/\].*/, "] x"), "login").waitFor).toBeUndefined();
+    },
+  );
+});
+
+/** What is temporary in the greeting, in the login and for a command. */
+const TEMPORARY: readonly [words: string, waitFor: Wait][] = [
+  ["Mailbox is currently used by another session", "IN-USE"],
+  ["another session is active", "IN-USE"],
+  ["Another POP3 session is already active for this mailbox", "IN-USE"],
+  ["Another client is using the maildrop", "IN-USE"],
+  ["There is an existing session open", "IN-USE"],
+  ["account is locked by another session or for maintenance, try again", "IN-USE"],
+  ["mailbox opened by a different user", "IN-USE"],
+  ["maildrop already locked", "IN-USE"],
+  ["Unable to lock maildrop: Mailbox is locked by POP server", "IN-USE"],
+  ["can't lock the mailbox of user ann", "IN-USE"],
+  ["Your account's mailbox is locked", "IN-USE"],
+  ["maildrop locked for user ann", "IN-USE"],
+  ["cannot get a lock", "IN-USE"],
+  ["locked", "IN-USE"],
+  ["mailbox in use", "IN-USE"],
+  ["already logged in", "IN-USE"],
+  ["Sorry, too many connections from your address", "SYS/TEMP"],
+  ["connections: too many", "SYS/TEMP"],
+  ["Connection limit reached", "SYS/TEMP"],
+  ["limit of 5 connections exceeded", "SYS/TEMP"],
+  ["Maximum sessions per host reached", "SYS/TEMP"],
+  ["Maximum number of connections exceeded", "SYS/TEMP"],
+  ["too many clients, authentication failed", "SYS/TEMP"],
+  ["Server error: Failed to open the store", "SYS/TEMP"],
+  ["internal server error", "SYS/TEMP"],
+  ["Error on the server", "SYS/TEMP"],
+  ["system problem", "SYS/TEMP"],
+  ["authentication failed: internal error", "SYS/TEMP"],
+  ["Could not connect to the database", "SYS/TEMP"],
+  ["database is locked", "SYS/TEMP"],
+  ["DATABASE: gone away", "SYS/TEMP"],
+  ["Login failed: authentication service not available", "SYS/TEMP"],
+  ["Service unavailable", "SYS/TEMP"],
+  ["mailbox is not currently available", "SYS/TEMP"],
+  ["user database not available", "SYS/TEMP"],
+  ["UIDL temporarily not available", "SYS/TEMP"],
+  ["account temporarily unavailable", "SYS/TEMP"],
+  ["login temporarily disabled for maintenance", "SYS/TEMP"],
+  ["Your account is temporarily disabled for maintenance", "SYS/TEMP"],
+  ["rate limit exceeded", "LOGIN-DELAY"],
+  ["You exceeded the rate of logins", "LOGIN-DELAY"],
+  ["ratelimited", "LOGIN-DELAY"],
+  ["Too frequent connects", "LOGIN-DELAY"],
+  ["login allowed only every 15 minutes", "LOGIN-DELAY"],
+  ["server busy", "SYS/TEMP"],
+  ["Try later", "SYS/TEMP"],
+  ["authentication failed, please try again in 5 minutes", "SYS/TEMP"],
+  ["please wait a few minutes", "SYS/TEMP"],
+  ["wait 15 seconds", "SYS/TEMP"],
+  ["系统繁忙，请稍后再试", "SYS/TEMP"],
+];
+
+describe.each(TEMPORARY)("%s", (words, waitFor) => {
+  test.each([words, words.toUpperCase(), `Sorry: ${words}!`])("temporary: %s", (each) => {
+    for (const stage of STAGES) expect(judge(each, stage).waitFor, stage).toBe(waitFor);
+  });
+});
+
+/** What is not temporary, in the greeting either. */
+const LASTING: readonly string[] = [
+  "account is locked",
+  "Account locked.",
+  "The account ann@example.com is locked",
+  "Locked account",
+  "user ann has been locked",
+  "you are locked out",
+  "Account temporarily locked, try again in 15 minutes",
+  "Mailbox belongs to a locked account",
+  "Please unlock your account",
+  "Your account is disabled",
+  "suspended account",
+  "too many failed login attempts, please try again later",
+  "Too many login failures",
+  "repeated bad passwords",
+  "mailbox not available: no such user",
+  "no such user: mailbox not available",
+  "user not found in database",
+  "ann is not in our database",
+  "Internal error: invalid password",
+  "incorrect password, try again later",
+  "wrong user name or password",
+  "Bad login",
+  "password is not correct",
+  "unknown user",
+  "mailbox does not exist",
+  "token expired",
+  "no such message",
+  "message 5 is marked as deleted",
+  "UIDL command not available",
+  "TOP not available",
+  "command not implemented",
+  "unsupported authentication mechanism",
+  "POP access is not available for your plan",
+  "POP3 is no longer available",
+  "access denied",
+  "Your host is blacklisted",
+  "not allowed from here",
+];
+
+describe.each(LASTING)("not temporary: %s", (words) => {
+  test.each([words, words.toUpperCase(), `Sorry: ${words}!`])("%s", (each) => {
+    for (const stage of STAGES) expect(judge(each, stage).waitFor, stage).toBeUndefined();
+  });
+});
+
+describe("without a code and without words that are known", () => {
+  test.each([
+    "",
+    "x",
+    "go away",
+    "clockwise",
+    "authentication failed",
+    "login failed for database@example.com",
+  ])("%j is temporary in the greeting, and nowhere else", (words) => {
+    expect(STAGES.map((stage) => judge(words, stage).waitFor)).toEqual([
+      "SYS/TEMP",
+      ...[undefined, undefined, undefined, undefined],
+    ]);
+  });
+});
+
+test.each([
+  ["netease-too-often", "登录太频繁", "b5c7c2bcccabc6b5b7b1", "LOGIN-DELAY"],
+  ["qq-authorization-code", "丂授权码", "8140cadac8a8c2eb", undefined],
+  ["later", "请稍后再试", "c7ebc9d4baf3d4d9cad4", "SYS/TEMP"],
+])("%s in UTF-8, and in GB 18030", (id, text, octets, waitFor) => {
+  expect(new TextDecoder("gb18030").decode(Buffer.from(octets, "hex"))).toBe(text);
+  for (const words of [Buffer.from(text), Buffer.from(octets, "hex")]) {
+    const verdict = judge(words, "login");
+    expect([verdict.known?.id, verdict.waitFor]).toEqual([id, waitFor]);
+  }
+});
+
+test("a long text takes no long time, and only its beginning counts", () => {
+  expect(judge("user ".repeat(1600), "login").waitFor).toBeUndefined();
+  expect(judge(`${"x ".repeat(256)}try again later`, "login").waitFor).toBeUndefined();
+});
+
+test.each<[string, Stage | undefined]>([
+  ["the greeting", "greeting"],
+  ["USER ann", "login"],
+  ["PASS ****", "login"],
+  ["AUTH PLAIN ****", "login"],
+  ["****", "login"],
+  ["STAT", "listing"],
+  ["UIDL 5", "listing"],
+  ["RETR 5", "message"],
+  ["TOP 5 0", "message"],
+  ["DELE 5", undefined],
+  ["", undefined],
+])("%s is of the stage %s", (command, stage) => {
+  expect(stageOfCommand(command)).toBe(stage);
+});

@@ -19,8 +19,13 @@ export {
   Pop3ProtocolError,
   Pop3ReplyError,
   type OAuthRefusal,
+  type AnyPop3Error,
+  type Pop3CallErrorCode,
+  type Pop3ConnectionErrorCode,
   type Pop3ErrorCode,
   type Pop3ErrorDetails,
+  type Pop3ProtocolErrorCode,
+  type Pop3ReplyErrorCode,
 } from "./errors.ts";
 export type { Pop3Message } from "./message.ts";
 export type { SocketSource } from "./net/dial.ts";

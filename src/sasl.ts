@@ -1,6 +1,6 @@
 // AUTH (RFC 5034): challenges and responses, until the server has seen enough and has shown enough.
 import type { SaslExchange } from "./auth/mechanism.ts";
-import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "./errors.ts";
+import { Pop3Error, Pop3ProtocolError, Pop3ReplyError, type OAuthRefusal } from "./errors.ts";
 import { aborted } from "./net/failures.ts";
 import { untilAborted } from "./net/settle.ts";
 import type { Pop3Limits } from "./options.ts";
@@ -46,7 +46,7 @@ export async function converse(
     }
     const next = exchange.alternative?.(!NOT_ABOUT_SECRET.test(error.text));
     if (next !== undefined) await converse(name, next, inline, line, error);
-    else throw exchange.refusal === undefined ? error : error.withRefusal(exchange.refusal);
+    else throw exchange.refusal === undefined ? error : withRefusal(error, exchange.refusal);
   }
 }
 
@@ -177,4 +177,11 @@ function decode(challenge: string, limit: number, prompt: boolean): Buffer {
   // Where the challenge is a prompt at most, some servers write words there.
   if (prompt) return Buffer.alloc(0);
   throw new Pop3Error("POP3_AUTH_PROTOCOL", "a challenge is not base64");
+}
+
+/** The same error, with what the server had said of the access token before it refused. */
+function withRefusal(error: Pop3ReplyError, oauth: OAuthRefusal): Pop3ReplyError {
+  const why = [oauth.status, oauth.scope && `scope ${oauth.scope}`].filter(Boolean).join(", ");
+  const message = why === "" ? error.message : `${error.message} (${why})`;
+  return new Pop3ReplyError(error.code, message, error, { command: error.command, cause: error, oauth });
 }

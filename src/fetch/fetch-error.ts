@@ -1,5 +1,13 @@
 // How a run fails: with what ended it, what it did before, and when to come again.
-import { Pop3Error, type Pop3ErrorCode } from "../errors.ts";
+import {
+  isMarked,
+  markErrors,
+  Pop3Error,
+  Pop3ReplyError,
+  type AnyPop3Error,
+  type OAuthRefusal,
+  type Pop3ErrorCode,
+} from "../errors.ts";
 import type { FetchReport } from "./report.ts";
 
 export interface FetchErrorDetails {
@@ -11,11 +19,17 @@ export interface FetchErrorDetails {
 }
 
 /**
- * What `fetchMail` rejects with. `code` is that of its `cause`, or `POP3_CALLER` where that is what a function of yours
- * threw: one that gives a password, `onEvent`, a ledger of your own. What was delivered before is safe in the ledger, and
- * is not retrieved again.
+ * What `fetchMail` rejects with. `code`, `command` and what the server said (`text`, `responseCode`, `oauth`) are those
+ * of its `cause`; `code` is `POP3_CALLER` if the cause is what a function of yours threw: one that gives a password,
+ * `onEvent`, a ledger of your own. What was delivered before is safe in the ledger, and is not retrieved again.
  */
 export class FetchError extends Pop3Error {
+  /** The server's own words, if it refused something: see {@link Pop3ReplyError}. */
+  declare readonly text?: string;
+  /** The response code of that refusal. */
+  declare readonly responseCode?: string;
+  /** What the server said of an access token that it refused. */
+  declare readonly oauth?: OAuthRefusal;
   /** Whether a later run may succeed without anybody changing anything. */
   readonly temporary: boolean;
   /** What the run had done. */
@@ -23,7 +37,15 @@ export class FetchError extends Pop3Error {
 
   constructor({ code = "POP3_CALLER", cause, temporary, report }: FetchErrorDetails) {
     const words = cause instanceof Error ? cause.message : String(cause);
-    super(Pop3Error.is(cause) ? cause.code : code, `${report.mailbox}: ${words}`, { cause });
+    const known = Pop3Error.is(cause) ? cause : undefined;
+    const { command, marked } = known ?? {};
+    super(known?.code ?? code, `${report.mailbox}: ${words}`, { cause, command, marked });
+    // The fields that belong to the code, so that what narrows by it finds them.
+    if (Pop3ReplyError.is(cause)) {
+      this.text = cause.text;
+      if (cause.responseCode !== undefined) this.responseCode = cause.responseCode;
+      if (cause.oauth !== undefined) this.oauth = cause.oauth;
+    }
     this.temporary = temporary;
     this.report = report;
   }
@@ -39,6 +61,11 @@ export class FetchError extends Pop3Error {
   }
 
   static {
-    Object.defineProperty(this.prototype, "name", { value: "FetchError", configurable: true });
+    markErrors(this, "FetchError");
+  }
+
+  /** Whether `value` is what a run rejects with, from either build of this package. */
+  static override is(this: void, value: unknown): value is FetchError & AnyPop3Error {
+    return isMarked(value, "FetchError");
   }
 }

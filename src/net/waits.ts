@@ -1,5 +1,5 @@
 // How long each thing that a connection waits for may take, and which error its clock ends in.
-import { Pop3Error, type Pop3ErrorCode } from "../errors.ts";
+import { Pop3Error, type Pop3ConnectionErrorCode } from "../errors.ts";
 import type { Expiry, Total, Wait } from "./watch.ts";
 
 /** Milliseconds. */
@@ -85,7 +85,12 @@ function totalOf(time: number, limit: string): Total {
 }
 
 /** A wait of fixed length: no octet prolongs it. */
-function fixed(code: Pop3ErrorCode, total: number, limit: string, what: (command: string) => string): Wait {
+function fixed(
+  code: Pop3ConnectionErrorCode,
+  total: number,
+  limit: string,
+  what: (command: string) => string,
+): Wait {
   const expiry: Expiry = { code, limit, why: tookLonger(total) };
   return { idle: Infinity, idleExpiry: expiry, total, totalExpiry: expiry, rate: 0, what };
 }

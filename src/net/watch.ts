@@ -1,11 +1,11 @@
 // Keeps three clocks on whatever is waited for: one that every octet sets back, one that no trickle of octets can put
 // off for ever, and one for the whole response. One timer serves them all; it is set again only when it goes off.
-import { Pop3ConnectionError, type Pop3ErrorCode } from "../errors.ts";
+import { Pop3ConnectionError, type Pop3ConnectionErrorCode } from "../errors.ts";
 import { LONGEST_TIMER } from "./settle.ts";
 
 /** What the caller learns when a clock has gone off. */
 export interface Expiry {
-  readonly code: Pop3ErrorCode;
+  readonly code: Pop3ConnectionErrorCode;
   /** The option that sets the clock. */
   readonly limit: string;
   /** What it says of the thing that was waited for: "it took longer than 60000 ms". */

@@ -1,6 +1,6 @@
 // Every command as a value: its line, what may be printed of it, and how its reply is read. A secret is in
 // `line` and never in `printable`, so that nothing has to be taken out of a log later.
-import { Pop3Error, Pop3ProtocolError, type Pop3ErrorCode } from "../errors.ts";
+import { Pop3Error, Pop3ProtocolError, type Pop3ReplyErrorCode } from "../errors.ts";
 import { SmallBlock, type BlockReader } from "./block.ts";
 import { parseCapabilities, type Capabilities } from "./capabilities.ts";
 import {
@@ -30,7 +30,7 @@ interface CommandLine {
   /** Is sent when nothing is in flight, and nothing is sent behind it before its reply has come. */
   readonly alone?: boolean;
   /** The code of the error that a `-ERR` becomes; `POP3_REFUSED` unless given. */
-  readonly refused?: Pop3ErrorCode;
+  readonly refused?: Pop3ReplyErrorCode;
 }
 
 /** Answered by one line. */

@@ -1,5 +1,5 @@
 // How a destination says no: to one message, or to all of them.
-import { Pop3Error } from "../../errors.ts";
+import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
 import { ForeignFileError } from "../own-file.ts";
 
 export interface DestinationErrorOptions {
@@ -15,6 +15,7 @@ export interface DestinationErrorOptions {
 
 /** What a destination rejects with. Any other error it throws counts as a refusal of the one message. */
 export class DestinationError extends Pop3Error {
+  declare readonly code: "POP3_DESTINATION";
   /** Whether it would refuse every other message, too. */
   readonly down: boolean;
   /** Whether it says nothing against the message. */
@@ -27,7 +28,12 @@ export class DestinationError extends Pop3Error {
   }
 
   static {
-    Object.defineProperty(this.prototype, "name", { value: "DestinationError", configurable: true });
+    markErrors(this, "DestinationError");
+  }
+
+  /** Whether `value` is a refusal by a destination, from either build of this package. */
+  static override is(this: void, value: unknown): value is DestinationError {
+    return isMarked(value, "DestinationError");
   }
 }
 
@@ -39,7 +45,7 @@ const DOWN: ReadonlySet<string> = new Set([
 
 /** Whether an error of the system says that the destination as a whole is of no use now. */
 export function isDown(error: unknown): boolean {
-  if (error instanceof DestinationError) return error.down;
+  if (DestinationError.is(error)) return error.down;
   if (error instanceof ForeignFileError) return true;
   const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
   return typeof code === "string" && DOWN.has(code);
@@ -47,5 +53,5 @@ export function isDown(error: unknown): boolean {
 
 /** Whether an error says nothing against the message that met it. */
 export function isLater(error: unknown): boolean {
-  return isDown(error) || (error instanceof DestinationError && error.later);
+  return isDown(error) || (DestinationError.is(error) && error.later);
 }

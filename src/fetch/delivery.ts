@@ -4,7 +4,7 @@ import type { Pop3Client } from "../client.ts";
 import { Pop3Error } from "../errors.ts";
 import type { Pop3Message } from "../message.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destinations/destination.ts";
-import { headerDigest, HeaderDigest } from "./header-digest.ts";
+import { headerDigest, HeaderDigest, namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "./ledger/ledger.ts";
 import { contentKey, messageKey } from "./mailbox.ts";
 import { isTooSoon } from "./pace.ts";
@@ -141,7 +141,7 @@ async function byContent(
   context: DeliveryContext,
 ): Promise<Delivered | LeftAlone> {
   const { namesake } = step;
-  if (headers !== undefined && namesake?.headers === headers)
+  if (namesOne(headers) && namesake?.headers === headers)
     return { id: namesake.id, key: messageKey(context.mailbox, namesake.id), octets, known: true, headers };
   const [id, key] = [contentId(digest), contentKey(context.mailbox, digest)];
   const entry = context.entries.get(id);

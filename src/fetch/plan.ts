@@ -1,6 +1,7 @@
 // What a run is to do, as a pure function of what the server lists, what the ledger knows, the policy and the clock.
 // Known and delivered: deleted if that is due, and never retrieved again. Unknown: new, and so retrieved.
 import { markedMail, markOf, oldMail } from "./baseline.ts";
+import { namesOne } from "./header-digest.ts";
 import type { LedgerEntry, MessageStatus } from "./ledger/ledger.ts";
 import { isDue, isTooSoon } from "./pace.ts";
 import type { CompletePolicy } from "./policy.ts";
@@ -217,7 +218,7 @@ function isAnother(entry: LedgerEntry, { size }: Listed): boolean {
   if (entry.status === "deleted") return true;
   if (size === undefined || entry.size === undefined || size === entry.size) return false;
   // Some servers list another size now and then: the headers tell, where they are known.
-  return entry.goneSince !== undefined || (entry.status === "delivered" && entry.headers !== undefined);
+  return entry.goneSince !== undefined || (entry.status === "delivered" && namesOne(entry.headers));
 }
 
 /** The clock was put back since it was seen: it would wait for its deletion until then. */

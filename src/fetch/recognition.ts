@@ -6,7 +6,7 @@ import { headerDigest } from "./header-digest.ts";
 import type { MailboxLedger } from "./ledger/ledger.ts";
 import type { Listed } from "./plan.ts";
 import type { CompletePolicy } from "./policy.ts";
-import { matched, sampleOf, sizesAgree, vanished } from "./uids-changed.ts";
+import { areThere, matched, sampleOf, vanished } from "./uids-changed.ts";
 
 /** Notes the new unique-ids where the policy says so. Rejects with `POP3_UIDS_CHANGED` where it does not. */
 export async function recogniseChangedUids(
@@ -19,13 +19,11 @@ export async function recogniseChangedUids(
   if (uidsChanged === "new") return;
   const expected = vanished(listing, ledger.entries);
   if (expected.length === 0) return;
-  const known = new Set(expected.map(({ headers }) => headers).filter((digest) => digest !== undefined));
-  const canLook = known.size > 0 && (await client.supports("TOP", { signal }));
-  const sample = canLook ? await headersOf(client, sampleOf(listing), signal) : new Map<number, string>();
-  const changed = canLook
-    ? [...sample.values()].some((digest) => digest !== undefined && known.has(digest))
-    : sizesAgree(listing, expected);
-  if (!changed) return;
+  // Without a digest in the ledger there is nothing to compare headers with.
+  const canLook =
+    expected.some(({ headers }) => headers !== undefined) && (await client.supports("TOP", { signal }));
+  const sample = canLook ? await headersOf(client, sampleOf(listing), signal) : undefined;
+  if (!areThere(listing, expected, sample)) return;
   if (uidsChanged === "match" && canLook) {
     await ledger.record(matched(listing, expected, await headersOf(client, listing, signal)));
     return;
@@ -42,8 +40,8 @@ async function headersOf(
   client: Pop3Client,
   messages: readonly Listed[],
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<number, string | undefined>> {
-  const digests = new Map<number, string | undefined>();
+): Promise<ReadonlyMap<number, string>> {
+  const digests = new Map<number, string>();
   const numbers = messages.map(({ number }) => number);
   for await (const message of client.retrieve(numbers, { top: 0, signal })) {
     try {

@@ -1,6 +1,8 @@
 // Mail under other unique-ids than before: what has no headers of its own is not taken for what it is not.
-import { expect, test } from "vitest";
-import { headerDigest } from "../../src/fetch/header-digest.ts";
+import { describe, expect, test } from "vitest";
+import type { Pop3Server, Pop3ServerOptions } from "popwright/testing";
+import type { LedgerEntry } from "../../src/fetch/index.ts";
+import { headerDigest, namesOne } from "../../src/fetch/header-digest.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "./mail.ts";
 
@@ -14,7 +16,7 @@ test.each([
   ["From: ann@test\r\nSubject: one\r\n", false],
   ["X-Message-ID: <1@test>\r\n", false],
 ])("headers %j tell a message from others: %s", (headers, tell) => {
-  expect(headerDigest(Buffer.from(`${headers}\r\nbody\r\n`)) !== undefined).toBe(tell);
+  expect(namesOne(headerDigest(Buffer.from(`${headers}\r\nbody\r\n`)))).toBe(tell);
 });
 
 test.each(["stop", "match"] as const)("reports of another night are new (%s)", async (uidsChanged) => {
@@ -40,4 +42,98 @@ test("a message whose headers are refused while they are looked at holds up noth
   server.fault({ on: "TOP", nth: 2, reply: "-ERR cannot be read\r\n" });
   expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 3, failed: [] });
   expect(fetcher.inbox.texts).toEqual([...mails(4), ...later]);
+});
+
+describe("mail of devices, without Date and Message-ID, in the place of as much of the same size", () => {
+  const alarm = (fields: string): string => `${fields}\r\n\r\non\r\n`;
+  const clock = (second: number): string =>
+    `Received: from sensor by mx; Sun, 29 Nov 2026 10:00:0${String(second)} +0000\r\nFrom: sensor@host.test\r\nSubject: alarm`;
+  const uids = ["a", "b", "c"];
+
+  async function replaced(
+    before: readonly string[],
+    after: readonly string[],
+    fetcher: (server: Pop3Server) => Fetcher = (server) => new Fetcher(server),
+    options: Pop3ServerOptions = {},
+  ): Promise<Fetcher> {
+    await using server = await serverWith(before, { uids, ...options });
+    const one = fetcher(server);
+    await one.run();
+    for (const uid of uids) server.maildrop("ann").remove(uid);
+    for (const [index, message] of after.entries())
+      server.maildrop("ann").add(message, `new${String(index)}`);
+    await one.run({ force: true });
+    return one;
+  }
+
+  test.each<[string, (n: number) => string]>([
+    ["Subject", (n) => `From: sensor@host.test\r\nSubject: alarm ${String(n)}`],
+    ["From", (n) => `From: sensor${String(n)}@host.test\r\nSubject: alarm`],
+    ["the time in Received", clock],
+    ["a Date in the new ones", (n) => (n < 4 ? `X-Date: ${String(n)}` : `Date: ${String(n)}  `)],
+  ])("is new where %s tells them apart", async (_name, fields) => {
+    const [before, after] = [
+      [1, 2, 3],
+      [4, 5, 6],
+    ].map((some) => some.map((n) => alarm(fields(n))));
+    for (const uidsChanged of ["stop", "match"] as const) {
+      const fetcher = await replaced(
+        before ?? [],
+        after ?? [],
+        (server) => new Fetcher(server, { policy: { uidsChanged } }),
+      );
+      expect(fetcher.inbox.texts).toEqual([...(before ?? []), ...(after ?? [])]);
+    }
+  });
+
+  const same = [1, 2, 3].map((n) => alarm(clock(n)));
+
+  test("is not fetched again where it is the same mail under new unique-ids", async () => {
+    await expect(replaced(same, same)).rejects.toMatchObject({ code: "POP3_UIDS_CHANGED" });
+    const fetcher = await replaced(
+      same,
+      same,
+      (server) => new Fetcher(server, { policy: { uidsChanged: "match" } }),
+    );
+    expect(fetcher.inbox.texts).toEqual(same);
+  });
+
+  test("is not fetched again where nothing tells it from the mail that was there", async () => {
+    const alike = [1, 2, 3].map(() => alarm("From: sensor@host.test\r\nSubject: alarm"));
+    await expect(replaced(alike, alike)).rejects.toMatchObject({ code: "POP3_UIDS_CHANGED" });
+  });
+
+  test("goes by its sizes where the server has no TOP", async () => {
+    const later = [4, 5, 6].map((n) => alarm(clock(n)));
+    await expect(replaced(same, later, undefined, { top: false })).rejects.toMatchObject({
+      code: "POP3_UIDS_CHANGED",
+    });
+  });
+
+  test("goes by its sizes where an older version has noted no digest, and by that where it has", async () => {
+    await using server = await serverWith(same, { uids });
+    const older = new Fetcher(server, { force: true });
+    const entries = same.map(({ length }, index): LedgerEntry => ({
+      ...{ id: `old${String(index)}`, status: "delivered", firstSeen: 1, size: length },
+    }));
+    await older.remember({ lastRun: 1 }, entries);
+    expect(await older.failure()).toMatchObject({ code: "POP3_UIDS_CHANGED" });
+
+    await using other = await serverWith(mails(3));
+    const fetcher = new Fetcher(other, { force: true });
+    // As they were noted before a digest could begin with "~".
+    const digests = [
+      "0581b138c5b6e05a70b1b5dd17ec6d85",
+      "6a203d1e5b7c248331ec3dda9b49f53e",
+      "2bc34c4c867a586ac126d73d7e73210a",
+    ];
+    await fetcher.remember(
+      { lastRun: 1 },
+      digests.map((headers, index): LedgerEntry => ({
+        ...{ id: `old${String(index)}`, status: "delivered", firstSeen: 1, size: 1, headers },
+      })),
+    );
+    expect(await fetcher.failure()).toMatchObject({ code: "POP3_UIDS_CHANGED" });
+    expect(await fetcher.run({ policy: { uidsChanged: "match" } })).toMatchObject({ delivered: 0 });
+  });
 });

@@ -1,9 +1,9 @@
 // The digest of the headers: the same however they come, and whatever a server adds.
 import { expect, test } from "vitest";
-import { HeaderDigest, headerDigest } from "../../src/fetch/header-digest.ts";
+import { HeaderDigest, headerDigest, namesOne } from "../../src/fetch/header-digest.ts";
 
 const HEAD = "Received: here\r\nMessage-ID: <1@test>\r\nDate: now\r\nFrom: ann\r\nSubject: one\r\n two\r\n";
-const of = (text: string): string | undefined => headerDigest(Buffer.from(text, "latin1"));
+const of = (text: string): string => headerDigest(Buffer.from(text, "latin1"));
 
 test("at every cut it is the same", () => {
   const octets = Buffer.from(`${HEAD}\r\nbody\r\n\r\nSubject: not this\r\n`);
@@ -35,9 +35,36 @@ test("the headers alone, as TOP gives them, do", () => {
   expect(of(HEAD)).toBe(of(`${HEAD}\r\nbody`));
 });
 
-test("without any of them there is none", () => {
-  expect(of("Received: here\r\n\r\nSubject: in the body\r\n")).toBeUndefined();
-  expect(of("")).toBeUndefined();
+test("without Message-ID and Date it is the look of a message, which others may have, too", () => {
+  const looks = [
+    "",
+    "Received: here\r\n\r\nSubject: in the body\r\n",
+    "From: a\r\n",
+    "Subject: b\r\n",
+    "From: a\r\nSubject: b\r\n",
+  ];
+  for (const text of looks) expect(of(text)).toMatch(/^~[0-9a-f]{32}$/);
+  expect(of(looks[1] as string)).toBe(of(""));
+  expect(new Set(looks.map(of)).size).toBe(4);
+  expect([undefined, of(""), of(HEAD)].map(namesOne)).toEqual([false, false, true]);
+});
+
+test("without Message-ID and Date, the time stamp of the oldest Received tells", () => {
+  const first = "Received: from sensor by mx; Sun, 29 Nov 2026 10:00:00 +0000\r\n";
+  const alarm = (received: string): string => `${received}From: sensor\r\nSubject: alarm\r\n\r\non\r\n`;
+  const digest = of(alarm(first));
+  expect(digest).toMatch(/^[0-9a-f]{32}$/);
+  // A server that takes it over adds its own.
+  expect(of(alarm(`Received: from mx by new; Mon, 30 Nov 2026 00:00:00 +0000\r\n${first}`))).toBe(digest);
+  expect(of(alarm(first.replace("10:00:00", "10:00:01")))).not.toBe(digest);
+  expect(of(alarm(first).replace("alarm", "all clear"))).not.toBe(digest);
+  expect(of(alarm(first.replace(/;.*/, "")))).toMatch(/^~/);
+  // It has no say where there is a Message-ID or a Date.
+  expect(of(`${first}${HEAD}`)).toBe(of(HEAD));
+});
+
+test("digests of older versions of the ledger are the same", () => {
+  expect(of(HEAD)).toBe("681ce9952c975a8760606e7463f48379");
 });
 
 test("endless headers are not collected", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";
 import type { Listed } from "../../src/fetch/plan.ts";
-import { matched, sampleOf, sizesAgree, vanished } from "../../src/fetch/uids-changed.ts";
+import { areThere, matched, sampleOf, vanished } from "../../src/fetch/uids-changed.ts";
 
 const known = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
   id,
@@ -55,12 +55,59 @@ test.each<[number[], number[], boolean]>([
   [[5, 5, 5], [5, 6, 7], false],
   [[1, 2], [1, 2], false],
 ])("sizes %j and %j agree: %s", (sizes, before, agree) => {
-  expect(
-    sizesAgree(
-      sizes.map((size, i) => ({ number: i + 1, uid: "x", size })),
-      before.map((size) => known("a", { size })),
-    ),
-  ).toBe(agree);
+  const messages = sizes.map((size, i) => ({ number: i + 1, uid: "x", size }));
+  // Without TOP, or if it is refused for each.
+  for (const headers of [undefined, new Map<number, string>()])
+    expect(
+      areThere(
+        messages,
+        before.map((size) => known("a", { size })),
+        headers,
+      ),
+    ).toBe(agree);
+});
+
+describe("headers that were looked at", () => {
+  type Sides = readonly (string | undefined)[];
+  test.each<[string, listed: Sides, known: Sides, there: boolean]>([
+    ["one that names a message is known", ["1", "2", "3"], ["3", "8", "9"], true],
+    ["none that names a message is known", ["1", "2", "3"], ["7", "8", "9"], false],
+    ["names decide, whatever the rest looks like", ["1", "~a", "~a", "~a"], ["9", "~a", "~a", "~a"], false],
+    ["all look alike", ["~a", "~a", "~b"], ["~b", "~a", "~a"], true],
+    ["they look different", ["~a", "~b", "~c"], ["~d", "~e", "~f"], false],
+    ["two of three look alike", ["~a", "~b", "~c"], ["~a", "~b", "~f"], false],
+    ["what looks alike is less than what names", ["1", "2", "3"], ["~a", "~b", "~c"], false],
+    [
+      "those that were never retrieved go by their sizes",
+      ["~a", "~b", "~c"],
+      [undefined, undefined, undefined],
+      true,
+    ],
+    ["and so they do among others", ["1", "2", "3"], ["~a", undefined, undefined, undefined], true],
+    ["two of them are few", ["1", "2", "3"], ["~a", undefined, undefined], false],
+  ])("%s", (_name, listed, before, there) => {
+    const messages = listed.map((_, i) => ({ number: i + 1, uid: "x", size: 5 }));
+    const headers = new Map(listed.map((digest, i) => [i + 1, digest ?? ""]));
+    const expected = before.map((digest) =>
+      known("a", { size: 5, ...(digest === undefined ? {} : { headers: digest }) }),
+    );
+    expect(areThere(messages, expected, headers)).toBe(there);
+  });
+
+  test("messages that look alike and have other sizes are others", () => {
+    const headers = new Map([1, 2, 3].map((number) => [number, "~a"]));
+    const before = [7, 8, 9].map((size) => known("a", { size, headers: "~a" }));
+    expect(areThere(listing("x", "y", "z"), before, headers)).toBe(false);
+  });
+});
+
+test("headers that only look alike match nothing: the message comes again", () => {
+  const { entries, forgotten } = matched(
+    listing("x"),
+    [known("a", { headers: "~1", size: 0 })],
+    new Map([[1, "~1"]]),
+  );
+  expect([entries, forgotten]).toEqual([[], []]);
 });
 
 test("entries get their new unique-ids, each once, and what matches nothing is new", () => {

@@ -24,7 +24,10 @@ export interface LedgerEntry {
   readonly firstSeen: number;
   /** Its size as LIST announced it; octets. */
   readonly size?: number;
-  /** A digest of a few of its headers, in hexadecimal: it is known again by it when all unique-ids have changed. */
+  /**
+   * A digest of a few of its headers, in hexadecimal: it is known again by it when all unique-ids have changed. One that
+   * begins with `~` is of headers that other messages may have, too: no Message-ID, no Date, no time stamp in Received.
+   */
   readonly headers?: string;
   /** How often it was to blame for a failure of its delivery. */
   readonly tries?: number;

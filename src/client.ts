@@ -10,7 +10,9 @@ import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language } from "./protocol/commands.ts";
 import { totalOfCall } from "./net/waits.ts";
-import { isMessageNumber, type MaildropStat } from "./protocol/listings.ts";
+import { isMessageNumber } from "./protocol/listing-fields.ts";
+import type { MaildropStat } from "./protocol/listings.ts";
+import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./retrieval.ts";
 import { Session, type Pop3State, type Pop3TlsInfo } from "./session.ts";
@@ -158,6 +160,22 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     return new Set(this.#transaction.marked);
   }
 
+  /**
+   * The malformed lines of the last LIST and of the last UIDL in this session, in that order, also if the call failed
+   * because of them. With `listings: "lenient"` a message whose line is malformed is not in the Map of `list()` or
+   * `uidl()`. The diagnostics channel `popwright:malformed` tells of them, too.
+   *
+   * @example
+   * ```ts
+   * const uids = await client.uidl();
+   * for (const { command, number, text, reason } of client.malformed)
+   *   console.warn(`${command}, message ${number ?? "?"}: "${text}" (${reason})`);
+   * ```
+   */
+  get malformed(): readonly MalformedLine[] {
+    return this.#transaction.malformed;
+  }
+
   /** How TLS protects the connection; `undefined` without TLS. */
   get tlsInfo(): Pop3TlsInfo | undefined {
     return this.#session.tlsInfo;
@@ -168,7 +186,11 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     return this.#transaction.stat(signal);
   }
 
-  /** LIST: the size in octets of each message that is not marked. Rejects with `POP3_BAD_LISTING`, `POP3_LIST_TOO_LARGE`. */
+  /**
+   * LIST: the size in octets of each message that is not marked. A message whose line is malformed is not in the Map:
+   * {@link malformed} names it. Rejects with `POP3_BAD_LISTING` if every line is malformed, or any with
+   * `listings: "strict"`; with `POP3_LIST_TOO_LARGE`.
+   */
   list(options?: ResponseOptions): Promise<Map<number, number>>;
   /** LIST of one message. Rejects with `POP3_REFUSED` when there is none of that number. */
   list(message: number, options?: CallOptions): Promise<number>;
@@ -179,7 +201,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /**
    * UIDL: the unique-id of each message that is not marked (RFC 1939 section 7). Opaque: hash it before it names a file.
-   * A message for which the server has none is not in the Map. Rejects with `POP3_BAD_LISTING`, `POP3_LIST_TOO_LARGE`.
+   * A message for which the server has none, or a malformed one, is not in the Map: {@link malformed} names it. Rejects
+   * with `POP3_BAD_LISTING` if every line is malformed, or any with `listings: "strict"`; with `POP3_LIST_TOO_LARGE`.
    */
   uidl(options?: ResponseOptions): Promise<Map<number, string>>;
   /** UIDL of one message. */
@@ -242,8 +265,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /**
    * Retrieves messages, in order, pipelined where the server allows, not faster than they are taken.
    *
-   * Without `numbers` it asks for LIST and UIDL and retrieves all that are not marked; a refusal of UIDL rejects where
-   * the server lists it or may give it later. A message that is gone rejects for itself, and the loop goes on. The
+   * Without `numbers` it asks for LIST and UIDL and retrieves all that are not marked, also those whose line in LIST is
+   * malformed if UIDL has them, too; a refusal of UIDL rejects if the server lists it or may give it later. A message that is gone rejects for itself, and the loop goes on. The
    * loop may be left at any time; what was under way is dropped.
    */
   retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): Pop3Retrieval {

@@ -29,7 +29,7 @@ export {
 } from "./errors.ts";
 export type { Pop3Message } from "./message.ts";
 export type { SocketSource } from "./net/dial.ts";
-export type { Pop3Trace } from "./net/trace.ts";
+export type { Pop3MalformedTrace, Pop3Trace } from "./net/trace.ts";
 export type { Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window } from "./options.ts";
 export { Pop3Pool } from "./pool/pool.ts";
 export type { Pop3PoolOptions, UseOptions } from "./pool/options.ts";
@@ -37,7 +37,9 @@ export type { Pop3PoolStatistics } from "./pool/statistics.ts";
 export type { Pop3PoolTrace } from "./pool/trace.ts";
 export type { Capabilities, Expire, LoginDelay } from "./protocol/capabilities.ts";
 export type { Language } from "./protocol/commands.ts";
+export type { ListingMode } from "./protocol/listing-block.ts";
 export type { MaildropStat } from "./protocol/listings.ts";
+export type { MalformedLine, MalformedReason } from "./protocol/malformed-line.ts";
 export type { Pop3Retrieval, RetrieveOptions } from "./retrieval.ts";
 export type { Pop3State, Pop3TlsInfo } from "./session.ts";
 export { parseUrl, type UrlOptions } from "./url.ts";

@@ -4,7 +4,8 @@ import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth-options.ts";
 import type { SocketSource } from "./net/dial.ts";
 import type { Window } from "./net/flight.ts";
-import { checkBoolean, checkTable, config, numbers } from "./option-checks.ts";
+import { checkBoolean, checkOneOf, checkTable, config, numbers } from "./option-checks.ts";
+import type { ListingMode } from "./protocol/listing-block.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "./net/proxy.ts";
 
@@ -114,6 +115,14 @@ export interface Pop3ClientOptions {
   readonly limits?: Partial<Pop3Limits>;
   /** `"auto"`: where the server lists PIPELINING (RFC 2449 section 6.6). @default "auto" */
   readonly pipelining?: "auto" | false | Pop3Window;
+  /**
+   * What is done about malformed lines in LIST and UIDL: a unique-id with a space, a size below 0, a number that occurs
+   * twice. `"lenient"` leaves them out of the listing and names them in `client.malformed`; the call fails with
+   * `POP3_BAD_LISTING` only if every line is malformed. With `"strict"` one such line fails it. A message without a
+   * unique-id is not an error in either.
+   * @default "lenient"
+   */
+  readonly listings?: ListingMode;
 }
 
 /** The same, complete. */
@@ -136,6 +145,7 @@ export interface Settings {
   readonly limits: Pop3Limits;
   /** `undefined`: never. */
   readonly window: Window | undefined;
+  readonly listings: ListingMode;
 }
 
 export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
@@ -197,6 +207,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     throw config("socket and proxy exclude each other: your own socket may go through a proxy itself");
   }
   if (options.auth !== undefined) checkAuth(options.auth);
+  checkOneOf("listings", options.listings, ["lenient", "strict"]);
   return {
     host: options.host,
     port,
@@ -215,6 +226,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     timeouts: numbers("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
     limits: numbers("limits", DEFAULT_LIMITS, options.limits),
     window: windowFrom(options.pipelining ?? "auto"),
+    listings: options.listings ?? "lenient",
   };
 }
 

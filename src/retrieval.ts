@@ -8,7 +8,8 @@ import type { Window } from "./net/flight.ts";
 import { totalOfCall } from "./net/waits.ts";
 import { Queue } from "./net/queue.ts";
 import { DEFAULT_WINDOW } from "./options.ts";
-import { isMessageNumber } from "./protocol/listings.ts";
+import { isMessageNumber } from "./protocol/listing-fields.ts";
+import { hasNoValues } from "./protocol/malformed-line.ts";
 import type { Session } from "./session.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -123,10 +124,14 @@ export class Retrieval implements Pop3Retrieval {
     this.#session.check(this.#top === undefined ? "RETR" : "TOP");
     throwIfAborted(signal);
     if (this.#wished === undefined) {
-      await Promise.all([this.#list(), this.#listUids()]);
-      this.#numbers = [...(transaction.sizes ?? new Map<number, number>()).keys()].filter(
-        (n) => !transaction.marked.has(n),
-      );
+      const failures = await Promise.all([
+        this.#list().catch(this.#withoutValues("LIST")),
+        this.#listUids().catch(this.#withoutValues("UIDL")),
+      ]);
+      const { listed } = transaction;
+      const failure = failures.find((error) => error !== undefined);
+      if (listed.length === 0 && failure !== undefined) throw failure;
+      this.#numbers = listed.filter((n) => !transaction.marked.has(n));
     } else {
       if (this.#wished.length >= WORTH_LISTING) await this.#list().catch(tolerate);
       this.#numbers = this.#wished;
@@ -136,6 +141,15 @@ export class Retrieval implements Pop3Retrieval {
     throwIfAborted(signal);
     if (signal !== undefined) this.#deafen = onAbort(signal, this.#onAbort);
     this.#ready = true;
+  }
+
+  /** Passes over a listing that failed only because it has no value for any of its messages, and throws all else. */
+  #withoutValues(command: "LIST" | "UIDL"): (error: unknown) => Pop3Error {
+    return (error) => {
+      const lenient = this.#session.settings.listings === "lenient";
+      if (lenient && hasNoValues(error, this.#transaction.malformed, command)) return error;
+      throw error;
+    };
   }
 
   async #list(): Promise<void> {

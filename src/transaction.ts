@@ -2,10 +2,13 @@
 // marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
 import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
 import { aborted } from "./net/failures.ts";
+import { traceMalformed } from "./net/trace.ts";
 import { quitWait } from "./net/waits.ts";
 import type { Total } from "./net/watch.ts";
 import * as commands from "./protocol/commands.ts";
-import type { ListingLimits, MaildropStat } from "./protocol/listings.ts";
+import type { ListingRules } from "./protocol/listing-block.ts";
+import type { MaildropStat } from "./protocol/listings.ts";
+import { numbersIn, type MalformedLine } from "./protocol/malformed-line.ts";
 import { MessageBuffer } from "./protocol/message-buffer.ts";
 import type { Session } from "./session.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -23,6 +26,7 @@ export class Transaction {
   #count: number | undefined;
   #sizes: Snapshot<number> | undefined;
   #uids: Snapshot<string> | undefined;
+  #malformed: Readonly<Record<MalformedLine["command"], readonly MalformedLine[]>> = { LIST: [], UIDL: [] };
   /** What was tried of what CAPA does not list. */
   readonly #tried: Map<string, boolean> = new Map<string, boolean>();
   #quitting: Promise<void> | undefined;
@@ -41,6 +45,28 @@ export class Transaction {
     return this.#uids?.map;
   }
 
+  /** The malformed lines of the last LIST and of the last UIDL. */
+  get malformed(): readonly MalformedLine[] {
+    return [...this.#malformed.LIST, ...this.#malformed.UIDL];
+  }
+
+  /**
+   * The numbers of all messages that are not marked, once they were listed. A malformed line in LIST hides none that
+   * UIDL has, too.
+   */
+  get listed(): readonly number[] {
+    const numbers = [...(this.sizes ?? new Map<number, number>()).keys()];
+    const { LIST: bad, UIDL: badUids } = this.#malformed;
+    if (bad.length === 0) return numbers;
+    const { uids } = this;
+    const withoutUidl = uids === undefined && badUids.length === 0;
+    const inUidl = new Set([...(uids?.keys() ?? []), ...numbersIn(badUids, "UIDL")]);
+    const hidden = bad.some(({ number }) => number === undefined)
+      ? inUidl
+      : [...numbersIn(bad, "LIST")].filter((number) => withoutUidl || inUidl.has(number));
+    return [...new Set([...numbers, ...hidden])].sort((a, b) => a - b);
+  }
+
   stat(signal?: AbortSignal): Promise<MaildropStat> {
     return this.session.execute(commands.stat(), {
       signal,
@@ -52,7 +78,7 @@ export class Transaction {
 
   /** LIST. The Map is the caller's: what is kept of it is a copy. */
   list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
-    return this.session.execute(commands.list(this.#listingLimits()), {
+    return this.session.execute(commands.list(this.#listingRules("LIST")), {
       signal,
       total,
       effect: (sizes) => {
@@ -63,7 +89,7 @@ export class Transaction {
 
   /** UIDL, kept as with `list`. */
   uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
-    return this.session.execute(commands.uidl(this.#listingLimits()), {
+    return this.session.execute(commands.uidl(this.#listingRules("UIDL")), {
       signal,
       total,
       effect: (uids) => {
@@ -99,10 +125,20 @@ export class Transaction {
     }
   }
 
-  #listingLimits(): ListingLimits {
-    const { listEntries, listOctets, line } = this.session.settings.limits;
+  #listingRules(command: MalformedLine["command"]): ListingRules {
+    const { host, port, limits, listings } = this.session.settings;
+    const { listEntries, listOctets, line } = limits;
     const counted = this.#count === undefined ? Infinity : this.#count + LISTING_SLACK;
-    return { entries: Math.min(listEntries, counted), octets: listOctets, line };
+    return {
+      entries: Math.min(listEntries, counted),
+      octets: listOctets,
+      line,
+      mode: listings,
+      malformed: (lines) => {
+        this.#malformed = { ...this.#malformed, [command]: lines };
+        traceMalformed(host, port, lines);
+      },
+    };
   }
 
   async rset(signal?: AbortSignal): Promise<void> {
@@ -113,6 +149,7 @@ export class Transaction {
         this.marked.clear();
         // What was listed while something was marked lacks what is there again.
         this.#sizes = this.#uids = undefined;
+        this.#malformed = { LIST: [], UIDL: [] };
       },
     });
   }

@@ -1,7 +1,9 @@
 // One session, step by step, without a change: what there is, and where it ends if it does not go well.
 import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { hasNoValues } from "../protocol/malformed-line.ts";
 import { printable } from "../protocol/printable.ts";
-import { Pop3Client, type Capabilities, type Pop3ClientOptions } from "../index.ts";
+import { Pop3Client, type Capabilities, type MalformedLine, type Pop3ClientOptions } from "../index.ts";
+import { malformedTexts } from "./malformed.ts";
 import { count, octetsText } from "./text.ts";
 
 export interface Step {
@@ -39,12 +41,15 @@ export async function* examine(account: Pop3ClientOptions, signal: AbortSignal):
       name = "maildrop";
       // Not in one go: some servers let everybody in, and say no only here.
       const { count: messages, size: octets } = await client.stat({ signal });
-      const listed = (await client.list({ signal })).size;
-      const notes =
-        listed === messages ? [] : [`STAT counts ${String(messages)}, LIST has ${String(listed)}.`];
+      const listed = (await listing(client, "LIST", client.list({ signal }))).size;
+      const malformed = client.malformed;
+      const notes = malformedTexts(malformed);
+      if (listed + malformed.length !== messages)
+        notes.unshift(`STAT counts ${String(messages)}, LIST has ${String(listed)}.`);
       yield step(`${count(messages, "message")}, ${octetsText(octets)}`, { messages, octets }, notes);
       name = "unique-ids";
-      yield step(...uidsOf(await uidl(client, signal)));
+      const uids = await uidl(client, signal);
+      yield step(...uidsOf(uids, client.malformed));
     }
     name = "end";
     await client.quit({ signal });
@@ -108,25 +113,53 @@ function expiry(days: number | "never"): string {
     : `messages expire after ${count(days, "day")}`;
 }
 
-/** `undefined`: the server knows no UIDL, and has messages all the same. */
-async function uidl(client: Pop3Client, signal: AbortSignal): Promise<Map<number, string> | undefined> {
+/** What can be read of a listing. It is empty if each of its lines names a message and gives nothing else. */
+async function listing<V>(
+  client: Pop3Client,
+  command: "LIST" | "UIDL",
+  listed: Promise<ReadonlyMap<number, V>>,
+): Promise<ReadonlyMap<number, V>> {
   try {
-    return await client.uidl({ signal });
+    return await listed;
+  } catch (error) {
+    if (hasNoValues(error, client.malformed, command)) return new Map();
+    throw error;
+  }
+}
+
+/** `undefined`: the server knows no UIDL, and has messages all the same. */
+async function uidl(
+  client: Pop3Client,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, string> | undefined> {
+  try {
+    return await listing(client, "UIDL", client.uidl({ signal }));
   } catch (error) {
     if (error instanceof Pop3ReplyError) return undefined;
     throw error;
   }
 }
 
-function uidsOf(uids: ReadonlyMap<number, string> | undefined): Findings {
+function uidsOf(
+  uids: ReadonlyMap<number, string> | undefined,
+  malformed: readonly MalformedLine[],
+): Findings {
   if (uids === undefined)
     return ["none", { uids: "none" }, ["Without them, what was fetched before shows only in the content."]];
+  const bad = malformed.filter(({ command }) => command === "UIDL");
+  const notes = malformedTexts(bad);
   const repeated = uids.size - new Set(uids.values()).size;
   if (repeated > 0)
-    return [`${String(repeated)} of ${String(uids.size)} are not unique`, { uids: "repeated" }, []];
+    return [
+      `${String(repeated)} of ${String(uids.size)} are not unique`,
+      { uids: "repeated", malformed },
+      notes,
+    ];
+  if (bad.length > 0) notes.push("Such a message is known by its content: it is retrieved in every run.");
+  const none = bad.length === 0 ? "no messages, none to be seen" : "none that can be used";
   return [
-    uids.size === 0 ? "no messages, none to be seen" : `${String(uids.size)}, all different`,
-    { uids: "unique" },
-    [],
+    uids.size === 0 ? none : `${String(uids.size)}, all different`,
+    { uids: uids.size === 0 && bad.length > 0 ? "none" : "unique", malformed },
+    notes,
   ];
 }

@@ -10,6 +10,7 @@ import { contentKey, messageKey } from "./mailbox.ts";
 import { isTooSoon } from "./pace.ts";
 import { contentId, isSettled, type Retrieve } from "./plan.ts";
 import type { RetryPauses } from "./policy.ts";
+import type { Unlisted } from "./unlisted.ts";
 
 /** A message up to this size is one Buffer, which is faster than a stream; octets. */
 const SMALL = 256 * 1024;
@@ -24,6 +25,7 @@ export interface DeliveryContext {
   readonly client: Pop3Client;
   readonly mailbox: string;
   readonly entries: ReadonlyMap<string, LedgerEntry>;
+  readonly unlisted: Unlisted;
   readonly destination: Destination;
   readonly signal: AbortSignal | undefined;
   readonly retry: RetryPauses;
@@ -131,7 +133,7 @@ interface Content {
   /** SHA-256 of all octets, in hexadecimal. */
   readonly digest: string;
   readonly octets: number;
-  readonly headers: string | undefined;
+  readonly headers: string;
 }
 
 async function byContent(
@@ -140,7 +142,8 @@ async function byContent(
   step: Retrieve,
   context: DeliveryContext,
 ): Promise<Delivered | LeftAlone> {
-  const { namesake } = step;
+  const namesake =
+    step.uid === undefined ? context.unlisted.take(headers, step.size ?? octets) : step.namesake;
   if (namesOne(headers) && namesake?.headers === headers)
     return { id: namesake.id, key: messageKey(context.mailbox, namesake.id), octets, known: true, headers };
   const [id, key] = [contentId(digest), contentKey(context.mailbox, digest)];

@@ -1,4 +1,5 @@
 // What is told of runs while they go on.
+import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { FetchError } from "./fetch-error.ts";
 import type { Skip } from "./plan.ts";
 import type { FailedMessage, FetchReport } from "./report.ts";
@@ -6,6 +7,8 @@ import type { FailedMessage, FetchReport } from "./report.ts";
 /** Something has happened in the run over `mailbox`. */
 export type FetchEvent = { readonly mailbox: string } & (
   | { readonly type: "begin" }
+  /** LIST or UIDL have malformed lines, all of which are here: told once in a run, before `"listed"`. */
+  | { readonly type: "malformed"; readonly lines: readonly MalformedLine[] }
   /** The maildrop was listed and the plan made: how many messages are to be retrieved and deleted. */
   | {
       readonly type: "listed";

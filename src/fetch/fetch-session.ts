@@ -24,6 +24,7 @@ import {
 import type { CompletePolicy } from "./policy.ts";
 import { recogniseChangedUids } from "./recognition.ts";
 import type { Draft } from "./report.ts";
+import { Unlisted } from "./unlisted.ts";
 
 /** So many messages refused, one behind the other, and it is the destination that is at fault. */
 const IN_A_ROW = 3;
@@ -96,6 +97,7 @@ export class FetchSession {
   #abandoned = false;
   #toMark: { readonly number: number; readonly entry: LedgerEntry }[] = [];
   #sighted: Set<string> = new Set();
+  #unlisted: Unlisted = new Unlisted([], new Map());
   #stopped = false;
   #down: Error | undefined;
 
@@ -122,6 +124,7 @@ export class FetchSession {
   async run(): Promise<SessionOutcome> {
     const listing = await this.#list();
     await recogniseChangedUids(this.#client, listing, this.#ledger, this.#policy, this.#settings.signal);
+    this.#unlisted = new Unlisted(listing, this.#ledger.entries);
     const plan = await this.#plan(listing);
     for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
     const wanted = this.#notYetFailed(plan.retrieve);
@@ -152,12 +155,16 @@ export class FetchSession {
   }
 
   async #list(): Promise<readonly Listed[]> {
-    const listing = await listMaildrop(this.#client, this.#policy, this.#settings.signal);
+    const { messages, malformed } = await listMaildrop(this.#client, this.#policy, this.#settings.signal);
     if (this.#draft.listed === 0) {
-      this.#draft.listed = listing.length;
-      for (const { size = 0 } of listing) this.#draft.listedOctets += size;
+      this.#draft.listed = messages.length;
+      for (const { size = 0 } of messages) this.#draft.listedOctets += size;
     }
-    return listing;
+    if (malformed.length > 0 && this.#draft.malformed.length === 0) {
+      this.#draft.malformed = malformed;
+      await this.#tell({ type: "malformed", lines: malformed });
+    }
+    return messages;
   }
 
   async #plan(listing: readonly Listed[]): Promise<FetchPlan> {
@@ -281,6 +288,7 @@ export class FetchSession {
       ...{ signal, retry },
       entries: this.#ledger.entries,
       confirm: () => this.#confirm(),
+      unlisted: this.#unlisted,
       progress: (received) => this.#tell({ type: "progress", number, received, size }),
     };
   }

@@ -2,6 +2,7 @@
 import { checkBoolean, checkTable, config } from "../option-checks.ts";
 import { completeOptions, type Pop3ClientOptions } from "../options.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
+import type { ListingMode } from "../protocol/listing-block.ts";
 import { parseUrl } from "../url.ts";
 import type { Destination } from "./destinations/destination.ts";
 import { deliverTo, type Deliver } from "./destinations/function.ts";
@@ -68,12 +69,13 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
   if (mailbox !== undefined && (typeof mailbox !== "string" || mailbox === ""))
     throw config("mailbox is a name");
   const client = accountOf(account);
+  const complete = completePolicy(policy, client.listings);
   return {
-    account: client,
+    account: withListings(client, complete.listings),
     mailbox: mailbox ?? nameOf(client),
     ledger,
     destination: taking,
-    policy: completePolicy(policy),
+    policy: complete,
     pool,
     force: force ?? false,
     onEvent: onEvent ?? (() => undefined),
@@ -88,6 +90,12 @@ function accountOf(account: FetchAccount): Pop3ClientOptions {
   if (completeOptions(options).auth === undefined)
     throw config("an account whose mail is fetched has `auth`");
   return options;
+}
+
+/** The policy overrides the account. Not a copy: what the caller changes in its object later is seen by the next run. */
+function withListings(account: Pop3ClientOptions, listings: ListingMode): Pop3ClientOptions {
+  if ((account.listings ?? "lenient") === listings) return account;
+  return Object.create(account, { listings: { value: listings, enumerable: true } }) as Pop3ClientOptions;
 }
 
 /** See {@link mailboxName}. Throws `POP3_CONFIG` where the account has no user. */

@@ -1,5 +1,6 @@
 // What a run may do with the mail it finds: every wish has a default, and the defaults lose nothing.
 import { checkOneOf, checkTable, config, numbers } from "../option-checks.ts";
+import type { ListingMode } from "../protocol/listing-block.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -43,6 +44,12 @@ export interface FetchPolicy {
    * is retrieved in every run. @default "refuse"
    */
   readonly noUidl?: "refuse" | "content";
+  /**
+   * What is done about malformed lines in LIST and UIDL. `"lenient"`: they are in `report.malformed`; a message without
+   * a good unique-id goes by its content, as one with a blank one does. `"strict"`: the run fails with
+   * `POP3_BAD_LISTING`. @default what the account says, which is `"lenient"` by default
+   */
+  readonly listings?: ListingMode;
   /**
    * Where all unique-ids have changed at once: `"stop"` with `POP3_UIDS_CHANGED`, `"match"` the messages by their
    * headers, or take them for new ones. @default "stop"
@@ -91,6 +98,7 @@ export interface CompletePolicy {
   readonly retry: RetryPauses;
   readonly poll: PollPauses;
   readonly noUidl: "refuse" | "content";
+  readonly listings: ListingMode;
   readonly uidsChanged: "stop" | "match" | "new";
   readonly keep: number;
 }
@@ -101,16 +109,20 @@ const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000 };
 
 const NAMES: ReadonlySet<string> = new Set<keyof FetchPolicy>([
   ...(["firstRun", "delete", "maxSize", "tooLarge", "order", "limits", "commitEvery", "tries"] as const),
-  ...(["retry", "poll", "noUidl", "uidsChanged", "keepDays"] as const),
+  ...(["retry", "poll", "noUidl", "listings", "uidsChanged", "keepDays"] as const),
 ]);
 
-/** Throws `POP3_CONFIG` for what makes no sense, and for names that there are not: a slip must not delete mail. */
-export function completePolicy(policy: FetchPolicy = {}): CompletePolicy {
+/**
+ * Completes a policy; `otherwise`: what the account says of `listings`. Throws `POP3_CONFIG` for what makes no sense, and
+ * for unknown names: a typo must not delete mail.
+ */
+export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode = "lenient"): CompletePolicy {
   checkTable("policy", policy);
   for (const name of Object.keys(policy)) if (!NAMES.has(name)) throw config(`policy has no "${name}"`);
   checkOneOf("policy.tooLarge", policy.tooLarge, ["skip", "headers", "delete"]);
   checkOneOf("policy.order", policy.order, ["oldest", "newest"]);
   checkOneOf("policy.noUidl", policy.noUidl, ["refuse", "content"]);
+  checkOneOf("policy.listings", policy.listings, ["lenient", "strict"]);
   checkOneOf("policy.uidsChanged", policy.uidsChanged, ["stop", "match", "new"]);
   return {
     firstRun: firstRunOf(policy.firstRun),
@@ -124,6 +136,7 @@ export function completePolicy(policy: FetchPolicy = {}): CompletePolicy {
     retry: numbers("policy.retry", RETRY, policy.retry),
     poll: numbers("policy.poll", POLL, policy.poll),
     noUidl: policy.noUidl ?? "refuse",
+    listings: policy.listings ?? otherwise,
     uidsChanged: policy.uidsChanged ?? "stop",
     keep: amount("keepDays", policy.keepDays, 30, 0) * DAY,
   };

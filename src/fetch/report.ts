@@ -1,4 +1,5 @@
 // What a run did, in numbers and names, for people and for the program that decides what comes next.
+import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { Skip } from "./plan.ts";
 
 /** A message that could not be delivered in this run. */
@@ -28,6 +29,11 @@ export interface FetchReport {
   /** Messages that the server listed, and their octets. */
   readonly listed: number;
   readonly listedOctets: number;
+  /**
+   * Malformed lines in LIST and UIDL. A message that one of them names goes by its content, or has no known size: it is
+   * not left out.
+   */
+  readonly malformed: readonly MalformedLine[];
   /** Messages that the destination took in. */
   readonly delivered: number;
   /** Messages that came, but were there already. */
@@ -63,6 +69,7 @@ export function draftOf(mailbox: string): Draft {
     outcome: "done",
     listed: 0,
     listedOctets: 0,
+    malformed: [],
     delivered: 0,
     known: 0,
     octets: 0,

@@ -1,6 +1,7 @@
 // Tells `node:diagnostics_channel` subscribers of commands and sessions, as `TracingChannel.tracePromise` would:
 // `start` and `end` when it begins, `error` where it fails, `asyncStart` and `asyncEnd` when it is over.
-import { tracingChannel, type TracingChannel } from "node:diagnostics_channel";
+import { channel, tracingChannel, type Channel, type TracingChannel } from "node:diagnostics_channel";
+import type { MalformedLine } from "../protocol/malformed-line.ts";
 
 /** What subscribers of `popwright:command` and `popwright:session` get; one object for all events of one call. */
 export interface Pop3Trace {
@@ -13,6 +14,21 @@ export interface Pop3Trace {
 
 const commandChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:command");
 const sessionChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:session");
+
+/** What subscribers of `popwright:malformed` get: the malformed lines of one LIST or UIDL. */
+export interface Pop3MalformedTrace {
+  readonly host: string;
+  readonly port: number;
+  readonly lines: readonly MalformedLine[];
+}
+
+const malformedChannel: Channel = channel("popwright:malformed");
+
+/** Reports malformed lines of a listing, if there are any. */
+export function traceMalformed(host: string, port: number, lines: readonly MalformedLine[]): void {
+  if (lines.length > 0 && malformedChannel.hasSubscribers)
+    malformedChannel.publish({ host, port, lines } satisfies Pop3MalformedTrace);
+}
 
 /** Reports the end of what was begun: well, or with an error. */
 export type EndTrace = (error?: unknown) => void;

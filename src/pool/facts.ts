@@ -25,6 +25,7 @@ const OPTIONS = {
   timeouts: true,
   limits: true,
   pipelining: true,
+  listings: true,
 } satisfies Record<keyof Pop3ClientOptions, true>;
 
 const AUTH_OPTIONS = {

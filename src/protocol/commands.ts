@@ -3,16 +3,9 @@
 import { Pop3Error, Pop3ProtocolError, type Pop3ReplyErrorCode } from "../errors.ts";
 import { SmallBlock, type BlockReader } from "./block.ts";
 import { parseCapabilities, type Capabilities } from "./capabilities.ts";
-import {
-  isMessageNumber,
-  parseScanListing,
-  parseStat,
-  parseUniqueId,
-  scanListing,
-  uniqueIdListing,
-  type ListingLimits,
-  type MaildropStat,
-} from "./listings.ts";
+import { scanListing, uniqueIdListing, type ListingRules } from "./listing-block.ts";
+import { isMessageNumber } from "./listing-fields.ts";
+import { parseScanListing, parseStat, parseUniqueId, type MaildropStat } from "./listings.ts";
 import { printable } from "./printable.ts";
 import { decodeText, parseReply, type Reply } from "./reply.ts";
 
@@ -85,10 +78,10 @@ export const listOne = (message: number): LineCommand<number> =>
   simple(`LIST ${messageNumber(message)}`, (reply, secrets) => parseScanListing(reply, message, secrets));
 export const uidlOne = (message: number): LineCommand<string> =>
   simple(`UIDL ${messageNumber(message)}`, (reply, secrets) => parseUniqueId(reply, message, secrets));
-export const list = (limits: ListingLimits): BlockCommand<Map<number, number>> =>
-  withBlock("LIST", () => scanListing(limits));
-export const uidl = (limits: ListingLimits): BlockCommand<Map<number, string>> =>
-  withBlock("UIDL", () => uniqueIdListing(limits));
+export const list = (rules: ListingRules): BlockCommand<Map<number, number>> =>
+  withBlock("LIST", () => scanListing(rules));
+export const uidl = (rules: ListingRules): BlockCommand<Map<number, string>> =>
+  withBlock("UIDL", () => uniqueIdListing(rules));
 
 export const retr = <T>(message: number, body: () => BlockReader<T>): BlockCommand<T> =>
   withBlock(`RETR ${messageNumber(message)}`, body);

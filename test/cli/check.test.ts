@@ -96,6 +96,45 @@ describe("a server that is well", () => {
   });
 });
 
+describe("listings with malformed lines", () => {
+  test("are shown line by line, and the rest is examined", async () => {
+    await using server = await annsServer({
+      faults: [
+        { on: "LIST", reply: "+OK\r\n1 22\r\n2 -1\r\n.\r\n" },
+        { on: "UIDL", reply: "+OK\r\n1 a\r\n2 b c\r\n.\r\n" },
+      ],
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(0);
+    expect(terminal.words).toContain('LIST has a malformed line, "2 -1": no size follows the number.');
+    expect(terminal.words).toContain("1, all different");
+    expect(terminal.words).toContain('UIDL has a malformed line, "2 b c": the unique-id has a space in it.');
+    expect(terminal.words).toContain("it is retrieved in every run");
+    expect(terminal.words).not.toContain("STAT counts");
+  });
+
+  test("and nothing else are no empty maildrop", async () => {
+    const bad = (id: string): string => `+OK\r\n${[1, 2].map((n) => `${String(n)} ${id}\r\n`).join("")}.\r\n`;
+    await using server = await annsServer({
+      faults: [
+        { on: "LIST", reply: bad("x") },
+        { on: "UIDL", reply: bad("b c") },
+      ],
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server), "--json")).toBe(0);
+    expect(terminal.json[0]).toMatchObject({ ok: true, messages: 2, uids: "none" });
+    expect(terminal.json[0]?.["malformed"]).toHaveLength(4);
+  });
+
+  test("of which nothing can be read end it", async () => {
+    await using server = await annsServer({ faults: [{ on: "UIDL", reply: "+OK\r\n<html>\r\n.\r\n" }] });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", urlOf(server))).toBe(69);
+    expect(terminal.words).toContain("POP3_BAD_LISTING");
+  });
+});
+
 describe("where it ends", () => {
   const login: [string, Pop3ServerOptions, number, string][] = [
     [

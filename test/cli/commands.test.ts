@@ -189,6 +189,20 @@ function atTheTerminal(): Terminal {
 }
 
 describe("list", () => {
+  test("a malformed line hides no message, and is told on stderr", async () => {
+    await using server = await annsServer({
+      faults: [
+        { on: "LIST", reply: "+OK\r\n1 22\r\n2 -1\r\n.\r\n" },
+        { on: "UIDL", reply: "+OK\r\n1 a b\r\n2 c\r\n.\r\n" },
+      ],
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("list", urlOf(server))).toBe(0);
+    expect(terminal.out).toBe("1  22  -\n2   -  c\n");
+    expect(terminal.err).toContain('LIST has a malformed line, "2 -1"');
+    expect(terminal.err).toContain('UIDL has a malformed line, "1 a b"');
+  });
+
   test("columns on stdout, the sum on stderr", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();

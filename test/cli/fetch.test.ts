@@ -62,6 +62,21 @@ describe("one account", () => {
     expect(first.out + second.out).toBe("");
   });
 
+  test("names the malformed lines of a listing, in words and as JSON", async () => {
+    const reply = "+OK\r\n1 a\r\n2 b c\r\n.\r\n";
+    await using server = await annsServer({ faults: [{ on: "UIDL", nth: "every", reply }] });
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(terminal.err).toContain(
+      '2 messages delivered, 52 B, 1 malformed line in LIST or UIDL, as "2 b c"',
+    );
+    const second = new Terminal();
+    expect(await second.run("fetch", urlOf(server), ...to, "--json")).toBe(0);
+    const lines = [{ command: "UIDL", number: 2, text: "2 b c", reason: "space" }];
+    expect(second.json).toContainEqual(expect.objectContaining({ type: "malformed", lines }));
+    expect(second.json.at(-1)).toMatchObject({ type: "end", report: { malformed: lines, delivered: 0 } });
+  });
+
   test("deletes what it is told to delete", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();

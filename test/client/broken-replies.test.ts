@@ -1,6 +1,7 @@
 // Replies that make no sense fail the call; replies that break the protocol end the session, for everyone.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, test } from "vitest";
-import { type Pop3Client } from "../../src/index.ts";
+import type { Pop3Client, Pop3MalformedTrace } from "../../src/index.ts";
 import { codeOf, failureOf } from "./outcome.ts";
 import type { Step } from "./scripted-server.ts";
 import { session } from "./scripted-session.ts";
@@ -64,8 +65,162 @@ describe("what makes no sense fails the call, and the session lives", () => {
     ["LIST 1", ["C: LIST 1", "S: +OK 1"], (client) => client.list(1), "POP3_BAD_RESPONSE"],
     ["UIDL 1", ["C: UIDL 1", "S: +OK 1 a b"], (client) => client.uidl(1), "POP3_BAD_RESPONSE"],
   ])("%s", async (_, script, call, code) => {
-    await session([...script, "C: NOOP", "S: +OK"], async (client) => {
-      expect(await codeOf(call(client))).toBe(code);
+    await session(
+      [...script, "C: NOOP", "S: +OK"],
+      async (client) => {
+        expect(await codeOf(call(client))).toBe(code);
+        await client.noop();
+      },
+      { listings: "strict" },
+    );
+  });
+
+  test.each<["LIST" | "UIDL", string]>([
+    ...LISTS.map((line): ["LIST", string] => ["LIST", line]),
+    ...UIDLS.map((line): ["UIDL", string] => ["UIDL", line]),
+  ])("by default %s leaves out and names: %j", async (command, line) => {
+    await session([...listing(command, line), "C: NOOP", "S: +OK"], async (client) => {
+      const entries = command === "LIST" ? await client.list() : await client.uidl();
+      // A line that says something else of message 1 leaves it without a value.
+      expect([...entries.keys()]).toEqual(line === "1 b" ? [3] : [1, 3]);
+      expect(client.malformed).toMatchObject([{ command }]);
+      await client.noop();
+    });
+  });
+});
+
+describe("listings whose lines are malformed", () => {
+  const LISTED = (verb: string, ...lines: string[]): Step[] => [
+    ...[`C: ${verb}`, "S: +OK"],
+    ...lines.map((line) => Buffer.from(`${line}\r\n`, "latin1")),
+    "S: .",
+  ];
+  const numbersOf = async (client: Pop3Client): Promise<unknown> => {
+    const seen: unknown[] = [];
+    for await (const message of client.retrieve()) {
+      seen.push([message.number, message.uid, message.size]);
+      await message.buffer();
+    }
+    return seen;
+  };
+  const RETR = (...numbers: number[]): Step[] =>
+    numbers.flatMap((number) => [`C: RETR ${String(number)}`, "S: +OK", "S: ."]);
+
+  test("each is named, with what is wrong, without a control character", async () => {
+    const lines = ["1 a b", "2 \xff\x1b", `3 ${"u".repeat(513)}`, "4", "x", "6 a", "6 b", "7 ok", "8 x\n9 y"];
+    await session([...LISTED("LIST", "1 1", "2 -1"), ...LISTED("UIDL", ...lines)], async (client) => {
+      expect(await client.list()).toEqual(new Map([[1, 1]]));
+      expect(await client.uidl()).toEqual(new Map([[7, "ok"]]));
+      expect(client.malformed.map(({ command, number, reason }) => [command, number, reason])).toEqual([
+        ["LIST", 2, "no size"],
+        ["UIDL", 1, "space"],
+        ["UIDL", 2, "byte"],
+        ["UIDL", 3, "length"],
+        ["UIDL", 4, "no unique-id"],
+        ["UIDL", undefined, "no number"],
+        ["UIDL", 6, "repeated"],
+        ["UIDL", 8, "line end"],
+        ["UIDL", 9, "line end"],
+      ]);
+      const texts = client.malformed.map(({ text }) => text);
+      expect(texts.slice(0, 3)).toEqual(["2 -1", "1 a b", "2 ÿ\\x1b"]);
+      expect(texts[3]).toMatch(/^3 u{97}…$/);
+    });
+  });
+
+  test("the diagnostics channel tells of them, and of no others", async () => {
+    const heard: Pop3MalformedTrace[] = [];
+    const listen = (message: unknown): void => void heard.push(message as Pop3MalformedTrace);
+    subscribe("popwright:malformed", listen);
+    try {
+      await session([...LISTED("LIST", "1 1"), ...LISTED("UIDL", "1 a b", "2 b")], async (client) => {
+        await client.list();
+        await client.uidl();
+        expect(heard).toEqual([{ host: "127.0.0.1", port: heard[0]?.port, lines: client.malformed }]);
+      });
+    } finally {
+      unsubscribe("popwright:malformed", listen);
+    }
+  });
+
+  test("what the next listing says takes the place of it", async () => {
+    await session([...LISTED("UIDL", "1 a b", "2 b"), ...LISTED("UIDL", "1 a", "2 b")], async (client) => {
+      await client.uidl();
+      expect(client.malformed).toHaveLength(1);
+      await client.uidl();
+      expect(client.malformed).toEqual([]);
+    });
+  });
+
+  test.each(["1 a b", "x", "+OK 1 a"])("a listing with nothing but %j is not an empty one", async (line) => {
+    for (const command of ["LIST", "UIDL"] as const) {
+      await session(LISTED(command, line), async (client) => {
+        const call = command === "LIST" ? client.list() : client.uidl();
+        expect(await codeOf(call)).toBe("POP3_BAD_LISTING");
+        expect(client.malformed).toHaveLength(1);
+      });
+    }
+  });
+
+  test.each<[string, list: string[], uidl: string[], seen: unknown[]]>([
+    [
+      "in LIST",
+      ["1 5", "2 x"],
+      ["1 a", "2 b"],
+      [
+        [1, "a", 5],
+        [2, "b", undefined],
+      ],
+    ],
+    [
+      "in UIDL",
+      ["1 5", "2 5"],
+      ["1 a", "2 b c"],
+      [
+        [1, "a", 5],
+        [2, undefined, 5],
+      ],
+    ],
+    [
+      "in both",
+      ["1 5", "2 x"],
+      ["1 a", "2 b c"],
+      [
+        [1, "a", 5],
+        [2, undefined, undefined],
+      ],
+    ],
+    [
+      "in LIST, without its number",
+      ["1 5", "x"],
+      ["1 a", "2 b"],
+      [
+        [1, "a", 5],
+        [2, "b", undefined],
+      ],
+    ],
+    ["in LIST alone, about a message that is not there", ["1 5", "404 not found"], ["1 a"], [[1, "a", 5]]],
+    ["in all of UIDL", ["1 5"], ["1 b c"], [[1, undefined, 5]]],
+    ["in all of LIST", ["1 x"], ["1 a"], [[1, "a", undefined]]],
+  ])("a loop over all messages leaves none out: %s", async (_name, list, uidl, seen) => {
+    const script = [
+      ...LISTED("LIST", ...list),
+      ...LISTED("UIDL", ...uidl),
+      ...RETR(...seen.map((_, i) => i + 1)),
+    ];
+    await session(script, async (client) => {
+      expect(await numbersOf(client)).toEqual(seen);
+    });
+  });
+
+  test.each<[string, list: string[], uidl: string[]]>([
+    ["nothing can be read of LIST", ["x"], ["1 a"]],
+    ["nothing can be read of UIDL", ["1 5"], ["x"]],
+    ["they have no message in common", ["404 not found"], ["500 internal error"]],
+  ])("a loop over all messages fails if %s", async (_name, list, uidl) => {
+    const script = [...LISTED("LIST", ...list), ...LISTED("UIDL", ...uidl), "C: NOOP", "S: +OK"];
+    await session(script, async (client) => {
+      expect(await codeOf(numbersOf(client))).toBe("POP3_BAD_LISTING");
       await client.noop();
     });
   });

@@ -1,7 +1,7 @@
 // A server knows the password once PASS was sent, and may repeat it at any time: no error has it.
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
-import { Pop3Client } from "popwright";
+import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { LOGIN_ANSWERS, MemoryServer } from "../hostile/memory-server.ts";
 import { expectNoSecret, SECRET } from "./secret.ts";
 
@@ -16,12 +16,18 @@ const ANSWERS: Readonly<Record<string, string>> = {
 };
 const LISTING = `+OK\r\n1 2\r\n${REPEATED}\r\n.\r\n`;
 
-async function failure(line: string, answer: string, call: (client: Pop3Client) => Promise<unknown>) {
+async function connected(
+  line: string,
+  answer: string,
+  more: Partial<Pop3ClientOptions> = {},
+): Promise<Pop3Client> {
   const server = new MemoryServer({ ...LOGIN_ANSWERS, [line]: answer });
-  const client = await Pop3Client.connect({
-    ...server.options,
-    auth: { user: "ann", pass: SECRET, mechanism: "USER" },
-  });
+  const auth = { user: "ann", pass: SECRET, mechanism: "USER" };
+  return Pop3Client.connect({ ...server.options, auth, ...more });
+}
+
+async function failure(line: string, answer: string, call: (client: Pop3Client) => Promise<unknown>) {
+  const client = await connected(line, answer, { listings: "strict" });
   const error: unknown = await call(client)
     .then(() => client.noop())
     .catch((thrown: unknown) => thrown);
@@ -44,6 +50,12 @@ test.each([
   expect(printed).toContain("POP3_BAD_LISTING");
   expect(printed).toContain("****");
   expectNoSecret(printed);
+  const client = await connected(line, LISTING);
+  await call(client);
+  const named = inspect(client.malformed);
+  client.close();
+  expect(named).toContain("****");
+  expectNoSecret(named);
 });
 
 test.each([

@@ -125,6 +125,7 @@ describe("a listing", () => {
   it("with a unique-id of 513 octets: the call fails, the session goes on", async () => {
     const answers = { UIDL: `+OK\r\n1 ${"u".repeat(513)}\r\n.\r\n`, "UIDL 2": "+OK 2 two\r\n" };
     const result = await flooded(answers, async (client) => {
+      // It is the only one.
       expect(await outcome(client.uidl())).toBe("POP3_BAD_LISTING");
       expect(await client.uidl(2)).toBe("two");
     });

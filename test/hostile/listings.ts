@@ -9,6 +9,10 @@ import { octets, session } from "./steps.ts";
 const uidl = (client: Pop3Client): Promise<unknown> => client.uidl();
 const list = (client: Pop3Client): Promise<unknown> => client.list();
 
+const STRICT = { listings: "strict" } as const;
+const LEFT_OUT =
+  "by default one bad line does not lock a mailbox: its message has no unique-id or size, and `client.malformed` names it";
+
 const NO_LISTING = ["", "1\tx", " 1 x", "0 x", "-1 x", "1 a b", "1 \xff", "01x", `1 ${"u".repeat(513)}`];
 
 const OPAQUE = [
@@ -24,15 +28,30 @@ const OPAQUE = [
 ];
 
 export const LISTINGS: readonly Row[] = [
-  ...NO_LISTING.map((line): Row => ({
-    row: "3C.67",
-    name: `"${line}" in a listing fails it, and the session goes on`,
-    ...(line.length > 70 && { differs: "up to 512 characters are read, as in file names of a Maildir" }),
-    server: session("C: UIDL", "S: +OK", octets(`${line}\r\n`), "S: 2 b", "S: ."),
-    calls: uidl,
-    fails: "POP3_BAD_LISTING",
-    leaves: "transaction",
-  })),
+  ...NO_LISTING.flatMap((line): Row[] => {
+    const server = session("C: UIDL", "S: +OK", octets(`${line}\r\n`), "S: 2 b", "S: .");
+    return [
+      {
+        row: "3C.67",
+        name: `"${line}" in a listing, strict: it fails, and the session goes on`,
+        ...(line.length > 70 && { differs: "up to 512 characters are read, as in file names of a Maildir" }),
+        server,
+        options: STRICT,
+        calls: uidl,
+        fails: "POP3_BAD_LISTING",
+        leaves: "transaction",
+      },
+      {
+        row: "3C.67",
+        name: `"${line}" in a listing, lenient: it is left out and named`,
+        differs: LEFT_OUT,
+        server,
+        calls: async (client) => [await client.uidl(), client.malformed.length],
+        gives: [new Map([[2, "b"]]), 1],
+        leaves: "transaction",
+      },
+    ];
+  }),
   {
     row: "3C.67",
     name: "a message number without a unique-id in a listing",
@@ -42,14 +61,29 @@ export const LISTINGS: readonly Row[] = [
     gives: new Map([[2, "b"]]),
     leaves: "transaction",
   },
-  ...["1 x", "1", "1 -1", "1 1e3", "1 1.5", "x 1"].map((line): Row => ({
-    row: "3C.67",
-    name: `"${line}" in a scan listing fails it, and the session goes on`,
-    server: session("C: LIST", "S: +OK", `S: ${line}`, "S: 2 120", "S: ."),
-    calls: list,
-    fails: "POP3_BAD_LISTING",
-    leaves: "transaction",
-  })),
+  ...["1 x", "1", "1 -1", "1 1e3", "1 1.5", "x 1"].flatMap((line): Row[] => {
+    const server = session("C: LIST", "S: +OK", `S: ${line}`, "S: 2 120", "S: .");
+    return [
+      {
+        row: "3C.67",
+        name: `"${line}" in a scan listing, strict: it fails, and the session goes on`,
+        server,
+        options: STRICT,
+        calls: list,
+        fails: "POP3_BAD_LISTING",
+        leaves: "transaction",
+      },
+      {
+        row: "3C.67",
+        name: `"${line}" in a scan listing, lenient: it is left out and named`,
+        differs: LEFT_OUT,
+        server,
+        calls: async (client) => [await client.list(), client.malformed.length],
+        gives: [new Map([[2, 120]]), 1],
+        leaves: "transaction",
+      },
+    ];
+  }),
   {
     row: "3C.67",
     name: "more spaces than one in a listing",
@@ -72,10 +106,20 @@ export const LISTINGS: readonly Row[] = [
   },
   {
     row: "3C.69",
-    name: "a message number twice",
+    name: "a message number twice, strict: it fails",
     server: session("C: UIDL", "S: +OK", "S: 1 a", "S: 2 b", "S: 1 c", "S: ."),
+    options: STRICT,
     calls: uidl,
     fails: "POP3_BAD_LISTING",
+    leaves: "transaction",
+  },
+  {
+    row: "3C.69",
+    name: "a message number twice, lenient: neither unique-id is believed",
+    differs: LEFT_OUT,
+    server: session("C: UIDL", "S: +OK", "S: 1 a", "S: 2 b", "S: 1 c", "S: 2 b", "S: ."),
+    calls: async (client) => [await client.uidl(), client.malformed.map(({ text }) => text)],
+    gives: [new Map([[2, "b"]]), ["1 c", "2 b"]],
     leaves: "transaction",
   },
   {

@@ -40,6 +40,8 @@ async function resultOf(call: Promise<unknown>): Promise<Result> {
 export function clientOf(server: MatrixServer, { protection, mode, mechanism }: Course): Pop3Client {
   return new Pop3Client({
     ...server.options(protection),
+    // What is wrong in a listing is to fail its call, as in any other block.
+    listings: "strict",
     auth: { user: "ann", pass: SECRET, mechanism },
     pipelining: mode === "pipelined calls" ? "auto" : false,
     limits: { message: MIB, drain: MIB },

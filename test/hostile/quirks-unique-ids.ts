@@ -38,14 +38,16 @@ const LISTED: readonly Step[] = [
   ...["C: USER ann", "S: +OK", `C: PASS ${SECRET}`, "S: +OK", "C: CAPA", "S: +OK", "S: UIDL", "S: ."],
 ];
 
-const NO_LENIENCY =
-  "the call fails, and the session goes on: there is no option to skip such a line or to guess";
+const STRICT = { listings: "strict" } as const;
+const STRICTLY = 'with listings: "strict" the call fails, and the session goes on';
+const BY_NUMBER = "asked for one message, its call fails in both modes, and the session goes on";
 
 export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   {
     row: "Q.76",
-    name: "lines of UIDL that begin with +OK",
-    differs: "UIDL fails: these may be answers to something else, and a wrong unique-id costs a message",
+    name: "nothing but lines of UIDL that begin with +OK",
+    differs:
+      "UIDL fails in both modes: these may be answers to something else, and a wrong unique-id costs a message",
     server: session(...UIDL("+OK 1 a", "+OK 2 b")),
     calls: uidl,
     fails: "POP3_BAD_LISTING",
@@ -115,17 +117,33 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   }).flatMap(([what, uid]): Row[] => [
     {
       row: "Q.80",
-      name: `a unique-id with ${what}`,
-      differs: NO_LENIENCY,
+      name: `a unique-id with ${what}, strict`,
+      differs: STRICTLY,
       server: session(...UIDL(`1 ${uid}`, "2 b")),
+      options: STRICT,
       calls: uidl,
       fails: "POP3_BAD_LISTING",
       leaves: "transaction",
     },
     {
       row: "Q.80",
+      name: `a unique-id with ${what}, lenient: its message has none, as with a blank one`,
+      differs: "it is not used as it is: what follows a space, or comes in another charset, may change",
+      server: session(...LIST("1 12", "2 12"), ...UIDL(`1 ${uid}`, "2 b"), ...RETR(1), ...RETR(2)),
+      calls: async (client) => [await looped(client), client.malformed.map(({ number }) => number)],
+      gives: [
+        [
+          [1, undefined, "message 1"],
+          [2, "b", "message 2"],
+        ],
+        [1],
+      ],
+      leaves: "transaction",
+    },
+    {
+      row: "Q.80",
       name: `a unique-id with ${what}, by UIDL 1`,
-      differs: NO_LENIENCY,
+      differs: BY_NUMBER,
       server: session("C: UIDL 1", octets(`+OK 1 ${uid}\r\n`)),
       calls: (client) => client.uidl(1),
       fails: "POP3_BAD_RESPONSE",

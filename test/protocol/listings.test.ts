@@ -3,19 +3,13 @@ import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Pop3ProtocolError } from "../../src/errors.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
-import {
-  isMessageNumber,
-  parseScanListing,
-  parseStat,
-  parseUniqueId,
-  scanListing,
-  uniqueIdListing,
-  type ListingLimits,
-} from "../../src/protocol/listings.ts";
+import { scanListing, uniqueIdListing, type ListingRules } from "../../src/protocol/listing-block.ts";
+import { isMessageNumber } from "../../src/protocol/listing-fields.ts";
+import { parseScanListing, parseStat, parseUniqueId } from "../../src/protocol/listings.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
 import { always, cut, cutWire, everyCut, octets, singly, whole, wireOf } from "./octets.ts";
 
-const LIMITS: ListingLimits = { entries: 1000, octets: 1024 * 1024, line: 512 };
+const LIMITS: ListingRules = { entries: 1000, octets: 1024 * 1024, line: 512, mode: "strict" };
 const ok = (text: string): Reply => ({ status: "ok", text });
 const withCode = (code: string): Error =>
   expect.objectContaining({ name: "Pop3ProtocolError", code }) as Error;
@@ -390,7 +384,7 @@ describe("limits", () => {
 });
 
 describe("the error says what is wrong:", () => {
-  const small = { entries: 2, octets: 30, line: 12 };
+  const small: ListingRules = { entries: 2, octets: 30, line: 12, mode: "strict" };
 
   test.each<[string, () => unknown]>([
     ['not a STAT reply: "x\\x1b"', () => parseStat(ok("x\x1b"))],

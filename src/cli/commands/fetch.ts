@@ -268,6 +268,7 @@ function summaryOf({
   octets,
   skipped,
   left,
+  malformed,
   committed,
   nextPollAt,
 }: FetchReport): string {
@@ -280,6 +281,9 @@ function summaryOf({
   if (deleted > 0) parts.push(`${String(deleted)} deleted`);
   if (skipped.length > 0) parts.push(`${String(skipped.length)} left alone`);
   if (left > 0) parts.push(`${String(left)} to come`);
+  const [line] = malformed;
+  if (line !== undefined)
+    parts.push(`${count(malformed.length, "malformed line")} in LIST or UIDL, as "${line.text}"`);
   if (committed === false) parts.push("the server could not delete everything");
   if (committed === "unknown") parts.push("whether the server has deleted anything will show");
   return parts.join(", ");

@@ -1,11 +1,13 @@
 // `popwright list`: the messages of a maildrop, as the server lists them.
 import { Pop3ReplyError } from "../../errors.ts";
 import type { Pop3Client } from "../../index.ts";
+import { numbersIn } from "../../protocol/malformed-line.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { inSession } from "../in-session.ts";
 import { writeJson } from "../json.ts";
+import { malformedTexts } from "../malformed.ts";
 import { columns, count, octetsText } from "../text.ts";
 import { positionals, wordsOf } from "../usage.ts";
 
@@ -30,15 +32,25 @@ Examples
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url] = positionals(words, ["URL"]);
     const account = await accountFromWords(url ?? "", values, io);
-    const [sizes, uids] = await inSession(account, io, (client) =>
-      Promise.all([client.list(), uidsOf(client)]),
+    const [sizes, uids, malformed] = await inSession(account, io, async (client) => {
+      const listings = await Promise.all([client.list(), uidsOf(client)]);
+      return [...listings, client.malformed] as const;
+    });
+    // A message whose size cannot be read is there all the same.
+    const unsized = [...numbersIn(malformed, "LIST")].filter(
+      (number) => !sizes.has(number) && uids.has(number),
     );
-    const messages = [...sizes].map(([number, size]) => ({ number, size, uid: uids.get(number) }));
+    const messages = [...sizes.keys(), ...unsized].map((number) => ({
+      number,
+      size: sizes.get(number),
+      uid: uids.get(number),
+    }));
+    for (const text of malformedTexts(malformed)) await io.stderr.write(`${text}\n`);
     if (values.json === true) {
       for (const message of messages) await writeJson(io.stdout, message);
       return EXIT.ok;
     }
-    const rows = messages.map(({ number, size, uid }) => [String(number), String(size), uid ?? "-"]);
+    const rows = messages.map(({ number, size, uid }) => [String(number), String(size ?? "-"), uid ?? "-"]);
     await io.stdout.write(columns(rows, [0, 1]));
     let octets = 0;
     for (const size of sizes.values()) octets += size;

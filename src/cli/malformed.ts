@@ -1,0 +1,28 @@
+// Malformed lines of LIST and UIDL, in words.
+import type { MalformedLine, MalformedReason } from "../index.ts";
+import { count } from "./text.ts";
+
+/** How many are told one by one. */
+const TOLD = 5;
+
+const REASONS: Readonly<Record<MalformedReason, string>> = {
+  "no number": "it does not begin with a message number",
+  "no size": "no size follows the number",
+  "no unique-id": "no unique-id follows the number",
+  space: "the unique-id has a space in it",
+  byte: "the unique-id has a byte that is not printable ASCII",
+  length: "the unique-id has more than 512 characters",
+  repeated: "a line before it has the same number",
+  "line end": "it does not end with CRLF",
+};
+
+/** A sentence for each line, and one for those beyond the first five. */
+export function malformedTexts(lines: readonly MalformedLine[]): string[] {
+  const told = lines.slice(0, TOLD).map(malformedText);
+  const more = lines.length - told.length;
+  return more === 0 ? told : [...told, `${count(more, "more malformed line")}.`];
+}
+
+function malformedText({ command, text, reason }: MalformedLine): string {
+  return `${command} has a malformed line, "${text}": ${REASONS[reason]}.`;
+}

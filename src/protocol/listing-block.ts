@@ -1,0 +1,179 @@
+// Reads the block of LIST or UIDL line by line as it comes, and keeps nothing but the entries and what is malformed.
+//
+// Nothing of a malformed line is used but the number with which it begins: its message has no value then. So no line
+// can pass for one about another message. "strict" fails the whole listing for one such line, "lenient" only if every
+// line is malformed, as that is not an empty maildrop. In both the block is read to its end, so that the session lives.
+// A line beyond the limit ends the session in both: it is a flood, not an entry.
+import { Pop3ProtocolError } from "../errors.ts";
+import type { BlockReader } from "./block.ts";
+import { Fields, isMessageNumber, lastId, second } from "./listing-fields.ts";
+import {
+  malformedLine,
+  shownLine,
+  type BadLine,
+  type MalformedLine,
+  type MalformedReason,
+} from "./malformed-line.ts";
+
+/** What becomes of a listing with malformed lines. */
+export type ListingMode = "lenient" | "strict";
+
+/** The bounds of a scan or unique-id listing, and what is done about malformed lines. */
+export interface ListingRules {
+  /** The most entries, and the most malformed lines. */
+  readonly entries: number;
+  /** The most octets of the whole listing. */
+  readonly octets: number;
+  /** The most octets of one line, CRLF included. */
+  readonly line: number;
+  /** @default "lenient" */
+  readonly mode?: ListingMode;
+  /** Gets the malformed lines when the listing is complete, before it may fail. */
+  readonly malformed?: (lines: readonly MalformedLine[]) => void;
+}
+
+/** LIST: message number → size in octets. */
+export function scanListing(rules: ListingRules): BlockReader<Map<number, number>> {
+  return new Listing<number>("LIST", rules, sizeOf);
+}
+
+/** UIDL: message number → unique-id. Two messages with one unique-id are both given; a blank one is left out. */
+export function uniqueIdListing(rules: ListingRules): BlockReader<Map<number, string>> {
+  return new Listing<string>("UIDL", rules, lastId);
+}
+
+function sizeOf(fields: Fields): number | undefined {
+  const size = second(fields);
+  return Number.isNaN(size) ? undefined : size;
+}
+
+/** What the listings are called in errors. */
+const NAMES = { LIST: "scan", UIDL: "unique-id" } as const;
+
+class Listing<V extends number | string> implements BlockReader<Map<number, V>> {
+  readonly #command: MalformedLine["command"];
+  readonly #rules: ListingRules;
+  readonly #value: (fields: Fields) => V | undefined;
+  readonly #entries = new Map<number, V>();
+  /** The highest number so far: what is above it was not listed before. */
+  #highest = 0;
+  /** The messages without a value that can be trusted. */
+  readonly #doubtful = new Set<number>();
+  readonly #bad: BadLine[] = [];
+  #rest = "";
+  #octets = 0;
+
+  /** `value` reads what follows the message number; `undefined`: that is malformed; "": that is blank. */
+  constructor(
+    command: MalformedLine["command"],
+    rules: ListingRules,
+    value: (fields: Fields) => V | undefined,
+  ) {
+    this.#command = command;
+    this.#rules = rules;
+    this.#value = value;
+  }
+
+  octets(octets: Buffer): boolean {
+    this.#octets += octets.length;
+    if (this.#octets > this.#rules.octets) throw this.#tooLarge(`${String(this.#rules.octets)} octets`);
+    const text = this.#rest + octets.toString("latin1");
+    let start = 0;
+    for (let end = text.indexOf("\r\n"); end !== -1; end = text.indexOf("\r\n", start)) {
+      this.#line(text, start, end);
+      start = end + 2;
+    }
+    this.#rest = text.slice(start);
+    if (this.#rest.length > this.#rules.line) throw this.#tooLong();
+    return true;
+  }
+
+  #line(text: string, start: number, end: number): void {
+    if (end - start + 2 > this.#rules.line) throw this.#tooLong();
+    const fields = new Fields(text, start, end);
+    const message = fields.number();
+    const value = this.#value(fields);
+    // NaN is not above anything.
+    if (message > this.#highest && value !== undefined && value !== "") {
+      this.#highest = message;
+      this.#entries.set(message, value);
+    } else this.#unusual(text.slice(start, end), value);
+    if (Math.max(this.#entries.size, this.#bad.length) > this.#rules.entries)
+      throw this.#tooLarge(`${String(this.#rules.entries)} entries`);
+  }
+
+  /** Out of order, listed before, blank or malformed. */
+  #unusual(raw: string, value: V | undefined): void {
+    if (value === undefined && raw.includes("\n")) {
+      for (const piece of raw.split("\n"))
+        if (piece !== "") this.#reject(piece, leadingNumber(piece), "line end");
+      return;
+    }
+    const number = leadingNumber(raw);
+    const before = number === undefined ? undefined : this.#entries.get(number);
+    const repeated = number !== undefined && (before !== undefined || this.#doubtful.has(number));
+    if (number === undefined) this.#reject(raw, number, "no number");
+    else if (repeated && before !== undefined && before === value)
+      this.#bad.push({ number, raw, reason: "repeated" });
+    else if (repeated) this.#reject(raw, number, "repeated");
+    else if (value === undefined) this.#reject(raw, number, this.#reasonOf(raw));
+    else if (value === "") this.#reject(raw, number, "no unique-id");
+    else this.#entries.set(number, value);
+  }
+
+  /** Nothing of the line is used but its number. */
+  #reject(raw: string, number: number | undefined, reason: MalformedReason): void {
+    this.#bad.push({ number, raw, reason });
+    if (number === undefined) return;
+    this.#highest = Math.max(this.#highest, number);
+    this.#doubtful.add(number);
+    this.#entries.delete(number);
+  }
+
+  #reasonOf(raw: string): MalformedReason {
+    if (this.#command === "LIST") return "no size";
+    const id = raw.replace(/^\d+ */, "").replace(/ +$/, "");
+    if (/[^\x20-\x7e]/.test(id)) return "byte";
+    return id.includes(" ") ? "space" : "length";
+  }
+
+  get #isStrict(): boolean {
+    return this.#rules.mode === "strict";
+  }
+
+  #tooLarge(limit: string): Pop3ProtocolError {
+    return new Pop3ProtocolError(
+      "POP3_LIST_TOO_LARGE",
+      `the ${NAMES[this.#command]} listing has more than ${limit}`,
+    );
+  }
+
+  #tooLong(): Pop3ProtocolError {
+    return new Pop3ProtocolError(
+      "POP3_LINE_TOO_LONG",
+      `a line of the ${NAMES[this.#command]} listing is longer than ${String(this.#rules.line)} octets`,
+    );
+  }
+
+  end(secrets?: readonly string[]): Map<number, V> {
+    const { malformed } = this.#rules;
+    malformed?.(this.#bad.map((line) => malformedLine(this.#command, line, secrets)));
+    // A blank unique-id is an answer: the server has none.
+    const wrong = this.#bad.find(({ reason }) => reason !== "no unique-id");
+    if (wrong !== undefined && (this.#isStrict || this.#entries.size === 0)) {
+      const which = this.#isStrict ? "bad line in the" : "every line is malformed in the";
+      throw new Pop3ProtocolError(
+        "POP3_BAD_LISTING",
+        `${which} ${NAMES[this.#command]} listing: "${shownLine(wrong.raw, secrets)}"`,
+      );
+    }
+    return this.#entries;
+  }
+}
+
+/** The message number with which a line begins, and that ends at a space or at the end; a number is not 0. */
+function leadingNumber(raw: string): number | undefined {
+  const [digits] = /^\d{1,16}(?= |$)/.exec(raw) ?? [];
+  const number = Number(digits);
+  return isMessageNumber(number) ? number : undefined;
+}

@@ -72,10 +72,12 @@ export class Fetcher {
     child.stdout.on("data", (octets: Buffer) => (printed += octets.toString()));
     return new Promise((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (_code, signal) => {
+      child.once("close", (code, signal) => {
         clearTimeout(timer);
+        // On Windows the end of a process that ends itself is no signal.
+        const byItself = process.platform === "win32" && code === 1 && printed === "";
         const report = printed === "" ? undefined : (JSON.parse(printed) as Record<string, unknown>);
-        resolve({ killed: signal === "SIGKILL", report });
+        resolve({ killed: signal === "SIGKILL" || byItself, report });
       });
     });
   }

@@ -10,6 +10,7 @@ import { MboxFile } from "./mbox-file.ts";
 import { MboxText } from "./mbox-text.ts";
 import { Places } from "./places.ts";
 import { SpoolFile, sweep } from "./spool-file.ts";
+import { checkPath } from "./windows-path.ts";
 
 /** Where the mbox of a message is: a path, or what gives it. */
 export type MboxPath = string | ((delivery: Delivery) => string);
@@ -39,6 +40,7 @@ export class Mbox implements Destination {
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {
     const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
+    checkPath(path);
     const folder = dirname(path);
     return this.#places.use(folder, async () => {
       const file = this.#file(path);

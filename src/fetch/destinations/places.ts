@@ -1,6 +1,7 @@
 // The directories of a destination, made ready once each, before their first message.
 import { isSystemError } from "../durable.ts";
 import { DestinationError } from "./destination-error.ts";
+import { checkPath } from "./windows-path.ts";
 
 export class Places {
   readonly #prepare: (path: string) => Promise<void>;
@@ -12,6 +13,7 @@ export class Places {
 
   /** Resolves to what `work` does in a place, which is ready by then. Should it vanish, it is made again for the next. */
   async use<T>(path: string, work: () => Promise<T>): Promise<T> {
+    checkPath(path);
     let ready = this.#ready.get(path);
     if (ready === undefined) this.#ready.set(path, (ready = this.#prepare(path)));
     try {

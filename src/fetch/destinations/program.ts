@@ -1,6 +1,7 @@
 // A program that runs, with all that it starts: it reads its standard input from a file, and is ended if it runs too long.
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
+import { win32 } from "node:path";
 import type { Readable } from "node:stream";
 
 /** What is started, and how. */
@@ -73,8 +74,11 @@ export class Program {
   async kill(why: "timeout" | "abort"): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null && this.#killed === undefined) {
       this.#killed = why;
-      this.#signal("SIGTERM");
-      this.#grace = setTimeout(() => this.#signal("SIGKILL"), GRACE);
+      if (WINDOWS) this.#endTree();
+      else {
+        this.#signal("SIGTERM");
+        this.#grace = setTimeout(() => this.#signal("SIGKILL"), GRACE);
+      }
     }
     await this.ended;
   }
@@ -86,7 +90,8 @@ export class Program {
     const { exitCode: code, signalCode: signal } = child;
     if (this.#killed !== undefined) {
       clearTimeout(this.#grace);
-      this.#signal("SIGKILL");
+      // On Windows its process id may be another's by now.
+      if (!WINDOWS) this.#signal("SIGKILL");
     }
     if (code !== 0) await this.#lastWords(closed);
     // A process that it left running may hold this open for ever.
@@ -105,10 +110,20 @@ export class Program {
   #signal(signal: NodeJS.Signals): void {
     const { pid } = this.#child;
     try {
-      if (WINDOWS || pid === undefined) this.#child.kill(signal);
+      if (pid === undefined) this.#child.kill(signal);
       else process.kill(-pid, signal);
     } catch {
       // All of it has ended.
     }
+  }
+
+  /** Windows has no process groups, and no signal that a program could heed: it is ended at once, with its children. */
+  #endTree(): void {
+    const { SystemRoot = "C:\\Windows" } = process.env;
+    const taskkill = win32.join(SystemRoot, "System32", "taskkill.exe");
+    const end = (): void => void this.#child.kill();
+    spawn(taskkill, ["/pid", String(this.#child.pid), "/t", "/f"], { stdio: "ignore", windowsHide: true })
+      .once("error", end)
+      .once("exit", end);
   }
 }

@@ -43,14 +43,18 @@ contract("deliverTo", {
 
 /** Writes its standard input to a file; whole, or not at all. */
 const KEEP = `
-  umask 077; mkdir -p "$1/tmp"; file="$1/tmp/$POPWRIGHT_KEY.$$"
-  trap 'rm -f "$file"; exit 1' TERM
-  cat >"$file" && mv "$file" "$1/kept.$POPWRIGHT_KEY"
+  const { mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+  const { POPWRIGHT_KEY: key } = process.env;
+  const [, directory] = process.argv;
+  const file = directory + "/tmp/" + key + "." + process.pid;
+  mkdirSync(directory + "/tmp", { recursive: true, mode: 0o700 });
+  writeFileSync(file, readFileSync(0), { mode: 0o600 });
+  renameSync(file, directory + "/kept." + key);
 `;
 
 contract("Command", {
   make: (directory) =>
-    new Command("sh", ["-c", KEEP, "keep", directory], { cwd: dirname(directory), spool: directory }),
+    new Command(process.execPath, ["-e", KEEP, directory], { cwd: dirname(directory), spool: directory }),
   delivered: async (directory) => octetsIn(directory),
   knowsKeys: false,
   steps: ["write", "sync"],

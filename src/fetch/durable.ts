@@ -1,6 +1,6 @@
 // What outlasts a crash: octets once their file is synced, a name once its directory is.
 import { randomBytes } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { open, rename, rm } from "./patient-fs.ts";
 
@@ -26,12 +26,40 @@ export async function syncName(path: string): Promise<void> {
   if (process.platform !== "win32") return syncDirectory(dirname(path));
   // To flush a file on Windows writes all changes of its metadata, of which its names are a part. That takes a handle
   // with the right to write.
-  const file = await open(path, "r+");
   try {
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(path, "r+");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    // A reader of the mail may have moved it already.
+    if (!isSystemError(error, "ENOENT")) throw error;
   }
+}
+
+/**
+ * Cuts a file that is open for appending, and syncs it. On Windows that takes another handle: one for appending has no
+ * right to write elsewhere. `path` is its name; nothing is done if another file has that name by now.
+ */
+export async function cutAppended(file: FileHandle, path: string, length: number): Promise<void> {
+  if (process.platform !== "win32") return cut(file, length);
+  const writable = await open(path, "r+");
+  try {
+    const [{ ino, dev }, named] = await Promise.all([
+      file.stat({ bigint: true }),
+      writable.stat({ bigint: true }),
+    ]);
+    if (ino === named.ino && dev === named.dev) await cut(writable, length);
+  } finally {
+    await writable.close();
+  }
+}
+
+async function cut(file: FileHandle, length: number): Promise<void> {
+  await file.truncate(length);
+  await file.sync();
 }
 
 /** Makes a directory, and those above it, where they are missing; for nobody but us. */

@@ -1,8 +1,9 @@
 // Opens files under the names that we use. Other users may have put something else there: a link is not followed, a
 // FIFO is not waited for, and a file that another user has made, or can write to, is not used.
 import { constants, type Stats } from "node:fs";
-import { lstat, open, unlink, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "./durable.ts";
+import { lstat, open, unlink } from "./patient-fs.ts";
 
 /** Windows has neither flag: there only the look before the opening tells a link. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;

@@ -39,7 +39,19 @@ export class DestinationError extends Pop3Error {
 
 /** What no message can be blamed for: no space, no right, no such place, nobody there. */
 const DOWN: ReadonlySet<string> = new Set([
-  ...["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EBUSY", "ENOENT", "ENOTDIR", "EMFILE", "ENFILE"],
+  ...[
+    "ENOSPC",
+    "EDQUOT",
+    "EROFS",
+    "EACCES",
+    "EPERM",
+    "EIO",
+    "EBUSY",
+    "ENOENT",
+    "ENOTDIR",
+    "EMFILE",
+    "ENFILE",
+  ],
   ...["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
 ]);
 

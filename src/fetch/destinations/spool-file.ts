@@ -1,8 +1,9 @@
 // A message on its way into a directory: a hidden file of its own until it is whole, then one more name for it, at once.
-import { link, lstat, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { isSystemError, syncDirectory } from "../durable.ts";
+import { readdir, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { isSystemError, syncName } from "../durable.ts";
 import { notRegular, removeName } from "../own-file.ts";
+import { link, lstat, open, rename, rm } from "../patient-fs.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../process-space.ts";
 import type { DeliveryWriter } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
@@ -78,7 +79,7 @@ export class SpoolFile {
     await this.#close();
     const isNew = (await makeLink(this.#path, path)) || (await this.#replaceEmpty(path));
     // The name may be another process's, which has not synced it yet.
-    await syncDirectory(dirname(path));
+    await syncName(path);
     return isNew;
   }
 
@@ -159,7 +160,7 @@ export async function octetsIn(path: string): Promise<number | undefined> {
 export async function isThere(path: string): Promise<boolean> {
   if (((await octetsIn(path)) ?? 0) === 0) return false;
   // The process that made it may have died before it was certain.
-  await syncDirectory(dirname(path));
+  await syncName(path);
   return true;
 }
 

@@ -3,7 +3,7 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Pop3Error } from "../../errors.ts";
-import { isSystemError, replaceFile } from "../durable.ts";
+import { cutAppended, isSystemError, replaceFile } from "../durable.ts";
 import { openOwn, openRegular, type OurFile } from "../own-file.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
 import { encodeLine } from "./journal-line.ts";
@@ -65,7 +65,7 @@ export class Journal {
     }
     const file = await openOwn(path, constants.O_WRONLY | constants.O_APPEND, lock.ours);
     try {
-      if ((await file.stat()).size > length) await cut(file, length);
+      if ((await file.stat()).size > length) await cutAppended(file, path, length);
     } catch (error) {
       await file.close();
       throw error;
@@ -116,16 +116,11 @@ export class Journal {
     try {
       // The file may be another's by now.
       await this.#lock.confirm();
-      await cut(this.#file, this.#length);
+      await cutAppended(this.#file, this.path, this.#length);
     } catch {
       // The failure that brought us here says enough.
     }
   }
-}
-
-async function cut(file: FileHandle, length: number): Promise<void> {
-  await file.truncate(length);
-  await file.sync();
 }
 
 function cannotWrite(path: string, cause: unknown): Pop3Error {

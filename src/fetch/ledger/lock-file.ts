@@ -2,9 +2,11 @@
 // dead, has given it up, or has shown no sign of life for long.
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { link, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
+import * as fs from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "../durable.ts";
 import { ForeignFileError, openRegular } from "../own-file.ts";
+import { HELD as HELD_OPEN, link, lstat, open, rename, rm } from "../patient-fs.ts";
 import { isDead } from "../process-space.ts";
 
 /** What is to be in the file, and how old a sign of life may be (milliseconds). */
@@ -69,12 +71,30 @@ async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold
 /** A link or a FIFO is replaced by its name alone. A directory stays, and what belongs to another user may. */
 async function replace(successor: string, path: string): Promise<void> {
   try {
-    await rename(successor, path);
+    await fs.rename(successor, path);
   } catch (cause) {
+    if (await isOpenOnWindows(path, cause)) return replaceOpen(successor, path);
     if (["EISDIR", "ENOTEMPTY", "EPERM", "EACCES"].some((code) => isSystemError(cause, code)))
       throw new ForeignFileError(path, "is an abandoned lock that this user cannot replace", { cause });
     throw cause;
   }
+}
+
+/** Whether a lock cannot be replaced because a process, its silent holder, has it open. */
+async function isOpenOnWindows(path: string, cause: unknown): Promise<boolean> {
+  const isHeld = HELD_OPEN.has((cause as NodeJS.ErrnoException).code);
+  return process.platform === "win32" && isHeld && (await lstat(path)).isFile();
+}
+
+/**
+ * Windows lets an open file be renamed, but not replaced. If another process makes a lock between the two steps, the
+ * second one fails, or that process finds our lock in place of its own and does not hold it: see {@link make}.
+ */
+async function replaceOpen(successor: string, path: string): Promise<void> {
+  const former = `${successor}.old`;
+  await rename(path, former);
+  await rename(successor, path);
+  await fs.unlink(former).catch(() => {});
 }
 
 /**
@@ -89,10 +109,12 @@ async function make(path: string, claim: Claim): Promise<FileHandle | undefined>
     const since = new Date().toISOString();
     // Fails if the disk is full in the middle of it: a lock that does not say whose it is would be respected for long.
     await file.writeFile(`${JSON.stringify({ token, pid: process.pid, host, since })}\n`);
+    // On Windows a name that is removed stays as long as the file is open under it.
+    await file.close();
     await link(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
     await file.close().catch(() => {});
+    await rm(temporary, { force: true }).catch(() => {});
     if (isSystemError(error, "EEXIST")) return undefined;
     // Another process took our claim for a leftover.
     if (isSystemError(error, "ENOENT")) return make(path, claim);
@@ -100,7 +122,28 @@ async function make(path: string, claim: Claim): Promise<FileHandle | undefined>
   }
   // The lock is held from here on: a claim that stays is swept one day.
   await rm(temporary, { force: true }).catch(() => {});
-  return file;
+  return openMade(path, token);
+}
+
+/** `undefined`: another has taken it over already, or removed it. */
+async function openMade(path: string, token: string): Promise<FileHandle | undefined> {
+  let file: FileHandle;
+  try {
+    file = await openRegular(path, constants.O_RDWR);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return undefined;
+    // It is ours: no other process takes over what was made a moment ago.
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+  try {
+    if ((await holderIn(file)).token === token) return file;
+  } catch (error) {
+    await giveUp(path, file);
+    throw error;
+  }
+  await file.close();
+  return undefined;
 }
 
 /** Whether a file of this name is what becomes a lock, or was to. Those that still shall are made again when removed. */
@@ -138,13 +181,17 @@ function isAbandoned(holder: Holder, { host, stale }: Claim, now: number): boole
   return holder.host === host && holder.pid !== undefined && isDead(holder.pid);
 }
 
+async function holderIn(file: FileHandle): Promise<Holder> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
+  return holderOf(buffer.toString("utf8", 0, bytesRead), await file.stat());
+}
+
 /** `undefined`: there is no lock. What cannot be read is judged by its age alone. */
 export async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const file = await openRegular(path, constants.O_RDONLY);
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
-      return holderOf(buffer.toString("utf8", 0, bytesRead), await file.stat());
+      return await holderIn(file);
     } finally {
       await file.close();
     }

@@ -11,6 +11,8 @@ export const EXIT = {
   /** Some accounts failed, others did not. */
   some: 1,
   usage: 64,
+  /** All was done, but there are messages that are left alone after their tries. */
+  leftAlone: 65,
   /** No server, or none that speaks POP3, or not as safely as it should. */
   unavailable: 69,
   /** What was not to happen. */

@@ -4,7 +4,9 @@ import type { Subcommand } from "./command.ts";
 import { check } from "./commands/check.ts";
 import { fetch } from "./commands/fetch.ts";
 import { get } from "./commands/get.ts";
+import { ledger } from "./commands/ledger.ts";
 import { list } from "./commands/list.ts";
+import { retry } from "./commands/retry.ts";
 import { serve } from "./commands/serve.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
@@ -12,7 +14,7 @@ import { isNobodyReading, type Io } from "./io.ts";
 import { wrapped } from "./text.ts";
 import { ConfigurationError, quoted, UsageError } from "./usage.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, serve];
+const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, serve];
 
 const HELP = `popwright COMMAND [words]: POP3 at the command line
 

@@ -48,3 +48,8 @@ export function wrapped(text: string, indent: number, columns: number = WIDEST):
   }
   return [...lines, line ?? ""].join(`\n${" ".repeat(indent)}`);
 }
+
+/** A word as a shell takes it: in quotes if it has more in it than letters, digits and a few marks. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

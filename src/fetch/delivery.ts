@@ -7,9 +7,9 @@ import type { Delivery, DeliveryWriter, Destination } from "./destinations/desti
 import { headerDigest, HeaderDigest, namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "./ledger/ledger.ts";
 import { contentKey, messageKey } from "./mailbox.ts";
-import { isTooSoon } from "./pace.ts";
-import { contentId, isSettled, type Retrieve } from "./plan.ts";
-import type { RetryPauses } from "./policy.ts";
+import { reasonToWait } from "./pace.ts";
+import { contentId, isSettled, skipFailed, type Retrieve, type Skip } from "./plan.ts";
+import type { CompletePolicy } from "./policy.ts";
 import type { Unlisted } from "./unlisted.ts";
 
 /** A message up to this size is one Buffer, which is faster than a stream; octets. */
@@ -24,11 +24,13 @@ const MIB = 1024 * 1024;
 export interface DeliveryContext {
   readonly client: Pop3Client;
   readonly mailbox: string;
+  /** The name of the mailbox in keys: see {@link LedgerSnapshot.keyName}. */
+  readonly keyName: string;
   readonly entries: ReadonlyMap<string, LedgerEntry>;
   readonly unlisted: Unlisted;
   readonly destination: Destination;
   readonly signal: AbortSignal | undefined;
-  readonly retry: RetryPauses;
+  readonly policy: Pick<CompletePolicy, "tries" | "retry">;
   /** Rejects if another run has taken the mailbox over: what the destination took then would be delivered twice. */
   readonly confirm: () => Promise<void>;
   /** Is told how many octets have come. */
@@ -49,7 +51,9 @@ export interface Delivered {
 
 /** By its content, it is a message that is left alone for now, or for good. */
 export interface LeftAlone {
-  readonly leftAlone: LedgerEntry;
+  readonly leftAlone: Skip;
+  /** Its name in the ledger. */
+  readonly id: string;
 }
 
 /** The destination refused: nothing is wrong with the session. `cause` is what it threw. */
@@ -87,7 +91,7 @@ export async function deliver(
       ? deliverBuffered(await message.buffer(), step, context)
       : deliverTwice(message, step, context);
   }
-  const load = { id: step.id, key: messageKey(context.mailbox, step.id) };
+  const load = { id: step.id, key: messageKey(context.keyName, step.id) };
   if (size > SMALL) return handOver({ ...load, pieces: message }, step, context);
   const octets = await message.buffer();
   return keepingAlive(context.client, () => handOver({ ...load, pieces: [octets] }, step, context));
@@ -145,17 +149,15 @@ async function byContent(
   const namesake =
     step.uid === undefined ? context.unlisted.take(headers, step.size ?? octets) : step.namesake;
   if (namesOne(headers) && namesake?.headers === headers)
-    return { id: namesake.id, key: messageKey(context.mailbox, namesake.id), octets, known: true, headers };
-  const [id, key] = [contentId(digest), contentKey(context.mailbox, digest)];
+    return { id: namesake.id, key: messageKey(context.keyName, namesake.id), octets, known: true, headers };
+  const [id, key] = [contentId(digest), contentKey(context.keyName, digest)];
   const entry = context.entries.get(id);
-  if (entry !== undefined && isLeftAlone(entry, context)) return { leftAlone: entry };
+  const waiting = entry && reasonToWait(entry, context.policy, Date.now());
+  if (entry !== undefined && waiting !== undefined)
+    return { leftAlone: skipFailed(step, entry, waiting), id };
   const known = step.baseline || (entry !== undefined && isSettled(entry));
   if (known) return { id, key, octets, known, headers: entry?.headers };
   return handOver({ id, key, pieces }, step, context);
-}
-
-function isLeftAlone({ status, retryAt }: LedgerEntry, { retry }: DeliveryContext): boolean {
-  return status === "quarantined" || (status === "failed" && isTooSoon(retry, retryAt ?? 0, Date.now()));
 }
 
 async function handOver(

@@ -6,10 +6,12 @@ import { isTemporary } from "../retry.ts";
 import { deliver, isRefusal, RefusedByDestination, type Delivered, type LeftAlone } from "./delivery.ts";
 import { DestinationError, isDown, isLater } from "./destinations/destination-error.ts";
 import type { FetchEvent } from "./events.ts";
+import { failureReason } from "./failure-reason.ts";
 import type { LedgerChanges, LedgerEntry, MailboxLedger } from "./ledger/ledger.ts";
 import { listMaildrop } from "./listing.ts";
 import type { FetchSettings } from "./options.ts";
 import { isDue, retryPause } from "./pace.ts";
+import { plannedRun } from "./planned.ts";
 import {
   deleted,
   entryOf,
@@ -19,7 +21,6 @@ import {
   type FetchPlan,
   type Listed,
   type Retrieve,
-  type Skip,
 } from "./plan.ts";
 import type { CompletePolicy } from "./policy.ts";
 import { recogniseChangedUids } from "./recognition.ts";
@@ -70,6 +71,16 @@ interface Failure {
   /** Whether it is the message's fault for certain. */
   readonly certain: boolean;
 }
+
+/** A dry run ends like a session in which there was nothing to do. */
+const NOTHING_DONE: SessionOutcome = {
+  marked: [],
+  withoutQuit: false,
+  more: false,
+  toDelete: false,
+  stopped: false,
+  down: undefined,
+};
 
 export class FetchSession {
   readonly #client: Pop3Client;
@@ -126,6 +137,11 @@ export class FetchSession {
     await recogniseChangedUids(this.#client, listing, this.#ledger, this.#policy, this.#settings.signal);
     this.#unlisted = new Unlisted(listing, this.#ledger.entries);
     const plan = await this.#plan(listing);
+    if (this.#policy.dryRun) {
+      this.#draft.planned = plannedRun(plan, this.#policy, this.#now);
+      this.#draft.left = plan.left;
+      return NOTHING_DONE;
+    }
     for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
     const wanted = this.#notYetFailed(plan.retrieve);
     const steps = this.#task.retrieve ? wanted.slice(0, this.#turnOf(wanted)) : [];
@@ -241,7 +257,7 @@ export class FetchSession {
       await this.#notDelivered(step, error);
       return;
     }
-    if ("leftAlone" in came) await this.#leftAlone(step, came.leftAlone);
+    if ("leftAlone" in came) await this.#leftAlone(came);
     else await this.#delivered(step, came);
   }
 
@@ -279,13 +295,14 @@ export class FetchSession {
 
   #context(step: Retrieve): Parameters<typeof deliver>[2] {
     const { mailbox, destination, signal } = this.#settings;
-    const { retry } = this.#policy;
     const { number, size } = step;
     return {
       client: this.#client,
       mailbox,
+      keyName: this.#ledger.keyName ?? mailbox,
       destination,
-      ...{ signal, retry },
+      signal,
+      policy: this.#policy,
       entries: this.#ledger.entries,
       confirm: () => this.#confirm(),
       unlisted: this.#unlisted,
@@ -320,6 +337,9 @@ export class FetchSession {
     this.#sighted.add(id);
     if (known) this.#draft.known++;
     else this.#draft.delivered++;
+    // As the plan found it: after a crash each message is noted before it is tried.
+    const recorded = step.id === undefined ? before : step.before;
+    if (known && !step.baseline && recorded === undefined) this.#draft.unrecorded++;
     this.#draft.octets += octets;
     // The next message comes while this is written; DELE waits for all of it.
     if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
@@ -338,12 +358,8 @@ export class FetchSession {
     this.#recorded.catch(() => undefined);
   }
 
-  async #leftAlone({ number, uid, size }: Retrieve, { id, status, retryAt }: LedgerEntry): Promise<void> {
+  async #leftAlone({ leftAlone: skip, id }: LeftAlone): Promise<void> {
     this.#sighted.add(id);
-    const skip: Skip =
-      status === "quarantined" || retryAt === undefined
-        ? { ...{ number, uid, size }, reason: "quarantined" }
-        : { ...{ number, uid, size }, reason: "failed, and not due yet", retryAt };
     this.#draft.skipped.push(skip);
     await this.#tell({ type: "skipped", ...skip });
   }
@@ -408,10 +424,11 @@ export class FetchSession {
     const tries = (before?.tries ?? 0) + (counts ? 1 : 0);
     const failures = (before?.failures ?? 0) + 1;
     const quarantined = counts && tries >= this.#policy.tries;
-    const retryAt = Date.now() + retryPause(this.#policy.retry, failures);
+    const failedAt = Date.now();
+    const retryAt = failedAt + retryPause(this.#policy.retry, failures);
     return {
       ...entryOf(step, id, quarantined ? "quarantined" : "failed", before?.firstSeen ?? this.#now),
-      ...{ tries, failures, reason: wordsOf(error) },
+      ...{ tries, failures, failedAt, reason: this.#reasonOf(error) },
       ...(quarantined ? {} : { retryAt }),
     };
   }
@@ -431,13 +448,20 @@ export class FetchSession {
       else await this.#ledger.record({ entries: [entry] });
       const { number, uid } = step;
       const failed = {
-        ...{ number, uid, error: cause },
+        ...{ number, uid, id, error: cause, reason: this.#reasonOf(cause) },
+        at: entry?.failedAt ?? Date.now(),
         tries: entry?.failures ?? 1,
         retryAt: entry === undefined ? this.#now : entry.retryAt,
       };
       this.#draft.failed.push(failed);
       await this.#tell({ type: "message-failed", ...failed });
     }
+  }
+
+  #reasonOf(error: unknown): string {
+    const { pass, accessToken } = this.#settings.account.auth ?? {};
+    const secrets = [pass, accessToken].filter((secret) => typeof secret === "string");
+    return failureReason(error, secrets);
   }
 
   async #noteBaselineSeen(): Promise<void> {
@@ -477,9 +501,3 @@ export class FetchSession {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-/** What the ledger keeps of an error: one line, and not too long. */
-function wordsOf(error: unknown): string {
-  const words = error instanceof Error ? error.message : String(error);
-  return words.replace(/\s+/g, " ").slice(0, 200);
-}

@@ -30,6 +30,8 @@ export { contentKey, messageKey } from "./mailbox.ts";
 export { newMail, type NewMailOptions, type NewMessage } from "./new-mail.ts";
 export type { FetchAccount, FetchOptions } from "./options.ts";
 export type { DeleteWhen, FetchPolicy, PollPauses, RetryPauses, RunLimits } from "./policy.ts";
+export type { MessageFailure } from "./plan.ts";
+export type { PlannedMessage, PlannedRun } from "./planned.ts";
 export type { ListingMode } from "../protocol/listing-block.ts";
 export type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";
 export type { FailedMessage, FetchReport, SkippedMessage } from "./report.ts";

@@ -42,6 +42,8 @@ export async function* newMail(
   const stop = options.stop === undefined ? leave.signal : AbortSignal.any([leave.signal, options.stop]);
   const hatch = new Hatch();
   const settings = completeFetchOptions(account, { ...options, stop, destination: hatch });
+  if (settings.policy.dryRun)
+    throw config("policy.dryRun gives no messages, so newMail cannot use it: call fetchMail");
   const most = settings.account.limits?.message ?? 64 * 1024 * 1024;
   if (typeof most !== "number") throw config("limits.message is a number from 0 on");
   hatch.limit = most;

@@ -1,4 +1,5 @@
 // When the next try is due: of a message, and of a mailbox.
+import type { LedgerEntry } from "./ledger/ledger.ts";
 import type { CompletePolicy, PollPauses, RetryPauses } from "./policy.ts";
 
 /** The pause behind the n-th failure of a message; milliseconds. */
@@ -6,9 +7,19 @@ export function retryPause({ first, longest }: RetryPauses, tries: number): numb
   return Math.min(longest, first * 2 ** Math.max(0, tries - 1));
 }
 
-/** Whether a message that has failed is to be left alone as yet. What is further off than any pause is a clock put back. */
-export function isTooSoon({ longest }: RetryPauses, retryAt: number, now: number): boolean {
-  return retryAt > now && retryAt - now <= longest;
+/**
+ * Why a message that has failed is not tried now; `undefined`: it is tried. One that was left alone is tried again if
+ * the policy allows more tries than it had. A time that is further off than any pause comes from a clock that was put
+ * back, and does not count.
+ */
+export function reasonToWait(
+  { status, tries, retryAt = 0 }: LedgerEntry,
+  policy: Pick<CompletePolicy, "tries" | "retry">,
+  now: number,
+): "quarantined" | "failed, and not due yet" | undefined {
+  if (status === "quarantined") return (tries ?? Infinity) < policy.tries ? undefined : "quarantined";
+  const isTooSoon = retryAt > now && retryAt - now <= policy.retry.longest;
+  return status === "failed" && isTooSoon ? "failed, and not due yet" : undefined;
 }
 
 /** The pause before the next poll; milliseconds. `before`: the last one, if there was one. */

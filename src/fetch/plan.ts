@@ -2,8 +2,9 @@
 // Known and delivered: deleted if that is due, and never retrieved again. Unknown: new, and so retrieved.
 import { markedMail, markOf, oldMail } from "./baseline.ts";
 import { namesOne } from "./header-digest.ts";
+import { hasFailed } from "./ledger/another-try.ts";
 import type { LedgerEntry, MessageStatus } from "./ledger/ledger.ts";
-import { isDue, isTooSoon } from "./pace.ts";
+import { isDue, reasonToWait } from "./pace.ts";
 import type { CompletePolicy } from "./policy.ts";
 
 /** A message as the server lists it. */
@@ -33,11 +34,25 @@ interface Remove extends Listed {
   readonly entry: LedgerEntry;
 }
 
+/** What the ledger knows of a message whose delivery has failed. */
+export interface MessageFailure {
+  /** Its name in the ledger: `ledger.release(mailbox, id)` gives it another try. */
+  readonly id: string;
+  /** Why it failed last: one printable line of at most 200 characters, without secrets. */
+  readonly reason: string | undefined;
+  /** When it failed last; milliseconds since 1970. `undefined`: popwright 0.1 did not note it. */
+  readonly at: number | undefined;
+  /** How often the message was to blame. It is left alone after `policy.tries`. */
+  readonly tries: number;
+}
+
 /** A message that is left alone. */
 export interface Skip extends Listed {
   readonly reason: "too large" | "failed, and not due yet" | "quarantined";
   /** When it is tried again; milliseconds since 1970. */
   readonly retryAt?: number;
+  /** With `"failed, and not due yet"` and `"quarantined"`: what is known of it. */
+  readonly failure?: MessageFailure;
 }
 
 export interface FetchPlan {
@@ -105,6 +120,7 @@ export function planFetch(situation: Situation): FetchPlan {
       continue;
     }
     const entry = recorded && notInFuture(recorded, now);
+    const waiting = entry && reasonToWait(entry, policy, now);
     if (entry !== undefined && entry !== recorded) changed.push(entry);
     if (entry === undefined && baseline.has(message)) {
       changed.push(entryOf(message, uid, "baseline", now));
@@ -120,10 +136,8 @@ export function planFetch(situation: Situation): FetchPlan {
       remove.push({ ...message, id: uid, entry: deleted(entry) });
     } else if (entry !== undefined && isSettled(entry)) {
       continue;
-    } else if (entry?.status === "quarantined") {
-      skip.push({ ...message, reason: "quarantined" });
-    } else if (entry?.status === "failed" && isTooSoon(policy.retry, entry.retryAt ?? 0, now)) {
-      skip.push({ ...message, reason: "failed, and not due yet", retryAt: entry.retryAt as number });
+    } else if (entry !== undefined && waiting !== undefined) {
+      skip.push(skipFailed(message, entry, waiting));
     } else if ((message.size ?? 0) > policy.maxSize && policy.tooLarge !== "headers") {
       const seen = entryOf(message, uid, "skipped", entry?.firstSeen ?? now);
       if (policy.tooLarge === "delete") {
@@ -134,7 +148,7 @@ export function planFetch(situation: Situation): FetchPlan {
       }
     } else {
       const what = (message.size ?? 0) > policy.maxSize ? "headers" : "whole";
-      (entry?.status === "failed" ? again : fresh).push({
+      (entry !== undefined && hasFailed(entry) ? again : fresh).push({
         ...message,
         ...{ id: uid, what, baseline: false, before: entry, namesake: undefined },
       });
@@ -191,6 +205,19 @@ export function entryOf(
   if (size !== undefined) entry.size = size;
   if (headers !== undefined) entry.headers = headers;
   return entry;
+}
+
+/** A message that has failed and is not tried now. */
+export function skipFailed(
+  { number, uid, size }: Listed,
+  { id, reason: words, failedAt, tries = 0, retryAt }: LedgerEntry,
+  reason: Skip["reason"],
+): Skip {
+  const failure = { id, reason: words, at: failedAt, tries };
+  return {
+    ...{ number, uid, size, reason, failure },
+    ...(reason === "quarantined" || retryAt === undefined ? {} : { retryAt }),
+  };
 }
 
 /** What the ledger says of a message that the server has deleted. */

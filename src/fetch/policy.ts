@@ -1,5 +1,5 @@
 // What a run may do with the mail it finds: every wish has a default, and the defaults lose nothing.
-import { checkOneOf, checkTable, config, numbers } from "../option-checks.ts";
+import { checkBoolean, checkOneOf, checkTable, config, numbers } from "../option-checks.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -57,6 +57,12 @@ export interface FetchPolicy {
   readonly uidsChanged?: "stop" | "match" | "new";
   /** For how many days it is remembered what the server lists no more: some list only a part of the maildrop. @default 30 */
   readonly keepDays?: number;
+  /**
+   * Says what a run would do, in `report.planned`, and does not do it: it logs in, lists, and ends. No message is
+   * retrieved or deleted, the destination is not asked, and nothing is written in the ledger, which is read without
+   * taking the mailbox from another run. @default false
+   */
+  readonly dryRun?: boolean;
 }
 
 export interface RunLimits {
@@ -101,6 +107,7 @@ export interface CompletePolicy {
   readonly listings: ListingMode;
   readonly uidsChanged: "stop" | "match" | "new";
   readonly keep: number;
+  readonly dryRun: boolean;
 }
 
 const LIMITS: RunLimits = { messages: Infinity, octets: Infinity, seconds: Infinity };
@@ -109,7 +116,7 @@ const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000 };
 
 const NAMES: ReadonlySet<string> = new Set<keyof FetchPolicy>([
   ...(["firstRun", "delete", "maxSize", "tooLarge", "order", "limits", "commitEvery", "tries"] as const),
-  ...(["retry", "poll", "noUidl", "listings", "uidsChanged", "keepDays"] as const),
+  ...(["retry", "poll", "noUidl", "listings", "uidsChanged", "keepDays", "dryRun"] as const),
 ]);
 
 /**
@@ -124,6 +131,7 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
   checkOneOf("policy.noUidl", policy.noUidl, ["refuse", "content"]);
   checkOneOf("policy.listings", policy.listings, ["lenient", "strict"]);
   checkOneOf("policy.uidsChanged", policy.uidsChanged, ["stop", "match", "new"]);
+  checkBoolean("policy.dryRun", policy.dryRun);
   return {
     firstRun: firstRunOf(policy.firstRun),
     delete: deletionOf(policy.delete),
@@ -139,6 +147,7 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
     listings: policy.listings ?? otherwise,
     uidsChanged: policy.uidsChanged ?? "stop",
     keep: amount("keepDays", policy.keepDays, 30, 0) * DAY,
+    dryRun: policy.dryRun ?? false,
   };
 }
 

@@ -13,15 +13,16 @@ export async function recogniseChangedUids(
   client: Pop3Client,
   listing: readonly Listed[],
   ledger: MailboxLedger,
-  { uidsChanged }: Pick<CompletePolicy, "uidsChanged">,
+  { uidsChanged, dryRun }: Pick<CompletePolicy, "uidsChanged" | "dryRun">,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (uidsChanged === "new") return;
   const expected = vanished(listing, ledger.entries);
   if (expected.length === 0) return;
-  // Without a digest in the ledger there is nothing to compare headers with.
-  const canLook =
-    expected.some(({ headers }) => headers !== undefined) && (await client.supports("TOP", { signal }));
+  // Without a digest in the ledger there is nothing to compare headers with. A dry run asks for no message, not even for
+  // its headers.
+  const comparable = !dryRun && expected.some(({ headers }) => headers !== undefined);
+  const canLook = comparable && (await client.supports("TOP", { signal }));
   const sample = canLook ? await headersOf(client, sampleOf(listing), signal) : undefined;
   if (!areThere(listing, expected, sample)) return;
   if (uidsChanged === "match" && canLook) {

@@ -7,6 +7,7 @@ import { isDown } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
 import { FetchSession, type SessionOutcome, type SessionTask, type Spent } from "./fetch-session.ts";
 import type { MailboxLedger, MailboxState } from "./ledger/ledger.ts";
+import { Rehearsal } from "./ledger/rehearsal.ts";
 import type { FetchSettings } from "./options.ts";
 import { pollPause } from "./pace.ts";
 import { draftOf, type Draft, type FetchReport } from "./report.ts";
@@ -60,7 +61,7 @@ class Run {
 
   async #leased(): Promise<FetchReport> {
     const { mailbox, force, onEvent } = this.#settings;
-    const ledger = await this.#settings.ledger.open(mailbox);
+    const ledger = await this.#open();
     let report: FetchReport;
     try {
       const { notBefore = 0, notBeforeSaid = 0 } = ledger.state;
@@ -79,6 +80,11 @@ class Run {
     return report;
   }
 
+  #open(): Promise<MailboxLedger> {
+    const { ledger, mailbox, policy } = this.#settings;
+    return policy.dryRun ? Rehearsal.open(ledger, mailbox) : ledger.open(mailbox);
+  }
+
   async #sessions(ledger: MailboxLedger): Promise<FetchReport> {
     let stopped: boolean;
     try {
@@ -95,7 +101,8 @@ class Run {
     const state = this.#stateAtEnd(ledger.state, left);
     await ledger.record({ state });
     const next = Math.max(Date.now() + (state.interval ?? 0), state.notBefore ?? 0);
-    return this.#report(left ? "stopped" : "done", next);
+    const outcome = left ? "stopped" : "done";
+    return this.#report(this.#settings.policy.dryRun && !stopped ? "dry-run" : outcome, next);
   }
 
   /** Returns whether it was stopped before all was done. */

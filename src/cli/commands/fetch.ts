@@ -21,22 +21,26 @@ import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
 import { explain, type Attempt } from "../explain.ts";
 import { isNobodyReading, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
+import { LEDGER_OPTIONS, sameLedger } from "../ledger-place.ts";
+import { leftAlone, leftAloneText } from "../left-alone.ts";
+import { otherNames } from "../other-name.ts";
+import { plannedSummary, plannedTable } from "../planned-text.ts";
 import { Progress } from "../progress.ts";
-import { count, octetsText, wrapped } from "../text.ts";
+import { count, octetsText, shellWord, wrapped } from "../text.ts";
 import { octetsOf, positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
+  ...LEDGER_OPTIONS,
   to: { type: "string" },
   format: { type: "string" },
-  config: { type: "string" },
-  state: { type: "string" },
   delete: { type: "string" },
   "max-size": { type: "string" },
   "first-run": { type: "string" },
   messages: { type: "string" },
   force: { type: "boolean" },
   watch: { type: "boolean" },
+  "dry-run": { type: "boolean" },
   json: { type: "boolean" },
   quiet: { type: "boolean" },
 } as const;
@@ -55,6 +59,8 @@ interface Target {
 interface Task {
   readonly targets: readonly Target[];
   readonly state: string;
+  /** What is written after `popwright retry` for the same mailboxes. */
+  readonly retryWords: string;
   readonly maxSessions?: number | undefined;
   readonly maxPerHost?: number | undefined;
 }
@@ -82,6 +88,7 @@ nothing comes twice.
   --force            connects though the server or a failure asked for a pause
   --watch            goes on polling, more often while mail comes, until SIGINT or SIGTERM (on
                      Windows Ctrl+C or Ctrl+Break)
+  --dry-run          lists what would be retrieved and deleted, and does nothing of it
   --json             each event as a JSON object, one a line
   --quiet            says nothing but what went wrong
 
@@ -89,6 +96,7 @@ ${ACCOUNT_HELP}
 Exit codes
   0 done, with or without mail    1 some accounts failed      64 usage             69 server unavailable
   73 destination, 74 ledger       75 try later                77 authentication    78 configuration
+  65 done, but there are messages that are not tried any more: see popwright retry --help
 
 Examples
   POPWRIGHT_PASSWORD=... popwright fetch pop3s://ann@pop.example.com --to ~/Mail --delete 14
@@ -96,11 +104,16 @@ Examples
 `,
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
+    if (values["dry-run"] === true && values.watch === true)
+      throw new UsageError("--dry-run and --watch exclude each other");
     const task =
       values.config === undefined ? await fromWords(words, values, io) : await fromFile(words, values, io);
-    const outcome = new Outcome(task.targets, values, io);
+    const outcome = new Outcome(task, values, io);
+    const ledger = new FileLedger(task.state);
+    const hints = await otherNames(ledger, task.targets, sameLedger(values));
+    if (values.quiet !== true) for (const hint of hints) await io.stderr.write(`${hint}\n`);
     const events = fetchAll(task.targets, {
-      ledger: new FileLedger(task.state),
+      ledger,
       // Each target has its own.
       destination: () => undefined,
       stop: io.stop,
@@ -123,14 +136,17 @@ Examples
 
 async function fromWords(words: readonly string[], values: Values, io: Io): Promise<Task> {
   const [url = ""] = positionals(words, ["URL"]);
-  if (values.to === undefined || values.to === "")
+  if ((values.to === undefined || values.to === "") && values["dry-run"] !== true)
     throw new UsageError("--to is missing: where is the mail to go?");
   const account = await accountFromWords(url, values, io);
   if (account.auth === undefined) throw new UsageError(`the URL names no user: pop3s://USER@${account.host}`);
-  const destination = destinationAt(placeOf(values), (path) => resolve(path), io.env);
+  // A dry run does not look at it.
+  const place = placeOf({ ...values, to: values.to ?? "." });
+  const destination = destinationAt(place, (path) => resolve(path), io.env);
   return {
     targets: [{ account, mailbox: nameOf(account), destination, policy: policyOf(values) }],
     state: values.state ?? defaultState(io.env),
+    retryWords: ` ${shellWord(url)}${sameLedger(values)}`,
   };
 }
 
@@ -156,11 +172,12 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
         account,
         mailbox: name ?? nameOf(account),
         destination: destinationAt(to, pathOf, env),
-        policy: { ...policy, limits: { ...policy.limits, ...limitOf(values).limits } },
+        policy: { ...policy, ...dryRunOf(values), limits: { ...policy.limits, ...limitOf(values).limits } },
       };
     }),
   );
-  return { targets, state: values.state ?? pathOf(state), maxSessions, maxPerHost };
+  const retryWords = sameLedger(values);
+  return { targets, state: values.state ?? pathOf(state), retryWords, maxSessions, maxPerHost };
 }
 
 function placeOf({ to = "", format = "maildir" }: Values): DeliveryPlace {
@@ -184,7 +201,12 @@ function policyOf(values: Values): FetchPolicy {
     ...(firstRun === undefined ? {} : { firstRun }),
     ...(maxSize === undefined ? {} : { maxSize }),
     ...limitOf(values),
+    ...dryRunOf(values),
   };
+}
+
+function dryRunOf(values: Values): Pick<FetchPolicy, "dryRun"> {
+  return values["dry-run"] === true ? { dryRun: true } : {};
 }
 
 function limitOf(values: Values): Pick<FetchPolicy, "limits"> {
@@ -200,8 +222,13 @@ class Outcome {
   readonly #io: Io;
   readonly #progress: Progress;
   readonly #codes: Map<string, ExitCode> = new Map();
+  readonly #task: Task;
+  /** By mailbox: what was told last of messages that are left alone, and is not told again by each poll. */
+  readonly #toldLeftAlone: Map<string, string> = new Map();
 
-  constructor(targets: readonly Target[], values: Values, io: Io) {
+  constructor(task: Task, values: Values, io: Io) {
+    const { targets } = task;
+    this.#task = task;
     for (const { account, mailbox } of targets) this.#attempts.set(mailbox, attemptOf(account));
     this.#values = values;
     this.#io = io;
@@ -215,7 +242,9 @@ class Outcome {
       await writeJson(this.#io.stdout, event);
       return;
     }
-    if (this.#values.quiet !== true) await this.#progress.heard(event);
+    const isDry = this.#values["dry-run"] === true;
+    if (this.#values.quiet !== true && !isDry) await this.#progress.heard(event);
+    if (event.type === "end" && isDry) await this.#io.stdout.write(plannedTable(event.report));
     const text = this.#textOf(event);
     if (text === undefined) return;
     await this.#progress.clear();
@@ -225,30 +254,60 @@ class Outcome {
   #textOf(event: FetchEvent): string | undefined {
     if (event.type === "failed") return this.#failure(event.error);
     if (event.type === "message-failed") {
-      const words = event.error instanceof Error ? event.error.message : String(event.error);
       const left = event.retryAt === undefined ? ": it is left alone from now on" : "";
-      return `message ${String(event.number)} was not delivered (${words})${left}`;
+      return `message ${String(event.number)} was not delivered (${event.reason})${left}`;
     }
-    if (event.type !== "end" || this.#values.quiet === true) return undefined;
+    if (event.type !== "end") return undefined;
     const { report } = event;
+    const lines = this.#leftAlone(report);
     // Who watches is told of what happens, not of what does not.
     const idle = report.delivered + report.deleted === 0 && this.#values.watch === true;
-    return idle ? undefined : summaryOf(report);
+    if (!idle && this.#values.quiet !== true) lines.unshift(...this.#summary(report));
+    return lines.length === 0 ? undefined : this.#set(lines);
+  }
+
+  #summary(report: FetchReport): string[] {
+    const { outcome, unrecorded } = report;
+    if (outcome === "dry-run") return [plannedSummary(report)];
+    // A crash may leave one.
+    if (unrecorded < 2) return [summaryOf(report)];
+    return [
+      summaryOf(report),
+      `${count(unrecorded, "message")} of these were delivered before, and the ledger in ${this.#task.state} did not know them. ` +
+        "Was it lost, or an older one put in its place?",
+    ];
+  }
+
+  #leftAlone(report: FetchReport): string[] {
+    const { mailbox } = report;
+    const lines = leftAloneText(report, `popwright retry${this.#task.retryWords}`);
+    const text = lines.join("\n");
+    if (text === (this.#toldLeftAlone.get(mailbox) ?? "")) return [];
+    this.#toldLeftAlone.set(mailbox, text);
+    return lines;
+  }
+
+  #set(lines: readonly string[]): string {
+    return lines.map((line) => wrapped(line, 2, this.#io.stderr.columns)).join("\n  ");
   }
 
   #failure({ cause, report }: FetchError): string {
     const lines = explain(cause, this.#attempts.get(report.mailbox));
     if (this.#values.watch === true && Number.isFinite(report.nextPollAt))
       lines.push(`The next try is at ${new Date(report.nextPollAt).toISOString()}.`);
-    return lines.map((line) => wrapped(line, 2, this.#io.stderr.columns)).join("\n  ");
+    return this.#set(lines);
   }
 
-  #codeOf({ failed, left, outcome }: FetchReport): ExitCode {
+  #codeOf(report: FetchReport): ExitCode {
+    const { failed, left, outcome } = report;
     // Who watches is ended by a signal in any case.
     const interrupted =
       outcome === "stopped" && left > 0 && this.#io.stop.aborted && this.#values.watch !== true;
     if (outcome === "deferred" || interrupted) return EXIT.later;
-    if (failed.length === 0) return EXIT.ok;
+    if (failed.length === 0) {
+      // Who watches was told when it happened.
+      return leftAlone(report) > 0 && this.#values.watch !== true ? EXIT.leftAlone : EXIT.ok;
+    }
     return failed.every(({ error }) => error instanceof Pop3ReplyError) ? EXIT.unavailable : EXIT.destination;
   }
 

@@ -3,12 +3,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
 import { config, numbers } from "../../option-checks.ts";
-import { isTemporaryOf, makeDirectory } from "../durable.ts";
+import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../durable.ts";
 import { removeName } from "../own-file.ts";
+import { rm } from "../patient-fs.ts";
+import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
 import { fileName } from "./file-name.ts";
-import { Journal, readJournal } from "./journal.ts";
-import type { JournalContents } from "./journal-contents.ts";
+import { Journal, readJournal, readJournalHeader } from "./journal.ts";
+import { encodeJournal, type JournalContents } from "./journal-contents.ts";
 import { encodeRecord } from "./journal-line.ts";
 import type {
   Ledger,
@@ -20,6 +22,7 @@ import type {
 } from "./ledger.ts";
 import { isClaim } from "./lock-file.ts";
 import { Lock, type LockTimes } from "./lock.ts";
+import { checkNames, noLedger, renamed } from "./renaming.ts";
 
 export interface FileLedgerOptions {
   /** How often a run shows that it holds its mailbox; milliseconds. @default 10000 */
@@ -66,13 +69,8 @@ export class FileLedger implements Ledger {
    */
   async open(mailbox: string): Promise<MailboxLedger> {
     return explained(`cannot open the ledger of ${mailbox}`, async () => {
-      await makeDirectory(this.directory);
-      await this.#tidy();
-      const lock = await Lock.take(this.#path(mailbox, "lock"), this.#times);
-      if (lock === undefined)
-        throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${mailbox}`);
+      const lock = await this.#take(mailbox);
       try {
-        if (lock.takenOver) await this.#sweep(mailbox, lock);
         const path = this.#path(mailbox, "journal");
         const contents = await readJournal(path, mailbox, lock.ours);
         return new FileMailbox(contents, await Journal.open(path, mailbox, contents, lock), lock);
@@ -92,6 +90,120 @@ export class FileLedger implements Ledger {
       const { entries, state, keyName } = await readJournal(this.#path(mailbox, "journal"), mailbox);
       return keyName === undefined ? { entries, state } : { entries, state, keyName };
     });
+  }
+
+  /**
+   * Gives messages that have failed another try: the next run retrieves them, whether they were left alone or waited
+   * for the end of a pause. `id`: the name of the one message in the ledger, its unique-id as a rule; without it, all
+   * that have failed. Resolves with their entries: none, if there are no such messages. Rejects with
+   * `POP3_MAILBOX_BUSY` while a run holds the mailbox, and with `POP3_LEDGER`.
+   *
+   * @example
+   * const released = await ledger.release("ann@pop.example.com:995");
+   */
+  release(mailbox: string, id?: string): Promise<readonly LedgerEntry[]> {
+    return releaseMessages(this, mailbox, id);
+  }
+
+  /** The names of the mailboxes that are known, in order. Files that are not readable journals are left out. */
+  async mailboxes(): Promise<string[]> {
+    return explained("cannot list the ledgers", async () => {
+      const names: string[] = [];
+      for (const file of await this.#files()) {
+        if (!file.endsWith(".journal")) continue;
+        const header = await readJournalHeader(join(this.directory, file)).catch(() => undefined);
+        // A copy that was made by hand is not what is opened under that name.
+        if (header !== undefined && file === `${fileName(header.mailbox)}.journal`)
+          names.push(header.mailbox);
+      }
+      return names.sort();
+    });
+  }
+
+  /**
+   * Gives the ledger of a mailbox another name, after its host, port or user has changed. The keys of its messages stay
+   * as they were, see {@link LedgerSnapshot.keyName}. If the process dies, the old ledger is there, or the new one, or
+   * both with the same contents: the same call goes on with it.
+   *
+   * Rejects with `POP3_MAILBOX_BUSY` while a run holds one of the two, with `POP3_CONFIG` for names that make no sense,
+   * and with `POP3_LEDGER` if there is no ledger `from`, if `to` knows messages already, or if a file cannot be written.
+   *
+   * @example
+   * await ledger.rename("ann@pop.old.example:995", "ann@pop.new.example:995");
+   */
+  async rename(from: string, to: string): Promise<void> {
+    checkNames(from, to);
+    await explained(`cannot rename the ledger of ${from} to ${to}`, async () => {
+      const [old, next] = [this.#path(from, "journal"), this.#path(to, "journal")];
+      if ((await readJournal(old, from)).length === 0) throw noLedger(from, ` in ${this.directory}`);
+      await this.#holding([from, to], async ({ confirm, ours }) => {
+        const source = await readJournal(old, from, ours);
+        if (source.length === 0) throw noLedger(from, ` in ${this.directory}`);
+        const contents = renamed(from, to, source, await readJournal(next, to, ours));
+        await replaceFile(next, encodeJournal(to, contents), { confirm });
+        await confirm();
+        await rm(old);
+        await syncDirectory(this.directory);
+      });
+    });
+  }
+
+  /**
+   * Forgets all that is known of a mailbox: the next run takes all its messages for new ones. A destination that knows
+   * keys takes in only what it lacks. A damaged ledger can be deleted, too. Rejects with `POP3_MAILBOX_BUSY` while a run
+   * holds the mailbox, and with `POP3_LEDGER` if it cannot be written. Resolves with whether there was such a ledger.
+   */
+  async delete(mailbox: string): Promise<boolean> {
+    return explained(`cannot delete the ledger of ${mailbox}`, async () => {
+      const path = this.#path(mailbox, "journal");
+      const exists = (await this.#files()).includes(`${fileName(mailbox)}.journal`);
+      if (!exists) return false;
+      await this.#holding([mailbox], async ({ confirm }) => {
+        const header = await readJournalHeader(path).catch(() => undefined);
+        if (header?.keyName === undefined) {
+          await confirm();
+          await rm(path, { force: true });
+          await syncDirectory(this.directory);
+          return;
+        }
+        // Its keys stay, or the destination would take in everything once more.
+        const { keyName } = header;
+        await replaceFile(path, encodeJournal(mailbox, { entries: new Map(), state: {}, keyName }), {
+          confirm,
+        });
+      });
+      return true;
+    });
+  }
+
+  /** Holds mailboxes while `work` runs. */
+  async #holding(mailboxes: readonly string[], work: (held: Held) => Promise<void>): Promise<void> {
+    const locks: Lock[] = [];
+    try {
+      for (const mailbox of mailboxes) locks.push(await this.#take(mailbox));
+      const confirm = async (): Promise<void> => {
+        for (const lock of locks) await lock.confirm();
+      };
+      await work({ confirm, ours: (locks[0] as Lock).ours });
+    } finally {
+      for (const lock of locks) await lock.release();
+    }
+  }
+
+  /** Takes the lock of a mailbox, and removes what its former holder has left half done. */
+  async #take(mailbox: string): Promise<Lock> {
+    await makeDirectory(this.directory);
+    await this.#tidy();
+    const lock = await Lock.take(this.#path(mailbox, "lock"), this.#times);
+    if (lock === undefined)
+      throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${mailbox}`);
+    try {
+      if (lock.takenOver) await this.#sweep(mailbox, lock);
+      return lock;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
   }
 
   #path(mailbox: string, kind: "journal" | "lock"): string {
@@ -114,11 +226,27 @@ export class FileLedger implements Ledger {
     }));
   }
 
+  /** What is in the directory; nothing, if it was never made. */
+  async #files(): Promise<string[]> {
+    try {
+      return await readdir(this.directory);
+    } catch (error) {
+      if (isSystemError(error, "ENOENT")) return [];
+      throw error;
+    }
+  }
+
   async #remove(isLeftover: (name: string) => boolean): Promise<void> {
     for (const name of await readdir(this.directory)) {
       if (isLeftover(name)) await removeName(join(this.directory, name));
     }
   }
+}
+
+/** Mailboxes that are held. */
+interface Held extends Pick<Lock, "ours"> {
+  /** Rejects with `POP3_LEDGER` if another process has taken one of them over. */
+  readonly confirm: () => Promise<void>;
 }
 
 class FileMailbox implements MailboxLedger {

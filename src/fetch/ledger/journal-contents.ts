@@ -2,21 +2,9 @@
 // damage before that is never passed over.
 import { Pop3Error } from "../../errors.ts";
 import { applyChanges } from "./changes.ts";
+import { damage, encodeHeader, readHeader } from "./journal-header.ts";
 import { changesOf, decodeLine, encode, encodeLine, type JournalText } from "./journal-line.ts";
 import type { LedgerEntry, LedgerSnapshot, MailboxState } from "./ledger.ts";
-
-/**
- * The newest format that this version reads. A journal names the oldest format with which a reader understands all of
- * it, so that an older version can go on with it whenever that is safe, and refuses it when it is not:
- *
- * 1. What a journal was from the first release on. Fields of entries and of the state may be added to it: a reader
- *    that does not know them ignores them.
- * 2. The header has `keyName`. A reader that ignored it would give messages other keys.
- *
- * A new kind of line, a new status, or a field that has to be understood is a new format.
- */
-const FORMAT = 2;
-const LF = 0x0a;
 
 export interface JournalContents extends LedgerSnapshot {
   readonly entries: Map<string, LedgerEntry>;
@@ -29,7 +17,7 @@ export interface JournalContents extends LedgerSnapshot {
 
 /** A journal that says no more than this. */
 export function encodeJournal(mailbox: string, { entries, state, keyName }: LedgerSnapshot): string {
-  const lines = [header(mailbox, keyName), encodeLine(encode({ state }), true)];
+  const lines = [encodeHeader({ mailbox, keyName }), encodeLine(encode({ state }), true)];
   // Each begins a write: they are durable before the journal has its name, so none of them can be torn.
   for (const entry of entries.values()) lines.push(encodeLine(encode(entry), true));
   return lines.join("");
@@ -41,9 +29,10 @@ export function encodeJournal(mailbox: string, { entries, state, keyName }: Ledg
  */
 export function decodeJournal(path: string, mailbox: string, octets: Buffer): JournalContents {
   const text: JournalText = { octets, latin1: octets.toString("latin1") };
-  const { end, keyName } = readHeader(path, mailbox, text);
-  let length = end;
-  if (length === 0) return { entries: new Map(), state: {}, keyName, lines: 0, length };
+  const header = readHeader(path, text, mailbox);
+  if (header === undefined) return { entries: new Map(), state: {}, keyName: undefined, lines: 0, length: 0 };
+  const { keyName } = header;
+  let length = header.end;
   const lines: string[] = [];
   /** Of these: the lines of whole records. */
   let whole = 0;
@@ -100,47 +89,6 @@ function isJson(line: string): boolean {
   } catch {
     return false;
   }
-}
-
-function header(mailbox: string, keyName?: string): string {
-  const head = { popwright: "ledger", version: keyName === undefined ? 1 : FORMAT, mailbox, keyName };
-  return encodeLine(encode(head), true);
-}
-
-/** What the first line says. */
-interface Header {
-  /** Where it ends; octets. 0: no more than a part of it was ever written. */
-  readonly end: number;
-  readonly keyName: string | undefined;
-}
-
-function readHeader(path: string, mailbox: string, text: JournalText): Header {
-  const to = text.octets.indexOf(LF);
-  const line = decodeLine(text, 0, to);
-  if (line === undefined) {
-    if (header(mailbox).startsWith(text.latin1.replace(/\0+$/, ""))) return { end: 0, keyName: undefined };
-    throw damage(path, 1);
-  }
-  const head = parse(path, [line.text], 1)[0];
-  const { version, mailbox: name, keyName } = (head ?? {}) as Readonly<Record<string, unknown>>;
-  const known = keyName === undefined || typeof keyName === "string";
-  if (typeof version !== "number" || !(version >= 1) || !Number.isInteger(version)) throw damage(path, 1);
-  if (version > FORMAT) throw newer(path, version);
-  if (!known) throw damage(path, 1);
-  if (name !== mailbox) throw new Pop3Error("POP3_LEDGER", `${path} is the ledger of another mailbox`);
-  return { end: to + 1, keyName };
-}
-
-function damage(path: string, line: number): Pop3Error {
-  return new Pop3Error("POP3_LEDGER", `the ledger ${path} is damaged in line ${String(line)}`);
-}
-
-function newer(path: string, format: number): Pop3Error {
-  return new Pop3Error(
-    "POP3_LEDGER",
-    `the ledger ${path} has format ${String(format)}, and this version of popwright reads formats 1 to ${String(FORMAT)}: ` +
-      "a newer version wrote it. Update popwright. Nothing was fetched or changed",
-  );
 }
 
 function unknownLine(path: string, line: number): Pop3Error {

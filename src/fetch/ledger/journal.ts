@@ -6,6 +6,7 @@ import { Pop3Error } from "../../errors.ts";
 import { cutAppended, isSystemError, replaceFile } from "../durable.ts";
 import { openOwn, openRegular, type OurFile } from "../own-file.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
+import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
 import type { Lock } from "./lock.ts";
 
@@ -27,6 +28,27 @@ export async function readJournal(path: string, mailbox: string, ours?: OurFile)
     if (!isSystemError(error, "ENOENT")) throw error;
   }
   return decodeJournal(path, mailbox, octets);
+}
+
+/** The most octets that a first line has: it names a mailbox or two. */
+const LONGEST_HEADER = 64 * 1024;
+
+/** What heads the file; `undefined`: it is not there, or nothing was written in it. Rejects if it is not a journal. */
+export async function readJournalHeader(path: string): Promise<JournalHeader | undefined> {
+  let file: FileHandle;
+  try {
+    file = await openRegular(path, constants.O_RDONLY);
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+    return undefined;
+  }
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(LONGEST_HEADER), position: 0 });
+    const octets = buffer.subarray(0, bytesRead);
+    return readHeader(path, { octets, latin1: octets.toString("latin1") });
+  } finally {
+    await file.close();
+  }
 }
 
 /** Whether so many lines say so little that the journal is better written anew. */

@@ -1,5 +1,6 @@
 // A ledger in memory: for tests, and for programs that keep what they fetched no longer than themselves.
 import { Pop3Error } from "../../errors.ts";
+import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
 import type {
   Ledger,
@@ -9,36 +10,71 @@ import type {
   MailboxLedger,
   MailboxState,
 } from "./ledger.ts";
+import { checkNames, noLedger, renamed } from "./renaming.ts";
 
 interface Kept {
   readonly entries: Map<string, LedgerEntry>;
   state: MailboxState;
+  readonly keyName: string | undefined;
   held: boolean;
 }
+
+const nothing = (keyName?: string): Kept => ({ entries: new Map(), state: {}, keyName, held: false });
 
 /** Keeps its mailboxes as long as it is kept itself. */
 export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
 
-  open(mailbox: string): Promise<MailboxLedger> {
+  async open(mailbox: string): Promise<MailboxLedger> {
     let kept = this.#mailboxes.get(mailbox);
     if (kept === undefined) {
-      kept = { entries: new Map(), state: {}, held: false };
+      kept = nothing();
       this.#mailboxes.set(mailbox, kept);
     }
-    if (kept.held) {
-      return Promise.reject(
-        new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${mailbox}`),
-      );
-    }
+    this.#checkFree(mailbox);
     kept.held = true;
     return Promise.resolve(new MemoryMailbox(kept));
   }
 
   /** What is known of a mailbox now, whether a run holds it or not. */
   read(mailbox: string): Promise<LedgerSnapshot> {
-    const { entries, state } = this.#mailboxes.get(mailbox) ?? { entries: new Map(), state: {} };
-    return Promise.resolve({ entries: new Map(entries), state });
+    const { entries, state, keyName } = this.#mailboxes.get(mailbox) ?? nothing();
+    const snapshot = { entries: new Map(entries), state };
+    return Promise.resolve(keyName === undefined ? snapshot : { ...snapshot, keyName });
+  }
+
+  /** Gives messages that have failed another try, as {@link FileLedger.release} does. */
+  release(mailbox: string, id?: string): Promise<readonly LedgerEntry[]> {
+    return releaseMessages(this, mailbox, id);
+  }
+
+  /** The names of the mailboxes that are known, in order. */
+  mailboxes(): Promise<string[]> {
+    return Promise.resolve([...this.#mailboxes.keys()].sort());
+  }
+
+  /** Gives the ledger of a mailbox another name, as {@link FileLedger.rename} does. */
+  async rename(from: string, to: string): Promise<void> {
+    checkNames(from, to);
+    for (const name of [from, to]) this.#checkFree(name);
+    if (!this.#mailboxes.has(from)) throw noLedger(from, "");
+    const { entries, state, keyName } = renamed(from, to, await this.read(from), await this.read(to));
+    this.#mailboxes.set(to, { entries: new Map(entries), state, keyName, held: false });
+    this.#mailboxes.delete(from);
+  }
+
+  /** Forgets all that is known of a mailbox, as {@link FileLedger.delete} does. */
+  async delete(mailbox: string): Promise<boolean> {
+    this.#checkFree(mailbox);
+    const kept = this.#mailboxes.get(mailbox);
+    if (kept?.keyName === undefined) this.#mailboxes.delete(mailbox);
+    else this.#mailboxes.set(mailbox, nothing(kept.keyName));
+    return Promise.resolve(kept !== undefined);
+  }
+
+  #checkFree(mailbox: string): void {
+    if (this.#mailboxes.get(mailbox)?.held === true)
+      throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${mailbox}`);
   }
 }
 
@@ -56,6 +92,10 @@ class MemoryMailbox implements MailboxLedger {
 
   get state(): MailboxState {
     return this.#kept.state;
+  }
+
+  get keyName(): string | undefined {
+    return this.#kept.keyName;
   }
 
   record(changes: LedgerChanges): Promise<void> {

@@ -1,0 +1,34 @@
+// The ledger of a dry run: it knows what the ledger knows, and writes nothing.
+import { config } from "../../option-checks.ts";
+import { applyChanges } from "./changes.ts";
+import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
+
+/** Reads a mailbox and does not hold it. What is recorded is remembered as long as this object. */
+export class Rehearsal implements MailboxLedger {
+  readonly entries: Map<string, LedgerEntry>;
+  state: MailboxState;
+  readonly keyName: string | undefined;
+
+  private constructor(entries: Map<string, LedgerEntry>, state: MailboxState, keyName: string | undefined) {
+    this.entries = entries;
+    this.state = state;
+    this.keyName = keyName;
+  }
+
+  /** Rejects with `POP3_CONFIG` if the ledger has no `read`. */
+  static async open(ledger: Ledger, mailbox: string): Promise<Rehearsal> {
+    if (typeof ledger.read !== "function")
+      throw config("policy.dryRun needs a ledger with a method read(mailbox): it does not take the mailbox");
+    const { entries, state, keyName } = await ledger.read(mailbox);
+    return new Rehearsal(new Map(entries), state, keyName);
+  }
+
+  record(changes: LedgerChanges): Promise<void> {
+    this.state = applyChanges(this.entries, this.state, changes);
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

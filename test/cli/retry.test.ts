@@ -1,0 +1,312 @@
+// Messages that are left alone: `fetch` tells of them, `ledger` lists them, `retry` gives them another try.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Pop3Server } from "../../src/testing/index.ts";
+import { FileLedger, type LedgerEntry } from "../../src/fetch/index.ts";
+import { annsServer, urlOf } from "./ann.ts";
+import { newDirectory } from "./place.ts";
+import { Terminal } from "./terminal.ts";
+
+const POISON: LedgerEntry = {
+  ...({ id: "uid-1", status: "quarantined", firstSeen: 1, tries: 5, failures: 5 } as const),
+  ...{ reason: "no handler", failedAt: 1_760_000_000_000 },
+};
+const DIGEST = "ab".repeat(32);
+const CONTENT: LedgerEntry = { ...POISON, id: `\0${DIGEST}`, tries: 7 };
+const DONE: LedgerEntry = { id: "uid-2", status: "delivered", firstSeen: 1 };
+
+let directory: string;
+let state: string[];
+let ledger: FileLedger;
+beforeEach(async () => {
+  directory = await newDirectory();
+  state = ["--state", join(directory, "state")];
+  ledger = new FileLedger(join(directory, "state"));
+});
+
+const nameAt = (server: Pop3Server): string => `ann@127.0.0.1:${String(server.port)}`;
+
+async function remember(mailbox: string, ...entries: LedgerEntry[]): Promise<void> {
+  const held = await ledger.open(mailbox);
+  await held.record({ entries, state: { lastRun: 1_760_000_000_000 } });
+  await held.close();
+}
+
+async function configured(server: Pop3Server): Promise<string> {
+  const path = join(directory, "mail box.json");
+  const accounts = [{ name: "ann", url: urlOf(server) }];
+  await writeFile(path, JSON.stringify({ to: { maildir: "Mail" }, accounts }));
+  return path;
+}
+
+describe("fetch", () => {
+  test("65: tells which message is left alone, why, and how it gets another try", async () => {
+    await using server = await annsServer();
+    await remember(nameAt(server), POISON);
+    const to = ["--to", join(directory, "Mail"), ...state];
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(65);
+    expect(terminal.words).toContain(
+      "1 message delivered, 30 B, 1 left alone 1 message could not be delivered",
+    );
+    expect(terminal.words).toContain(
+      "message 1 (uid-1), 5 failures, the last on 2025-10-09T08:53:20.000Z: no handler",
+    );
+    const command = `popwright retry '${urlOf(server)}' --state ${join(directory, "state")}`;
+    expect(terminal.words).toContain(`this gives it another try: ${command}`);
+    const quiet = new Terminal();
+    expect(await quiet.run("fetch", urlOf(server), ...to, "--quiet")).toBe(65);
+    expect(quiet.words).toContain("1 message could not be delivered, and is not tried any more");
+    expect(quiet.words).not.toContain("no new mail");
+    const json = new Terminal();
+    expect(await json.run("fetch", urlOf(server), ...to, "--json")).toBe(65);
+    expect(json.json.at(-1)).toMatchObject({
+      report: {
+        skipped: [{ reason: "quarantined", failure: { id: "uid-1", reason: "no handler", tries: 5 } }],
+      },
+    });
+  });
+
+  test("the command that it tells of brings the message", async () => {
+    await using server = await annsServer();
+    const path = await configured(server);
+    await remember("ann", POISON, DONE);
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", "--config", path)).toBe(65);
+    const [, command = ""] = /another try: popwright (.*)/.exec(terminal.words) ?? [];
+    expect(command.trim()).toBe(`retry --config '${path}'`);
+    const retry = new Terminal();
+    expect(await retry.run("retry", "--config", path)).toBe(0);
+    expect(retry.words).toContain("ann: 1 message will be tried again by the next fetch uid-1 no handler");
+    const again = new Terminal();
+    expect(await again.run("fetch", "--config", path)).toBe(0);
+    expect(again.words).toContain("1 message delivered");
+    expect(again.words).not.toContain("retry");
+  });
+
+  test("who watches is told once, and ends with 0", async () => {
+    await using server = await annsServer();
+    await remember(nameAt(server), POISON, DONE);
+    const terminal = new Terminal();
+    terminal.heard = (text) => {
+      if (text.includes("another try")) terminal.signal.abort();
+    };
+    const words = ["--to", join(directory, "Mail"), ...state, "--watch"];
+    expect(await terminal.run("fetch", urlOf(server), ...words)).toBe(0);
+    expect(terminal.err.match(/another try/g)).toHaveLength(1);
+  });
+
+  test("many are not told one by one", async () => {
+    const messages = Array.from({ length: 8 }, (_, at) => `Subject: ${String(at)}\r\n\r\n`);
+    const uids = messages.map((_, at) => `u${String(at)}`);
+    await using server = await annsServer({ users: { ann: { pass: "secret", messages, uids } } });
+    await remember(nameAt(server), ...uids.map((id) => ({ ...POISON, id })));
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), "--to", join(directory, "Mail"), ...state)).toBe(65);
+    expect(terminal.words).toContain("8 messages could not be delivered, and are not tried any more");
+    expect(terminal.words).toContain("and 3 more");
+    expect(terminal.err.match(/no handler/g)).toHaveLength(5);
+  });
+});
+
+describe("retry", () => {
+  const URL = "pop3s://ann@pop.example.com";
+  const ANN = "ann@pop.example.com:995";
+
+  test.each([[URL], [ANN]])("gives all that has failed another try, by URL and by name: %s", async (name) => {
+    await remember(ANN, POISON, CONTENT, DONE);
+    const terminal = new Terminal();
+    expect(await terminal.run("retry", name, ...state)).toBe(0);
+    expect(terminal.words).toContain(
+      `2 messages will be tried again by the next fetch uid-1 no handler ${DIGEST}`,
+    );
+    const { entries } = await ledger.read(ANN);
+    expect([...entries.values()].map(({ status, tries }) => [status, tries])).toEqual([
+      ["failed", 0],
+      ["failed", 0],
+      ["delivered", undefined],
+    ]);
+    // They wait for the next fetch, and may be asked for again.
+    expect(await terminal.run("retry", name, ...state)).toBe(0);
+  });
+
+  test("gives those with these IDs another try, a digest in place of an ID too", async () => {
+    await remember(ANN, POISON, CONTENT, { ...POISON, id: "uid-3" });
+    const terminal = new Terminal();
+    expect(await terminal.run("retry", URL, "uid-1", DIGEST, ...state, "--json")).toBe(0);
+    expect(terminal.json).toEqual([{ mailbox: ANN, released: ["uid-1", DIGEST] }]);
+    expect((await ledger.read(ANN)).entries.get("uid-3")?.status).toBe("quarantined");
+  });
+
+  test("says that there is nothing to do", async () => {
+    await remember(ANN, DONE);
+    const terminal = new Terminal();
+    expect(await terminal.run("retry", URL, ...state)).toBe(0);
+    expect(terminal.words).toContain("no message waits for another try");
+  });
+
+  test.each([
+    [["retry"], "URL or --config is missing"],
+    [["retry", "pop3s://bob@pop.example.com"], `does not know bob@pop.example.com:995; it knows ${ANN}`],
+    [["retry", URL, "uid-9"], "no message that could not be delivered has the ID uid-9"],
+    [["retry", URL, "uid-2"], "no message that could not be delivered has the ID uid-2"],
+    [["retry", "pop3s://ann:secret@pop.example.com"], "leave it out"],
+  ])("64, and nothing is changed: %j", async (words, said) => {
+    await remember(ANN, POISON, DONE);
+    const terminal = new Terminal();
+    expect(await terminal.run(...words, ...state)).toBe(64);
+    expect(terminal.words).toContain(said);
+    expect(terminal.words).not.toContain("secret");
+    expect((await ledger.read(ANN)).entries.get("uid-1")).toEqual(POISON);
+  });
+
+  test("75: a run holds the mailbox", async () => {
+    await remember(ANN, POISON);
+    const held = await ledger.open(ANN);
+    expect(await new Terminal().run("retry", URL, ...state)).toBe(75);
+    await held.close();
+  });
+});
+
+describe("ledger", () => {
+  const ANN = "ann@pop.example.com:995";
+
+  test("lists mailboxes, and what could not be delivered", async () => {
+    await remember(ANN, POISON, CONTENT, DONE);
+    await remember("bea", DONE, { ...POISON, status: "failed", tries: 1, retryAt: 1_760_000_060_000 });
+    const terminal = new Terminal();
+    expect(await terminal.run("ledger", ...state)).toBe(0);
+    expect(terminal.out).toBe(
+      [
+        `${ANN}: 3 messages known, listed 2025-10-09T08:53:20.000Z`,
+        `  uid-1${" ".repeat(59)}  5 failures  2025-10-09T08:53:20.000Z  left alone  no handler`,
+        `  ${DIGEST}  7 failures  2025-10-09T08:53:20.000Z  left alone  no handler`,
+        "bea: 2 messages known, listed 2025-10-09T08:53:20.000Z",
+        "  uid-1  1 failure  2025-10-09T08:53:20.000Z  due 2025-10-09T08:54:20.000Z  no handler",
+        "",
+      ].join("\n"),
+    );
+    const json = new Terminal();
+    expect(await json.run("ledger", "list", ...state, "--json")).toBe(0);
+    expect(json.json).toMatchObject([
+      { mailbox: ANN, messages: 3, failed: [{ id: "uid-1", tries: 5 }, { id: DIGEST }] },
+      { mailbox: "bea", messages: 2, failed: [{ status: "failed", retryAt: 1_760_000_060_000 }] },
+    ]);
+  });
+
+  test("renames a mailbox, so that its mail is not fetched again", async () => {
+    await using server = await annsServer();
+    const to = ["--to", join(directory, "Mail"), ...state];
+    expect(await new Terminal().run("fetch", urlOf(server), ...to)).toBe(0);
+    await ledger.rename(nameAt(server), "ann@pop.old.example:110");
+    const hinted = new Terminal();
+    expect(await hinted.run("fetch", urlOf(server), ...to, "--dry-run")).toBe(0);
+    const command = `popwright ledger rename ann@pop.old.example:110 ${nameAt(server)} ${state.join(" ")}`;
+    expect(hinted.words).toContain(
+      `the ledger does not know this mailbox, but it knows ann@pop.old.example:110`,
+    );
+    expect(hinted.words).toContain(command);
+    expect(hinted.words).toContain("2 messages would be retrieved");
+    const terminal = new Terminal();
+    const words = ["rename", "pop3://ann@pop.old.example", urlOf(server)];
+    expect(await terminal.run("ledger", ...words, ...state)).toBe(0);
+    expect(terminal.words).toContain(`ann@pop.old.example:110 is ${nameAt(server)} now`);
+    const after = new Terminal();
+    expect(await after.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(after.words).toContain("no new mail");
+    expect(after.words).not.toContain("does not know");
+  });
+
+  test("forgets a mailbox; what the destination has is told", async () => {
+    await using server = await annsServer();
+    const to = ["--to", join(directory, "Mail"), ...state];
+    expect(await new Terminal().run("fetch", urlOf(server), ...to)).toBe(0);
+    const terminal = new Terminal();
+    expect(await terminal.run("ledger", "delete", urlOf(server), ...state)).toBe(0);
+    expect(terminal.words).toContain("is forgotten");
+    const after = new Terminal();
+    expect(await after.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(after.words).toContain("no new mail, 2 known");
+    expect(after.words).toContain(`the ledger in ${join(directory, "state")} did not know them. Was it lost`);
+  });
+
+  test("hints at nothing for another user, or for accounts of one file", async () => {
+    await using server = await annsServer();
+    await remember("bob@pop.old.example:110", DONE);
+    await remember("ann", DONE);
+    const to = ["--to", join(directory, "Mail"), ...state];
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(terminal.words).not.toContain("does not know");
+  });
+
+  test.each([
+    [["move"], 64, 'there is no "move": list, rename or delete'],
+    [["rename", ANN], 64, "TO is missing"],
+    [["rename", ANN, ANN], 64, "are the same mailbox"],
+    [["rename", "bea", "cleo"], 74, "there is no ledger of bea in"],
+    [["rename", ANN, "dora"], 74, "knows 1 messages already"],
+    [["delete"], 64, "MAILBOX is missing"],
+    [["delete", "bea"], 64, "does not know bea"],
+    [["list", "more"], 64, "one word too many"],
+  ])("says what is wrong: %j", async (words, code, said) => {
+    await remember(ANN, POISON);
+    await remember("dora", DONE);
+    const terminal = new Terminal();
+    expect(await terminal.run("ledger", ...words, ...state)).toBe(code);
+    expect(terminal.words).toContain(said);
+    expect(await ledger.mailboxes()).toEqual([ANN, "dora"]);
+  });
+
+  test("says that there is none", async () => {
+    const terminal = new Terminal();
+    expect(await terminal.run("ledger", "--state", join(directory, "none"))).toBe(0);
+    expect(terminal.words).toContain("there is no ledger in");
+  });
+});
+
+describe("a dry run", () => {
+  test("lists what would be done, and does nothing of it", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...state, "--dry-run", "--delete", "delivered")).toBe(
+      0,
+    );
+    expect(terminal.out).toBe(
+      [
+        "retrieve  1  22  uid-1",
+        "retrieve  2  30  uid-2",
+        "delete    1  22  uid-1  once it is delivered",
+        "delete    2  30  uid-2  once it is delivered",
+        "",
+      ].join("\n"),
+    );
+    expect(terminal.words).toContain(
+      "dry run, nothing was done: 2 messages would be retrieved, 52 B, 2 would be deleted",
+    );
+    expect(server.maildrop("ann").messages).toHaveLength(2);
+    expect(await ledger.mailboxes()).toEqual([]);
+  });
+
+  test("has its list in the JSON of the end, and knows what was fetched", async () => {
+    await using server = await annsServer();
+    await remember("ann", DONE);
+    const path = await configured(server);
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", "--config", path, "--dry-run", "--json")).toBe(0);
+    expect(terminal.json.at(-1)).toMatchObject({
+      report: {
+        outcome: "dry-run",
+        planned: { retrieve: [{ number: 1, uid: "uid-1", size: 22, what: "whole" }] },
+      },
+    });
+  });
+
+  test("64: with --watch", async () => {
+    const terminal = new Terminal();
+    const words = ["pop3s://ann@pop.example.com", "--dry-run", "--watch", "--to", "Mail"];
+    expect(await terminal.run("fetch", ...words)).toBe(64);
+    expect(terminal.words).toContain("--dry-run and --watch exclude each other");
+  });
+});

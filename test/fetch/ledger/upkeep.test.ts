@@ -1,0 +1,256 @@
+// What people do to a ledger: another try for what has failed, another name, and a new beginning.
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
+import { fileName } from "../../../src/fetch/ledger/file-name.ts";
+import type { LedgerEntry, MailboxState } from "../../../src/fetch/ledger/ledger.ts";
+import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
+import { fileHandles, systemError } from "./file-handles.ts";
+import { deadPid, lockText } from "./holders.ts";
+import { scratch } from "./scratch.ts";
+
+const OLD = "ann@pop.old.example:995";
+const NEW = "ann@pop.new.example:995";
+const SEEN = 1_760_000_000_000;
+const entry = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
+  ...{ id, status: "delivered", firstSeen: SEEN },
+  ...more,
+});
+const FAILED = entry("waits", { status: "failed", tries: 1, failures: 2, retryAt: SEEN + 1, reason: "x" });
+const POISON = entry("poison", { status: "quarantined", tries: 5, failures: 5, reason: "y", failedAt: SEEN });
+const CONTENT = entry("\0digest", { status: "quarantined", tries: 5, failures: 5 });
+const STATE: MailboxState = { lastRun: SEEN, interval: 7, running: true };
+const busy = { code: "POP3_MAILBOX_BUSY" };
+
+async function remember(
+  ledger: FileLedger | MemoryLedger,
+  mailbox: string,
+  entries: readonly LedgerEntry[],
+  state: MailboxState = STATE,
+): Promise<void> {
+  const held = await ledger.open(mailbox);
+  await held.record({ entries, state });
+  await held.close();
+}
+
+describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
+  ["MemoryLedger", () => Promise.resolve(new MemoryLedger())],
+  ["FileLedger", async () => new FileLedger(await scratch())],
+])("%s", (_, make) => {
+  test("tells what it knows while a run holds the mailbox, and makes nothing for it", async () => {
+    const ledger = await make();
+    expect(await ledger.read(OLD)).toEqual({ entries: new Map(), state: {} });
+    expect(await ledger.mailboxes()).toEqual([]);
+    const held = await ledger.open(OLD);
+    await held.record({ entries: [POISON], state: STATE });
+    const told = await ledger.read(OLD);
+    expect(told).toEqual({ entries: new Map([["poison", POISON]]), state: STATE });
+    await held.record({ forgotten: ["poison"] });
+    expect(told.entries.size).toBe(1);
+    await held.close();
+    await remember(ledger, NEW, []);
+    expect(await ledger.mailboxes()).toEqual([NEW, OLD]);
+  });
+
+  test("gives all that has failed another try, as if it had never failed", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [entry("a"), FAILED, POISON, CONTENT, entry("b", { status: "skipped" })]);
+    const again = [
+      entry("waits", { status: "failed", tries: 0, failures: 0, reason: "x" }),
+      entry("poison", { status: "failed", tries: 0, failures: 0, reason: "y", failedAt: SEEN }),
+      entry("\0digest", { status: "failed", tries: 0, failures: 0 }),
+    ];
+    expect(await ledger.release(OLD)).toEqual(again);
+    const { entries, state } = await ledger.read(OLD);
+    expect([...entries.values()]).toEqual([entry("a"), ...again, entry("b", { status: "skipped" })]);
+    expect(state).toEqual(STATE);
+  });
+
+  test("gives one message another try", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [entry("a"), FAILED, POISON, CONTENT]);
+    expect((await ledger.release(OLD, "poison")).map(({ id }) => id)).toEqual(["poison"]);
+    expect((await ledger.release(OLD, "\0digest")).map(({ id }) => id)).toEqual(["\0digest"]);
+    expect((await ledger.read(OLD)).entries.get("waits")).toEqual(FAILED);
+  });
+
+  test("has nothing to release that has not failed, is not known, or is in a mailbox that is not known", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [entry("a")]);
+    expect(await ledger.release(OLD)).toEqual([]);
+    expect(await ledger.release(OLD, "a")).toEqual([]);
+    expect(await ledger.release(OLD, "b")).toEqual([]);
+    expect(await ledger.release(NEW)).toEqual([]);
+    expect(await ledger.mailboxes()).toEqual([OLD]);
+  });
+
+  test("changes nothing while a run holds the mailbox", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [POISON]);
+    const held = await ledger.open(OLD);
+    await expect(ledger.release(OLD)).rejects.toMatchObject(busy);
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject(busy);
+    await expect(ledger.delete(OLD)).rejects.toMatchObject(busy);
+    await held.close();
+    const other = await ledger.open(NEW);
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject(busy);
+    await other.close();
+    expect((await ledger.read(OLD)).entries).toEqual(new Map([["poison", POISON]]));
+    expect((await ledger.read(NEW)).entries.size).toBe(0);
+    expect(await ledger.release(OLD), "it is free").toHaveLength(1);
+  });
+
+  test("has another name with the same entries, state and keys", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [entry("a"), POISON]);
+    await ledger.rename(OLD, NEW);
+    const { entries, state, keyName } = await ledger.read(NEW);
+    expect([...entries.values()]).toEqual([entry("a"), POISON]);
+    expect([state, keyName]).toEqual([STATE, OLD]);
+    expect(await ledger.mailboxes()).toEqual([NEW]);
+    expect(await ledger.read(OLD)).toEqual({ entries: new Map(), state: {} });
+    const held = await ledger.open(NEW);
+    expect(held.keyName).toBe(OLD);
+    await held.record({ entries: [entry("b")] });
+    await held.close();
+    await ledger.rename(NEW, "third");
+    expect(await ledger.read("third")).toMatchObject({ keyName: OLD });
+    await ledger.rename("third", OLD);
+    expect(await ledger.read(OLD)).toEqual({
+      entries: new Map([entry("a"), POISON, entry("b")].map((each) => [each.id, each])),
+      state: STATE,
+    });
+  });
+
+  test("is not renamed to a name that knows messages, and takes that of one that knows none", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [entry("a")]);
+    await remember(ledger, NEW, [entry("b")]);
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message:
+        `the ledger of ${NEW} knows 1 messages already, and is not overwritten with that of ${OLD}. ` +
+        `If what it knows may be forgotten, delete the ledger of ${NEW} first`,
+    });
+    expect((await ledger.read(NEW)).entries.has("b")).toBe(true);
+    const held = await ledger.open(NEW);
+    await held.record({ forgotten: ["b"] });
+    await held.close();
+    await ledger.rename(OLD, NEW);
+    expect((await ledger.read(NEW)).entries.has("a")).toBe(true);
+  });
+
+  test.each([
+    [OLD, OLD],
+    ["", NEW],
+    [OLD, ""],
+    [OLD, 7 as never],
+  ])("is not renamed from %j to %j", async (from, to) => {
+    await expect((await make()).rename(from, to)).rejects.toMatchObject({ code: "POP3_CONFIG" });
+  });
+
+  test("is not renamed if it is not there, and nothing is made for it", async () => {
+    const ledger = await make();
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message: expect.stringContaining(`there is no ledger of ${OLD}`) as string,
+    });
+    expect(await ledger.mailboxes()).toEqual([]);
+  });
+
+  test("forgets a mailbox, and keeps the name in its keys", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [entry("a")]);
+    await remember(ledger, "bea", [entry("a")]);
+    expect(await ledger.delete("nobody")).toBe(false);
+    expect(await ledger.delete("bea")).toBe(true);
+    expect(await ledger.mailboxes()).toEqual([OLD]);
+    await ledger.rename(OLD, NEW);
+    await ledger.delete(NEW);
+    expect(await ledger.read(NEW)).toEqual({ entries: new Map(), state: {}, keyName: OLD });
+  });
+});
+
+describe("a ledger in files", () => {
+  /** A ledger that was to be renamed: its directory, and its two journals. */
+  async function toBeRenamed(): Promise<{ ledger: FileLedger; directory: string; from: string; to: string }> {
+    const directory = await scratch();
+    const ledger = new FileLedger(directory);
+    await remember(ledger, OLD, [entry("a"), POISON]);
+    const path = (mailbox: string): string => join(directory, `${fileName(mailbox)}.journal`);
+    return { ledger, directory, from: path(OLD), to: path(NEW) };
+  }
+
+  test("is renamed in the end, wherever a crash came", async () => {
+    const { ledger, directory, from, to } = await toBeRenamed();
+    const old = await readFile(from);
+    await ledger.rename(OLD, NEW);
+    const renamed = await readFile(to);
+    expect(await readdir(directory)).toEqual([`${fileName(NEW)}.journal`]);
+    const temporary = `${to}.0123456789abcdef.tmp`;
+    const crashes: readonly Readonly<Record<string, Buffer>>[] = [
+      { [from]: old },
+      { [from]: old, [temporary]: renamed.subarray(0, 40) },
+      { [from]: old, [temporary]: renamed },
+      { [from]: old, [to]: renamed },
+    ];
+    for (const files of crashes) {
+      const again = new FileLedger(join(directory, String(crashes.indexOf(files))));
+      await remember(again, "bea", []);
+      for (const [path, octets] of Object.entries(files))
+        await writeFile(path.replace(directory, again.directory), octets);
+      for (const mailbox of [OLD, NEW]) {
+        const lock = join(again.directory, `${fileName(mailbox)}.lock`);
+        await writeFile(lock, await lockText({ pid: deadPid() }));
+      }
+      // What the mailbox has under either name is whole, or nothing.
+      for (const mailbox of [OLD, NEW]) expect([0, 2]).toContain((await again.read(mailbox)).entries.size);
+      await again.rename(OLD, NEW);
+      expect((await again.read(NEW)).entries.size).toBe(2);
+      expect((await readdir(again.directory)).sort()).toEqual(
+        [`${fileName(NEW)}.journal`, `${fileName("bea")}.journal`].sort(),
+      );
+    }
+  });
+
+  test("is not renamed over one that has gone on since the crash", async () => {
+    const { ledger, from, to } = await toBeRenamed();
+    const old = await readFile(from);
+    await ledger.rename(OLD, NEW);
+    await writeFile(from, old);
+    await remember(ledger, NEW, [entry("c")]);
+    const gone = await readFile(to);
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    expect([await readFile(from), await readFile(to)]).toEqual([old, gone]);
+  });
+
+  test("stays as it was if the new one cannot be written", async () => {
+    const { ledger, directory, from } = await toBeRenamed();
+    const old = await readFile(from);
+    const cause = systemError("ENOSPC");
+    const sync = vi.spyOn(await fileHandles(), "sync").mockRejectedValue(cause);
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({ code: "POP3_LEDGER", cause });
+    sync.mockRestore();
+    expect(await readdir(directory)).toEqual([`${fileName(OLD)}.journal`]);
+    expect(await readFile(from)).toEqual(old);
+  });
+
+  test("is listed by what its journals say, not by their names", async () => {
+    const { ledger, directory, from } = await toBeRenamed();
+    await writeFile(join(directory, "copy.journal"), await readFile(from));
+    await writeFile(join(directory, `${fileName("cleo")}.journal`), "letters\n");
+    await writeFile(join(directory, `${fileName("dora")}.journal`), "");
+    expect(await ledger.mailboxes()).toEqual([OLD]);
+    expect(await new FileLedger(join(directory, "none")).mailboxes()).toEqual([]);
+    await expect(new FileLedger(from).mailboxes()).rejects.toMatchObject({ code: "POP3_LEDGER" });
+  });
+
+  test("can be deleted though it is damaged", async () => {
+    const { ledger, directory, from } = await toBeRenamed();
+    await writeFile(from, "letters\n");
+    await expect(ledger.open(OLD)).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    await ledger.delete(OLD);
+    expect(await readdir(directory)).toEqual([]);
+  });
+});

@@ -188,28 +188,30 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /**
    * LIST: the size in octets of each message that is not marked. A message whose line is malformed is not in the Map:
-   * {@link malformed} names it. Rejects with `POP3_BAD_LISTING` if every line is malformed, or any with
-   * `listings: "strict"`; with `POP3_LIST_TOO_LARGE`.
+   * {@link malformed} names it. Numbers stay what they are for the whole session: what a server counts again after DELE
+   * is given under the first numbers. Rejects with `POP3_BAD_LISTING` if every line is malformed, or any with
+   * `listings: "strict"`; with `POP3_LIST_TOO_LARGE`; and with `POP3_PROTOCOL`, which ends the session, if the server
+   * moves the messages themselves.
    */
   list(options?: ResponseOptions): Promise<Map<number, number>>;
   /** LIST of one message. Rejects with `POP3_REFUSED` when there is none of that number. */
   list(message: number, options?: CallOptions): Promise<number>;
   async list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
     if (isCallOptions(first)) return this.#transaction.list(first?.signal, totalOfCall(first?.totalTimeout));
-    return this.#session.execute(commands.listOne(first), { signal: options?.signal });
+    return this.#transaction.listOne(first, options?.signal);
   }
 
   /**
    * UIDL: the unique-id of each message that is not marked (RFC 1939 section 7). Opaque: hash it before it names a file.
-   * A message for which the server has none, or a malformed one, is not in the Map: {@link malformed} names it. Rejects
-   * with `POP3_BAD_LISTING` if every line is malformed, or any with `listings: "strict"`; with `POP3_LIST_TOO_LARGE`.
+   * A message for which the server has none, or a malformed one, is not in the Map: {@link malformed} names it. Numbers
+   * are kept, and it rejects, as with {@link list}.
    */
   uidl(options?: ResponseOptions): Promise<Map<number, string>>;
   /** UIDL of one message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
   async uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
     if (isCallOptions(first)) return this.#transaction.uidl(first?.signal, totalOfCall(first?.totalTimeout));
-    return this.#session.execute(commands.uidlOne(first), { signal: options?.signal });
+    return this.#transaction.uidlOne(first, options?.signal);
   }
 
   /**

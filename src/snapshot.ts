@@ -4,9 +4,12 @@
 export class Snapshot<V> {
   readonly #messages: readonly number[];
   readonly #values: readonly V[];
+  /** It has every message: nothing was marked as deleted when it was listed. */
+  readonly complete: boolean;
   #map: Map<number, V> | undefined;
 
-  constructor(listing: ReadonlyMap<number, V>) {
+  constructor(listing: ReadonlyMap<number, V>, complete: boolean) {
+    this.complete = complete;
     this.#messages = [...listing.keys()];
     this.#values = [...listing.values()];
   }

@@ -1,7 +1,13 @@
 // The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
 // marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
-import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "./errors.ts";
-import { aborted } from "./net/failures.ts";
+import {
+  Pop3AbortError,
+  Pop3ConnectionError,
+  Pop3Error,
+  Pop3ProtocolError,
+  Pop3ReplyError,
+} from "./errors.ts";
+import { aborted, isContentError } from "./net/failures.ts";
 import { traceMalformed } from "./net/trace.ts";
 import { quitWait } from "./net/waits.ts";
 import type { Total } from "./net/watch.ts";
@@ -10,6 +16,7 @@ import type { ListingRules } from "./protocol/listing-block.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import { numbersIn, type MalformedLine } from "./protocol/malformed-line.ts";
 import { MessageBuffer } from "./protocol/message-buffer.ts";
+import { listingAfterDele, renumbered, type ListingAfterDele } from "./renumbering.ts";
 import type { Session } from "./session.ts";
 import { Snapshot } from "./snapshot.ts";
 
@@ -77,25 +84,92 @@ export class Transaction {
   }
 
   /** LIST. The Map is the caller's: what is kept of it is a copy. */
-  list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
-    return this.session.execute(commands.list(this.#listingRules("LIST")), {
+  async list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
+    const marked = new Set<number>();
+    const sizes = await this.session.execute(commands.list(this.#listingRules("LIST")), {
       signal,
       total,
-      effect: (sizes) => {
-        this.#sizes = new Snapshot(sizes);
+      effect: (listed) => {
+        for (const message of this.marked) marked.add(message);
+        if (marked.size === 0) this.#sizes = new Snapshot(listed, true);
       },
     });
+    if (marked.size === 0) return sizes;
+    const right = await this.#afterDele({
+      ...{ listed: sizes, marked, exact: false, before: this.#sizes },
+      one: (message) => this.listOne(message, signal),
+      exists: (message) => this.#exists(message, signal),
+    });
+    this.#sizes ??= new Snapshot(right, false);
+    return right;
   }
 
   /** UIDL, kept as with `list`. */
-  uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
-    return this.session.execute(commands.uidl(this.#listingRules("UIDL")), {
+  async uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
+    const marked = new Set<number>();
+    const uids = await this.session.execute(commands.uidl(this.#listingRules("UIDL")), {
       signal,
       total,
-      effect: (uids) => {
-        this.#uids = new Snapshot(uids);
+      effect: (listed) => {
+        for (const message of this.marked) marked.add(message);
+        if (marked.size === 0) this.#uids = new Snapshot(listed, true);
       },
     });
+    if (marked.size === 0) return uids;
+    const right = await this.#afterDele({
+      ...{ listed: uids, marked, exact: true, before: this.#uids },
+      one: (message) => this.session.execute(commands.uidlOne(message), { signal }),
+      exists: (message) => this.#exists(message, signal),
+    });
+    this.#uids ??= new Snapshot(right, false);
+    return right;
+  }
+
+  listOne(message: number, signal?: AbortSignal): Promise<number> {
+    return this.session.execute(commands.listOne(message), { signal });
+  }
+
+  /** UIDL of one message. A number that names another message than before ends the session. */
+  async uidlOne(message: number, signal?: AbortSignal): Promise<string> {
+    const uid = await this.session.execute(commands.uidlOne(message), { signal });
+    const before =
+      this.marked.size > 0 && this.#uids?.complete === true ? this.uids?.get(message) : undefined;
+    if (before !== undefined && before !== uid) throw this.#ended(renumbered(message));
+    return uid;
+  }
+
+  /** The server lists such a message, whatever its size. */
+  async #exists(message: number, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.listOne(message, signal);
+      return true;
+    } catch (error) {
+      if (isContentError(error)) return true;
+      if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
+      return false;
+    }
+  }
+
+  async #afterDele<V>({
+    before,
+    ...listing
+  }: Omit<ListingAfterDele<V>, "before"> & { readonly before: Snapshot<V> | undefined }): Promise<
+    Map<number, V>
+  > {
+    try {
+      return await listingAfterDele({
+        ...listing,
+        before: before?.complete === true ? before.map : undefined,
+      });
+    } catch (error) {
+      throw error instanceof Pop3ProtocolError && error.code === "POP3_PROTOCOL" ? this.#ended(error) : error;
+    }
+  }
+
+  /** Ends the session: nothing that is marked is deleted. */
+  #ended(failure: Pop3ProtocolError): Pop3ProtocolError {
+    this.session.close(failure);
+    return failure;
   }
 
   /** Whether the server knows UIDL or TOP: as CAPA says, or else, as some servers list too little, by trying. */
@@ -107,7 +181,8 @@ export class Transaction {
     try {
       if (command === "UIDL") await this.uidl(signal);
       else {
-        const [message] = (this.sizes ?? (await this.list(signal))).keys();
+        const listed = (this.sizes ?? (await this.list(signal))).keys();
+        const message = [...listed].find((each) => !this.marked.has(each));
         // An empty maildrop has nothing to try it on.
         if (message === undefined) return false;
         const { limits } = this.session.settings;
@@ -135,7 +210,9 @@ export class Transaction {
       line,
       mode: listings,
       malformed: (lines) => {
-        this.#malformed = { ...this.#malformed, [command]: lines };
+        // The listing from before the first DELE stays valid, and with it its malformed lines.
+        const kept = this.marked.size > 0 ? (command === "LIST" ? this.#sizes : this.#uids) : undefined;
+        if (kept?.complete !== true) this.#malformed = { ...this.#malformed, [command]: lines };
         traceMalformed(host, port, lines);
       },
     };

@@ -104,7 +104,12 @@ function chinese(text: string): string | undefined {
     String.fromCharCode(Number.parseInt(digits, 16)),
   );
   if (!/^[^\u0100-\uffff]*[\x80-\xff][^\u0100-\uffff]*$/.test(octets)) return undefined;
-  return new TextDecoder("gb18030").decode(Buffer.from(octets, "latin1"));
+  try {
+    return new TextDecoder("gb18030").decode(Buffer.from(octets, "latin1"));
+  } catch {
+    // A runtime that is built without this encoding.
+    return undefined;
+  }
 }
 
 const STAGES: readonly (readonly [RegExp, Stage])[] = [

@@ -90,14 +90,21 @@ test.each([
 });
 
 test.each([
-  ["server error", undefined],
+  ["Server error", undefined],
   ["Can't get the letter 1[301], try again later", undefined],
+  ["message not available", undefined],
   ["no such message", 1],
-])("RETR refused with %j counts against the message: %s", async (words, tries) => {
-  await using server = await refusing("RETR", words);
-  const fetcher = new Fetcher(server, { policy });
-  const report = await fetcher.run();
-  expect([report.outcome, report.failed.length]).toEqual(["done", 1]);
-  const [entry] = (await fetcher.known()).entries;
-  expect(entry?.tries ?? 0).toBe(tries ?? 0);
-});
+  ["[SYS/PERM] temporarily broken", 1],
+])(
+  "RETR of one message refused with %j holds up no other, and counts against it: %s",
+  async (words, tries) => {
+    await using server = await serverWith(mails(3), { faults: [{ on: "RETR", reply: `-ERR ${words}\r\n` }] });
+    const fetcher = new Fetcher(server, { policy: { ...policy, delete: "delivered" } });
+    const report = await fetcher.run();
+    expect([report.delivered, report.failed.length, report.deleted]).toEqual([2, 1, 2]);
+    expect(server.maildrop("ann").messages.map(({ octets }) => octets.toString())).toEqual(mails(1));
+    const entry = (await fetcher.known()).entries.find(({ status }) => status === "failed");
+    expect(entry?.tries).toBe(tries ?? 0);
+    expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+  },
+);

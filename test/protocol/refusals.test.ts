@@ -1,5 +1,5 @@
 // Whether a refusal is temporary: by the response code, then by the words, then by where it comes from.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { KNOWN_REFUSALS, type Stage, type Wait } from "../../src/protocol/refusals.ts";
 import { parseReply } from "../../src/protocol/reply.ts";
 import { judgeRefusal, stageOfCommand, type Verdict } from "../../src/retry.ts";
@@ -196,6 +196,15 @@ test.each([
     const verdict = judge(words, "login");
     expect([verdict.known?.id, verdict.waitFor]).toEqual([id, waitFor]);
   }
+});
+
+test("without GB 18030 in the runtime the words are read as they are", () => {
+  vi.stubGlobal("TextDecoder", function () {
+    throw new RangeError("unknown encoding");
+  });
+  expect(judge(Buffer.from("b5c7c2bccca0", "hex"), "login").waitFor).toBeUndefined();
+  expect(judge(Buffer.from("b5c720736572766572206572726f72", "hex"), "login").waitFor).toBe("SYS/TEMP");
+  vi.unstubAllGlobals();
 });
 
 test("a long text takes no long time, and only its beginning counts", () => {

@@ -350,9 +350,9 @@ describe("several accounts", () => {
     await using server = await annsServer({ users });
     const terminal = new Terminal();
     Object.assign(terminal.env, {
-      // Without the last one nothing starts on Windows.
-      ...{ PATH: process.env["PATH"], HOME: directory, SystemRoot: process.env["SystemRoot"] },
-      ...{ POPWRIGHT_PASSWORD: "ann", POPWRIGHT_TOKEN: "token", BOB: "bob", EVE: "eve" },
+      // All of it: without some of its variables nothing starts on Windows.
+      ...process.env,
+      ...{ HOME: directory, POPWRIGHT_PASSWORD: "ann", POPWRIGHT_TOKEN: "token", BOB: "bob", EVE: "eve" },
     });
     const seen = join(directory, "seen");
     const program = await programOf(`

@@ -2,7 +2,6 @@
 // dead, has given it up, or has shown no sign of life for long.
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import * as fs from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "../durable.ts";
 import { ForeignFileError, openRegular } from "../own-file.ts";
@@ -60,41 +59,36 @@ async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold
     const { mtimeMs: now } = await hold.file.stat();
     const still = await readHolder(path);
     if (still?.token !== holder.token || !isAbandoned(still, claim, now)) return undefined;
-    await replace(successor, path);
-    replaced = true;
-    return { file: hold.file, takenOver: true };
+    replaced = await replace(successor, path);
+    return replaced ? { file: hold.file, takenOver: true } : undefined;
   } finally {
     if (!replaced) await giveUp(successor, hold.file);
   }
 }
 
-/** A link or a FIFO is replaced by its name alone. A directory stays, and what belongs to another user may. */
-async function replace(successor: string, path: string): Promise<void> {
+/**
+ * A link or a FIFO is replaced by its name alone. A directory stays, and what belongs to another user may. `false`: the
+ * holder has it open, on Windows.
+ */
+async function replace(successor: string, path: string): Promise<boolean> {
   try {
-    await fs.rename(successor, path);
+    await rename(successor, path);
+    return true;
   } catch (cause) {
-    if (await isOpenOnWindows(path, cause)) return replaceOpen(successor, path);
+    if (await isOpenOnWindows(path, cause)) return false;
     if (["EISDIR", "ENOTEMPTY", "EPERM", "EACCES"].some((code) => isSystemError(cause, code)))
       throw new ForeignFileError(path, "is an abandoned lock that this user cannot replace", { cause });
     throw cause;
   }
 }
 
-/** Whether a lock cannot be replaced because a process, its silent holder, has it open. */
+/**
+ * Windows does not let an open file be replaced: its holder is silent, but it lives. The journal beside the lock could not
+ * be replaced either.
+ */
 async function isOpenOnWindows(path: string, cause: unknown): Promise<boolean> {
   const isHeld = HELD_OPEN.has((cause as NodeJS.ErrnoException).code);
   return process.platform === "win32" && isHeld && (await lstat(path)).isFile();
-}
-
-/**
- * Windows lets an open file be renamed, but not replaced. If another process makes a lock between the two steps, the
- * second one fails, or that process finds our lock in place of its own and does not hold it: see {@link make}.
- */
-async function replaceOpen(successor: string, path: string): Promise<void> {
-  const former = `${successor}.old`;
-  await rename(path, former);
-  await rename(successor, path);
-  await fs.unlink(former).catch(() => {});
 }
 
 /**

@@ -1,7 +1,7 @@
 // A directory for one test.
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 
 export class Folder {
   readonly path: string;
@@ -14,11 +14,11 @@ export class Folder {
     return new Folder(await mkdtemp(join(tmpdir(), "popwright-destination-")));
   }
 
-  /** The paths of the files in it, however deep, in order. */
+  /** The paths of the files in it, however deep, in order; with "/" on every platform. */
   async files(directory = "."): Promise<string[]> {
     const files: string[] = [];
     for (const path of await readdir(join(this.path, directory), { recursive: true })) {
-      if ((await stat(join(this.path, directory, path))).isFile()) files.push(path);
+      if ((await stat(join(this.path, directory, path))).isFile()) files.push(path.replaceAll(sep, "/"));
     }
     return files.sort();
   }

@@ -102,10 +102,12 @@ test("syncs the file before it has its name, and the directory behind that", asy
     await sync.call(this);
   });
   await deliver(maildir, "one", ONE);
-  expect(synced).toEqual(["file, nameless", "directory, named"]);
+  // Windows syncs the file under its new name, see syncName().
+  const named = `${process.platform === "win32" ? "file" : "directory"}, named`;
+  expect(synced).toEqual(["file, nameless", named]);
   // Who made it may have died between the two.
   expect(await deliver(maildir, "one", ONE)).toBe("known");
-  expect(synced.slice(2)).toEqual(["directory, named"]);
+  expect(synced.slice(2)).toEqual([named]);
 });
 
 test("goes where a function says", async () => {

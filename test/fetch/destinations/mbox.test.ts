@@ -190,7 +190,7 @@ describe("a lock", () => {
   test("is taken over from the dead", async () => {
     await folder.write("inbox.lock", await lockOf(process.ppid));
     await expect(deliver(mbox, "one", ONE)).rejects.toMatchObject(LOCKED);
-    await folder.write("inbox.lock", await lockOf(spawnSync("true").pid));
+    await folder.write("inbox.lock", await lockOf(spawnSync(process.execPath, ["--version"]).pid));
     expect(await deliver(mbox, "one", ONE)).toBe("new");
     expect(await folder.files()).toEqual([".inbox.popwright", "inbox"]);
   });

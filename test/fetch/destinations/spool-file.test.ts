@@ -28,7 +28,7 @@ function of(pid: number, space?: string): string {
 }
 
 const ELSEWHERE = "0123456789abcdef";
-const { pid: dead } = spawnSync("true");
+const { pid: dead } = spawnSync(process.execPath, ["--version"]);
 const HOUR = 60 * 60 * 1000;
 
 async function make(name: string, age = 0): Promise<string> {

@@ -206,10 +206,78 @@ const DENO: readonly Known[] = [
   },
 ];
 
+const NO_MODES = "Windows has no such permissions: every file shows 0666";
+const NO_SH =
+  "its programs are scripts of sh, which Windows does not have; destinations.test.ts and command-tree.test.ts run others";
+const NO_FETCH = "under Wine 8 the sockets of the global fetch do not connect";
+const NO_OTHERS =
+  "Windows has no FIFOs, and symbolic links only for administrators; its permissions are not shown as modes";
+const OPEN =
+  "Windows does not let a file be replaced that a process has open: a silent run that lives keeps its lock";
+const WINDOWS: readonly Known[] = [
+  { file: "test/fetch/destinations/command.test.ts", why: NO_SH },
+  { file: "test/fetch/destinations/s3.test.ts", why: NO_FETCH },
+  { file: "test/fetch/destinations/webhook.test.ts", why: NO_FETCH },
+  {
+    file: "test/fetch/destinations/destinations.test.ts",
+    tests: /> makes files for nobody but their owner$/,
+    why: NO_MODES,
+  },
+  {
+    file: "test/fetch/durable.test.ts",
+    tests: /> makes one where there is none, with the permissions|> makes what is missing, for nobody else/,
+    why: NO_MODES,
+  },
+  {
+    file: "test/fetch/durable.test.ts",
+    tests: /> gives up where no directory can be made$/,
+    why: "there is no /proc, and a file in the way of a directory is EEXIST, not ENOTDIR",
+  },
+  { file: "test/fetch/own-file.test.ts", why: NO_OTHERS },
+  { file: "test/fetch/destinations/foreign-files.test.ts", why: NO_OTHERS },
+  { file: "test/fetch/ledger/foreign-files.test.ts", why: NO_OTHERS },
+  {
+    file: "test/fetch/lease.test.ts",
+    tests: /> the run sleeps /,
+    why: OPEN,
+  },
+  {
+    file: "test/fetch/ledger/lock.test.ts",
+    tests: /^a holder > (?:learns|whose lock was removed)/,
+    why: OPEN,
+  },
+  {
+    file: "test/fetch/ledger/lock.test.ts",
+    tests: /> says who holds it, for nobody else to read/,
+    why: NO_MODES,
+  },
+  {
+    file: "test/fetch/ledger/lock.test.ts",
+    tests: /> of which the disk takes only a part is not there$/,
+    why: NO_SH,
+  },
+  {
+    file: "test/fetch/ledger/file-ledger.test.ts",
+    tests: /^a mailbox that was taken over >|> say after which silence a mailbox is taken over$/,
+    why: OPEN,
+  },
+  {
+    file: "test/fetch/ledger/file-ledger.test.ts",
+    tests: /> are named after it, and are for nobody else$|^the files of a mailbox > may be refused$/,
+    why: NO_MODES,
+  },
+  {
+    file: "test/client/end.test.ts",
+    tests: /> RST while nobody waits$/,
+    why: "under Wine a reset looks as if the server had closed the connection",
+  },
+];
+
 export const KNOWN: Readonly<Record<RuntimeName, readonly Known[]>> = {
   node22: [],
   node24: [],
   node26: [],
   bun: BUN,
   deno: DENO,
+  windows: WINDOWS,
 };

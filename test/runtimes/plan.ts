@@ -4,7 +4,7 @@ import type { RuntimeName } from "./binaries.ts";
 
 export interface Suite {
   /** The script of package.json that runs it on the Node at hand. */
-  readonly name: "test" | "test:hostile";
+  readonly name: "test" | "test:hostile" | "test:endurance";
   readonly config: string;
   /** Only files whose path has one of these in it; none: all of them. */
   readonly only: readonly string[];
@@ -12,6 +12,8 @@ export interface Suite {
 
 const NPM_TEST = { name: "test", config: "vitest.config.ts" } as const;
 const HOSTILE = { name: "test:hostile", config: "vitest.hostile.config.ts" } as const;
+
+const ENDURANCE = { name: "test:endurance", config: "vitest.endurance.config.ts" } as const;
 
 const SESSIONS: readonly Suite[] = [
   { ...NPM_TEST, only: ["test/client/", "test/net/", "test/testing/", "test/faults/"] },
@@ -24,16 +26,34 @@ const WITHOUT_FETCHING = ["auth", "client", "docs", "faults", "net", "parse", "p
   (room) => `test/${room}/`,
 );
 
+/** Of the endurance tests what kills processes, and needs neither Dovecot nor a disk of its own. */
+const KILLED: Suite = {
+  ...ENDURANCE,
+  only: ["crash", "destinations", "ledger"].map((name) => `endurance/${name}.test.ts`),
+};
+
+/** What touches files, processes and sockets: the rest has nothing of the platform in it. */
+const WINDOWS: readonly Suite[] = [
+  { ...NPM_TEST, only: ["cli", "client", "fetch", "net", "pool"].map((room) => `test/${room}/`) },
+  KILLED,
+];
+const FILES: readonly Suite[] = [
+  { ...NPM_TEST, only: ["test/cli/", "test/fetch/"] },
+  { ...KILLED, only: ["endurance/destinations.test.ts"] },
+];
+
 const CI: Readonly<Record<RuntimeName, readonly Suite[]>> = {
   node22: CLIENT,
   node24: [],
   node26: SESSIONS,
   bun: CLIENT,
   deno: CLIENT,
+  windows: FILES,
 };
 
 export function suitesFor(name: RuntimeName, ci: boolean): readonly Suite[] {
   if (ci) return CI[name];
+  if (name === "windows") return WINDOWS;
   return [
     { ...NPM_TEST, only: name === "deno" ? WITHOUT_FETCHING : [] },
     { ...HOSTILE, only: [] },

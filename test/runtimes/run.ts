@@ -2,15 +2,18 @@
 // program that uses the built package by `import` and by `require`. It fails where anything differs that known.ts does
 // not know.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, mkdir, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   commandFor,
+  endRuntime,
   environmentFor,
   installRuntimes,
   NAMES,
+  prepareRuntime,
   versionOf,
   type RuntimeName,
 } from "./binaries.ts";
@@ -35,33 +38,38 @@ interface Ended {
   readonly code: number | undefined;
 }
 
-function run(
-  name: RuntimeName,
-  program: readonly string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; timeout: number },
-): Promise<Ended> {
-  const [file, args] = commandFor(name, program);
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      ...options,
-      killSignal: "SIGKILL",
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    const take = (octets: Buffer): void => {
-      // What a runtime says without end is of no use.
-      if (output.length < 100_000) output += octets.toString();
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
-    child.on("error", reject);
-    child.on("close", (code) => {
-      resolve({ output, code: code ?? undefined });
-    });
-  });
+interface RunOptions {
+  readonly cwd: string;
+  /** For files of this run. */
+  readonly directory: string;
+  /** In addition to that of this process, and of the runtime. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly timeout: number;
 }
 
-async function runSuite(name: RuntimeName, { config, only }: Suite, file: string): Promise<Outcome> {
+async function run(name: RuntimeName, program: readonly string[], options: RunOptions): Promise<Ended> {
+  const { cwd, directory, env, timeout } = options;
+  // Not to a pipe: under Wine process.stdout cannot be one.
+  const path = join(directory, "output");
+  const output = await open(path, "w");
+  try {
+    const child = spawn(...commandFor(name, program), {
+      cwd,
+      env: { ...environmentFor(name, directory), ...env },
+      timeout,
+      killSignal: "SIGKILL",
+      stdio: ["ignore", output.fd, output.fd],
+    });
+    const [code] = (await once(child, "close")) as [number | null];
+    return { output: await readFile(path, "utf8"), code: code ?? undefined };
+  } finally {
+    await output.close();
+    await rm(path);
+  }
+}
+
+async function runSuite(name: RuntimeName, { config, only }: Suite, directory: string): Promise<Outcome> {
+  const file = join(directory, "outcome.json");
   const excluded = KNOWN[name].filter(({ tests }) => tests === undefined);
   const { output, code } = await run(
     name,
@@ -69,11 +77,13 @@ async function runSuite(name: RuntimeName, { config, only }: Suite, file: string
       vitest,
       "run",
       `--config=${config}`,
-      `--reporter=${join(import.meta.dirname, "outcome.ts")}`,
+      "--reporter=./test/runtimes/outcome.ts",
+      // Wine takes its time over processes and files.
+      ...(name === "windows" ? ["--testTimeout=120000", "--hookTimeout=120000"] : []),
       ...excluded.map((each) => `--exclude=${each.file}`),
       ...only,
     ],
-    { cwd: root, env: { ...environmentFor(name), [OUTCOME_FILE]: file, NO_COLOR: "1" }, timeout: SUITE },
+    { cwd: root, directory, env: { [OUTCOME_FILE]: file, NO_COLOR: "1" }, timeout: SUITE },
   );
   if (!existsSync(file)) throw new Error(`vitest has ended with ${String(code)}\n${output}`);
   const outcome = JSON.parse(await readFile(file, "utf8")) as Outcome;
@@ -105,20 +115,21 @@ const seconds = (since: number): string => `${((performance.now() - since) / 100
 async function testRuntime(name: RuntimeName, ci: boolean, directory: string): Promise<string[]> {
   const suites = suitesFor(name, ci);
   if (suites.length === 0) return [];
-  console.log(`\n${name}: ${await versionOf(name)}`);
+  await prepareRuntime(name, directory);
+  console.log(`\n${name}: ${await versionOf(name, directory)}`);
   const complaints: string[] = [];
   const project = await makeProject(directory);
   for (const program of ["import.mjs", "require.cjs"]) {
     const since = performance.now();
-    const env = environmentFor(name);
-    const { output, code } = await run(name, [program], { cwd: project, env, timeout: PROGRAM });
+    const { output, code } = await run(name, [program], { cwd: project, directory, timeout: PROGRAM });
     console.log(`  ${program.padEnd(12)} ${code === 0 ? "ok" : "failed"}, ${seconds(since)}`);
-    if (code !== 0 || output.trim() !== SAID) complaints.push(`${program}: ${String(code)}\n${output}`);
+    if (code !== 0 || output.trim().replaceAll("\r", "") !== SAID)
+      complaints.push(`${program}: ${String(code)}\n${output}`);
   }
   await rm(project, { recursive: true });
   for (const suite of suites) {
     const since = performance.now();
-    const outcome = await runSuite(name, suite, join(directory, "outcome.json"));
+    const outcome = await runSuite(name, suite, directory);
     const { passed, known, complaints: more } = judge(outcome, KNOWN[name]);
     const failing = [...known.values()].reduce((sum, count) => sum + count, 0);
     console.log(
@@ -148,7 +159,11 @@ const directory = await mkdtemp(join(tmpdir(), "popwright-runtimes-"));
 try {
   const failed: RuntimeName[] = [];
   for (const name of names) {
-    if ((await testRuntime(name, ci, directory)).length > 0) failed.push(name);
+    try {
+      if ((await testRuntime(name, ci, directory)).length > 0) failed.push(name);
+    } finally {
+      await endRuntime(name, directory);
+    }
   }
   console.log(failed.length === 0 ? "\neverything is as expected" : `\nfailed: ${failed.join(", ")}`);
   if (failed.length > 0) process.exitCode = 1;

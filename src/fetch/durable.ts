@@ -40,26 +40,21 @@ export async function syncName(path: string): Promise<void> {
 }
 
 /**
- * Cuts a file that is open for appending, and syncs it. On Windows that takes another handle: one for appending has no
+ * Cuts a file that is open for appending. On Windows that takes another handle: one for appending has no
  * right to write elsewhere. `path` is its name; nothing is done if another file has that name by now.
  */
 export async function cutAppended(file: FileHandle, path: string, length: number): Promise<void> {
-  if (process.platform !== "win32") return cut(file, length);
+  if (process.platform !== "win32") return file.truncate(length);
   const writable = await open(path, "r+");
   try {
     const [{ ino, dev }, named] = await Promise.all([
       file.stat({ bigint: true }),
       writable.stat({ bigint: true }),
     ]);
-    if (ino === named.ino && dev === named.dev) await cut(writable, length);
+    if (ino === named.ino && dev === named.dev) await writable.truncate(length);
   } finally {
     await writable.close();
   }
-}
-
-async function cut(file: FileHandle, length: number): Promise<void> {
-  await file.truncate(length);
-  await file.sync();
 }
 
 /** Makes a directory, and those above it, where they are missing; for nobody but us. */

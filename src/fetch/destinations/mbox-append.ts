@@ -1,9 +1,10 @@
 // An append to an mbox that a crash leaves done or undone: what is to come is noted beside the file before, and whoever
 // holds the lock next finds the note, and takes back what there is of it.
 import { createHash } from "node:crypto";
-import { constants, open, readFile, type FileHandle } from "node:fs/promises";
+import { constants, readFile, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isSystemError, syncDirectory } from "../durable.ts";
+import { cutAppended, isSystemError, syncDirectory } from "../durable.ts";
+import { open } from "../patient-fs.ts";
 import { fromLines, KEY_AT, NO_KEY } from "./from-line.ts";
 
 /** What is about to be appended. */
@@ -34,7 +35,7 @@ export async function append(path: string, what: Append, pieces: AsyncIterable<B
       for await (const piece of pieces) await file.appendFile(piece);
       await file.datasync();
     } catch (error) {
-      await file.truncate(size);
+      await cutAppended(file, path, size);
       await clearNote(path);
       throw error;
     }
@@ -118,7 +119,7 @@ async function writeNote(path: string, note: Note): Promise<void> {
   const [file, isNew] = await openOrMake(notePath(path));
   try {
     // What is torn by a crash is no JSON; nothing has been appended then.
-    await file.truncate();
+    await cutAppended(file, notePath(path), 0);
     await file.appendFile(JSON.stringify(note));
     await file.datasync();
   } finally {

@@ -1,9 +1,10 @@
 // An mbox and its lock: who holds the lock knows which messages are in the file, and may append one.
-import { open, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Pop3AbortError } from "../../errors.ts";
 import { isSystemError } from "../durable.ts";
 import { Lock, type LockTimes } from "../ledger/lock.ts";
+import { open } from "../patient-fs.ts";
 import { isAborted, sleep } from "../sleep.ts";
 import { DestinationError } from "./destination-error.ts";
 import { fromLines } from "./from-line.ts";

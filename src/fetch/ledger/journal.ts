@@ -87,7 +87,7 @@ export class Journal {
     }
     const file = await openOwn(path, constants.O_WRONLY | constants.O_APPEND, lock.ours);
     try {
-      if ((await file.stat()).size > length) await cutAppended(file, path, length);
+      if ((await file.stat()).size > length) await cut(file, path, length);
     } catch (error) {
       await file.close();
       throw error;
@@ -138,11 +138,16 @@ export class Journal {
     try {
       // The file may be another's by now.
       await this.#lock.confirm();
-      await cutAppended(this.#file, this.path, this.#length);
+      await cut(this.#file, this.path, this.#length);
     } catch {
       // The failure that brought us here says enough.
     }
   }
+}
+
+async function cut(file: FileHandle, path: string, length: number): Promise<void> {
+  await cutAppended(file, path, length);
+  await file.sync();
 }
 
 function cannotWrite(path: string, cause: unknown): Pop3Error {

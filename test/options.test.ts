@@ -41,6 +41,7 @@ describe("defaults", () => {
       timeouts: DEFAULT_TIMEOUTS,
       limits: DEFAULT_LIMITS,
       window: DEFAULT_WINDOW,
+      listings: "lenient",
     });
   });
 
@@ -307,6 +308,10 @@ describe("what is wrong is said before anything is sent", () => {
   test.each(["yes", 1, null, "false"])("utf8, capa: %o", (value) => {
     expect(() => completeOptions(given({ host, utf8: value }))).toThrow(CONFIG);
     expect(() => completeOptions(given({ host, capa: value }))).toThrow(CONFIG);
+  });
+
+  test.each(["Strict", true, null, 1])("listings: %o", (value) => {
+    expect(() => completeOptions(given({ host, listings: value }))).toThrow(CONFIG);
   });
 
   test.each([-1, NaN, "5", null, {}, -Infinity, 0])("%o as a time-out", (value) => {

@@ -105,8 +105,9 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
   /** Out of order, listed before, blank or malformed. */
   #unusual(raw: string, value: V | undefined): void {
     if (value === undefined && raw.includes("\n")) {
-      for (const piece of raw.split("\n"))
-        if (piece !== "") this.#reject(piece, leadingNumber(piece), "line end");
+      const pieces = raw.split("\n").filter((piece) => piece !== "");
+      for (const piece of pieces.length > 0 ? pieces : [raw])
+        this.#reject(piece, leadingNumber(piece), "line end");
       return;
     }
     const number = leadingNumber(raw);

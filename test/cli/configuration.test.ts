@@ -102,6 +102,7 @@ describe("what is wrong", () => {
     [`{\n"maxSessions": 0, "accounts": [${ACCOUNT}] }`, 2, "maxSessions is a whole number from 1 on"],
     [`{ "maxPerHost": 1.5, "accounts": [${ACCOUNT}] }`, 1, "maxPerHost is a whole number from 1 on"],
     ['{ "policy":\n{ "delete": "always" }, "accounts": [] }', 2, "policy.delete"],
+    [account('"policy": { "listings": "loose" }'), 5, "policy.listings is one of lenient, strict"],
     [account('"policy": { "keepDays": -1 }'), 5, "policy.keepDays is a number from 0 on"],
     [account('"policy": {\n"delet": "never" }'), 6, 'policy has no "delet"'],
     [account('"policy": []'), 5, "policy is an object"],

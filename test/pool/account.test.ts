@@ -82,6 +82,7 @@ describe("a session may be shared", () => {
     ["a password in clear", { allowPlaintextAuth: true }],
     ["UTF8", { utf8: true }],
     ["no CAPA", { capa: false }],
+    ["strict listings", { listings: "strict" }],
     ["TLS", { tls }],
     ["the password", { auth: { user: "ann", pass: "another" } }],
     ["what gives the password", { auth: { user: "ann", pass } }],

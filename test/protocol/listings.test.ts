@@ -5,6 +5,7 @@ import { Pop3ProtocolError } from "../../src/errors.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
 import { scanListing, uniqueIdListing, type ListingRules } from "../../src/protocol/listing-block.ts";
 import { isMessageNumber } from "../../src/protocol/listing-fields.ts";
+import type { MalformedLine } from "../../src/protocol/malformed-line.ts";
 import { parseScanListing, parseStat, parseUniqueId } from "../../src/protocol/listings.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
 import { always, cut, cutWire, everyCut, octets, singly, whole, wireOf } from "./octets.ts";
@@ -326,6 +327,120 @@ describe("UIDL", () => {
   });
 });
 
+describe("lenient: a malformed line is left out, and named", () => {
+  type Named = readonly [number | undefined, string];
+
+  /** The entries and what is named, of which there is one, at every cut. */
+  function lenient(reading: typeof scanListing | typeof uniqueIdListing, wire: string): [unknown[], Named[]] {
+    const outcomes = atEveryCut(wire, (chunks) => {
+      let named: Named[] = [];
+      const malformed = (lines: readonly MalformedLine[]): void => {
+        named = lines.map(({ number, reason }) => [number, reason]);
+      };
+      return [outcome<unknown>(reading({ ...LIMITS, mode: "lenient", malformed }), chunks), named];
+    });
+    expect(outcomes).toHaveLength(1);
+    return outcomes[0] as [unknown[], Named[]];
+  }
+
+  test.each<[string, Named]>([
+    ["", [null as never, "no number"]],
+    ["x 5", [null as never, "no number"]],
+    ["0 5", [null as never, "no number"]],
+    ["-2 5", [null as never, "no number"]],
+    [" 2 5", [null as never, "no number"]],
+    ["2\t5", [null as never, "no number"]],
+    ["2x 5", [null as never, "no number"]],
+    [`${LARGEST + 1} 5`, [null as never, "no number"]],
+    ["2", [2, "no size"]],
+    ["2 -1", [2, "no size"]],
+    ["2 5x", [2, "no size"]],
+    ["002 x", [2, "no size"]],
+    [`2 ${LARGEST + 1}`, [2, "no size"]],
+    ["3 6", [3, "repeated"]],
+    ["2 5\n", [2, "line end"]],
+  ])("LIST: %j", (line, named) => {
+    const rest = named[1] === "repeated" ? [] : [[3, 3]];
+    expect(lenient(scanListing, `1 1\r\n3 3\r\n${line}\r\n`)).toEqual([[[1, 1], ...rest], [named]]);
+  });
+
+  test.each<[string, Named]>([
+    ["2 b c", [2, "space"]],
+    ["2 b\xe9", [2, "byte"]],
+    ["2 b\t", [2, "byte"]],
+    ["2 b \x7f", [2, "byte"]],
+    ["2", [2, "no unique-id"]],
+    ["2  ", [2, "no unique-id"]],
+    ["+OK 2 b", [null as never, "no number"]],
+    ["3 z", [3, "repeated"]],
+    ["3", [3, "repeated"]],
+    ["3 z z", [3, "repeated"]],
+  ])("UIDL: %j", (line, named) => {
+    const wire = `1 a\r\n3 c\r\n${line}\r\n`;
+    const rest = named[1] === "repeated" ? [] : [[3, "c"]];
+    expect(lenient(uniqueIdListing, wire)).toEqual([[[1, "a"], ...rest], [named]]);
+  });
+
+  test("UIDL: more than 512 characters", () => {
+    let named: readonly MalformedLine[] = [];
+    const malformed = (lines: readonly MalformedLine[]): void => void (named = lines);
+    const rules: ListingRules = { ...LIMITS, line: 8192, mode: "lenient", malformed };
+    for (const cuts of [whole, singly]) {
+      expect(uids(cuts(octets(`1 a\r\n2 ${"x".repeat(513)}\r\n`)), rules)).toEqual([[1, "a"]]);
+      expect(named).toEqual([{ command: "UIDL", number: 2, text: `2 ${"x".repeat(97)}…`, reason: "length" }]);
+    }
+  });
+
+  test("the same line twice says the same", () => {
+    expect(lenient(uniqueIdListing, "1 a\r\n2 b\r\n1 a\r\n")).toEqual([
+      [
+        [1, "a"],
+        [2, "b"],
+      ],
+      [[1, "repeated"]],
+    ]);
+  });
+
+  test("a good line after a bad one of its number is not believed either", () => {
+    for (const bad of ["1 a b", "1"])
+      expect(lenient(uniqueIdListing, `${bad}\r\n1 a\r\n2 b\r\n`)[0]).toEqual([[2, "b"]]);
+  });
+
+  test("lines out of order are no fault", () => {
+    expect(lenient(scanListing, "9 1\r\n4 2\r\n7 3\r\n")).toEqual([
+      [
+        [9, 1],
+        [4, 2],
+        [7, 3],
+      ],
+      [],
+    ]);
+  });
+
+  test("what an LF hides is named, and passes for nothing", () => {
+    expect(lenient(uniqueIdListing, "1 a\n2 b\r\n3 c\r\n")).toEqual([
+      [[3, "c"]],
+      [
+        [1, "line end"],
+        [2, "line end"],
+      ],
+    ]);
+  });
+
+  test.each(["\r\n", "\n\r\n", "x\r\n", "1 b c\r\n", "1 b c\r\n2\r\n"])(
+    "%j is not an empty listing",
+    (wire) => {
+      expect(lenient(uniqueIdListing, wire)[0]).toBe("POP3_BAD_LISTING");
+    },
+  );
+
+  test("malformed lines have a limit of their own", () => {
+    const rules: ListingRules = { ...LIMITS, mode: "lenient", entries: 5 };
+    expect(uids(whole(octets(`1 a\r\n${"x\r\n".repeat(5)}`)), rules)).toHaveLength(1);
+    expect(uids(whole(octets(`1 a\r\n${"x\r\n".repeat(6)}`)), rules)).toBe("POP3_LIST_TOO_LARGE");
+  });
+});
+
 describe("limits", () => {
   const entries = (count: number): Buffer =>
     octets(Array.from({ length: count }, (_, index) => `${index + 1} 1\r\n`).join(""));
@@ -466,6 +581,33 @@ describe("properties", () => {
       (input) => {
         expect(scan(cut(input))).toEqual(scan(whole(input.wire)));
         expect(uids(cut(input))).toEqual(uids(whole(input.wire)));
+      },
+      1500,
+    );
+  });
+
+  test("lenient gives what each good line says, at any chunking, and names the others", () => {
+    always(
+      cutWire(PARTS, 16),
+      (input) => {
+        const text = input.wire.toString("latin1");
+        const lines = text.split("\r\n").slice(0, -1);
+        for (const reading of [scanListing, uniqueIdListing]) {
+          let named: readonly MalformedLine[] = [];
+          const rules: ListingRules = { ...LIMITS, mode: "lenient", malformed: (bad) => (named = bad) };
+          const entries = outcome<unknown>(reading(rules), cut(input));
+          if (typeof entries === "string") expect(entries).toBe("POP3_BAD_LISTING");
+          else {
+            // Each is what a strict reader makes of one of the lines.
+            for (const entry of entries)
+              expect(
+                lines.map((line) => outcome<unknown>(reading(LIMITS), whole(octets(`${line}\r\n`)))),
+              ).toContainEqual([entry]);
+            expect(entries.length + named.length).toBeGreaterThanOrEqual(lines.length);
+          }
+          const strict = outcome<unknown>(reading(LIMITS), whole(input.wire));
+          if (typeof strict !== "string") expect(entries).toEqual(strict);
+        }
       },
       1500,
     );

@@ -50,18 +50,17 @@ function joined(
   malformed: readonly MalformedLine[],
 ): readonly Listed[] {
   const [badSizes, badUids] = [numbersIn(malformed, "LIST"), numbersIn(malformed, "UIDL")];
-  const byUidl = new Set([...(uids?.keys() ?? []), ...badUids]);
-  const last = highest(byUidl);
+  const last = highest(uids?.keys() ?? [], badUids);
   // Lines of UIDL that do not say which message they are about.
   let unnamed = malformed.filter(({ command, number }) => command === "UIDL" && number === undefined).length;
   const messages: Listed[] = [];
-  for (const number of inOrder(sizes.keys(), byUidl, badSizes)) {
+  for (const number of inOrder(sizes.keys(), uids?.keys() ?? [], badUids, badSizes)) {
     const [size, uid] = [sizes.get(number), uids?.get(number)];
     const inList = size !== undefined || badSizes.has(number);
     // What a malformed line names alone may be no message.
     if (size === undefined && uid === undefined && !(inList && (uids === undefined || badUids.has(number))))
       continue;
-    if (uids !== undefined && !byUidl.has(number)) {
+    if (uids !== undefined && uid === undefined && !badUids.has(number)) {
       // What came between the two listings gets its unique-id in the next session.
       if (number > last && unnamed <= 0) continue;
       unnamed--;
@@ -77,9 +76,9 @@ function inOrder(...numbers: readonly Iterable<number>[]): number[] {
   return [...all].sort((a, b) => a - b);
 }
 
-function highest(numbers: Iterable<number>): number {
+function highest(...numbers: readonly Iterable<number>[]): number {
   let last = 0;
-  for (const number of numbers) last = Math.max(last, number);
+  for (const some of numbers) for (const number of some) last = Math.max(last, number);
   return last;
 }
 

@@ -29,7 +29,10 @@ export interface DeliveryContext {
   readonly entries: ReadonlyMap<string, LedgerEntry>;
   readonly unlisted: Unlisted;
   readonly destination: Destination;
+  /** Ends what the destination does. */
   readonly signal: AbortSignal | undefined;
+  /** Bounds what is asked of the server. */
+  readonly server: { readonly signal: AbortSignal; readonly totalTimeout: number };
   readonly policy: Pick<CompletePolicy, "tries" | "retry">;
   /** Rejects if another run has taken the mailbox over: what the destination took then would be delivered twice. */
   readonly confirm: () => Promise<void>;
@@ -128,9 +131,9 @@ async function deliverTwice(
 /** Asks for it when it is read, and not before: the destination may not want it. */
 async function* again(
   { number }: Retrieve,
-  { client, signal }: DeliveryContext,
+  { client, server }: DeliveryContext,
 ): AsyncGenerator<Buffer, void> {
-  yield* client.retrStream(number, { signal }) as AsyncIterable<Buffer>;
+  yield* client.retrStream(number, server) as AsyncIterable<Buffer>;
 }
 
 interface Content {

@@ -1,8 +1,10 @@
 // What one session of a run does: list, plan, deliver, mark. QUIT, which commits, is whoever's the session is.
 import type { Pop3Client } from "../client.ts";
-import { Pop3ReplyError } from "../errors.ts";
+import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../errors.ts";
 import type { Pop3Message } from "../message.ts";
+import type { Pop3Retrieval } from "../retrieval.ts";
 import { isTemporary } from "../retry.ts";
+import { Deadline } from "./deadline.ts";
 import { deliver, isRefusal, RefusedByDestination, type Delivered, type LeftAlone } from "./delivery.ts";
 import { DestinationError, isDown, isLater } from "./destinations/destination-error.ts";
 import type { FetchEvent } from "./events.ts";
@@ -29,6 +31,8 @@ import { Unlisted } from "./unlisted.ts";
 
 /** So many messages refused, one behind the other, and it is the destination that is at fault. */
 const IN_A_ROW = 3;
+/** The same number of messages that took too long: it is the server, or the line to it. */
+const SLOW_IN_A_ROW = 3;
 
 /** What a session is to do beside what the policy says. */
 export interface SessionTask {
@@ -36,7 +40,7 @@ export interface SessionTask {
   readonly retrieve: boolean;
   /** The last run died in the middle of something: each message is marked before it is tried. */
   readonly careful: boolean;
-  /** No message is begun any more from then on; milliseconds, by `performance.now()`. */
+  /** From then on no message is begun, and the one in progress is given up; milliseconds, by `performance.now()`. */
   readonly until: number;
   /** Is counted up. */
   readonly spent: Spent;
@@ -46,6 +50,10 @@ export interface SessionTask {
 export interface Spent {
   messages: number;
   octets: number;
+  /** The messages that took too long and have no name in the ledger, see {@link sightOf}. */
+  readonly slow: Set<string>;
+  /** How many messages took too long since the last one that came. */
+  slowInARow: number;
 }
 
 export interface SessionOutcome {
@@ -70,6 +78,8 @@ interface Failure {
   readonly error: unknown;
   /** Whether it is the message's fault for certain. */
   readonly certain: boolean;
+  /** It took too long: that counts, though the session ended by it. */
+  readonly tooSlow?: boolean;
 }
 
 /** A dry run ends like a session in which there was nothing to do. */
@@ -111,6 +121,7 @@ export class FetchSession {
   #unlisted: Unlisted = new Unlisted([], new Map());
   #stopped = false;
   #down: Error | undefined;
+  readonly #deadline: Deadline;
 
   constructor(
     client: Pop3Client,
@@ -124,8 +135,9 @@ export class FetchSession {
     this.#settings = settings;
     this.#draft = draft;
     this.#task = task;
-    const { policy } = settings;
+    const { policy, signal } = settings;
     const { limits } = policy;
+    this.#deadline = new Deadline(task.retrieve ? task.until : Infinity, signal);
     // What the sessions before have left of it.
     const octets = limits.octets - task.spent.octets;
     const messages = octets > 0 || task.spent.octets === 0 ? limits.messages - task.spent.messages : 0;
@@ -133,8 +145,21 @@ export class FetchSession {
   }
 
   async run(): Promise<SessionOutcome> {
+    try {
+      return await this.#work();
+    } catch (error) {
+      // In the middle of a look at the headers: nothing was marked, and nothing is lost.
+      if (this.#timeIsOver(error)) return STOPPED;
+      throw error;
+    } finally {
+      this.#deadline.clear();
+    }
+  }
+
+  async #work(): Promise<SessionOutcome> {
     const listing = await this.#list();
-    await recogniseChangedUids(this.#client, listing, this.#ledger, this.#policy, this.#settings.signal);
+    const { signal } = this.#deadline;
+    await recogniseChangedUids(this.#client, listing, this.#ledger, this.#policy, signal);
     this.#unlisted = new Unlisted(listing, this.#ledger.entries);
     const plan = await this.#plan(listing);
     if (this.#policy.dryRun) {
@@ -145,20 +170,24 @@ export class FetchSession {
     for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
     const wanted = this.#notYetFailed(plan.retrieve);
     const steps = this.#task.retrieve ? wanted.slice(0, this.#turnOf(wanted)) : [];
-    this.#unseen = wanted.filter(({ baseline }) => baseline).length;
+    this.#unseen = plan.retrieve.filter(({ baseline }) => baseline).length;
     await this.#retrieve(steps.filter(({ what }) => what === "whole"));
     await this.#retrieve(steps.filter(({ what }) => what === "headers"));
+    this.#deadline.clear();
     await this.#recorded;
     await this.#recordFailures();
     await this.#noteBaselineSeen();
     const ended = this.#stopped || this.#down !== undefined;
     const lost = this.#client.state !== "transaction";
+    const tooSlow = this.#failures.some((failure) => failure.tooSlow);
     // It says why.
-    if (lost && !ended) await this.#client.noop();
+    if (lost && !ended && !(tooSlow && this.#task.spent.slowInARow < SLOW_IN_A_ROW))
+      await this.#client.noop();
     const rest = wanted.length - this.#tried;
     if (this.#task.retrieve) {
       this.#draft.left = plan.left + rest;
-      if (this.#draft.left === 0) await this.#noteContentGone();
+      const unknown = this.#failures.some(({ id }) => id === undefined) || this.#task.spent.slow.size > 0;
+      if (this.#draft.left === 0 && !unknown) await this.#noteContentGone();
     }
     const failed = this.#failures.some(({ error }) => error instanceof RefusedByDestination);
     const outcome = { stopped: this.#stopped, down: this.#down };
@@ -223,21 +252,22 @@ export class FetchSession {
   async #retrieve(steps: readonly Retrieve[]): Promise<void> {
     const [first] = steps;
     if (first === undefined) return;
-    const { signal } = this.#settings;
+    const { signal } = this.#deadline;
     const top = first.what === "headers" ? 0 : undefined;
     const messages = this.#client.retrieve(
       steps.map(({ number }) => number),
-      { top, signal },
+      { top, signal, totalTimeout: this.#messageTime },
     );
     try {
       for (const step of steps) {
         // What was asked for, and nobody takes, may be hidden behind QUIT: the session ends without.
         if (this.#isOver()) {
-          this.#abandoned ||= messages.ahead > 0;
+          // Where the time is over, the loop has given them up already.
+          this.#abandoned ||= messages.ahead > 0 || this.#deadline.passed;
           break;
         }
         if (this.#hasEnough()) messages.finish();
-        const { value: message } = await messages.next();
+        const message = await this.#next(messages, step);
         if (message === undefined) break;
         this.#tried++;
         await this.#try(message, step);
@@ -245,6 +275,18 @@ export class FetchSession {
     } finally {
       // It listens to the signal until then.
       await messages.return();
+    }
+  }
+
+  /** The next message; `undefined`: there is none, or it took too long before its turn came here. */
+  async #next(messages: Pop3Retrieval, step: Retrieve): Promise<Pop3Message | undefined> {
+    try {
+      return (await messages.next()).value;
+    } catch (error) {
+      if (!isTooSlow(error)) throw error;
+      this.#tried++;
+      await this.#notDelivered(step, error);
+      return undefined;
     }
   }
 
@@ -264,7 +306,8 @@ export class FetchSession {
   /** What has failed in this run waits for the next, however short its pause: it would go on for ever. */
   #notYetFailed(steps: readonly Retrieve[]): readonly Retrieve[] {
     const failed = new Set(this.#draft.failed.map(({ uid }) => uid));
-    return steps.filter(({ id }) => id === undefined || !failed.has(id));
+    const { slow } = this.#task.spent;
+    return steps.filter((step) => (step.id === undefined ? !slow.has(sightOf(step)) : !failed.has(step.id)));
   }
 
   /** How many of the messages have their turn in this session; those that go by their content may be known. */
@@ -304,6 +347,7 @@ export class FetchSession {
       signal,
       policy: this.#policy,
       entries: this.#ledger.entries,
+      server: { signal: this.#deadline.signal, totalTimeout: this.#messageTime },
       confirm: () => this.#confirm(),
       unlisted: this.#unlisted,
       progress: (received) => this.#tell({ type: "progress", number, received, size }),
@@ -328,6 +372,7 @@ export class FetchSession {
     const firstSeen = step.before?.firstSeen ?? before?.firstSeen ?? this.#now;
     const entry = entryOf(step, id, status, firstSeen, headers);
     this.#inARow = 0;
+    this.#task.spent.slowInARow = 0;
     if (step.baseline) this.#unseen--;
     else if (!settled) {
       this.#fresh++;
@@ -375,8 +420,7 @@ export class FetchSession {
       }
       if (this.#settings.stop?.aborted === true && isDown(cause)) {
         // It was told to stop, too.
-        this.#abandoned = true;
-        await this.#takeBack(step);
+        await this.#leaveForLater(step);
         return;
       }
       this.#failures.push({ step, id, error, certain: false });
@@ -397,6 +441,20 @@ export class FetchSession {
       this.#failures.push({ step, id: step.id, error, certain: true });
       return;
     }
+    if (this.#timeIsOver(error)) {
+      await this.#leaveForLater(step);
+      return;
+    }
+    if (isTooSlow(error)) {
+      const seconds = String(this.#policy.limits.messageSeconds);
+      const words = `it took longer than ${seconds} seconds (limits.messageSeconds of the policy)`;
+      const { command } = error;
+      const failure = new Pop3ConnectionError(error.code, words, { command, cause: error });
+      this.#failures.push({ step, id: step.id, error: failure, certain: true, tooSlow: true });
+      this.#task.spent.slowInARow++;
+      if (step.id === undefined) this.#task.spent.slow.add(sightOf(step));
+      return;
+    }
     if (this.#settings.signal?.aborted === true) await this.#takeBack(step);
     else if (step.id !== undefined) {
       // It may be the message that ends the session: let others come before it the next time.
@@ -404,6 +462,24 @@ export class FetchSession {
       await this.#ledger.record({ entries: [this.#failedEntry(step, step.id, error, false)] });
     }
     throw error;
+  }
+
+  /** How long a message may take; milliseconds. */
+  get #messageTime(): number {
+    return this.#policy.limits.messageSeconds * 1000;
+  }
+
+  /** Whether a call was given up because the time of the run is over. */
+  #timeIsOver(error: unknown): boolean {
+    return this.#deadline.passed && Pop3Error.is(error) && error.code === "POP3_ABORTED";
+  }
+
+  /** The run ends in the middle of a message, which is not to blame: it comes again. */
+  async #leaveForLater(step: Retrieve): Promise<void> {
+    this.#stopped = true;
+    this.#abandoned = true;
+    this.#tried--;
+    await this.#takeBack(step);
   }
 
   /** Should the process die of this message, too, others come before it the next time. */
@@ -439,9 +515,9 @@ export class FetchSession {
    */
   async #recordFailures(): Promise<void> {
     const works = this.#draft.delivered > 0;
-    for (const { step, id, error, certain } of this.#failures) {
+    for (const { step, id, error, certain, tooSlow = false } of this.#failures) {
       const cause = error instanceof RefusedByDestination ? error.cause : error;
-      const counts = (certain || works) && !isLater(cause) && !isTemporary(cause);
+      const counts = tooSlow || ((certain || works) && !isLater(cause) && !isTemporary(cause));
       const entry =
         id === undefined || isDown(cause) ? undefined : this.#failedEntry(step, id, cause, counts);
       if (entry === undefined) await this.#takeBack(step);
@@ -501,3 +577,16 @@ export class FetchSession {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** The session ends before anything was retrieved. */
+const STOPPED: SessionOutcome = { ...NOTHING_DONE, withoutQuit: true, stopped: true };
+
+/** Whether a message took longer than the policy allows: no other call of a run has a `totalTimeout`. */
+function isTooSlow(error: unknown): error is Pop3ConnectionError {
+  return Pop3Error.is(error) && (error as Partial<Pop3ConnectionError>).limit === "totalTimeout";
+}
+
+/** What a message is known by within one run, as long as nothing is deleted: its place and its size. */
+function sightOf({ number, size }: Listed): string {
+  return `${String(number)} ${String(size)}`;
+}

@@ -29,7 +29,7 @@ export interface FetchPolicy {
   readonly tooLarge?: "skip" | "headers" | "delete";
   /** By message number, which servers give in the order of arrival. @default "oldest" first */
   readonly order?: "oldest" | "newest";
-  /** How much one run retrieves at most. */
+  /** How much one run retrieves at most, and how long it may take. */
   readonly limits?: Partial<RunLimits>;
   /** QUIT, which commits, and a new session, after so many messages. @default Infinity */
   readonly commitEvery?: number;
@@ -70,8 +70,17 @@ export interface RunLimits {
   readonly messages: number;
   /** As LIST announces them; the first message may be larger. @default Infinity */
   readonly octets: number;
-  /** No message is begun after so many. @default Infinity */
+  /**
+   * Seconds after which no message is begun, and the one in progress is given up. It is not to blame, and comes again.
+   * @default Infinity
+   */
   readonly seconds: number;
+  /**
+   * Seconds that the server may take over one message; the time that the destination takes does not count. A message
+   * that takes longer has failed, which counts as one of `tries`; the others get a session of their own. The third one
+   * in a row ends the run. Raise it for large mail over a slow line. `Infinity`: no bound. @default 3600 (an hour)
+   */
+  readonly messageSeconds: number;
 }
 
 /** Milliseconds. */
@@ -110,7 +119,7 @@ export interface CompletePolicy {
   readonly dryRun: boolean;
 }
 
-const LIMITS: RunLimits = { messages: Infinity, octets: Infinity, seconds: Infinity };
+const LIMITS: RunLimits = { messages: Infinity, octets: Infinity, seconds: Infinity, messageSeconds: 3600 };
 const RETRY: RetryPauses = { first: 60_000, longest: 6 * 60 * 60_000 };
 const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000 };
 
@@ -138,7 +147,7 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
     maxSize: amount("maxSize", policy.maxSize, Infinity, 0),
     tooLarge: policy.tooLarge ?? "skip",
     order: policy.order ?? "oldest",
-    limits: numbers("policy.limits", LIMITS, policy.limits),
+    limits: limitsOf(policy.limits),
     commitEvery: amount("commitEvery", policy.commitEvery, Infinity, 1),
     tries: amount("tries", policy.tries, 5, 1),
     retry: numbers("policy.retry", RETRY, policy.retry),
@@ -149,6 +158,13 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
     keep: amount("keepDays", policy.keepDays, 30, 0) * DAY,
     dryRun: policy.dryRun ?? false,
   };
+}
+
+function limitsOf(given: FetchPolicy["limits"]): RunLimits {
+  const limits = numbers("policy.limits", LIMITS, given);
+  if (limits.messageSeconds === 0)
+    throw config("policy.limits.messageSeconds must be > 0 (got 0); Infinity stops the clock");
+  return limits;
 }
 
 function firstRunOf(given: FetchPolicy["firstRun"] = "all"): CompletePolicy["firstRun"] {

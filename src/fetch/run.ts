@@ -30,7 +30,7 @@ class Run {
   /** What the server wants between two logins; milliseconds. */
   #loginDelay = 0;
   #lastLogin = 0;
-  readonly #spent: Spent = { messages: 0, octets: 0 };
+  readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
   /** Why the destination takes nothing any more. */
   #down: Error | undefined;
 

@@ -1,11 +1,12 @@
 // `fetch`: mail into a Maildir, each message once; what is told of it, and what the process ends with.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { defaultState } from "../../src/cli/default-state.ts";
 import { Progress } from "../../src/cli/progress.ts";
 import { FileLedger } from "../../src/fetch/index.ts";
-import type { Pop3ServerOptions } from "../../src/testing/index.ts";
+import type { Fault, Pop3Server, Pop3ServerOptions } from "../../src/testing/index.ts";
+import { turns, until } from "../faults/turns.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
 import { newDirectory } from "./place.ts";
 import { lineOf, programOf } from "./program.ts";
@@ -404,5 +405,72 @@ describe("several accounts", () => {
     expect(terminal.words).toContain("extra is unknown");
     expect(await terminal.run("fetch", "--config", join(directory, "none"))).toBe(78);
     expect(terminal.words).toContain("cannot be read");
+  });
+});
+
+describe("a server that is too slow", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  /** Runs `fetch`, and lets the clock go on, second by second, from when the server has heard `command`. */
+  async function fetchSlowly(server: Pop3Server, command: string, ...options: string[]): Promise<Terminal> {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const terminal = new Terminal();
+    let over = false as boolean; // set in a callback, which the compiler does not see
+    const run = terminal.run("fetch", urlOf(server), ...to, ...options).finally(() => (over = true));
+    await until(() => over || server.transcript.lines.some((line) => line.startsWith(`C: ${command}`)));
+    while (!over) {
+      await turns(10);
+      vi.advanceTimersByTime(1000);
+    }
+    expect(await run).toBe(69);
+    return terminal;
+  }
+
+  const SILENT: Partial<Fault> = { stall: 5 };
+  /** 33 bytes per second, without end. */
+  const TRICKLE: Partial<Fault> = {
+    split: 33,
+    interval: 1000,
+    reply: "+OK\r\n",
+    flood: "12 345678901234567890123456789\r\n",
+  };
+
+  test.each([
+    ["CAPA", SILENT],
+    ["CAPA", TRICKLE],
+    ["LIST", SILENT],
+    ["LIST", TRICKLE],
+    ["UIDL", SILENT],
+    ["UIDL", TRICKLE],
+    ["RETR", SILENT],
+    ["RETR", TRICKLE],
+  ])("%s, %j: the run ends", async (on, fault) => {
+    await using server = await annsServer({ faults: [{ on, nth: "every", ...fault }] });
+    const terminal = await fetchSlowly(server, on);
+    expect(terminal.err).toMatch(/POP3_[A-Z]+_TIMEOUT/);
+  });
+
+  test("a message that takes longer than --message-seconds: the others come", async () => {
+    await using server = await annsServer({ faults: [{ on: "RETR", ...SILENT }] });
+    const terminal = await fetchSlowly(server, "RETR", "--message-seconds", "20");
+    expect(terminal.words).toContain(
+      "message 1 was not delivered (it took longer than 20 seconds (limits.messageSeconds of the policy))",
+    );
+    expect(terminal.err).toContain("1 message delivered");
+    expect(await delivered()).toEqual([MESSAGES[1]]);
+  });
+
+  test("--seconds ends the message in progress, and the next run brings it", async () => {
+    await using server = await annsServer({ faults: [{ on: "RETR", ...SILENT }] });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const terminal = new Terminal();
+    const run = terminal.run("fetch", urlOf(server), ...to, "--seconds", "20");
+    await until(() => server.transcript.lines.some((line) => line.startsWith("C: RETR")));
+    await turns();
+    vi.advanceTimersByTime(20_001);
+    expect(await run).toBe(0);
+    expect(terminal.words).toContain("no new mail, 2 to come");
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
+    expect(await delivered()).toEqual(MESSAGES);
   });
 });

@@ -1,5 +1,6 @@
 // Run after run over one mailbox: the ledger, what came, and what was told.
 import { expect } from "vitest";
+import type { Pop3ClientOptions } from "popwright";
 import type { Pop3Server } from "popwright/testing";
 import {
   fetchMail,
@@ -19,11 +20,19 @@ export class Fetcher {
   readonly events: FetchEvent[] = [];
   readonly #server: Pop3Server;
   readonly #usual: Partial<FetchOptions>;
+  readonly #account: Partial<Pop3ClientOptions>;
 
-  /** `usual`: what each run is given, if it is not given something else. */
-  constructor(server: Pop3Server, usual: Partial<FetchOptions> = {}) {
+  /** `usual`: what each run is given, if it is not given something else; `account`: more options of the client. */
+  constructor(
+    server: Pop3Server,
+    {
+      account = {},
+      ...usual
+    }: Partial<FetchOptions> & { readonly account?: Partial<Pop3ClientOptions> } = {},
+  ) {
     this.#server = server;
     this.#usual = usual;
+    this.#account = account;
   }
 
   get mailbox(): string {
@@ -31,7 +40,8 @@ export class Fetcher {
   }
 
   run(options: Partial<FetchOptions> = {}): Promise<FetchReport> {
-    return fetchMail(accountOf(this.#server), {
+    const account = { ...accountOf(this.#server), ...this.#account };
+    return fetchMail(account, {
       ledger: this.ledger,
       destination: this.inbox.deliver,
       onEvent: (event) => void this.events.push(event),

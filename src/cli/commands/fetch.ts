@@ -10,7 +10,7 @@ import {
   type FetchReport,
 } from "../../fetch/index.ts";
 import { nameOf } from "../../fetch/options.ts";
-import { Pop3ReplyError, type Pop3ClientOptions } from "../../index.ts";
+import { Pop3ConnectionError, Pop3ReplyError, type Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFrom, accountFromWords, attemptOf } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { readConfiguration } from "../configuration.ts";
@@ -38,6 +38,8 @@ const OPTIONS = {
   "max-size": { type: "string" },
   "first-run": { type: "string" },
   messages: { type: "string" },
+  seconds: { type: "string" },
+  "message-seconds": { type: "string" },
   force: { type: "boolean" },
   watch: { type: "boolean" },
   "dry-run": { type: "boolean" },
@@ -85,6 +87,9 @@ nothing comes twice.
   --max-size OCTETS  leaves alone what is larger: 500k, 10M
   --first-run WHAT   of the mail that is there before the first run: all (the default), none, or the newest N
   --messages N       retrieves so many at most
+  --seconds N        ends after N seconds; a message that has not come by then comes with the next run
+  --message-seconds N
+                     gives one message up after N seconds (by default 3600), and goes on with the others
   --force            connects though the server or a failure asked for a pause
   --watch            goes on polling, more often while mail comes, until SIGINT or SIGTERM (on
                      Windows Ctrl+C or Ctrl+Break)
@@ -211,7 +216,15 @@ function dryRunOf(values: Values): Pick<FetchPolicy, "dryRun"> {
 
 function limitOf(values: Values): Pick<FetchPolicy, "limits"> {
   const messages = wholeNumber("--messages", values.messages, 1);
-  return messages === undefined ? {} : { limits: { messages } };
+  const seconds = wholeNumber("--seconds", values.seconds, 1);
+  const messageSeconds = wholeNumber("--message-seconds", values["message-seconds"], 1);
+  return {
+    limits: {
+      ...(messages === undefined ? {} : { messages }),
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(messageSeconds === undefined ? {} : { messageSeconds }),
+    },
+  };
 }
 
 /** Tells what happens, and remembers what the exit code is made of. */
@@ -308,7 +321,10 @@ class Outcome {
       // Who watches was told when it happened.
       return leftAlone(report) > 0 && this.#values.watch !== true ? EXIT.leftAlone : EXIT.ok;
     }
-    return failed.every(({ error }) => error instanceof Pop3ReplyError) ? EXIT.unavailable : EXIT.destination;
+    const byServer = failed.every(
+      ({ error }) => error instanceof Pop3ReplyError || error instanceof Pop3ConnectionError,
+    );
+    return byServer ? EXIT.unavailable : EXIT.destination;
   }
 
   exitCode(accounts: number): ExitCode {

@@ -214,14 +214,23 @@ export class FetchSession {
 
   async #plan(listing: readonly Listed[]): Promise<FetchPlan> {
     const { entries, state } = this.#ledger;
-    const plan = planFetch({
+    const situation = {
       listing,
       entries,
       first: state.lastRun === undefined,
       baseline: state.baseline,
       policy: this.#policy,
       now: this.#now,
-    });
+    };
+    let plan = planFetch(situation);
+    const headers = plan.retrieve.some(({ what }) => what === "headers");
+    // This costs a command only if the server does not list TOP; a dry run retrieves nothing.
+    if (
+      headers &&
+      !this.#policy.dryRun &&
+      !(await this.#client.supports("TOP", { signal: this.#deadline.signal }))
+    )
+      plan = planFetch({ ...situation, withoutTop: true });
     const { baseline: _, ...rest } = state;
     await this.#ledger.record({
       entries: plan.entries,

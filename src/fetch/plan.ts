@@ -48,7 +48,11 @@ export interface MessageFailure {
 
 /** A message that is left alone. */
 export interface Skip extends Listed {
-  readonly reason: "too large" | "failed, and not due yet" | "quarantined";
+  readonly reason:
+    | "too large"
+    | "too large, and the server has no TOP for its headers"
+    | "failed, and not due yet"
+    | "quarantined";
   /** When it is tried again; milliseconds since 1970. */
   readonly retryAt?: number;
   /** With `"failed, and not due yet"` and `"quarantined"`: what is known of it. */
@@ -77,6 +81,8 @@ export interface Situation {
   /** See {@link MailboxState.baseline}. */
   readonly baseline?: string | undefined;
   readonly policy: CompletePolicy;
+  /** Whether the server has no TOP, and so does not give headers alone. */
+  readonly withoutTop?: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -102,7 +108,7 @@ export function isSettled({ status, goneSince }: LedgerEntry): boolean {
 }
 
 export function planFetch(situation: Situation): FetchPlan {
-  const { listing, entries, policy, now } = situation;
+  const { listing, entries, policy, withoutTop = false, now } = situation;
   const remove: Remove[] = [];
   const skip: Skip[] = [];
   const changed: LedgerEntry[] = [];
@@ -138,13 +144,17 @@ export function planFetch(situation: Situation): FetchPlan {
       continue;
     } else if (entry !== undefined && waiting !== undefined) {
       skip.push(skipFailed(message, entry, waiting));
-    } else if ((message.size ?? 0) > policy.maxSize && policy.tooLarge !== "headers") {
+    } else if ((message.size ?? 0) > policy.maxSize && (policy.tooLarge !== "headers" || withoutTop)) {
       const seen = entryOf(message, uid, "skipped", entry?.firstSeen ?? now);
       if (policy.tooLarge === "delete") {
         remove.push({ ...message, id: uid, entry: { ...deleted(seen), reason: "too large" } });
       } else {
-        skip.push({ ...message, reason: "too large" });
-        if (entry?.status !== "skipped") changed.push({ ...seen, reason: "too large" });
+        const reason =
+          policy.tooLarge === "headers"
+            ? "too large, and the server has no TOP for its headers"
+            : "too large";
+        skip.push({ ...message, reason });
+        if (entry?.status !== "skipped") changed.push({ ...seen, reason });
       }
     } else {
       const what = (message.size ?? 0) > policy.maxSize ? "headers" : "whole";

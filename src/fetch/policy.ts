@@ -23,8 +23,8 @@ export interface FetchPolicy {
   /** What is larger is not fetched as it is; octets, as LIST announces them. @default Infinity */
   readonly maxSize?: number;
   /**
-   * What becomes of it: left alone; its headers delivered (TOP) and the rest left alone; or deleted, though nobody
-   * has it. @default "skip"
+   * What becomes of it: left alone; its headers delivered (TOP; without that it is left alone) and the rest left alone;
+   * or deleted, though nobody has it. @default "skip"
    */
   readonly tooLarge?: "skip" | "headers" | "delete";
   /** By message number, which servers give in the order of arrival. @default "oldest" first */

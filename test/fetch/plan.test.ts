@@ -161,6 +161,9 @@ describe("what is too large", () => {
 
   test("gives its headers", () => {
     expect(summary(plan(listing, [], { maxSize: 99, tooLarge: "headers" }))).toBe("R1 H2");
+    // As after a run in which the server had no TOP.
+    const skipped = [entry("b", "skipped")];
+    expect(summary(plan(listing, skipped, { maxSize: 99, tooLarge: "headers" }))).toBe("R1 H2");
   });
 
   test("is deleted where that was asked for", () => {

@@ -39,7 +39,7 @@ const WINDOWS: readonly Suite[] = [
 ];
 const FILES: readonly Suite[] = [
   { ...NPM_TEST, only: ["test/cli/", "test/fetch/"] },
-  { ...KILLED, only: ["endurance/destinations.test.ts"] },
+  { ...KILLED, only: ["endurance/destinations.test.ts", "endurance/ledger.test.ts"] },
 ];
 
 const CI: Readonly<Record<RuntimeName, readonly Suite[]>> = {

@@ -14,8 +14,9 @@ import { isMessageNumber } from "./protocol/listing-fields.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
+import { MixedReplies } from "./protocol/mixed-replies.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./retrieval.ts";
-import { Session, type Pop3State, type Pop3TlsInfo } from "./session.ts";
+import { Session, type Pop3Pipelining, type Pop3State, type Pop3TlsInfo } from "./session.ts";
 import { Transaction } from "./transaction.ts";
 
 /** What every call takes. */
@@ -155,6 +156,14 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     return this.#session.capabilities;
   }
 
+  /**
+   * How commands are sent: see {@link Pop3Pipelining}. May change when the server lists its capabilities after the
+   * login.
+   */
+  get pipelining(): Pop3Pipelining {
+    return this.#session.pipelining;
+  }
+
   /** The message numbers that are marked as deleted, and that {@link quit} would delete. */
   get marked(): ReadonlySet<number> {
     return new Set(this.#transaction.marked);
@@ -222,7 +231,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     const session = this.#session;
     const size = this.#transaction.sizes?.get(message);
     const { limits } = session.settings;
-    const command = commands.retr(message, () => new MessageBuffer(limits.message, size ?? 0));
+    const command = commands.retr(
+      message,
+      (line) => new MessageBuffer(limits.message, size ?? 0, new MixedReplies(line, size)),
+    );
     if ((size ?? 0) > limits.message) throw messageKnownTooLarge(limits.message, command.printable);
     return session.execute(command, {
       signal,

@@ -41,5 +41,5 @@ export type { ListingMode } from "./protocol/listing-block.ts";
 export type { MaildropStat } from "./protocol/listings.ts";
 export type { MalformedLine, MalformedReason } from "./protocol/malformed-line.ts";
 export type { Pop3Retrieval, RetrieveOptions } from "./retrieval.ts";
-export type { Pop3State, Pop3TlsInfo } from "./session.ts";
+export type { Pop3Pipelining, Pop3State, Pop3TlsInfo } from "./session.ts";
 export { parseUrl, type UrlOptions } from "./url.ts";

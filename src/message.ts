@@ -10,6 +10,7 @@ import type { Total } from "./net/watch.ts";
 import * as commands from "./protocol/commands.ts";
 import type { BlockCommand } from "./protocol/commands.ts";
 import { messageKnownTooLarge } from "./protocol/message-buffer.ts";
+import { MixedReplies } from "./protocol/mixed-replies.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Session } from "./session.ts";
 
@@ -118,8 +119,12 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
 
   get #command(): BlockCommand<void> {
     const { top } = this.#options;
-    const body = (): MessageBody => this.#body;
-    return top === undefined ? commands.retr(this.number, body) : commands.top(this.number, top, body);
+    const body = this.#body;
+    if (top !== undefined) return commands.top(this.number, top, () => body);
+    return commands.retr(this.number, (line) => {
+      body.mixed = new MixedReplies(line, this.size);
+      return body;
+    });
   }
 
   /** Nobody claims it any more. What was claimed goes on. */

@@ -202,7 +202,7 @@ export class Retrieval implements Pop3Retrieval {
   #fill(): void {
     const window = this.#window;
     const { limits } = this.#session.settings;
-    const most = this.#session.pipelining
+    const most = this.#session.pipelinesMessages
       ? Math.max(1, Math.floor(window.commandOctets / COMMAND_OCTETS))
       : 2;
     // Refilled when half of it is used up, so that commands go out in batches.

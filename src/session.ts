@@ -3,13 +3,14 @@
 import type { TLSSocket } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth-options.ts";
 import { apopDigest, apopTimestamp } from "./auth/apop.ts";
-import { Pop3Error, Pop3ReplyError } from "./errors.ts";
+import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "./errors.ts";
 import { answered, logIn } from "./login.ts";
 import { methodFor, saslContextFor } from "./login-choice.ts";
 import { Connection, type SendOptions } from "./net/connection.ts";
 import { dial, secure } from "./net/dial.ts";
 import { SessionEnd, sessionOver } from "./net/failures.ts";
 import { plainInlet, type Inlet } from "./net/inlet.ts";
+import { rememberSerial, serialUntilOf } from "./net/serial-hosts.ts";
 import { isSessionRefusal } from "./net/tls-sessions.ts";
 import { traceSession } from "./net/trace.ts";
 import type { Total } from "./net/watch.ts";
@@ -17,6 +18,7 @@ import { loadWireLog } from "./net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Command } from "./protocol/commands.ts";
+import { pipeliningFault, type PipeliningFault } from "./protocol/pipelining-faults.ts";
 import type { Settings } from "./options.ts";
 
 /** RFC 1939 section 3, and what lies before and behind it. */
@@ -39,7 +41,22 @@ const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
   NOOP: ["transaction"],
   RSET: ["transaction"],
 };
+/**
+ * How commands are sent:
+ *
+ * - `"on"`: several may be in flight.
+ * - `"limited"`: the server is known to answer wrongly what follows a message, so nothing follows one.
+ * - `"off"`: one at a time. The server does not list PIPELINING, or is known to break it, or broke a session of this
+ *   process within the last 24 hours, or the option `pipelining` is `false`.
+ * - `"broken"`: the server ended this session by a fault while several commands were in flight: it broke the protocol,
+ *   closed the connection or did not answer. Sessions with it are `"off"` for 24 hours.
+ */
+export type Pop3Pipelining = "on" | "limited" | "off" | "broken";
+
 const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
+
+/** How a server ends a session in place of a reply. */
+const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET"]);
 
 /** How the connection is protected. */
 export interface Pop3TlsInfo {
@@ -64,17 +81,27 @@ export class Session {
 
   #connection: Connection | undefined;
   #tlsSocket: TLSSocket | undefined;
+  /** CAPA is sent. */
+  #asksCapabilities: boolean;
   /** CAPA was answered with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
+  /** What the server program is known to do wrong. */
+  #fault: PipeliningFault | undefined;
+  /** The server broke an earlier session. */
+  #serial = false;
+  #brokePipeline = false;
   /** What has the session for itself: authentication, TLS. */
   #occupied: string | undefined;
   #opened = false;
-  readonly #closing = new AbortController();
+  #closing = new AbortController();
+  /** By a call of ours, not by a failure of the connection. */
+  #wasClosed = false;
   #failure: Pop3Error | undefined;
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.#asksCapabilities = settings.capa;
   }
 
   /** The connection of the session. Throws `POP3_STATE` before there is one. */
@@ -110,10 +137,10 @@ export class Session {
       throw new Pop3Error("POP3_STATE", "a client connects once: make a new one for a new session");
     }
     this.#occupied = "connect";
+    this.#serial = serialUntilOf(this.settings) !== undefined;
     const endTrace = traceSession(this.settings.host, this.settings.port);
-    const signal = this.#untilClosed(given);
     try {
-      await this.#openAgain(signal);
+      await this.#openAgain(given);
       const lost = this.failure;
       if (lost !== undefined) throw lost;
       this.#opened = true;
@@ -131,18 +158,48 @@ export class Session {
     return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
   }
 
-  /** Opens; once more, where the server breaks off as a TLS session is taken up: the next handshake is a full one. */
-  async #openAgain(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#open(signal);
-    } catch (error) {
-      // A stream that was given is used up.
-      const { socket } = this.settings;
-      const given = socket !== undefined && typeof socket !== "function";
-      if (!isSessionRefusal(error) || given || signal.aborted) throw error;
-      this.#forget();
-      await this.#open(signal);
+  /**
+   * Opens. Once more if the server breaks off when a TLS session is resumed: the next handshake is a full one. Once
+   * more if CAPA ends the session, as it does with some old servers: then without CAPA.
+   */
+  async #openAgain(given: AbortSignal | undefined): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#open(this.#untilClosed(given));
+        return;
+      } catch (error) {
+        // A stream that was given is used up.
+        const { socket } = this.settings;
+        const isUsedUp = socket !== undefined && typeof socket !== "function";
+        if (isUsedUp || given?.aborted === true || this.#wasClosed || tries > 2) throw error;
+        if (this.#wasEndedByCapa(error)) this.#asksCapabilities = false;
+        else if (!isSessionRefusal(error)) throw error;
+        this.#startOver();
+      }
     }
+  }
+
+  /** The next connection begins with nothing of the one before. */
+  #startOver(): void {
+    this.#connection = undefined;
+    this.#tlsSocket = undefined;
+    this.tlsInfo = undefined;
+    this.#forget();
+    this.#state = "disconnected";
+    this.#failure = undefined;
+    this.#closing = new AbortController();
+  }
+
+  /**
+   * Whether the connection ended in place of a reply to CAPA; or after CAPA was refused, and before anything else was
+   * answered. No password had been sent then.
+   */
+  #wasEndedByCapa(error: unknown): boolean {
+    if (!this.#asksCapabilities || !Pop3Error.is(error)) return false;
+    if (!ENDED.has(error.code)) return false;
+    if (error.command === "CAPA") return true;
+    const before = this.#connection?.lastCommand === "CAPA" && !this.#capaKnown;
+    return before && /^(?:USER|STLS|UTF8)\b/.test(error.command ?? "");
   }
 
   async #open(signal: AbortSignal): Promise<void> {
@@ -176,6 +233,10 @@ export class Session {
     const { settings } = this;
     const connection = new Connection(stream, settings, settings.timeouts, settings.limits, inlet);
     connection.onClose = (failure) => {
+      if (connection.brokePipeline) {
+        this.#brokePipeline = true;
+        rememberSerial(settings);
+      }
       this.#ended(failure);
     };
     this.#connection = connection;
@@ -270,17 +331,30 @@ export class Session {
   }
 
   #setWindow(): void {
-    this.connection.window = this.pipelining ? this.settings.window : undefined;
+    // Once it is known it stays: some servers name themselves before the login only.
+    this.#fault ??= pipeliningFault(this.greeting, this.capabilities);
+    const { connection, pipelining } = this;
+    connection.nothingAfterMessages = pipelining === "limited";
+    connection.window = pipelining === "off" ? undefined : this.settings.window;
   }
 
-  /** Whether several commands may be in flight. */
-  get pipelining(): boolean {
-    return this.capabilities.pipelining && this.settings.window !== undefined;
+  /** How commands are sent. */
+  get pipelining(): Pop3Pipelining {
+    if (this.#brokePipeline) return "broken";
+    const { capabilities, settings } = this;
+    if (!capabilities.pipelining || settings.window === undefined || this.#serial) return "off";
+    if (this.#fault === undefined) return "on";
+    return this.#fault.breaks === "all" ? "off" : "limited";
+  }
+
+  /** Whether other commands may follow a message before it has come. */
+  get pipelinesMessages(): boolean {
+    return this.pipelining === "on";
   }
 
   /** CAPA, where a refusal means only that the server knows none; it is taken as refused where it is not to be sent. */
   async #askCapabilities(signal?: AbortSignal): Promise<void> {
-    if (!this.settings.capa) return;
+    if (!this.#asksCapabilities) return;
     try {
       await this.capa(signal);
     } catch (error) {
@@ -374,12 +448,13 @@ export class Session {
     this.enter("transaction");
     // With pipelining the answer comes along with that to the next command: no round trip is spent on it, and
     // the caller's signal has nothing to do with it any more.
-    if (this.pipelining) this.#askCapabilities().catch(() => undefined);
+    if (["on", "limited"].includes(this.pipelining)) this.#askCapabilities().catch(() => undefined);
     else await this.#askCapabilities(signal);
   }
 
   /** Drops the connection: nothing is deleted. */
   close(failure?: Pop3Error): void {
+    this.#wasClosed = true;
     this.#connection?.close(failure);
     this.#ended(failure);
   }

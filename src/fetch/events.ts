@@ -37,6 +37,11 @@ export type FetchEvent = { readonly mailbox: string } & (
     }
   | ({ readonly type: "message-failed" } & FailedMessage)
   | ({ readonly type: "skipped" } & Skip)
+  /**
+   * The server ended a session by a fault while several commands were in flight. The run continues in a new session,
+   * which sends one command at a time, as every session with this server does for 24 hours.
+   */
+  | { readonly type: "pipelining-broken"; readonly error: unknown }
   /** QUIT has deleted so many messages. */
   | { readonly type: "deleted"; readonly messages: number }
   | { readonly type: "end"; readonly report: FetchReport }

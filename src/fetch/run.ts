@@ -2,12 +2,14 @@
 import type { Pop3Client } from "../client.ts";
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../errors.ts";
 import { Pop3Pool } from "../pool/pool.ts";
+import { rememberSerial, serialUntilOf, type Host } from "../net/serial-hosts.ts";
 import { retryAfter, temporaryCause } from "../retry.ts";
 import { isDown } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
 import { FetchSession, type SessionOutcome, type SessionTask, type Spent } from "./fetch-session.ts";
 import type { MailboxLedger, MailboxState } from "./ledger/ledger.ts";
 import { Rehearsal } from "./ledger/rehearsal.ts";
+import { completeOptions } from "../options.ts";
 import type { FetchSettings } from "./options.ts";
 import { pollPause } from "./pace.ts";
 import { draftOf, type Draft, type FetchReport } from "./report.ts";
@@ -33,6 +35,8 @@ class Run {
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
   /** Why the destination takes nothing any more. */
   #down: Error | undefined;
+  /** The server broke the last session because several commands were in flight. */
+  #brokePipeline = false;
 
   constructor(settings: FetchSettings) {
     this.#settings = settings;
@@ -89,6 +93,8 @@ class Run {
     let stopped: boolean;
     try {
       const careful = ledger.state.running === true;
+      const { serialUntil } = ledger.state;
+      if (serialUntil !== undefined) rememberSerial(this.#server, serialUntil);
       await ledger.record({ state: { ...ledger.state, running: true } });
       stopped = await this.#oneAfterAnother(ledger, careful);
     } catch (error) {
@@ -111,9 +117,14 @@ class Run {
     const until = this.#began + limits.seconds * 1000;
     for (let [retrieve, halted] = [true, false]; ;) {
       const before = this.#progress;
-      const { down, stopped, more, toDelete } = await this.#session(ledger, {
-        ...{ retrieve, careful, until, spent: this.#spent },
-      });
+      let outcome: SessionOutcome;
+      try {
+        outcome = await this.#session(ledger, { retrieve, careful, until, spent: this.#spent });
+      } catch (error) {
+        if (!(await this.#mayContinueSerially(ledger, error))) throw error;
+        continue;
+      }
+      const { down, stopped, more, toDelete } = outcome;
       this.#down = down;
       if (down !== undefined) throw down;
       halted ||= stopped;
@@ -125,6 +136,29 @@ class Run {
       if (!retrieve && !toDelete) return true;
       if (!(await this.#mayLogInAgain())) return true;
     }
+  }
+
+  /**
+   * Whether the session was ended by a server that cannot take several commands at once: then the next session, which
+   * sends one at a time, may do what this one could not.
+   */
+  async #mayContinueSerially(ledger: MailboxLedger, error: unknown): Promise<boolean> {
+    if (!this.#brokePipeline) return false;
+    this.#brokePipeline = false;
+    const { mailbox, onEvent, stop, signal } = this.#settings;
+    await ledger.record({ state: { ...ledger.state, ...this.#serialUntil } });
+    await onEvent({ mailbox, type: "pipelining-broken", error });
+    return !isAborted([stop, signal]) && (await this.#mayLogInAgain());
+  }
+
+  get #server(): Host {
+    return completeOptions(this.#settings.account);
+  }
+
+  /** What the ledger keeps for the next process. */
+  get #serialUntil(): MailboxState {
+    const serialUntil = serialUntilOf(this.#server);
+    return serialUntil === undefined ? {} : { serialUntil };
   }
 
   /** What grows where a session was of any use. */
@@ -187,6 +221,7 @@ class Run {
       if (outcome.withoutQuit) client.close();
       return outcome;
     } catch (error) {
+      this.#brokePipeline = client.pipelining === "broken";
       // Without QUIT, too: messages may have been retrieved that nobody has.
       client.close();
       throw error;
@@ -223,16 +258,18 @@ class Run {
       ...(baseline === undefined ? {} : { baseline }),
       interval: left ? poll.shortest : pollPause(poll, interval, this.#draft.delivered > 0),
       ...(this.#loginPause > 0 ? notBefore(Date.now() + this.#loginPause) : {}),
+      ...this.#serialUntil,
     };
   }
 
   #stateBehind({ report, temporary, cause }: FetchError, state: MailboxState): MailboxState {
-    const { running: _, notBefore: __, notBeforeSaid: ___, ...rest } = state;
+    const { running: _, notBefore: __, notBeforeSaid: ___, serialUntil: ____, ...rest } = state;
     const failures = (state.failures ?? 0) + 1;
     // The server's word binds; what the network does is no reason to make anybody wait.
     const binds = temporary && cause instanceof Pop3ReplyError;
     const next = binds ? report.nextPollAt : Date.now() + this.#loginPause;
-    return { ...rest, failures, ...(binds || this.#loginPause > 0 ? notBefore(next) : {}) };
+    const lasting = { ...rest, failures, ...this.#serialUntil };
+    return { ...lasting, ...(binds || this.#loginPause > 0 ? notBefore(next) : {}) };
   }
 
   #failure(cause: unknown, { failures = 0 }: MailboxState): FetchError {

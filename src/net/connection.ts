@@ -9,9 +9,11 @@ import { onAbort } from "./abort.ts";
 import { Exchange, meantAsRefusal, refusal, type ExchangeOptions, type Waiter } from "./exchange.ts";
 import {
   aborted,
+  breaksPipeline,
   givenUp,
   injected,
   isContentError,
+  mixedReplies,
   notAReply,
   serverClosed,
   sessionOver,
@@ -54,6 +56,11 @@ const SECRETS = 128;
 
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
 
+interface Unconfirmed {
+  readonly exchange: Exchange<unknown>;
+  readonly end: () => unknown;
+}
+
 export class Connection {
   /** Called once, when the connection has ended: with the failure, or with nothing behind a QUIT. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
@@ -82,6 +89,14 @@ export class Connection {
   #failure: Pop3Error | undefined;
   #ended = false;
   #closedByPeer = false;
+  /**
+   * A message of which all has come, while other replies are still to come. It counts when the next reply has begun
+   * as one: a server that answers out of order has put that reply into the message.
+   */
+  #unconfirmed: Unconfirmed | undefined;
+  /** The most replies that were to come at a time, since the last command that was sent alone. */
+  #together = 0;
+  #brokePipeline = false;
 
   /** `inlet`: where the stream puts what it reads, if not into `data` events. */
   constructor(
@@ -133,6 +148,16 @@ export class Connection {
     return this.#closedByPeer;
   }
 
+  /** The command whose reply came last, as it may be printed. */
+  get lastCommand(): string | undefined {
+    return this.#last?.printable;
+  }
+
+  /** Whether the server ended it by a fault while several commands were in flight. */
+  get brokePipeline(): boolean {
+    return this.#brokePipeline;
+  }
+
   /** Whether a reply is still to come or a command to go out. */
   get busy(): boolean {
     return this.#flight.length > 0 || this.#flight.queued > 0;
@@ -147,6 +172,11 @@ export class Connection {
   set window(window: Window | undefined) {
     this.#flight.window = window;
     this.#flushSoon();
+  }
+
+  /** No command follows a message before all of it has come. */
+  set nothingAfterMessages(value: boolean) {
+    this.#flight.nothingAfterMessages = value;
   }
 
   /** Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED` and others. */
@@ -205,6 +235,7 @@ export class Connection {
     if (this.#flight.first === (exchange as Exchange<unknown>))
       this.#watch.bound(total ?? this.#waits.response);
     exchange.ahead = false;
+    if (this.#unconfirmed?.exchange === (exchange as Exchange<unknown>)) return;
     this.#addWanted();
   }
 
@@ -214,6 +245,11 @@ export class Connection {
    */
   abandon<T>(exchange: Exchange<T>, error: Pop3Error): void {
     if (exchange.over || exchange.abandoned) return;
+    if (this.#unconfirmed?.exchange === (exchange as Exchange<unknown>)) {
+      this.#unconfirmed = undefined;
+      exchange.reject(error);
+      return;
+    }
     exchange.abandoned = true;
     // Half of a listing is no listing: what its block has taken in is not looked at.
     exchange.block = undefined;
@@ -268,10 +304,17 @@ export class Connection {
   close(failure: Pop3Error = sessionOver(), first: Pop3Error = failure): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#failure = failure;
+    const inFlight = this.#flight.length + (this.#unconfirmed === undefined ? 0 : 1);
+    // What nothing asked for comes when all replies seem to be there.
+    const together = failure.code === "POP3_UNSOLICITED" ? this.#together : inFlight;
+    this.#brokePipeline = together > 1 && breaksPipeline(failure, this.#closedByPeer);
     wireLog()?.("closed: %s", failure.message);
     this.#stop();
     this.#stream.destroy();
     let error = first;
+    const unconfirmed = this.#unconfirmed?.exchange;
+    this.#unconfirmed = undefined;
+    unconfirmed?.reject(failure.forCommand(unconfirmed.command.printable));
     for (const exchange of this.#flight.clear()) {
       exchange.reject(error.forCommand(exchange.command.printable));
       error = failure;
@@ -315,6 +358,7 @@ export class Connection {
     const idle = this.#flight.length === 0;
     const batch = this.#flight.depart();
     if (batch.length === 0) return;
+    this.#together = Math.max(idle ? 0 : this.#together, this.#flight.length);
     const log = wireLog();
     let text = "";
     for (const exchange of batch) exchange.depart();
@@ -376,9 +420,11 @@ export class Connection {
   }
 
   #line(line: Buffer): boolean {
-    const exchange = this.#flight.first as Exchange<unknown>;
-    const { command } = exchange;
     const status = replyStatus(line);
+    if (status === "ok" || status === "err") this.#confirm();
+    const exchange = this.#flight.first;
+    if (exchange === undefined) return false; // closed by who was told of the message before
+    const { command } = exchange;
     // With a challenge in it, and what was answered before, a password can be guessed at leisure.
     const log = wireLog();
     if (log !== undefined || isRecorded()) {
@@ -419,9 +465,25 @@ export class Connection {
 
   #blockEnd(): void {
     if (isRecorded()) record({ end: "block" });
-    const block = this.#flight.first?.block;
-    if (block !== undefined) this.#finish(() => block.end(this.#secrets));
-    else if (this.#flight.length > 0) this.#land();
+    const exchange = this.#flight.first;
+    if (exchange === undefined) return; // closed while this chunk was read
+    const { block, command } = exchange;
+    if (block === undefined) this.#land();
+    else if (command.block === undefined || command.message !== true || this.#flight.length === 1)
+      this.#finish(() => block.end(this.#secrets));
+    else if (block.hasMixedReplies?.() === true) throw mixedReplies(command);
+    else {
+      this.#land();
+      this.#unconfirmed = { exchange, end: () => block.end(this.#secrets) };
+    }
+  }
+
+  /** The next reply has begun: the message before is whole. */
+  #confirm(): void {
+    const unconfirmed = this.#unconfirmed;
+    if (unconfirmed === undefined) return;
+    this.#unconfirmed = undefined;
+    unconfirmed.exchange.resolve(unconfirmed.end());
   }
 
   /** The reply is complete: what it says is the caller's, and wrong content fails the call alone. */

@@ -1,5 +1,11 @@
 // The errors that end a connection, in the words that callers read.
-import { Pop3AbortError, Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
+import {
+  Pop3AbortError,
+  Pop3ConnectionError,
+  Pop3Error,
+  Pop3ProtocolError,
+  type Pop3ErrorCode,
+} from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printableLine } from "../protocol/reply.ts";
 
@@ -84,6 +90,29 @@ export function notAReply(
     `not a reply to ${command.printable}: "${printableLine(line, secrets)}"`,
     { cause },
   );
+}
+
+/** The reply to a command that was sent after `command` stands in the message that answers it. */
+export function mixedReplies(command: Command<unknown>): Pop3ProtocolError {
+  return new Pop3ProtocolError(
+    "POP3_PROTOCOL",
+    `the server wrote the reply to a later command into the message of ${command.printable}: it lists PIPELINING and does not answer in order`,
+  );
+}
+
+/** Failures by which a server may show that it cannot take several commands at once. */
+const BROKEN_PIPELINE: ReadonlySet<Pop3ErrorCode> = new Set([
+  "POP3_PROTOCOL",
+  "POP3_UNSOLICITED",
+  "POP3_LINE_TOO_LONG",
+  "POP3_RESET",
+  "POP3_COMMAND_TIMEOUT",
+  "POP3_IDLE_TIMEOUT",
+]);
+
+/** Whether a failure is the server's, and may not have come with one command in flight. */
+export function breaksPipeline({ code }: Pop3Error, closedByPeer: boolean): boolean {
+  return closedByPeer || BROKEN_PIPELINE.has(code);
 }
 
 /** Framed right, and wrong in content: the call fails, the session lives. */

@@ -14,10 +14,14 @@ export interface Window {
 export class Flight {
   /** `undefined`: one command at a time. */
   window: Window | undefined;
+  /** No command is sent after a message before all of it has come: some servers mix the reply into the message. */
+  nothingAfterMessages = false;
   readonly #unsent = new Queue<Exchange<unknown>>();
   readonly #sent = new Queue<Exchange<unknown>>();
   #octets = 0;
   #text = 0;
+  /** How many of the commands in flight are answered by a message. */
+  #messages = 0;
   /** The window was full. It is filled again when half of it has drained, so that commands go out in batches. */
   #full = false;
 
@@ -54,6 +58,7 @@ export class Flight {
         this.#sent.push(next);
         this.#octets += next.octets;
         this.#text += next.text;
+        if (isMessage(next)) this.#messages++;
         batch.push(next);
       }
       this.#unsent.shift();
@@ -65,6 +70,7 @@ export class Flight {
     const { window } = this;
     if (window === undefined || next.command.alone === true || this.first?.command.alone === true)
       return false;
+    if (this.nothingAfterMessages && this.#messages > 0) return false;
     this.#full = this.#octets + next.octets > window.octets || this.#text + next.text > window.commandOctets;
     return !this.#full;
   }
@@ -75,6 +81,7 @@ export class Flight {
     if (exchange === undefined) return undefined;
     this.#octets -= exchange.octets;
     this.#text -= exchange.text;
+    if (isMessage(exchange)) this.#messages--;
     return exchange;
   }
 
@@ -83,4 +90,8 @@ export class Flight {
     for (let next = this.land(); next !== undefined; next = this.land()) yield next;
     for (let next = this.#unsent.shift(); next !== undefined; next = this.#unsent.shift()) yield next;
   }
+}
+
+function isMessage({ command }: Exchange<unknown>): boolean {
+  return command.block !== undefined && command.message === true;
 }

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import { largestMessage, messageTooLarge } from "../protocol/message-buffer.ts";
+import type { MixedReplies } from "../protocol/mixed-replies.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { CHUNK } from "./inlet.ts";
 import { MessageStream } from "./message-stream.ts";
@@ -21,6 +22,8 @@ export interface BodyOwner {
 }
 
 export class MessageBody implements BlockReader<void> {
+  /** Looks for the reply to another command in it. */
+  mixed: MixedReplies | undefined;
   readonly #owner: BodyOwner;
   readonly #limit: number;
   readonly #collector: OctetBuffer;
@@ -92,7 +95,11 @@ export class MessageBody implements BlockReader<void> {
       return stream;
     }
     this.#claim("stream");
-    if (this.#collector.size > 0) stream.push(this.#collector.take());
+    if (this.#collector.size > 0) {
+      const collected = this.#collector.take();
+      this.mixed?.look(collected);
+      stream.push(collected);
+    }
     if (this.#complete) stream.push(null);
     else this.#owner.claimed("stream");
     return stream;
@@ -128,8 +135,10 @@ export class MessageBody implements BlockReader<void> {
 
   octets(octets: Buffer): boolean {
     let room = true;
-    if (this.#use === "stream") room = this.#stream?.give(octets) ?? true;
-    else if (this.#use === "buffer") {
+    if (this.#use === "stream") {
+      this.mixed?.look(octets);
+      room = this.#stream?.give(octets) ?? true;
+    } else if (this.#use === "buffer") {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
     } else if (this.#use === "none") {
@@ -140,6 +149,17 @@ export class MessageBody implements BlockReader<void> {
     }
     this.#held = !room;
     return room;
+  }
+
+  hasMixedReplies(): boolean {
+    const { mixed } = this;
+    if (mixed === undefined || this.#use === "dropped") return false;
+    if (this.#use !== "stream") {
+      // Nearly every message has the size that was announced: it is not looked through.
+      if (mixed.isExpected(this.#collector.size)) return false;
+      mixed.look(this.#collector.join());
+    }
+    return mixed.found;
   }
 
   end(): void {

@@ -13,6 +13,11 @@ export interface BlockReader<T> {
    * is passed: the connection dies.
    */
   octets(octets: Buffer): boolean;
+  /**
+   * Whether the reply to another command seems to be in the block: asked before {@link end}, if another reply is still
+   * to come.
+   */
+  hasMixedReplies?(): boolean;
   /** The block is complete. Throws when its content is wrong, without the `secrets`: the call fails, the session lives. */
   end(secrets?: readonly string[]): T;
 }

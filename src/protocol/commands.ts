@@ -39,6 +39,8 @@ export interface LineCommand<T> extends CommandLine {
 export interface BlockCommand<T> extends CommandLine {
   /** The block is small: it has to come within the time of the status line. */
   readonly brief?: boolean;
+  /** The block is a message. Some servers do not answer in order what follows one. */
+  readonly message?: boolean;
   /** Takes in the block; `line` is the status line before it. */
   block(line: Buffer): BlockReader<T>;
   readonly challenge?: undefined;
@@ -83,13 +85,16 @@ export const list = (rules: ListingRules): BlockCommand<Map<number, number>> =>
 export const uidl = (rules: ListingRules): BlockCommand<Map<number, string>> =>
   withBlock("UIDL", () => uniqueIdListing(rules));
 
-export const retr = <T>(message: number, body: () => BlockReader<T>): BlockCommand<T> =>
-  withBlock(`RETR ${messageNumber(message)}`, body);
+/** `body` is given the first line of the reply. */
+export const retr = <T>(message: number, body: (line: Buffer) => BlockReader<T>): BlockCommand<T> => ({
+  ...withBlock(`RETR ${messageNumber(message)}`, body),
+  message: true,
+});
 
 /** `lines`: how many of the body, beside the headers and the empty line. */
 export function top<T>(message: number, lines: number, body: () => BlockReader<T>): BlockCommand<T> {
   if (!Number.isSafeInteger(lines) || lines < 0) throw invalid("the number of lines is an integer from 0 on");
-  return withBlock(`TOP ${messageNumber(message)} ${String(lines)}`, body);
+  return { ...withBlock(`TOP ${messageNumber(message)} ${String(lines)}`, body), message: true };
 }
 
 export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
@@ -260,7 +265,7 @@ function simple<T>(line: string, parse: LineCommand<T>["parse"]): LineCommand<T>
   return { line, printable: line, parse };
 }
 
-function withBlock<T>(line: string, block: () => BlockReader<T>): BlockCommand<T> {
+function withBlock<T>(line: string, block: (line: Buffer) => BlockReader<T>): BlockCommand<T> {
   return { line, printable: line, block };
 }
 

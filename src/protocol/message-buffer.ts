@@ -2,15 +2,18 @@
 import { constants } from "node:buffer";
 import { Pop3Error, Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
+import type { MixedReplies } from "./mixed-replies.ts";
 import { OctetBuffer } from "./octet-buffer.ts";
 
 export class MessageBuffer implements BlockReader<Buffer> {
   readonly #limit: number;
   readonly #octets: OctetBuffer;
+  readonly #mixed: MixedReplies | undefined;
 
   /** `limit`: the most octets that a message may have. `announced`: as for {@link OctetBuffer}. */
-  constructor(limit: number, announced: number) {
+  constructor(limit: number, announced: number, mixed?: MixedReplies) {
     this.#limit = largestMessage(limit);
+    this.#mixed = mixed;
     this.#octets = new OctetBuffer(Math.min(announced, this.#limit));
   }
 
@@ -18,6 +21,14 @@ export class MessageBuffer implements BlockReader<Buffer> {
     if (this.#octets.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
     this.#octets.append(octets);
     return true;
+  }
+
+  hasMixedReplies(): boolean {
+    const mixed = this.#mixed;
+    // Nearly every message has the size that was announced: it is not looked through.
+    if (mixed === undefined || mixed.isExpected(this.#octets.size)) return false;
+    mixed.look(this.#octets.join());
+    return mixed.found;
   }
 
   end(): Buffer {

@@ -270,6 +270,10 @@ class Outcome {
       const left = event.retryAt === undefined ? ": it is left alone from now on" : "";
       return `message ${String(event.number)} was not delivered (${event.reason})${left}`;
     }
+    if (event.type === "pipelining-broken") {
+      const words = event.error instanceof Error ? event.error.message : String(event.error);
+      return `the server cannot take several commands at once (${words}): from now on it gets one at a time`;
+    }
     if (event.type !== "end") return undefined;
     const { report } = event;
     const lines = this.#leftAlone(report);

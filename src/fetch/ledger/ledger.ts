@@ -59,6 +59,11 @@ export interface MailboxState {
   readonly baseline?: string;
   /** A run has begun and not ended: where it is no longer under way, the process died in it. */
   readonly running?: boolean;
+  /**
+   * Until when the server gets one command at a time, as it broke a session in which several were in flight;
+   * milliseconds since 1970.
+   */
+  readonly serialUntil?: number;
 }
 
 /** What one `record` changes: all of it, or, where the process dies in it, perhaps none. */

@@ -1,0 +1,66 @@
+// Finds the reply to another command inside a message. A server that answers out of order writes that reply into the
+// octets of the message before, and the message would be taken for whole.
+//
+// A message may contain such a line by right. So this is evidence only together with a size that is neither the one
+// in LIST nor the one in the first line of the reply; the caller makes sure that another reply is still to come.
+
+/** The longest status line that is looked for; octets. */
+const LONGEST = 512;
+const NOTHING: Buffer = Buffer.alloc(0);
+const OK: Buffer = Buffer.from("+OK", "latin1");
+const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+const STATUS_AT_THE_END = /(?:^|\n)(?:\+OK|-ERR)(?: [^\r\n]*)?\r\n(?:\r\n)?$/;
+
+export class MixedReplies {
+  readonly #listed: number | undefined;
+  readonly #status: string;
+  #octets = 0;
+  #tail: Buffer = NOTHING;
+  #found = false;
+
+  /** `line`: the first line of the reply, without its CRLF. `listed`: the size in LIST. */
+  constructor(line: Buffer, listed: number | undefined) {
+    this.#status = line.toString("latin1", 0, LONGEST);
+    this.#listed = listed;
+  }
+
+  /** Looks through octets of the message, in order. */
+  look(octets: Buffer): void {
+    // A line may begin in one piece and end in the next.
+    const tail = this.#tail;
+    const head = tail.length === 0 ? octets : Buffer.concat([tail, octets.subarray(0, LONGEST)]);
+    this.#found ||= this.#search(head) || (head !== octets && this.#search(octets));
+    this.#octets += octets.length;
+    const short = octets.length < LONGEST && tail.length > 0;
+    const end = short ? Buffer.concat([tail, octets]) : octets;
+    this.#tail = Buffer.from(end.subarray(-LONGEST));
+  }
+
+  /** Whether the message has the reply to another command in it: asked when all of it was looked through. */
+  get found(): boolean {
+    if (this.isExpected(this.#octets)) return false;
+    return this.#found || STATUS_AT_THE_END.test(this.#tail.toString("latin1"));
+  }
+
+  /** Whether a message of this size is as large as the server said; also where it said nothing. */
+  isExpected(octets: number): boolean {
+    const said = /^\+OK (\d{1,15})\b/.exec(this.#status)?.[1];
+    if (said === undefined && this.#listed === undefined) return true;
+    return octets === this.#listed || octets === Number(said);
+  }
+
+  /** A line that differs from the first line of our own reply in its numbers only, wherever it begins. */
+  #search(octets: Buffer): boolean {
+    const shape = shapeOf(this.#status);
+    for (let at = octets.indexOf(OK); at !== -1; at = octets.indexOf(OK, at + 1)) {
+      const end = octets.indexOf(CRLF, at);
+      if (end === -1) return false;
+      if (end - at <= LONGEST && shapeOf(octets.toString("latin1", at, end)) === shape) return true;
+    }
+    return false;
+  }
+}
+
+function shapeOf(line: string): string {
+  return line.replace(/\d+/g, "0");
+}

@@ -87,8 +87,9 @@ export interface Pop3ClientOptions {
    */
   readonly utf8?: boolean;
   /**
-   * Whether the capabilities are asked for by themselves. `false` is for old servers that close the connection on CAPA,
-   * or never answer it: then STLS is tried where it is required, and the login is by USER and PASS, or as `auth` says.
+   * Whether `connect` asks for the capabilities. Old servers close the connection on CAPA: then `connect` dials once
+   * more and does not ask. `false` saves that connection, and is for servers that never answer CAPA. Without CAPA, STLS is
+   * tried if it is required, and the login is by USER and PASS, or as `auth` says.
    * @default true
    */
   readonly capa?: boolean;
@@ -113,7 +114,10 @@ export interface Pop3ClientOptions {
   readonly lookup?: LookupFunction;
   readonly timeouts?: Partial<Pop3Timeouts>;
   readonly limits?: Partial<Pop3Limits>;
-  /** `"auto"`: where the server lists PIPELINING (RFC 2449 section 6.6). @default "auto" */
+  /**
+   * `"auto"`: several commands may be in flight if the server lists PIPELINING (RFC 2449 section 6.6) and is not known to
+   * break it. See {@link Pop3Client.pipelining}. @default "auto"
+   */
   readonly pipelining?: "auto" | false | Pop3Window;
   /**
    * What is done about malformed lines in LIST and UIDL: a unique-id with a space, a size below 0, a number that occurs

@@ -49,9 +49,13 @@ export class MixedReplies {
     return octets === this.#listed || octets === Number(said);
   }
 
-  /** A line that differs from the first line of our own reply in its numbers only, wherever it begins. */
+  /**
+   * A line that differs from the first line of our own reply in its numbers only, wherever it begins. A line without a
+   * number is no evidence: mail may quote `+OK`.
+   */
   #search(octets: Buffer): boolean {
     const shape = shapeOf(this.#status);
+    if (shape === this.#status) return false;
     for (let at = octets.indexOf(OK); at !== -1; at = octets.indexOf(OK, at + 1)) {
       const end = octets.indexOf(CRLF, at);
       if (end === -1) return false;
@@ -62,5 +66,5 @@ export class MixedReplies {
 }
 
 function shapeOf(line: string): string {
-  return line.replace(/\d+/g, "0");
+  return line.replace(/\d+/g, "<number>");
 }

@@ -3,6 +3,7 @@ import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Exchange } from "../../src/net/exchange.ts";
 import { Flight, type Window } from "../../src/net/flight.ts";
+import type { BlockReader } from "../../src/protocol/block.ts";
 import { always } from "../protocol/octets.ts";
 
 interface Wanted {
@@ -171,6 +172,41 @@ describe("a command that must be alone", () => {
     expect([departing(flight), landing(flight)]).toEqual([["a"], "a"]);
     expect([departing(flight), landing(flight)]).toEqual([["b"], "b"]);
     expect(departing(flight)).toEqual(["QUIT"]);
+  });
+});
+
+describe("with nothing after messages", () => {
+  const message = (line: string): Exchange<unknown> => {
+    const ignore = (): void => undefined;
+    const block = (): BlockReader<unknown> => ({ octets: () => true, end: ignore });
+    return new Exchange<unknown>(
+      { line, printable: line, message: true, block },
+      { resolve: ignore, reject: ignore },
+    );
+  };
+  const careful = (...exchanges: Exchange<unknown>[]): Flight => {
+    const flight = flightOf(WIDE, ...exchanges);
+    flight.nothingAfterMessages = true;
+    return flight;
+  };
+
+  test("a message may follow other commands, and ends the batch", () => {
+    const flight = careful(...letters("ab"), message("RETR 1"), message("RETR 2"), ...letters("cd"));
+    expect(departing(flight)).toEqual(["a", "b", "RETR 1"]);
+    expect([landing(flight), departing(flight)]).toEqual(["a", []]);
+    expect([landing(flight), departing(flight)]).toEqual(["b", []]);
+    expect([landing(flight), departing(flight)]).toEqual(["RETR 1", ["RETR 2"]]);
+    expect([landing(flight), departing(flight)]).toEqual(["RETR 2", ["c", "d"]]);
+  });
+
+  test("it holds for what is in flight when it is switched on", () => {
+    const flight = flightOf(WIDE, message("RETR 1"), message("RETR 2"));
+    expect(departing(flight)).toEqual(["RETR 1", "RETR 2"]);
+    flight.nothingAfterMessages = true;
+    flight.push(command("a"));
+    expect([departing(flight), landing(flight)]).toEqual([[], "RETR 1"]);
+    expect([departing(flight), landing(flight)]).toEqual([[], "RETR 2"]);
+    expect(departing(flight)).toEqual(["a"]);
   });
 });
 

@@ -1,0 +1,78 @@
+// The reply to another command inside a message: found wherever it stands, and only if the size is wrong as well.
+import fc from "../fast-check.ts";
+import { expect, test } from "vitest";
+import { MixedReplies } from "../../src/protocol/mixed-replies.ts";
+import { always, octets } from "./octets.ts";
+
+interface Given {
+  readonly line?: string;
+  readonly listed?: number | "unknown";
+}
+
+function isFound(
+  text: string | readonly string[],
+  { line = "+OK 104 octets", listed = 1 }: Given = {},
+): boolean {
+  const mixed = new MixedReplies(octets(line), listed === "unknown" ? undefined : listed);
+  for (const piece of typeof text === "string" ? [text] : text) mixed.look(octets(piece));
+  return mixed.found;
+}
+
+const OTHER = "+OK 83 octets\r\n";
+
+test.each([
+  ["at its end", `Subject: a\r\n\r\nworld\r\n${OTHER}`],
+  ["at its end, after a line without an end", `world${OTHER}\r\n`],
+  ["in the middle of it", `one\r\n${OTHER}two\r\n`],
+  ["in the middle of a line", `one${OTHER}two\r\n`],
+  ["at its beginning", `${OTHER}two\r\n`],
+  ["after what only begins like it", `+OK +OK8 ${OTHER}two\r\n`],
+  ["a refusal at its end", "one\r\n-ERR no such message\r\n"],
+  ["a refusal alone", "-ERR\r\n"],
+  ["another form at its end", "one\r\n+OK message follows\r\n"],
+])("it is found: %s", (_, text) => {
+  expect(isFound(text)).toBe(true);
+  // The message is as large as LIST said, or the reply itself.
+  expect(isFound(text, { listed: text.length })).toBe(false);
+  expect(isFound(text, { line: `+OK ${text.length} octets` })).toBe(false);
+});
+
+test.each([
+  ["no such line", "one\r\ntwo\r\n"],
+  ["another form in the middle of it", "one\r\n+OK message follows\r\ntwo\r\n"],
+  ["quoted", "one\r\n> -ERR no such message\r\n"],
+  ["a longer word", "one\r\n+OKAY\r\n"],
+  ["no end of the line", "one\r\n+OK 83 octets"],
+  ["a line that is too long for a reply", `one\r\n+OK ${"8".repeat(600)} octets\r\ntwo\r\n`],
+  ["nothing at all", ""],
+])("it is not found: %s", (_, text) => {
+  expect(isFound(text)).toBe(false);
+});
+
+test("without any size, nothing is wrong", () => {
+  expect(isFound(`one\r\n${OTHER}`, { line: "+OK", listed: "unknown" })).toBe(false);
+  expect(isFound(`one\r\n${OTHER}`, { listed: "unknown" })).toBe(true);
+  expect(new MixedReplies(octets("+OK follows"), undefined).isExpected(5)).toBe(true);
+});
+
+test("a reply without a number is looked for at the end only", () => {
+  for (const line of ["+OK", "+OK message follows"]) {
+    expect(isFound(`one\r\n${line}\r\n`, { line })).toBe(true);
+    expect(isFound(`one\r\n${line}\r\ntwo\r\n`, { line })).toBe(false);
+  }
+});
+
+test("it is found across the pieces of a stream, however they are cut", () => {
+  const around = fc.string({ unit: fc.constantFrom("a", "+", "O", "K", "\r\n", " ", "8"), maxLength: 1200 });
+  always(
+    fc.tuple(around, around, fc.array(fc.nat({ max: 2500 }), { maxLength: 8 })),
+    ([before, after, cuts]) => {
+      const text = `${before}x${OTHER}${after}`;
+      const places = [0, ...cuts.map((cut) => cut % text.length).sort((a, b) => a - b), text.length];
+      const pieces = places.slice(1).map((to, index) => text.slice(places[index], to));
+      expect(pieces.join("")).toBe(text);
+      expect(isFound(pieces)).toBe(true);
+    },
+    500,
+  );
+});

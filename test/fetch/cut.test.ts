@@ -2,7 +2,13 @@
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import type { Fault } from "popwright/testing";
-import { fetchMail, FetchError, MemoryLedger, type FetchEvent, type FetchPolicy } from "../../src/fetch/index.ts";
+import {
+  fetchMail,
+  FetchError,
+  MemoryLedger,
+  type FetchEvent,
+  type FetchPolicy,
+} from "../../src/fetch/index.ts";
 import { accountOf, Inbox, mail, serverWith } from "./mail.ts";
 
 /** From one packet's worth to what takes several. */

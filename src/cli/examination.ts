@@ -1,13 +1,15 @@
 // One session, step by step, without a change: what there is, and where it ends if it does not go well.
 import { Pop3Error, Pop3ReplyError } from "../errors.ts";
 import { hasNoValues } from "../protocol/malformed-line.ts";
+import { pipeliningFault } from "../protocol/pipelining-faults.ts";
 import { printable } from "../protocol/printable.ts";
-import { Pop3Client, type Capabilities, type MalformedLine, type Pop3ClientOptions } from "../index.ts";
+import { Pop3Client, type MalformedLine, type Pop3ClientOptions } from "../index.ts";
 import { malformedTexts } from "./malformed.ts";
 import { count, octetsText } from "./text.ts";
 
 export interface Step {
-  readonly name: "connection" | "greeting" | "capabilities" | "login" | "maildrop" | "unique-ids" | "end";
+  readonly name:
+    "connection" | "greeting" | "capabilities" | "login" | "maildrop" | "unique-ids" | "pipelining" | "end";
   readonly text: string;
   /** What would be better. */
   readonly notes: readonly string[];
@@ -17,8 +19,19 @@ export interface Step {
   readonly error?: Pop3Error;
 }
 
-/** The steps of a session, each when it is done; the last has an error where it failed. */
-export async function* examine(account: Pop3ClientOptions, signal: AbortSignal): AsyncGenerator<Step, void> {
+/** The most messages that are retrieved together, and the most bytes of one. */
+const TOGETHER = 5;
+const SMALL = 256 * 1024;
+
+/**
+ * The steps of a session, each when it is done; the last has an error if it failed. `retrieve`: messages are retrieved
+ * together, to see whether the server can do that.
+ */
+export async function* examine(
+  account: Pop3ClientOptions,
+  signal: AbortSignal,
+  { retrieve = false }: { readonly retrieve?: boolean } = {},
+): AsyncGenerator<Step, void> {
   const { auth, ...options } = account;
   const client = new Pop3Client(options);
   let name: Step["name"] = "connection";
@@ -31,7 +44,7 @@ export async function* examine(account: Pop3ClientOptions, signal: AbortSignal):
     name = "greeting";
     yield step(printable(client.greeting ?? ""), { greeting: client.greeting });
     name = "capabilities";
-    yield step(...capabilitiesOf(client.capabilities));
+    yield step(...capabilitiesOf(client));
     name = "login";
     if (auth === undefined) {
       yield step("not tried: the URL names no user", { login: false });
@@ -41,7 +54,8 @@ export async function* examine(account: Pop3ClientOptions, signal: AbortSignal):
       name = "maildrop";
       // Not in one go: some servers let everybody in, and say no only here.
       const { count: messages, size: octets } = await client.stat({ signal });
-      const listed = (await listing(client, "LIST", client.list({ signal }))).size;
+      const sizes = await listing(client, "LIST", client.list({ signal }));
+      const listed = sizes.size;
       const malformed = client.malformed;
       const notes = malformedTexts(malformed);
       if (listed + malformed.length !== messages)
@@ -50,6 +64,12 @@ export async function* examine(account: Pop3ClientOptions, signal: AbortSignal):
       name = "unique-ids";
       const uids = await uidl(client, signal);
       yield step(...uidsOf(uids, client.malformed));
+      if (retrieve) {
+        name = "pipelining";
+        const small = [...sizes].filter(([, size]) => size <= SMALL).map(([number]) => number);
+        yield step(...(await pipeliningOf(client, small.slice(0, TOGETHER), signal)));
+        if (client.pipelining === "broken") return;
+      }
     }
     name = "end";
     await client.quit({ signal });
@@ -57,7 +77,8 @@ export async function* examine(account: Pop3ClientOptions, signal: AbortSignal):
   } catch (error) {
     if (!Pop3Error.is(error)) throw error;
     if (name === "connection" && error.code.includes("GREETING")) name = "greeting";
-    yield { name, text: "", notes: [], facts: {}, error };
+    const notes = client.pipelining === "broken" ? [BROKEN] : [];
+    yield { name, text: "", notes, facts: {}, error };
   } finally {
     client.close();
   }
@@ -83,7 +104,32 @@ function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3Client
   return [text, { tls: { protocol, cipher, authorized, stls: !secure } }, notes];
 }
 
-function capabilitiesOf(capabilities: Capabilities): Findings {
+const BROKEN =
+  "The session ended while several commands were in flight: the server may not be able to take them together. For 24 hours popwright sends it one at a time; the option `pipelining: false` does so always.";
+
+/** Whether the server answers several RETR in order. Nothing is deleted, but some servers mark what was retrieved. */
+async function pipeliningOf(
+  client: Pop3Client,
+  numbers: readonly number[],
+  signal: AbortSignal,
+): Promise<Findings> {
+  const { pipelining } = client;
+  if (pipelining !== "on") return [`not tried: it is ${pipelining}`, { pipelining }, []];
+  if (numbers.length < 2) return ["not tried: that takes two small messages", { pipelining }, []];
+  const results = await Promise.allSettled(numbers.map((number) => client.retr(number, { signal })));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed === undefined) {
+    // Some servers would delete what was retrieved.
+    await client.rset({ signal });
+    return [`${count(numbers.length, "message")} came together and in order`, { pipelining }, []];
+  }
+  const error: unknown = failed.reason;
+  if (client.pipelining !== "broken") throw error;
+  const words = printable(error instanceof Error ? error.message : String(error));
+  return [`broken: ${words}`, { pipelining: "broken" }, [BROKEN]];
+}
+
+function capabilitiesOf({ capabilities, greeting }: Pop3Client): Findings {
   const { all, sasl, user, loginDelay, expire, uidl } = capabilities;
   const facts = { capabilities: Object.fromEntries(all) };
   if (all.size === 0) return ["the server lists none", facts, []];
@@ -100,6 +146,11 @@ function capabilitiesOf(capabilities: Capabilities): Findings {
   if (loginDelay !== undefined) parts.push(`${String(loginDelay.seconds)} s from login to login`);
   if (expire !== undefined) parts.push(expiry(expire.days));
   const notes: string[] = [];
+  const fault = pipeliningFault(greeting, capabilities);
+  if (fault !== undefined) {
+    const instead = fault.breaks === "all" ? "one command at a time" : "no command after RETR or TOP";
+    notes.push(`Its pipelining is broken (${fault.name}). ${fault.effect} popwright sends it ${instead}.`);
+  }
   if (ways.length === 0) notes.push("It lists no way to log in: it may want TLS first.");
   else if (ways.every((way) => way === "XOAUTH2" || way === "OAUTHBEARER"))
     notes.push("It takes access tokens alone: --token-command, or POPWRIGHT_TOKEN.");

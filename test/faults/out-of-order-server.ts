@@ -106,6 +106,10 @@ export class OutOfOrderServer implements AsyncDisposable {
       whole("+OK", ...messages.map((message, index) => `${index + 1} ${of(message)}`), ".");
     if (verb === "CAPA") return whole("+OK", "UIDL", "TOP", "USER", "PIPELINING", ...capabilities, ".");
     if (verb === "LIST") return listing(([, message]) => String(message.length + slack));
+    if (verb === "STAT") {
+      const octets = messages.reduce((sum, [, message]) => sum + message.length, 0);
+      return whole(`+OK ${messages.length} ${octets}`);
+    }
     if (verb === "UIDL") return listing(([name]) => name);
     if (verb === "DELE") marked.add(uid);
     if (verb === "RETR" || verb === "TOP")

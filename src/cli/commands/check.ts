@@ -11,18 +11,25 @@ import { Recording } from "../recording.ts";
 import { wrapped } from "../text.ts";
 import { positionals, wordsOf } from "../usage.ts";
 
-const OPTIONS = { ...ACCOUNT_OPTIONS, json: { type: "boolean" }, record: { type: "string" } } as const;
+const OPTIONS = {
+  ...ACCOUNT_OPTIONS,
+  json: { type: "boolean" },
+  record: { type: "string" },
+  pipelining: { type: "boolean" },
+} as const;
 
 export const check: Subcommand = {
   name: "check",
   summary: "tries a server and an account, and says what is there and what is wrong",
   options: OPTIONS,
-  help: `popwright check URL [--json] [--record FILE]
+  help: `popwright check URL [--pipelining] [--json] [--record FILE]
 
 Goes through one session, without a change: TLS, greeting, capabilities, login, what is in the maildrop.
 Without USER it stops short of the login. Where something goes wrong, it says what that means and what
 can be done about it.
 
+  --pipelining       retrieves a few small messages together, to see whether the server answers in order;
+                     it may mark them as read
   --json             all that was found as one JSON object
   --record FILE      writes the session to a file that is not there yet, as a transcript without secrets, for
                      a bug report and for Pop3Server.replay(); it names the user
@@ -39,7 +46,7 @@ Examples
     const attempt = attemptOf(account);
     const steps: Step[] = [];
     using recording = values.record === undefined ? undefined : new Recording(attempt.secure === true);
-    for await (const step of examine(account, io.stop)) {
+    for await (const step of examine(account, io.stop, { retrieve: values.pipelining === true })) {
       steps.push(step);
       if (values.json !== true) await io.stdout.write(linesOf(step, attempt, io));
     }
@@ -59,7 +66,8 @@ const INDENT = 20;
 
 function linesOf({ name, text, notes, error }: Step, attempt: Attempt, { stdout }: Io): string {
   const head = `${error === undefined ? MARKS.well : MARKS.ill}  ${name.padEnd(INDENT - 6)}`;
-  const [first = "", ...more] = error === undefined ? [text, ...notes] : explain(error, attempt);
+  const [first = "", ...more] =
+    error === undefined ? [text, ...notes] : [...explain(error, attempt), ...notes];
   const lines = [first, ...more].map((line) => wrapped(line, INDENT, stdout.columns));
   return `${head}${lines.join(`\n${" ".repeat(INDENT)}`)}\n`;
 }
@@ -79,7 +87,7 @@ function summary(steps: readonly Step[], attempt: Attempt): unknown {
         step: name,
         ok: false,
         text: error.message,
-        notes: explain(error, attempt).slice(1),
+        notes: [...explain(error, attempt).slice(1), ...notes],
         error,
         means,
       };

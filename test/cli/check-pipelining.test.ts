@@ -1,0 +1,56 @@
+// `check --pipelining`: whether a server answers several RETR in order.
+import { expect, test } from "vitest";
+import { OutOfOrderServer, type OutOfOrderOptions } from "../faults/out-of-order-server.ts";
+import { annsServer, urlOf } from "./ann.ts";
+import { Terminal } from "./terminal.ts";
+
+const TEXTS = ["Subject: 1\r\n\r\none\r\n", "Subject: 2\r\n\r\ntwo\r\n", "Subject: 3\r\n\r\nthree\r\n"];
+
+/** What `check` writes of a server that breaks pipelining. */
+async function checked(
+  options: OutOfOrderOptions,
+  ...words: string[]
+): Promise<[Terminal, OutOfOrderServer]> {
+  await using server = await OutOfOrderServer.listen(TEXTS, options);
+  const terminal = new Terminal();
+  const url = `pop3://ann@127.0.0.1:${server.port}?stls=never`;
+  expect(await terminal.run("check", url, ...words)).toBe(0);
+  return [terminal, server];
+}
+
+const WILDDUCK = { capabilities: ["IMPLEMENTATION WildDuck-v1.46.1"] };
+
+test("a program that is known for it is named, without a try", async () => {
+  const [terminal, server] = await checked(WILDDUCK);
+  expect(terminal.words).toContain(
+    "Its pipelining is broken (WildDuck before 1.46.15). It writes the reply to the next command before the last line of a message. popwright sends it no command after RETR or TOP.",
+  );
+  expect(server.sessions.flat().join()).not.toContain("RETR");
+});
+
+test("a program that is known for it is not tried", async () => {
+  const [terminal] = await checked(WILDDUCK, "--pipelining");
+  expect(terminal.words).toContain("not tried: it is limited");
+});
+
+test("a server that breaks it", async () => {
+  const [terminal, server] = await checked({}, "--pipelining");
+  expect(terminal.words).toContain("broken: the server wrote the reply to a later command into the message");
+  expect(terminal.words).toContain("For 24 hours popwright sends it one at a time");
+  // Nothing is deleted, and QUIT, which might do that, is not said.
+  expect(server.sessions.flat().join()).not.toMatch(/QUIT|DELE/);
+});
+
+test("a server that breaks it, as JSON", async () => {
+  const [terminal] = await checked({ closes: true }, "--pipelining", "--json");
+  expect(terminal.json[0]).toMatchObject({ ok: true, pipelining: "broken" });
+});
+
+test("a server that is well", async () => {
+  await using server = await annsServer();
+  const terminal = new Terminal();
+  expect(await terminal.run("check", urlOf(server), "--pipelining")).toBe(0);
+  expect(terminal.words).toContain("2 messages came together and in order");
+  const said = server.transcript.lines.filter((line) => /^C: (?:RETR|RSET|QUIT)/.test(line));
+  expect(said).toEqual(["C: RETR 1", "C: RETR 2", "C: RSET", "C: QUIT"]);
+});

@@ -37,6 +37,8 @@ class Run {
   #down: Error | undefined;
   /** The server broke the last session because several commands were in flight. */
   #brokePipeline = false;
+  /** It is so for the first time in this run. */
+  #isFirstBreak = true;
 
   constructor(settings: FetchSettings) {
     this.#settings = settings;
@@ -143,8 +145,8 @@ class Run {
    * sends one at a time, may do what this one could not.
    */
   async #mayContinueSerially(ledger: MailboxLedger, error: unknown): Promise<boolean> {
-    if (!this.#brokePipeline) return false;
-    this.#brokePipeline = false;
+    if (!this.#brokePipeline || !this.#isFirstBreak) return false;
+    this.#isFirstBreak = false;
     const { mailbox, onEvent, stop, signal } = this.#settings;
     await ledger.record({ state: { ...ledger.state, ...this.#serialUntil } });
     await onEvent({ mailbox, type: "pipelining-broken", error });

@@ -11,6 +11,8 @@ type Answer = string | ((line: string) => string);
 /** A session up to the login, and no CAPA. */
 export const LOGIN_ANSWERS: Answers = { CAPA: "-ERR\r\n", USER: "+OK\r\n", PASS: "+OK\r\n" };
 
+let nextPort = 1;
+
 export class MemoryServer {
   /** What the client has said, line by line. */
   readonly lines: string[] = [];
@@ -24,7 +26,8 @@ export class MemoryServer {
     const [ours, theirs] = duplexPair();
     this.#stream = theirs;
     this.#answers = answers;
-    this.options = { host: "mail.test", secure: false, stls: "never", socket: ours };
+    // A port of its own: what a server does wrong is remembered of its host and port.
+    this.options = { host: "mail.test", port: nextPort++, secure: false, stls: "never", socket: ours };
     theirs.on("error", () => undefined);
     theirs.on("data", (octets: Buffer) => {
       this.#text += octets.toString("utf8");

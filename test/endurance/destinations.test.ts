@@ -46,12 +46,7 @@ describe.each<
   [kind: Kind, delivered: () => Promise<Buffer[]>, form: (message: Buffer) => Buffer, rest: string[]]
 >([
   ["maildir", () => octetsIn(join(path, "new")), (message) => message, []],
-  [
-    "mbox",
-    async () => bodiesOf(await readFile(path).catch(() => Buffer.alloc(0))),
-    mboxForm,
-    [".mail.popwright", "mail"],
-  ],
+  ["mbox", async () => bodiesOf(await readFile(path).catch(() => Buffer.alloc(0))), mboxForm, ["mail"]],
 ])("%s", (kind, delivered, form, rest) => {
   const expected = Array.from({ length: COUNT }, (_, nth) => form(messageOf(String(nth))).toString("latin1"));
 

@@ -1,6 +1,5 @@
 // How a destination says no: to one message, or to all of them.
 import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
-import { ForeignFileError } from "../own-file.ts";
 
 export interface DestinationErrorOptions {
   readonly cause?: unknown;
@@ -58,7 +57,6 @@ const DOWN: ReadonlySet<string> = new Set([
 /** Whether an error of the system says that the destination as a whole is of no use now. */
 export function isDown(error: unknown): boolean {
   if (DestinationError.is(error)) return error.down;
-  if (error instanceof ForeignFileError) return true;
   const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
   return typeof code === "string" && DOWN.has(code);
 }

@@ -8,6 +8,16 @@ const OURS = /^\nFrom ([0-9a-f]{64})@popwright /;
 /** How many characters {@link OURS} takes. */
 const ENOUGH = BEGIN.length + 64 + "@popwright ".length;
 
+/** With so many characters of its line a message is known again. */
+export const MARK: number = ENOUGH - 1;
+
+const WHOLE = /^From [0-9a-f]{64}@popwright [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}\n$/;
+
+/** Whether {@link fromLine} may have given this. */
+export function isFromLine(line: string): boolean {
+  return WHOLE.test(line);
+}
+
 /** A key that no message has. */
 export const NO_KEY: string = "0".repeat(64);
 

@@ -1,14 +1,18 @@
 // An mbox and its lock: who holds the lock knows which messages are in the file, and may append one.
+import { constants } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Pop3AbortError } from "../../errors.ts";
 import { isSystemError } from "../durable.ts";
 import { Lock, type LockTimes } from "../ledger/lock.ts";
-import { open } from "../patient-fs.ts";
+import { ForeignFileError, notRegular, type OurFile } from "../own-file.ts";
 import { isAborted, sleep } from "../sleep.ts";
 import { DestinationError } from "./destination-error.ts";
 import { fromLines } from "./from-line.ts";
-import { append, recover, type Append } from "./mbox-append.ts";
+import { append, type MboxLock, type Seen } from "./mbox-append.ts";
+import type { Append } from "./mbox-note.ts";
+import { openMbox } from "./mbox-open.ts";
+import { recover } from "./mbox-recovery.ts";
 import { removeOld, type SpoolFile } from "./spool-file.ts";
 
 /** Other programs show no sign of life: what they have locked for five minutes is nobody's, as it is the custom. */
@@ -16,12 +20,6 @@ const LOCK: LockTimes = { heartbeat: 10_000, stale: 300_000 };
 
 /** Between two looks at a lock that another holds, at first and at last; milliseconds. */
 const [SHORTEST, LONGEST] = [50, 1000];
-
-/** What is known of the file that had these properties. */
-interface Seen {
-  readonly inode: number;
-  readonly size: number;
-}
 
 export class MboxFile {
   readonly path: string;
@@ -38,36 +36,37 @@ export class MboxFile {
   }
 
   async has(key: string, signal: AbortSignal | undefined): Promise<boolean> {
-    if (!this.#isAsSeen(await this.#look())) await this.#locked(signal, async () => {});
+    if (!this.#isAsSeen(await explained(() => this.#look()))) await this.#locked(signal, async () => {});
     return this.#keys.has(key);
   }
 
-  /** Returns `false` where it is there already. */
+  /** Returns `false` if it is there already. */
   append(key: string, what: Append, spool: SpoolFile, signal: AbortSignal | undefined): Promise<boolean> {
     return this.#locked(signal, async (lock) => {
       if (this.#keys.has(key)) return false;
-      await this.#confirm(lock);
-      await append(this.path, what, spool.read());
-      await this.#confirm(lock);
+      this.#seen = await append(this.path, lock, what, spool.read());
       this.#keys.add(key);
-      this.#seen = await this.#look();
       return true;
     });
   }
 
-  #locked<T>(signal: AbortSignal | undefined, work: (lock: Lock) => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(async () => {
-      const lock = await this.#lock(signal);
-      try {
-        if (this.#seen === undefined) await this.#sweep(lock);
-        await this.#update();
-        return await work(lock);
-      } finally {
-        await lock.release();
-      }
-    });
+  #locked<T>(signal: AbortSignal | undefined, work: (lock: MboxLock) => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(() => explained(() => this.#underLock(signal, work)));
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #underLock<T>(signal: AbortSignal | undefined, work: (lock: MboxLock) => Promise<T>): Promise<T> {
+    const lock = await this.#lock(signal);
+    try {
+      const held: MboxLock = { ours: lock.ours, confirm: () => this.#confirm(lock) };
+      const names = await readdir(dirname(this.path));
+      if (this.#seen === undefined) await this.#sweep(lock, names);
+      await this.#update(held, names);
+      return await work(held);
+    } finally {
+      await lock.release();
+    }
   }
 
   async #lock(signal: AbortSignal | undefined): Promise<Lock> {
@@ -82,7 +81,7 @@ export class MboxFile {
     }
   }
 
-  /** Whoever sleeps for minutes may wake up without the lock. */
+  /** A process that sleeps for minutes may wake up without the lock. */
   async #confirm(lock: Lock): Promise<void> {
     try {
       await lock.confirm();
@@ -91,26 +90,26 @@ export class MboxFile {
     }
   }
 
-  /** Removes what others have left who died over taking the lock; whoever is about to take it needs no minutes. */
-  async #sweep(lock: Lock): Promise<void> {
-    const folder = dirname(this.path);
-    for (const name of await readdir(folder)) {
-      if (lock.isLeftover(name)) await removeOld(join(folder, name), LOCK.stale);
+  /** Removes what was left by processes that died while they took the lock; one that is about to needs no minutes. */
+  async #sweep(lock: Lock, names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (lock.isLeftover(name)) await removeOld(join(dirname(this.path), name), LOCK.stale);
     }
   }
 
   /** Learns, under the lock, what others have done to the file. */
-  async #update(): Promise<void> {
-    await recover(this.path);
+  async #update(lock: MboxLock, names: readonly string[]): Promise<void> {
+    await recover(this.path, names, lock);
     const now = await this.#look();
     // What has only grown needs no other look at what was there.
     const from = this.#seen?.inode === now.inode && this.#seen.size <= now.size ? this.#seen.size : 0;
-    if (now.size > 0 && !this.#isAsSeen(now)) await this.#findKeys(from);
+    if (now.size > 0 && !this.#isAsSeen(now)) await this.#findKeys(from, lock.ours);
     this.#seen = now;
   }
 
-  async #findKeys(from: number): Promise<void> {
-    const file = await open(this.path, "r");
+  async #findKeys(from: number, ours: OurFile): Promise<void> {
+    const file = await openMbox(this.path, constants.O_RDONLY, ours);
+    if (file === undefined) return;
     try {
       for await (const { key } of fromLines(file, from)) if (key !== undefined) this.#keys.add(key);
     } finally {
@@ -125,11 +124,21 @@ export class MboxFile {
   async #look(): Promise<Seen> {
     try {
       const file = await stat(this.path);
-      if (!file.isFile()) throw new DestinationError(`${this.path} is no file`, { down: true });
+      if (!file.isFile()) throw notRegular(this.path, file);
       return { inode: file.ino, size: file.size };
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { inode: 0, size: 0 };
       throw error;
     }
+  }
+}
+
+/** No message is to blame for what lies under one of our names. */
+async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof ForeignFileError) throw new DestinationError(cause.message, { cause, down: true });
+    throw cause;
   }
 }

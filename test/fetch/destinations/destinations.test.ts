@@ -24,7 +24,7 @@ contract("Mbox", {
   make: (directory) => new Mbox(join(directory, "inbox")),
   delivered: async (directory) =>
     bodiesOf(await readFile(join(directory, "inbox")).catch(() => Buffer.alloc(0))),
-  remains: ["mail/inbox", "mail/.inbox.popwright"],
+  remains: ["mail/inbox"],
   form: mboxForm,
   knowsKeys: true,
   steps: ["write", "appendFile", "datasync"],

@@ -1,7 +1,9 @@
 // A crash in the middle of an append, at each octet, and what other programs may have done to the file since.
+import { chmod, lstat, rename, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Mbox } from "../../../src/fetch/index.ts";
+import { deadPid } from "../ledger/holders.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
 import { begun, deliver, delivery } from "./delivery.ts";
 import { Folder } from "./folder.ts";
@@ -11,15 +13,25 @@ const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const TWO = Buffer.from("Subject: two\r\n\r\nFrom me\r\n2\r\n");
 const [FIRST, SECOND] = [mboxForm(ONE), mboxForm(TWO)];
 const THEIRS = Buffer.from("From ann@example.com Sat Nov 21 13:09:58 2026\nSubject: theirs\n\nHello\n\n");
-const NOTE = ".inbox.popwright";
+
+const dead = deadPid();
+
+/** Whose note it is that was left. One of a process that may live makes the mbox a new file. */
+const NOTES: readonly (readonly [whose: string, name: (name: string) => string])[] = [
+  ["a dead process", (name) => name.replace(/-\d+-/, `-${dead}-`)],
+  ["a process that may live", (name) => name],
+  ["a process on another host", (name) => name.replace(/-[0-9a-f]{16}-/, "-0123456789abcdef-")],
+  ["an older version", () => ".inbox.popwright"],
+];
 
 let folder: Folder;
 let path: string;
 /** The file before the second message, and with it. */
 let before: Buffer;
 let after: Buffer;
-/** What was noted of it. */
+/** What was noted of it, and under which name. */
 let note: Buffer;
+let noteName: string;
 beforeEach(async () => {
   folder = await Folder.make();
   path = join(folder.path, "inbox");
@@ -31,7 +43,10 @@ beforeEach(async () => {
     this: typeof prototype,
     ...args
   ) {
-    if ((await this.stat()).size === before.length) note = await folder.read(NOTE);
+    if ((await this.stat()).size === before.length) {
+      noteName = await foundNote();
+      note = await folder.read(noteName);
+    }
     await appendFile.apply(this, args);
   });
   await deliver(new Mbox(path), "two", TWO);
@@ -40,16 +55,10 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-/** What a new process makes of it: whether the message is known, and what is in the file when it has come again. */
-async function recovered(inbox: Buffer, noted = note): Promise<[known: boolean, bodies: Buffer[]]> {
-  await folder.write("inbox", inbox);
-  await folder.write(NOTE, noted);
-  const mbox = new Mbox(path);
-  const outcome = await deliver(mbox, "two", TWO);
-  expect(await folder.read(NOTE)).toHaveLength(0);
-  // A process that comes later knows both.
-  for (const name of ["one", "two"]) expect(await new Mbox(path).begin(delivery(name))).toBe("known");
-  return [outcome === "known", bodiesOf(await folder.read("inbox"))];
+async function foundNote(): Promise<string> {
+  const [name = "", ...others] = (await folder.files()).filter((file) => file.startsWith(".inbox.popwright"));
+  expect(others).toEqual([]);
+  return name;
 }
 
 test("is noted before, with all that is to come", () => {
@@ -63,63 +72,175 @@ test("is over, durably, before the message counts as delivered", async () => {
   const datasync = methodOf(prototype, "datasync");
   const noted: number[] = [];
   vi.spyOn(prototype, "datasync").mockImplementation(async function (this: typeof prototype) {
-    noted.push((await folder.read(NOTE)).length);
+    noted.push((await folder.read(await foundNote())).length);
     await datasync.apply(this);
   });
   await deliver(new Mbox(path), "three", ONE);
-  // The note, the file, and that there is no note any more.
-  expect(noted.map((length) => length > 0)).toEqual([true, true, false]);
+  // The file, and that the note says nothing any more.
+  expect(noted.map((length) => length > 0)).toEqual([true, false]);
+  expect(await folder.files()).toEqual(["inbox"]);
 });
 
-test("leaves the message whole or not at all, wherever it happens", async () => {
-  // The ends of its first line and of its last, and what lies between.
-  const lengths = new Set([0, 1, 2, after.indexOf("\n", before.length) - before.length]);
-  for (let length = 0; length < after.length - before.length; length += 9) lengths.add(length);
-  for (const more of [1, 2]) lengths.add(after.length - before.length - more);
-  for (const length of lengths) {
-    const inbox = after.subarray(0, before.length + length);
-    expect([length, ...(await recovered(inbox))]).toEqual([length, false, [FIRST, SECOND]]);
+describe.each(NOTES)("with the note of %s", (_, renamed) => {
+  /** What a new process makes of it: whether the message is known, and what is in the file when it has come again. */
+  async function recovered(inbox: Buffer, noted = note): Promise<[known: boolean, bodies: Buffer[]]> {
+    await folder.write("inbox", inbox);
+    await folder.write(renamed(noteName), noted);
+    const mbox = new Mbox(path);
+    const outcome = await deliver(mbox, "two", TWO);
+    expect(await folder.files()).toEqual(["inbox"]);
+    // A process that comes later knows both.
+    for (const name of ["one", "two"]) expect(await new Mbox(path).begin(delivery(name))).toBe("known");
+    return [outcome === "known", bodiesOf(await folder.read("inbox"))];
   }
-  expect(await recovered(after)).toEqual([true, [FIRST, SECOND]]);
+
+  /** What is in the file when another process has looked at it. */
+  async function lookedAt(inbox: Buffer): Promise<Buffer> {
+    await folder.write("inbox", inbox);
+    await folder.write(renamed(noteName), note);
+    await (await begun(new Mbox(path), "three")).abort();
+    expect(await folder.files()).toEqual(["inbox"]);
+    return folder.read("inbox");
+  }
+
+  test("leaves the message whole or not at all, wherever it happens", async () => {
+    // The ends of its first line and of its last, and what lies between.
+    const lengths = new Set([0, 1, 2, after.indexOf("\n", before.length) - before.length]);
+    for (let length = 0; length < after.length - before.length; length += 9) lengths.add(length);
+    for (const more of [1, 2]) lengths.add(after.length - before.length - more);
+    for (const length of lengths) {
+      const inbox = after.subarray(0, before.length + length);
+      expect([length, ...(await recovered(inbox))]).toEqual([length, false, [FIRST, SECOND]]);
+    }
+    expect(await recovered(after)).toEqual([true, [FIRST, SECOND]]);
+  });
+
+  test("keeps the mode of the file", async () => {
+    await chmod(path, 0o640);
+    await recovered(after.subarray(0, -5));
+    expect((await stat(path)).mode & 0o7777).toBe(0o640);
+  });
+
+  test("is found if the file has its length, but not its octets", async () => {
+    for (const from of [0, 1, 80, 120]) {
+      for (const length of [after.length - before.length, 200, 100, 1]) {
+        const torn = Buffer.from(after.subarray(0, before.length + length));
+        torn.fill(0, Math.min(torn.length, before.length + from));
+        expect(await lookedAt(torn)).toEqual(before);
+        expect(await recovered(torn)).toEqual([false, [FIRST, SECOND]]);
+      }
+    }
+  });
+
+  test("is found if its head is lost, but not its end", async () => {
+    const torn = Buffer.from(after).fill(0, before.length, before.length + 90);
+    expect(await recovered(torn)).toEqual([false, [FIRST, SECOND]]);
+  });
+
+  test("leaves a message of another program after zeros, and what is before them", async () => {
+    for (const zeros of [5, 99, 100, 150, 300]) {
+      const inbox = Buffer.concat([before, Buffer.alloc(zeros), THEIRS]);
+      const [known, bodies] = await recovered(inbox);
+      expect([zeros, known]).toEqual([zeros, false]);
+      expect([bodies[0]?.toString().trimEnd(), bodies.at(-1)]).toEqual([FIRST.toString().trimEnd(), SECOND]);
+      expect(bodies.at(-2)?.toString()).toBe("Subject: theirs\n\nHello\n\n");
+      expect(bodies[0]?.includes(0)).toBe(false);
+    }
+  });
+
+  test("is nothing while the note was written", async () => {
+    for (const length of [0, 1, 50, note.length - 1])
+      expect(await recovered(before, note.subarray(0, length))).toEqual([false, [FIRST, SECOND]]);
+  });
+
+  test("takes nothing away that another program has appended since", async () => {
+    const half = after.subarray(0, after.length - 10);
+    const [known, bodies] = await recovered(Buffer.concat([half, Buffer.from("\n\n"), THEIRS]));
+    expect([known, bodies.length]).toEqual([false, 4]);
+    expect([bodies[0], bodies[3]]).toEqual([FIRST, SECOND]);
+    expect(bodies[2]?.toString()).toBe("Subject: theirs\n\nHello\n\n");
+    expect(await recovered(Buffer.concat([after, THEIRS]))).toMatchObject([true, { length: 3 }]);
+  });
+
+  test("is not known by a part of its first line, before what another program has appended", async () => {
+    for (const length of [80, 90, 104]) {
+      const part = after.subarray(0, before.length + length);
+      const [known, bodies] = await recovered(Buffer.concat([part, Buffer.from("\n\n"), THEIRS]));
+      expect([length, known]).toEqual([length, false]);
+      expect(bodies.at(-1)).toEqual(SECOND);
+      expect(bodies.at(-2)?.toString()).toBe("Subject: theirs\n\nHello\n\n");
+      const [alone] = await recovered(Buffer.concat([part, Buffer.from("\nHello\n")]));
+      expect([length, alone]).toEqual([length, false]);
+    }
+  });
+
+  test("takes nothing away from a file that another program has written again", async () => {
+    const few = Buffer.concat([before.subarray(0, 20), THEIRS]);
+    expect(await lookedAt(few)).toEqual(few);
+    const much = Buffer.concat([THEIRS, THEIRS, THEIRS, THEIRS, THEIRS]);
+    expect(await lookedAt(much)).toEqual(much);
+  });
+
+  test("is over if the file is gone", async () => {
+    await folder.removeFile("inbox");
+    await folder.write(renamed(noteName), note);
+    expect(await deliver(new Mbox(path), "two", TWO)).toBe("new");
+    expect(bodiesOf(await folder.read("inbox"))).toEqual([SECOND]);
+    expect(await folder.files()).toEqual(["inbox"]);
+  });
 });
 
-test("is found where the file has its length, but not its octets", async () => {
-  const torn = Buffer.from(after);
-  torn.fill(0, before.length + 120);
-  expect(await recovered(torn)).toEqual([false, [FIRST, SECOND]]);
+test.each([
+  ["nothing", null],
+  ["a number", 5],
+  ["no line", { line: null }],
+  ["a line that we do not write", { line: "From ann@example.com Sat Nov 21 13:09:58 2026\n" }],
+  ["two lines", { line: `${"x".repeat(4)}\n` }],
+  ["no digest", { digest: "x" }],
+  ["a place before the file", { at: -1 }],
+  ["a place that is not whole", { at: 0.5 }],
+  ["a size that is not whole", { octets: 1e9 + 0.5 }],
+  ["a size beyond all files", { octets: 1e300 }],
+  ["a size that is too small for its line", { octets: 10 }],
+  ["a gap that we do not leave", { gap: 3 }],
+  ["a gap before the file", { at: 0, gap: 1 }],
+])("a note with %s says nothing", async (_, forged) => {
+  // Taken at its word, it would have the first message removed.
+  const line = before.toString("latin1", 0, before.indexOf("\n") + 1);
+  const noted = { line, at: 0, octets: 1e9, digest: "0".repeat(64) };
+  const isFields = typeof forged === "object" && forged !== null;
+  await folder.write("inbox", before);
+  await folder.write(noteName, JSON.stringify(isFields ? { ...noted, ...forged } : forged));
+  expect(await deliver(new Mbox(path), "two", TWO)).toBe("new");
+  expect(bodiesOf(await folder.read("inbox"))).toEqual([FIRST, SECOND]);
+  expect(await folder.files()).toEqual(["inbox"]);
 });
 
-test("is nothing while the note was written", async () => {
-  for (const length of [0, 1, 50, note.length - 1])
-    expect(await recovered(before, note.subarray(0, length))).toEqual([false, [FIRST, SECOND]]);
+test("a note of a living process makes the mbox a new file, one of a dead process does not", async () => {
+  const inodes: boolean[] = [];
+  for (const [, renamed] of NOTES) {
+    await folder.write("inbox", after.subarray(0, -5));
+    await folder.write(renamed(noteName), note);
+    const { ino } = await stat(path);
+    await (await begun(new Mbox(path), "two")).abort();
+    expect(await folder.read("inbox")).toEqual(before);
+    inodes.push((await stat(path)).ino === ino);
+  }
+  expect(inodes).toEqual([true, false, false, false]);
 });
 
-test("takes nothing away that another program has appended since", async () => {
-  const half = after.subarray(0, after.length - 10);
-  const [known, bodies] = await recovered(Buffer.concat([half, Buffer.from("\n\n"), THEIRS]));
-  expect([known, bodies.length]).toEqual([false, 4]);
-  expect([bodies[0], bodies[3]]).toEqual([FIRST, SECOND]);
-  expect(bodies[2]?.toString()).toBe("Subject: theirs\n\nHello\n\n");
-  expect(await recovered(Buffer.concat([after, THEIRS]))).toMatchObject([true, { length: 3 }]);
+test("a link to the mbox stays one", async () => {
+  await rename(path, join(folder.path, "elsewhere"));
+  await symlink("elsewhere", path);
+  await folder.write("elsewhere", after.subarray(0, -5));
+  await folder.write(noteName, note);
+  await (await begun(new Mbox(path), "two")).abort();
+  expect((await lstat(path)).isSymbolicLink()).toBe(true);
+  expect(await folder.read("elsewhere")).toEqual(before);
 });
 
-test("takes nothing away from a file that another program has written anew", async () => {
-  const few = Buffer.concat([before.subarray(0, 20), THEIRS]);
-  await folder.write("inbox", few);
-  await folder.write(NOTE, note);
-  await (await begun(new Mbox(path), "three")).abort();
-  expect(await folder.read("inbox")).toEqual(few);
-  const much = Buffer.concat([THEIRS, THEIRS, THEIRS, THEIRS, THEIRS]);
-  await folder.write("inbox", much);
-  await folder.write(NOTE, note);
-  await (await begun(new Mbox(path), "three")).abort();
-  expect(await folder.read("inbox")).toEqual(much);
-});
-
-test("is over where the file is gone", async () => {
-  await folder.removeFile("inbox");
-  await folder.write(NOTE, note);
-  const mbox = new Mbox(path);
-  expect(await deliver(mbox, "two", TWO)).toBe("new");
-  expect(bodiesOf(await folder.read("inbox"))).toEqual([SECOND]);
+test("a copy that was never finished is removed", async () => {
+  await folder.write(`${noteName}.new`, "half a mailbox");
+  expect(await deliver(new Mbox(path), "three", ONE)).toBe("new");
+  expect(await folder.files()).toEqual(["inbox"]);
 });

@@ -1,0 +1,186 @@
+// The note of an append: a file beside the mbox that says what is about to be appended, from before the first byte until
+// the message is durable. A note that is left says what of the mbox was not finished, and which process may still write.
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { isSystemError, syncName } from "../durable.ts";
+import { isOwnedLike, openOwn, removeName, type OurFile } from "../own-file.ts";
+import { lstat, open, rename } from "../patient-fs.ts";
+import { isNameOfDead, PROCESS_NAME, processName } from "../process-space.ts";
+import { isFromLine } from "./from-line.ts";
+
+/** What is about to be appended. */
+export interface Append {
+  /** Its first line, see {@link fromLine}. */
+  readonly line: string;
+  /** The size of all of it, from that line on. */
+  readonly octets: number;
+  /** SHA-256 of all of it, in hexadecimal. */
+  readonly digest: string;
+}
+
+/** What a note says. */
+export interface Noted extends Append {
+  /** Where its first line begins; octets. */
+  readonly at: number;
+  /** How many line ends before that are ours, too. */
+  readonly gap: number;
+}
+
+/** More than we write; bytes. */
+const LONGEST = 4096;
+
+/** What follows the name of the mbox. Older versions left out the name of the process. */
+const NAME = new RegExp(`^(?:-(${PROCESS_NAME}))?$`);
+const COPY = new RegExp(`^-${PROCESS_NAME}\\.new$`);
+
+/** The note of this process. Its name is no other's, and never used again. */
+export class Note {
+  readonly path: string;
+  readonly #file: FileHandle;
+  #isOpen = true;
+
+  private constructor(path: string, file: FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** Makes an empty one, which says nothing. */
+  static async create(mbox: string): Promise<Note> {
+    const path = `${prefixOf(mbox)}-${await processName()}`;
+    return new Note(path, await open(path, "wx", 0o600));
+  }
+
+  /** Resolves when the note will outlast a crash. */
+  async write(noted: Noted): Promise<void> {
+    await this.#file.writeFile(JSON.stringify(noted));
+    await this.#file.sync();
+    await syncName(this.path);
+  }
+
+  /**
+   * Takes it back, durably: what a reader does to the message from then on must not be taken for a crash of ours. It is
+   * emptied first, because another user may have given it a second name.
+   */
+  async clear(): Promise<void> {
+    await this.#file.truncate();
+    await this.#file.datasync();
+    await this.close();
+    await removeName(this.path);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#file.close();
+  }
+}
+
+/** A note that another process has left, or this one when it failed. */
+export interface FoundNote {
+  readonly path: string;
+  /** Whether its process is known to be dead: a process that sleeps may write when it wakes up. */
+  readonly isOfDead: boolean;
+  /** `undefined`: it says nothing, and nothing was appended. */
+  readonly noted: Noted | undefined;
+}
+
+/** The notes among the names in the directory of an mbox. What is not a file of ours is not a note. */
+export async function findNotes(mbox: string, names: readonly string[], ours: OurFile): Promise<FoundNote[]> {
+  const found: FoundNote[] = [];
+  for (const name of names) {
+    const match = NAME.exec(restOf(mbox, name));
+    if (match === null) continue;
+    const path = join(dirname(mbox), name);
+    const text = await readNote(path, ours);
+    if (text === undefined) continue;
+    const writer = match[1];
+    found.push({
+      path,
+      isOfDead: writer !== undefined && (await isNameOfDead(writer)),
+      noted: parse(text),
+    });
+  }
+  return found;
+}
+
+/** The names of the copies of an mbox that were never finished, see {@link copyPath}. */
+export function findCopies(mbox: string, names: readonly string[]): string[] {
+  return names.filter((name) => COPY.test(restOf(mbox, name)));
+}
+
+/** Where this process makes a copy of the mbox. */
+export async function copyPath(mbox: string): Promise<string> {
+  return `${prefixOf(mbox)}-${await processName()}.new`;
+}
+
+/** Gives a note that was found the name of this process: from then on it says that this process may write. */
+export async function adopt(mbox: string, { path }: FoundNote): Promise<string> {
+  const adopted = `${prefixOf(mbox)}-${await processName()}`;
+  await rename(path, adopted);
+  return adopted;
+}
+
+/** Removes a note that was found, as {@link Note.clear} does. */
+export async function removeNote(path: string, ours: OurFile): Promise<void> {
+  try {
+    const file = await openOwn(path, constants.O_WRONLY, ours);
+    try {
+      await file.truncate();
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await removeName(path);
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+  }
+}
+
+function prefixOf(mbox: string): string {
+  return join(dirname(mbox), `.${basename(mbox)}.popwright`);
+}
+
+/** What follows the prefix; a name of another kind gives what no pattern takes. */
+function restOf(mbox: string, name: string): string {
+  const prefix = basename(prefixOf(mbox));
+  return name.startsWith(prefix) ? name.slice(prefix.length) : "/";
+}
+
+/** `undefined`: it is not a file of ours, or not there. Rejects if it is ours and others may have changed it. */
+async function readNote(path: string, ours: OurFile): Promise<string | undefined> {
+  try {
+    const stats = await lstat(path);
+    if (!stats.isFile() || !isOwnedLike(stats, ours)) return undefined;
+    const file = await openOwn(path, constants.O_RDONLY, ours);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
+      return buffer.toString("latin1", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** What makes no sense was torn by a crash, or was not written by us: nothing was appended then. */
+function parse(text: string): Noted | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { line, octets, digest, at, gap = 0 } = (value ?? {}) as Record<string, unknown>;
+  if (typeof line !== "string" || !isFromLine(line)) return undefined;
+  if (typeof digest !== "string" || !/^[0-9a-f]{64}$/.test(digest)) return undefined;
+  if (!isSize(octets) || octets <= line.length || !isSize(at) || !isSize(gap)) return undefined;
+  if (gap > 2 || gap > at) return undefined;
+  return { line, octets, digest, at, gap };
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

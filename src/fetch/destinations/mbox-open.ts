@@ -1,0 +1,65 @@
+// Opens an mbox. Its path is the user's choice, but other users may be able to put something else there.
+import { constants } from "node:fs";
+import { realpath, stat, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isSystemError } from "../durable.ts";
+import { ForeignFileError, isOwnedLike, openRegular, type OurFile } from "../own-file.ts";
+import { lstat, open } from "../patient-fs.ts";
+
+/** Permission of every user to make files in a directory. */
+const OPEN_TO_ALL = 0o002;
+
+/**
+ * Opens the mbox with these flags; `undefined` if there is none. Rejects with {@link ForeignFileError} for what Postfix
+ * does not deliver to either: what is not a regular file or has a second name, a link that another user has made, and
+ * the file of another user in a directory where every user can make one.
+ */
+export async function openMbox(path: string, flags: number, ours: OurFile): Promise<FileHandle | undefined> {
+  const target = await targetOf(path, ours);
+  if (target === undefined) return undefined;
+  const file = await openRegular(target, flags);
+  try {
+    const stats = await file.stat();
+    if (stats.nlink > 1)
+      throw new ForeignFileError(path, `is one of ${String(stats.nlink)} names (hard links) of a file`);
+    if (ours.uid !== 0 && !isOwnedLike(stats, ours) && (await isOpenToAll(dirname(target))))
+      throw new ForeignFileError(path, "belongs to another user, and every user can make files there");
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Opens the mbox for appending, and makes it if it is missing. */
+export async function openForAppending(
+  path: string,
+  ours: OurFile,
+): Promise<{ readonly file: FileHandle; readonly isNew: boolean }> {
+  const file = await openMbox(path, constants.O_RDWR | constants.O_APPEND, ours);
+  if (file !== undefined) return { file, isNew: false };
+  // Exclusively: what another user puts there in between is not opened.
+  return { file: await open(path, "ax+", 0o600), isNew: true };
+}
+
+/** Follows a link of our own or of root: an mbox is often somewhere else. */
+async function targetOf(path: string, ours: OurFile): Promise<string | undefined> {
+  try {
+    const named = await lstat(path);
+    if (!named.isSymbolicLink()) return path;
+    if (named.uid !== 0 && !isOwnedLike(named, ours))
+      throw new ForeignFileError(path, "is a symbolic link that another user has made");
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    throw new ForeignFileError(path, "is a symbolic link that leads to no file", { cause });
+  }
+}
+
+async function isOpenToAll(directory: string): Promise<boolean> {
+  return ((await stat(directory)).mode & OPEN_TO_ALL) !== 0;
+}

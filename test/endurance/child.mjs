@@ -1,8 +1,8 @@
 // One run of fetchMail in a process of its own, which may be killed at any moment, or kills itself at a point.
-// node child.mjs '{"account": ..., "state": ..., "maildir": ..., "policy": ..., "at": "commit", "nth": 3}'
-import { fetchMail, FileLedger, Maildir } from "../../dist/fetch.js";
+// node child.mjs '{"account": ..., "state": ..., "maildir": ..., "policy": ..., "at": "commit", "nth": 3}'; "mbox" in place of "maildir"
+import { fetchMail, FileLedger, Maildir, Mbox } from "../../dist/fetch.js";
 
-const { account, state, maildir, policy, at, nth = 1 } = JSON.parse(process.argv[2]);
+const { account, state, maildir, mbox, policy, at, nth = 1 } = JSON.parse(process.argv[2]);
 
 let left = nth;
 const die = () => process.kill(process.pid, "SIGKILL");
@@ -14,7 +14,7 @@ async function passing(point) {
   }
 }
 
-const inner = new Maildir(maildir);
+const inner = mbox === undefined ? new Maildir(maildir) : new Mbox(mbox);
 const destination = {
   async begin(delivery, signal) {
     const writer = await inner.begin(delivery, signal);

@@ -2,7 +2,8 @@
 // the maildrop holds what the policy says.
 import { expect } from "vitest";
 import { mail, mails } from "../fetch/mail.ts";
-import { Fetcher, type Point } from "./fetcher.ts";
+import { mboxForm } from "../fetch/destinations/mbox-form.ts";
+import { Fetcher, type Kind, type Point } from "./fetcher.ts";
 
 const DELETE = { delete: "delivered" } as const;
 /** Messages in the maildrop of a fetcher that dies at a point. */
@@ -46,6 +47,30 @@ export async function expectAll(fetcher: Fetcher, wanted: readonly string[]): Pr
   expect(temporary).toBe(0);
 }
 
+async function expectAllInMbox(fetcher: Fetcher, wanted: readonly string[]): Promise<void> {
+  expect((await fetcher.inMbox()).sort()).toEqual(formsOf(wanted).sort());
+  // What is left of a lock is too young to be swept.
+  const names = await fetcher.besideMbox();
+  expect(
+    names.filter((name) => !/^inbox\.lock\.(?:[0-9a-f]{16}\.)*(?:tmp|[0-9a-f]{16})$/.test(name)),
+  ).toEqual([]);
+}
+
+/** How many messages in the mbox are not whole; only the last one may be, and a note says what it is. */
+async function unfinished(fetcher: Fetcher, wanted: readonly string[]): Promise<number> {
+  const forms = new Set(formsOf(wanted));
+  const bodies = await fetcher.inMbox();
+  const whole = bodies.filter((body) => forms.has(body));
+  expect(new Set(whole).size).toBe(whole.length);
+  const isNoted = (await fetcher.besideMbox()).some((name) => name.startsWith(".inbox.popwright-"));
+  expect(isNoted || whole.length === bodies.length).toBe(true);
+  return bodies.length - whole.length;
+}
+
+function formsOf(messages: readonly string[]): string[] {
+  return messages.map((message) => mboxForm(Buffer.from(message, "latin1")).toString("latin1"));
+}
+
 /** A fetcher that dies at a moment, and another one that goes on from there. The maildrop is empty before. */
 export async function dieAt(maildrop: Maildrop, moment: Moment): Promise<void> {
   const [at, nth, deletes] = moment;
@@ -69,6 +94,8 @@ export interface RandomDeaths {
   readonly commitEvery: number;
   /** From 1 on. */
   readonly seed: number;
+  /** @default "maildir" */
+  readonly kind?: Kind;
 }
 
 /**
@@ -77,9 +104,9 @@ export interface RandomDeaths {
  */
 export async function dieAtRandom(
   maildrop: Maildrop,
-  { kills, batch, commitEvery, seed }: RandomDeaths,
+  { kills, batch, commitEvery, seed, kind = "maildir" }: RandomDeaths,
 ): Promise<{ readonly messages: number; readonly runs: number }> {
-  await using fetcher = await Fetcher.create(maildrop.account, { ...DELETE, commitEvery });
+  await using fetcher = await Fetcher.create(maildrop.account, { ...DELETE, commitEvery }, kind);
   const wanted: string[] = [];
   const fill = async (): Promise<void> => {
     const messages = Array.from({ length: batch }, (_, index) => {
@@ -103,11 +130,14 @@ export async function dieAtRandom(
     if ((await maildrop.count()) < batch / 2) await fill();
     const run = await fetcher.run({ after: latest * (0.4 + 0.6 * next()) });
     if (run.killed) killed++;
+    // Nothing but what a killed process has begun last is not whole, and that it has noted.
+    if (kind === "mbox") expect(await unfinished(fetcher, wanted)).toBeLessThanOrEqual(1);
     // Whatever else the machine does meanwhile, one of five or so gets to its end.
     latest *= run.killed ? 1.03 : 0.9;
   }
   await settle(fetcher, maildrop);
-  await expectAll(fetcher, wanted);
+  if (kind === "mbox") await expectAllInMbox(fetcher, wanted);
+  else await expectAll(fetcher, wanted);
   expect(await maildrop.count()).toBe(0);
   return { messages: wanted.length, runs };
 }

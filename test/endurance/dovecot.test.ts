@@ -8,6 +8,8 @@ import { dieAt, dieAtRandom, MOMENTS, type Maildrop } from "./crashes.ts";
 /** Two fetchers at a time, each with a maildrop of its own. */
 const USERS = ["ann", "bea"];
 const KILLS = 50;
+/** Into an mbox, for one user. `POPWRIGHT_MBOX_KILLS=300` for the long run. */
+const MBOX_KILLS = Number(process.env["POPWRIGHT_MBOX_KILLS"] ?? 30);
 
 let server: Dovecot;
 beforeAll(async () => {
@@ -49,5 +51,16 @@ test("killed at random", async () => {
   writeSync(
     1,
     `killed ${kills} times in ${runs} runs against Dovecot: ${messages} messages, each there once, ${seconds} s\n`,
+  );
+});
+
+test("killed at random, into an mbox", { timeout: MBOX_KILLS * 20_000 }, async () => {
+  const began = performance.now();
+  const random = { kills: MBOX_KILLS, batch: 20, commitEvery: 7, seed: 20_261_129, kind: "mbox" } as const;
+  const { messages, runs } = await dieAtRandom(maildropOf("ann"), random);
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  writeSync(
+    1,
+    `killed ${MBOX_KILLS} times in ${runs} runs against Dovecot: ${messages} messages, each once in the mbox, ${seconds} s\n`,
   );
 });

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
+import { bodiesOf } from "../fetch/destinations/mbox-form.ts";
 
 const CHILD = join(import.meta.dirname, "child.mjs");
 
@@ -25,28 +26,35 @@ export interface RunResult {
   readonly report: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** One mailbox, with its ledger and its Maildir. */
+export type Kind = "maildir" | "mbox";
+
+/** One mailbox, with its ledger, and its Maildir or mbox. */
 export class Fetcher {
   readonly #directory: string;
   readonly #account: object;
   readonly #policy: FetchPolicy;
+  readonly #kind: Kind;
 
-  private constructor(directory: string, account: object, policy: FetchPolicy) {
+  private constructor(directory: string, account: object, policy: FetchPolicy, kind: Kind) {
+    this.#kind = kind;
     this.#directory = directory;
     this.#account = account;
     this.#policy = policy;
   }
 
-  static async create(account: object, policy: FetchPolicy): Promise<Fetcher> {
-    return new Fetcher(await mkdtemp(join(tmpdir(), "popwright-crash-")), account, {
-      // What failed because of a kill is due again at once, and never given up.
-      ...{ retry: { first: 0, longest: 0 }, tries: 1e9 },
-      ...policy,
-    });
+  static async create(account: object, policy: FetchPolicy, kind: Kind = "maildir"): Promise<Fetcher> {
+    const directory = await mkdtemp(join(tmpdir(), "popwright-crash-"));
+    // What failed because of a kill is due again at once, and never given up.
+    const retrying = { retry: { first: 0, longest: 0 }, tries: 1e9 };
+    return new Fetcher(directory, account, { ...retrying, ...policy }, kind);
   }
 
   get state(): string {
     return join(this.#directory, "state");
+  }
+
+  get mbox(): string {
+    return join(this.#directory, "inbox");
   }
 
   get maildir(): string {
@@ -59,8 +67,8 @@ export class Fetcher {
 
   run({ at, nth, after, when }: RunOptions = {}): Promise<RunResult> {
     const task = {
-      ...{ account: this.#account, state: this.state, maildir: this.maildir, policy: this.#policy },
-      ...{ at, nth },
+      ...{ account: this.#account, state: this.state, policy: this.#policy, at, nth },
+      ...(this.#kind === "mbox" ? { mbox: this.mbox } : { maildir: this.maildir }),
     };
     const child = spawn(process.execPath, [CHILD, JSON.stringify(task)], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -80,6 +88,17 @@ export class Fetcher {
         resolve({ killed: signal === "SIGKILL" || byItself, report });
       });
     });
+  }
+
+  /** The messages in the mbox, in the form that they have there; none while there is no mbox. */
+  async inMbox(): Promise<string[]> {
+    const octets = await readFile(this.mbox).catch(() => Buffer.alloc(0));
+    return bodiesOf(octets).map((body) => body.toString("latin1"));
+  }
+
+  /** The names beside the mbox. */
+  async besideMbox(): Promise<string[]> {
+    return (await readdir(this.#directory)).filter((name) => !["inbox", "state"].includes(name));
   }
 
   /** The messages in the Maildir; how many files of those that were begun are left. */

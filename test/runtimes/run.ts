@@ -79,7 +79,7 @@ async function runSuite(name: RuntimeName, { config, only }: Suite, directory: s
       `--config=${config}`,
       "--reporter=./test/runtimes/outcome.ts",
       // Wine takes its time over processes and files.
-      ...(name === "windows" ? ["--testTimeout=120000", "--hookTimeout=120000"] : []),
+      ...(name === "windows" ? ["--testTimeout=600000", "--hookTimeout=120000"] : []),
       ...excluded.map((each) => `--exclude=${each.file}`),
       ...only,
     ],

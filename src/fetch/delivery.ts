@@ -5,6 +5,7 @@ import { Pop3Error } from "../errors.ts";
 import type { Pop3Message } from "../message.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destinations/destination.ts";
 import { headerDigest, HeaderDigest, namesOne } from "./header-digest.ts";
+import { hasFailed } from "./ledger/another-try.ts";
 import type { LedgerEntry } from "./ledger/ledger.ts";
 import { contentKey, messageKey } from "./mailbox.ts";
 import { reasonToWait } from "./pace.ts";
@@ -34,6 +35,8 @@ export interface DeliveryContext {
   /** Bounds what is asked of the server. */
   readonly server: { readonly signal: AbortSignal; readonly totalTimeout: number };
   readonly policy: Pick<CompletePolicy, "tries" | "retry">;
+  /** Whether messages that failed before have their turn: they come last, so that they do not hold up the others. */
+  readonly again: boolean;
   /** Rejects if another run has taken the mailbox over: what the destination took then would be delivered twice. */
   readonly confirm: () => Promise<void>;
   /** Is told how many octets have come. */
@@ -52,9 +55,10 @@ export interface Delivered {
   readonly headers: string | undefined;
 }
 
-/** By its content, it is a message that is left alone for now, or for good. */
+/** By its content, it is a message that is left alone for now, or for good; or one that comes last in this session. */
 export interface LeftAlone {
-  readonly leftAlone: Skip;
+  /** `"comes last"`: it failed before, and others have their turn first. */
+  readonly leftAlone: Skip | "comes last";
   /** Its name in the ledger. */
   readonly id: string;
 }
@@ -158,6 +162,7 @@ async function byContent(
   const waiting = entry && reasonToWait(entry, context.policy, Date.now());
   if (entry !== undefined && waiting !== undefined)
     return { leftAlone: skipFailed(step, entry, waiting), id };
+  if (entry !== undefined && hasFailed(entry) && !context.again) return { leftAlone: "comes last", id };
   const known = step.baseline || (entry !== undefined && isSettled(entry));
   if (known) return { id, key, octets, known, headers: entry?.headers };
   return handOver({ id, key, pieces }, step, context);

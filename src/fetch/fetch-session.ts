@@ -9,6 +9,7 @@ import { deliver, isRefusal, RefusedByDestination, type Delivered, type LeftAlon
 import { DestinationError, isDown, isLater } from "./destinations/destination-error.ts";
 import type { FetchEvent } from "./events.ts";
 import { failureReason } from "./failure-reason.ts";
+import { hasFailed } from "./ledger/another-try.ts";
 import type { LedgerChanges, LedgerEntry, MailboxLedger } from "./ledger/ledger.ts";
 import { listMaildrop } from "./listing.ts";
 import type { FetchSettings } from "./options.ts";
@@ -29,10 +30,16 @@ import { recogniseChangedUids } from "./recognition.ts";
 import type { Draft } from "./report.ts";
 import { Unlisted } from "./unlisted.ts";
 
-/** So many messages refused, one behind the other, and it is the destination that is at fault. */
+/**
+ * After this many refusals, with no message taken in between, the destination is in doubt. A message from the other end
+ * of the list decides: if that is refused, too, the destination is at fault.
+ */
 const IN_A_ROW = 3;
 /** The same number of messages that took too long: it is the server, or the line to it. */
 const SLOW_IN_A_ROW = 3;
+
+/** How many messages are retrieved for that, at most: one that turns out to be known already decides nothing. */
+const PROBES = 3;
 
 /** What a session is to do beside what the policy says. */
 export interface SessionTask {
@@ -69,6 +76,8 @@ export interface SessionOutcome {
   readonly stopped: boolean;
   /** The destination is of no use now. */
   readonly down: Error | undefined;
+  /** It refused each message of several, and there are others that it was never offered. */
+  readonly untried: boolean;
 }
 
 interface Failure {
@@ -90,6 +99,7 @@ const NOTHING_DONE: SessionOutcome = {
   toDelete: false,
   stopped: false,
   down: undefined,
+  untried: false,
 };
 
 export class FetchSession {
@@ -108,8 +118,17 @@ export class FetchSession {
   readonly #failures: Failure[] = [];
   /** Refusals since the last message that was taken. */
   #inARow = 0;
+  #lastRefusal: unknown;
+  /** The destination is down because it refused each of several messages. */
+  #refusesAll = false;
+  /** What may be retrieved in this run. */
+  #wanted: readonly Retrieve[] = [];
   /** Messages whose retrieval was tried. */
-  #tried = 0;
+  readonly #tried: Set<Retrieve> = new Set();
+  /** Of these: messages that failed in an earlier run, as their content told. They come last. */
+  readonly #putOff: Retrieve[] = [];
+  /** Whether their turn has come. */
+  #again = false;
   /** Of these: messages that the ledger did not know. */
   #fresh = 0;
   /** Messages of before the first run, yet to be looked at. */
@@ -168,11 +187,12 @@ export class FetchSession {
       return NOTHING_DONE;
     }
     for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
-    const wanted = this.#notYetFailed(plan.retrieve);
+    const wanted = (this.#wanted = this.#notYetFailed(plan.retrieve));
     const steps = this.#task.retrieve ? wanted.slice(0, this.#turnOf(wanted)) : [];
     this.#unseen = plan.retrieve.filter(({ baseline }) => baseline).length;
     await this.#retrieve(steps.filter(({ what }) => what === "whole"));
     await this.#retrieve(steps.filter(({ what }) => what === "headers"));
+    await this.#retrieveAgain();
     this.#deadline.clear();
     await this.#recorded;
     await this.#recordFailures();
@@ -183,14 +203,15 @@ export class FetchSession {
     // It says why.
     if (lost && !ended && !(tooSlow && this.#task.spent.slowInARow < SLOW_IN_A_ROW))
       await this.#client.noop();
-    const rest = wanted.length - this.#tried;
+    const rest = wanted.length - this.#tried.size;
     if (this.#task.retrieve) {
       this.#draft.left = plan.left + rest;
       const unknown = this.#failures.some(({ id }) => id === undefined) || this.#task.spent.slow.size > 0;
       if (this.#draft.left === 0 && !unknown) await this.#noteContentGone();
     }
     const failed = this.#failures.some(({ error }) => error instanceof RefusedByDestination);
-    const outcome = { stopped: this.#stopped, down: this.#down };
+    const untried = this.#refusesAll && this.#hasUntried(plan);
+    const outcome = { stopped: this.#stopped, down: this.#down, untried };
     const more = !ended && this.#task.retrieve && rest > 0 && !this.#isUsedUp();
     if (failed || this.#abandoned || lost) {
       const toDelete = this.#down === undefined && this.#toMark.length > 0;
@@ -258,9 +279,26 @@ export class FetchSession {
     return plan;
   }
 
+  /** Retrieves in order, unless the destination turns out to be at fault for what it refuses. */
   async #retrieve(steps: readonly Retrieve[]): Promise<void> {
+    for (let left = steps; ;) {
+      const inDoubt = await this.#retrieveInOrder(left, IN_A_ROW);
+      if (!inDoubt || this.#isOver() || this.#hasEnough()) return;
+      await this.#probe();
+      left = steps.filter((step) => !this.#tried.has(step));
+    }
+  }
+
+  async #retrieveAgain(): Promise<void> {
+    this.#again = true;
+    for (const step of this.#putOff) this.#tried.delete(step);
+    await this.#retrieve(this.#putOff);
+  }
+
+  /** Returns whether the destination is in doubt: it has refused as many in a row as `patience` says. */
+  async #retrieveInOrder(steps: readonly Retrieve[], patience: number): Promise<boolean> {
     const [first] = steps;
-    if (first === undefined) return;
+    if (first === undefined || this.#isOver()) return false;
     const { signal } = this.#deadline;
     const top = first.what === "headers" ? 0 : undefined;
     const messages = this.#client.retrieve(
@@ -270,7 +308,7 @@ export class FetchSession {
     try {
       for (const step of steps) {
         // What was asked for, and nobody takes, may be hidden behind QUIT: the session ends without.
-        if (this.#isOver()) {
+        if (this.#isOver() || this.#inARow >= patience) {
           // Where the time is over, the loop has given them up already.
           this.#abandoned ||= messages.ahead > 0 || this.#deadline.passed;
           break;
@@ -278,13 +316,44 @@ export class FetchSession {
         if (this.#hasEnough()) messages.finish();
         const message = await this.#next(messages, step);
         if (message === undefined) break;
-        this.#tried++;
+        this.#tried.add(step);
         await this.#try(message, step);
       }
     } finally {
       // It listens to the signal until then.
       await messages.return();
     }
+    return this.#inARow >= patience;
+  }
+
+  /**
+   * Tries a message that was never tried, from the other end of the list: messages that are always refused must not
+   * keep the others from coming. If it is refused, too, or there is no such message, the destination is down.
+   */
+  async #probe(): Promise<void> {
+    const untried = this.#wanted.filter((step) => isNew(step) && !this.#tried.has(step));
+    for (const step of untried.slice(-PROBES).reverse()) {
+      const before = this.#inARow;
+      await this.#retrieveInOrder([step], Infinity);
+      if (this.#inARow < before || this.#isOver()) return;
+      if (this.#inARow > before) break;
+    }
+    this.#refusesAll = true;
+    this.#down = new DestinationError(`it refused ${String(this.#inARow)} messages in a row`, {
+      cause: this.#lastRefusal,
+      down: true,
+    });
+  }
+
+  /**
+   * Whether there are messages that the destination was never offered. Those without a unique-id may have been, each
+   * time: there are as many of them as runs that failed one after another, at some time.
+   */
+  #hasUntried({ retrieve, left }: FetchPlan): boolean {
+    const untried = this.#wanted.filter((step) => isNew(step) && !this.#tried.has(step));
+    if (untried.some(({ id }) => id !== undefined)) return true;
+    if (left > 0 && retrieve.every(isNew)) return true;
+    return untried.length > (this.#ledger.state.failures ?? 0);
   }
 
   /** The next message; `undefined`: there is none, or it took too long before its turn came here. */
@@ -293,7 +362,7 @@ export class FetchSession {
       return (await messages.next()).value;
     } catch (error) {
       if (!isTooSlow(error)) throw error;
-      this.#tried++;
+      this.#tried.add(step);
       await this.#notDelivered(step, error);
       return undefined;
     }
@@ -308,7 +377,7 @@ export class FetchSession {
       await this.#notDelivered(step, error);
       return;
     }
-    if ("leftAlone" in came) await this.#leftAlone(came);
+    if ("leftAlone" in came) await this.#leftAlone(step, came);
     else await this.#delivered(step, came);
   }
 
@@ -357,6 +426,7 @@ export class FetchSession {
       policy: this.#policy,
       entries: this.#ledger.entries,
       server: { signal: this.#deadline.signal, totalTimeout: this.#messageTime },
+      again: this.#again,
       confirm: () => this.#confirm(),
       unlisted: this.#unlisted,
       progress: (received) => this.#tell({ type: "progress", number, received, size }),
@@ -380,10 +450,10 @@ export class FetchSession {
     const status = settled ? before.status : fresh;
     const firstSeen = step.before?.firstSeen ?? before?.firstSeen ?? this.#now;
     const entry = entryOf(step, id, status, firstSeen, headers);
-    this.#inARow = 0;
     this.#task.spent.slowInARow = 0;
     if (step.baseline) this.#unseen--;
     else if (!settled) {
+      this.#inARow = 0;
       this.#fresh++;
       this.#task.spent.messages++;
       this.#task.spent.octets += octets;
@@ -412,8 +482,12 @@ export class FetchSession {
     this.#recorded.catch(() => undefined);
   }
 
-  async #leftAlone({ leftAlone: skip, id }: LeftAlone): Promise<void> {
+  async #leftAlone(step: Retrieve, { leftAlone: skip, id }: LeftAlone): Promise<void> {
     this.#sighted.add(id);
+    if (skip === "comes last") {
+      this.#putOff.push(step);
+      return;
+    }
     this.#draft.skipped.push(skip);
     await this.#tell({ type: "skipped", ...skip });
   }
@@ -438,12 +512,8 @@ export class FetchSession {
         this.#down = cause as Error;
         return;
       }
-      if (++this.#inARow >= IN_A_ROW) {
-        this.#down = new DestinationError(`it refused ${String(IN_A_ROW)} messages in a row`, {
-          cause,
-          down: true,
-        });
-      }
+      this.#inARow++;
+      this.#lastRefusal = cause;
       return;
     }
     if (isRefusal(error)) {
@@ -489,7 +559,7 @@ export class FetchSession {
   async #leaveForLater(step: Retrieve): Promise<void> {
     this.#stopped = true;
     this.#abandoned = true;
-    this.#tried--;
+    this.#tried.delete(step);
     await this.#takeBack(step);
   }
 
@@ -600,4 +670,9 @@ function isTooSlow(error: unknown): error is Pop3ConnectionError {
 /** What a message is known by within one run, as long as nothing is deleted: its place and its size. */
 function sightOf({ number, size }: Listed): string {
   return `${String(number)} ${String(size)}`;
+}
+
+/** As far as the ledger knows, the destination was never offered it. */
+function isNew({ before }: Retrieve): boolean {
+  return before === undefined || !hasFailed(before);
 }

@@ -39,6 +39,8 @@ class Run {
   #brokePipeline = false;
   /** It is so for the first time in this run. */
   #isFirstBreak = true;
+  /** It refused each message of several, and was never offered the rest: see {@link SessionOutcome.untried}. */
+  #untried = false;
 
   constructor(settings: FetchSettings) {
     this.#settings = settings;
@@ -126,8 +128,9 @@ class Run {
         if (!(await this.#mayContinueSerially(ledger, error))) throw error;
         continue;
       }
-      const { down, stopped, more, toDelete } = outcome;
+      const { down, stopped, more, toDelete, untried } = outcome;
       this.#down = down;
+      this.#untried = untried;
       if (down !== undefined) throw down;
       halted ||= stopped;
       if (!more && !toDelete) return halted;
@@ -278,8 +281,10 @@ class Run {
     const waitFor = temporaryCause(cause);
     const temporary = waitFor !== undefined || isOutage(cause);
     const { poll } = this.#settings.policy;
-    // A server that is gone for days is not asked twice a minute.
-    const growing = Math.min(poll.longest, poll.shortest * 2 ** failures) * Math.random();
+    // A server that is gone for days is not asked twice a minute. But if there are messages that the destination was never
+    // offered, they come soon: each run tries some of them, and one of them may be taken.
+    const doublings = this.#untried ? 0 : failures;
+    const growing = Math.min(poll.longest, poll.shortest * 2 ** doublings) * Math.random();
     // A session that died keeps the maildrop until the server notices: that takes minutes, and no try succeeds before.
     const soon = waitFor === "network" || waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY";
     const least = soon ? 0 : poll.shortest;
@@ -313,7 +318,7 @@ function notBefore(time: number): MailboxState {
 /** It was stopped before it began. */
 const STOPPED: SessionOutcome = {
   ...{ marked: [], withoutQuit: true },
-  ...{ more: false, toDelete: false, stopped: true, down: undefined },
+  ...{ more: false, toDelete: false, stopped: true, down: undefined, untried: false },
 };
 
 /** What an error says of QUIT; `undefined`: nothing. */

@@ -1,28 +1,49 @@
-// One run of fetchMail in a process of its own, which may be killed at any moment, or kills itself at a point.
+// One run of fetchMail in a process of its own, which may be killed at any moment, or kills or stops itself at a point.
 // node child.mjs '{"account": ..., "state": ..., "maildir": ..., "policy": ..., "at": "commit", "nth": 3}'; "mbox" in place of "maildir"
-import { fetchMail, FileLedger, Maildir, Mbox } from "../../dist/fetch.js";
+// With "command": [PROGRAM, ...] the messages go to a program. With "signal": "SIGSTOP" it goes on when it is told to.
+import { Command, fetchMail, FileLedger, Maildir, Mbox } from "../../dist/fetch.js";
 
-const { account, state, maildir, mbox, policy, at, nth = 1 } = JSON.parse(process.argv[2]);
+const task = JSON.parse(process.argv[2]);
+const {
+  account,
+  state,
+  maildir,
+  mbox,
+  command,
+  policy,
+  at,
+  nth = 1,
+  signal: how = "SIGKILL",
+  heartbeat,
+} = task;
 
 let left = nth;
-const die = () => process.kill(process.pid, "SIGKILL");
-/** Dies at the n-th time that it comes by the point; the rest waits for that. */
+/** Gives itself the signal at the n-th time that it passes the point. */
 async function passing(point) {
-  if (point === at && --left === 0) {
-    die();
-    await new Promise(() => setInterval(() => undefined, 1000));
-  }
+  if (point !== at || --left !== 0) return;
+  process.kill(process.pid, how);
+  if (how === "SIGKILL") await new Promise(() => setInterval(() => undefined, 1000));
 }
 
-const inner = mbox === undefined ? new Maildir(maildir) : new Mbox(mbox);
+function place() {
+  if (command !== undefined) return new Command(command[0], command.slice(1));
+  return mbox === undefined ? new Maildir(maildir) : new Mbox(mbox);
+}
+
+const inner = place();
 const destination = {
   async begin(delivery, signal) {
+    await passing("begin");
     const writer = await inner.begin(delivery, signal);
     if (writer === "known") return writer;
     return {
       async write(octets) {
         await writer.write(octets);
         await passing("write");
+      },
+      async prepare() {
+        await writer.prepare?.();
+        await passing("prepare");
       },
       async commit() {
         await passing("before commit");
@@ -35,7 +56,7 @@ const destination = {
   },
 };
 
-const files = new FileLedger(state);
+const files = new FileLedger(state, { heartbeat });
 const ledger = {
   async open(mailbox) {
     const opened = await files.open(mailbox);
@@ -51,6 +72,7 @@ const ledger = {
         if (changes.entries?.some(({ status }) => status === "delivered")) await passing("delivered");
         if (changes.entries?.some(({ status }) => status === "deleted")) await passing("deleted");
       },
+      confirm: () => opened.confirm(),
       close: () => opened.close(),
     };
   },

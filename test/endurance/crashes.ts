@@ -71,6 +71,29 @@ function formsOf(messages: readonly string[]): string[] {
   return messages.map((message) => mboxForm(Buffer.from(message, "latin1")).toString("latin1"));
 }
 
+/**
+ * A program that takes messages sees each of them whole, each time, and under the same key. Resolves to how many it saw
+ * more than once, when those that a killed fetcher has left running have ended.
+ */
+async function expectAllWithKeys(fetcher: Fetcher, wanted: readonly string[]): Promise<number> {
+  let { messages, names, temporary } = await fetcher.delivered();
+  while (temporary > 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+    ({ messages, names, temporary } = await fetcher.delivered());
+  }
+  const keys = new Map<string, Set<string>>();
+  for (const [index, message] of messages.entries()) {
+    const key = names[index]?.split(".", 1)[0] as string;
+    keys.set(message, (keys.get(message) ?? new Set()).add(key));
+  }
+  const all = new Set(wanted);
+  const cut = [...keys.keys()].filter((message) => !all.has(message));
+  expect(cut.map(({ length }) => `a message that was never sent, of ${length} bytes`)).toEqual([]);
+  expect(keys.size).toBe(all.size);
+  expect([...keys.values()].filter(({ size }) => size !== 1)).toEqual([]);
+  return messages.length - wanted.length;
+}
+
 /** A fetcher that dies at a moment, and another one that goes on from there. The maildrop is empty before. */
 export async function dieAt(maildrop: Maildrop, moment: Moment): Promise<void> {
   const [at, nth, deletes] = moment;
@@ -100,18 +123,20 @@ export interface RandomDeaths {
 
 /**
  * A fetcher that is killed at random, again and again, while more mail comes, and everything is deleted once it was
- * delivered. Returns how many messages there were, and in how many runs.
+ * delivered. Returns how many messages there were, in how many runs, and how many came again, with their keys.
  */
 export async function dieAtRandom(
   maildrop: Maildrop,
   { kills, batch, commitEvery, seed, kind = "maildir" }: RandomDeaths,
-): Promise<{ readonly messages: number; readonly runs: number }> {
+): Promise<{ readonly messages: number; readonly runs: number; readonly again: number }> {
   await using fetcher = await Fetcher.create(maildrop.account, { ...DELETE, commitEvery }, kind);
   const wanted: string[] = [];
   const fill = async (): Promise<void> => {
     const messages = Array.from({ length: batch }, (_, index) => {
       const number = wanted.length + index + 1;
-      // From a line to what takes several packets.
+      // From a line to what takes several packets; for a program, some that take a while to come.
+      if (kind === "command" && number % 5 === 0)
+        return mail(number, "x\r\n".repeat((number * 7919) % 200_000));
       return mail(number, "x".repeat((number * 7919) % 9000));
     });
     wanted.push(...messages);
@@ -136,8 +161,10 @@ export async function dieAtRandom(
     latest *= run.killed ? 1.03 : 0.9;
   }
   await settle(fetcher, maildrop);
+  let again = 0;
   if (kind === "mbox") await expectAllInMbox(fetcher, wanted);
+  else if (kind === "command") again = await expectAllWithKeys(fetcher, wanted);
   else await expectAll(fetcher, wanted);
   expect(await maildrop.count()).toBe(0);
-  return { messages: wanted.length, runs };
+  return { messages: wanted.length, runs, again };
 }

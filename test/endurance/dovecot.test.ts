@@ -10,6 +10,8 @@ const USERS = ["ann", "bea"];
 const KILLS = 50;
 /** Into an mbox, for one user. `POPWRIGHT_MBOX_KILLS=300` for the long run. */
 const MBOX_KILLS = Number(process.env["POPWRIGHT_MBOX_KILLS"] ?? 30);
+/** With programs that take the messages. `POPWRIGHT_COMMAND_KILLS=300` for the long run. */
+const COMMAND_KILLS = Number(process.env["POPWRIGHT_COMMAND_KILLS"] ?? 30);
 
 let server: Dovecot;
 beforeAll(async () => {
@@ -62,5 +64,23 @@ test("killed at random, into an mbox", { timeout: MBOX_KILLS * 20_000 }, async (
   writeSync(
     1,
     `killed ${MBOX_KILLS} times in ${runs} runs against Dovecot: ${messages} messages, each once in the mbox, ${seconds} s\n`,
+  );
+});
+
+test("killed at random, while programs take the messages", { timeout: COMMAND_KILLS * 20_000 }, async () => {
+  const began = performance.now();
+  const random = {
+    kills: COMMAND_KILLS,
+    batch: 20,
+    commitEvery: 7,
+    seed: 20_261_130,
+    kind: "command",
+  } as const;
+  const { messages, runs, again } = await dieAtRandom(maildropOf("bea"), random);
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  writeSync(
+    1,
+    `killed ${COMMAND_KILLS} times in ${runs} runs against Dovecot: a program saw ${messages} messages, each whole, ` +
+      `${again} again with the same key, ${seconds} s\n`,
   );
 });

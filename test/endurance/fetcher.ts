@@ -1,5 +1,5 @@
-// Runs the child, and kills it.
-import { spawn } from "node:child_process";
+// Runs the child, and kills or stops it.
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,12 +8,26 @@ import { bodiesOf } from "../fetch/destinations/mbox-form.ts";
 
 const CHILD = join(import.meta.dirname, "child.mjs");
 
-/** Where the child kills itself. */
-export type Point = "write" | "before commit" | "commit" | "delivered" | "deleted";
+/**
+ * A program that keeps what it reads until the end of its input, whatever that is, under the key that it is told. Each
+ * time is a file of its own.
+ */
+const KEEP = [
+  ...["sh", "-c"],
+  'mkdir -p "$1/tmp" "$1/new"; file="$POPWRIGHT_KEY.$$"; cat >"$1/tmp/$file" && mv "$1/tmp/$file" "$1/new/$file"',
+  "keep",
+];
+
+/** Where the child kills or stops itself. */
+export type Point = "begin" | "write" | "prepare" | "before commit" | "commit" | "delivered" | "deleted";
 
 export interface RunOptions {
   readonly at?: Point;
   readonly nth?: number;
+  /** What it gives itself there. @default "SIGKILL" */
+  readonly signal?: "SIGSTOP";
+  /** Of its lock in the ledger; milliseconds. */
+  readonly heartbeat?: number;
   /** Kills it after so many milliseconds. */
   readonly after?: number | undefined;
   /** Kills it when this resolves. */
@@ -26,9 +40,10 @@ export interface RunResult {
   readonly report: Readonly<Record<string, unknown>> | undefined;
 }
 
-export type Kind = "maildir" | "mbox";
+/** What a fetcher delivers to. */
+export type Kind = "maildir" | "mbox" | "command";
 
-/** One mailbox, with its ledger, and its Maildir or mbox. */
+/** One mailbox, with its ledger, and the place that it is delivered to. */
 export class Fetcher {
   readonly #directory: string;
   readonly #account: object;
@@ -65,29 +80,48 @@ export class Fetcher {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  run({ at, nth, after, when }: RunOptions = {}): Promise<RunResult> {
+  async run(options: RunOptions = {}): Promise<RunResult> {
+    const { after, when } = options;
+    const child = this.start(options);
+    const kill = (): void => void child.process.kill("SIGKILL");
+    const timer = after === undefined ? undefined : setTimeout(kill, after);
+    void when?.then(kill);
+    try {
+      return await child.ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Starts the child, which may stop at a point. */
+  start({ at, nth, signal, heartbeat }: RunOptions): {
+    readonly process: ChildProcess;
+    readonly ended: Promise<RunResult>;
+  } {
     const task = {
-      ...{ account: this.#account, state: this.state, policy: this.#policy, at, nth },
-      ...(this.#kind === "mbox" ? { mbox: this.mbox } : { maildir: this.maildir }),
+      ...{ account: this.#account, state: this.state, policy: this.#policy, at, nth, signal, heartbeat },
+      ...this.#place,
     };
     const child = spawn(process.execPath, [CHILD, JSON.stringify(task)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const kill = (): void => void child.kill("SIGKILL");
-    const timer = after === undefined ? undefined : setTimeout(kill, after);
-    void when?.then(kill);
     let printed = "";
     child.stdout.on("data", (octets: Buffer) => (printed += octets.toString()));
-    return new Promise((resolve, reject) => {
+    const ended = new Promise<RunResult>((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (code, signal) => {
-        clearTimeout(timer);
+      child.once("close", (code, by) => {
         // On Windows the end of a process that ends itself is no signal.
         const byItself = process.platform === "win32" && code === 1 && printed === "";
         const report = printed === "" ? undefined : (JSON.parse(printed) as Record<string, unknown>);
-        resolve({ killed: signal === "SIGKILL" || byItself, report });
+        resolve({ killed: by === "SIGKILL" || byItself, report });
       });
     });
+    return { process: child, ended };
+  }
+
+  get #place(): object {
+    if (this.#kind === "command") return { command: [...KEEP, this.maildir] };
+    return this.#kind === "mbox" ? { mbox: this.mbox } : { maildir: this.maildir };
   }
 
   /** The messages in the mbox, in the form that they have there; none while there is no mbox. */
@@ -101,14 +135,25 @@ export class Fetcher {
     return (await readdir(this.#directory)).filter((name) => !["inbox", "state"].includes(name));
   }
 
-  /** The messages in the Maildir; how many files of those that were begun are left. */
-  async delivered(): Promise<{ readonly messages: string[]; readonly temporary: number }> {
-    const read = async (name: string): Promise<string[]> => {
+  /** The messages that were delivered, with the names of their files; how many files of those that were begun are left. */
+  async delivered(): Promise<{
+    readonly messages: string[];
+    readonly names: string[];
+    readonly temporary: number;
+  }> {
+    const read = async (name: string): Promise<(readonly [name: string, message: string])[]> => {
       const directory = join(this.maildir, name);
       const files = await readdir(directory).catch(() => []);
-      return Promise.all(files.map((file) => readFile(join(directory, file), "latin1")));
+      return Promise.all(
+        files.map(async (file) => [file, await readFile(join(directory, file), "latin1")] as const),
+      );
     };
     const [fresh, seen, begun] = await Promise.all([read("new"), read("cur"), read("tmp")]);
-    return { messages: [...fresh, ...seen], temporary: begun.length };
+    const all = [...fresh, ...seen];
+    return {
+      messages: all.map(([, message]) => message),
+      names: all.map(([name]) => name),
+      temporary: begun.length,
+    };
   }
 }

@@ -15,7 +15,8 @@ const config: Options = {
   format: ["esm", "cjs"],
   target: "node20",
   define: { POPWRIGHT_VERSION: JSON.stringify(version) },
-  dts: true,
+  // TypeScript 6 warns about options that this version sets.
+  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
   // No source maps: the code is not minified, a stack trace can be followed in it, and maps would double the package.
   sourcemap: false,
   // In CommonJS too, or each entry would have error classes of its own.

@@ -2,10 +2,10 @@
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { inspect, type InspectOptions } from "node:util";
-import type { Pop3Auth } from "./auth-options.ts";
+import type { Pop3Auth } from "./options/auth.ts";
 import { Pop3Error } from "./errors.ts";
-import { Message, announcedOctets } from "./message.ts";
-import { completeOptions, type Pop3ClientOptions } from "./options.ts";
+import { Message, announcedOctets } from "./session/message.ts";
+import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language } from "./protocol/commands.ts";
@@ -15,9 +15,9 @@ import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
 import { MixedReplies } from "./protocol/mixed-replies.ts";
-import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./retrieval.ts";
-import { Session, type Pop3Pipelining, type Pop3State, type Pop3TlsInfo } from "./session.ts";
-import { Transaction } from "./transaction.ts";
+import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";
+import { Session, type Pop3Pipelining, type Pop3State, type Pop3TlsInfo } from "./session/session.ts";
+import { Transaction } from "./session/transaction.ts";
 
 /** What every call takes. */
 export interface CallOptions {

@@ -1,5 +1,5 @@
 // What `popwright` exports.
-export type { AccessToken, Pop3Auth, Secret } from "./auth-options.ts";
+export type { AccessToken, Pop3Auth, Secret } from "./options/auth.ts";
 export { apopDigest } from "./auth/apop.ts";
 export type { ChannelBinding } from "./auth/choice.ts";
 export type {
@@ -27,10 +27,10 @@ export {
   type Pop3ProtocolErrorCode,
   type Pop3ReplyErrorCode,
 } from "./errors.ts";
-export type { Pop3Message } from "./message.ts";
+export type { Pop3Message } from "./session/message.ts";
 export type { SocketSource } from "./net/dial.ts";
 export type { Pop3MalformedTrace, Pop3Trace } from "./net/trace.ts";
-export type { Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window } from "./options.ts";
+export type { Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window } from "./options/client.ts";
 export { Pop3Pool } from "./pool/pool.ts";
 export type { Pop3PoolOptions, UseOptions } from "./pool/options.ts";
 export type { Pop3PoolStatistics } from "./pool/statistics.ts";
@@ -40,6 +40,6 @@ export type { Language } from "./protocol/commands.ts";
 export type { ListingMode } from "./protocol/listing-block.ts";
 export type { MaildropStat } from "./protocol/listings.ts";
 export type { MalformedLine, MalformedReason } from "./protocol/malformed-line.ts";
-export type { Pop3Retrieval, RetrieveOptions } from "./retrieval.ts";
-export type { Pop3Pipelining, Pop3State, Pop3TlsInfo } from "./session.ts";
-export { parseUrl, type UrlOptions } from "./url.ts";
+export type { Pop3Retrieval, RetrieveOptions } from "./session/retrieval.ts";
+export type { Pop3Pipelining, Pop3State, Pop3TlsInfo } from "./session/session.ts";
+export { parseUrl, type UrlOptions } from "./options/url.ts";

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import fc from "./fast-check.ts";
 import { describe, expect, test } from "vitest";
-import { checkAuth, DEFAULT_SCRAM, type Pop3Auth } from "../src/auth-options.ts";
+import { checkAuth, DEFAULT_SCRAM, type Pop3Auth } from "../src/options/auth.ts";
 import { Pop3Error } from "../src/errors.ts";
 import {
   completeOptions,
@@ -10,8 +10,8 @@ import {
   DEFAULT_TIMEOUTS,
   DEFAULT_WINDOW,
   type Pop3ClientOptions,
-} from "../src/options.ts";
-import { parseUrl } from "../src/url.ts";
+} from "../src/options/client.ts";
+import { parseUrl } from "../src/options/url.ts";
 import { always } from "./protocol/octets.ts";
 
 const host = "pop.example.com";

@@ -4,7 +4,7 @@ import { methodNamed } from "../auth/choice.ts";
 import { Pop3Error } from "../errors.ts";
 import { nameOf } from "../fetch/options.ts";
 import { parseUrl, type Pop3ClientOptions, type UrlOptions } from "../index.ts";
-import { completeOptions } from "../options.ts";
+import { completeOptions } from "../options/client.ts";
 import type { Attempt } from "./explain.ts";
 import type { Io } from "./io.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";

@@ -1,12 +1,12 @@
 // The command line as a function: words in, exit code out.
 import { Pop3Error } from "../errors.ts";
 import type { Subcommand } from "./command.ts";
-import { check } from "./commands/check.ts";
-import { fetch } from "./commands/fetch.ts";
+import { check } from "./check/check.ts";
+import { fetch } from "./fetch/fetch.ts";
 import { get } from "./commands/get.ts";
 import { ledger } from "./commands/ledger.ts";
 import { list } from "./commands/list.ts";
-import { retry } from "./commands/retry.ts";
+import { retry } from "./fetch/retry.ts";
 import { serve } from "./commands/serve.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { wordsOfCommand } from "./command-words.ts";
+import { wordsOfCommand } from "./fetch/command-words.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 import type { Io } from "./io.ts";
 

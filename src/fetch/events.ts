@@ -1,7 +1,7 @@
 // What is told of runs while they go on.
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { FetchError } from "./fetch-error.ts";
-import type { Skip } from "./plan.ts";
+import type { Skip } from "./plan/plan.ts";
 import type { FailedMessage, FetchReport } from "./report.ts";
 
 /** Something has happened in the run over `mailbox`. */

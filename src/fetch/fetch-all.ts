@@ -1,6 +1,6 @@
 // The mail of many mailboxes: so many at a time in all and on each host, each in its turn, none at the cost of another.
 import { setMaxListeners } from "node:events";
-import { config } from "../option-checks.ts";
+import { config } from "../options/checks.ts";
 import { Pop3Pool } from "../pool/pool.ts";
 import { Turns } from "../pool/turns.ts";
 import type { Destination } from "./destinations/destination.ts";
@@ -9,10 +9,10 @@ import { EventQueue } from "./event-queue.ts";
 import type { FetchEvent } from "./events.ts";
 import { FetchError } from "./fetch-error.ts";
 import { completeFetchOptions, type FetchAccount, type FetchOptions, type FetchSettings } from "./options.ts";
-import type { FetchPolicy } from "./policy.ts";
+import type { FetchPolicy } from "./plan/policy.ts";
 import { draftOf } from "./report.ts";
-import { runFetch } from "./run.ts";
-import { sleep } from "./sleep.ts";
+import { runFetch } from "./run/run.ts";
+import { sleep } from "../net/sleep.ts";
 
 /** An account, or one with a name, a policy or a destination of its own. */
 export type FetchTarget =

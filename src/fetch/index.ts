@@ -14,7 +14,7 @@ export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
 export type { FetchEvent, Listener } from "./events.ts";
 export { fetchAll, type FetchAllOptions, type FetchTarget } from "./fetch-all.ts";
 export { FetchError } from "./fetch-error.ts";
-export { fetchMail } from "./fetch-mail.ts";
+export { fetchMail } from "./run/fetch-mail.ts";
 export { FileLedger, type FileLedgerOptions } from "./ledger/file-ledger.ts";
 export type {
   Ledger,
@@ -29,9 +29,9 @@ export { MemoryLedger } from "./ledger/memory-ledger.ts";
 export { contentKey, messageKey } from "./mailbox.ts";
 export { newMail, type NewMailOptions, type NewMessage } from "./new-mail.ts";
 export type { FetchAccount, FetchOptions } from "./options.ts";
-export type { DeleteWhen, FetchPolicy, PollPauses, RetryPauses, RunLimits } from "./policy.ts";
-export type { MessageFailure } from "./plan.ts";
-export type { PlannedMessage, PlannedRun } from "./planned.ts";
+export type { DeleteWhen, FetchPolicy, PollPauses, RetryPauses, RunLimits } from "./plan/policy.ts";
+export type { MessageFailure } from "./plan/plan.ts";
+export type { PlannedMessage, PlannedRun } from "./plan/planned.ts";
 export type { ListingMode } from "../protocol/listing-block.ts";
 export type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";
 export type { FailedMessage, FetchReport, SkippedMessage } from "./report.ts";

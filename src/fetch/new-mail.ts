@@ -1,12 +1,12 @@
 // New mail as it comes, message by message: each is delivered when the reader says that it is done with it.
-import { config } from "../option-checks.ts";
+import { config } from "../options/checks.ts";
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
 import { completeFetchOptions, type FetchAccount, type FetchOptions } from "./options.ts";
 import type { FetchReport } from "./report.ts";
-import { runFetch } from "./run.ts";
-import { isAborted, sleep } from "./sleep.ts";
+import { runFetch } from "./run/run.ts";
+import { isAborted, sleep } from "../net/sleep.ts";
 
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
   /** Goes on polling, until `stop` or `signal` ends it. @default true */

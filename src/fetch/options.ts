@@ -1,15 +1,15 @@
 // What a run over one mailbox is given, and what is made of it.
-import { checkBoolean, checkTable, config } from "../option-checks.ts";
-import { completeOptions, type Pop3ClientOptions } from "../options.ts";
+import { checkBoolean, checkTable, config } from "../options/checks.ts";
+import { completeOptions, type Pop3ClientOptions } from "../options/client.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
-import { parseUrl } from "../url.ts";
+import { parseUrl } from "../options/url.ts";
 import type { Destination } from "./destinations/destination.ts";
 import { deliverTo, type Deliver } from "./destinations/function.ts";
 import type { Listener } from "./events.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { mailboxName } from "./mailbox.ts";
-import { completePolicy, type CompletePolicy, type FetchPolicy } from "./policy.ts";
+import { completePolicy, type CompletePolicy, type FetchPolicy } from "./plan/policy.ts";
 
 /** Whose mail is fetched: what a `Pop3Client` takes, with `auth`. */
 export type FetchAccount = Pop3ClientOptions | string | URL;

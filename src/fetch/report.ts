@@ -1,7 +1,7 @@
 // What a run did, in numbers and names, for people and for the program that decides what comes next.
 import type { MalformedLine } from "../protocol/malformed-line.ts";
-import type { PlannedRun } from "./planned.ts";
-import type { Skip } from "./plan.ts";
+import type { PlannedRun } from "./plan/planned.ts";
+import type { Skip } from "./plan/plan.ts";
 
 /** A message that could not be delivered in this run. */
 export interface FailedMessage {

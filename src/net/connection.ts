@@ -2,6 +2,7 @@
 // whatever goes wrong ends the connection, with one cause for everyone who waits.
 import type { Duplex } from "node:stream";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { ReaderThrew } from "../protocol/block.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, replyStatus, type Reply } from "../protocol/reply.ts";
@@ -21,10 +22,9 @@ import {
   truncated,
   unsolicited,
 } from "./failures.ts";
-import { Flight, type Window } from "./flight.ts";
+import { Flight, type Window } from "./pipeline.ts";
 import type { Inlet } from "./inlet.ts";
 import { traceCommand } from "./trace.ts";
-import { ReaderThrew } from "./message-stream.ts";
 import { NO_TOTAL, waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
 import { Watch, type Total } from "./watch.ts";
 import { isRecorded, record, wireLog } from "./wire-log.ts";

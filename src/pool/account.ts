@@ -1,8 +1,8 @@
 // Whose session it is: which maildrop it locks, and which accounts may share it, one behind the other.
-import type { Pop3Auth } from "../auth-options.ts";
-import { checkTable } from "../option-checks.ts";
-import { completeOptions, type Pop3ClientOptions, type Settings } from "../options.ts";
-import { parseUrl } from "../url.ts";
+import type { Pop3Auth } from "../options/auth.ts";
+import { checkTable } from "../options/checks.ts";
+import { completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
+import { parseUrl } from "../options/url.ts";
 import { copyOf, factsOf, sameFacts, type Facts } from "./facts.ts";
 import type { TurnKey } from "./turns.ts";
 

@@ -1,8 +1,8 @@
 // All that a session depends on, to be compared: one that was opened with a different password, or with less TLS,
 // serves nobody else.
 import { crypto } from "../auth/crypto.ts";
-import type { Pop3Auth } from "../auth-options.ts";
-import type { Pop3ClientOptions, Settings } from "../options.ts";
+import type { Pop3Auth } from "../options/auth.ts";
+import type { Pop3ClientOptions, Settings } from "../options/client.ts";
 
 export type Facts = ReadonlyMap<string, unknown>;
 

@@ -1,6 +1,6 @@
 // What a pool can be told: one table of defaults, checked before anything is done.
 import type { CallOptions } from "../client.ts";
-import { config, numbers } from "../option-checks.ts";
+import { config, numbers } from "../options/checks.ts";
 
 export interface Pop3PoolOptions {
   /** Sessions at a time, those that are kept for reuse included; `Infinity`: any number. @default 50 */

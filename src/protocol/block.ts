@@ -49,3 +49,10 @@ export class SmallBlock<T> implements BlockReader<T> {
     return this.#parse(this.#octets.join());
   }
 }
+
+/** A listener of the caller threw while it was given a block. `cause`: what it threw, which may be an error of ours. */
+export class ReaderThrew extends Error {
+  constructor(cause: unknown) {
+    super("a listener threw", { cause });
+  }
+}

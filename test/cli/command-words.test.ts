@@ -1,6 +1,6 @@
 // A command as one line: what its words are, with the paths of Windows, too.
 import { describe, expect, test } from "vitest";
-import { wordsOfCommand } from "../../src/cli/command-words.ts";
+import { wordsOfCommand } from "../../src/cli/fetch/command-words.ts";
 import { withoutVariables } from "../../src/cli/environment.ts";
 import { UsageError } from "../../src/cli/usage.ts";
 

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseConfiguration, readConfiguration } from "../../src/cli/configuration.ts";
+import { parseConfiguration, readConfiguration } from "../../src/cli/fetch/configuration.ts";
 import { ConfigurationError } from "../../src/cli/usage.ts";
 import { newDirectory } from "./place.ts";
 

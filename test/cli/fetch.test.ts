@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { defaultState } from "../../src/cli/default-state.ts";
-import { Progress } from "../../src/cli/progress.ts";
+import { Progress } from "../../src/cli/fetch/progress.ts";
 import { FileLedger } from "../../src/fetch/index.ts";
 import type { Fault, Pop3Server, Pop3ServerOptions } from "../../src/testing/index.ts";
 import { turns, until } from "../faults/turns.ts";

@@ -1,8 +1,8 @@
 // The mail of before the first run, where that is none of ours: it is not delivered, and not deleted, ever.
 import { describe, expect, test } from "vitest";
-import { markedMail, markOf, oldMail } from "../../src/fetch/baseline.ts";
+import { markedMail, markOf, oldMail } from "../../src/fetch/plan/baseline.ts";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
-import type { Listed } from "../../src/fetch/plan.ts";
+import type { Listed } from "../../src/fetch/plan/plan.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "./mail.ts";
 

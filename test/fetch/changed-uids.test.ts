@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Pop3Server, Pop3ServerOptions } from "popwright/testing";
 import type { LedgerEntry } from "../../src/fetch/index.ts";
-import { headerDigest, namesOne } from "../../src/fetch/header-digest.ts";
+import { headerDigest, namesOne } from "../../src/fetch/plan/header-digest.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "./mail.ts";
 

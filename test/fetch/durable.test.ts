@@ -8,7 +8,7 @@ import {
   replaceFile,
   syncDirectory,
   syncName,
-} from "../../src/fetch/durable.ts";
+} from "../../src/fetch/files/fsync.ts";
 import { fileHandles, systemError } from "./ledger/file-handles.ts";
 import { scratch } from "./ledger/scratch.ts";
 

@@ -1,6 +1,6 @@
 // The digest of the headers: the same however they come, and whatever a server adds.
 import { expect, test } from "vitest";
-import { HeaderDigest, headerDigest, namesOne } from "../../src/fetch/header-digest.ts";
+import { HeaderDigest, headerDigest, namesOne } from "../../src/fetch/plan/header-digest.ts";
 
 const HEAD = "Received: here\r\nMessage-ID: <1@test>\r\nDate: now\r\nFrom: ann\r\nSubject: one\r\n two\r\n";
 const of = (text: string): string => headerDigest(Buffer.from(text, "latin1"));

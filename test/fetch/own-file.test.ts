@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { chmod, link, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { ForeignFileError, openOwn, openRegular, removeName } from "../../src/fetch/own-file.ts";
+import { ForeignFileError, openOwn, openRegular, removeName } from "../../src/fetch/files/own-file.ts";
 import { scratch } from "./ledger/scratch.ts";
 import { OBSTACLES, obstacles, place } from "./obstacles.ts";
 

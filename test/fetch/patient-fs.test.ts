@@ -2,7 +2,7 @@
 import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { link, open, patiently, rename, rm, unlink } from "../../src/fetch/patient-fs.ts";
+import { link, open, patiently, rename, rm, unlink } from "../../src/fetch/files/patient-fs.ts";
 import { systemError } from "./ledger/file-handles.ts";
 import { scratch } from "./ledger/scratch.ts";
 

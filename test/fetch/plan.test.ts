@@ -2,8 +2,8 @@
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry, MessageStatus } from "../../src/fetch/ledger/ledger.ts";
-import { contentId, planFetch, type FetchPlan, type Listed } from "../../src/fetch/plan.ts";
-import { completePolicy, type FetchPolicy } from "../../src/fetch/policy.ts";
+import { contentId, planFetch, type FetchPlan, type Listed } from "../../src/fetch/plan/plan.ts";
+import { completePolicy, type FetchPolicy } from "../../src/fetch/plan/policy.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const NOW = 1_000 * DAY;

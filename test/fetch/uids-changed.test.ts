@@ -1,8 +1,8 @@
 // Whether everything is new, or has only other unique-ids than before.
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";
-import type { Listed } from "../../src/fetch/plan.ts";
-import { areThere, matched, sampleOf, vanished } from "../../src/fetch/uids-changed.ts";
+import type { Listed } from "../../src/fetch/plan/plan.ts";
+import { areThere, matched, sampleOf, vanished } from "../../src/fetch/plan/uid-reset.ts";
 
 const known = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
   id,

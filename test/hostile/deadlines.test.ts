@@ -2,7 +2,7 @@
 // more, and by one that sends 33 bytes per second.
 import { describe, expect, test, vi } from "vitest";
 import { Pop3Client } from "popwright";
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options.ts";
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import { SECRET } from "../client/secret.ts";
 import {
   auth,

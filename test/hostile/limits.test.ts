@@ -1,7 +1,7 @@
 // Every limit that is configured by default: what reaches it is taken, and an octet more is not.
 import { expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Limits, type SaslMechanism } from "popwright";
-import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options.ts";
+import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
 import { codeOf, turns } from "../client/outcome.ts";
 import { SECRET } from "../client/secret.ts";
 import { MIB } from "../faults/large-message.ts";

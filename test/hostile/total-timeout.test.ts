@@ -1,7 +1,7 @@
 // How long a whole response may take: `timeouts.total`, and `totalTimeout` of a call.
 import { describe, expect, test, vi } from "vitest";
 import { Pop3Client } from "popwright";
-import { DEFAULT_TIMEOUTS } from "../../src/options.ts";
+import { DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import { auth, begin, fakeTimeInEachTest, pass, repeated, SECOND, settle } from "./deadline-call.ts";
 import { LOGIN_ANSWERS, MemoryServer } from "./memory-server.ts";
 import { watchEachTest } from "./witness.ts";

@@ -2,7 +2,7 @@
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Exchange } from "../../src/net/exchange.ts";
-import { Flight, type Window } from "../../src/net/flight.ts";
+import { Flight, type Window } from "../../src/net/pipeline.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
 import { always } from "../protocol/octets.ts";
 

@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { Connection } from "../../src/net/connection.ts";
 import { Exchange } from "../../src/net/exchange.ts";
 import { Inlet } from "../../src/net/inlet.ts";
-import { MessageBody } from "../../src/net/message-body.ts";
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options.ts";
+import { MessageBody } from "../../src/session/message-body.ts";
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import * as commands from "../../src/protocol/commands.ts";
 import { MessageBuffer } from "../../src/protocol/message-buffer.ts";
 

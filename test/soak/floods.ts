@@ -1,7 +1,7 @@
 // Whatever a server can send without end: what is called meanwhile, how that ends, and how far the memory may grow.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pop3Client, Pop3ClientOptions } from "popwright";
-import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options.ts";
+import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
 import { MIB, PIECE } from "../faults/large-message.ts";
 import type { Answer, Answers } from "../faults/maildrop-script.ts";
 import type { Protection } from "../faults/scripted-server.ts";

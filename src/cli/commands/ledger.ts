@@ -6,7 +6,7 @@ import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
-import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "../ledger-place.ts";
+import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "../fetch/ledger-place.ts";
 import { columns, count } from "../text.ts";
 import { positionals, quoted, UsageError, wordsOf } from "../usage.ts";
 

@@ -2,10 +2,10 @@
 // The message is a file on disk, complete, before the program starts: no crash shows it half a message.
 import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
-import { config, numbers } from "../../option-checks.ts";
+import { config, numbers } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
-import { isSystemError, makeDirectory } from "../durable.ts";
-import { isAborted } from "../sleep.ts";
+import { isSystemError, makeDirectory } from "../files/fsync.ts";
+import { isAborted } from "../../net/sleep.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";

@@ -1,6 +1,6 @@
 // A folder of .eml files: one for each message, whole or not there, named after its key.
 import { isAbsolute, join, relative } from "node:path";
-import { makeDirectory } from "../durable.ts";
+import { makeDirectory } from "../files/fsync.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";

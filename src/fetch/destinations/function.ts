@@ -1,5 +1,5 @@
 // A function as a destination: it gets each message whole, and what it throws is a refusal.
-import { numbers } from "../../option-checks.ts";
+import { numbers } from "../../options/checks.ts";
 import type { Delivery, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 

@@ -2,7 +2,7 @@
 // a message that comes again meets itself, wherever its reader has moved it.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { makeDirectory, syncDirectory } from "../durable.ts";
+import { makeDirectory, syncDirectory } from "../files/fsync.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { Places } from "./places.ts";
 import { isThere, octetsIn, SpoolFile, sweep, writerTo } from "./spool-file.ts";

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { constants } from "node:fs";
-import type { OurFile } from "../own-file.ts";
+import type { OurFile } from "../files/own-file.ts";
 import { DestinationError } from "./destination-error.ts";
 import { fromLines, KEY_AT, MARK, NO_KEY } from "./from-line.ts";
 import { Note, type Append, type Noted } from "./mbox-note.ts";

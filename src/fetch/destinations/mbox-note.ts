@@ -3,10 +3,10 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isSystemError, syncName } from "../durable.ts";
-import { isOwnedLike, openOwn, removeName, type OurFile } from "../own-file.ts";
-import { lstat, open, rename } from "../patient-fs.ts";
-import { isNameOfDead, PROCESS_NAME, processName } from "../process-space.ts";
+import { isSystemError, syncName } from "../files/fsync.ts";
+import { isOwnedLike, openOwn, removeName, type OurFile } from "../files/own-file.ts";
+import { lstat, open, rename } from "../files/patient-fs.ts";
+import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import { isFromLine } from "./from-line.ts";
 
 /** What is about to be appended. */

@@ -2,9 +2,9 @@
 import { constants } from "node:fs";
 import { realpath, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isSystemError } from "../durable.ts";
-import { ForeignFileError, isOwnedLike, openRegular, type OurFile } from "../own-file.ts";
-import { lstat, open } from "../patient-fs.ts";
+import { isSystemError } from "../files/fsync.ts";
+import { ForeignFileError, isOwnedLike, openRegular, type OurFile } from "../files/own-file.ts";
+import { lstat, open } from "../files/patient-fs.ts";
 
 /** Permission of every user to make files in a directory. */
 const OPEN_TO_ALL = 0o002;

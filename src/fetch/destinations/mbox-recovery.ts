@@ -3,9 +3,9 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isSystemError, syncName } from "../durable.ts";
-import { isOwnedLike, removeName } from "../own-file.ts";
-import { lstat, open, rename, rm } from "../patient-fs.ts";
+import { isSystemError, syncName } from "../files/fsync.ts";
+import { isOwnedLike, removeName } from "../files/own-file.ts";
+import { lstat, open, rename, rm } from "../files/patient-fs.ts";
 import { takeBack, takeBackInPlace, type MboxLock } from "./mbox-append.ts";
 import {
   adopt,

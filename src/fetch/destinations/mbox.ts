@@ -2,8 +2,8 @@
 // apart, and each message is appended whole.
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { numbers } from "../../option-checks.ts";
-import { makeDirectory } from "../durable.ts";
+import { numbers } from "../../options/checks.ts";
+import { makeDirectory } from "../files/fsync.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { fromLine } from "./from-line.ts";
 import { MboxFile } from "./mbox-file.ts";

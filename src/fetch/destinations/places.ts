@@ -1,5 +1,5 @@
 // The directories of a destination, made ready once each, before their first message.
-import { isSystemError } from "../durable.ts";
+import { isSystemError } from "../files/fsync.ts";
 import { DestinationError } from "./destination-error.ts";
 import { checkPath } from "./windows-path.ts";
 

@@ -1,10 +1,10 @@
 // A message on its way into a directory: a hidden file of its own until it is whole, then one more name for it, at once.
 import { readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { isSystemError, syncName } from "../durable.ts";
-import { notRegular, removeName } from "../own-file.ts";
-import { link, lstat, open, rename, rm } from "../patient-fs.ts";
-import { isNameOfDead, PROCESS_NAME, processName } from "../process-space.ts";
+import { isSystemError, syncName } from "../files/fsync.ts";
+import { notRegular, removeName } from "../files/own-file.ts";
+import { link, lstat, open, rename, rm } from "../files/patient-fs.ts";
+import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import type { DeliveryWriter } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 

@@ -2,10 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
-import { config, numbers } from "../../option-checks.ts";
-import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../durable.ts";
-import { removeName } from "../own-file.ts";
-import { rm } from "../patient-fs.ts";
+import { config, numbers } from "../../options/checks.ts";
+import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../files/fsync.ts";
+import { removeName } from "../files/own-file.ts";
+import { rm } from "../files/patient-fs.ts";
 import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
 import { fileName } from "./file-name.ts";
@@ -20,8 +20,8 @@ import type {
   MailboxLedger,
   MailboxState,
 } from "./ledger.ts";
-import { isClaim } from "./lock-file.ts";
-import { Lock, type LockTimes } from "./lock.ts";
+import { isClaim } from "../files/lock-file.ts";
+import { Lock, type LockTimes } from "../files/lock.ts";
 import { checkNames, noLedger, renamed } from "./renaming.ts";
 
 export interface FileLedgerOptions {

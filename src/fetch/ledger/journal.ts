@@ -3,12 +3,12 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Pop3Error } from "../../errors.ts";
-import { cutAppended, isSystemError, replaceFile } from "../durable.ts";
-import { openOwn, openRegular, type OurFile } from "../own-file.ts";
+import { cutAppended, isSystemError, replaceFile } from "../files/fsync.ts";
+import { openOwn, openRegular, type OurFile } from "../files/own-file.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
 import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
-import type { Lock } from "./lock.ts";
+import type { Lock } from "../files/lock.ts";
 
 /**
  * Reads what is in the file; without a file that is nothing. `ours`: it must be a file that only we can have written,

@@ -1,5 +1,5 @@
 // The ledger of a dry run: it knows what the ledger knows, and writes nothing.
-import { config } from "../../option-checks.ts";
+import { config } from "../../options/checks.ts";
 import { applyChanges } from "./changes.ts";
 import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
 

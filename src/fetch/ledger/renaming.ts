@@ -1,7 +1,7 @@
 // What a ledger says under another name: one rule for every ledger.
 import { isDeepStrictEqual } from "node:util";
 import { Pop3Error } from "../../errors.ts";
-import { config } from "../../option-checks.ts";
+import { config } from "../../options/checks.ts";
 import type { LedgerSnapshot } from "./ledger.ts";
 
 /** Throws `POP3_CONFIG` for names that make no sense. */

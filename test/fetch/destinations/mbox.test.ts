@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { appendFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { processSpace } from "../../../src/fetch/process-space.ts";
+import { processSpace } from "../../../src/fetch/files/process-space.ts";
 import { Mbox } from "../../../src/fetch/index.ts";
 import { breakFiles, fileHandlePrototype, methodOf } from "./broken-files.ts";
 import { begun, deliver, delivery, keyOf } from "./delivery.ts";

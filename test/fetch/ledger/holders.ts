@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { utimes } from "node:fs/promises";
-import { processSpace } from "../../../src/fetch/process-space.ts";
+import { processSpace } from "../../../src/fetch/files/process-space.ts";
 
 /** Of a process that has ended. */
 export function deadPid(): number {

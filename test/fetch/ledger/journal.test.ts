@@ -6,7 +6,7 @@ import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { fileName } from "../../../src/fetch/ledger/file-name.ts";
 import { Journal, readJournal } from "../../../src/fetch/ledger/journal.ts";
 import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
-import { Lock } from "../../../src/fetch/ledger/lock.ts";
+import { Lock } from "../../../src/fetch/files/lock.ts";
 import { until } from "../../faults/turns.ts";
 import { fileHandles, systemError } from "./file-handles.ts";
 import { deadPid, lockText, silence } from "./holders.ts";

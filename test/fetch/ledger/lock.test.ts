@@ -5,8 +5,8 @@ import { lutimes, open, readdir, readFile, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Lock } from "../../../src/fetch/ledger/lock.ts";
-import { isClaim } from "../../../src/fetch/ledger/lock-file.ts";
+import { Lock } from "../../../src/fetch/files/lock.ts";
+import { isClaim } from "../../../src/fetch/files/lock-file.ts";
 import { turns, until } from "../../faults/turns.ts";
 import { fileHandles, systemError } from "./file-handles.ts";
 import { deadPid, lockText, silence, type LockFields } from "./holders.ts";

@@ -1,0 +1,101 @@
+// `popwright check`: one session, step by step, and what goes wrong in words.
+import { writeFile } from "node:fs/promises";
+import { ACCOUNT_OPTIONS, accountFromWords, attemptOf } from "../account.ts";
+import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
+import { examine, type Step } from "./examination.ts";
+import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
+import { explain, meaning, type Attempt } from "../explain.ts";
+import type { Io } from "../io.ts";
+import { writeJson } from "../json.ts";
+import { Recording } from "./recording.ts";
+import { wrapped } from "../text.ts";
+import { positionals, wordsOf } from "../usage.ts";
+
+const OPTIONS = {
+  ...ACCOUNT_OPTIONS,
+  json: { type: "boolean" },
+  record: { type: "string" },
+  pipelining: { type: "boolean" },
+} as const;
+
+export const check: Subcommand = {
+  name: "check",
+  summary: "tries a server and an account, and says what is there and what is wrong",
+  options: OPTIONS,
+  help: `popwright check URL [--pipelining] [--json] [--record FILE]
+
+Goes through one session, without a change: TLS, greeting, capabilities, login, what is in the maildrop.
+Without USER it stops short of the login. Where something goes wrong, it says what that means and what
+can be done about it.
+
+  --pipelining       retrieves a few small messages together, to see whether the server answers in order;
+                     it may mark them as read
+  --json             all that was found as one JSON object
+  --record FILE      writes the session to a file that is not there yet, as a transcript without secrets, for
+                     a bug report and for Pop3Server.replay(); it names the user
+
+${ACCOUNT_HELP}
+Examples
+  popwright check pop3s://pop.example.com
+  popwright check pop3s://ann@pop.example.com --password-command "pass show mail"
+`,
+  async run(args, io) {
+    const { values, positionals: words } = wordsOf(args, OPTIONS);
+    const [url = ""] = positionals(words, ["URL"]);
+    const account = await accountFromWords(url, values, io);
+    const attempt = attemptOf(account);
+    const steps: Step[] = [];
+    using recording = values.record === undefined ? undefined : new Recording(attempt.secure === true);
+    for await (const step of examine(account, io.stop, { retrieve: values.pipelining === true })) {
+      steps.push(step);
+      if (values.json !== true) await io.stdout.write(linesOf(step, attempt, io));
+    }
+    if (recording !== undefined && values.record !== undefined)
+      await writeFile(values.record, recording.end(steps.at(-1)?.name !== "end"), {
+        flag: "wx",
+        mode: 0o600,
+      });
+    if (values.json === true) await writeJson(io.stdout, summary(steps, attempt));
+    return exitCode(steps);
+  },
+};
+
+/** Two marks of a width, so that what was found stands in one column. */
+const MARKS = { well: "ok  ", ill: "FAIL" };
+const INDENT = 20;
+
+function linesOf({ name, text, notes, error }: Step, attempt: Attempt, { stdout }: Io): string {
+  const head = `${error === undefined ? MARKS.well : MARKS.ill}  ${name.padEnd(INDENT - 6)}`;
+  const [first = "", ...more] =
+    error === undefined ? [text, ...notes] : [...explain(error, attempt), ...notes];
+  const lines = [first, ...more].map((line) => wrapped(line, INDENT, stdout.columns));
+  return `${head}${lines.join(`\n${" ".repeat(INDENT)}`)}\n`;
+}
+
+function summary(steps: readonly Step[], attempt: Attempt): unknown {
+  const { host, port, user } = attempt;
+  return {
+    ok: steps.every(({ error }) => error === undefined),
+    ...{ host, port, user },
+    ...Object.assign({}, ...steps.map(({ facts }) => facts)),
+    steps: steps.map(({ name, text, notes, error }) => {
+      if (error === undefined) return { step: name, ok: true, text, notes };
+      const known = meaning(error);
+      const means =
+        known === undefined ? undefined : { id: known.id, kind: known.kind, passes: known.passes };
+      return {
+        step: name,
+        ok: false,
+        text: error.message,
+        notes: [...explain(error, attempt).slice(1), ...notes],
+        error,
+        means,
+      };
+    }),
+  };
+}
+
+function exitCode(steps: readonly Step[]): ExitCode {
+  const failed = steps.find(({ error }) => error !== undefined);
+  return failed === undefined ? EXIT.ok : exitCodeOf(failed.error);
+}

@@ -1,0 +1,216 @@
+// One session, step by step, without a change: what there is, and where it ends if it does not go well.
+import { Pop3Error, Pop3ReplyError } from "../../errors.ts";
+import { hasNoValues } from "../../protocol/malformed-line.ts";
+import { pipeliningFault } from "../../protocol/pipelining-faults.ts";
+import { printable } from "../../protocol/printable.ts";
+import { Pop3Client, type MalformedLine, type Pop3ClientOptions } from "../../index.ts";
+import { malformedTexts } from "../malformed.ts";
+import { count, octetsText } from "../text.ts";
+
+export interface Step {
+  readonly name:
+    "connection" | "greeting" | "capabilities" | "login" | "maildrop" | "unique-ids" | "pipelining" | "end";
+  readonly text: string;
+  /** What would be better. */
+  readonly notes: readonly string[];
+  /** For programs. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** It went wrong, and nothing comes behind it. */
+  readonly error?: Pop3Error;
+}
+
+/** The most messages that are retrieved together, and the most bytes of one. */
+const TOGETHER = 5;
+const SMALL = 256 * 1024;
+
+/**
+ * The steps of a session, each when it is done; the last has an error if it failed. `retrieve`: messages are retrieved
+ * together, to see whether the server can do that.
+ */
+export async function* examine(
+  account: Pop3ClientOptions,
+  signal: AbortSignal,
+  { retrieve = false }: { readonly retrieve?: boolean } = {},
+): AsyncGenerator<Step, void> {
+  const { auth, ...options } = account;
+  const client = new Pop3Client(options);
+  let name: Step["name"] = "connection";
+  const step = (text: string, facts: Step["facts"] = {}, notes: readonly string[] = []): Step => ({
+    ...{ name, text, facts, notes },
+  });
+  try {
+    await client.connect({ signal });
+    yield step(...connectionOf(client, options));
+    name = "greeting";
+    yield step(printable(client.greeting ?? ""), { greeting: client.greeting });
+    name = "capabilities";
+    yield step(...capabilitiesOf(client));
+    name = "login";
+    if (auth === undefined) {
+      yield step("not tried: the URL names no user", { login: false });
+    } else {
+      await client.authenticate(auth, { signal });
+      yield step(`as ${auth.user ?? "nobody by name"}`, { login: true });
+      name = "maildrop";
+      // Not in one go: some servers let everybody in, and say no only here.
+      const { count: messages, size: octets } = await client.stat({ signal });
+      const sizes = await listing(client, "LIST", client.list({ signal }));
+      const listed = sizes.size;
+      const malformed = client.malformed;
+      const notes = malformedTexts(malformed);
+      if (listed + malformed.length !== messages)
+        notes.unshift(`STAT counts ${String(messages)}, LIST has ${String(listed)}.`);
+      yield step(`${count(messages, "message")}, ${octetsText(octets)}`, { messages, octets }, notes);
+      name = "unique-ids";
+      const uids = await uidl(client, signal);
+      yield step(...uidsOf(uids, client.malformed));
+      if (retrieve) {
+        name = "pipelining";
+        const small = [...sizes].filter(([, size]) => size <= SMALL).map(([number]) => number);
+        yield step(...(await pipeliningOf(client, small.slice(0, TOGETHER), signal)));
+        if (client.pipelining === "broken") return;
+      }
+    }
+    name = "end";
+    await client.quit({ signal });
+    yield step("nothing was changed");
+  } catch (error) {
+    if (!Pop3Error.is(error)) throw error;
+    if (name === "connection" && error.code.includes("GREETING")) name = "greeting";
+    const notes = client.pipelining === "broken" ? [BROKEN] : [];
+    yield { name, text: "", notes, facts: {}, error };
+  } finally {
+    client.close();
+  }
+}
+
+type Findings = readonly [text: string, facts: Step["facts"], notes: readonly string[]];
+
+function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3ClientOptions): Findings {
+  const { host, secure = true } = account;
+  const place = `${host}:${String(account.port ?? (secure ? 995 : 110))}`;
+  if (tlsInfo === undefined) {
+    const better = capabilities.stls
+      ? "The server has STLS, though: leave ?stls=never out."
+      : `The server offers no STLS; it may have TLS at another port: pop3s://${host}`;
+    return [`${place}, in clear`, { tls: null }, [`Whatever is said can be read on the way. ${better}`]];
+  }
+  const { protocol, cipher, authorized } = tlsInfo;
+  const verified = authorized ? "certificate verified" : "certificate NOT verified";
+  const notes = secure
+    ? []
+    : [`TLS from the first octet is better, where there is such a port: pop3s://${host}`];
+  const text = `${place}, ${protocol}${secure ? "" : " by STLS"}, ${cipher}, ${verified}`;
+  return [text, { tls: { protocol, cipher, authorized, stls: !secure } }, notes];
+}
+
+const BROKEN =
+  "The session ended while several commands were in flight: the server may not be able to take them together. For 24 hours popwright sends it one at a time; the option `pipelining: false` does so always.";
+
+/** Whether the server answers several RETR in order. Nothing is deleted, but some servers mark what was retrieved. */
+async function pipeliningOf(
+  client: Pop3Client,
+  numbers: readonly number[],
+  signal: AbortSignal,
+): Promise<Findings> {
+  const { pipelining } = client;
+  if (pipelining !== "on") return [`not tried: it is ${pipelining}`, { pipelining }, []];
+  if (numbers.length < 2) return ["not tried: that takes two small messages", { pipelining }, []];
+  const results = await Promise.allSettled(numbers.map((number) => client.retr(number, { signal })));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed === undefined) {
+    // Some servers would delete what was retrieved.
+    await client.rset({ signal });
+    return [`${count(numbers.length, "message")} came together and in order`, { pipelining }, []];
+  }
+  const error: unknown = failed.reason;
+  if (client.pipelining !== "broken") throw error;
+  const words = printable(error instanceof Error ? error.message : String(error));
+  return [`broken: ${words}`, { pipelining: "broken" }, [BROKEN]];
+}
+
+function capabilitiesOf({ capabilities, greeting }: Pop3Client): Findings {
+  const { all, sasl, user, loginDelay, expire, uidl } = capabilities;
+  const facts = { capabilities: Object.fromEntries(all) };
+  if (all.size === 0) return ["the server lists none", facts, []];
+  const can = [
+    ...(capabilities.pipelining ? ["pipelining"] : []),
+    ...(uidl ? ["UIDL"] : []),
+    ...(capabilities.top ? ["TOP"] : []),
+    ...(capabilities.stls ? ["STLS"] : []),
+    ...(capabilities.utf8 === undefined ? [] : ["UTF8"]),
+    ...(capabilities.respCodes ? ["response codes"] : []),
+  ];
+  const ways = [...[...sasl].map((name) => printable(name)), ...(user ? ["USER"] : [])];
+  const parts = [can.join(", "), ways.length === 0 ? "" : `login by ${ways.join(", ")}`];
+  if (loginDelay !== undefined) parts.push(`${String(loginDelay.seconds)} s from login to login`);
+  if (expire !== undefined) parts.push(expiry(expire.days));
+  const notes: string[] = [];
+  const fault = pipeliningFault(greeting, capabilities);
+  if (fault !== undefined) {
+    const instead = fault.breaks === "all" ? "one command at a time" : "no command after RETR or TOP";
+    notes.push(`Its pipelining is broken (${fault.name}). ${fault.effect} popwright sends it ${instead}.`);
+  }
+  if (ways.length === 0) notes.push("It lists no way to log in: it may want TLS first.");
+  else if (ways.every((way) => way === "XOAUTH2" || way === "OAUTHBEARER"))
+    notes.push("It takes access tokens alone: --token-command, or POPWRIGHT_TOKEN.");
+  return [parts.filter((part) => part !== "").join("; "), facts, notes];
+}
+
+function expiry(days: number | "never"): string {
+  if (days === "never") return "messages never expire";
+  return days === 0
+    ? "messages may be deleted once they were retrieved"
+    : `messages expire after ${count(days, "day")}`;
+}
+
+/** What can be read of a listing. It is empty if each of its lines names a message and gives nothing else. */
+async function listing<V>(
+  client: Pop3Client,
+  command: "LIST" | "UIDL",
+  listed: Promise<ReadonlyMap<number, V>>,
+): Promise<ReadonlyMap<number, V>> {
+  try {
+    return await listed;
+  } catch (error) {
+    if (hasNoValues(error, client.malformed, command)) return new Map();
+    throw error;
+  }
+}
+
+/** `undefined`: the server knows no UIDL, and has messages all the same. */
+async function uidl(
+  client: Pop3Client,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, string> | undefined> {
+  try {
+    return await listing(client, "UIDL", client.uidl({ signal }));
+  } catch (error) {
+    if (error instanceof Pop3ReplyError) return undefined;
+    throw error;
+  }
+}
+
+function uidsOf(
+  uids: ReadonlyMap<number, string> | undefined,
+  malformed: readonly MalformedLine[],
+): Findings {
+  if (uids === undefined)
+    return ["none", { uids: "none" }, ["Without them, what was fetched before shows only in the content."]];
+  const bad = malformed.filter(({ command }) => command === "UIDL");
+  const notes = malformedTexts(bad);
+  const repeated = uids.size - new Set(uids.values()).size;
+  if (repeated > 0)
+    return [
+      `${String(repeated)} of ${String(uids.size)} are not unique`,
+      { uids: "repeated", malformed },
+      notes,
+    ];
+  if (bad.length > 0) notes.push("Such a message is known by its content: it is retrieved in every run.");
+  const none = bad.length === 0 ? "no messages, none to be seen" : "none that can be used";
+  return [
+    uids.size === 0 ? none : `${String(uids.size)}, all different`,
+    { uids: uids.size === 0 && bad.length > 0 ? "none" : "unique", malformed },
+    notes,
+  ];
+}

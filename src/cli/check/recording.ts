@@ -1,0 +1,70 @@
+// A session as a transcript that `Pop3Server.replay` plays: no secret, and of messages only their size.
+import { hearWire, type WireEvent } from "../../net/wire-log.ts";
+import { unescaped } from "../../testing/escapes.ts";
+import { Transcript, type SessionTranscript } from "../../testing/transcript.ts";
+
+const CRLF = Buffer.from("\r\n");
+
+export class Recording {
+  readonly #transcript: Transcript = new Transcript();
+  readonly #session: SessionTranscript = this.#transcript.session();
+  readonly #deafen: () => void;
+  /** Lines of the client that are not answered yet: they are written down with their answers, as they are played. */
+  readonly #asked: string[] = [];
+  #command: string | undefined;
+  #greeted = false;
+  /** The block at hand: octets of a listing, or how many there are of a message. */
+  #listing: Buffer[] = [];
+  #octets = 0;
+
+  /** `secure`: TLS comes first. */
+  constructor(secure: boolean) {
+    if (secure) this.#session.note("TLS");
+    this.#deafen = hearWire((event) => {
+      this.#hear(event);
+    });
+  }
+
+  /** Ends it, and gives the text. `failed`: the session broke off. */
+  end(failed: boolean): string {
+    this.#deafen();
+    for (const line of this.#asked.splice(0)) this.#session.client(line);
+    if (failed) this.#session.note("close");
+    return `${this.#transcript.toString()}\n`;
+  }
+
+  [Symbol.dispose](): void {
+    this.#deafen();
+  }
+
+  #hear(event: WireEvent): void {
+    if ("client" in event) this.#asked.push(event.client);
+    else if ("server" in event) this.#reply(event.server);
+    else if ("block" in event) this.#block(event.block);
+    else this.#blockEnd();
+  }
+
+  #reply(line: string): void {
+    this.#command = this.#greeted ? this.#asked.shift() : undefined;
+    this.#greeted = true;
+    if (this.#command !== undefined) this.#session.client(this.#command);
+    this.#session.raw(Buffer.concat([unescaped(line), CRLF]));
+    if (this.#command === "STLS" && line.startsWith("+OK")) this.#session.note("TLS");
+  }
+
+  #block(octets: Buffer): void {
+    this.#octets += octets.length;
+    if (this.#isListing) this.#listing.push(Buffer.from(octets));
+  }
+
+  #blockEnd(): void {
+    if (this.#isListing) this.#session.listing(Buffer.concat(this.#listing));
+    else this.#session.block(this.#octets);
+    this.#listing = [];
+    this.#octets = 0;
+  }
+
+  get #isListing(): boolean {
+    return /^(?:CAPA|LIST|UIDL)$/.test(this.#command ?? "");
+  }
+}

@@ -1,0 +1,238 @@
+// The configuration file of `fetch`: accounts, where their mail goes, and what becomes of it at the server.
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { Pop3Error } from "../../errors.ts";
+import { completePolicy } from "../../fetch/plan/policy.ts";
+import type { FetchPolicy } from "../../fetch/index.ts";
+import { checkMechanism, mailboxOf, optionsOf, passwordIn, type AccountSource } from "../account.ts";
+import { wordsOfCommand } from "./command-words.ts";
+import { PLACES, type DeliveryPlace } from "./delivery-place.ts";
+import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
+import { ConfigurationError, UsageError } from "../usage.ts";
+
+interface ConfiguredAccount {
+  /** The name of the mailbox in the ledger. */
+  readonly name: string | undefined;
+  readonly source: AccountSource;
+  readonly to: DeliveryPlace;
+  readonly policy: FetchPolicy;
+}
+
+export interface Configuration {
+  /** Where the ledger is. */
+  readonly state: string;
+  readonly maxSessions: number | undefined;
+  readonly maxPerHost: number | undefined;
+  readonly accounts: readonly ConfiguredAccount[];
+  /** The names of the variables that have secrets. */
+  readonly secrets: ReadonlySet<string>;
+  /** The path that a relative one in the file means: it begins where the file is. */
+  readonly pathOf: (path: string) => string;
+}
+
+/** Throws {@link ConfigurationError}, with file, line and key. */
+export async function readConfiguration(path: string): Promise<Configuration> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new ConfigurationError(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  // As PowerShell's ">" writes files.
+  if (text.includes("\0")) throw new ConfigurationError(`${path} must be UTF-8 text. Save it as UTF-8`);
+  return parseConfiguration(text, path);
+}
+
+export function parseConfiguration(text: string, path: string): Configuration {
+  let document: JsonDocument;
+  try {
+    document = parseJsonLines(text);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new ConfigurationError(`${path}:${String(error.line)}: ${error.message}`);
+  }
+  return new Checker(path, document).configuration();
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+const TOP = ["state", "to", "policy", "maxSessions", "maxPerHost", "accounts"] as const;
+const ACCOUNT = [
+  ...(["name", "url", "to", "policy", "ca", "mechanism"] as const),
+  ...(["passwordEnv", "passwordCommand", "tokenEnv", "tokenCommand"] as const),
+] as const;
+
+class Checker {
+  readonly #file: string;
+  readonly #document: JsonDocument;
+
+  constructor(file: string, document: JsonDocument) {
+    this.#file = file;
+    this.#document = document;
+  }
+
+  configuration(): Configuration {
+    const top = this.#table("", this.#document.value, TOP);
+    const base = dirname(resolve(this.#file));
+    const to = top["to"] === undefined ? undefined : this.#place("to", top["to"]);
+    const policy = this.#policy("policy", top["policy"], {});
+    const { accounts } = top;
+    if (!Array.isArray(accounts) || accounts.length === 0)
+      throw this.#wrong("accounts", "is a list of accounts");
+    const checked = accounts.map((account, index) =>
+      this.#account(`accounts[${String(index)}]`, account, to, policy),
+    );
+    this.#checkNames(checked);
+    return {
+      state: this.#string("state", top["state"]) ?? "state",
+      maxSessions: this.#count("maxSessions", top["maxSessions"]),
+      maxPerHost: this.#count("maxPerHost", top["maxPerHost"]),
+      accounts: checked,
+      secrets: new Set(
+        checked.flatMap(({ source: { password, token } }) =>
+          [password.variable, token.variable].filter((name) => name !== undefined),
+        ),
+      ),
+      pathOf: (path) => resolve(base, path),
+    };
+  }
+
+  #account(
+    path: JsonPath,
+    value: unknown,
+    to: DeliveryPlace | undefined,
+    policy: FetchPolicy,
+  ): ConfiguredAccount {
+    const account = this.#table(path, value, ACCOUNT);
+    const text = (name: (typeof ACCOUNT)[number]): string | undefined =>
+      this.#string(`${path}.${name}`, account[name]);
+    const url = text("url");
+    if (url === undefined) throw this.#wrong(`${path}.url`, "is missing");
+    this.#checkUrl(`${path}.url`, url);
+    const place = account["to"] === undefined ? to : this.#place(`${path}.to`, account["to"]);
+    if (place === undefined)
+      throw this.#wrong(`${path}.to`, "is missing, and there is none for all accounts");
+    return {
+      name: text("name"),
+      source: {
+        url,
+        password: {
+          variable: text("passwordEnv") ?? "POPWRIGHT_PASSWORD",
+          command: this.#command(`${path}.passwordCommand`, account["passwordCommand"]),
+        },
+        token: {
+          variable: text("tokenEnv"),
+          command: this.#command(`${path}.tokenCommand`, account["tokenCommand"]),
+        },
+        ca: text("ca"),
+        mechanism: this.#mechanism(`${path}.mechanism`, text("mechanism")),
+      },
+      to: place,
+      policy: this.#policy(`${path}.policy`, account["policy"], policy),
+    };
+  }
+
+  /** The ledger tells mailboxes apart by their names: two of one name would be taken for one. */
+  #checkNames(accounts: readonly ConfiguredAccount[]): void {
+    const names = new Set<string>();
+    for (const [index, { name, source }] of accounts.entries()) {
+      const mailbox = name ?? mailboxOf(source.url);
+      const path = `accounts[${String(index)}].${name === undefined ? "url" : "name"}`;
+      if (names.has(mailbox)) throw this.#wrong(path, `is that of another account, too: ${mailbox}`);
+      names.add(mailbox);
+    }
+  }
+
+  #mechanism(path: JsonPath, mechanism: string | undefined): string | undefined {
+    if (mechanism === undefined) return undefined;
+    try {
+      checkMechanism(mechanism);
+    } catch (error) {
+      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
+    }
+    return mechanism;
+  }
+
+  #checkUrl(path: JsonPath, url: string): void {
+    if (passwordIn(url))
+      throw this.#wrong(path, "has a password in it: give passwordEnv or passwordCommand in its place");
+    try {
+      if (optionsOf(url).auth !== undefined) return;
+    } catch (error) {
+      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
+    }
+    throw this.#wrong(path, "names no user: it looks like pop3s://user@pop.example.com");
+  }
+
+  /** What an account says takes the place of what all have, wish by wish. */
+  #policy(path: JsonPath, value: unknown, common: FetchPolicy): FetchPolicy {
+    if (value === undefined) return common;
+    const policy = { ...common, ...(this.#table(path, value) as FetchPolicy) };
+    try {
+      completePolicy(policy);
+    } catch (error) {
+      if (!Pop3Error.is(error)) throw error;
+      const [, name] = /^policy(?: has no "|\.)(\w+)/.exec(error.message) ?? [];
+      throw this.#wrong(name === undefined ? path : `${path}.${name}`, error.message);
+    }
+    return policy;
+  }
+
+  #place(path: JsonPath, value: unknown): DeliveryPlace {
+    const place = this.#table(path, value, PLACES);
+    const [name, ...more] = Object.keys(place);
+    if (name === undefined || more.length > 0) throw this.#wrong(path, `is one of ${PLACES.join(", ")}`);
+    if (name === "command") {
+      return { command: this.#command(`${path}.command`, place["command"]) ?? [] };
+    }
+    return { [name]: this.#string(`${path}.${name}`, place[name]) };
+  }
+
+  #command(path: JsonPath, value: unknown): readonly string[] | undefined {
+    if (value === undefined) return undefined;
+    if (typeof value === "string" && value.trim() !== "") return this.#words(path, value);
+    const strings =
+      Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string");
+    if (strings) return value;
+    throw this.#wrong(path, "is a command: a string, or a list of strings");
+  }
+
+  #words(path: JsonPath, line: string): readonly string[] {
+    try {
+      return wordsOfCommand(line);
+    } catch (error) {
+      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
+    }
+  }
+
+  #table(path: JsonPath, value: unknown, names?: readonly string[]): Table {
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw this.#wrong(path, "is an object");
+    for (const name of Object.keys(value)) {
+      if (names?.includes(name) === false)
+        throw this.#wrong(
+          path === "" ? name : `${path}.${name}`,
+          `is unknown: there are ${names.join(", ")}`,
+        );
+    }
+    return value as Table;
+  }
+
+  #string(path: JsonPath, value: unknown): string | undefined {
+    if (value === undefined || (typeof value === "string" && value !== "")) return value;
+    throw this.#wrong(path, "is a string");
+  }
+
+  #count(path: JsonPath, value: unknown): number | undefined {
+    if (value === undefined || (Number.isInteger(value) && (value as number) > 0)) return value as undefined;
+    throw this.#wrong(path, "is a whole number from 1 on");
+  }
+
+  #wrong(path: JsonPath, message: string): ConfigurationError {
+    const where = `${this.#file}:${String(this.#document.lineOf(path))}`;
+    // What the policy says of itself names the key already.
+    return new ConfigurationError(
+      `${where}: ${message.startsWith("policy") ? message : `${path || "it"} ${message}`}`,
+    );
+  }
+}

@@ -1,0 +1,45 @@
+// What a dry run says: a line for each message that would be retrieved or deleted.
+import type { FetchReport, PlannedMessage } from "../../fetch/index.ts";
+import { printable } from "../../protocol/printable.ts";
+import { columns, count, octetsText } from "../text.ts";
+
+const WHAT = { whole: "", headers: "headers only", content: "if its content is new" } as const;
+const WHY = {
+  delivered: "delivered before",
+  retrieved: "once it is delivered",
+  "too large": "too large, and not delivered",
+} as const;
+
+/** A table: what would be done, number, size in octets, unique-id, and what is special. */
+export function plannedTable({ planned }: FetchReport): string {
+  const row = (what: string, { number, uid, size }: PlannedMessage, more: string): string[] => [
+    what,
+    String(number),
+    size === undefined ? "-" : String(size),
+    uid === undefined ? "-" : printable(uid),
+    more,
+  ];
+  return columns(
+    [
+      ...(planned?.retrieve ?? []).map((message) => row("retrieve", message, WHAT[message.what])),
+      ...(planned?.delete ?? []).map((message) => row("delete", message, WHY[message.why])),
+    ],
+    [1, 2],
+  );
+}
+
+/** `2 messages would be retrieved, 52 B, 1 deleted: nothing was done`. */
+export function plannedSummary({ planned, skipped, left }: FetchReport): string {
+  const retrieve = planned?.retrieve ?? [];
+  let octets = 0;
+  for (const { size = 0 } of retrieve) octets += size;
+  const parts = [
+    retrieve.length === 0
+      ? "no new mail"
+      : `${count(retrieve.length, "message")} would be retrieved, ${octetsText(octets)}`,
+    `${String(planned?.delete.length ?? 0)} would be deleted`,
+  ];
+  if (skipped.length > 0) parts.push(`${String(skipped.length)} left alone`);
+  if (left > 0) parts.push(`${String(left)} to come`);
+  return `dry run, nothing was done: ${parts.join(", ")}`;
+}

@@ -1,0 +1,109 @@
+// Opens files under the names that we use. Other users may have put something else there: a link is not followed, a
+// FIFO is not waited for, and a file that another user has made, or can write to, is not used.
+import { constants, type Stats } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { isSystemError } from "./fsync.ts";
+import { lstat, open, unlink } from "./patient-fs.ts";
+
+/** Windows has neither flag: there only the look before the opening tells a link. */
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
+
+/** Permissions of the group and of others to write. */
+const WRITABLE_BY_OTHERS = 0o022;
+
+/**
+ * What a file looks like that we have just made in the same directory, with mode 0600. Some file systems (NFS, CIFS,
+ * FUSE, Windows) show another owner and other permissions than those that were asked for.
+ */
+export type OurFile = Pick<Stats, "uid" | "mode">;
+
+/** What lies under one of our names is not a file that we can use. It was not changed. */
+export class ForeignFileError extends Error {
+  readonly path: string;
+
+  constructor(path: string, what: string, options?: ErrorOptions) {
+    super(`${path} ${what}. Remove or rename it`, options);
+    this.path = path;
+  }
+
+  static {
+    Object.defineProperty(this.prototype, "name", { value: "ForeignFileError", configurable: true });
+  }
+}
+
+/**
+ * Opens a regular file that is there. `flags` are those of `open` as a number, without `O_CREAT`. Rejects with
+ * {@link ForeignFileError} if something else has the name, and with the errors of the system.
+ */
+export async function openRegular(path: string, flags: number): Promise<FileHandle> {
+  return (await openStated(path, flags))[0];
+}
+
+/**
+ * Opens a file as {@link openRegular} does, if only this user can have written what is in it: it belongs to us, no other
+ * user can write to it, and it has no second name. Rejects with {@link ForeignFileError} otherwise.
+ */
+export async function openOwn(path: string, flags: number, ours: OurFile): Promise<FileHandle> {
+  const [file, stats] = await openStated(path, flags);
+  const fault = isOwnedLike(stats, ours) ? sharing(stats, ours) : "belongs to another user";
+  if (fault === undefined) return file;
+  await file.close();
+  throw new ForeignFileError(path, fault);
+}
+
+/** Whether a file has the owner that our files have. */
+export function isOwnedLike({ uid }: Pick<Stats, "uid">, ours: OurFile): boolean {
+  return uid === ours.uid;
+}
+
+function sharing({ mode, nlink }: Stats, ours: OurFile): string | undefined {
+  if ((mode & ~ours.mode & WRITABLE_BY_OTHERS) !== 0) return "can be written to by other users";
+  if (nlink > 1) return `is one of ${String(nlink)} names (hard links) of a file`;
+  return undefined;
+}
+
+async function openStated(path: string, flags: number): Promise<[file: FileHandle, stats: Stats]> {
+  const before = await lstat(path);
+  if (!before.isFile()) throw notRegular(path, before);
+  let file: FileHandle;
+  try {
+    // The flags hold if another user replaces the file between the two calls.
+    file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK);
+  } catch (cause) {
+    if (["ELOOP", "ENXIO", "EISDIR"].some((code) => isSystemError(cause, code)))
+      throw new ForeignFileError(path, "is not a regular file", { cause });
+    throw cause;
+  }
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw notRegular(path, stats);
+    return [file, stats];
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Says what a file is that is not a regular one. */
+export function notRegular(path: string, stats: Stats): ForeignFileError {
+  return new ForeignFileError(path, `is ${kindOf(stats)}, not a regular file`);
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isSymbolicLink()) return "a symbolic link";
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a FIFO";
+  return stats.isSocket() ? "a socket" : "a device";
+}
+
+/**
+ * Removes a name that we no longer need. What another user has put there may stay: a directory, and what we have no
+ * permission to remove. Rejects with other errors of the system.
+ */
+export async function removeName(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!["ENOENT", "EISDIR", "EPERM", "EACCES"].some((code) => isSystemError(error, code))) throw error;
+  }
+}

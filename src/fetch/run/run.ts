@@ -1,0 +1,329 @@
+// One run over one mailbox: its lease in the ledger, its sessions, and when to come again.
+import type { Pop3Client } from "../../client.ts";
+import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../../errors.ts";
+import { Pop3Pool } from "../../pool/pool.ts";
+import { rememberSerial, serialUntilOf, type Host } from "../../net/serial-hosts.ts";
+import { retryAfter, temporaryCause } from "../../retry.ts";
+import { isDown } from "../destinations/destination-error.ts";
+import { FetchError } from "../fetch-error.ts";
+import { FetchSession, type SessionOutcome, type SessionTask, type Spent } from "./session.ts";
+import type { MailboxLedger, MailboxState } from "../ledger/ledger.ts";
+import { Rehearsal } from "../ledger/rehearsal.ts";
+import { completeOptions } from "../../options/client.ts";
+import type { FetchSettings } from "../options.ts";
+import { pollPause } from "../plan/schedule.ts";
+import { draftOf, type Draft, type FetchReport } from "../report.ts";
+import { isAborted, sleep } from "../../net/sleep.ts";
+
+/** A LOGIN-DELAY that is waited for within a run, at most; milliseconds. */
+const WORTH_WAITING = 60_000;
+
+/** Runs once over a mailbox. Rejects with {@link FetchError}. */
+export async function runFetch(settings: FetchSettings): Promise<FetchReport> {
+  return new Run(settings).run();
+}
+
+class Run {
+  readonly #settings: FetchSettings;
+  readonly #pool: Pop3Pool;
+  readonly #draft: Draft;
+  /** By `performance.now()`, as is the last login: the clock on the wall may be put back. */
+  readonly #began: number = performance.now();
+  /** What the server wants between two logins; milliseconds. */
+  #loginDelay = 0;
+  #lastLogin = 0;
+  readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
+  /** Why the destination takes nothing any more. */
+  #down: Error | undefined;
+  /** The server broke the last session because several commands were in flight. */
+  #brokePipeline = false;
+  /** It is so for the first time in this run. */
+  #isFirstBreak = true;
+  /** It refused each message of several, and was never offered the rest: see {@link SessionOutcome.untried}. */
+  #untried = false;
+
+  constructor(settings: FetchSettings) {
+    this.#settings = settings;
+    this.#pool = settings.pool ?? new Pop3Pool({ maxSessions: 1 });
+    this.#draft = draftOf(settings.mailbox);
+  }
+
+  async run(): Promise<FetchReport> {
+    const { mailbox, onEvent } = this.#settings;
+    try {
+      const report = await this.#leased();
+      await onEvent({ mailbox, type: "end", report });
+      return report;
+    } catch (thrown) {
+      const error = thrown instanceof FetchError ? thrown : this.#failure(thrown, {});
+      try {
+        await onEvent({ mailbox, type: "failed", error });
+      } catch {
+        // What ended the run says more than what came of telling it.
+      }
+      throw error;
+    } finally {
+      if (this.#settings.pool === undefined) await this.#pool.close();
+    }
+  }
+
+  async #leased(): Promise<FetchReport> {
+    const { mailbox, force, onEvent } = this.#settings;
+    const ledger = await this.#open();
+    let report: FetchReport;
+    try {
+      const { notBefore = 0, notBeforeSaid = 0 } = ledger.state;
+      const now = Date.now();
+      if (!force && notBefore > now && notBeforeSaid <= now) report = this.#report("deferred", notBefore);
+      else {
+        await onEvent({ mailbox, type: "begin" });
+        report = await this.#sessions(ledger);
+      }
+    } catch (error) {
+      // What went wrong first is what the caller is told.
+      await ledger.close().catch(() => undefined);
+      throw error;
+    }
+    await ledger.close();
+    return report;
+  }
+
+  #open(): Promise<MailboxLedger> {
+    const { ledger, mailbox, policy } = this.#settings;
+    return policy.dryRun ? Rehearsal.open(ledger, mailbox) : ledger.open(mailbox);
+  }
+
+  async #sessions(ledger: MailboxLedger): Promise<FetchReport> {
+    let stopped: boolean;
+    try {
+      const careful = ledger.state.running === true;
+      const { serialUntil } = ledger.state;
+      if (serialUntil !== undefined) rememberSerial(this.#server, serialUntil);
+      await ledger.record({ state: { ...ledger.state, running: true } });
+      stopped = await this.#oneAfterAnother(ledger, careful);
+    } catch (error) {
+      const failure = this.#failure(error, ledger.state);
+      // What cannot be written is known by its absence.
+      await ledger.record({ state: this.#stateBehind(failure, ledger.state) }).catch(() => undefined);
+      throw failure;
+    }
+    const left = stopped || this.#draft.left > 0;
+    const state = this.#stateAtEnd(ledger.state, left);
+    await ledger.record({ state });
+    const next = Math.max(Date.now() + (state.interval ?? 0), state.notBefore ?? 0);
+    const outcome = left ? "stopped" : "done";
+    return this.#report(this.#settings.policy.dryRun && !stopped ? "dry-run" : outcome, next);
+  }
+
+  /** Returns whether it was stopped before all was done. */
+  async #oneAfterAnother(ledger: MailboxLedger, careful: boolean): Promise<boolean> {
+    const { limits } = this.#settings.policy;
+    const until = this.#began + limits.seconds * 1000;
+    for (let [retrieve, halted] = [true, false]; ;) {
+      const before = this.#progress;
+      let outcome: SessionOutcome;
+      try {
+        outcome = await this.#session(ledger, { retrieve, careful, until, spent: this.#spent });
+      } catch (error) {
+        if (!(await this.#mayContinueSerially(ledger, error))) throw error;
+        continue;
+      }
+      const { down, stopped, more, toDelete, untried } = outcome;
+      this.#down = down;
+      this.#untried = untried;
+      if (down !== undefined) throw down;
+      halted ||= stopped;
+      if (!more && !toDelete) return halted;
+      const progress = this.#progress > before;
+      // Behind a failure, what is to be deleted gets a session of its own, unless there is mail yet to come.
+      if (!retrieve && !progress) return true;
+      retrieve = more && progress && !halted;
+      if (!retrieve && !toDelete) return true;
+      if (!(await this.#mayLogInAgain())) return true;
+    }
+  }
+
+  /**
+   * Whether the session was ended by a server that cannot take several commands at once: then the next session, which
+   * sends one at a time, may do what this one could not.
+   */
+  async #mayContinueSerially(ledger: MailboxLedger, error: unknown): Promise<boolean> {
+    if (!this.#brokePipeline || !this.#isFirstBreak) return false;
+    this.#isFirstBreak = false;
+    const { mailbox, onEvent, stop, signal } = this.#settings;
+    await ledger.record({ state: { ...ledger.state, ...this.#serialUntil } });
+    await onEvent({ mailbox, type: "pipelining-broken", error });
+    return !isAborted([stop, signal]) && (await this.#mayLogInAgain());
+  }
+
+  get #server(): Host {
+    return completeOptions(this.#settings.account);
+  }
+
+  /** What the ledger keeps for the next process. */
+  get #serialUntil(): MailboxState {
+    const serialUntil = serialUntilOf(this.#server);
+    return serialUntil === undefined ? {} : { serialUntil };
+  }
+
+  /** What grows where a session was of any use. */
+  get #progress(): number {
+    const { deleted, failed } = this.#draft;
+    return this.#spent.messages + deleted + failed.length;
+  }
+
+  async #session(ledger: MailboxLedger, task: SessionTask): Promise<SessionOutcome> {
+    const { account, stop, signal } = this.#settings;
+    let client: Pop3Client | undefined;
+    let outcome: SessionOutcome | undefined;
+    // Both end the waiting for a session. Once there is one, that sees to a stop by itself; and whatever ends it at
+    // once, the run is over when the destination is: nobody else has the mailbox before.
+    const opening = new AbortController();
+    const onStop = (): void => {
+      if (client === undefined && task.retrieve) opening.abort(stop?.reason);
+    };
+    const onAbort = (): void => {
+      if (client === undefined) opening.abort(signal?.reason);
+      else client.close();
+    };
+    signal?.addEventListener("abort", onAbort);
+    stop?.addEventListener("abort", onStop);
+    if (signal?.aborted === true) onAbort();
+    if (stop?.aborted === true) onStop();
+    try {
+      await this.#pool.use(
+        account,
+        async (opened) => {
+          client = opened;
+          outcome = await this.#work(opened, ledger, task);
+        },
+        // What is kept for another use sees no new mail.
+        { fresh: true, signal: opening.signal },
+      );
+    } catch (error) {
+      const { committed } = outcomeOfQuit(error);
+      if (committed !== undefined) this.#draft.committed = committed;
+      if (signal?.aborted !== true && outcome !== undefined && committed !== undefined)
+        return { ...outcome, more: false, toDelete: false };
+      if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
+      if (client === undefined && stop?.aborted === true) return STOPPED;
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      stop?.removeEventListener("abort", onStop);
+    }
+    const done = outcome as unknown as SessionOutcome; // set in a callback, which the compiler does not see
+    if (done.marked.length > 0) await this.#deleted(ledger, done);
+    if (signal?.aborted === true && done.withoutQuit) throw new Pop3AbortError(signal.reason);
+    return done;
+  }
+
+  async #work(client: Pop3Client, ledger: MailboxLedger, task: SessionTask): Promise<SessionOutcome> {
+    this.#lastLogin = performance.now();
+    this.#loginDelay = (client.capabilities.loginDelay?.seconds ?? 0) * 1000;
+    try {
+      const outcome = await new FetchSession(client, ledger, this.#settings, this.#draft, task).run();
+      if (outcome.withoutQuit) client.close();
+      return outcome;
+    } catch (error) {
+      this.#brokePipeline = client.pipelining === "broken";
+      // Without QUIT, too: messages may have been retrieved that nobody has.
+      client.close();
+      throw error;
+    }
+  }
+
+  async #deleted(ledger: MailboxLedger, { marked }: SessionOutcome): Promise<void> {
+    const { mailbox, onEvent } = this.#settings;
+    this.#draft.committed = true;
+    this.#draft.deleted += marked.length;
+    await ledger.record({ entries: marked });
+    await onEvent({ mailbox, type: "deleted", messages: marked.length });
+  }
+
+  /** How long the server wants no other login; milliseconds. */
+  get #loginPause(): number {
+    return this.#loginDelay === 0 ? 0 : this.#lastLogin + this.#loginDelay - performance.now();
+  }
+
+  /** Waits for LOGIN-DELAY, where that is short. */
+  async #mayLogInAgain(): Promise<boolean> {
+    const pause = this.#loginPause;
+    if (pause <= 0) return true;
+    if (pause > WORTH_WAITING) return false;
+    const { stop, signal } = this.#settings;
+    await sleep(pause, stop, signal);
+    return !isAborted([stop]);
+  }
+
+  #stateAtEnd({ lastRun, interval, baseline }: MailboxState, left: boolean): MailboxState {
+    const { poll } = this.#settings.policy;
+    return {
+      ...(lastRun === undefined ? {} : { lastRun }),
+      ...(baseline === undefined ? {} : { baseline }),
+      interval: left ? poll.shortest : pollPause(poll, interval, this.#draft.delivered > 0),
+      ...(this.#loginPause > 0 ? notBefore(Date.now() + this.#loginPause) : {}),
+      ...this.#serialUntil,
+    };
+  }
+
+  #stateBehind({ report, temporary, cause }: FetchError, state: MailboxState): MailboxState {
+    const { running: _, notBefore: __, notBeforeSaid: ___, serialUntil: ____, ...rest } = state;
+    const failures = (state.failures ?? 0) + 1;
+    // The server's word binds; what the network does is no reason to make anybody wait.
+    const binds = temporary && cause instanceof Pop3ReplyError;
+    const next = binds ? report.nextPollAt : Date.now() + this.#loginPause;
+    const lasting = { ...rest, failures, ...this.#serialUntil };
+    return { ...lasting, ...(binds || this.#loginPause > 0 ? notBefore(next) : {}) };
+  }
+
+  #failure(cause: unknown, { failures = 0 }: MailboxState): FetchError {
+    const waitFor = temporaryCause(cause);
+    const temporary = waitFor !== undefined || isOutage(cause);
+    const { poll } = this.#settings.policy;
+    // A server that is gone for days is not asked twice a minute. But if there are messages that the destination was never
+    // offered, they come soon: each run tries some of them, and one of them may be taken.
+    const doublings = this.#untried ? 0 : failures;
+    const growing = Math.min(poll.longest, poll.shortest * 2 ** doublings) * Math.random();
+    // A session that died keeps the maildrop until the server notices: that takes minutes, and no try succeeds before.
+    const soon = waitFor === "network" || waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY";
+    const least = soon ? 0 : poll.shortest;
+    const again = waitFor === undefined ? 0 : retryAfter(cause, failures + 1);
+    const pause = temporary ? Math.max(least, again, growing) : poll.longest;
+    const code = cause === this.#down ? "POP3_DESTINATION" : "POP3_CALLER";
+    const report = this.#report("failed", Date.now() + Math.max(pause, this.#loginPause));
+    return new FetchError({ code, cause, temporary, report });
+  }
+
+  #report(outcome: FetchReport["outcome"], nextPollAt: number): FetchReport {
+    return {
+      ...this.#draft,
+      outcome,
+      nextPollAt: Math.round(nextPollAt),
+      duration: Math.round(performance.now() - this.#began),
+    };
+  }
+}
+
+/** Whether the destination or the disk of the ledger is of no use now: another run may find it repaired. */
+function isOutage(cause: unknown): boolean {
+  if (isDown(cause)) return true;
+  return Pop3Error.is(cause) && cause.code === "POP3_LEDGER" && isDown(cause.cause);
+}
+
+function notBefore(time: number): MailboxState {
+  return { notBefore: Math.round(time), notBeforeSaid: Date.now() };
+}
+
+/** It was stopped before it began. */
+const STOPPED: SessionOutcome = {
+  ...{ marked: [], withoutQuit: true },
+  ...{ more: false, toDelete: false, stopped: true, down: undefined, untried: false },
+};
+
+/** What an error says of QUIT; `undefined`: nothing. */
+function outcomeOfQuit(error: unknown): Pick<FetchReport, "committed"> {
+  if (!Pop3Error.is(error)) return { committed: undefined };
+  if (error.code === "POP3_COMMIT_FAILED") return { committed: false };
+  return { committed: error.code === "POP3_COMMIT_UNKNOWN" ? "unknown" : undefined };
+}

@@ -1,0 +1,103 @@
+// Who logs in, and how: what `auth` can be told, checked before anything is sent.
+import { methodNamed, secretOf, type ChannelBinding, type Method, type SecretKind } from "../auth/choice.ts";
+import type { ChannelBindingType, SaslMechanism, ScramOptions } from "../auth/mechanism.ts";
+import type { OAuthRefusal } from "../errors.ts";
+import { checkBoolean, checkOneOf, checkTable, config, numbers } from "./checks.ts";
+
+/** A secret, or what gives it: called afresh for each login, so that nothing has to keep it. */
+export type Secret = string | (() => string | Promise<string>);
+
+/**
+ * An OAuth2 access token, or what gives it: called afresh for each login, and once more with what the server said
+ * where it refused the token.
+ */
+export type AccessToken = string | ((refusal?: OAuthRefusal) => string | Promise<string>);
+
+export interface Pop3Auth {
+  /** Needed by all but EXTERNAL and GSSAPI. */
+  readonly user?: string;
+  readonly pass?: Secret;
+  /** In place of `pass`: OAUTHBEARER (RFC 7628) or XOAUTH2. */
+  readonly accessToken?: AccessToken;
+  /** Whom to act for, where it is not the user: only what can say that is chosen then, PLAIN and SCRAM for example. */
+  readonly authzid?: string;
+  /**
+   * Insists on one way in: `"SCRAM-SHA-256"`, `"PLAIN"`, `"USER"`, `"APOP"`, `"EXTERNAL"` ... (see docs/options.md),
+   * or a mechanism of your own.
+   */
+  readonly mechanism?: string | SaslMechanism;
+  /** The same with several, the preferred first. */
+  readonly mechanisms?: readonly (string | SaslMechanism)[];
+  /** Uses `mechanism` though the server does not list it. @default false */
+  readonly force?: boolean;
+  /**
+   * Whether the first response goes out with AUTH, where it fits into the line.
+   * @default true; with XOAUTH2 at Exchange Online false, which that needs
+   */
+  readonly initialResponse?: boolean;
+  /** Whether SCRAM is bound to the TLS connection; `"required"`: nothing else takes the password. @default "if-offered" */
+  readonly channelBinding?: ChannelBinding;
+  /**
+   * The types of channel binding, in the order in which they are tried.
+   * @default tls-exporter, tls-unique, tls-server-end-point; before TLS 1.3 without the first
+   */
+  readonly bindingTypes?: readonly ChannelBindingType[];
+  /** What SCRAM is held to. */
+  readonly scram?: Partial<ScramOptions>;
+  /** The charset of user name and password with USER, PLAIN and LOGIN, as `iconv-lite` names it. @default UTF-8 */
+  readonly charset?: string;
+}
+
+export const DEFAULT_SCRAM: ScramOptions = { minIterations: 4096, maxIterations: 100_000 };
+
+/** Throws `POP3_CONFIG` for what is no `auth`. */
+export function checkAuth(auth: Pop3Auth): void {
+  checkTable("auth", auth);
+  checkSecret("pass", auth.pass);
+  checkSecret("accessToken", auth.accessToken);
+  for (const name of ["user", "authzid", "charset"] as const) {
+    const value: unknown = auth[name];
+    if (value !== undefined && (typeof value !== "string" || (value === "" && name !== "authzid")))
+      throw config(`auth.${name} is a string that is not empty`);
+  }
+  for (const name of ["force", "initialResponse"] as const) checkBoolean(`auth.${name}`, auth[name]);
+  checkOneOf("auth.channelBinding", auth.channelBinding, ["if-offered", "required", "never"]);
+  for (const name of ["mechanisms", "bindingTypes"] as const) {
+    if (auth[name] !== undefined && !Array.isArray(auth[name])) throw config(`auth.${name} is an array`);
+  }
+  for (const type of auth.bindingTypes ?? [])
+    checkOneOf("a binding type", type, ["tls-exporter", "tls-unique", "tls-server-end-point"]);
+  if (auth.scram !== undefined) numbers("auth.scram", DEFAULT_SCRAM, auth.scram);
+  const methods = wishedMechanisms(auth).map(checkMechanism);
+  const kinds = methods.length > 0 ? methods.map(secretOf) : [secretKind(auth)];
+  if (kinds.includes("password") && auth.pass === undefined)
+    throw config("auth.pass is a string that is not empty, or a function that gives one");
+  if (kinds.includes("token") && auth.accessToken === undefined)
+    throw config("auth.accessToken is a string that is not empty, or a function that gives one");
+  if (kinds.some((kind) => kind !== "none") && auth.user === undefined)
+    throw config("auth.user is a string that is not empty");
+}
+
+/** What there is to prove the identity with, unless a mechanism says otherwise. */
+export function secretKind(auth: Pop3Auth): SecretKind {
+  return auth.accessToken === undefined ? "password" : "token";
+}
+
+function checkMechanism(mechanism: string | SaslMechanism): Method {
+  const own = mechanism as SaslMechanism | null | undefined;
+  const method = typeof mechanism === "string" ? methodNamed(mechanism) : mechanism;
+  if (method === undefined || (typeof mechanism !== "string" && typeof own?.start !== "function"))
+    throw config("a mechanism is one of our names, or a SaslMechanism of your own");
+  return method;
+}
+
+function checkSecret(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function" || (typeof value === "string" && value !== ""))
+    return;
+  throw config(`auth.${name} is a string that is not empty, or a function that gives one`);
+}
+
+/** What the caller insists on, the preferred first; empty: whatever is best. */
+export function wishedMechanisms({ mechanism, mechanisms }: Pop3Auth): readonly (string | SaslMechanism)[] {
+  return mechanisms ?? (mechanism === undefined ? [] : [mechanism]);
+}

@@ -1,0 +1,240 @@
+// What can be configured: one table of defaults, checked before anything is sent.
+import type { LookupFunction } from "node:net";
+import type { ConnectionOptions } from "node:tls";
+import { checkAuth, type Pop3Auth } from "./auth.ts";
+import type { SocketSource } from "../net/dial.ts";
+import type { Window } from "../net/pipeline.ts";
+import { checkBoolean, checkOneOf, checkTable, config, numbers } from "./checks.ts";
+import type { ListingMode } from "../protocol/listing-block.ts";
+import { parseUrl } from "./url.ts";
+import { proxyFrom, type Proxy } from "../net/proxy.ts";
+
+/** Milliseconds, more than 0; `Infinity`: no clock. */
+export interface Pop3Timeouts {
+  /** Name resolution and TCP. @default 30000 */
+  readonly connect: number;
+  /** The TLS handshake, implicit or behind STLS. @default 15000 */
+  readonly tls: number;
+  /** The greeting. @default 30000 */
+  readonly greeting: number;
+  /** The first line of a reply, and all of a CAPA response; a trickle does not prolong it. @default 60000 */
+  readonly command: number;
+  /** From one octet of a longer response to the next. @default 60000 */
+  readonly body: number;
+  /**
+   * A whole response that is given at once: `retr`, `buffer()`, `top`, `list`, `uidl`, `capa`, `command` with
+   * `multiline`. It begins when the replies to earlier commands are complete. Streams have no such bound. A call may
+   * have its own, see `totalTimeout`. @default 3600000 (an hour)
+   */
+  readonly total: number;
+  /** The reply to QUIT, for which a server may have much to delete. @default 10000 */
+  readonly quit: number;
+  /** Reading the rest of a response that was given up. @default 10000 */
+  readonly drain: number;
+}
+
+/** Bounds on what a server can make us take. Octets, unless named otherwise; `Infinity`: no bound. */
+export interface Pop3Limits {
+  /** A line of a server, CRLF included. RFC 1939 says 512; servers exceed that. @default 8192 */
+  readonly line: number;
+  /** A command line, CRLF included (RFC 2449 section 4). @default 255 */
+  readonly commandLine: number;
+  /** Entries of LIST or UIDL. @default 1000000 */
+  readonly listEntries: number;
+  /** A whole LIST or UIDL response. @default 134217728 (128 MiB) */
+  readonly listOctets: number;
+  /** Lines of a CAPA response. @default 256 */
+  readonly capabilityLines: number;
+  /** A whole CAPA response. @default 65536 */
+  readonly capabilityOctets: number;
+  /** A SASL challenge, decoded. @default 16384 */
+  readonly challenge: number;
+  /** Challenges in one authentication. @default 16 */
+  readonly challenges: number;
+  /** A message that is held in memory; streams have no limit. @default 67108864 (64 MiB) */
+  readonly message: number;
+  /** What is read and dropped of given-up responses before the connection is closed instead. @default 8388608 (8 MiB) */
+  readonly drain: number;
+  /**
+   * Bytes per second that a longer response has to bring on average, after a grace of `timeouts.body`; 0: any.
+   * @default 512
+   */
+  readonly minRate: number;
+}
+
+/** How many commands may be in flight, where the server lists PIPELINING. */
+export interface Pop3Window {
+  /** Octets of the responses, as LIST announces them. @default 4194304 (4 MiB) */
+  readonly octets?: number;
+  /** Octets of the command lines. @default 4096 */
+  readonly commandOctets?: number;
+}
+
+export interface Pop3ClientOptions {
+  readonly host: string;
+  /** @default 995, or 110 with `secure: false` */
+  readonly port?: number;
+  /** TLS from the first octet (RFC 8314). @default true */
+  readonly secure?: boolean;
+  /** With `secure: false`: whether TLS is begun by STLS (RFC 2595). @default "required" */
+  readonly stls?: "required" | "if-offered" | "never";
+  /** Who logs in. Without it `connect` stops in the AUTHORIZATION state. */
+  readonly auth?: Pop3Auth;
+  /**
+   * Switches to UTF-8 before the login, where the server lists UTF8 (RFC 6856): headers in UTF-8 come as they are,
+   * where some servers give a substitute for such a message otherwise.
+   * @default false
+   */
+  readonly utf8?: boolean;
+  /**
+   * Whether `connect` asks for the capabilities. Old servers close the connection on CAPA: then `connect` dials once
+   * more and does not ask. `false` saves that connection, and is for servers that never answer CAPA. Without CAPA, STLS is
+   * tried if it is required, and the login is by USER and PASS, or as `auth` says.
+   * @default true
+   */
+  readonly capa?: boolean;
+  /** Lets a password go out in clear where there is no TLS. `stls: "never"` says the same. @default false */
+  readonly allowPlaintextAuth?: boolean;
+  /**
+   * For `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` ... Give the same object to every client
+   * of a server: then TLS sessions are taken up again, which saves most of the handshake.
+   */
+  readonly tls?: ConnectionOptions;
+  /** Your own connected stream, or a function that makes one. */
+  readonly socket?: SocketSource;
+  /**
+   * The URL of a proxy: `http://`, `https://` (CONNECT), `socks5://` or `socks4a://` (these two need the package
+   * `socks`). The name of the server is resolved by the proxy.
+   */
+  readonly proxy?: string | URL;
+  readonly localAddress?: string;
+  /** 4 or 6: only this version of IP. @default both, by happy eyeballs (RFC 8305) */
+  readonly family?: 4 | 6;
+  /** In place of `dns.lookup`. */
+  readonly lookup?: LookupFunction;
+  readonly timeouts?: Partial<Pop3Timeouts>;
+  readonly limits?: Partial<Pop3Limits>;
+  /**
+   * `"auto"`: several commands may be in flight if the server lists PIPELINING (RFC 2449 section 6.6) and is not known to
+   * break it. See {@link Pop3Client.pipelining}. @default "auto"
+   */
+  readonly pipelining?: "auto" | false | Pop3Window;
+  /**
+   * What is done about malformed lines in LIST and UIDL: a unique-id with a space, a size below 0, a number that occurs
+   * twice. `"lenient"` leaves them out of the listing and names them in `client.malformed`; the call fails with
+   * `POP3_BAD_LISTING` only if every line is malformed. With `"strict"` one such line fails it. A message without a
+   * unique-id is not an error in either.
+   * @default "lenient"
+   */
+  readonly listings?: ListingMode;
+}
+
+/** The same, complete. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly stls: "required" | "if-offered" | "never";
+  readonly auth: Pop3Auth | undefined;
+  readonly utf8: boolean;
+  readonly capa: boolean;
+  readonly allowPlaintextAuth: boolean;
+  readonly tls: ConnectionOptions;
+  readonly socket: SocketSource | undefined;
+  readonly proxy: Proxy | undefined;
+  readonly localAddress: string | undefined;
+  readonly family: 4 | 6 | undefined;
+  readonly lookup: LookupFunction | undefined;
+  readonly timeouts: Pop3Timeouts;
+  readonly limits: Pop3Limits;
+  /** `undefined`: never. */
+  readonly window: Window | undefined;
+  readonly listings: ListingMode;
+}
+
+export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
+  connect: 30_000,
+  tls: 15_000,
+  greeting: 30_000,
+  command: 60_000,
+  body: 60_000,
+  // 64 MiB, the most that is held in memory, take an hour at 18 KiB per second.
+  total: 60 * 60_000,
+  quit: 10_000,
+  drain: 10_000,
+};
+
+export const DEFAULT_LIMITS: Pop3Limits = {
+  line: 8192,
+  commandLine: 255,
+  listEntries: 1_000_000,
+  listOctets: 128 * 1024 * 1024,
+  capabilityLines: 256,
+  capabilityOctets: 64 * 1024,
+  challenge: 16 * 1024,
+  challenges: 16,
+  message: 64 * 1024 * 1024,
+  drain: 8 * 1024 * 1024,
+  // Half of what a GSM data line brings (9600 bit/s): less is a stall or an attack.
+  minRate: 512,
+};
+
+export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 4096 };
+
+/** One object for all: TLS sessions are taken up again only with the same. */
+const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
+
+/** Checks options and completes them. Throws `POP3_CONFIG`; no message has a secret in it. */
+export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
+  const options: Pop3ClientOptions =
+    typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+  checkTable("options", options);
+  checkBoolean("secure", options.secure);
+  checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
+  checkBoolean("utf8", options.utf8);
+  checkBoolean("capa", options.capa);
+  const secure = options.secure ?? true;
+  if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
+    throw config("host is the name or the address of a server");
+  }
+  if (secure && options.stls !== undefined && options.stls !== "never") {
+    throw config("STLS begins TLS on a plain connection: give secure: false with it, or leave it out");
+  }
+  const port = options.port ?? (secure ? 995 : 110);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw config("port is a number from 1 to 65535");
+  const stls = options.stls ?? (secure ? "never" : "required");
+  if (!["required", "if-offered", "never"].includes(stls))
+    throw config('stls is "required", "if-offered" or "never"');
+  if (options.family !== undefined && ![4, 6].includes(options.family)) throw config("family is 4 or 6");
+  if (options.tls !== undefined) checkTable("tls", options.tls);
+  if (options.socket !== undefined && options.proxy !== undefined) {
+    throw config("socket and proxy exclude each other: your own socket may go through a proxy itself");
+  }
+  if (options.auth !== undefined) checkAuth(options.auth);
+  checkOneOf("listings", options.listings, ["lenient", "strict"]);
+  return {
+    host: options.host,
+    port,
+    secure,
+    stls,
+    auth: options.auth,
+    utf8: options.utf8 ?? false,
+    capa: options.capa ?? true,
+    allowPlaintextAuth: options.allowPlaintextAuth ?? (!secure && stls === "never"),
+    tls: options.tls ?? DEFAULT_TLS,
+    socket: options.socket,
+    proxy: options.proxy === undefined ? undefined : proxyFrom(options.proxy),
+    localAddress: options.localAddress,
+    family: options.family,
+    lookup: options.lookup,
+    timeouts: numbers("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
+    limits: numbers("limits", DEFAULT_LIMITS, options.limits),
+    window: windowFrom(options.pipelining ?? "auto"),
+    listings: options.listings ?? "lenient",
+  };
+}
+
+function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {
+  if (pipelining === false) return undefined;
+  return numbers("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
+}

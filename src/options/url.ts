@@ -1,0 +1,80 @@
+// The URL form of the options: our own, and that of RFC 2384.
+import { domainToASCII } from "node:url";
+import { Pop3Error } from "../errors.ts";
+
+/** What a URL says: `Pop3ClientOptions`, as far as it goes. */
+export interface UrlOptions {
+  readonly host: string;
+  readonly port?: number;
+  readonly secure: boolean;
+  readonly stls?: "required" | "if-offered" | "never";
+  readonly auth?: { readonly user: string; readonly pass?: string; readonly mechanism?: string };
+}
+
+/**
+ * The URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first octet), `pop3://host`
+ * (STLS required; `?stls=never` or `?stls=if-offered` to change that), and RFC 2384's
+ * `pop://user;auth=+APOP@host`. What is special in a user name or a password is percent-encoded.
+ *
+ * Throws `POP3_CONFIG`, without a word of the URL in it.
+ */
+export function parseUrl(given: string | URL): UrlOptions {
+  let url: URL;
+  try {
+    url = new URL(given);
+  } catch {
+    // Neither the URL nor Node's error, which repeats it, is shown: there may be a password in it.
+    throw config("not a URL");
+  }
+  const secure = url.protocol === "pop3s:" || url.protocol === "pops:";
+  if (!secure && url.protocol !== "pop3:" && url.protocol !== "pop:") {
+    throw config("the URL of a maildrop begins with pop3s://, pop3:// or pop://");
+  }
+  if (url.pathname !== "" && url.pathname !== "/") throw config("the URL of a maildrop has no path");
+  if (url.hash !== "") throw config("the URL of a maildrop has a # in it: percent-encode it");
+  let stls: string | undefined;
+  for (const [name, value] of url.searchParams) {
+    if (name !== "stls") throw config("the URL of a maildrop takes one parameter: stls");
+    stls = value;
+  }
+  const decoded = decode(url.username);
+  const at = decoded.search(/;auth=/i);
+  const user = at === -1 ? decoded : decoded.slice(0, at);
+  const mechanism = at === -1 ? "*" : decoded.slice(at + ";auth=".length);
+  if (user === "" && decoded + url.password !== "") throw config("the URL of a maildrop names no user");
+  if (mechanism === "") throw config("the URL of a maildrop names no mechanism behind ;auth=");
+  return {
+    host: hostFrom(url.hostname),
+    secure,
+    ...(url.port !== "" && { port: Number(url.port) }),
+    ...(stls !== undefined && { stls: stls as "required" }),
+    ...(user !== "" && {
+      auth: {
+        user,
+        // EXTERNAL and GSSAPI take none.
+        ...(url.password !== "" && { pass: decode(url.password) }),
+        // RFC 2384 section 5: "+APOP" is APOP, "*" is any, anything else is a SASL mechanism.
+        ...(mechanism !== "*" && { mechanism: mechanism.replace(/^\+/, "").toUpperCase() }),
+      },
+    }),
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw config("the URL of a maildrop is not percent-encoded UTF-8");
+  }
+}
+
+/** URLs of schemes that are not the web's keep a name as it was written: it is encoded here (RFC 3490). */
+function hostFrom(hostname: string): string {
+  if (hostname.startsWith("[")) return hostname.slice(1, -1);
+  const name = decode(hostname);
+  return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
+}
+
+function config(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
+}

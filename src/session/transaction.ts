@@ -1,0 +1,353 @@
+// The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
+// marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
+import {
+  Pop3AbortError,
+  Pop3ConnectionError,
+  Pop3Error,
+  Pop3ProtocolError,
+  Pop3ReplyError,
+} from "../errors.ts";
+import { aborted, isContentError } from "../net/failures.ts";
+import { traceMalformed } from "../net/trace.ts";
+import { quitWait } from "../net/waits.ts";
+import type { Total } from "../net/watch.ts";
+import * as commands from "../protocol/commands.ts";
+import type { ListingRules } from "../protocol/listing-block.ts";
+import type { MaildropStat } from "../protocol/listings.ts";
+import { numbersIn, type MalformedLine } from "../protocol/malformed-line.ts";
+import { MessageBuffer } from "../protocol/message-buffer.ts";
+import { listingAfterDele, renumbered, type ListingAfterDele } from "./renumbering.ts";
+import type { Session } from "./session.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/** So many entries above what STAT counted are a counting error of the server, no attack. */
+const LISTING_SLACK = 16;
+/** The most that rolling back may take; milliseconds. */
+const ROLL_BACK = 5000;
+
+export class Transaction {
+  readonly session: Session;
+  /** The message numbers that DELE has marked. */
+  readonly marked: Set<number> = new Set<number>();
+  /** How many messages there are by STAT, marked or not. */
+  #count: number | undefined;
+  #sizes: Snapshot<number> | undefined;
+  #uids: Snapshot<string> | undefined;
+  #malformed: Readonly<Record<MalformedLine["command"], readonly MalformedLine[]>> = { LIST: [], UIDL: [] };
+  /** What was tried of what CAPA does not list. */
+  readonly #tried: Map<string, boolean> = new Map<string, boolean>();
+  #quitting: Promise<void> | undefined;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  /** The sizes of all messages that are not marked, in octets, once they were listed: a session is a snapshot. */
+  get sizes(): ReadonlyMap<number, number> | undefined {
+    return this.#sizes?.map;
+  }
+
+  /** The unique-ids, in the same way. */
+  get uids(): ReadonlyMap<number, string> | undefined {
+    return this.#uids?.map;
+  }
+
+  /** The malformed lines of the last LIST and of the last UIDL. */
+  get malformed(): readonly MalformedLine[] {
+    return [...this.#malformed.LIST, ...this.#malformed.UIDL];
+  }
+
+  /**
+   * The numbers of all messages that are not marked, once they were listed. A malformed line in LIST hides none that
+   * UIDL has, too.
+   */
+  get listed(): readonly number[] {
+    const numbers = [...(this.sizes ?? new Map<number, number>()).keys()];
+    const { LIST: bad, UIDL: badUids } = this.#malformed;
+    if (bad.length === 0) return numbers;
+    const { uids } = this;
+    const withoutUidl = uids === undefined && badUids.length === 0;
+    const inUidl = new Set([...(uids?.keys() ?? []), ...numbersIn(badUids, "UIDL")]);
+    const hidden = bad.some(({ number }) => number === undefined)
+      ? inUidl
+      : [...numbersIn(bad, "LIST")].filter((number) => withoutUidl || inUidl.has(number));
+    return [...new Set([...numbers, ...hidden])].sort((a, b) => a - b);
+  }
+
+  stat(signal?: AbortSignal): Promise<MaildropStat> {
+    return this.session.execute(commands.stat(), {
+      signal,
+      effect: ({ count }) => {
+        this.#count = count + this.marked.size;
+      },
+    });
+  }
+
+  /** LIST. The Map is the caller's: what is kept of it is a copy. */
+  async list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
+    const marked = new Set<number>();
+    const sizes = await this.session.execute(commands.list(this.#listingRules("LIST")), {
+      signal,
+      total,
+      effect: (listed) => {
+        for (const message of this.marked) marked.add(message);
+        if (marked.size === 0) this.#sizes = new Snapshot(listed, true);
+      },
+    });
+    if (marked.size === 0) return sizes;
+    const right = await this.#afterDele({
+      ...{ listed: sizes, marked, exact: false, before: this.#sizes },
+      one: (message) => this.listOne(message, signal),
+      exists: (message) => this.#exists(message, signal),
+    });
+    this.#sizes ??= new Snapshot(right, false);
+    return right;
+  }
+
+  /** UIDL, kept as with `list`. */
+  async uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
+    const marked = new Set<number>();
+    const uids = await this.session.execute(commands.uidl(this.#listingRules("UIDL")), {
+      signal,
+      total,
+      effect: (listed) => {
+        for (const message of this.marked) marked.add(message);
+        if (marked.size === 0) this.#uids = new Snapshot(listed, true);
+      },
+    });
+    if (marked.size === 0) return uids;
+    const right = await this.#afterDele({
+      ...{ listed: uids, marked, exact: true, before: this.#uids },
+      one: (message) => this.session.execute(commands.uidlOne(message), { signal }),
+      exists: (message) => this.#exists(message, signal),
+    });
+    this.#uids ??= new Snapshot(right, false);
+    return right;
+  }
+
+  listOne(message: number, signal?: AbortSignal): Promise<number> {
+    return this.session.execute(commands.listOne(message), { signal });
+  }
+
+  /** UIDL of one message. A number that names another message than before ends the session. */
+  async uidlOne(message: number, signal?: AbortSignal): Promise<string> {
+    const uid = await this.session.execute(commands.uidlOne(message), { signal });
+    const before =
+      this.marked.size > 0 && this.#uids?.complete === true ? this.uids?.get(message) : undefined;
+    if (before !== undefined && before !== uid) throw this.#ended(renumbered(message));
+    return uid;
+  }
+
+  /** The server lists such a message, whatever its size. */
+  async #exists(message: number, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.listOne(message, signal);
+      return true;
+    } catch (error) {
+      if (isContentError(error)) return true;
+      if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
+      return false;
+    }
+  }
+
+  async #afterDele<V>({
+    before,
+    ...listing
+  }: Omit<ListingAfterDele<V>, "before"> & { readonly before: Snapshot<V> | undefined }): Promise<
+    Map<number, V>
+  > {
+    try {
+      return await listingAfterDele({
+        ...listing,
+        before: before?.complete === true ? before.map : undefined,
+      });
+    } catch (error) {
+      throw error instanceof Pop3ProtocolError && error.code === "POP3_PROTOCOL" ? this.#ended(error) : error;
+    }
+  }
+
+  /** Ends the session: nothing that is marked is deleted. */
+  #ended(failure: Pop3ProtocolError): Pop3ProtocolError {
+    this.session.close(failure);
+    return failure;
+  }
+
+  /** Whether the server knows UIDL or TOP: as CAPA says, or else, as some servers list too little, by trying. */
+  async supports(command: "UIDL" | "TOP", signal?: AbortSignal): Promise<boolean> {
+    const known = this.#tried.get(command);
+    if (known !== undefined) return known;
+    const { capabilities } = this.session;
+    if (command === "UIDL" ? capabilities.uidl || this.#uids !== undefined : capabilities.top) return true;
+    try {
+      if (command === "UIDL") await this.uidl(signal);
+      else {
+        const listed = (this.sizes ?? (await this.list(signal))).keys();
+        const message = [...listed].find((each) => !this.marked.has(each));
+        // An empty maildrop has nothing to try it on.
+        if (message === undefined) return false;
+        const { limits } = this.session.settings;
+        await this.session.execute(
+          commands.top(message, 0, () => new MessageBuffer(limits.message, 0)),
+          { signal },
+        );
+      }
+      this.#tried.set(command, true);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
+      this.#tried.set(command, false);
+      return false;
+    }
+  }
+
+  #listingRules(command: MalformedLine["command"]): ListingRules {
+    const { host, port, limits, listings } = this.session.settings;
+    const { listEntries, listOctets, line } = limits;
+    const counted = this.#count === undefined ? Infinity : this.#count + LISTING_SLACK;
+    return {
+      entries: Math.min(listEntries, counted),
+      octets: listOctets,
+      line,
+      mode: listings,
+      malformed: (lines) => {
+        // The listing from before the first DELE stays valid, and with it its malformed lines.
+        const kept = this.marked.size > 0 ? (command === "LIST" ? this.#sizes : this.#uids) : undefined;
+        if (kept?.complete !== true) this.#malformed = { ...this.#malformed, [command]: lines };
+        traceMalformed(host, port, lines);
+      },
+    };
+  }
+
+  async rset(signal?: AbortSignal): Promise<void> {
+    await this.session.execute(commands.rset(), {
+      signal,
+      effect: () => {
+        if (this.marked.size === 0) return;
+        this.marked.clear();
+        // What was listed while something was marked lacks what is there again.
+        this.#sizes = this.#uids = undefined;
+        this.#malformed = { LIST: [], UIDL: [] };
+      },
+    });
+  }
+
+  /** DELE for each, pipelined. Rejects when all were answered, with the first refusal. */
+  async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
+    const { session } = this;
+    const deletions = messages.map((message) => commands.dele(message));
+    session.check("DELE");
+    const results = await Promise.allSettled(
+      deletions.map((command, index) =>
+        session.connection.send(command, {
+          signal,
+          effect: () => {
+            this.marked.add(messages[index] as number);
+          },
+        }),
+      ),
+    );
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** QUIT, which commits. Rejects with `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`, where anything was marked. */
+  quit(signal?: AbortSignal): Promise<void> {
+    this.session.check("QUIT");
+    if (signal?.aborted === true) return Promise.reject(aborted(signal, "QUIT"));
+    this.#quitting = this.#quit(signal);
+    return this.#quitting;
+  }
+
+  async #quit(signal: AbortSignal | undefined): Promise<void> {
+    const { session } = this;
+    const { connection } = session;
+    // From here on no other command goes out; those before QUIT are answered before it.
+    const before = session.state;
+    session.enter("update");
+    let sent = false as boolean; // set by a callback, which the compiler does not see
+    try {
+      await connection.send(commands.quit(), {
+        signal,
+        wait: quitWait(session.settings.timeouts),
+        onSent: () => {
+          sent = true;
+        },
+      });
+    } catch (error) {
+      if (!sent && error instanceof Pop3AbortError) {
+        // Nothing of it went out: the session goes on.
+        session.enter(before);
+        this.#quitting = undefined;
+        throw error;
+      }
+      session.close(Pop3Error.is(error) ? error : undefined);
+      const failure = this.#commitFailure(error, sent);
+      if (failure !== undefined) throw failure;
+    }
+    connection.end();
+  }
+
+  /** What a QUIT without `+OK` means for the caller; `undefined`: the end of the session, which was asked for. */
+  #commitFailure(error: unknown, sent: boolean): Error | undefined {
+    const marked = [...this.marked].sort((a, b) => a - b);
+    if (!sent || (marked.length === 0 && error instanceof Pop3AbortError)) return error as Error;
+    if (marked.length === 0) return undefined;
+    const details = { command: "QUIT", cause: error, marked };
+    if (error instanceof Pop3ReplyError) {
+      return new Pop3ReplyError(
+        "POP3_COMMIT_FAILED",
+        `not all messages were deleted: ${error.text}`,
+        error,
+        details,
+      );
+    }
+    return new Pop3ConnectionError(
+      "POP3_COMMIT_UNKNOWN",
+      "no reply came to QUIT: the messages may be deleted or not",
+      details,
+    );
+  }
+
+  /**
+   * Ends without deleting anything: RSET where somebody is logged in, then QUIT. Where that cannot be done soon
+   * the connection is dropped, which rolls back as well. A QUIT under way is waited for: it was asked for.
+   */
+  async rollBack(): Promise<void> {
+    const { session } = this;
+    if (this.#quitting !== undefined) {
+      await this.#quitting.catch(() => undefined);
+      return;
+    }
+    // Nothing can be said in the middle of a login, or behind a message that nobody reads.
+    if (
+      !["authorization", "transaction"].includes(session.state) ||
+      session.occupied ||
+      session.connection.held
+    ) {
+      session.close();
+      return;
+    }
+    // Even where nothing was marked here: some servers mark what was retrieved, and QUIT would delete it. What is in
+    // flight may mark a message yet: its reply comes before that to RSET. What is called from here on is too late:
+    // nothing may be marked between RSET and QUIT.
+    const toReset = session.state === "transaction";
+    session.enter("update");
+    this.#quitting = this.#leave(toReset);
+    await this.#quitting;
+  }
+
+  async #leave(toReset: boolean): Promise<void> {
+    const { connection, settings } = this.session;
+    const late = new AbortController();
+    const clock = setTimeout(() => late.abort(), Math.ceil(Math.min(ROLL_BACK, settings.timeouts.quit)));
+    const { signal } = late;
+    try {
+      if (toReset) await connection.send(commands.rset(), { signal });
+      await connection.send(commands.quit(), { signal });
+      connection.end();
+    } catch {
+      this.session.close();
+    } finally {
+      clearTimeout(clock);
+    }
+  }
+}

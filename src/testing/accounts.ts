@@ -1,39 +1,39 @@
-// Who may log in, with what, and to which maildrop.
+// The users of the test server: their secrets and their maildrops.
 import { Maildrop } from "./maildrop.ts";
 import { saslprep } from "./saslprep.ts";
 
 /** A user with a maildrop. */
 export interface Pop3ServerUser {
   /**
-   * The password, and the shared secret of APOP, CRAM-MD5, DIGEST-MD5 and SCRAM.
-   * @default none: no password is right
+   * The password. It is also the shared secret of APOP, CRAM-MD5, DIGEST-MD5 and SCRAM.
+   * @default none: every password is refused
    */
   readonly pass?: string;
   /**
-   * The access token of XOAUTH2 and OAUTHBEARER, or a function that says whether a token is right.
-   * @default none: no token is right
+   * The access token for XOAUTH2 and OAUTHBEARER, or a function that returns whether it accepts a token.
+   * @default none: every token is refused
    */
   readonly accessToken?: string | ((token: string) => boolean);
   /**
-   * The common name in the client's certificate, by which EXTERNAL knows the user.
-   * @default the user's name
+   * The common name in the client's certificate. EXTERNAL uses it to find the user.
+   * @default the name of the user
    */
   readonly certificateName?: string;
   /**
-   * What is said behind `-ERR` where a login would have succeeded: `[SYS/TEMP] try again later`.
-   * @default nothing: the login succeeds
+   * Refuses a correct login with `-ERR` and this text, for example `[SYS/TEMP] try again later`.
+   * @default none: a correct login succeeds
    */
   readonly refusal?: string;
-  /** The messages, octet for octet; strings are taken as UTF-8, and their line ends stay as they are. */
+  /** The messages, stored byte for byte. A string is encoded as UTF-8; its line ends are not changed. */
   readonly messages?: readonly (Buffer | Uint8Array | string)[];
   /**
-   * The unique-ids of `messages`, in their order.
+   * The unique-ids of `messages`, in the same order.
    * @default `uid-1`, `uid-2` ...
    */
   readonly uids?: readonly string[];
 }
 
-/** One who may log in. */
+/** A user who can log in. */
 export interface Account {
   readonly name: string;
   readonly pass: string | undefined;
@@ -41,17 +41,17 @@ export interface Account {
   readonly certificateName: string;
   readonly refusal: string | undefined;
   readonly maildrop: Maildrop;
-  /** When the last login succeeded, milliseconds since 1970. */
+  /** The time of the last successful login, in milliseconds since 1970. */
   lastLogin?: number;
 }
 
-/** How the octets of a name or a password are to be read. */
+/** The charset of the bytes of a name or a password. */
 export type Charset = "utf8" | "latin1";
 
 const ASCII = /^[\0-\x7f]*$/;
 
 export class Accounts {
-  /** Of names and passwords. */
+  /** The charset of names and passwords. */
   readonly charset: Charset;
   readonly #accounts: Map<string | undefined, Account> = new Map();
 
@@ -75,7 +75,7 @@ export class Accounts {
     return this.#accounts.get(this.prepare(name));
   }
 
-  /** The account that this name and password open. */
+  /** Returns the account with this name and password. */
   verify(name: string, pass: string): Account | undefined {
     const account = this.find(name);
     const given = this.prepare(pass);
@@ -83,7 +83,9 @@ export class Accounts {
     return given === this.prepare(account.pass) ? account : undefined;
   }
 
-  /** The account that this access token opens; without a name any that it does open. */
+  /**
+   * Returns the account with this name that accepts the token; without a name, the first account that does.
+   */
   verifyToken(name: string | undefined, token: string): Account | undefined {
     const candidates = name === undefined ? [...this.#accounts.values()] : [this.find(name)];
     return candidates.find((account) => {
@@ -92,14 +94,14 @@ export class Accounts {
     });
   }
 
-  /** The account of whoever has a certificate with this common name. */
+  /** Returns the account whose certificate has this common name. */
   certified(commonName: string): Account | undefined {
     return [...this.#accounts.values()].find((account) => account.certificateName === commonName);
   }
 
   /**
-   * The form in which names and passwords are compared (RFC 6856 section 2.2), `undefined` for what none may be.
-   * ASCII stays as it is, and so does all of a legacy charset.
+   * Returns the form in which names and passwords are compared (RFC 6856 section 2.2). Returns `undefined`
+   * for a text that SASLprep prohibits. ASCII is not changed; with `latin1` nothing is.
    */
   prepare(text: string): string | undefined {
     return this.charset === "latin1" || ASCII.test(text) ? text : saslprep(text);

@@ -1,19 +1,22 @@
-// How a client shows who it is: USER and PASS, APOP (RFC 1939 section 7), AUTH (RFC 5034).
+// The server's side of a login: USER and PASS, APOP (RFC 1939 section 7), AUTH (RFC 5034).
 import { createHash } from "node:crypto";
 import type { Account, Accounts } from "./accounts.ts";
 import { challenge, err, ok, type Answer } from "./answer.ts";
 import type { Exchange, SaslSession } from "./mechanisms/mechanism.ts";
 import type { Offer } from "./offer.ts";
 
-/** Something to say, after which the client goes on, or the end of it: an account, or what goes behind `-ERR`. */
+/**
+ * One step of a login: an answer to send, the account that logged in, or the text of the refusal after
+ * `-ERR`.
+ */
 export type Step = { readonly answer: Answer } | { readonly account: Account } | { readonly refusal: string };
 
 export class Authentication {
   readonly #offer: Offer;
   readonly #accounts: Accounts;
-  /** Of APOP, with its angle brackets. */
+  /** The timestamp of APOP, with its angle brackets. */
   readonly timestamp: string | undefined;
-  /** The name that USER gave. */
+  /** The argument of the last USER. */
   #name: string | undefined;
   #exchange: Exchange | undefined;
 
@@ -23,12 +26,12 @@ export class Authentication {
     this.timestamp = timestamp;
   }
 
-  /** Whether a challenge was sent, so that the next line answers it. */
+  /** Whether a challenge was sent: the next line of the client is the response to it. */
   get exchanging(): boolean {
     return this.#exchange !== undefined;
   }
 
-  /** Forgets what was said in the clear. */
+  /** Forgets the USER command that came before TLS. */
   forget(): void {
     this.#name = undefined;
   }
@@ -56,7 +59,7 @@ export class Authentication {
     return outcome(digest === hash.digest("hex") ? account : undefined);
   }
 
-  /** `initial`: the initial response in base64, `=` for an empty one, `""` for none. */
+  /** `initial`: the initial response in base64; `=` for an empty one; `""` if the client sent none. */
   auth(name: string, initial: string, session: SaslSession): Step {
     const mechanism = this.#offer.mechanisms.get(name.toUpperCase());
     if (mechanism === undefined || !session.listed.includes(mechanism.name))
@@ -72,7 +75,7 @@ export class Authentication {
     return this.respond(initial === "=" ? "" : initial);
   }
 
-  /** The client's answer to a challenge. */
+  /** Takes the client's response to a challenge. */
   respond(text: string): Step {
     const exchange = this.#exchange;
     this.#exchange = undefined;
@@ -91,7 +94,7 @@ function outcome(of: Account | string | undefined): Step {
   return typeof of === "string" ? { refusal: of } : { account: of };
 }
 
-/** RFC 5034 section 4: whatever is not in the alphabet, and padding that is not at the end, is refused. */
+/** RFC 5034 section 4: refuses characters outside the alphabet, and padding that is not at the end. */
 function decodeBase64(text: string): Buffer | undefined {
   const valid = text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
   return valid ? Buffer.from(text, "base64") : undefined;

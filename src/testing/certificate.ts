@@ -1,4 +1,5 @@
-// Makes the server's certificate when it is needed: no private key lies in a repository, and nothing in it expires.
+// Makes the server's certificate at run time, so that no private key is in a repository and no certificate
+// expires.
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import {
@@ -14,28 +15,28 @@ import {
   utf8String,
 } from "./der.ts";
 
-/** A certificate that signs itself, and its key, both as PEM. */
+/** A self-signed certificate and its private key, both as PEM. */
 export interface Certificate {
   /** The private key (PKCS #8), P-256. */
   readonly key: string;
-  /** The certificate. Give it as `ca` to whoever shall trust it. */
+  /** The certificate. A peer that must trust it takes it as `ca`. */
   readonly cert: string;
 }
 
 export interface CertificateOptions {
   /**
-   * Host names and IP addresses that it is valid for.
+   * The host names and IP addresses for which the certificate is valid.
    * @default ["localhost", "127.0.0.1", "::1"]
    */
   readonly names?: readonly string[];
   /**
-   * The common name of the subject: for a client's certificate the name of the user.
+   * The common name of the subject. In a client's certificate: the name of the user.
    * @default "popwright test server"
    */
   readonly commonName?: string;
-  /** @default a day ago */
+  /** @default one day ago */
   readonly notBefore?: Date;
-  /** @default in a year */
+  /** @default in 365 days */
   readonly notAfter?: Date;
 }
 
@@ -45,8 +46,9 @@ const SERVER_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.2");
 
 /**
- * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server}, for any other server on TLS, or for a client of
- * one. Each call makes a new key. To test failures, give names that the client does not connect to, or a time that is over.
+ * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server}, for any other TLS server, or for a TLS
+ * client. Each call makes a new key. To test failures, use names to which the client does not connect, or a
+ * `notAfter` in the past.
  */
 export function makeCertificate(options: CertificateOptions = {}): Certificate {
   const {
@@ -68,7 +70,7 @@ export function makeCertificate(options: CertificateOptions = {}): Certificate {
     der(
       0xa3,
       sequence(
-        // No authority: a certificate that is one may not serve as a server's with every TLS library.
+        // Not a CA: some TLS libraries do not accept a CA certificate as a server's certificate.
         extension("2.5.29.19", sequence(), "critical"), // basicConstraints
         extension("2.5.29.15", bitString(Buffer.from([0x80]), 7), "critical"), // keyUsage: digitalSignature
         extension("2.5.29.37", sequence(SERVER_AUTH, CLIENT_AUTH)), // extKeyUsage

@@ -1,21 +1,26 @@
-// Channel bindings from the server's side (RFC 5929, RFC 9266): what only the two ends of a TLS connection know.
+// Channel bindings from the server's side (RFC 5929, RFC 9266): data that only the two ends of a TLS
+// connection know.
 import { createHash, type X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { objectIdentifier, readDer, type DerValue } from "./der.ts";
 
-/** `undefined` for a type that is not known, and where the connection has none of that type. */
+/**
+ * Returns the data of a channel binding; `undefined` if the type is unknown or the connection does not have
+ * it.
+ */
 export function channelBinding(socket: TLSSocket, type: string): Buffer | undefined {
-  // Deno's TLS exports nothing, and what it gives as Finished was never on the line.
+  // Deno's TLS has no exporter, and the Finished message that it returns was never on the wire.
   const exports = (socket as Partial<TLSSocket>).exportKeyingMaterial !== undefined;
   switch (type) {
     case "tls-exporter":
       if (!exports) return undefined;
-      // RFC 9266. With TLS 1.2 it needs the extended master secret, which OpenSSL uses with whoever knows it. There
-      // an empty context is not the same as none (RFC 5705 section 4): here it is empty.
+      // RFC 9266. TLS 1.2 needs the extended master secret: OpenSSL uses it with every peer that supports it.
+      // In TLS 1.2 an empty context differs from no context (RFC 5705 section 4); RFC 9266 asks for an empty
+      // one.
       return socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
     case "tls-unique":
-      // The first Finished of the handshake (RFC 5929 section 3.1): a full one ends with the client's first, a
-      // resumed one with the server's. For TLS 1.3 it is not defined.
+      // The first Finished message of the handshake (RFC 5929 section 3.1). In a full handshake the client
+      // sends it, in a resumed one the server. It is not defined for TLS 1.3.
       if (!exports || socket.getProtocol() === "TLSv1.3") return undefined;
       return socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished();
     case "tls-server-end-point":
@@ -25,14 +30,17 @@ export function channelBinding(socket: TLSSocket, type: string): Buffer | undefi
   }
 }
 
-/** RFC 5929 section 4.1: the certificate, hashed as its signature does it, or by SHA-256 where that is weaker. */
+/**
+ * RFC 5929 section 4.1: hashes the certificate with the hash of its signature; SHA-256 replaces MD5 and
+ * SHA-1.
+ */
 function endPoint(certificate: X509Certificate | undefined): Buffer | undefined {
   if (certificate === undefined) return undefined;
   const hash = signatureHash(certificate.raw);
   return hash === undefined ? undefined : createHash(hash).update(certificate.raw).digest();
 }
 
-/** As Node calls them; MD5 and SHA-1 are replaced. */
+/** Signature or hash algorithm (DER) → Node's name of the hash. SHA-256 replaces MD5 and SHA-1. */
 const HASHES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     "1.2.840.113549.1.1.4": "sha256", // md5WithRSAEncryption
@@ -55,7 +63,10 @@ const HASHES: ReadonlyMap<string, string> = new Map(
 );
 const RSASSA_PSS = objectIdentifier("1.2.840.113549.1.1.10");
 
-/** The hash of tls-server-end-point for a certificate (DER); `undefined` for a signature without one: Ed25519. */
+/**
+ * Returns the hash for tls-server-end-point, for a certificate in DER. Returns `undefined` if the signature
+ * uses no hash that we know, as Ed25519.
+ */
 export function signatureHash(certificate: Buffer): string | undefined {
   // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }
   const [, algorithm] = partsOf(readDer(certificate));

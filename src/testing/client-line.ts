@@ -1,34 +1,34 @@
-// A line of the client: its verb, its arguments as one text, and what of it may be printed.
+// Parses one line of the client into verb and arguments, and gives a form without secrets to print.
 import { isUtf8 } from "node:buffer";
 import type { Charset } from "./accounts.ts";
 import { escaped } from "./escapes.ts";
 
-/** What the client sent: a command, an answer to a challenge, or what is no line at all. */
+/** One line of the client: a command, the response to a challenge, or an invalid line. */
 export interface ClientLine {
   /**
-   * In upper case; `AUTH-RESPONSE` for the answer to a challenge, `AUTH-CANCEL` for the `*` that gives up instead,
-   * `""` for what is no line.
+   * The verb in upper case. `AUTH-RESPONSE` is the response to a challenge, `AUTH-CANCEL` the `*` that
+   * cancels AUTH, `""` an invalid line.
    */
   readonly verb: string;
-  /** What follows the verb and its space; all of an answer to a challenge. */
+  /** The text after the verb and its space. For the response to a challenge: the whole line. */
   readonly text: string;
-  /** How many octets it has, CRLF included. */
+  /** The length in octets, including CRLF. */
   readonly octets: number;
-  /** Without secrets, and safe to print. */
+  /** The line without secrets, with control characters escaped. */
   readonly printable: string;
 }
 
 const MASK = "****";
 
-/** The commands whose arguments are no secret, all of them. */
+/** All commands whose arguments are never secret. */
 const OPEN: ReadonlySet<string> = new Set(
   "USER STAT LIST UIDL RETR TOP DELE RSET NOOP QUIT CAPA STLS UTF8 LANG".split(" "),
 );
 
-/** The line breaks the protocol: too long, or with a NUL or a bare LF in it. */
-export const BROKEN: ClientLine = { verb: "", text: "", octets: 0, printable: "(no line of the protocol)" };
+/** An invalid line: it is too long, or contains NUL or a bare LF. */
+export const BROKEN: ClientLine = { verb: "", text: "", octets: 0, printable: "(invalid line)" };
 
-/** `line` without its CRLF. `charset`: of its arguments; octets that are not of it become U+FFFD. */
+/** Parses a command line without its CRLF. `charset`: of its arguments; invalid octets become U+FFFD. */
 export function commandOf(line: Buffer, charset: Charset): ClientLine {
   const encoding = isUtf8(line) ? "utf8" : "latin1";
   const all = line.toString(encoding);
@@ -53,8 +53,8 @@ function masked(verb: string, text: string): string {
   if (verb === "APOP" || verb === "AUTH") {
     return rest.length > 0 ? `${verb} ${first} ${MASK}` : `${verb} ${first}`.trimEnd();
   }
-  // A stray answer to a challenge may stand where a verb should: only what looks like a verb is shown, and the
-  // asterisk of who gives up.
+  // The line may be a late response to a challenge, so only a word that looks like a verb is shown. `*`
+  // cancels AUTH and is shown too.
   const shown = /^(?:[A-Z]{3,4}|\*)$/.test(verb) ? verb : MASK;
   return text === "" ? shown : `${shown} ${MASK}`;
 }

@@ -1,4 +1,4 @@
-// One connection: reads lines, sends answers, and lets faults have their way.
+// One connection of a client: reads its lines, sends the answers, and applies the faults.
 import type { Socket } from "node:net";
 import { blockPieces, blockSize } from "../protocol/block-pieces.ts";
 import type { Answer } from "./answer.ts";
@@ -10,13 +10,16 @@ import { tlsFacts } from "./tls-facts.ts";
 import type { SessionTranscript } from "./transcript.ts";
 import { turn, Wire, type Packets, type WireEnd, type WireSetup } from "./wire.ts";
 
-/** What a connection needs of its server. */
+/** What a connection needs from its server. */
 export interface ConnectionSetup extends WireSetup {
   readonly session: Session;
   readonly transcript: SessionTranscript;
   readonly faults: Faults;
   readonly implicitTls: boolean;
-  /** The session is over: the maildrop is free, nothing more is carried out. The connection may linger. */
+  /**
+   * Called when the session is over: the maildrop is free and no command is executed. The socket may stay
+   * open.
+   */
   readonly over: () => void;
 }
 
@@ -29,13 +32,13 @@ export class Connection {
     this.#setup = setup;
   }
 
-  /** Runs the session to its end, whatever ends it. Never rejects. */
+  /** Runs the session until it ends for any reason. Never rejects. */
   async run(): Promise<void> {
     try {
       if (this.#setup.implicitTls) await this.#startTls();
       await this.#converse();
     } catch {
-      // The connection is gone, by the client's doing or by close().
+      // The connection is gone: the client has closed it, or the test has called close().
     } finally {
       this.#end();
       this.destroy();
@@ -62,7 +65,7 @@ export class Connection {
     }
   }
 
-  /** A function of the test's own may throw in it: that ends the connection, and is found in the transcript. */
+  /** If a function of the test throws here, the connection ends and the transcript has the error. */
   #answer(line: ClientLine): Answer {
     try {
       return this.#setup.session.answer(line);
@@ -72,7 +75,7 @@ export class Connection {
     }
   }
 
-  /** Sends the answer, or what a fault makes of it. Returns whether the session goes on. */
+  /** Sends the answer, changed by a fault if one matches. Returns whether the session continues. */
   async #respond(on: string, answer: () => Answer): Promise<boolean> {
     const fault = this.#setup.faults.strike(on);
     if (fault !== undefined) return this.#respondWrongly(on, answer, fault);
@@ -148,7 +151,7 @@ export class Connection {
       await this.#startTls();
       return true;
     }
-    // Behind QUIT it goes without saying.
+    // After QUIT the close is expected: no note.
     if (on !== "QUIT") this.#setup.transcript.note("close");
     await this.#finish("close");
     return false;

@@ -1,6 +1,7 @@
-// Writes and reads ASN.1 values as DER (X.690): tag, length, content; as much of it as a certificate needs.
+// Writes and reads ASN.1 values in DER (X.690): tag, length, content. It supports only what a certificate
+// needs.
 
-/** One value: its tag, the length in its shortest form, its content. */
+/** Encodes a value: the tag, the length in its shortest form, the content. */
 export function der(tag: number, ...content: readonly Buffer[]): Buffer {
   const octets = Buffer.concat(content);
   return Buffer.concat([Buffer.from([tag]), lengthOf(octets), octets]);
@@ -13,15 +14,15 @@ function lengthOf(octets: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x80 | bytes.length]), bytes]);
 }
 
-/** A value that was read. */
+/** A decoded value. */
 export interface DerValue {
   readonly tag: number;
   readonly content: Buffer;
-  /** Tag and length included. */
+  /** The encoded value with its tag and length. */
   readonly whole: Buffer;
 }
 
-/** The value at the start of `octets`. */
+/** Reads the value at the start of `octets`. */
 export function readDer(octets: Buffer): DerValue {
   const [tag = 0, first = 0] = octets;
   const more = first < 0x80 ? 0 : first & 0x7f;
@@ -36,19 +37,19 @@ export const octetString = (octets: Buffer): Buffer => der(0x04, octets);
 export const utf8String = (text: string): Buffer => der(0x0c, Buffer.from(text, "utf8"));
 export const TRUE: Buffer = der(0x01, Buffer.from([0xff]));
 
-/** `unused`: how many of the last octet's bits do not count. */
+/** Encodes a BIT STRING. `unused`: the number of unused bits in the last octet. */
 export const bitString = (octets: Buffer, unused = 0): Buffer => der(0x03, Buffer.from([unused]), octets);
 
-/** A positive integer; `octets` big-endian. */
+/** Encodes a positive INTEGER. `octets`: big-endian. */
 export function positiveInteger(octets: Buffer): Buffer {
   let from = 0;
   while (from < octets.length - 1 && octets[from] === 0) from++;
   const digits = octets.subarray(from);
-  // The first bit is the sign.
+  // The first bit is the sign: a zero octet keeps the number positive.
   return der(0x02, Buffer.from((digits[0] ?? 0) >= 0x80 ? [0] : []), digits);
 }
 
-/** `1.2.840.10045.4.3.2` */
+/** Encodes an OBJECT IDENTIFIER such as `1.2.840.10045.4.3.2`. */
 export function objectIdentifier(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
   const octets = [first * 40 + second];

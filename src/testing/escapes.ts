@@ -1,14 +1,15 @@
-// Octets as text that can be read back: what does not print, or would be read as something else, is an escape.
+// Converts bytes to printable text and back without loss: unprintable characters become escapes.
 import { isUtf8 } from "node:buffer";
 
-// Controls, line and paragraph separators, the marks that reorder text, the byte order mark; and a backslash that
-// would begin an escape, or stand at the end of the line, where it has a meaning of its own.
+// Control characters, line and paragraph separators, bidirectional controls and the byte order mark. Also a
+// backslash that would start an escape, and one at the end of the line: a transcript gives that one a meaning
+// ("no CRLF").
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4})/gu;
 const UNSAFE_OCTET = /[^ -~]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4})/g;
 
 /**
- * `\xNN` is an octet, `\uNNNN` a character in UTF-8, and a backslash before anything else is a backslash. What is
- * no UTF-8 as a whole has each octet beyond ASCII escaped.
+ * Escapes bytes: `\xNN` is a byte, `\uNNNN` a character in UTF-8; any other backslash is a backslash. If the
+ * bytes are not valid UTF-8 as a whole, every byte outside ASCII is escaped.
  */
 export function escaped(octets: Buffer): string {
   if (!isUtf8(octets)) return octets.toString("latin1").replace(UNSAFE_OCTET, octet);
@@ -17,7 +18,7 @@ export function escaped(octets: Buffer): string {
     .replace(UNSAFE, (character) => (character < "\x80" ? octet(character) : codePoint(character)));
 }
 
-/** The octets that {@link escaped} had, or that a person wrote down. */
+/** Returns the bytes of a text that {@link escaped} or a person has written. */
 export function unescaped(text: string): Buffer {
   const pieces = text.split(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4})/);
   return Buffer.concat(

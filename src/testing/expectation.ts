@@ -1,22 +1,25 @@
-// A line of the client that a transcript waits for: the verb counts in any case, `****` stands for anything.
+// A client line in a transcript: compares it with the real line. The verb may be in any case; `****` matches
+// any text.
 import { authResponseOf, BROKEN, commandOf } from "./client-line.ts";
 import { unescaped } from "./escapes.ts";
 
 const ANYTHING = "****";
 
 export class Expectation {
-  /** Its line in the transcript, from 1 on. */
+  /** The number of the line in the transcript, from 1. */
   readonly line: number;
-  /** In upper case; `AUTH-RESPONSE` or `AUTH-CANCEL` for what answers a challenge. */
+  /** The verb in upper case; `AUTH-RESPONSE` or `AUTH-CANCEL` for the response to a challenge. */
   readonly verb: string;
-  /** Without secrets, and safe to print. */
+  /** The line without secrets, with control characters escaped. */
   readonly printable: string;
-  /** Whether it answers a challenge. */
+  /** Whether the line is the response to a challenge. */
   readonly response: boolean;
-  /** Of the line as Latin-1, so that an octet is a character; `undefined` for what is no line. */
+  /**
+   * Matches the line as Latin-1, so that each byte is one character. `undefined`: expects an invalid line.
+   */
   readonly #pattern: RegExp | undefined;
 
-  /** `text`: what stands behind `C: `. */
+  /** `text`: the text after `C: `. */
   constructor(line: number, text: string, response: boolean) {
     this.line = line;
     this.response = response;
@@ -27,17 +30,20 @@ export class Expectation {
     if (!broken) this.#pattern = patternOf(text, response);
   }
 
-  /** `octets`: without CRLF, or `null` for what is no line. */
+  /** `octets`: the line without CRLF, or `null` for an invalid line. */
   matches(octets: Buffer | null): boolean {
     if (octets === null) return this.#pattern === undefined;
     const text = octets.toString("latin1");
-    // Who gives up has not answered.
+    // `*` cancels AUTH: it is not a response, so `****` does not match it.
     if (this.response && text === "*") return this.verb === "AUTH-CANCEL";
     return this.#pattern?.test(this.response ? text : withUpperVerb(text)) === true;
   }
 }
 
-/** What of a line may be printed; `null` is none. `response`: whether it answers a challenge. */
+/**
+ * Returns a line without its secrets; `null` is an invalid line. `response`: whether it responds to a
+ * challenge.
+ */
 export function printed(octets: Buffer | null, response: boolean): string {
   return (octets === null ? BROKEN : read(octets, response)).printable;
 }
@@ -46,7 +52,7 @@ function read(octets: Buffer, response: boolean): typeof BROKEN {
   return response ? authResponseOf(octets) : commandOf(octets, "utf8");
 }
 
-/** Spaces at the end are no difference: a transcript does not show them. */
+/** Ignores spaces at the end: a transcript does not show them. */
 function patternOf(text: string, response: boolean): RegExp {
   const pieces = text.split(ANYTHING).map((piece) => unescaped(piece).toString("latin1"));
   const [first = "", ...rest] = pieces;

@@ -1,95 +1,107 @@
-// What can go wrong on purpose: each fault says which response it strikes, and what the octets of it suffer.
+// Faults that a test orders: each names the response that it changes, and what happens to the bytes of it.
 import { Pop3Error } from "../errors.ts";
 import type { WireEnd } from "./wire.ts";
 
 /**
- * A fault, as data. What it names is done in this order: `delay` holds the response back, `reply` takes the place of
- * it, `twice` doubles it, `before` and `after` go around it, `flood` follows without end, `close`, `cut`, `reset` or
- * `stall` end it all after so many octets, `split` and `interval` cut it into packets. Where several faults strike
- * the same response, they are taken together, and later ones win.
+ * A fault of the server. Its members apply in this order: `delay` delays the response, `reply` replaces it,
+ * `twice` sends it twice, `before` and `after` surround it, `flood` follows without end; `close`, `cut`,
+ * `reset` or `stall` end the response after a number of bytes; `split` and `interval` send it in small
+ * packets. If several faults match the same response, their members are merged and later faults win.
  *
  * @example
- * { on: "RETR", nth: 2, reset: 100 }              // RST behind 100 octets of the second RETR's response
+ * { on: "RETR", nth: 2, reset: 100 }              // RST after 100 bytes of the response to the second RETR
  * { on: "greeting", reply: "-ERR go away\r\n" }
  * { on: "STLS", after: "+OK injected\r\n" }
  * { on: "LIST", reply: "+OK\r\n", flood: "1 100\r\n" } // a listing without end
  */
 export interface Fault {
   /**
-   * The response that it strikes: `"greeting"`, a verb as `"RETR"`, or `"*"` for whatever answers a line of the
-   * client. Within AUTH `"AUTH-RESPONSE"` is what answers a response of the client, `"AUTH-CANCEL"` what answers
-   * the `*` by which it gives up.
+   * The response to change: `"greeting"`, a verb such as `"RETR"`, or `"*"` for the answer to any line of the
+   * client. Within AUTH, `"AUTH-RESPONSE"` is the answer to a response of the client, and `"AUTH-CANCEL"` the
+   * answer to the `*` that cancels AUTH.
    */
   readonly on: string;
-  /** Which of these responses, counted from 1 on over all sessions since the fault was given. @default 1 */
+  /**
+   * Which of these responses to change. The count starts at 1 when the fault is added, and spans all
+   * sessions.
+   * @default 1
+   */
   readonly nth?: number | "every";
-  /** Milliseconds by which the response is late. The command is carried out at once. @default 0 */
+  /** Milliseconds to delay the response. The command itself is executed at once. @default 0 */
   readonly delay?: number;
-  /** Octets that are sent instead of the response. They are sent as they are: give their CRLF too. */
+  /** Bytes to send instead of the response. They are sent unchanged, so include the CRLF. */
   readonly reply?: Buffer | string;
   /**
-   * Whether the command is carried out. Where it is not, nothing is said to it but `reply`, `before` and `after`.
+   * Whether the command is executed. If not, only `reply`, `before` and `after` are sent.
    * @default true, unless `reply` begins with `-ERR`
    */
   readonly carriedOut?: boolean;
-  /** Whether the response goes out two times, in the same packet where that is possible. @default false */
+  /** Whether to send the response twice, if possible in one packet. @default false */
   readonly twice?: boolean;
-  /** Octets that go out ahead of the response, in the same packet where that is possible. */
+  /** Bytes to send before the response, if possible in the same packet. */
   readonly before?: Buffer | string;
-  /** Octets that go out behind the response, in the same packet where that is possible. */
+  /** Bytes to send after the response, if possible in the same packet. */
   readonly after?: Buffer | string;
-  /** Octets that go out behind the response in a packet of their own, without being asked for. */
+  /**
+   * Bytes to send after the response in a packet of their own, although the client has not asked for them.
+   */
   readonly later?: Buffer | string;
   /**
-   * Octets that go out behind all others again and again, as fast as the client takes them, until it closes. With
-   * `close`, `cut`, `reset` or `stall` they end, too.
+   * Bytes to send after all others, again and again, as fast as the client reads them, until it closes.
+   * `close`, `cut`, `reset` or `stall` ends them too.
    */
   readonly flood?: Buffer | string;
-  /** The connection is closed (FIN, close_notify before it) after so many octets: 0 for none, Infinity for all. */
+  /**
+   * Closes the connection (close_notify, then FIN) after this number of bytes: 0 sends no byte of the
+   * response, Infinity sends all of it.
+   */
   readonly close?: number;
-  /** As `close`, but under TLS without close_notify: as if somebody had cut the connection. */
+  /** As `close`, but without close_notify under TLS: as if an attacker had cut the connection. */
   readonly cut?: number;
-  /** The connection is reset (RST) after so many octets. */
+  /** Resets the connection (RST) after this number of bytes. */
   readonly reset?: number;
-  /** Nothing more is ever sent after so many octets, and the connection stays open. */
+  /** Sends nothing more after this number of bytes, and leaves the connection open. */
   readonly stall?: number;
-  /** The most octets in a packet; 1: each octet alone. @default Infinity, or 1 with `interval` */
+  /** The maximum bytes in a packet. 1 sends each byte alone. @default Infinity, or 1 with `interval` */
   readonly split?: number;
-  /** Milliseconds to wait behind each packet: a trickle. @default 0 */
+  /** Milliseconds to wait after each packet, for a slow trickle. @default 0 */
   readonly interval?: number;
 }
 
-/** How a response ends before its time, or right behind it. */
+/** How the connection ends within a response, or directly after it. */
 export interface FaultEnd {
   readonly kind: WireEnd;
-  /** Octets that are sent first. */
+  /** The number of bytes to send first. */
   readonly after: number;
 }
 
 export const ENDS = ["close", "cut", "reset", "stall"] as const;
 
-/** Octets of a flood that go out together. */
+/** Bytes of a flood in one piece. */
 const FLOOD = 16 * 1024;
 
-/** The faults of one server, and how often each was passed by. */
+/** The faults of one server, and how many matching responses each has seen. */
 export class Faults {
   readonly #faults: { readonly fault: Fault; seen: number }[] = [];
 
-  /** Throws `POP3_CONFIG` for what makes no sense. */
+  /** Adds a fault. Throws `POP3_CONFIG` if it contradicts itself or has a number out of range. */
   add(fault: Fault): void {
     const ends = ENDS.filter((kind) => fault[kind] !== undefined);
-    if (ends.length > 1) throw config(`a fault has one end, not ${ends.join(" and ")}`);
+    if (ends.length > 1)
+      throw config(`a fault must have only one of ${ENDS.join(", ")} (got ${ends.join(" and ")})`);
     for (const name of ["nth", "split"] as const) {
       const value = fault[name] ?? 1;
-      if (value !== "every" && !(value >= 1)) throw config(`${name} is a number from 1 on`);
+      if (value !== "every" && !(value >= 1))
+        throw config(`fault.${name} must be a number >= 1 (got ${String(value)})`);
     }
     for (const name of ["delay", "interval", ...ENDS] as const)
-      if (!((fault[name] ?? 0) >= 0)) throw config(`${name} is a number from 0 on`);
-    if (octetsOf(fault.flood)?.length === 0) throw config("a flood has at least one octet");
+      if (!((fault[name] ?? 0) >= 0))
+        throw config(`fault.${name} must be a number >= 0 (got ${String(fault[name])})`);
+    if (octetsOf(fault.flood)?.length === 0) throw config("fault.flood must not be empty");
     this.#faults.push({ fault: { ...fault, on: fault.on.toUpperCase() }, seen: 0 });
   }
 
-  /** Counts a response, and gives what strikes it, taken together; `undefined` for nothing. */
+  /** Counts a response. Returns the merged faults that match it, or `undefined` if none does. */
   strike(on: string): Fault | undefined {
     const name = on.toUpperCase();
     let struck: Fault | undefined;
@@ -103,7 +115,7 @@ export class Faults {
   }
 }
 
-/** Whether the command is carried out, see {@link Fault.carriedOut}. */
+/** Returns whether the command is executed, see {@link Fault.carriedOut}. */
 export function isCarriedOut(fault: Fault): boolean {
   return fault.carriedOut ?? !(octetsOf(fault.reply)?.toString("latin1", 0, 4) === "-ERR");
 }
@@ -113,17 +125,17 @@ export function endOf(fault: Fault): FaultEnd | undefined {
   return kind === undefined ? undefined : { kind, after: fault[kind] ?? 0 };
 }
 
-/** How it stands in a transcript, behind the response as it would have been. */
+/** Returns the note for the transcript. It follows the response as it would have been without the fault. */
 export function noteOf({ kind, after }: FaultEnd): string {
   return after === Infinity ? kind : `${kind} after ${String(after)} octets`;
 }
 
-/** The octets that go out for a response that a fault strikes; `pieces` is the response as it should be. */
+/** Applies a fault to a response. `pieces`: the correct response. */
 export function distorted(pieces: Iterable<Buffer>, fault: Fault): Iterable<Buffer> {
   return limited(around(pieces, fault), endOf(fault)?.after ?? Infinity);
 }
 
-/** So many octets of it, at most. */
+/** Yields at most `octets` bytes of `pieces`. */
 export function* limited(pieces: Iterable<Buffer>, octets: number): Generator<Buffer, void> {
   let left = octets;
   if (left <= 0) return;
@@ -145,7 +157,7 @@ function* around(pieces: Iterable<Buffer>, fault: Fault): Generator<Buffer, void
   if (flood !== undefined) yield* endless(flood);
 }
 
-/** `octets`, again and again. */
+/** Yields `octets` again and again. */
 export function* endless(octets: Buffer): Generator<Buffer, void> {
   const piece = Buffer.alloc(octets.length * Math.ceil(FLOOD / octets.length), octets);
   for (;;) yield piece;
@@ -155,7 +167,7 @@ function config(message: string): Pop3Error {
   return new Pop3Error("POP3_CONFIG", message);
 }
 
-/** A string stands for its UTF-8. */
+/** Encodes a string as UTF-8; returns anything else unchanged. */
 export function octetsOf(octets: Buffer | string | undefined): Buffer | undefined {
   return typeof octets === "string" ? Buffer.from(octets, "utf8") : octets;
 }

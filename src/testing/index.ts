@@ -1,4 +1,4 @@
-// What "popwright/testing" exports, nothing else.
+// The exports of "popwright/testing".
 export type { Account, Accounts, Charset, Pop3ServerUser } from "./accounts.ts";
 export { makeCertificate, type Certificate, type CertificateOptions } from "./certificate.ts";
 export type { Fault } from "./faults.ts";

@@ -1,4 +1,4 @@
-// A port that is listened on: its address, its certificate, and every connection to it until it is closed.
+// Listens on a port: owns its address, its certificate and every connection until close().
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, type TLSSocketOptions } from "node:tls";
 import { Pop3Error } from "../errors.ts";
@@ -7,36 +7,36 @@ import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
 export interface ListenerOptions {
-  /** @default "127.0.0.1" */
+  /** The address on which the server listens. @default "127.0.0.1" */
   readonly host?: string;
-  /** @default 0: one that is free */
+  /** The port. @default 0: any free port */
   readonly port?: number;
-  /** The most octets that go out together, for every connection; 1: each octet alone. @default Infinity */
+  /** The maximum bytes in one write, on every connection. 1 sends each byte alone. @default Infinity */
   readonly chunk?: number;
   /**
-   * Milliseconds that pass ahead of the greeting, and each time before what came from the client is taken up: as if
-   * it came from far away. What came together is answered together. TLS handshakes take no longer.
+   * Milliseconds to wait before the greeting, and before each chunk of the client is processed: simulates a
+   * distant server. Commands that arrive together are answered together. TLS handshakes are not delayed.
    * @default 0
    */
   readonly latency?: number;
 }
 
-/** What speaks on a connection. */
+/** Handles one connection. */
 interface Speaker {
   /** Never rejects. */
   run(): Promise<void>;
   destroy(): void;
 }
 
-/** Takes a connection that was just made; `over` is to be called when its session is. */
+/** Takes a new connection. It must call `over` when the session is over. */
 type Takes = (socket: Socket, wire: WireSetup, over: () => void) => Speaker;
 
 export class Listener {
-  /** Every session so far, as text. */
+  /** The transcript of every session so far. */
   readonly transcript: Transcript = new Transcript();
   /** The certificate as PEM, for the client's `tls: { ca }`. */
   readonly ca: string;
-  /** Whether TLS is spoken from the first octet. */
+  /** Whether TLS starts with the first byte. */
   readonly secure: boolean;
   readonly #options: ListenerOptions;
   readonly #wire: WireSetup;
@@ -47,22 +47,28 @@ export class Listener {
   #sessions = 0;
   #idle: (() => void)[] = [];
 
-  /** `tls`: options of `node:tls`, for TLS from the first octet as well as for STLS. */
+  /** `tls`: options of `node:tls`, both for implicit TLS and for STLS. */
   protected constructor(options: ListenerOptions, secure: boolean, tls: TLSSocketOptions = {}) {
     const { chunk = Infinity, latency = 0 } = options;
-    if (!(chunk >= 1)) throw new Pop3Error("POP3_CONFIG", "chunk is a number of octets from 1 on");
-    if (!(latency >= 0)) throw new Pop3Error("POP3_CONFIG", "latency is a number of milliseconds from 0 on");
+    if (!(chunk >= 1))
+      throw new Pop3Error("POP3_CONFIG", `chunk must be a number >= 1 (got ${String(chunk)})`);
+    if (!(latency >= 0))
+      throw new Pop3Error(
+        "POP3_CONFIG",
+        `latency must be a number of milliseconds >= 0 (got ${String(latency)})`,
+      );
     this.#options = options;
     this.secure = secure;
     const { key, cert } = tls.key === undefined ? makeCertificate() : { key: tls.key, cert: tls.cert };
-    // One context for all connections: their tickets are good for the next one.
+    // All connections share one context, so that a client can resume the TLS session of an earlier
+    // connection.
     const context = { secureContext: createSecureContext({ ...tls, key, cert }), ...tls, key, cert };
     this.#wire = { tls: context, chunk, latency };
     this.ca = [cert].flat().join("\n");
     this.#server = createServer();
   }
 
-  /** The address that it listens on. */
+  /** The address on which the server listens. */
   get host(): string {
     return this.#options.host ?? "127.0.0.1";
   }
@@ -71,28 +77,30 @@ export class Listener {
     return this.#address?.port ?? 0;
   }
 
-  /** `pop3s://127.0.0.1:PORT` with TLS from the first octet, else `pop3://127.0.0.1:PORT`. */
+  /** `pop3s://127.0.0.1:PORT` with implicit TLS, otherwise `pop3://127.0.0.1:PORT`. */
   get url(): string {
     const host = this.host.includes(":") ? `[${this.host}]` : this.host;
     return `${this.secure ? "pop3s" : "pop3"}://${host}:${String(this.port)}`;
   }
 
-  /** How many sessions are open: from the connection to QUIT, or to its end. */
+  /**
+   * The number of open sessions. A session lasts from the connection to QUIT, or until the connection ends.
+   */
   get sessions(): number {
     return this.#sessions;
   }
 
-  /** How many connections were taken since the start. */
+  /** The number of connections since the start. */
   get connections(): number {
     return this.#connections;
   }
 
-  /** Resolves once no session is open: the server has seen what its clients did. */
+  /** Resolves when no session is open: then the server has processed all that its clients sent. */
   async idle(): Promise<void> {
     if (this.#sessions > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Ends every connection at once. Resolves when the port is free. More than one call does no harm. */
+  /** Destroys every connection. Resolves when the port is free. It is safe to call this more than once. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => {
@@ -107,7 +115,7 @@ export class Listener {
     return this.close();
   }
 
-  /** Rejects with Node's error when the port is not to be had. */
+  /** Rejects with Node's error if the port is not available. */
   protected async open(takes: Takes): Promise<this> {
     this.#server.on("connection", (socket) => {
       this.#connected(socket, takes);

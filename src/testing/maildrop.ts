@@ -1,39 +1,43 @@
-// A maildrop, and the session's view of it: a snapshot that is taken at login and takes effect with QUIT.
+// A maildrop, and the snapshot of it that a session takes at login. QUIT removes the messages that the
+// session marked.
 import { Pop3Error } from "../errors.ts";
 
-/** A message as it lies in the maildrop. */
+/** A message in the maildrop. */
 export interface StoredMessage {
   /** The unique-id (RFC 1939 section 7). */
   readonly uid: string;
   readonly octets: Buffer;
 }
 
-/** The messages of one user. They may be changed at any time; an open session goes on with what it saw at login. */
+/**
+ * The messages of one user. You can change them at any time; an open session keeps the view that it had at
+ * login.
+ */
 export class Maildrop {
   #messages: StoredMessage[] = [];
   #added = 0;
   #sessions = 0;
   readonly #exclusive: boolean;
 
-  /** `exclusive`: whether one session keeps others out (RFC 1939 section 4). */
+  /** `exclusive`: whether an open session locks the maildrop (RFC 1939 section 4). */
   constructor(exclusive: boolean) {
     this.#exclusive = exclusive;
   }
 
-  /** What lies in it now, as an array of its own. */
+  /** A copy of the current list of messages. */
   get messages(): readonly StoredMessage[] {
     return [...this.#messages];
   }
 
   /**
-   * Puts a message behind the others; a string goes in as UTF-8, octets are copied. Without `uid` the unique-ids
-   * are `uid-1`, `uid-2` and so on, and none of them is given twice. Throws `POP3_CONFIG` for a unique-id that
-   * does not fit in a line; others are taken even where the RFC forbids them, for a client to be tried with.
+   * Appends a message. A string is encoded as UTF-8; bytes are copied. Without `uid` the unique-ids are
+   * `uid-1`, `uid-2` and so on, and none is used twice. Throws `POP3_CONFIG` if the unique-id contains CR or
+   * LF. Other unique-ids that the RFC forbids are accepted, so that you can test a client with them.
    */
   add(message: Buffer | Uint8Array | string, uid?: string): StoredMessage {
     const number = ++this.#added;
     if (uid !== undefined && /[\r\n]/.test(uid)) {
-      throw new Pop3Error("POP3_CONFIG", "a unique-id has no line end in it");
+      throw new Pop3Error("POP3_CONFIG", `uid must not contain CR or LF (got ${JSON.stringify(uid)})`);
     }
     const octets = typeof message === "string" ? Buffer.from(message, "utf8") : Buffer.from(message);
     const stored: StoredMessage = { uid: uid ?? `uid-${String(number)}`, octets };
@@ -41,14 +45,14 @@ export class Maildrop {
     return stored;
   }
 
-  /** Takes out the first message with this unique-id. Returns whether there was one. */
+  /** Removes the first message with this unique-id. Returns whether there was one. */
   remove(uid: string): boolean {
     const at = this.#messages.findIndex((message) => message.uid === uid);
     if (at !== -1) this.#messages.splice(at, 1);
     return at !== -1;
   }
 
-  /** The view of a new session, or `undefined` while another one has the maildrop. */
+  /** Returns the snapshot for a new session, or `undefined` while another session holds the lock. */
   open(): Snapshot | undefined {
     if (this.#exclusive && this.#sessions > 0) return undefined;
     this.#sessions++;
@@ -68,7 +72,7 @@ interface Owner {
   release(): void;
 }
 
-/** One session's view: numbers stay what they are until it ends (RFC 1939 section 5). */
+/** The maildrop as one session sees it: message numbers do not change until it ends (RFC 1939 section 5). */
 export class Snapshot {
   readonly #messages: readonly StoredMessage[];
   readonly #marked: Set<StoredMessage> = new Set();
@@ -80,14 +84,14 @@ export class Snapshot {
     this.#owner = owner;
   }
 
-  /** Message number → message, without those that are marked as deleted. */
+  /** Yields message number and message, without the messages that are marked as deleted. */
   *entries(): Generator<[number, StoredMessage], void> {
     for (const [index, message] of this.#messages.entries()) {
       if (!this.#marked.has(message)) yield [index + 1, message];
     }
   }
 
-  /** `undefined` where there is no such message, or it is marked as deleted. */
+  /** Returns a message; `undefined` if it does not exist or is marked as deleted. */
   message(number: number): StoredMessage | undefined {
     const message = this.#messages[number - 1];
     return message === undefined || this.#marked.has(message) ? undefined : message;
@@ -101,13 +105,16 @@ export class Snapshot {
     this.#marked.clear();
   }
 
-  /** The UPDATE state: what is marked goes. Whatever else happened to the maildrop meanwhile is left alone. */
+  /**
+   * Removes the marked messages (the UPDATE state). Other changes made to the maildrop since the login
+   * remain.
+   */
   commit(): void {
     if (this.#open) this.#owner.remove(this.#marked);
     this.release();
   }
 
-  /** Gives the maildrop back with nothing changed. Once is enough, more does no harm. */
+  /** Unlocks the maildrop and changes nothing. It is safe to call this more than once. */
   release(): void {
     if (this.#open) this.#owner.release();
     this.#open = false;

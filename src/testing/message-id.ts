@@ -1,4 +1,4 @@
-// A msg-id (RFC 822) that nobody had before: the timestamp of APOP, the challenge of CRAM-MD5.
+// Makes a unique msg-id (RFC 822), for the timestamp of APOP and the challenge of CRAM-MD5.
 import { randomBytes } from "node:crypto";
 
 export function messageId(): string {

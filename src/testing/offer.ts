@@ -1,4 +1,5 @@
-// What a session offers: the options with every default filled in, and the capabilities that follow from them.
+// The features that a session offers: the options with all defaults, and the capabilities that follow from
+// them.
 import { Pop3Error } from "../errors.ts";
 import { mechanismNamed } from "./mechanisms/index.ts";
 import type { ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
@@ -21,12 +22,13 @@ export interface Offer {
   readonly now: () => number;
 }
 
-/** Throws `POP3_CONFIG` for what makes no sense. */
+/** Fills in the defaults. Throws `POP3_CONFIG` for an invalid option. */
 export function offerOf(options: Pop3ServerOptions): Offer {
   const greeting = options.greeting ?? "popwright test server ready";
-  if (/[\r\n]/.test(`${greeting}${String(options.apop)}`)) throw config("the greeting is one line");
+  if (/[\r\n]/.test(`${greeting}${String(options.apop)}`))
+    throw config("greeting and apop must be one line, without CR and LF");
   for (const { refusal = "" } of Object.values(options.users ?? {}))
-    if (/[\r\n]/.test(refusal)) throw config("a refusal is one line");
+    if (/[\r\n]/.test(refusal)) throw config("refusal must be one line, without CR and LF");
   return {
     greeting,
     capabilities: options.capabilities ?? [],
@@ -53,7 +55,7 @@ function config(message: string): Pop3Error {
   return new Pop3Error("POP3_CONFIG", message);
 }
 
-/** Whether a command is known at all. What this does not name always is. */
+/** Returns whether the server knows a command. Commands that no option switches off are always known. */
 export function isOffered(offer: Offer, verb: string): boolean {
   const switches: Readonly<Record<string, boolean>> = {
     CAPA: offer.capabilities !== false,
@@ -69,13 +71,13 @@ export function isOffered(offer: Offer, verb: string): boolean {
   return switches[verb] ?? true;
 }
 
-/** The names of the mechanisms that can be had on a connection. */
+/** Returns the names of the mechanisms that are available on a connection. */
 export function mechanismsFor(offer: Offer, tls: TlsFacts | undefined): string[] {
   const all = [...offer.mechanisms.values()];
   return all.filter((each) => each.available?.(tls) ?? true).map(({ name }) => name);
 }
 
-/** CAPA's list (RFC 2449 section 6). What cannot be had at this moment is left out. */
+/** Returns the list for CAPA (RFC 2449 section 6), without the capabilities that are not available now. */
 export function standardCapabilities(
   offer: Offer,
   moment: Omit<CapabilityQuestion, "standard">,

@@ -1,4 +1,4 @@
-// One connection on which a script is played: the server's lines are sent, the client's are waited for.
+// Plays a script on one connection: sends the server's lines and waits for the client's lines.
 import type { Socket } from "node:net";
 import { LineReader } from "../protocol/line-reader.ts";
 import { escaped } from "./escapes.ts";
@@ -9,31 +9,31 @@ import type { Saying, Script, Turn } from "./script.ts";
 import type { SessionTranscript } from "./transcript.ts";
 import { turn, Wire, type WireEnd, type WireSetup } from "./wire.ts";
 
-/** Where a client strayed from the transcript. Both sides are shown without secrets. */
+/** The point at which a client differed from the transcript. Both lines are shown without secrets. */
 export interface ReplayMismatch {
-  /** Of the session in the transcript, from 1 on. */
+  /** The number of the session in the transcript, from 1. */
   readonly session: number;
-  /** Of the line in the transcript, from 1 on. */
+  /** The number of the line in the transcript, from 1. */
   readonly line: number;
-  /** What was to come: `C: RETR 1`. */
+  /** The line that the transcript expects: `C: RETR 1`. */
   readonly expected: string;
-  /** What came in its place: `C: RETR 2`. */
+  /** The line that came instead: `C: RETR 2`. */
   readonly got: string;
 }
 
-/** What a playback needs of its server. */
+/** What a playback needs from its server. */
 export interface PlaybackSetup extends WireSetup {
   readonly script: Script;
   readonly transcript: SessionTranscript;
   readonly strayed: (mismatch: Omit<ReplayMismatch, "session">) => void;
-  /** Nothing more is played. The connection may linger. */
+  /** Called when the script is over. The connection may stay open. */
   readonly over: () => void;
 }
 
-/** What is to come of the client. */
+/** The next line that the client must send. */
 type Awaited = Pick<ReplayMismatch, "line" | "expected">;
 
-/** The most octets of a line of the client. */
+/** The maximum bytes of a line of the client. */
 const LONGEST = 16 * 1024;
 
 const CLOSES = "(the client closes)";
@@ -52,12 +52,12 @@ export class Playback {
     this.#setup = setup;
   }
 
-  /** Plays the script to its end, or until the client strays. Never rejects. */
+  /** Plays the script to its end, or until the client differs from it. Never rejects. */
   async run(): Promise<void> {
     try {
       await this.#play();
     } catch {
-      // The connection is gone: by close(), or by a client that may have had more to say.
+      // The connection is gone: the test called close(), or the client left before its last line.
       if (!this.#destroyed && this.#awaited !== undefined)
         this.#setup.strayed({ ...this.#awaited, got: CLOSES });
     } finally {
@@ -79,14 +79,14 @@ export class Playback {
       this.#awaited = next && awaited(next);
       if (!(await this.#act(each))) return;
     }
-    // Behind QUIT it goes without saying.
+    // After QUIT the server closes, even if the transcript has no note of it.
     if (turns.at(-1)?.expected?.verb === "QUIT") return this.#end("close");
     const heard = await this.#line();
     if (heard !== undefined)
       await this.#stray({ line: lastLine, expected: CLOSES }, `C: ${printed(heard, challenged)}`);
   }
 
-  /** Returns whether the client said what was expected. */
+  /** Waits for a line. Returns whether it is the expected one. */
   async #hear(expected: Expectation): Promise<boolean> {
     const heard = await this.#line();
     if (heard !== undefined && expected.matches(heard)) {
@@ -98,7 +98,7 @@ export class Playback {
     return false;
   }
 
-  /** Returns whether the session goes on. */
+  /** Sends the server's part of a turn. Returns whether the session continues. */
   async #act({ acts, end }: Turn): Promise<boolean> {
     const { transcript } = this.#setup;
     let left = end?.after ?? Infinity;
@@ -131,11 +131,11 @@ export class Playback {
     else transcript.note(`flood ${escaped(saying.flood)}`);
   }
 
-  /** `line`: of the transcript. */
+  /** `line`: the number of the line in the transcript. */
   async #startTls(line: number): Promise<boolean> {
     const expected = { line, expected: "* TLS" };
     if (this.#at < this.#input.length) {
-      await this.#stray(expected, "(octets behind STLS)");
+      await this.#stray(expected, "(bytes after STLS)");
       return false;
     }
     const next = this.#awaited;
@@ -146,7 +146,10 @@ export class Playback {
     return true;
   }
 
-  /** The client's next line, without CRLF: `null` where it is none, `undefined` when the client has closed. */
+  /**
+   * Returns the client's next line without CRLF; `null` for an invalid line, `undefined` if the client has
+   * closed.
+   */
   async #line(): Promise<Buffer | null | undefined> {
     for (;;) {
       if (this.#at < this.#input.length) {
@@ -164,7 +167,7 @@ export class Playback {
     }
   }
 
-  /** Says where the client has gone wrong, and closes. */
+  /** Reports the mismatch and closes the connection. */
   async #stray(from: Awaited, got: string): Promise<void> {
     if (this.#destroyed) return;
     this.#awaited = undefined;
@@ -186,7 +189,7 @@ function awaited({ line, printable }: Expectation): Awaited {
   return { line, expected: `C: ${printable}` };
 }
 
-/** What goes over the wire. */
+/** Returns the bytes to send. */
 function octetsOf(saying: Saying): Iterable<Buffer> {
   if ("octets" in saying) return [saying.octets];
   return "message" in saying ? filler(saying.message) : endless(saying.flood);

@@ -1,4 +1,5 @@
-// A server that says what a transcript says, one session of it to each connection, as long as the client does, too.
+// A server that replays a transcript: each connection gets the next session, as long as the client says its
+// part.
 import type { Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
 import { Listener, type ListenerOptions } from "./listener.ts";
@@ -9,23 +10,24 @@ import type { WireSetup } from "./wire.ts";
 
 export interface ReplayOptions extends ListenerOptions {
   /**
-   * For where the transcript says `* TLS`: `key` and `cert` (see {@link makeCertificate}), and what else `node:tls`
-   * takes.
-   * @default a certificate of its own
+   * The TLS options for `* TLS` in the transcript: `key` and `cert` (see {@link makeCertificate}), and other
+   * options of `node:tls`.
+   * @default a new self-signed certificate
    */
   readonly tls?: TLSSocketOptions;
   /**
-   * Whether the sessions begin again with the first one, once each was played. Without it one connection more than
-   * there are sessions gets `-ERR`, and is a mismatch.
+   * Whether to start again with the first session after the last one. If `false`, a connection after the last
+   * session gets `-ERR` and counts as a mismatch.
    * @default false
    */
   readonly repeat?: boolean;
 }
 
 /**
- * A server that plays a transcript; `Pop3Server.replay` makes it. Each connection gets the next session. What the
- * client says has to be what stands there: where it says something else, the connection is closed, and
- * {@link ReplayServer.mismatch} tells why. Its own `transcript` has what was really said.
+ * A server that replays a transcript. `Pop3Server.replay` makes it. Each connection gets the next session.
+ * The client must send the lines of the transcript. If it sends another line, the server closes the
+ * connection and {@link ReplayServer.mismatch} has both lines. The `transcript` of this server has what was
+ * really sent.
  */
 export class ReplayServer extends Listener {
   readonly #scripts: readonly Script[];
@@ -38,7 +40,7 @@ export class ReplayServer extends Listener {
     this.#repeat = repeat;
   }
 
-  /** As `Pop3Server.replay`. */
+  /** Opens the server, see `Pop3Server.replay`. */
   static async listen(
     transcript: string | readonly string[] | Transcript,
     options: ReplayOptions,
@@ -48,12 +50,12 @@ export class ReplayServer extends Listener {
     return server.open((...connection) => server.#take(...connection));
   }
 
-  /** Where a client strayed from the transcript for the first time; `undefined` as long as none has. */
+  /** The first mismatch of a client with the transcript; `undefined` if there was none so far. */
   get mismatch(): ReplayMismatch | undefined {
     return this.#mismatches[0];
   }
 
-  /** At most one of each connection, in the order in which they happened. */
+  /** All mismatches in the order of time, at most one for each connection. */
   get mismatches(): readonly ReplayMismatch[] {
     return [...this.#mismatches];
   }
@@ -77,7 +79,7 @@ export class ReplayServer extends Listener {
     });
   }
 
-  /** What a connection gets for which there is no session. */
+  /** Returns the script for a connection for which the transcript has no session. */
   #refusal(): Script {
     const { lastLine = 0 } = this.#scripts.at(-1) ?? {};
     const octets = Buffer.from("-ERR the transcript has no more sessions\r\n");

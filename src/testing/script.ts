@@ -1,16 +1,19 @@
-// A transcript, read: the sessions in it, and for each what is sent when. The numbers of its lines begin with 1.
+// Parses a transcript into sessions. Each session lists what the server sends after each line of the client.
 import { Pop3Error } from "../errors.ts";
 import { unescaped } from "./escapes.ts";
 import { Expectation } from "./expectation.ts";
 import { ENDS, type FaultEnd } from "./faults.ts";
 
-/** Something that the server says: octets as they are, a message of so many octets, octets without end. */
+/** Bytes that the server sends: given bytes, a message of a given size, or bytes repeated without end. */
 export type Saying = { readonly octets: Buffer } | { readonly message: number } | { readonly flood: Buffer };
 
-/** Something that the server does: it says something, lets milliseconds pass, or starts TLS, in a line's number. */
+/**
+ * A step of the server: it sends bytes, waits for milliseconds, or starts TLS. `tls`: the number of that
+ * line.
+ */
 export type Act = Saying | { readonly wait: number } | { readonly tls: number };
 
-/** What the server does once the client has said a line; first of all, once it is there. */
+/** The steps of the server after a line of the client. The first turn follows the connection itself. */
 export interface Turn {
   readonly expected: Expectation | undefined;
   readonly acts: readonly Act[];
@@ -19,16 +22,19 @@ export interface Turn {
 
 export interface Script {
   readonly turns: readonly Turn[];
-  /** The number of its last line. */
+  /** The number of the last line of the session. */
   readonly lastLine: number;
-  /** Whether the last that the server says is a challenge (RFC 5034 section 4). */
+  /** Whether the last line of the server is a challenge (RFC 5034 section 4). */
   readonly challenged: boolean;
 }
 
-/** What a line tells: of the client or the server, what it says; or what happens to the connection. */
+/** A line: the side (`C` or `S`) and its text, or a note on the connection. */
 const LINE = /^\s*(?:([CS]):(?: (.*))?|\*[ \t]+(.*))$/s;
 
-/** Throws `POP3_CONFIG` with the number of the line that makes no sense. */
+/**
+ * Parses a transcript. Throws `POP3_CONFIG` with the number of the first invalid line. Line numbers start at
+ * 1.
+ */
 export function parseTranscript(text: string): Script[] {
   const scripts: Script[] = [];
   let session: SessionReader | undefined;
@@ -44,7 +50,11 @@ export function parseTranscript(text: string): Script[] {
     session.read(line, index + 1);
   }
   if (session !== undefined) scripts.push(session);
-  if (scripts.length === 0) throw new Pop3Error("POP3_CONFIG", "there is no session in the transcript");
+  if (scripts.length === 0)
+    throw new Pop3Error(
+      "POP3_CONFIG",
+      'the transcript has no session: it must have at least one line of the server ("S: +OK")',
+    );
   return scripts;
 }
 
@@ -53,12 +63,13 @@ class SessionReader implements Script {
   lastLine = 0;
   challenged = false;
   #tls = false;
-  /** What nothing can follow. */
+  /** The note that must be the last line of the session. */
   #last: string | undefined;
 
   read(line: string, number: number): void {
     this.lastLine = number;
-    const [, side, said = "", note = ""] = LINE.exec(line) ?? this.#wrong('no "C: ", "S: ", "* " or "#"');
+    const [, side, said = "", note = ""] =
+      LINE.exec(line) ?? this.#wrong('the line must begin with "C: ", "S: ", "* " or "#"');
     if (this.#last !== undefined && (this.#last !== "flood" || side !== undefined))
       this.#wrong(`nothing can follow "* ${this.#last}"`);
     if (side === "C") this.#client(said);
@@ -68,7 +79,7 @@ class SessionReader implements Script {
 
   #client(said: string): void {
     if (this.turns.length === 0)
-      this.#wrong("a session begins with the server; an empty line begins a session");
+      this.#wrong("a session must begin with the server; an empty line separates two sessions");
     const expected = new Expectation(this.lastLine, said, this.challenged);
     this.turns.push({ expected, acts: [], end: undefined });
     this.challenged = false;
@@ -78,7 +89,8 @@ class SessionReader implements Script {
     const [, size] = /^\((\d+) octets\)$/.exec(said) ?? [];
     this.challenged = /^\+(?: |$)/.test(said);
     if (size !== undefined) this.#act({ message: this.#size(Number(size)) });
-    else if (said === "." && this.#endsInMessage()) this.#wrong("the message has its last line already");
+    else if (said === "." && this.#endsInMessage())
+      this.#wrong('"." must not follow "(N octets)", which includes it');
     else if (said.endsWith("\\")) this.#act({ octets: unescaped(said.slice(0, -1)) });
     else this.#act({ octets: unescaped(`${said}\r\n`) });
   }
@@ -88,28 +100,29 @@ class SessionReader implements Script {
     const verb = word.toLowerCase();
     const rest = text.trim();
     const end = ENDS.find((kind) => kind === verb);
-    if (this.#last === "flood" && end === undefined) this.#wrong('nothing but an end can follow "* flood"');
+    if (this.#last === "flood" && end === undefined)
+      this.#wrong('only "* close", "* cut", "* reset" or "* stall" can follow "* flood"');
     if (end !== undefined)
-      this.#end(end, rest === "" ? Infinity : this.#number(rest, "octets", /^after (\d{1,15}) octets?$/));
+      this.#end(
+        end,
+        rest === "" ? Infinity : this.#number(rest, "after N octets", /^after (\d{1,15}) octets?$/),
+      );
     else if (verb === "failed:") this.#end("cut", Infinity);
     else if (verb === "tls") this.#startTls();
     else if (verb === "wait")
-      this.#act({ wait: this.#number(rest, "milliseconds", /^(\d+(?:\.\d+)?|Infinity) ms$/) });
+      this.#act({ wait: this.#number(rest, "N ms", /^(\d+(?:\.\d+)?|Infinity) ms$/) });
     else if (verb === "flood") this.#flood(text);
-    else
-      this.#wrong(
-        rest.endsWith(" are not kept") ? "the transcript is not whole" : "nobody can play this note",
-      );
+    else this.#wrong(rest.endsWith(" are not kept") ? "the transcript is not complete" : "unknown note");
   }
 
   #startTls(): void {
-    if (this.#tls) this.#wrong("TLS is up already");
+    if (this.#tls) this.#wrong("TLS is already active");
     this.#tls = true;
     this.#act({ tls: this.lastLine });
   }
 
   #flood(text: string): void {
-    if (text === "") this.#wrong("a flood has at least one octet");
+    if (text === "") this.#wrong("a flood must have at least one byte");
     this.#act({ flood: unescaped(text) });
     this.#last = "flood";
   }
@@ -133,14 +146,16 @@ class SessionReader implements Script {
     return last !== undefined && "message" in last;
   }
 
-  /** The last line of a message is complete, so there is none of a single octet. */
+  /** A message ends with CRLF, so its size is never 1. */
   #size(octets: number): number {
-    if (octets === 1 || !Number.isSafeInteger(octets)) this.#wrong("no message has so many octets");
+    if (octets === 1 || !Number.isSafeInteger(octets))
+      this.#wrong(`${String(octets)} octets is not a possible size of a message`);
     return octets;
   }
 
-  #number(text: string, unit: string, pattern: RegExp): number {
-    const [, digits] = pattern.exec(text) ?? this.#wrong(`no number of ${unit}`);
+  #number(text: string, form: string, pattern: RegExp): number {
+    const [, digits] =
+      pattern.exec(text) ?? this.#wrong(`the note must have the form "${form}" after its first word`);
     return Number(digits);
   }
 

@@ -1,4 +1,5 @@
-/** A POP3 server in memory, for tests: every answer is as the RFC has it, unless it was told otherwise. */
+// A POP3 server for tests, in this process. Its answers follow the RFCs, except for the faults that a test
+// orders.
 import type { Socket } from "node:net";
 import { Pop3Error } from "../errors.ts";
 import { Accounts } from "./accounts.ts";
@@ -15,7 +16,7 @@ import type { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
 /**
- * An embedded POP3 server.
+ * A POP3 server for tests that runs in this process, with its mail in memory.
  *
  * @example
  * await using server = await Pop3Server.listen({
@@ -42,8 +43,8 @@ export class Pop3Server extends Listener {
   }
 
   /**
-   * Makes a server and opens its port. Rejects with `POP3_CONFIG` for options that make no sense, and with Node's
-   * error when the port is not to be had.
+   * Makes a server and opens its port. Rejects with `POP3_CONFIG` for an invalid option, and with Node's
+   * error if the port is not available.
    */
   static async listen(options: Pop3ServerOptions = {}): Promise<Pop3Server> {
     const server = new Pop3Server(options);
@@ -51,10 +52,10 @@ export class Pop3Server extends Listener {
   }
 
   /**
-   * Opens a port and plays a session that was written down: by {@link Pop3Server.transcript}, in a bug report, or by
-   * hand. `S: ` lines are sent, `C: ` lines are waited for; `docs/testing.md` has all that a transcript may say.
-   * Rejects with `POP3_CONFIG` and the number of the line that makes no sense, and with Node's error when the port is
-   * not to be had.
+   * Opens a port and replays a transcript. It comes from {@link Pop3Server.transcript}, from a bug report, or
+   * is written by hand. The server sends the `S: ` lines and waits for the `C: ` lines; `docs/testing.md`
+   * describes the format. Rejects with `POP3_CONFIG` and the line number if a line is invalid, and with
+   * Node's error if the port is not available.
    *
    * @example
    * await using server = await Pop3Server.replay(`
@@ -63,7 +64,7 @@ export class Pop3Server extends Listener {
    *   S: -ERR [SYS/TEMP] not today
    *   * close
    * `);
-   * // connect to server.url; then server.mismatch says where the client strayed from it
+   * // connect to server.url; then server.mismatch says where the client differed from the transcript
    */
   static async replay(
     transcript: string | readonly string[] | Transcript,
@@ -72,14 +73,17 @@ export class Pop3Server extends Listener {
     return ReplayServer.listen(transcript, options);
   }
 
-  /** The maildrop of a user, to look into and to change. Throws `POP3_CONFIG` when there is no such user. */
+  /**
+   * Returns the maildrop of a user, to read and to change it. Throws `POP3_CONFIG` if there is no such user.
+   */
   maildrop(user: string): Maildrop {
     const account = this.#accounts.find(user);
-    if (account === undefined) throw new Pop3Error("POP3_CONFIG", `there is no user ${user}`);
+    if (account === undefined)
+      throw new Pop3Error("POP3_CONFIG", `unknown user ${JSON.stringify(user)}: is it in the option users?`);
     return account.maildrop;
   }
 
-  /** Lets something go wrong from now on. Throws `POP3_CONFIG` for a fault that makes no sense. */
+  /** Adds faults for the responses from now on. Throws `POP3_CONFIG` for an invalid fault. */
   fault(...faults: readonly Fault[]): void {
     for (const fault of faults) this.#faults.add(fault);
   }
@@ -95,7 +99,7 @@ export class Pop3Server extends Listener {
     });
   }
 
-  /** RFC 1939 section 7: the syntax of a msg-id, and another one in each greeting. */
+  /** RFC 1939 section 7: a msg-id, different in each greeting. */
   #timestamp(): string | undefined {
     const { apop = true } = this.#options;
     if (typeof apop === "string") return apop;

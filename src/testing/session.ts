@@ -1,5 +1,5 @@
-// The server's side of a session (RFC 1939) without sockets and timers: octets of the client go in, answers come
-// out. A line is given out before it is answered, so that something else can be done instead.
+// The server's side of a session (RFC 1939), without sockets and timers: bytes of the client go in, answers
+// come out. next() returns a line before answer() executes it, so that a fault can replace the answer.
 import { LineReader } from "../protocol/line-reader.ts";
 import type { Account, Accounts, Charset } from "./accounts.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";
@@ -11,15 +11,17 @@ import { isOffered, mechanismsFor, standardCapabilities, type Offer } from "./of
 import type { SessionState } from "./options.ts";
 import { TRANSACTION_COMMANDS } from "./transaction.ts";
 
-/** RFC 2449 section 4: octets of a command line, CRLF included. */
+/** The maximum octets of a command line, including CRLF (RFC 2449 section 4). */
 const COMMAND_LINE = 255;
-/** RFC 5034 sets no limit to an answer to a challenge; this is what other servers take. */
+/**
+ * The maximum octets of the response to a challenge. RFC 5034 sets no limit; other servers accept this much.
+ */
 const RESPONSE_LINE = 16 * 1024;
 
-/** A command that is about the session itself. */
+/** A command that concerns the session, not the maildrop. */
 interface SessionCommand {
   readonly takes: readonly [fewest: number, most: number];
-  /** Whether it is known in the TRANSACTION state too. */
+  /** Whether the command is also allowed in the TRANSACTION state. */
   readonly always?: boolean;
   readonly run: (session: Session, first: string, second: string) => Answer;
 }
@@ -39,7 +41,7 @@ export class Session {
   #maildrop: Snapshot | undefined;
   #refusals = 0;
 
-  /** `timestamp`: that of APOP, with its angle brackets; without it there is no APOP. */
+  /** `timestamp`: the timestamp for APOP, with its angle brackets; `undefined` switches APOP off. */
   constructor(offer: Offer, accounts: Accounts, timestamp: string | undefined) {
     this.#offer = offer;
     this.#charset = accounts.charset;
@@ -50,13 +52,13 @@ export class Session {
     return ok(`${this.#offer.greeting} ${this.#authentication.timestamp ?? ""}`);
   }
 
-  /** Takes octets of the client. Of what came before, {@link next} must have given out every line. */
+  /** Takes bytes of the client. {@link next} must have returned every line of the bytes before. */
   receive(octets: Buffer): void {
     this.#input = octets;
     this.#at = 0;
   }
 
-  /** The next line of the client, or `undefined` when more octets are needed. It is not acted upon yet. */
+  /** Returns the next line of the client, not yet executed; `undefined` if more bytes are needed. */
   next(): ClientLine | undefined {
     if (this.#broken || this.#at === this.#input.length) return undefined;
     try {
@@ -73,9 +75,9 @@ export class Session {
     return this.#authentication.exchanging ? authResponseOf(line) : commandOf(line, this.#charset);
   }
 
-  /** Acts upon a line, and says what is to be sent. */
+  /** Executes a line and returns the answer. */
   answer(line: ClientLine): Answer {
-    if (line === BROKEN) return { ...err("no line of the protocol"), then: "close" };
+    if (line === BROKEN) return { ...err("invalid line"), then: "close" };
     if (this.#authentication.exchanging) return this.#login(this.#authentication.respond(line.text));
     if (line.octets > COMMAND_LINE) return err("the command line is too long");
     const { verb, text } = line;
@@ -92,13 +94,13 @@ export class Session {
     return run(text, own.takes, (first, second) => own.run(this, first, second));
   }
 
-  /** TLS is up: STLS is not to be had again, and what was said before counts no longer (RFC 2595 section 4). */
+  /** TLS is active: refuses STLS from now on and forgets the USER command before it (RFC 2595 section 4). */
   tlsStarted(facts: TlsFacts): void {
     this.#tls = facts;
     this.#authentication.forget();
   }
 
-  /** The connection is gone. Without QUIT before, nothing is deleted. */
+  /** Ends the session with its connection. Without QUIT, no message is deleted. */
   end(): void {
     this.#maildrop?.release();
     this.#state = "UPDATE";
@@ -138,10 +140,10 @@ export class Session {
   }
 
   #stls(): Answer {
-    if (this.#tls !== undefined) return err("TLS is up already");
-    if (this.#utf8) return err("no STLS behind UTF8"); // RFC 6856 section 2.1
-    // Whoever sent octets behind STLS could not know of TLS: they must never be taken as commands within it.
-    if (this.#at < this.#input.length) return { ...err("octets behind STLS"), then: "close" };
+    if (this.#tls !== undefined) return err("TLS is already active");
+    if (this.#utf8) return err("STLS is not allowed after UTF8"); // RFC 6856 section 2.1
+    // Bytes after STLS were sent in the clear: they must never count as commands inside TLS.
+    if (this.#at < this.#input.length) return { ...err("bytes after STLS"), then: "close" };
     return { ...ok("begin TLS"), then: "starttls" };
   }
 
@@ -171,7 +173,7 @@ export class Session {
     return this.#refusals < this.#offer.attempts ? err(refusal) : { ...err(refusal), then: "close" };
   }
 
-  /** Goes to the TRANSACTION state, or gives what goes behind `-ERR`. */
+  /** Enters the TRANSACTION state, or returns the text of the refusal after `-ERR`. */
   #open(account: Account): string | undefined {
     if (account.refusal !== undefined) return account.refusal;
     const { loginDelay, now } = this.#offer;
@@ -193,14 +195,17 @@ export class Session {
   }
 }
 
-/** RFC 6856 section 3: one language, and `*` for it. The tag and the space behind it are there to be read. */
+/**
+ * RFC 6856 section 3: one language, also selected by `*`. The tag and a space begin the text, for programs to
+ * read.
+ */
 function lang(range: string): Answer {
   if (range === "") return okWithLines("languages follow", ["en English"]);
   const known = ["en", "*", "i-default"].includes(range.toLowerCase());
   return known ? ok("en the language is English") : err("no such language");
 }
 
-/** Cuts the arguments apart; the last one takes the rest of the line. */
+/** Splits the arguments and runs the command. The last argument takes the rest of the line. */
 function run(
   text: string,
   [fewest, most]: readonly [number, number],

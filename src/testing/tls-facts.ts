@@ -1,10 +1,11 @@
-// What TLS tells the session of its connection, once the handshake is done.
+// The facts that a session learns from TLS after the handshake: channel bindings and the client's
+// certificate.
 import { X509Certificate } from "node:crypto";
 import type { PeerCertificate, TLSSocket, TLSSocketOptions } from "node:tls";
 import { channelBinding } from "./channel-binding.ts";
 import type { TlsFacts } from "./mechanisms/mechanism.ts";
 
-/** `trusted`: the certificates that may have signed the client's. */
+/** `trusted`: the CA certificates for the certificate of the client. */
 export function tlsFacts(socket: TLSSocket, trusted: TLSSocketOptions["ca"]): TlsFacts {
   return {
     channelBinding: (type) => channelBinding(socket, type),
@@ -13,8 +14,9 @@ export function tlsFacts(socket: TLSSocket, trusted: TLSSocketOptions["ca"]): Tl
 }
 
 /**
- * A server's TLSSocket takes any certificate, and lets nobody know what it thinks of it: so the signature is looked
- * at here. Where nothing is said of whom to trust, everybody is trusted.
+ * Returns the common name in the client's certificate, if the certificate is trusted. A TLSSocket on the
+ * server's side accepts every certificate and does not report whether it is valid, so this checks the
+ * signature itself. Without `trusted`, every certificate is trusted.
  */
 function clientName(socket: TLSSocket, trusted: TLSSocketOptions["ca"]): string | undefined {
   const certificate = socket.getPeerX509Certificate();
@@ -23,7 +25,7 @@ function clientName(socket: TLSSocket, trusted: TLSSocketOptions["ca"]): string 
   const now = Date.now();
   const valid = Date.parse(certificate.validFrom) <= now && now <= Date.parse(certificate.validTo);
   const known = trusted === undefined || signers.some((signer) => certificate.verify(signer.publicKey));
-  // More than one name is an array, whatever the type says: nobody here has two.
+  // With more than one CN, Node gives an array, although the type says string. Such a certificate is refused.
   const name: unknown = (socket.getPeerCertificate() as Partial<PeerCertificate>).subject?.CN;
   return valid && known && typeof name === "string" ? name : undefined;
 }

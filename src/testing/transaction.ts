@@ -1,10 +1,11 @@
-// The commands of the TRANSACTION state (RFC 1939 section 5): each a function of the snapshot and its arguments.
+// The commands of the TRANSACTION state (RFC 1939 section 5). Each is a function of the snapshot and its
+// arguments.
 import { blockSize } from "../protocol/block-pieces.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";
 import type { Snapshot, StoredMessage } from "./maildrop.ts";
 
 export interface TransactionCommand {
-  /** The fewest and the most arguments. */
+  /** The minimum and the maximum number of arguments. */
   readonly takes: readonly [fewest: number, most: number];
   readonly run: (maildrop: Snapshot, first: string, second: string) => Answer;
 }
@@ -41,7 +42,7 @@ function stat(maildrop: Snapshot): Answer {
   return ok(`${String(count)} ${String(size)}`);
 }
 
-/** One line, or a line for each message. */
+/** Answers LIST and UIDL: with one line for a number, otherwise with a line for each message. */
 function listing(maildrop: Snapshot, number: string, told: (message: StoredMessage) => string): Answer {
   if (number !== "") {
     return withMessage(maildrop, number, (message) => ok(`${String(Number(number))} ${told(message)}`));
@@ -83,7 +84,10 @@ function withMessage(maildrop: Snapshot, number: string, act: (message: StoredMe
   return message === undefined ? NO_SUCH_MESSAGE : act(message);
 }
 
-/** The headers, the empty line, so many lines of the body. A message without an empty line is all headers. */
+/**
+ * Returns the headers, the empty line and `lines` lines of the body. Without an empty line, all of it is
+ * headers.
+ */
 function topOf(message: Buffer, lines: number): Buffer {
   let end = endOfHeaders(message);
   for (let line = 0; line < lines && end < message.length; line++) {

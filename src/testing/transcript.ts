@@ -1,42 +1,42 @@
-// What was said, as text: lines of the client and of the server, without secrets and without messages. What it
-// writes, a replay can play: script.ts reads it.
+// Records sessions as text: the lines of the client and the server, without secrets and without messages.
+// script.ts parses the text, so that a replay can play it.
 import { encodeBlock } from "../protocol/dot-encoder.ts";
 import { escaped } from "./escapes.ts";
 
-/** The most lines that are kept; the oldest session goes first. */
+/** The maximum number of lines kept; the oldest session is dropped first. */
 const LINES = 100_000;
 
-/** The most lines of a listing, and octets of what may be no lines, that are written in full. */
+/** The maximum lines of a listing, and the maximum raw bytes, that are recorded in full. */
 const LISTING_LINES = 10_000;
 const RAW_OCTETS = 16 * 1024;
 
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
 
 /**
- * The sessions of a server as lines: `C: RETR 1`, `S: +OK 5120 octets`, `S: (5120 octets)` for a message, and what
- * else happened to the connection, as `* TLS`. Secrets are `****`. The last 100 000 lines are kept.
- * `Pop3Server.replay` plays it.
+ * The sessions of a server as lines of text: `C: RETR 1`, `S: +OK 5120 octets`, `S: (5120 octets)` for a
+ * message, and notes on the connection such as `* TLS`. Secrets are shown as `****`. Keeps the last 100,000
+ * lines. `Pop3Server.replay` plays it.
  */
 export class Transcript {
   readonly #sessions: Set<string[]> = new Set();
   #count = 0;
 
-  /** The lines of each session, in the order in which the sessions began. */
+  /** The lines of each session, in the order in which the sessions started. */
   get sessions(): readonly (readonly string[])[] {
     return Array.from(this.#sessions, (lines) => [...lines]);
   }
 
-  /** The lines of all sessions, one session behind the other. */
+  /** The lines of all sessions in one list. */
   get lines(): readonly string[] {
     return this.sessions.flat();
   }
 
-  /** An empty line stands between two sessions. */
+  /** Returns all lines as text, with an empty line between two sessions. */
   toString(): string {
     return this.sessions.map((lines) => lines.join("\n")).join("\n\n");
   }
 
-  /** Begins the transcript of one more session. */
+  /** Starts the transcript of a new session. */
   session(): SessionTranscript {
     const lines: string[] = [];
     this.#sessions.add(lines);
@@ -59,7 +59,7 @@ export class Transcript {
   }
 }
 
-/** Writes down one session. */
+/** Records one session. */
 export class SessionTranscript {
   readonly #add: (line: string) => void;
 
@@ -67,29 +67,31 @@ export class SessionTranscript {
     this.#add = add;
   }
 
-  /** A line of the client, in the form that may be printed. */
+  /** Records a line of the client, given without its secrets. */
   client(line: string): void {
     this.#add(`C: ${line}`);
   }
 
-  /** A line of the server, without CRLF. */
+  /** Records a line of the server, given without CRLF. */
   server(line: string): void {
     this.raw(Buffer.from(`${line}\r\n`, "utf8"));
   }
 
-  /** The message behind a line: its octets before dots are doubled. */
+  /** Records a message. `octets`: its size before byte-stuffing. */
   block(octets: number): void {
     this.#add(`S: (${String(octets)} octets)`);
   }
 
-  /** The listing behind a line, before dots are doubled: it tells nothing of what is in messages. */
+  /**
+   * Records a listing, given before byte-stuffing. It is written in full, as it shows no content of messages.
+   */
   listing(block: Buffer): void {
     const lines = encodeBlock(block).toString("latin1").split("\r\n").slice(0, -1);
     if (lines.length > LISTING_LINES) this.block(block.length);
     else for (const line of lines) this.#line(Buffer.from(line, "latin1"), "");
   }
 
-  /** Octets of which nobody knows whether they are lines. */
+  /** Records bytes that are not necessarily lines. */
   raw(octets: Buffer): void {
     const kept = octets.subarray(0, RAW_OCTETS);
     let from = 0;
@@ -101,12 +103,12 @@ export class SessionTranscript {
     if (kept.length < octets.length) this.note(`${String(octets.length - kept.length)} octets are not kept`);
   }
 
-  /** What happened to the connection. */
+  /** Records an event of the connection. */
   note(text: string): void {
     this.#add(`* ${text}`);
   }
 
-  /** `end`: a backslash where the line has no CRLF. What only looks like a message's size is no such thing. */
+  /** `end`: a backslash if the line has no CRLF. Escapes a line that looks like the size of a message. */
   #line(octets: Buffer, end: "" | "\\"): void {
     const text = escaped(octets).replace(/^\((?=\d+ octets\)$)/, "\\x28");
     this.#add(`S: ${text}${end}`);

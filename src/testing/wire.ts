@@ -1,40 +1,40 @@
-// The octets of one connection, in the clear or within TLS: read one after the other, written no faster than they
-// are taken.
+// The bytes of one connection, in the clear or in TLS. Writes wait until the client has read, so that a large
+// message is not buffered here.
 import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 
 export interface WireSetup {
-  /** For TLS from the first octet, and for STLS. */
+  /** For implicit TLS and for STLS. */
   readonly tls: TLSSocketOptions;
-  /** The most octets in a packet. */
+  /** The maximum bytes in a packet. */
   readonly chunk: number;
-  /** Milliseconds before the first octet is written, and each time before what came is taken up. */
+  /** Milliseconds to wait before the first write, and before each chunk that was read is processed. */
   readonly latency: number;
 }
 
-/** How what is written is cut, and how long each piece waits for the one before. */
+/** How a write is split into packets, and the pause after each packet. */
 export interface Packets {
-  /** The most octets. */
+  /** The maximum bytes in a packet. */
   readonly size: number;
-  /** Milliseconds; 0 for a turn of the event loop. */
+  /** Milliseconds; 0 waits for a turn of the event loop. */
   readonly interval: number;
 }
 
-/** How a connection ends: FIN (and close_notify before it), FIN alone, RST, or not at all, without another octet. */
+/** How a connection ends: close_notify and FIN, FIN alone, RST, or silence on an open connection. */
 export type WireEnd = "close" | "cut" | "reset" | "stall";
 
-/** What is written together goes out together, up to so many octets. */
+/** Writes are collected up to this number of bytes, and then sent together. */
 const TOGETHER = 64 * 1024;
 
-/** Milliseconds; a timer that is longer would go off at once. */
+/** Milliseconds; Node fires a longer timer at once. */
 const LONGEST = 2 ** 31 - 1;
 
 export class Wire {
   readonly #socket: Socket;
-  /** `#socket`, or TLS over it. */
+  /** `#socket`, or the TLS stream over it. */
   #stream: Socket;
   readonly #setup: WireSetup;
-  /** Unless {@link push} is told otherwise. */
+  /** The default for {@link push}. */
   readonly #packets: Packets;
   #wake: () => void = () => undefined;
   #pending: Buffer[] = [];
@@ -54,7 +54,10 @@ export class Wire {
     this.#socket.destroy();
   }
 
-  /** What has come, or `undefined` when nothing more will. What was written goes out first. */
+  /**
+   * Sends pending writes, then resolves with the bytes that arrived; `undefined` at the end of the
+   * connection.
+   */
   async read(): Promise<Buffer | undefined> {
     await this.flush();
     for (;;) {
@@ -68,7 +71,9 @@ export class Wire {
     }
   }
 
-  /** Writes soon: with what comes next, or before the next octet is waited for. Rejects when the client is gone. */
+  /**
+   * Buffers a write. It is sent with the next ones, or before the next read. Rejects if the client is gone.
+   */
   async push(octets: Buffer, packets: Packets = this.#packets): Promise<void> {
     this.#pending.push(octets);
     this.#pendingOctets += octets.length;
@@ -89,12 +94,12 @@ export class Wire {
     }
   }
 
-  /** Octets that came in the clear and were not read yet go to the handshake, which fails of them. */
+  /** Starts TLS. Unread bytes from before go into the handshake and make it fail. */
   async startTls(): Promise<TLSSocket> {
     await this.flush();
     const stream = this.#watched(new TLSSocket(this.#socket, { ...this.#setup.tls, isServer: true }));
-    // What fails behind the handshake is no `error` of a TLSSocket that no tls.Server has made, and a write behind
-    // it may never end.
+    // A TLSSocket made without a tls.Server emits no `error` for a failure after the handshake, and a later
+    // write may never finish.
     stream.once("_tlsError", () => stream.destroy());
     this.#stream = stream;
     const secure = new Promise<void>((resolve) => {
@@ -102,11 +107,11 @@ export class Wire {
         resolve();
       });
     });
-    if (!(await this.#unlessGone(secure))) throw new Error("the handshake failed");
+    if (!(await this.#unlessGone(secure))) throw new Error("the TLS handshake failed");
     return stream;
   }
 
-  /** Resolves after so many milliseconds, or when the client is gone. */
+  /** Resolves after the given milliseconds, or when the client is gone. */
   async pass(milliseconds: number): Promise<void> {
     if (milliseconds === 0) return;
     let timer: NodeJS.Timeout | undefined;
@@ -117,11 +122,14 @@ export class Wire {
     clearTimeout(timer);
   }
 
-  /** Resolves when the client has closed, too. What it says until then is not listened to. */
+  /**
+   * Ends the connection. Resolves when the client has closed as well; ignores the bytes that it sends until
+   * then.
+   */
   async end(how: WireEnd): Promise<void> {
     await this.flush();
     if (how === "reset") {
-      // What was written must have been read: RST throws away what the other side has not.
+      // Give the client time to read: RST discards the bytes that it has not read yet.
       await turn();
       this.#socket.resetAndDestroy();
       return;
@@ -135,7 +143,7 @@ export class Wire {
     return this.#stream.readableEnded || this.#stream.destroyed;
   }
 
-  /** Waits. Returns whether the client was there until then: one that leaves shows only to who reads. */
+  /** Waits for an event. Returns false if the client leaves first; only a read shows that it has left. */
   async #unlessGone(event: Promise<void>): Promise<boolean> {
     const happened = event.then(() => true);
     do {
@@ -150,7 +158,7 @@ export class Wire {
       this.#wake();
     };
     for (const event of ["readable", "end", "close"]) stream.on(event, wake);
-    // A client that resets the connection, or does not trust the certificate, is none of our failures.
+    // A client that resets the connection or does not trust the certificate is not an error of this server.
     stream.on("error", wake);
     return stream;
   }
@@ -163,7 +171,7 @@ export class Wire {
     });
   }
 
-  /** Resolves when the octets have left: that is what keeps a large message from being piled up here. */
+  /** Resolves when the bytes are sent, so that a large message is not buffered here. */
   #write(octets: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#stream.write(octets, (error) => {
@@ -174,7 +182,7 @@ export class Wire {
   }
 }
 
-/** Lets the event loop look for I/O once, so that a client in this process reads what was sent before. */
+/** Lets the event loop poll for I/O once, so that a client in this process reads the bytes sent before. */
 export async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));

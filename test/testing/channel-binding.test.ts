@@ -99,7 +99,7 @@ it("tls-unique is the server's Finished where a session of TLS 1.2 is resumed", 
 describe("EXTERNAL", () => {
   const ann = makeCertificate({ commonName: "ann" });
   const robert = makeCertificate({ commonName: "Robert" });
-  const NOBODY = "-ERR [AUTH] nobody has this certificate\r\n";
+  const NOBODY = "-ERR [AUTH] no user has this certificate\r\n";
   const UNKNOWN = "-ERR unknown mechanism\r\n";
 
   async function external(tls: Pop3ServerOptions["tls"], client: ConnectionOptions): Promise<string> {

@@ -188,12 +188,12 @@ describe("DIGEST-MD5", () => {
   });
 
   it.each<[string, Partial<DigestParts>]>([
-    ["the realm or a nonce is another one", { realm: "other" }],
-    ["the realm or a nonce is another one", { nonce: "other" }],
-    ["nc is 00000001, and qop is auth", { nc: "00000002" }],
-    ["nc is 00000001, and qop is auth", { qop: "auth-int" }],
-    ["the service is pop", { digestUri: "imap/elwood.innosoft.com" }],
-    ["the service is pop", { digestUri: "pop/" }],
+    ["wrong realm, nonce or cnonce", { realm: "other" }],
+    ["wrong realm, nonce or cnonce", { nonce: "other" }],
+    ["nc must be 00000001, and qop must be auth", { nc: "00000002" }],
+    ["nc must be 00000001, and qop must be auth", { qop: "auth-int" }],
+    ["the service must be pop", { digestUri: "imap/elwood.innosoft.com" }],
+    ["the service must be pop", { digestUri: "pop/" }],
   ])("says that %s: %j", (text, of) => {
     expect(said(response({ ...parts, ...of }))).toEqual([`S: -ERR ${text}`]);
   });
@@ -211,13 +211,13 @@ describe("DIGEST-MD5", () => {
     `${response(parts)},NC=00000001`,
     response(parts).replaceAll(",", ";"),
   ])("takes %s for no message", (message) => {
-    expect(said(message)).toEqual(["S: -ERR this is no digest-response"]);
+    expect(said(message)).toEqual(["S: -ERR invalid digest-response"]);
   });
 
   it("wants nothing behind its proof, and has another nonce each time", () => {
     const session = sessionOf(setting);
     hear(session, `AUTH DIGEST-MD5\r\n${Buffer.from(response(parts)).toString("base64")}\r\n`);
-    expect(hear(session, "AAAA\r\n")).toEqual(["S: -ERR nothing is to be said to rspauth"]);
+    expect(hear(session, "AAAA\r\n")).toEqual(["S: -ERR the response to rspauth must be empty"]);
     const other = sessionOf({ sasl: ["DIGEST-MD5"] });
     const challenges = [1, 2].map(() => challengeOf(hear(other, "AUTH DIGEST-MD5\r\n*\r\n")[0]));
     expect(challenges[0]).toMatch(

@@ -45,7 +45,7 @@ describe("a maildrop", () => {
   });
 
   it("refuses a unique-id that is no part of a line", () => {
-    expect(() => new Maildrop(true).add("a", "x\r\ny")).toThrow(/unique-id/);
+    expect(() => new Maildrop(true).add("a", "x\r\ny")).toThrow(/uid must not contain/);
   });
 });
 

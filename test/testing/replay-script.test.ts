@@ -77,30 +77,33 @@ describe("a transcript", () => {
   });
 
   it.each([
-    ["", "there is no session in the transcript"],
-    ["\n# nothing\n", "there is no session in the transcript"],
-    ["hello", 'line 1 of the transcript: no "C: ", "S: ", "* " or "#"'],
+    ["", "the transcript has no session"],
+    ["\n# nothing\n", "the transcript has no session"],
+    ["hello", 'line 1 of the transcript: the line must begin with "C: ", "S: ", "* " or "#"'],
     ["S: +OK\nC:QUIT", "line 2 of the transcript: no"],
     ["S: +OK\n+OK", "line 2 of the transcript: no"],
     ["S: +OK\n*close", "line 2 of the transcript: no"],
-    ["C: QUIT", "line 1 of the transcript: a session begins with the server"],
-    ["S: +OK\n\nC: QUIT", "line 3 of the transcript: a session begins with the server"],
+    ["C: QUIT", "line 1 of the transcript: a session must begin with the server"],
+    ["S: +OK\n\nC: QUIT", "line 3 of the transcript: a session must begin with the server"],
     ["S: +OK\n* close\nS: more", 'line 3 of the transcript: nothing can follow "* close"'],
     ["S: +OK\n* stall\n* close", 'line 3 of the transcript: nothing can follow "* stall"'],
     ["* flood x\nC: QUIT", 'line 2 of the transcript: nothing can follow "* flood"'],
     ["* flood x\n* wait 1 ms", "line 2 of the transcript: nothing but an end"],
     ["* flood x\n* close\n* close", 'line 3 of the transcript: nothing can follow "* close"'],
-    ["* flood", "line 1 of the transcript: a flood has at least one octet"],
-    ["* TLS\nS: +OK\n* TLS", "line 3 of the transcript: TLS is up already"],
-    ["* wait long", "line 1 of the transcript: no number of milliseconds"],
-    ["* wait -1 ms", "line 1 of the transcript: no number of milliseconds"],
-    ["* close after dinner", "line 1 of the transcript: no number of octets"],
-    ["* nap", "line 1 of the transcript: nobody can play this note"],
-    ["S: (1 octets)", "line 1 of the transcript: no message has so many octets"],
-    ["S: (99999999999999999999 octets)", "line 1 of the transcript: no message has so many octets"],
-    ["S: (10 octets)\nS: .", "line 2 of the transcript: the message has its last line already"],
-    ["S: +OK\n* 70 octets are not kept", "line 2 of the transcript: the transcript is not whole"],
-    ["* 50000 lines are not kept", "line 1 of the transcript: the transcript is not whole"],
+    ["* flood", "line 1 of the transcript: a flood must have at least one byte"],
+    ["* TLS\nS: +OK\n* TLS", "line 3 of the transcript: TLS is already active"],
+    ["* wait long", 'line 1 of the transcript: the note must have the form "N ms"'],
+    ["* wait -1 ms", 'line 1 of the transcript: the note must have the form "N ms"'],
+    ["* close after dinner", 'line 1 of the transcript: the note must have the form "after N octets"'],
+    ["* nap", "line 1 of the transcript: unknown note"],
+    ["S: (1 octets)", "line 1 of the transcript: 1 octets is not a possible size"],
+    [
+      "S: (99999999999999999999 octets)",
+      "line 1 of the transcript: 100000000000000000000 octets is not a possible size",
+    ],
+    ["S: (10 octets)\nS: .", 'line 2 of the transcript: "." must not follow "(N octets)"'],
+    ["S: +OK\n* 70 octets are not kept", "line 2 of the transcript: the transcript is not complete"],
+    ["* 50000 lines are not kept", "line 1 of the transcript: the transcript is not complete"],
   ])("that makes no sense is refused: %j", async (text, message) => {
     await expect(Pop3Server.replay(text)).rejects.toMatchObject({
       code: "POP3_CONFIG",
@@ -156,7 +159,7 @@ describe("a line of the client", () => {
   });
 
   it("may be none", () => {
-    const none = new Expectation(1, "(no line of the protocol)", false);
+    const none = new Expectation(1, "(invalid line)", false);
     expect(none.matches(null)).toBe(true);
     expect(none.matches(Buffer.from("NOOP"))).toBe(false);
     expect(new Expectation(1, "NOOP", false).matches(null)).toBe(false);

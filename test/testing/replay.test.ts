@@ -220,7 +220,7 @@ describe("TLS in a replay", () => {
   it("does not begin with octets that came in the clear", async () => {
     await using server = await Pop3Server.replay("S: +OK\nC: STLS\nS: +OK\n* TLS\nC: QUIT\nS: +OK bye");
     expect(await answersTo(server, "STLS\r\nQUIT\r\n")).toBe("+OK\r\n+OK\r\n");
-    expect(server.mismatch).toEqual({ session: 1, line: 4, expected: "* TLS", got: "(octets behind STLS)" });
+    expect(server.mismatch).toEqual({ session: 1, line: 4, expected: "* TLS", got: "(bytes after STLS)" });
   });
 });
 
@@ -258,7 +258,7 @@ describe("a client that strays", () => {
       "C: PASS ****, not C: PASS ****",
       "(the client closes), not C: ****",
       "C: AUTH PLAIN, not C: ****",
-      "C: AUTH PLAIN, not C: (no line of the protocol)",
+      "C: AUTH PLAIN, not C: (invalid line)",
     ]);
   });
 

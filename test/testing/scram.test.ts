@@ -60,7 +60,7 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
     expect(dialogue({ mechanism, header: "n,a=ann," })).toEqual(IN);
     expect(
       dialogue({ mechanism, header: "y,,", bare: "n=ann,r=abc,x=1,y=,=" }, { sasl: WITHOUT_PLUS }),
-    ).toEqual(["-ERR this is no client-first-message"]);
+    ).toEqual(["-ERR invalid client-first-message"]);
     expect(
       dialogue({ mechanism, header: "y,,", bare: "n=ann,r=abc,x=1,z==" }, { sasl: WITHOUT_PLUS }),
     ).toEqual(IN);
@@ -107,15 +107,15 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
       sessionOf({ users, sasl: SASL }),
       `AUTH ${mechanism}\r\n${Buffer.from(message).toString("base64")}\r\n`,
     );
-    expect(said[1]).toBe("S: -ERR this is no client-first-message");
+    expect(said[1]).toBe("S: -ERR invalid client-first-message");
   });
 
   it.each([
-    ["r=abcXYZ,c=biws", "this is no client-final-message"],
-    ["c=biws", "this is no client-final-message"],
-    ["c=,r=abcXYZ", "this is no client-final-message"],
-    ["c=biws,r=abc", "the nonce is another one"],
-    ["c=biws,r=abcXYZa", "the nonce is another one"],
+    ["r=abcXYZ,c=biws", "invalid client-final-message"],
+    ["c=biws", "invalid client-final-message"],
+    ["c=,r=abcXYZ", "invalid client-final-message"],
+    ["c=biws,r=abc", "wrong nonce"],
+    ["c=biws,r=abcXYZa", "wrong nonce"],
     ["c=eSws,r=abcXYZ", "channel-bindings-dont-match"], // y,,
     ["c=biwsAA==,r=abcXYZ", "channel-bindings-dont-match"],
   ])("refuses the final message %s", (message, text) => {
@@ -127,14 +127,14 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
     (message) => {
       const session = sessionOf({ users, sasl: SASL, scram });
       const written = `C: AUTH ${mechanism} ‹n,,n=ann,r=abc›\nC: ‹${message}›`;
-      expect(play(session, written).at(-1)).toMatch(/^S: -ERR (this is no client-final|\[AUTH\] wrong)/);
+      expect(play(session, written).at(-1)).toMatch(/^S: -ERR (invalid client-final|\[AUTH\] wrong)/);
       expect(hear(session, "NOOP\r\n")).toEqual(["S: -ERR not in the AUTHORIZATION state"]);
     },
   );
 
   it("wants nothing behind its signature", () => {
     expect(dialogue({ mechanism, answer: "AAAA" }).at(-1)).toBe(
-      "-ERR nothing is to be said to the server-final-message",
+      "-ERR the response to the server-final-message must be empty",
     );
     expect(dialogue({ mechanism, answer: "*" }).at(-1)).toBe("-ERR authentication cancelled");
   });
@@ -177,7 +177,7 @@ describe("channel binding", () => {
     expect(dialogue({ ...plus, binding: Buffer.from("other") }, secure)).toEqual([FIRST, wrong]);
     expect(dialogue({ ...plus, binding: Buffer.alloc(0) }, secure)).toEqual([FIRST, wrong]);
     expect(dialogue({ ...plus, header: "n,,", binding: Buffer.alloc(0) }, secure)).toEqual([
-      "-ERR there is no -PLUS without channel binding",
+      "-ERR -PLUS requires channel binding",
     ]);
     expect(dialogue({ ...plus, mechanism: "SCRAM-SHA-256" }, secure)).toEqual([
       "-ERR channel-binding-not-supported",

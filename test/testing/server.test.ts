@@ -240,7 +240,7 @@ describe("TLS", () => {
     const client = RawClient.to(server);
     await client.until("\r\n");
     client.send(`STLS\r\n${LOGIN}DELE 1\r\nQUIT\r\n`);
-    expect(await client.until("\r\n")).toBe("-ERR octets behind STLS\r\n");
+    expect(await client.until("\r\n")).toBe("-ERR bytes after STLS\r\n");
     expect(await client.end()).toBe("end");
     await server.idle();
     expect(server.maildrop("ann").messages).toHaveLength(2);

@@ -392,18 +392,18 @@ describe("STLS (RFC 2595)", () => {
       C: PASS se cret
       S: -ERR USER comes first
       C: STLS
-      S: -ERR TLS is up already
+      S: -ERR TLS is already active
     `);
   });
 
   it("ends the session when octets come behind it", () => {
     for (const behind of ["USER ann\r\n", "\r\n", "x", "\0"]) {
-      expect(hear(sessionOf(), `STLS\r\n${behind}`)).toEqual(["S: -ERR octets behind STLS", "* close"]);
+      expect(hear(sessionOf(), `STLS\r\n${behind}`)).toEqual(["S: -ERR bytes after STLS", "* close"]);
     }
   });
 
   it("is refused behind UTF8 (RFC 6856)", () => {
-    expectDialogue("C: UTF8\nS: +OK UTF8 is on\nC: STLS\nS: -ERR no STLS behind UTF8");
+    expectDialogue("C: UTF8\nS: +OK UTF8 is on\nC: STLS\nS: -ERR STLS is not allowed after UTF8");
   });
 
   it("is needed for login where that is asked for", () => {
@@ -534,13 +534,13 @@ describe("lines", () => {
       "S: -ERR [AUTH] wrong user name or password",
     ]);
     hear(session, "AUTH PLAIN\r\n");
-    expect(hear(session, "A".repeat(16_385))).toEqual(["S: -ERR no line of the protocol", "* close"]);
+    expect(hear(session, "A".repeat(16_385))).toEqual(["S: -ERR invalid line", "* close"]);
     expect(hear(session, "QUIT\r\n")).toEqual([]);
   });
 
   it("have neither NUL nor bare LF in them", () => {
     for (const line of ["NOOP\n", "NO\0OP\r\n"]) {
-      expect(hear(sessionOf(), `${line}QUIT\r\n`)).toEqual(["S: -ERR no line of the protocol", "* close"]);
+      expect(hear(sessionOf(), `${line}QUIT\r\n`)).toEqual(["S: -ERR invalid line", "* close"]);
     }
   });
 });

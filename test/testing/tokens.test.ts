@@ -160,7 +160,7 @@ describe("EXTERNAL", () => {
   });
 
   it("refuses everybody else", () => {
-    expectDialogue("C: AUTH EXTERNAL =\nS: -ERR [AUTH] nobody has this certificate", known("bob"));
+    expectDialogue("C: AUTH EXTERNAL =\nS: -ERR [AUTH] no user has this certificate", known("bob"));
     expectDialogue("C: AUTH EXTERNAL ‹bob›\nS: -ERR [AUTH] wrong user name or password", known("ann"));
     expectDialogue("C: AUTH EXTERNAL ‹nobody›\nS: -ERR [AUTH] wrong user name or password", known("ann"));
   });

@@ -1,10 +1,13 @@
-// ANONYMOUS (RFC 4505): whoever comes leaves a trace at most, and all have one maildrop.
+// ANONYMOUS (RFC 4505): every client may log in, with optional trace information; all share one maildrop.
 import { EMPTY, type ServerMechanism } from "./mechanism.ts";
 
-/** RFC 4505 section 2: characters of a token. An address may be longer; nobody needs that. */
+/**
+ * The maximum characters of a token (RFC 4505 section 2). An address may be longer; the test server limits
+ * both.
+ */
 const TRACE = 255;
 
-/** `user`: whose maildrop it is. */
+/** `user`: the user whose maildrop is opened. */
 export function anonymous(user: string): ServerMechanism {
   return {
     name: "ANONYMOUS",

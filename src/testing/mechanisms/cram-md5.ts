@@ -1,12 +1,12 @@
-// CRAM-MD5 (RFC 2195): a challenge like APOP's timestamp, answered with the name and a keyed digest of it.
+// CRAM-MD5 (RFC 2195): the client answers a challenge with its name and a keyed digest of the challenge.
 import { createHmac } from "node:crypto";
 import { messageId } from "../message-id.ts";
 import type { ServerMechanism } from "./mechanism.ts";
 
-/** The name may have spaces in it, the digest has none. */
+/** The name may contain spaces; the digest does not. */
 const RESPONSE = /^(.*) ([0-9a-f]{32})$/s;
 
-/** `challenge`: always this one; without it a new one each time. */
+/** `challenge`: the same challenge for every login; without it, each login gets a new one. */
 export function cramMd5(challenge?: string): ServerMechanism {
   return {
     name: "CRAM-MD5",

@@ -1,4 +1,4 @@
-// EXTERNAL (RFC 4422 appendix A): the client's certificate has said already who it is.
+// EXTERNAL (RFC 4422 appendix A): the client's TLS certificate identifies the user.
 import { EMPTY, type ServerMechanism } from "./mechanism.ts";
 
 export const external: ServerMechanism = {
@@ -8,7 +8,7 @@ export const external: ServerMechanism = {
   *exchange(accounts, { tls }) {
     const authorize = (yield EMPTY).toString("utf8");
     const account = accounts.certified(tls?.clientName ?? "");
-    if (account === undefined) return "[AUTH] nobody has this certificate";
+    if (account === undefined) return "[AUTH] no user has this certificate";
     return authorize === "" || accounts.find(authorize) === account ? account : undefined;
   },
 };

@@ -1,4 +1,4 @@
-// The mechanisms that an option can name.
+// The built-in mechanisms of the test server, by name.
 import { Pop3Error } from "../../errors.ts";
 import type { Pop3ServerOptions } from "../options.ts";
 import { anonymous } from "./anonymous.ts";
@@ -25,17 +25,23 @@ const MECHANISMS: Readonly<Record<string, (options: Pop3ServerOptions) => Server
   EXTERNAL: () => external,
   ANONYMOUS: (options) => {
     const { anonymous: user } = options;
-    if (user === undefined) throw new Pop3Error("POP3_CONFIG", "ANONYMOUS needs the option anonymous");
+    if (user === undefined)
+      throw new Pop3Error(
+        "POP3_CONFIG",
+        "anonymous is undefined: it must be set for the mechanism ANONYMOUS",
+      );
     return anonymous(user);
   },
   XOAUTH2: (options) => xoauth2(options.oauthError),
   OAUTHBEARER: (options) => oauthbearer(options.oauthError),
 };
 
-/** Throws `POP3_CONFIG` for a name that is not known, and for a mechanism that lacks what it needs. */
+/**
+ * Makes a mechanism. Throws `POP3_CONFIG` if the name is unknown or an option of the mechanism is missing.
+ */
 export function mechanismNamed(name: string, options: Pop3ServerOptions): ServerMechanism {
   const make = new Map(Object.entries(MECHANISMS)).get(name.toUpperCase());
   if (make !== undefined) return make(options);
   const known = Object.keys(MECHANISMS).join(", ");
-  throw new Pop3Error("POP3_CONFIG", `no SASL mechanism ${name}; there are ${known}`);
+  throw new Pop3Error("POP3_CONFIG", `unknown SASL mechanism ${name}: must be one of ${known}`);
 }

@@ -1,4 +1,5 @@
-// LOGIN (draft-murchison-sasl-login): two prompts. Many clients send the name as initial response.
+// LOGIN (draft-murchison-sasl-login): prompts for name and password. Many clients send the name as initial
+// response.
 import type { ServerMechanism } from "./mechanism.ts";
 
 export const login: ServerMechanism = {

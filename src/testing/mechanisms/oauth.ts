@@ -1,19 +1,19 @@
-// OAuth2 access tokens: XOAUTH2 as the large providers have it, OAUTHBEARER (RFC 7628). A token that is refused is
-// answered with JSON in a challenge, and -ERR comes only behind the client's answer to that.
+// OAuth2 access tokens: XOAUTH2 as the large providers implement it, and OAUTHBEARER (RFC 7628). The server
+// refuses a token with a challenge in JSON, and sends -ERR after the client's response to it.
 import { EMPTY, type ServerMechanism } from "./mechanism.ts";
 
-/** What a client is told in place of success: the members of a JSON object, or octets that are sent as they are. */
+/** The challenge that refuses a token: the members of a JSON object, or a text that is sent unchanged. */
 export type OAuthError = Readonly<Record<string, unknown>> | string;
 
 const SEPARATOR = "\u0001";
 
-/** Who says that he is whom; OAUTHBEARER may leave it to the token to tell. */
+/** The user name and the token that the client sent. With OAUTHBEARER the name may be missing. */
 interface Claim {
   readonly user: string | undefined;
   readonly token: string | undefined;
 }
 
-/** `error`: in place of what the mechanism says of its own. */
+/** `error`: the challenge that refuses a token. */
 export function xoauth2(
   error: OAuthError = { status: "400", schemes: "Bearer", scope: "https://mail.popwright.test/" },
 ): ServerMechanism {
@@ -23,7 +23,7 @@ export function xoauth2(
   });
 }
 
-/** `error`: in place of what the mechanism says of its own. */
+/** `error`: the challenge that refuses a token. */
 export function oauthbearer(
   error: OAuthError = {
     status: "invalid_token",
@@ -58,17 +58,17 @@ function bearer(
   };
 }
 
-/** RFC 5801 section 4, without channel binding; `=` and `,` of the name are written `=3D` and `=2C`. */
+/** RFC 5801 section 4, without channel binding. In the name, `=3D` stands for `=` and `=2C` for `,`. */
 const GS2_HEADER = /^[ny],(?:a=((?:[^=,]|=2C|=3D)+))?,$/;
 
-/** RFC 7628 section 3.1: each pair is ended, and so is the whole. */
+/** RFC 7628 section 3.1: parses the pairs. A separator ends each pair, and another one ends the list. */
 function pairsOf(text: string): Map<string, string> | undefined {
   const parts = text.split(SEPARATOR);
   if (parts.length < 3 || parts.pop() !== "" || parts.pop() !== "") return undefined;
   return new Map(parts.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
 }
 
-/** RFC 6750 section 2.1; the scheme is written in any case. */
+/** RFC 6750 section 2.1: returns the bearer token. The scheme may be in any case. */
 function tokenOf(pairs: ReadonlyMap<string, string> | undefined): string | undefined {
   return /^Bearer +([!-~]+)$/i.exec(pairs?.get("auth") ?? "")?.[1];
 }

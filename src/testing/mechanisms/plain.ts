@@ -1,4 +1,5 @@
-// PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`. Nobody may act for another here.
+// PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`. The authorization identity must be empty or the user
+// name.
 import { EMPTY, type ServerMechanism } from "./mechanism.ts";
 
 const NUL = 0;

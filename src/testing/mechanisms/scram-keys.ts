@@ -1,9 +1,9 @@
-// The keys of SCRAM (RFC 5802 section 3). They take long to derive, so an account keeps those that it once had.
+// The keys of SCRAM (RFC 5802 section 3). Deriving them is slow, so they are cached for each account.
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import type { Account } from "../accounts.ts";
 import { saslprep } from "../saslprep.ts";
 
-/** As Node calls them. */
+/** The hashes of SCRAM, as Node names them. */
 export type ScramHash = "sha1" | "sha256" | "sha512";
 
 export class ScramKeys {
@@ -18,7 +18,7 @@ export class ScramKeys {
     this.#server = createHmac(hash, salted).update("Server Key").digest();
   }
 
-  /** `undefined` for an account that has no password, or none that may be one. */
+  /** Returns the keys; `undefined` if the account has no password, or one that SASLprep prohibits. */
   static of(account: Account, hash: ScramHash, salt: Buffer, iterations: number): ScramKeys | undefined {
     const pass = account.pass === undefined ? undefined : saslprep(account.pass);
     if (pass === undefined) return undefined;
@@ -34,7 +34,7 @@ export class ScramKeys {
     return keys;
   }
 
-  /** Whether the client knows the password: its proof, with the signature taken out of it, is the key. */
+  /** Returns whether the client knows the password: proof XOR signature must give the client key. */
   isProvenBy(proof: Buffer, authMessage: string): boolean {
     const signature = createHmac(this.#hash, this.#stored).update(authMessage, "utf8").digest();
     if (proof.length !== signature.length) return false;
@@ -42,7 +42,7 @@ export class ScramKeys {
     return createHash(this.#hash).update(key).digest().equals(this.#stored);
   }
 
-  /** What shows the client that the server knows the password, too. */
+  /** Returns the signature that proves to the client that the server knows the password. */
   serverSignature(authMessage: string): Buffer {
     return createHmac(this.#hash, this.#server).update(authMessage, "utf8").digest();
   }

@@ -1,5 +1,6 @@
-// SCRAM (RFC 5802, RFC 7677), with channel binding and without. The server proves itself in a challenge of its own,
-// which the client answers with nothing: POP3 has no place for it in `+OK` (RFC 5034 section 4).
+// SCRAM (RFC 5802, RFC 7677), with and without channel binding. The server sends its proof in a last
+// challenge, and the client answers with an empty response: `+OK` has no place for the proof in POP3 (RFC
+// 5034 section 4).
 import { createHash, randomBytes } from "node:crypto";
 import { Pop3Error } from "../../errors.ts";
 import type { Accounts } from "../accounts.ts";
@@ -8,43 +9,49 @@ import { ScramKeys, type ScramHash } from "./scram-keys.ts";
 
 export interface ScramServerOptions {
   /**
-   * How often the hash is applied, from 1 to 1 000 000. To announce what nobody could calculate, use `serverFirst`.
+   * The number of iterations, from 1 to 1,000,000. To announce a number that is too large to compute, use
+   * `serverFirst`.
    * @default 4096
    */
   readonly iterations?: number;
-  /** @default 16 octets that follow from the user's name */
+  /** The salt. @default 16 bytes derived from the user name */
   readonly salt?: Buffer;
-  /** The server's part of the nonce: printable ASCII without comma. @default 24 random characters */
+  /** The server's part of the nonce: printable ASCII without commas. @default 24 random characters */
   readonly nonce?: string;
   /**
-   * The channel bindings that -PLUS takes. A -PLUS mechanism is there where the connection has one of them.
+   * The channel bindings that -PLUS accepts. A -PLUS mechanism is available if the connection has one of
+   * them.
    * @default ["tls-exporter", "tls-unique", "tls-server-end-point"]
    */
   readonly channelBindings?: readonly string[];
-  /** Gives what is sent in place of the server-first-message `r=…,s=…,i=…`. */
+  /** Returns the text to send instead of the server-first-message `r=…,s=…,i=…`. */
   readonly serverFirst?: (message: string) => string;
   /**
-   * Gives what is sent in place of the server-final-message `v=…`. `undefined`: nothing is sent, and success is
-   * said at once. `e=…`: the login is refused once the client has answered.
+   * Returns the text to send instead of the server-final-message `v=…`. If it returns `undefined`, the server
+   * sends no proof and reports success at once. If it returns `e=…`, the login is refused after the client's
+   * response.
    */
   readonly serverFinal?: (message: string) => string | undefined;
 }
 
-/** With the defaults, where they do not differ from one exchange to the next. */
+/** The options with defaults, except those whose default changes with each exchange. */
 type Settings = ScramServerOptions & Required<Omit<ScramServerOptions, "salt" | "nonce">>;
 
-/** They take about a second. */
+/** This number of iterations takes about a second. */
 const MOST_ITERATIONS = 1_000_000;
 
 const HASHES = { "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512" } as const;
 
-// RFC 5802 section 7. The reserved `m=` would stand ahead of `n=`: what it demands is not known, so it is refused.
+// RFC 5802 section 7. The reserved `m=` would come before `n=`. It demands an unknown extension, so it does
+// not match.
 const CLIENT_FIRST =
   /^((?:n|y|p=[A-Za-z0-9.-]+),(?:a=([^,\0]+))?,)(n=([^,\0]+),r=([!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*)$/;
 const CLIENT_FINAL =
   /^(c=([A-Za-z0-9+/]+=*),r=([!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*),p=((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
 
-/** `hash`: as the mechanism's name has it; `plus`: with channel binding, and only with it. */
+/**
+ * Makes a SCRAM mechanism. `hash`: as in its name. `plus`: the -PLUS variant, which requires channel binding.
+ */
 export function scram(
   hash: keyof typeof HASHES,
   plus: boolean,
@@ -58,7 +65,10 @@ export function scram(
   } = options;
   const settings = { ...options, iterations, channelBindings, serverFirst, serverFinal };
   if (!(Number.isInteger(iterations) && iterations >= 1 && iterations <= MOST_ITERATIONS))
-    throw new Pop3Error("POP3_CONFIG", `scram.iterations is from 1 to ${String(MOST_ITERATIONS)}`);
+    throw new Pop3Error(
+      "POP3_CONFIG",
+      `scram.iterations must be an integer from 1 to ${String(MOST_ITERATIONS)} (got ${String(iterations)})`,
+    );
   return {
     name: `SCRAM-${hash}${plus ? "-PLUS" : ""}`,
     initialResponse: true,
@@ -77,22 +87,23 @@ function* exchange(
   settings: Settings,
 ): Exchange {
   const first = CLIENT_FIRST.exec((yield EMPTY).toString("utf8"));
-  if (first === null) return "this is no client-first-message";
+  if (first === null) return "invalid client-first-message";
   const [, header = "", authorize, bare = "", sentName = "", clientNonce = ""] = first;
   const bound = bindingOf(header, plus, settings.channelBindings, session);
   if (typeof bound === "string") return bound;
   const name = nameOf(sentName);
   if (name === undefined) return "invalid-username-encoding";
-  // For a name that is unknown all goes on: only the end shows it, as it shows a wrong password.
+  // An unknown name is refused only at the end, like a wrong password, so that a client cannot search for
+  // names.
   const account = accounts.find(name);
   const { iterations, salt = createHash("sha256").update(name, "utf8").digest().subarray(0, 16) } = settings;
 
   const nonce = `${clientNonce}${settings.nonce ?? randomBytes(18).toString("base64")}`;
   const serverFirst = settings.serverFirst(`r=${nonce},s=${salt.toString("base64")},i=${String(iterations)}`);
   const final = CLIENT_FINAL.exec((yield Buffer.from(serverFirst, "utf8")).toString("utf8"));
-  if (final === null) return "this is no client-final-message";
+  if (final === null) return "invalid client-final-message";
   const [, withoutProof = "", binding, sentNonce, proof = ""] = final;
-  if (sentNonce !== nonce) return "the nonce is another one";
+  if (sentNonce !== nonce) return "wrong nonce";
   if (binding !== Buffer.concat([Buffer.from(header, "utf8"), bound]).toString("base64"))
     return "channel-bindings-dont-match";
 
@@ -104,10 +115,13 @@ function* exchange(
   if (serverFinal === undefined) return account;
   const answer = yield Buffer.from(serverFinal, "utf8");
   if (serverFinal.startsWith("e=")) return undefined;
-  return answer.length === 0 ? account : "nothing is to be said to the server-final-message";
+  return answer.length === 0 ? account : "the response to the server-final-message must be empty";
 }
 
-/** What `c=` must hold behind the GS2 header, or what is wrong, in the words of section 7 (RFC 5802 section 6). */
+/**
+ * Returns the data that `c=` must have after the GS2 header (RFC 5802 section 6), or an error as a text of
+ * section 7.
+ */
 function bindingOf(
   header: string,
   plus: boolean,
@@ -120,13 +134,14 @@ function bindingOf(
     const data = types.includes(type) ? tls?.channelBinding(type) : undefined;
     return data ?? "unsupported-channel-binding-type";
   }
-  // The client could bind, and thinks that we could not: somebody has changed our list on its way.
+  // The client supports binding and believes that the server does not: an attacker has changed the list in
+  // transit.
   if (header.startsWith("y") && listed.some((name) => /^SCRAM-.*-PLUS$/.test(name)))
     return "server-does-support-channel-binding";
-  return plus ? "there is no -PLUS without channel binding" : EMPTY;
+  return plus ? "-PLUS requires channel binding" : EMPTY;
 }
 
-/** `=` and `,` are written `=3D` and `=2C`; any other `=` is an error (section 5.1). */
+/** Decodes a name: `=3D` is `=` and `=2C` is `,`; any other `=` is an error (section 5.1). */
 function nameOf(written: string): string | undefined {
   if (/=(?!2C|3D)/.test(written)) return undefined;
   return written.replaceAll("=2C", ",").replaceAll("=3D", "=");

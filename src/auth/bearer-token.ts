@@ -1,22 +1,28 @@
-// The exchange of a bearer token (RFC 6750): one message with the token in it, then in or, in one challenge, why not.
+// The exchange of a bearer token (RFC 6750): one message with the token, then success, or one challenge with
+// the reason of the refusal.
 import { Pop3Error, type OAuthRefusal } from "../errors.ts";
 import type { SaslExchange } from "./mechanism.ts";
 import { parseRefusal } from "./oauth-refusal.ts";
 
-// RFC 6750 section 2.1 has fewer characters (b64token). Nobody issues tokens to it, and these can do no harm.
+// RFC 6750 section 2.1 allows fewer characters (b64token). Providers do not keep to that, and these
+// characters cannot end a field of the message.
 const TOKEN = /^[!-~]+$/;
 
 /**
- * `message`: what goes in front of the token and behind it. `acknowledgement`: the answer to a refusal, without
- * which the server does not come to its `-ERR`. Throws `POP3_INVALID_ARGUMENT` for what can be no token.
+ * Starts the exchange. `message`: the text before and after the token. `acknowledgement`: the response to a
+ * refusal; the server waits for it before it sends `-ERR`. Throws `POP3_INVALID_ARGUMENT` if the token is
+ * invalid.
  */
 export function bearerExchange(
   token: string,
-  message: readonly [before: string, behind: string],
+  message: readonly [before: string, after: string],
   acknowledgement: Buffer,
 ): SaslExchange {
   if (!TOKEN.test(token)) {
-    throw new Pop3Error("POP3_INVALID_ARGUMENT", "the access token is empty, or has no token's characters");
+    throw new Pop3Error(
+      "POP3_INVALID_ARGUMENT",
+      "the access token must be a non-empty string of printable ASCII without spaces",
+    );
   }
   const initial = Buffer.from(message.join(token), "utf8");
   let again = true;
@@ -30,10 +36,10 @@ export function bearerExchange(
       if (refusal !== undefined) {
         throw new Pop3Error(
           "POP3_AUTH_PROTOCOL",
-          "the server goes on behind its refusal of the access token",
+          "unexpected challenge: the server has already refused the access token",
         );
       }
-      // The server has overlooked the initial response. It has nothing to say yet, so it says why once it has.
+      // The server has ignored the initial response: send it once more. An empty challenge is not a refusal.
       if (challenge.length === 0 && again) {
         again = false;
         return initial;

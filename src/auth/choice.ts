@@ -1,4 +1,5 @@
-// Chooses how to log in: from our list, by strength, among what the server offers; never because the server would like it.
+// Chooses the login method: the strongest one of our list that the server offers. The server's order has no
+// effect.
 import { Pop3Error } from "../errors.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
 import { printable } from "../protocol/printable.ts";
@@ -21,56 +22,68 @@ import {
 } from "./scram.ts";
 import { xoauth2 } from "./xoauth2.ts";
 
-/** USER and PASS, and APOP, are POP3's own; the rest is SASL. */
+/** A login method: POP3's own `USER` (with PASS) and `APOP`, or a SASL mechanism. */
 export type Method = "USER" | "APOP" | SaslMechanism;
 
-/** What proves who the user is. */
+/** The kind of secret that proves the user's identity. */
 export type SecretKind = "password" | "token" | "none";
 
-/** Whether SCRAM is bound to the TLS connection (RFC 5802 section 6). */
+/** Whether to bind SCRAM to the TLS connection (RFC 5802 section 6). */
 export type ChannelBinding = "if-offered" | "required" | "never";
 
 export interface Offer {
-  /** What CAPA said, or `undefined` where the server knows no CAPA. */
+  /** The capabilities; `undefined` if the server does not know CAPA. */
   readonly capabilities: Capabilities | undefined;
-  /** TLS protects the connection. */
+  /** Whether TLS protects the connection. */
   readonly secure: boolean;
-  /** The greeting has a timestamp that APOP may use. */
+  /** Whether the greeting has a timestamp that APOP can use. */
   readonly timestamp: boolean;
-  /** The connection has a channel binding that the caller allows. @default true */
+  /** Whether the connection has a channel binding that the caller allows. @default true */
   readonly bindable?: boolean;
 }
 
 export interface Wish {
-  /** What the caller insists on, in order; empty: our list. Names in upper case, or a mechanism of one's own. */
+  /**
+   * The methods that the caller demands, in order: names in upper case, or the caller's mechanisms. Empty:
+   * our list.
+   */
   readonly mechanisms: readonly (string | SaslMechanism)[];
-  /** What there is to prove the identity with. @default "password" */
+  /** The kind of secret that the caller has. @default "password" */
   readonly secret?: SecretKind;
-  /** Another identity is to be acted for: only what can say so is chosen. */
+  /**
+   * Whether to act for another identity. Then only a method that can send an authorization identity is
+   * chosen.
+   */
   readonly authzid?: boolean;
-  /** A secret may go over the wire in clear. */
+  /** Whether a secret may be sent in the clear. */
   readonly allowPlaintext: boolean;
-  /** What the caller insists on is used though the server does not list it. */
+  /** Whether to use a demanded method that the server does not list. */
   readonly force?: boolean;
   /** @default "if-offered" */
   readonly channelBinding?: ChannelBinding;
 }
 
-/** Bound to the connection, so that nobody can be in the middle even with a certificate that we trust. */
+/**
+ * Bound to the TLS connection: they detect an attacker in the middle, even one with a certificate that we
+ * trust.
+ */
 const BOUND: readonly Method[] = [scramSha512Plus, scramSha256Plus, scramSha1Plus];
-/** The password never leaves us, and the server proves that it knows it. */
+/** The client never sends the password, and the server proves that it knows it. */
 const MUTUAL: readonly Method[] = [scramSha512, scramSha256, scramSha1];
-/** As safe as TLS is. */
+/** They send the password itself, so they are only as safe as TLS. */
 const CLEARTEXT: readonly Method[] = [plain, login, "USER"];
-/** MD5, without proof of the server, and the server has to keep the password as it is: obsolete (RFC 6331, RFC 8314). */
+/**
+ * Obsolete (RFC 6331, RFC 8314): they use MD5, CRAM-MD5 does not authenticate the server, and the server must
+ * store the password or its equivalent.
+ */
 const OBSOLETE: readonly Method[] = [digestMd5, cramMd5];
 
-/** Over TLS, what is obsolete comes last; without it, it is still better than a password in clear. */
+/** Over TLS, obsolete methods come last. Without TLS, they are still better than a password in the clear. */
 const WITH_TLS: readonly Method[] = [...BOUND, ...MUTUAL, ...CLEARTEXT, ...OBSOLETE, "APOP"];
 const IN_CLEAR: readonly Method[] = [...MUTUAL, ...OBSOLETE, ...CLEARTEXT];
 
 const TOKEN: readonly Method[] = [oauthBearer, xoauth2];
-/** Only for who asks for them: what proves the identity is not among the options. */
+/** Used only if the caller demands them: no option has the proof of identity that they need. */
 const ON_REQUEST: readonly Method[] = [external, gssapi, anonymous];
 
 const BUILT_IN: ReadonlyMap<string, Method> = new Map(
@@ -78,10 +91,11 @@ const BUILT_IN: ReadonlyMap<string, Method> = new Map(
 );
 
 /**
- * The one method to log in with. One, because after a refusal nothing else is tried with the same secret.
+ * Chooses the method to log in with. It is only one: after a refusal, no other method is tried with the same
+ * secret.
  *
- * Throws `POP3_CONFIG` for a name that is unknown here, `POP3_TLS_REQUIRED` where only a secret in clear is
- * left and that is not allowed, else `POP3_AUTH_NO_MECHANISM`.
+ * Throws `POP3_CONFIG` for an unknown name, `POP3_TLS_REQUIRED` if the remaining methods are unsafe without
+ * TLS and that is not allowed, otherwise `POP3_AUTH_NO_MECHANISM`.
  */
 export function chooseMethod(offer: Offer, wish: Wish): Method {
   const insisted = wish.mechanisms.length > 0;
@@ -96,22 +110,22 @@ export function chooseMethod(offer: Offer, wish: Wish): Method {
   if (inClear) {
     throw new Pop3Error(
       "POP3_TLS_REQUIRED",
-      "the connection has no TLS, and the password is not sent in clear",
+      "the connection has no TLS, and the password must not be sent in the clear",
     );
   }
   const offered = [...(offer.capabilities?.sasl ?? []), ...(offer.timestamp ? ["APOP"] : [])];
   throw new Pop3Error(
     "POP3_AUTH_NO_MECHANISM",
-    `${candidates.length === 0 ? "nothing can do what is asked for" : `none of ${candidates.map(nameOf).join(", ")} can be used`}; the server offers ${printable(offered.slice(0, 16).join(", ")) || "none"}`,
+    `${candidates.length === 0 ? "no login method can do what the options demand" : `none of ${candidates.map(nameOf).join(", ")} can be used`}; the server offers ${printable(offered.slice(0, 16).join(", ")) || "none"}`,
   );
 }
 
-/** What a name stands for, in any case; `undefined` where it is none of ours. */
+/** Returns the method with this name, in upper or lower case; `undefined` for an unknown name. */
 export function methodNamed(name: string): Method | undefined {
   return BUILT_IN.get(name.toUpperCase());
 }
 
-/** What a method proves the identity with. */
+/** Returns the kind of secret that a method needs. */
 export function secretOf(method: Method): SecretKind {
   return typeof method === "string" ? "password" : (method.secret ?? "password");
 }
@@ -132,16 +146,21 @@ function byStrength({ secure }: Offer, { secret = "password" }: Wish): readonly 
   return secure ? WITH_TLS : IN_CLEAR;
 }
 
-/** Whether it can do what the caller wants beside the login. */
+/**
+ * Returns whether a method supports the authorization identity and the channel binding that the caller wants.
+ */
 function isWanted(method: Method, { authzid = false, channelBinding = "if-offered" }: Wish): boolean {
-  // USER, APOP and LOGIN have no place for it: the login would be as the user, and nobody would notice.
+  // USER, APOP and LOGIN cannot send it: the caller would be logged in as the user, without an error.
   if (authzid && (typeof method === "string" || method.authzid === false)) return false;
   if (channelBinding === "never") return !BOUND.includes(method);
-  // A password proven by other means is not bound; a token or a certificate has nothing to do with it.
+  // If binding is required, a password must go through SCRAM-PLUS. A token or a certificate cannot be bound.
   return channelBinding === "if-offered" || BOUND.includes(method) || secretOf(method) !== "password";
 }
 
-/** In clear, digests let a weak password be guessed at leisure: SCRAM makes that hard, the others are for who asks. */
+/**
+ * Returns whether a method is safe without TLS. An eavesdropper can guess a weak password from a digest,
+ * offline. SCRAM makes that expensive; the other digests are used only if the caller demands them.
+ */
 function isSafeInClear(method: Method, insisted: boolean): boolean {
   if (MUTUAL.includes(method)) return true;
   return insisted && (method === "APOP" || (method !== "USER" && !method.cleartext));
@@ -151,7 +170,8 @@ function isOffered(method: Method, { capabilities, timestamp, bindable }: Offer,
   const insisted = wish.mechanisms.length > 0;
   if (method === "APOP") return timestamp;
   if (bindable === false && BOUND.includes(method)) return false;
-  // Without CAPA, USER and PASS are what RFC 1939 leaves. Many servers that list SASL do not list USER.
+  // Without CAPA, RFC 1939 leaves only USER and PASS. Many servers that list SASL do not list USER: there,
+  // USER is used only on demand.
   if (method === "USER")
     return capabilities === undefined || capabilities.user || capabilities.sasl.length === 0 || insisted;
   const listed = capabilities?.sasl.includes(method.name) ?? false;

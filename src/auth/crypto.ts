@@ -1,4 +1,4 @@
-// Node's cryptography, loaded by the first login that needs it: that takes as long as half of this package.
+// Loads node:crypto at the first login that needs it: loading it takes half as long as loading this package.
 import type * as nodeCrypto from "node:crypto";
 import process from "node:process";
 

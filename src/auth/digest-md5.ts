@@ -1,23 +1,27 @@
-// DIGEST-MD5 (RFC 2831): both sides prove that they know the password, and nothing protects the session. Obsolete
-// (RFC 6331), and still what some servers have. All text is kept as octets, a character for each.
+// DIGEST-MD5 (RFC 2831): both sides prove that they know the password; there is no security layer. It is
+// obsolete (RFC 6331), but some servers have nothing better. Text is kept encoded, one character for each
+// octet.
 import { Pop3Error } from "../errors.ts";
 import { crypto } from "./crypto.ts";
 import { parseChallenge, parseResponseAuth, type DigestChallenge } from "./digest-challenge.ts";
 import type { Credentials, SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./plain-text.ts";
 
-/** Octets; a response is shorter (RFC 2831 section 2.1.2). */
+/** Octets; a response must be shorter (RFC 2831 section 2.1.2). */
 const LONGEST = 4096;
 
 interface Answer {
   readonly response: Buffer;
-  /** What only a server can say that knows the password, too. */
+  /** The proof that the server must send: it can compute it only with the password. */
   readonly rspauth: string;
 }
 
 export const digestMd5: SaslMechanism = digestMd5For("pop", () => crypto().randomBytes(16).toString("hex"));
 
-/** `service`: the protocol's name in Kerberos and its kin. `cnonce`: gives a nonce of our own, another each time. */
+/**
+ * `service`: the registered GSSAPI service name of the protocol. `cnonce`: returns a new client nonce for
+ * each login.
+ */
 export function digestMd5For(service: string, cnonce: () => string): SaslMechanism {
   return {
     name: "DIGEST-MD5",
@@ -29,7 +33,8 @@ export function digestMd5For(service: string, cnonce: () => string): SaslMechani
       let proven = false;
       return {
         respond(challenge) {
-          if (proven) throw new Pop3Error("POP3_AUTH_PROTOCOL", "DIGEST-MD5 has two challenges");
+          if (proven)
+            throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: DIGEST-MD5 has only two");
           if (expected === undefined) {
             const answer = answerTo(parseChallenge(challenge), credentials, `${service}/${host}`, cnonce());
             expected = answer.rspauth;
@@ -38,7 +43,7 @@ export function digestMd5For(service: string, cnonce: () => string): SaslMechani
           if (!equal(parseResponseAuth(challenge), expected)) {
             throw new Pop3Error(
               "POP3_AUTH_PROTOCOL",
-              "the server does not know the password: rspauth is wrong",
+              "the server has not proven that it knows the password: its rspauth is wrong",
             );
           }
           proven = true;
@@ -57,7 +62,7 @@ export function digestMd5For(service: string, cnonce: () => string): SaslMechani
   };
 }
 
-/** RFC 2831 sections 2.1.2 and 2.1.2.1. */
+/** Computes the response and the expected rspauth (RFC 2831 sections 2.1.2 and 2.1.2.1). */
 function answerTo(
   { nonce, realm, utf8: beyondLatin1 }: DigestChallenge,
   { user, pass, authzid }: Credentials,
@@ -67,12 +72,12 @@ function answerTo(
   if (!beyondLatin1 && !(isLatin1(user) && isLatin1(pass))) {
     throw new Pop3Error(
       "POP3_INVALID_ARGUMENT",
-      "the server takes user name and password in ISO 8859-1 only",
+      "user name and password must be ISO 8859-1: the server does not accept UTF-8",
     );
   }
   const uri = utf8(service);
   const actFor = utf8(authzid);
-  // Each by itself in ISO 8859-1 where it can be: what servers keep is the same for HTTP.
+  // Each is hashed as ISO 8859-1 if possible, on its own: servers store the same hash for HTTP.
   const hashed = (text: string): string => (isLatin1(text) ? text : utf8(text));
   const secret = md5(`${hashed(user)}:${realm ?? ""}:${hashed(pass)}`).toString("latin1");
   const key = hex(`${secret}:${nonce}:${cnonce}${actFor === "" ? "" : `:${actFor}`}`);
@@ -94,7 +99,7 @@ function answerTo(
   if (response.length >= LONGEST) {
     throw new Pop3Error(
       "POP3_INVALID_ARGUMENT",
-      `a response of DIGEST-MD5 is shorter than ${LONGEST} octets`,
+      `the DIGEST-MD5 response must be shorter than ${LONGEST} bytes: the user name, realm or nonce is too long`,
     );
   }
   return { response, rspauth: proof("") };
@@ -106,7 +111,7 @@ const quote = (octets: string): string => `"${octets.replace(/["\\]/g, "\\$&")}"
 const md5 = (octets: string): Buffer => crypto().createHash("md5").update(octets, "latin1").digest();
 const hex = (octets: string): string => md5(octets).toString("hex");
 
-/** In the same time, wherever they differ. */
+/** Compares in constant time. */
 function equal(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given, "latin1"), Buffer.from(expected, "latin1")];
   return a.length === b.length && crypto().timingSafeEqual(a, b);

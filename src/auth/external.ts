@@ -1,4 +1,4 @@
-// EXTERNAL (RFC 4422 appendix A): who the client is has been proven already, by the certificate it showed in TLS.
+// EXTERNAL (RFC 4422 appendix A): the client's TLS certificate proves its identity.
 import type { SaslMechanism } from "./mechanism.ts";
 import { oneMessage } from "./one-message.ts";
 import { plainText } from "./plain-text.ts";
@@ -8,8 +8,9 @@ export const external: SaslMechanism = {
   cleartext: false,
   secret: "none",
   start({ user, authzid }) {
-    // Empty: the server takes the identity from the certificate. A user is named all the same: where the certificate
-    // is somebody else's, the server refuses, and does not open the maildrop of that one.
+    // An empty message would let the server take the identity from the certificate. We name the user anyway:
+    // if the certificate belongs to another user, the server refuses the login and does not open that user's
+    // maildrop.
     const actFor = plainText("the user name or the authorization identity", authzid || user);
     return oneMessage(Buffer.from(actFor, "utf8"));
   },

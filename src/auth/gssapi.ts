@@ -1,11 +1,15 @@
-// GSSAPI (RFC 4752): a Kerberos ticket, and no security layer, which is for TLS. The package `kerberos` does the
-// cryptography: an optional peer, loaded when it is needed.
+// GSSAPI (RFC 4752): logs in with a Kerberos ticket, without a security layer (use TLS for that). The package
+// `kerberos` does the cryptography. It is an optional peer dependency, loaded at the first login that needs
+// it.
 import { Pop3Error, type Pop3ErrorCode } from "../errors.ts";
 import { printable } from "../protocol/printable.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./plain-text.ts";
 
-/** What is used of the package. Its own types differ from its code, and are there only where it is installed. */
+/**
+ * The part of the package that we use. Its own types differ from its code, and are missing if it is not
+ * installed.
+ */
 export interface Kerberos {
   readonly GSS_MECH_OID_KRB5: number;
   readonly GSS_C_MUTUAL_FLAG: number;
@@ -14,24 +18,24 @@ export interface Kerberos {
   initializeClient(service: string, options: { mechOID: number; flags: number }): Promise<KerberosClient>;
 }
 
-/** A security context. Octets go in and come out as base64. */
+/** A security context. All tokens and messages are base64. */
 interface KerberosClient {
-  /** Each side has proven itself to the other. */
+  /** Whether client and server have authenticated each other. */
   readonly contextComplete: boolean;
-  /** Takes a token of the server, at first none, and gives ours; `null`: there is none to send. */
+  /** Takes the server's token (`""` at first) and resolves with ours; `null` if there is none to send. */
   step(token: string): Promise<string | null>;
   unwrap(message: string): Promise<string>;
-  /** Wraps the first 4 octets of `message`, and `user` behind them. */
+  /** Wraps the first 4 octets of `message`, followed by `user`. */
   wrap(message: string, options: { user: string }): Promise<string>;
 }
 
-/** A bit for each security layer (RFC 4752 section 3.3): this one is for none. */
+/** The bit for "no security layer" in the mask of layers (RFC 4752 section 3.3). */
 const NO_LAYER = 1;
 
-/** Octets; the package would cut off what is longer, and so act for somebody else. */
+/** Octets; the package truncates a longer identity, and would act for another user. */
 const LONGEST_AUTHZID = 1024;
 
-// A name of its own, as compilers and bundlers look for packages that are named in an import.
+// A constant, because compilers and bundlers resolve a package that a literal import names.
 const PACKAGE = "kerberos";
 const MISSING = `GSSAPI needs the package "${PACKAGE}": npm install ${PACKAGE}`;
 
@@ -40,20 +44,20 @@ export const gssapi: SaslMechanism = gssapiFrom(async () => {
   return loaded.default ?? loaded;
 });
 
-/** `load` gives the package, or throws where it is not installed. */
+/** `load`: returns the package, or rejects if it is not installed. */
 export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
   return {
     name: "GSSAPI",
     cleartext: false,
     secret: "none",
     async start({ user, authzid }, { host }) {
-      // Who the client is stands in the ticket. The user is named all the same: where the ticket is somebody
-      // else's, the server refuses, and does not open the maildrop of that one.
+      // The ticket proves the identity. We name the user anyway: if the ticket belongs to another user, the
+      // server refuses the login and does not open that user's maildrop.
       const actFor = plainText("the user name or the authorization identity", authzid || user);
       if (Buffer.byteLength(actFor) > LONGEST_AUTHZID) {
         throw new Pop3Error(
           "POP3_INVALID_ARGUMENT",
-          `GSSAPI takes a user name or an authorization identity of ${LONGEST_AUTHZID} octets at most`,
+          `the user name or the authorization identity for GSSAPI must have at most ${LONGEST_AUTHZID} bytes`,
         );
       }
       const kerberos = await load().catch((cause: unknown) => {
@@ -65,7 +69,7 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
       return {
         initial: context.token,
         async respond(challenge) {
-          if (agreed) throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server goes on behind the last message");
+          if (agreed) throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: GSSAPI has finished");
           try {
             const token = challenge.toString("base64");
             if (!context.client.contextComplete) return decode(await context.client.step(token));
@@ -75,12 +79,15 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
             agreed = true;
             return wrapped;
           } catch (cause) {
-            throw failure("POP3_AUTH_PROTOCOL", `Kerberos does not take the token of ${service}`, cause);
+            throw failure("POP3_AUTH_PROTOCOL", `Kerberos has refused the token of ${service}`, cause);
           }
         },
         succeeded() {
           if (!agreed) {
-            throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server has not gone through with GSSAPI");
+            throw new Pop3Error(
+              "POP3_AUTH_PROTOCOL",
+              "the server reported success before GSSAPI had finished",
+            );
           }
         },
       };
@@ -88,7 +95,7 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
   };
 }
 
-/** A security context, in which the server has to prove itself too, and its first token. */
+/** Starts a security context with mutual authentication, and returns its first token. */
 async function begin(
   kerberos: Kerberos,
   service: string,
@@ -104,22 +111,28 @@ async function begin(
   }
 }
 
-/** What the server says of security layers: a bit for each, and how many octets it takes at once, in three octets. */
+/**
+ * Checks the server's offer: one octet with a bit for each security layer, then three with its maximum
+ * message size.
+ */
 function checkLayers(layers: Buffer): void {
   if (layers.length !== 4) {
-    throw new Pop3Error("POP3_AUTH_PROTOCOL", "what the server says of security layers has not 4 octets");
+    throw new Pop3Error(
+      "POP3_AUTH_PROTOCOL",
+      `the server's list of security layers must have 4 bytes (got ${layers.length})`,
+    );
   }
   if (((layers[0] as number) & NO_LAYER) === 0) {
     throw new Pop3Error(
       "POP3_NOT_SUPPORTED",
-      "the server wants GSSAPI to protect the session, which is for TLS to do",
+      "the server demands a GSSAPI security layer, which is not supported: use TLS",
     );
   }
 }
 
 const decode = (base64: string | null): Buffer => Buffer.from(base64 ?? "", "base64");
 
-/** With Kerberos's own words, which say what to do about it and have no secrets in them. */
+/** Makes an error with the text of Kerberos: it says what to do, and it has no secrets. */
 function failure(code: Pop3ErrorCode, message: string, cause: unknown): Pop3Error {
   if (Pop3Error.is(cause)) return cause;
   const words = cause instanceof Error ? `: ${printable(cause.message)}` : "";

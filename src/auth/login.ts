@@ -1,4 +1,5 @@
-// LOGIN (draft-murchison-sasl-login): two prompts, whatever they say; the first is for the user.
+// LOGIN (draft-murchison-sasl-login): answers two prompts with the user name and the password. It ignores
+// their text.
 import { Pop3Error } from "../errors.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 
@@ -13,7 +14,10 @@ export const login: SaslMechanism = {
       respond() {
         const answer = answers.shift();
         if (answer === undefined) {
-          throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server asks for more than user name and password");
+          throw new Pop3Error(
+            "POP3_AUTH_PROTOCOL",
+            "unexpected challenge: the server already has user name and password",
+          );
         }
         return answer;
       },

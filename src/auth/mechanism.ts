@@ -1,78 +1,96 @@
-// A SASL mechanism (RFC 4422): challenges in, responses out, and no idea of sockets.
+// The interfaces of a SASL mechanism (RFC 4422): challenges in, responses out, no I/O.
 import type { OAuthRefusal } from "../errors.ts";
 
-/** What a mechanism works with. */
+/** The credentials that a mechanism gets. */
 export interface Credentials {
   /** The user name (authentication identity). */
   readonly user: string;
-  /** The password; empty where the mechanism takes none. */
+  /** The password; empty if the mechanism does not need it. */
   readonly pass: string;
-  /** The OAuth2 access token; empty where the mechanism takes none. */
+  /** The OAuth2 access token; empty if the mechanism does not need it. */
   readonly accessToken: string;
-  /** Whom to act for (authorization identity); empty: the user. */
+  /** The user to act for (authorization identity); empty: the user who logs in. */
   readonly authzid: string;
-  /** A text as octets: UTF-8, or the charset that the caller chose for what goes out as it is (PLAIN, LOGIN). */
+  /**
+   * Encodes a text as UTF-8, or in the charset that the caller chose. For PLAIN and LOGIN, which send plain
+   * text.
+   */
   readonly encode: (text: string) => Buffer;
 }
 
-/** Channel bindings (RFC 5929, RFC 9266): what both ends know of one TLS connection and nobody between them does. */
+/**
+ * The types of channel bindings (RFC 5929, RFC 9266): data that only the two ends of a TLS connection know.
+ */
 export type ChannelBindingType = "tls-exporter" | "tls-unique" | "tls-server-end-point";
 
-/** What SCRAM is held to. */
+/** The limits for the number of iterations that a server may demand from SCRAM. */
 export interface ScramOptions {
-  /** Fewer iterations make the password cheap to guess from what a server gets (RFC 7677 section 4). @default 4096 */
+  /**
+   * With fewer iterations, a hostile server could guess the password cheaply (RFC 7677 section 4).
+   * @default 4096
+   */
   readonly minIterations: number;
-  /** More iterations make the client work for whoever asks it to. @default 100000 */
+  /** With more iterations, a hostile server could keep the client's CPU busy. @default 100000 */
   readonly maxIterations: number;
 }
 
-/** What a mechanism may know of the connection. */
+/** The facts about the connection that a mechanism may use. */
 export interface SaslContext {
-  /** The name of the server, as it was dialled. */
+  /** The host name of the server, as given in the options. */
   readonly host: string;
   readonly port: number;
   /** Whether TLS protects the connection. */
   readonly secure: boolean;
   /** The SASL mechanisms that the server lists, in upper case. */
   readonly offered: readonly string[];
-  /** The binding types to try, in order; empty without TLS, and where bindings are switched off. */
+  /** The binding types to try, in order; empty without TLS and if channel binding is switched off. */
   readonly bindingTypes: readonly ChannelBindingType[];
-  /** The data of a channel binding, or `undefined` where this connection has none of that type. */
+  /** Returns the data of a channel binding; `undefined` if this connection does not have that type. */
   channelBinding(type: ChannelBindingType): Buffer | undefined;
   readonly scram: ScramOptions;
 }
 
 export interface SaslMechanism {
-  /** The registered name: `PLAIN`. */
+  /** The registered name, such as `PLAIN`. */
   readonly name: string;
-  /** Shows the secret, or what gives it, to whoever reads the wire: never chosen by itself without TLS. */
+  /** Whether an eavesdropper can read the secret. Without TLS, such a mechanism is not used by default. */
   readonly cleartext: boolean;
-  /** Whether it can say whom to act for. @default true */
+  /** Whether it can send an authorization identity. @default true */
   readonly authzid?: boolean;
-  /** What it proves the identity with. @default "password" */
+  /** The kind of secret that it needs. @default "password" */
   readonly secret?: "password" | "token" | "none";
   /**
-   * Begins one authentication. Throws `POP3_INVALID_ARGUMENT` for credentials that it cannot send, and
-   * `POP3_NOT_SUPPORTED` where it lacks what it needs.
+   * Starts one authentication. Throws `POP3_INVALID_ARGUMENT` if it cannot send the credentials, and
+   * `POP3_NOT_SUPPORTED` if something that it needs is missing, such as a package.
    */
   start(credentials: Credentials, context: SaslContext): SaslExchange | Promise<SaslExchange>;
 }
 
-/** One authentication, from the client's side. */
+/** The client's side of one authentication. */
 export interface SaslExchange {
   /** The initial response. `undefined`: the server speaks first. */
   readonly initial?: Buffer | undefined;
-  /** The challenges are prompts at most: what stands in them does not matter, not even whether it is base64. */
+  /** Whether challenges are only prompts: their text is ignored, even if it is not valid base64. */
   readonly promptsOnly?: boolean;
-  /** The response to a challenge, both without base64. Throws when the challenge makes no sense. */
+  /**
+   * Returns the response to a challenge, both without base64. Throws if the challenge is malformed or
+   * unexpected.
+   */
   respond(challenge: Buffer): Buffer | Promise<Buffer>;
-  /** The server says that the user is in. Throws where it has not proven what the mechanism wants proven. */
+  /**
+   * Called when the server reports success. Throws if the server has not sent the proof that the mechanism
+   * demands.
+   */
   succeeded?(): void;
-  /** What the server said of a refusal in a challenge, before its `-ERR`: the JSON of OAuth2 (RFC 7628 section 3.2.2). */
+  /**
+   * The reason of a refusal that the server sent in a challenge before `-ERR`: OAuth2 JSON (RFC 7628 section
+   * 3.2.2).
+   */
   readonly refusal?: OAuthRefusal | undefined;
   /**
-   * The exchange to try next after a `-ERR`: SCRAM with another channel binding. `aboutSecret`: the refusal may be about
-   * the secret, as far as the server tells; then there is one only where nothing that depends on it was shown.
+   * Returns the exchange to try after `-ERR`: SCRAM with another channel binding. `aboutSecret`: the server
+   * may have refused the secret. Then there is another exchange only if this one has sent nothing that
+   * depends on the secret.
    */
   alternative?(aboutSecret: boolean): SaslExchange | undefined;
 }

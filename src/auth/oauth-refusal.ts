@@ -1,8 +1,9 @@
-// Why a server refuses an access token: JSON in a challenge (RFC 7628 section 3.2.2). Whatever comes, it is an answer.
+// Parses the reason for which a server refuses an access token: JSON in a challenge (RFC 7628 section 3.2.2).
+// It never throws; a challenge that it cannot read gives an empty reason.
 import type { OAuthRefusal } from "../errors.ts";
 import { printable } from "../protocol/printable.ts";
 
-/** The names on the wire, and ours. XOAUTH2 has `schemes`, OAUTHBEARER has `openid-configuration`. */
+/** The names on the wire and in our type. XOAUTH2 has `schemes`, OAUTHBEARER has `openid-configuration`. */
 const FIELDS = [
   ["status", "status"],
   ["scope", "scope"],
@@ -10,7 +11,7 @@ const FIELDS = [
   ["openid-configuration", "openidConfiguration"],
 ] as const;
 
-/** What can be made of `challenge`: strings that may be printed, cut there, and without the `secrets`. */
+/** Returns the known members of `challenge` as printable, shortened strings, with the `secrets` masked. */
 export function parseRefusal(challenge: Buffer, secrets: readonly string[]): OAuthRefusal {
   let said: unknown;
   try {

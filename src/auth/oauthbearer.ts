@@ -1,4 +1,4 @@
-// OAUTHBEARER (RFC 7628): an access token, and whose maildrop it is for.
+// OAUTHBEARER (RFC 7628): logs in with an OAuth2 access token and the user name.
 import { bearerExchange } from "./bearer-token.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./plain-text.ts";
@@ -6,8 +6,8 @@ import { plainText } from "./plain-text.ts";
 export const oauthBearer: SaslMechanism = {
   name: "OAUTHBEARER",
   cleartext: true,
-  // Who the client is stands in the token alone, so the user name goes where the authorization identity has its
-  // place. There is none for another.
+  // The token alone proves the identity, so the field of the authorization identity carries the user name.
+  // There is no field for another identity.
   authzid: false,
   secret: "token",
   start({ user, accessToken }, { host, port }) {
@@ -18,7 +18,7 @@ export const oauthBearer: SaslMechanism = {
   },
 };
 
-/** RFC 5801 section 4: a comma would end the name. */
+/** Escapes a name (RFC 5801 section 4): a comma would end it. */
 function saslName(name: string): string {
   return name.replaceAll("=", "=3D").replaceAll(",", "=2C");
 }

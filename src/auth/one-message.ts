@@ -1,8 +1,11 @@
-// The exchange of a mechanism whose client says all there is in one message: no challenge has anything to tell it.
+// The exchange of a mechanism with a single message from the client; a challenge carries no information.
 import { Pop3Error } from "../errors.ts";
 import type { SaslExchange } from "./mechanism.ts";
 
-/** `promptsOnly`: whether some servers write words where the message was not sent along, and the challenge is empty. */
+/**
+ * `promptsOnly`: some servers send a text instead of an empty challenge to ask for the message; ignore the
+ * text.
+ */
 export function oneMessage(message: Buffer, promptsOnly = false): SaslExchange {
   let again = true;
   return {
@@ -10,10 +13,12 @@ export function oneMessage(message: Buffer, promptsOnly = false): SaslExchange {
     promptsOnly,
     respond(challenge) {
       if (challenge.length > 0 && !promptsOnly) {
-        throw new Pop3Error("POP3_AUTH_PROTOCOL", "a challenge, where the mechanism has none");
+        throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: this mechanism has none");
       }
-      // Once: a server may have overlooked the initial response. Asking on and on has no meaning.
-      if (!again) throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server asks again for what it was told");
+      // Send it again only once: a server may have ignored the initial response. More challenges make no
+      // sense.
+      if (!again)
+        throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: the server already has the message");
       again = false;
       return message;
     },

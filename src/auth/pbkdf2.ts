@@ -1,24 +1,28 @@
-// PBKDF2 (RFC 8018 section 5.2) beside the main thread, and never on so many threads that nothing else gets one.
+// PBKDF2 (RFC 8018 section 5.2) in Node's thread pool, with a limit of two at a time, so that threads stay
+// free.
 import { Pop3Error } from "../errors.ts";
 import { crypto } from "./crypto.ts";
 
 export type Digest = "sha1" | "sha256" | "sha512";
 
-/** The octets that each digest gives. */
+/** The length of each digest in octets. */
 const LENGTHS: Readonly<Record<Digest, number>> = { sha1: 20, sha256: 32, sha512: 64 };
 
 /**
- * Node has four threads for all such work, and 100,000 iterations keep one of them for a tenth of a second and
- * more. A hundred logins at once would hold up every `dns.lookup` and every file in the process until they are
- * done; two at a time leave half of the threads to others.
+ * Node's thread pool has four threads by default, and 100,000 iterations keep one busy for 0.1 seconds or
+ * more. A hundred logins at once would delay every `dns.lookup` and every file operation of the process. Two
+ * at a time leave half of the threads to other work.
  */
 const AT_ONCE = 2;
 
 let running = 0;
-/** Those who wait for a turn, in order. */
+/** The waiting calls, in order. */
 const waiting: (() => void)[] = [];
 
-/** As long as the digest. Rejects with `POP3_NOT_SUPPORTED` where Node's OpenSSL refuses: in FIPS mode, say. */
+/**
+ * Derives a key with the length of the digest. Rejects with `POP3_NOT_SUPPORTED` if Node's OpenSSL refuses,
+ * for example in FIPS mode.
+ */
 export async function pbkdf2(
   digest: Digest,
   password: string,
@@ -35,9 +39,9 @@ export async function pbkdf2(
       });
     });
   } catch (cause) {
-    throw new Pop3Error("POP3_NOT_SUPPORTED", `PBKDF2 with ${digest} fails here`, { cause });
+    throw new Pop3Error("POP3_NOT_SUPPORTED", `OpenSSL refuses PBKDF2 with ${digest}`, { cause });
   } finally {
-    // The turn goes from hand to hand: nobody who comes now gets in before those who wait.
+    // Pass the slot directly to the oldest waiting call, so that a new call cannot overtake it.
     const next = waiting.shift();
     if (next === undefined) running--;
     else next();

@@ -1,13 +1,18 @@
-// What goes into the fields of a message: no character that could end a field, or stand for another one.
+// Checks a text for a field of a message: it must not have a character that could end the field.
 import { Pop3Error } from "../errors.ts";
 
-// Control characters are what mechanisms separate their fields with; half of a surrogate pair has no UTF-8.
+// Mechanisms separate their fields with control characters. A lone surrogate cannot be encoded as UTF-8.
 const UNSENDABLE = /[\p{Cc}\p{Cs}]/u;
 
-/** `text` as it is. Throws `POP3_INVALID_ARGUMENT`, which names `what` and not the text. */
+/**
+ * Returns `text` unchanged. Throws `POP3_INVALID_ARGUMENT` if it cannot be sent; the error names only `what`.
+ */
 export function plainText(what: string, text: string): string {
   if (UNSENDABLE.test(text)) {
-    throw new Pop3Error("POP3_INVALID_ARGUMENT", `${what} has characters in it that cannot be sent`);
+    throw new Pop3Error(
+      "POP3_INVALID_ARGUMENT",
+      `${what} must not contain control characters or lone surrogates`,
+    );
   }
   return text;
 }

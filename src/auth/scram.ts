@@ -1,4 +1,5 @@
-// SCRAM (RFC 5802, RFC 7677): each side proves to the other that it knows the password, and shows it to nobody.
+// SCRAM (RFC 5802, RFC 7677): client and server prove to each other that they know the password, and never
+// send it.
 import { Pop3Error } from "../errors.ts";
 import { crypto } from "./crypto.ts";
 import type { SaslContext, SaslExchange, SaslMechanism, ScramOptions } from "./mechanism.ts";
@@ -20,7 +21,7 @@ interface Binding {
   readonly data: Buffer;
 }
 
-/** What stays the same when another binding is tried. */
+/** The values that do not change when another binding is tried. */
 interface Identity {
   readonly digest: Digest;
   readonly user: string;
@@ -32,7 +33,9 @@ interface Identity {
 
 const NOTHING = Buffer.alloc(0);
 
-/** `plus`: with channel binding, or not at all. `newNonce` gives printable ASCII without commas. */
+/**
+ * Makes a mechanism. `plus`: requires channel binding. `newNonce`: returns printable ASCII without commas.
+ */
 export function scram(digest: Digest, plus: boolean, newNonce: () => string = randomNonce): SaslMechanism {
   const bare = `SCRAM-${digest.toUpperCase().replace("SHA", "SHA-")}`;
   return {
@@ -42,7 +45,10 @@ export function scram(digest: Digest, plus: boolean, newNonce: () => string = ra
       const bindings = plus ? bindingsOf(context) : [{ flag: unboundFlag(bare, context), data: NOTHING }];
       const [binding, ...others] = bindings;
       if (binding === undefined) {
-        throw new Pop3Error("POP3_NOT_SUPPORTED", `${bare}-PLUS: the connection has no channel binding`);
+        throw new Pop3Error(
+          "POP3_NOT_SUPPORTED",
+          `${bare}-PLUS needs a channel binding, and this connection has none`,
+        );
       }
       const identity: Identity = {
         digest,
@@ -64,12 +70,12 @@ export const scramSha256Plus: SaslMechanism = scram("sha256", true);
 export const scramSha512: SaslMechanism = scram("sha512", false);
 export const scramSha512Plus: SaslMechanism = scram("sha512", true);
 
-/** 24 octets, as 32 characters. */
+/** Returns 24 random octets as 32 characters. */
 function randomNonce(): string {
   return crypto().randomBytes(24).toString("base64");
 }
 
-/** The channel bindings that the connection has, in the order of preference. */
+/** Returns the channel bindings of the connection, in the order of preference. */
 function bindingsOf(context: SaslContext): Binding[] {
   return context.bindingTypes.flatMap((type) => {
     const data = context.channelBinding(type);
@@ -78,9 +84,9 @@ function bindingsOf(context: SaslContext): Binding[] {
 }
 
 /**
- * The flag without a binding (RFC 5802 section 6). `y` says that we could have bound, and saw no offer of it: a
- * server that did offer it then knows that somebody between us has cut its list. `n` where it is offered, and
- * the caller will not.
+ * Returns the GS2 flag for an exchange without binding (RFC 5802 section 6). `y`: the client supports
+ * binding, but the server did not list it. A server that did list it then knows that an attacker has changed
+ * the list. `n`: the server lists it but the caller does not want it, or the connection has no binding.
  */
 function unboundFlag(bare: string, context: SaslContext): "n" | "y" {
   return bindingsOf(context).length > 0 && !context.offered.includes(`${bare}-PLUS`) ? "y" : "n";
@@ -94,9 +100,9 @@ class ScramExchange implements SaslExchange {
   readonly #header: string;
   readonly #nonce: string;
   readonly #firstBare: string;
-  /** Which message of the server makes sense; none does while another one is looked at, or after one that did not. */
+  /** The message that may come next; "none" while one is processed, and after a failure. */
   #expected: "first" | "final" | "none" = "first";
-  /** What the server's final message has to show, in base64. */
+  /** The signature, in base64, that the server's final message must have. */
   #signature = NOTHING;
   #proven = false;
 
@@ -114,7 +120,7 @@ class ScramExchange implements SaslExchange {
     const expected = this.#expected;
     this.#expected = "none";
     if (expected === "none") {
-      throw new Pop3Error("POP3_AUTH_PROTOCOL", "the server goes on where SCRAM has come to its end");
+      throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: SCRAM has finished");
     }
     if (expected === "final") {
       this.#verify(challenge);
@@ -126,12 +132,13 @@ class ScramExchange implements SaslExchange {
   }
 
   succeeded(): void {
-    if (!this.#proven) throw unproven("has let the user in without proof");
+    if (!this.#proven) throw unproven("has accepted the login without proof");
   }
 
   /**
-   * Before the proof, a refusal is about the binding; some servers look at that only with the proof. No binding is
-   * weaker than another, so that another try gives nothing away; but a wrong password is not to be counted twice.
+   * A refusal before the proof is about the binding. Some servers check the binding only together with the
+   * proof. All bindings are equally strong, so that another try is not a downgrade; but a wrong password must
+   * not be counted twice.
    */
   alternative(aboutSecret: boolean): SaslExchange | undefined {
     const [binding, ...others] = this.#others;
@@ -139,12 +146,12 @@ class ScramExchange implements SaslExchange {
     return new ScramExchange(this.#identity, binding, others);
   }
 
-  /** The client's final message (RFC 5802 section 3). */
+  /** Returns the client's final message (RFC 5802 section 3). */
   async #prove(challenge: Buffer): Promise<Buffer> {
     const { digest, pass, limits } = this.#identity;
     const { nonce, salt, iterations } = parseServerFirst(challenge, this.#nonce, limits);
     const withoutProof = clientFinalWithoutProof(this.#header, this.#binding.data, nonce);
-    // With the server's message as it came, octet by octet.
+    // The server's message is signed unchanged, octet for octet.
     const signed = Buffer.concat([
       Buffer.from(`${this.#firstBare},`, "utf8"),
       challenge,
@@ -166,7 +173,7 @@ class ScramExchange implements SaslExchange {
     const shown = Buffer.from(parseServerFinal(challenge));
     const wanted = this.#signature;
     if (shown.length !== wanted.length || !crypto().timingSafeEqual(shown, wanted)) {
-      throw unproven("has shown a wrong proof");
+      throw unproven("has sent a wrong proof");
     }
     this.#proven = true;
   }

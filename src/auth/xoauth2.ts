@@ -1,4 +1,4 @@
-// XOAUTH2 (Google's "OAuth 2.0 Mechanism", Microsoft's too): a user name and an access token for it.
+// XOAUTH2 (of Google and Microsoft): logs in with a user name and an OAuth2 access token.
 import { bearerExchange } from "./bearer-token.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./plain-text.ts";

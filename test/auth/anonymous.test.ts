@@ -19,7 +19,7 @@ test.each(["a", "ann@example.com", "Größe", "a b", "\u{1f600}".repeat(255)])("
   await refused(
     "POP3_AUTH_PROTOCOL",
     () => answer(exchange, ""),
-    "the server asks again for what it was told",
+    "unexpected challenge: the server already has the message",
   );
 });
 
@@ -41,7 +41,7 @@ test.each([
   ["a deprecated mark", "\u0340"],
   ["a replacement", "\ufffd"],
 ])("does not take %s", async (_, user) => {
-  const message = "ANONYMOUS takes a user name of 1 to 255 characters that can be seen";
+  const message = "the user name for ANONYMOUS must have 1 to 255 visible characters";
   await refused("POP3_INVALID_ARGUMENT", () => begin(anonymous, { user }), message);
 });
 
@@ -49,7 +49,7 @@ test("has nothing to say to a challenge that is not empty", async () => {
   await refused(
     "POP3_AUTH_PROTOCOL",
     async () => answer(await begin(anonymous), "who?"),
-    "a challenge, where the mechanism has none",
+    "unexpected challenge: this mechanism has none",
   );
 });
 

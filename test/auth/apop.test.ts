@@ -86,7 +86,8 @@ describe("a timestamp that is not", () => {
       expect(() => apopDigest(timestamp, "hunter2")).toThrow(
         expect.objectContaining({
           code: "POP3_APOP_BAD_CHALLENGE",
-          message: "the timestamp for APOP is no msg-id in printable ASCII",
+          message:
+            "the timestamp for APOP must be a msg-id in printable ASCII, such as <1896.697170952@example.org>",
         }) as Error,
       );
     },

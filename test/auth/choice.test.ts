@@ -184,7 +184,7 @@ describe("the error", () => {
       "what may not go out in clear",
       () => offer("SASL PLAIN", CLEAR),
       NOTHING,
-      "the connection has no TLS, and the password is not sent in clear",
+      "the connection has no TLS, and the password must not be sent in the clear",
     ],
     [
       "a name that is unknown",
@@ -196,7 +196,7 @@ describe("the error", () => {
       "a wish that nothing can fulfil",
       () => offer("SASL PLAIN", TLS),
       { ...NOTHING, mechanisms: ["USER"], authzid: true },
-      "nothing can do what is asked for; the server offers PLAIN",
+      "no login method can do what the options demand; the server offers PLAIN",
     ],
     [
       "a server that offers nothing",

@@ -34,7 +34,7 @@ test.each(["", " ", "<a b@c>", "<a@b>\n", "\0", "<a@\xff>", "<a\x7f@b>", "\x80\x
   "a challenge that is not: %j",
   async (challenge) => {
     const exchange = await begin(cramMd5);
-    const message = "the challenge of CRAM-MD5 has no msg-id's characters";
+    const message = "the challenge of CRAM-MD5 must be printable ASCII without spaces";
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge), message);
     // Nor is another one behind it.
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, CHALLENGE));
@@ -45,14 +45,18 @@ test("has one challenge", async () => {
   const exchange = await begin(cramMd5);
   await answer(exchange, CHALLENGE);
   await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, CHALLENGE));
-  await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, ""), "CRAM-MD5 has one challenge");
+  await refused(
+    "POP3_AUTH_PROTOCOL",
+    () => answer(exchange, ""),
+    "unexpected challenge: CRAM-MD5 has only one",
+  );
 });
 
 test.each([
-  [{ user: "a\0b" }, "the user name has characters in it that cannot be sent"],
-  [{ user: "a\nb" }, "the user name has characters in it that cannot be sent"],
-  [{ user: "\ud800" }, "the user name has characters in it that cannot be sent"],
-  [{ pass: "hunter2\0" }, "the password has a NUL in it"],
+  [{ user: "a\0b" }, "the user name must not contain control characters or lone surrogates"],
+  [{ user: "a\nb" }, "the user name must not contain control characters or lone surrogates"],
+  [{ user: "\ud800" }, "the user name must not contain control characters or lone surrogates"],
+  [{ pass: "hunter2\0" }, "the password must not contain NUL"],
 ])("cannot say %j", async (credentials, message) => {
   await refused("POP3_INVALID_ARGUMENT", () => begin(cramMd5, credentials), message);
 });

@@ -165,40 +165,40 @@ describe("a challenge that is taken", () => {
 describe("a challenge that is not", () => {
   test.each([
     ["empty", "", "no nonce"],
-    ["no list", "go ahead", "what is no directive"],
-    ["a name alone", `nonce,algorithm=md5-sess`, "what is no directive"],
-    ["a value alone", `=N,${MINIMAL}`, "what is no directive"],
-    ["no value", `${MINIMAL},x=`, "what is no directive"],
-    ["an open quote", `algorithm=md5-sess,nonce="N`, "what is no directive"],
-    ["an open escape", `algorithm=md5-sess,nonce="N\\"`, "what is no directive"],
-    ["text behind a quote", `algorithm=md5-sess,nonce="N"x`, "what is no directive"],
-    ["two values", `${MINIMAL},x=a b`, "what is no directive"],
-    ["no comma", `nonce="N" algorithm=md5-sess`, "what is no directive"],
-    ["a separator in a token", `${MINIMAL},x=a/b`, "what is no directive"],
-    ["a NUL in quotes", `${MINIMAL},x="\0"`, "what is no directive"],
-    ["a NUL behind a backslash", `${MINIMAL},x="\\\0"`, "what is no directive"],
-    ["DEL in quotes", `${MINIMAL},x="\x7f"`, "what is no directive"],
-    ["8 bits in a token", `${MINIMAL},x=\xff`, "what is no directive"],
+    ["no list", "go ahead", "an invalid directive"],
+    ["a name alone", `nonce,algorithm=md5-sess`, "an invalid directive"],
+    ["a value alone", `=N,${MINIMAL}`, "an invalid directive"],
+    ["no value", `${MINIMAL},x=`, "an invalid directive"],
+    ["an open quote", `algorithm=md5-sess,nonce="N`, "an invalid directive"],
+    ["an open escape", `algorithm=md5-sess,nonce="N\\"`, "an invalid directive"],
+    ["text behind a quote", `algorithm=md5-sess,nonce="N"x`, "an invalid directive"],
+    ["two values", `${MINIMAL},x=a b`, "an invalid directive"],
+    ["no comma", `nonce="N" algorithm=md5-sess`, "an invalid directive"],
+    ["a separator in a token", `${MINIMAL},x=a/b`, "an invalid directive"],
+    ["a NUL in quotes", `${MINIMAL},x="\0"`, "an invalid directive"],
+    ["a NUL behind a backslash", `${MINIMAL},x="\\\0"`, "an invalid directive"],
+    ["DEL in quotes", `${MINIMAL},x="\x7f"`, "an invalid directive"],
+    ["8 bits in a token", `${MINIMAL},x=\xff`, "an invalid directive"],
     ["no nonce", "algorithm=md5-sess", "no nonce"],
     ["an empty nonce", 'nonce="",algorithm=md5-sess', "no nonce"],
     ["two nonces", `nonce="M",${MINIMAL}`, "nonce twice"],
     ["the same nonce twice", `nonce="N",${MINIMAL}`, "nonce twice"],
-    ["no algorithm", 'nonce="N"', "another algorithm than md5-sess"],
+    ["no algorithm", 'nonce="N"', "an algorithm other than md5-sess"],
     ["two algorithms", `algorithm=md5-sess,${MINIMAL}`, "algorithm twice"],
-    ["HTTP's algorithm", "nonce=N,algorithm=md5", "another algorithm than md5-sess"],
-    ["another charset", `${MINIMAL},charset=iso-8859-1`, "another charset than utf-8"],
+    ["HTTP's algorithm", "nonce=N,algorithm=md5", "an algorithm other than md5-sess"],
+    ["another charset", `${MINIMAL},charset=iso-8859-1`, "a charset other than utf-8"],
     ["two charsets", `${MINIMAL},charset=utf-8,charset=utf-8`, "charset twice"],
     ["two maxbufs", `${MINIMAL},maxbuf=1,MAXBUF=1`, "maxbuf twice"],
     ["stale twice", `${MINIMAL},stale=true,stale=true`, "stale twice"],
     ["two ciphers", `${MINIMAL},cipher="rc4",cipher="des"`, "cipher twice"],
-    ["2048 octets", `${MINIMAL},x="`.padEnd(2047, "y") + '"', "2048 octets or more"],
+    ["2048 octets", `${MINIMAL},x="`.padEnd(2047, "y") + '"', "2048 bytes or more"],
     ["the proof before the question", "rspauth=0", "no nonce"],
   ])("%s", async (_, challenge, what) => {
     const exchange = await begin(digestMd5);
     await refused(
       "POP3_AUTH_PROTOCOL",
       () => answer(exchange, challenge),
-      `a challenge of DIGEST-MD5 has ${what}`,
+      `malformed challenge of DIGEST-MD5: it has ${what}`,
     );
     await refused(
       "POP3_AUTH_PROTOCOL",
@@ -214,7 +214,7 @@ describe("a challenge that is not", () => {
       await refused(
         "POP3_NOT_SUPPORTED",
         () => answer(exchange, `${MINIMAL},${qop}`),
-        "the server wants DIGEST-MD5 to protect the session, which is for TLS to do",
+        "the server demands a DIGEST-MD5 security layer, which is not supported: use TLS",
       );
     },
   );
@@ -242,15 +242,22 @@ describe("the server's proof", () => {
     ["too long", `rspauth=${RSPAUTH}0`],
     ["beyond ASCII", `rspauth="${"\xff".repeat(32)}"`],
     ["empty", 'rspauth=""'],
-    ["not there", "", "a challenge of DIGEST-MD5 has no rspauth"],
-    ["something else", "OK", "a challenge of DIGEST-MD5 has what is no directive"],
-    ["twice", `rspauth=${RSPAUTH},rspauth=${RSPAUTH}`, "a challenge of DIGEST-MD5 has rspauth twice"],
-    ["another challenge", MINIMAL, "a challenge of DIGEST-MD5 has no rspauth"],
-  ])("is %s", async (_, proof, what = "the server does not know the password: rspauth is wrong") => {
-    const exchange = await asked();
-    await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, proof), what);
-    await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
-  });
+    ["not there", "", "malformed challenge of DIGEST-MD5: it has no rspauth"],
+    ["something else", "OK", "malformed challenge of DIGEST-MD5: it has an invalid directive"],
+    [
+      "twice",
+      `rspauth=${RSPAUTH},rspauth=${RSPAUTH}`,
+      "malformed challenge of DIGEST-MD5: it has rspauth twice",
+    ],
+    ["another challenge", MINIMAL, "malformed challenge of DIGEST-MD5: it has no rspauth"],
+  ])(
+    "is %s",
+    async (_, proof, what = "the server has not proven that it knows the password: its rspauth is wrong") => {
+      const exchange = await asked();
+      await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, proof), what);
+      await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
+    },
+  );
 
   test("ends the exchange", async () => {
     const exchange = await asked();
@@ -258,7 +265,7 @@ describe("the server's proof", () => {
     await refused(
       "POP3_AUTH_PROTOCOL",
       () => answer(exchange, `rspauth=${RSPAUTH}`),
-      "DIGEST-MD5 has two challenges",
+      "unexpected challenge: DIGEST-MD5 has only two",
     );
     expect(exchange.succeeded?.()).toBeUndefined();
   });
@@ -271,13 +278,13 @@ describe("credentials that cannot be sent", () => {
     [{ authzid: "\x01" }, "the authorization identity"],
     [{ user: "\ud800" }, "the user name"],
   ])("%j", async (credentials, what) => {
-    const message = `${what} has characters in it that cannot be sent`;
+    const message = `${what} must not contain control characters or lone surrogates`;
     await refused("POP3_INVALID_ARGUMENT", () => begin(digestMd5, credentials), message);
   });
 
   test.each([{ user: "山田" }, { pass: "パス" }])("%j, to a server without UTF-8", async (credentials) => {
     const exchange = await begin(digestMd5, credentials);
-    const message = "the server takes user name and password in ISO 8859-1 only";
+    const message = "user name and password must be ISO 8859-1: the server does not accept UTF-8";
     await refused("POP3_INVALID_ARGUMENT", () => answer(exchange, MINIMAL), message);
   });
 
@@ -286,7 +293,8 @@ describe("credentials that cannot be sent", () => {
     const longest = await begin(digestMd5, { user: "x".repeat(4095 - length) });
     expect(await answer(longest, MINIMAL)).toHaveLength(4095);
     const longer = await begin(digestMd5, { user: "x".repeat(4096 - length) });
-    const message = "a response of DIGEST-MD5 is shorter than 4096 octets";
+    const message =
+      "the DIGEST-MD5 response must be shorter than 4096 bytes: the user name, realm or nonce is too long";
     await refused("POP3_INVALID_ARGUMENT", () => answer(longer, MINIMAL), message);
   });
 });

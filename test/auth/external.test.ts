@@ -27,7 +27,7 @@ test("goes out as UTF-8, and once more where a server has overlooked it", async 
   await refused(
     "POP3_AUTH_PROTOCOL",
     () => answer(exchange, ""),
-    "the server asks again for what it was told",
+    "unexpected challenge: the server already has the message",
   );
 });
 
@@ -36,12 +36,13 @@ test("has nothing to say to a challenge that is not empty", async () => {
   await refused(
     "POP3_AUTH_PROTOCOL",
     () => answer(exchange, "who?"),
-    "a challenge, where the mechanism has none",
+    "unexpected challenge: this mechanism has none",
   );
 });
 
 test.each(["a\0b", "\x01", "a\r\nb", "\ud800"])("cannot say %j", async (authzid) => {
-  const message = "the user name or the authorization identity has characters in it that cannot be sent";
+  const message =
+    "the user name or the authorization identity must not contain control characters or lone surrogates";
   await refused("POP3_INVALID_ARGUMENT", () => begin(external, { authzid }), message);
 });
 

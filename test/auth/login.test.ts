@@ -29,7 +29,7 @@ test("a third prompt gets nothing", async () => {
   const exchange = await begin(login, credentials);
   await answer(exchange, "Again:");
   await answer(exchange, "Again:");
-  const message = "the server asks for more than user name and password";
+  const message = "unexpected challenge: the server already has user name and password";
   await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, "Again:"), message);
   await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, "Again:"));
 });

@@ -71,7 +71,7 @@ describe("a challenge", () => {
     const exchange = await begin(oauthBearer);
     expect(await answer(exchange, challenge)).toBe("\x01");
     expect(exchange.refusal).toEqual({});
-    const message = "the server goes on behind its refusal of the access token";
+    const message = "unexpected challenge: the server has already refused the access token";
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge), message);
   });
 
@@ -93,8 +93,8 @@ test.each([
 ])("cannot say %j, and names no secret", async (credentials) => {
   const message =
     "user" in credentials
-      ? "the user name has characters in it that cannot be sent"
-      : "the access token is empty, or has no token's characters";
+      ? "the user name must not contain control characters or lone surrogates"
+      : "the access token must be a non-empty string of printable ASCII without spaces";
   await refused("POP3_INVALID_ARGUMENT", () => begin(oauthBearer, credentials), message);
   await expect(begin(oauthBearer, credentials)).rejects.not.toThrow("hunter2");
 });

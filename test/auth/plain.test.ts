@@ -34,7 +34,7 @@ test.each([
   await refused(
     "POP3_INVALID_ARGUMENT",
     () => begin(plain, credentials),
-    "the user name or the password has a NUL in it",
+    "user name, password and authorization identity must not contain NUL",
   );
 });
 
@@ -50,7 +50,7 @@ test("the password is given once more where a server asks for it, and not a thir
   await refused(
     "POP3_AUTH_PROTOCOL",
     () => answer(exchange, ""),
-    "the server asks again for what it was told",
+    "unexpected challenge: the server already has the message",
   );
 });
 

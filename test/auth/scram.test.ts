@@ -154,11 +154,17 @@ describe("what it sends first", () => {
   });
 
   test.each([
-    [{ user: "" }, "the user name is empty"],
-    [{ user: "ti\0m" }, "the user name is nothing that SASLprep allows (RFC 4013)"],
-    [{ pass: "pen\0cil" }, "the password is nothing that SASLprep allows (RFC 4013)"],
-    [{ authzid: "\0" }, "a user name or an authzid has characters that SCRAM cannot send"],
-    [{ authzid: "a\udc00" }, "a user name or an authzid has characters that SCRAM cannot send"],
+    [{ user: "" }, "the user name must not be empty"],
+    [{ user: "ti\0m" }, "the user name is not allowed by SASLprep (RFC 4013)"],
+    [{ pass: "pen\0cil" }, "the password is not allowed by SASLprep (RFC 4013)"],
+    [
+      { authzid: "\0" },
+      "the user name or the authorization identity must not contain NUL or lone surrogates",
+    ],
+    [
+      { authzid: "a\udc00" },
+      "the user name or the authorization identity must not contain NUL or lone surrogates",
+    ],
   ])("%o cannot be sent", async (credentials, message) => {
     await expect(first(credentials)).rejects.toThrow(error("POP3_INVALID_ARGUMENT", message));
   });
@@ -217,7 +223,7 @@ describe("channel binding", () => {
     ["bindings switched off", { ...bound({ "tls-unique": "U" }, offer), bindingTypes: [] }],
   ])("%s: -PLUS refuses to begin", async (_, context) => {
     await expect(begin(plus, who(), context)).rejects.toThrow(
-      error("POP3_NOT_SUPPORTED", "SCRAM-SHA-256-PLUS: the connection has no channel binding"),
+      error("POP3_NOT_SUPPORTED", "SCRAM-SHA-256-PLUS needs a channel binding, and this connection has none"),
     );
   });
 
@@ -304,11 +310,11 @@ describe("a first message of the server that gets no proof", () => {
     );
   const R = `r=${NONCE}x`;
   const S = `s=${SALT}`;
-  const ITERATIONS = "the server's SCRAM message has a number of iterations that is none";
-  const ATTRIBUTES = "the server's SCRAM message is not made of attributes";
+  const ITERATIONS = "the server's SCRAM message has an invalid number of iterations";
+  const ATTRIBUTES = "the server's SCRAM message is not a list of attributes";
   const BASE64 = "the server's SCRAM message has a salt that is not base64";
-  const EXTENSION = "the server's SCRAM message demands an extension";
-  const lacks = (name: string): string => `the server's SCRAM message lacks ${name}= in its place`;
+  const EXTENSION = "the server's SCRAM message demands an unknown extension";
+  const lacks = (name: string): string => `the server's SCRAM message lacks ${name}= at its position`;
 
   test.each([
     // The iterations (hostile servers ask for what costs us, or nothing).
@@ -375,7 +381,7 @@ describe("a first message of the server that gets no proof", () => {
     [`${R},${S},i=4096,x=\0`, ATTRIBUTES],
     ["go ahead", ATTRIBUTES],
     // An error where none is due.
-    ["e=unknown-user", "the server gave SCRAM up: unknown-user"],
+    ["e=unknown-user", "the server ended SCRAM with an error: unknown-user"],
   ])("%j", async (challenge, message) => {
     const exchange = await start();
     await expect(say(exchange, challenge)).rejects.toThrow(error("POP3_AUTH_PROTOCOL", message));
@@ -389,49 +395,49 @@ describe("a first message of the server that gets no proof", () => {
       1,
       undefined,
       "POP3_SCRAM_ITERATIONS_LOW",
-      "the server asks for 1 iterations, the least allowed is 4096",
+      "the server demands 1 iterations, but auth.scram.minIterations is 4096",
     ],
     [
       4095,
       undefined,
       "POP3_SCRAM_ITERATIONS_LOW",
-      "the server asks for 4095 iterations, the least allowed is 4096",
+      "the server demands 4095 iterations, but auth.scram.minIterations is 4096",
     ],
     [
       100_001,
       undefined,
       "POP3_SCRAM_ITERATIONS_HIGH",
-      "the server asks for 100001 iterations, the most allowed is 100000",
+      "the server demands 100001 iterations, but auth.scram.maxIterations is 100000",
     ],
     [
       1_000_000_000,
       undefined,
       "POP3_SCRAM_ITERATIONS_HIGH",
-      "the server asks for 1000000000 iterations, the most allowed is 100000",
+      "the server demands 1000000000 iterations, but auth.scram.maxIterations is 100000",
     ],
     [
       4_294_967_295,
       undefined,
       "POP3_SCRAM_ITERATIONS_HIGH",
-      "the server asks for 4294967295 iterations, the most allowed is 100000",
+      "the server demands 4294967295 iterations, but auth.scram.maxIterations is 100000",
     ],
     [
       9_999_999_999,
       undefined,
       "POP3_SCRAM_ITERATIONS_HIGH",
-      "the server asks for 9999999999 iterations, the most allowed is 100000",
+      "the server demands 9999999999 iterations, but auth.scram.maxIterations is 100000",
     ],
     [
       9,
       { minIterations: 10, maxIterations: 12 },
       "POP3_SCRAM_ITERATIONS_LOW",
-      "the server asks for 9 iterations, the least allowed is 10",
+      "the server demands 9 iterations, but auth.scram.minIterations is 10",
     ],
     [
       13,
       { minIterations: 10, maxIterations: 12 },
       "POP3_SCRAM_ITERATIONS_HIGH",
-      "the server asks for 13 iterations, the most allowed is 12",
+      "the server demands 13 iterations, but auth.scram.maxIterations is 12",
     ],
   ] as const)("i=%d, %o: %s", async (count, limits, code, message) => {
     const exchange = await start(limits);
@@ -470,7 +476,7 @@ describe("the server's proof", () => {
   };
   const missing = error(
     "POP3_SCRAM_SERVER_SIGNATURE",
-    "the server has let the user in without proof that it knows the password",
+    "the server has accepted the login without proof that it knows the password",
   );
 
   test("success without it is none", async () => {
@@ -492,7 +498,7 @@ describe("the server's proof", () => {
     const exchange = await proved();
     const wrong = error(
       "POP3_SCRAM_SERVER_SIGNATURE",
-      "the server has shown a wrong proof that it knows the password",
+      "the server has sent a wrong proof that it knows the password",
     );
     await expect(say(exchange, challenge)).rejects.toThrow(wrong);
     await expect(say(exchange, `v=${V}`)).rejects.toThrow(error("POP3_AUTH_PROTOCOL"));
@@ -500,17 +506,21 @@ describe("the server's proof", () => {
   });
 
   test.each([
-    ["nothing", "", "the server's SCRAM message is not made of attributes"],
-    ["an empty proof", "v=", "the server's SCRAM message is not made of attributes"],
-    ["a capital V", `V=${V}`, "the server's SCRAM message lacks v= in its place"],
-    ["something before it", `x=1,v=${V}`, "the server's SCRAM message lacks v= in its place"],
-    ["an extension to be understood", `v=${V},m=ext`, "the server's SCRAM message demands an extension"],
-    ["a comma behind it", `v=${V},`, "the server's SCRAM message is not made of attributes"],
-    ["an error", "e=invalid-proof", "the server gave SCRAM up: invalid-proof"],
-    ["an error and more", "e=other-error,x=1", "the server gave SCRAM up: other-error"],
-    ["both", `v=${V},e=other-error`, "the server gave SCRAM up: other-error"],
-    ["controls", "e=\x1b[31m\u202e\r\n", "the server gave SCRAM up: \\x1b[31m\\u202e\\x0d\\x0a"],
-    ["too many words", `e=${"x".repeat(5000)}`, `the server gave SCRAM up: ${"x".repeat(512)}…`],
+    ["nothing", "", "the server's SCRAM message is not a list of attributes"],
+    ["an empty proof", "v=", "the server's SCRAM message is not a list of attributes"],
+    ["a capital V", `V=${V}`, "the server's SCRAM message lacks v= at its position"],
+    ["something before it", `x=1,v=${V}`, "the server's SCRAM message lacks v= at its position"],
+    [
+      "an extension to be understood",
+      `v=${V},m=ext`,
+      "the server's SCRAM message demands an unknown extension",
+    ],
+    ["a comma behind it", `v=${V},`, "the server's SCRAM message is not a list of attributes"],
+    ["an error", "e=invalid-proof", "the server ended SCRAM with an error: invalid-proof"],
+    ["an error and more", "e=other-error,x=1", "the server ended SCRAM with an error: other-error"],
+    ["both", `v=${V},e=other-error`, "the server ended SCRAM with an error: other-error"],
+    ["controls", "e=\x1b[31m\u202e\r\n", "the server ended SCRAM with an error: \\x1b[31m\\u202e\\x0d\\x0a"],
+    ["too many words", `e=${"x".repeat(5000)}`, `the server ended SCRAM with an error: ${"x".repeat(512)}…`],
   ])("%s: makes no sense", async (_, challenge, message) => {
     const exchange = await proved();
     await expect(say(exchange, challenge)).rejects.toThrow(error("POP3_AUTH_PROTOCOL", message));
@@ -527,7 +537,7 @@ describe("the server's proof", () => {
     const exchange = await proved();
     await say(exchange, `v=${V}`);
     await expect(say(exchange, `v=${V}`)).rejects.toThrow(
-      error("POP3_AUTH_PROTOCOL", "the server goes on where SCRAM has come to its end"),
+      error("POP3_AUTH_PROTOCOL", "unexpected challenge: SCRAM has finished"),
     );
   });
 

@@ -80,8 +80,8 @@ test.each([
 ])("cannot say %j, and names no secret", async (credentials) => {
   const message =
     "user" in credentials
-      ? "the user name has characters in it that cannot be sent"
-      : "the access token is empty, or has no token's characters";
+      ? "the user name must not contain control characters or lone surrogates"
+      : "the access token must be a non-empty string of printable ASCII without spaces";
   await refused("POP3_INVALID_ARGUMENT", () => begin(xoauth2, credentials), message);
   await expect(begin(xoauth2, credentials)).rejects.not.toThrow("hunter2");
 });

@@ -1,11 +1,12 @@
-// A text part is decoded by the same rules as a header field: mailparser takes this in the place of its own decoders.
+// Decodes text parts by the same rules as header fields: mailparser uses this stream instead of its own
+// decoders.
 import { Transform } from "node:stream";
 import type { TransformCallback } from "node:stream";
 import { decodeCharset } from "./charset.ts";
 
 /**
- * Octets in one charset in, UTF-8 out, all of it at the end. It has the shape of the `Iconv` class of the package `iconv`,
- * which is what mailparser's option of that name asks for: `new Iconv(from, to)`, a stream.
+ * Converts bytes in one charset to UTF-8, all at the end. It has the interface of the class `Iconv` of the
+ * package `iconv`, which mailparser's option `Iconv` requires: `new Iconv(from, to)`, a stream.
  */
 export class CharsetStream extends Transform {
   readonly #charset: string;

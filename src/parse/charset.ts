@@ -1,13 +1,17 @@
-// Octets in any charset become a string, and no octets and no label make it fail.
+// Decodes bytes in any charset to a string. It accepts any bytes and any label.
 import { isUtf8 } from "node:buffer";
 import { types } from "node:util";
 
-/** What windows-1252 has at 0x80-0x9F, where ISO-8859-1 has control characters. The five gaps stay as they are. */
+/**
+ * windows-1252 at 0x80-0x9F, where ISO-8859-1 has control characters. Its five undefined bytes stay
+ * unchanged.
+ */
 const WINDOWS_1252 = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ";
 
 /**
- * Labels that all mean windows-1252, as browsers and mail readers have it: a sender who says ISO-8859-1 or
- * US-ASCII and uses 0x80-0x9F meant Windows' characters. Node's own decoder gives control characters for them.
+ * The labels that mean windows-1252, as in browsers and mail readers: a sender that declares ISO-8859-1 or
+ * US-ASCII and uses 0x80-0x9F means the characters of Windows. Node's own decoder returns control characters
+ * for them.
  */
 const WINDOWS_1252_LABELS = new Set(
   (
@@ -16,7 +20,9 @@ const WINDOWS_1252_LABELS = new Set(
   ).split(" "),
 );
 
-/** Labels of ISO-2022-JP with more or other characters, in which ISO-2022-JP is what nearly all mail uses. */
+/**
+ * The labels of ISO-2022-JP and its variants. Nearly all mail with these labels uses only ISO-2022-JP itself.
+ */
 const ISO_2022_JP_LABELS = [
   "iso-2022-jp",
   "iso-2022-jp-1",
@@ -26,15 +32,15 @@ const ISO_2022_JP_LABELS = [
   "jis",
 ];
 
-/** Codecs of iconv-lite that are no charsets: a label must not reach them. */
+/** Codecs of iconv-lite that are not charsets: a label must not select them. */
 const NO_CHARSETS = new Set(["base64", "hex", "internal"]);
 
-/** No charset has a longer name; a longer label is not worth a look-up. */
+/** The maximum length of a label. No charset has a longer name, so a longer label is not looked up. */
 const LABEL_MAX = 64;
 
 type Decode = (octets: Buffer) => string;
 
-/** Decoders by label. Only labels that are known get in, so it cannot grow without end. */
+/** Label → decoder. Only known labels are added, so the map cannot grow without limit. */
 const decoders = new Map<string, Decode>([
   ["utf-8", decodeUtf8],
   ["utf8", decodeUtf8],
@@ -44,17 +50,19 @@ const decoders = new Map<string, Decode>([
 ]);
 
 /**
- * Decodes octets whose charset is known by its label: `utf-8`, `koi8-r`, `iso-2022-jp`, `cp437`, `utf-7` and so on.
+ * Decodes bytes in the charset with the given label: `utf-8`, `koi8-r`, `iso-2022-jp`, `cp437`, `utf-7` and
+ * so on.
  *
- * - Case, blanks and quotes around the label do not matter, nor does the language of RFC 2231 (`utf-8*en`).
- * - `iso-8859-1` and `us-ascii` are read as windows-1252, which has all of them and more.
- * - `utf-16` without a byte order mark is big-endian (RFC 2781 section 4.3).
- * - A label that nobody knows: UTF-8 if the octets are valid UTF-8, else windows-1252.
- * - Octets that are wrong in their charset become U+FFFD. A byte order mark is left out.
+ * - Ignores case, blanks and quotes around the label, and the language of RFC 2231 (`utf-8*en`).
+ * - Reads `iso-8859-1` and `us-ascii` as windows-1252, which is a superset of both.
+ * - Reads `utf-16` without a byte order mark as big-endian (RFC 2781 section 4.3).
+ * - With an unknown label: UTF-8 if the bytes are valid UTF-8, otherwise windows-1252.
+ * - Invalid bytes become U+FFFD. A byte order mark is removed.
  *
- * `iconv-lite` is loaded at the first label which the platform's `TextDecoder` lacks.
+ * Loads `iconv-lite` at the first label that the platform's `TextDecoder` does not know.
  *
- * Rejects with a `TypeError` if `octets` is no `Uint8Array` or `label` no string, and for no other reason.
+ * Rejects with a `TypeError` if `octets` is not a `Uint8Array` or `label` is not a string, and for no other
+ * reason.
  */
 export async function decodeCharset(octets: Uint8Array, label: string): Promise<string> {
   if (!types.isUint8Array(octets)) throw new TypeError("octets must be a Buffer or Uint8Array");
@@ -64,12 +72,12 @@ export async function decodeCharset(octets: Uint8Array, label: string): Promise<
   return decode(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
 }
 
-/** Decodes octets of which nobody said what they are: UTF-8 if they are valid UTF-8, else windows-1252. */
+/** Decodes bytes without a label: as UTF-8 if they are valid UTF-8, otherwise as windows-1252. */
 export function decodeUnlabelled(octets: Buffer): string {
   return isUtf8(octets) ? decodeUtf8(octets) : decodeWindows1252(octets);
 }
 
-/** `"UTF-8*en"` → `utf-8`: two labels with the same result name the same charset. */
+/** Normalizes a label: `"UTF-8*en"` → `utf-8`. Labels with the same result name the same charset. */
 export function normalizeLabel(label: string): string {
   const star = label.indexOf("*");
   return (star < 0 ? label : label.slice(0, star)).replace(/["']/g, "").trim().toLowerCase();
@@ -109,8 +117,8 @@ function decodeUtf16(octets: Buffer): string {
 }
 
 /**
- * Two encoded-words joined make one escape sequence follow another with nothing between, where TextDecoder gives U+FFFD.
- * The first of two has no effect and is left out.
+ * Decodes ISO-2022-JP. If two encoded-words are joined, one escape sequence may directly follow another, for
+ * which TextDecoder returns U+FFFD. The first of the two has no effect and is removed.
  */
 function decodeIso2022Jp(octets: Buffer): string {
   const text = octets.toString("latin1").replace(/\x1b(?:\([A-J]|\$[@-B]|\$\([C-D])(?=\x1b)/g, "");

@@ -1,8 +1,10 @@
-// A date is what RFC 5322 says or nothing: a wrong one gives `undefined`, never the time of reading.
+// Parses dates as in RFC 5322. An invalid date gives `undefined`, never the current time.
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/** RFC 5322 section 4.3: minutes east of UTC. Every other name means that the zone is not known: UTC. */
+/**
+ * Zone → minutes east of UTC (RFC 5322 section 4.3). Every other name is an unknown zone and counts as UTC.
+ */
 const ZONES: ReadonlyMap<string, number> = new Map([
   ["edt", -240],
   ["est", -300],
@@ -14,7 +16,7 @@ const ZONES: ReadonlyMap<string, number> = new Map([
   ["pst", -480],
 ]);
 
-/** A longer value is no date, and is not worth matching. */
+/** The maximum length of a date. A longer value is not matched. */
 const VALUE_MAX = 128;
 
 const DATE_TIME =
@@ -23,7 +25,7 @@ const DATE_TIME =
 /** `2024-05-01T10:00:00Z`: not RFC 5322, but some programs write it. A zone is required. */
 const ISO_DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 
-/** Reads the value of a `Date` field (RFC 5322 sections 3.3 and 4.3). Two-digit years are 1950 to 2049. */
+/** Parses the value of a `Date` field (RFC 5322 sections 3.3 and 4.3). Two-digit years are 1950 to 2049. */
 export function parseDateTime(value: string): Date | undefined {
   if (value.length > VALUE_MAX) return undefined;
   if (ISO_DATE_TIME.test(value)) return validDate(Date.parse(value));
@@ -33,7 +35,7 @@ export function parseDateTime(value: string): Date | undefined {
   const month = MONTHS.indexOf(monthName.toLowerCase());
   const local = new Date(0);
   local.setUTCFullYear(fullYear(yearDigits), month, Number(day));
-  // A day that its month does not have has moved on to the next month.
+  // A day that the month does not have has moved the date to the next month.
   if (month < 0 || local.getUTCMonth() !== month) return undefined;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined; // 60: a leap second
   local.setUTCHours(Number(hour), Number(minute), Number(second));

@@ -1,31 +1,35 @@
-// Encoded-words (RFC 2047) become text, what is not well-formed stays as it is, and the time is linear in the octets.
+// Decodes encoded-words (RFC 2047) to text in linear time. Malformed encoded-words stay unchanged.
 import { isUtf8 } from "node:buffer";
 import { decodeCharset, decodeWindows1252, normalizeLabel } from "./charset.ts";
 
-/** `=?charset?encoding?text?=`, taken apart. */
+/** The parts of an encoded-word `=?charset?encoding?text?=`. */
 interface EncodedWord {
   readonly charset: string;
   readonly encoding: "B" | "Q";
   readonly text: string;
-  /** Where it ends in the field. */
+  /** The end of the word in the field. */
   readonly end: number;
 }
 
-/** A run of words in one charset, or (`charset` undefined) what stands between them, an octet a character. */
+/**
+ * A run of words in one charset. If `charset` is undefined: the text between words, one character for each
+ * byte.
+ */
 interface Piece {
   readonly charset: string | undefined;
   readonly words: EncodedWord[];
   readonly literal: string;
 }
 
-/** No charset has a longer name, and RFC 2047 section 2 allows the whole word no more. */
+/** The maximum length of a charset. RFC 2047 section 2 limits the whole word to this length. */
 const CHARSET_MAX = 75;
 
 /**
  * Decodes an unfolded field body into one line of text.
  *
- * Raw 8-bit octets are UTF-8 if the whole field is valid UTF-8, else windows-1252. A line end or NUL that an
- * encoded-word spells becomes a space: a value can never add a line where it is printed or put into another header.
+ * Raw 8-bit bytes are UTF-8 if the whole field is valid UTF-8, otherwise windows-1252. A line end or NUL
+ * inside an encoded-word becomes a space, so that a value can never add a line to printed text or to another
+ * header.
  */
 export async function decodeText(octets: Buffer): Promise<string> {
   const line = octets.toString("latin1");
@@ -42,7 +46,10 @@ export async function decodeText(octets: Buffer): Promise<string> {
   return text;
 }
 
-/** Words and what is between them, with the blanks between two words left out (RFC 2047 section 6.2). */
+/**
+ * Splits a line into words and the text between them. Blanks between two words are removed (RFC 2047 section
+ * 6.2).
+ */
 function cutPieces(line: string): Piece[] {
   const pieces: Piece[] = [];
   const reader = new WordReader(line);
@@ -67,8 +74,9 @@ function cutPieces(line: string): Piece[] {
 }
 
 /**
- * Reads a word where one may begin. It remembers where the next `?=` is, and gives up on a word at its first wrong
- * character, which the next `=?` always is: so a line of a million `=?` costs a million steps and not their square.
+ * Reads a word at a given position. It remembers the position of the next `?=`, and rejects a word at its
+ * first invalid character, which the next `=?` always is. So a line of a million `=?` takes linear, not
+ * quadratic time.
  */
 class WordReader {
   readonly #line: string;
@@ -102,8 +110,9 @@ class WordReader {
 }
 
 /**
- * The octets of words in one charset, joined: a character of several octets may be split over two words.
- * Base64 that stops in mid-quantum goes on in the next word: some senders cut there.
+ * Returns the joined bytes of words in one charset: some senders split a multi-byte character over two words.
+ * Some also split base64 within a group of four characters, so an incomplete group continues in the next
+ * word.
  */
 function wordOctets(words: readonly EncodedWord[]): Buffer {
   const parts: Buffer[] = [];
@@ -125,7 +134,7 @@ function wordOctets(words: readonly EncodedWord[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** RFC 2047 section 4.2: `_` is a space, `=XX` an octet, anything else itself. */
+/** RFC 2047 section 4.2: `_` is a space, `=XX` a byte; all other characters stand for themselves. */
 function decodeQ(text: string): Buffer {
   const octets = text
     .replaceAll("_", " ")
@@ -133,7 +142,7 @@ function decodeQ(text: string): Buffer {
   return Buffer.from(octets, "latin1");
 }
 
-/** Blanks are let pass, though RFC 2047 forbids them: many senders write them. */
+/** Accepts blanks, although RFC 2047 forbids them: many senders write them. */
 function isQ(line: string, start: number, end: number): boolean {
   for (let at = line.indexOf("=", start); at >= 0 && at < end; at = line.indexOf("=", at + 3)) {
     if (at + 2 >= end || !isHex(line.charCodeAt(at + 1)) || !isHex(line.charCodeAt(at + 2))) return false;

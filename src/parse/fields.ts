@@ -1,4 +1,4 @@
-// The header section of a message is cut into fields by its line ends alone: in order, octets untouched.
+// Splits the header section of a message into fields, in order and with unchanged bytes.
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -6,32 +6,36 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
-/** Fields that are kept. Real messages have fewer than 200; each costs some hundred octets of memory. */
+/**
+ * The maximum number of fields kept. Real messages have fewer than 200; each takes some hundred bytes of
+ * memory.
+ */
 const FIELDS_MAX = 10_000;
 
-/** One field of a header section, as it came. */
+/** One field of a header section, undecoded. */
 export interface RawField {
   /** The name as the sender wrote it. */
   readonly name: string;
-  /** The whole field, name and folding included, without the line end that ends it. */
+  /** The whole field with its name and folding, without the line end at its end. */
   readonly raw: Buffer;
-  /** What follows the colon: the field body, still folded. */
+  /** The field body: all after the colon, still folded. */
   readonly body: Buffer;
 }
 
-/** The fields, and where the body begins. */
+/** The fields, and the start of the body. */
 export interface HeaderSection {
   readonly fields: readonly RawField[];
-  /** Octets before the body: the header section with the empty line that ends it. */
+  /** The number of bytes before the body: the header section and the empty line after it. */
   readonly bodyStart: number;
 }
 
 /**
- * Reads up to the first empty line, or to the end. CRLF and bare LF both end a line, since stored mail has both.
+ * Reads up to the first empty line, or to the end. CRLF and bare LF both end a line, since stored mail has
+ * both.
  *
- * A line that is neither a field nor the continuation of one (an mbox `From ` line, rubbish) is passed over with its
- * continuations, and so are the fields after the first 10,000. Where not one line is a field there is no header section,
- * and the message is all body.
+ * Skips a line that is neither a field nor the continuation of one (such as an mbox `From ` line), with its
+ * continuations. Skips the fields after the first 10,000. If no line is a field, there is no header section,
+ * and the whole message is the body.
  */
 export function readHeaderSection(octets: Buffer): HeaderSection {
   const fields: RawField[] = [];
@@ -49,8 +53,8 @@ export function readHeaderSection(octets: Buffer): HeaderSection {
 }
 
 /**
- * The field body on one line: RFC 5322 section 2.2.3 takes out line ends and nothing else. Blanks around it go too, and
- * a CR that ends no line, or a NUL, becomes a space.
+ * Returns the field body on one line. As RFC 5322 section 2.2.3 says, unfolding removes only line ends.
+ * Blanks at both ends are removed too; a bare CR or a NUL becomes a space.
  */
 export function unfold(body: Buffer): Buffer {
   const line = Buffer.allocUnsafe(body.length);
@@ -66,14 +70,19 @@ export function unfold(body: Buffer): Buffer {
   return line.subarray(start, length);
 }
 
-/** Where the line that begins at `start` ends, without its line end, and where the next one begins. */
+/**
+ * Returns the end of the line that begins at `start`, without its line end, and the start of the next line.
+ */
 function lineEnd(octets: Buffer, start: number): { end: number; next: number } {
   const lf = octets.indexOf(LF, start);
   if (lf < 0) return { end: octets.length, next: octets.length };
   return { end: lf > start && octets[lf - 1] === CR ? lf - 1 : lf, next: lf + 1 };
 }
 
-/** RFC 5322 section 2.2: a name is printable US-ASCII but for the colon; section 4.5 allows blanks before the colon. */
+/**
+ * RFC 5322 section 2.2: a name is printable US-ASCII except the colon. Section 4.5 allows blanks before the
+ * colon.
+ */
 function readField(raw: Buffer): RawField | undefined {
   let end = 0;
   for (; end < raw.length; end++) {

@@ -1,11 +1,15 @@
-// A header section is its fields in order: each as octets and as text, found by name whatever its case.
+// Reads a header section: its fields in order, each as bytes and as text. Names are found in upper or lower
+// case.
 import { types } from "node:util";
 import { decodeUnlabelled } from "./charset.ts";
 import { decodeText } from "./encoded-words.ts";
 import { readHeaderSection, unfold } from "./fields.ts";
 import type { RawField } from "./fields.ts";
 
-/** Octets of field bodies in which encoded-words are decoded: a millisecond's work in real mail, a third of a second here. */
+/**
+ * The maximum bytes of field bodies in which encoded-words are decoded. That takes a millisecond for real
+ * mail, and a third of a second at this limit.
+ */
 const DECODED_MAX = 1024 * 1024;
 
 /** One field of a header section. */
@@ -13,19 +17,19 @@ export interface HeaderField {
   /** The name as the sender wrote it: `Subject`, `SUBJECT`. */
   readonly name: string;
   /**
-   * The field body as one line of text: unfolded, blanks at both ends removed, encoded-words decoded.
-   * It never has a CR, LF or NUL in it: each of them becomes a space, also where an encoded-word spells it.
+   * The field body as one line of text: unfolded, blanks at both ends removed, encoded-words decoded. It
+   * never contains CR, LF or NUL: each becomes a space, even inside an encoded-word.
    */
   readonly value: string;
-  /** The octets of the whole field, with its name and folding, without the line end after it. */
+  /** The bytes of the whole field with its name and folding, without the line end at its end. */
   readonly raw: Buffer;
 }
 
 /**
- * The fields of one header section. Names are looked up without regard to case.
+ * The fields of one header section. Look-ups ignore the case of names.
  *
- * A decoded value is for people to read. Do not take addresses out of it: an encoded-word may spell commas and angle
- * brackets that are part of a name. `parseMessage` gives addresses.
+ * A decoded value is for people to read. Do not parse addresses from it: an encoded-word may contain commas
+ * and angle brackets that are part of a name. `parseMessage` returns addresses.
  */
 export class MessageHeaders implements Iterable<HeaderField> {
   readonly #fields: readonly HeaderField[];
@@ -43,43 +47,44 @@ export class MessageHeaders implements Iterable<HeaderField> {
     this.#byName = byName;
   }
 
-  /** How many fields there are, duplicates counted. */
+  /** The number of fields, including duplicates. */
   get size(): number {
     return this.#fields.length;
   }
 
-  /** The value of the first field with this name, or `undefined` if there is none. */
+  /** Returns the value of the first field with this name, or `undefined` if there is none. */
   get(name: string): string | undefined {
     return this.#byName.get(name.toLowerCase())?.[0]?.value;
   }
 
-  /** The values of all fields with this name, in order; empty if there is none. */
+  /** Returns the values of all fields with this name, in order; an empty array if there is none. */
   getAll(name: string): string[] {
     return (this.#byName.get(name.toLowerCase()) ?? []).map((field) => field.value);
   }
 
-  /** Whether there is a field with this name. */
+  /** Returns whether there is a field with this name. */
   has(name: string): boolean {
     return this.#byName.has(name.toLowerCase());
   }
 
-  /** The fields in the order of the message. */
+  /** Iterates over the fields in the order of the message. */
   [Symbol.iterator](): IterableIterator<HeaderField> {
     return this.#fields.values();
   }
 }
 
 /**
- * Reads the header section of a message: what `TOP n 0` returns, or any message, whose body is not looked at.
+ * Parses the header section of a message: the result of `TOP n 0`, or a whole message, whose body is ignored.
  *
- * Fields end at the first empty line; CRLF and bare LF both end a line. Folded lines are joined (RFC 5322 section 2.2.3),
- * encoded-words are decoded (RFC 2047, with the languages of RFC 2231 section 5), and neighbours in one charset are
- * joined first, so that a character split over two of them survives. A malformed encoded-word stays as it is. Raw
- * 8-bit octets are UTF-8 if the field is valid UTF-8, else windows-1252. Lines that are no fields are passed over.
+ * The section ends at the first empty line. CRLF and bare LF both end a line. Folded lines are joined (RFC
+ * 5322 section 2.2.3). Encoded-words are decoded (RFC 2047, with the languages of RFC 2231 section 5).
+ * Adjacent encoded-words in one charset are joined first, so that a character split over two of them is
+ * decoded. A malformed encoded-word stays unchanged. Raw 8-bit bytes are UTF-8 if the field is valid UTF-8,
+ * otherwise windows-1252. Lines that are not fields are skipped.
  *
- * Nothing in the octets makes it fail, and the time is linear in them: of a header section made to do harm, the first
- * 10,000 fields are read, and encoded-words decoded in the first MiB of them. It rejects with a `TypeError` if `source`
- * is no `Uint8Array`.
+ * No content makes it fail, and it takes linear time. Against hostile messages, it reads only the first
+ * 10,000 fields, and decodes encoded-words only in the first MiB of them. Rejects with a `TypeError` if
+ * `source` is not a `Uint8Array`.
  *
  * @example
  * ```ts
@@ -93,7 +98,7 @@ export async function parseHeaders(source: Uint8Array): Promise<MessageHeaders> 
   return decodeFields(readHeaderSection(octets).fields);
 }
 
-/** Decodes the fields. Their octets are copied: a header does not keep the whole message in memory. */
+/** Decodes the fields. Copies their bytes, so that a header does not keep the whole message in memory. */
 export async function decodeFields(fields: readonly RawField[]): Promise<MessageHeaders> {
   const decoded: HeaderField[] = [];
   let octets = 0;

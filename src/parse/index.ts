@@ -1,4 +1,4 @@
-// What "popwright/parse" exports, and nothing else. Neither mailparser nor iconv-lite is loaded by importing it.
+// The exports of "popwright/parse". Importing it loads neither mailparser nor iconv-lite.
 export { decodeCharset } from "./charset.ts";
 export { parseHeaders } from "./headers.ts";
 export type { HeaderField, MessageHeaders } from "./headers.ts";

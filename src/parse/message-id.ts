@@ -1,10 +1,11 @@
-// A message identifier is what stands between angle brackets, without blanks, and keeps its brackets.
+// Parses message identifiers: the texts between angle brackets, without blanks but with the brackets.
 
 /**
- * The identifiers in the value of a `Message-ID`, `In-Reply-To` or `References` field (RFC 5322 section 3.6.4).
+ * Returns the identifiers in the value of a `Message-ID`, `In-Reply-To` or `References` field (RFC 5322
+ * section 3.6.4).
  *
- * Text around them is left out. Where there are no brackets, a value of one word is an identifier, and of several
- * words those with an `@` are: both get the brackets that the sender forgot.
+ * Ignores other text. If there are no brackets, a single word is an identifier; of several words, those with
+ * an `@` are. Both get the brackets that the sender forgot.
  */
 export function parseMessageIds(value: string): string[] {
   const ids: string[] = [];
@@ -14,7 +15,7 @@ export function parseMessageIds(value: string): string[] {
     if (char === 0x3c) {
       open = at;
     } else if (char === 0x3e && open >= 0) {
-      // A fold within an identifier leaves a blank that is no part of it.
+      // A fold inside an identifier leaves a blank that is not part of it.
       const id = value.slice(open, at + 1).replace(/\s/g, "");
       if (id.length > 2) ids.push(id);
       open = -1;

@@ -1,10 +1,13 @@
-// A message is taken in whole, from one piece or from a stream, and never beyond its bound.
+// Reads a whole message into memory, from a Buffer or a stream, up to a maximum size.
 import { Readable } from "node:stream";
 import { types } from "node:util";
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
 import type { MessageSource } from "./message.ts";
 
-/** Collects the octets. A source that is too large, or whose reading is aborted, is left, which destroys a stream. */
+/**
+ * Reads all bytes of the source. If it is too large or the signal aborts, stops reading and destroys a
+ * stream.
+ */
 export async function readOctets(
   source: MessageSource,
   max: number,
@@ -15,7 +18,7 @@ export async function readOctets(
     return Buffer.from(source.buffer, source.byteOffset, source.byteLength);
   }
   if (!isAsyncIterable(source)) {
-    throw new TypeError("source must be a Buffer, Uint8Array, Readable or other async iterable of octets");
+    throw new TypeError("source must be a Buffer, Uint8Array, Readable or other async iterable of bytes");
   }
   const stop = (): void => {
     if (source instanceof Readable) source.destroy();
@@ -41,7 +44,7 @@ async function collect(
   for await (const chunk of source) {
     signal?.throwIfAborted();
     if (!types.isUint8Array(chunk))
-      throw new TypeError("the source must give octets, not strings or objects");
+      throw new TypeError("source must yield Buffers or Uint8Arrays, not strings or objects");
     size += chunk.byteLength;
     if (size > max) throw tooLarge(max);
     chunks.push(chunk);
@@ -50,7 +53,10 @@ async function collect(
 }
 
 function tooLarge(max: number): Pop3Error {
-  return new Pop3Error("POP3_MESSAGE_TOO_LARGE", `the message is larger than ${String(max)} octets`);
+  return new Pop3Error(
+    "POP3_MESSAGE_TOO_LARGE",
+    `the message is larger than maxMessageSize (${String(max)} bytes)`,
+  );
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -1,43 +1,56 @@
-// A message becomes an object whose shape is ours: no type and no surprise of the parser behind it shows through.
+// The types of a parsed message and of the options. They do not depend on the types of the parser.
 import type { MessageHeaders } from "./headers.ts";
 
-/** Where the octets of a message come from: in one piece, or a stream of them (any Node `Readable`). */
+/** The source of a message: its bytes, or a stream of them (any Node `Readable`). */
 export type MessageSource = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** How `parseMessage` parses. The four `skip` options are as in mailparser, but `true` by default: that is 70 times as fast. */
+/**
+ * Options of `parseMessage`. The four `skip` options are those of mailparser, but `true` by default, which is
+ * 70 times as fast.
+ */
 export interface ParseOptions {
   /**
-   * The largest message, in octets. Also bounds the memory: parsing takes two to eight times the size of the message.
+   * The maximum size of a message in bytes. It also limits the memory: parsing takes two to eight times this
+   * size.
    * @default 67108864 (64 MiB)
    */
   readonly maxMessageSize?: number | undefined;
   /**
-   * The largest header of one part, in octets. Of the header of the message itself only addresses and `Content-` fields count.
+   * The maximum size of the header of one part in bytes. In the header of the message itself, only addresses
+   * and `Content-` fields count.
    * @default 262144 (256 KiB)
    */
   readonly maxHeaderSize?: number | undefined;
   /**
-   * The most parts that a message may have, the message itself and nested ones counted: no nesting is deeper than this.
+   * The maximum number of parts, including the message itself and nested parts. It also limits the depth of
+   * nesting.
    * @default 1000
    */
   readonly maxParts?: number | undefined;
   /**
-   * With `skipHtmlToText: false`: the longest HTML, in characters, from which text is made. Time grows with the square of
-   * its depth (1.5 s at the default, at worst). Of longer HTML, and of HTML nested too deeply, no text is made.
+   * With `skipHtmlToText: false`: the maximum length of HTML, in characters, to convert to text. The time
+   * grows with the square of its depth (at most 1.5 s with the default). HTML that is longer or nested too
+   * deeply is not converted.
    * @default 262144
    */
   readonly maxHtmlLengthToParse?: number | undefined;
-  /** `false` makes `text` from the HTML where a message has no text part. @default true */
+  /** `false` makes `text` from the HTML if a message has no text part. @default true */
   readonly skipHtmlToText?: boolean | undefined;
-  /** `false` gives the text as HTML in `textAsHtml`, and puts text parts among HTML parts into `html`. @default true */
+  /**
+   * `false` returns the text as HTML in `textAsHtml`, and adds text parts between HTML parts to `html`.
+   * @default true
+   */
   readonly skipTextToHtml?: boolean | undefined;
-  /** `false` puts images into `html` as `data:` URLs where it refers to them by `cid:`. @default true */
+  /** `false` replaces `cid:` references to images in `html` by `data:` URLs. @default true */
   readonly skipImageLinks?: boolean | undefined;
-  /** `false`, with `skipTextToHtml: false`, makes links of the URLs in a text. @default true */
+  /** `false`, together with `skipTextToHtml: false`, turns the URLs in a text into links. @default true */
   readonly skipTextLinks?: boolean | undefined;
-  /** `true` gives the delivery status of a bounce as an attachment, not as part of the text. @default false */
+  /**
+   * `true` returns the delivery status of a bounce as an attachment, not as part of the text.
+   * @default false
+   */
   readonly keepDeliveryStatus?: boolean | undefined;
-  /** Gives up. Looked at after every 64 KiB; a stream that is the source is destroyed at once. */
+  /** Cancels the parsing. It is checked after every 64 KiB; a source stream is destroyed at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,49 +58,54 @@ export interface ParseOptions {
 export interface MailAddress {
   /** The display name, decoded; empty if there is none. */
   readonly name: string;
-  /** `local@domain`; empty for a group, and where the sender wrote no address. */
+  /** `local@domain`; empty for a group, and if the sender wrote no address. */
   readonly address: string;
   /** The members, if this is a group: empty for `undisclosed-recipients:;`. */
   readonly group?: readonly MailAddress[];
 }
 
-/** A part of a message that is not its text. */
+/** A part of a message other than its text and HTML. */
 export interface MailAttachment {
-  /** The name that the sender gave, decoded. It may hold anything, `../` too: never use it as a path as it is. */
+  /**
+   * The name that the sender gave, decoded. It may contain anything, even `../`: never use it as a path
+   * unchecked.
+   */
   readonly filename?: string;
-  /** In lower case, without parameters: `image/png`; `message/rfc822` for a message that was attached. */
+  /** The type in lower case, without parameters: `image/png`; `message/rfc822` for an attached message. */
   readonly contentType: string;
-  /** `attachment`, `inline`, or what else the sender wrote, in lower case; `attachment` if nothing. */
+  /** `attachment`, `inline`, or another value of the sender, in lower case. @default "attachment" */
   readonly contentDisposition: string;
-  /** The charset parameter, for content that is text: `decodeCharset(content, charset)`. */
+  /** The charset parameter. To decode text content: `decodeCharset(content, charset)`. */
   readonly charset?: string;
-  /** The `Content-ID` without angle brackets, by which the HTML refers to it as `cid:`. */
+  /** The `Content-ID` without angle brackets. The HTML refers to it as `cid:…`. */
   readonly cid?: string;
-  /** Whether it belongs to the HTML (a part of `multipart/related` with a `Content-ID`). */
+  /** Whether the part belongs to the HTML (a part of `multipart/related` with a `Content-ID`). */
   readonly related: boolean;
-  /** The fields of the part by their names in lower case: the values as text, of duplicates the first. */
+  /**
+   * Field name in lower case → value as text, for the header of the part. Of duplicates, the first counts.
+   */
   readonly headers: ReadonlyMap<string, string>;
-  /** The length of `content` in octets. */
+  /** The length of `content` in bytes. */
   readonly size: number;
-  /** The octets, transfer encoding undone. */
+  /** The bytes, after decoding the transfer encoding. */
   readonly content: Buffer;
 }
 
 /**
- * A message, parsed. What the message does not have is absent (or empty, for arrays); nothing is made up.
- * Where a field occurs twice that may occur once, the first counts.
+ * A parsed message. A property is absent (or an empty array) if the message does not have it; nothing is
+ * guessed. If a field occurs twice but is allowed only once, the first counts.
  */
 export interface ParsedMessage {
   /** All fields of the message in order. */
   readonly headers: MessageHeaders;
   readonly subject?: string;
-  /** The `Date` field; absent if it is no date. */
+  /** The `Date` field; absent if it is not a valid date. */
   readonly date?: Date;
-  /** With angle brackets: `<1@example.com>`. */
+  /** The message identifier with angle brackets: `<1@example.com>`. */
   readonly messageId?: string;
-  /** With angle brackets; the first, if there are several. */
+  /** The identifier in `In-Reply-To` with angle brackets; the first if there are several. */
   readonly inReplyTo?: string;
-  /** With angle brackets, oldest first. */
+  /** The identifiers in `References` with angle brackets, oldest first. */
   readonly references: readonly string[];
   readonly from: readonly MailAddress[];
   readonly to: readonly MailAddress[];
@@ -96,10 +114,15 @@ export interface ParsedMessage {
   readonly replyTo: readonly MailAddress[];
   /** The text parts, one after another, with LF line ends. */
   readonly text?: string;
-  /** The HTML parts, one after another, with LF line ends. As the sender wrote it: sanitize it before you show it. */
+  /**
+   * The HTML parts, one after another, with LF line ends. The HTML is the sender's: sanitize it before you
+   * show it.
+   */
   readonly html?: string;
   /** The text as HTML, with `skipTextToHtml: false`. */
   readonly textAsHtml?: string;
-  /** In the order of the message. A message within the message is an attachment: its content can be parsed again. */
+  /**
+   * In the order of the message. An attached message is an attachment too: you can parse its content again.
+   */
   readonly attachments: readonly MailAttachment[];
 }

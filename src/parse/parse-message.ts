@@ -1,4 +1,4 @@
-// A message is checked against its bounds before the parser sees it, and header fields are ours to read, not the parser's.
+// Parses a message: checks its limits before it calls mailparser, and reads the header fields itself.
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
 import { parseDateTime } from "./date-time.ts";
 import { readHeaderSection } from "./fields.ts";
@@ -14,21 +14,23 @@ import { COST_MAX, parsingCost } from "./parsing-cost.ts";
 
 const MIB = 1024 * 1024;
 
-/** Steps per octet of `maxMessageSize`, for those who raise it: base64 takes up to seven. */
+/** The allowed steps per byte of `maxMessageSize`, if the caller raises it. Base64 takes up to seven. */
 const STEPS_PER_OCTET = 8;
 
 /**
  * Parses a message: header fields, addresses, text, HTML and attachments.
  *
- * Odd mail does not make it fail: what cannot be understood is absent, or text. It rejects with
- * - a `Pop3Error` with the code `POP3_MESSAGE_TOO_LARGE` if the message exceeds `maxMessageSize`, `maxHeaderSize` or
- *   `maxParts`, or is made so that parsing it would take many seconds or gigabytes (no real message is);
+ * Malformed mail does not make it fail: a part that it cannot understand is absent, or text. It rejects with
+ * - a `Pop3Error` with the code `POP3_MESSAGE_TOO_LARGE` if the message exceeds `maxMessageSize`,
+ * `maxHeaderSize` or   `maxParts`, or if parsing it would take many seconds or gigabytes (only hostile
+ * messages do);
  * - a `Pop3AbortError` (`POP3_ABORTED`) if `signal` is aborted;
  * - the error of the stream, if the source is a stream and fails;
- * - a `TypeError` or `RangeError` if an argument is wrong, or the source gives anything but octets.
+ * - a `TypeError` or `RangeError` if an argument is wrong, or the source yields anything but bytes.
  *
- * Text is decoded from its declared charset as by `decodeCharset`, from UTF-8 where none is declared; header fields as by
- * `parseHeaders`. A message of the usual size takes a few milliseconds; the first one also loads mailparser (some 80 ms).
+ * Text is decoded from its declared charset as by `decodeCharset`, or as UTF-8 if it declares none; header
+ * fields are decoded as by `parseHeaders`. A message of the usual size takes a few milliseconds. The first
+ * call also loads mailparser (about 80 ms).
  *
  * @example
  * ```ts
@@ -106,7 +108,7 @@ function headerProperties(
 
 function limit(name: string, value: number | undefined, byDefault: number): number {
   if (value === undefined) return byDefault;
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
-  if (!(value >= 1)) throw new RangeError(`${name} must be 1 or more`);
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number (got ${typeof value})`);
+  if (!(value >= 1)) throw new RangeError(`${name} must be a number >= 1 (got ${String(value)})`);
   return value;
 }

@@ -1,4 +1,5 @@
-// The parser gets the fields that it must understand, one line each, then the body, in slices with a pause between them.
+// Makes the input of mailparser: the fields that it needs, one line each, then the body, in slices with a
+// pause between.
 import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import { Pop3AbortError } from "../errors.ts";
@@ -6,17 +7,18 @@ import { decodeWindows1252 } from "./charset.ts";
 import { unfold } from "./fields.ts";
 import type { RawField } from "./fields.ts";
 
-/** Of these all are given to the parser; of every other field the first. */
+/** The fields of which the parser gets all. Of every other field it gets the first. */
 const REPEATED: ReadonlySet<string> = new Set(["to", "cc", "bcc"]);
 
 const FIELDS = /^(?:from|to|cc|bcc|reply-to|content-.*)$/;
 
-/** Octets at a time: the parser works on each slice without a pause, and copies of it are what it holds at once. */
+/** Bytes in a slice. The parser processes a slice without a pause, and copies only one slice at a time. */
 const SLICE = 65_536;
 
 /**
- * The header section with no more than the parser needs: the rest is read without it, in linear time and with the
- * charsets of the platform. So neither a field of 20 MB nor a second `Content-Type` can confuse it.
+ * Returns a header section with only the fields that the parser needs. We read the others ourselves, in
+ * linear time and with the charsets of the platform. So neither a field of 20 MB nor a second `Content-Type`
+ * can confuse the parser.
  */
 export function parserHeader(fields: readonly RawField[]): Buffer {
   const lines: Buffer[] = [];
@@ -25,7 +27,7 @@ export function parserHeader(fields: readonly RawField[]): Buffer {
     const name = field.name.toLowerCase();
     if (!FIELDS.test(name) || (seen.has(name) && !REPEATED.has(name))) continue;
     const value = parserValue(field.body);
-    // RFC 2045 section 5.2: a type that is none ("Content-Type: text") is read as text/plain, as if it were not there.
+    // RFC 2045 section 5.2: an invalid type ("Content-Type: text") means text/plain, so the field is dropped.
     if (name === "content-type" && !/^[^;/\s]+\/[^;/\s]/.test(value.toString("latin1", 0, 128))) continue;
     seen.add(name);
     lines.push(Buffer.from(`${name}: `, "latin1"), value, Buffer.from("\r\n"));
@@ -34,7 +36,7 @@ export function parserHeader(fields: readonly RawField[]): Buffer {
   return Buffer.concat(lines);
 }
 
-/** The octets as a stream, which fails with a `Pop3AbortError` once the signal is aborted. */
+/** Returns the bytes as a stream. It fails with a `Pop3AbortError` after the signal is aborted. */
 export function parserInput(pieces: readonly Buffer[], signal: AbortSignal | undefined): Readable {
   return Readable.from(slices(pieces, signal), { objectMode: false, highWaterMark: SLICE });
 }
@@ -48,7 +50,7 @@ function* slices(pieces: readonly Buffer[], signal: AbortSignal | undefined): Ge
   }
 }
 
-/** The field body on one line, in UTF-8: the parser would make U+FFFD of anything else. */
+/** Returns the field body on one line in UTF-8: the parser replaces all other bytes by U+FFFD. */
 function parserValue(body: Buffer): Buffer {
   const line = unfold(body);
   return isUtf8(line) ? line : Buffer.from(decodeWindows1252(line));

@@ -1,9 +1,10 @@
-// What the parser returns is put into our shape: absent where it has `false`, arrays where it has one or many.
+// Converts the results of mailparser to our types: absent instead of `false`, always arrays instead of one or
+// many.
 import type { AddressObject, Attachment, EmailAddress, HeaderValue } from "mailparser";
 import { decodeText } from "./encoded-words.ts";
 import type { MailAddress, MailAttachment } from "./message.ts";
 
-/** The addresses of a field, or of several fields with one name. */
+/** Returns the addresses of a field, or of several fields with the same name. */
 export function mailAddresses(value: AddressObject | AddressObject[] | undefined): MailAddress[] {
   if (value === undefined) return [];
   const objects = Array.isArray(value) ? value : [value];
@@ -16,15 +17,15 @@ function mailAddress({ name, address = "", group }: EmailAddress): MailAddress {
     : { name, address, group: group.map(mailAddress).filter(saysAnything) };
 }
 
-/** `<>` and stray commas are read as addresses of nobody. */
+/** Returns false for an empty address: the parser returns one for `<>` and for a stray comma. */
 function saysAnything({ name, address, group }: MailAddress): boolean {
   return name !== "" || address !== "" || group !== undefined;
 }
 
-/** `related` is absent where it is not true, whatever its type says. */
+/** `related` is absent if it is not true, although mailparser's type says otherwise. */
 type ParsedAttachment = Omit<Attachment, "related"> & { readonly related?: boolean };
 
-/** An attachment with its fields as text. */
+/** Converts an attachment. Its header fields become text. */
 export async function mailAttachment(attachment: ParsedAttachment): Promise<MailAttachment> {
   const { filename, contentType, contentDisposition, cid, related = false, content } = attachment;
   const headers = new Map<string, string>();
@@ -46,7 +47,7 @@ export async function mailAttachment(attachment: ParsedAttachment): Promise<Mail
   };
 }
 
-/** A field as one text again; `undefined` for what the parser made of `List-` fields. */
+/** Converts a parsed field back to text; `undefined` for `List-` fields. */
 function fieldText(value: HeaderValue): string | undefined {
   if (typeof value === "string") return value;
   if (value instanceof Date) return value.toUTCString();
@@ -61,7 +62,7 @@ function charsetOf(value: HeaderValue | undefined): string | undefined {
   return typeof value === "object" && "params" in value ? value.params["charset"] : undefined;
 }
 
-/** RFC 2045 section 5.1: a value with any special in it is quoted. */
+/** RFC 2045 section 5.1: quotes a value with special characters. */
 function quoted(text: string): string {
   return /^[\w.+*!#$&-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }

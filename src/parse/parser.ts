@@ -1,11 +1,14 @@
-// Only this file knows how mailparser is called; it is loaded at the first message.
+// Calls mailparser, and loads it at the first message. No other file calls it.
 import type { Readable } from "node:stream";
 import type { ParsedMail } from "mailparser";
 import { Pop3Error } from "../errors.ts";
 import { CharsetStream } from "./charset-stream.ts";
 import { parserInput } from "./parser-input.ts";
 
-/** The options of mailparser that are used: its types lack what it hands on to its splitter, and have `Iconv` wrong. */
+/**
+ * The mailparser options that we use. Its own types lack the options of its splitter and have a wrong
+ * `Iconv`.
+ */
 interface ParserOptions {
   readonly Iconv?: typeof CharsetStream;
   readonly maxHeadSize?: number;
@@ -19,7 +22,7 @@ interface ParserOptions {
   readonly checksumAlgo?: string;
 }
 
-/** Those that the caller decides. */
+/** The options that the caller sets. */
 export type ParserChoices = Required<
   Pick<
     ParserOptions,
@@ -34,11 +37,11 @@ export type ParserChoices = Required<
 
 const FIXED = {
   Iconv: CharsetStream,
-  // A message within the message stays whole, whether its sender meant it to be shown inline or not.
+  // Keep an attached message whole, even if its sender marked it as inline.
   ignoreEmbedded: true,
-  // Done by `htmlToText`: HTML that is too long or too deep would make the parser fail here.
+  // `htmlToText` does this: here, HTML that is too long or nested too deeply would make the parser fail.
   skipHtmlToText: true,
-  // Cannot be turned off, and its default, MD5, does not exist where Node runs in FIPS mode.
+  // The checksum cannot be switched off, and its default, MD5, does not exist in Node's FIPS mode.
   checksumAlgo: "sha256",
 } satisfies Partial<ParserOptions>;
 
@@ -46,10 +49,13 @@ type SimpleParser = (source: Readable | Buffer, options: ParserOptions) => Promi
 
 async function loadParser(): Promise<SimpleParser> {
   const { simpleParser } = await import("mailparser");
-  return simpleParser as unknown as SimpleParser; // by its types it wants a stream object as `Iconv`, not a class
+  return simpleParser as unknown as SimpleParser; // its types ask for a stream object as `Iconv`, not a class
 }
 
-/** Parses a message that comes in pieces. Rejects with `POP3_MESSAGE_TOO_LARGE` at a limit of the parser's own. */
+/**
+ * Parses a message in pieces. Rejects with `POP3_MESSAGE_TOO_LARGE` if the message exceeds a limit of
+ * mailparser.
+ */
 export async function runParser(
   pieces: readonly Buffer[],
   choices: ParserChoices,
@@ -61,14 +67,14 @@ export async function runParser(
     return await parse(input, { ...FIXED, ...choices });
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "EMAXLEN") throw error;
-    const message = "the message has too many parts, or a header that is too large";
+    const message = "the message has more than maxParts parts, or a header larger than maxHeaderSize";
     throw new Pop3Error("POP3_MESSAGE_TOO_LARGE", message, { cause: error });
   } finally {
     input.destroy();
   }
 }
 
-/** The text of HTML, or nothing if it is nested too deeply for the parser. */
+/** Converts HTML to text. Resolves with `undefined` if it is nested too deeply for the parser. */
 export async function htmlToText(html: string): Promise<string | undefined> {
   const parse = await loadParser();
   const message = Buffer.from(`Content-Type: text/html; charset=utf-8\r\n\r\n${html}`);
@@ -81,15 +87,17 @@ export async function htmlToText(html: string): Promise<string | undefined> {
   }
 }
 
-/** The text parts. The parser puts an empty text in the place of each HTML part, and a line end between two. */
+/**
+ * Returns the text parts. The parser adds an empty text for each HTML part, and a line end between two parts.
+ */
 export function textOf({ text }: ParsedMail): string | undefined {
   return text === undefined || /^\n*$/.test(text) ? undefined : text;
 }
 
-/** What the parser puts between two HTML parts. */
+/** The separator that the parser puts between two HTML parts. */
 const SEPARATOR = "<br/>\n";
 
-/** The HTML parts. Where the parser does not convert text parts it leaves nothing in their place but separators. */
+/** Returns the HTML parts. If the parser does not convert text parts, it leaves only separators for them. */
 export function htmlOf(mail: ParsedMail, skipTextToHtml: boolean): string | undefined {
   const html = mail.html || "";
   let start = 0;

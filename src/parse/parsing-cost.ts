@@ -1,29 +1,34 @@
-// What a message would cost the parser is counted before the parser sees it, in one pass over its octets.
+// Estimates the cost of parsing a message with mailparser, in one pass over its bytes, before mailparser gets
+// it.
 //
-// mailparser takes time, or memory, out of all proportion for some input: a part of nothing but soft line breaks or
-// padding, a run of blanks (whose square it takes), addresses without end in the header of a part. Ordinary mail of
-// any size stays far below the bound; see `COST_MAX`. The weights are measurements, a step being about 5 ns.
+// Some input takes mailparser far too much time or memory for its size: a part of only soft line breaks or
+// padding, a long run of blanks (quadratic time), a huge number of addresses in the header of a part.
+// Ordinary mail of any size stays far below the limit, see `COST_MAX`. The weights were measured; one step is
+// about 5 ns.
 
-/** Steps that any message may cost: 2 to 5 seconds of mailparser and half a gigabyte, at their worst. */
+/** The maximum number of steps for any message: in the worst case 2 to 5 seconds and half a gigabyte. */
 export const COST_MAX: number = 2 ** 29;
 
-/** Of a line end: lines are cut, trimmed and joined one by one. */
+/** The cost of a line end: mailparser splits, trims and joins lines one by one. */
 const LINE = 128;
-/** Of an `=`: an octet in quoted-printable, or padding, which cuts base64 in two. */
+/** The cost of an `=`: a byte in quoted-printable, or padding, which splits base64 in two. */
 const ESCAPE = 64;
-/** Of a `+` that no `+` precedes: it may shift UTF-7 to base64 and back. */
+/** The cost of a `+` that does not follow another `+`: it may shift UTF-7 to base64 and back. */
 const SHIFT = 256;
-/** Of a line in the header of a part, and of each octet of it: kept several times over, and cut at each `;`. */
+/**
+ * The cost of a line in the header of a part, and of each byte of it: it is stored several times and split at
+ * `;`.
+ */
 const FIELD_LINE = 512;
 const FIELD_OCTET = 64;
-/** Of an octet of a field that is parsed as addresses, list addresses or references. */
+/** The cost of a byte in a field that is parsed as addresses, list addresses or references. */
 const ADDRESS_OCTET = 256;
-/** Runs of blanks up to this length are what indentation and tables look like: not counted. */
+/** Runs of blanks up to this length are free: indentation and tables have them. */
 const SHORT_RUN = 16;
 
 const ADDRESS_FIELD =
   /^(?:from|to|cc|bcc|sender|reply-to|delivered-to|return-path|disposition-n|references|list-)/i;
-/** The longest alternative of `ADDRESS_FIELD`. */
+/** The length of the longest alternative in `ADDRESS_FIELD`. */
 const ADDRESS_FIELD_LENGTH = 13;
 
 const TAB = 0x09;
@@ -34,11 +39,11 @@ const PLUS = 0x2b;
 const DASH = 0x2d;
 const EQUALS = 0x3d;
 
-/** Octets that cost more than one step. */
+/** The bytes that cost more than one step. */
 const SPECIAL = new Uint8Array(256);
 for (const octet of [TAB, LF, CR, SPACE, PLUS, EQUALS]) SPECIAL[octet] = 1;
 
-/** How many steps the body of a message costs at most. */
+/** Returns an upper limit of the steps for the body of a message. */
 export function parsingCost(body: Uint8Array): number {
   const lines = new HeaderLines(body);
   let cost = body.length;
@@ -67,7 +72,7 @@ export function parsingCost(body: Uint8Array): number {
     }
     if (octet === LF) {
       cost += LINE + lines.cost(at + 1);
-      // No run of line ends in a header goes on over an empty line, and it is headers whose runs are squared.
+      // Runs of line ends are quadratic only in headers, and there an empty line ends every run.
       if (lines.lastWasEmpty) breaks = 0;
     }
   }
@@ -75,8 +80,9 @@ export function parsingCost(body: Uint8Array): number {
 }
 
 /**
- * Tells the lines that may be the header of a part: those after a line that begins with `--`, up to an empty one.
- * There may be more of them than there are parts, since what the boundaries are is not looked at; never fewer.
+ * Finds the lines that may be the header of a part: the lines after one that begins with `--`, up to an empty
+ * line. It does not know the real boundaries, so it may find more headers than there are parts, but never
+ * fewer.
  */
 class HeaderLines {
   readonly #octets: Uint8Array;
@@ -90,7 +96,7 @@ class HeaderLines {
     this.#octets = octets;
   }
 
-  /** What the line that ends before `end` costs beside its octets. */
+  /** Returns the cost of the line that ends before `end`, in addition to the cost of its bytes. */
   cost(end: number): number {
     const start = this.#start;
     const length = end - start;
@@ -113,7 +119,10 @@ class HeaderLines {
     return this.#octets[start] === SPACE || this.#octets[start] === TAB;
   }
 
-  /** A name may have blanks and controls before it: mailparser takes them off, so a line with any counts as one. */
+  /**
+   * Mailparser strips blanks and control characters before a name, so a line that begins with one may be
+   * addresses.
+   */
   #mayBeAddresses(start: number): boolean {
     const first = this.#octets[start] ?? 0;
     if (first <= SPACE || first > 0x7e) return true;

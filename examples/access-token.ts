@@ -1,17 +1,21 @@
-// Access tokens of OAuth2 (RFC 6749): kept until a minute before they expire, fetched afresh when a mail server refuses them.
+// Gets OAuth2 access tokens (RFC 6749). It keeps a token until a minute before it expires, and requests a new
+// one earlier if a mail server refuses it.
 import { readFile, rename, writeFile } from "node:fs/promises";
 import type { OAuthRefusal } from "popwright";
 
-/** What a token endpoint gives (RFC 6749 section 5.1). */
+/** The response of a token endpoint (RFC 6749 section 5.1). */
 export interface Grant {
   readonly access_token: string;
-  /** Seconds. */
+  /** The lifetime of the token in seconds. */
   readonly expires_in?: number;
-  /** Some providers give another one at each use. */
+  /** Some providers send a new refresh token at each use. */
   readonly refresh_token?: string;
 }
 
-/** Asks a token endpoint. Rejects with what it says: `invalid_grant` means that the user has to sign in again. */
+/**
+ * Requests a token. Rejects with the error of the endpoint: `invalid_grant` means that the user must sign in
+ * again.
+ */
 export async function requestGrant(endpoint: string, form: Readonly<Record<string, string>>): Promise<Grant> {
   const response = await fetch(endpoint, {
     method: "POST",
@@ -29,10 +33,12 @@ export async function requestGrant(endpoint: string, form: Readonly<Record<strin
   return { ...answer, access_token: answer.access_token };
 }
 
-/** What popwright calls for each login, and again with the refusal where the server did not take the token. */
+/**
+ * popwright calls this function for each login, and again with the refusal if the server refused the token.
+ */
 export type GiveToken = (refusal?: OAuthRefusal) => Promise<string>;
 
-/** One token for all who ask, and one request at a time. */
+/** Shares one token between all callers, and makes only one request at a time. */
 export function keepToken(request: () => Promise<Grant>): GiveToken {
   let token: string | undefined;
   /** Milliseconds since 1970. */
@@ -52,7 +58,10 @@ export function keepToken(request: () => Promise<Grant>): GiveToken {
   };
 }
 
-/** Tokens for the refresh token in `file`. `client`: its id, and the secret and the scope where the provider wants them. */
+/**
+ * Gets tokens with the refresh token in `file`. `client`: the client id, and the secret and the scope if the
+ * provider requires them.
+ */
 export function refreshToken(
   endpoint: string,
   client: Readonly<Record<string, string>>,
@@ -68,7 +77,9 @@ export function refreshToken(
   });
 }
 
-/** For this user's eyes only; whoever reads it at the same time finds the old one or the new one. */
+/**
+ * Saves the token so that only this user can read it. A concurrent reader gets the old token or the new one.
+ */
 export async function saveRefreshToken(file: string, token: string): Promise<void> {
   await writeFile(`${file}.new`, `${token}\n`, { mode: 0o600 });
   await rename(`${file}.new`, file);

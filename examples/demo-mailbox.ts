@@ -1,8 +1,8 @@
-/** A mailbox as one meets it: sorts of mail that clients are known to damage. Always the same octets. */
+// Makes a mailbox with the kinds of mail that clients are known to damage. The bytes are always the same.
 
 const crlf = (text: string): string => text.replaceAll(/\r?\n/g, "\r\n");
 
-/** Headers that every message has, and its body; each line of both ends in CRLF. */
+/** Makes a message with the common headers. Every line ends with CRLF. */
 function message(headers: Record<string, string>, body: string | Buffer): Buffer {
   const lines = Object.entries({ Date: "Sat, 21 Nov 2026 09:00:00 +0000", To: "ann@example.com", ...headers })
     .map(([name, value]) => `${name}: ${value}\r\n`)
@@ -13,7 +13,7 @@ function message(headers: Record<string, string>, body: string | Buffer): Buffer
   ]);
 }
 
-/** Octets that look random and are not (an xorshift generator). */
+/** Makes pseudo-random bytes, the same each time (an xorshift generator). */
 function noise(length: number): Buffer {
   const octets = Buffer.alloc(length);
   let state = 20_261_121;
@@ -26,7 +26,7 @@ function noise(length: number): Buffer {
   return octets;
 }
 
-/** Base64 in lines of 76 characters (RFC 2045 section 6.8). */
+/** Encodes as base64 in lines of 76 characters (RFC 2045 section 6.8). */
 function base64(octets: Buffer): string {
   return octets.toString("base64").replaceAll(/.{1,76}/g, "$&\r\n");
 }
@@ -62,7 +62,7 @@ const PIXEL = Buffer.from(
   "base64",
 );
 
-/** The mailbox; the last message but one has about 20 MB. */
+/** Makes the mailbox. The last message but one has about 20 MB. */
 export function demoMailbox(): Buffer[] {
   const utf8 = {
     "MIME-Version": "1.0",
@@ -109,9 +109,9 @@ export function demoMailbox(): Buffer[] {
       { From: "old@example.org", Subject: "The last line has no end" },
       "The server adds the CRLF that is missing here",
     ),
-    message({ From: "log@example.org", Subject: "A line of a million octets" }, `${"x".repeat(1_000_000)}\n`),
+    message({ From: "log@example.org", Subject: "A line of a million bytes" }, `${"x".repeat(1_000_000)}\n`),
     message(
-      { From: "raw@example.org", Subject: "Octets of every value" },
+      { From: "raw@example.org", Subject: "Bytes of every value" },
       Buffer.concat([Buffer.from(Array.from({ length: 256 }, (_, octet) => octet)), Buffer.from("\r\n")]),
     ),
     multipart({ From: "film@example.org", Subject: "The holiday film" }, "It became 15 MB, sorry.", {

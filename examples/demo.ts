@@ -1,4 +1,4 @@
-// Fetches a whole mailbox over TLS into the folder demo-mail/, from the embedded server: npm run demo
+// Downloads a whole mailbox over TLS from the test server into the folder demo-mail/: npm run demo
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -29,13 +29,13 @@ console.log(
 );
 
 await mkdir(FOLDER, { recursive: true });
-const rows: string[][] = [["no.", "octets", "sha256", "subject", "file"]];
+const rows: string[][] = [["no.", "bytes", "sha256", "subject", "file"]];
 const began = performance.now();
 let received = 0;
 let damaged = 0;
 
 for await (const message of client.retrieve()) {
-  // The unique-id is the server's word: hashed, it makes a safe name, and the same one each time.
+  // The server chooses the unique-id: its hash is a safe file name, and the same in every run.
   const file = join(FOLDER, `${sha256(Buffer.from(message.uid ?? "")).slice(0, 12)}.eml`);
   const hash = createHash("sha256");
   let head = Buffer.alloc(0);
@@ -55,7 +55,7 @@ for await (const message of client.retrieve()) {
     createWriteStream(file),
   );
   const source = sent[message.number - 1] as Buffer;
-  // A message whose last line has no end gets one on its way.
+  // POP3 adds a CRLF to a last line that has none.
   const expected = sha256(
     source.subarray(-2).equals(Buffer.from("\r\n")) ? source : Buffer.concat([source, Buffer.from("\r\n")]),
   );
@@ -74,7 +74,7 @@ console.log(
 );
 if (damaged > 0) process.exitCode = 1;
 
-/** A bar that is drawn over itself, on a terminal only; without numbers it goes away. */
+/** Draws a progress bar, only on a terminal. Without arguments it removes the bar. */
 function progress(done?: number, total?: number): void {
   if (!process.stderr.isTTY) return;
   if (done === undefined || total === undefined) {

@@ -1,4 +1,5 @@
-// How many messages a Gmail mailbox has, by OAuth2: npx tsx examples/gmail.ts (sign in first: oauth2-sign-in.ts google)
+// Prints the number of messages in a Gmail mailbox, with OAuth2: npx tsx examples/gmail.ts
+// (sign in first: oauth2-sign-in.ts google)
 import { Pop3Client, Pop3Error } from "popwright";
 import { refreshToken } from "./access-token.ts";
 import { setting } from "./setting.ts";
@@ -15,7 +16,7 @@ try {
     port: Number(setting("POP3_PORT", "995")),
     auth: { user: setting("GMAIL_USER"), accessToken },
   });
-  // With POP switched off in its settings Gmail lets us in all the same, and refuses this.
+  // If POP is switched off in the settings, Gmail accepts the login but refuses this command.
   const { count } = await client.stat();
   console.log(`${count} messages`);
 } catch (error) {

@@ -1,13 +1,14 @@
-// How many messages mailboxes of Microsoft 365 have, as an application, with nobody there to sign in:
+// Prints the number of messages in Microsoft 365 mailboxes, as an application without a user who signs in:
 // npx tsx examples/microsoft365-application.ts ann@example.com bob@example.com
 import { Pop3Client, Pop3Error } from "popwright";
 import { keepToken, requestGrant } from "./access-token.ts";
 import { setting } from "./setting.ts";
 
-const tenant = setting("MICROSOFT_TENANT"); // its id or domain: `common` has no applications
+// The tenant's id or domain. `common` does not work for applications.
+const tenant = setting("MICROSOFT_TENANT");
 const endpoint = setting("TOKEN_ENDPOINT", `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`);
 
-// The application's token opens every mailbox that it was given: one is enough for all of them.
+// One token is enough: it opens every mailbox to which the application has access.
 const accessToken = keepToken(() =>
   requestGrant(endpoint, {
     grant_type: "client_credentials",

@@ -1,10 +1,10 @@
-// How many messages a mailbox of Microsoft 365 or Outlook.com has, as its user: npx tsx examples/microsoft365.ts
-// (sign in first: oauth2-sign-in.ts microsoft)
+// Prints the number of messages in a mailbox of Microsoft 365 or Outlook.com, as its user:
+// npx tsx examples/microsoft365.ts (sign in first: oauth2-sign-in.ts microsoft)
 import { Pop3Client, Pop3Error } from "popwright";
 import { refreshToken } from "./access-token.ts";
 import { setting } from "./setting.ts";
 
-/** The tenant's id or domain; `common` is for users of any, and of Outlook.com. */
+/** The tenant's id or domain; `common` is for users of any tenant and of Outlook.com. */
 const tenant = setting("MICROSOFT_TENANT", "common");
 
 const accessToken = refreshToken(
@@ -20,7 +20,7 @@ try {
   await using client = await Pop3Client.connect({
     host: setting("POP3_HOST", "outlook.office365.com"),
     port: Number(setting("POP3_PORT", "995")),
-    // A shared mailbox: its address here, and the token of somebody who may open it.
+    // For a shared mailbox: its address here, and the token of a user who may open it.
     auth: { user: setting("MICROSOFT_USER"), accessToken },
   });
   const { count } = await client.stat();

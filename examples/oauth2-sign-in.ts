@@ -1,5 +1,6 @@
-// Signs a user in, once, in the browser, and keeps the refresh token in a file: the authorization code flow of a
-// desktop application (RFC 8252) with PKCE (RFC 7636). npx tsx examples/oauth2-sign-in.ts google|microsoft
+// Signs a user in with the browser, once, and saves the refresh token in a file. It uses the authorization
+// code flow of a desktop application (RFC 8252) with PKCE (RFC 7636): npx tsx examples/oauth2-sign-in.ts
+// google|microsoft
 import { createHash, randomBytes } from "node:crypto";
 import { on, once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -12,7 +13,7 @@ const providers = {
   google: {
     authorize: "https://accounts.google.com/o/oauth2/v2/auth",
     token: "https://oauth2.googleapis.com/token",
-    // A desktop application has a secret at Google, though it is none: Google wants to see it.
+    // Google requires a client secret even from a desktop application, which cannot keep it secret.
     client: () => ({
       client_id: setting("GOOGLE_CLIENT_ID"),
       client_secret: setting("GOOGLE_CLIENT_SECRET"),
@@ -28,12 +29,12 @@ const providers = {
 };
 
 const name = process.argv[2];
-if (name !== "google" && name !== "microsoft") throw new Error("name a provider: google or microsoft");
+if (name !== "google" && name !== "microsoft") throw new Error("the argument must be google or microsoft");
 const provider = providers[name];
 const client = provider.client();
 const file = setting("REFRESH_TOKEN_FILE", `${name}.token`);
 
-// The browser is sent back to this address, with a code that is of use only to who knows the verifier.
+// The provider redirects the browser to this address, with a code that works only together with the verifier.
 const server = createServer().listen(0, "localhost");
 await once(server, "listening");
 const redirect_uri = `http://localhost:${(server.address() as AddressInfo).port}`;
@@ -52,7 +53,7 @@ for (const [parameter, value] of Object.entries({
 })) {
   url.searchParams.set(parameter, value);
 }
-console.log(`Open this in a browser, and sign in:\n\n${url.href}\n`);
+console.log(`Open this address in a browser and sign in:\n\n${url.href}\n`);
 
 const code = await comeBack();
 const grant = await requestGrant(setting("TOKEN_ENDPOINT", provider.token), {
@@ -62,11 +63,11 @@ const grant = await requestGrant(setting("TOKEN_ENDPOINT", provider.token), {
   redirect_uri,
   code_verifier,
 });
-if (grant.refresh_token === undefined) throw new Error(`${name} has given no refresh token`);
+if (grant.refresh_token === undefined) throw new Error(`${name} did not send a refresh token`);
 await saveRefreshToken(file, grant.refresh_token);
-console.log(`The refresh token is in ${file}. Keep it as you would keep a password.`);
+console.log(`The refresh token is in ${file}. Protect it like a password.`);
 
-/** The code, when the browser comes back with it. What else it may ask for, an icon for the page say, is not there. */
+/** Waits for the browser and returns the code. Answers other requests, such as one for an icon, with 404. */
 async function comeBack(): Promise<string> {
   const requests = on(server, "request") as AsyncIterable<[IncomingMessage, ServerResponse]>;
   for await (const [request, response] of requests) {
@@ -76,11 +77,11 @@ async function comeBack(): Promise<string> {
       response.writeHead(404).end();
       continue;
     }
-    response.end("You may close this page.");
+    response.end("You can close this page.");
     server.close();
     const given = answer.get("code");
     if (given === null) throw new Error(`not signed in: ${answer.get("error")}`);
     return given;
   }
-  throw new Error("nobody came back");
+  throw new Error("the browser did not come back with a code");
 }

@@ -1,8 +1,8 @@
-// A setting from the environment, which is where the examples look for theirs.
+// Reads the settings of the examples from environment variables.
 
-/** Throws where it is not set, and there is no `otherwise`. */
+/** Returns a variable, or `otherwise` if it is not set. Throws if there is no `otherwise` either. */
 export function setting(name: string, otherwise?: string): string {
   const value = process.env[name] ?? otherwise;
-  if (value === undefined || value === "") throw new Error(`set the environment variable ${name}`);
+  if (value === undefined || value === "") throw new Error(`the environment variable ${name} must be set`);
   return value;
 }

@@ -1,17 +1,18 @@
-// Mail to a mail server, by LMTP (RFC 2033): what it has taken over it delivers, filters and keeps.
+// Delivers mail to a mail server by LMTP (RFC 2033). The server filters and stores it.
 //
 //   npm install nodemailer
 //   const destination = lmtp({ host: "127.0.0.1", port: 24 }, "ann@example.com");
 //
-// LMTP ends each line in CRLF: a CR or LF by itself becomes one. The server knows no keys: should this process die
-// between its answer and the ledger, the message comes to it twice.
+// LMTP ends each line with CRLF: a bare CR or LF becomes CRLF. The server does not know the key of a message:
+// if this process dies between the server's answer and the entry in the ledger, the server gets the message
+// twice.
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { DestinationError, deliverTo, type Destination, type FetchedMessage } from "popwright/fetch";
 
-/** Where the server is; see nodemailer for TLS. */
+/** The address of the server, and other options of nodemailer, such as TLS. */
 export type LmtpServer = ConstructorParameters<typeof SMTPConnection>[0];
 
-/** `recipient`: who gets the mail, or a function that knows, by `mailbox` as a rule. */
+/** `recipient`: the address that gets the mail, or a function that returns it, usually from `mailbox`. */
 export function lmtp(
   server: LmtpServer,
   recipient: string | ((message: FetchedMessage) => string),
@@ -22,7 +23,7 @@ export function lmtp(
   });
 }
 
-/** A connection for each message: they come seldom. */
+/** Opens a connection for each message, as messages are rare. */
 async function send(
   server: LmtpServer,
   to: string,
@@ -40,11 +41,12 @@ async function send(
       connection.on("end", () => failed(new Error("the connection was closed")));
       connection.connect((error) => {
         if (error) failed(error);
-        // No sender: whatever the server has to say of it, nobody else is to hear.
+        // An empty sender: the server must not send bounces to anyone.
         else
           connection.send({ from: false, to: [to] }, octets, (no, sent) => {
             if (no) failed(no);
-            // LMTP answers for each recipient: a message that it refuses is no error here, but has nobody who gets it.
+            // LMTP answers for each recipient: a refused message is not an error, but has no accepted
+            // recipient.
             else if (sent.accepted.length === 0) failed(refusal(sent.response));
             else resolve();
           });
@@ -61,7 +63,7 @@ function refusal(response: string): Error {
   return Object.assign(new Error(response), { responseCode: Number.parseInt(response, 10) });
 }
 
-/** 4yz: later. 5yz: it is this message. 421, or no answer at all: nobody is there. */
+/** 4yz: try again later. 5yz: the server refuses this message. 421 or no answer: the server is down. */
 function asDestinationError(error: unknown): DestinationError {
   const { message, responseCode } = error as Error & { readonly responseCode?: number };
   return new DestinationError(message, {

@@ -1,16 +1,18 @@
-// Mail in a bucket of S3, or of what speaks like it: an object for each message, named after its key, never overwritten.
+// Stores mail in a bucket of S3 or of a compatible service: one object for each message, named after its key.
+// It never overwrites an object.
 //
-//   const aws = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region }); // aws4fetch, for example
-//   const destination = bucket("https://mail.s3.eu-west-1.amazonaws.com/inbox/", (request) => aws.sign(request));
+//   const aws = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region }); // aws4fetch, for
+// example   const destination = bucket("https://mail.s3.eu-west-1.amazonaws.com/inbox/", (request) =>
+// aws.sign(request));
 import { DestinationError, deliverTo, type Destination } from "popwright/fetch";
 
-/** For so long an upload may take; milliseconds. */
+/** The maximum time of an upload, in milliseconds. */
 const TIMEOUT = 300_000;
 
-/** Puts into a request what proves who sends it. */
+/** Signs a request with the credentials of the sender. */
 export type Sign = (request: Request) => Request | Promise<Request>;
 
-/** `url` is what the names of the objects are put behind: `https://bucket.example.com/inbox/`. */
+/** `url`: the prefix of the objects' names, such as `https://bucket.example.com/inbox/`. */
 export function bucket(url: string | URL, sign: Sign): Destination {
   return deliverTo(async ({ key, octets }, signal) => {
     const request = new Request(new URL(`${key}.eml`, url), {
@@ -21,7 +23,7 @@ export function bucket(url: string | URL, sign: Sign): Destination {
     });
     const response = await send(await sign(request));
     if (response.ok) return "new";
-    // Precondition failed: it is there.
+    // Precondition failed: the object exists.
     if (response.status === 412) return "known";
     throw await refusal(response);
   });
@@ -35,13 +37,13 @@ async function send(request: Request): Promise<Response> {
   }
 }
 
-/** S3 has an answer in XML: `<Error><Code>NoSuchBucket</Code>…`. */
+/** Makes an error from S3's answer, which is XML: `<Error><Code>NoSuchBucket</Code>…`. */
 async function refusal(response: Response): Promise<DestinationError> {
   const { status } = response;
   const code = /<Code>(\w{1,64})<\/Code>/.exec(await response.text())?.[1] ?? response.statusText;
-  // No right, no bucket: for no message.
+  // No access or no bucket: this would fail for every message.
   const down = [401, 403, 404].includes(status);
-  // 409: another upload of the same object is under way. 503: "slow down".
+  // 409: another upload of the same object is in progress. 503: "slow down".
   const later = down || status === 409 || status === 429 || status >= 500;
   return new DestinationError(`HTTP ${status} ${code}`, { down, later });
 }

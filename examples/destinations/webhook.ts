@@ -1,14 +1,15 @@
-// Mail as HTTP requests: a POST for each message, its octets as the body. The receiver knows a message again by its key.
+// Sends mail as HTTP requests: one POST for each message, with its bytes as the body. The receiver recognizes
+// a repeated message by its key.
 //
 //   await fetchMail(account, { ledger, destination: webhook("https://app.example.com/mail") });
 import { DestinationError, deliverTo, type Destination } from "popwright/fetch";
 
-/** For so long the receiver may take; milliseconds. */
+/** The maximum time of a request, in milliseconds. */
 const TIMEOUT = 60_000;
-/** "Come again": too many requests, and what a gateway says whose service is down. */
+/** "Try again later": too many requests, or a gateway whose service is down. */
 const LATER = [408, 425, 429, 502, 503, 504];
 
-/** `headers`: what lets us in, as a rule: `{ authorization: "Bearer …" }`. */
+/** `headers`: usually the credentials, such as `{ authorization: "Bearer …" }`. */
 export function webhook(url: string | URL, headers: Readonly<Record<string, string>> = {}): Destination {
   return deliverTo(async ({ key, mailbox, uid, headersOnly, octets }, signal) => {
     const response = await request(url, {
@@ -29,7 +30,7 @@ export function webhook(url: string | URL, headers: Readonly<Record<string, stri
     await response.body?.cancel();
     if (response.status === 409) return "known";
     if (response.ok) return "new";
-    // Who does not let us in does so with no message.
+    // Without access, every message would be refused.
     const down = response.status === 401 || response.status === 403;
     const later = down || LATER.includes(response.status);
     throw new DestinationError(`HTTP ${response.status} ${response.statusText}`, { down, later });
@@ -40,7 +41,7 @@ async function request(url: string | URL, init: RequestInit): Promise<Response> 
   try {
     return await fetch(url, init);
   } catch (cause) {
-    // One that it cannot cope with is to stop no other.
+    // A timeout may be due to this message, and must not stop the others.
     const slow = cause instanceof Error && cause.name === "TimeoutError";
     const what = slow ? "takes too long" : "cannot be reached";
     throw new DestinationError(`${new URL(url).host} ${what}`, { cause, down: !slow });

@@ -275,7 +275,7 @@ describe("oauth2-sign-in.ts", { timeout: 60_000 }, () => {
         if (url !== undefined) browser ??= signIn(url);
       },
     );
-    expect(await browser).toBe("You may close this page.");
+    expect(await browser).toBe("You can close this page.");
     expect(outcome).toMatchObject({ code: 0 });
     expectNoSecret(outcome);
     expect(provider.signIns).toMatchObject([

@@ -1,4 +1,4 @@
-// The two measures that tell most, as bars: SVG by hand, on any background, light or dark.
+// Draws the two most important measures as bars, in SVG that works on a light and on a dark background.
 import { digits } from "./statistics.ts";
 import { find, type Table } from "./table.ts";
 
@@ -16,7 +16,7 @@ interface Panel {
 
 const WIDTH = 820;
 const LABEL = 130; // pixels for names
-const ROOM = 90; // pixels for the number behind the longest bar
+const ROOM = 90; // pixels for the number after the longest bar
 const STEP = 24;
 
 const STYLE = `
@@ -34,7 +34,7 @@ const STYLE = `
       .own { fill: #4493f8; }
     }`;
 
-/** `undefined` where the measures that it shows were not taken. */
+/** Returns the chart; `undefined` if one of its measures was not taken. */
 export function chart(tables: readonly Table[]): string | undefined {
   const column = tables.find(({ id }) => id === "latency")?.columns.find((name) => name === "RTT 50 ms");
   const warm = tables.find(({ id }) => id === "warm");

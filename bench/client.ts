@@ -1,4 +1,4 @@
-// A client process: does the one job that it is sent, says what it measured, and ends.
+// A client process: receives one job, runs it, reports what it measured, and exits.
 import { contenderNamed } from "./contenders/all.ts";
 import type { Job, JobAnswer, Outcome } from "./job.ts";
 import { runChurn } from "./tasks/churn.ts";

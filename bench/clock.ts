@@ -1,13 +1,13 @@
-// What a stretch of work costs the process: time and CPU in milliseconds, memory in megabytes.
+// Measures what a piece of work costs this process: time and CPU in milliseconds, memory in megabytes.
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { HOST } from "./contenders/contender.ts";
 
 export interface Cost {
   readonly ms: number;
-  /** All threads of the process, in and out of the kernel. */
+  /** The CPU time of all threads, in user mode and in the kernel. */
   readonly cpu: number;
-  /** The most that the process has held resident since its start. */
+  /** The peak resident memory of the process since its start. */
   readonly peak: number;
 }
 
@@ -21,16 +21,16 @@ export async function costOf(work: () => Promise<void>): Promise<Cost> {
 }
 
 export function peakMemory(): number {
-  return process.resourceUsage().maxRSS / 1000; // from kibibytes, as good as
+  return process.resourceUsage().maxRSS / 1000; // kibibytes, taken as kilobytes
 }
 
-/** Megabytes of live objects in the heap of JavaScript. */
+/** Returns the megabytes of live objects in the JavaScript heap. */
 export function liveHeap(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed / 1e6;
 }
 
-/** How many round trips the delay proxy has counted until now. */
+/** Resolves with the number of round trips that the delay proxy has counted so far. */
 export async function roundTrips(counts: number): Promise<number> {
   return Number(await text(connect(counts, HOST)));
 }

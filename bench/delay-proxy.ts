@@ -1,9 +1,9 @@
-// A process of its own: carries octets to a server as a distant network would, and counts round trips. The TCP
-// handshake is the first. Another begins when the client speaks behind something that it heard, and has passed
-// when the server answers it: what the server says of its own accord in the meantime is none.
+// A separate process: forwards bytes to a server like a distant network, and counts round trips. The TCP
+// handshake is the first. Another one begins when the client sends after it has received something, and ends
+// when the server answers. Bytes that the server sends unasked in the meantime do not count.
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A road to be opened. */
+/** A route to open. */
 export interface Road {
   /** The server's port on loopback. */
   readonly to: number;
@@ -11,28 +11,30 @@ export interface Road {
   readonly delay: number;
 }
 
-/** What the process says when all roads are open: their ports, in order, and that where the counts are read. */
+/**
+ * The message of this process when all routes are open: their ports, in order, and the port for the count.
+ */
 export interface DelayProxyReady {
   readonly ports: readonly number[];
   readonly counts: number;
 }
 
-/** Over all connections since the process began. */
+/** The count over all connections since the start of the process. */
 let roundTrips = 0;
 
-/** What is on its way; `due` in milliseconds of `performance.now()`. */
+/** Bytes in transit. `due`: in milliseconds of `performance.now()`. */
 interface Load {
   readonly due: number;
   readonly deliver: () => void;
 }
 
-/** Gives octets on after a time, in order. */
+/** Forwards bytes after a delay, in order. */
 class Lane {
   readonly #out: Socket;
   readonly #delay: number;
   #queue: Load[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** Nothing leaves before, in milliseconds of `performance.now()`. */
+  /** The time before which nothing is sent, in milliseconds of `performance.now()`. */
   notBefore = 0;
 
   constructor(out: Socket, delay: number) {
@@ -72,7 +74,7 @@ class Lane {
     const now = performance.now();
     let arrived = 0;
     for (const { due, deliver } of this.#queue) {
-      // Timers have whole milliseconds, and may be a little early.
+      // Timers have whole milliseconds and may fire a little early.
       if (due > now + 0.5) break;
       arrived++;
       deliver();
@@ -83,12 +85,12 @@ class Lane {
 }
 
 function carry(client: Socket, { to, delay }: Road): void {
-  // On loopback the client is connected at once. A distant server would hear of it after one and a half round
-  // trips, and so what the client says before is held up by one.
+  // On loopback the client is connected at once. A distant server would get its first bytes after one and a
+  // half round trips, so bytes that the client sends before that wait for one round trip.
   const established = performance.now() + 2 * delay;
   roundTrips++;
-  // The trips of this connection: the last that the client began, that reached the server, that was answered.
-  // The first of them begins with the connection, for a server without TLS speaks first.
+  // The numbers of the last round trip that the client began, that reached the server, and that was answered.
+  // The first begins with the connection, because a server without TLS speaks first.
   let begun = 1;
   let reached = 1;
   let answered = 0;

@@ -1,40 +1,42 @@
-// npm run bench:guard: fails when something takes twice the work. Nothing is compared with a number of
-// milliseconds: the CPU of each measure is held against that of a simpler way to the same octets, in turn with it
-// and on the same machine. What it usually is by that, and how far it may go, is in the table below; a busy
-// machine gets two more chances. What is lost by waiting shows in the round trips, which are counted, and exact.
+// npm run bench:guard: fails if something takes twice the work. It compares no absolute times. It divides the
+// CPU time of each measure by that of a simpler way to read the same bytes; both run alternately on the same
+// machine. The table below has the usual ratio, and MARGIN says how much more is allowed. On a busy machine,
+// each check has three attempts. Waiting costs no CPU, so the guard also counts round trips, which are exact.
 import { runJob, type Outcome } from "./job.ts";
 import { installPackage, Stage } from "./stage.ts";
 import { digits } from "./statistics.ts";
 
-/** What is usual times this still passes: noise stays below, twice the work lies above. */
+/** A check passes up to the usual ratio times this margin: noise stays below it, twice the work does not. */
 const MARGIN = 1.7;
 const ATTEMPTS = 3;
-/** Seconds after which nothing is attempted again. */
+/** Seconds after which no check gets another attempt. */
 const TIME = 45;
 const ROUNDS = 4;
-/** Seconds for one job. */
+/** The maximum seconds for one job. */
 const LIMIT = 20;
 
 interface Check {
   readonly name: string;
-  /** The ratio on a quiet machine. It is to be set anew when the code has become faster. */
+  /**
+   * The ratio on a quiet machine. If you make the code faster, update it, or the guard loses its sensitivity.
+   */
   readonly usual: number;
   readonly ratio: (stage: Stage) => Promise<number>;
 }
 
 const checks: readonly Check[] = [
   {
-    name: "RETR of 10,000 × 5 KB, warm, by a scan",
+    name: "RETR of 10,000 × 5 KB, warm ÷ a scan",
     usual: 3,
     ratio: (stage) => against(stage, "10000x5000", "10000x5000"),
   },
   {
-    name: "RETR of 100 × 1 MB by a scan",
+    name: "RETR of 100 × 1 MB ÷ a scan",
     usual: 0.6,
     ratio: (stage) => against(stage, "100x1000000", "20x1000000"),
   },
   {
-    name: "the decoder on base64 by a search for dots",
+    name: "the decoder on base64 ÷ a search for dots",
     usual: 1,
     async ratio() {
       const { speed, dots } = await runJob({ task: "decoder", input: "base64", chunk: 64 * 1024 }, LIMIT);
@@ -42,7 +44,7 @@ const checks: readonly Check[] = [
     },
   },
   {
-    name: "UIDL of 100,000 by a split string",
+    name: "UIDL of 100,000 ÷ a split string",
     usual: 3,
     async ratio(stage) {
       const target = stage.target("100000x5000");
@@ -54,7 +56,9 @@ const checks: readonly Check[] = [
   },
 ];
 
-/** The best run of popwright by the best run of the scan: whatever disturbs a run only makes it slower. */
+/**
+ * Divides the best run of popwright by the best run of the scan: a disturbance can only make a run slower.
+ */
 async function best(run: (contender: string) => Promise<Outcome>, value: string): Promise<number> {
   let own = Infinity;
   let limit = Infinity;
@@ -82,7 +86,7 @@ async function passes(stage: Stage, { name, usual, ratio }: Check): Promise<bool
   return false;
 }
 
-/** What 200 messages of 5 KB cost; TLS from the first octet, and the TCP handshake counts. */
+/** The round trips for 200 messages of 5 KB, with implicit TLS; the TCP handshake counts. */
 const trips = [
   { name: "round trips of RETR", most: 1, job: { task: "retrieve", tls: false, session: false } },
   { name: "round trips of a session", most: 8, job: { task: "retrieve", tls: true, session: true } },

@@ -1,4 +1,4 @@
-// A job is done by a client process of its own, so that time, CPU and memory are those of one client alone.
+// Runs each job in a separate client process, so that time, CPU and memory are those of one client alone.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Target } from "./contenders/contender.ts";
@@ -11,23 +11,23 @@ interface ContenderJob {
 
 export interface RetrieveJob extends ContenderJob {
   readonly task: "retrieve";
-  /** A mailbox that is retrieved first, so that what is measured runs compiled. */
+  /** A mailbox to retrieve first, so that the measured code is already compiled. */
   readonly warm?: string;
-  /** From the TCP connect to the reply to QUIT; otherwise only RETR. */
+  /** Whether to measure from the TCP connect to the reply to QUIT; otherwise only RETR. */
   readonly session?: boolean;
-  /** Where round trips are counted: a port of the delay proxy. */
+  /** The port of the delay proxy that returns the count of round trips. */
   readonly counts?: number;
 }
 
-/** Every message, compared with what was sent. */
+/** Compares every message with the one that was sent. */
 export interface VerifyJob extends ContenderJob {
   readonly task: "verify";
 }
 
-/** One huge message, as a stream where there is one. */
+/** Retrieves one huge message, as a stream if the client has one. */
 export interface LargeJob extends ContenderJob {
   readonly task: "large";
-  /** Reads so many octets and no more; the memory after that is what counts. */
+  /** Stops reading after this number of bytes, and measures the memory after that. */
   readonly readOnly?: number;
 }
 
@@ -36,7 +36,7 @@ export interface ListingJob extends ContenderJob {
   readonly command: "uidl" | "list";
 }
 
-/** Connect, log in, UIDL, QUIT, again and again. */
+/** Connects, logs in, sends UIDL and QUIT, again and again. */
 export interface PollJob extends ContenderJob {
   readonly task: "poll";
   readonly polls: number;
@@ -45,45 +45,45 @@ export interface PollJob extends ContenderJob {
   readonly counts?: number;
 }
 
-/** Many sessions at once. */
+/** Runs many sessions at once. */
 export interface SessionsJob extends ContenderJob {
   readonly task: "sessions";
   readonly sessions: number;
 }
 
-/** Many sessions one after the other, some at a time; what is left of them. */
+/** Runs thousands of sessions, a few at a time, and measures what they leave in memory. */
 export interface ChurnJob extends ContenderJob {
   readonly task: "churn";
   readonly sessions: number;
   readonly atOnce: number;
 }
 
-/** The decoder by itself; no server. */
+/** Runs the decoder alone, without a server. */
 export interface DecoderJob {
   readonly task: "decoder";
   readonly input: string;
-  /** Octets of a chunk. */
+  /** The bytes in a chunk. */
   readonly chunk: number;
 }
 
 export type Job =
   RetrieveJob | VerifyJob | LargeJob | ListingJob | PollJob | SessionsJob | ChurnJob | DecoderJob;
 
-/** What a job measured, each with its name. Times in milliseconds, memory in megabytes (10^6 octets). */
+/** Name → value of the measurements of a job. Times are in milliseconds, memory in megabytes (10^6 bytes). */
 export type Outcome = Readonly<Record<string, number>>;
 
-/** What a client process says at its end. */
+/** The last message of a client process. */
 export type JobAnswer = { readonly outcome: Outcome } | { readonly error: string };
 
-/** Why there is no outcome: in words for the table. */
+/** The reason why there is no outcome, as a text for the table. */
 export class NoOutcome extends Error {}
 
-/** Does a job in a new process, and ends that when it takes longer than `limit` seconds. */
+/** Runs a job in a new process. Kills the process if it takes longer than `limit` seconds. */
 export function runJob(job: Job, limit: number): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(new URL("client.js", import.meta.url)), {
       execArgv: ["--expose-gc", "--no-deprecation"],
-      // What a peer prints is not for our table.
+      // Other clients may print something, which must not get into our table.
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     let said = "";
@@ -98,7 +98,7 @@ export function runJob(job: Job, limit: number): Promise<Outcome> {
     child.on("exit", (code) => {
       clearTimeout(timer);
       if (answer !== undefined && "outcome" in answer) resolve(answer.outcome);
-      else if (late) reject(new NoOutcome(`no end in ${limit} s`));
+      else if (late) reject(new NoOutcome(`not finished after ${limit} s`));
       else reject(new NoOutcome(answer?.error ?? `ended with ${String(code)}: ${said.slice(-300).trim()}`));
     });
     child.send(job);

@@ -1,11 +1,12 @@
-// A process of its own: a POP3 server that does so little for each message that the client is the slower one.
+// A separate process: a POP3 server that does so little work for each message that the client is the
+// bottleneck.
 import { createServer } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { makeCertificate } from "popwright/testing";
 import { LoadSession } from "./load-session.ts";
 
-/** What the process says when it is ready. */
+/** The message of this process when it is ready. */
 export interface LoadServerReady {
   readonly port: number;
   readonly tlsPort: number;
@@ -16,7 +17,7 @@ export interface LoadServerReady {
 const { key, cert } = makeCertificate();
 const plain = createServer((socket) => new LoadSession(socket, "ready"));
 const tls = createTlsServer({ key, cert }, (socket: TLSSocket) => {
-  // So that a client's measure can be sure of what it measures.
+  // The greeting tells whether the TLS session was resumed, so that a client can check it.
   new LoadSession(socket, socket.isSessionReused() ? "ready, resumed" : "ready");
 });
 tls.on("tlsClientError", (_error, socket) => socket.destroy());

@@ -1,11 +1,11 @@
-// One session of the load server. Replies are ready before they are asked for; those to commands that came
-// together go out in few writes, and nothing is written while the client does not read.
+// One session of the load server. Replies are prepared in advance. Replies to pipelined commands are joined
+// into few writes. Nothing is written while the client does not read.
 import type { Socket } from "node:net";
 import { mailboxNamed, stuffed, type Mailbox } from "./mailbox.ts";
 
-/** Replies are joined up to this size; one that is larger goes out by itself. Octets. */
+/** Bytes. Replies are joined up to this size; a larger one is sent alone. */
 const BATCH = 256 * 1024;
-/** So much may wait in the socket: enough that the system always has something to send. Octets. */
+/** The maximum bytes that wait in the socket: enough that the system always has something to send. */
 const WAITING = 1024 * 1024;
 
 const OK = Buffer.from("+OK\r\n");
@@ -14,14 +14,14 @@ const CAPABILITIES = Buffer.from(
   "+OK\r\nCAPA\r\nUSER\r\nUIDL\r\nTOP\r\nPIPELINING\r\nRESP-CODES\r\nSASL PLAIN\r\n.\r\n",
 );
 
-/** A mailbox as it goes over the wire. */
+/** A mailbox in the form sent over the wire. */
 interface Wire {
   readonly mailbox: Mailbox;
-  /** The whole responses to RETR, by variant; those of huge messages are not held. */
+  /** The whole responses to RETR, by variant; those of huge messages are not stored. */
   readonly messages: (Buffer | undefined)[];
   list?: Buffer;
   uidl?: Buffer;
-  /** Octets of the responses to RETR of all messages. */
+  /** The total bytes of the responses to RETR of all messages. */
   octets?: number;
 }
 
@@ -34,7 +34,7 @@ export class LoadSession {
   #next = 0;
   #batch: Buffer[] = [];
   #batched = 0;
-  /** What is left of a huge message. */
+  /** The rest of a huge message. */
   #pieces: Iterator<Buffer, void> | undefined;
   #blocked = false;
   #user = "";
@@ -116,7 +116,7 @@ export class LoadSession {
     else this.#transaction(this.#wire, name, argument === undefined ? undefined : Number(argument));
   }
 
-  /** The name of the user is the name of the mailbox, and every password is right. */
+  /** The name of the user is the name of the mailbox, and every password is accepted. */
   #logIn(name: string, words: readonly string[]): void {
     if (name === "USER") {
       this.#user = words[1] ?? "";
@@ -148,7 +148,7 @@ export class LoadSession {
     else if (name === "UIDL" && number !== undefined) this.#say(`+OK ${number} ${mailbox.uid(number)}`);
     else if (name === "LIST") this.#put((wire.list ??= listing(mailbox, (n) => mailbox.size(n))));
     else if (name === "UIDL") this.#put((wire.uidl ??= listing(mailbox, (n) => mailbox.uid(n))));
-    // Ours: tells a client that only counts octets how many will come.
+    // Our extension: tells a client that only counts bytes how many will come.
     else if (name === "XOCTETS") this.#say(`+OK ${(wire.octets ??= wireOctets(wire))}`);
     else this.#put(OK);
   }
@@ -164,12 +164,12 @@ export class LoadSession {
   }
 }
 
-/** Whose response of PLAIN it is (RFC 4616). */
+/** Returns the user name in a response of PLAIN (RFC 4616). */
 function userOf(response: string): string {
   return Buffer.from(response, "base64").toString("latin1").split("\0")[1] ?? "";
 }
 
-/** The whole response to RETR; `undefined` for a huge message. */
+/** Returns the whole response to RETR; `undefined` for a huge message. */
 function response(wire: Wire, number: number): Buffer | undefined {
   const { mailbox, messages } = wire;
   const variant = mailbox.variant(number);

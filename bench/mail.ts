@@ -1,5 +1,5 @@
-// Mail as it is met: English prose, prose in 8-bit, HTML as quoted-printable, attachments in base64. Each line
-// ends in CRLF; now and then a line begins with a dot, as lines of prose do.
+// Makes typical mail: English prose, 8-bit prose, HTML as quoted-printable, attachments in base64. Each line
+// ends with CRLF. Some lines begin with a dot, as in real mail.
 import { Random } from "./random.ts";
 
 const WORDS: readonly string[] = (
@@ -11,7 +11,7 @@ const WORDS: readonly string[] = (
   "small number off always move night live point believe hold today bring happen next without large million must " +
   "home under water room write mother area national money story young fact month different lot study book eye job"
 ).split(" ");
-/** Words that put a dot at the start of a line, where the line is broken before them. */
+/** Words that begin with a dot: a line that is broken before one begins with a dot. */
 const DOTTED: readonly string[] = [".NET", "...", ".gitignore", ".profile"];
 const FOREIGN: readonly string[] = [
   "für",
@@ -28,7 +28,7 @@ const LINE = 72; // characters of a line of prose
 
 export type MailKind = "prose" | "8-bit" | "html" | "base64";
 
-/** A message of about `size` octets. */
+/** Makes a message of about `size` bytes. */
 export function makeMail(kind: MailKind, size: number, number: number): Buffer {
   const random = new Random(number * 7919 + size);
   const head =
@@ -65,10 +65,10 @@ const BODIES: Readonly<Record<MailKind, (random: Random, size: number) => string
     `Content-Disposition: attachment; filename=data.bin\r\n\r\n${base64Lines(random, size - 800)}--=_part--\r\n`,
 };
 
-/** Lines of base64 with 76 characters (RFC 2045 section 6.8), together about `size` octets. */
+/** Makes lines of 76 base64 characters (RFC 2045 section 6.8), in total about `size` bytes. */
 export function base64Lines(random: Random, size: number): string {
   const lines = Math.max(1, Math.floor(size / 78));
-  // 57 octets make a line. A few kibibytes that look random, repeated: no scanner can tell.
+  // 57 bytes make a line. A few pseudo-random kibibytes are repeated, which makes no difference to a scanner.
   const octets = Buffer.alloc(57 * Math.min(lines, 128));
   for (let at = 0; at < octets.length; at++) octets[at] = random.below(256);
   const block = octets.toString("base64").replaceAll(/.{76}/g, "$&\r\n");
@@ -76,7 +76,7 @@ export function base64Lines(random: Random, size: number): string {
   return block.repeat(Math.floor(lines / blockLines)) + block.slice(0, (lines % blockLines) * 78);
 }
 
-/** Sentences in lines, about `size` characters of them. */
+/** Makes lines of sentences, in total about `size` characters. */
 export function prose(random: Random, size: number, words: readonly string[] = WORDS): string {
   const lines: string[] = [];
   let line = "";

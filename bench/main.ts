@@ -1,4 +1,4 @@
-// npm run bench: measures, prints the tables, and keeps them.
+// npm run bench: runs the measures, prints the tables and saves them.
 import { parseArgs } from "node:util";
 import { correctness } from "./measures/correctness.ts";
 import { decoder } from "./measures/decoder.ts";
@@ -17,7 +17,7 @@ import { installPackage, installPeers, Stage } from "./stage.ts";
 import { toText, type Table } from "./table.ts";
 import { targetTable } from "./targets.ts";
 
-/** What tells most comes first: where time is short, the last are left out. */
+/** The most important measures come first: if the time runs out, the last ones are skipped. */
 const measures: readonly Measure[] = [
   throughput,
   latency,
@@ -34,9 +34,9 @@ const measures: readonly Measure[] = [
 const names = measures.map(({ name }) => name);
 const USAGE = `npm run bench -- [--quick] [--only ${names.slice(0, 2).join(",")}] [--docs]
 
-  --quick  under two minutes: fewer rounds, less of everything
-  --only   these measures alone: ${names.join(", ")}
-  --docs   writes the tables and the chart into docs/, as a full run does by itself`;
+  --quick  takes less than two minutes: fewer rounds and smaller mailboxes
+  --only   runs only these measures: ${names.join(", ")}
+  --docs   writes the tables and the chart into docs/, as a full run always does`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
       if (!wished.includes(measure.name)) continue;
       const since = performance.now();
       if (since - began > plan.time * 1000) {
-        console.error(`\n(${measure.name}: left out, as the time is up; --only ${measure.name} makes it)`);
+        console.error(`\n(${measure.name}: skipped, the time is up; run it with --only ${measure.name})`);
         complete = false;
         continue;
       }

@@ -1,17 +1,19 @@
-// How much is measured: all of it, or what fits into two minutes.
+// The amount of measuring: everything, or as much as fits into two minutes.
 
 export interface Plan {
   readonly name: "full" | "quick";
-  /** Seconds after which no further measure is begun. */
+  /** Seconds after which no further measure starts. */
   readonly time: number;
-  /** Rounds for popwright and the limits, and for everyone else. */
+  /** The rounds for popwright and the limits, and for all other clients. */
   readonly rounds: number;
   readonly peerRounds: number;
-  /** Seconds after which a contender is given up. */
+  /** Seconds after which a client is stopped. */
   readonly limit: number;
-  /** The same for one huge message, which some never end to read. */
+  /** The same for one huge message, which some clients never finish. */
   readonly largeLimit: number;
-  /** Whether everyone takes part in everything, or popwright and the limits alone in what tells least. */
+  /**
+   * Whether all clients run every measure. If not, only popwright and the limits run the less important ones.
+   */
   readonly everyone: boolean;
   readonly roundTrips: readonly number[];
   readonly listings: readonly number[];
@@ -19,7 +21,7 @@ export interface Plan {
   readonly largeCount: number;
   readonly polls: number;
   readonly sessions: readonly number[];
-  /** Messages of all sessions together, where there are few of them. */
+  /** The total messages of all sessions, if there are few sessions. */
   readonly sessionMessages: number;
   readonly churn: number;
   readonly loads: number;

@@ -1,4 +1,4 @@
-// Numbers that only look random: the same from the same seed, on both sides of the wire.
+// Pseudo-random numbers: the same seed gives the same numbers in client and server.
 
 export class Random {
   #state: number;
@@ -8,7 +8,7 @@ export class Random {
     this.#state = (seed % 0x7ffffffe) + 1;
   }
 
-  /** An integer from 0 up to `bound`, which is not reached. */
+  /** Returns an integer >= 0 and < `bound`. */
   below(bound: number): number {
     this.#state = (this.#state * 48_271) % 0x7fffffff;
     return Math.floor((this.#state / 0x7fffffff) * bound);

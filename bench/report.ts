@@ -1,4 +1,4 @@
-// Where results go: numbers as JSON, tables between the marks in the documentation, the chart beside it.
+// Saves the results: numbers as JSON, tables between two marks in docs/performance.md, the chart next to it.
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
@@ -10,7 +10,7 @@ import { peerVersion } from "./contenders/peer.ts";
 import { bench, root } from "./stage.ts";
 import { toMarkdown, type Table } from "./table.ts";
 
-/** Where, when and how a run was made. */
+/** The place, time and plan of a run. */
 export interface Circumstances {
   readonly plan: string;
   readonly date: string;
@@ -59,7 +59,7 @@ export async function writeDocumentation(where: Circumstances, tables: readonly 
   const before = await readFile(path, "utf8");
   const begin = before.indexOf(BEGIN);
   const end = before.indexOf(END);
-  if (begin === -1 || end === -1) throw new Error(`${path} has no marks`);
+  if (begin === -1 || end === -1) throw new Error(`${path} must contain the marks ${BEGIN} and ${END}`);
   const { plan, date, node, processor, cores, memory, system, peers } = where;
   const who = Object.entries(peers).map(([name, version]) => `${name} ${version}`);
   const made = `Made by a ${plan} run on ${date}: Node ${node}, ${system}, ${cores} × ${processor}, ${memory}; ${who.join(", ")}.`;

@@ -1,18 +1,18 @@
-// Contenders in turn, again and again: what the machine does meanwhile meets all of them.
+// Runs the clients in turn, round after round, so that other load on the machine affects all of them.
 import { NoOutcome, type Outcome } from "./job.ts";
 
 export interface Entry {
   readonly name: string;
-  /** In how many of the rounds it takes part: slow ones need not be measured often. */
+  /** The number of rounds in which it takes part: slow clients are measured less often. */
   readonly rounds: number;
   readonly run: () => Promise<Outcome>;
 }
 
 export interface Entered {
   readonly name: string;
-  /** By round; a round without outcome has none. */
+  /** The outcomes by round; `undefined` for a round without an outcome. */
   readonly outcomes: readonly (Outcome | undefined)[];
-  /** Why there is no outcome. One that failed is not asked again. */
+  /** The reason why there is no outcome. A client that failed does not run again. */
   readonly failure: string | undefined;
 }
 
@@ -38,12 +38,12 @@ export async function inTurn(entries: readonly Entry[]): Promise<Entered[]> {
   return results;
 }
 
-/** One value of each run, `undefined` where there is none. */
+/** Returns one value of each run; `undefined` for a run without it. */
 export function values({ outcomes }: Entered, name: string): (number | undefined)[] {
   return Array.from(outcomes, (outcome) => outcome?.[name]);
 }
 
-/** The same without the gaps. */
+/** Returns the same values without `undefined`. */
 export function measured(entered: Entered, name: string): number[] {
   return values(entered, name).filter((value) => value !== undefined);
 }

@@ -1,5 +1,5 @@
-// Everything that measures stand on: the package as it was built, the peers, the load server, the distant roads
-// to it. All of it ends with the benchmark.
+// Sets up what the measures need: the built package, the other clients, the load server, and slow routes to
+// it. All processes end with the benchmark.
 import { execFile, fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -11,15 +11,15 @@ import type { Target } from "./contenders/contender.ts";
 import type { DelayProxyReady, Road } from "./delay-proxy.ts";
 import type { LoadServerReady } from "./load-server.ts";
 
-/** The built benchmark lies in bench/dist/. */
+/** The built benchmark is in bench/dist/. */
 const built = fileURLToPath(new URL(".", import.meta.url));
 export const bench: string = join(built, "..");
 export const root: string = join(bench, "..");
 
-/** The package as npm would install it, beside the built benchmark. */
+/** The package as npm would install it, next to the built benchmark. */
 export const installed: string = join(built, "node_modules/popwright");
 
-/** Copies it, so that a build that runs in the meantime changes nothing. */
+/** Copies the package, so that a build during the benchmark does not change it. */
 export async function installPackage(): Promise<void> {
   await rm(installed, { recursive: true, force: true });
   await mkdir(installed, { recursive: true });
@@ -27,24 +27,24 @@ export async function installPackage(): Promise<void> {
   await cp(join(root, "dist"), join(installed, "dist"), { recursive: true });
 }
 
-/** Installs the peers, when they are not there. */
+/** Installs the other clients if they are missing. */
 export async function installPeers(): Promise<void> {
   if (existsSync(join(bench, "node_modules/yapople"))) return;
-  process.stderr.write("installing the peers into bench/node_modules\n");
+  process.stderr.write("installing the other clients into bench/node_modules\n");
   await promisify(execFile)("npm", ["ci", "--no-audit", "--no-fund"], { cwd: bench });
 }
 
-/** The way to a server that is so far away. */
+/** A route to the server with a delay. */
 export interface Way {
   readonly plain: number;
   readonly tls: number;
-  /** Where round trips are counted. */
+  /** The port of the delay proxy that returns the count of round trips. */
   readonly counts: number;
 }
 
 export class Stage {
   readonly ca: string;
-  /** A directory for files of programs; holds the certificate to trust as `ca.pem`. */
+  /** A directory for the files of programs. It has the certificate to trust as `ca.pem`. */
   readonly directory: string;
   readonly #server: LoadServerReady;
   readonly #children: ChildProcess[];
@@ -69,12 +69,12 @@ export class Stage {
       : { port: this.#server.port, ca: undefined, mailbox };
   }
 
-  /** The same over a way. */
+  /** Returns the same target over a route. */
   over(way: Way, mailbox: string, tls: boolean): Target {
     return { ...this.target(mailbox, tls), port: tls ? way.tls : way.plain };
   }
 
-  /** A way with a round trip of so many milliseconds, through a process of its own. */
+  /** Opens a route with the given round-trip time in milliseconds, through a separate process. */
   async way(roundTrip: number): Promise<Way> {
     const roads: Road[] = [this.#server.port, this.#server.tlsPort].map((to) => ({
       to,

@@ -1,4 +1,4 @@
-// Medians with their spread: on a machine that does other things too, a mean tells of those.
+// Medians and their spread. On a machine with other load, a mean would mostly show that load.
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -7,7 +7,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? NaN)) / 2;
 }
 
-/** Each run's value by that of another contender in the same run: what slows a run down slows both. */
+/** Divides the value of each run by that of another client in the same run: other load slows both. */
 export function medianRatio(
   values: readonly (number | undefined)[],
   limits: readonly (number | undefined)[],
@@ -19,14 +19,14 @@ export function medianRatio(
   return median(ratios);
 }
 
-/** Three digits, and no more behind the point than tell something. */
+/** Formats a number with three significant digits. */
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (Number.isInteger(value) || Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
 
-/** The median, and from which to which it went. */
+/** Formats the median with the minimum and the maximum. */
 export function spread(values: readonly number[]): string {
   if (values.length === 0) return "–";
   const text = digits(median(values));

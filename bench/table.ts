@@ -1,4 +1,5 @@
-// What a measure gives: a table whose cells are text for people and, where there is one, a number for the rest.
+// The result of a measure: a table. A cell has a text for people and, if it is a number, its value for
+// programs.
 import { digits, median, spread } from "./statistics.ts";
 
 export interface Cell {
@@ -12,10 +13,10 @@ export interface Row {
 }
 
 export interface Table {
-  /** By this the targets and the chart find it. */
+  /** The targets and the chart find the table by this id. */
   readonly id: string;
   readonly title: string;
-  /** What a reader has to know to read it right. */
+  /** A note that a reader needs to understand the table. */
   readonly note?: string;
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
@@ -28,7 +29,7 @@ export function number(value: number | undefined, unit = ""): Cell {
   return { text: digits(value) + unit, value };
 }
 
-/** Values of several runs. */
+/** Makes a cell from the values of several runs. */
 export function runs(values: readonly number[]): Cell {
   return values.length === 0 ? NONE : { text: spread(values), value: median(values) };
 }
@@ -37,14 +38,14 @@ export function text(content: string): Cell {
   return { text: content };
 }
 
-/** The number in a table; `undefined` where it was not measured. */
+/** Returns a number of a table; `undefined` if it was not measured. */
 export function find(tables: readonly Table[], id: string, row: string, column: string): number | undefined {
   const table = tables.find((candidate) => candidate.id === id);
   const cells = table?.rows.find(({ name }) => name === row)?.cells;
   return cells?.[table?.columns.indexOf(column) ?? -1]?.value;
 }
 
-/** For the terminal. */
+/** Formats a table for the terminal. */
 export function toText({ title, note, columns, rows }: Table): string {
   const lines = [
     ["", ...columns],
@@ -63,7 +64,7 @@ export function toText({ title, note, columns, rows }: Table): string {
   return [`\n${title}`, ...(note === undefined ? [] : [`  ${note}`]), ...body].join("\n");
 }
 
-/** For the documentation. */
+/** Formats a table as Markdown for the documentation. */
 export function toMarkdown({ title, note, columns, rows }: Table): string {
   const lines = [
     `| | ${columns.join(" | ")} |`,

@@ -1,4 +1,4 @@
-// The benchmark as plain JavaScript: a loader that compiles while it runs would show in memory and in time.
+// Compiles the benchmark to JavaScript: a loader that compiles at run time would distort memory and time.
 import type { Options } from "tsup";
 
 const config: Options = {
@@ -6,7 +6,7 @@ const config: Options = {
   outDir: "bench/dist",
   format: "esm",
   target: "node20",
-  // By its name: what is measured is the built package, as users have it.
+  // External, so that the benchmark measures the built package, as users have it.
   external: ["popwright", "popwright/testing"],
   splitting: true,
   removeNodeProtocol: false,

@@ -1,4 +1,4 @@
-// Everyone who takes part, by name.
+// All clients of the benchmark, by name.
 import type { Contender } from "./contender.ts";
 import { nodePop3 } from "./node-pop3.ts";
 import { mailpop3, poplib } from "./poplib.ts";
@@ -10,6 +10,6 @@ const contenders: readonly Contender[] = [drain, scan, popwright, nodePop3, yapo
 
 export function contenderNamed(name: string): Contender {
   const found = contenders.find((contender) => contender.name === name);
-  if (found === undefined) throw new RangeError(`no contender: ${name}`);
+  if (found === undefined) throw new RangeError(`unknown client: ${name}`);
   return found;
 }

@@ -1,32 +1,32 @@
-// What is compared: clients behind one interface, each doing it the way its own documentation says.
+// The interface of the compared clients. Each is used as its own documentation says.
 
-/** Where to, and as whom. */
+/** The server and the user to log in as. */
 export interface Target {
   readonly port: number;
   /** The certificate to trust (PEM); `undefined`: no TLS. */
   readonly ca: string | undefined;
-  /** The name of the user, and so that of the mailbox. */
+  /** The name of the user, which is also the name of the mailbox. */
   readonly mailbox: string;
-  /** A TLS session to be resumed. */
+  /** A TLS session to resume. */
   readonly session?: Buffer;
 }
 
 export const HOST = "127.0.0.1";
-/** The name in the certificate: an address is no server name (RFC 6066 section 3). */
+/** The name in the certificate. SNI does not allow an IP address (RFC 6066 section 3). */
 export const SERVER_NAME = "localhost";
 export const PASS = "secret";
 
-/** A message as a client gives it to its caller. */
+/** A message as the client returns it. */
 export type Taken = Buffer | string;
 
 export interface ContenderSession {
-  /** What of a retrieval is not RETR: the listings that a client wants to have beforehand. */
+  /** Runs the commands that the client needs before RETR, such as a listing. */
   prepare?(): Promise<void>;
-  /** RETR of the messages from 1 to `count`, in order. */
+  /** Retrieves the messages from 1 to `count`, in order. */
   retrieve(count: number, take: (message: Taken) => void): Promise<void>;
-  /** RETR of message 1, in pieces, where the client can do that. `take` says whether it wants more. */
+  /** Retrieves message 1 in pieces, if the client supports that. `take` returns whether it wants more. */
   stream?(take: (octets: Buffer) => boolean): Promise<void>;
-  /** The whole listing, as the client gives it. */
+  /** Requests the whole listing, in the form that the client returns. */
   uidl?(): Promise<unknown>;
   list?(): Promise<unknown>;
   quit(): Promise<void>;

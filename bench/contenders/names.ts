@@ -1,4 +1,5 @@
-// Who takes part in what: the names alone, for the side that measures. The limits come first, then popwright.
+// The names of the clients, without their code, for the measuring process. The limits come first, then
+// popwright.
 
 export const LIMITS: readonly string[] = ["drain", "scan"];
 export const PEERS: readonly string[] = ["node-pop3", "yapople", "poplib", "mailpop3"];

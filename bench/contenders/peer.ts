@@ -1,10 +1,11 @@
-// Peers are installed beside the benchmark, and found by name at run time: the project does not depend on them.
+// Loads the other clients by name at run time. They are installed in bench/, so that the project does not
+// depend on them.
 import { createRequire } from "node:module";
 
-// The built benchmark lies in bench/dist/.
+// The built benchmark is in bench/dist/.
 const require = createRequire(new URL("../package.json", import.meta.url));
 
-/** The module as ESM gives it, where it has such a form; what CommonJS exports is its default. */
+/** Loads a module, as ESM if it has that form. The exports of a CommonJS module are its default export. */
 export async function peer<T>(name: string): Promise<T> {
   const module = (await import(name)) as { default: T };
   return module.default;

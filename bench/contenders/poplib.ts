@@ -1,4 +1,4 @@
-// poplib, and mailpop3 which was made from it: events, one command at a time, messages as strings.
+// poplib, and its fork mailpop3: events, one command at a time, messages as strings.
 import type { EventEmitter } from "node:events";
 import { HOST, PASS, type Contender } from "./contender.ts";
 import { peer } from "./peer.ts";
@@ -18,9 +18,12 @@ function contender(name: string): Contender {
     name,
     async open({ port, ca, mailbox }) {
       const Client = await peer<PoplibClass>(name);
-      // Neither takes a certificate to trust.
+      // Neither client accepts a certificate to trust.
       const client = new Client(port, HOST, { enabletls: ca !== undefined, ignoretlserrs: true });
-      /** The arguments of an event, once what asks for it was done. Refused: `false` comes first. */
+      /**
+       * Runs a command and resolves with the arguments of its event. If refused, the first argument is
+       * `false`.
+       */
       const answer = <A extends unknown[]>(event: string, ask?: () => void): Promise<A> =>
         new Promise((resolve, reject) => {
           client.once(event, (...values: A) => {

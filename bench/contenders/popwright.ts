@@ -1,4 +1,4 @@
-// popwright, through its public API and in its built form.
+// popwright: the built package, through its public API.
 import { Pop3Client } from "popwright";
 import { HOST, PASS, type Contender, type ContenderSession, type Target } from "./contender.ts";
 
@@ -48,7 +48,10 @@ class PopwrightSession implements ContenderSession {
   }
 }
 
-/** The same object again lets popwright take up TLS sessions; a new one for each connection does not. */
+/**
+ * popwright resumes TLS sessions if it gets the same object again; a new one for each connection prevents
+ * that.
+ */
 let tlsOptions: { readonly ca: string } | undefined;
 
 async function connect({ port, ca, mailbox, session }: Target): Promise<Pop3Client> {

@@ -1,5 +1,5 @@
-// Clients that are programs: they take part where they are installed. All but Python are measured from their
-// start to their end, and mpop and fetchmail deliver what they fetch.
+// Clients that are programs. They take part if they are installed. All but Python are measured from their
+// start to their end. mpop and fetchmail also deliver the messages.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants } from "node:fs";
@@ -9,27 +9,27 @@ import { NoOutcome, type Outcome } from "../job.ts";
 import { HOST, PASS, SERVER_NAME, type Target } from "./contender.ts";
 import { bench } from "../stage.ts";
 
-/** What a program is given beside its target. */
+/** The parameters of a program in addition to its target. */
 interface Errand {
-  /** Holds `ca.pem`; for files of the program. */
+  /** A directory with `ca.pem`, and for the files of the program. */
   readonly directory: string;
   readonly count: number;
-  /** Seconds. */
+  /** The maximum seconds. */
   readonly limit: number;
-  /** From the connect to QUIT, where only RETR would be measured otherwise. */
+  /** Whether to measure from the connect to QUIT instead of only RETR. */
   readonly session?: boolean;
 }
 
 export interface Program {
   readonly name: string;
-  /** What is to be installed for it. */
+  /** The command that must be installed. */
   readonly command: string;
   fetch(target: Target, errand: Errand): Promise<Outcome>;
-  /** SHA-256 of each message, in order, as the program gives it. */
+  /** Returns the SHA-256 of each message, in order, as the program stores it. */
   digests?(target: Target, errand: Errand): Promise<string[]>;
 }
 
-/** Where a command is, as the shell would find it; with the directories of the system's administrator. */
+/** Finds a command as the shell does, also in the directories of the system administrator. */
 function found(command: string): string | undefined {
   return [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"]
     .map((directory) => join(directory, command))
@@ -51,7 +51,7 @@ export function isInstalled(command: string): boolean {
   return found(command) !== undefined;
 }
 
-/** Runs a program to its end; gives what it printed, and the milliseconds it took. */
+/** Runs a program to its end. Resolves with its output and the milliseconds it took. */
 function run(
   command: string,
   args: readonly string[],
@@ -63,18 +63,18 @@ function run(
     const options = { timeout: limit * 1000, killSignal: "SIGKILL" as const, maxBuffer: Infinity, cwd };
     execFile(found(command) ?? command, args, options, (error, out, complaint) => {
       if (error === null) resolve({ out, ms: performance.now() - began });
-      else if (error.killed === true) reject(new NoOutcome(`no end in ${limit} s`));
+      else if (error.killed === true) reject(new NoOutcome(`not finished after ${limit} s`));
       else reject(new NoOutcome(firstLine(complaint) || firstLine(error.message)));
     });
   });
 }
 
-/** What fits into a table. */
+/** Shortens an error output for the table. */
 function firstLine(complaint: string): string {
   return complaint.trim().split("\n", 1)[0]?.slice(0, 60) ?? "";
 }
 
-/** Gives a program a directory of its own, for as long as it runs. */
+/** Makes a directory for a program and removes it afterwards. */
 async function within<T>(errand: Errand, work: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(errand.directory, "run-"));
   try {

@@ -1,5 +1,5 @@
-// The limits: a socket that writes every RETR and only counts octets ("drain"), and the same with a search for
-// the ends of messages, which is the least that any client has to do ("scan"). Neither keeps anything.
+// The limits: a socket that writes every RETR and only counts bytes ("drain"), and the same with a search for
+// the ends of messages, which is the least that any client must do ("scan"). Neither stores anything.
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { HOST, PASS, SERVER_NAME, type Contender, type ContenderSession, type Target } from "./contender.ts";
@@ -21,7 +21,7 @@ abstract class RawSession implements ContenderSession {
     });
   }
 
-  /** The first line of what comes next, which is all that comes. */
+  /** Resolves with the next line. Nothing else must arrive with it. */
   line(): Promise<string> {
     return new Promise((resolve, reject) => {
       let text = "";
@@ -104,9 +104,9 @@ class Scan extends RawSession {
   retrieve(count: number): Promise<void> {
     return new Promise((resolve) => {
       let left = count;
-      let before: Buffer = Buffer.alloc(0); // the last octets of the chunk before
+      let before: Buffer = Buffer.alloc(0); // the last bytes of the previous chunk
       this.take = (chunk) => {
-        // An end that lies across two chunks.
+        // An end of a message that is split over two chunks.
         const seam = before.length === 0 ? -1 : Buffer.concat([before, chunk.subarray(0, 4)]).indexOf(END);
         if (seam !== -1 && seam < before.length) left--;
         for (let at = chunk.indexOf(CRLF_DOT); at !== -1; at = chunk.indexOf(CRLF_DOT, at + 3)) {
@@ -127,7 +127,7 @@ class Scan extends RawSession {
     return this.#listing("LIST");
   }
 
-  /** The obvious way: one string, split into lines, a Map of them. Nothing is checked. */
+  /** The simplest way: one string, split into lines, put into a Map. Nothing is checked. */
   #listing(command: string): Promise<unknown> {
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
@@ -151,7 +151,7 @@ class Scan extends RawSession {
 
 const END = Buffer.from("\r\n.\r\n");
 
-/** Our server sends a listing's end in one piece: it is shorter than any packet. */
+/** Our server sends the end of a listing in one piece: it is shorter than any packet. */
 function endsListing(chunk: Buffer): boolean {
   return chunk.subarray(-3).toString("latin1") === ".\r\n";
 }

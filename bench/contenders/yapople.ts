@@ -1,4 +1,4 @@
-// yapople: promises, one command at a time, messages as Buffers. It knows no UIDL.
+// yapople: promises, one command at a time, messages as Buffers. It does not support UIDL.
 import { HOST, PASS, SERVER_NAME, type Contender } from "./contender.ts";
 import { peer } from "./peer.ts";
 

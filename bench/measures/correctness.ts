@@ -1,4 +1,4 @@
-// Whether the octets are right: SHA-256 of every message against what was sent.
+// Compares the SHA-256 of every message with that of the message that was sent.
 import { PEERS } from "../contenders/names.ts";
 import { installedPrograms } from "../contenders/programs.ts";
 import { NoOutcome, runJob } from "../job.ts";
@@ -35,10 +35,10 @@ export const correctness: Measure = {
     return [
       {
         id: "correctness",
-        title: "Octets as they were sent: 2,000 ordinary messages by SHA-256",
+        title: "Correct bytes: 2,000 ordinary messages, compared by SHA-256",
         note:
-          "Prose, 8-bit prose, HTML and attachments. What is a string is tried as UTF-8 and as latin1; the better " +
-          "form counts. “But for the last CRLF”: right, when one adds that by hand.",
+          "Prose, 8-bit prose, HTML and attachments. A string is encoded as UTF-8 and as latin1; the better " +
+          "result counts. “But for the last CRLF”: correct after adding a CRLF.",
         columns: ["right", "but for the last CRLF", "wrong"],
         rows,
       },

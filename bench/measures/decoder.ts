@@ -1,4 +1,4 @@
-// The dot decoder by itself, beside the searches that it is made of.
+// Measures the dot decoder alone, and the searches that it consists of.
 import { runJob } from "../job.ts";
 import { number, type Row } from "../table.ts";
 import { decoderInputs } from "../tasks/decoder.ts";
@@ -16,7 +16,7 @@ export const decoder: Measure = {
     const rows: Row[] = [];
     for (const input of decoderInputs) {
       const outcomes = [];
-      // One after the other, each in a process of its own: what one input teaches the compiler helps no other.
+      // Each input runs in a separate process, so that the compiler does not optimize for another input.
       for (const [, chunk] of CHUNKS) {
         outcomes.push(await runJob({ task: "decoder", input, chunk }, plan.limit));
       }
@@ -34,8 +34,8 @@ export const decoder: Measure = {
         id: "decoder",
         title: "The dot decoder alone, GB/s",
         note:
-          "On 256 KiB that stay in the cache, in chunks of three sizes; beside it, in chunks of 64 KiB, a search for " +
-          "every dot and a search for every CRLF-dot, which decode nothing.",
+          "On 256 KiB that stay in the cache, in chunks of three sizes. For comparison, in chunks of 64 KiB: a " +
+          "search for every dot and a search for every CRLF-dot, which decode nothing.",
         columns: [...CHUNKS.map(([name]) => name), "every dot", "every CRLF-dot"],
         rows,
       },

@@ -1,4 +1,4 @@
-// The same against a real server, where it is installed: there, the server is the slower one.
+// The same with Dovecot, if it is installed. There, the server is the bottleneck.
 import { servedOctets, Dovecot } from "../../test/servers/dovecot.ts";
 import { LIMITS, PEERS } from "../contenders/names.ts";
 import type { Target } from "../contenders/contender.ts";
@@ -35,7 +35,7 @@ export const dovecot: Measure = {
           };
         },
       );
-      // The first session makes Dovecot's index and is nobody's measure.
+      // The first session makes Dovecot's index, so it is not measured.
       await runJob({ task: "retrieve", contender: "popwright", target }, plan.limit);
       const entered = await inTurn(entries);
       const [scan] = entered;

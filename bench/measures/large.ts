@@ -1,4 +1,5 @@
-// One message that nobody wants to hold: its time and memory, and a consumer that stops reading in the middle.
+// Measures time and memory for one message too large for memory, and for a consumer that stops reading in the
+// middle.
 import { LIMITS, PEERS } from "../contenders/names.ts";
 import { installedPrograms } from "../contenders/programs.ts";
 import { runJob } from "../job.ts";
@@ -10,7 +11,7 @@ import type { Measure } from "./measure.ts";
 
 const LARGE = "1x300000000";
 const HUGE = "1x1000000000";
-/** What the consumer reads before it stops; octets. */
+/** The bytes that the consumer reads before it stops. */
 const READ = 64_000_000;
 const ROUNDS = 5;
 
@@ -18,7 +19,7 @@ export const large: Measure = {
   name: "large",
   async run(stage, plan) {
     const target = stage.target(LARGE);
-    // The others read to no end, and one has to wait for that.
+    // The other clients never finish, and the benchmark must wait until their time limit.
     const peers = plan.everyone ? PEERS : PEERS.slice(0, 1);
     const clients = [...LIMITS, "popwright", ...peers].map((contender): Entry => {
       return {
@@ -57,13 +58,13 @@ export const large: Measure = {
       {
         id: "large",
         title: "One message of 300 MB",
-        note: "As a stream where the client has one (drain, scan, popwright, node-pop3).",
+        note: "As a stream if the client has one (drain, scan, popwright, node-pop3).",
         columns: ["ms", "× drain", "MB/s", "CPU ms", "peak MB"],
         rows,
       },
       {
         id: "stopped",
-        title: "A stream of 1 GB whose reader stops after 64 MB and never goes on",
+        title: "A stream of 1 GB whose reader stops after 64 MB and never continues",
         columns: ["MB resident when it stops", "2 s later", "grown", "peak MB"],
         rows: [
           {

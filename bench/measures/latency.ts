@@ -1,4 +1,4 @@
-// What a distant server costs: round trips, counted on the way, and the time that they take.
+// Measures the cost of a distant server: the number of round trips, and the time that they take.
 import type { Target } from "../contenders/contender.ts";
 import { PEERS } from "../contenders/names.ts";
 import { installedPrograms } from "../contenders/programs.ts";
@@ -10,7 +10,7 @@ import { NONE, number, text, type Cell, type Row, type Table } from "../table.ts
 import type { Measure } from "./measure.ts";
 
 const SMALL = "200x5000";
-/** Long enough that what belongs together arrives together; milliseconds. */
+/** Milliseconds: long enough that bytes of one write arrive together. */
 const COUNTING = 6;
 
 export const latency: Measure = {
@@ -20,15 +20,16 @@ export const latency: Measure = {
   },
 };
 
-/** Each client on a way of its own, so that every round trip there is its own. */
+/** Each client gets its own route, so that all round trips on it are its own. */
 async function trips(stage: Stage, plan: Plan): Promise<Table> {
   const rows = await Promise.all(["drain", "popwright", ...PEERS].map((name) => tripsOf(stage, plan, name)));
   return {
     id: "trips",
     title: "Round trips, counted",
     note:
-      "200 messages of 5 KB. Sessions go from the TCP connect, which is the first, to the reply to QUIT, without " +
-      "TLS and with it from the first octet. A poll finds nothing new: connect, log in, UIDL, QUIT (yapople: LIST).",
+      "200 messages of 5 KB. A session lasts from the TCP connect, which is the first round trip, to the reply " +
+      "to QUIT; with implicit TLS or without TLS. A poll finds nothing new: connect, log in, UIDL, QUIT " +
+      "(yapople: LIST).",
     columns: ["RETR alone", "session, TLS", "session, plain", "poll, TLS"],
     rows,
   };
@@ -41,7 +42,7 @@ async function tripsOf(stage: Stage, plan: Plan, contender: string): Promise<Row
     return { contender, target: stage.over(way, SMALL, tls), counts: way.counts };
   };
   const alone = await count(() => runJob({ task: "retrieve", ...over(false) }, limit));
-  // It says nothing that a client would have to say before and behind it.
+  // It sends only RETR, and none of the commands that a client must send before and after it.
   if (contender === "drain") return { name: contender, cells: [alone, NONE, NONE, NONE] };
   return {
     name: contender,
@@ -67,7 +68,7 @@ async function tell(run: () => Promise<Outcome>, show: (outcome: Outcome) => Cel
   }
 }
 
-/** Clients that mostly wait are measured together; popwright and the limit have the machine for themselves. */
+/** Slow clients mostly wait, so they are measured together; popwright and the limit are measured alone. */
 async function times(stage: Stage, plan: Plan): Promise<Table> {
   const own = ["drain, RETR alone", "popwright, RETR alone", "popwright"];
   const order = [...own, ...PEERS, ...installedPrograms().map(({ name }) => name)];
@@ -77,7 +78,7 @@ async function times(stage: Stage, plan: Plan): Promise<Table> {
   };
   for (const roundTrip of plan.roundTrips) {
     const way = await stage.way(roundTrip);
-    // Two hundred commands, one at a time, and the rest; fetchmail takes two for each message.
+    // Two hundred commands, one at a time, and the rest; fetchmail sends two for each message.
     const limit = Math.ceil((plan.everyone ? 0.6 : 0.25) * roundTrip) + plan.limit;
     enter("drain, RETR alone", await several(plan, () => retrieve(stage, way, "drain", false, limit)));
     enter(
@@ -95,14 +96,14 @@ async function times(stage: Stage, plan: Plan): Promise<Table> {
         enter(program.name, await tell(() => program.fetch(target, errand), ms));
       }),
     ];
-    // Without a delay nobody waits, and each is to have the machine for itself.
+    // Without a delay no client waits, so each must be measured alone.
     if (roundTrip === 0) for (const one of waiting) await one();
     else await Promise.all(waiting.map((one) => one()));
   }
   return {
     id: "latency",
     title: "200 messages of 5 KB from a distant server, ms",
-    note: "From the TCP connect to the reply to QUIT over TLS, where nothing else is said.",
+    note: "From the TCP connect to the reply to QUIT over TLS, unless noted otherwise.",
     columns: plan.roundTrips.map((roundTrip) => `RTT ${roundTrip} ms`),
     rows: order.flatMap((name) => {
       const row = cells.get(name);

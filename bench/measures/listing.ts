@@ -1,4 +1,5 @@
-// UIDL and LIST of large mailboxes: linear in time, and no more memory than the entries take.
+// Measures UIDL and LIST of large mailboxes: the time must be linear, and the memory only that of the
+// entries.
 import { LIMITS, PEERS } from "../contenders/names.ts";
 import { runJob } from "../job.ts";
 import { inTurn, measured, type Entry } from "../round.ts";
@@ -20,7 +21,7 @@ export const listing: Measure = {
             run: () => runJob({ task: "listing", contender, target, command }, plan.limit),
           };
         });
-        // The server makes the listing when it is first asked for it.
+        // The server makes the listing at the first request for it.
         await runJob({ task: "listing", contender: "drain", target, command }, plan.limit);
         const rows = (await inTurn(entries)).map((one): Row => {
           const name = one.name === "scan" ? "a split string" : one.name;
@@ -41,8 +42,8 @@ export const listing: Measure = {
           id: `${command}-${count}`,
           title: `${command.toUpperCase()} of ${count.toLocaleString("en-US")} messages`,
           note:
-            "Heap: what lives on, and what was in use when the call ended. drain keeps nothing; “a split string” " +
-            "is one latin1 string, split and put into a Map, with no line checked.",
+            "Heap: what is kept, and what was in use when the call ended. drain keeps nothing; “a split " +
+            "string” is one latin1 string, split and put into a Map, without checks.",
           columns: ["ms, first", "ms, warm", "heap MB, kept", "heap MB, in use", "resident MB, more"],
           rows,
         });

@@ -1,4 +1,4 @@
-// What it takes to have the package: octets to install, milliseconds to load.
+// Measures the package itself: the bytes to install, the milliseconds to load.
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const ENTRIES: readonly string[] = ["popwright", "popwright/parse", "popwright/t
 export const packageMeasure: Measure = {
   name: "package",
   async run(_stage, plan) {
-    // Without "prepack": what was built is what is measured.
+    // Without "prepack", to measure the existing build.
     const pack = ["pack", "--dry-run", "--json", "--ignore-scripts"];
     const [packed] = JSON.parse((await run("npm", pack, { cwd: root })).stdout) as [
       { size: number; unpackedSize: number; entryCount: number },
@@ -23,7 +23,7 @@ export const packageMeasure: Measure = {
     return [
       {
         id: "package",
-        title: "The package, without what it depends on",
+        title: "The package, without its dependencies",
         columns: ["kB packed", "kB unpacked", "files"],
         rows: [
           {
@@ -38,7 +38,7 @@ export const packageMeasure: Measure = {
       },
       {
         id: "load",
-        title: "Loading it, ms: a new process that imports it, less one that imports nothing",
+        title: "Loading it, ms: a new process that imports it, minus one that imports nothing",
         columns: ["median", "fastest"],
         rows: await loadTimes(plan.loads),
       },
@@ -47,7 +47,7 @@ export const packageMeasure: Measure = {
 };
 
 async function loadTimes(loads: number): Promise<Row[]> {
-  // Beside the copy of the package, and below the peers: all are found by name.
+  // Below the copy of the package and the other clients, so that imports by name find all of them.
   const script = async (name: string, code: string): Promise<string> => {
     const path = join(bench, "dist", `load-${name.replaceAll("/", "-")}.mjs`);
     await writeFile(path, code);
@@ -58,7 +58,7 @@ async function loadTimes(loads: number): Promise<Row[]> {
   const scripts = await Promise.all(names.map((name) => script(name, `import "${name}";\n`)));
   const all = [empty, ...scripts];
   const times = all.map((): number[] => []);
-  // Once unmeasured: the files are to be in memory.
+  // One run is not measured: it brings the files into the cache.
   for (const path of all) await start(path);
   for (let load = 0; load < loads; load++) {
     for (const [index, path] of all.entries()) times[index]?.push(await start(path));

@@ -1,4 +1,4 @@
-// A poll that finds nothing new, which is most of what a service with many mailboxes does.
+// Measures a poll that finds nothing new, the most frequent work of a service with many mailboxes.
 import { PEERS } from "../contenders/names.ts";
 import { runJob } from "../job.ts";
 import { inTurn, measured, type Entered, type Entry } from "../round.ts";
@@ -20,7 +20,7 @@ export const poll: Measure = {
     const columns: Entered[][] = [];
     for (const [, { tls, ...resume }] of KINDS) {
       const target = stage.target(MAILBOX, tls);
-      // Only these two can be given a TLS session.
+      // Only these two can resume a TLS session.
       const able = "resume" in resume ? names.slice(0, 2) : names;
       const entries = able.map((contender): Entry => {
         return {
@@ -42,8 +42,8 @@ export const poll: Measure = {
         id: "poll",
         title: "A poll that finds nothing new: connect, log in, UIDL of 20, QUIT",
         note:
-          "A mean of many in one process, on loopback. CPU is that of the client alone. drain logs in by USER and " +
-          "PASS and asks for no capabilities; yapople knows no UIDL and asks for LIST.",
+          "The mean of many polls in one process, on loopback. CPU is that of the client alone. drain logs in " +
+          "with USER and PASS and does not send CAPA; yapople does not support UIDL and sends LIST.",
         columns: [...KINDS.map(([name]) => `ms, ${name}`), ...KINDS.map(([name]) => `CPU ms, ${name}`)],
         rows: names.map((name) => ({ name, cells: [...cells(name, "ms"), ...cells(name, "cpu")] })),
       },

@@ -1,4 +1,4 @@
-// Many sessions in one process: at once, and one after the other.
+// Measures many sessions in one process: at once, and one after another.
 import { PEERS } from "../contenders/names.ts";
 import { runJob } from "../job.ts";
 import type { Plan } from "../plan.ts";
@@ -41,7 +41,7 @@ async function atOnce(stage: Stage, plan: Plan): Promise<Table> {
   return {
     id: "sessions",
     title: "Sessions at once in one process, messages of 5 KB",
-    note: "RETR alone; messages/s of all sessions together, and the most memory that the process held, in MB.",
+    note: "RETR alone: messages/s of all sessions together, and the peak memory of the process in MB.",
     columns: [
       ...counts.map((count) => `${count}: messages/s`),
       ...counts.map((count) => `${count}: peak MB`),
@@ -64,7 +64,7 @@ async function oneAfterTheOther(stage: Stage, plan: Plan): Promise<Table> {
   return {
     id: "churn",
     title: `${plan.churn.toLocaleString("en-US")} sessions, ${AT_ONCE} at a time: connect, log in, UIDL, QUIT`,
-    note: "The heap of live objects and the open handles after a tenth of the sessions, and what came to them by the last.",
+    note: "Live heap and open handles after a tenth of the sessions, and their growth until the last session.",
     columns: ["sessions/s", "CPU ms each", "heap MB", "heap MB, grown", "handles, more", "peak MB"],
     rows: [
       {

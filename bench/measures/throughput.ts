@@ -1,4 +1,4 @@
-// How fast messages come where the network costs nothing: RETR alone, many small messages and large ones.
+// Measures RETR alone without network delay: many small messages, and large ones.
 import { LIMITS, PEERS } from "../contenders/names.ts";
 import { installedPrograms } from "../contenders/programs.ts";
 import { runJob } from "../job.ts";
@@ -16,7 +16,7 @@ interface Scene {
   readonly mailbox: string;
   readonly tls: boolean;
   readonly warm?: string;
-  /** Programs start anew each time, so they belong to what is measured cold. */
+  /** Whether programs take part. They start as a new process each time, so only in cold measures. */
   readonly programs: boolean;
 }
 

@@ -1,4 +1,4 @@
-// Thousands of sessions in one process, and what is left behind them: live objects, open handles.
+// Runs thousands of sessions in one process, and measures what they leave: live objects, open handles.
 import { costOf, liveHeap } from "../clock.ts";
 import type { Contender } from "../contenders/contender.ts";
 import type { ChurnJob, Outcome } from "../job.ts";
@@ -17,7 +17,7 @@ export async function runChurn(contender: Contender, job: ChurnJob): Promise<Out
   const together = async (until: number): Promise<void> => {
     await Promise.all(Array.from({ length: atOnce }, () => some(until)));
   };
-  // The first tenth brings in what every later session shares.
+  // The first tenth allocates what all later sessions share.
   await together(sessions / 10);
   await settled();
   const handles = process.getActiveResourcesInfo().length;
@@ -33,7 +33,7 @@ export async function runChurn(contender: Contender, job: ChurnJob): Promise<Out
   };
 }
 
-/** Sockets that were closed are gone after a few turns of the loop. */
+/** Waits a few turns of the event loop, until closed sockets are gone. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,12 +1,12 @@
-// The dot decoder by itself, taken from the sources: the package does not export it. Inputs that mail has, and
-// those that are the worst for it; in chunks as a socket gives them, and down to single octets.
+// Runs the dot decoder alone, from the sources, because the package does not export it. The inputs are
+// typical mail and the worst cases, in chunks from the size that a socket delivers down to single bytes.
 import { DotDecoder } from "../../src/protocol/dot-decoder.ts";
 import type { DecoderJob, Outcome } from "../job.ts";
 import { base64Lines, prose } from "../mail.ts";
 import { stuffed } from "../mailbox.ts";
 import { Random } from "../random.ts";
 
-/** As much as stays in a processor's cache, as a chunk that was just received does; octets. */
+/** Bytes: small enough to stay in the processor's cache, like a chunk that was just received. */
 const SIZE = 256 * 1024;
 const RUN = 40; // milliseconds
 const RUNS = 4;
@@ -31,7 +31,7 @@ export function runDecoder({ input, chunk }: DecoderJob): Outcome {
   const emit = (piece: Buffer): void => {
     given += piece.length;
   };
-  // No input ends the block, so it goes on for ever.
+  // No input ends the block, so the decoder can run on it again and again.
   const decode = (): void => {
     for (const piece of chunks) decoder.decode(piece, 0, emit);
   };
@@ -46,14 +46,14 @@ export function runDecoder({ input, chunk }: DecoderJob): Outcome {
     }
   };
   const [speed, dotSpeed, endSpeed] = [decode, dots, ends].map((work, index) =>
-    // What is beside the decoder is of interest in large chunks only.
+    // The searches are measured only in large chunks.
     index > 0 && chunk < 1024 ? 0 : fastest(work, octets.length),
   );
   if (given < 0) throw new Error("nothing was decoded");
   return { speed: speed as number, dots: dotSpeed as number, ends: endSpeed as number };
 }
 
-/** Gigabytes a second: the best of a few runs, as whatever disturbs a run only makes it slower. */
+/** Returns gigabytes per second, the best of a few runs: a disturbance can only make a run slower. */
 function fastest(work: () => void, octets: number): number {
   let best = 0;
   for (let run = 0; run < RUNS; run++) {

@@ -1,4 +1,5 @@
-// One message that is larger than one wants to hold: how fast it comes, and what it takes to let it lie.
+// Retrieves one message too large for memory: measures its speed, or the memory after the consumer stops
+// reading.
 import { setTimeout as delay } from "node:timers/promises";
 import { costOf, peakMemory } from "../clock.ts";
 import type { Contender } from "../contenders/contender.ts";
@@ -28,7 +29,7 @@ export async function runLarge(contender: Contender, { target, readOnly }: Large
     octets += piece.length;
     return octets < readOnly;
   });
-  // Nobody reads on: whatever comes in now is held.
+  // The consumer has stopped: bytes that arrive now stay in memory.
   const then = process.memoryUsage().rss / 1e6;
   await delay(2000);
   return { octets, then, later: process.memoryUsage().rss / 1e6, peak: peakMemory() };

@@ -1,16 +1,17 @@
-// UIDL and LIST of a large mailbox: the first time in a process, and once the code has run a few times.
+// Runs UIDL or LIST on a large mailbox: for the first time in a process, and again after the code is
+// compiled.
 import { costOf, liveHeap, peakMemory } from "../clock.ts";
 import type { Contender } from "../contenders/contender.ts";
 import type { ListingJob, Outcome } from "../job.ts";
 
 const REPEATS = 4;
-/** Milliseconds; what takes longer than this is repeated once only. */
+/** Milliseconds; a listing that takes longer is repeated only once. */
 const LONG = 1000;
 
 export async function runListing(contender: Contender, { target, command }: ListingJob): Promise<Outcome> {
   const session = await contender.open(target);
   const list = session[command]?.bind(session);
-  if (list === undefined) throw new Error("has no such command");
+  if (list === undefined) throw new Error("does not support the command");
   const kept: { listing: unknown } = { listing: undefined };
   const before = liveHeap();
   const peakBefore = peakMemory();

@@ -1,10 +1,11 @@
-// A poll that finds nothing new: connect, log in, UIDL, QUIT. Its cost is that of thousands of idle mailboxes.
+// Runs polls that find nothing new: connect, log in, UIDL, QUIT. With thousands of idle mailboxes, this cost
+// dominates.
 import { connect as connectTls } from "node:tls";
 import { costOf, roundTrips } from "../clock.ts";
 import { HOST, SERVER_NAME, type Contender, type Target } from "../contenders/contender.ts";
 import type { Outcome, PollJob } from "../job.ts";
 
-/** The first polls of a process run code that is not compiled yet. */
+/** The first polls are not measured: their code is not compiled yet. */
 const WARM_UP = 30;
 
 export async function runPoll(
@@ -30,7 +31,7 @@ export async function runPoll(
   return { ms: ms / polls, cpu: cpu / polls, peak };
 }
 
-/** A session that the server will take up again. With TLS 1.3 it comes behind the handshake. */
+/** Gets a TLS session that the server can resume. With TLS 1.3 it arrives after the handshake. */
 async function tlsSession({ port, ca }: Target): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({ host: HOST, port, ca, servername: SERVER_NAME });

@@ -1,4 +1,4 @@
-// Fetches a whole mailbox: by the clock, or with a look at every octet.
+// Retrieves a whole mailbox: measures the time, or compares every byte.
 import { createHash } from "node:crypto";
 import { costOf, roundTrips } from "../clock.ts";
 import type { Contender, Taken } from "../contenders/contender.ts";
@@ -9,7 +9,7 @@ export async function runRetrieve(contender: Contender, job: RetrieveJob): Promi
   const { target, warm, counts } = job;
   const count = Number(target.mailbox.split("x")[0]);
   let octets = 0;
-  // What a caller does at least: it looks at what it got, and lets it go.
+  // The minimum that a caller does: it looks at the message and drops it.
   const take = (message: Taken): void => {
     octets += message.length;
   };
@@ -24,7 +24,7 @@ export async function runRetrieve(contender: Contender, job: RetrieveJob): Promi
   if (job.session === true) {
     const cost = await costOf(async () => {
       const session = await contender.open(target);
-      // popwright lists by itself, where that is worth its while.
+      // popwright sends LIST itself if that is useful.
       if (contender.name !== "popwright") await session.prepare?.();
       await session.retrieve(count, take);
       await session.quit();
@@ -40,7 +40,7 @@ export async function runRetrieve(contender: Contender, job: RetrieveJob): Promi
   return { ...cost, octets, ...(counts !== undefined && { trips: after - before }) };
 }
 
-/** How many messages came as they were sent, and how many lack but the end of their last line. */
+/** Counts the messages that arrived unchanged, and those that lack only the CRLF of their last line. */
 export async function runVerify(contender: Contender, { target }: VerifyJob): Promise<Outcome> {
   const mailbox = mailboxNamed(target.mailbox);
   const known = new Map<number, { whole: string; cut: string }>();

@@ -1,4 +1,4 @@
-// Many sessions at once in one process, each fetching its mailbox.
+// Runs many sessions at once in one process. Each retrieves its mailbox.
 import { costOf } from "../clock.ts";
 import type { Contender, ContenderSession } from "../contenders/contender.ts";
 import type { Outcome, SessionsJob } from "../job.ts";
@@ -11,7 +11,7 @@ export async function runSessions(contender: Contender, { target, sessions }: Se
     await session.prepare?.();
     return session;
   };
-  // Connected before the clock runs, a hundred at a time.
+  // Connect before the time is measured, a hundred at a time.
   const opened: ContenderSession[] = [];
   while (opened.length < sessions) {
     const some = Math.min(100, sessions - opened.length);

@@ -1,4 +1,4 @@
-// What the documentation shows is TypeScript that compiles; recipes, programs and the first example are run as they stand.
+// The code of the documentation compiles. Recipes, programs and the first example also run, and print what the text says.
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,13 +24,13 @@ beforeAll(async () => {
   blocks = (await Promise.all(["README.md", ...docs].map((file) => codeBlocks(join(root, file))))).flat();
 });
 
-test("every block compiles", { timeout: 60_000 }, () => {
+test("every block compiles as TypeScript", { timeout: 60_000 }, () => {
   expect(blocks.length).toBeGreaterThan(10);
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
     config: object;
   };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  // Blocks are no part of a library: they export nothing, and name what they do not use.
+  // Unlike the library, blocks export nothing, and declare names that they do not use.
   Object.assign(options, { isolatedDeclarations: false, declaration: false, noUnusedLocals: false });
   const sources = new Map(
     blocks.map(({ code, recipe }, index) => [
@@ -66,7 +66,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** With our sources in place of the package. */
+/** Replaces imports of the package by imports of the sources. */
 function asSource(code: string): string {
   const entry = (name: string): string => pathToFileURL(join(root, "src", name)).href;
   return code
@@ -74,25 +74,25 @@ function asSource(code: string): string {
     .replaceAll(/from "popwright\/(\w+)"/g, (_, name: string) => `from "${entry(`${name}/index.ts`)}"`);
 }
 
-/** What it prints, as a process of its own. */
-async function outputOf(file: string): Promise<string> {
+/** Runs a file in a process of its own and returns its output. */
+async function outputOf(file: string, environment = { POP3_PASS: "secret" }): Promise<string> {
   const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
   const { stdout } = await promisify(execFile)(process.execPath, ["--import", tsx, join(folder, file)], {
     cwd: folder,
-    env: { ...process.env, POP3_PASS: "secret" },
+    env: { ...process.env, ...environment },
     timeout: 60_000,
   });
   return stdout;
 }
 
-/** Runs blocks one after the other, each on a maildrop of its own, and gives what they printed. */
+/** Runs blocks one after another, each on its own maildrop, and returns their output. */
 async function run(chosen: readonly Block[]): Promise<string> {
   const runs: string[] = [];
   for (const [index, { code, recipe, place }] of chosen.entries()) {
     const given = recipe
       ? `import { Pop3Error } from "popwright"; const { client, save } = globalThis.given; void [client, save, Pop3Error];\n`
       : "";
-    // The server of the example is ours; all else stands.
+    // Only the server of the example is replaced.
     const local = code.replace('host: "pop.example.com",', "...globalThis.given.place,");
     await writeFile(join(folder, `block-${index}.mts`), asSource(given + local));
     runs.push(`await run(${JSON.stringify(place)}, "./block-${index}.mts");`);
@@ -119,25 +119,36 @@ async function run(chosen: readonly Block[]): Promise<string> {
   return outputOf("harness.mts");
 }
 
-test("the first example prints what it says", { timeout: 60_000 }, async () => {
-  const [first] = blocks;
-  expect(first?.place).toMatch(/^README/);
-  const printed = await run([first as Block]);
-  expect(printed.split("\n").slice(1, 4)).toEqual(["1 uid-1 35", "2 uid-2 35", "left: 2"]);
+test(
+  "the first example is JavaScript that Node runs unchanged, and prints the messages",
+  { timeout: 60_000 },
+  async () => {
+    const [first] = blocks;
+    expect(first).toMatchObject({ place: expect.stringMatching(/^README/) as string, javascript: true });
+    await writeFile(join(folder, "first.mjs"), first?.code ?? "");
+    await promisify(execFile)(process.execPath, ["--check", join(folder, "first.mjs")]);
+    const printed = await run([first as Block]);
+    expect(printed.split("\n").slice(1, 4)).toEqual(["1 uid-1 35", "2 uid-2 35", "left: 2"]);
+  },
+);
+
+test("the first example says that POP3_PASS is not set", { timeout: 60_000 }, async () => {
+  await writeFile(join(folder, "first.mts"), asSource(blocks[0]?.code ?? ""));
+  await expect(outputOf("first.mts", { POP3_PASS: "" })).rejects.toThrow("POP3_PASS is not set");
 });
 
-test("the recipes run", { timeout: 60_000 }, async () => {
+test("the recipes run; one deletes the messages, the others leave them", { timeout: 60_000 }, async () => {
   const recipes = blocks.filter(({ recipe }) => recipe);
   expect(recipes.length).toBeGreaterThan(5);
   const printed = await run(recipes);
-  // One of them deletes what it saved, all others leave both messages where they are.
+  // One of them deletes the messages that it saved. The others leave both messages on the server.
   const left = [...printed.matchAll(/^left: (\d)$/gm)].map(([, count]) => count);
   expect(left).toHaveLength(recipes.length);
   expect(left.filter((count) => count === "0")).toHaveLength(1);
   expect(left.filter((count) => count === "2")).toHaveLength(recipes.length - 1);
 });
 
-test("the programs print what they say", { timeout: 60_000 }, async () => {
+test("the programs print what their comments say", { timeout: 60_000 }, async () => {
   const programs = blocks.filter(({ program }) => program);
   expect(programs.length).toBeGreaterThan(1);
   for (const [index, { code, place }] of programs.entries()) {

@@ -1,14 +1,14 @@
-// ANONYMOUS (RFC 4505): a trace for the server's log, and no more.
+// ANONYMOUS (RFC 4505) sends a trace for the server's log, and nothing else.
 import { expect, test } from "vitest";
 import { anonymous } from "../../src/auth/anonymous.ts";
 import { answer, begin, refused, survives } from "./exchange.ts";
 
-test("the example of RFC 4505 section 4", async () => {
+test("answers as in the example of RFC 4505 section 4", async () => {
   const { initial } = await begin(anonymous, { user: "sirhc" });
   expect(initial?.toString("base64")).toBe("c2lyaGM=");
 });
 
-test("has no secret, and acts for nobody", () => {
+test("has no secret, and cannot act for another identity", () => {
   expect(anonymous).toMatchObject({ name: "ANONYMOUS", cleartext: false, authzid: false, secret: "none" });
 });
 
@@ -24,15 +24,15 @@ test.each(["a", "ann@example.com", "Größe", "a b", "\u{1f600}".repeat(255)])("
 });
 
 test.each([
-  ["nothing", ""],
+  ["no characters", ""],
   ["256 characters", "a".repeat(256)],
   ["a NUL", "a\0"],
-  ["a line", "a\r\nb"],
+  ["a line end", "a\r\nb"],
   ["DEL", "\x7f"],
-  ["a control of ISO 8859-1", "\x85"],
+  ["a control character of ISO 8859-1", "\x85"],
   ["a line separator", "\u2028"],
-  ["what turns text around", "\u202e"],
-  ["what has no width", "\u200b"],
+  ["a mark that reverses text", "\u202e"],
+  ["a character without width", "\u200b"],
   ["a byte order mark", "\ufeff"],
   ["private use", "\ue000"],
   ["half a character", "\udc00"],
@@ -45,7 +45,7 @@ test.each([
   await refused("POP3_INVALID_ARGUMENT", () => begin(anonymous, { user }), message);
 });
 
-test("has nothing to say to a challenge that is not empty", async () => {
+test("rejects a challenge that is not empty", async () => {
   await refused(
     "POP3_AUTH_PROTOCOL",
     async () => answer(await begin(anonymous), "who?"),
@@ -53,6 +53,6 @@ test("has nothing to say to a challenge that is not empty", async () => {
   );
 });
 
-test("whatever the server sends", async () => {
+test("settles with a response or a typed error, whatever the server sends", async () => {
   await survives(anonymous, [""]);
 });

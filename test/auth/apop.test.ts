@@ -1,4 +1,4 @@
-// APOP (RFC 1939 section 7): a digest over a timestamp that can be trusted, and over no other.
+// APOP (RFC 1939 section 7) computes a digest only over a timestamp that is a valid msg-id.
 import { inspect } from "node:util";
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
@@ -7,30 +7,30 @@ import { always } from "../protocol/octets.ts";
 
 const EXAMPLE = "<1896.697170952@dbc.mtview.ca.us>";
 
-test("RFC 1939's example", () => {
+test("computes the digest of RFC 1939's example", () => {
   expect(apopTimestamp(`POP3 server ready ${EXAMPLE}`)).toBe(EXAMPLE);
   expect(apopDigest(EXAMPLE, "tanstaaf")).toBe("c4c9334bac560ecc979e58001b3e22fb");
 });
 
-test("a secret beyond ASCII goes in as UTF-8", () => {
+test("encodes a secret beyond ASCII as UTF-8", () => {
   // printf '<a@b>\303\266' | md5sum
   expect(apopDigest("<a@b>", "ö")).toBe("5dffbad7e30f1417bf5190d9474cfe68");
 });
 
-describe("a timestamp that is taken", () => {
+describe("a timestamp that is accepted", () => {
   test.each([
     ["alone", "<a@b>", "<a@b>"],
     ["at the start", "<a@b> ready", "<a@b>"],
-    ["behind text", "Server POP3 ready <1.2@mail.example.com>", "<1.2@mail.example.com>"],
-    ["without a space", "ready<a@b>.", "<a@b>"],
-    ["behind a > of the text", "a -> b <c@d>", "<c@d>"],
+    ["after text", "Server POP3 ready <1.2@mail.example.com>", "<1.2@mail.example.com>"],
+    ["without a space before it", "ready<a@b>.", "<a@b>"],
+    ["after a > in the text", "a -> b <c@d>", "<c@d>"],
     [
-      "with every character a msg-id may show",
+      "with every character that a msg-id may contain",
       "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>",
       "<!#$%&'*+-/=?^_`{|}~.0@[127.0.0.1]>",
     ],
     [
-      "as long as it may be",
+      "of the greatest length allowed",
       `<${"a".repeat(123)}@${"b".repeat(124)}>`,
       `<${"a".repeat(123)}@${"b".repeat(124)}>`,
     ],
@@ -75,13 +75,13 @@ const REFUSED = [
   ...["<a@b\u2028>", "＜a@b＞", `<${"a".repeat(251)}@b>`, `<a@${"b".repeat(251)}>`],
 ];
 
-describe("a timestamp that is not", () => {
-  test.each(REFUSED)("%j", (greeting) => {
+describe("a greeting without a valid timestamp", () => {
+  test.each(REFUSED)("finds none in %j", (greeting) => {
     expect(apopTimestamp(greeting)).toBeUndefined();
   });
 
   test.each([...REFUSED, `${EXAMPLE} `, ` ${EXAMPLE}`, `ready ${EXAMPLE}`])(
-    "%j gives no digest",
+    "computes no digest for %j",
     (timestamp) => {
       expect(() => apopDigest(timestamp, "hunter2")).toThrow(
         expect.objectContaining({
@@ -93,7 +93,7 @@ describe("a timestamp that is not", () => {
     },
   );
 
-  test("its error has no secret in it", () => {
+  test("reports an error that contains no secret", () => {
     let error: unknown;
     try {
       apopDigest("<hunter>", "hunter2");
@@ -112,13 +112,13 @@ test.each([
   ["<@ >", "<@ >".repeat(250_000)],
   ["@", `<${"@".repeat(1_000_000)}>`],
   ["a", `<${"a".repeat(1_000_000)}>`],
-  ["a, and an @", `<${"a".repeat(500_000)}@${"a".repeat(500_000)}>`],
+  ["a, and one @", `<${"a".repeat(500_000)}@${"a".repeat(500_000)}>`],
   [">", ">".repeat(1_000_000)],
-])("a greeting of a megabyte of %s has none", (_, greeting) => {
+])("finds none in a megabyte of %s", (_, greeting) => {
   expect(apopTimestamp(greeting)).toBeUndefined();
 });
 
-test("whatever the greeting, a timestamp is a msg-id in printable ASCII that stands in it", () => {
+test("finds only msg-ids of printable ASCII that occur in the greeting, whatever the greeting is", () => {
   const unit = fc.constantFrom("<", ">", "@", "a", ".", " ", "\0", "\xff", "ö", "<a@b>");
   always(
     fc.string({ unit, maxLength: 12 }),

@@ -1,4 +1,4 @@
-// The order in which methods are chosen, for each wish; whatever a server offers, nothing weaker is taken than it has.
+// The order in which login methods are chosen, for each setting: never a weaker one than the server offers.
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { chooseMethod, type ChannelBinding, type Offer, type Wish } from "../../src/auth/choice.ts";
@@ -86,26 +86,26 @@ const NO_MECHANISM = "POP3_AUTH_NO_MECHANISM";
 const PASSWORD = named(({ secret }) => secret === undefined);
 const TOKEN = named(({ secret }) => secret === "token");
 
-describe("the order", () => {
-  test.each([true, false])("over TLS; allowed in clear: %j", (allowPlaintext) => {
+describe("the order of methods", () => {
+  test.each([true, false])("over TLS, allowPlaintextAuth %j", (allowPlaintext) => {
     expect(peeled(TLS, { allowPlaintext })).toEqual([...PASSWORD, NO_MECHANISM]);
   });
 
-  test("in clear, where a password may go out so", () => {
+  test("in clear text, if a password may be sent", () => {
     expect(peeled(CLEAR, { allowPlaintext: true })).toEqual([...IN_CLEAR, NO_MECHANISM]);
   });
 
-  test("in clear, where it may not", () => {
+  test("in clear text, if no password may be sent", () => {
     expect(peeled(CLEAR)).toEqual([...IN_CLEAR.slice(0, 3), "POP3_TLS_REQUIRED"]);
   });
 
-  test("of what takes a token", () => {
+  test("of the methods that take a token", () => {
     expect(peeled(TLS, { secret: "token" })).toEqual([...TOKEN, NO_MECHANISM]);
     expect(peeled(CLEAR, { secret: "token", allowPlaintext: true })).toEqual([...TOKEN, NO_MECHANISM]);
     expect(peeled(CLEAR, { secret: "token" })).toEqual(["POP3_TLS_REQUIRED"]);
   });
 
-  test("with a channel binding required", () => {
+  test("if a channel binding is required", () => {
     const wish = { channelBinding: "required", allowPlaintext: true } as const;
     expect(peeled(TLS, wish)).toEqual([...named(({ bound }) => bound), NO_MECHANISM]);
     expect(peeled(CLEAR, wish)).toEqual([NO_MECHANISM]);
@@ -113,12 +113,12 @@ describe("the order", () => {
     expect(peeled(TLS, { ...wish, secret: "token" })).toEqual([...TOKEN, NO_MECHANISM]);
   });
 
-  test("without channel binding", () => {
+  test("if channel binding is switched off", () => {
     const unbound = PASSWORD.filter((name) => rowOf(name).bound !== true);
     expect(peeled(TLS, { channelBinding: "never" })).toEqual([...unbound, NO_MECHANISM]);
   });
 
-  test("where the connection has no channel binding", () => {
+  test("if the connection has no channel binding", () => {
     const unbindable = { ...offerOf(NAMES, TLS), bindable: false };
     expect(choose(unbindable)).toBe("SCRAM-SHA-512");
     expect(choose({ ...unbindable, bindable: true })).toBe("SCRAM-SHA-512-PLUS");
@@ -129,19 +129,19 @@ describe("the order", () => {
     }
   });
 
-  test("for another identity", () => {
+  test("if the user acts for another identity", () => {
     const able = PASSWORD.filter((name) => rowOf(name).authzid);
     expect(peeled(TLS, { authzid: true })).toEqual([...able, NO_MECHANISM]);
     expect(peeled(TLS, { authzid: true, secret: "token" })).toEqual([NO_MECHANISM]);
   });
 
-  test("is not changed by force, which is for what is insisted on", () => {
+  test("is not changed by force, which applies only to requested mechanisms", () => {
     expect(peeled(TLS, { force: true })).toEqual([...PASSWORD, NO_MECHANISM]);
     expect(choose(offerOf([], TLS), { force: true })).toBe(NO_MECHANISM);
     expect(choose(offerOf([], TLS), { force: true, secret: "token" })).toBe(NO_MECHANISM);
   });
 
-  test("is ours, among ten thousand mechanisms, and all that there are", () => {
+  test("is the client's, even among ten thousand mechanisms and with every known one offered", () => {
     const unknown = Array.from({ length: 10_000 }, (_, index) => `X-${index}`);
     const names = [...unknown.slice(0, 5000), ...NAMES.toReversed(), ...unknown.slice(5000)];
     expect(choose(offerOf(names, TLS))).toBe("SCRAM-SHA-512-PLUS");
@@ -169,8 +169,8 @@ function isWanted({ bound = false, authzid = false, secret }: Row, wish: Omit<Wi
   return wish.channelBinding !== "required" || bound || secret !== undefined;
 }
 
-describe("whatever is offered, and whatever is wished for,", () => {
-  test("it is the first of the table that will do, or nothing", () => {
+describe("for every offer and every setting", () => {
+  test("chooses the first method of the table that is allowed, or none", () => {
     const property = fc.property(offers, wishes, ({ names, secure }, wish) => {
       const order = wish.secret === "token" ? TOKEN : secure ? PASSWORD : IN_CLEAR;
       const able = order.filter((name) => names.includes(name) && isWanted(rowOf(name), wish));
@@ -183,7 +183,7 @@ describe("whatever is offered, and whatever is wished for,", () => {
     fc.assert(property, { seed: 5034, numRuns: 2000 });
   });
 
-  test("of what is insisted on it is the first that will do, or nothing", () => {
+  test("chooses the first requested method that is allowed, or none", () => {
     const insisted = fc.shuffledSubarray(NAMES, { minLength: 1 });
     const property = fc.property(offers, wishes, insisted, ({ names, secure }, wish, mechanisms) => {
       const able = mechanisms.filter((name) => {

@@ -1,4 +1,4 @@
-// How to log in is chosen from our list, and no server and no lack of offers makes us send a secret in clear.
+// The client chooses the login method from its own list. No server can make it send a secret in clear text.
 import { describe, expect, test } from "vitest";
 import { chooseMethod, type Method, type Offer, type Wish } from "../../src/auth/choice.ts";
 import type { SaslMechanism } from "../../src/auth/mechanism.ts";
@@ -37,7 +37,7 @@ const CLEAR = false;
 const NOTHING = { mechanisms: [], allowPlaintext: false };
 const PLAINTEXT = { mechanisms: [], allowPlaintext: true };
 
-describe("left to us", () => {
+describe("the choice without requested mechanisms", () => {
   test.each([
     ["USER,SASL PLAIN LOGIN", TLS, "PLAIN"],
     ["USER,SASL LOGIN PLAIN", TLS, "PLAIN"],
@@ -71,7 +71,7 @@ describe("left to us", () => {
     ["USER", "USER"],
     [undefined, "USER"],
     ["SASL XOAUTH2", "POP3_AUTH_NO_MECHANISM"],
-  ])("CAPA %j in clear, which is allowed: %s", (capa, expected) => {
+  ])("CAPA %j in clear text, with allowPlaintextAuth: %s", (capa, expected) => {
     expect(choose(offer(capa, CLEAR), PLAINTEXT)).toBe(expected);
   });
 
@@ -84,14 +84,14 @@ describe("left to us", () => {
     ["SASL XOAUTH2", CLEAR, PLAINTEXT, "POP3_AUTH_NO_MECHANISM"],
     [undefined, CLEAR, PLAINTEXT, "USER"],
   ])(
-    "a timestamp for APOP, CAPA %j, TLS %j: it comes last, and never by itself in clear",
+    "with an APOP timestamp, CAPA %j, TLS %j: APOP comes last, and never by default in clear text",
     (capa, secure, wish, expected) => {
       expect(choose(offer(capa, secure, true), wish)).toBe(expected);
     },
   );
 });
 
-describe("insisted on", () => {
+describe("requested mechanisms", () => {
   const insist = (...mechanisms: (string | SaslMechanism)[]): Wish => ({ mechanisms, allowPlaintext: false });
 
   test.each([
@@ -123,17 +123,17 @@ describe("insisted on", () => {
     expect(choose(offer(capa, secure), wish)).toBe(expected);
   });
 
-  test.each([TLS, CLEAR])("APOP, where the greeting has a timestamp; TLS %j", (secure) => {
+  test.each([TLS, CLEAR])("chooses APOP if the greeting has a timestamp; TLS %j", (secure) => {
     expect(choose(offer("USER,SASL PLAIN", secure, true), insist("APOP"))).toBe("APOP");
     expect(choose(offer(undefined, secure, true), insist("apop"))).toBe("APOP");
     expect(choose(offer("USER", secure, false), insist("APOP"))).toBe("POP3_AUTH_NO_MECHANISM");
   });
 
-  test("a mechanism of one's own is given back itself", () => {
+  test("returns the caller's own mechanism itself", () => {
     expect(chooseMethod(offer("SASL SCRAM-SHA-256", TLS), insist(SCRAM))).toBe(SCRAM);
   });
 
-  test.each(["EXTERNAL", "GSSAPI", "ANONYMOUS"])("%s, which nobody gets who does not ask for it", (name) => {
+  test.each(["EXTERNAL", "GSSAPI", "ANONYMOUS"])("chooses %s only on request", (name) => {
     const given = offer(`SASL PLAIN ${name}`, TLS);
     expect(choose(given, insist(name))).toBe(name);
     expect(choose(given, insist(name.toLowerCase(), "PLAIN"))).toBe(name);
@@ -159,18 +159,18 @@ describe("insisted on", () => {
     ["SASL PLAIN", TLS, { ...insist("LOGIN"), authzid: true }, "POP3_AUTH_NO_MECHANISM"],
     ["SASL PLAIN", TLS, insist("APOP"), "POP3_AUTH_NO_MECHANISM"],
     ["SASL PLAIN", TLS, insist("NOPE"), "POP3_CONFIG"],
-  ])("by force: CAPA %j, TLS %j, %o: %s", (capa, secure, wish, expected) => {
+  ])("with force: CAPA %j, TLS %j, %o: %s", (capa, secure, wish, expected) => {
     expect(choose(offer(capa, secure), { ...wish, force: true })).toBe(expected);
   });
 
-  test("allowed in clear", () => {
+  test("with allowPlaintextAuth", () => {
     const wish = { mechanisms: ["LOGIN"], allowPlaintext: true };
     expect(choose(offer("SASL LOGIN", CLEAR), wish)).toBe("LOGIN");
   });
 });
 
 describe("the error", () => {
-  test("names what was wanted and what is there", () => {
+  test("names the requested and the offered mechanisms", () => {
     const call = (): unknown =>
       chooseMethod(offer("SASL GSSAPI XOAUTH2", TLS), {
         mechanisms: ["PLAIN", SCRAM],
@@ -181,19 +181,19 @@ describe("the error", () => {
 
   test.each<[string, () => Offer, Wish, string]>([
     [
-      "what may not go out in clear",
+      "the mechanism that must not be used in clear text",
       () => offer("SASL PLAIN", CLEAR),
       NOTHING,
       "the connection has no TLS, and the password must not be sent in the clear",
     ],
     [
-      "a name that is unknown",
+      "an unknown mechanism",
       () => offer("SASL PLAIN", TLS),
       { ...NOTHING, mechanisms: ["nope"] },
       "unknown authentication mechanism: nope",
     ],
     [
-      "a wish that nothing can fulfil",
+      "a request that no mechanism fulfils",
       () => offer("SASL PLAIN", TLS),
       { ...NOTHING, mechanisms: ["USER"], authzid: true },
       "no login method can do what the options demand; the server offers PLAIN",
@@ -205,13 +205,13 @@ describe("the error", () => {
       "none of PLAIN can be used; the server offers none",
     ],
     [
-      "a server that offers nothing, without CAPA",
+      "a server that offers nothing and has no CAPA",
       () => offer(undefined, TLS),
       { ...NOTHING, mechanisms: ["APOP"] },
       "none of APOP can be used; the server offers none",
     ],
     [
-      "the timestamp, as what it is for",
+      "the timestamp that APOP needs",
       () => offer("SASL GSSAPI", TLS, true),
       { ...NOTHING, mechanisms: ["PLAIN", "USER"], authzid: true },
       "none of PLAIN can be used; the server offers GSSAPI, APOP",
@@ -220,7 +220,7 @@ describe("the error", () => {
     expect(() => chooseMethod(offered(), wish)).toThrow(expect.objectContaining({ message }) as Error);
   });
 
-  test("names little of 10,000 mechanisms", () => {
+  test("names only a few of 10,000 mechanisms", () => {
     const capa = `SASL ${Array.from({ length: 10_000 }, (_, index) => `X${index}`).join(" ")}`;
     const call = (): unknown => chooseMethod(offer(capa, TLS), NOTHING);
     expect(call).toThrow(/the server offers X0, .*X15$/);
@@ -228,7 +228,7 @@ describe("the error", () => {
   });
 
   // The names are the server's own words.
-  test("is short and can be printed, whatever the server calls its mechanisms", () => {
+  test("is short and printable, whatever the server calls its mechanisms", () => {
     const capa = `SASL \x1b[31m\u202e ${"X".repeat(60_000)}`;
     let message = "";
     try {
@@ -250,11 +250,11 @@ describe("another identity", () => {
     timestamp: true,
   });
 
-  test("is only for what can say it", () => {
+  test("chooses only methods that can send it", () => {
     expect(chooseMethod(offer("USER\r\nSASL LOGIN PLAIN"), wish)).toMatchObject({ name: "PLAIN" });
   });
 
-  test.each([[[]], [["LOGIN"]], [["USER"]], [["APOP"]]])("is not left out silently, by %o", (mechanisms) => {
+  test.each([[[]], [["LOGIN"]], [["USER"]], [["APOP"]]])("is not dropped silently with %o", (mechanisms) => {
     expect(() => chooseMethod(offer("USER\r\nSASL LOGIN"), { ...wish, mechanisms })).toThrow(
       expect.objectContaining({ code: "POP3_AUTH_NO_MECHANISM" }) as Error,
     );

@@ -1,4 +1,4 @@
-// DIGEST-MD5 (RFC 2831): the server proves that it knows the password, or it has let nobody in.
+// DIGEST-MD5 (RFC 2831) succeeds only if the server proves that it knows the password.
 import { describe, expect, test } from "vitest";
 import { digestMd5, digestMd5For } from "../../src/auth/digest-md5.ts";
 import type { Credentials, SaslExchange } from "../../src/auth/mechanism.ts";
@@ -43,11 +43,11 @@ describe("the examples of RFC 2831 section 4", () => {
 });
 
 // Computed with Python's hashlib, from the formulas of RFC 2831 section 2.1.2.1.
-describe("what goes in, and what comes out", () => {
+describe("the response", () => {
   const COMMON = 'nonce="N",nc=00000001,cnonce="C",digest-uri="pop/pop.example.com"';
   test.each<[string, Partial<Credentials>, string, string, string]>([
     [
-      "in ISO 8859-1 where that will do, though it is sent as UTF-8",
+      "is in ISO 8859-1 where possible, though it is sent as UTF-8",
       { user: "Jürgen", pass: "Größe" },
       CHALLENGE,
       octetsOf(
@@ -56,7 +56,7 @@ describe("what goes in, and what comes out", () => {
       "c74cbe6a56c187057b7e22b7b1077481",
     ],
     [
-      "the user name in ISO 8859-1, the password beyond it",
+      "with the user name in ISO 8859-1 and the password beyond it",
       { user: "Jürgen", pass: "パス" },
       CHALLENGE,
       octetsOf(
@@ -65,7 +65,7 @@ describe("what goes in, and what comes out", () => {
       "200ccedb09089dc45c3a45703cb0bd61",
     ],
     [
-      "the password in ISO 8859-1, the user name beyond it",
+      "with the password in ISO 8859-1 and the user name beyond it",
       { user: "山田", pass: "Größe" },
       CHALLENGE,
       octetsOf(
@@ -74,14 +74,14 @@ describe("what goes in, and what comes out", () => {
       "ac31c1423f98151fef75e1229d554946",
     ],
     [
-      "without a charset, sent in ISO 8859-1 too",
+      "is sent in ISO 8859-1, too, without a charset",
       { user: "Jürgen", pass: "Größe" },
       CHALLENGE.replace(",charset=utf-8", ""),
       `username="Jürgen",realm="example.com",${COMMON},response=46dc63f23dcf7bac349e2ace10354ceb,qop=auth`,
       "c74cbe6a56c187057b7e22b7b1077481",
     ],
     [
-      "whom to act for, in UTF-8 in any case",
+      "has the authorization identity in UTF-8 in any case",
       { pass: "secret", authzid: "bób" },
       CHALLENGE,
       `charset=utf-8,username="ann",realm="example.com",${COMMON},response=03e6ec67ad3a3020a4438fc4427ecd7a,qop=auth,` +
@@ -96,14 +96,14 @@ describe("what goes in, and what comes out", () => {
       "98125f1a648d07ae7d9e9c4131aca331",
     ],
     [
-      "an empty realm",
+      "with an empty realm",
       { pass: "secret" },
       `realm="",${MINIMAL}`,
       `username="ann",realm="",${COMMON},response=9b13df6e4764c0dbc4ec45bb507b1e58,qop=auth`,
       "98125f1a648d07ae7d9e9c4131aca331",
     ],
     [
-      "quotes and backslashes, hashed as they are and sent with escapes",
+      "hashes quotes and backslashes as they are, and sends them escaped",
       { user: 'a"n\\n', pass: "secret" },
       'realm="a \\"b\\" \\\\\\c",nonce="N\\"\\\\",algorithm=md5-sess',
       `username="a\\"n\\\\n",realm="a \\"b\\" \\\\c",${COMMON.replace("N", 'N\\"\\\\')},` +
@@ -111,7 +111,7 @@ describe("what goes in, and what comes out", () => {
       "44450f9157e87b7af76cd293a98ed68e",
     ],
     [
-      "a realm in UTF-8, as its octets",
+      "has the octets of a realm in UTF-8",
       { pass: "secret" },
       `realm="${octetsOf("Büro")}",${MINIMAL}`,
       `username="ann",realm="${octetsOf("Büro")}",${COMMON},response=c419c4085a7803196af817fe4d098f19,qop=auth`,
@@ -124,7 +124,7 @@ describe("what goes in, and what comes out", () => {
     expect(exchange.succeeded?.()).toBeUndefined();
   });
 
-  test("our nonce is another each time, of 128 bits", async () => {
+  test("uses a new nonce of 128 random bits each time", async () => {
     const nonce = async (): Promise<string | undefined> =>
       /cnonce="([0-9a-f]{32})"/.exec(await answer(await begin(digestMd5), CHALLENGE))?.[1];
     const [first, second] = [await nonce(), await nonce()];
@@ -133,36 +133,39 @@ describe("what goes in, and what comes out", () => {
     expect(first).not.toBe(second);
   });
 
-  test("what it is", () => {
+  test("has the properties of DIGEST-MD5", () => {
     expect(digestMd5).toMatchObject({ name: "DIGEST-MD5", cleartext: false });
     expect([digestMd5.authzid, digestMd5.secret]).toEqual([undefined, undefined]);
   });
 });
 
-describe("a challenge that is taken", () => {
+describe("a challenge that is accepted", () => {
   test.each([
-    ["in any order, any case", 'ALGORITHM=MD5-SESS,Charset=UTF-8,Qop="AUTH",NONCE="N"'],
+    ["in any order and any case", 'ALGORITHM=MD5-SESS,Charset=UTF-8,Qop="AUTH",NONCE="N"'],
     ["with space and empty elements", ' ,, nonce = "N" ,\t,algorithm\r\n =md5-sess , '],
-    ["values with quotes or without", 'nonce=N,algorithm="md5-sess",qop=auth,charset="utf-8"'],
-    ["auth among others", `${MINIMAL},qop="auth-conf, auth-int , auth,other",cipher="rc4,3des",maxbuf=65536`],
-    ["what means nothing here", `${MINIMAL},stale=true,opaque="x",domain="y",new=1,new=2,new="",maxbuf=x`],
+    ["values with quotes and without", 'nonce=N,algorithm="md5-sess",qop=auth,charset="utf-8"'],
+    [
+      "auth among other values of qop",
+      `${MINIMAL},qop="auth-conf, auth-int , auth,other",cipher="rc4,3des",maxbuf=65536`,
+    ],
+    ["unknown directives", `${MINIMAL},stale=true,opaque="x",domain="y",new=1,new=2,new="",maxbuf=x`],
   ])("%s", async (_, challenge) => {
     expect(await answer(await begin(digestMd5), challenge)).toContain('nonce="N",nc=00000001,');
   });
 
-  test("of several realms, the first", async () => {
+  test("uses the first of several realms", async () => {
     const response = await answer(await begin(digestMd5), `realm="a",${MINIMAL},realm="b"`);
     expect(response).toContain('realm="a"');
     expect(response).not.toContain('"b"');
   });
 
-  test("as long as it may be", async () => {
+  test("accepts the greatest length allowed", async () => {
     const challenge = `${MINIMAL},x="`.padEnd(2046, "y") + '"';
     expect(await answer(await begin(digestMd5), challenge)).toMatch(/^username=/);
   });
 });
 
-describe("a challenge that is not", () => {
+describe("a challenge that is rejected", () => {
   test.each([
     ["empty", "", "no nonce"],
     ["no list", "go ahead", "an invalid directive"],
@@ -208,7 +211,7 @@ describe("a challenge that is not", () => {
   });
 
   test.each(['qop=""', 'qop="auth-int,auth-conf"', "qop=auth-conf", 'qop="authentic"'])(
-    "%s: the session is for TLS to protect",
+    "%s: rejected, because only TLS protects the session",
     async (qop) => {
       const exchange = await begin(digestMd5);
       await refused(
@@ -228,7 +231,7 @@ describe("the server's proof", () => {
     return exchange;
   };
 
-  test("is missing: nobody is in", async () => {
+  test("is missing: rejects", async () => {
     const exchange = await asked();
     await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
     await refused("POP3_AUTH_PROTOCOL", async () => (await begin(fixed)).succeeded?.());
@@ -236,7 +239,7 @@ describe("the server's proof", () => {
 
   test.each([
     ["wrong", `rspauth=${"0".repeat(32)}`],
-    ["our own response", "rspauth=9b13df6e4764c0dbc4ec45bb507b1e58"],
+    ["the client's own response", "rspauth=9b13df6e4764c0dbc4ec45bb507b1e58"],
     ["in upper case", `rspauth=${RSPAUTH.toUpperCase()}`],
     ["too short", `rspauth=${RSPAUTH.slice(1)}`],
     ["too long", `rspauth=${RSPAUTH}0`],
@@ -288,7 +291,7 @@ describe("credentials that cannot be sent", () => {
     await refused("POP3_INVALID_ARGUMENT", () => answer(exchange, MINIMAL), message);
   });
 
-  test("more than a response may be long", async () => {
+  test("rejects a response longer than allowed", async () => {
     const length = (await answer(await begin(digestMd5, { user: "" }), MINIMAL)).length;
     const longest = await begin(digestMd5, { user: "x".repeat(4095 - length) });
     expect(await answer(longest, MINIMAL)).toHaveLength(4095);
@@ -299,7 +302,7 @@ describe("credentials that cannot be sent", () => {
   });
 });
 
-test("whatever the server sends", async () => {
+test("settles with a response or a typed error, whatever the server sends", async () => {
   const pieces = [CHALLENGE, MINIMAL, "nonce=", "realm=", '"', "\\", ",", " ", "=", "N", "qop=", "rspauth="];
   await survives(digestMd5, pieces);
 });

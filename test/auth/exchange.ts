@@ -1,4 +1,4 @@
-/** Exchanges of one mechanism, without a client: begun as the client begins them, and fed whatever a server sends. */
+/** Runs an exchange of one mechanism without a client: begins it as the client does, and feeds it server data. */
 import { inspect } from "node:util";
 import fc from "../fast-check.ts";
 import { expect } from "vitest";

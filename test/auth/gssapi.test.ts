@@ -1,4 +1,4 @@
-// GSSAPI (RFC 4752), with a stand-in for the package `kerberos`: what is asked of it, in which order, and what ends it.
+// GSSAPI (RFC 4752) with a stand-in for the package `kerberos`: which calls it gets, their order, and failures.
 import { describe, expect, test, vi } from "vitest";
 import { gssapi, gssapiFrom, type Kerberos } from "../../src/auth/gssapi.ts";
 import type { Credentials, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
@@ -65,7 +65,7 @@ async function established(given?: StandIn, credentials?: Partial<Credentials>):
   return exchange;
 }
 
-test("tokens until both sides are proven, then no security layer, and whom to act for", async () => {
+test("sends tokens until both sides are proven, then no security layer and the identity", async () => {
   const { kerberos, calls } = standIn({ tokens: ["T1", "T2", null] });
   const exchange = await begin(
     gssapiFrom(async () => kerberos),
@@ -88,20 +88,20 @@ test("tokens until both sides are proven, then no security layer, and whom to ac
   ]);
 });
 
-test("shows no secret, as the ticket is none", () => {
+test("has no secret: a ticket is not one", () => {
   expect(gssapi).toMatchObject({ name: "GSSAPI", cleartext: false, secret: "none" });
   expect(gssapi.authzid).toBeUndefined();
 });
 
 test.each([
-  ["the ticket's owner", { user: "" }, ""],
-  ["the user, who is no other than the ticket's owner then", { user: "ann" }, "ann"],
+  ["the owner of the ticket", { user: "" }, ""],
+  ["the user, who must then be the owner of the ticket", { user: "ann" }, "ann"],
   ["another identity", { user: "ann", authzid: "bob" }, "bob"],
 ])("acts for %s", async (_, credentials, actFor) => {
   expect(await answer(await established({}, credentials), "L")).toBe(`wrapped ${actFor}`);
 });
 
-test("no security layer is taken where it is one of several", async () => {
+test("chooses no security layer if that is one of several", async () => {
   expect(await answer(await established({ layers: "\x07\xff\xff\xff" }), "L")).toBe("wrapped ann");
 });
 
@@ -114,7 +114,7 @@ describe("what the server says of security layers", () => {
     ["is long", "\x01\0\0\0\0", "POP3_AUTH_PROTOCOL", size(5)],
     ["is missing", "", "POP3_AUTH_PROTOCOL", size(0)],
     ["has no layer at all", "\0\0\0\0", "POP3_NOT_SUPPORTED", PROTECT],
-    ["insists on one", "\x06\0\x10\0", "POP3_NOT_SUPPORTED", PROTECT],
+    ["requires a layer", "\x06\0\x10\0", "POP3_NOT_SUPPORTED", PROTECT],
   ])("%s", async (_, layers, code, message) => {
     const exchange = await established({ layers });
     await refused(code, () => answer(exchange, "L"), message);
@@ -126,8 +126,8 @@ describe("what the server says of security layers", () => {
   });
 });
 
-describe("the server", () => {
-  test("goes on behind the end", async () => {
+describe("rejects a server that", () => {
+  test("continues after the last message", async () => {
     const exchange = await established();
     await answer(exchange, "L");
     await refused(
@@ -138,23 +138,26 @@ describe("the server", () => {
     expect(exchange.succeeded?.()).toBeUndefined();
   });
 
-  test("lets in before it has proven itself, or has come to the end", async () => {
+  test("reports success before it has proven itself, or before the exchange has ended", async () => {
     await refused("POP3_AUTH_PROTOCOL", async () => (await begin(mechanism())).succeeded?.());
     await refused("POP3_AUTH_PROTOCOL", async () => (await established()).succeeded?.());
   });
 });
 
-describe("Kerberos fails", () => {
+describe("if Kerberos fails", () => {
   const cause = new Error("GSS failure\x1b: no credentials");
 
-  test.each(["initializeClient", "step"] as const)("before anything is sent, in %s", async (fails) => {
-    const attempt = begin(mechanism({ fails, cause }));
-    await expect(attempt).rejects.toMatchObject({
-      code: "POP3_NOT_SUPPORTED",
-      message: "Kerberos has no ticket for pop@pop.example.com: GSS failure\\x1b: no credentials",
-      cause,
-    });
-  });
+  test.each(["initializeClient", "step"] as const)(
+    "before anything is sent, in %s, rejects with POP3_NOT_SUPPORTED",
+    async (fails) => {
+      const attempt = begin(mechanism({ fails, cause }));
+      await expect(attempt).rejects.toMatchObject({
+        code: "POP3_NOT_SUPPORTED",
+        message: "Kerberos has no ticket for pop@pop.example.com: GSS failure\\x1b: no credentials",
+        cause,
+      });
+    },
+  );
 
   test.each(["unwrap", "wrap"] as const)("over what the server sent, in %s", async (fails) => {
     const exchange = await established({ fails, cause });
@@ -166,7 +169,7 @@ describe("Kerberos fails", () => {
     await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
   });
 
-  test("over the server's first token, and throws no error", async () => {
+  test("on the server's first token with a value that is not an Error, rejects with POP3_AUTH_PROTOCOL", async () => {
     const { kerberos, client } = standIn();
     const exchange = await begin(gssapiFrom(async () => kerberos));
     client.step.mockRejectedValueOnce("no");
@@ -178,8 +181,8 @@ describe("Kerberos fails", () => {
   });
 });
 
-describe("the package", () => {
-  test("is not installed", async () => {
+describe("the package kerberos", () => {
+  test("is not installed: rejects", async () => {
     const cause = new Error("Cannot find package");
     await expect(begin(gssapiFrom(() => Promise.reject(cause)))).rejects.toMatchObject({
       code: "POP3_NOT_SUPPORTED",
@@ -188,7 +191,7 @@ describe("the package", () => {
     });
   });
 
-  test.each(["ES module", "CommonJS"])("is loaded late, as %s", async (kind) => {
+  test.each(["ES module", "CommonJS"])("is loaded when it is needed, as %s", async (kind) => {
     const { kerberos } = standIn();
     vi.doMock("kerberos", () =>
       kind === "CommonJS" ? { default: kerberos } : { ...kerberos, default: undefined },
@@ -223,11 +226,11 @@ test.each([
     { user: "\u00f6".repeat(513) },
     "the user name or the authorization identity for GSSAPI must have at most 1024 bytes",
   ],
-])("cannot say %j", async (credentials, message) => {
+])("rejects the identity %j", async (credentials, message) => {
   await refused("POP3_INVALID_ARGUMENT", () => begin(mechanism(), credentials), message);
 });
 
-test("acts for whoever has 1024 octets", async () => {
+test("accepts an identity of 1024 octets", async () => {
   const user = "\u00f6".repeat(512);
   const { kerberos, calls } = standIn();
   const exchange = await begin(
@@ -239,7 +242,7 @@ test("acts for whoever has 1024 octets", async () => {
   expect(calls.at(-1)).toEqual(["wrap", NO_LAYER, user]);
 });
 
-test("whatever the server sends", async () => {
+test("settles with a response or a typed error, whatever the server sends", async () => {
   await survives(mechanism(), ["S1", "L"]);
   await survives(mechanism({ layers: "\x02\0\0\0" }), ["S1"]);
   await survives(mechanism({ fails: "unwrap" }), ["S1"]);

@@ -1,4 +1,4 @@
-// LOGIN: the user to the first prompt, the password to the second, whatever they say.
+// LOGIN sends the user to the first prompt and the password to the second, whatever the prompts say.
 import { expect, test } from "vitest";
 import { login } from "../../src/auth/login.ts";
 import { answer, begin, refused, survives } from "./exchange.ts";
@@ -12,20 +12,20 @@ test.each([
   ["Password:", "Username:"],
   ["", ""],
   ["\xff\0", "Username:"],
-])("prompts %j and %j", async (first, second) => {
+])("answers the prompts %j and %j", async (first, second) => {
   const exchange = await begin(login, credentials);
   expect(await answer(exchange, first)).toBe("ann");
   expect(await answer(exchange, second)).toBe(PASS);
 });
 
-test("the server speaks first, and its prompts need not be base64", async () => {
+test("waits for the server's first prompt, and accepts prompts that are not base64", async () => {
   const exchange = await begin(login, credentials);
   expect(exchange.initial).toBeUndefined();
   expect(exchange.promptsOnly).toBe(true);
   expect([login.name, login.cleartext]).toEqual(["LOGIN", true]);
 });
 
-test("a third prompt gets nothing", async () => {
+test("rejects a third prompt", async () => {
   const exchange = await begin(login, credentials);
   await answer(exchange, "Again:");
   await answer(exchange, "Again:");
@@ -34,11 +34,11 @@ test("a third prompt gets nothing", async () => {
   await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, "Again:"));
 });
 
-test("one exchange keeps nothing of another", async () => {
+test("shares nothing between exchanges", async () => {
   await answer(await begin(login, credentials), "");
   expect(await answer(await begin(login, { user: "bob", pass: "two" }), "")).toBe("bob");
 });
 
-test("whatever the server sends", async () => {
+test("settles with a response or a typed error, whatever the server sends", async () => {
   await survives(login, ["Username:"]);
 });

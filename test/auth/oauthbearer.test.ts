@@ -1,4 +1,4 @@
-// OAUTHBEARER (RFC 7628): an access token, whose maildrop it is for, and a refusal that is answered by one octet.
+// OAUTHBEARER (RFC 7628) sends an access token and the user, and answers a refusal with one octet.
 import { describe, expect, test } from "vitest";
 import { oauthBearer } from "../../src/auth/oauthbearer.ts";
 import { answer, begin, refused, survives } from "./exchange.ts";
@@ -16,7 +16,7 @@ test.each([
     "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9NTg3AWF1dGg9QmVhcmVyIHZGOWRmdDRxbVRjMk52" +
       "YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB",
   ],
-])("the example of RFC 7628 section 4.1, port %d", async (port, message) => {
+])("answers as in the example of RFC 7628 section 4.1, port %d", async (port, message) => {
   const { initial } = await begin(
     oauthBearer,
     { user: "user@example.com", accessToken: "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==" },
@@ -25,7 +25,7 @@ test.each([
   expect(initial?.toString("base64")).toBe(message);
 });
 
-test("the refusal of RFC 7628 section 4.3", async () => {
+test("answers the refusal of RFC 7628 section 4.3", async () => {
   const exchange = await begin(oauthBearer);
   const error =
     "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NvcGUiOiJleGFtcGxlX3Njb3BlIiwib3BlbmlkLWNvbmZpZ3VyYXRpb24iOiJodHRwczov" +
@@ -39,7 +39,7 @@ test("the refusal of RFC 7628 section 4.3", async () => {
   });
 });
 
-test("shows a token, and has no place for another identity", async () => {
+test("shows a token, and cannot act for another identity", async () => {
   expect(oauthBearer).toMatchObject({
     name: "OAUTHBEARER",
     cleartext: true,
@@ -51,15 +51,15 @@ test("shows a token, and has no place for another identity", async () => {
 
 test.each([
   ["the user", { user: "ann" }, "n,a=ann,"],
-  ["nobody but the token", { user: "" }, "n,,"],
-  ["with escapes", { user: "a=b,c=2C" }, "n,a=a=3Db=2Cc=3D2C,"],
-  ["in UTF-8", { user: "größe" }, "n,a=größe,"],
+  ["no user if only the token is given", { user: "" }, "n,,"],
+  ["a user with escapes", { user: "a=b,c=2C" }, "n,a=a=3Db=2Cc=3D2C,"],
+  ["a user in UTF-8", { user: "größe" }, "n,a=größe,"],
 ])("names %s", async (_, credentials, header) => {
   expect((await begin(oauthBearer, credentials)).initial?.toString("utf8")).toBe(header + FIELDS);
 });
 
 describe("a challenge", () => {
-  test("that is empty asks for the message, once", async () => {
+  test("that is empty requests the message, once", async () => {
     const exchange = await begin(oauthBearer);
     expect(await answer(exchange, "")).toBe(`n,a=ann,${FIELDS}`);
     expect(exchange.refusal).toBeUndefined();
@@ -67,7 +67,7 @@ describe("a challenge", () => {
     expect(exchange.refusal).toEqual({});
   });
 
-  test.each(["{}", "no", "\0\xff"])("%j is a refusal all the same", async (challenge) => {
+  test.each(["{}", "no", "\0\xff"])("%j counts as a refusal", async (challenge) => {
     const exchange = await begin(oauthBearer);
     expect(await answer(exchange, challenge)).toBe("\x01");
     expect(exchange.refusal).toEqual({});
@@ -75,7 +75,7 @@ describe("a challenge", () => {
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge), message);
   });
 
-  test("that repeats the token does not get it into the refusal", async () => {
+  test("that repeats the token does not put it into the refusal", async () => {
     const exchange = await begin(oauthBearer);
     await answer(exchange, '{"status":"hunter2-token","openid-configuration":"https://x/?hunter2-token"}');
     expect(exchange.refusal).toEqual({ status: "****", openidConfiguration: "https://x/?****" });
@@ -90,7 +90,7 @@ test.each([
   { accessToken: "" },
   { accessToken: "hunter2\x01" },
   { accessToken: "hunter2 x" },
-])("cannot say %j, and names no secret", async (credentials) => {
+])("rejects %j, and names no secret", async (credentials) => {
   const message =
     "user" in credentials
       ? "the user name must not contain control characters or lone surrogates"
@@ -99,6 +99,6 @@ test.each([
   await expect(begin(oauthBearer, credentials)).rejects.not.toThrow("hunter2");
 });
 
-test("whatever the server sends", async () => {
+test("settles with a response or a typed error, whatever the server sends", async () => {
   await survives(oauthBearer, ["", "{", '"scope":', '"hunter2-token"', "}", '{"scope":"hunter2-token"}']);
 });

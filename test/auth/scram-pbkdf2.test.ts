@@ -1,4 +1,4 @@
-// PBKDF2 keeps two threads at most, whoever waits and whatever goes wrong; the rest of the process has the others.
+// PBKDF2 uses at most two threads, whatever fails, and leaves the others to the rest of the process.
 import { expect, test, vi } from "vitest";
 import { pbkdf2 } from "../../src/auth/pbkdf2.ts";
 
@@ -26,7 +26,7 @@ const finish = (error: Error | null = null): void => {
   done(error, Buffer.from(password));
 };
 
-test("two at a time, in the order in which they came", async () => {
+test("runs two calls at a time, in the order of the calls", async () => {
   const keys = ["a", "b", "c", "d", "e"].map((password) => begin(password));
   expect(asked()).toEqual(["a", "b"]);
   finish();
@@ -47,7 +47,7 @@ test("two at a time, in the order in which they came", async () => {
   expect((await Promise.all([...keys, late])).join("")).toBe("abcdelate");
 });
 
-test("one that fails gives its turn on, and says why", async () => {
+test("starts the next call when one fails, and gives the cause", async () => {
   const keys = ["a", "b", "c"].map((password) => begin(password));
   const cause = new Error("disabled in FIPS mode");
   finish(cause);
@@ -63,7 +63,7 @@ test("one that fails gives its turn on, and says why", async () => {
   expect(await Promise.all(keys.slice(1))).toEqual([Buffer.from("b"), Buffer.from("c")]);
 });
 
-test("so do those that Node does not even begin", async () => {
+test("starts the next call when Node rejects the arguments of one", async () => {
   const refused = await Promise.allSettled([1, 2, 3, 4].map(() => begin("a", 2 ** 31)));
   expect(refused).toMatchObject(
     Array(4).fill({ status: "rejected", reason: { name: "Pop3Error", code: "POP3_NOT_SUPPORTED" } }),

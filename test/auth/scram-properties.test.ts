@@ -1,4 +1,4 @@
-// SCRAM against every server: the right one lets the right client in, and no other gets a proof or a success.
+// SCRAM against every server: only a server and a client with the same password accept each other.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import type { SaslContext, SaslExchange } from "../../src/auth/mechanism.ts";
@@ -82,7 +82,7 @@ async function codeOf(call: () => unknown): Promise<string | undefined> {
 
 const proven = (exchange: SaslExchange): Promise<string | undefined> => codeOf(() => exchange.succeeded?.());
 
-test("who knows the password gets in, and knows the server", async () => {
+test("a client with the right password logs in and verifies the server", async () => {
   await always(
     connections,
     async (drawn) => {
@@ -98,7 +98,7 @@ test("who knows the password gets in, and knows the server", async () => {
   );
 });
 
-test("another password, or another connection, does not; and a server without the password proves nothing", async () => {
+test("a client with another password or connection is refused; a server without the password proves nothing", async () => {
   await always(
     connections,
     async (drawn) => {
@@ -178,7 +178,7 @@ const SENSE = new RegExp(
     String.raw`i=(?:[2-9]|[12]\d|3[0-2])(?:,(?![me]=)[A-Za-z]=[^\0,]+)*$`,
 );
 
-test("a first message of any octets: a proof where it makes sense, else an error that says so", async () => {
+test("answers any first message of a server with a proof, or rejects with an error that gives the reason", async () => {
   const seen = { proofs: 0, refusals: 0 };
   await always(
     fc.oneof(soup, octets, nearly),
@@ -201,7 +201,7 @@ test("a first message of any octets: a proof where it makes sense, else an error
   expect(seen.refusals).toBeGreaterThan(1000);
 });
 
-test("a final message of any octets proves nothing", async () => {
+test("accepts no final message of random octets", async () => {
   const verdicts = fc.oneof(
     soup,
     octets,

@@ -1,4 +1,4 @@
-// A SCRAM server for the tests, written from RFC 5802 alone: it shares nothing with the client that it judges.
+// A SCRAM server for the tests, written from RFC 5802; it shares no code with the client under test.
 import { createHash, createHmac } from "node:crypto";
 
 export type Digest = "sha1" | "sha256" | "sha512";

@@ -1,4 +1,4 @@
-// SCRAM (RFC 5802, RFC 7677): no proof for a server that makes no sense, and no success without the server's own.
+// SCRAM (RFC 5802, RFC 7677) sends no proof after an invalid message, and succeeds only with the server's proof.
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
@@ -55,12 +55,12 @@ test.each([
   [scramSha256Plus, "SCRAM-SHA-256-PLUS"],
   [scramSha512, "SCRAM-SHA-512"],
   [scramSha512Plus, "SCRAM-SHA-512-PLUS"],
-])("%o is called %s, shows no secret, and may act for another", (mechanism, name) => {
+])("%o is called %s, shows no secret, and can act for another identity", (mechanism, name) => {
   expect(mechanism).toMatchObject({ name, cleartext: false });
   expect([mechanism.authzid, mechanism.secret]).toEqual([undefined, undefined]);
 });
 
-describe("the transcript of", () => {
+describe("plays the transcript of", () => {
   test.each([
     {
       where: "RFC 5802 section 5",
@@ -106,7 +106,7 @@ describe("the transcript of", () => {
     },
   );
 
-  test("SHA-512 with a server that shares no code with us, nor PBKDF2 with Node", async () => {
+  test("SHA-512 with a server that shares no code with the client, nor PBKDF2 with Node", async () => {
     // Python's hashlib.pbkdf2_hmac("sha512", b"tanstaaf", b"salt", 2)
     expect(hi("sha512", "tanstaaf", Buffer.from("salt"), 2).toString("hex")).toBe(
       "acd2c67d81e8b5b240c6acfc92ce1041f01abfb05710f60793e7341bb89a5f70b6e8e2c3b43db4b62dbe18976d4ffad0a44dff6b9c4dd53e26c1e63bc83dcb65",
@@ -129,7 +129,7 @@ describe("the transcript of", () => {
   });
 });
 
-describe("what it sends first", () => {
+describe("the first message", () => {
   const first = async (credentials: Partial<Credentials>): Promise<string | undefined> =>
     words(
       (
@@ -169,7 +169,7 @@ describe("what it sends first", () => {
     await expect(first(credentials)).rejects.toThrow(error("POP3_INVALID_ARGUMENT", message));
   });
 
-  test("a password typed in another way gives the same proof", async () => {
+  test("leads to the same proof for an equivalent spelling of the password", async () => {
     const mechanism = scram("sha256", false, () => NONCE);
     const challenge = `r=${NONCE}x,s=${SALT},i=4096`;
     const typed = await begin(mechanism, who({ pass: "\u2168 Gro\u0308\u00dfe" }));
@@ -177,7 +177,7 @@ describe("what it sends first", () => {
     expect(await say(typed, challenge)).toBe(await say(stored, challenge));
   });
 
-  test("24 random octets as nonce, new ones each time", async () => {
+  test("has a new nonce of 24 random octets each time", async () => {
     const nonces = new Set<string>();
     for (let round = 0; round < 50; round++) {
       const [, nonce] =
@@ -201,7 +201,7 @@ describe("channel binding", () => {
     ],
     ["tls-unique", { "tls-unique": "U", "tls-server-end-point": "S" }, "U"],
     ["tls-server-end-point", { "tls-server-end-point": "S" }, "S"],
-  ])("binds to the first that the connection has: %s", async (type, bindings, data) => {
+  ])("uses the first type that the connection has: %s", async (type, bindings, data) => {
     const exchange = await begin(plus, who({ authzid: "Ursel" }), bound(bindings, offer));
     const header = `p=${type},a=Ursel,`;
     expect(words(exchange.initial)).toBe(`${header}n=user,r=${NONCE}`);
@@ -209,7 +209,7 @@ describe("channel binding", () => {
     expect(Buffer.from(cbind as string, "base64").toString("latin1")).toBe(`${header}${data}`);
   });
 
-  test("the types are tried in the caller's order", async () => {
+  test("tries the types in the caller's order", async () => {
     const context = bound({ "tls-exporter": "E", "tls-server-end-point": "S" }, offer);
     const bindingTypes = ["tls-server-end-point", "tls-exporter"] as const;
     expect(words((await begin(plus, who(), { ...context, bindingTypes })).initial)).toMatch(
@@ -218,10 +218,10 @@ describe("channel binding", () => {
   });
 
   test.each([
-    ["no binding to be had", bound({}, offer)],
+    ["no binding available", bound({}, offer)],
     ["no TLS", { secure: false, offered: offer }],
     ["bindings switched off", { ...bound({ "tls-unique": "U" }, offer), bindingTypes: [] }],
-  ])("%s: -PLUS refuses to begin", async (_, context) => {
+  ])("with %s, -PLUS rejects", async (_, context) => {
     await expect(begin(plus, who(), context)).rejects.toThrow(
       error("POP3_NOT_SUPPORTED", "SCRAM-SHA-256-PLUS needs a channel binding, and this connection has none"),
     );
@@ -248,11 +248,11 @@ describe("channel binding", () => {
     expect(exchange.alternative?.(true)).toBeUndefined();
   });
 
-  describe("refused before any proof", () => {
+  describe("a binding that is refused before the proof", () => {
     const context = bound({ "tls-exporter": "E", "tls-server-end-point": "S" }, offer);
     const challenge = `r=${NONCE}x,s=${SALT},i=4096`;
 
-    test("the next type is tried, then nothing", async () => {
+    test("is followed by the next type, then by nothing", async () => {
       let count = 0;
       const counted = scram("sha256", true, () => `nonce${++count}`);
       const exchange = await begin(counted, who({ user: "a,b", authzid: "Ursel" }), context);
@@ -262,7 +262,7 @@ describe("channel binding", () => {
       expect(next?.alternative?.(true)).toBeUndefined();
     });
 
-    test("and goes through to the end", async () => {
+    test("is followed by a type that succeeds", async () => {
       const salt = Buffer.from(SALT, "base64");
       const binding = { type: "tls-server-end-point", data: Buffer.from("S") };
       const server = new ScramServer({
@@ -279,7 +279,7 @@ describe("channel binding", () => {
       exchange.succeeded?.();
     });
 
-    test("nothing is tried once the proof is out", async () => {
+    test("is not retried after the proof was sent", async () => {
       const exchange = await begin(plus, who(), context);
       const proof = exchange.respond(Buffer.from(challenge));
       expect(exchange.alternative?.(true)).toBeUndefined();
@@ -287,13 +287,13 @@ describe("channel binding", () => {
       expect(exchange.alternative?.(true)).toBeUndefined();
     });
 
-    test("unless the refusal has nothing to do with it", async () => {
+    test("is not retried if the refusal has another reason", async () => {
       const exchange = await begin(plus, who(), context);
       await exchange.respond(Buffer.from(challenge));
       expect(words(exchange.alternative?.(false)?.initial)).toMatch(/^p=tls-server-end-point,/);
     });
 
-    test("nor after a challenge that made no sense", async () => {
+    test("is not retried after an invalid challenge", async () => {
       const exchange = await begin(plus, who(), context);
       await expect(say(exchange, "r=stranger")).rejects.toThrow(error("POP3_AUTH_PROTOCOL"));
       expect(exchange.alternative?.(true)).toBeUndefined();
@@ -301,7 +301,7 @@ describe("channel binding", () => {
   });
 });
 
-describe("a first message of the server that gets no proof", () => {
+describe("sends no proof for the first message", () => {
   const start = (limits = CONTEXT.scram): Promise<SaslExchange> =>
     begin(
       scram("sha256", false, () => NONCE),
@@ -449,7 +449,7 @@ describe("a first message of the server that gets no proof", () => {
     [100_000, undefined],
     [10, { minIterations: 10, maxIterations: 10 }],
     [1, { minIterations: 1, maxIterations: 10 }],
-  ])("while i=%d gets one, %o", async (count, limits) => {
+  ])("sends a proof for i=%d, %o", async (count, limits) => {
     expect(await say(await start(limits), `${R},${S},i=${count}`)).toMatch(
       /^c=biws,r=[^,]+x,p=[A-Za-z0-9+/]{43}=$/,
     );
@@ -457,9 +457,12 @@ describe("a first message of the server that gets no proof", () => {
 
   test.each([
     ["extensions that may be ignored", `r=${NONCE}x,s=QQ==,i=4096,x=any thing,Y==\u00fc\x01,i=1`],
-    ["all that a nonce may show", `r=${NONCE}!"#$%&'()*+-./09:;<=>?@AZ[\\]^_\`az{|}~,s=QQ==,i=4096`],
+    [
+      "every character that a nonce may contain",
+      `r=${NONCE}!"#$%&'()*+-./09:;<=>?@AZ[\\]^_\`az{|}~,s=QQ==,i=4096`,
+    ],
     ["a salt of many octets", `r=${NONCE}x,s=${"QUJD".repeat(1000)},i=4096`],
-  ])("and so does one with %s", async (_, challenge) => {
+  ])("sends a proof for %s", async (_, challenge) => {
     const nonce = challenge.slice(0, challenge.indexOf(","));
     const final = await say(await start(), challenge);
     expect(final.slice(0, final.lastIndexOf(","))).toBe(`c=biws,${nonce}`);
@@ -479,7 +482,7 @@ describe("the server's proof", () => {
     "the server has accepted the login without proof that it knows the password",
   );
 
-  test("success without it is none", async () => {
+  test("is missing: rejects, even after +OK", async () => {
     const fresh = await begin(scramSha256);
     expect(() => fresh.succeeded?.()).toThrow(missing);
     const exchange = await proved();
@@ -489,10 +492,10 @@ describe("the server's proof", () => {
   test.each([
     ["of another length", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ="],
     ["one bit off", `v=7${V.slice(1)}`],
-    ["in other letters", `v=${V.toLowerCase()}`],
-    ["no base64", "v=%"],
-    ["written in another way", `v=${V.slice(0, -1)}`],
-    ["with something behind it", `v=${V} `],
+    ["in other case", `v=${V.toLowerCase()}`],
+    ["not base64", "v=%"],
+    ["in another encoding", `v=${V.slice(0, -1)}`],
+    ["with characters after it", `v=${V} `],
     ["beyond ASCII", `v=${"\u00fc".repeat(22)}`],
   ])("%s: wrong", async (_, challenge) => {
     const exchange = await proved();
@@ -527,13 +530,13 @@ describe("the server's proof", () => {
     expect(() => exchange.succeeded?.()).toThrow(missing);
   });
 
-  test("may have extensions behind it", async () => {
+  test("may be followed by extensions", async () => {
     const exchange = await proved();
     expect(await say(exchange, `v=${V},x=1`)).toBe("");
     exchange.succeeded?.();
   });
 
-  test("nothing comes after it", async () => {
+  test("ends the exchange", async () => {
     const exchange = await proved();
     await say(exchange, `v=${V}`);
     await expect(say(exchange, `v=${V}`)).rejects.toThrow(
@@ -541,7 +544,7 @@ describe("the server's proof", () => {
     );
   });
 
-  test("nor anything while the client computes its own", async () => {
+  test("arrives while the client still computes its own: rejects", async () => {
     const exchange = await begin(scram("sha256", false, () => NONCE));
     const challenge = `r=${NONCE}x,s=${SALT},i=4096`;
     const proof = say(exchange, challenge);
@@ -550,7 +553,7 @@ describe("the server's proof", () => {
   });
 });
 
-test("no secret shows in what is printed of an exchange", async () => {
+test("prints no secret of an exchange", async () => {
   const exchange = await begin(
     scram("sha256", false, () => NONCE),
     who({ pass: "hunter2" }),

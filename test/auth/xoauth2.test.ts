@@ -1,11 +1,11 @@
-// XOAUTH2: user name and access token, and a refusal that is answered by nothing.
+// XOAUTH2 sends the user name and the access token, and answers a refusal with an empty line.
 import { describe, expect, test } from "vitest";
 import { xoauth2 } from "../../src/auth/xoauth2.ts";
 import { answer, begin, refused, survives } from "./exchange.ts";
 
 const MESSAGE = "user=ann\x01auth=Bearer hunter2-token\x01\x01";
 
-test("the example of Google's documentation", async () => {
+test("sends the example of Google's documentation", async () => {
   const user = "someuser@example.com";
   const accessToken = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg";
   const exchange = await begin(xoauth2, { user, accessToken });
@@ -23,19 +23,19 @@ test("the example of Google's documentation", async () => {
   });
 });
 
-test("shows a token, and says whose it is only", async () => {
+test("shows a token, and sends only the user and the token", async () => {
   expect(xoauth2).toMatchObject({ name: "XOAUTH2", cleartext: true, authzid: false, secret: "token" });
   // What the challenges say matters: they are no prompts.
   expect((await begin(xoauth2)).promptsOnly).toBeUndefined();
 });
 
-test("the user name goes out as UTF-8", async () => {
+test("encodes the user name as UTF-8", async () => {
   const { initial } = await begin(xoauth2, { user: "größe@example.com" });
   expect(initial?.toString("utf8")).toContain("user=größe@example.com\x01");
 });
 
 describe("a challenge", () => {
-  test("that is empty asks for the message, once", async () => {
+  test("that is empty requests the message, once", async () => {
     const exchange = await begin(xoauth2);
     expect(exchange.initial?.toString()).toBe(MESSAGE);
     expect(await answer(exchange, "")).toBe(MESSAGE);
@@ -45,20 +45,20 @@ describe("a challenge", () => {
     expect(exchange.refusal).toEqual({});
   });
 
-  test.each(["{}", "no", "\0\xff", "null"])("%j is a refusal all the same", async (challenge) => {
+  test.each(["{}", "no", "\0\xff", "null"])("%j counts as a refusal", async (challenge) => {
     const exchange = await begin(xoauth2);
     expect(await answer(exchange, challenge)).toBe("");
     expect(exchange.refusal).toEqual({});
   });
 
-  test.each(["", '{"status":"400"}'])("behind the refusal has no answer: %j", async (challenge) => {
+  test.each(["", '{"status":"400"}'])("after the refusal is rejected: %j", async (challenge) => {
     const exchange = await begin(xoauth2);
     await answer(exchange, '{"status":"401"}');
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge));
     expect(exchange.refusal).toEqual({ status: "401" });
   });
 
-  test("that repeats the token, or the message, does not get it into the refusal", async () => {
+  test("that repeats the token or the message does not put it into the refusal", async () => {
     const exchange = await begin(xoauth2);
     const status = `bad hunter2-token in ${Buffer.from(MESSAGE).toString("base64")}`;
     await answer(exchange, JSON.stringify({ status, scope: "hunter2-token" }));
@@ -77,7 +77,7 @@ test.each([
   { accessToken: "hunter2\n" },
   { accessToken: "hunter2é" },
   { accessToken: "Bearer hunter2" },
-])("cannot say %j, and names no secret", async (credentials) => {
+])("rejects %j, and names no secret", async (credentials) => {
   const message =
     "user" in credentials
       ? "the user name must not contain control characters or lone surrogates"
@@ -86,7 +86,7 @@ test.each([
   await expect(begin(xoauth2, credentials)).rejects.not.toThrow("hunter2");
 });
 
-test("one exchange keeps nothing of another", async () => {
+test("shares nothing between exchanges", async () => {
   const first = await begin(xoauth2);
   await answer(first, "{}");
   const second = await begin(xoauth2, { user: "bob" });
@@ -94,7 +94,7 @@ test("one exchange keeps nothing of another", async () => {
   expect(await answer(second, "")).toContain("user=bob\x01");
 });
 
-test("whatever the server sends", async () => {
+test("settles with a response or a typed error, whatever the server sends", async () => {
   await survives(xoauth2, [
     "",
     "{",

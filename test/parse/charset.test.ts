@@ -43,20 +43,20 @@ describe("decodeCharset", () => {
     }
   });
 
-  it("takes the byte order mark for what it is, and UTF-16 without one as big-endian", async () => {
+  it("honours a byte order mark, and reads UTF-16 without one as big-endian", async () => {
     expect(await decodeCharset(hex("efbbbf61"), "utf-8")).toBe("a");
     expect(await decodeCharset(hex("feff0061"), "utf-16")).toBe("a");
     expect(await decodeCharset(hex("fffe6100"), "utf-16")).toBe("a");
     expect(await decodeCharset(hex("0061"), "utf-16")).toBe("a");
   });
 
-  it("reads one escape sequence after another of ISO-2022-JP", async () => {
+  it("reads successive escape sequences of ISO-2022-JP", async () => {
     const word = "1b2442 2433 1b2842";
     expect(await decodeCharset(hex(word + word), "iso-2022-jp")).toBe("ここ");
     expect(await decodeCharset(hex("1b2442 1b2842 61"), "ISO-2022-JP")).toBe("a");
   });
 
-  it("falls back to UTF-8, then to windows-1252, for a label that nobody knows", async () => {
+  it("falls back to UTF-8, then to windows-1252, for an unknown label", async () => {
     const unknown = ["x-unknown", "", "8bit", "__proto__", "constructor", "x".repeat(100_000)];
     for (const label of unknown) {
       expect(await decodeCharset(hex("c3a4"), label)).toBe("ä");
@@ -64,18 +64,18 @@ describe("decodeCharset", () => {
     }
   });
 
-  it("does not take the codecs of iconv-lite for charsets", async () => {
+  it("does not accept the codecs of iconv-lite as charsets", async () => {
     for (const label of ["base64", "hex", "HEX", "_internal"]) {
       expect(await decodeCharset(Buffer.from("plain"), label)).toBe("plain");
     }
   });
 
-  it("puts U+FFFD for octets that are wrong", async () => {
+  it("replaces invalid octets by U+FFFD", async () => {
     expect(await decodeCharset(hex("61ff62"), "utf-8")).toBe("a\ufffdb");
     expect(await decodeCharset(hex("a4ff"), "euc-jp")).toContain("\ufffd");
   });
 
-  it("fails on no octets whatever the label", async () => {
+  it("decodes any octets with any label", async () => {
     iconv.encodingExists("utf-8"); // fills the list
     const labels = [...Object.keys(iconv.encodings ?? {}), "iso-2022-jp", "iso-2022-kr", "hz-gb-2312"];
     expect(labels.length).toBeGreaterThan(300);
@@ -91,12 +91,12 @@ describe("decodeCharset", () => {
     }
   });
 
-  it("takes a view of a larger buffer", async () => {
+  it("accepts a view of a larger buffer", async () => {
     const whole = hex("ff c3a4 ff");
     expect(await decodeCharset(new Uint8Array(whole.buffer, whole.byteOffset + 1, 2), "utf-8")).toBe("ä");
   });
 
-  it("rejects what are no octets and no label", async () => {
+  it("rejects if the source has no octets or the label is not a string", async () => {
     await expect(decodeCharset("text" as unknown as Buffer, "utf-8")).rejects.toThrow(TypeError);
     await expect(decodeCharset(Buffer.from("a"), undefined as unknown as string)).rejects.toThrow(TypeError);
   });

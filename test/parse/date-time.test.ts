@@ -45,7 +45,7 @@ describe("parseDateTime", () => {
     "2024-13-01T10:00:00Z",
     " ".repeat(1_000_000),
     `${"(".repeat(1_000_000)}1 May 2024 10:00:00 +0000`,
-  ])("no date: %.40s", (value) => {
+  ])("gives no date for %.40s", (value) => {
     expect(parseDateTime(value)).toBeUndefined();
   });
 });

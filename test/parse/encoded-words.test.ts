@@ -54,13 +54,13 @@ describe("decodeText", () => {
     expect(await decode(`${word} ${word}`)).toBe("ここ");
   });
 
-  it("goes on in the next word with base64 that stops in mid-quantum", async () => {
+  it("continues base64 that stops in mid-quantum in the next word", async () => {
     expect(await decode("=?utf-8?B?w6?= =?utf-8?B?Q=?=")).toBe("ä");
     expect(await decode("=?utf-8?B?w6Q?=")).toBe("ä");
     expect(await decode("=?utf-8?B?w6Q=?= =?utf-8?B?w6Q=?=")).toBe("ää");
   });
 
-  it("reads what RFC 2047 forbids and senders write: blanks and question marks in a word", async () => {
+  it("reads words that RFC 2047 forbids and senders write: with blanks and question marks", async () => {
     expect(await decode("=?utf-8?Q?a b=C3=A4?=")).toBe("a bä");
     expect(await decode("=?utf-8?B?w6 Q=?=")).toBe("ä");
     expect(await decode("=?utf-8?Q?wie_geht's??=")).toBe("wie geht's?");
@@ -97,19 +97,19 @@ describe("decodeText", () => {
     expect(await decode("=?a?X?b?= =?utf-8?Q?=C3=A4?= x")).toBe("=?a?X?b?= ä x");
   });
 
-  it("reads raw octets as UTF-8 if the field is, else as windows-1252", async () => {
+  it("reads raw octets as UTF-8 if the field is valid UTF-8, else as windows-1252", async () => {
     expect(await decodeText(Buffer.from("Grüße =?utf-8?Q?=C3=A4?= €"))).toBe("Grüße ä €");
     expect(await decode("Gr\xfc\xdfe =?utf-8?Q?=C3=A4?= \x80")).toBe("Grüße ä €");
     // Not each piece by itself: the first could be UTF-8, the second cannot.
     expect(await decode("\xc3\xa4 =?utf-8?Q?=C3=A4?= \x80")).toBe("Ã¤ ä €");
   });
 
-  it("never gives a second line", async () => {
+  it("never returns a line break", async () => {
     expect(await decode("=?utf-8?Q?a=0D=0ABcc:_x=00?=")).toBe("a  Bcc: x ");
     expect(await decode(`${B("a\n")} b`)).toBe("a  b");
   });
 
-  it("decodes what was encoded, wherever it was cut", async () => {
+  it("decodes its own encoded words, wherever they were cut", async () => {
     const anyText = fc
       .string({ unit: "binary", maxLength: 20 })
       .map((text) => text.replace(/[\r\n\0]/g, "."));
@@ -132,7 +132,7 @@ describe("decodeText", () => {
     );
   });
 
-  it("fails on no octets", async () => {
+  it("decodes any octets", async () => {
     const hot = fc
       .array(
         fc.constantFrom(
@@ -168,9 +168,9 @@ describe("decodeText takes linear time for", () => {
     ["beginnings", fill("=?")],
     ["charsets", fill("=?a?")],
     ["words without an end", fill("=?a?Q?x")],
-    ["words with one far end", `${fill("=?a?Q?x")}?=`],
-    ["base64 with one far end", `${fill("=?a?B?AAAA ")}?=`],
-    ["blanks with one far end", `=?a?B?${fill(" ")}`],
+    ["words with one end far away", `${fill("=?a?Q?x")}?=`],
+    ["base64 with one end far away", `${fill("=?a?B?AAAA ")}?=`],
+    ["blanks with one end far away", `=?a?B?${fill(" ")}`],
     ["a charset without an end", `=?${fill("a")}`],
     ["ends", fill("?=")],
     ["question marks", `=?a?Q?${fill("?")}`],

@@ -51,28 +51,28 @@ describe("parseHeaders", () => {
     }
   });
 
-  it("gives the octets of each field, folded as they were", async () => {
+  it("returns the octets of each field, folded as they were", async () => {
     const [, received] = await parseHeaders(latin1(SAMPLE));
     expect(received?.raw.toString("latin1")).toBe(SAMPLE.split("\r\n").slice(1, 3).join("\r\n"));
     const [raw] = await parseHeaders(latin1("X: \xff\n \x00y\n\n"));
     expect(raw?.raw).toEqual(latin1("X: \xff\n \x00y"));
   });
 
-  it("does not change with the octets it was given", async () => {
+  it("does not change if its source is changed later", async () => {
     const octets = latin1("Subject: a\r\n\r\n");
     const headers = await parseHeaders(octets);
     octets.fill("z");
     expect([...headers][0]?.raw.toString()).toBe("Subject: a");
   });
 
-  it("takes CRLF and bare LF, mixed, as line ends, and a bare CR as none", async () => {
+  it("accepts CRLF and bare LF, mixed, as line ends, but not a bare CR", async () => {
     expect(await list("A: 1\nB: 2\r\nC: 3\n\nD: 4")).toEqual(["A=1", "B=2", "C=3"]);
     expect(await list("A: 1\r\n\nB: 2")).toEqual(["A=1"]);
     expect(await list("A: 1\rB: 2\r\nC: 3")).toEqual(["A=1 B: 2", "C=3"]);
     expect(await list("A: 1\r\r\nB: 2")).toEqual(["A=1", "B=2"]);
   });
 
-  it("unfolds as RFC 5322 says: line ends go, blanks stay", async () => {
+  it("unfolds as RFC 5322 says: removes line ends and keeps blanks", async () => {
     expect(await list("A: 1\r\n 2\r\n\t3\n  4\r\n")).toEqual(["A=1 2\t3  4"]);
     expect(await list("A:\r\n 1\r\n")).toEqual(["A=1"]);
     // A line of blanks alone goes on with the field: the header ends at an empty line only.
@@ -80,7 +80,7 @@ describe("parseHeaders", () => {
     expect(await list("Subject: =?utf-8?Q?a?=\r\n =?utf-8?Q?b?=\r\n")).toEqual(["Subject=ab"]);
   });
 
-  it("passes over lines that are no fields, with their continuations", async () => {
+  it("skips lines that are not fields, with their continuations", async () => {
     expect(await list("From ann@example.com Wed May  1 10:00:00 2024\nA: 1\n\n")).toEqual(["A=1"]);
     expect(await list("A: 1\nrubbish\n more: rubbish\nB: 2\n\n")).toEqual(["A=1", "B=2"]);
     expect(await list(" A: 0\nB: 2\n\n")).toEqual(["B=2"]);
@@ -88,7 +88,7 @@ describe("parseHeaders", () => {
     expect(await list("A : 1\nB\t: 2\n")).toEqual(["A=1", "B=2"]);
   });
 
-  it("reads a section without an end, a body or anything at all", async () => {
+  it("reads a section without an end, without a body, and an empty one", async () => {
     expect(await list("A: 1")).toEqual(["A=1"]);
     expect(await list("A: 1\r\n")).toEqual(["A=1"]);
     expect(await list("A: 1\r\n b")).toEqual(["A=1 b"]);
@@ -106,24 +106,24 @@ describe("parseHeaders", () => {
     expect((await parseHeaders(Buffer.from("Subject: СССР\r\n"))).get("subject")).toBe("СССР");
   });
 
-  it("gives one line whatever the octets are", async () => {
+  it("returns one line per value, whatever the octets are", async () => {
     expect(await list("A: 1\r2\x003\r\n")).toEqual(["A=1 2 3"]);
     expect(await list("A: =?utf-8?Q?=0D=0AB:_2?=\r\n")).toEqual(["A=  B: 2"]);
   });
 
-  it("takes a Uint8Array that is a view of a larger one", async () => {
+  it("accepts a Uint8Array that is a view of a larger one", async () => {
     const whole = latin1("xxA: 1\r\n\r\nxx");
     const headers = await parseHeaders(new Uint8Array(whole.buffer, whole.byteOffset + 2, whole.length - 4));
     expect(headers.get("a")).toBe("1");
   });
 
-  it("rejects what are no octets", async () => {
+  it("rejects if the source has no octets", async () => {
     for (const source of ["A: 1\r\n\r\n", undefined, null, {}, 1, [65]]) {
       await expect(parseHeaders(source as Buffer)).rejects.toThrow(TypeError);
     }
   });
 
-  it("fails on no octets, and keeps all that are fields", async () => {
+  it("accepts any octets, and keeps every field", async () => {
     const hot = fc
       .array(fc.constantFrom("A", ":", " ", "\t", "\r", "\n", "\r\n", "=?utf-8?Q?=C3?=", "\0", "\xff"))
       .map((parts) => parts.join(""));
@@ -141,7 +141,7 @@ describe("parseHeaders", () => {
   });
 });
 
-describe("parseHeaders of a section made to do harm", () => {
+describe("parseHeaders of a hostile section", () => {
   const MIB = 1024 * 1024;
   const fill = (unit: string, size = 4 * MIB): string => unit.repeat(Math.floor(size / unit.length));
 
@@ -154,8 +154,8 @@ describe("parseHeaders of a section made to do harm", () => {
     ["bare CRs", `A: ${fill("\r")}x`],
     ["beginnings of words", `A: ${fill("=?")}`],
     ["words", `A: ${fill("=?utf-8?Q?x?= ")}`],
-    ["lines that are no fields", fill("x\n")],
-    ["continuations of nothing", fill(" x\n")],
+    ["lines that are not fields", fill("x\n")],
+    ["continuations without a field", fill(" x\n")],
   ])("takes linear time for %s", async (_, text) => {
     expect((await parseHeaders(latin1(text))).size).toBeLessThanOrEqual(10_000);
   });
@@ -176,7 +176,7 @@ describe("parseHeaders of a section made to do harm", () => {
 });
 
 describe("readHeaderSection", () => {
-  it("tells where the body begins", () => {
+  it("returns the start of the body", () => {
     const bodyOf = (text: string): string => text.slice(readHeaderSection(latin1(text)).bodyStart);
     expect(bodyOf("A: 1\r\n\r\nbody\r\n\r\nmore")).toBe("body\r\n\r\nmore");
     expect(bodyOf("A: 1\n\nbody")).toBe("body");
@@ -185,7 +185,7 @@ describe("readHeaderSection", () => {
     expect(bodyOf("")).toBe("");
   });
 
-  it("takes a message without a single field for a body", () => {
+  it("treats a message without a single field as a body", () => {
     for (const text of ["body", "body\r\n\r\nmore\r\n", "From ann@example.com\n\nbody"]) {
       expect(readHeaderSection(latin1(text))).toEqual({ fields: [], bodyStart: 0 });
     }

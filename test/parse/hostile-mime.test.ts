@@ -18,7 +18,7 @@ const nested = (depth: number): string => {
 };
 const tooLarge = { name: "Pop3Error", code: "POP3_MESSAGE_TOO_LARGE" };
 
-describe("parseMessage takes what is large and harmless", () => {
+describe("parseMessage accepts large and harmless input:", () => {
   it("20 MiB of HTML, without parsing it", async () => {
     const html = fill("<div>", 20 * MIB);
     const message = await parse(body("text/html", "8bit", html));
@@ -39,19 +39,19 @@ describe("parseMessage takes what is large and harmless", () => {
     expect(message.text).toBe("text");
   });
 
-  it("as many parts as are allowed, side by side and one within the other", async () => {
+  it("as many parts as allowed, in sequence and nested", async () => {
     const part = "--b\r\nContent-Type: application/octet-stream\r\n\r\nx\r\n";
     expect((await parse(multipart(part.repeat(998)))).attachments).toHaveLength(998);
     expect((await parse(nested(998))).text).toBe("text\n");
   });
 
-  it("messages within messages without end: only the first is opened", async () => {
+  it("endlessly nested messages, of which it opens only the first", async () => {
     const text = fill("Content-Type: message/rfc822\r\nContent-Disposition: inline\r\n\r\n", 8 * MIB);
     const { attachments } = await parse(text);
     expect(attachments).toHaveLength(1);
   });
 
-  it("10 MiB of ISO-2022-JP, and of nothing that base64 has", async () => {
+  it("10 MiB of ISO-2022-JP, and 10 MiB without a character of base64", async () => {
     expect(
       (await parse(body("text/plain; charset=iso-2022-jp", "7bit", "a".repeat(10 * MIB)))).text?.length,
     ).toBe(10 * MIB);
@@ -59,7 +59,7 @@ describe("parseMessage takes what is large and harmless", () => {
   });
 });
 
-describe("parseMessage refuses, before it costs anything,", () => {
+describe("parseMessage refuses, before it computes anything,", () => {
   // With mailparser alone each of these takes minutes, or more memory than there is.
   it.each([
     [
@@ -83,7 +83,7 @@ describe("parseMessage refuses, before it costs anything,", () => {
     await expect(parse(text)).rejects.toMatchObject(tooLarge);
   });
 
-  it("what exceeds the limits it is given, and not what reaches them", async () => {
+  it("input above the given limits, and accepts input at the limits", async () => {
     const text = "Subject: a\r\n\r\ntext";
     expect((await parse(text, { maxMessageSize: text.length })).text).toBe("text");
     await expect(parse(text, { maxMessageSize: text.length - 1 })).rejects.toMatchObject(tooLarge);
@@ -97,7 +97,7 @@ describe("parseMessage refuses, before it costs anything,", () => {
     await expect(parse(addresses, { maxHeaderSize: 1900 })).rejects.toMatchObject(tooLarge);
   });
 
-  it("nothing that is merely larger than usual, if the limit is raised", async () => {
+  it("no input that is only larger than usual, if the limit is raised", async () => {
     const line = `${fill("QUJDREVGR0hJSktMTU5P", 60)}QUJDREVGR0hJSk+M\r\n`;
     const options = { maxMessageSize: 80 * MIB };
     const { attachments } = await parse(body("image/png", "base64", fill(line, 70 * MIB)), options);

@@ -28,7 +28,7 @@ console.log(JSON.stringify(steps));
 `;
 
 describe("popwright/parse", () => {
-  it("loads iconv-lite and mailparser when they are needed, not before", async () => {
+  it("loads iconv-lite and mailparser only when they are needed", async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--import", "tsx", "--input-type=module", "--eval", SCRIPT],

@@ -66,7 +66,7 @@ const LETTER = lines(
 );
 
 describe("parseMessage", () => {
-  it("reads a letter with everything in it", async () => {
+  it("reads a message with every feature", async () => {
     const message = await parse(LETTER);
     expect(message.subject).toBe("Grüße");
     expect(message.date?.toISOString()).toBe("2024-05-01T08:00:00.000Z");
@@ -97,7 +97,7 @@ describe("parseMessage", () => {
     expect(message.headers.get("received")).toContain("mx.example.com");
   });
 
-  it("gives attachments with their octets and their fields", async () => {
+  it("returns attachments with their octets and their fields", async () => {
     const { attachments } = await parse(LETTER);
     expect(attachments).toEqual([
       {
@@ -134,7 +134,7 @@ describe("parseMessage", () => {
     expect(await decodeCharset(attachments[1]?.content ?? latin1(""), "iso-8859-1")).toBe("ü;1");
   });
 
-  it("gives the same for a stream, wherever it is cut", async () => {
+  it("returns the same for a stream, wherever it is cut", async () => {
     const whole = await parse(LETTER);
     const octets = latin1(LETTER);
     for (const size of [1, 2, 7, 100, 65_536]) {
@@ -178,7 +178,7 @@ describe("parseMessage", () => {
     expect((await parse(lines(`${header}yes`, "", "one ", "word"))).text).toBe("oneword");
   });
 
-  it("keeps a message within the message whole, and it can be parsed again", async () => {
+  it("keeps an attached message whole, so that it can be parsed again", async () => {
     for (const disposition of ["attachment", "inline"]) {
       const inner = lines("From: <in@example.com>", "Subject: inner", "", "inner text", "");
       const { text, attachments } = await parse(
@@ -206,7 +206,7 @@ describe("parseMessage", () => {
     }
   });
 
-  it("reads a bounce: the status is text, or an attachment if asked for", async () => {
+  it("reads a bounce: the status is text, or an attachment on request", async () => {
     const bounce = lines(
       "Content-Type: multipart/report; report-type=delivery-status; boundary=b",
       "",
@@ -228,7 +228,7 @@ describe("parseMessage", () => {
     expect(apart.attachments[0]?.content.toString()).toBe("Action: failed");
   });
 
-  it("gives a message that is not text as its only attachment", async () => {
+  it("returns a message that is not text as its only attachment", async () => {
     const { text, html, attachments } = await parse(
       lines(
         "Content-Type: application/pdf; name=a.pdf",
@@ -243,7 +243,7 @@ describe("parseMessage", () => {
     expect(attachments[0]?.content.toString()).toBe("%PDF");
   });
 
-  it("makes nothing up: what is not there is absent", async () => {
+  it("leaves out what the message does not contain", async () => {
     for (const text of ["", "\r\n", "\r\n\r\n", "X-Other: 1\r\n\r\n"]) {
       const message = await parse(text);
       expect(message).toEqual({
@@ -260,7 +260,7 @@ describe("parseMessage", () => {
     expect(await parse("Date: yesterday\r\nMessage-ID: <>\r\n\r\n")).not.toHaveProperty("date");
   });
 
-  it("reads a message of a header alone, and one without a header", async () => {
+  it("reads a message of only a header, and one without a header", async () => {
     expect((await parse("Subject: a")).subject).toBe("a");
     expect((await parse("Subject: a\r\n")).subject).toBe("a");
     expect((await parse("\r\nbody\r\n")).text).toBe("body\n");
@@ -273,7 +273,7 @@ describe("parseMessage", () => {
     expect(message.attachments).toHaveLength(2);
   });
 
-  it("goes by the first of two fields that contradict each other", async () => {
+  it("uses the first of two contradictory fields", async () => {
     const message = await parse(
       lines(
         "From: first@example.com",
@@ -312,7 +312,7 @@ describe("parseMessage", () => {
     expect(await addresses("M\xc3\xbcller <m@x>")).toEqual([{ name: "Müller", address: "m@x" }]);
   });
 
-  it("reads a content type that is none as text", async () => {
+  it("reads an invalid content type as text", async () => {
     for (const type of ["text", "", ";", "; charset=utf-8", "/", "text/", "/plain", "text plain"]) {
       const message = await parse(`Content-Type: ${type}\r\n\r\nbody`);
       expect(message.text).toBe("body");
@@ -320,7 +320,7 @@ describe("parseMessage", () => {
     }
   });
 
-  it("copes with multiparts that are broken", async () => {
+  it("reads broken multiparts", async () => {
     const part = lines("--b", "Content-Type: text/plain", "", "text");
     const header = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
     expect((await parse(header + part)).text).toBe("text");
@@ -330,7 +330,7 @@ describe("parseMessage", () => {
     expect((await parse("Content-Type: multipart/mixed\r\n\r\ntext")).attachments).toEqual([]);
   });
 
-  it("fails on no octets, and settles", async () => {
+  it("settles for any octets", async () => {
     const hot = fc
       .array(
         fc.constantFrom(
@@ -415,14 +415,14 @@ describe("parseMessage", () => {
 describe("parseMessage with options", () => {
   const html = (body: string): Buffer => latin1(`Content-Type: text/html\r\n\r\n${body}`);
 
-  it("makes text of HTML, if asked, where there is no text", async () => {
+  it("makes text from HTML on request, if there is no text", async () => {
     const letter = html("<p>Hello <b>you</b></p>");
     expect(await parseMessage(letter)).not.toHaveProperty("text");
     expect((await parseMessage(letter, { skipHtmlToText: false })).text).toBe("Hello you");
     expect((await parseMessage(latin1(LETTER), { skipHtmlToText: false })).text).toBe("Schöne Grüße");
   });
 
-  it("makes no text of HTML that is too long or too deep, and keeps the HTML", async () => {
+  it("makes no text from HTML that is too long or too deep, and keeps the HTML", async () => {
     const deep = "<div>".repeat(20_000);
     const message = await parseMessage(html(deep), { skipHtmlToText: false });
     expect(message.html).toBe(deep);
@@ -433,7 +433,7 @@ describe("parseMessage with options", () => {
     expect(enough.text).toBe("12345");
   });
 
-  it("makes HTML and links of text, if asked", async () => {
+  it("makes HTML and links from text on request", async () => {
     const text = latin1("\r\na < b https://example.com/\r\n");
     const plain = await parseMessage(text, { skipTextToHtml: false });
     expect(plain.textAsHtml).toBe("<p>a &lt; b https://example.com/</p>");
@@ -441,12 +441,12 @@ describe("parseMessage with options", () => {
     expect(linked.textAsHtml).toContain('<a href="https://example.com/">');
   });
 
-  it("puts images into the HTML, if asked", async () => {
+  it("puts images into the HTML on request", async () => {
     const { html: inlined } = await parseMessage(latin1(LETTER), { skipImageLinks: false });
     expect(inlined).toContain('src="data:image/png;base64,iVBORw0KGgo="');
   });
 
-  it("leaves nothing in the HTML in the place of text parts", async () => {
+  it("leaves no placeholder for text parts in the HTML", async () => {
     const mixed = lines(
       "Content-Type: multipart/mixed; boundary=b",
       "",
@@ -467,7 +467,7 @@ describe("parseMessage with options", () => {
     expect(message.text).toBe("before\n\nafter");
   });
 
-  it("rejects arguments that are wrong", async () => {
+  it("rejects invalid arguments", async () => {
     for (const source of ["Subject: a\r\n\r\n", undefined, null, {}, 1, new Blob(["a"])]) {
       await expect(parseMessage(source as Buffer)).rejects.toThrow(TypeError);
     }
@@ -480,7 +480,7 @@ describe("parseMessage with options", () => {
 });
 
 describe("parseMessage of a stream", () => {
-  it("rejects what are no octets, and destroys the stream", async () => {
+  it("rejects if the stream has no octets, and destroys it", async () => {
     const strings = Readable.from(["Subject: a\r\n\r\n"]);
     await expect(parseMessage(strings)).rejects.toThrow(TypeError);
     expect(strings.destroyed).toBe(true);
@@ -512,7 +512,7 @@ describe("parseMessage of a stream", () => {
     expect(given).toBeLessThan(200_000);
   });
 
-  it("is given up when the signal is aborted, though the stream gives nothing", async () => {
+  it("rejects if the signal is aborted, even if the stream is silent", async () => {
     const controller = new AbortController();
     const silent = new PassThrough();
     const parsing = parseMessage(silent, { signal: controller.signal });
@@ -521,7 +521,7 @@ describe("parseMessage of a stream", () => {
     expect(silent.destroyed).toBe(true);
   });
 
-  it("is not begun with a signal that is aborted", async () => {
+  it("rejects if the signal is aborted already", async () => {
     const signal = AbortSignal.abort("before");
     await expect(parseMessage(latin1("Subject: a\r\n\r\n"), { signal })).rejects.toMatchObject({
       code: "POP3_ABORTED",
@@ -529,7 +529,7 @@ describe("parseMessage of a stream", () => {
     });
   });
 
-  it("is given up between two slices of a message that was taken in", async () => {
+  it("stops on abort between two slices of a message that was read whole", async () => {
     const controller = new AbortController();
     const parsing = parseMessage(Buffer.alloc(16 * 1024 * 1024, "text\r\n"), { signal: controller.signal });
     setImmediate(() => controller.abort("enough"));

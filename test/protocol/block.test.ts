@@ -1,9 +1,9 @@
-// A small block is collected whole, and kept within its limit.
+// Collects a small block whole, and keeps it within its limit.
 import { expect, test } from "vitest";
 import { SmallBlock } from "../../src/protocol/block.ts";
 import { everyCut, octets, text } from "./octets.ts";
 
-test("gives the octets to its parser, however they came", () => {
+test("passes the octets to its parser, however they are cut", () => {
   for (const chunks of everyCut(octets("one\r\ntwo\0\xff\r\n"))) {
     const block = new SmallBlock(100, text);
     for (const chunk of chunks) expect(block.octets(chunk)).toBe(true);
@@ -11,11 +11,11 @@ test("gives the octets to its parser, however they came", () => {
   }
 });
 
-test("an empty block is parsed too", () => {
+test("parses an empty block, too", () => {
   expect(new SmallBlock(0, text).end()).toBe("");
 });
 
-test("the limit is allowed, one octet past it is not, at every cut", () => {
+test("accepts a block of the limit and rejects one octet more, at every cut", () => {
   const wire = octets("0123456789");
   for (const chunks of everyCut(wire)) {
     const block = new SmallBlock(10, text);
@@ -34,7 +34,7 @@ test("the limit is allowed, one octet past it is not, at every cut", () => {
   }
 });
 
-test("what its parser throws is what `end` throws", () => {
+test("throws from end() what its parser throws", () => {
   const block = new SmallBlock(10, () => {
     throw new RangeError("wrong");
   });

@@ -1,4 +1,4 @@
-// CAPA (RFC 2449 section 6): what is known is typed, what is unknown is kept, nothing makes it fail.
+// CAPA (RFC 2449 section 6): known capabilities are typed, unknown ones are kept, and no list makes it fail.
 import { describe, expect, test } from "vitest";
 import { NO_CAPABILITIES, parseCapabilities, type Capabilities } from "../../src/protocol/capabilities.ts";
 import { always, text, wireOf } from "./octets.ts";
@@ -6,7 +6,7 @@ import { always, text, wireOf } from "./octets.ts";
 const capabilities = (...lines: string[]): Capabilities =>
   parseCapabilities(lines.map((line) => `${line}\r\n`).join(""));
 
-test("RFC 2449's example", () => {
+test("reads RFC 2449's example", () => {
   const { all, ...known } = capabilities(
     ...["TOP", "USER", "SASL CRAM-MD5 KERBEROS_V4", "UIDL", "RESP-CODES", "LOGIN-DELAY 900", "PIPELINING"],
     ...["EXPIRE 60", "IMPLEMENTATION Shlemazle-Plotz-v302"],
@@ -39,7 +39,7 @@ test("RFC 2449's example", () => {
   });
 });
 
-test("a server of which nothing is known", () => {
+test("assumes nothing about a server without a list", () => {
   expect(parseCapabilities("")).toEqual(NO_CAPABILITIES);
   expect(NO_CAPABILITIES).toMatchObject({ top: false, uidl: false, user: false, sasl: [] });
   expect(NO_CAPABILITIES.all.size).toBe(0);
@@ -86,12 +86,12 @@ test.each([
   ["IMPLEMENTATION a=b", { implementation: "a=b" }],
   ["IMPLEMENTATION=  a b", { implementation: "a b" }],
   ["IMPLEMENTATION=a=b", { implementation: "a=b" }],
-] satisfies [string, Partial<Capabilities>][])("%j", (line, expected) => {
+] satisfies [string, Partial<Capabilities>][])("reads %j", (line, expected) => {
   expect(capabilities(line)).toMatchObject(expected);
 });
 
-describe("what is unknown", () => {
-  test("is kept, its name in upper case", () => {
+describe("an unknown capability", () => {
+  test("is kept, with its name in upper case", () => {
     const { all } = capabilities(
       "X-GOOGLE-RICO",
       "xoip 10.0.0.1",
@@ -108,7 +108,7 @@ describe("what is unknown", () => {
     ]);
   });
 
-  test("several lines of one name are one", () => {
+  test("merges lines of the same name", () => {
     const { sasl, all } = capabilities("SASL PLAIN", "SASL", "SASL LOGIN PLAIN", "TOP", "TOP");
     expect(sasl).toEqual(["PLAIN", "LOGIN"]);
     expect(all.get("SASL")).toBe("PLAIN LOGIN PLAIN");
@@ -116,23 +116,23 @@ describe("what is unknown", () => {
     expect(capabilities("SASL", "SASL PLAIN").all.get("SASL")).toBe("PLAIN");
   });
 
-  test.each(["", " ", "=", "=x", "\t", "\ufeff"])("%j is no capability", (line) => {
+  test.each(["", " ", "=", "=x", "\t", "\ufeff"])("%j is not a capability", (line) => {
     expect(capabilities(line).all.size).toBe(0);
   });
 });
 
-test("10,000 mechanisms are all there, each once", () => {
+test("keeps 10,000 mechanisms, each once", () => {
   const names = Array.from({ length: 10_000 }, (_, index) => `X${index}`);
   expect(capabilities(`SASL ${names.join(" ")} ${names.join(" ")}`).sasl).toEqual(names);
 });
 
-test("a long run of spaces is read in one go, also before a lone LF", () => {
+test("reads a long run of spaces in linear time, also before a lone LF", () => {
   const blanks = " ".repeat(65_000);
   expect(capabilities(`SASL${blanks}PLAIN`).sasl).toEqual(["PLAIN"]);
   expect(capabilities(`SASL${blanks}PLAIN\nLOGIN`).sasl).toEqual(["PLAIN", "LOGIN"]);
 });
 
-test("no block makes it fail", () => {
+test("reads any block without failing", () => {
   const parts = [
     "SASL",
     "EXPIRE",

@@ -1,4 +1,4 @@
-// Every command: its line to the octet, what may be printed of it, and how its reply is read.
+// Every command: its exact line, its printable form, and how its reply is parsed.
 import { inspect } from "node:util";
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
@@ -182,17 +182,17 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
   },
 );
 
-describe("a charset of the caller's own", () => {
+describe("the caller's charset", () => {
   const encode = (text: string): Buffer => octets(text);
 
-  test("is what goes out of USER and PASS; nothing else is sent in it", () => {
+  test("encodes the lines of USER and PASS only", () => {
     expect(commands.user("J\xfcrgen", LIMITS, encode).encoded).toEqual(octets("USER J\xfcrgen"));
     expect(commands.pass("Gr\xf6\xdfe", LIMITS, encode).encoded).toEqual(octets("PASS Gr\xf6\xdfe"));
     expect(commands.user("J\xfcrgen", LIMITS).encoded).toBeUndefined();
     expect(commands.pass("Gr\xf6\xdfe", LIMITS).encoded).toBeUndefined();
   });
 
-  test("its octets are those that count", () => {
+  test("counts the octets of the encoded line", () => {
     expect(commands.user("\xf6".repeat(248), LIMITS, encode).encoded).toHaveLength(253);
     expect(() => commands.user("\xf6".repeat(249), LIMITS, encode)).toThrow(
       withCode("POP3_COMMAND_TOO_LONG"),
@@ -200,14 +200,14 @@ describe("a charset of the caller's own", () => {
   });
 });
 
-test("more that a server might repeat goes with what is secret already", () => {
+test("withSecrets adds texts to the secrets of a command", () => {
   const { secrets, ...rest } = commands.withSecrets(commands.pass("tanstaaf", LIMITS), ["token", "more"]);
   expect(secrets).toEqual(["tanstaaf", "token", "more"]);
   expect(rest).toMatchObject({ line: "PASS tanstaaf", printable: "PASS ****", alone: true });
   expect(commands.withSecrets(commands.noop(), ["token"]).secrets).toEqual(["token"]);
 });
 
-test("what moves a cursor in a user name is not printed as it is", () => {
+test("escapes control characters of a user name in the printable form", () => {
   expect(commands.user("ann\x1b[2J", LIMITS).printable).toBe("USER ann\\x1b[2J");
   expect(commands.apop("ann\x1b[2J", DIGEST, LIMITS).printable).toBe("APOP ann\\x1b[2J ****");
 });
@@ -231,7 +231,7 @@ test.each([
   expect(call).toThrow(expect.objectContaining({ code: "POP3_INVALID_ARGUMENT", message }) as Error);
 });
 
-describe("what is refused before a line is made", () => {
+describe("rejects before it makes a line", () => {
   test.each([
     0,
     -1,
@@ -255,7 +255,7 @@ describe("what is refused before a line is made", () => {
     expect(() => commands.top(number, 0, body)).toThrow(INVALID);
   });
 
-  test("the largest number there is has all of its digits", () => {
+  test("writes all digits of the largest message number", () => {
     expect(commands.retr(Number.MAX_SAFE_INTEGER, body).line).toBe("RETR 9007199254740991");
   });
 
@@ -293,12 +293,12 @@ describe("what is refused before a line is made", () => {
     expect(() => commands.lang(tag, LIMITS)).toThrow(INVALID);
   });
 
-  test.each([" STAT", "\tSTAT", "ÄXTND", "\u00a0STAT", "   "])("%j as a command of one's own", (line) => {
+  test.each([" STAT", "\tSTAT", "ÄXTND", "\u00a0STAT", "   "])("%j as a custom command", (line) => {
     expect(() => commands.custom(line, false, LIMITS)).toThrow(INVALID);
   });
 
   test.each("USER,PASS,APOP,AUTH,STLS,QUIT,RSET,DELE,UTF8,RETR,TOP,CAPA".split(","))(
-    "%s as a command of one's own: the session depends on it",
+    "%s as a custom command, because it changes the session",
     (verb) => {
       const lines = [verb, verb.toLowerCase(), `${verb} x`, `${verb}\tx`, `${verb}\u00a0x`];
       for (const line of lines) {
@@ -309,7 +309,7 @@ describe("what is refused before a line is made", () => {
   );
 });
 
-describe("the 255 octets of RFC 2449 section 4, CRLF included", () => {
+describe("the limit of 255 octets in RFC 2449 section 4, CRLF included", () => {
   const TOO_LONG = withCode("POP3_COMMAND_TOO_LONG");
 
   test.each([
@@ -320,30 +320,30 @@ describe("the 255 octets of RFC 2449 section 4, CRLF included", () => {
     ["a command of one's own", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, false, LIMITS)],
     ["one with a block", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, true, LIMITS)],
   ] satisfies [string, (size: number) => Command<unknown>][])(
-    "%s: at the limit and one past it",
+    "accepts %s at the limit, and rejects it one octet beyond",
     (_, command) => {
       expect(Buffer.byteLength(command(255).line) + 2).toBe(255);
       expect(() => command(256)).toThrow(TOO_LONG);
     },
   );
 
-  test("the error names the limit, and the command as it may be printed", () => {
+  test("names the limit and the printable form of the command in its error", () => {
     const message = "the command line is longer than 255 octets";
     expect(() => commands.pass("x".repeat(300), LIMITS)).toThrow(
       expect.objectContaining({ message, command: "PASS ****" }) as Error,
     );
   });
 
-  test("octets count, not characters", () => {
+  test("counts octets, not characters", () => {
     expect(commands.user("ö".repeat(124), LIMITS).line).toHaveLength(129);
     expect(() => commands.user(`${"ö".repeat(124)}x`, LIMITS)).toThrow(TOO_LONG);
   });
 
-  test("a response to a challenge has no limit of its own (RFC 5034 section 4)", () => {
+  test("does not apply to a response to a challenge (RFC 5034 section 4)", () => {
     expect(commands.authResponse("A".repeat(16_384)).line).toHaveLength(16_384);
   });
 
-  test("a limit of one's own", () => {
+  test("can be set by the caller", () => {
     const limits = { ...LIMITS, commandLine: 20 };
     expect(commands.lang("x".repeat(13), limits).line).toHaveLength(18);
     expect(() => commands.lang("x".repeat(14), limits)).toThrow(TOO_LONG);
@@ -361,7 +361,7 @@ describe("a secret", () => {
     }
   }
 
-  test("is in no printed form and in no error, whatever it is", () => {
+  test("appears in no printable form and in no error", () => {
     const piece = fc.oneof(
       fc.string({ maxLength: 30 }),
       fc.constantFrom("\r", "\n", "\0", "****", " ", "ö", "x".repeat(300)),
@@ -386,8 +386,8 @@ describe("a secret", () => {
   });
 });
 
-describe("replies", () => {
-  test("STAT, LIST and UIDL with a number", () => {
+describe("the parser of a reply", () => {
+  test("reads STAT, and LIST and UIDL with a number", () => {
     expect(commands.stat().parse(reply("+OK 2 320"))).toEqual({ count: 2, size: 320 });
     expect(commands.listOne(2).parse(reply("+OK 2 200"))).toBe(200);
     expect(commands.uidlOne(2).parse(reply("+OK 2 abc"))).toBe("abc");
@@ -404,18 +404,18 @@ describe("replies", () => {
     ["USER a", () => commands.user("a", LIMITS)],
     ["PASS a", () => commands.pass("a", LIMITS)],
     ["APOP a", () => commands.apop("a", DIGEST, LIMITS)],
-  ])("nothing is read from that to %s", (_, make) => {
+  ])("returns nothing for %s", (_, make) => {
     const command = make();
     const parse: (reply: Reply) => unknown = (reply) => command.parse(reply);
     expect(parse(reply("+OK 1 2 3"))).toBeUndefined();
   });
 
-  test("the words of QUIT and LANG", () => {
+  test("returns the text of QUIT and LANG", () => {
     expect(commands.quit().parse(reply("+OK bye"))).toBe("bye");
     expect(commands.lang("de", LIMITS).parse(reply("+OK de Deutsch"))).toBe("de Deutsch");
   });
 
-  test("AUTH, the greeting and a command of one's own give it as it is", () => {
+  test("returns the whole reply of AUTH, of the greeting and of a custom command", () => {
     const answer = reply("+OK [X-Y] words");
     expect(commands.auth("PLAIN", undefined, LIMITS).parse(answer)).toEqual(answer);
     expect(commands.authResponse("*").parse(answer)).toEqual(answer);
@@ -427,7 +427,7 @@ describe("replies", () => {
     });
   });
 
-  test("LIST and UIDL", () => {
+  test("reads LIST and UIDL", () => {
     expect(readBlock(commands.list(LISTING), "1 120\r\n2 200\r\n")).toEqual(
       new Map([
         [1, 120],
@@ -442,7 +442,7 @@ describe("replies", () => {
     );
   });
 
-  test("RETR and TOP read a block with a reader of its own each time", () => {
+  test("reads each block of RETR and TOP with a new reader", () => {
     const readers: BlockReader<string>[] = [];
     const reading = (): BlockReader<string> => {
       const reader = body();
@@ -456,7 +456,7 @@ describe("replies", () => {
     expect(new Set(readers).size).toBe(3);
   });
 
-  test("a block of one's own comes with its reply, octet by octet", () => {
+  test("returns the octets of a custom block with its reply", () => {
     const command = commands.custom("XLST", true, LIMITS);
     expect(readBlock(command, "\0\xff\r\n", "+OK [X] a")).toEqual({
       status: "ok",
@@ -469,7 +469,7 @@ describe("replies", () => {
     expect(() => readBlock(small, "ab\r\n")).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
   });
 
-  test("each call of a command with a block starts with an empty one", () => {
+  test("starts with an empty block each time a command is used", () => {
     const command = commands.list(LISTING);
     expect(readBlock(command, "1 1\r\n")).toEqual(new Map([[1, 1]]));
     expect(readBlock(command, "1 1\r\n")).toEqual(new Map([[1, 1]]));
@@ -477,7 +477,7 @@ describe("replies", () => {
 });
 
 describe("CAPA", () => {
-  test("gives capabilities, its text UTF-8 where it is valid", () => {
+  test("returns capabilities, and reads their text as UTF-8 if it is valid", () => {
     expect(readBlock(commands.capa(LIMITS), "TOP\r\nUIDL\r\n")).toMatchObject({
       top: true,
       uidl: true,
@@ -490,18 +490,18 @@ describe("CAPA", () => {
     expect(implementation(octets("Gr\xf6\xdfe"))).toBe("Größe");
   });
 
-  test("an empty list is none", () => {
+  test("returns none for an empty list", () => {
     expect(commands.capa(LIMITS).block(octets("+OK")).end().all.size).toBe(0);
   });
 
-  test("lines: at the limit and one past it", () => {
+  test("accepts the largest number of lines, and rejects one more", () => {
     const lines = (count: number): string =>
       Array.from({ length: count }, (_, index) => `X${index}\r\n`).join("");
     expect(readBlock(commands.capa(LIMITS), lines(256)).all.size).toBe(256);
     expect(() => readBlock(commands.capa(LIMITS), lines(257))).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
   });
 
-  test("the error says how many there may be", () => {
+  test("names the limit of lines in its error", () => {
     const capa = commands.capa({ ...LIMITS, capabilityLines: 1 });
     expect(readBlock(capa, "TOP\r\n").top).toBe(true);
     expect(() => readBlock(capa, "TOP\r\nUIDL\r\n")).toThrow(
@@ -512,7 +512,7 @@ describe("CAPA", () => {
     );
   });
 
-  test("octets: at the limit and one past it", () => {
+  test("accepts the largest number of octets, and rejects one more", () => {
     const line = (size: number): string => `X ${"y".repeat(size - 4)}\r\n`;
     expect(readBlock(commands.capa(LIMITS), line(65_536)).all.size).toBe(1);
     expect(() => readBlock(commands.capa(LIMITS), line(65_537))).toThrow(withCode("POP3_RESPONSE_TOO_LARGE"));
@@ -520,7 +520,7 @@ describe("CAPA", () => {
 });
 
 describe("LANG", () => {
-  test("the languages of RFC 6856, their names in their own", () => {
+  test("reads the languages of RFC 6856, with names in their own language", () => {
     const block = Buffer.from("en English\r\nde Deutsch\r\nfr-CA Français du Canada\r\ni-default\r\n");
     expect(readBlock(commands.langList(LIMITS), block)).toEqual([
       { tag: "en", description: "English" },
@@ -530,7 +530,7 @@ describe("LANG", () => {
     ]);
   });
 
-  test("none, and too many octets", () => {
+  test("accepts an empty list, and rejects too many octets", () => {
     expect(readBlock(commands.langList(LIMITS), "")).toEqual([]);
     expect(() => readBlock(commands.langList({ ...LIMITS, capabilityOctets: 3 }), "en\r\n")).toThrow(
       withCode("POP3_RESPONSE_TOO_LARGE"),

@@ -1,4 +1,4 @@
-// Multi-line responses (RFC 1939 section 3): the same octets come out however they were cut, and only CRLF . CRLF ends.
+// Multi-line responses (RFC 1939 section 3): any chunking gives the same octets, and only CRLF . CRLF ends them.
 import { describe, expect, test, vi } from "vitest";
 import { DotDecoder } from "../../src/protocol/dot-decoder.ts";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
@@ -90,10 +90,10 @@ const BLOCKS: readonly (readonly [string, string, string, number])[] = [
   ["NUL and 8-bit", "\0\xff\r\n..\0\r\n.\r\n", "\0\xff\r\n.\0\r\n", 0],
   ["words of a status line", "+OK\r\n-ERR no\r\n+ \r\n.\r\n", "+OK\r\n-ERR no\r\n+ \r\n", 0],
   ["a smuggled reply", "a\n.\n+OK fake\r\n.\r\n", "a\n.\n+OK fake\r\n", 0],
-  ["a reply behind it", "a\r\n.\r\n+OK 2 320\r\n", "a\r\n", 11],
-  ["one octet behind it", "a\r\n.\r\n.", "a\r\n", 1],
-  ["a dot line behind it", "a\r\n.\r\n.\r\n", "a\r\n", 3],
-  ["an empty line behind it", ".\r\n\r\n.\r\n", "", 5],
+  ["a reply after the block", "a\r\n.\r\n+OK 2 320\r\n", "a\r\n", 11],
+  ["one octet after the block", "a\r\n.\r\n.", "a\r\n", 1],
+  ["a dot line after the block", "a\r\n.\r\n.\r\n", "a\r\n", 3],
+  ["an empty line after the block", ".\r\n\r\n.\r\n", "", 5],
   ["nine dots inside a line", "1.2.3.4.5.6.7.8.9.0\r\n..a\r\n.\r\n", "1.2.3.4.5.6.7.8.9.0\r\n.a\r\n", 0],
   ["a line of dots", `${".".repeat(14)}\r\n.\r\n`, `${".".repeat(13)}\r\n`, 0],
   ["seven stuffed lines", `${"..\r\n".repeat(7)}.\r\n`, ".\r\n".repeat(7), 0],
@@ -130,15 +130,15 @@ const UNFINISHED = [
 ];
 
 describe("samples", () => {
-  test.each(BLOCKS)("%s, whole", (_, wire, message, left) => {
+  test.each(BLOCKS)("decodes %s, whole", (_, wire, message, left) => {
     expect(decode(whole(octets(wire)))).toEqual({ message, left });
   });
 
-  test.each(BLOCKS)("%s, at every cut", (_, wire) => {
+  test.each(BLOCKS)("decodes %s, at every cut", (_, wire) => {
     expect(disagreements(octets(wire))).toEqual([]);
   });
 
-  test.each(BLOCKS)("%s, with its end missing", (_, wire, message, left) => {
+  test.each(BLOCKS)("finds no end in %s if the end is missing", (_, wire, message, left) => {
     const block = octets(wire).subarray(0, wire.length - left);
     for (let length = 0; length < block.length; length++) {
       const part = decode(whole(block.subarray(0, length)));
@@ -148,12 +148,12 @@ describe("samples", () => {
     }
   });
 
-  test.each(UNFINISHED)("%j is no complete block, at every cut", (wire) => {
+  test.each(UNFINISHED)("finds no end in %j, at every cut", (wire) => {
     expect(decode(whole(octets(wire))).left).toBeUndefined();
     expect(disagreements(octets(wire))).toEqual([]);
   });
 
-  test("every wire of up to seven octets out of dot, CR, LF and a letter", () => {
+  test("decodes every input of up to seven octets of dot, CR, LF and a letter", () => {
     const alphabet = [".", "\r", "\n", "a"];
     const wrong: string[][] = [];
     let level = [""];
@@ -171,7 +171,7 @@ describe("samples", () => {
 });
 
 describe("properties", () => {
-  test("any chunking gives what the reference gives: message, end, and what is left over", () => {
+  test("agrees with the reference in message, end and rest for any chunking", () => {
     always(
       cutWire(),
       (input) => {
@@ -182,7 +182,7 @@ describe("properties", () => {
     );
   });
 
-  test("so it does for octets one by one out of the hot alphabet", () => {
+  test("agrees with the reference octet by octet for inputs of dots, CRs and LFs", () => {
     always(
       cutWire([".", "\r", "\n", "+", "-", "\0", "\xff", "a"], 60),
       (input) => {
@@ -209,7 +209,7 @@ describe("properties", () => {
   ];
 
   test.each([1, 2, 3, 5, 64, 129, 1000])(
-    "long wires in chunks of %i octets agree with the reference",
+    "agrees with the reference for long inputs in chunks of %i octets",
     (size) => {
       always(
         wireOf(PATHS, 60),
@@ -223,7 +223,7 @@ describe("properties", () => {
     },
   );
 
-  test("an encoded message comes back, with the CRLF it lacked, and nothing is left over", () => {
+  test("decodes an encoded message to itself, with the CRLF it lacked, and leaves nothing over", () => {
     const complete = (message: string): string =>
       message === "" || message.endsWith("\r\n") ? message : `${message}\r\n`;
     always(
@@ -238,7 +238,7 @@ describe("properties", () => {
     );
   });
 
-  test("what stands before the block in its chunk makes no difference", () => {
+  test("decodes a block the same, whatever precedes it in its chunk", () => {
     always(cutWire(), ({ wire }) => {
       for (const line of ["+OK\r\n", "+OK 120 octets.\r\n"]) {
         const given: Buffer[] = [];
@@ -250,7 +250,7 @@ describe("properties", () => {
     });
   });
 
-  test("a decoder that ended a block is as good as a new one", () => {
+  test("decodes the next block like a new decoder", () => {
     always(cutWire(), (input) => {
       const decoder = new DotDecoder();
       expect(decode(whole(octets("..\r\n..\r\n..\r\n..\r\n..\r\n..\r\n.\r\n")), decoder).left).toBe(0);
@@ -259,7 +259,7 @@ describe("properties", () => {
   });
 });
 
-test("two messages back to back in one chunk are told apart", () => {
+test("separates two messages in one chunk", () => {
   const chunk = octets("..one\r\n.\r\n..two\r\n.\r\n+OK");
   const decoder = new DotDecoder();
   const given: Buffer[] = [];
@@ -270,7 +270,7 @@ test("two messages back to back in one chunk are told apart", () => {
   expect([text(Buffer.concat(given)), second]).toEqual([".two\r\n", 20]);
 });
 
-test("the state is the decoder's: who stops listening halfway does not disturb the next block", () => {
+test("decodes the next block correctly if the consumer ignores the first one", () => {
   const wire = octets("..one\r\n.x\r\n..two\r\n.\r\n..three\r\n.\r\n");
   for (const chunks of everyCut(wire)) {
     const decoder = new DotDecoder();
@@ -287,7 +287,7 @@ test("the state is the decoder's: who stops listening halfway does not disturb t
   }
 });
 
-describe("the work is linear in the input", () => {
+describe("linear work", () => {
   /** Counts what is given out, and writes it to one place. */
   class Collector {
     readonly #room: Buffer;
@@ -310,7 +310,7 @@ describe("the work is linear in the input", () => {
 
   const CHUNK = 64 * 1024;
 
-  test("2 MB octet by octet: no octet is given out twice, none is held but a CR behind a dot", () => {
+  test("passes on 2 MB octet by octet, each octet once, and holds back only a CR after a dot", () => {
     const message = octets(
       "From: ann@example.com\r\n.\r\n..\r\n.\rx\r\n\r\n1.5 litres\r\n".repeat(times(40_000)),
     );
@@ -326,7 +326,7 @@ describe("the work is linear in the input", () => {
     expect(collector.pieces).toBe(message.length);
   });
 
-  test("a line of 64 MB is passed on chunk by chunk, without a copy", () => {
+  test("passes on a line of 64 MB chunk by chunk, without a copy", () => {
     const chunk = Buffer.alloc(CHUNK, "a");
     const decoder = new DotDecoder();
     let pieces = 0;
@@ -341,7 +341,7 @@ describe("the work is linear in the input", () => {
     expect([pieces, copies]).toEqual([1024, 0]);
   });
 
-  test("stuffed dots that stand far apart cost no copy", () => {
+  test("copies nothing for stuffed dots that are far apart", () => {
     const chunk = octets(`..${"a".repeat(126)}\r\n`.repeat(100));
     const pieces: Buffer[] = [];
     new DotDecoder().decode(chunk, 0, (piece) => pieces.push(piece));
@@ -357,7 +357,7 @@ describe("the work is linear in the input", () => {
     return sizes;
   };
 
-  test("at the fifth stuffed dot that stands near the one before, the rest becomes one piece", () => {
+  test("joins the rest to one piece at the fifth stuffed dot close to the one before", () => {
     // The first dot of a chunk has none before it.
     const near = `..${"a".repeat(124)}\r\n`;
     expect(piecesOf(octets(near.repeat(100)))).toEqual([127, 127, 127, 127, 127, 127 * 95]);
@@ -377,7 +377,7 @@ describe("the work is linear in the input", () => {
     ]);
   });
 
-  test("after eight dots inside lines the start of a line is looked for, as far as the next one", () => {
+  test("searches for the start of the next line after eight dots inside lines", () => {
     /** How often the chunk is searched. */
     const searches = (text: string): number => {
       const chunk = octets(text);
@@ -395,7 +395,7 @@ describe("the work is linear in the input", () => {
     expect(searches(`${line.repeat(3)}${"a.".repeat(100)}`)).toBe(4 * 9);
   });
 
-  test("16 MB of nothing but dots are one piece a chunk", () => {
+  test("gives one piece per chunk for 16 MB of dots", () => {
     const chunk = Buffer.alloc(CHUNK, ".");
     const decoder = new DotDecoder();
     let pieces = 0;
@@ -414,7 +414,7 @@ describe("the work is linear in the input", () => {
     ["of one letter", "a\r\n"],
     ["of one dot", ".\r\n"],
     ["that start with a dot", ".a\r\n"],
-  ])("a million lines %s are few pieces a chunk", (_, line) => {
+  ])("gives few pieces per chunk for a million lines %s", (_, line) => {
     const stuffed = line.startsWith(".") ? `.${line}` : line;
     const lines = times(1_000_000);
     const message = Buffer.alloc(line.length * lines, line);
@@ -429,7 +429,7 @@ describe("the work is linear in the input", () => {
     expect(collector.pieces).toBeLessThanOrEqual(chunks.length * 8);
   });
 
-  test("whatever stands in a chunk, it is few pieces for its octets", () => {
+  test("gives few pieces for any chunk", () => {
     const GAPS = [
       "..\r\n",
       `..${"a".repeat(124)}\r\n`,

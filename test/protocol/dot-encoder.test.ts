@@ -1,4 +1,4 @@
-// The other side of the dot rule: what a server sends for a message.
+// The encoder of the dot rule: the wire form of a message, as a server sends it.
 import { expect, test } from "vitest";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
 import { always, octets, text, wireOf } from "./octets.ts";
@@ -6,7 +6,7 @@ import { always, octets, text, wireOf } from "./octets.ts";
 test.each([
   ["an empty message", "", ".\r\n"],
   ["a line", "a\r\n", "a\r\n.\r\n"],
-  ["a line that is not finished", "a", "a\r\n.\r\n"],
+  ["a line without an end", "a", "a\r\n.\r\n"],
   ["a message that ends in CR", "a\r", "a\r\r\n.\r\n"],
   ["a message that ends in LF", "a\n", "a\n\r\n.\r\n"],
   ["a lone LF", "\n", "\n\r\n.\r\n"],
@@ -14,13 +14,13 @@ test.each([
   ["a dot", ".", "..\r\n.\r\n"],
   ["a line of one dot", ".\r\n", "..\r\n.\r\n"],
   ["lines of dots", ".\r\n..\r\n...\r\n", "..\r\n...\r\n....\r\n.\r\n"],
-  ["what would be the end", "a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n"],
-  ["dots that start no line", "a.\n.\r.b\r\n", "a.\n.\r.b\r\n.\r\n"],
-])("%s", (_, message, block) => {
+  ["text that looks like the end of a block", "a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n"],
+  ["dots inside a line", "a.\n.\r.b\r\n", "a.\n.\r.b\r\n.\r\n"],
+])("encodes %s", (_, message, block) => {
   expect(text(encodeBlock(octets(message)))).toBe(block);
 });
 
-test("the end of the block stands at its end and nowhere else", () => {
+test("puts the end of the block at its end and nowhere else", () => {
   always(wireOf(), (message) => {
     // A block begins behind the CRLF of its status line.
     const wire = `\r\n${text(encodeBlock(message))}`;

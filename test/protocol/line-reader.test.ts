@@ -1,4 +1,4 @@
-// Lines end in CRLF and nothing else, keep their limit, and are the same however they were cut.
+// Lines end only in CRLF, have a limit, and are the same for any chunking.
 import { describe, expect, test } from "vitest";
 import { Pop3ProtocolError } from "../../src/errors.ts";
 import { LineReader } from "../../src/protocol/line-reader.ts";
@@ -37,27 +37,27 @@ test.each([
   ["an LF without its CR", "+OK\n+OK\r\n", ["POP3_PROTOCOL"]],
   ["an LF alone", "\n", ["POP3_PROTOCOL"]],
   ["LF CR", "+OK\n\r", ["POP3_PROTOCOL"]],
-  ["an LF behind a line", "+OK\r\n\n", ["+OK", "POP3_PROTOCOL"]],
+  ["an LF after a line", "+OK\r\n\n", ["+OK", "POP3_PROTOCOL"]],
   ["a NUL", "+OK a\0b\r\n", ["POP3_PROTOCOL"]],
   ["a NUL alone", "\0", ["POP3_PROTOCOL"]],
   ["a NUL in the second line", "+OK\r\n\0+OK\r\n", ["+OK", "POP3_PROTOCOL"]],
-])("%s, at every cut", (_, wire, expected) => {
+])("reads %s, at every cut", (_, wire, expected) => {
   expect(outcomes(wire)).toEqual([expected]);
 });
 
 describe("the limit", () => {
   const LIMIT = 16;
 
-  test("a line of the limit, CRLF included, is read at every cut", () => {
+  test("accepts a line of the limit, CRLF included, at every cut", () => {
     const line = "+OK".padEnd(LIMIT - 2, "x");
     expect(outcomes(`${line}\r\n`, LIMIT)).toEqual([[line]]);
   });
 
-  test("one octet past it is refused at every cut", () => {
+  test("rejects a line one octet longer, at every cut", () => {
     expect(outcomes(`${"+OK".padEnd(LIMIT - 1, "x")}\r\n`, LIMIT)).toEqual([["POP3_LINE_TOO_LONG"]]);
   });
 
-  test("a line that does not end is refused with the first octet past it", () => {
+  test("rejects a line without an end at the first octet beyond it", () => {
     const reader = new LineReader(LIMIT);
     for (const octet of singly(Buffer.alloc(LIMIT, "x"))) expect(reader.read(octet, 0)).toBe(-1);
     expect(() => reader.read(octets("x"), 0)).toThrow(
@@ -65,19 +65,19 @@ describe("the limit", () => {
     );
   });
 
-  test("each line has the whole of it", () => {
+  test("applies to each line alone", () => {
     const line = "y".repeat(LIMIT - 2);
     expect(outcomes(`${line}\r\n${line}\r\n${line}\r\n`, LIMIT)).toEqual([[line, line, line]]);
   });
 
-  test("what follows a line in its chunk does not count", () => {
+  test("does not count the octets after a line in its chunk", () => {
     expect(read(whole(octets(`+OK\r\n${"x".repeat(100)}`)), LIMIT)).toEqual(["+OK", "POP3_LINE_TOO_LONG"]);
     const reader = new LineReader(LIMIT);
     expect(reader.read(octets(`+OK\r\n${"x".repeat(100)}\0\n`), 0)).toBe(5);
   });
 });
 
-test("gives the offset behind the CRLF, and reads from the offset it is given", () => {
+test("returns the offset after the CRLF, and reads from the given offset", () => {
   const reader = new LineReader(512);
   const chunk = octets("\n\0+OK a\r\n+OK b\r\n");
   expect(reader.read(chunk, 2)).toBe(9);
@@ -87,13 +87,13 @@ test("gives the offset behind the CRLF, and reads from the offset it is given", 
   expect(reader.read(chunk, 16)).toBe(-1);
 });
 
-test("the CR belongs to the line: one that stands before the offset makes no CRLF", () => {
+test("does not join a CR before the offset and an LF at it to a CRLF", () => {
   expect(() => new LineReader(512).read(octets("\r\n"), 1)).toThrow(
     expect.objectContaining({ code: "POP3_PROTOCOL" }) as Error,
   );
 });
 
-test("a line that comes in one chunk is not copied, even behind an empty chunk", () => {
+test("copies no line that is whole in its chunk, even after an empty chunk", () => {
   const reader = new LineReader(512);
   const chunk = octets("+OK a\r\n+OK b\r\n");
   expect(reader.read(chunk, 0)).toBe(7);
@@ -113,7 +113,7 @@ test.each([
   );
 });
 
-test("a line keeps its octets when the next one is read", () => {
+test("keeps the octets of a line when it reads the next one", () => {
   const reader = new LineReader(512);
   reader.read(octets("+OK fi"), 0);
   reader.read(octets("rst\r\n"), 0);
@@ -122,7 +122,7 @@ test("a line keeps its octets when the next one is read", () => {
   expect(text(line)).toBe("+OK first");
 });
 
-test("any chunking gives the lines that one chunk gives, and fails where it fails", () => {
+test("reads the same lines, and fails at the same place, for any chunking", () => {
   const limit = 24;
   always(
     cutWire(),

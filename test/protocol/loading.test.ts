@@ -1,4 +1,4 @@
-// What has no sockets can be loaded, with all that it is made of, and by itself.
+// Each module without sockets can be loaded by itself, with all its imports.
 import { expect, test } from "vitest";
 
 test.each([

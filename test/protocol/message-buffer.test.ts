@@ -1,4 +1,4 @@
-// One message in one Buffer of its own: what is announced decides how memory is taken, never what is read.
+// Collects one message in one Buffer. The announced size decides how memory is allocated, never what is read.
 import { constants } from "node:buffer";
 import fc from "../fast-check.ts";
 import { describe, expect, test, vi } from "vitest";
@@ -30,13 +30,13 @@ function collect(chunks: readonly Buffer[], limit: number, announced: number): B
   return buffer.end();
 }
 
-test("a small message, at every cut", () => {
+test("collects a small message, at every cut", () => {
   for (const chunks of everyCut(octets("Subject: a\r\n\r\n\0\xff"))) {
     expect(text(collect(chunks, 100, 16))).toBe("Subject: a\r\n\r\n\0\xff");
   }
 });
 
-test("an empty message", () => {
+test("collects an empty message", () => {
   expect(collect([], 100, 0)).toHaveLength(0);
   expect(collect([], 0, 1000)).toHaveLength(0);
 });
@@ -44,20 +44,20 @@ test("an empty message", () => {
 const LARGE = pattern(3 * MIB + 17);
 
 test.each([
-  ["nothing", 0],
-  ["too little", 1000],
-  ["what comes", LARGE.length],
-  ["one octet less", LARGE.length - 1],
-  ["one octet more", LARGE.length + 1],
-  ["far too much", Number.MAX_SAFE_INTEGER],
-])("a large message of which %s was announced", (_, announced) => {
+  ["unknown", 0],
+  ["too small", 1000],
+  ["exact", LARGE.length],
+  ["one octet too small", LARGE.length - 1],
+  ["one octet too large", LARGE.length + 1],
+  ["far too large", Number.MAX_SAFE_INTEGER],
+])("collects a large message if the announced size is %s", (_, announced) => {
   for (const size of [5000, 64 * 1024, MIB - 1, MIB, MIB + 1, LARGE.length]) {
     const message = collect(inPieces(LARGE, size), 16 * MIB, announced);
     expect(message.equals(LARGE)).toBe(true);
   }
 });
 
-test.each([MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1])("a message of %i octets", (size) => {
+test.each([MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1])("collects a message of %i octets", (size) => {
   const message = LARGE.subarray(0, size);
   for (const piece of [4096, 333_333, size]) {
     expect(collect(inPieces(message, piece), 4 * MIB, 0).equals(message)).toBe(true);
@@ -69,13 +69,13 @@ test.each([MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1])("a message of %i octets
 test.each([
   ["no limit", Infinity, Number.MAX_SAFE_INTEGER],
   ["a limit beyond what one Buffer holds", 2 ** 50, 2 ** 50],
-])("with %s, an announcement of petabytes asks for no such memory", (_, limit, announced) => {
+])("allocates little memory for an announcement of petabytes, with %s", (_, limit, announced) => {
   expect(collect(inPieces(LARGE, 64 * 1024), limit, announced).equals(LARGE)).toBe(true);
 });
 
 describe("the limit", () => {
   test.each([0, 1, 10, 1000, MIB - 1, MIB, MIB + 1, 2 * MIB])(
-    "of %i octets is allowed, one more is not",
+    "of %i octets accepts a message of that size, and rejects one octet more",
     (limit) => {
       for (const announced of [0, limit, 16 * MIB]) {
         const message = LARGE.subarray(0, limit);
@@ -87,19 +87,19 @@ describe("the limit", () => {
     },
   );
 
-  test("is met in the middle of a chunk, too", () => {
+  test("is applied in the middle of a chunk, too", () => {
     expect(() => new MessageBuffer(10, 0).octets(octets("01234567890"))).toThrow(tooLarge);
     expect(() => new MessageBuffer(2 * MIB, 0).octets(LARGE)).toThrow(tooLarge);
   });
 
-  test("no octet is taken on the word of an announcement", () => {
+  test("applies to the octets that arrive, not to the announced size", () => {
     const buffer = new MessageBuffer(10, 1000);
     buffer.octets(octets("0123456789"));
     expect(text(buffer.end())).toBe("0123456789");
   });
 });
 
-test("what is too large says what to do about it, and which command was not sent", () => {
+test("names the limit, the remedy and the command that was not sent in its error", () => {
   const message = "the message is larger than 10 octets; take it as a stream, or raise limits.message";
   expect(messageTooLarge(10)).toMatchObject({
     name: "Pop3ProtocolError",
@@ -117,13 +117,13 @@ test("what is too large says what to do about it, and which command was not sent
 test.each([
   [5000, 20_000],
   [20_000, 5000],
-])("of a limit of %i octets and an announcement of %i, the smaller is the room", (limit, announced) => {
+])("allocates the smaller of a limit of %i octets and an announcement of %i", (limit, announced) => {
   const taken = vi.spyOn(Buffer, "allocUnsafe");
   new MessageBuffer(limit, announced).octets(octets("x"));
   expect(taken.mock.calls).toEqual([[5000]]);
 });
 
-test("no limit is beyond what one Buffer holds", () => {
+test("limits the size to what one Buffer can hold", () => {
   expect([largestMessage(10), largestMessage(Infinity)]).toEqual([10, constants.MAX_LENGTH]);
   expect([largestMessage(constants.MAX_LENGTH), largestMessage(constants.MAX_LENGTH + 1)]).toEqual([
     constants.MAX_LENGTH,
@@ -132,7 +132,7 @@ test("no limit is beyond what one Buffer holds", () => {
 });
 
 test.each([MIB, 2 * MIB, 3 * MIB])(
-  "%i octets keep no more than twice their memory, whatever was announced",
+  "keeps at most twice the memory of %i octets, whatever was announced",
   (size) => {
     for (const announced of [0, 1000, size, 3 * size, Number.MAX_SAFE_INTEGER]) {
       const message = collect(inPieces(LARGE.subarray(0, size), 64 * 1024), Infinity, announced);
@@ -141,7 +141,7 @@ test.each([MIB, 2 * MIB, 3 * MIB])(
   },
 );
 
-test("a small message does not keep the chunks alive that it came in", () => {
+test("does not keep the chunks of a small message alive", () => {
   const chunk = Buffer.alloc(64 * 1024, "a");
   const message = collect([chunk.subarray(10, 20)], 100, 0);
   chunk.fill("b");
@@ -149,7 +149,7 @@ test("a small message does not keep the chunks alive that it came in", () => {
   expect(message.buffer).not.toBe(chunk.buffer);
 });
 
-test("whatever is announced, the message is what came", () => {
+test("collects the message that arrives, whatever was announced", () => {
   const input = fc.record({
     size: fc.integer({ min: 0, max: 3 * MIB }),
     piece: fc.integer({ min: 1000, max: 2 * MIB }),
@@ -165,6 +165,6 @@ test("whatever is announced, the message is what came", () => {
   );
 });
 
-test("100,000 octets one by one", () => {
+test("collects 100,000 octets one by one", () => {
   expect(collect(singly(LARGE.subarray(0, 100_000)), MIB, 0).equals(LARGE.subarray(0, 100_000))).toBe(true);
 });

@@ -1,4 +1,4 @@
-// Octets in pieces of any size, in memory of the order of what has come.
+// Collects octets in pieces of any size, in memory proportional to the octets that have arrived.
 import { describe, expect, test, vi } from "vitest";
 import { OctetBuffer } from "../../src/protocol/octet-buffer.ts";
 import { inPieces } from "./octets.ts";
@@ -14,7 +14,7 @@ function pattern(size: number): Buffer {
 
 const LARGE = pattern(3 * MIB + 17);
 
-test("says how much has come", () => {
+test("counts the octets", () => {
   const buffer = new OctetBuffer();
   const sizes = inPieces(LARGE, MIB).map((chunk) => {
     buffer.append(chunk);
@@ -23,8 +23,8 @@ test("says how much has come", () => {
   expect(sizes).toEqual([MIB, 2 * MIB, 3 * MIB, 3 * MIB + 17]);
 });
 
-describe("taken halfway", () => {
-  test.each([0, 1, 1000, MIB - 1, MIB, 3 * MIB])("%i octets come out, and are gone", (size) => {
+describe("take() halfway", () => {
+  test.each([0, 1, 1000, MIB - 1, MIB, 3 * MIB])("returns %i octets, and removes them", (size) => {
     const buffer = new OctetBuffer(2 * MIB);
     const part = LARGE.subarray(0, size);
     for (const chunk of inPieces(part, 70_000)) buffer.append(chunk);
@@ -34,7 +34,7 @@ describe("taken halfway", () => {
     expect(buffer.join()).toHaveLength(0);
   });
 
-  test("what was taken is not written to by what comes later", () => {
+  test("returns octets that later ones do not overwrite", () => {
     const buffer = new OctetBuffer(8 * MIB);
     buffer.append(LARGE);
     const taken = buffer.take();
@@ -43,7 +43,7 @@ describe("taken halfway", () => {
   });
 });
 
-describe("the room that is taken", () => {
+describe("allocates memory", () => {
   /** The rooms, in octets, that are asked for while `total` octets come in pieces of `piece`. */
   function rooms(announced: number | undefined, total: number, piece: number): number[] {
     const taken = vi.spyOn(Buffer, "allocUnsafe");
@@ -58,20 +58,32 @@ describe("the room that is taken", () => {
   }
 
   test.each([
-    ["nothing announced: the first piece's, then it doubles", undefined, 900, 100, [100, 400, 1000]],
-    ["announced rightly: once", 900, 900, 100, [900]],
-    ["less than came: as far as it goes, then it doubles", 500, 900, 100, [500, 1200]],
-    ["less than the first piece", 10, 900, 450, [450, 1800]],
-    ["announced, and all of it in one piece", 900, 900, 900, [900]],
-    ["not a MiB until a MiB has come: then all that is announced", 3 * MIB, 2 * MIB, MIB / 2, [MIB, 3 * MIB]],
-    ["a MiB is believed", MIB, 10, 10, [MIB]],
-    ["one octet more is not, yet", MIB + 1, 10, 10, [MIB]],
-    ["64 MiB at the most, whatever is announced", 2 ** 40, MIB + 1, MIB, [MIB, 64 * MIB]],
+    ["with nothing announced: for the first piece, then doubles", undefined, 900, 100, [100, 400, 1000]],
+    ["with the exact size announced: once", 900, 900, 100, [900]],
+    ["with too small a size announced: that size, then doubles", 500, 900, 100, [500, 1200]],
+    [
+      "with less than the first piece announced: for the first piece, then doubles",
+      10,
+      900,
+      450,
+      [450, 1800],
+    ],
+    ["with the exact size announced and one piece: once", 900, 900, 900, [900]],
+    [
+      "with more than a MiB announced: a MiB, and the rest after a MiB has arrived",
+      3 * MIB,
+      2 * MIB,
+      MIB / 2,
+      [MIB, 3 * MIB],
+    ],
+    ["with a MiB announced: a MiB at once", MIB, 10, 10, [MIB]],
+    ["with one octet more than a MiB announced: only a MiB at first", MIB + 1, 10, 10, [MIB]],
+    ["of at most 64 MiB, whatever is announced", 2 ** 40, MIB + 1, MIB, [MIB, 64 * MIB]],
   ])("%s", (_, announced, total, piece, expected) => {
     expect(rooms(announced, total, piece)).toEqual(expected);
   });
 
-  test("is given out as it is where half of it is full, and copied where less is", () => {
+  test("and returns it without a copy if half of it is full", () => {
     // All of them larger than what shares a pool.
     const buffer = new OctetBuffer(200_000);
     buffer.append(LARGE.subarray(0, 99_999));
@@ -84,7 +96,7 @@ describe("the room that is taken", () => {
   });
 });
 
-test("a million single octets take memory of their order, not a Buffer each", () => {
+test("needs memory for a million single octets, not for a million Buffers", () => {
   const buffer = new OctetBuffer();
   const octet = Buffer.from("x");
   globalThis.gc?.();
@@ -95,7 +107,7 @@ test("a million single octets take memory of their order, not a Buffer each", ()
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16 * MIB);
 });
 
-test("what is appended may be written to again at once", () => {
+test("copies what is appended, so that the caller can reuse its chunk", () => {
   const buffer = new OctetBuffer();
   const chunk = Buffer.from("as it came");
   buffer.append(chunk);
@@ -104,7 +116,7 @@ test("what is appended may be written to again at once", () => {
 });
 
 test.each([0, 900, 1000, 5000, 3 * MIB, 2 ** 40])(
-  "announced as %i octets, a thousand keep no more than twice their room",
+  "with %i octets announced, keeps at most twice the memory of a thousand",
   (announced) => {
     const buffer = new OctetBuffer(announced);
     buffer.append(LARGE.subarray(0, 600));

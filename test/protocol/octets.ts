@@ -1,4 +1,4 @@
-/** Octets as the tests write them, every way to cut them, and inputs that are drawn the same in each run. */
+/** Octets for the tests, every way to cut them, and random inputs that are the same in each run. */
 import fc from "../fast-check.ts";
 
 /** One character, one octet. */

@@ -1,4 +1,4 @@
-// A peer's words can be printed: no cursor moves, no line is forged, no text is turned around.
+// A peer's words are printed without cursor movements, forged lines or reversed text.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { printable } from "../../src/protocol/printable.ts";
@@ -6,7 +6,7 @@ import { always } from "./octets.ts";
 
 test.each([
   ["plain text", "no such message", "no such message"],
-  ["nothing", "", ""],
+  ["an empty text", "", ""],
   ["other scripts", "Größe 漢字 🙂", "Größe 漢字 🙂"],
   ["format specifiers", "%s %d %n", "%s %d %n"],
   ["a colour", "\x1b[31mred", "\\x1b[31mred"],
@@ -17,32 +17,37 @@ test.each([
   ["line and paragraph separators", "\u2028\u2029", "\\u2028\\u2029"],
   ["marks that reorder text", "\u202e\u2066\u200f\u061c", "\\u202e\\u2066\\u200f\\u061c"],
   ["a byte order mark", "\ufeff", "\\ufeff"],
-])("%s", (_, text, expected) => {
+])("prints %s", (_, text, expected) => {
   expect(printable(text)).toBe(expected);
 });
 
-test("is cut behind 512 characters", () => {
+test("cuts a text after 512 characters", () => {
   expect(printable("x".repeat(512))).toBe("x".repeat(512));
   expect(printable("x".repeat(513))).toBe(`${"x".repeat(512)}…`);
   expect(printable("x".repeat(1_000_000))).toHaveLength(513);
 });
 
 test.each([
-  ["wherever it stands", "tanstaaf, not tanstaaf", ["tanstaaf"], "****, not ****"],
-  ["and every one of them", "mrose tanstaaf", ["tanstaaf", "mrose"], "**** ****"],
-  ["to the letter", "t.nstaaf Tanstaaf $& tanstaaf", ["t.nstaaf", "$&"], "**** Tanstaaf **** tanstaaf"],
-  ["unsafe characters included", "a\x1bb", ["\x1b"], "a****b"],
-  ["an empty one is nowhere", "abc", [""], "abc"],
-])("a secret that is repeated is not printed: %s", (_, text, secrets, expected) => {
+  ["anywhere in the text", "tanstaaf, not tanstaaf", ["tanstaaf"], "****, not ****"],
+  ["several secrets", "mrose tanstaaf", ["tanstaaf", "mrose"], "**** ****"],
+  [
+    "only if it matches exactly",
+    "t.nstaaf Tanstaaf $& tanstaaf",
+    ["t.nstaaf", "$&"],
+    "**** Tanstaaf **** tanstaaf",
+  ],
+  ["with unsafe characters", "a\x1bb", ["\x1b"], "a****b"],
+  ["but finds no empty one", "abc", [""], "abc"],
+])("removes a repeated secret: %s", (_, text, secrets, expected) => {
   expect(printable(text, secrets)).toBe(expected);
 });
 
-test("a secret is looked for before the text is cut: no part of it is left at the end", () => {
+test("removes secrets before it cuts the text, so that no part of one is left at the end", () => {
   expect(printable(`${"x".repeat(508)}tanstaaf`, ["tanstaaf"])).toBe(`${"x".repeat(508)}****`);
   expect(printable(`${"x".repeat(510)}tanstaaf`, ["tanstaaf"])).toBe(`${"x".repeat(510)}**…`);
 });
 
-test("whatever the text, nothing is left that is not safe, and little is made of much", () => {
+test("leaves only safe characters in any text, and limits the length", () => {
   const unit = fc.constantFrom(
     "a",
     "漢",

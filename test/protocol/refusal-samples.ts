@@ -1,4 +1,4 @@
-// One refusal for each row of the table, as a server says it after `-ERR`: in the order of the table.
+// One refusal for each row of the table, as a server words it after `-ERR`, in the order of the table.
 import type { Wait } from "../../src/protocol/refusals.ts";
 
 /** The words, and what to wait for; `undefined`: the refusal is not temporary. */

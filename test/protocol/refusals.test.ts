@@ -1,4 +1,4 @@
-// Whether a refusal is temporary: by the response code, then by the words, then by where it comes from.
+// Whether a refusal is temporary depends on the response code, then on the words, then on the command.
 import { describe, expect, test, vi } from "vitest";
 import { KNOWN_REFUSALS, type Stage, type Wait } from "../../src/protocol/refusals.ts";
 import { parseReply } from "../../src/protocol/reply.ts";
@@ -13,14 +13,14 @@ function judge(words: string | Buffer, stage?: Stage): Verdict {
   return judgeRefusal(reply, stage);
 }
 
-test("there is a sample for each row", () => {
+test("every row of the table has a sample", () => {
   expect(KNOWN_REFUSALS.map(({ id }) => id)).toEqual(Object.keys(SAMPLES));
 });
 
 describe.each(KNOWN_REFUSALS)("$id", ({ id, at, waitFor: row }) => {
   const [words = "", waitFor] = SAMPLES[id] ?? [];
 
-  test.each([words, words.toUpperCase().replace(/^-ERR/, "-ERR")])("%s", (each) => {
+  test.each([words, words.toUpperCase().replace(/^-ERR/, "-ERR")])("recognises %s", (each) => {
     for (const stage of STAGES) {
       if (at !== undefined && stage !== undefined && at !== stage) continue;
       const verdict = judge(each, stage);
@@ -30,7 +30,7 @@ describe.each(KNOWN_REFUSALS)("$id", ({ id, at, waitFor: row }) => {
   });
 });
 
-describe("a response code decides, whatever the words are", () => {
+describe("a known response code decides, whatever the words are", () => {
   test.each<[string, Wait | undefined]>([
     ["[IN-USE] x", "IN-USE"],
     ["[in-use] Your account has been locked", "IN-USE"],
@@ -55,7 +55,7 @@ describe("a response code decides, whatever the words are", () => {
   });
 
   test.each(["[X-OTHER] mailbox is locked", "[SYS] busy", "[SYS/TEMPORARILY] server error"])(
-    "one that is not known leaves it to the words: %s",
+    "an unknown response code leaves the decision to the words: %s",
     (words) => {
       expect(judge(words, "login").waitFor).toBeDefined();
       expect(judge(words.replace(/\].*/, "] x"), "login").waitFor).toBeUndefined();
@@ -118,7 +118,7 @@ const TEMPORARY: readonly [words: string, waitFor: Wait][] = [
 ];
 
 describe.each(TEMPORARY)("%s", (words, waitFor) => {
-  test.each([words, words.toUpperCase(), `Sorry: ${words}!`])("temporary: %s", (each) => {
+  test.each([words, words.toUpperCase(), `Sorry: ${words}!`])("is temporary: %s", (each) => {
     for (const stage of STAGES) expect(judge(each, stage).waitFor, stage).toBe(waitFor);
   });
 });
@@ -170,7 +170,7 @@ describe.each(LASTING)("not temporary: %s", (words) => {
   });
 });
 
-describe("without a code and without words that are known", () => {
+describe("without a code and without known words", () => {
   test.each([
     "",
     "x",
@@ -190,7 +190,7 @@ test.each([
   ["netease-too-often", "登录太频繁", "b5c7c2bcccabc6b5b7b1", "LOGIN-DELAY"],
   ["qq-authorization-code", "丂授权码", "8140cadac8a8c2eb", undefined],
   ["later", "请稍后再试", "c7ebc9d4baf3d4d9cad4", "SYS/TEMP"],
-])("%s in UTF-8, and in GB 18030", (id, text, octets, waitFor) => {
+])("recognises %s in UTF-8 and in GB 18030", (id, text, octets, waitFor) => {
   expect(new TextDecoder("gb18030").decode(Buffer.from(octets, "hex"))).toBe(text);
   for (const words of [Buffer.from(text), Buffer.from(octets, "hex")]) {
     const verdict = judge(words, "login");
@@ -198,7 +198,7 @@ test.each([
   }
 });
 
-test("without GB 18030 in the runtime the words are read as they are", () => {
+test("reads the octets as they are if the runtime has no GB 18030", () => {
   vi.stubGlobal("TextDecoder", function () {
     throw new RangeError("unknown encoding");
   });
@@ -207,7 +207,7 @@ test("without GB 18030 in the runtime the words are read as they are", () => {
   vi.unstubAllGlobals();
 });
 
-test("a long text takes no long time, and only its beginning counts", () => {
+test("judges a long text quickly, by its beginning only", () => {
   expect(judge("user ".repeat(1600), "login").waitFor).toBeUndefined();
   expect(judge(`${"x ".repeat(256)}try again later`, "login").waitFor).toBeUndefined();
 });
@@ -224,6 +224,6 @@ test.each<[string, Stage | undefined]>([
   ["TOP 5 0", "message"],
   ["DELE 5", undefined],
   ["", undefined],
-])("%s is of the stage %s", (command, stage) => {
+])("maps %s to the stage %s", (command, stage) => {
   expect(stageOfCommand(command)).toBe(stage);
 });

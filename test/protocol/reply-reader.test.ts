@@ -1,4 +1,4 @@
-// Each octet goes to the reply it belongs to, in the order of the wire; what nobody waits for is not read.
+// Each octet goes to its reply, in the order of the wire. Octets that no command waits for are not read.
 import { describe, expect, test } from "vitest";
 import { ReplyReader, type ReplySink } from "../../src/protocol/reply-reader.ts";
 import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "./octets.ts";
@@ -55,7 +55,7 @@ const BLOCK = true;
 const SESSIONS: readonly (readonly [string, readonly boolean[], string, readonly string[], number])[] = [
   ["a line", [LINE], "+OK 2 320\r\n", ["+OK 2 320"], 0],
   ["lines", [LINE, LINE, LINE], "+OK\r\n-ERR no\r\n+ \r\n", ["+OK", "-ERR no", "+ "], 0],
-  ["a line that only looks like a reply", [LINE], "WHAT 1\r\n", ["WHAT 1"], 0],
+  ["a line inside a block that looks like a reply", [LINE], "WHAT 1\r\n", ["WHAT 1"], 0],
   [
     "the session of RFC 1939 section 10, in part",
     [LINE, LINE, BLOCK, BLOCK, LINE],
@@ -74,7 +74,7 @@ const SESSIONS: readonly (readonly [string, readonly boolean[], string, readonly
     0,
   ],
   ["an empty block", [BLOCK, LINE], "+OK\r\n.\r\n+OK\r\n", ["+OK", "[]", "+OK"], 0],
-  ["no block behind -ERR", [BLOCK, LINE], "-ERR no\r\n+OK a\r\n", ["-ERR no", "+OK a"], 0],
+  ["no block after -ERR", [BLOCK, LINE], "-ERR no\r\n+OK a\r\n", ["-ERR no", "+OK a"], 0],
   [
     "replies inside a block",
     [BLOCK, LINE],
@@ -93,15 +93,15 @@ const SESSIONS: readonly (readonly [string, readonly boolean[], string, readonly
   ["a block without its end", [BLOCK], "+OK\r\na\r\n.", ["+OK"], 0],
   ["a line without its end", [LINE], "+OK\r", [], 0],
   ["a second answer", [LINE], "+OK 1 140\r\n+OK extra\r\n", ["+OK 1 140"], 11],
-  ["a block that nobody asked for", [LINE], "+OK 2 messages\r\n1 120\r\n.\r\n", ["+OK 2 messages"], 10],
-  ["an LF behind the last reply", [LINE], "+OK\r\n\n", ["+OK"], 1],
-  ["a NUL behind the last block", [BLOCK], "+OK\r\n.\r\n\0", ["+OK", "[]"], 1],
-  ["a dot line behind the last block", [BLOCK], "+OK\r\n.\r\n.\r\n", ["+OK", "[]"], 3],
-  ["anything when nothing is due", [], "+OK hello\r\n", [], 11],
+  ["a block that no command asked for", [LINE], "+OK 2 messages\r\n1 120\r\n.\r\n", ["+OK 2 messages"], 10],
+  ["an LF after the last reply", [LINE], "+OK\r\n\n", ["+OK"], 1],
+  ["a NUL after the last block", [BLOCK], "+OK\r\n.\r\n\0", ["+OK", "[]"], 1],
+  ["a dot line after the last block", [BLOCK], "+OK\r\n.\r\n.\r\n", ["+OK", "[]"], 3],
+  ["octets when no reply is due", [], "+OK hello\r\n", [], 11],
 ];
 
 describe("samples", () => {
-  test.each(SESSIONS)("%s, at every cut", (_, due, wire, heard, left) => {
+  test.each(SESSIONS)("reads %s, at every cut", (_, due, wire, heard, left) => {
     // The text of a block that has not ended is not noted, so its cuts compare too.
     const expected = read(due, whole(octets(wire)));
     expect(expected).toMatchObject({ heard, left });
@@ -122,7 +122,7 @@ describe("samples", () => {
   });
 });
 
-test("any chunking gives what one chunk gives", () => {
+test("reads the same for any chunking", () => {
   const due = [LINE, BLOCK, BLOCK, LINE, BLOCK, LINE];
   const parts = [
     "+OK\r\n",
@@ -148,7 +148,7 @@ test("any chunking gives what one chunk gives", () => {
   );
 });
 
-test("a line's limit counts for lines, and not inside a block", () => {
+test("applies the limit of a line to lines, but not inside a block", () => {
   const due = [BLOCK, LINE];
   const long = "x".repeat(10_000);
   expect(read(due, whole(octets(`+OK\r\n${long}\r\n.\r\n+OK\r\n`))).heard).toEqual([
@@ -160,7 +160,7 @@ test("a line's limit counts for lines, and not inside a block", () => {
   expect(() => read(due, whole(octets(`+OK\r\n.\r\n${long}\r\n`)))).toThrow(tooLong);
 });
 
-test("the limit of a line may change while one is read", () => {
+test("applies a limit that changes while a line is read", () => {
   const sink = new Recorder([LINE, LINE]);
   const reader = new ReplyReader(16, sink);
   reader.push(octets("+ 0123456789"));
@@ -172,12 +172,12 @@ test("the limit of a line may change while one is read", () => {
   expect(() => reader.push(octets("+ 01234567890123456789\r\n"))).toThrow(tooLong);
 });
 
-test("an unread reply is not looked at, whatever stands in it", () => {
+test("does not look at a reply that no command waits for", () => {
   const reader = new ReplyReader(16, new Recorder([]));
   expect(reader.push(Buffer.alloc(100_000, "\0\n"))).toBe(100_000);
 });
 
-test("the place in a block is the reader's: a consumer that was replaced halfway disturbs nothing", () => {
+test("keeps the position in a block when its consumer is replaced halfway", () => {
   const wire = octets("+OK\r\n..first\r\n.x\r\n..\r\n.\r\n+OK second\r\n..b\r\n.\r\n+OK");
   for (const chunks of everyCut(wire)) {
     const heard: string[] = [];

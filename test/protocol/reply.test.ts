@@ -1,4 +1,4 @@
-// A status is taken to the letter, and what stands behind it is read without ever failing.
+// The status indicator must match exactly; the text after it is read without ever failing.
 import { describe, expect, test } from "vitest";
 import { decodeText, parseReply, printableLine } from "../../src/protocol/reply.ts";
 import { judgeRefusal } from "../../src/retry.ts";
@@ -21,7 +21,7 @@ describe("the status", () => {
     ["+ PDE4OTYu", { status: "continue", text: "PDE4OTYu" }],
     ["+ OK", { status: "continue", text: "OK" }],
     ["+ go ahead", { status: "continue", text: "go ahead" }],
-  ])("%j", (line, reply) => {
+  ])("reads %j", (line, reply) => {
     expect(parse(line)).toEqual(reply);
   });
 
@@ -44,11 +44,11 @@ describe("the status", () => {
       "* OK",
       "220 ready",
     ],
-  ])("%j is no reply", (line) => {
+  ])("rejects %j", (line) => {
     expect(parse(line)).toBeUndefined();
   });
 
-  test.each(["+", "+OK", "-ERR"])("%s with another octet in it is none, whichever it is", (status) => {
+  test.each(["+", "+OK", "-ERR"])("rejects %s if any octet of it is changed", (status) => {
     for (const rest of ["", " ", " text"]) {
       for (let at = 0; at < status.length; at++) {
         const line = octets(`${status}${rest}`);
@@ -81,7 +81,7 @@ describe("the response code (RFC 2449 section 8)", () => {
     ["-ERR [AUTH]  two spaces", "AUTH", " two spaces"],
     ["-ERR [AUTH] [IN-USE] x", "AUTH", "[IN-USE] x"],
     ["-ERR [!~^\\[.] x", "!~^\\[.", "x"],
-  ])("%j", (line, responseCode, text) => {
+  ])("reads the code of %j", (line, responseCode, text) => {
     expect(parse(line)).toEqual({ status: line.startsWith("+") ? "ok" : "err", responseCode, text });
   });
 
@@ -97,34 +97,34 @@ describe("the response code (RFC 2449 section 8)", () => {
     ],
     ...["-ERR [IN USE [IN-USE] x", "-ERR [[IN-USE x [AUTH] y"],
     ...["-ERR  [IN-USE] x", "-ERR x [IN-USE]", "-ERR (IN-USE) x", "-ERR [IN-USE\t] x"],
-  ])("%j has none, and keeps its text", (line) => {
+  ])("finds none in %j, and keeps the text", (line) => {
     expect(parse(line)).toEqual({ status: "err", text: line.slice(5) });
   });
 
-  test("a challenge has none", () => {
+  test("is not read in a challenge", () => {
     expect(parse("+ [AUTH] x")).toEqual({ status: "continue", text: "[AUTH] x" });
   });
 });
 
 describe("the text", () => {
   test.each([
-    ["UTF-8 where it is valid", Buffer.from("Größe 漢字 🙂"), "Größe 漢字 🙂"],
-    ["Latin-1 where it is not", octets("Gr\xf6\xdfe"), "Größe"],
+    ["UTF-8 if it is valid", Buffer.from("Größe 漢字 🙂"), "Größe 漢字 🙂"],
+    ["Latin-1 if it is not valid UTF-8", octets("Gr\xf6\xdfe"), "Größe"],
     ["Latin-1 for a sequence that was cut", octets("a\xe6\xbc"), "aæ¼"],
     ["Latin-1 for a surrogate in UTF-8", octets("\xed\xa0\x80"), "í\xa0\x80"],
-    ["nothing", Buffer.alloc(0), ""],
-  ])("%s", (_, wire, expected) => {
+    ["empty", Buffer.alloc(0), ""],
+  ])("is read: %s", (_, wire, expected) => {
     expect(decodeText(wire)).toBe(expected);
     expect(parseReply(Buffer.concat([octets("+OK "), wire]))).toEqual({ status: "ok", text: expected });
   });
 
-  test("is escaped and cut where a line is printed", () => {
+  test("is escaped and cut when a line is printed", () => {
     expect(printableLine(octets("HTTP/1.1 \x1b[31m\r"))).toBe("HTTP/1.1 \\x1b[31m\\x0d");
     expect(printableLine(Buffer.alloc(1_000_000, "x"))).toBe(`${"x".repeat(512)}…`);
   });
 });
 
-test("no octets make it throw, and every reply begins as the RFC says", () => {
+test("is read from any octets without throwing, and every reply begins as the RFC says", () => {
   always(
     wireOf(["+OK", "-ERR", "+", " ", "[", "]", "/", "IN-USE", "\xff", "\xc3", "\0", "\r", "a"], 12),
     (line) => {

@@ -29,7 +29,7 @@ const BUN: readonly Known[] = [
   },
   {
     file: "test/testing/server.test.ts",
-    tests: /> ends quietly when the client does not want it$/,
+    tests: /> ends without an error when the client refuses it$/,
     why: UNTRUSTED,
   },
   {
@@ -79,12 +79,12 @@ const DENO: readonly Known[] = [
   {
     file: "test/testing/channel-binding.test.ts",
     tests:
-      /> is bound by tls-exporter$|TLSv1\.2 > is bound by tls-unique$|> is there behind STLS only$|^tls-unique is the server's Finished/,
+      /> accepts only the right binding with tls-exporter$|TLSv1\.2 > accepts only the right binding with tls-unique$|> is offered only after STLS$|^tls-unique is the server's Finished/,
     why: NO_BINDING,
   },
   {
     file: "test/testing/channel-binding.test.ts",
-    tests: /^EXTERNAL > knows the client by its certificate/,
+    tests: /^EXTERNAL > identifies the client by its certificate/,
     why: "as a server Deno demands the certificate that it was told to ask for",
   },
   {
@@ -104,17 +104,18 @@ const DENO: readonly Known[] = [
   },
   {
     file: "test/testing/certificate.test.ts",
-    tests: /> is trusted in its time only$/,
+    tests: /> is trusted only while it is valid$/,
     why: UNTRUSTED,
   },
   {
     file: "test/testing/server.test.ts",
-    tests: /> ends quietly when the client does not want it$/,
+    tests: /> ends without an error when the client refuses it$/,
     why: UNTRUSTED,
   },
   {
     file: "test/testing/certificate.test.ts",
-    tests: /> writes what others read$|> serves a client under its name, too$/,
+    tests:
+      /> is readable for other implementations$|> is valid for server and client, under its common name$/,
     why: "X509Certificate writes addresses and uses of a key in other words",
   },
   {
@@ -145,19 +146,19 @@ const DENO: readonly Known[] = [
   },
   {
     file: "test/testing/faults.test.ts",
-    tests: /^a fault, (?:true|false) > (?:splits|sends octets later)/,
+    tests: /^a fault, (?:true|false) > (?:splits|sends octets in a later packet)/,
     why: LATE,
     sometimes: true,
   },
   {
     file: "test/testing/faults-in-time.test.ts",
-    tests: /^with tls: (?:true|false) > an answer (?:trickles in|comes in packets)/,
+    tests: /^with tls: (?:true|false) > sends an answer (?:octet by octet|in packets)/,
     why: LATE,
     sometimes: true,
   },
   {
     file: "test/testing/replay.test.ts",
-    tests: /^a replay > (?:goes over a network like any server: |sends in a packet of its own)/,
+    tests: /^a replay > (?:applies the options of a network: |sends the lines after a wait)/,
     why: LATE,
     sometimes: true,
   },

@@ -21,7 +21,7 @@ const hot = fc
   .map((octets) => octets.join(""));
 
 describe("blockPieces", () => {
-  it("gives the octets of encodeBlock, wherever it cuts", () => {
+  it("gives the octets of encodeBlock, wherever the message is cut", () => {
     for (const sample of SAMPLES) {
       const message = Buffer.from(sample);
       for (let size = 1; size <= message.length + 1; size++) {
@@ -37,14 +37,14 @@ describe("blockPieces", () => {
     );
   });
 
-  it("copies no octet where no dot is to be doubled", () => {
+  it("copies nothing if no dot must be doubled", () => {
     const message = Buffer.alloc(200_000, "x");
     const pieces = [...blockPieces(message)];
     expect(pieces.map((piece) => piece.length)).toEqual([65_536, 65_536, 65_536, 3_392, 2, 3]);
     expect(pieces.slice(0, 4).every((piece) => piece.buffer === message.buffer)).toBe(true);
   });
 
-  it("gives no piece that is empty", () => {
+  it("gives no empty piece", () => {
     const sizes = (message: string): number[] =>
       [...blockPieces(Buffer.from(message), 4)].map((piece) => piece.length);
     expect(sizes("")).toEqual([3]);

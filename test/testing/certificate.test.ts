@@ -29,7 +29,7 @@ describe("makeCertificate", () => {
     expect(await trusting("", { names: ["localhost"] })).toBe("ERR_TLS_CERT_ALTNAME_INVALID");
   });
 
-  it("is trusted in its time only", async () => {
+  it("is trusted only while it is valid", async () => {
     const day = 24 * 60 * 60 * 1000;
     const past = new Date(Date.now() - day);
     const future = new Date(Date.now() + day);
@@ -37,7 +37,7 @@ describe("makeCertificate", () => {
     expect(await trusting("localhost", { notBefore: future })).toBe("CERT_NOT_YET_VALID");
   });
 
-  it("writes what others read", () => {
+  it("is readable for other implementations", () => {
     const { cert, key } = makeCertificate({
       names: ["localhost", "10.1.2.3", "::", "::1", "fe80::1:2", "1:2:3:4:5:6:7:8", "2001:db8::"],
       notBefore: new Date("2049-12-31T23:59:59.999Z"),
@@ -57,14 +57,14 @@ describe("makeCertificate", () => {
     expect([read.validFrom, read.validTo]).toEqual(["Dec 31 23:59:59 2049 GMT", "Jan  1 00:00:00 2050 GMT"]);
   });
 
-  it("serves a client under its name, too", () => {
+  it("is valid for server and client, under its common name", () => {
     const read = new X509Certificate(makeCertificate({ commonName: "ann@example.com" }).cert);
     expect(read.subject).toBe("CN=ann@example.com");
     expect(read.issuer).toBe(read.subject);
     expect(read.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]); // serverAuth, clientAuth
   });
 
-  it("makes another key and another number each time", () => {
+  it("makes a new key and a new serial number each time", () => {
     const [first, second] = [makeCertificate(), makeCertificate()];
     expect(first.key).not.toBe(second.key);
     expect(new X509Certificate(first.cert).serialNumber).not.toBe(
@@ -72,7 +72,7 @@ describe("makeCertificate", () => {
     );
   });
 
-  it("has lengths of one, two and three octets", () => {
+  it("encodes lengths of one, two and three octets", () => {
     for (const count of [1, 20, 4000]) {
       const names = Array.from({ length: count }, (_, index) => `host-${String(index)}.example`);
       const read = new X509Certificate(makeCertificate({ names }).cert);

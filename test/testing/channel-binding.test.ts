@@ -1,4 +1,4 @@
-// What the server takes from TLS for its logins: channel bindings (RFC 5929, RFC 9266), and who the client is.
+// What the server uses of TLS in logins: channel bindings (RFC 5929, RFC 9266) and the client's certificate.
 import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext, rootCertificates, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
@@ -46,7 +46,7 @@ const LOGGED_IN = "+OK logged in\r\n";
 const setting = { users, sasl: [mechanism, "EXTERNAL"], scram: { iterations: 1 }, lock: false } as const;
 
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("SCRAM-SHA-256-PLUS over %s", (maxVersion) => {
-  it.each(Object.keys(BINDINGS))("is bound by %s", async (type) => {
+  it.each(Object.keys(BINDINGS))("accepts only the right binding with %s", async (type) => {
     await using server = await Pop3Server.listen({ ...setting, tls: true });
     const [one, other] = [await greeted(server, { maxVersion }), await greeted(server, { maxVersion })];
     if (type === "tls-unique" && maxVersion === "TLSv1.3") {
@@ -60,7 +60,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("SCRAM-SHA-256-PLUS over %s", (ma
     expect(await login(one, type, binding)).toBe(LOGGED_IN);
   });
 
-  it("is there behind STLS only", async () => {
+  it("is offered only after STLS", async () => {
     await using server = await Pop3Server.listen({ ...setting, stls: true });
     const client = await greeted(server);
     expect(await login(client, "tls-exporter", Buffer.alloc(0))).toBe("-ERR unknown mechanism\r\n");
@@ -74,14 +74,14 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("SCRAM-SHA-256-PLUS over %s", (ma
   });
 });
 
-it("takes no type that it does not know", async () => {
+it("offers no -PLUS for an unknown type of binding", async () => {
   const scram = { channelBindings: ["x-none"] };
   await using server = await Pop3Server.listen({ ...setting, tls: true, scram });
   const client = await greeted(server);
   expect(await login(client, "x-none")).toBe("-ERR unknown mechanism\r\n");
 });
 
-it("tls-unique is the server's Finished where a session of TLS 1.2 is resumed", async () => {
+it("tls-unique is the server's Finished if a session of TLS 1.2 is resumed", async () => {
   const certificate = makeCertificate();
   const secureContext = createSecureContext(certificate);
   await using server = await Pop3Server.listen({ ...setting, tls: { ...certificate, secureContext } });
@@ -109,7 +109,7 @@ describe("EXTERNAL", () => {
   }
 
   it.each(["TLSv1.2", "TLSv1.3"] as const)(
-    "knows the client by its certificate, over %s",
+    "identifies the client by its certificate, over %s",
     async (maxVersion) => {
       const tls = { requestCert: true, maxVersion };
       expect(await external(tls, ann)).toBe(LOGGED_IN);
@@ -121,7 +121,7 @@ describe("EXTERNAL", () => {
     },
   );
 
-  it("trusts who signed it, and only for its time", async () => {
+  it("trusts only the given authorities, and only valid certificates", async () => {
     const tls = { requestCert: true, ca: [ann.cert, robert.cert] };
     expect(await external(tls, ann)).toBe(LOGGED_IN);
     expect(await external(tls, robert)).toBe(LOGGED_IN);
@@ -133,7 +133,7 @@ describe("EXTERNAL", () => {
     expect(await external({ requestCert: true, ca: later.cert }, later)).toBe(UNKNOWN);
   });
 
-  it("works behind STLS", async () => {
+  it("works after STLS", async () => {
     await using server = await Pop3Server.listen({ ...setting, stls: { requestCert: true } });
     const client = await greeted(server);
     await client.ask("STLS");
@@ -162,7 +162,7 @@ describe("the hash of tls-server-end-point (RFC 5929 section 4.1)", () => {
     ["ecdsa-with-SHA512", "1.2.840.10045.4.3.4", "sha512"],
     ["Ed25519", "1.3.101.112", undefined],
     ["Ed448", "1.3.101.113", undefined],
-  ])("of %s", (_, id, hash) => {
+  ])("is found for %s", (_, id, hash) => {
     expect(signatureHash(certificate(objectIdentifier(id), NULL))).toBe(hash);
     expect(signatureHash(certificate(objectIdentifier(id)))).toBe(hash);
   });
@@ -174,7 +174,7 @@ describe("the hash of tls-server-end-point (RFC 5929 section 4.1)", () => {
     ["2.16.840.1.101.3.4.2.4", "sha224"],
     ["1.3.14.3.2.26", "sha256"],
     ["1.2.3", undefined],
-  ])("of RSASSA-PSS with %s", (id, hash) => {
+  ])("is found for RSASSA-PSS with %s", (id, hash) => {
     const pss = objectIdentifier("1.2.840.113549.1.1.10");
     const hashAlgorithm = der(0xa0, sequence(objectIdentifier(id), NULL));
     const saltLength = der(0xa2, der(0x02, Buffer.from([32])));
@@ -183,7 +183,7 @@ describe("the hash of tls-server-end-point (RFC 5929 section 4.1)", () => {
     expect(signatureHash(certificate(pss))).toBe("sha256");
   });
 
-  it("of certificates that others made", () => {
+  it("is found for certificates of other implementations", () => {
     const hashes = rootCertificates.map((pem) => signatureHash(new X509Certificate(pem).raw));
     expect(hashes.length).toBeGreaterThan(100);
     expect(["sha256", "sha384", "sha512"]).toEqual(expect.arrayContaining([...new Set(hashes)]));

@@ -1,4 +1,4 @@
-// Plays the client's lines to a session without sockets, and writes down what both said, as the RFC does it.
+// Plays the client's lines to a session without sockets, and writes down both sides as the RFC does.
 import { Accounts, type Pop3ServerUser } from "../../src/testing/accounts.ts";
 import { offerOf } from "../../src/testing/offer.ts";
 import type { TlsFacts } from "../../src/testing/mechanisms/mechanism.ts";

@@ -1,4 +1,4 @@
-// CRAM-MD5 (RFC 2195) and DIGEST-MD5 (RFC 2831), from the server's side.
+// CRAM-MD5 (RFC 2195) and DIGEST-MD5 (RFC 2831) on the server's side.
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { digestOf, type DigestParts } from "../../src/testing/mechanisms/digest-md5.ts";
@@ -16,7 +16,7 @@ describe("CRAM-MD5", () => {
   const setting: Setting = { users, sasl: ["CRAM-MD5"], cramMd5 };
   const digest = (pass: Buffer | string): string => createHmac("md5", pass).update(cramMd5).digest("hex");
 
-  it("is answered as RFC 2195 section 2 does it", () => {
+  it("accepts the answer of RFC 2195 section 2", () => {
     expectDialogue(
       `
       C: AUTH CRAM-MD5
@@ -43,7 +43,7 @@ describe("CRAM-MD5", () => {
     expectDialogue(`C: AUTH CRAM-MD5\nS: + ‹${cramMd5}›\nC: ‹${response}›\n${REFUSED}`, setting);
   });
 
-  it("takes a name with spaces, and no initial response", () => {
+  it("accepts a name with spaces, and refuses an initial response", () => {
     expectDialogue(
       `
       C: AUTH CRAM-MD5 ‹tim x›
@@ -57,7 +57,7 @@ describe("CRAM-MD5", () => {
     );
   });
 
-  it("has a password in either charset", () => {
+  it("reads a password in either charset", () => {
     for (const charset of ["utf8", "latin1"] as const) {
       const session = sessionOf({ ...setting, users: { ö: { pass: "ä" } }, charset });
       hear(session, "AUTH CRAM-MD5\r\n");
@@ -66,7 +66,7 @@ describe("CRAM-MD5", () => {
     }
   });
 
-  it("has a new challenge each time", () => {
+  it("makes a new challenge each time", () => {
     const session = sessionOf({ sasl: ["CRAM-MD5"] });
     const challenges = [1, 2].map(() => challengeOf(hear(session, "AUTH CRAM-MD5\r\n*\r\n")[0]));
     expect(challenges[0]).toMatch(/^<[!-~]+@[!-~]+>$/);
@@ -131,7 +131,7 @@ describe("DIGEST-MD5", () => {
     expect(said(response(of, more))).toEqual([proof(of), "S: +OK logged in"]);
   };
 
-  it("computes what RFC 2831 section 4 does", () => {
+  it("computes the digests of RFC 2831 section 4", () => {
     expect(digestOf("AUTHENTICATE", published)).toBe("d388dad90d4bbd760a152321f2143af7");
     expect(digestOf("", published)).toBe("ea40f60335c427b5527b84dbabcdfffd");
     const acap = {
@@ -160,7 +160,7 @@ describe("DIGEST-MD5", () => {
     );
   });
 
-  it("reads a message that is written otherwise", () => {
+  it("reads a message in another notation", () => {
     expectIn(parts, { charset: undefined, qop: undefined, maxbuf: "65536", "x-more": '"a, \\"b\\""' });
     expectIn(parts, { username: '"chr\\is"', nc: "00000001 " });
     expectIn({ ...parts, authzid: "chris" });
@@ -169,7 +169,7 @@ describe("DIGEST-MD5", () => {
     expect(said(response(parts).replace("realm=", "REALM=")).at(-1)).toBe("S: +OK logged in");
   });
 
-  it("hashes names and passwords in ISO 8859-1 where that is possible (section 2.1.2.1)", () => {
+  it("hashes names and passwords in ISO 8859-1 if possible (section 2.1.2.1)", () => {
     expectIn({ ...parts, username: "änne", passwd: "pä" });
     const latin1 = { ...parts, username: "änne", passwd: "pä" };
     const message = Buffer.from(response(latin1, { charset: undefined }), "latin1");
@@ -179,10 +179,10 @@ describe("DIGEST-MD5", () => {
 
   it.each<[string, DigestParts]>([
     ["a wrong password", { ...parts, passwd: "wrong" }],
-    ["a name that is unknown", { ...parts, username: "nobody" }],
-    ["a user without password", { ...parts, username: "nopass", passwd: "" }],
-    ["one who acts for another", { ...parts, authzid: "bob" }],
-    ["one who acts for nobody", { ...parts, authzid: "nobody" }],
+    ["an unknown user", { ...parts, username: "nobody" }],
+    ["a user without a password", { ...parts, username: "nopass", passwd: "" }],
+    ["a user who acts for another", { ...parts, authzid: "bob" }],
+    ["a user who acts for an unknown one", { ...parts, authzid: "nobody" }],
   ])("refuses %s", (_, of) => {
     expect(said(response(of))).toEqual([REFUSED]);
   });
@@ -198,7 +198,7 @@ describe("DIGEST-MD5", () => {
     expect(said(response({ ...parts, ...of }))).toEqual([`S: -ERR ${text}`]);
   });
 
-  it.each(["username", "realm", "nonce", "cnonce", "nc", "digest-uri", "response"])("wants %s", (name) => {
+  it.each(["username", "realm", "nonce", "cnonce", "nc", "digest-uri", "response"])("requires %s", (name) => {
     expect(said(response(parts, { [name]: undefined }))).toEqual([expect.stringMatching(/^S: -ERR /)]);
   });
 
@@ -214,7 +214,7 @@ describe("DIGEST-MD5", () => {
     expect(said(message)).toEqual(["S: -ERR invalid digest-response"]);
   });
 
-  it("wants nothing behind its proof, and has another nonce each time", () => {
+  it("rejects a response to its proof, and makes a new nonce each time", () => {
     const session = sessionOf(setting);
     hear(session, `AUTH DIGEST-MD5\r\n${Buffer.from(response(parts)).toString("base64")}\r\n`);
     expect(hear(session, "AAAA\r\n")).toEqual(["S: -ERR the response to rspauth must be empty"]);
@@ -226,7 +226,7 @@ describe("DIGEST-MD5", () => {
     expect(challenges[0]).not.toBe(challenges[1]);
   });
 
-  it("goes wrong on request", () => {
+  it("sends a wrong challenge or proof on request", () => {
     const wrong = (more: Setting["digestMd5"]): Setting => ({
       ...setting,
       digestMd5: { ...digestMd5, ...more },

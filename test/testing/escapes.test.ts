@@ -9,16 +9,16 @@ it.each([
   ["C:\\mail\\", "C:\\mail\\x5c"],
   ["\\x41 \\u0041 \\xg", "\\x5cx41 \\x5cu0041 \\xg"],
   [Buffer.from([0xe9, 0x20, 0x85]), "\\xe9 \\x85"],
-])("writes %j as %j, and reads it", (octets, text) => {
+])("writes %j as %j, and reads it back", (octets, text) => {
   expect(escaped(Buffer.from(octets))).toBe(text);
   expect(unescaped(text)).toEqual(Buffer.from(octets));
 });
 
-it("reads what a person wrote", () => {
+it("reads handwritten escapes", () => {
   expect(unescaped("\\xC3\\xa9 \\u00E9 é \\n \\")).toEqual(Buffer.from("é é é \\n \\"));
 });
 
-it("reads back whatever it wrote, and never writes more than one line", () => {
+it("reads back its own output, and writes only one line", () => {
   const any = fc.oneof(
     fc.uint8Array({ maxLength: 40 }).map((octets) => Buffer.from(octets)),
     fc.string({ unit: "grapheme", maxLength: 20 }).map((text) => Buffer.from(text)),

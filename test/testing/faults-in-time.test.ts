@@ -1,4 +1,4 @@
-// Faults that take their time, or have no end; the clock is the test's.
+// Faults that take time or have no end. The clock is simulated.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import { RawClient } from "./raw-client.ts";
@@ -37,7 +37,7 @@ async function settled(): Promise<void> {
 }
 
 describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
-  it("an answer is late, and what was asked behind it waits", async () => {
+  it("delays an answer, and the answers after it", async () => {
     await using server = await listen({ tls }, { on: "NOOP", delay: 5000 });
     const client = await greeted(server);
     client.send("STLX\r\nNOOP\r\nSTLY\r\n");
@@ -53,7 +53,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
     expect(client.received.slice(0, before)).not.toContain("AUTHORIZATION");
   });
 
-  it("an answer trickles in, octet by octet", async () => {
+  it("sends an answer octet by octet", async () => {
     await using server = await listen({ tls }, { on: "QUIT", interval: 1000 });
     const client = await greeted(server);
     const before = client.chunks.length;
@@ -67,7 +67,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
     expect(await client.end()).toBe("end");
   });
 
-  it("an answer comes in packets, one and then another", async () => {
+  it("sends an answer in packets, with a pause between them", async () => {
     await using server = await listen({ tls }, { on: "QUIT", split: 5, interval: 1000, close: 7 });
     const client = await greeted(server);
     client.send("QUIT\r\n");
@@ -79,7 +79,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
     expect(client.chunks.slice(-2).map(String)).toEqual(["+OK b", "ye"]);
   });
 
-  it("everything is late by the network's latency, together", async () => {
+  it("delays all answers together by the latency", async () => {
     await using server = await listen({ tls, latency: 250 });
     const client = RawClient.to(server);
     await waiting();
@@ -102,7 +102,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
     ["delay", { latency: 0 }, [{ on: "greeting", delay: Infinity }]],
     ["trickle", { latency: 0 }, [{ on: "greeting", interval: 1e12 }]],
     ["latency", { latency: 1e12 }, []],
-  ] as const)("nobody waits for the end of a %s when the client is gone", async (_, options, faults) => {
+  ] as const)("ends a %s when the client has closed", async (_, options, faults) => {
     await using server = await listen({ tls, ...options }, ...faults);
     const client = RawClient.to(server);
     await waiting();
@@ -111,7 +111,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("a flood goes on until the client closes", async () => {
+  it("floods until the client closes", async () => {
     await using server = await listen({ tls }, { on: "CAPA", reply: "+OK\r\n", flood: "X-ENDLESS\r\n" });
     const client = await greeted(server);
     const before = client.received.length;
@@ -125,7 +125,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
     expect(server.transcript.lines.slice(-2)).toEqual(["S: +OK", "* flood X-ENDLESS\\x0d\\x0a"]);
   });
 
-  it("a flood ends where it is told to", async () => {
+  it("floods as far as the fault says", async () => {
     await using server = await listen(
       { tls },
       { on: "greeting", flood: "xyz", close: 100_000, split: 40_000 },
@@ -145,7 +145,7 @@ describe.each([{ tls: false }, { tls: true }])("with tls: $tls", ({ tls }) => {
   });
 });
 
-it("answers twice: the whole of it, or a reply of the test's own", async () => {
+it("answers twice: with the whole answer, or with a reply of the test", async () => {
   await using server = await listen(
     {},
     { on: "CAPA", twice: true, before: "<", after: ">" },
@@ -165,7 +165,7 @@ it.each<Fault>([
   { on: "RETR", interval: -1 },
   { on: "RETR", close: -1 },
   { on: "RETR", flood: "" },
-])("is refused where it makes no sense: %j", async (fault) => {
+])("rejects %j, an invalid fault", async (fault) => {
   await expect(listen({}, fault)).rejects.toMatchObject({ code: "POP3_CONFIG" });
   await expect(listen({ latency: -1 })).rejects.toMatchObject({ code: "POP3_CONFIG" });
 });

@@ -41,7 +41,7 @@ describe.each([{ tls: false }, { tls: true }])("a fault, $tls", ({ tls }) => {
     expect(client.chunks.slice(before).map(String)).toEqual([...Array.from(RETR), RETR]);
   });
 
-  it("splits a response into packets of more", async () => {
+  it("splits a response into packets of several octets", async () => {
     await using server = await listen({ tls }, { on: "greeting", split: 20 });
     const client = await greeted(server);
     expect(client.chunks.map(String)).toEqual(["+OK popwright test s", "erver ready\r\n"]);
@@ -87,7 +87,7 @@ describe.each([{ tls: false }, { tls: true }])("a fault, $tls", ({ tls }) => {
     expect(client.received.slice(before)).toBe(RETR.slice(0, 20));
   });
 
-  it("puts octets around a response", async () => {
+  it("sends octets before and after a response", async () => {
     await using server = await listen(
       { tls },
       { on: "NOOP", before: "+OK early\r\n", after: "+OK late\r\n" },
@@ -100,7 +100,7 @@ describe.each([{ tls: false }, { tls: true }])("a fault, $tls", ({ tls }) => {
     expect(server.transcript.lines.slice(-4)).toEqual(["C: NOOP", "S: +OK early", "S: +OK", "S: +OK late"]);
   });
 
-  it("sends octets later", async () => {
+  it("sends octets in a later packet", async () => {
     await using server = await listen({ tls }, { on: "NOOP", later: "-ERR going down\r\n" });
     const client = await loggedIn(server);
     const before = client.chunks.length;
@@ -110,8 +110,8 @@ describe.each([{ tls: false }, { tls: true }])("a fault, $tls", ({ tls }) => {
   });
 });
 
-describe("a reply of the test's own", () => {
-  it("goes out octet for octet instead of the answer", async () => {
+describe("a reply of the test", () => {
+  it("is sent instead of the answer, octet for octet", async () => {
     const octets = Buffer.from([0x2b, 0x4f, 0x4b, 0x20, 0, 0xff, 0x0a, 0x0d, 0x0a]);
     await using server = await listen({}, { on: "greeting", reply: octets });
     const client = await greeted(server);
@@ -119,7 +119,7 @@ describe("a reply of the test's own", () => {
     expect(server.transcript.lines).toEqual(["S: +OK \\x00\\xff\\x0a"]);
   });
 
-  it("leaves the command undone where it is -ERR, and only there", async () => {
+  it("leaves the command undone only if it is -ERR", async () => {
     const refused = "-ERR [SYS/TEMP] not now\r\n";
     await using server = await listen(
       {},
@@ -140,7 +140,7 @@ describe("a reply of the test's own", () => {
     expect(server.maildrop("ann").messages).toHaveLength(0);
   });
 
-  it("can say otherwise", async () => {
+  it("can carry out a refused command, and leave an accepted one undone", async () => {
     await using server = await listen(
       {},
       { on: "DELE", reply: "+OK so you think\r\n", carriedOut: false },
@@ -155,7 +155,7 @@ describe("a reply of the test's own", () => {
     expect(server.maildrop("ann").messages).toHaveLength(0);
   });
 
-  it("can take the place of a challenge and of the answer to a response", async () => {
+  it("can replace a challenge and the answer to a response", async () => {
     await using server = await listen(
       {},
       { on: "AUTH", reply: "+ ===\r\n" },
@@ -171,14 +171,14 @@ describe("a reply of the test's own", () => {
     expect(await client.ask("STAT")).toBe("-ERR not in the AUTHORIZATION state\r\n");
   });
 
-  it("can be none, to a command that is passed over", async () => {
+  it("can be missing for a command that is not carried out", async () => {
     await using server = await listen({}, { on: "STAT", carriedOut: false });
     const client = await loggedIn(server);
     client.send("STAT\r\nNOOP\r\n");
     expect(await client.until("\r\n")).toBe("+OK\r\n");
   });
 
-  it("can lose the answer to QUIT, with the messages gone or not", async () => {
+  it("can be lost for QUIT, with the messages deleted or not", async () => {
     await using server = await listen(
       {},
       { on: "QUIT", close: 0, carriedOut: false },
@@ -195,8 +195,8 @@ describe("a reply of the test's own", () => {
   });
 });
 
-describe("around STLS", () => {
-  it("puts octets behind the reply, and goes on honestly", async () => {
+describe("a fault around STLS", () => {
+  it("sends octets after the reply, and still starts TLS", async () => {
     await using server = await listen({}, { on: "STLS", after: "+OK injected\r\n" });
     const client = await greeted(server);
     client.send("STLS\r\n");
@@ -206,7 +206,7 @@ describe("around STLS", () => {
     expect(await client.ask("USER ann")).toBe("+OK send PASS\r\n");
   });
 
-  it("splits the reply and waits for the handshake", async () => {
+  it("splits the reply, and waits for the handshake", async () => {
     await using server = await listen({}, { on: "STLS", split: 1 });
     const client = await greeted(server);
     expect(await client.ask("STLS")).toBe("+OK begin TLS\r\n");
@@ -214,7 +214,7 @@ describe("around STLS", () => {
     expect(await client.ask("USER ann")).toBe("+OK send PASS\r\n");
   });
 
-  it("says +OK and stays in the clear, or silent", async () => {
+  it("says +OK and continues without TLS, or stalls", async () => {
     await using server = await listen(
       {},
       { on: "STLS", carriedOut: false, reply: "+OK begin\r\n", later: "+OK in the clear\r\n" },
@@ -238,7 +238,7 @@ describe("Faults", () => {
     return responses.map((on) => faults.strike(on) !== undefined);
   };
 
-  it("strike the response that is meant", () => {
+  it("apply to the response that they name", () => {
     expect(struck({ on: "RETR" }, "greeting", "RETR", "RETR", "TOP")).toEqual([false, true, false, false]);
     expect(struck({ on: "retr", nth: 2 }, "RETR", "TOP", "RETR", "RETR")).toEqual([
       false,
@@ -254,14 +254,14 @@ describe("Faults", () => {
     ]);
   });
 
-  it("are taken together", () => {
+  it("are combined if they name the same response", () => {
     const faults = new Faults();
     faults.add({ on: "RETR", before: "a", split: 3 });
     faults.add({ on: "*", split: 1, after: "z" });
     expect(faults.strike("RETR")).toMatchObject({ before: "a", after: "z", split: 1 });
   });
 
-  it("cut the whole, with what was put around it", () => {
+  it("cut the whole response, with the octets around it", () => {
     const pieces = [Buffer.from("one"), Buffer.from("two")];
     const cut = (close: number): string =>
       Buffer.concat([...distorted(pieces, { on: "*", before: "<", after: ">", close })]).toString();

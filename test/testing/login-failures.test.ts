@@ -1,4 +1,4 @@
-// Logins that go wrong on purpose, as clients see them: by options, by faults, by a mechanism of the test's own.
+// Logins that fail on purpose, as clients see them: by options, by faults, by a mechanism of the test.
 import { describe, expect, it } from "vitest";
 import { Pop3Server, type Pop3ServerOptions, type ServerMechanism } from "../../src/testing/index.ts";
 import { RawClient } from "./raw-client.ts";
@@ -24,7 +24,7 @@ describe("a refusal", () => {
     "[SYS/PERM] never",
     "[AUTH] expired",
     "no",
-  ])("of a user, with %s", async (refusal) => {
+  ])("can be set for a user, as %s", async (refusal) => {
     const [server, client] = await listen({
       users: { ann: { pass: "secret", refusal }, bob: { pass: "b" } },
     });
@@ -37,13 +37,13 @@ describe("a refusal", () => {
     expect(await client.ask("PASS b")).toBe("+OK logged in\r\n");
   });
 
-  it("is one line", async () => {
+  it("must be one line", async () => {
     await expect(Pop3Server.listen({ users: { ann: { refusal: "a\r\nb" } } })).rejects.toMatchObject({
       code: "POP3_CONFIG",
     });
   });
 
-  it("closes the connection when there were enough of them", async () => {
+  it("closes the connection after the given number of attempts", async () => {
     const [server, client] = await listen({ attempts: 3 });
     await using _ = server;
     expect(await client.ask(WRONG)).toBe(REFUSED);
@@ -58,7 +58,7 @@ describe("a refusal", () => {
     expect(server.transcript.lines.slice(-2)).toEqual([`S: ${REFUSED.trimEnd()}`, "* close"]);
   });
 
-  it("may be no more than the end of the connection", async () => {
+  it("can be the end of the connection", async () => {
     const [server, client] = await listen({ faults: [{ on: "PASS", close: 0 }] });
     await using _ = server;
     await client.ask("USER ann");
@@ -67,8 +67,8 @@ describe("a refusal", () => {
   });
 });
 
-describe("a client that gives up by *", () => {
-  it("hears +OK, and is not logged in", async () => {
+describe("a client that cancels with *", () => {
+  it("gets +OK from a fault, and is not logged in", async () => {
     const [server, client] = await listen({ faults: [{ on: "AUTH-CANCEL", reply: "+OK\r\n" }] });
     await using _ = server;
     await client.ask("AUTH LOGIN");
@@ -79,7 +79,7 @@ describe("a client that gives up by *", () => {
     expect(await client.ask("*")).toBe(CANCELLED);
   });
 
-  it("hears nothing any more", async () => {
+  it("gets no answer from a fault", async () => {
     const [server, client] = await listen({ faults: [{ on: "AUTH-CANCEL", stall: 0 }] });
     await using _ = server;
     await client.ask("AUTH PLAIN");
@@ -90,7 +90,7 @@ describe("a client that gives up by *", () => {
 });
 
 describe("challenges", () => {
-  it("have no end", async () => {
+  it("can go on without end", async () => {
     const endless: ServerMechanism = {
       name: "PLAIN",
       initialResponse: true,
@@ -105,7 +105,7 @@ describe("challenges", () => {
     expect(await client.ask("*")).toBe(CANCELLED);
   });
 
-  it("have no end, by a fault", async () => {
+  it("can go on without end, by a fault", async () => {
     const faults = [{ on: "AUTH-RESPONSE", nth: "every", reply: "+ \r\n", carriedOut: false }] as const;
     const [server, client] = await listen({ faults });
     await using _ = server;
@@ -114,7 +114,7 @@ describe("challenges", () => {
     expect(await client.ask(PLAIN)).toBe("+OK logged in\r\n");
   });
 
-  it("are no base64, while the server goes on", async () => {
+  it("can be invalid base64, and the server continues", async () => {
     const [server, client] = await listen({ faults: [{ on: "AUTH", reply: "+ not base64!\r\n" }] });
     await using _ = server;
     expect(await client.ask("AUTH PLAIN")).toBe("+ not base64!\r\n");
@@ -122,7 +122,7 @@ describe("challenges", () => {
   });
 });
 
-it("a whole login by SCRAM, with secrets masked in the transcript", async () => {
+it("plays a whole login by SCRAM, with secrets masked in the transcript", async () => {
   const [server, client] = await listen({ sasl: ["SCRAM-SHA-256"], apop: false });
   await using _ = server;
   const mechanism = "SCRAM-SHA-256";

@@ -23,7 +23,7 @@ const contents = (maildrop: Maildrop): string[] =>
 const numbers = (snapshot: Snapshot): number[] => Array.from(snapshot.entries(), ([number]) => number);
 
 describe("a maildrop", () => {
-  it("gives each message a unique-id that does not come again", () => {
+  it("gives each message a unique-id that is never used again", () => {
     const maildrop = maildropOf("a", "b");
     expect(maildrop.remove("uid-2")).toBe(true);
     expect(maildrop.remove("uid-2")).toBe(false);
@@ -32,7 +32,7 @@ describe("a maildrop", () => {
     expect(maildrop.messages.map((message) => message.uid)).toEqual(["uid-1", "uid-3", "own"]);
   });
 
-  it("keeps octets as they are, in a copy", () => {
+  it("keeps octets unchanged, in a copy", () => {
     const octets = Uint8Array.of(0, 255, 10, 13);
     const maildrop = new Maildrop(true);
     maildrop.add(octets);
@@ -50,7 +50,7 @@ describe("a maildrop", () => {
 });
 
 describe("a snapshot", () => {
-  it("does not see what happens to the maildrop", () => {
+  it("does not change with the maildrop", () => {
     const maildrop = maildropOf("a", "b");
     const snapshot = opened(maildrop);
     maildrop.add("c");
@@ -59,7 +59,7 @@ describe("a snapshot", () => {
     expect(snapshot.message(1)?.octets.toString()).toBe("a");
   });
 
-  it("commits what is marked, and leaves the rest alone", () => {
+  it("deletes the marked messages on commit, and keeps the others", () => {
     const maildrop = maildropOf("a", "b", "c");
     const snapshot = opened(maildrop);
     mark(snapshot, 1);
@@ -72,7 +72,7 @@ describe("a snapshot", () => {
     expect(contents(maildrop)).toEqual(["c", "d"]);
   });
 
-  it("takes one of two messages with the same unique-id", () => {
+  it("deletes one of two messages with the same unique-id", () => {
     const maildrop = new Maildrop(true);
     maildrop.add("a", "same");
     maildrop.add("b", "same");
@@ -82,7 +82,7 @@ describe("a snapshot", () => {
     expect(contents(maildrop)).toEqual(["a"]);
   });
 
-  it("rolls back", () => {
+  it("keeps marked messages on roll back", () => {
     const maildrop = maildropOf("a", "b");
     const snapshot = opened(maildrop);
     mark(snapshot, 1);
@@ -94,7 +94,7 @@ describe("a snapshot", () => {
     expect(contents(maildrop)).toEqual(["a", "b"]);
   });
 
-  it("keeps others out until it is released, once", () => {
+  it("locks the maildrop until it is released, once", () => {
     const maildrop = maildropOf("a");
     const first = opened(maildrop);
     expect(maildrop.open()).toBeUndefined();
@@ -107,7 +107,7 @@ describe("a snapshot", () => {
     expect(maildrop.open()).toBeDefined();
   });
 
-  it("may be one of several where the maildrop has no lock", () => {
+  it("can be one of several if the maildrop has no lock", () => {
     const maildrop = new Maildrop(false);
     for (const message of ["a", "b"]) maildrop.add(message);
     const [first, second] = [opened(maildrop), opened(maildrop)];

@@ -10,7 +10,7 @@ function expectDialogue(written: string, setting?: Setting): void {
 }
 
 describe("PLAIN (RFC 4616)", () => {
-  it("with and without initial response", () => {
+  it("logs in with and without an initial response", () => {
     expectDialogue(`C: AUTH PLAIN ${base64("\0ann\0se cret")}\nS: +OK logged in`);
     expectDialogue(`C: auth plain\nS: + \nC: ${base64("ann\0ann\0se cret")}\nS: +OK logged in`);
   });
@@ -28,7 +28,7 @@ describe("LOGIN", () => {
   const name = base64("Username:");
   const pass = base64("Password:");
 
-  it("with and without initial response", () => {
+  it("logs in with and without an initial response", () => {
     expectDialogue(`
       C: AUTH LOGIN
       S: + ${name}
@@ -40,7 +40,7 @@ describe("LOGIN", () => {
     expectDialogue(`C: AUTH LOGIN ${base64("ann")}\nS: + ${pass}\nC: ${base64("se cret")}\nS: +OK logged in`);
   });
 
-  it("refuses a wrong name and a wrong password, and can be tried again", () => {
+  it("refuses a wrong name and a wrong password, and allows another try", () => {
     expectDialogue(`
       C: AUTH LOGIN ${base64("nobody")}
       S: + ${pass}
@@ -57,7 +57,7 @@ describe("LOGIN", () => {
 });
 
 describe("AUTH (RFC 5034)", () => {
-  it.each(["PLAIN", "LOGIN"])("%s is cancelled by *", (mechanism) => {
+  it.each(["PLAIN", "LOGIN"])("cancels %s on *", (mechanism) => {
     const [, challenge = ""] = play(sessionOf(), `C: AUTH ${mechanism}`);
     expectDialogue(`
       C: AUTH ${mechanism}
@@ -70,18 +70,18 @@ describe("AUTH (RFC 5034)", () => {
     expectDialogue(`C: AUTH LOGIN =\nS: + ${base64("Password:")}\nC: *\nS: -ERR authentication cancelled`);
   });
 
-  it.each(["x", "=AAA", "AAA=BBB=", "AA A", "A===", "AAAÄ"])("refuses %j for base64", (text) => {
+  it.each(["x", "=AAA", "AAA=BBB=", "AA A", "A===", "AAAÄ"])("rejects %j, which is not base64", (text) => {
     expectDialogue(
       `C: AUTH PLAIN\nS: + \nC: ${text}\nS: -ERR not base64\nC: CAPA x\nS: -ERR wrong arguments`,
     );
     expectDialogue(`C: AUTH PLAIN ${text}\nS: -ERR not base64\nC: CAPA x\nS: -ERR wrong arguments`);
   });
 
-  it("takes whatever comes for an answer to its challenge", () => {
+  it("reads any line as the answer to its challenge", () => {
     expectDialogue(`C: AUTH PLAIN\nS: + \nC: QUIT\n${REFUSED}`); // which is base64
   });
 
-  it("knows only what it offers", () => {
+  it("rejects mechanisms that it does not offer", () => {
     expectDialogue("C: AUTH\nS: -ERR wrong arguments\nC: AUTH CRAM-MD5\nS: -ERR unknown mechanism");
     expectDialogue("C: AUTH toString\nS: -ERR unknown mechanism");
     expectDialogue("C: AUTH LOGIN\nS: -ERR unknown mechanism", { sasl: ["plain"] });
@@ -92,7 +92,7 @@ describe("AUTH (RFC 5034)", () => {
     }
   });
 
-  it("lists what it was told to, in that order, and what the connection allows", () => {
+  it("lists the given mechanisms in that order, if the connection allows them", () => {
     const sasl = [
       "login",
       "SCRAM-SHA-256-PLUS",
@@ -117,7 +117,7 @@ describe("AUTH (RFC 5034)", () => {
     expectDialogue("C: AUTH EXTERNAL =\nS: -ERR unknown mechanism", { sasl });
   });
 
-  it("takes a mechanism of the user's own, which may speak first and end at once", () => {
+  it("accepts a mechanism of the test, which may speak first and end at once", () => {
     const echo: ServerMechanism = {
       name: "X-ECHO",
       initialResponse: false,

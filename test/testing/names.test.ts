@@ -28,13 +28,13 @@ describe("names and passwords", () => {
   const utf8 = [Buffer.from("änne"), Buffer.from("päss wörd")] as const;
   const latin1 = [Buffer.from("änne", "latin1"), Buffer.from("päss wörd", "latin1")] as const;
 
-  it("are UTF-8, and nothing else, unless told otherwise", () => {
+  it("are read as UTF-8 unless an option says otherwise", () => {
     expect(logins(...utf8, { users })).toEqual(every(IN));
     expect(logins(...latin1, { users })).toEqual(every(REFUSED));
     expect(logins(utf8[0], latin1[1], { users })).toEqual(every(REFUSED));
   });
 
-  it("are taken octet for octet in Latin-1", () => {
+  it("are read octet for octet as Latin-1", () => {
     const setting: Setting = { users, charset: "latin1" };
     expect(logins(...latin1, setting)).toEqual(every(IN));
     expect(logins(...utf8, setting)).toEqual(every(REFUSED));
@@ -44,7 +44,7 @@ describe("names and passwords", () => {
     expect(logins(name, pass, { users: odd, charset: "latin1" })).toEqual(every(IN));
   });
 
-  it("are compared by SASLprep; what it prohibits is refused", () => {
+  it("are compared by SASLprep, and refused if it prohibits them", () => {
     const [name, pass] = [Buffer.from("Ann\u00adⅨ"), Buffer.from("a\u2009ª")];
     expect(logins(name, Buffer.from("a a"), { users: { AnnIX: { pass: "a\u00a0ª" } } })).toEqual(every(IN));
     const [user, passUser, plain, login] = logins(name, pass, { users: { AnnIX: { pass: "a a" } } });
@@ -57,12 +57,12 @@ describe("names and passwords", () => {
     }
   });
 
-  it("stay as they are in ASCII", () => {
+  it("stay unchanged in ASCII", () => {
     const octets = Buffer.from("\ta\x7f");
     expect(logins(octets, octets, { users: { "\ta\x7f": { pass: "\ta\x7f" } } })).toEqual(every(IN));
   });
 
-  it("may be missing, and then nothing is right", () => {
+  it("can be missing, and then every login is refused", () => {
     const nothing = Buffer.alloc(0);
     expect(logins(Buffer.from("ann"), nothing, { users: { ann: {} } })).toEqual([
       "S: -ERR wrong arguments",
@@ -84,7 +84,7 @@ describe("SASLprep", () => {
     ["\u00aa", "a"],
     ["\u2168", "IX"],
     ["\u0007", undefined],
-  ])("of %j as RFC 4013 section 3 has it", (text, prepared) => {
+  ])("of %j is as in RFC 4013 section 3", (text, prepared) => {
     expect(saslprep(text)).toBe(prepared);
   });
 

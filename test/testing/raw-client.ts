@@ -1,4 +1,4 @@
-// A client that knows nothing of the protocol: octets out, octets in, each chunk as it came.
+// A client without knowledge of the protocol: sends octets, and keeps each chunk as it came.
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, TLSSocket } from "node:tls";
 import type { Pop3Server } from "../../src/testing/index.ts";

@@ -1,4 +1,4 @@
-// What a server has written down of a session is a server by itself: the same client gets the same from it.
+// A recorded session can be replayed as a server, and the same client gets the same results from it.
 import fc from "../fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error, type Pop3ClientOptions } from "../../src/index.ts";
@@ -82,7 +82,7 @@ const everything: readonly Use[] = [
   (client) => client.quit(),
 ];
 
-describe("a session that was recorded", () => {
+describe("a recorded session", () => {
   it.each<[string, Pop3ServerOptions, Options]>([
     ["PASS", { sasl: [], apop: false }, { stls: "never", allowPlaintextAuth: true }],
     ["PASS within STLS", { sasl: [] }, {}],
@@ -94,20 +94,23 @@ describe("a session that was recorded", () => {
     ["a wrong password", { sasl: [], attempts: 1 }, { auth: { ...auth, pass: "wrong" } }],
     ["no CAPA", { capabilities: false, tls: true }, {}],
     ["no pipelining", { pipelining: false, tls: true }, {}],
-    ["odd capabilities", { capabilities: ["X-É \u0085", "(5 octets)"], greeting: "C:\\" }, {}],
-  ])("is played to the same client: %s", async (_, setting, options) => {
+    ["unusual capabilities", { capabilities: ["X-É \u0085", "(5 octets)"], greeting: "C:\\" }, {}],
+  ])("gives the same client the same results: %s", async (_, setting, options) => {
     const [original, replayed] = await recordAndReplay(setting, options, everything);
     expect(replayed).toEqual(original);
   });
 
   it.each<[string, Fault]>([
     ["a refusal", { on: "UIDL", reply: "-ERR [SYS/TEMP] not now\r\n" }],
-    ["no line of the protocol", { on: "STAT", reply: Buffer.from("+OK\xff 1\n 2\r\n", "latin1") }],
-    ["an answer too much", { on: "NOOP", twice: true }],
+    [
+      "a line that is not part of the protocol",
+      { on: "STAT", reply: Buffer.from("+OK\xff 1\n 2\r\n", "latin1") },
+    ],
+    ["one answer too many", { on: "NOOP", twice: true }],
     ["the end of the connection", { on: "RETR", nth: 3, close: 50 }],
     ["the end of the connection, by RST", { on: "RETR", nth: 3, reset: 0 }],
     ["the loss of the last answer", { on: "QUIT", close: 0 }],
-    ["another end than promised", { on: "QUIT", reply: "-ERR some messages not removed\r\n" }],
+    ["an end other than promised", { on: "QUIT", reply: "-ERR some messages not removed\r\n" }],
     ["a listing that is cut off", { on: "LIST", cut: 30 }],
     ["endless capabilities", { on: "CAPA", reply: "+OK\r\n", flood: "X-ENDLESS\r\n" }],
   ])("fails in the same way: %s", async (_, fault) => {
@@ -115,7 +118,7 @@ describe("a session that was recorded", () => {
     expect(replayed).toEqual(original);
   });
 
-  it("is played whatever the client does, in as many sessions as there were", async () => {
+  it("replays whatever the client does, in as many sessions as were recorded", async () => {
     const number = fc.integer({ min: 1, max: 21 });
     const use: fc.Arbitrary<Use> = fc.oneof(
       fc.constantFrom<Use>(...everything.slice(0, -1)),
@@ -167,8 +170,8 @@ describe("a session that was recorded", () => {
   });
 });
 
-describe("a session with a proof of the server in it", () => {
-  it("cannot be replayed: the client does not fall for it", async () => {
+describe("a recorded session with a proof of the server", () => {
+  it("cannot be replayed, because the client rejects the old proof", async () => {
     await using server = await Pop3Server.listen({ users, sasl: ["SCRAM-SHA-256"], tls: true });
     const [connected] = await learnt(server, {}, everything);
     expect(connected).toBeUndefined();

@@ -1,4 +1,4 @@
-// What a transcript may say, and what it makes of a server.
+// The notation of a transcript, and the server that it describes.
 import { describe, expect, it } from "vitest";
 import { filler } from "../../src/testing/filler.ts";
 import { Expectation } from "../../src/testing/expectation.ts";
@@ -17,7 +17,7 @@ const shapes = (text: string): unknown[] =>
   }));
 
 describe("a transcript", () => {
-  it("is what the server does at first, and behind each line of the client", () => {
+  it("says what the server does first, and after each line of the client", () => {
     const text = `
       # from a bug report
       * TLS
@@ -45,7 +45,7 @@ describe("a transcript", () => {
     ]);
   });
 
-  it("has lines without CRLF, octets, floods, pauses and ends", () => {
+  it("can contain lines without CRLF, octets, floods, pauses and ends", () => {
     const session = (...lines: string[]): unknown => shapes(lines.join("\r\n"))[0];
     const turn = (...shape: unknown[]): unknown => expect.objectContaining({ turns: [["", ...shape]] });
     expect(session("S: +O\\", "S: K\\x0a\\", "S: \\", "S:", "S: ")).toEqual(
@@ -69,7 +69,7 @@ describe("a transcript", () => {
     });
   });
 
-  it("has sessions with empty lines between them", () => {
+  it("separates sessions by empty lines", () => {
     expect(shapes("\n\nS: +OK 1\n\n \n# two\nS: +OK 2\nC: QUIT\n\n")).toEqual([
       { lastLine: 3, challenged: false, turns: [["", "+OK 1\r\n"]] },
       { lastLine: 8, challenged: false, turns: [["", "+OK 2\r\n"], ["8 QUIT"]] },
@@ -112,7 +112,7 @@ describe("a transcript", () => {
   });
 
   it.each([{ chunk: 0 }, { latency: -1 }, { latency: NaN }])(
-    "with options that make no sense is refused: %j",
+    "is rejected with invalid options: %j",
     async (options) => {
       await expect(Pop3Server.replay("S: +OK", options)).rejects.toMatchObject({ code: "POP3_CONFIG" });
     },
@@ -150,7 +150,7 @@ describe("a line of the client", () => {
     expect(matches(written, said)).toBe(answer);
   });
 
-  it("answers a challenge to the letter, and nothing is not an answer", () => {
+  it("must match the recorded response to a challenge exactly; **** matches all but *", () => {
     expect(matches("abc=", "abc=", true)).toBe(true);
     expect(matches("abc=", "ABC=", true)).toBe(false);
     expect(matches("****", "abc=", true)).toBe(true);
@@ -176,7 +176,7 @@ describe("a line of the client", () => {
 });
 
 describe("filler", () => {
-  it("has exactly so many octets, in whole lines, and ends as a block does", () => {
+  it("has exactly the given number of octets, in whole lines, and ends like a block", () => {
     for (const size of [0, 2, 3, 71, 72, 73, 110, 111, 112, 145, 146, 5120, 36_864, 1_000_000]) {
       const block = Buffer.concat([...filler(size)]).toString("latin1");
       expect(block).toHaveLength(size + 3);

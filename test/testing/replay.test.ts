@@ -1,4 +1,4 @@
-// A server that plays a transcript: what it sends, and what it says of a client that strays.
+// A server that plays a transcript: what it sends, and what it reports about a client that deviates from it.
 import { describe, expect, it } from "vitest";
 import { makeCertificate, Pop3Server, type ReplayServer } from "../../src/testing/index.ts";
 import { RawClient } from "./raw-client.ts";
@@ -16,7 +16,7 @@ const HELLO = ["S: +OK hello", "C: USER ann", "S: +OK", "C: PASS ****", "S: +OK"
 const LOGIN = "USER ann\r\nPASS secret\r\n";
 
 describe("a replay", () => {
-  it("sends what the server said, and waits for what the client says", async () => {
+  it("sends the server's lines, and waits for the client's", async () => {
     await using server = await Pop3Server.replay(`
       S: +OK hello
       C: USER ann
@@ -52,7 +52,7 @@ describe("a replay", () => {
     expect(server.transcript.lines.slice(1, 5)).toEqual(["C: USER ann", "S: +OK", "C: PASS ****", "S: +OK"]);
   });
 
-  it("answers lines that come together in order, each in its time", async () => {
+  it("answers each of several lines sent together in its turn", async () => {
     await using server = await Pop3Server.replay([
       ...HELLO,
       "C: STAT",
@@ -75,7 +75,7 @@ describe("a replay", () => {
     expect([server.mismatch, together.mismatch]).toEqual([undefined, undefined]);
   });
 
-  it("sends octets that are no lines", async () => {
+  it("sends octets that are not lines", async () => {
     await using server = await Pop3Server.replay([
       "S: +O\\",
       "S: K\\x0a\\",
@@ -89,23 +89,20 @@ describe("a replay", () => {
     );
   });
 
-  it.each(["close", "cut", "reset"] as const)(
-    "ends by %s, behind so many octets of the answer",
-    async (how) => {
-      await using server = await Pop3Server.replay([
-        ...["S: +OK hello", "C: RETR 1", "S: +OK", "S: (100000 octets)", `* ${how} after 50005 octets`],
-      ]);
-      const client = RawClient.to(server);
-      client.send("RETR 1\r\nNOOP\r\n");
-      expect(await client.end()).toBe(how === "reset" ? "ECONNRESET" : "end");
-      expect(client.received).toHaveLength("+OK hello\r\n".length + 50_005);
-      await server.idle();
-      expect(server.mismatch).toBeUndefined();
-      expect(server.transcript.lines.at(-1)).toBe(`* ${how} after 50005 octets`);
-    },
-  );
+  it.each(["close", "cut", "reset"] as const)("ends by %s, after the given number of octets", async (how) => {
+    await using server = await Pop3Server.replay([
+      ...["S: +OK hello", "C: RETR 1", "S: +OK", "S: (100000 octets)", `* ${how} after 50005 octets`],
+    ]);
+    const client = RawClient.to(server);
+    client.send("RETR 1\r\nNOOP\r\n");
+    expect(await client.end()).toBe(how === "reset" ? "ECONNRESET" : "end");
+    expect(client.received).toHaveLength("+OK hello\r\n".length + 50_005);
+    await server.idle();
+    expect(server.mismatch).toBeUndefined();
+    expect(server.transcript.lines.at(-1)).toBe(`* ${how} after 50005 octets`);
+  });
 
-  it("stalls, until the client closes", async () => {
+  it("stalls until the client closes", async () => {
     await using server = await Pop3Server.replay("S: +OK\nC: STAT\nS: +OK 0 0\n* stall after 4 octets");
     const client = RawClient.to(server);
     client.send("STAT\r\n");
@@ -118,7 +115,7 @@ describe("a replay", () => {
     expect(server.mismatch).toBeUndefined();
   });
 
-  it("floods, until the client closes or there is an end", async () => {
+  it("floods until the client closes, or to the given end", async () => {
     await using server = await Pop3Server.replay(
       "S: +OK\nC: LIST\nS: +OK\n* flood 1 1\\x0d\\x0a\n\nS: +OK\nC: LIST\n* flood xy\n* close after 100001 octets",
     );
@@ -132,7 +129,7 @@ describe("a replay", () => {
     expect(server.mismatch).toBeUndefined();
   });
 
-  it.each([{ chunk: 1 }, { latency: 1 }])("goes over a network like any server: %j", async (options) => {
+  it.each([{ chunk: 1 }, { latency: 1 }])("applies the options of a network: %j", async (options) => {
     await using server = await Pop3Server.replay([...HELLO, "C: QUIT", "S: +OK bye"], options);
     const client = RawClient.to(server);
     client.send(`${LOGIN}QUIT\r\n`);
@@ -141,7 +138,7 @@ describe("a replay", () => {
     if ("chunk" in options) expect(client.chunks.every((chunk) => chunk.length === 1)).toBe(true);
   });
 
-  it("sends in a packet of its own what stands behind a wait", async () => {
+  it("sends the lines after a wait in a packet of their own", async () => {
     await using server = await Pop3Server.replay("S: +OK\n* wait 0 ms\nS: +OK again\n* close");
     const client = RawClient.to(server);
     await client.end();
@@ -152,7 +149,7 @@ describe("a replay", () => {
 describe("sessions of a replay", () => {
   const TWO = "S: +OK 1\nC: QUIT\nS: +OK\n\nS: +OK 2\nC: QUIT\nS: +OK";
 
-  it("are played in order, one to a connection, and there are no more", async () => {
+  it("are played in order, one per connection, and no more follow", async () => {
     await using server = await Pop3Server.replay(TWO);
     expect(await answersTo(server, "QUIT\r\n")).toBe("+OK 1\r\n+OK\r\n");
     expect(await answersTo(server, "QUIT\r\n")).toBe("+OK 2\r\n+OK\r\n");
@@ -164,7 +161,7 @@ describe("sessions of a replay", () => {
     expect(server.connections).toBe(3);
   });
 
-  it("are played at the same time", async () => {
+  it("can be played at the same time", async () => {
     await using server = await Pop3Server.replay(TWO);
     const [first, second] = [RawClient.to(server), RawClient.to(server)];
     const greetings = [await first.until("\r\n"), await second.until("\r\n")];
@@ -173,7 +170,7 @@ describe("sessions of a replay", () => {
     expect(await first.ask("QUIT")).toBe("+OK\r\n");
   });
 
-  it("begin again where that is wanted", async () => {
+  it("start again with the option repeat", async () => {
     await using server = await Pop3Server.replay(TWO, { repeat: true });
     const greetings: string[] = [];
     for (let nth = 0; nth < 4; nth++) greetings.push((await answersTo(server, "QUIT\r\n")).slice(4, 5));
@@ -183,7 +180,7 @@ describe("sessions of a replay", () => {
 });
 
 describe("TLS in a replay", () => {
-  it("is spoken from the first octet where the transcript begins with it", async () => {
+  it("starts with the first octet if the transcript does", async () => {
     await using server = await Pop3Server.replay("* TLS\nS: +OK\nC: QUIT\nS: +OK bye");
     expect(server.secure).toBe(true);
     expect(server.url).toMatch(/^pop3s:/);
@@ -191,7 +188,7 @@ describe("TLS in a replay", () => {
     expect(await answersTo(server)).toBe("-ERR the transcript has no more sessions\r\n");
   });
 
-  it("is started by STLS, with a certificate of one's own", async () => {
+  it("starts after STLS, with the given certificate", async () => {
     const tls = makeCertificate({ names: ["mail.example"] });
     await using server = await Pop3Server.replay(
       "S: +OK\nC: STLS\nS: +OK\n* TLS\nC: QUIT\nS: +OK within TLS",
@@ -206,7 +203,7 @@ describe("TLS in a replay", () => {
     expect(server.mismatch).toBeUndefined();
   });
 
-  it("says so when the client does not want it", async () => {
+  it("reports a client that refuses it", async () => {
     await using server = await Pop3Server.replay("S: +OK\nC: STLS\nS: +OK\n* TLS\nC: QUIT\nS: +OK bye");
     const client = RawClient.to(server);
     await client.until("\r\n");
@@ -217,22 +214,22 @@ describe("TLS in a replay", () => {
     expect(server.mismatch).toEqual({ session: 1, line: 4, expected: "* TLS", got: "(the client closes)" });
   });
 
-  it("does not begin with octets that came in the clear", async () => {
+  it("does not start if octets came in clear text after STLS", async () => {
     await using server = await Pop3Server.replay("S: +OK\nC: STLS\nS: +OK\n* TLS\nC: QUIT\nS: +OK bye");
     expect(await answersTo(server, "STLS\r\nQUIT\r\n")).toBe("+OK\r\n+OK\r\n");
     expect(server.mismatch).toEqual({ session: 1, line: 4, expected: "* TLS", got: "(bytes after STLS)" });
   });
 });
 
-describe("a client that strays", () => {
-  it("hears no more, and the line is named", async () => {
+describe("a client that deviates", () => {
+  it("gets no more answers, and its line is reported", async () => {
     await using server = await Pop3Server.replay([...HELLO, "C: STAT", "S: +OK 0 0", "C: QUIT", "S: +OK"]);
     expect(await answersTo(server, `${LOGIN}LIST\r\nQUIT\r\n`)).toBe("+OK hello\r\n+OK\r\n+OK\r\n");
     expect(server.mismatch).toEqual({ session: 1, line: 6, expected: "C: STAT", got: "C: LIST" });
     expect(server.transcript.lines.slice(-2)).toEqual(["C: LIST", "* close"]);
   });
 
-  it("leaves no secret behind", async () => {
+  it("is reported without a secret", async () => {
     const auth = "S: +OK hello\nC: AUTH PLAIN\nS: + \nC: AGFubgBzZWNyZXQ=\nS: +OK\nC: QUIT\nS: +OK";
     const pass = "S: +OK hello\nC: PASS s3cret\nS: +OK";
     const end = "S: +OK hello\nC: AUTH PLAIN\nS: + ";
@@ -262,7 +259,7 @@ describe("a client that strays", () => {
     ]);
   });
 
-  it("may close too early, or say too much", async () => {
+  it("can close too early, or send too much", async () => {
     await using server = await Pop3Server.replay(
       "S: +OK\nC: NOOP\nS: +OK\nC: QUIT\nS: +OK\n\nS: +OK\nC: NOOP\nS: +OK",
     );
@@ -278,7 +275,7 @@ describe("a client that strays", () => {
     ]);
   });
 
-  it("is not whoever is thrown out by close()", async () => {
+  it("does not include a client that close() disconnects", async () => {
     const server = await Pop3Server.replay("S: +OK\nC: QUIT\nS: +OK");
     const client = RawClient.to(server);
     await client.until("\r\n");
@@ -288,7 +285,7 @@ describe("a client that strays", () => {
     expect(server.mismatch).toBeUndefined();
   });
 
-  it("is seen while the server sends", async () => {
+  it("is noticed while the server sends", async () => {
     await using server = await Pop3Server.replay(
       "S: +OK\nC: RETR 1\nS: +OK\nS: (1000000000 octets)\nC: QUIT\nS: +OK",
     );

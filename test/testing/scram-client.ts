@@ -1,4 +1,4 @@
-// The client's side of SCRAM (RFC 5802 section 3), as short as it can be, to test the server's.
+// The client's side of SCRAM (RFC 5802 section 3), in its shortest form, to test the server's side.
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import type { Session } from "../../src/testing/session.ts";
 import { challengeOf, hear } from "./dialogue.ts";

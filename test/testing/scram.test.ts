@@ -67,7 +67,7 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
     expect(dialogue({ mechanism, final: (message) => `${message},x=1` })).toEqual(IN);
   });
 
-  it("refuses a wrong password, and a name that is unknown, at the end only", () => {
+  it("refuses a wrong password and an unknown name only at the end", () => {
     expect(dialogue({ mechanism, pass: "wrong" })).toEqual([FIRST, REFUSED]);
     const unknown = dialogue({ mechanism, bare: "n=nobody,r=abc" });
     expect(unknown).toEqual([expect.stringMatching(/^r=abcXYZ,s=.{24},i=2$/), REFUSED]);
@@ -79,7 +79,7 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
     ]);
   });
 
-  it("refuses to let one act for another", () => {
+  it("refuses a user who acts for another", () => {
     const both = { users: { ...users, bob: { pass: "b" } } };
     expect(dialogue({ mechanism, header: "n,a=bob," }, both)).toEqual([FIRST, REFUSED]);
     expect(dialogue({ mechanism, header: "n,a=nobody," })).toEqual([FIRST, REFUSED]);
@@ -102,7 +102,7 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
     "p=,,n=ann,r=abc",
     "n,,n=ann,r=abc,",
     "n,,n=a\0nn,r=abc",
-  ])("takes %j for no first message", (message) => {
+  ])("rejects %j, which is not a first message", (message) => {
     const said = hear(
       sessionOf({ users, sasl: SASL }),
       `AUTH ${mechanism}\r\n${Buffer.from(message).toString("base64")}\r\n`,
@@ -132,7 +132,7 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
     },
   );
 
-  it("wants nothing behind its signature", () => {
+  it("rejects a response to its signature", () => {
     expect(dialogue({ mechanism, answer: "AAAA" }).at(-1)).toBe(
       "-ERR the response to the server-final-message must be empty",
     );
@@ -141,7 +141,7 @@ describe.each(WITHOUT_PLUS)("%s", (mechanism) => {
 });
 
 describe("names in SCRAM", () => {
-  it("have = and , spelt out, and are prepared", () => {
+  it("have escapes for = and , and are compared by SASLprep", () => {
     const odd = { users: { "a,b=c": { pass: "x" }, Ⅸ: { pass: "ª\u00ad" } } };
     expect(dialogue({ bare: "n=a=2Cb=3Dc,r=abc", pass: "x" }, odd).at(-1)).toBe("+OK logged in");
     expect(dialogue({ bare: "n=a=2Cb=3Dc,r=abc", header: "n,a=a=2Cb=3Dc,", pass: "x" }, odd).at(-1)).toBe(
@@ -162,7 +162,7 @@ describe("channel binding", () => {
   const plus: Partial<ScramClient> = { mechanism: "SCRAM-SHA-256-PLUS", header: "p=tls-exporter,,", binding };
 
   it.each(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512-PLUS"])(
-    "is what %s takes",
+    "is accepted by %s",
     (mechanism) => {
       expect(dialogue({ ...plus, mechanism }, secure)).toEqual([FIRST, "proven", "+OK logged in"]);
       expect(dialogue({ ...plus, mechanism, header: "p=tls-exporter,a=ann," }, secure).at(-1)).toBe(
@@ -172,7 +172,7 @@ describe("channel binding", () => {
     },
   );
 
-  it("is refused where it is of another connection, or missing", () => {
+  it("is refused if it belongs to another connection, or is missing", () => {
     const wrong = "-ERR channel-bindings-dont-match";
     expect(dialogue({ ...plus, binding: Buffer.from("other") }, secure)).toEqual([FIRST, wrong]);
     expect(dialogue({ ...plus, binding: Buffer.alloc(0) }, secure)).toEqual([FIRST, wrong]);
@@ -184,7 +184,7 @@ describe("channel binding", () => {
     ]);
   });
 
-  it("is refused where its type is not taken", () => {
+  it("is refused if its type is not accepted", () => {
     const refused = ["-ERR unsupported-channel-binding-type"];
     expect(dialogue({ ...plus, header: "p=tls-unique,," }, secure)).toEqual(refused);
     expect(dialogue({ ...plus, header: "p=x-none,," }, secure)).toEqual(refused);
@@ -198,7 +198,7 @@ describe("channel binding", () => {
     ]);
   });
 
-  it("tells a client whose list was changed: y where -PLUS is listed", () => {
+  it("reveals a changed list of mechanisms: y although -PLUS is listed", () => {
     expect(dialogue({ header: "y,," }, secure)).toEqual(["-ERR server-does-support-channel-binding"]);
     expect(dialogue({ header: "y,," })).toEqual([FIRST, "proven", "+OK logged in"]); // not listed without TLS
     expect(dialogue({ header: "y,," }, { ...secure, sasl: WITHOUT_PLUS }).at(-1)).toBe("+OK logged in");
@@ -213,7 +213,7 @@ describe("the options of SCRAM", () => {
     expect(dialogue({}, { scram: {} })[0]).not.toBe(first);
   });
 
-  it("take a salt, an empty one, too", () => {
+  it("accept a salt, also an empty one", () => {
     expect(dialogue({}, { scram: { ...scram, salt: Buffer.from("salt") } })).toEqual([
       "r=abcXYZ,s=c2FsdA==,i=2",
       "proven",
@@ -226,7 +226,7 @@ describe("the options of SCRAM", () => {
     ]);
   });
 
-  it.each([0, -1, 1.5, NaN, 1_000_001, Infinity])("refuse %d iterations", (iterations) => {
+  it.each([0, -1, 1.5, NaN, 1_000_001, Infinity])("reject %d iterations", (iterations) => {
     expect(() => sessionOf({ sasl: ["SCRAM-SHA-1"], scram: { iterations } })).toThrow(
       expect.objectContaining({ code: "POP3_CONFIG" }) as Error,
     );
@@ -236,13 +236,13 @@ describe("the options of SCRAM", () => {
     ["r=other,s=SZFeDX1LQC4wF9AQvBwOgw==,i=2", (message) => message.replace(/r=[^,]*/, "r=other")],
     ["m=ext,r=abcXYZ,s=SZFeDX1LQC4wF9AQvBwOgw==,i=2", (message) => `m=ext,${message}`],
     ["nonsense", () => "nonsense"],
-  ])("send %s for a first message", (sent, serverFirst) => {
+  ])("send %s as the first message", (sent, serverFirst) => {
     const session = sessionOf({ users, sasl: SASL, scram: { ...scram, serverFirst } });
     const asked = linesOf("C: AUTH SCRAM-SHA-256 ‹n,,n=ann,r=abc›")[0];
     expect(play(session, asked ?? "").slice(1)).toEqual(linesOf(`S: + ‹${sent}›`));
   });
 
-  it("do not calculate what they only claim", () => {
+  it("compute no more iterations than they are set to, whatever the message claims", () => {
     const serverFirst = (message: string): string => message.replace(/i=.*/, "i=4294967295");
     const session = sessionOf({ users, sasl: SASL, scram: { ...scram, serverFirst } });
     const said = play(

@@ -57,7 +57,7 @@ describe("Pop3Server", () => {
     ]);
   });
 
-  it("answers commands that come together in order, and together", async () => {
+  it("answers commands that arrive together in order, and together", async () => {
     await using server = await Pop3Server.listen({ users });
     const client = await loggedIn(server);
     const before = client.chunks.length;
@@ -77,7 +77,7 @@ describe("Pop3Server", () => {
     expect(client.chunks.length).toBe(before + 1);
   });
 
-  it("has the users' unique-ids, and gives out what is put in later to the next session", async () => {
+  it("lists the given unique-ids, and shows later messages to the next session", async () => {
     await using server = await Pop3Server.listen({
       users: { ann: { pass: "secret", messages: ["a", Buffer.from("b")], uids: ["x", "y"] } },
     });
@@ -96,7 +96,7 @@ describe("Pop3Server", () => {
   });
 
   it.each(["close", "destroy", "reset"] as const)(
-    "rolls back and unlocks when the client is gone by %s",
+    "rolls back and unlocks when the client leaves by %s",
     async (how) => {
       await using server = await Pop3Server.listen({ users });
       const client = await loggedIn(server);
@@ -114,7 +114,7 @@ describe("Pop3Server", () => {
     },
   );
 
-  it("gives every connection a timestamp of its own, or the one that was asked for", async () => {
+  it("sends a new timestamp to each connection, or the given one", async () => {
     const timestamps = async (server: Pop3Server): Promise<string[]> => {
       const greetings = [RawClient.to(server), RawClient.to(server)].map((client) => client.until("\r\n"));
       return (await Promise.all(greetings)).map(
@@ -180,7 +180,7 @@ describe("Pop3Server", () => {
     expect(String(server.transcript)).not.toMatch(/s3cret|czNjcmV0/);
   });
 
-  it("ends every connection with close, twice if need be, and frees the port", async () => {
+  it("closes every connection in close(), which can be called twice, and frees the port", async () => {
     const server = await Pop3Server.listen({ users });
     const clients = [RawClient.to(server), await loggedIn(server)];
     await clients[0]?.until("\r\n");
@@ -192,7 +192,7 @@ describe("Pop3Server", () => {
     await expect(Pop3Server.listen({ port: again.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
-  it("ends the connection, and nothing else, when a function of the test throws", async () => {
+  it("closes only the connection when a function of the test throws", async () => {
     const capabilities = (): string[] => {
       throw new Error("my own fault");
     };
@@ -214,13 +214,13 @@ describe("Pop3Server", () => {
     { faults: [{ on: "RETR", split: 0 }] },
     { faults: [{ on: "RETR", nth: 0 }] },
     { users: { ann: { pass: "x", messages: ["a"], uids: ["\n"] } } },
-  ])("refuses options that make no sense: %j", async (options) => {
+  ])("rejects invalid options: %j", async (options) => {
     await expect(Pop3Server.listen(options)).rejects.toMatchObject({ code: "POP3_CONFIG" });
   });
 });
 
 describe("TLS", () => {
-  it("is started by STLS on the same connection", async () => {
+  it("starts after STLS on the same connection", async () => {
     await using server = await Pop3Server.listen({ users });
     const client = RawClient.to(server);
     await client.until("\r\n");
@@ -235,7 +235,7 @@ describe("TLS", () => {
     expect(client.received).toMatch(/\+OK logged in\r\n\+OK bye\r\n$/);
   });
 
-  it("has no command in it that came before", async () => {
+  it("ignores commands that were sent before it", async () => {
     await using server = await Pop3Server.listen({ users });
     const client = RawClient.to(server);
     await client.until("\r\n");
@@ -247,7 +247,7 @@ describe("TLS", () => {
     expect(server.transcript.lines).not.toContain("C: USER ann");
   });
 
-  it("ends quietly when the client does not want it", async () => {
+  it("ends without an error when the client refuses it", async () => {
     await using server = await Pop3Server.listen({ tls: true });
     const wrongName = RawClient.to(server, { servername: "wrong.example" });
     expect(await wrongName.end()).toBe("ERR_TLS_CERT_ALTNAME_INVALID");
@@ -256,7 +256,7 @@ describe("TLS", () => {
     await server.idle();
   });
 
-  it("ends with a client that speaks something else", async () => {
+  it("ends for a client that does not speak TLS", async () => {
     await using server = await Pop3Server.listen({ users });
     const client = RawClient.to(server);
     await client.until("\r\n");
@@ -267,7 +267,7 @@ describe("TLS", () => {
     expect(server.transcript.lines.at(-1)).toBe("* TLS");
   });
 
-  it("ends where TLS fails behind the handshake, and unlocks", async () => {
+  it("ends if it fails after the handshake, and unlocks", async () => {
     await using server = await Pop3Server.listen({ users, tls: true });
     const { host, port, ca } = server;
     const below = connect({ host, port });
@@ -283,7 +283,7 @@ describe("TLS", () => {
     client.destroy();
   });
 
-  it("takes options of node:tls, and a certificate of the user's own", async () => {
+  it("accepts options of node:tls, and a certificate of the test", async () => {
     const { key, cert } = makeCertificate({ names: ["mail.example"] });
     await using server = await Pop3Server.listen({ users, tls: { key, cert, maxVersion: "TLSv1.2" } });
     expect(server.ca).toBe(cert);

@@ -61,7 +61,7 @@ describe("a session as in RFC 1939", () => {
     `);
   });
 
-  it("keeps the numbers and hides what is marked as deleted, until RSET", () => {
+  it("keeps the numbers, and hides marked messages until RSET", () => {
     expectDialogue(`
       C: USER ann
       S: +OK send PASS
@@ -96,7 +96,7 @@ describe("a session as in RFC 1939", () => {
     `);
   });
 
-  it("gives the top of a message", () => {
+  it("returns the top of a message", () => {
     expectDialogue(`
       C: USER ann
       S: +OK send PASS
@@ -129,7 +129,7 @@ describe("a session as in RFC 1939", () => {
     `);
   });
 
-  it("gives the top of messages that have no headers, no body, or no CRLF", () => {
+  it("returns the top of messages without headers, body, or CRLF", () => {
     const messages = [
       "\r\na\r\nb\r\n",
       "Subject: x\r\n",
@@ -182,7 +182,7 @@ describe("a session as in RFC 1939", () => {
     );
   });
 
-  it("takes verbs in any case, and refuses what is no argument", () => {
+  it("accepts verbs in any case, and rejects invalid arguments", () => {
     expectDialogue(`
       C: user ann
       S: +OK send PASS
@@ -217,7 +217,7 @@ describe("a session as in RFC 1939", () => {
     `);
   });
 
-  it("wants the right password, and USER before each PASS", () => {
+  it("requires the right password, and USER before each PASS", () => {
     expectDialogue(`
       C: PASS se cret
       S: -ERR USER comes first
@@ -240,7 +240,7 @@ describe("a session as in RFC 1939", () => {
     `);
   });
 
-  it("takes APOP with the digest of its timestamp", () => {
+  it("accepts APOP with the digest of its timestamp", () => {
     expectDialogue(`
       C: APOP ann ${digest("wrong")}
       S: -ERR [AUTH] wrong user name or password
@@ -281,7 +281,7 @@ describe("every command in every state", () => {
   const STATES: readonly [state: string, before: string, accepted: readonly string[]][] = [
     ["AUTHORIZATION", "", ["CAPA", "STLS", "UTF8", "LANG", "USER", "APOP", "AUTH", "QUIT"]],
     [
-      "AUTHORIZATION behind USER",
+      "AUTHORIZATION after USER",
       "USER ann\r\n",
       ["CAPA", "STLS", "UTF8", "LANG", "USER", "PASS", "APOP", "AUTH", "QUIT"],
     ],
@@ -292,7 +292,7 @@ describe("every command in every state", () => {
     ],
     ["an AUTH exchange", "AUTH PLAIN\r\n", []],
   ];
-  it.each(STATES)("%s", (_, before, accepted) => {
+  it.each(STATES)("is accepted or refused as the RFCs say: %s", (_, before, accepted) => {
     const taken = COMMANDS.filter((command) => {
       const session = sessionOf();
       hear(session, before);
@@ -309,7 +309,7 @@ describe("capabilities (RFC 2449)", () => {
     return hear(session, "CAPA\r\n").slice(1, -1);
   };
 
-  it("are listed in both states; STLS only where it can be given", () => {
+  it("are listed in both states; STLS only if it is possible", () => {
     const standard = [
       "TOP",
       "UIDL",
@@ -350,7 +350,7 @@ describe("capabilities (RFC 2449)", () => {
     ).toEqual(["S: RESP-CODES", "S: AUTH-RESP-CODE", "S: IMPLEMENTATION popwright"]);
   });
 
-  it("can be added to, replaced, and be missing", () => {
+  it("can be added, replaced and omitted", () => {
     expect(capa({ capabilities: ["X-ONE", "X-TWO"] }).slice(-2)).toEqual(["S: X-ONE", "S: X-TWO"]);
     const asked: unknown[] = [];
     const setting: Setting = {
@@ -368,7 +368,7 @@ describe("capabilities (RFC 2449)", () => {
     expectDialogue("C: CAPA\nS: -ERR unknown command", { capabilities: false });
   });
 
-  it("what is switched off is unknown", () => {
+  it("make a command unknown if they are switched off", () => {
     const setting = { top: false, uidl: false, user: false, sasl: [], stls: false, utf8: false, lang: false };
     const off = ["USER ann", "PASS x", "AUTH PLAIN", "STLS", "UTF8", "LANG"];
     for (const command of off) expectDialogue(`C: ${command}\nS: -ERR unknown command`, setting);
@@ -382,7 +382,7 @@ describe("capabilities (RFC 2449)", () => {
 });
 
 describe("STLS (RFC 2595)", () => {
-  it("is given once, and forgets what was said before", () => {
+  it("is accepted once, and forgets the commands before it", () => {
     expectDialogue(`
       C: USER ann
       S: +OK send PASS
@@ -396,7 +396,7 @@ describe("STLS (RFC 2595)", () => {
     `);
   });
 
-  it("ends the session when octets come behind it", () => {
+  it("ends the session if octets follow in clear text", () => {
     for (const behind of ["USER ann\r\n", "\r\n", "x", "\0"]) {
       expect(hear(sessionOf(), `STLS\r\n${behind}`)).toEqual(["S: -ERR bytes after STLS", "* close"]);
     }
@@ -406,7 +406,7 @@ describe("STLS (RFC 2595)", () => {
     expectDialogue("C: UTF8\nS: +OK UTF8 is on\nC: STLS\nS: -ERR STLS is not allowed after UTF8");
   });
 
-  it("is needed for login where that is asked for", () => {
+  it("is required for login with the option", () => {
     expectDialogue(
       `
       C: USER ann
@@ -429,7 +429,7 @@ describe("STLS (RFC 2595)", () => {
 });
 
 describe("UTF8 (RFC 6856)", () => {
-  it("has no argument, may come twice, and comes ahead of the login", () => {
+  it("has no argument, can be repeated, and precedes the login", () => {
     expectDialogue(`
       C: UTF8 on
       S: -ERR wrong arguments
@@ -450,7 +450,7 @@ describe("UTF8 (RFC 6856)", () => {
 });
 
 describe("LANG (RFC 6856)", () => {
-  it("knows one language", () => {
+  it("lists one language", () => {
     expectDialogue(`
       C: LANG
       S: +OK languages follow
@@ -471,7 +471,7 @@ describe("LANG (RFC 6856)", () => {
 });
 
 describe("two sessions", () => {
-  it("have a maildrop one after the other", () => {
+  it("open a maildrop one after the other", () => {
     const accounts = new Accounts({ ann }, true);
     const first = sessionOf({ accounts });
     const second = sessionOf({ accounts });
@@ -486,7 +486,7 @@ describe("two sessions", () => {
     expect(hear(sessionOf({ accounts }), `${LOGIN}STAT\r\n`)[2]).toBe("S: +OK 1 22");
   });
 
-  it("keep the delay between logins", () => {
+  it("are separated by the login delay", () => {
     let time = 1_000_000;
     const accounts = new Accounts({ ann }, true);
     const setting = { accounts, loginDelay: 60, now: () => time };
@@ -498,7 +498,7 @@ describe("two sessions", () => {
     expect(hear(sessionOf(setting), LOGIN)[1]).toBe("S: +OK logged in");
   });
 
-  it("QUIT without login changes nothing", () => {
+  it("change nothing if they send QUIT before login", () => {
     const accounts = new Accounts({ ann }, true);
     expect(hear(sessionOf({ accounts }), "QUIT\r\n")).toEqual(["S: +OK bye", "* close"]);
     expect(hear(sessionOf({ accounts }), `${LOGIN}STAT\r\n`)[2]).toBe("S: +OK 2 54");
@@ -506,7 +506,7 @@ describe("two sessions", () => {
 });
 
 describe("lines", () => {
-  it("may be cut anywhere, and come together", () => {
+  it("can be cut anywhere, and arrive together", () => {
     const octets = Buffer.from(
       `USER ann\r\nPASS wrong\r\nAUTH LOGIN\r\n${base64("ann")}\r\n${base64("se cret")}\r\nLIST\r\nRETR 1\r\nDELE 2\r\nSTAT\r\nQUIT\r\n`,
     );
@@ -522,7 +522,7 @@ describe("lines", () => {
     expect(Array.from(octets, (octet) => hear(session, Buffer.from([octet]))).flat()).toEqual(whole);
   });
 
-  it("have 255 octets at most, answers to challenges 16 384", () => {
+  it("have at most 255 octets, and answers to challenges 16,384", () => {
     const session = sessionOf();
     expect(hear(session, `USER ${"x".repeat(248)}\r\n`)).toEqual(["S: +OK send PASS"]);
     expect(hear(session, `USER ${"x".repeat(249)}\r\n`)).toEqual(["S: -ERR the command line is too long"]);
@@ -538,7 +538,7 @@ describe("lines", () => {
     expect(hear(session, "QUIT\r\n")).toEqual([]);
   });
 
-  it("have neither NUL nor bare LF in them", () => {
+  it("can contain neither NUL nor bare LF", () => {
     for (const line of ["NOOP\n", "NO\0OP\r\n"]) {
       expect(hear(sessionOf(), `${line}QUIT\r\n`)).toEqual(["S: -ERR invalid line", "* close"]);
     }

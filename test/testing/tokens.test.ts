@@ -15,7 +15,7 @@ describe("XOAUTH2", () => {
   const setting: Setting = { users, sasl: ["XOAUTH2"] };
   const ERROR = '{"status":"400","schemes":"Bearer","scope":"https://mail.popwright.test/"}';
 
-  it("takes the token, with and without initial response", () => {
+  it("accepts the token, with and without an initial response", () => {
     const message = `‹user=ann@example.com${A}auth=Bearer ${TOKEN}${A}${A}›`;
     expectDialogue(`C: AUTH XOAUTH2\nS: + \nC: ${message}\nS: +OK logged in`, setting);
     expectDialogue(`C: AUTH XOAUTH2 ${message}\nS: +OK logged in`, setting);
@@ -35,7 +35,7 @@ describe("XOAUTH2", () => {
     `user=ann@example.com${A}${A}`,
     A,
     "",
-  ])("answers %j with JSON, and -ERR behind the client's answer to it", (message) => {
+  ])("answers %j with JSON, then with -ERR after the client's response", (message) => {
     for (const answer of ["", "AQ=="]) {
       expectDialogue(
         `C: AUTH XOAUTH2\nS: + \nC: ‹${message}›\nS: + ‹${ERROR}›\nC: ${answer}\n${REFUSED}\nC: NOOP\nS: -ERR not in the AUTHORIZATION state`,
@@ -48,7 +48,7 @@ describe("XOAUTH2", () => {
     );
   });
 
-  it("says what it is told to", () => {
+  it("sends the given refusal", () => {
     const refused = `‹user=bob${A}auth=Bearer x${A}${A}›`;
     const say = (oauthError: NonNullable<Setting["oauthError"]>, told: string): void => {
       expectDialogue(`C: AUTH XOAUTH2 ${refused}\nS: + ‹${told}›\nC: \n${REFUSED}`, {
@@ -62,7 +62,7 @@ describe("XOAUTH2", () => {
     say("", "");
   });
 
-  it("asks a function", () => {
+  it("asks the given function", () => {
     const accessToken = vi.fn((token: string) => token === "new");
     const asked: Setting = { ...setting, users: { ann: { accessToken } } };
     expectDialogue(
@@ -92,14 +92,14 @@ describe("OAUTHBEARER", () => {
   };
   const setting: Setting = { users, sasl: ["OAUTHBEARER"] };
 
-  it("goes as RFC 7628 section 4.1 has it", () => {
+  it("answers as in RFC 7628 section 4.1", () => {
     const initial =
       "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9QmVhcmVyI" +
       "HZGOWRmdDRxbVRjMk52YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB";
     expectDialogue(`C: AUTH OAUTHBEARER ${initial}\nS: +OK logged in`, setting);
   });
 
-  it("fails as RFC 7628 section 4.3 has it", () => {
+  it("refuses as in RFC 7628 section 4.3", () => {
     const error =
       "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NvcGUiOiJleGFtcGxlX3Njb3BlIiwib3BlbmlkLWNvbmZpZ3VyYXRpb24iOiJodHRwczovL2V4" +
       "YW1wbGUuY29tLy53ZWxsLWtub3duL29wZW5pZC1jb25maWd1cmF0aW9uIn0=";
@@ -118,7 +118,7 @@ describe("OAUTHBEARER", () => {
     `n,a=a=2Cb=3Dc,${A}auth=Bearer t2${A}${A}`,
     `y,a=a=2Cb=3Dc,${A}auth=BEARER t2${A}${A}`,
     `n,,${A}host=h${A}port=1${A}x=y${A}auth=Bearer t2${A}${A}`, // the token tells whose it is
-  ])("takes %j", (message) => {
+  ])("accepts %j", (message) => {
     expectDialogue(`C: AUTH OAUTHBEARER\nS: + \nC: ‹${message}›\nS: +OK logged in`, setting);
   });
 
@@ -153,7 +153,7 @@ describe("EXTERNAL", () => {
     facts: { clientName },
   });
 
-  it("takes who the certificate says", () => {
+  it("logs in the user of the certificate", () => {
     expectDialogue("C: AUTH EXTERNAL =\nS: +OK logged in", known("ann"));
     expectDialogue("C: AUTH EXTERNAL\nS: + \nC: \nS: +OK logged in", known("Robert"));
     expectDialogue("C: AUTH EXTERNAL ‹bob›\nS: +OK logged in", known("Robert"));
@@ -169,14 +169,14 @@ describe("EXTERNAL", () => {
 describe("ANONYMOUS", () => {
   const setting: Setting = { users: { guest: {}, ann: {} }, sasl: ["ANONYMOUS"], anonymous: "guest" };
 
-  it("takes whoever comes", () => {
+  it("accepts any client", () => {
     expectDialogue("C: AUTH ANONYMOUS =\nS: +OK logged in", setting);
     expectDialogue("C: AUTH ANONYMOUS ‹sirhc›\nS: +OK logged in", setting);
     expectDialogue("C: AUTH ANONYMOUS\nS: + \nC: \nS: +OK logged in", setting);
     expectDialogue(`C: AUTH ANONYMOUS\nS: + \nC: ‹${"ä".repeat(255)}›\nS: +OK logged in`, setting);
   });
 
-  it("wants a short trace, and a user whose maildrop it is", () => {
+  it("requires a short trace, and a user with the maildrop", () => {
     expectDialogue(
       `C: AUTH ANONYMOUS\nS: + \nC: ‹${"ä".repeat(256)}›\nS: -ERR the trace is too long`,
       setting,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Transcript } from "../../src/testing/transcript.ts";
 
 describe("Transcript", () => {
-  it("keeps sessions apart, and puts them one behind the other", () => {
+  it("separates sessions, and lists them one after the other", () => {
     const transcript = new Transcript();
     const [first, second] = [transcript.session(), transcript.session()];
     first.server("+OK one");
@@ -12,7 +12,7 @@ describe("Transcript", () => {
     expect(String(transcript)).toBe("S: +OK one\nC: QUIT\n\nS: +OK two");
   });
 
-  it("shows octets that may be no lines", () => {
+  it("shows octets that are not lines", () => {
     const transcript = new Transcript();
     const session = transcript.session();
     const given = [
@@ -43,7 +43,7 @@ describe("Transcript", () => {
     ]);
   });
 
-  it("says where it is not whole", () => {
+  it("says where parts are missing", () => {
     const transcript = new Transcript();
     transcript.session().raw(Buffer.alloc(20_000, "y"));
     expect(transcript.lines).toEqual([`S: ${"y".repeat(16_384)}\\`, "* 3616 octets are not kept"]);
@@ -58,7 +58,7 @@ describe("Transcript", () => {
     expect(transcript.lines).toEqual(["S: 1 é", "S: ..2", "S: .", "S: .", "S: (50000 octets)"]);
   });
 
-  it("keeps the last 100 000 lines, of whole sessions where it can", () => {
+  it("keeps the last 100,000 lines, of whole sessions if possible", () => {
     const transcript = new Transcript();
     const [old, long] = [transcript.session(), transcript.session()];
     old.note("old");

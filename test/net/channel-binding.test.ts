@@ -47,7 +47,7 @@ test.each([
   ["ecdsa-with-SHA384", "1.2.840.10045.4.3.3", "sha384"],
   ["ecdsa-with-SHA512", "1.2.840.10045.4.3.4", "sha512"],
   ["Ed25519, which has no hash", "1.3.101.112", undefined],
-])("%s", (_, algorithm, hash) => {
+])("is known for %s", (_, algorithm, hash) => {
   expect(signatureHash(certificate(id(algorithm), NULL))).toBe(hash);
 });
 
@@ -55,20 +55,20 @@ test.each([
   ["SHA-256", "2.16.840.1.101.3.4.2.1", "sha256"],
   ["SHA-384", "2.16.840.1.101.3.4.2.2", "sha384"],
   ["SHA-512", "2.16.840.1.101.3.4.2.3", "sha512"],
-])("RSASSA-PSS with %s", (_, digest, hash) => {
+])("is known for RSASSA-PSS with %s", (_, digest, hash) => {
   const hashAlgorithm = der(0xa0, sequence(id(digest), NULL));
   // The mask's hash stands behind it, and is not the one.
   const mask = der(0xa1, sequence(MGF1, sequence(id("2.16.840.1.101.3.4.2.1"), NULL)));
   expect(signatureHash(certificate(id(PSS), sequence(hashAlgorithm, mask)))).toBe(hash);
 });
 
-test("RSASSA-PSS by default is SHA-1, in whose place SHA-256 is used, whatever hash the mask has", () => {
+test("is SHA-256 for RSASSA-PSS by default, whose hash is SHA-1, whatever hash the mask has", () => {
   expect(signatureHash(certificate(id(PSS), sequence()))).toBe("sha256");
   const mask = der(0xa1, sequence(MGF1, sequence(id("2.16.840.1.101.3.4.2.3"), NULL)));
   expect(signatureHash(certificate(id(PSS), sequence(mask)))).toBe("sha256");
 });
 
-test("what is no certificate has none, and does no harm", () => {
+test("is undefined for octets that are not a certificate, without an exception", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (octets) => {
       expect(["undefined", "string"]).toContain(typeof signatureHash(Buffer.from(octets)));
@@ -79,7 +79,7 @@ test("what is no certificate has none, and does no harm", () => {
   for (let cut = 0; cut < 710; cut++) expect(signatureHash(whole.subarray(0, cut))).toBeUndefined();
 });
 
-test("where the runtime exports no keying material, what it says of Finished is not believed either", () => {
+test("a runtime that exports no keying material is not trusted to know Finished either", () => {
   const socket = {
     getProtocol: () => "TLSv1.2",
     isSessionReused: () => false,

@@ -1,4 +1,4 @@
-// Octets that a socket reads into the same memory, again and again: nobody sees them change.
+// Octets that a socket reads into memory that is reused: no caller sees them change.
 import { Duplex } from "node:stream";
 import { expect, test } from "vitest";
 import { Connection } from "../../src/net/connection.ts";
@@ -46,48 +46,55 @@ function connect(inlet: Inlet): Connection {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test.each([1, 7, 1000, 70_000, 200_000])("Buffers and listings, %i octets at once", async (most) => {
-  const inlet = new Inlet();
-  const connection = connect(inlet);
-  const retr = (): Promise<Buffer> => connection.send(commands.retr(1, () => new MessageBuffer(Infinity, 0)));
-  const listing = connection.send(commands.uidl({ entries: 9999, octets: Infinity, line: 512 }));
-  const messages = Promise.all([retr(), retr()]);
-  await turn();
-  const lines = Array.from({ length: 5000 }, (_, at) => `${String(at + 1)} id-${String(at)}\r\n`);
-  read(inlet, Buffer.from(`+OK\r\n${lines.join("")}.\r\n`), most);
-  read(inlet, Buffer.concat([wire, wire]), most);
-  expect((await messages).map((each) => each.equals(message))).toEqual([true, true]);
-  expect([...(await listing)].every(([number, id]) => id === `id-${String(number - 1)}`)).toBe(true);
-  connection.close();
-});
+test.each([1, 7, 1000, 70_000, 200_000])(
+  "returns Buffers and listings that do not change, %i octets at once",
+  async (most) => {
+    const inlet = new Inlet();
+    const connection = connect(inlet);
+    const retr = (): Promise<Buffer> =>
+      connection.send(commands.retr(1, () => new MessageBuffer(Infinity, 0)));
+    const listing = connection.send(commands.uidl({ entries: 9999, octets: Infinity, line: 512 }));
+    const messages = Promise.all([retr(), retr()]);
+    await turn();
+    const lines = Array.from({ length: 5000 }, (_, at) => `${String(at + 1)} id-${String(at)}\r\n`);
+    read(inlet, Buffer.from(`+OK\r\n${lines.join("")}.\r\n`), most);
+    read(inlet, Buffer.concat([wire, wire]), most);
+    expect((await messages).map((each) => each.equals(message))).toEqual([true, true]);
+    expect([...(await listing)].every(([number, id]) => id === `id-${String(number - 1)}`)).toBe(true);
+    connection.close();
+  },
+);
 
-test.each([7, 1000, 70_000, 200_000])("streams whose chunks are kept, %i octets at once", async (most) => {
-  const inlet = new Inlet();
-  const connection = connect(inlet);
-  const bodies = [0, 1].map(() => {
-    const ignore = (): void => undefined;
-    const owner = { claimed: ignore, resumed: ignore, dropped: ignore, collected: () => true };
-    return new MessageBody(owner, Infinity, 0);
-  });
-  const chunks: Buffer[] = [];
-  const waiter = { resolve: () => undefined, reject: () => undefined };
-  for (const body of bodies) {
-    body.stream().on("data", (chunk: Buffer) => chunks.push(chunk));
-    connection.submit(
-      new Exchange(
-        commands.retr(1, () => body),
-        waiter,
-      ),
-    );
-  }
-  await turn();
-  read(inlet, Buffer.concat([wire, wire]), most);
-  await turn();
-  expect(Buffer.concat(chunks).equals(Buffer.concat([message, message]))).toBe(true);
-  connection.close();
-});
+test.each([7, 1000, 70_000, 200_000])(
+  "streams chunks that do not change, %i octets at once",
+  async (most) => {
+    const inlet = new Inlet();
+    const connection = connect(inlet);
+    const bodies = [0, 1].map(() => {
+      const ignore = (): void => undefined;
+      const owner = { claimed: ignore, resumed: ignore, dropped: ignore, collected: () => true };
+      return new MessageBody(owner, Infinity, 0);
+    });
+    const chunks: Buffer[] = [];
+    const waiter = { resolve: () => undefined, reject: () => undefined };
+    for (const body of bodies) {
+      body.stream().on("data", (chunk: Buffer) => chunks.push(chunk));
+      connection.submit(
+        new Exchange(
+          commands.retr(1, () => body),
+          waiter,
+        ),
+      );
+    }
+    await turn();
+    read(inlet, Buffer.concat([wire, wire]), most);
+    await turn();
+    expect(Buffer.concat(chunks).equals(Buffer.concat([message, message]))).toBe(true);
+    connection.close();
+  },
+);
 
-test("all is read into the same place", () => {
+test("reads everything into the same memory", () => {
   const inlet = new Inlet();
   const places = new Set<number>();
   inlet.onData = (chunk) => places.add(chunk.byteOffset);

@@ -1,16 +1,16 @@
-// First in, first out, however many wait.
+// A first-in, first-out queue whose speed does not depend on its length.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Queue } from "../../src/net/queue.ts";
 import { always } from "../protocol/octets.ts";
 
-test("an empty one", () => {
+test("gives nothing if it is empty", () => {
   const queue = new Queue<number>();
   expect([queue.length, queue.first, queue.shift(), [...queue]]).toEqual([0, undefined, undefined, []]);
   expect(queue.length).toBe(0);
 });
 
-test("100,000 items come out in the order they went in", () => {
+test("gives 100,000 items in the order they went in", () => {
   const queue = new Queue<number>();
   for (let item = 0; item < 100_000; item++) queue.push(item);
   expect(queue.length).toBe(100_000);
@@ -22,7 +22,7 @@ test("100,000 items come out in the order they went in", () => {
   expect([queue.length, queue.first, queue.shift()]).toEqual([0, undefined, undefined]);
 });
 
-test("100,000 items through a queue that is never long", () => {
+test("passes 100,000 items through a queue that is never long", () => {
   const queue = new Queue<number>();
   queue.push(-1);
   for (let item = 0; item < 100_000; item++) {
@@ -32,7 +32,7 @@ test("100,000 items through a queue that is never long", () => {
   expect([...queue]).toEqual([99_999]);
 });
 
-test("is walked without being emptied", () => {
+test("can be iterated without being emptied", () => {
   const queue = new Queue<string>();
   for (const item of ["a", "b", "c"]) queue.push(item);
   queue.shift();
@@ -41,7 +41,7 @@ test("is walked without being emptied", () => {
   expect(queue.length).toBe(2);
 });
 
-test("does what an array does", () => {
+test("behaves like an array", () => {
   // Positive: so many in; negative: so many out.
   const steps = fc.array(fc.integer({ min: -1500, max: 1500 }), { maxLength: 12 });
   always(

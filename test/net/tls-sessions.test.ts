@@ -1,4 +1,4 @@
-// What is remembered of a TLS connection, where the runtime is not as Node.
+// What is remembered of a TLS connection on runtimes that differ from Node.
 import { EventEmitter } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
@@ -16,12 +16,12 @@ function secured(certificate: object | null): TLSSocket {
   return socket;
 }
 
-test("a socket that was closed within the handshake shows no certificate, and nobody is hurt", () => {
+test("returns no certificate for a socket that was closed within the handshake", () => {
   expect(certificateOf(secured(null))).toBeUndefined();
   expect(certificateOf(secured({}))).toBeUndefined();
 });
 
-test("a certificate is a Buffer, though it comes as an Uint8Array", () => {
+test("returns a certificate as a Buffer if the runtime gives a Uint8Array", () => {
   const around = Uint8Array.from([9, 1, 2, 3, 9]);
   const certificate = certificateOf(secured({ raw: around.subarray(1, 4) }));
   expect(certificate).toBeInstanceOf(Buffer);

@@ -1,4 +1,4 @@
-// A call that is given up settles at once, wherever it is, commits nothing that it has not sent, and leaves no trace.
+// An aborted call settles at once in every phase, commits nothing that it has not sent, and removes its listeners.
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3AbortError, Pop3Pool, type Pop3Client, type UseOptions } from "../../src/index.ts";
@@ -19,8 +19,8 @@ function giveUp(): { readonly controller: AbortController; readonly options: Use
   return { controller, options: { signal: controller.signal, retryFor: 60_000 } };
 }
 
-describe("given up", () => {
-  test("before it has begun: nothing is done", async () => {
+describe("an aborted call rejects with POP3_ABORTED", () => {
+  test("before it begins, and does nothing", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const reason = new Error("enough");
@@ -30,7 +30,7 @@ describe("given up", () => {
     expect(server.connections).toBe(0);
   });
 
-  test("while it waits: it leaves the line", async () => {
+  test("while it waits, and leaves the queue", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const busy = gate();
@@ -50,7 +50,7 @@ describe("given up", () => {
     expect(getEventListeners(controller.signal, "abort")).toEqual([]);
   });
 
-  test("as its turn comes: nothing is done, and the turn goes on to the next", async () => {
+  test("as its turn comes, and gives the turn to the next call", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const { controller, options } = giveUp();
@@ -80,7 +80,7 @@ describe("given up", () => {
     expect(worked).toBe(false);
   });
 
-  test("while it waits for the next try", async () => {
+  test("while it waits for the next attempt", async () => {
     await using server = await serve(["ann"], {
       faults: [{ on: "greeting", reply: "-ERR [IN-USE] busy\r\n" }],
     });
@@ -94,7 +94,7 @@ describe("given up", () => {
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 
-  test("while it waits for a place for the next try", async () => {
+  test("while it waits for a free slot for the next attempt", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await using server = await serve(["ann", "bob"], {
       faults: [{ on: "greeting", reply: "-ERR [IN-USE] busy\r\n" }],
@@ -114,7 +114,7 @@ describe("given up", () => {
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 
-  test("in the work: its marks are rolled back, its next command fails, and the maildrop is free", async () => {
+  test("in the work: its marks are rolled back, its next command fails, and the maildrop is released", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const { controller, options } = giveUp();
@@ -142,7 +142,7 @@ describe("given up", () => {
     expect(getEventListeners(controller.signal, "abort")).toEqual([]);
   });
 
-  test("in work that is never done", async () => {
+  test("in work that never settles", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const { controller, options } = giveUp();
@@ -153,7 +153,7 @@ describe("given up", () => {
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 
-  test("in work that reads a message: the connection is dropped", async () => {
+  test("in work that reads a message, and drops the connection", async () => {
     await using server = await serve(["ann"]);
     server.maildrop("ann").add(Buffer.alloc(9_000_000, "a\r\n"));
     await using pool = new Pop3Pool();
@@ -169,7 +169,7 @@ describe("given up", () => {
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 
-  test("as the work is done: nothing is committed", async () => {
+  test("as the work resolves, and commits nothing", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const { controller, options } = giveUp();
@@ -182,7 +182,7 @@ describe("given up", () => {
     expect(left(server)).toBe("123");
   });
 
-  test("in the commit: what is marked may be deleted or not", async () => {
+  test("in the commit with POP3_COMMIT_UNKNOWN: marked messages may be deleted or not", async () => {
     await using server = await serve(["ann"], {
       faults: [{ on: "QUIT", carriedOut: true, reply: "", stall: 0 }],
     });
@@ -195,7 +195,7 @@ describe("given up", () => {
     expect(pool.statistics.open).toBe(0);
   });
 
-  test("in the commit, with nothing marked", async () => {
+  test("in the commit with nothing marked", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", reply: "", stall: 0 }] });
     await using pool = new Pop3Pool();
     const { controller, options } = giveUp();
@@ -224,7 +224,7 @@ describe("given up", () => {
     expect(await quit).toBe("POP3_COMMIT_UNKNOWN");
   });
 
-  test("while it rolls back: the work's error is thrown all the same", async () => {
+  test("while it rolls back, but with the work's error", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "RSET", stall: 0 }] });
     await using pool = new Pop3Pool();
     const { controller, options } = giveUp();
@@ -240,7 +240,7 @@ describe("given up", () => {
     expect(await pool.use(ann, (client) => client.stat())).toEqual({ count: 3, size: 9 });
   });
 
-  test("while a session that was kept is proven", async () => {
+  test("while it checks a kept session with NOOP", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "NOOP", stall: 0 }] });
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const { controller, options } = giveUp();
@@ -254,7 +254,7 @@ describe("given up", () => {
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 
-  test("while a session that did not prove itself has to go: that goes on, and has the maildrop", async () => {
+  test("while it ends a session that failed the check; the maildrop is released after that", async () => {
     await using server = await serve(["ann"], {
       faults: [
         { on: "NOOP", reply: "-ERR no\r\n" },
@@ -278,7 +278,7 @@ describe("given up", () => {
     expect(server.sessions).toBe(0);
   });
 
-  test("while another session has to go: that goes on, and no limit is passed", async () => {
+  test("while it ends another session; no limit is exceeded meanwhile", async () => {
     await using server = await serve(["ann", "bob", "joe"], { faults: [{ on: "QUIT", stall: 0 }] });
     await using pool = new Pop3Pool({ maxSessions: 1, idleTimeout: 60_000 });
     const { controller, options } = giveUp();
@@ -295,7 +295,7 @@ describe("given up", () => {
   });
 });
 
-test("two hundred calls by one signal leave nothing on it, and Node does not warn", async () => {
+test("two hundred calls with one signal leave no listener on it, and no warning by Node", async () => {
   await using server = await serve(["ann"]);
   await using pool = new Pop3Pool({ idleTimeout: 60_000 });
   const { controller, options } = giveUp();

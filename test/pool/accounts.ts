@@ -1,4 +1,4 @@
-// Accounts on embedded servers, and pools that come to an end with their test.
+// Accounts on embedded servers, and pools that are closed with their test.
 import type { Pop3ClientOptions } from "../../src/index.ts";
 import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import { to } from "../client/ann.ts";

@@ -1,4 +1,4 @@
-// What passes by itself, and how long to wait for that.
+// Which errors are temporary, and how long to wait before the next attempt.
 import { describe, expect, test } from "vitest";
 import { Pop3ConnectionError, Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
 import { backOff, isTemporary, retryAfter, temporaryCause, type TemporaryCause } from "../../src/retry.ts";
@@ -8,7 +8,7 @@ function refusal(responseCode: string | undefined, text: string, temporary = tru
   return new Pop3ReplyError("POP3_TEMPORARY", text, { responseCode, text, temporary });
 }
 
-describe("why an error is temporary", () => {
+describe("the cause of a temporary error", () => {
   test.each<[string | undefined, string, TemporaryCause]>([
     ["IN-USE", "", "IN-USE"],
     ["LOGIN-DELAY", "", "LOGIN-DELAY"],
@@ -22,16 +22,19 @@ describe("why an error is temporary", () => {
     [undefined, "try again later", "SYS/TEMP"],
     [undefined, "blocked by clockwork", "SYS/TEMP"],
     ["X-BUSY", "too many connections", "SYS/TEMP"],
-  ])("[%s] %s: %s", (code, text, cause) => {
+  ])("is read from [%s] %s: %s", (code, text, cause) => {
     expect(temporaryCause(refusal(code, text))).toBe(cause);
     expect(isTemporary(refusal(code, text))).toBe(true);
   });
 
-  test.each(["IN-USE", "AUTH", "SYS/PERM", undefined])("[%s] where it is not", (code) => {
-    expect(isTemporary(refusal(code, "locked", false))).toBe(false);
-  });
+  test.each(["IN-USE", "AUTH", "SYS/PERM", undefined])(
+    "is not read from [%s] if the refusal is permanent",
+    (code) => {
+      expect(isTemporary(refusal(code, "locked", false))).toBe(false);
+    },
+  );
 
-  test("a greeting that refuses for now", () => {
+  test("is read from a greeting that refuses for now", () => {
     const reply = { responseCode: "SYS/TEMP", text: "", temporary: true };
     expect(isTemporary(new Pop3ReplyError("POP3_GREETING_REJECTED", "", reply))).toBe(true);
   });
@@ -40,15 +43,18 @@ describe("why an error is temporary", () => {
     ...(["POP3_CONNECT", "POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"] as const),
     ...(["POP3_CONNECT_TIMEOUT", "POP3_TLS_TIMEOUT", "POP3_GREETING_TIMEOUT"] as const),
     ...(["POP3_COMMAND_TIMEOUT", "POP3_IDLE_TIMEOUT", "POP3_TOTAL_TIMEOUT"] as const),
-  ])("%s", (code) => {
+  ])("is the network for %s", (code) => {
     expect(temporaryCause(new Pop3ConnectionError(code, ""))).toBe("network");
   });
 
-  test.each(["POP3_MAILBOX_BUSY", "POP3_POOL_FULL", "POP3_ABORTED"] as const)("%s", (code) => {
-    expect(temporaryCause(new Pop3Error(code, ""))).toBe("busy");
-  });
+  test.each(["POP3_MAILBOX_BUSY", "POP3_POOL_FULL", "POP3_ABORTED"] as const)(
+    "is a busy client or pool for %s",
+    (code) => {
+      expect(temporaryCause(new Pop3Error(code, ""))).toBe("busy");
+    },
+  );
 
-  test("an error whose cause is a refusal in the wrong form, and one that wraps a temporary one", () => {
+  test("is found in an error whose cause is a refusal, and in one that wraps a temporary error", () => {
     const cause = refusal("IN-USE", "");
     expect(temporaryCause(new Pop3ProtocolError("POP3_PROTOCOL", "", { cause }).forCommand("STAT"))).toBe(
       "IN-USE",
@@ -63,7 +69,7 @@ describe("why an error is temporary", () => {
     );
   });
 
-  test("a reset within the handshake, and no other failure of it", () => {
+  test("is the network for a reset within the handshake, and not for other failures of it", () => {
     const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
     const failed = (cause: unknown): Pop3Error =>
       new Pop3ConnectionError("POP3_TLS_HANDSHAKE", "", { cause });
@@ -85,27 +91,27 @@ describe("why an error is temporary", () => {
     new Error("POP3_CLOSED"),
     "POP3_CLOSED",
     undefined,
-  ])("not %s", (error) => {
+  ])("does not exist for %s", (error) => {
     expect(temporaryCause(error)).toBeUndefined();
     expect(isTemporary(error)).toBe(false);
   });
 });
 
-describe("how long to wait", () => {
+describe("the time to wait", () => {
   const longest = (cause: TemporaryCause): number[] =>
     [1, 2, 3, 4, 5, 6, 7, 8, 2000].map((attempt) => backOff(cause, attempt, () => 1));
 
-  test("it doubles, up to a bound", () => {
+  test("doubles, up to a limit", () => {
     expect(longest("network")).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
     expect(longest("SYS/TEMP")).toEqual([2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000]);
     expect(longest("IN-USE").slice(0, 6)).toEqual([15_000, 30_000, 60_000, 120_000, 240_000, 300_000]);
   });
 
-  test("it is at random, from nothing on", () => {
+  test("is random, from 0 on", () => {
     expect([0, 0.25, 0.5].map((random) => backOff("SYS/TEMP", 3, () => random))).toEqual([0, 2000, 4000]);
   });
 
-  test("a login delay is kept, and at most a tenth more", () => {
+  test("is at least the login delay, and at most a tenth more", () => {
     expect(backOff("LOGIN-DELAY", 5, () => 0, 900)).toBe(900_000);
     expect(backOff("LOGIN-DELAY", 1, () => 0.5, 900)).toBe(945_000);
     expect([1, 2, 9].map((attempt) => backOff("LOGIN-DELAY", attempt, () => 0))).toEqual([
@@ -114,7 +120,7 @@ describe("how long to wait", () => {
     expect(backOff("LOGIN-DELAY", 1, () => 0, 0)).toBe(60_000);
   });
 
-  test("by the error", () => {
+  test("depends on the error", () => {
     const half = (): number => 0.5;
     expect(retryAfter(new Pop3ConnectionError("POP3_RESET", ""), 1, half)).toBe(250);
     expect(retryAfter(refusal("IN-USE", ""), 2, half)).toBe(15_000);

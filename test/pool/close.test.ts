@@ -1,4 +1,4 @@
-// A pool that is closed opens nothing more, waits for what is in use, and ends the rest by QUIT.
+// A closed pool opens no session, waits for those in use, and ends the others with QUIT.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3Pool, type Pop3Client } from "../../src/index.ts";
 import { said } from "../client/ann.ts";
@@ -17,15 +17,15 @@ async function over(promise: Promise<unknown>): Promise<boolean> {
   return Promise.race([promise.then(() => true), turns().then(() => false)]);
 }
 
-describe("closed", () => {
-  test("with nothing under way, once and again", async () => {
+describe("close()", () => {
+  test("resolves for an unused pool, also a second time", async () => {
     const pool = new Pop3Pool();
     expect(pool.close()).toBe(pool.close());
     await pool.close();
     await pool[Symbol.asyncDispose]();
   });
 
-  test("it takes no more calls", async () => {
+  test("rejects later calls", async () => {
     await using server = await serve(["ann"]);
     const pool = new Pop3Pool();
     await pool.close();
@@ -34,7 +34,7 @@ describe("closed", () => {
     expect(server.connections).toBe(0);
   });
 
-  test("by the end of a block", async () => {
+  test("is called at the end of an await using block", async () => {
     await using server = await serve(["ann"]);
     {
       await using pool = new Pop3Pool({ idleTimeout: 60_000 });
@@ -44,7 +44,7 @@ describe("closed", () => {
     expect(server.sessions).toBe(0);
   });
 
-  test("while calls wait, and one works: they are refused, and that is waited for", async () => {
+  test("rejects waiting calls, and waits for the work that runs", async () => {
     await using server = await serve(["ann", "bob"]);
     const pool = new Pop3Pool({ maxSessions: 1 });
     const busy = gate();
@@ -66,7 +66,7 @@ describe("closed", () => {
     expect(pool.statistics).toMatchObject({ open: 0, waiting: 0, failed: 0 });
   });
 
-  test.each(["greeting", "CAPA", "AUTH"])("while a call connects, and waits for %s", async (on) => {
+  test.each(["greeting", "CAPA", "AUTH"])("rejects a call that connects, and waits for %s", async (on) => {
     await using server = await serve(["ann"], { faults: [{ on, stall: 0 }] });
     const pool = new Pop3Pool({ retryFor: 60_000 });
     const ann = account(server, "ann", { auth: { user: "ann", pass: "secret", mechanism: "PLAIN" } });
@@ -79,7 +79,7 @@ describe("closed", () => {
     expect(pool.statistics).toMatchObject({ open: 0, failed: 0, retried: 0 });
   });
 
-  test("while a call waits for the next try, or for a place for it", async () => {
+  test("rejects a call that waits for the next attempt, or for a slot for it", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await using server = await serve(["ann", "bob", "joe"], {
       faults: [1, 2].map((nth) => ({ on: "greeting", nth, reply: "-ERR [IN-USE] busy\r\n" })),
@@ -100,7 +100,7 @@ describe("closed", () => {
     expect(server.connections).toBe(3);
   });
 
-  test("while a session that was kept is proven", async () => {
+  test("rejects a call that checks a kept session with NOOP", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "NOOP", stall: 0 }] });
     const pool = new Pop3Pool({ idleTimeout: 60_000 });
     await pool.use(account(server), nothing);
@@ -111,7 +111,7 @@ describe("closed", () => {
     expect(pool.statistics.open).toBe(0);
   });
 
-  test("while a session that did not prove itself ends: that is waited for", async () => {
+  test("rejects a call whose session failed the check, and waits for the end of that session", async () => {
     await using server = await serve(["ann"], {
       faults: [
         { on: "NOOP", reply: "-ERR no\r\n" },
@@ -131,7 +131,7 @@ describe("closed", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("while sessions are kept: they end by QUIT, and no clock goes on", async () => {
+  test("ends kept sessions with QUIT, and stops all timers", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await using server = await serve(["ann", "bob"]);
     const pool = new Pop3Pool({ idleTimeout: 60_000 });
@@ -145,7 +145,7 @@ describe("closed", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("in the work: the session is not kept, but committed", async () => {
+  test("commits the session of work that runs, and does not keep it", async () => {
     await using server = await serve(["ann"]);
     const pool = new Pop3Pool({ idleTimeout: 60_000 });
     let closing: Promise<void> | undefined;
@@ -157,7 +157,7 @@ describe("closed", () => {
     expect(pool.statistics).toMatchObject({ open: 0, idle: 0 });
   });
 
-  test("while the work is committed, or rolled back", async () => {
+  test("waits for commits and roll backs", async () => {
     await using server = await serve(["ann", "bob"], {
       faults: [
         { on: "QUIT", carriedOut: true, reply: "", stall: 0 },
@@ -189,7 +189,7 @@ describe("closed", () => {
     expect(left(server, "bob")).toBe("123");
   });
 
-  test("where a session that is kept does not answer QUIT: it is dropped", async () => {
+  test("drops a kept session that does not answer QUIT", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", stall: 0 }] });
     const pool = new Pop3Pool({ idleTimeout: 60_000 });
     await pool.use(account(server, "ann", { timeouts: { quit: 50 } }), nothing);

@@ -1,4 +1,4 @@
-// Whoever is first is first, whatever has left or has changed in between.
+// A heap gives its first item, whatever was removed or changed before.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Heap, type Ranked } from "../../src/pool/heap.ts";
@@ -14,7 +14,7 @@ const other = fc.record({
   key: fc.integer(),
 });
 
-test("it gives what a sorted list gives", () => {
+test("gives the items in the order of a sorted list", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(add, other), { maxLength: 200 }), (steps) => {
       const heap = new Heap<Item>((a, b) => a.key < b.key);
@@ -45,7 +45,7 @@ test("it gives what a sorted list gives", () => {
   );
 });
 
-test("what stands in none, or in another, is not deleted", () => {
+test("does not delete an item that it does not contain", () => {
   const heap = new Heap<Item>((a, b) => a.key < b.key);
   const other = new Heap<Item>((a, b) => a.key < b.key);
   const [one, two] = [

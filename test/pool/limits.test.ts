@@ -1,4 +1,4 @@
-// One session for each maildrop, so many for each host, so many in all: as the servers see it.
+// One session per maildrop, a limit per host, a limit in all: as the servers see it.
 import type { LookupFunction } from "node:net";
 import { describe, expect, test } from "vitest";
 import { Pop3Pool, type Pop3ClientOptions } from "../../src/index.ts";
@@ -55,10 +55,10 @@ class Crowd implements AsyncDisposable {
   }
 }
 
-describe("300 uses of 60 maildrops on 3 hosts", { timeout: 60_000 }, () => {
+describe("300 uses of 60 maildrops on 3 hosts keep the limits", { timeout: 60_000 }, () => {
   test.each([
-    ["each session for itself", 0],
-    ["sessions that are kept", 60_000],
+    ["with a new session each", 0],
+    ["with kept sessions", 60_000],
   ])("%s", async (_, idleTimeout) => {
     await using crowd = await Crowd.gather();
     await using pool = new Pop3Pool({ maxSessions: 7, maxPerHost: 3, idleTimeout });
@@ -107,7 +107,7 @@ describe("300 uses of 60 maildrops on 3 hosts", { timeout: 60_000 }, () => {
   });
 });
 
-test("whoever comes first goes first", async () => {
+test("runs calls in their order", async () => {
   await using server = await serve(users);
   await using pool = new Pop3Pool({ maxPerHost: 1 });
   const order: string[] = [];
@@ -115,7 +115,7 @@ test("whoever comes first goes first", async () => {
   expect(order).toEqual(users);
 });
 
-test("a maildrop, and a host, that are busy hold up nobody else", async () => {
+test("a busy maildrop or a busy host does not delay others", async () => {
   await using server = await serve(users);
   await using other = await serve(users);
   await using pool = new Pop3Pool({ maxPerHost: 2, maxSessions: 4 });
@@ -129,7 +129,7 @@ test("a maildrop, and a host, that are busy hold up nobody else", async () => {
   await Promise.all(calls);
 });
 
-test("one session for a maildrop, by whatever options", async () => {
+test("opens one session per maildrop, whatever the options are", async () => {
   await using server = await serve(["ann"]);
   await using pool = new Pop3Pool();
   let sessions = 0;
@@ -146,7 +146,7 @@ test("one session for a maildrop, by whatever options", async () => {
   expect(sessions).toBe(1);
 });
 
-test("so many wait, and no more: POP3_POOL_FULL", async () => {
+test("rejects with POP3_POOL_FULL if maxWaiting calls are waiting", async () => {
   await using server = await serve(users);
   await using pool = new Pop3Pool({ maxSessions: 1, maxWaiting: 2 });
   const busy = gate();
@@ -161,7 +161,7 @@ test("so many wait, and no more: POP3_POOL_FULL", async () => {
   expect(server.connections).toBe(3);
 });
 
-test("marks of one are nothing to another", async () => {
+test("deletes only the messages that each call marked", async () => {
   await using server = await serve(users);
   await using pool = new Pop3Pool();
   await Promise.all(

@@ -1,5 +1,5 @@
-// Opening a session is tried again, where what went wrong passes by itself, and as long as the caller's time allows.
-// The work is not, nor a password that was wrong.
+// Opening a session is retried after temporary errors, as long as the caller's time allows. Work is not
+// retried, nor a login with a wrong password.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "../../src/index.ts";
 import type { Fault, Pop3Server } from "../../src/testing/index.ts";
@@ -31,8 +31,8 @@ async function goesOnAfter(milliseconds: number, pool: Pop3Pool, server: Pop3Ser
   await until(() => server.connections > connections);
 }
 
-describe("it is tried again", () => {
-  test("where the maildrop is in use, until it is not", async () => {
+describe("opening a session is retried", () => {
+  test("while the maildrop is in use", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ retryFor: 3_600_000 });
     const other = await Pop3Client.connect(account(server));
@@ -46,7 +46,7 @@ describe("it is tried again", () => {
     expect(pool.statistics).toMatchObject({ opened: 1, retried: 3, failed: 0, open: 0, waiting: 0 });
   });
 
-  test("where the last login was too short a time ago: after the time that the server lists", async () => {
+  test("after a login that was too recent, when the listed delay has passed", async () => {
     await using server = await serve(["ann"], { loginDelay: 100 });
     await using pool = new Pop3Pool({ retryFor: 3_600_000 });
     await pool.use(account(server), state);
@@ -57,12 +57,15 @@ describe("it is tried again", () => {
 
   test.each<[string, Fault]>([
     ["the greeting refuses", { on: "greeting", reply: TEMPORARY }],
-    ["the greeting refuses without a reason", { on: "greeting", reply: "-ERR\r\n" }],
-    ["the greeting refuses one connection more", { on: "greeting", reply: "-ERR connection limit\r\n" }],
-    ["the server is in trouble", { on: "AUTH", reply: "-ERR Server error: no store\r\n" }],
+    ["the greeting refuses without giving a reason", { on: "greeting", reply: "-ERR\r\n" }],
+    [
+      "the greeting refuses because of a connection limit",
+      { on: "greeting", reply: "-ERR connection limit\r\n" },
+    ],
+    ["the server reports an error", { on: "AUTH", reply: "-ERR Server error: no store\r\n" }],
     ["the login is refused", { on: "AUTH", reply: TEMPORARY }],
     ["UTF8 is refused", { on: "UTF8", reply: TEMPORARY }],
-  ])("where %s for now", async (_, fault) => {
+  ])("if %s for now", async (_, fault) => {
     await using server = await serve(["ann"], { faults: [fault] });
     await using pool = new Pop3Pool({ retryFor: 60_000 });
     const call = pool.use(plain(server), state);
@@ -74,8 +77,8 @@ describe("it is tried again", () => {
     ["is closed", { on: "greeting", close: 0 }],
     ["is reset", { on: "greeting", reset: 0 }],
     ["ends within a reply", { on: "CAPA", close: 5 }],
-    ["is closed behind CAPA", { on: "CAPA", nth: 2, close: 0 }],
-  ])("where the connection %s", async (_, fault) => {
+    ["is closed after CAPA", { on: "CAPA", nth: 2, close: 0 }],
+  ])("if the connection %s", async (_, fault) => {
     await using server = await serve(["ann"], { faults: [fault] });
     await using pool = new Pop3Pool({ retryFor: 60_000 });
     const call = pool.use(plain(server, { pipelining: false }), state);
@@ -83,7 +86,7 @@ describe("it is tried again", () => {
     expect(await call).toBe("transaction");
   });
 
-  test("where the server says nothing, or nothing more", async () => {
+  test("if the server stops answering", async () => {
     await using server = await serve(["ann"], {
       faults: [
         { on: "greeting", stall: 0 },
@@ -102,7 +105,7 @@ describe("it is tried again", () => {
     expect(await call).toBe("transaction");
   });
 
-  test("where no connection is to be had", async () => {
+  test("if no connection is possible", async () => {
     let tries = 0;
     const pool = new Pop3Pool({ retryFor: 10_000 });
     const socket = (): never => {
@@ -122,8 +125,8 @@ describe("it is tried again", () => {
   });
 });
 
-describe("while it waits", () => {
-  test("others of the host may go on, and the maildrop is nobody else's", async () => {
+describe("a call that waits for its next attempt", () => {
+  test("gives its slot to other maildrops of the host, and keeps its own maildrop", async () => {
     await using server = await serve(["ann", "bob"], { faults: [{ on: "greeting", reply: TEMPORARY }] });
     await using pool = new Pop3Pool({ maxPerHost: 1, maxSessions: 1, retryFor: 60_000 });
     const order: string[] = [];
@@ -141,7 +144,7 @@ describe("while it waits", () => {
     expect(order).toEqual(["bob", "ann", "ann again"]);
   });
 
-  test("it goes on when there is a place again, ahead of whoever came later", async () => {
+  test("gets the next free slot before calls that came later", async () => {
     await using server = await serve(["ann", "bob", "joe"], {
       faults: [{ on: "greeting", reply: TEMPORARY }],
     });
@@ -163,8 +166,8 @@ describe("while it waits", () => {
   });
 });
 
-describe("the time for it", () => {
-  test("is none, unless it is given", async () => {
+describe("the time for retries", () => {
+  test("is 0 by default", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "greeting", reply: TEMPORARY }] });
     await using pool = new Pop3Pool();
     vi.mocked(Math.random).mockReturnValue(0);
@@ -173,7 +176,7 @@ describe("the time for it", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("ends where the next try would begin too late", async () => {
+  test("ends if the next attempt would start too late", async () => {
     await using server = await serve(["ann"], {
       faults: [{ on: "greeting", nth: "every", reply: TEMPORARY }],
     });
@@ -187,13 +190,13 @@ describe("the time for it", () => {
     expect(server.connections).toBe(4);
   });
 
-  test("is that of the call before that of the pool", async () => {
+  test("is that of the call, or else that of the pool", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "greeting", reply: TEMPORARY }] });
     await using pool = new Pop3Pool({ retryFor: Infinity });
     expect(await codeOf(pool.use(account(server), state, { retryFor: 0 }))).toBe("POP3_GREETING_REJECTED");
   });
 
-  test("counts from the first try, not from the call", async () => {
+  test("starts with the first attempt, not with the call", async () => {
     await using server = await serve(["ann", "bob"]);
     await using pool = new Pop3Pool({ maxPerHost: 1, retryFor: 2000 });
     const busy = gate();
@@ -209,7 +212,7 @@ describe("the time for it", () => {
   });
 });
 
-describe("it is not tried again", () => {
+describe("opening a session is not retried", () => {
   test("with a wrong password", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ retryFor: Infinity });
@@ -229,14 +232,14 @@ describe("it is not tried again", () => {
     ["POP3_UNSOLICITED", { on: "greeting", after: "+OK\r\n" }, {}],
     ["POP3_TLS_REQUIRED", { on: "STLS", reply: "-ERR\r\n" }, { stls: "required" }],
     ["POP3_TLS_CERT", { on: "X" }, { stls: "required", tls: {} }],
-  ])("behind %s", async (code, fault, more) => {
+  ])("after %s", async (code, fault, more) => {
     await using server = await serve(["ann"], { faults: [fault] });
     await using pool = new Pop3Pool({ retryFor: Infinity });
     expect(await codeOf(pool.use(plain(server, more), state))).toBe(code);
     expect(server.connections).toBe(1);
   });
 
-  test("on a stream that was given: it is used up", async () => {
+  test("on a stream that the caller connected, which can be used only once", async () => {
     const [ours, theirs] = duplexPair();
     await using pool = new Pop3Pool({ retryFor: Infinity });
     const call = codeOf(pool.use({ host: "mail.test", secure: false, socket: ours }, state));
@@ -245,7 +248,7 @@ describe("it is not tried again", () => {
     theirs.destroy();
   });
 
-  test("when it is the work that failed", async () => {
+  test("if the work failed", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "STAT", close: 0 }] });
     await using pool = new Pop3Pool({ retryFor: Infinity });
     let times = 0;
@@ -264,7 +267,7 @@ describe("it is not tried again", () => {
     expect([times, server.connections]).toEqual([2, 2]);
   });
 
-  test("when it is the commit that failed", async () => {
+  test("if the commit failed", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", close: 0 }] });
     await using pool = new Pop3Pool({ retryFor: Infinity });
     expect(await codeOf(pool.use(account(server), (client) => client.dele(1)))).toBe("POP3_COMMIT_UNKNOWN");

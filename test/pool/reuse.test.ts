@@ -1,5 +1,5 @@
-// A session that has marked nothing may serve the same account again: for a time, proven to be alive, and in nobody's
-// way.
+// A session without marks can be used again by the same account: for a limited time, after a check with
+// NOOP, and only if no other call needs its slot.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -21,8 +21,8 @@ function stopClock(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
 }
 
-describe("a session serves again", () => {
-  test("the same account, proven by NOOP", async () => {
+describe("a session is reused", () => {
+  test("for the same account, after NOOP", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     await pool.use(account(server), (client) => client.stat());
@@ -37,7 +37,7 @@ describe("a session serves again", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("where marks were taken back by RSET", async () => {
+  test("if RSET took back all marks", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     await pool.use(account(server), async (client) => {
@@ -49,7 +49,7 @@ describe("a session serves again", () => {
     expect(left(server)).toBe("12");
   });
 
-  test("on a stream that a function makes", async () => {
+  test("on a stream that the caller's function connects", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     const socket = (): ReturnType<typeof connect> => connect(server.port, "127.0.0.1");
@@ -59,7 +59,7 @@ describe("a session serves again", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("whatever listened to it has gone", async () => {
+  test("without the listeners of the first work", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     let closings = 0;
@@ -72,7 +72,7 @@ describe("a session serves again", () => {
     expect(closings).toBe(0);
   });
 
-  test("as the snapshot that it is: new mail comes with a new session", async () => {
+  test("with the messages of its start; a new session shows new mail", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     const count = async (client: Pop3Client): Promise<number> => (await client.stat()).count;
@@ -85,8 +85,8 @@ describe("a session serves again", () => {
   });
 });
 
-describe("a session does not serve again", () => {
-  test("unless that is wanted", async () => {
+describe("a session is not reused", () => {
+  test("by default", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     await pool.use(account(server), nothing);
@@ -95,7 +95,7 @@ describe("a session does not serve again", () => {
     expect(server.connections).toBe(2);
   });
 
-  test("where something is marked: that is committed", async () => {
+  test("if messages are marked: it is committed", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     await pool.use(account(server), (client) => client.dele(1));
@@ -104,7 +104,7 @@ describe("a session does not serve again", () => {
     expect(left(server)).toBe("23");
   });
 
-  test("on a stream that was given", async () => {
+  test("on a stream that the caller connected", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     const socket = connect(server.port, "127.0.0.1");
@@ -116,14 +116,14 @@ describe("a session does not serve again", () => {
     });
   });
 
-  test("where the work failed", async () => {
+  test("if the work failed", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     await expect(pool.use(account(server), () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(pool.statistics.open).toBe(0);
   });
 
-  test("where a DELE was not waited for: nobody can tell of it any more, and it is not committed", async () => {
+  test("if the work did not await a DELE: that is not committed", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     let deleting: Promise<void> | undefined;
@@ -143,7 +143,7 @@ describe("a session does not serve again", () => {
     ["mechanism", { auth: { user: "ann", pass: "secret", mechanism: "PLAIN" } }],
     ["TLS", { stls: "required" }],
     ["limit", { limits: { message: 1 } }],
-  ])("with another %s: it ends by QUIT before the new one begins", async (_, more) => {
+  ])("with another %s: it ends with QUIT before the new one starts", async (_, more) => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     await pool.use(account(server), nothing);
@@ -154,7 +154,7 @@ describe("a session does not serve again", () => {
     expect(said(server).filter((line) => line === "C: QUIT").length).toBeGreaterThan(0);
   });
 
-  test("with a password that is wrong by now, though the object is the same", async () => {
+  test("with a password that was changed in the same object", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
     const auth = { user: "ann", pass: "secret" };
@@ -164,7 +164,7 @@ describe("a session does not serve again", () => {
     await expect(pool.use(ann, nothing)).rejects.toMatchObject({ code: "POP3_AUTH_REJECTED" });
   });
 
-  test("where NOOP is refused: it ends by QUIT before the new one begins", async () => {
+  test("if NOOP is refused: it ends with QUIT before the new one starts", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "NOOP", reply: "-ERR no\r\n" }] });
     await using pool = new Pop3Pool(kept);
     await pool.use(account(server), nothing);
@@ -176,8 +176,8 @@ describe("a session does not serve again", () => {
   test.each<[string, Fault]>([
     ["NOOP meets a closed connection", { on: "NOOP", close: 0 }],
     ["NOOP meets a connection that is reset", { on: "NOOP", reset: 0 }],
-    ["NOOP is answered by what is no answer", { on: "NOOP", reply: "what?\r\n" }],
-  ])("where %s: there is a new one, and nobody notices", async (_, fault) => {
+    ["the answer to NOOP is invalid", { on: "NOOP", reply: "what?\r\n" }],
+  ])("if %s: a new one is opened, and the call succeeds", async (_, fault) => {
     await using server = await serve(["ann"], { lock: false, faults: [fault] });
     await using pool = new Pop3Pool(kept);
     await pool.use(account(server), nothing);
@@ -187,7 +187,7 @@ describe("a session does not serve again", () => {
     expect(server.connections).toBe(2);
   });
 
-  test("where NOOP is not answered soon", async () => {
+  test("if NOOP is not answered within 5 seconds", async () => {
     stopClock();
     await using server = await serve(["ann"], { lock: false, faults: [{ on: "NOOP", stall: 0 }] });
     await using pool = new Pop3Pool(kept);
@@ -204,7 +204,7 @@ describe("a session does not serve again", () => {
     expect(server.connections).toBe(2);
   });
 
-  test("where its work has left a message half read", async () => {
+  test("if its work has left a message half read", async () => {
     stopClock();
     await using server = await serve(["ann"], { lock: false });
     server.maildrop("ann").add(Buffer.alloc(9_000_000, "a\r\n"));
@@ -221,7 +221,7 @@ describe("a session does not serve again", () => {
     expect(await call).toBe(7);
   });
 
-  test("where the server has ended it", async () => {
+  test("if the server has ended it", async () => {
     const bye = "-ERR idle for too long\r\n";
     await using server = await serve(["ann"], { faults: [{ on: "STAT", later: bye, close: Infinity }] });
     await using pool = new Pop3Pool(kept);
@@ -233,7 +233,7 @@ describe("a session does not serve again", () => {
 });
 
 describe("a session is kept", () => {
-  test("for so long, counted from its last use; then it ends by QUIT", async () => {
+  test("for idleTimeout after its last use, then it ends with QUIT", async () => {
     stopClock();
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool(kept);
@@ -252,7 +252,7 @@ describe("a session is kept", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("for ever, by no clock", async () => {
+  test("without a timer if idleTimeout is Infinity", async () => {
     stopClock();
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: Infinity });
@@ -262,7 +262,7 @@ describe("a session is kept", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("for longer than a timer can hold", async () => {
+  test("for longer than a timer can count", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 2 ** 40 });
     await pool.use(account(server), nothing);
@@ -270,7 +270,7 @@ describe("a session is kept", () => {
     expect(pool.statistics.idle).toBe(1);
   });
 
-  test("to its end, where a DELE was not waited for: that is not committed", async () => {
+  test("until close() after a DELE that was not awaited, and is not committed", async () => {
     await using server = await serve(["ann"]);
     const pool = new Pop3Pool(kept);
     let deleting: Promise<void> | undefined;
@@ -283,7 +283,7 @@ describe("a session is kept", () => {
     expect(left(server)).toBe("123");
   });
 
-  test("to its end, with a message half read: the connection is dropped", async () => {
+  test("until close() with a message half read, and is dropped", async () => {
     await using server = await serve(["ann"]);
     server.maildrop("ann").add(Buffer.alloc(9_000_000, "a\r\n"));
     const pool = new Pop3Pool(kept);
@@ -298,7 +298,7 @@ describe("a session is kept", () => {
     expect(said(server)).not.toContain("C: QUIT");
   });
 
-  test("by a clock that keeps no process alive", async () => {
+  test("by a timer that keeps no process alive", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 54_321 });
     const clocks = vi.spyOn(globalThis, "setTimeout");
@@ -307,7 +307,7 @@ describe("a session is kept", () => {
     expect((clocks.mock.results[at]?.value as NodeJS.Timeout).hasRef()).toBe(false);
   });
 
-  test("until it has ended: who comes meanwhile waits for that", async () => {
+  test("until its QUIT has ended: a new call for the maildrop waits for that", async () => {
     stopClock();
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", stall: 0, reply: "" }] });
     await using pool = new Pop3Pool(kept);
@@ -325,10 +325,10 @@ describe("a session is kept", () => {
   });
 });
 
-describe("a session gives way", () => {
+describe("a kept session is ended", () => {
   const users = ["ann", "bob", "joe", "sue"];
 
-  test("to another maildrop of its host, the longest idle first", async () => {
+  test("for another maildrop of its host, the longest idle first", async () => {
     await using server = await serve(users);
     await using other = await serve(users);
     await using pool = new Pop3Pool({ ...kept, maxPerHost: 2 });
@@ -343,7 +343,7 @@ describe("a session gives way", () => {
     expect(other.sessions).toBe(1);
   });
 
-  test("to any other where there may be no more in all", async () => {
+  test("for a maildrop of another host if maxSessions is reached", async () => {
     await using server = await serve(users);
     await using other = await serve(users);
     await using pool = new Pop3Pool({ ...kept, maxSessions: 2 });
@@ -356,7 +356,7 @@ describe("a session gives way", () => {
     expect(pool.statistics).toMatchObject({ idle: 2, open: 2 });
   });
 
-  test("once, where it makes room both on its host and in all", async () => {
+  test("only once if that frees a slot both on the host and in all", async () => {
     await using server = await serve(users);
     await using other = await serve(users);
     await using pool = new Pop3Pool({ ...kept, maxPerHost: 1, maxSessions: 2 });
@@ -366,7 +366,7 @@ describe("a session gives way", () => {
     expect([server.sessions, other.sessions]).toEqual([1, 1]);
   });
 
-  test("to several at once, as many as are needed", async () => {
+  test("as often as needed for several calls at once", async () => {
     await using server = await serve(users);
     await using pool = new Pop3Pool({ ...kept, maxSessions: 3 });
     const most: number[] = [];

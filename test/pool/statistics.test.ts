@@ -1,4 +1,4 @@
-// What can be seen of a pool: numbers, and traces of its uses. No user, no password, no token.
+// What a pool shows of itself: numbers, and traces of its uses. No user, no password, no token.
 import { tracingChannel } from "node:diagnostics_channel";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -16,7 +16,7 @@ afterEach(() => vi.useRealTimers());
 const nothing = (): void => undefined;
 
 describe("statistics", () => {
-  test("of a pool that has done nothing", () => {
+  test("are zero for a new pool", () => {
     const { statistics } = new Pop3Pool();
     expect(statistics).toEqual({
       ...{ inUse: 0, idle: 0, connecting: 0, open: 0, waiting: 0 },
@@ -25,7 +25,7 @@ describe("statistics", () => {
     expect(Object.isFrozen(statistics)).toBe(true);
   });
 
-  test("as it goes on", async () => {
+  test("change with each step of a call", async () => {
     await using server = await serve(["ann", "bob", "joe"], {
       faults: [{ on: "greeting", nth: 2, stall: 0 }],
     });
@@ -55,13 +55,13 @@ describe("statistics", () => {
     expect(before.waiting).toBe(1);
   });
 
-  test("are what is shown of a pool", () => {
+  test("are what util.inspect shows of a pool", () => {
     const pool = new Pop3Pool();
     expect(inspect(pool)).toBe(`Pop3Pool ${inspect(pool.statistics)}`);
   });
 });
 
-test("no secret can be seen", async () => {
+test("a pool shows no secret", async () => {
   await using server = await Pop3Server.listen({
     users: { ann: { pass: SECRET, messages: ["1\r\n"] }, bob: { pass: "another" } },
   });
@@ -102,7 +102,7 @@ describe("traces", () => {
 
   const names = (): string[] => events.map(([name]) => name);
 
-  test("of a use, from the call to its end", async () => {
+  test("show a use from the call to its end", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     await pool.use(account(server), (client: Pop3Client) => client.stat());
@@ -119,7 +119,7 @@ describe("traces", () => {
     expect(visible(events)).not.toMatch(/ann|secret/);
   });
 
-  test("of a use that waits, tries again, and gets a session that was kept", async () => {
+  test("show a use that waits, retries, and gets a kept session", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     await using server = await serve(["ann"], {
       faults: [{ on: "greeting", reply: "-ERR [SYS/TEMP] not now\r\n" }],
@@ -139,7 +139,7 @@ describe("traces", () => {
     ]);
   });
 
-  test("of a use that fails", async () => {
+  test("show a use that fails", async () => {
     await using server = await serve(["ann"]);
     const pool = new Pop3Pool();
     const thrown = new Error("no");
@@ -153,7 +153,7 @@ describe("traces", () => {
     expect(events[4]?.[1]).toMatchObject({ waited: undefined, error: { code: "POP3_POOL_CLOSED" } });
   });
 
-  test("of nothing, when nobody listens any more", async () => {
+  test("are not published without a subscriber", async () => {
     channel.unsubscribe(subscriber);
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();

@@ -1,5 +1,5 @@
-// Whatever is taken, paused, resumed, given up and given back, in whatever order: it comes out as in a model that looks
-// at every call each time. So no limit is passed, nobody is forgotten, and the oldest who may go first does.
+// A random sequence of calls, pauses, aborts and releases gives the same order as a simple model that checks
+// every call each time. So no limit is exceeded, no call is forgotten, and the oldest runnable call goes first.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Turns, type Turn, type TurnKey, type TurnLimits } from "../../src/pool/turns.ts";
@@ -52,7 +52,7 @@ const step = fc.oneof(
   },
 );
 
-test("as in the model", async () => {
+test("the order is that of the model", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({ all: fc.integer({ min: 1, max: 5 }), perHost: fc.integer({ min: 1, max: 3 }) }),

@@ -1,4 +1,4 @@
-// Who goes when: the oldest whose maildrop and host are free, and nobody beyond the limits.
+// Which call runs next: the oldest whose maildrop and host are free, within the limits.
 import { describe, expect, test } from "vitest";
 import { Turns, type Turn, type TurnLimits } from "../../src/pool/turns.ts";
 import { codeOf, turns as loops } from "../client/outcome.ts";
@@ -57,14 +57,14 @@ class Scene {
 }
 
 describe("limits", () => {
-  test("a maildrop is had by one at a time, in the order of the calls", async () => {
+  test("allow one call per maildrop, in the order of the calls", async () => {
     const scene = new Scene().take("a@x", "1").take("a@x", "2").take("b@x").take("a@x", "3");
     expect(await scene.news()).toBe("1 b@x");
     expect(await scene.release("1").news()).toBe("2");
     expect(await scene.release("2").news()).toBe("3");
   });
 
-  test("so many on a host", async () => {
+  test("allow perHost calls on a host", async () => {
     const scene = new Scene({ perHost: 2 }).take("a@x").take("b@x").take("c@x").take("d@y").take("e@x");
     expect(await scene.news()).toBe("a@x b@x d@y");
     expect([scene.turns.activeOn("x"), scene.turns.activeOn("y"), scene.turns.activeOn("z")]).toEqual([
@@ -75,14 +75,14 @@ describe("limits", () => {
     expect(await scene.release("a@x").news()).toBe("e@x");
   });
 
-  test("so many in all", async () => {
+  test("allow all calls in total", async () => {
     const scene = new Scene({ all: 2 }).take("a@x").take("b@y").take("c@z").take("d@y");
     expect(await scene.news()).toBe("a@x b@y");
     expect([scene.turns.active, scene.turns.waiting]).toEqual([2, 2]);
     expect(await scene.release("b@y").news()).toBe("c@z");
   });
 
-  test("so many wait; who can go at once is none of them", async () => {
+  test("allow waiting calls to wait, and do not count calls that can run at once", async () => {
     const scene = new Scene({ perHost: 1, waiting: 1 }).take("a@x").take("b@x");
     expect(await scene.news()).toBe("a@x");
     expect(await scene.take("c@x").news()).toBe("c@x:POP3_POOL_FULL");
@@ -90,7 +90,7 @@ describe("limits", () => {
     expect(await scene.release("a@x").take("c@x").news()).toBe("b@x");
   });
 
-  test("nobody waits, where nobody may", async () => {
+  test("allow no call to wait if waiting is 0", async () => {
     const scene = new Scene({ all: 1, waiting: 0 }).take("a@x").take("b@x");
     expect((await scene.news()).split(" ").sort()).toEqual(["a@x", "b@x:POP3_POOL_FULL"]);
     expect(await scene.release("a@x").take("b@x").news()).toBe("b@x");
@@ -98,19 +98,19 @@ describe("limits", () => {
 });
 
 describe("fairness", () => {
-  test("a busy host holds up nobody else", async () => {
+  test("a busy host delays no call for another", async () => {
     const scene = new Scene({ perHost: 1, all: 3 }).take("a@x");
     for (let at = 0; at < 100; at++) scene.take(`b${at}@x`);
     scene.take("c@y");
     expect(await scene.news()).toBe("a@x c@y");
   });
 
-  test("a busy maildrop holds up nobody else on its host", async () => {
+  test("a busy maildrop delays no other call on its host", async () => {
     const scene = new Scene({ perHost: 2 }).take("a@x", "1").take("a@x", "2").take("a@x", "3").take("b@x");
     expect(await scene.news()).toBe("1 b@x");
   });
 
-  test("of several hosts, that of the oldest call goes first", async () => {
+  test("the host of the oldest call goes first", async () => {
     const scene = new Scene({ all: 1 }).take("a@x").take("b@y").take("c@x").take("d@z").take("e@y");
     expect(await scene.news()).toBe("a@x");
     expect(await scene.release("a@x").news()).toBe("b@y");
@@ -119,13 +119,13 @@ describe("fairness", () => {
     expect(await scene.release("d@z").news()).toBe("e@y");
   });
 
-  test("who waits for the maildrop that is given back goes before younger ones who wait for the place", async () => {
+  test("a call for the released maildrop goes before younger calls for the released slot", async () => {
     const scene = new Scene({ all: 1 }).take("a@x", "1").take("a@x", "2").take("b@y");
     expect(await scene.news()).toBe("1");
     expect(await scene.release("1").news()).toBe("2");
   });
 
-  test("ten thousand wait", async () => {
+  test("ten thousand waiting calls all run", async () => {
     const turns = new Turns({ all: 50, perHost: 5, waiting: 10_000 });
     let [most, done] = [0, 0];
     const calls = Array.from({ length: 10_050 }, async (_, at) => {
@@ -141,7 +141,7 @@ describe("fairness", () => {
 });
 
 describe("a pause", () => {
-  test("gives the places to others, and keeps the maildrop", async () => {
+  test("gives its slots to others, and keeps the maildrop", async () => {
     const scene = new Scene({ all: 1 }).take("a@x").take("a@x", "2").take("b@y");
     expect(await scene.news()).toBe("a@x");
     expect(await scene.pause("a@x").news()).toBe("b@y");
@@ -152,7 +152,7 @@ describe("a pause", () => {
     expect(await scene.release("a@x").news()).toBe("2");
   });
 
-  test("ends ahead of younger calls", async () => {
+  test("ends before younger calls run", async () => {
     const scene = new Scene({ perHost: 1 }).take("a@x").take("b@x").take("c@x");
     expect(await scene.news()).toBe("a@x");
     expect(await scene.pause("a@x").news()).toBe("b@x");
@@ -162,14 +162,14 @@ describe("a pause", () => {
     expect(await scene.release("a@x").news()).toBe("c@x");
   });
 
-  test("may be given back as it is", async () => {
+  test("can be released without resuming", async () => {
     const scene = new Scene({ all: 1 }).take("a@x").take("a@x", "2");
     expect(await scene.news()).toBe("a@x");
     expect(await scene.pause("a@x").pause("a@x").release("a@x").news()).toBe("2");
     expect(scene.turns.active).toBe(1);
   });
 
-  test("is over for who waits to go on, when that is given up", async () => {
+  test("can be resumed again after an aborted resume", async () => {
     const scene = new Scene({ all: 1 }).take("a@x").take("a@x", "2").take("b@x");
     await scene.news();
     const controller = new AbortController();
@@ -182,14 +182,14 @@ describe("a pause", () => {
     expect(await scene.release("a@x").news()).toBe("2");
   });
 
-  test("that was never made needs no end", async () => {
+  test("can be resumed even if it was never paused", async () => {
     const scene = new Scene({ all: 1 }).take("a@x");
     await scene.news();
     expect(await scene.resume("a@x").news()).toBe("a@x+");
     expect(scene.turns.active).toBe(1);
   });
 
-  test("does not outlast the turn", async () => {
+  test("rejects to resume after the release", async () => {
     const scene = new Scene({ all: 1 }).take("a@x").take("b@x");
     await scene.news();
     expect(await scene.pause("a@x").resume("a@x").news()).toBe("b@x");
@@ -199,8 +199,8 @@ describe("a pause", () => {
   });
 });
 
-describe("giving up", () => {
-  test("settles at once, and leaves the line", async () => {
+describe("an abort", () => {
+  test("settles at once, and leaves the queue", async () => {
     const scene = new Scene({ all: 1, waiting: 2 }).take("a@x");
     const controller = new AbortController();
     scene.take("b@x", "b@x", controller.signal).take("c@x");
@@ -211,7 +211,7 @@ describe("giving up", () => {
     expect(await scene.take("d@x").release("a@x").news()).toBe("c@x");
   });
 
-  test("lets the next one for the maildrop step forward", async () => {
+  test("lets the next call for the maildrop move up", async () => {
     const scene = new Scene({ perHost: 1 }).take("b@x");
     const controller = new AbortController();
     scene.take("a@x", "1", controller.signal).take("a@x", "2").take("c@x");
@@ -221,7 +221,7 @@ describe("giving up", () => {
     expect(await scene.release("b@x").news()).toBe("2");
   });
 
-  test("from behind others for the maildrop", async () => {
+  test("removes a call from the middle of the queue of its maildrop", async () => {
     const scene = new Scene().take("a@x", "1").take("a@x", "2");
     const controller = new AbortController();
     scene.take("a@x", "3", controller.signal).take("a@x", "4");
@@ -231,13 +231,13 @@ describe("giving up", () => {
     expect(await scene.release("2").news()).toBe("4");
   });
 
-  test("before it has begun", async () => {
+  test("before the call rejects it", async () => {
     const scene = new Scene().take("a@x", "a@x", AbortSignal.abort());
     expect(await scene.news()).toBe("a@x:POP3_ABORTED");
     expect([scene.turns.active, scene.turns.waiting]).toEqual([0, 0]);
   });
 
-  test("too late has no effect, and nothing is left on the signal", async () => {
+  test("after the call got its permit has no effect, and leaves no listener", async () => {
     const controller = new AbortController();
     const scene = new Scene({ all: 1 }).take("a@x", "a@x", controller.signal);
     expect(await scene.news()).toBe("a@x");
@@ -246,7 +246,7 @@ describe("giving up", () => {
     expect(scene.turns.active).toBe(1);
   });
 
-  test("ten thousand at once, by one signal", async () => {
+  test("settles ten thousand calls with one signal", async () => {
     const turns = new Turns({ all: 1, perHost: 1, waiting: Infinity });
     const turn = await turns.take({ maildrop: "a", host: "x" });
     const controller = new AbortController();
@@ -261,7 +261,7 @@ describe("giving up", () => {
   });
 });
 
-test("a turn is given back once", async () => {
+test("a permit is released only once", async () => {
   const scene = new Scene({ all: 1 }).take("a@x", "1").take("a@x", "2").take("a@x", "3");
   await scene.news();
   expect(await scene.release("1", "1").news()).toBe("2");
@@ -269,7 +269,7 @@ test("a turn is given back once", async () => {
   expect(scene.turns.active).toBe(1);
 });
 
-test("nothing is kept of what is over", async () => {
+test("a host is forgotten after its last release", async () => {
   const turns = new Turns({ all: 1, perHost: 1, waiting: 1 });
   const turn = await turns.take({ maildrop: "a", host: "x" });
   turn.pause();
@@ -284,8 +284,8 @@ test("nothing is kept of what is over", async () => {
   expect(turns.activeOn("x")).toBe(0);
 });
 
-describe("close", () => {
-  test("refuses who waits and who comes, and waits for the rest", async () => {
+describe("close()", () => {
+  test("rejects waiting and new calls, and waits for the others", async () => {
     const scene = new Scene({ all: 2 }).take("a@x").take("a@x", "2").take("b@y").take("c@z");
     await scene.news();
     let over = false as boolean; // set in a callback, which the compiler does not see
@@ -301,7 +301,7 @@ describe("close", () => {
     await scene.turns.close();
   });
 
-  test("refuses who waits to go on", async () => {
+  test("rejects calls that wait to resume", async () => {
     const scene = new Scene({ all: 1 }).take("a@x").take("b@x");
     await scene.news();
     expect(await scene.pause("a@x").resume("a@x").news()).toBe("b@x");
@@ -311,7 +311,7 @@ describe("close", () => {
     await closed;
   });
 
-  test("with nobody there", async () => {
+  test("resolves if no call runs", async () => {
     await new Scene().turns.close();
   });
 });

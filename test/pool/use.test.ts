@@ -1,4 +1,4 @@
-// What is done with a session is a transaction: it is committed when the work comes off, and rolled back when not.
+// The work with a session is a transaction: committed when the work resolves, and rolled back when it throws.
 import { describe, expect, test } from "vitest";
 import { Pop3Error, Pop3Pool, type Pop3Client } from "../../src/index.ts";
 import { said } from "../client/ann.ts";
@@ -10,8 +10,8 @@ guardEachTest();
 
 const quits = (lines: readonly string[]): number => lines.filter((line) => line === "C: QUIT").length;
 
-describe("work that comes off", () => {
-  test("gets a session that is logged in; what it gives is given; QUIT commits what it has marked", async () => {
+describe("work that resolves", () => {
+  test("gets a session that is logged in, and its value is returned after QUIT has committed its marks", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const value = await pool.use(account(server), async (client) => {
@@ -25,7 +25,7 @@ describe("work that comes off", () => {
     expect(said(server).slice(-2)).toEqual(["C: RETR 2", "C: QUIT"]);
   });
 
-  test("without marks ends in QUIT, too", async () => {
+  test("without marks ends with QUIT, too", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     expect(await pool.use(account(server), (client) => client.stat())).toEqual({ count: 3, size: 9 });
@@ -33,13 +33,13 @@ describe("work that comes off", () => {
     expect(left(server)).toBe("123");
   });
 
-  test("need not be asynchronous", async () => {
+  test("can be synchronous", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 
-  test("by URL", async () => {
+  test("can use an account given as a URL", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const url = `pop3://ann:secret@127.0.0.1:${server.port}?stls=never`;
@@ -47,7 +47,7 @@ describe("work that comes off", () => {
     expect(await pool.use(new URL(url), ({ state }) => state)).toBe("transaction");
   });
 
-  test("without a login, up to the login", async () => {
+  test("can use a session without auth, before the login", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const { auth: _, ...nobody } = account(server);
@@ -66,7 +66,7 @@ describe("work that comes off", () => {
     expect(pool.statistics).toMatchObject({ open: 0, opened: 3 });
   });
 
-  test("and lost the session, with nothing marked: nothing is lost", async () => {
+  test("succeeds if the session was lost with nothing marked", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "STAT", after: "+OK nobody asked\r\n" }] });
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const work = async (client: Pop3Client): Promise<string> => {
@@ -78,22 +78,22 @@ describe("work that comes off", () => {
     expect(pool.statistics.open).toBe(0);
   });
 
-  test("with QUIT that is not answered, and nothing marked: nothing is lost", async () => {
+  test("succeeds if QUIT is not answered with nothing marked", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", reply: "", close: 0 }] });
     await using pool = new Pop3Pool();
     expect(await pool.use(account(server), () => 7)).toBe(7);
   });
 });
 
-describe("a commit that fails", () => {
-  test("for some messages: POP3_COMMIT_FAILED", async () => {
+describe("a commit that fails rejects", () => {
+  test("with POP3_COMMIT_FAILED if the server did not delete all messages", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", reply: "-ERR disk full\r\n" }] });
     await using pool = new Pop3Pool();
     const error = await failureOf(pool.use(account(server), (client) => client.dele([1, 2])));
     expect(error).toMatchObject({ code: "POP3_COMMIT_FAILED", marked: [1, 2] });
   });
 
-  test("as the reply is lost: POP3_COMMIT_UNKNOWN", async () => {
+  test("with POP3_COMMIT_UNKNOWN if the reply is lost", async () => {
     await using server = await serve(["ann"], {
       faults: [{ on: "QUIT", carriedOut: true, reply: "", close: 0 }],
     });
@@ -104,7 +104,7 @@ describe("a commit that fails", () => {
     expect(pool.statistics.open).toBe(0);
   });
 
-  test("as the session was lost before, and the work did not notice", async () => {
+  test("with the first error if the session was lost before, and the work did not notice", async () => {
     await using server = await serve(["ann"], {
       faults: [{ on: "NOOP", reply: "+OK\r\n", later: "+OK and\r\n" }],
     });
@@ -120,13 +120,13 @@ describe("a commit that fails", () => {
   });
 });
 
-describe("work that fails", () => {
+describe("work that throws", () => {
   test.each([
-    ["with an error", new Error("disk full")],
-    ["with one of ours", new Pop3Error("POP3_REFUSED", "no")],
-    ["with something else", "disk full"],
-    ["with nothing", undefined],
-  ])("%s: its marks are rolled back, and its error is thrown on", async (_, thrown) => {
+    ["an Error", new Error("disk full")],
+    ["an error of popwright", new Pop3Error("POP3_REFUSED", "no")],
+    ["another value", "disk full"],
+    ["undefined", undefined],
+  ])("%s is rolled back, and its error is thrown unchanged", async (_, thrown) => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const work = async (client: Pop3Client): Promise<void> => {
@@ -143,7 +143,7 @@ describe("work that fails", () => {
     expect(pool.statistics).toMatchObject({ open: 0, failed: 0 });
   });
 
-  test("at once", async () => {
+  test("synchronously is rolled back", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const error = new Error("no");
@@ -155,7 +155,7 @@ describe("work that fails", () => {
     expect(said(server).at(-1)).toBe("C: QUIT");
   });
 
-  test("as its session is lost", async () => {
+  test("after its session was lost is rolled back", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "RETR", reset: 1 }] });
     await using pool = new Pop3Pool();
     const work = async (client: Pop3Client): Promise<void> => {
@@ -167,7 +167,7 @@ describe("work that fails", () => {
     expect(left(server)).toBe("123");
   });
 
-  test("leaves the maildrop to the next", async () => {
+  test("releases the maildrop for the next call", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const calls = Array.from({ length: 5 }, (_, at) =>
@@ -184,7 +184,7 @@ describe("work that fails", () => {
 });
 
 describe("work that ends the session itself", () => {
-  test("by QUIT: there is no second one", async () => {
+  test("by QUIT causes no second one", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const work = async (client: Pop3Client): Promise<string> => {
@@ -198,7 +198,7 @@ describe("work that ends the session itself", () => {
     expect(pool.statistics.open).toBe(0);
   });
 
-  test("by QUIT that it does not wait for: that is waited for", async () => {
+  test("by QUIT that it does not await: the pool waits for it", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const work = async (client: Pop3Client): Promise<void> => {
@@ -210,7 +210,7 @@ describe("work that ends the session itself", () => {
     expect(left(server)).toBe("23");
   });
 
-  test("by QUIT that fails, which it takes in: the call comes off", async () => {
+  test("by QUIT that fails, whose error it handles: the call resolves", async () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", reply: "-ERR disk full\r\n" }] });
     await using pool = new Pop3Pool();
     const work = async (client: Pop3Client): Promise<string> => {
@@ -220,7 +220,7 @@ describe("work that ends the session itself", () => {
     expect(await pool.use(account(server), work)).toBe("POP3_COMMIT_FAILED");
   });
 
-  test("by QUIT that was given up before it went out: the session goes on, and is committed", async () => {
+  test("by QUIT that it aborted before it was sent: the session continues and is committed", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const work = async (client: Pop3Client): Promise<string> => {
@@ -234,7 +234,7 @@ describe("work that ends the session itself", () => {
     expect(left(server)).toBe("23");
   });
 
-  test("by close: nothing is committed", async () => {
+  test("by close() commits nothing", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const work = async (client: Pop3Client): Promise<string> => {
@@ -248,7 +248,7 @@ describe("work that ends the session itself", () => {
     expect(left(server)).toBe("123");
   });
 
-  test("by rolling back", async () => {
+  test("by the end of an await using block rolls back", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool();
     const work = async (client: Pop3Client): Promise<void> => {
@@ -261,7 +261,7 @@ describe("work that ends the session itself", () => {
   });
 });
 
-test("what makes no sense is refused before anything is done", async () => {
+test("rejects invalid options and arguments before it does anything", async () => {
   await using server = await serve(["ann"]);
   await using pool = new Pop3Pool();
   const work = (): number => 1;

@@ -1,4 +1,4 @@
-// Ann, her password and her maildrop on an embedded server, and the options that lead to a server.
+// Ann, her password and her maildrop on an embedded server, and the options for a connection to a server.
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import type { ScriptedServer } from "./scripted-server.ts";

@@ -1,4 +1,4 @@
-// Every wrong argument: it is refused before an octet is sent.
+// Every invalid argument is rejected before an octet is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { listen, logIn, said, to } from "./ann.ts";
@@ -119,7 +119,7 @@ const WRONG_NAMES: readonly (readonly [string, string, readonly Call[]])[] = [
 describe.each([
   ...WRONG.map((row) => ["transaction", ...row] as const),
   ...WRONG_NAMES.map((row) => ["authorization", ...row] as const),
-])("wrong arguments, %s: %s", (state, _, code, calls) => {
+])("invalid arguments, %s: %s", (state, _, code, calls) => {
   test.each(calls.map((call, index) => [index, call] as const))(`${code}, the %dth`, async (__, call) => {
     await using server = await listen({ messages: ["a\r\n", "b\r\n", "c\r\n"] });
     await using client =

@@ -1,4 +1,5 @@
-// Credentials that could end a line, a field or a command: refused before anything is sent, without a word of them.
+// Credentials that could end a line, a field or a command are rejected before anything is sent. The error
+// shows nothing of them.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { offering, toScript } from "./ann.ts";
@@ -44,7 +45,7 @@ const FIELDS: [string, keyof Pop3Auth, readonly string[]][] = [
 ];
 
 describe.each(FIELDS)("%s: %s", (mechanism, field, values) => {
-  test.each(values)("%j", async (value) => {
+  test.each(values)("rejects %j", async (value) => {
     await using server = await ScriptedServer.listen([...OFFERED, "* octets", "* close"]);
     const client = await Pop3Client.connect(toScript(server));
     const auth = { user: "ann", pass: "secret", accessToken: "token-1", mechanism, [field]: value };
@@ -58,11 +59,11 @@ describe.each(FIELDS)("%s: %s", (mechanism, field, values) => {
   });
 });
 
-describe("a line end that is harmless, within base64", () => {
+describe("a line end that is harmless within base64", () => {
   const pass = "secret\r\nDELE 1\r\n";
   const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
-  test("PLAIN", async () => {
+  test("is sent with PLAIN", async () => {
     const script = [
       ...offering("SASL PLAIN"),
       `C: AUTH PLAIN ${base64(`\0ann\0${pass}`)}`,
@@ -72,7 +73,7 @@ describe("a line end that is harmless, within base64", () => {
     expect(await login(script, { pass })).toBe("transaction");
   });
 
-  test("LOGIN", async () => {
+  test("is sent with LOGIN", async () => {
     const script = [
       ...[...offering("SASL LOGIN"), "C: AUTH LOGIN", "S: + ", "C: YW5u", "S: + ", `C: ${base64(pass)}`],
       ...["S: +OK", ...CAPA],
@@ -80,7 +81,7 @@ describe("a line end that is harmless, within base64", () => {
     expect(await login(script, { pass })).toBe("transaction");
   });
 
-  test("APOP and CRAM-MD5, of which only a digest goes out", async () => {
+  test("is part of the digest with APOP and CRAM-MD5", async () => {
     const apop = [...offering("USER"), /^APOP ann [0-9a-f]{32}$/, "S: +OK", ...CAPA];
     expect(await login(apop, { pass, mechanism: "APOP" })).toBe("transaction");
     const challenged = ["C: AUTH CRAM-MD5", "S: + PDFAMj4=", /^[A-Za-z0-9+/=]+$/, "S: +OK", ...CAPA];
@@ -95,7 +96,7 @@ describe("a command line of more than 255 octets", () => {
     ["USER", { user: "\u00fc".repeat(125) }],
     ["USER", { pass: "p".repeat(249) }],
     ["APOP", { user: "u".repeat(216) }],
-  ])("%s, %o: neither of its lines is sent", async (mechanism, long) => {
+  ])("with %s, %o, rejects before any line is sent", async (mechanism, long) => {
     await using server = await ScriptedServer.listen([...OFFERED, "* octets", "* close"]);
     const auth = { user: "ann", pass: "secret", mechanism, ...long };
     expect(await codeOf(Pop3Client.connect(toScript(server, { auth })))).toBe("POP3_COMMAND_TOO_LONG");
@@ -106,13 +107,13 @@ describe("a command line of more than 255 octets", () => {
   test.each<[string, Partial<Pop3Auth>]>([
     ["USER", { user: "u".repeat(248) }],
     ["USER", { pass: "p".repeat(248) }],
-  ])("%s, %o: 255 octets are none", async (_, long) => {
+  ])("is accepted at 255 octets with %s, %o", async (_, long) => {
     const { user = "ann", pass = "secret" } = { ...long } as Record<string, string>;
     const script = [...offering("USER"), `C: USER ${user}`, "S: +OK", `C: PASS ${pass}`, "S: +OK"];
     expect(await login([...script, "C: CAPA", "S: -ERR"], long)).toBe("transaction");
   });
 
-  test("a response has no such limit", async () => {
+  test("does not apply to a response", async () => {
     const pass = "p".repeat(5000);
     const script = [
       ...[...offering("SASL PLAIN"), "C: AUTH PLAIN", "S: + ", `C: ${base64(`\0ann\0${pass}`)}`, "S: +OK"],

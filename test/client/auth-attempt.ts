@@ -1,4 +1,5 @@
-// One login by hand, with all that is seen of it: what the client wrote, how it came out, and that no secret shows.
+// One manual login and everything visible of it: the lines of the client, the outcome, and that no secret
+// shows.
 import { tracingChannel } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect } from "node:net";

@@ -1,4 +1,4 @@
-// Challenges of a hostile server, for each mechanism: what makes no sense is answered by `*`, and proves nothing to it.
+// Challenges of a hostile server, for each mechanism: an invalid one is answered by `*`, and proves nothing.
 import { describe, expect, test } from "vitest";
 import type { Pop3Auth, Pop3ClientOptions } from "../../src/index.ts";
 import { offering } from "./ann.ts";
@@ -55,42 +55,42 @@ describe.each(WAYS)("%s", (mechanism, who, first) => {
     "-_-_",
     '{"a":1}',
     "\u00e9",
-  ])('a challenge that is no base64: "%s"', async (challenge) => {
+  ])('cancels at a challenge that is not base64: "%s"', async (challenge) => {
     const attempted = await against([first, `S: + ${challenge}`, "C: *", "S: -ERR cancelled"], auth);
     expect(attempted).toMatchObject({ code: "POP3_AUTH_PROTOCOL", state: "authorization" });
     expect(attempted.lines.slice(1)).toEqual(["*"]);
   });
 
-  test("a challenge that is larger than 16 KiB", async () => {
+  test("rejects a challenge larger than 16 KiB", async () => {
     const challenge = `S: + ${Buffer.alloc(16 * 1024 + 1, "a").toString("base64")}`;
     const attempted = await against([first, challenge, "C: *", "S: -ERR"], auth);
     expect(attempted).toMatchObject({ code: "POP3_CHALLENGE_TOO_LARGE", kept: true });
     expect(attempted.lines.slice(1)).toEqual(["*"]);
   });
 
-  test("a challenge that is larger than the caller wants", async () => {
+  test("rejects a challenge larger than limits.challenge", async () => {
     const script = [first, `S: + ${"YWFh".repeat(100)}`, "C: *", "S: -ERR"];
     const attempted = await against(script, auth, { limits: { challenge: 100 } });
     expect(attempted).toMatchObject({ code: "POP3_CHALLENGE_TOO_LARGE", kept: true });
     expect(attempted.lines.slice(1)).toEqual(["*"]);
   });
 
-  test("a megabyte of it", async () => {
+  test("rejects a challenge of a megabyte", async () => {
     const attempted = await against([first, Buffer.from(`+ ${"YWFh".repeat(350_000)}\r\n`)], auth);
     expect(attempted).toMatchObject({ code: "POP3_LINE_TOO_LONG", kept: false });
     expect(attempted.lines.slice(1)).toEqual([]);
   });
 
   test.each<[string, Step[], string, boolean]>([
-    ["a refusal: the session goes on", ["S: -ERR no"], "POP3_AUTH_PROTOCOL", true],
-    ["+OK: nobody is logged in", ["S: +OK welcome"], "POP3_PROTOCOL", false],
+    ["a refusal: the session continues", ["S: -ERR no"], "POP3_AUTH_PROTOCOL", true],
+    ["+OK: the client is not logged in", ["S: +OK welcome"], "POP3_PROTOCOL", false],
     ["+OK, twice", ["S: +OK", "S: +OK"], "POP3_PROTOCOL", false],
-    ["one more challenge", ["S: + YQ=="], "POP3_PROTOCOL", false],
-    ["nonsense", ["S: so what"], "POP3_PROTOCOL", false],
+    ["another challenge", ["S: + YQ=="], "POP3_PROTOCOL", false],
+    ["an invalid reply", ["S: so what"], "POP3_PROTOCOL", false],
     ["silence", [], "POP3_COMMAND_TIMEOUT", false],
     ["FIN", ["* close"], "POP3_CLOSED", false],
     ["RST", ["* reset"], "POP3_RESET", false],
-  ])("the `*` is answered by %s", async (_, answer, code, kept) => {
+  ])("after `*` the server sends %s", async (_, answer, code, kept) => {
     const timeouts = { command: answer.length === 0 ? 100 : 10_000 };
     const attempted = await against([first, "S: + what?", "C: *", ...answer], auth, { timeouts });
     if (code === "POP3_PROTOCOL" && answer.length === 2) {
@@ -102,23 +102,23 @@ describe.each(WAYS)("%s", (mechanism, who, first) => {
   });
 
   test.each<[string, Step[], string]>([
-    ["-ERR, with what could be base64", ["S: -ERR YWJj"], "POP3_AUTH_REJECTED"],
-    ["-ERR without a word", ["S: -ERR"], "POP3_AUTH_REJECTED"],
-    ["-ERR that passes", ["S: -ERR [SYS/TEMP] later"], "POP3_TEMPORARY"],
-  ])("%s in place of a challenge ends it, and the session goes on", async (_, answer, code) => {
+    ["-ERR with text that could be base64", ["S: -ERR YWJj"], "POP3_AUTH_REJECTED"],
+    ["-ERR without text", ["S: -ERR"], "POP3_AUTH_REJECTED"],
+    ["-ERR with a temporary reason", ["S: -ERR [SYS/TEMP] later"], "POP3_TEMPORARY"],
+  ])("%s instead of a challenge ends the exchange, and the session continues", async (_, answer, code) => {
     const attempted = await against([first, ...answer], auth);
     expect(attempted).toMatchObject({ code, state: "authorization" });
     expect(attempted.lines).toHaveLength(1);
   });
 
   test.each<[string, Step[], string]>([
-    ["a challenge with +OK behind it", ["S: + YQ==", "S: +OK"], "POP3_UNSOLICITED"],
+    ["a challenge followed by +OK", ["S: + YQ==", "S: +OK"], "POP3_UNSOLICITED"],
     ["two challenges at once", ["S: + YQ==", "S: + YQ=="], "POP3_UNSOLICITED"],
-    ["a plus that is no challenge", ["S: +YQ=="], "POP3_PROTOCOL"],
+    ["a plus that is not a challenge", ["S: +YQ=="], "POP3_PROTOCOL"],
     ["a challenge with a NUL in it", [Buffer.from("+ YQ\0=\r\n")], "POP3_PROTOCOL"],
     ["a challenge that ends in LF", [Buffer.from("+ YQ==\n+OK\r\n")], "POP3_PROTOCOL"],
-    ["a line that is no reply", ["S: YQ=="], "POP3_PROTOCOL"],
-  ])("%s ends the session", async (_, answer, code) => {
+    ["a line that is not a reply", ["S: YQ=="], "POP3_PROTOCOL"],
+  ])("ends the session on %s", async (_, answer, code) => {
     const attempted = await against([first, ...answer], auth);
     expect(attempted).toMatchObject({ code, kept: false });
     expect(attempted.lines).toHaveLength(1);
@@ -128,7 +128,7 @@ describe.each(WAYS)("%s", (mechanism, who, first) => {
 describe.each([...WAYS, ...PROMPTED])("%s", (mechanism, who, first) => {
   // Whatever the mechanism takes them for: it ends, long before anybody tires.
   test.each(["", "YQ==", base64("Username:"), base64("<1.2@mail.test>"), base64('{"status":"400"}')])(
-    'challenges without end: "%s"',
+    'stops challenges without end: "%s"',
     async (challenge) => {
       const endless = Array.from({ length: 20 }, () => [/^/, `S: + ${challenge}`]).flat();
       const script = [...offering("USER", `SASL ${SASL}`), first, `S: + ${challenge}`, ...endless];
@@ -141,7 +141,7 @@ describe.each([...WAYS, ...PROMPTED])("%s", (mechanism, who, first) => {
   );
 });
 
-test("a mechanism of one's own is asked sixteen times", async () => {
+test("the caller's mechanism answers at most sixteen challenges", async () => {
   const asked = Array.from({ length: 16 }, () => ["S: + YQ==", "C: YQ=="]).flat();
   const script = ["C: AUTH X-OWN", ...asked, "S: + YQ==", "C: *", "S: -ERR"];
   const attempted = await against(script, { ...ANN, mechanism: own({}) });
@@ -151,7 +151,7 @@ test("a mechanism of one's own is asked sixteen times", async () => {
 describe("CRAM-MD5", () => {
   // Whoever chooses what is digested with the password can learn more from it than that it is right.
   test.each(["", " ", "<a b@c>", "a\0b", "a\r\nb", "\u00e9", "\x7f", "<1@2>\n"])(
-    "a challenge %j, which is no msg-id",
+    "cancels at the challenge %j, which is not a msg-id",
     async (challenge) => {
       const script = ["C: AUTH CRAM-MD5", `S: + ${base64(challenge)}`, "C: *", "S: -ERR"];
       const attempted = await against(script, { ...ANN, mechanism: "CRAM-MD5" });

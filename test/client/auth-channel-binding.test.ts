@@ -1,4 +1,4 @@
-// SCRAM bound to its TLS connection: by each type, in each version, in a resumed session too; never without notice.
+// SCRAM bound to its TLS connection: with each type, in each version, also in a resumed session.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import * as tls from "node:tls";
@@ -51,7 +51,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (maxVersion) => {
     const own = { ...makeCertificate(), maxVersion };
     const options: Pop3ServerOptions = how === "by STLS" ? { tls: false, stls: own } : { tls: own };
 
-    test.each(types)("%s, with each digest", async (type) => {
+    test.each(types)("binds with %s and each digest", async (type) => {
       await using server = await listen({ ...options, scram: { channelBindings: [type] } });
       for (const digest of DIGESTS) {
         const mechanism = `SCRAM-SHA-${digest}-PLUS`;
@@ -63,7 +63,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (maxVersion) => {
     });
 
     // A session that is taken up again has no certificate to be bound to.
-    test.each(types.filter((type) => type !== third))("%s, in a resumed session", async (type) => {
+    test.each(types.filter((type) => type !== third))("binds with %s in a resumed session", async (type) => {
       await using server = await listen({ ...options, scram: { channelBindings: [type] } });
       const given: Pop3ClientOptions = to(server, {
         auth: { ...auth, bindingTypes: [type], channelBinding: "required" },
@@ -76,7 +76,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (maxVersion) => {
       expect(authLines(server)).toEqual(Array<string>(3).fill("C: AUTH SCRAM-SHA-512-PLUS ****"));
     });
 
-    test("left to us, the types are tried until the server takes one", async () => {
+    test("by default tries the types until the server accepts one", async () => {
       // The exporter by itself with TLS 1.3 alone, where the server has no tls-unique.
       const tries = maxVersion === "TLSv1.3" ? { [first]: 1, [third]: 3 } : { [second]: 1, [third]: 2 };
       for (const [type, count] of Object.entries(tries)) {
@@ -90,8 +90,8 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (maxVersion) => {
   });
 });
 
-describe("what the server does not take is no reason to show anything", () => {
-  test("the types are tried in the caller's order, a line for each", async () => {
+describe("a type that the server does not accept reveals nothing", () => {
+  test("sends one line for each type, in the caller's order", async () => {
     await using server = await listen({ scram: { channelBindings: ["tls-exporter"] } });
     const bindingTypes = ["tls-server-end-point", "tls-unique", "tls-exporter"] as const;
     expect(await login(server, { bindingTypes })).toBe("C: AUTH SCRAM-SHA-512-PLUS ****");
@@ -101,7 +101,7 @@ describe("what the server does not take is no reason to show anything", () => {
     expect(session.filter((line) => line === "C: ****")).toHaveLength(2);
   });
 
-  test("the same in two steps", async () => {
+  test("sends no more with a separate first message", async () => {
     await using server = await listen({ scram: { channelBindings: ["tls-exporter"] } });
     const bindingTypes = ["tls-server-end-point", "tls-unique", "tls-exporter"] as const;
     const given = { bindingTypes, initialResponse: false };
@@ -111,7 +111,7 @@ describe("what the server does not take is no reason to show anything", () => {
     expect(said(server).filter((line) => line === "C: ****")).toHaveLength(5);
   });
 
-  test("none of them: refused, and nothing else takes the password", async () => {
+  test("if no type is accepted, rejects and sends the password with no other mechanism", async () => {
     await using server = await listen({ scram: { channelBindings: ["tls-exporter"] } });
     const bindingTypes = ["tls-server-end-point"] as const;
     for (const channelBinding of ["if-offered", "required"] as const) {
@@ -121,13 +121,13 @@ describe("what the server does not take is no reason to show anything", () => {
     expect(said(server)).not.toContain("C: ****");
   });
 
-  test("a wrong password is not said again with another type", async () => {
+  test("does not repeat a wrong password with another type", async () => {
     await using server = await listen();
     expect(await login(server, { pass: "wrong" })).toBe("POP3_AUTH_REJECTED");
     expect(authLines(server)).toHaveLength(1);
   });
 
-  test("a refusal behind the server's first message is about the user", async () => {
+  test("does not retry a refusal after the server's first message", async () => {
     await using server = await listen();
     server.fault({ on: "AUTH-RESPONSE", reply: "-ERR [AUTH] channel-bindings-dont-match\r\n" });
     expect(await login(server)).toBe("POP3_AUTH_REJECTED");
@@ -148,13 +148,13 @@ describe("channelBinding", () => {
     ["never", [...SASL, "PLAIN"], "C: AUTH SCRAM-SHA-512 ****"],
     ["never", ["SCRAM-SHA-256-PLUS", "PLAIN"], "C: AUTH PLAIN ****"],
     ["never", ["SCRAM-SHA-256-PLUS"], "POP3_AUTH_NO_MECHANISM"],
-  ])("%s, and %j is offered: %s", async (channelBinding, sasl, outcome) => {
+  ])("%s, and the server offers %j: %s", async (channelBinding, sasl, outcome) => {
     await using server = await listen({ sasl, user: false, apop: false });
     expect(await login(server, { channelBinding })).toBe(outcome);
     if (outcome.startsWith("POP3_")) expect(authLines(server)).toEqual([]);
   });
 
-  test("required, and not only left to us: what is insisted on is not bound", async () => {
+  test("required rejects a requested mechanism that is not bound", async () => {
     await using server = await listen();
     for (const mechanism of ["SCRAM-SHA-256", "PLAIN", "USER", "APOP"]) {
       expect(await login(server, { channelBinding: "required", mechanism })).toBe("POP3_AUTH_NO_MECHANISM");
@@ -162,14 +162,14 @@ describe("channelBinding", () => {
     expect(authLines(server)).toEqual([]);
   });
 
-  test("required, and the caller leaves no type to be bound by", async () => {
+  test("required rejects if bindingTypes is empty", async () => {
     await using server = await listen();
     const given = { channelBinding: "required", bindingTypes: [] } as const;
     expect(await login(server, given)).toMatch(/^POP3_(?:NOT_SUPPORTED|AUTH_NO_MECHANISM)$/);
     expect(authLines(server)).toEqual([]);
   });
 
-  test("required, and there is no TLS", async () => {
+  test("required rejects without TLS", async () => {
     await using server = await ScriptedServer.listen(offering("USER", `SASL ${SASL.join(" ")}`));
     const given: Pop3Auth = { ...auth, channelBinding: "required" };
     expect(await codeOf(Pop3Client.connect(toScript(server, { auth: given })))).toBe(
@@ -179,7 +179,7 @@ describe("channelBinding", () => {
     expect(server.lines).toEqual(["CAPA"]);
   });
 
-  test("-PLUS is insisted on, and there is no TLS", async () => {
+  test("a requested -PLUS rejects without TLS", async () => {
     await using server = await ScriptedServer.listen(offering("USER", `SASL ${SASL.join(" ")}`));
     const given: Pop3Auth = { ...auth, mechanism: "SCRAM-SHA-256-PLUS" };
     expect(await codeOf(Pop3Client.connect(toScript(server, { auth: given })))).toMatch(
@@ -190,32 +190,32 @@ describe("channelBinding", () => {
   });
 });
 
-describe("what was cut from the list on its way", () => {
+describe("-PLUS removed from the list by an attacker", () => {
   /** The server has -PLUS, and somebody between has taken it out of CAPA. */
   const cut: Pop3ServerOptions = {
     capabilities: ({ standard }) => standard.map((line) => line.replace(/ SCRAM-SHA-\d+-PLUS/g, "")),
   };
 
-  test("is noticed by the server, as the client says that it could have bound", async () => {
+  test("is noticed by the server, because the client says that it could have bound", async () => {
     await using server = await listen(cut);
     expect(await login(server)).toBe("POP3_AUTH_REJECTED");
     expect(server.transcript.toString()).toContain("server-does-support-channel-binding");
     expect(authLines(server)).toEqual(["C: AUTH SCRAM-SHA-512 ****"]);
   });
 
-  test("is the caller's own wish: nothing is said of it", async () => {
+  test("is not mentioned if the caller switched bindings off", async () => {
     await using server = await listen(cut);
     expect(await login(server, { channelBinding: "never" })).toBe("C: AUTH SCRAM-SHA-512 ****");
   });
 
-  test("is used all the same by who forces it", async () => {
+  test("is used anyway with force", async () => {
     await using server = await listen(cut);
     const given = { mechanism: "SCRAM-SHA-256-PLUS", force: true };
     expect(await login(server, given)).toBe("C: AUTH SCRAM-SHA-256-PLUS ****");
   });
 });
 
-describe("who sits between two TLS connections, with a certificate that we trust,", () => {
+describe("an attacker between two TLS connections, with a trusted certificate,", () => {
   const between = makeCertificate();
 
   /** Takes connections of its own, and hands on what comes in each to a connection with the server. */
@@ -230,7 +230,7 @@ describe("who sits between two TLS connections, with a certificate that we trust
     return listener;
   }
 
-  test.each(TYPES)("cannot pass the login on: %s", async (type) => {
+  test.each(TYPES)("cannot forward the login: %s", async (type) => {
     await using server = await listen({ tls: { ...makeCertificate(), maxVersion: "TLSv1.2" } });
     const listener = await relay(server);
     const { port } = listener.address() as AddressInfo;

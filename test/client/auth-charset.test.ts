@@ -1,4 +1,5 @@
-// User names and passwords beyond ASCII: in UTF-8, or in the octets of another charset, and never with a letter lost.
+// User names and passwords beyond ASCII: in UTF-8 or in the octets of another charset, and never with a
+// character lost.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { listen, offering, to, toScript } from "./ann.ts";
@@ -42,29 +43,29 @@ describe.each<[string | undefined, string, string, string, string]>([
 ])("charset %s", (charset, user, pass, userOctets, passOctets) => {
   const auth = { user, pass, ...(charset !== undefined && { charset }) };
 
-  test("USER and PASS", async () => {
+  test("applies to USER and PASS", async () => {
     expect(await octetsOf(USER, "USER", auth)).toEqual([`USER ${userOctets}\r\n`, `PASS ${passOctets}\r\n`]);
   });
 
-  test("PLAIN", async () => {
+  test("applies to PLAIN", async () => {
     const message = base64(`${userOctets}\0${userOctets}\0${passOctets}`);
     expect(await octetsOf(PLAIN, "SASL PLAIN", { ...auth, authzid: user })).toEqual([
       `AUTH PLAIN ${message}\r\n`,
     ]);
   });
 
-  test("LOGIN", async () => {
+  test("applies to LOGIN", async () => {
     expect(await octetsOf(LOGIN, "SASL LOGIN", auth)).toEqual([
       ...["AUTH LOGIN\r\n", `${base64(userOctets)}\r\n`, `${base64(passOctets)}\r\n`],
     ]);
   });
 });
 
-describe("a server that keeps names and passwords in ISO 8859-1", () => {
+describe("logs in to a server that keeps names and passwords in ISO 8859-1", () => {
   const users = { "\u00e4nn": { pass: "gr\u00f6\u00dfe" } };
   const auth = { user: "\u00e4nn", pass: "gr\u00f6\u00dfe" };
 
-  test.each(["USER", "PLAIN", "LOGIN"])("%s", async (mechanism) => {
+  test.each(["USER", "PLAIN", "LOGIN"])("with %s", async (mechanism) => {
     await using server = await listen({ tls: true, users, charset: "latin1" });
     const wrong = Pop3Client.connect(to(server, { auth: { ...auth, mechanism } }));
     expect(await codeOf(wrong)).toBe("POP3_AUTH_REJECTED");
@@ -76,7 +77,7 @@ describe("a server that keeps names and passwords in ISO 8859-1", () => {
 
   // RFC 5802 and others say which octets are hashed.
   test.each(["SCRAM-SHA-256", "CRAM-MD5", "DIGEST-MD5", "APOP"])(
-    "%s has a charset of its own",
+    "%s ignores the option, because its charset is fixed",
     async (mechanism) => {
       await using server = await listen({
         tls: true,
@@ -91,7 +92,7 @@ describe("a server that keeps names and passwords in ISO 8859-1", () => {
   );
 });
 
-describe("nothing is sent", () => {
+describe("rejects and sends nothing", () => {
   const refused = async (auth: Pop3Auth): Promise<unknown> => {
     await using server = await ScriptedServer.listen([
       ...[...offering("USER", "SASL PLAIN LOGIN XOAUTH2"), "* octets", "* close"],
@@ -107,7 +108,7 @@ describe("nothing is sent", () => {
     ...["x-nope", "constructor", "__proto__", " ", "utf-16", "utf-16le", "utf-16be", "ucs2", "utf-32"],
     // What does not begin with ASCII could write anything into a line.
     ...["base64", "hex", "cp037"],
-  ])("in charset %j", async (charset) => {
+  ])("if the charset is %j", async (charset) => {
     for (const mechanism of ["USER", "PLAIN", "LOGIN"]) {
       expect(await refused({ user: "ann", pass: "hunter2", mechanism, charset })).toBe("POP3_CONFIG");
     }
@@ -121,7 +122,7 @@ describe("nothing is sent", () => {
     ["shift_jis", "\u00fc"],
     ["utf8", "\ud800"],
     ["latin1", "\u{1f600}"],
-  ])("where %s lacks %j", async (charset, letter) => {
+  ])("if %s cannot encode %j", async (charset, letter) => {
     for (const mechanism of ["USER", "PLAIN", "LOGIN"]) {
       const auth = { user: "ann", pass: "hunter2", mechanism, charset };
       expect(await refused({ ...auth, user: letter })).toBe("POP3_INVALID_ARGUMENT");
@@ -134,7 +135,7 @@ describe("nothing is sent", () => {
   test.each([
     ["PASS", { pass: "\u00fc".repeat(125) }],
     ["USER", { user: "\u00fc".repeat(125) }],
-  ])("where %s is too long, in octets", async (_, long) => {
+  ])("if %s is too long in octets", async (_, long) => {
     const auth = { user: "ann", pass: "hunter2", mechanism: "USER", ...long };
     expect(await refused(auth)).toBe("POP3_COMMAND_TOO_LONG");
     // In the other charset it is half as long.

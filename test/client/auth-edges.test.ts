@@ -1,4 +1,4 @@
-// The edges of a login: retries, resumed sessions, answers that come late, and mechanisms of one's own that go wrong.
+// Edge cases of logins: retries, resumed sessions, late answers, and failures of the caller's mechanism.
 import { expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth, type SaslMechanism } from "../../src/index.ts";
 import { makeCertificate, Pop3Server } from "../../src/testing/index.ts";
@@ -7,23 +7,26 @@ import { codeOf, settledCode, failureOf, turns } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 import { attempt } from "./auth-attempt.ts";
 
-test.each(["TLSv1.2", "TLSv1.3"] as const)("tls-server-end-point, resumed, %s", async (maxVersion) => {
-  await using server = await Pop3Server.listen({
-    users: { ann: { pass: "secret" } },
-    sasl: ["SCRAM-SHA-256-PLUS"],
-    lock: false,
-    tls: { ...makeCertificate(), maxVersion },
-    scram: { channelBindings: ["tls-server-end-point"] },
-  });
-  const given = to(server, { auth });
-  for (let i = 0; i < 2; i++) {
-    const client = await Pop3Client.connect(given);
-    expect(client.tlsInfo?.resumed).toBe(i > 0);
-    await client.quit();
-  }
-});
+test.each(["TLSv1.2", "TLSv1.3"] as const)(
+  "binds a resumed session with tls-server-end-point, %s",
+  async (maxVersion) => {
+    await using server = await Pop3Server.listen({
+      users: { ann: { pass: "secret" } },
+      sasl: ["SCRAM-SHA-256-PLUS"],
+      lock: false,
+      tls: { ...makeCertificate(), maxVersion },
+      scram: { channelBindings: ["tls-server-end-point"] },
+    });
+    const given = to(server, { auth });
+    for (let i = 0; i < 2; i++) {
+      const client = await Pop3Client.connect(given);
+      expect(client.tlsInfo?.resumed).toBe(i > 0);
+      await client.quit();
+    }
+  },
+);
 
-test("no usable binding, if-offered: SCRAM without it", async () => {
+test('uses SCRAM without a binding if none is usable, with "if-offered"', async () => {
   await using server = await Pop3Server.listen({
     users: { ann: { pass: "secret" } },
     sasl: ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"],
@@ -34,7 +37,7 @@ test("no usable binding, if-offered: SCRAM without it", async () => {
   );
 });
 
-test("abort while a mechanism thinks", async () => {
+test("rejects on abort while a mechanism computes", async () => {
   for (const at of ["start", "respond"]) {
     const never: SaslMechanism = {
       name: "X-OWN",
@@ -54,7 +57,7 @@ test("abort while a mechanism thinks", async () => {
   }
 });
 
-test("close while a mechanism thinks", async () => {
+test("rejects if the server closes while a mechanism computes", async () => {
   const never: SaslMechanism = {
     name: "X-OWN",
     cleartext: false,
@@ -78,7 +81,7 @@ test("close while a mechanism thinks", async () => {
   expect(await settledCode(call)).toBe("POP3_CLOSED");
 });
 
-test("refusal and FIN: the refusal is the error, not what came of trying on", async () => {
+test("reports the refusal, not the end of the connection after it", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("SASL XOAUTH2"),
     "C: AUTH XOAUTH2",
@@ -96,7 +99,7 @@ test("refusal and FIN: the refusal is the error, not what came of trying on", as
   });
 });
 
-test("the same with a binding type", async () => {
+test("reports the refusal if the server closes before the next binding type", async () => {
   await using server = await Pop3Server.listen({
     users: { ann: { pass: "secret" } },
     sasl: ["SCRAM-SHA-256-PLUS"],
@@ -107,7 +110,7 @@ test("the same with a binding type", async () => {
   expect(await codeOf(Pop3Client.connect(to(server, { auth })))).toBe("POP3_AUTH_REJECTED");
 });
 
-test("supports asks nothing twice", async () => {
+test('supports("UIDL") sends UIDL only once', async () => {
   await using server = await ScriptedServer.listen([...LOGGED_IN, "C: UIDL", "S: -ERR no"]);
   const client = await Pop3Client.connect(toScript(server, { auth }));
   expect(await client.supports("UIDL")).toBe(false);
@@ -117,7 +120,7 @@ test("supports asks nothing twice", async () => {
   client.close();
 });
 
-test("TOP", async () => {
+test('supports("TOP") sends TOP only once', async () => {
   await using server = await ScriptedServer.listen([
     ...LOGGED_IN,
     "C: LIST",
@@ -137,7 +140,7 @@ test("TOP", async () => {
   client.close();
 });
 
-test("empty authzid is none", async () => {
+test("ignores an empty authzid", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("USER"),
     "C: USER ann",
@@ -152,13 +155,13 @@ test("empty authzid is none", async () => {
   );
 });
 
-test("no auth at all", async () => {
+test("rejects authenticate() without arguments with POP3_CONFIG", async () => {
   await using server = await ScriptedServer.listen([...offering("USER")]);
   const client = await Pop3Client.connect(toScript(server));
   expect(await codeOf(client.authenticate(undefined as never))).toBe("POP3_CONFIG");
 });
 
-test("the server's words repeat a digest", async () => {
+test("removes a repeated digest from the server's words", async () => {
   for (const mechanism of ["CRAM-MD5", "SCRAM-SHA-256", "DIGEST-MD5"]) {
     const server = await Pop3Server.listen({
       users: { ann: { pass: "x" } },
@@ -194,7 +197,7 @@ test("the server's words repeat a digest", async () => {
   }
 });
 
-test("charset: what a server repeats in that charset", async () => {
+test("removes a password that the server repeats in the charset of the login", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("USER"),
     "C: USER ann",
@@ -208,7 +211,7 @@ test("charset: what a server repeats in that charset", async () => {
   expect(error.message).not.toContain("ÐÁÒÏÌØ");
 });
 
-test("the log has no server signature", async () => {
+test("logs no server signature", async () => {
   const { default: createDebug } = await import("debug");
   const log: string[] = [];
   createDebug.log = (...args: unknown[]) => void log.push(args.map(String).join(" "));
@@ -223,13 +226,13 @@ test("the log has no server signature", async () => {
   expect(log.join("\n")).not.toMatch(/\+ [A-Za-z0-9+/]{8}/);
 });
 
-test("supports of something else", async () => {
+test("rejects supports() of another command", async () => {
   await using server = await ScriptedServer.listen([...LOGGED_IN]);
   const client = await Pop3Client.connect(toScript(server, { auth }));
   expect(await settledCode(client.supports("RETR" as never))).toBe("POP3_INVALID_ARGUMENT");
 });
 
-test("the server refuses a token, and closes: the refusal is what is told", async () => {
+test("reports the refusal of a token if the server closes after it", async () => {
   await using server = await ScriptedServer.listen([
     ...[...offering("SASL XOAUTH2"), /^AUTH XOAUTH2 \S+$/, "S: -ERR [AUTH] no", "* close"],
   ]);
@@ -242,7 +245,7 @@ test("the server refuses a token, and closes: the refusal is what is told", asyn
   expect(await failureOf(call)).toMatchObject({ code: "POP3_AUTH_REJECTED", text: "no" });
 });
 
-test.each(["minIterations", "maxIterations"])("auth.scram.%s: undefined is the default", async (name) => {
+test.each(["minIterations", "maxIterations"])("auth.scram.%s: undefined means the default", async (name) => {
   const iterations = name === "minIterations" ? 1 : 100_001;
   await using server = await Pop3Server.listen({
     users: { ann: { pass: "secret" } },
@@ -253,7 +256,7 @@ test.each(["minIterations", "maxIterations"])("auth.scram.%s: undefined is the d
   expect(await codeOf(Pop3Client.connect(to(server, { stls: "never", auth: given })))).toMatch(/^POP3_SCRAM/);
 });
 
-test("half a surrogate pair", async () => {
+test("rejects half of a surrogate pair", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("USER"),
     "C: USER ann",
@@ -266,7 +269,7 @@ test("half a surrogate pair", async () => {
 });
 
 test.each(["a string\r\nDELE 1", new Uint8Array([1, 2])])(
-  "a mechanism of one's own that answers with %o",
+  "handles the caller's mechanism that answers with %o",
   async (answer) => {
     const mechanism: SaslMechanism = {
       name: "X-OWN",
@@ -289,7 +292,7 @@ test.each(["a string\r\nDELE 1", new Uint8Array([1, 2])])(
   },
 );
 
-test("-PLUS first in the caller's list, in clear: the next one is taken", async () => {
+test("uses the next mechanism in clear text if -PLUS is the first in the list", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("SASL SCRAM-SHA-256 SCRAM-SHA-256-PLUS"),
     /^AUTH SCRAM-SHA-256 /,
@@ -299,7 +302,7 @@ test("-PLUS first in the caller's list, in clear: the next one is taken", async 
   expect(await codeOf(Pop3Client.connect(toScript(server, { auth: given })))).toBe("POP3_AUTH_REJECTED");
 });
 
-test("two logins on one connection, each bound by tls-server-end-point", async () => {
+test("two logins on one connection are both bound by tls-server-end-point", async () => {
   await using server = await Pop3Server.listen({
     users: { ann: { pass: "secret" } },
     sasl: ["SCRAM-SHA-256-PLUS"],

@@ -1,4 +1,4 @@
-// EXTERNAL: who the client is has been said by its certificate. No secret is needed, and none is asked for.
+// EXTERNAL: the certificate has identified the client. No secret is needed, and none is requested.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { makeCertificate, Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
@@ -38,14 +38,14 @@ const withCertificate = (
   });
 
 describe.each(["from the first octet", "by STLS"])("with TLS %s", (how) => {
-  test("logs in without user and without password", async () => {
+  test("logs in without user and password", async () => {
     await using server = await listen(how);
     await using client = await Pop3Client.connect(withCertificate(server, EXTERNAL));
     expect(await client.stat()).toMatchObject({ count: 1 });
     expect(said(server)).toContain("C: AUTH EXTERNAL ****");
   });
 
-  test("for the server to ask first", async () => {
+  test("waits for the server's first challenge", async () => {
     await using server = await listen(how);
     const given = { ...EXTERNAL, initialResponse: false };
     await using client = await Pop3Client.connect(withCertificate(server, given));
@@ -53,7 +53,7 @@ describe.each(["from the first octet", "by STLS"])("with TLS %s", (how) => {
     expect(said(server)).toContain("C: AUTH EXTERNAL");
   });
 
-  test("as whom the certificate names, and as nobody else", async () => {
+  test("acts for the identity of the certificate, and for no other", async () => {
     await using server = await listen(how);
     const client = await Pop3Client.connect(withCertificate(server, { ...EXTERNAL, authzid: "bob" }));
     await client.quit();
@@ -63,7 +63,7 @@ describe.each(["from the first octet", "by STLS"])("with TLS %s", (how) => {
     }
   });
 
-  test("of the user whom the caller names, and of nobody else", async () => {
+  test("logs in the given user, and no other", async () => {
     await using server = await listen(how);
     const client = await Pop3Client.connect(withCertificate(server, { ...EXTERNAL, user: "bob" }));
     await client.quit();
@@ -72,9 +72,9 @@ describe.each(["from the first octet", "by STLS"])("with TLS %s", (how) => {
   });
 
   test.each([
-    ["a certificate that somebody else has signed", forged],
-    ["none", {}],
-  ])("not with %s: it is not even offered", async (_, certificate) => {
+    ["a certificate of an unknown authority", forged],
+    ["no certificate", {}],
+  ])("rejects with %s: the server does not offer EXTERNAL", async (_, certificate) => {
     await using server = await listen(how);
     const options = withCertificate(server, EXTERNAL, certificate);
     expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_AUTH_NO_MECHANISM");
@@ -82,7 +82,7 @@ describe.each(["from the first octet", "by STLS"])("with TLS %s", (how) => {
     expect(said(server).some((line) => line.includes("AUTH"))).toBe(false);
   });
 
-  test("is not what a password is for, though a certificate was shown", async () => {
+  test("is not used if there is a password, even with a certificate", async () => {
     await using server = await listen(how);
     await using client = await Pop3Client.connect(withCertificate(server, auth));
     expect(client.state).toBe("transaction");
@@ -91,9 +91,9 @@ describe.each(["from the first octet", "by STLS"])("with TLS %s", (how) => {
 });
 
 test.each([
-  ["for whom the certificate names", {}, "="],
-  ["for somebody", { authzid: "b\u00f6b" }, "YsO2Yg=="],
-])("%s, on the wire", async (_, given, message) => {
+  ["an empty identity for the owner of the certificate", {}, "="],
+  ["the identity of another", { authzid: "b\u00f6b" }, "YsO2Yg=="],
+])("sends %s", async (_, given, message) => {
   const script = [`C: AUTH EXTERNAL ${message}`, "S: +OK", "C: CAPA", "S: -ERR"];
   await using server = await ScriptedServer.listen([...offering("SASL EXTERNAL"), ...script]);
   const client = await Pop3Client.connect(toScript(server, { auth: { ...EXTERNAL, ...given } }));
@@ -102,7 +102,7 @@ test.each([
   await server.played();
 });
 
-test("comes first where the caller names it first, with the password behind", async () => {
+test("is first if the caller lists it first, and the password is next", async () => {
   await using server = await listen("from the first octet");
   const given = { ...auth, mechanisms: ["EXTERNAL", "PLAIN"] };
   const client = await Pop3Client.connect(withCertificate(server, given, {}));
@@ -111,7 +111,7 @@ test("comes first where the caller names it first, with the password behind", as
   expect(said(server)).toContain("C: AUTH PLAIN ****");
 });
 
-test("the password is not asked for", async () => {
+test("does not request the password", async () => {
   let asked = 0;
   const pass = (): string => {
     asked++;

@@ -1,4 +1,4 @@
-// A login that is given up at each of its moments: nothing more is said in it, and the session ends with it.
+// A login that is aborted at each of its steps: nothing more is sent, and the session ends.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type SaslMechanism } from "../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "./ann.ts";
@@ -20,16 +20,16 @@ const MOMENTS: [string, string, string, Step[], RegExp][] = [
   ["PASS", "USER", "USER", ["C: USER ann", "S: +OK", "C: PASS secret"], /PASS secret\r\n/],
   ["APOP", "APOP", "USER", [/^APOP/], /APOP .*\r\n/],
   ["AUTH with a response", "PLAIN", "SASL PLAIN", [/^AUTH PLAIN ./], /AUTH PLAIN .*\r\n/],
-  ["AUTH without", "LOGIN", "SASL LOGIN", ["C: AUTH LOGIN"], /AUTH LOGIN\r\n/],
+  ["AUTH without a response", "LOGIN", "SASL LOGIN", ["C: AUTH LOGIN"], /AUTH LOGIN\r\n/],
   ["a response", "LOGIN", "SASL LOGIN", ["C: AUTH LOGIN", "S: + ", "C: YW5u"], /YW5u\r\n/],
   ["`*`", "CRAM-MD5", "SASL CRAM-MD5", ["C: AUTH CRAM-MD5", "S: + ?", "C: *"], /\*\r\n/],
 ];
 
-describe.each(MOMENTS)("behind %s", (_, mechanism, offered, steps, written) => {
+describe.each(MOMENTS)("aborted after %s", (_, mechanism, offered, steps, written) => {
   test.each([
     ["the signal", "POP3_ABORTED"],
     ["close()", "POP3_CLOSED"],
-  ])("by %s", async (how, code) => {
+  ])("ends the session by %s", async (how, code) => {
     await using server = await ScriptedServer.listen([...offering(offered), ...steps]);
     const client = await Pop3Client.connect(toScript(server));
     const controller = new AbortController();
@@ -46,7 +46,7 @@ describe.each(MOMENTS)("behind %s", (_, mechanism, offered, steps, written) => {
   });
 });
 
-test("behind USER, which has said nothing yet: the session goes on, and the password is not sent", async () => {
+test("continues the session if aborted after USER, and does not send the password", async () => {
   await using server = await ScriptedServer.listen([
     ...[...offering("USER"), "C: USER ann", "* wait", "S: +OK", "C: USER ann", "S: +OK", "C: PASS secret"],
     ...["S: +OK", "C: CAPA", "S: -ERR"],
@@ -83,11 +83,11 @@ function thinking(at: "start" | "respond", begun: () => void, goOn: Promise<void
 describe.each([
   ["start" as const, []],
   ["respond" as const, ["AUTH X-OWN"]],
-])("while a mechanism thinks, in %s()", (at, said) => {
+])("aborted while a mechanism computes, in %s()", (at, said) => {
   test.each([
     ["the signal", "POP3_ABORTED"],
     ["close()", "POP3_CLOSED"],
-  ])("by %s: what it has thought of is not sent", async (how, code) => {
+  ])("does not send its response by %s", async (how, code) => {
     await using server = await ScriptedServer.listen([
       ...offering("SASL X-OWN"),
       ...(at === "respond" ? ["C: AUTH X-OWN", "S: + "] : []),
@@ -109,7 +109,7 @@ describe.each([
   });
 });
 
-test("while SCRAM calculates: no proof is sent", async () => {
+test("sends no proof if aborted while SCRAM computes", async () => {
   await using server = await listen({ sasl: ["SCRAM-SHA-256"], scram: { iterations: 100_000 } });
   const client = await Pop3Client.connect(to(server, { stls: "never" }));
   const controller = new AbortController();

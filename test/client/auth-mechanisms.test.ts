@@ -1,4 +1,5 @@
-// Every mechanism against a server that knows it: over TLS and in clear, with the right secret and with a wrong one.
+// Every mechanism with a server that knows it: over TLS and in clear text, with the right and with a wrong
+// secret.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
@@ -47,8 +48,8 @@ const WAYS: [string, Pop3Auth, string[], string[]][] = [
 
 const TRANSPORTS: [string, Pop3ServerOptions, Partial<Pop3ClientOptions>][] = [
   ["over TLS from the first octet", { tls: true }, {}],
-  ["behind STLS", {}, {}],
-  ["in clear, which is allowed", {}, { stls: "never" }],
+  ["after STLS", {}, {}],
+  ["in clear text, with allowPlaintextAuth", {}, { stls: "never" }],
 ];
 
 /** What the login said, between the two CAPA around it. */
@@ -60,23 +61,26 @@ function loginOf(server: Pop3Server): string[] {
 }
 
 describe.each(TRANSPORTS)("%s", (_, options, more) => {
-  test.each(WAYS)("%s", async (mechanism, auth, lines) => {
+  test.each(WAYS)("logs in with %s", async (mechanism, auth, lines) => {
     await using server = await listen(options);
     await using client = await Pop3Client.connect(to(server, { auth: { ...auth, mechanism }, ...more }));
     expect(await client.stat()).toEqual({ count: 1, size: 22 });
     expect(loginOf(server)).toEqual([...lines]);
   });
 
-  test.each(WAYS)("%s, where the server asks first", async (mechanism, auth, _, lines) => {
-    await using server = await listen(options);
-    await using client = await Pop3Client.connect(
-      to(server, { auth: { ...auth, mechanism, initialResponse: false }, ...more }),
-    );
-    expect(client.state).toBe("transaction");
-    expect(loginOf(server)).toEqual([...lines]);
-  });
+  test.each(WAYS)(
+    "logs in with %s if the server sends the first challenge",
+    async (mechanism, auth, _, lines) => {
+      await using server = await listen(options);
+      await using client = await Pop3Client.connect(
+        to(server, { auth: { ...auth, mechanism, initialResponse: false }, ...more }),
+      );
+      expect(client.state).toBe("transaction");
+      expect(loginOf(server)).toEqual([...lines]);
+    },
+  );
 
-  test.each([...PASSWORD, ...TOKEN])("%s with a wrong secret", async (mechanism) => {
+  test.each([...PASSWORD, ...TOKEN])("rejects %s with a wrong secret", async (mechanism) => {
     await using server = await listen(options);
     const wrong = { user: "ann", pass: "wrong", accessToken: "token-2", mechanism };
     await expect(Pop3Client.connect(to(server, { auth: wrong, ...more }))).rejects.toMatchObject({
@@ -91,7 +95,7 @@ describe.each(TRANSPORTS)("%s", (_, options, more) => {
     expect(said(server).filter((line) => /^C: (?:USER|AUTH)/.test(line))).toHaveLength(1);
   });
 
-  test.each(PASSWORD)("%s as somebody whom nobody knows", async (mechanism) => {
+  test.each(PASSWORD)("rejects %s with an unknown user", async (mechanism) => {
     await using server = await listen(options);
     const nobody = { user: "nobody", pass: "secret", mechanism };
     await expect(Pop3Client.connect(to(server, { auth: nobody, ...more }))).rejects.toMatchObject({
@@ -99,7 +103,7 @@ describe.each(TRANSPORTS)("%s", (_, options, more) => {
     });
   });
 
-  test.each(WAYS)("%s, and the maildrop is in use", async (mechanism, auth) => {
+  test.each(WAYS)("rejects %s if the maildrop is in use", async (mechanism, auth) => {
     await using server = await listen(options);
     const options_ = to(server, { auth: { ...auth, mechanism }, ...more });
     await using first = await Pop3Client.connect(options_);
@@ -112,8 +116,8 @@ describe.each(TRANSPORTS)("%s", (_, options, more) => {
   });
 });
 
-describe("by hand, behind a refusal, in the same session", () => {
-  test.each([...PASSWORD, ...TOKEN])("%s", async (mechanism) => {
+describe("a manual login after a refusal, in the same session", () => {
+  test.each([...PASSWORD, ...TOKEN])("succeeds with %s", async (mechanism) => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server));
     const wrong = { user: "ann", pass: "wrong", accessToken: "token-2", mechanism };
@@ -124,36 +128,39 @@ describe("by hand, behind a refusal, in the same session", () => {
   });
 });
 
-test.each(["from the first octet", "in clear, which is allowed"])("APOP, with TLS %s", async (how) => {
-  await using server = await listen({ tls: how === "from the first octet" });
-  const more = how === "from the first octet" ? {} : { stls: "never" as const };
-  const auth = { ...password, mechanism: "APOP" };
-  await using client = await Pop3Client.connect(to(server, { auth, ...more }));
-  expect(client.state).toBe("transaction");
-  expect(loginOf(server)).toEqual(["APOP ann ****"]);
-  const wrong = { ...auth, pass: "wrong" };
-  await expect(Pop3Client.connect(to(server, { auth: wrong, ...more }))).rejects.toMatchObject({
-    code: "POP3_AUTH_REJECTED",
-  });
-});
+test.each(["from the first octet", "in clear text, with allowPlaintextAuth"])(
+  "logs in with APOP, TLS %s",
+  async (how) => {
+    await using server = await listen({ tls: how === "from the first octet" });
+    const more = how === "from the first octet" ? {} : { stls: "never" as const };
+    const auth = { ...password, mechanism: "APOP" };
+    await using client = await Pop3Client.connect(to(server, { auth, ...more }));
+    expect(client.state).toBe("transaction");
+    expect(loginOf(server)).toEqual(["APOP ann ****"]);
+    const wrong = { ...auth, pass: "wrong" };
+    await expect(Pop3Client.connect(to(server, { auth: wrong, ...more }))).rejects.toMatchObject({
+      code: "POP3_AUTH_REJECTED",
+    });
+  },
+);
 
-describe("names and passwords beyond letters", () => {
+describe("names and passwords with other characters than letters", () => {
   const name = 'Ä,n=n"e\\ \u65e5';
   const pass = 'p=a,ß"\\w :\u00ad\u65e5';
   const odd = { [name]: { pass, messages: MESSAGES } };
 
-  test.each(PASSWORD)("%s", async (mechanism) => {
+  test.each(PASSWORD)("work with %s", async (mechanism) => {
     await using server = await listen({ tls: true, users: odd });
     await using client = await Pop3Client.connect(to(server, { auth: { user: name, pass, mechanism } }));
     expect(await client.stat()).toMatchObject({ count: 1 });
   });
 });
 
-describe("for somebody else", () => {
+describe("a login for another identity", () => {
   const allowed = ["PLAIN", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
   // The server lets nobody act for another: that it refuses bob shows that it was told of him.
-  test.each(allowed)("%s says who", async (mechanism) => {
+  test.each(allowed)("is sent with %s", async (mechanism) => {
     await using server = await listen({ tls: true });
     const auth = { ...password, mechanism };
     await expect(Pop3Client.connect(to(server, { auth: { ...auth, authzid: "bob" } }))).rejects.toMatchObject(
@@ -166,7 +173,7 @@ describe("for somebody else", () => {
   });
 
   test.each(["USER", "APOP", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "ANONYMOUS"])(
-    "%s cannot, and is not tried",
+    "is not tried with %s",
     async (mechanism) => {
       await using server = await listen({ tls: true });
       const auth = { ...password, ...token, mechanism, authzid: "bob" };
@@ -179,27 +186,27 @@ describe("for somebody else", () => {
   );
 });
 
-describe("left to us", () => {
+describe("the default choice", () => {
   test.each<[string, Pop3ServerOptions, Partial<Pop3ClientOptions>, Pop3Auth, string]>([
     ["over TLS", { tls: true }, {}, password, "AUTH SCRAM-SHA-512 ****"],
-    ["in clear", {}, { stls: "never" }, password, "AUTH SCRAM-SHA-512 ****"],
+    ["in clear text", {}, { stls: "never" }, password, "AUTH SCRAM-SHA-512 ****"],
     [
-      "in clear, which is not allowed",
+      "in clear text without allowPlaintextAuth",
       { stls: false },
       { stls: "if-offered" },
       password,
       "AUTH SCRAM-SHA-512 ****",
     ],
     ["with a token", { tls: true }, {}, token, "AUTH OAUTHBEARER ****"],
-    ["with a token, and the older one", { tls: true, sasl: ["XOAUTH2"] }, {}, token, "AUTH XOAUTH2 ****"],
-  ])("%s", async (_, options, more, auth, line) => {
+    ["with a token and an old server", { tls: true, sasl: ["XOAUTH2"] }, {}, token, "AUTH XOAUTH2 ****"],
+  ])("logs in with the strongest mechanism %s", async (_, options, more, auth, line) => {
     await using server = await listen(options);
     await using client = await Pop3Client.connect(to(server, { auth, ...more }));
     expect(client.state).toBe("transaction");
     expect(loginOf(server)[0]).toBe(line);
   });
 
-  test("a token does not go out in clear where that is not allowed", async () => {
+  test("sends no token in clear text without allowPlaintextAuth", async () => {
     await using server = await listen({ stls: false });
     for (const mechanism of [undefined, "XOAUTH2", "OAUTHBEARER"]) {
       const auth = { ...token, ...(mechanism !== undefined && { mechanism }) };
@@ -212,7 +219,7 @@ describe("left to us", () => {
   });
 });
 
-test("a mechanism of one's own, known to both", async () => {
+test("logs in with the caller's mechanism, known to both sides", async () => {
   await using server = await listen({
     tls: true,
     sasl: [

@@ -1,4 +1,4 @@
-// Access tokens: asked for afresh by each login, once more where the server refuses one, and shown to nobody else.
+// Access tokens: requested for each login, requested again if the server refuses one, and never shown.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type OAuthRefusal } from "../../src/index.ts";
 import { offering, said, to, toScript } from "./ann.ts";
@@ -27,7 +27,7 @@ const ACKNOWLEDGED: Readonly<Record<string, string>> = { OAUTHBEARER: "AQ==", XO
 describe.each(MECHANISMS)("%s", (mechanism) => {
   const refusal = REFUSED[mechanism] as OAuthRefusal;
 
-  test("each login asks for a token of its own", async () => {
+  test("requests a token for each login", async () => {
     const shown: string[] = [];
     await using server = await listen(new Set(["one", "two"]), shown);
     const { calls, accessToken } = dispenser("one", "two");
@@ -41,8 +41,8 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     expect(calls).toEqual([[], []]);
   });
 
-  test.each(["at once", "a while later"])(
-    "a token that has expired: the next one is given %s",
+  test.each(["immediately", "later"])(
+    "retries an expired token with the next one, which arrives %s",
     async (when) => {
       const shown: string[] = [];
       await using server = await listen(new Set(["fresh"]), shown);
@@ -61,7 +61,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     },
   );
 
-  test("two tokens that have expired: a third is not asked for", async () => {
+  test("rejects after two expired tokens, and requests no third", async () => {
     const shown: string[] = [];
     await using server = await listen(new Set(), shown);
     const { calls, accessToken } = dispenser("one", "two", "three");
@@ -73,7 +73,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     expect(calls).toHaveLength(2);
   });
 
-  test("the same token again is not said again", async () => {
+  test("does not send the same token twice", async () => {
     const shown: string[] = [];
     await using server = await listen(new Set(), shown);
     const { calls, accessToken } = dispenser("same", "same");
@@ -86,7 +86,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     expect(said(server).filter((line) => line.startsWith("C: AUTH"))).toHaveLength(1);
   });
 
-  test("a token that is no function's cannot be better the next time", async () => {
+  test("does not retry a token that is not a function", async () => {
     const shown: string[] = [];
     await using server = await listen(new Set(), shown);
     const auth = { user: "ann", mechanism, accessToken: "expired" };
@@ -102,7 +102,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     expect(shown).toEqual(["expired"]);
   });
 
-  test("the session goes on behind two refusals, by hand", async () => {
+  test("continues the session after two refusals, by hand", async () => {
     const shown: string[] = [];
     const valid = new Set<string>();
     await using server = await listen(valid, shown);
@@ -119,7 +119,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
 
   const line = new RegExp(`^AUTH ${mechanism} \\S+$`);
 
-  test("a refusal in JSON is acknowledged, and then it is a refusal", async () => {
+  test("acknowledges a refusal in JSON, then rejects", async () => {
     const json = base64('{"status":"401","scope":"mail.read","schemes":"bearer"}');
     await using server = await ScriptedServer.listen([
       ...[...offering(`SASL ${mechanism}`), line, `S: + ${json}`],
@@ -136,19 +136,19 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
   });
 
   test.each<[string, string, OAuthRefusal]>([
-    ["is no JSON", "no way", {}],
-    ["is no object", '["400"]', {}],
+    ["is not JSON", "no way", {}],
+    ["is not an object", '["400"]', {}],
     ["is null", "null", {}],
-    ["has no words", '{"status":401,"scope":{"a":1},"schemes":null}', {}],
-    ["names what nobody asked for", '{"__proto__":{"status":"1"},"constructor":"x"}', {}],
-    ["cannot be printed", '{"status":"\\u001b[31m400\\r\\n+OK"}', { status: "\\x1b[31m400\\x0d\\x0a+OK" }],
+    ["has no text", '{"status":401,"scope":{"a":1},"schemes":null}', {}],
+    ["has unknown members", '{"__proto__":{"status":"1"},"constructor":"x"}', {}],
+    ["is not printable", '{"status":"\\u001b[31m400\\r\\n+OK"}', { status: "\\x1b[31m400\\x0d\\x0a+OK" }],
     [
       "repeats the token",
       JSON.stringify({ status: TOKEN, scope: `a ${TOKEN}` }),
       { status: "****", scope: "a ****" },
     ],
-    ["is endless", JSON.stringify({ status: "4".repeat(5000) }), { status: `${"4".repeat(512)}\u2026` }],
-  ])("a refusal that %s", async (_, json, oauth) => {
+    ["has no end", JSON.stringify({ status: "4".repeat(5000) }), { status: `${"4".repeat(512)}\u2026` }],
+  ])("handles a refusal that %s", async (_, json, oauth) => {
     await using server = await ScriptedServer.listen([
       ...[...offering(`SASL ${mechanism}`), line, `S: + ${base64(json)}`, /^/, "S: -ERR"],
     ]);
@@ -158,7 +158,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     await server.played();
   });
 
-  test("a refusal without JSON is told by nothing in it", async () => {
+  test("passes no words to the function for a refusal without JSON", async () => {
     await using server = await ScriptedServer.listen([
       ...[...offering(`SASL ${mechanism}`), line, "S: -ERR no", line, "S: +OK", "C: CAPA", "S: -ERR"],
     ]);
@@ -172,12 +172,12 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
   });
 
   test.each<[string, Step[], string]>([
-    ["passes by itself", ["S: -ERR [SYS/TEMP] later"], "POP3_TEMPORARY"],
-    ["is none: the challenge makes no sense", ["S: + ???", "C: *", "S: -ERR"], "POP3_AUTH_PROTOCOL"],
-    ["is none: the connection is closed", ["* close"], "POP3_AUTH_CLOSED"],
-    ["is none: the connection is reset", ["* reset"], "POP3_RESET"],
-    ["is none: the reply is none", ["S: no"], "POP3_PROTOCOL"],
-  ])("a refusal that %s is no reason to ask for another token", async (_, steps, code) => {
+    ["is temporary", ["S: -ERR [SYS/TEMP] later"], "POP3_TEMPORARY"],
+    ["is an invalid challenge instead", ["S: + ???", "C: *", "S: -ERR"], "POP3_AUTH_PROTOCOL"],
+    ["is the end of the connection", ["* close"], "POP3_AUTH_CLOSED"],
+    ["is a reset", ["* reset"], "POP3_RESET"],
+    ["is an invalid reply", ["S: no"], "POP3_PROTOCOL"],
+  ])("requests no other token after a refusal that %s", async (_, steps, code) => {
     await using server = await ScriptedServer.listen([...offering(`SASL ${mechanism}`), line, ...steps]);
     const { calls, accessToken } = dispenser(TOKEN, "two");
     const attempted = await attempt(server, { user: "ann", mechanism, accessToken });
@@ -186,7 +186,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     await server.played();
   });
 
-  test("the server asks again for what it has overlooked: once", async () => {
+  test("sends the message again if the server has overlooked it, once", async () => {
     const message = mechanism === "XOAUTH2" ? /^dXNlcj1hbm4B\S+$/ : /^bixhPWFubi\S+$/;
     const script = [...offering(`SASL ${mechanism}`), line, "S: + ", message, "S: + ", /^/, "S: -ERR no"];
     await using server = await ScriptedServer.listen(script);

@@ -1,4 +1,4 @@
-// Many logins at once: the work that SCRAM is leaves the event loop, and the threads of Node, to others.
+// Many logins at once: SCRAM's work leaves the event loop and threads of Node to others.
 import * as dns from "node:dns/promises";
 import { expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";

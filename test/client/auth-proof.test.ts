@@ -1,5 +1,5 @@
-// Servers that lie in SCRAM and DIGEST-MD5: no proof goes to who asks for too little or too much, and whoever lets us
-// in without a proof of his own is left at once.
+// Servers that lie in SCRAM and DIGEST-MD5: no proof is sent if the server's demands are too low or too high,
+// and a server that accepts the login without its own proof is left at once.
 import { describe, expect, test } from "vitest";
 import type { Pop3Auth } from "../../src/index.ts";
 import { Pop3Server, type DigestMd5ServerOptions, type ScramServerOptions } from "../../src/testing/index.ts";
@@ -93,13 +93,13 @@ const FIRST: [string, ScramServerOptions, string][] = [
 ];
 
 describe.each(DIGESTS)("%s", (mechanism) => {
-  test.each(FIRST)("%s: no proof for that", async (_, scram, code) => {
+  test.each(FIRST)("sends no proof after %s", async (_, scram, code) => {
     const attempted = await against({ scram }, { ...ANN, mechanism });
     expect(attempted).toMatchObject({ code, state: "authorization" });
     expect(responses(attempted)).toEqual(["*"]);
   });
 
-  test("only our own nonce comes back from a server that adds none", async () => {
+  test("accepts the client's own nonce from a server that adds nothing", async () => {
     const scram = { serverFirst: replaced(/r=([^,]*)/, "r=$1"), nonce: "" };
     const attempted = await against({ scram }, { ...ANN, mechanism });
     expect(attempted).toMatchObject({ code: "POP3_AUTH_PROTOCOL", kept: true });
@@ -113,15 +113,15 @@ describe.each(DIGESTS)("%s", (mechanism) => {
       () => `v=${Buffer.alloc(32).toString("base64")}`,
       "POP3_SCRAM_SERVER_SIGNATURE",
     ],
-    ["one with a bit turned", replaced(/^v=(.)/, "v=~"), "POP3_SCRAM_SERVER_SIGNATURE"],
-    ["one cut off", (message) => message.slice(0, -4), "POP3_SCRAM_SERVER_SIGNATURE"],
+    ["one with a changed bit", replaced(/^v=(.)/, "v=~"), "POP3_SCRAM_SERVER_SIGNATURE"],
+    ["one that is cut off", (message) => message.slice(0, -4), "POP3_SCRAM_SERVER_SIGNATURE"],
     ["an empty one", () => "v=", "POP3_AUTH_PROTOCOL"],
     ["an error", () => "e=other-error", "POP3_AUTH_PROTOCOL"],
     ["another attribute", replaced("v=", "V="), "POP3_AUTH_PROTOCOL"],
     ["an extension", replaced("v=", "m=ext,v="), "POP3_AUTH_PROTOCOL"],
-    ["words", () => "welcome", "POP3_AUTH_PROTOCOL"],
+    ["text", () => "welcome", "POP3_AUTH_PROTOCOL"],
     ["nothing", () => "", "POP3_AUTH_PROTOCOL"],
-  ])("%s in the end", async (_, serverFinal, code) => {
+  ])("rejects %s as the last message", async (_, serverFinal, code) => {
     const attempted = await against({ scram: { serverFinal } }, { ...ANN, mechanism });
     expect(attempted).toMatchObject({ code, state: "authorization" });
     expect(responses(attempted)).toEqual([expect.stringMatching(/^c=biws,r=.*,p=/), "*"]);
@@ -129,25 +129,25 @@ describe.each(DIGESTS)("%s", (mechanism) => {
 
   test.each<[string, Lies]>([
     ["at once", { faults: [{ on: "AUTH", reply: "+OK logged in\r\n" }] }],
-    ["behind our proof", { scram: { serverFinal: () => undefined } }],
+    ["after the client's proof", { scram: { serverFinal: () => undefined } }],
     [
-      "behind our proof, with what looks like one",
+      "after the client's proof, with text that looks like a proof",
       { faults: [{ on: "AUTH-RESPONSE", reply: "+OK v=AAAA\r\n" }] },
     ],
-  ])("+OK without a proof, %s: not a word more", async (how, lies) => {
+  ])("closes without sending anything after +OK without a proof, %s", async (how, lies) => {
     const attempted = await against(lies, { ...ANN, mechanism });
     expect(attempted).toMatchObject({ code: "POP3_SCRAM_SERVER_SIGNATURE", kept: false });
     expect(attempted.lines).toHaveLength(how === "at once" ? 1 : 2);
   });
 
-  test("the server goes on where all is said", async () => {
+  test("rejects a message after the last one", async () => {
     const faults = [{ on: "AUTH-RESPONSE", nth: 2, reply: "+ YQ==\r\n" }];
     const attempted = await against({ faults }, { ...ANN, mechanism });
     expect(attempted.code).toBe("POP3_AUTH_PROTOCOL");
     expect(responses(attempted).slice(1)).toEqual(["", "*"]);
   });
 
-  test.each(["AUTH", "AUTH-RESPONSE"])("the answer to %s comes with +OK behind it", async (on) => {
+  test.each(["AUTH", "AUTH-RESPONSE"])("rejects an answer to %s that is followed by +OK", async (on) => {
     const attempted = await against({ faults: [{ on, after: "+OK\r\n" }] }, { ...ANN, mechanism });
     expect(attempted).toMatchObject({ code: "POP3_UNSOLICITED", kept: false });
     expect(attempted.lines).toHaveLength(on === "AUTH" ? 1 : 2);
@@ -188,25 +188,25 @@ describe("DIGEST-MD5", () => {
     ["another charset", /utf-8/, "latin1", "POP3_AUTH_PROTOCOL"],
     ["a quote without end", /$/, ',x="', "POP3_AUTH_PROTOCOL"],
     ["a NUL", /$/, "\0", "POP3_AUTH_PROTOCOL"],
-    ["2 KiB", /$/, `,x="${"x".repeat(2048)}"`, "POP3_AUTH_PROTOCOL"],
-    ["words", /.*/, "Password:", "POP3_AUTH_PROTOCOL"],
+    ["a message of 2 KiB", /$/, `,x="${"x".repeat(2048)}"`, "POP3_AUTH_PROTOCOL"],
+    ["text", /.*/, "Password:", "POP3_AUTH_PROTOCOL"],
     ["nothing", /.*/, "", "POP3_AUTH_PROTOCOL"],
-    ["a layer of protection, and nothing without", /qop="auth"/, 'qop="auth-conf"', "POP3_NOT_SUPPORTED"],
-    ["ISO 8859-1, which the password goes beyond", /,charset=utf-8/, "", "POP3_INVALID_ARGUMENT"],
-  ])("%s: no digest for that", async (_, pattern, by, code) => {
+    ["an offer of security layers only", /qop="auth"/, 'qop="auth-conf"', "POP3_NOT_SUPPORTED"],
+    ["ISO 8859-1, if the password has other characters", /,charset=utf-8/, "", "POP3_INVALID_ARGUMENT"],
+  ])("sends no digest after %s", async (_, pattern, by, code) => {
     const attempted = await refuse({ challenge: replaced(pattern, by) }, code);
     expect(responses(attempted)).toEqual(["*"]);
   });
 
   test.each(["rspauth=00000000000000000000000000000000", "rspauth=", "", "nonce=a"])(
-    'the proof of the server is "%s"',
+    'rejects the proof "%s"',
     async (rspauth) => {
       const attempted = await refuse({ rspauth: () => rspauth }, "POP3_AUTH_PROTOCOL");
       expect(responses(attempted).at(-1)).toBe("*");
     },
   );
 
-  test("+OK without a proof: not a word more", async () => {
+  test("closes without sending anything after +OK without a proof", async () => {
     const attempted = await against({ digestMd5: { rspauth: () => undefined } }, auth);
     expect(attempted).toMatchObject({ code: "POP3_AUTH_PROTOCOL", kept: false });
     expect(attempted.lines).toHaveLength(2);

@@ -1,4 +1,5 @@
-// What real servers say in a login, as scripts: prompts of every kind, words in odd places, refusals that pass.
+// Logins as real servers answer them, as scripts: prompts of every kind, words in unusual places, temporary
+// refusals.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, LOGGED_IN, offering, toScript } from "./ann.ts";
@@ -24,7 +25,7 @@ describe("the first continuation", () => {
     ["SCRAM-SHA-256", auth, ""],
   ];
 
-  test.each(WAYS)("%s: a plus, with whatever behind it", async (mechanism, given, message) => {
+  test.each(WAYS)("%s: accepts a plus, whatever follows it", async (mechanism, given, message) => {
     for (const plus of ["+", "+ ", "+ go ahead", "+ =", "+ VXNlcm5hbWU6", "+ OK", "+  "]) {
       const said = message === "=" ? "C: " : message === "" ? /^\S+$/ : `C: ${message}`;
       await using server = await ScriptedServer.listen([
@@ -36,7 +37,7 @@ describe("the first continuation", () => {
     }
   });
 
-  test.each(WAYS)("%s: +OK is none", async (mechanism, given) => {
+  test.each(WAYS)("%s: rejects +OK instead of it", async (mechanism, given) => {
     await using server = await ScriptedServer.listen([
       ...[...offering(`SASL ${mechanism}`), `C: AUTH ${mechanism}`, "S: +OK", "C: CAPA", "S: -ERR"],
     ]);
@@ -57,7 +58,7 @@ describe("LOGIN", () => {
     [base64("Password:"), base64("Username:")],
     ["", ""],
     ["Username:", "Password:"],
-  ])('prompts "%s" and "%s"', async (first, second) => {
+  ])('accepts the prompts "%s" and "%s"', async (first, second) => {
     const script = [
       ...[...offering("SASL LOGIN"), "C: AUTH LOGIN", `S: + ${first}`, `C: ${base64("ann")}`],
       ...[`S: + ${second}`, `C: ${base64("secret")}`, "S: +OK", ...CAPA],
@@ -65,7 +66,7 @@ describe("LOGIN", () => {
     expect(await login(script)).toBe("transaction");
   });
 
-  test("a refusal of the name: the password stays here", async () => {
+  test("sends no password if the name is refused", async () => {
     await using server = await ScriptedServer.listen([
       ...[...offering("SASL LOGIN"), "C: AUTH LOGIN", "S: + VXNlcm5hbWU6", "C: YW5u", "S: -ERR who?"],
     ]);
@@ -75,17 +76,17 @@ describe("LOGIN", () => {
   });
 });
 
-describe("the end", () => {
+describe("the last reply", () => {
   test.each<[string, Step[]]>([
     ["USER", ["C: USER ann", "S: +OK", "C: PASS secret"]],
     ["SASL PLAIN", [`C: AUTH PLAIN ${PLAIN}`]],
     ["SASL LOGIN", ["C: AUTH LOGIN", "S: + ", "C: YW5u", "S: + ", "C: c2VjcmV0"]],
-  ])("%s: +OK without a word is a welcome", async (offered, lines) => {
+  ])("%s: accepts +OK without text", async (offered, lines) => {
     expect(await login([...offering(offered), ...lines, "S: +OK", ...CAPA])).toBe("transaction");
   });
 
   test.each(["+OKAY", "+ok", "+ERR", "+OK\ttab", "+", "+ ", "-OK"])(
-    '"%s" is none, behind PASS',
+    'rejects "%s" after PASS',
     async (reply) => {
       const script = [...offering("USER"), "C: USER ann", "S: +OK", "C: PASS secret", `S: ${reply}`];
       await using server = await ScriptedServer.listen(script);
@@ -94,7 +95,7 @@ describe("the end", () => {
     },
   );
 
-  test("the capabilities behind it take the place of those before", async () => {
+  test("replaces the capabilities by those listed after it", async () => {
     await using server = await ScriptedServer.listen([
       ...[...offering("SASL PLAIN", "STLS", "X-BEFORE"), `C: AUTH PLAIN ${PLAIN}`, "S: +OK"],
       ...["C: CAPA", "S: +OK", "S: PIPELINING", "S: X-BEHIND", "S: ."],
@@ -106,7 +107,7 @@ describe("the end", () => {
   });
 });
 
-describe("a refusal that passes", () => {
+describe("a temporary refusal", () => {
   test.each([
     ["[SYS/TEMP] Temporary system problem. Please try again later.", "SYS/TEMP", true],
     ["[IN-USE] Unable to lock maildrop: Mailbox is locked by POP server", "IN-USE", true],
@@ -123,7 +124,7 @@ describe("a refusal that passes", () => {
     ["Logon failure: unknown user name or bad password.", undefined, false],
     ["Command is not valid in this state.", undefined, false],
     ["invalid user name or password", undefined, false],
-  ])("-ERR %s", async (reply, responseCode, temporary) => {
+  ])("is recognised: -ERR %s", async (reply, responseCode, temporary) => {
     const script = [...offering("USER"), "C: USER ann", "S: +OK", "C: PASS secret", `S: -ERR ${reply}`];
     await using server = await ScriptedServer.listen(script);
     const failure = await failureOf(Pop3Client.connect(toScript(server, { auth })));
@@ -137,7 +138,7 @@ describe("a refusal that passes", () => {
     await server.played();
   });
 
-  test("is said in place of the answer to STAT", async () => {
+  test("is recognised in the answer to STAT", async () => {
     await using server = await ScriptedServer.listen([
       ...[...LOGGED_IN, "C: STAT", "S: -ERR login allowed only every 15 minutes"],
     ]);

@@ -1,5 +1,5 @@
-// Whatever a server answers: the login settles once, with success or an error of ours, and SCRAM shows its proof to
-// nobody who has not asked for it as he should.
+// Whatever a server answers, the login settles once with success or a typed error, and SCRAM sends its proof
+// only after a valid request.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3Auth } from "../../src/index.ts";
@@ -190,7 +190,7 @@ async function login(given: readonly Answer[], more: Partial<Pop3Auth>): Promise
 
 const isOurs = (error: unknown): boolean => Pop3Error.is(error) && /^POP3_[A-Z_]+$/.test(error.code);
 
-test("SCRAM: a proof goes out where it was asked for as it should be, and success is for who has proven himself", async () => {
+test("SCRAM: sends a proof only after a valid request, and succeeds only with the server's proof", async () => {
   let proofs = 0;
   let successes = 0;
   const property = fc.asyncProperty(drawn, async ({ given, initialResponse }) => {
@@ -217,7 +217,7 @@ test("SCRAM: a proof goes out where it was asked for as it should be, and succes
   expect(successes).toBeGreaterThan(3);
 });
 
-test("every mechanism: success or an error of ours", async () => {
+test("every mechanism: settles with success or a typed error", async () => {
   const mechanism = fc.constantFrom("USER", ...MECHANISMS);
   const property = fc.asyncProperty(drawn, mechanism, async ({ given, initialResponse }, name) => {
     const { server, error, state } = await login(given, { mechanism: name, initialResponse });

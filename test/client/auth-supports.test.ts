@@ -1,4 +1,4 @@
-// Whether the server knows UIDL and TOP: as CAPA says, or else by trying.
+// Whether the server knows UIDL and TOP: from CAPA, or else from a trial.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, LOGGED_IN, offering, said, to, toScript } from "./ann.ts";
@@ -17,7 +17,7 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
     TOP: ["S: +OK", "S: Subject: a", "S: ", "S: ."],
   };
 
-  test("is listed: nothing is asked", async () => {
+  test("is listed: sends nothing", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(await client.supports(command)).toBe(true);
@@ -25,7 +25,7 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
     expect(said(server).slice(-3)).toEqual(["C: AUTH PLAIN ****", "C: CAPA", "C: NOOP"]);
   });
 
-  test("is listed by a server that does not know it: it is believed", async () => {
+  test("is listed by a server that does not know it: answers true", async () => {
     await using server = await listen({ tls: true, [command.toLowerCase()]: false, capabilities: [command] });
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(await client.supports(command)).toBe(true);
@@ -36,7 +36,7 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
     ["CAPA is refused", false as const],
     ["CAPA does not list it", (): string[] => ["USER", "SASL PLAIN"]],
     ["CAPA lists nothing", (): string[] => []],
-  ])("%s, and it is there", async (_, capabilities) => {
+  ])("%s: tries the command, and answers true", async (_, capabilities) => {
     await using server = await listen({ tls: true, capabilities });
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(await client.supports(command)).toBe(true);
@@ -45,20 +45,20 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
   test.each([
     ["CAPA is refused", false as const],
     ["CAPA does not list it", (): string[] => ["USER", "SASL PLAIN"]],
-  ])("%s, and it is not there", async (_, capabilities) => {
+  ])("%s: tries the command, and answers false", async (_, capabilities) => {
     await using server = await listen({ tls: true, capabilities, [command.toLowerCase()]: false });
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(await client.supports(command)).toBe(false);
     expect(await client.stat()).toMatchObject({ count: 1 });
   });
 
-  test("is tried on the first message that is there", async () => {
+  test("is tried on the first message that exists", async () => {
     await session([...TRY[command], ...LISTED[command]], async (client) => {
       expect(await client.supports(command)).toBe(true);
     });
   });
 
-  test("is refused for now: nobody knows", async () => {
+  test("is refused for now: rejects", async () => {
     const script = [...TRY[command], "S: -ERR [SYS/TEMP] later", "C: NOOP", "S: +OK"];
     await session(script, async (client) => {
       expect(await codeOf(client.supports(command))).toBe("POP3_REFUSED");
@@ -69,14 +69,14 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
   test.each<[string, Step[], string]>([
     ["FIN", ["* close"], "POP3_CLOSED"],
     ["RST", ["* reset"], "POP3_RESET"],
-    ["nonsense", ["S: what?"], "POP3_PROTOCOL"],
-  ])("%s is no answer", async (_, answer, code) => {
+    ["an invalid reply", ["S: what?"], "POP3_PROTOCOL"],
+  ])("rejects if the answer is %s", async (_, answer, code) => {
     await session([...TRY[command], ...answer], async (client) => {
       expect(await codeOf(client.supports(command))).toBe(code);
     });
   });
 
-  test("can be given up", async () => {
+  test("can be aborted", async () => {
     await using server = await ScriptedServer.listen([...LOGGED_IN, ...TRY[command]]);
     const client = await Pop3Client.connect(toScript(server, { auth }));
     const controller = new AbortController();
@@ -88,7 +88,7 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
     await server.played();
   });
 
-  test("is a question for the TRANSACTION state", async () => {
+  test("rejects outside the TRANSACTION state", async () => {
     await using server = await ScriptedServer.listen(offering(command, "USER"));
     const client = await Pop3Client.connect(toScript(server));
     expect(await codeOf(client.supports(command))).toBe("POP3_STATE");
@@ -99,7 +99,7 @@ describe.each(["UIDL", "TOP"] as const)("%s", (command) => {
   });
 });
 
-test("UIDL was answered before: nothing is asked", async () => {
+test("UIDL was answered before: sends nothing", async () => {
   await using server = await ScriptedServer.listen([...LOGGED_IN, "C: UIDL", "S: +OK", "S: 1 a", "S: ."]);
   const client = await Pop3Client.connect(toScript(server, { auth }));
   await client.uidl();
@@ -108,14 +108,14 @@ test("UIDL was answered before: nothing is asked", async () => {
   await server.played();
 });
 
-test("LIST was answered before: TOP is tried at once", async () => {
+test("LIST was answered before: tries TOP at once", async () => {
   await session(["C: LIST", "S: +OK", "S: 7 1", "S: .", "C: TOP 7 0", "S: -ERR no"], async (client) => {
     await client.list();
     expect(await client.supports("TOP")).toBe(false);
   });
 });
 
-test("in an empty maildrop there is nothing to try TOP on", async () => {
+test("in an empty maildrop answers false for TOP", async () => {
   await session(["C: LIST", "S: +OK", "S: ."], async (client) => {
     expect(await client.supports("TOP")).toBe(false);
   });

@@ -1,4 +1,5 @@
-// Where an access token comes from: a function that fails, or never answers, is the caller's own, and nothing is sent.
+// The source of an access token: if the function fails or never answers, its error is the caller's, and
+// nothing is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { offering, to, toScript } from "./ann.ts";
@@ -14,7 +15,7 @@ describe("a function that gives no token", () => {
   const error = new Error("the user has gone");
   const PLACES: [string, string[], number][] = [
     ["at first", [], 0],
-    ["behind a refusal", ["one"], 1],
+    ["after a refusal", ["one"], 1],
   ];
 
   /** Against a server that refuses one token; gives the error, and how many were shown. */
@@ -29,12 +30,12 @@ describe("a function that gives no token", () => {
   }
 
   describe.each(PLACES)("%s", (_, before, count) => {
-    test("as it throws: its own error", async () => {
+    test("throws: rejects with its error", async () => {
       const { accessToken } = dispenser(...before, error);
       expect(await refused(accessToken)).toEqual([error, count]);
     });
 
-    test("as it rejects: its own error", async () => {
+    test("rejects: rejects with its error", async () => {
       const given = [...before];
       const accessToken = (): Promise<string> => {
         const next = given.shift();
@@ -43,7 +44,7 @@ describe("a function that gives no token", () => {
       expect(await refused(accessToken)).toEqual([error, count]);
     });
 
-    test.each([undefined, "", null, 5, Buffer.from("token"), {}])("but %o", async (nothing) => {
+    test.each([undefined, "", null, 5, Buffer.from("token"), {}])("gives %o: rejects", async (nothing) => {
       const { accessToken } = dispenser(...before, nothing);
       const [failure, shown] = await refused(accessToken);
       expect(failure).toMatchObject({ code: "POP3_INVALID_ARGUMENT" });
@@ -51,7 +52,7 @@ describe("a function that gives no token", () => {
     });
 
     test.each(["to ken", "token\r\nDELE 1", "token\x01", "t\u00f6ken", "token\0"])(
-      "but %j, which is none",
+      "gives %j, which is not a token: rejects",
       async (wrong) => {
         const { accessToken } = dispenser(...before, wrong);
         const [failure, shown] = await refused(accessToken);
@@ -64,7 +65,7 @@ describe("a function that gives no token", () => {
     test.each([
       ["the signal", "POP3_ABORTED"],
       ["close()", "POP3_CLOSED"],
-    ])("as it never answers: %s ends the login", async (how, code) => {
+    ])("never settles: %s ends the login", async (how, code) => {
       const shown: string[] = [];
       await using server = await listen(new Set(), shown);
       const controller = new AbortController();
@@ -92,8 +93,8 @@ describe("a function that gives no token", () => {
 
 test.each([
   ["there is no TLS", "SASL OAUTHBEARER", "POP3_TLS_REQUIRED"],
-  ["nothing takes it", "SASL PLAIN SCRAM-SHA-256", "POP3_AUTH_NO_MECHANISM"],
-])("the function is not called where %s", async (_, offered, code) => {
+  ["the server offers no mechanism for it", "SASL PLAIN SCRAM-SHA-256", "POP3_AUTH_NO_MECHANISM"],
+])("does not call the function if %s", async (_, offered, code) => {
   const { calls, accessToken } = dispenser("one");
   await using server = await ScriptedServer.listen(offering(offered, "USER"));
   const options = toScript(server, { stls: "if-offered", auth: { user: "ann", accessToken } });
@@ -103,7 +104,7 @@ test.each([
   expect(calls).toEqual([]);
 });
 
-test("a token is not taken for a password, nor a password for a token", async () => {
+test("does not use a token as a password, nor a password as a token", async () => {
   const { calls, accessToken } = dispenser("one", "two");
   await using server = await ScriptedServer.listen([
     ...[...offering("SASL PLAIN OAUTHBEARER"), /^AUTH PLAIN /, "S: -ERR no"],

@@ -1,4 +1,4 @@
-// Access tokens: who takes them, and who gives them out.
+// Access tokens: servers that accept them, and functions that return them.
 import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
 
 export const MECHANISMS = ["OAUTHBEARER", "XOAUTH2"] as const;

@@ -1,4 +1,5 @@
-// One line or two: the initial response goes out with AUTH, but where the line has no room for it, and at Exchange.
+// One line or two: the initial response is sent with AUTH, except if the line is too short for it, or at
+// Exchange.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { offering, toScript } from "./ann.ts";
@@ -47,7 +48,7 @@ async function loginTo(host: string, script: readonly Step[], given: Pop3Auth): 
   return code;
 }
 
-describe("XOAUTH2 at Exchange goes out in two steps", () => {
+describe("XOAUTH2 at Exchange uses two steps", () => {
   const twoSteps: Step[] = [
     "C: AUTH XOAUTH2",
     "S: + ",
@@ -56,7 +57,7 @@ describe("XOAUTH2 at Exchange goes out in two steps", () => {
   ];
   const oneLine: Step[] = [`C: AUTH XOAUTH2 ${XOAUTH2}`, "S: +OK"];
 
-  test("known by its greeting", async () => {
+  test("if the greeting names Exchange", async () => {
     expect(await login([...exchange(), ...twoSteps, ...CAPA], { ...token, pass: "unused" })).toBe(
       "transaction",
     );
@@ -71,27 +72,27 @@ describe("XOAUTH2 at Exchange goes out in two steps", () => {
     ["pop.example.com", false],
     ["pop.notoutlook.com", false],
     ["pop.gmail.com", false],
-  ])("known by its name: %s, %j", async (host, known) => {
+  ])("if the host is one of Microsoft's: %s, %j", async (host, known) => {
     const lines = known ? twoSteps : oneLine;
     expect(await loginTo(host, [...offering("SASL XOAUTH2"), ...lines, ...CAPA], token)).toBe("resolved");
   });
 
-  test("not where the caller says otherwise", async () => {
+  test("unless the caller requests one", async () => {
     const given = { ...token, initialResponse: true };
     expect(await login([...exchange(), ...oneLine, ...CAPA], given)).toBe("transaction");
   });
 
-  test("not with another mechanism", async () => {
+  test("but other mechanisms use one", async () => {
     const script = [...exchange(), `C: AUTH PLAIN ${PLAIN}`, "S: +OK", ...CAPA];
     expect(await login(script)).toBe("transaction");
   });
 
-  test("and in one line where the name alone is refused", async () => {
+  test("and one if the name alone is refused", async () => {
     const script = [...exchange(), "C: AUTH XOAUTH2", "S: -ERR Protocol error. 10", ...oneLine, ...CAPA];
     expect(await login(script, token)).toBe("transaction");
   });
 
-  test("but not again where the token is refused", async () => {
+  test("but does not retry a refused token", async () => {
     const refused = "S: -ERR Authentication failure: unknown user name or bad password.";
     await using server = await ScriptedServer.listen([...exchange(), ...twoSteps.slice(0, 3), refused]);
     const failure = await failureOf(Pop3Client.connect(toScript(server, { auth: token })));
@@ -103,7 +104,7 @@ describe("XOAUTH2 at Exchange goes out in two steps", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("one line is refused, and the connection closed: the error has its words", async () => {
+  test("in one line that is refused before the server closes: reports its words", async () => {
     const refused = "S: -ERR Protocol error. Connection is closed. 10";
     await using server = await ScriptedServer.listen([
       ...offering("SASL XOAUTH2"),
@@ -127,11 +128,11 @@ describe("a long token", () => {
   test.each<[string, Step[], Partial<Pop3ClientOptions>]>([
     ["in the second step", ["C: AUTH XOAUTH2", "S: + ", `C: ${long}`], {}],
     [
-      "in one line, where the caller allows it",
+      "in one line, if the caller allows it",
       [`C: AUTH XOAUTH2 ${long}`],
       { limits: { commandLine: 16_384 } },
     ],
-  ])("goes out in one write, %s", async (_, lines, more) => {
+  ])("is sent in one write, %s", async (_, lines, more) => {
     await using server = await ScriptedServer.listen([
       ...offering("SASL XOAUTH2"),
       ...lines,
@@ -151,20 +152,20 @@ describe("a long token", () => {
     expect(writes).toHaveLength(lines.filter((line) => String(line).startsWith("C: ")).length + 2);
   });
 
-  test("is no line of 255 octets, whatever the caller says of an initial response", async () => {
+  test("is not sent in a line of 255 octets, even if initialResponse is true", async () => {
     const script = [...offering("SASL XOAUTH2"), "C: AUTH XOAUTH2", "S: + ", `C: ${long}`, "S: +OK", ...CAPA];
     expect(await login(script, { ...longAuth, initialResponse: true })).toBe("transaction");
   });
 });
 
-describe("an initial response and the limit of the line", () => {
+describe("an initial response at the limit of the line", () => {
   /** The user name that makes the line as long as this, CRLF included. */
   test.each([
     ["PLAIN", 255, (user: string) => `\0${user}\0secret`],
     ["PLAIN", 259, (user: string) => `\0${user}\0secret`],
     ["ANONYMOUS", 254, (user: string) => user],
     ["ANONYMOUS", 258, (user: string) => user],
-  ])("%s, %i octets", async (mechanism, octets, message) => {
+  ])("with %s, %i octets", async (mechanism, octets, message) => {
     const room = octets - `AUTH ${mechanism} \r\n`.length;
     const user = "u".repeat(Math.floor(room / 4) * 3 - message("").length);
     const said = base64(message(user));

@@ -1,4 +1,4 @@
-// The option `utf8`: UTF8 (RFC 6856) goes out before the login, where the server lists it, and after STLS.
+// The option `utf8` sends UTF8 (RFC 6856) before the login and after STLS, if the server lists it.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "./ann.ts";
@@ -8,9 +8,9 @@ import { ScriptedServer } from "./scripted-server.ts";
 describe("utf8: true", () => {
   test.each([
     ["over TLS", { tls: true }, {}, ["* TLS", "C: CAPA", "C: UTF8"]],
-    ["behind STLS", {}, {}, ["C: CAPA", "C: STLS", "* TLS", "C: CAPA", "C: UTF8"]],
-    ["in clear", {}, { stls: "never" as const }, ["C: CAPA", "C: UTF8"]],
-  ])("%s", async (_, options, more, before) => {
+    ["after STLS", {}, {}, ["C: CAPA", "C: STLS", "* TLS", "C: CAPA", "C: UTF8"]],
+    ["in clear text", {}, { stls: "never" as const }, ["C: CAPA", "C: UTF8"]],
+  ])("sends UTF8 before the login %s", async (_, options, more, before) => {
     await using server = await listen(options);
     await using client = await Pop3Client.connect(to(server, { auth, utf8: true, ...more }));
     expect(client.state).toBe("transaction");
@@ -18,7 +18,7 @@ describe("utf8: true", () => {
     expect(said(server)).toEqual([...before, "C: AUTH PLAIN ****", "C: CAPA", "C: STAT"]);
   });
 
-  test("without a login", async () => {
+  test("sends UTF8 without a login", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server, { utf8: true }));
     expect(client.state).toBe("authorization");
@@ -27,22 +27,22 @@ describe("utf8: true", () => {
 
   test.each([
     ["is not listed", { utf8: false }],
-    ["is not to be had, as there is no CAPA", { capabilities: false as const }],
+    ["is unknown because there is no CAPA", { capabilities: false as const }],
     [
-      "was listed in clear alone",
+      "was listed in clear text only",
       {
         capabilities: ({ secure, standard }: { secure: boolean; standard: readonly string[] }) =>
           standard.filter((line) => !secure || !line.startsWith("UTF8")),
       },
     ],
-  ])("goes on without, where UTF8 %s", async (_, options) => {
+  ])("continues without UTF8 if it %s", async (_, options) => {
     await using server = await listen(options);
     await using client = await Pop3Client.connect(to(server, { auth, utf8: true }));
     expect(client.state).toBe("transaction");
     expect(said(server)).not.toContain("C: UTF8");
   });
 
-  test("is refused by a server that lists it: nothing more is said", async () => {
+  test("rejects if a server that lists UTF8 refuses it, and sends nothing more", async () => {
     await using server = await ScriptedServer.listen([...offering("USER", "UTF8"), "C: UTF8", "S: -ERR no"]);
     const call = Pop3Client.connect(toScript(server, { auth, utf8: true }));
     expect(await codeOf(call)).toBe("POP3_REFUSED");
@@ -51,7 +51,7 @@ describe("utf8: true", () => {
   });
 });
 
-test.each([false, undefined])("utf8: %j, though it is listed", async (utf8) => {
+test.each([false, undefined])("with %j does not send UTF8, though it is listed", async (utf8) => {
   await using server = await listen({ tls: true });
   await using client = await Pop3Client.connect(to(server, { auth, ...(utf8 !== undefined && { utf8 }) }));
   expect(client.capabilities.utf8).toEqual({ user: true });

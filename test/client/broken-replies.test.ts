@@ -1,4 +1,4 @@
-// Replies that make no sense fail the call; replies that break the protocol end the session, for everyone.
+// Invalid replies fail the call. Replies that break the protocol end the session for all calls.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, test } from "vitest";
 import type { Pop3Client, Pop3MalformedTrace } from "../../src/index.ts";
@@ -6,7 +6,7 @@ import { codeOf, failureOf } from "./outcome.ts";
 import type { Step } from "./scripted-server.ts";
 import { session } from "./scripted-session.ts";
 
-describe("what makes no sense fails the call, and the session lives", () => {
+describe("an invalid reply fails the call, and the session continues", () => {
   const listing = (verb: string, line: string): Step[] => [
     `C: ${verb}`,
     "S: +OK",
@@ -78,7 +78,7 @@ describe("what makes no sense fails the call, and the session lives", () => {
   test.each<["LIST" | "UIDL", string]>([
     ...LISTS.map((line): ["LIST", string] => ["LIST", line]),
     ...UIDLS.map((line): ["UIDL", string] => ["UIDL", line]),
-  ])("by default %s leaves out and names: %j", async (command, line) => {
+  ])("by default %s leaves out and reports: %j", async (command, line) => {
     await session([...listing(command, line), "C: NOOP", "S: +OK"], async (client) => {
       const entries = command === "LIST" ? await client.list() : await client.uidl();
       // A line that says something else of message 1 leaves it without a value.
@@ -89,7 +89,7 @@ describe("what makes no sense fails the call, and the session lives", () => {
   });
 });
 
-describe("listings whose lines are malformed", () => {
+describe("malformed lines in listings", () => {
   const LISTED = (verb: string, ...lines: string[]): Step[] => [
     ...[`C: ${verb}`, "S: +OK"],
     ...lines.map((line) => Buffer.from(`${line}\r\n`, "latin1")),
@@ -106,7 +106,7 @@ describe("listings whose lines are malformed", () => {
   const RETR = (...numbers: number[]): Step[] =>
     numbers.flatMap((number) => [`C: RETR ${String(number)}`, "S: +OK", "S: ."]);
 
-  test("each is named, with what is wrong, without a control character", async () => {
+  test("are reported with the reason, without control characters", async () => {
     const lines = ["1 a b", "2 \xff\x1b", `3 ${"u".repeat(513)}`, "4", "x", "6 a", "6 b", "7 ok", "8 x\n9 y"];
     await session([...LISTED("LIST", "1 1", "2 -1"), ...LISTED("UIDL", ...lines)], async (client) => {
       expect(await client.list()).toEqual(new Map([[1, 1]]));
@@ -128,7 +128,7 @@ describe("listings whose lines are malformed", () => {
     });
   });
 
-  test("the diagnostics channel tells of them, and of no others", async () => {
+  test("are published on the diagnostics channel, without other lines", async () => {
     const heard: Pop3MalformedTrace[] = [];
     const listen = (message: unknown): void => void heard.push(message as Pop3MalformedTrace);
     subscribe("popwright:malformed", listen);
@@ -143,7 +143,7 @@ describe("listings whose lines are malformed", () => {
     }
   });
 
-  test("what the next listing says takes the place of it", async () => {
+  test("are replaced by those of the next listing", async () => {
     await session([...LISTED("UIDL", "1 a b", "2 b"), ...LISTED("UIDL", "1 a", "2 b")], async (client) => {
       await client.uidl();
       expect(client.malformed).toHaveLength(1);
@@ -152,7 +152,7 @@ describe("listings whose lines are malformed", () => {
     });
   });
 
-  test.each(["1 a b", "x", "+OK 1 a"])("a listing with nothing but %j is not an empty one", async (line) => {
+  test.each(["1 a b", "x", "+OK 1 a"])("reject the listing if it has no other lines: %j", async (line) => {
     for (const command of ["LIST", "UIDL"] as const) {
       await session(LISTED(command, line), async (client) => {
         const call = command === "LIST" ? client.list() : client.uidl();
@@ -199,10 +199,10 @@ describe("listings whose lines are malformed", () => {
         [2, "b", undefined],
       ],
     ],
-    ["in LIST alone, about a message that is not there", ["1 5", "404 not found"], ["1 a"], [[1, "a", 5]]],
+    ["in LIST only, about a message that does not exist", ["1 5", "404 not found"], ["1 a"], [[1, "a", 5]]],
     ["in all of UIDL", ["1 5"], ["1 b c"], [[1, undefined, 5]]],
     ["in all of LIST", ["1 x"], ["1 a"], [[1, "a", undefined]]],
-  ])("a loop over all messages leaves none out: %s", async (_name, list, uidl, seen) => {
+  ])("hide no message from a loop over all messages: %s", async (_name, list, uidl, seen) => {
     const script = [
       ...LISTED("LIST", ...list),
       ...LISTED("UIDL", ...uidl),
@@ -214,10 +214,10 @@ describe("listings whose lines are malformed", () => {
   });
 
   test.each<[string, list: string[], uidl: string[]]>([
-    ["nothing can be read of LIST", ["x"], ["1 a"]],
-    ["nothing can be read of UIDL", ["1 5"], ["x"]],
-    ["they have no message in common", ["404 not found"], ["500 internal error"]],
-  ])("a loop over all messages fails if %s", async (_name, list, uidl) => {
+    ["no line of LIST can be read", ["x"], ["1 a"]],
+    ["no line of UIDL can be read", ["1 5"], ["x"]],
+    ["LIST and UIDL have no message in common", ["404 not found"], ["500 internal error"]],
+  ])("reject a loop over all messages if %s", async (_name, list, uidl) => {
     const script = [...LISTED("LIST", ...list), ...LISTED("UIDL", ...uidl), "C: NOOP", "S: +OK"];
     await session(script, async (client) => {
       expect(await codeOf(numbersOf(client))).toBe("POP3_BAD_LISTING");
@@ -226,7 +226,7 @@ describe("listings whose lines are malformed", () => {
   });
 });
 
-describe("what breaks the protocol ends the session, for everyone", () => {
+describe("a reply that breaks the protocol ends the session for all calls", () => {
   const endless = (line: string): Buffer => Buffer.from(line.repeat(Math.ceil(100_000 / line.length)));
 
   test.each<[string, Step[], (client: Pop3Client) => Promise<unknown>, string]>([
@@ -237,7 +237,7 @@ describe("what breaks the protocol ends the session, for everyone", () => {
       "POP3_PROTOCOL",
     ],
     ["an id of another message", ["C: UIDL 1", "S: +OK 2 a"], (client) => client.uidl(1), "POP3_PROTOCOL"],
-    ["no reply", ["C: STAT", "S: WHAT 1"], (client) => client.stat(), "POP3_PROTOCOL"],
+    ["text that is not a reply", ["C: STAT", "S: WHAT 1"], (client) => client.stat(), "POP3_PROTOCOL"],
     ["an empty line", ["C: STAT", "S: "], (client) => client.stat(), "POP3_PROTOCOL"],
     ["lower case", ["C: STAT", "S: -err no"], (client) => client.stat(), "POP3_PROTOCOL"],
     ["a challenge", ["C: STAT", "S: + go on"], (client) => client.stat(), "POP3_PROTOCOL"],
@@ -277,7 +277,7 @@ describe("what breaks the protocol ends the session, for everyone", () => {
       "POP3_TRUNCATED",
     ],
     [
-      "a message without end",
+      "a message without an end",
       ["C: RETR 1", "S: +OK", endless("a\r\n")],
       (client) => client.retr(1),
       "POP3_MESSAGE_TOO_LARGE",
@@ -318,18 +318,18 @@ describe("what breaks the protocol ends the session, for everyone", () => {
       { count: 1, size: 140 },
     ],
     [
-      "a reply behind a message",
+      "a reply after a message",
       ["C: RETR 1", "S: +OK", "S: a", "S: .", "S: +OK"],
       (client) => client.retr(1),
       Buffer.from("a\r\n"),
     ],
     [
-      "a second end",
+      "a second end of a message",
       ["C: RETR 1", "S: +OK", "S: a", "S: .", "S: ."],
       (client) => client.retr(1),
       Buffer.from("a\r\n"),
     ],
-  ])("what nobody asked for: %s", async (_, script, call, expected) => {
+  ])("%s that no command asked for", async (_, script, call, expected) => {
     await session(script, async (client) => {
       // The answer itself was right.
       expect(await call(client)).toEqual(expected);

@@ -1,4 +1,4 @@
-// Who the server is has to be proven before a word is said within TLS, whichever way TLS began.
+// The server must prove its identity before anything is sent within TLS, for each way to start TLS.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { makeCertificate } from "../../src/testing/index.ts";
@@ -10,25 +10,25 @@ const own = makeCertificate();
 
 /** The certificate of the server, the options of the client, what the error tells. */
 const REFUSED: [string, ReturnType<typeof makeCertificate>, Partial<Pop3ClientOptions>, RegExp][] = [
-  ["signed by nobody we know", own, { tls: {} }, /self.signed/],
+  ["signed by an unknown authority", own, { tls: {} }, /self.signed/],
   [
-    "signed by somebody else than we trust",
+    "signed by another authority than the trusted one",
     own,
     { tls: { ca: makeCertificate().cert } },
     /self.signed|certificate/,
   ],
-  ["made out to another name", makeCertificate({ names: ["other.test"] }), {}, /altnames/],
-  ["made out to a name, where we have an address", makeCertificate({ names: ["localhost"] }), {}, /altnames/],
-  ["made out to another address", makeCertificate({ names: ["127.0.0.9"] }), {}, /altnames/],
+  ["issued for another name", makeCertificate({ names: ["other.test"] }), {}, /altnames/],
+  ["issued for a name instead of the address", makeCertificate({ names: ["localhost"] }), {}, /altnames/],
+  ["issued for another address", makeCertificate({ names: ["127.0.0.9"] }), {}, /altnames/],
   [
-    "made out to another name with ours in front",
+    "issued for another name that begins with the right one",
     makeCertificate({ names: ["127.0.0.1.evil.test"] }),
     {},
     /altnames/,
   ],
-  ["made out to nobody", makeCertificate({ names: [] }), {}, /altnames|Cert/],
+  ["issued for no name", makeCertificate({ names: [] }), {}, /altnames|Cert/],
   [
-    "over since an hour ago",
+    "expired an hour ago",
     makeCertificate({
       notBefore: new Date(Date.now() - 2 * HOUR),
       notAfter: new Date(Date.now() - HOUR),
@@ -37,7 +37,7 @@ const REFUSED: [string, ReturnType<typeof makeCertificate>, Partial<Pop3ClientOp
     /expired/,
   ],
   [
-    "good from tomorrow on",
+    "not valid before tomorrow",
     makeCertificate({ notBefore: new Date(Date.now() + 24 * HOUR) }),
     {},
     /not yet valid/,
@@ -45,7 +45,7 @@ const REFUSED: [string, ReturnType<typeof makeCertificate>, Partial<Pop3ClientOp
 ];
 
 describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
-  test.each(REFUSED)("a certificate that is %s", async (_, certificate, options, reason) => {
+  test.each(REFUSED)("rejects a certificate that is %s", async (_, certificate, options, reason) => {
     await using server = await listen(
       how === "by STLS" ? { stls: { ...certificate } } : { tls: { ...certificate } },
     );
@@ -59,7 +59,7 @@ describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
     expect(said(server)).toEqual(how === "by STLS" ? ["C: CAPA", "C: STLS", "* TLS"] : ["* TLS"]);
   });
 
-  test("the name is that of the options, and of nothing that the server says", async () => {
+  test("checks the host name of the options, and no name that the server gives", async () => {
     const certificate = makeCertificate({ names: ["evil.test"] });
     await using server = await listen({
       [how === "by STLS" ? "stls" : "tls"]: { ...certificate },
@@ -71,7 +71,7 @@ describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
     ).rejects.toMatchObject({ code: "POP3_TLS_CERT" });
   });
 
-  test("a name of the caller's choice", async () => {
+  test("checks the servername of the caller", async () => {
     const certificate = makeCertificate({ names: ["mail.test"] });
     await using server = await listen({ [how === "by STLS" ? "stls" : "tls"]: { ...certificate } });
     const tls = { ca: certificate.cert, servername: "mail.test" };
@@ -79,7 +79,7 @@ describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
     expect(client.tlsInfo?.authorized).toBe(true);
   });
 
-  test("who asked not to be told is told all the same", async () => {
+  test("reports an unverified certificate in tlsInfo if rejectUnauthorized is false", async () => {
     await using server = await listen({ [how === "by STLS" ? "stls" : "tls"]: { ...own } });
     await using client = await Pop3Client.connect(to(server, { tls: { rejectUnauthorized: false }, auth }));
     expect(client.secure).toBe(true);

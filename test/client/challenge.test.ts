@@ -1,4 +1,4 @@
-// Challenges that make no sense end in `*`, and then in an error: nobody is logged in by accident.
+// Invalid challenges are answered by `*` and end in an error. No login succeeds by accident.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SaslMechanism } from "../../src/index.ts";
 import { auth, offering, toScript } from "./ann.ts";
@@ -28,7 +28,7 @@ async function attempt(
   return code;
 }
 
-describe("what is no base64", () => {
+describe("a challenge that is not base64", () => {
   test.each([
     "what?",
     "===",
@@ -42,12 +42,12 @@ describe("what is no base64", () => {
     " YWJj",
     "-_-_",
     "YWJj\x7f",
-  ])("+ %j", async (challenge) => {
+  ])("is cancelled: + %j", async (challenge) => {
     const script = ["C: AUTH X-STRICT", `S: + ${challenge}`, "C: *", "S: -ERR cancelled"];
     expect(await attempt(script)).toBe("POP3_AUTH_PROTOCOL");
   });
 
-  test("by hand: the session goes on", async () => {
+  test("leaves the session usable, by hand", async () => {
     await using server = await ScriptedServer.listen([
       ...offering("SASL X-STRICT", "USER"),
       ...["C: AUTH X-STRICT", "S: + what?", "C: *", "S: -ERR cancelled"],
@@ -65,37 +65,37 @@ describe("what is no base64", () => {
   });
 });
 
-describe("behind the asterisk", () => {
+describe("the answer to the asterisk", () => {
   const cancelled = ["C: AUTH X-STRICT", "S: + what?", "C: *"];
 
   test.each<[string, Step[], string]>([
-    ["+OK logs nobody in", ["S: +OK welcome"], "POP3_PROTOCOL"],
-    ["one more challenge ends it", ["S: + YQ=="], "POP3_PROTOCOL"],
-    ["silence ends it", [], "POP3_COMMAND_TIMEOUT"],
-    ["FIN ends it", ["* close"], "POP3_CLOSED"],
-    ["RST ends it", ["* reset"], "POP3_RESET"],
-  ])("%s", async (_, answer, code) => {
+    ["+OK", ["S: +OK welcome"], "POP3_PROTOCOL"],
+    ["another challenge", ["S: + YQ=="], "POP3_PROTOCOL"],
+    ["silence", [], "POP3_COMMAND_TIMEOUT"],
+    ["FIN", ["* close"], "POP3_CLOSED"],
+    ["RST", ["* reset"], "POP3_RESET"],
+  ])("ends the login: %s", async (_, answer, code) => {
     const timeouts = { command: answer.length === 0 ? 100 : 10_000 };
     expect(await attempt([...cancelled, ...answer], strict, { timeouts })).toBe(code);
   });
 });
 
-describe("too much of it", () => {
+describe("limits of challenges", () => {
   const ask = (count: number): string[] => Array.from({ length: count }, () => ["S: + ", ANSWER]).flat();
 
-  test("sixteen challenges are answered, the seventeenth is not", async () => {
+  test("sixteen challenges are answered, the seventeenth is cancelled", async () => {
     const script = ["C: AUTH X-STRICT", ...ask(16)];
     expect(await attempt([...script, "S: +OK", "C: CAPA", "S: -ERR"])).toBe("resolved");
     expect(await attempt([...script, "S: + ", "C: *", "S: -ERR"])).toBe("POP3_AUTH_PROTOCOL");
   });
 
-  test("limits.challenges", async () => {
+  test("limits.challenges is applied", async () => {
     const limits = { challenges: 2 };
     const script = ["C: AUTH X-STRICT", ...ask(2), "S: + ", "C: *", "S: -ERR"];
     expect(await attempt(script, strict, { limits })).toBe("POP3_AUTH_PROTOCOL");
   });
 
-  test("limits.challenge, in octets behind base64", async () => {
+  test("limits.challenge is applied, in decoded octets", async () => {
     const limits = { challenge: 63 };
     const fits = `S: + ${Buffer.alloc(63, "a").toString("base64")}`;
     const large = `S: + ${Buffer.alloc(66, "a").toString("base64")}`;
@@ -106,27 +106,27 @@ describe("too much of it", () => {
     );
   });
 
-  test("the default limit can be reached: 16 KiB are a challenge like any other", async () => {
+  test("a challenge of 16 KiB is accepted by default", async () => {
     const challenge = `S: + ${Buffer.alloc(16 * 1024, "a").toString("base64")}`;
     const script = ["C: AUTH X-STRICT", challenge, ANSWER, "S: +OK", "C: CAPA", "S: -ERR"];
     expect(await attempt(script)).toBe("resolved");
   });
 
-  test("a megabyte is none", async () => {
+  test("a challenge of a megabyte is cancelled", async () => {
     const challenge = Buffer.from(`+ ${"YWFh".repeat(350_000)}\r\n`);
     expect(["POP3_CHALLENGE_TOO_LARGE", "POP3_LINE_TOO_LONG"]).toContain(
       await attempt(["C: AUTH X-STRICT", challenge]),
     );
   });
 
-  test("LOGIN answers two prompts, and no third", async () => {
+  test("LOGIN answers two prompts, and cancels a third", async () => {
     const prompts = ["C: AUTH LOGIN", "S: + ", "C: YW5u", "S: + ", "C: c2VjcmV0"];
     expect(await attempt([...prompts, "S: + once more", "C: *", "S: -ERR"], "LOGIN")).toBe(
       "POP3_AUTH_PROTOCOL",
     );
   });
 
-  test("PLAIN is said again to a server that overlooked the initial response", async () => {
+  test("PLAIN is sent again to a server that overlooked the initial response", async () => {
     const [inline, again] = ["C: AUTH PLAIN AGFubgBzZWNyZXQ=", "C: AGFubgBzZWNyZXQ="];
     const script = [inline, "S: + ", again, "S: +OK", "C: CAPA", "S: -ERR"];
     expect(await attempt(script, "PLAIN")).toBe("resolved");
@@ -147,24 +147,24 @@ describe("a mechanism that throws", () => {
     },
   });
 
-  test("at a challenge: `*`, and its own error", async () => {
+  test("at a challenge sends `*`, and rejects with its error", async () => {
     const script = ["C: AUTH X-STRICT", "S: + YQ==", "C: *", "S: -ERR"];
     expect(await attempt(script, throwing("respond"))).toBe(String(error));
   });
 
-  test("at the start: nothing is sent", async () => {
+  test("at the start sends nothing", async () => {
     expect(await attempt([], throwing("start"))).toBe(String(error));
   });
 });
 
-describe("-ERR where a challenge is expected", () => {
-  test("ends the exchange, and is not taken for base64", async () => {
+describe("a reply where a challenge is expected", () => {
+  test("of -ERR ends the exchange, and is not read as base64", async () => {
     expect(await attempt(["C: AUTH X-STRICT", "S: + YQ==", ANSWER, "S: -ERR YWJj"])).toBe(
       "POP3_AUTH_REJECTED",
     );
   });
 
-  test("+OK at once is the server's to say", async () => {
+  test("of +OK at once is a success", async () => {
     expect(await attempt(["C: AUTH X-STRICT", "S: +OK", "C: CAPA", "S: -ERR"])).toBe("resolved");
   });
 });

@@ -1,4 +1,4 @@
-// Which way in is chosen, and what never goes out in clear.
+// Which login method is chosen, and what is never sent in clear text.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "./ann.ts";
@@ -16,22 +16,22 @@ const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
 describe("the choice", () => {
   test.each<[string, Parameters<typeof listen>[0], string]>([
-    ["PLAIN before all others", {}, "C: AUTH PLAIN ****"],
-    ["LOGIN where there is no PLAIN", { sasl: ["LOGIN"] }, "C: AUTH LOGIN"],
-    ["USER where there is no SASL", { sasl: [] }, "C: USER ann"],
+    ["PLAIN, if it is offered", {}, "C: AUTH PLAIN ****"],
+    ["LOGIN, if there is no PLAIN", { sasl: ["LOGIN"] }, "C: AUTH LOGIN"],
+    ["USER, if there is no SASL", { sasl: [] }, "C: USER ann"],
     [
-      "APOP over TLS, where nothing else is",
+      "APOP over TLS, if nothing else is offered",
       { sasl: [], user: false, capabilities: () => ["SASL X-A"] },
       "C: APOP ann ****",
     ],
-  ])("%s", async (_, options, line) => {
+  ])("is %s", async (_, options, line) => {
     await using server = await listen({ tls: true, ...options });
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(client.state).toBe("transaction");
     expect(said(server)).toContain(line);
   });
 
-  test("what is insisted on comes in the caller's order", async () => {
+  test("is the first of the requested mechanisms, in the caller's order", async () => {
     await using server = await listen({ tls: true });
     const mechanisms = ["LOGIN", "PLAIN"];
     await using client = await Pop3Client.connect(to(server, { auth: { ...auth, mechanisms } }));
@@ -40,11 +40,11 @@ describe("the choice", () => {
   });
 
   test.each<[string, string[], Partial<Pop3Auth>]>([
-    ["PLAIN that is not offered", ["SASL LOGIN", "USER"], { mechanism: "PLAIN" }],
-    ["LOGIN that is not offered", ["SASL PLAIN", "USER"], { mechanism: "LOGIN" }],
-    ["what is not offered, by a list", ["USER", "SASL GSSAPI"], { mechanisms: ["PLAIN", "LOGIN"] }],
-    ["nothing, and nothing is offered that we know", ["SASL GSSAPI NTLM"], {}],
-  ])("who insists on %s gets nothing else", async (_, offered, given) => {
+    ["the requested PLAIN is not offered", ["SASL LOGIN", "USER"], { mechanism: "PLAIN" }],
+    ["the requested LOGIN is not offered", ["SASL PLAIN", "USER"], { mechanism: "LOGIN" }],
+    ["none of the requested list is offered", ["USER", "SASL GSSAPI"], { mechanisms: ["PLAIN", "LOGIN"] }],
+    ["only unknown mechanisms are offered", ["SASL GSSAPI NTLM"], {}],
+  ])("rejects if %s", async (_, offered, given) => {
     await using server = await ScriptedServer.listen(offering(...offered));
     const call = Pop3Client.connect(toScript(server, { auth: { ...auth, ...given } }));
     await expect(call).rejects.toMatchObject({ code: "POP3_AUTH_NO_MECHANISM" });
@@ -52,7 +52,7 @@ describe("the choice", () => {
     expect(server.lines).toEqual(["CAPA"]);
   });
 
-  test("a mechanism that nobody knows", async () => {
+  test("rejects an unknown mechanism", async () => {
     await using server = await ScriptedServer.listen(offering("USER"));
     const given = { ...auth, mechanism: "X-UNHEARD" };
     const code = await codeOf(
@@ -65,7 +65,7 @@ describe("the choice", () => {
     expect(["", "CAPA\r\n"]).toContain(server.clear);
   });
 
-  test("ten thousand mechanisms are no choice of the server's", async () => {
+  test("finds PLAIN among thousands of unknown mechanisms", async () => {
     const names = Array.from({ length: 700 }, (_, index) => `X-${String(index)}`).join(" ");
     const script = [
       ...offering(...Array.from({ length: 8 }, () => `SASL ${names}`), "SASL PLAIN"),
@@ -75,16 +75,16 @@ describe("the choice", () => {
   });
 });
 
-describe("nothing goes out in clear", () => {
+describe("in clear text", () => {
   test.each<[string, string[], Partial<Pop3Auth>]>([
     ["PASS", ["USER"], {}],
     ["PLAIN", ["SASL PLAIN"], {}],
     ["LOGIN", ["SASL LOGIN"], {}],
-    ["PASS, though insisted on", ["USER"], { mechanism: "USER" }],
-    ["PLAIN, though insisted on", ["SASL PLAIN"], { mechanism: "PLAIN" }],
-    ["PLAIN, though APOP could be had", ["SASL PLAIN"], {}],
-    ["anything of a mechanism that is cleartext", ["SASL X-OWN"], { mechanism: own({ cleartext: true }) }],
-  ])("%s", async (_, offered, given) => {
+    ["PASS, even on request", ["USER"], { mechanism: "USER" }],
+    ["PLAIN, even on request", ["SASL PLAIN"], { mechanism: "PLAIN" }],
+    ["PLAIN, even with an APOP timestamp", ["SASL PLAIN"], {}],
+    ["the caller's mechanism with cleartext true", ["SASL X-OWN"], { mechanism: own({ cleartext: true }) }],
+  ])("rejects %s", async (_, offered, given) => {
     let asked = 0;
     const pass = (): string => {
       asked++;
@@ -100,7 +100,7 @@ describe("nothing goes out in clear", () => {
     expect(asked).toBe(0);
   });
 
-  test("PASS by hand", async () => {
+  test("rejects pass() by hand", async () => {
     await using server = await ScriptedServer.listen([...offering("USER"), "C: USER ann", "S: +OK"]);
     const client = await Pop3Client.connect(toScript(server, { stls: "if-offered" }));
     await client.user("ann");
@@ -112,7 +112,7 @@ describe("nothing goes out in clear", () => {
     expect(server.lines).toEqual(["CAPA", "USER ann"]);
   });
 
-  test("a mechanism that is not cleartext may", async () => {
+  test("accepts the caller's mechanism with cleartext false", async () => {
     const script = [...offering("SASL X-OWN"), "C: AUTH X-OWN", "S: +OK", ...CAPA];
     await using server = await ScriptedServer.listen(script);
     const client = await Pop3Client.connect(

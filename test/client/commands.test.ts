@@ -1,4 +1,4 @@
-// What each command sends, and what it makes of the reply: of +OK, and of -ERR.
+// What each command sends, and what it returns for +OK and -ERR.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { offering, toScript } from "./ann.ts";
@@ -14,7 +14,7 @@ describe.each([Infinity, 1])("in packets of at most %d octets", (chunk) => {
     ["STAT", ["C: STAT", "S: +OK 2 320"], (client) => client.stat(), { count: 2, size: 320 }],
     ["STAT of nothing", ["C: STAT", "S: +OK 0 0"], (client) => client.stat(), { count: 0, size: 0 }],
     [
-      "STAT and more",
+      "STAT with more fields",
       ["C: STAT", "S: +OK 2  320 octets"],
       (client) => client.stat(),
       { count: 2, size: 320 },
@@ -110,13 +110,13 @@ describe.each([Infinity, 1])("in packets of at most %d octets", (chunk) => {
     ],
     ["LANG of one", ["C: LANG de", "S: +OK de Gut: ä"], (client) => client.lang("de"), "de Gut: ä"],
     [
-      "a command of one's own",
+      "a custom command",
       ["C: XTND XMIT now", "S: +OK [X-CODE/A] done"],
       (client) => client.command("XTND XMIT now"),
       { text: "done", responseCode: "X-CODE/A", block: undefined },
     ],
     [
-      "a command of one's own, with a block",
+      "a custom command with a block",
       ["C: XTND LIST", "S: +OK here", "S: ..a", "S: ."],
       (client) => client.command("XTND LIST", { multiline: true }),
       { text: "here", responseCode: undefined, block: Buffer.from(".a\r\n") },
@@ -135,7 +135,7 @@ describe.each([Infinity, 1])("in packets of at most %d octets", (chunk) => {
   });
 });
 
-test("UTF8, before the login", async () => {
+test("UTF8 is sent before the login", async () => {
   await using server = await ScriptedServer.listen([...offering("UTF8 USER", "USER"), "C: UTF8", "S: +OK"]);
   const client = await Pop3Client.connect(toScript(server));
   expect(client.capabilities.utf8).toEqual({ user: true });
@@ -162,21 +162,24 @@ const REFUSABLE: [string, string, (client: Pop3Client) => Promise<unknown>][] = 
   ["XTND", "XTND now", (client) => client.command("XTND now", { multiline: true })],
 ];
 
-test.each(REFUSABLE)("-ERR to %s (%s): the call fails, the session lives", async (verb, line, call) => {
-  const script = [`C: ${line}`, "S: -ERR [sys/temp] not\x07 now", "C: NOOP", "S: +OK"];
-  await session(script, async (client) => {
-    const failure = await failureOf(call(client));
-    expect(failure).toMatchObject({
-      name: "Pop3ReplyError",
-      code: "POP3_REFUSED",
-      responseCode: "SYS/TEMP",
-      text: "not\\x07 now",
-      temporary: true,
+test.each(REFUSABLE)(
+  "-ERR to %s (%s) fails the call, and the session continues",
+  async (verb, line, call) => {
+    const script = [`C: ${line}`, "S: -ERR [sys/temp] not\x07 now", "C: NOOP", "S: +OK"];
+    await session(script, async (client) => {
+      const failure = await failureOf(call(client));
+      expect(failure).toMatchObject({
+        name: "Pop3ReplyError",
+        code: "POP3_REFUSED",
+        responseCode: "SYS/TEMP",
+        text: "not\\x07 now",
+        temporary: true,
+      });
+      expect(failure.command?.startsWith(verb)).toBe(true);
+      expect(failure.message).toContain("not\\x07 now");
+      expect(client.state).toBe("transaction");
+      await client.noop();
+      expect(client.marked.size).toBe(0);
     });
-    expect(failure.command?.startsWith(verb)).toBe(true);
-    expect(failure.message).toContain("not\\x07 now");
-    expect(client.state).toBe("transaction");
-    await client.noop();
-    expect(client.marked.size).toBe(0);
-  });
-});
+  },
+);

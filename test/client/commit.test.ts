@@ -1,4 +1,4 @@
-// DELE marks, QUIT commits, RSET takes back.
+// DELE marks messages, QUIT commits, RSET removes the marks.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "./ann.ts";
@@ -6,7 +6,7 @@ import { turns } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
 describe("commit", () => {
-  test("DELE marks, QUIT deletes", async () => {
+  test("deletes the messages that DELE marked", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await client.dele(2);
@@ -26,7 +26,7 @@ describe("commit", () => {
     expect(await left(server)).toBe("13");
   });
 
-  test("`marked` is a copy", async () => {
+  test("is not affected by changes to `marked`, which is a copy", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await client.dele(1);
@@ -34,7 +34,7 @@ describe("commit", () => {
     expect([...client.marked]).toEqual([1]);
   });
 
-  test("RSET takes the marks back", async () => {
+  test("deletes nothing after RSET", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await client.dele([1, 2]);
@@ -46,7 +46,7 @@ describe("commit", () => {
     expect(await left(server)).toBe("1234");
   });
 
-  test("RSET that is refused leaves them", async () => {
+  test("deletes the messages that a refused RSET left marked", async () => {
     await using server = await five({ on: "RSET", reply: "-ERR no\r\n" });
     await using client = await logIn(server);
     await client.dele(3);
@@ -56,7 +56,7 @@ describe("commit", () => {
     expect(await left(server)).toBe("1245");
   });
 
-  test("several at once, one of them refused: all are answered, and `marked` tells which were taken", async () => {
+  test("deletes the accepted ones of several DELEs, and `marked` lists them", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await expect(client.dele([1, 9, 3, 8, 5])).rejects.toMatchObject({
@@ -69,7 +69,7 @@ describe("commit", () => {
     expect(await left(server)).toBe("24");
   });
 
-  test("several at once, without PIPELINING: one behind the other", async () => {
+  test("follows several DELEs without PIPELINING, sent one after another", async () => {
     await using server = await ScriptedServer.listen(
       [...LOGGED_IN, "C: DELE 1", "S: +OK", "C: DELE 2", "S: -ERR", "C: DELE 3", "S: +OK"],
       { lockstep: true },
@@ -81,7 +81,7 @@ describe("commit", () => {
     await server.played();
   });
 
-  test("DELE whose call was given up counts all the same, when the server took it", async () => {
+  test("deletes a message whose DELE was aborted after it was sent, if the server accepted it", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await client.noop();

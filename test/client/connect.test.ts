@@ -1,4 +1,4 @@
-// Connecting: TLS in each of its ways, and what is learnt before and behind it.
+// Connecting: each way to start TLS, and what is learnt before and after it.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";
@@ -6,7 +6,7 @@ import { codeOf, turns } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
 describe("TLS", () => {
-  test("from the first octet, unless told otherwise", async () => {
+  test("starts with the first octet by default", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect({
       host: server.host,
@@ -23,7 +23,7 @@ describe("TLS", () => {
     expect(said(server)[0]).toBe("* TLS");
   });
 
-  test("by STLS, as nothing else is said without TLS", async () => {
+  test("starts by STLS, because nothing else is sent without TLS", async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(client.secure).toBe(true);
@@ -40,13 +40,13 @@ describe("TLS", () => {
     ]);
   });
 
-  test("by STLS if offered", async () => {
+  test('starts by STLS with "if-offered"', async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(to(server, { stls: "if-offered", auth }));
     expect(client.secure).toBe(true);
   });
 
-  test("not at all where it is not offered, and the password stays here", async () => {
+  test("is not used if it is not offered, and the password is not sent", async () => {
     await using server = await listen({ stls: false });
     const client = new Pop3Client(to(server, { stls: "if-offered", auth }));
     await expect(client.connect()).rejects.toMatchObject({ code: "POP3_TLS_REQUIRED" });
@@ -57,7 +57,7 @@ describe("TLS", () => {
     expect(said(server)).toEqual(["C: CAPA"]);
   });
 
-  test("not at all where it is not offered, and the password may go out", async () => {
+  test("is not used if it is not offered, and the password is sent with allowPlaintextAuth", async () => {
     await using server = await listen({ stls: false });
     await using client = await Pop3Client.connect(
       to(server, { stls: "if-offered", allowPlaintextAuth: true, auth }),
@@ -66,7 +66,7 @@ describe("TLS", () => {
     expect(client.state).toBe("transaction");
   });
 
-  test("never, and then the password may go out in clear", async () => {
+  test('is not used with "never", and the password is sent in clear text', async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(to(server, { stls: "never", auth }));
     expect(client.secure).toBe(false);
@@ -74,7 +74,7 @@ describe("TLS", () => {
     expect(said(server)).toEqual(["C: CAPA", "C: AUTH PLAIN ****", "C: CAPA", "C: NOOP"]);
   });
 
-  test("never, unless that was taken back", async () => {
+  test('is not used with "never", and the password is not sent if allowPlaintextAuth is false', async () => {
     await using server = await listen();
     const call = Pop3Client.connect(to(server, { stls: "never", allowPlaintextAuth: false, auth }));
     await expect(call).rejects.toMatchObject({ code: "POP3_TLS_REQUIRED" });
@@ -83,8 +83,8 @@ describe("TLS", () => {
   });
 });
 
-describe("what is learnt", () => {
-  test("without auth it stops before the login", async () => {
+describe("what the client learns", () => {
+  test("without auth, it stops before the login", async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(to(server));
     expect(client.state).toBe("authorization");
@@ -94,7 +94,7 @@ describe("what is learnt", () => {
     expect(client.state).toBe("transaction");
   });
 
-  test("capabilities are asked for before and behind TLS, and behind the login", async () => {
+  test("it requests capabilities before and after TLS, and after the login", async () => {
     await using server = await listen({
       capabilities: ({ state, secure, standard }) => [...standard, `X-${state}-${secure ? "TLS" : "CLEAR"}`],
     });
@@ -107,7 +107,7 @@ describe("what is learnt", () => {
     expect(client.capabilities).toMatchObject({ pipelining: true, uidl: true, top: true });
   });
 
-  test("PIPELINING that is listed behind the login only is waited for", async () => {
+  test("it uses PIPELINING if that is listed only after the login", async () => {
     await using server = await ScriptedServer.listen(
       [
         ...["S: +OK", "C: CAPA", "S: +OK", "S: USER", "S: ."],
@@ -127,7 +127,7 @@ describe("what is learnt", () => {
     expect(server.lines.slice(-3)).toEqual(["STAT", "NOOP", "NOOP"]);
   });
 
-  test("PIPELINING that is no longer listed behind the login is not used", async () => {
+  test("it does not use PIPELINING if that is no longer listed after the login", async () => {
     await using server = await ScriptedServer.listen([
       ...["S: +OK", "C: CAPA", "S: +OK", "S: USER", "S: PIPELINING", "S: ."],
       ...["C: USER ann", "S: +OK", "C: PASS secret", "S: +OK"],
@@ -144,7 +144,7 @@ describe("what is learnt", () => {
     expect(server.lines.slice(-2)).toEqual(["CAPA", "NOOP"]);
   });
 
-  test("a server without CAPA", async () => {
+  test("it connects to a server without CAPA", async () => {
     await using server = await listen({ capabilities: false });
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect(client.secure).toBe(true);

@@ -1,5 +1,5 @@
-// Every octet of every message arrives as it was sent, however the network cuts it and whichever way it is
-// taken.
+// Every octet of every message arrives as it was sent, however the network splits it and whichever method
+// reads it.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -85,7 +85,7 @@ async function octetByOctet(server: Pop3Server, more: Partial<Pop3ClientOptions>
 }
 
 describe("the messages of this test", () => {
-  test("are the same each time, and other ones for another seed", () => {
+  test("are the same in each run, and differ with another seed", () => {
     const one = [...seededMessages(40, 1)].map(digest);
     expect([...seededMessages(40, 1)].map(digest)).toEqual(one);
     expect([...seededMessages(40, 2)].map(digest)).not.toEqual(one);
@@ -114,7 +114,7 @@ describe("the messages of this test", () => {
   });
 });
 
-describe("two thousand messages", () => {
+describe("two thousand messages arrive unchanged", () => {
   let server: Pop3Server;
   beforeAll(async () => {
     server = await listen({ messages: all, tls: true, lock: false });
@@ -129,7 +129,7 @@ describe("two thousand messages", () => {
     expect(await received(client, take)).toEqual(digests(all));
   });
 
-  test("one RETR after the other", async () => {
+  test("by one RETR after another", async () => {
     await using client = await Pop3Client.connect(to(server, { auth, pipelining: false }));
     const taken: string[] = [];
     for (let number = 1; number <= all.length; number++) taken.push(digest(await client.retr(number)));
@@ -153,7 +153,7 @@ describe("two thousand messages", () => {
     expect(taken).toEqual(digests(all.slice(0, 400)));
   });
 
-  test("the sizes that are announced are theirs", async () => {
+  test("with the announced sizes", async () => {
     await using client = await Pop3Client.connect(to(server, { auth }));
     expect([...(await client.list()).values()]).toEqual(all.map((each) => asReceived(each).length));
     for await (const message of client.retrieve(Array.from({ length: 300 }, (_, index) => index + 1))) {
@@ -162,38 +162,38 @@ describe("two thousand messages", () => {
   });
 });
 
-describe("octet by octet", () => {
+describe("octet by octet, messages arrive unchanged", () => {
   test.each([
     ["as Buffers", asBuffer],
     ["as streams", asStream],
-  ])("the small ones, %s", async (_, take) => {
+  ])("of a small size, %s", async (_, take) => {
     await using server = await listen({ messages: small });
     await using client = await octetByOctet(server);
     expect(await received(client, take)).toEqual(digests(small));
   });
 
-  test("lines of a mebibyte", { timeout: 60_000 }, async () => {
+  test("with lines of a mebibyte", { timeout: 60_000 }, async () => {
     const messages = large;
     await using server = await listen({ messages });
     await using client = await octetByOctet(server);
     expect(await received(client, asBuffer)).toEqual(digests(messages));
   });
 
-  test("one command at a time", async () => {
+  test("with one command at a time", async () => {
     const messages = small.slice(0, 300);
     await using server = await listen({ messages });
     await using client = await octetByOctet(server, { pipelining: false });
     expect(await received(client, asBuffer)).toEqual(digests(messages));
   });
 
-  test("a server that sends each octet alone", async () => {
+  test("from a server that sends each octet alone", async () => {
     const messages = small.slice(0, 165);
     await using server = await listen({ messages, chunk: 1 });
     await using client = await logIn(server);
     expect(await received(client, asBuffer)).toEqual(digests(messages));
   });
 
-  test.each([2, 3, 5, 1021])("a server that sends %d octets at a time", async (chunk) => {
+  test.each([2, 3, 5, 1021])("from a server that sends %d octets at a time", async (chunk) => {
     const messages = small.slice(0, 110);
     await using server = await listen({ messages, chunk });
     await using client = await logIn(server);
@@ -201,7 +201,7 @@ describe("octet by octet", () => {
   });
 });
 
-test("the headers and some lines, by TOP", async () => {
+test("TOP returns the headers and some lines", async () => {
   const messages = [...seededMessages(60, SEED, ["ascii", "utf8", "dots", "replies"])];
   await using server = await listen({ messages });
   await using client = await logIn(server);

@@ -1,4 +1,4 @@
-// A server with four messages that does to their numbers after DELE what some servers do.
+// A server with four messages that renumbers them after DELE in one of the ways that servers do.
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { auth } from "./ann.ts";
 import { LineServer } from "./line-server.ts";

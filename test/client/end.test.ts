@@ -1,4 +1,4 @@
-// The end of a session: told once, to everyone who waits and to everyone who asks later, and never as an `error`
+// The end of a session is reported once, to every waiting call and every later call, and never as an `error`
 // event.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
@@ -22,8 +22,8 @@ async function logInTo(server: ScriptedServer, more: Partial<Pop3ClientOptions> 
   return Pop3Client.connect(toScript(server, { auth, ...more }));
 }
 
-describe("`close` is told once", () => {
-  test("behind QUIT: with nothing", async () => {
+describe("`close` is emitted once", () => {
+  test("after QUIT, without an error", async () => {
     await using server = await listen();
     const client = await logIn(server);
     const seen = ends(client);
@@ -36,7 +36,7 @@ describe("`close` is told once", () => {
     expect(seen).toEqual([undefined]);
   });
 
-  test("behind close: with POP3_CLOSED", async () => {
+  test("after close(), with POP3_CLOSED", async () => {
     await using server = await listen();
     const client = await logIn(server);
     const seen = ends(client);
@@ -52,9 +52,9 @@ describe("`close` is told once", () => {
   test.each<[string, Step[], string]>([
     ["FIN", ["* close"], "POP3_CLOSED"],
     ["RST", ["* reset"], "POP3_RESET"],
-    ["a farewell and FIN", ["S: -ERR idle for too long", "* close"], "POP3_UNSOLICITED"],
+    ["a farewell line and FIN", ["S: -ERR idle for too long", "* close"], "POP3_UNSOLICITED"],
     ["an octet", [Buffer.from("+")], "POP3_UNSOLICITED"],
-  ])("%s while nobody waits", async (_, steps, code) => {
+  ])("after %s while no call waits", async (_, steps, code) => {
     await using server = await ScriptedServer.listen([...LOGGED_IN, "* wait", ...steps]);
     const client = await logInTo(server);
     const seen = ends(client);
@@ -69,7 +69,7 @@ describe("`close` is told once", () => {
     await server.played();
   });
 
-  test("with one cause for all who wait", async () => {
+  test("with the same cause for all waiting calls", async () => {
     await using server = await ScriptedServer.listen([...LOGGED_IN, "C: NOOP", "S: WHAT"]);
     const client = await logInTo(server);
     let told: Pop3Error | undefined;
@@ -89,7 +89,7 @@ describe("`close` is told once", () => {
     await server.played();
   });
 
-  test("not for a client that never was connected", async () => {
+  test("but not for a client that never connected", async () => {
     const refusing = await ScriptedServer.listen(["S: -ERR no"]);
     const client = new Pop3Client(toScript(refusing));
     const seen = ends(client);
@@ -101,7 +101,7 @@ describe("`close` is told once", () => {
     await refusing[Symbol.asyncDispose]();
   });
 
-  test("a listener may close, and call commands", async () => {
+  test("and its listener can call close() and commands", async () => {
     await using server = await ScriptedServer.listen([...LOGGED_IN, "C: NOOP", "* close"]);
     const client = await logInTo(server);
     const codes: Promise<string>[] = [];
@@ -114,13 +114,13 @@ describe("`close` is told once", () => {
   });
 });
 
-describe("the connection ends along with the last reply of connect", () => {
+describe("the connection ends together with the last reply of connect()", () => {
   const end: [string, Step[], string][] = [
     ["more octets", [Buffer.from("-ERR no CAPA\r\n+OK more\r\n")], "POP3_UNSOLICITED"],
     ["FIN", ["S: -ERR no CAPA", "* close"], "POP3_CLOSED"],
   ];
 
-  test.each(end)("without auth: %s", async (_, steps, code) => {
+  test.each(end)("without auth, %s: connect() rejects, or the event reports it", async (_, steps, code) => {
     await using server = await ScriptedServer.listen(["S: +OK", "C: CAPA", ...steps]);
     const client = new Pop3Client(toScript(server));
     const seen = ends(client);
@@ -134,7 +134,7 @@ describe("the connection ends along with the last reply of connect", () => {
 
   test.each([
     ["PASS", Buffer.from("+OK\r\n+OK more\r\n")],
-    ["PASS, in clear", Buffer.from("+OK\r\n\r\n")],
+    ["PASS in clear text", Buffer.from("+OK\r\n\r\n")],
   ])("by hand, with %s", async (_, octets) => {
     for (const capabilities of [["USER"], ["USER", "PIPELINING"]]) {
       await using server = await ScriptedServer.listen([
@@ -155,14 +155,14 @@ describe("the connection ends along with the last reply of connect", () => {
   });
 });
 
-describe("close while it connects", () => {
+describe("close() during connect()", () => {
   test.each<[string, Step[], RegExp]>([
     ["before the greeting", [], /^$/],
     ["before CAPA is answered", ["S: +OK", "C: CAPA"], /CAPA/],
     ["in the middle of the capabilities", ["S: +OK", "C: CAPA", "S: +OK", "S: TOP"], /CAPA/],
     ["before USER is answered", [...offering("USER"), "C: USER ann"], /USER/],
     ["before PASS is answered", [...offering("USER"), "C: USER ann", "S: +OK", "C: PASS secret"], /PASS/],
-  ])("%s", async (_, script, wrote) => {
+  ])("rejects connect() %s", async (_, script, wrote) => {
     for (const how of ["close", "signal", "dispose"]) {
       await using server = await ScriptedServer.listen(script);
       const controller = new AbortController();
@@ -182,7 +182,7 @@ describe("close while it connects", () => {
     }
   });
 
-  test("at once: nothing is dialled", async () => {
+  test("before it starts rejects, and dials nothing", async () => {
     await using server = await listen();
     const client = new Pop3Client(to(server));
     const call = codeOf(client.connect());
@@ -192,7 +192,7 @@ describe("close while it connects", () => {
     expect(await codeOf(aborted)).toBe("POP3_ABORTED");
   });
 
-  test("before connect", async () => {
+  test("before it is called rejects it", async () => {
     const client = new Pop3Client({ host: "mail.test" });
     client.close();
     client.close();
@@ -202,7 +202,7 @@ describe("close while it connects", () => {
   });
 });
 
-test("nothing is left behind that keeps the process alive", async () => {
+test("nothing that remains keeps the process alive", async () => {
   const before = process.getActiveResourcesInfo().sort();
   {
     await using server = await listen({ tls: true });

@@ -1,4 +1,4 @@
-// What never ends, and what ends too early: silence, cut connections, listings without end.
+// Responses that never end or end too early: silence, cut connections, endless listings.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
@@ -8,7 +8,7 @@ import { session } from "./scripted-session.ts";
 
 describe("silence", () => {
   test.each<[string, Fault, (client: Pop3Client) => Promise<unknown>, string]>([
-    ["in place of a reply", { on: "STAT", stall: 0 }, (client) => client.stat(), "POP3_COMMAND_TIMEOUT"],
+    ["instead of a reply", { on: "STAT", stall: 0 }, (client) => client.stat(), "POP3_COMMAND_TIMEOUT"],
     ["in the middle of a reply", { on: "STAT", stall: 5 }, (client) => client.stat(), "POP3_COMMAND_TIMEOUT"],
     ["in a listing", { on: "LIST", stall: 20 }, (client) => client.list(), "POP3_IDLE_TIMEOUT"],
     ["in a message", { on: "RETR", stall: 20 }, (client) => client.retr(1), "POP3_IDLE_TIMEOUT"],
@@ -18,7 +18,7 @@ describe("silence", () => {
       (client) => client.retr(1),
       "POP3_IDLE_TIMEOUT",
     ],
-  ])("%s", async (_, fault, call, code) => {
+  ])("%s ends the session with a timeout", async (_, fault, call, code) => {
     await using server = await listen({ faults: [fault] });
     const client = await logIn(server, { timeouts: { command: 200, body: 50 } });
     const [first, second] = [call(client), client.noop()].map(codeOf);
@@ -28,12 +28,12 @@ describe("silence", () => {
   });
 });
 
-describe("under TLS", () => {
+describe("over TLS", () => {
   test.each<[string, Fault, string]>([
-    ["cut off without a farewell", { on: "RETR", cut: 20 }, "POP3_TRUNCATED"],
+    ["cut off without close_notify", { on: "RETR", cut: 20 }, "POP3_TRUNCATED"],
     ["closed", { on: "RETR", close: 20 }, "POP3_TRUNCATED"],
     ["reset", { on: "RETR", reset: 20 }, "POP3_RESET"],
-  ])("a message that is %s", async (_, fault, code) => {
+  ])("rejects a message that is %s", async (_, fault, code) => {
     await using server = await listen({ tls: true, faults: [fault] });
     const client = await Pop3Client.connect(to(server, { auth }));
     expect(await codeOf(client.retr(1))).toBe(code);
@@ -41,11 +41,11 @@ describe("under TLS", () => {
   });
 });
 
-describe("a listing without end", () => {
+describe("a listing without an end", () => {
   const lines = Array.from({ length: 50 }, (_, index) => `S: ${String(index + 1)} 1`);
   const tooLarge = { code: "POP3_LIST_TOO_LARGE" };
 
-  test("is one that goes on far behind what STAT had counted", async () => {
+  test("is rejected far beyond the number that STAT counted", async () => {
     await session(["C: STAT", "S: +OK 30 1", "C: LIST", "S: +OK", ...lines], async (client) => {
       await client.stat();
       await expect(client.list()).rejects.toMatchObject(tooLarge);
@@ -53,7 +53,7 @@ describe("a listing without end", () => {
     });
   });
 
-  test("a miscount of STAT is none", async () => {
+  test("is not assumed if STAT counted a few less", async () => {
     await session(["C: STAT", "S: +OK 34 1", "C: UIDL", "S: +OK", ...lines, "S: ."], async (client) => {
       await client.stat();
       expect((await client.uidl()).size).toBe(50);
@@ -63,7 +63,7 @@ describe("a listing without end", () => {
   test.each([
     ["entries", { listEntries: 49 }],
     ["octets", { listOctets: 290 }],
-  ])("limits: %s", async (_, limits) => {
+  ])("is rejected at the limit of %s", async (_, limits) => {
     await session(
       ["C: LIST", "S: +OK", ...lines],
       async (client) => {

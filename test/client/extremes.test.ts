@@ -1,4 +1,4 @@
-// Options at their extremes still mean what they say: no limit is no limit, and nothing ahead is nothing ahead.
+// Extreme values of options keep their meaning: no limit is no limit, and no window is no window.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { seededMessages, asReceived } from "../messages.ts";
@@ -16,17 +16,17 @@ const all = (names: readonly string[], value: number): Record<string, number> =>
   Object.fromEntries(names.map((name) => [name, value]));
 
 const EXTREMES: [string, Partial<Pop3ClientOptions>][] = [
-  ["no time-out", { timeouts: all(TIMEOUTS, Infinity) }],
-  ["time-outs of a year", { timeouts: all(TIMEOUTS, 365 * 24 * 3_600_000) }],
+  ["no timeout", { timeouts: all(TIMEOUTS, Infinity) }],
+  ["timeouts of a year", { timeouts: all(TIMEOUTS, 365 * 24 * 3_600_000) }],
   ["no limit", { limits: { ...all(LIMITS, Infinity), minRate: 0 } }],
   ["limits beyond all memory", { limits: all(LIMITS, Number.MAX_SAFE_INTEGER) }],
-  ["a window of nothing", { pipelining: { octets: 0, commandOctets: 0 } }],
-  ["a window without end", { pipelining: { octets: Infinity, commandOctets: Infinity } }],
+  ["a window of 0", { pipelining: { octets: 0, commandOctets: 0 } }],
+  ["an infinite window", { pipelining: { octets: Infinity, commandOctets: Infinity } }],
   ["a window of one octet", { pipelining: { octets: 1, commandOctets: 1 } }],
 ];
 
 describe.each(EXTREMES)("%s", (_, options) => {
-  test.each(["implicit TLS", "STLS"])("a session over %s", async (how) => {
+  test.each(["implicit TLS", "STLS"])("a session succeeds over %s", async (how) => {
     const messages = [...seededMessages(60, 7)];
     await using server = await listen({ messages, tls: how !== "STLS" });
     await using client = await Pop3Client.connect(to(server, { auth, ...options }));

@@ -1,4 +1,4 @@
-// A call that is given up rejects at once, and nobody gets the answer that was meant for it.
+// An aborted call rejects at once, and no other call gets its answer.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";
 import { auth, listen, LOGGED_IN, logIn, offering, said, toScript } from "./ann.ts";
@@ -20,8 +20,8 @@ async function logInTo(server: ScriptedServer, more: Partial<Pop3ClientOptions> 
   return Pop3Client.connect(toScript(server, { auth, ...more }));
 }
 
-describe("a call that is given up", () => {
-  test("before it is sent: it never is", async () => {
+describe("an aborted call", () => {
+  test("is not sent if it was not sent yet", async () => {
     await using server = await listen();
     await using client = await logIn(server);
     await client.noop();
@@ -37,7 +37,7 @@ describe("a call that is given up", () => {
     expect(said(server)).not.toContain("C: STAT");
   });
 
-  test("in flight: it rejects at once, its answer is dropped, and the next has its own", async () => {
+  test("in flight rejects at once; its answer is dropped, and the next call gets its own", async () => {
     await using server = await ScriptedServer.listen([
       ...[...LOGGED_IN, "C: LIST 1", "* wait", "S: +OK 1 100", "C: LIST 2", "S: +OK 2 200"],
     ]);
@@ -55,7 +55,7 @@ describe("a call that is given up", () => {
     await server.played();
   });
 
-  test("in flight, in the middle of a batch", async () => {
+  test("in flight in the middle of a batch rejects at once", async () => {
     await using server = await listen({
       messages: Array.from({ length: 10 }, (_, n) => `${String(n + 1)}\r\n`),
     });
@@ -73,7 +73,7 @@ describe("a call that is given up", () => {
     await client.noop();
   });
 
-  test("a message of which too much would have to be read: the connection is closed", async () => {
+  test("with too much left of a message closes the connection", async () => {
     await using server = await listen({ messages: [Buffer.alloc(9_000_000, "text\r\n")] });
     const client = await logIn(server, { limits: { drain: 1000 } });
     const controller = new AbortController();
@@ -96,7 +96,7 @@ describe("a call that is given up", () => {
     ["AUTH", [/^AUTH PLAIN/], (client, signal) => client.authenticate(auth, { signal })],
     ["STLS", ["C: STLS"], (client, signal) => client.stls({ signal })],
     ["QUIT", ["C: QUIT"], (client, signal) => client.quit({ signal })],
-  ])("%s: nobody could know where the session is, so it ends", async (verb, steps, call) => {
+  ])("with %s ends the session, because its state is unknown", async (verb, steps, call) => {
     await using server = await ScriptedServer.listen([...offering("USER", "SASL PLAIN", "STLS"), ...steps]);
     const client = await Pop3Client.connect(toScript(server));
     const seen = ends(client);
@@ -111,7 +111,7 @@ describe("a call that is given up", () => {
     expect(seen).toEqual(["POP3_ABANDONED"]);
   });
 
-  test("signals of calls that are over are let go", async () => {
+  test("signals of finished calls have no listeners", async () => {
     await using server = await listen();
     await using client = await logIn(server);
     const { signal } = new AbortController();

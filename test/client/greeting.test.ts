@@ -1,4 +1,4 @@
-// The greeting: one line, and nothing is sent before it is there or behind one that is wrong.
+// The greeting is one line. Nothing is sent before it arrives, or after an invalid one.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ReplyError } from "../../src/index.ts";
 import { auth, toScript } from "./ann.ts";
@@ -9,17 +9,21 @@ describe("the greeting", () => {
   test.each<[string, string | Buffer, string]>([
     ["a refusal", "-ERR go away\r\n", "POP3_GREETING_REJECTED"],
     ["another protocol", "HTTP/1.1 200 OK\r\n", "POP3_BAD_GREETING"],
-    ["a word that only begins with OK", "+OKAY\r\n", "POP3_BAD_GREETING"],
+    ["a word that begins with OK", "+OKAY\r\n", "POP3_BAD_GREETING"],
     ["lower case", "+ok ready\r\n", "POP3_BAD_GREETING"],
     ["a challenge", "+ go on\r\n", "POP3_BAD_GREETING"],
     ["an empty line", "\r\n", "POP3_BAD_GREETING"],
     ["LF alone", "+OK ready\n", "POP3_PROTOCOL"],
     ["a NUL", "+OK a\0b\r\n", "POP3_PROTOCOL"],
-    ["more than a line", `+OK ${"a".repeat(8192)}\r\n`, "POP3_LINE_TOO_LONG"],
-    ["a line without end", Buffer.alloc(100_000, "+"), "POP3_LINE_TOO_LONG"],
-    ["answers before the questions", "+OK hi\r\n+OK caps\r\nSTLS\r\n.\r\n+OK go\r\n", "POP3_UNSOLICITED"],
-    ["the beginning of an answer", "+OK hi\r\n+", "POP3_UNSOLICITED"],
-  ])("%s", async (_, octets, code) => {
+    ["followed by more octets", `+OK ${"a".repeat(8192)}\r\n`, "POP3_LINE_TOO_LONG"],
+    ["a line without an end", Buffer.alloc(100_000, "+"), "POP3_LINE_TOO_LONG"],
+    [
+      "followed by answers to commands that were not sent",
+      "+OK hi\r\n+OK caps\r\nSTLS\r\n.\r\n+OK go\r\n",
+      "POP3_UNSOLICITED",
+    ],
+    ["followed by the beginning of an answer", "+OK hi\r\n+", "POP3_UNSOLICITED"],
+  ])("ends the session if it is %s", async (_, octets, code) => {
     await using server = await ScriptedServer.listen([Buffer.from(octets)]);
     const call = Pop3Client.connect(toScript(server, { stls: "required", auth }));
     await expect(call).rejects.toMatchObject({ code });
@@ -36,7 +40,7 @@ describe("the greeting", () => {
     ["go away", undefined, true],
     ["Connection limit exceeded", undefined, true],
     ["access denied", undefined, false],
-  ])("that is -ERR %s", async (text, responseCode, temporary) => {
+  ])("that is -ERR %s is a typed refusal", async (text, responseCode, temporary) => {
     await using server = await ScriptedServer.listen([`S: -ERR ${text}`]);
     const failure = await failureOf(Pop3Client.connect(toScript(server)));
     expect(failure).toMatchObject({ code: "POP3_GREETING_REJECTED", temporary });
@@ -45,21 +49,21 @@ describe("the greeting", () => {
     expect(server.clear).toBe("");
   });
 
-  test("does not come", async () => {
+  test("that does not come ends in a timeout", async () => {
     await using server = await ScriptedServer.listen([]);
     const options = toScript(server, { timeouts: { greeting: 20 } });
     await expect(Pop3Client.connect(options)).rejects.toMatchObject({ code: "POP3_GREETING_TIMEOUT" });
     await server.played();
   });
 
-  test("is cut off", async () => {
+  test("that is cut off rejects", async () => {
     await using server = await ScriptedServer.listen([Buffer.from("+OK hel"), "* close"]);
     const call = Pop3Client.connect(toScript(server));
     await expect(call).rejects.toMatchObject({ code: "POP3_CLOSED" });
     await server.played();
   });
 
-  test("is kept as it came, and is harmless in print", async () => {
+  test("is kept as it came, and is printed with escapes", async () => {
     await using server = await ScriptedServer.listen(["S: +OK \x1b[31mred", "C: CAPA", "S: -ERR \x1b[2J"]);
     const client = await Pop3Client.connect(toScript(server));
     expect(client.greeting).toBe("\x1b[31mred");

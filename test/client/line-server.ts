@@ -1,4 +1,4 @@
-// A server on a stream: answers each line with what a function says, no faster than the client takes it.
+// A server on a stream: answers each line with the result of a function, no faster than the client reads.
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { duplexPair } from "./duplex-pair.ts";

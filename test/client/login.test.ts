@@ -1,4 +1,4 @@
-// Logging in: each way as the wire shows it, and by hand.
+// Logging in: each method on the wire, and by hand.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "./ann.ts";
@@ -14,17 +14,17 @@ const PLAIN = base64("\0ann\0secret");
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
 describe("on the wire", () => {
-  test("USER and PASS", async () => {
+  test("USER and PASS send a line each", async () => {
     const script = [...offering("USER"), "C: USER ann", "S: +OK", "C: PASS secret", "S: +OK", ...CAPA];
     expect(await login(script)).toBe("transaction");
   });
 
-  test("USER and PASS, with spaces and 8-bit letters", async () => {
+  test("USER and PASS can have spaces and 8-bit characters", async () => {
     const script = [...offering("USER"), "C: USER änn b", "S: +OK", "C: PASS  sé cret ", "S: +OK", ...CAPA];
     expect(await login(script, { user: "änn b", pass: " sé cret " })).toBe("transaction");
   });
 
-  test("PASS is not sent before USER is answered, though there is PIPELINING", async () => {
+  test("PASS is not sent before USER is answered, even with PIPELINING", async () => {
     await using server = await ScriptedServer.listen(
       [
         ...offering("USER", "PIPELINING"),
@@ -38,12 +38,12 @@ describe("on the wire", () => {
     await server.played();
   });
 
-  test("AUTH PLAIN", async () => {
+  test("AUTH PLAIN sends an initial response", async () => {
     const script = [...offering("SASL PLAIN"), `C: AUTH PLAIN ${PLAIN}`, "S: +OK", ...CAPA];
     expect(await login(script)).toBe("transaction");
   });
 
-  test("AUTH PLAIN for somebody else", async () => {
+  test("AUTH PLAIN sends the identity of another user", async () => {
     const script = [
       ...offering("SASL PLAIN"),
       ...[`C: AUTH PLAIN ${base64("bob\0ann\0secret")}`, "S: +OK", ...CAPA],
@@ -52,7 +52,7 @@ describe("on the wire", () => {
   });
 
   test.each(["+ ", "+", "+ say it", "+ ===", `+ ${base64("Password:")}`])(
-    'AUTH PLAIN without initial response, asked for by "%s"',
+    'AUTH PLAIN without an initial response answers the challenge "%s"',
     async (challenge) => {
       const script = [
         ...offering("SASL PLAIN"),
@@ -66,7 +66,7 @@ describe("on the wire", () => {
     [base64("Username:"), base64("Password:")],
     ["", ""],
     ["User Name", "what else?"],
-  ])('AUTH LOGIN, asked by "%s" and "%s"', async (first, second) => {
+  ])('AUTH LOGIN answers the prompts "%s" and "%s"', async (first, second) => {
     const script = [
       ...offering("SASL LOGIN"),
       ...["C: AUTH LOGIN", `S: + ${first}`, `C: ${base64("ann")}`],
@@ -75,7 +75,7 @@ describe("on the wire", () => {
     expect(await login(script)).toBe("transaction");
   });
 
-  test("APOP, with the digest of RFC 1939", async () => {
+  test("APOP sends the digest of RFC 1939", async () => {
     const script = [
       ...["S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>", "C: CAPA", "S: -ERR"],
       ...["C: APOP mrose c4c9334bac560ecc979e58001b3e22fb", "S: +OK", ...CAPA],
@@ -83,7 +83,7 @@ describe("on the wire", () => {
     expect(await login(script, { user: "mrose", pass: "tanstaaf", mechanism: "APOP" })).toBe("transaction");
   });
 
-  test("an initial response that the line just holds", async () => {
+  test("an initial response that just fits is sent in the line", async () => {
     // "AUTH PLAIN " and CRLF are 13 octets; 240 of base64 are 180 octets: two NUL, "ann", and 175.
     const pass = "p".repeat(175);
     const script = [
@@ -93,7 +93,7 @@ describe("on the wire", () => {
     expect(await login(script, { pass })).toBe("transaction");
   });
 
-  test("an initial response that the line does not hold goes out in a second step", async () => {
+  test("an initial response that does not fit is sent in a second step", async () => {
     const pass = "p".repeat(178);
     const script = [
       ...offering("SASL PLAIN"),
@@ -103,7 +103,7 @@ describe("on the wire", () => {
   });
 });
 
-describe("the server's side agrees", () => {
+describe("the embedded server accepts", () => {
   test.each<[string, Partial<Pop3Auth>, string[]]>([
     ["PLAIN", { mechanism: "PLAIN" }, ["C: AUTH PLAIN ****"]],
     ["PLAIN in two steps", { mechanism: "plain", initialResponse: false }, ["C: AUTH PLAIN", "C: ****"]],
@@ -119,7 +119,7 @@ describe("the server's side agrees", () => {
 });
 
 describe("by hand", () => {
-  test("USER and PASS, and once more behind a refusal", async () => {
+  test("USER and PASS succeed after a refusal", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server));
     await client.user("ann");
@@ -131,14 +131,14 @@ describe("by hand", () => {
     expect(await client.stat()).toEqual({ count: 1, size: 22 });
   });
 
-  test("APOP, in clear as well", async () => {
+  test("APOP succeeds, also in clear text", async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(to(server, { stls: "never", allowPlaintextAuth: false }));
     await client.apop("ann", "secret");
     expect(client.state).toBe("transaction");
   });
 
-  test("STLS, then the login", async () => {
+  test("STLS and then a login succeed", async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(to(server, { stls: "never", allowPlaintextAuth: false }));
     await client.stls();
@@ -151,7 +151,7 @@ describe("by hand", () => {
     ]);
   });
 
-  test("one login at a time, and nothing beside it", async () => {
+  test("one login runs at a time, and other calls reject during it", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server));
     const first = client.authenticate(auth);

@@ -1,4 +1,4 @@
-// Maildrops for loops over them, and the ways in which a loop may go.
+// Maildrops for loops over them, and the ways to read them.
 import type { Pop3ClientOptions, Pop3Message } from "../../src/index.ts";
 
 /** `count` messages of a line each: `message 1` and so on. */

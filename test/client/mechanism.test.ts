@@ -1,4 +1,4 @@
-// A SASL mechanism of one's own.
+// A SASL mechanism of the caller.
 import { describe, expect, test } from "vitest";
 import type { SaslMechanism } from "../../src/index.ts";
 import { offering } from "./ann.ts";
@@ -11,8 +11,8 @@ const base64 = (text: string): string => Buffer.from(text, "utf8").toString("bas
 /** Behind the login. */
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
-describe("a mechanism of one's own", () => {
-  test("is told who logs in", async () => {
+describe("the caller's mechanism", () => {
+  test("gets the user and the connection", async () => {
     const told: unknown[] = [];
     const mechanism: SaslMechanism = {
       ...own({}),
@@ -26,7 +26,7 @@ describe("a mechanism of one's own", () => {
     expect(told).toMatchObject([{ user: "ann", pass: "secret", accessToken: "", authzid: "bob" }]);
   });
 
-  test("answers challenges without base64", async () => {
+  test("gets challenges decoded from base64", async () => {
     const script = [
       ...[...offering("SASL X-OWN"), "C: AUTH X-OWN", `S: + ${base64("abc")}`, `C: ${base64("cba")}`],
       ...["S: + ", "C: ", "S: +OK", ...CAPA],
@@ -37,7 +37,7 @@ describe("a mechanism of one's own", () => {
   test.each([
     ["that is not empty", Buffer.from("hi"), base64("hi")],
     ["that is empty", Buffer.alloc(0), "="],
-  ])("with an initial response %s", async (_, initial, sent) => {
+  ])("can have an initial response %s", async (_, initial, sent) => {
     const script = [
       ...offering("SASL X-OWN"),
       ...[`C: AUTH X-OWN ${sent}`, `S: + ${base64("abc")}`, `C: ${base64("cba")}`, "S: +OK", ...CAPA],
@@ -45,7 +45,7 @@ describe("a mechanism of one's own", () => {
     expect(await login(script, { mechanism: own({ initial }) })).toBe("transaction");
   });
 
-  test("is used where the server has no CAPA", async () => {
+  test("is used if the server has no CAPA", async () => {
     const script = ["S: +OK", "C: CAPA", "S: -ERR", "C: AUTH X-OWN", "S: +OK", ...CAPA];
     expect(await login(script, { mechanism: own({}) })).toBe("transaction");
   });

@@ -1,4 +1,4 @@
-// Every form of the options, and those that make no sense.
+// Every form of the options, and invalid ones.
 import { describe, expect, test } from "vitest";
 import { parseUrl, Pop3Client, type SocketSource } from "../../src/index.ts";
 import { Pop3Server } from "../../src/testing/index.ts";
@@ -6,21 +6,21 @@ import { listen, said } from "./ann.ts";
 import { codeOf } from "./outcome.ts";
 
 describe("options as a URL", () => {
-  test("with user and password", async () => {
+  test("has user and password", async () => {
     await using server = await Pop3Server.listen({ users: { "ann@test": { pass: "se:cret/%" } } });
     const url = `${server.url.replace("//", "//ann%40test:se%3Acret%2F%25@")}?stls=never`;
     await using client = await Pop3Client.connect(url);
     expect(client.state).toBe("transaction");
   });
 
-  test("as a URL object, without a user", async () => {
+  test("can be a URL object without a user", async () => {
     await using server = await listen();
     await using client = await Pop3Client.connect(new URL(`${server.url}?stls=never`));
     expect(client.state).toBe("authorization");
     expect(client.secure).toBe(false);
   });
 
-  test("pop3: STLS is required", async () => {
+  test("pop3: requires STLS", async () => {
     await using server = await listen();
     // The certificate is nobody's whom the system trusts: so far the URL has led.
     await expect(Pop3Client.connect(server.url)).rejects.toMatchObject({ code: "POP3_TLS_CERT" });
@@ -28,7 +28,7 @@ describe("options as a URL", () => {
     expect(said(server)).toEqual(["C: CAPA", "C: STLS", "* TLS"]);
   });
 
-  test("pop3s: TLS from the first octet", async () => {
+  test("pop3s: uses TLS from the first octet", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect({
       ...parseUrl(server.url.replace("//", "//ann:secret@")),
@@ -38,7 +38,7 @@ describe("options as a URL", () => {
     expect(client.state).toBe("transaction");
   });
 
-  test("RFC 2384: pop with ;AUTH=+APOP", async () => {
+  test("of RFC 2384 with ;AUTH=+APOP uses APOP", async () => {
     await using server = await listen();
     const url = `${server.url.replace("pop3://", "pop://ann;AUTH=+APOP:secret@")}?stls=never`;
     await using client = await Pop3Client.connect(url);
@@ -52,7 +52,7 @@ describe("options as a URL", () => {
     ["pops://mail.test:1995", { secure: true, port: 1995 }],
     ["pop3://[::1]:1110", { secure: false, port: 1110, host: "::1" }],
     ["pop3s://mail.test/", { secure: true, port: 995 }],
-  ])("%s", async (url, { port, host = "mail.test" }: { port: number; host?: string }) => {
+  ])("accepts %s", async (url, { port, host = "mail.test" }: { port: number; host?: string }) => {
     const targets: unknown[] = [];
     const socket: SocketSource = (target) => {
       targets.push([target.host, target.port]);
@@ -63,7 +63,7 @@ describe("options as a URL", () => {
   });
 
   test.each([
-    "no URL at all",
+    "text that is not a URL",
     "http://mail.test",
     "pop3://ann:sec%ret@mail.test",
     "pop3://ann@mail.test",
@@ -72,7 +72,7 @@ describe("options as a URL", () => {
     "pop3://mail.test?stls=maybe",
     "pop3s://mail.test?stls=required",
     "pop3s://ann:s3cr3t@mail test",
-  ])("%s is refused without a word of it", async (url) => {
+  ])("rejects %s without repeating it", async (url) => {
     let error: unknown;
     try {
       new Pop3Client(url);
@@ -87,22 +87,22 @@ describe("options as a URL", () => {
   });
 });
 
-describe("options that make no sense", () => {
+describe("rejects invalid options", () => {
   const wrong: [string, Record<string, unknown>][] = [
     ["no host", { host: "" }],
-    ["a host that is none", { host: "mail.test\r\nQUIT" }],
-    ["a port that is none", { port: 70_000 }],
-    ["a port that is no integer", { port: 1.5 }],
+    ["an invalid host", { host: "mail.test\r\nQUIT" }],
+    ["an invalid port", { port: 70_000 }],
+    ["a port that is not an integer", { port: 1.5 }],
     ["TLS from the first octet and STLS", { secure: true, stls: "required" }],
     ["TLS from the first octet and STLS by default", { stls: "if-offered" }],
-    ["an unknown way of STLS", { secure: false, stls: "perhaps" }],
+    ["an unknown value of stls", { secure: false, stls: "perhaps" }],
     ["no user", { auth: { user: "", pass: "x" } }],
     ["no password", { auth: { user: "ann" } }],
     ["an empty password", { auth: { user: "ann", pass: "" } }],
-    ["an unknown time-out", { timeouts: { read: 5 } }],
-    ["a time-out that is no number", { timeouts: { command: Number.NaN } }],
+    ["an unknown timeout", { timeouts: { read: 5 } }],
+    ["a timeout that is not a number", { timeouts: { command: Number.NaN } }],
     ["a limit below 0", { limits: { line: -1 } }],
-    ["a window that is none", { pipelining: { commands: 5 } }],
+    ["an invalid window", { pipelining: { commands: 5 } }],
   ];
   test.each(wrong)("%s", (_, options) => {
     expect(() => new Pop3Client({ host: "mail.test", ...options })).toThrow(

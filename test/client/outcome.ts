@@ -1,4 +1,4 @@
-// How a call came out, for tests that look closer at an error than `rejects` does.
+// The outcome of a call, for tests that check more of an error than `rejects` does.
 import { expect } from "vitest";
 import { Pop3Error } from "../../src/index.ts";
 

@@ -1,4 +1,4 @@
-// A mechanism of the caller's own.
+// A mechanism of the caller.
 import type { SaslMechanism } from "../../src/index.ts";
 
 /** A mechanism of one's own, that answers each challenge with its letters turned around. */

@@ -1,13 +1,14 @@
-// Where the password comes from: asked for once per login, and looked at before anything is sent.
+// The source of the password: a function is called once per login, and its result is checked before it is
+// sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { listen, offering, to, toScript } from "./ann.ts";
 import { codeOf, settledCode, turns } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
-describe("the secret", () => {
+describe("the function for the password", () => {
   test.each(["USER", "PLAIN", "LOGIN", "APOP"])(
-    "is asked for once per login, and given later: %s",
+    "is called once per login, and can answer later: %s",
     async (mechanism) => {
       let asked = 0;
       await using server = await listen({ tls: true });
@@ -28,7 +29,7 @@ describe("the secret", () => {
     },
   );
 
-  test("is asked for again by the next login", async () => {
+  test("is called again by the next login", async () => {
     const given = ["wrong", "secret"];
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server));
@@ -40,7 +41,7 @@ describe("the secret", () => {
     expect(given).toEqual([]);
   });
 
-  test("is not to be had: the caller's own error, and nothing is sent", async () => {
+  test("rejects: the login rejects with its error and sends nothing", async () => {
     const error = new Error("the keyring is locked");
     await using server = await ScriptedServer.listen(offering("USER"));
     const pass = (): Promise<string> => Promise.reject(error);
@@ -58,7 +59,7 @@ describe("the secret", () => {
     ["two lines, for PASS", "USER", "secret\r\nDELE 1"],
     ["too long for the line, for PASS", "USER", "p".repeat(250)],
     ["with a NUL, for PLAIN", "SASL PLAIN", "se\0cret"],
-  ])("is %s: nothing is sent", async (_, offered, secret) => {
+  ])("gives a value that is %s: rejects and sends nothing", async (_, offered, secret) => {
     await using server = await ScriptedServer.listen([...offering(offered), "* octets", "* close"]);
     const pass = (): string => secret as string;
     const code = await codeOf(Pop3Client.connect(toScript(server, { auth: { user: "ann", pass } })));
@@ -70,7 +71,7 @@ describe("the secret", () => {
   test.each([
     ["the signal", "POP3_ABORTED"],
     ["close", "POP3_CLOSED"],
-  ])("never comes: %s ends the login all the same", async (how, code) => {
+  ])("never settles: %s ends the login", async (how, code) => {
     await using server = await ScriptedServer.listen(offering("USER"));
     const controller = new AbortController();
     let asked: () => void = () => undefined;

@@ -1,4 +1,4 @@
-// Several commands at once: each answer is its own.
+// Several commands at once: each call gets its own answer.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, logIn, offering, said, toScript } from "./ann.ts";
@@ -14,7 +14,7 @@ describe("pipelining", () => {
     ...["C: USER ann", "S: +OK", "C: PASS secret", "S: +OK", "C: CAPA", "S: -ERR"],
   ];
 
-  test("each answer is its own, and only the refused one is refused", async () => {
+  test("gives each call its own answer, and rejects only the refused one", async () => {
     await using server = await ScriptedServer.listen([
       ...PIPELINED,
       ...["C: LIST 1", "C: LIST 2", "C: RETR 3", "C: UIDL 4", "C: NOOP"],
@@ -39,7 +39,7 @@ describe("pipelining", () => {
     await server.played();
   });
 
-  test("the connection dies: those that were answered have their answers, the others reject in order", async () => {
+  test("keeps the answers that arrived when the connection ends, and rejects the other calls in order", async () => {
     await using server = await ScriptedServer.listen([
       ...PIPELINED,
       ...["C: NOOP", "C: LIST 1", "C: STAT", "C: STAT", "S: +OK", "S: +OK 1 10", "* close"],
@@ -54,7 +54,7 @@ describe("pipelining", () => {
     await server.played();
   });
 
-  test("is not used when it was switched off", async () => {
+  test("is not used if the option is false", async () => {
     await using server = await ScriptedServer.listen(
       [...PIPELINED, "C: NOOP", "S: +OK", "C: STAT", "S: +OK 0 0", "C: NOOP", "S: +OK"],
       { lockstep: true },
@@ -65,7 +65,7 @@ describe("pipelining", () => {
     await server.played();
   });
 
-  test("ten thousand commands at once", async () => {
+  test("answers ten thousand commands at once", async () => {
     await using server = await listen({
       messages: Array.from({ length: 100 }, (_, index) => `${String(index + 1)}\r\n`),
     });

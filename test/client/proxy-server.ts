@@ -1,4 +1,4 @@
-// Proxies on loopback, no larger than the tests need: HTTP CONNECT and SOCKS5, which say where they were asked to go.
+// Minimal proxies on loopback: HTTP CONNECT and SOCKS5, which record the requested address.
 import { once } from "node:events";
 import * as net from "node:net";
 

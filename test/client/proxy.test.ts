@@ -1,4 +1,5 @@
-// Through a proxy: it learns where to go, and what it says is bounded, checked, and never taken for the server.
+// Through a proxy: it learns the address of the server. Its answers are limited, checked, and never read as
+// the server's.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
@@ -27,7 +28,7 @@ function through(
 }
 
 describe.each([true, false])("HTTP CONNECT (TLS from the first octet: %s)", (tls) => {
-  test("reaches the server, and is told its name, its port and who asks", async () => {
+  test("reaches the server, and sends its name, its port and the credentials", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls });
     await using proxy = await ProxyServer.listen(tunnelTo(server.port));
     const url = `http://me:p%40ss@127.0.0.1:${proxy.port}`;
@@ -43,11 +44,14 @@ describe.each([true, false])("HTTP CONNECT (TLS from the first octet: %s)", (tls
 
   test.each<[string, Handshake]>([
     ["refuses", (client) => (client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), none())],
-    ["speaks something else", (client) => (client.end("+OK POP3 ready\r\n\r\n"), none())],
+    ["speaks another protocol", (client) => (client.end("+OK POP3 ready\r\n\r\n"), none())],
     ["closes", (client) => (client.end(), none())],
     ["resets", (client) => (client.resetAndDestroy(), none())],
-    ["goes on and on", (client) => (client.write(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}`), none())],
-  ])("that %s is an error of the connection, without its password", async (_, handshake) => {
+    [
+      "sends a header without an end",
+      (client) => (client.write(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}`), none()),
+    ],
+  ])("that %s gives a connection error without its password", async (_, handshake) => {
     await using server = await Pop3Server.listen({ users: USERS, tls });
     await using proxy = await ProxyServer.listen(handshake);
     const failure = await Pop3Client.connect(
@@ -61,7 +65,7 @@ describe.each([true, false])("HTTP CONNECT (TLS from the first octet: %s)", (tls
     expect(server.connections).toBe(0);
   });
 
-  test("that says nothing is waited for no longer than timeouts.connect", async () => {
+  test("that stays silent ends in a timeout after timeouts.connect", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls });
     await using proxy = await ProxyServer.listen(none);
     const options = through(server, `http://127.0.0.1:${proxy.port}`, { timeouts: { connect: 50 } });
@@ -69,7 +73,7 @@ describe.each([true, false])("HTTP CONNECT (TLS from the first octet: %s)", (tls
   });
 });
 
-test("a greeting that comes along with the proxy's answer is not lost", async () => {
+test("a greeting in the packet of the proxy's answer is not lost", async () => {
   await using server = await Pop3Server.listen({ users: USERS });
   await using proxy = await ProxyServer.listen(async (client) => {
     const target = await reach(server.port);
@@ -83,7 +87,7 @@ test("a greeting that comes along with the proxy's answer is not lost", async ()
   await client.quit();
 });
 
-test("octets that come along with the proxy's answer are never taken for TLS, nor behind it", async () => {
+test("octets in the packet of the proxy's answer are never read as TLS, nor as decrypted data", async () => {
   await using server = await Pop3Server.listen({ users: USERS, tls: true });
   await using proxy = await ProxyServer.listen(
     tunnelTo(server.port, "HTTP/1.1 200 OK\r\n\r\n+OK injected\r\n"),
@@ -94,7 +98,7 @@ test("octets that come along with the proxy's answer are never taken for TLS, no
 });
 
 describe("SOCKS5", () => {
-  test("reaches the server, and resolves its name", async () => {
+  test("reaches the server, and resolves its name at the proxy", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls: true });
     await using proxy = await ProxyServer.listen(socks5To(server.port));
     const client = await Pop3Client.connect(through(server, `socks5://127.0.0.1:${proxy.port}`));
@@ -102,7 +106,7 @@ describe("SOCKS5", () => {
     await client.quit();
   });
 
-  test("a greeting that comes at once is not lost", async () => {
+  test("loses no greeting that arrives at once", async () => {
     await using server = await Pop3Server.listen({ users: USERS });
     await using proxy = await ProxyServer.listen(socks5To(server.port));
     const client = await Pop3Client.connect(through(server, `socks5://127.0.0.1:${proxy.port}`));
@@ -110,7 +114,7 @@ describe("SOCKS5", () => {
     await client.quit();
   });
 
-  test("takes a user and a password, and no error repeats it", async () => {
+  test("sends a user and a password, and no error repeats it", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls: true });
     await using proxy = await ProxyServer.listen(socks5To(server.port, "hunter2"));
     const client = await Pop3Client.connect(through(server, `socks5://me:hunter2@127.0.0.1:${proxy.port}`));
@@ -127,7 +131,7 @@ describe("SOCKS5", () => {
 });
 
 test.each(["ftp://127.0.0.1", "127.0.0.1:8080", "", "http://", "http://a:%zz@127.0.0.1"])(
-  "%o is no proxy",
+  "rejects the proxy %o",
   (proxy) => {
     expect(() => new Pop3Client({ host: "pop.example.com", proxy })).toThrow(
       expect.objectContaining({ code: "POP3_CONFIG" }) as Error,

@@ -1,4 +1,4 @@
-// QUIT that goes wrong: failed, unknown, or never sent; each says so, with what was marked.
+// QUIT can fail, have an unknown outcome, or not be sent. Each error says so, with the marked messages.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Error } from "../../src/index.ts";
 import type { Fault, Pop3Server } from "../../src/testing/index.ts";
@@ -9,7 +9,7 @@ import { expectNothingUnhandled } from "./unhandled.ts";
 
 expectNothingUnhandled();
 
-describe("QUIT that goes wrong", () => {
+describe("quit()", () => {
   /** Marks 3 and 1, and gives what QUIT rejects with. */
   async function quit(server: Pop3Server): Promise<Pop3Error> {
     const client = await logIn(server, { timeouts: { quit: 100 } });
@@ -22,7 +22,7 @@ describe("QUIT that goes wrong", () => {
   test.each([
     ["some deleted messages not removed", undefined, false],
     ["[SYS/TEMP] later", "SYS/TEMP", true],
-  ])("-ERR %s: POP3_COMMIT_FAILED, with what was marked", async (text, responseCode, temporary) => {
+  ])("rejects with POP3_COMMIT_FAILED and the marks on -ERR %s", async (text, responseCode, temporary) => {
     await using server = await five({ on: "QUIT", reply: `-ERR ${text}\r\n`, close: Infinity });
     const failure = await quit(server);
     expect(failure).toMatchObject({
@@ -42,8 +42,8 @@ describe("QUIT that goes wrong", () => {
     ["FIN in the reply", { on: "QUIT", close: 3 }, "POP3_CLOSED"],
     ["RST", { on: "QUIT", reset: 0 }, "POP3_RESET"],
     ["silence", { on: "QUIT", stall: 0 }, "POP3_COMMAND_TIMEOUT"],
-    ["nonsense", { on: "QUIT", reply: "bye\r\n", carriedOut: true }, "POP3_PROTOCOL"],
-  ])("%s in place of the reply: POP3_COMMIT_UNKNOWN, with what was marked", async (_, fault, cause) => {
+    ["an invalid reply", { on: "QUIT", reply: "bye\r\n", carriedOut: true }, "POP3_PROTOCOL"],
+  ])("rejects with POP3_COMMIT_UNKNOWN and the marks on %s instead of a reply", async (_, fault, cause) => {
     await using server = await five(fault);
     expect(await quit(server)).toMatchObject({
       name: "Pop3ConnectionError",
@@ -56,7 +56,7 @@ describe("QUIT that goes wrong", () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test("given up when it was sent: POP3_COMMIT_UNKNOWN", async () => {
+  test("rejects with POP3_COMMIT_UNKNOWN if it is aborted after it was sent", async () => {
     await using server = await five({ on: "QUIT", stall: 0 });
     const client = await logIn(server);
     await client.dele(2);
@@ -72,7 +72,7 @@ describe("QUIT that goes wrong", () => {
     expect(client.state).toBe("closed");
   });
 
-  test("given up before it was sent: nothing was committed, and the session goes on", async () => {
+  test("commits nothing if it is aborted before it was sent, and the session continues", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await client.dele(1);
@@ -92,7 +92,7 @@ describe("QUIT that goes wrong", () => {
     expect(await left(server)).toBe("2345");
   });
 
-  test("given up before it was sent, and closed at the same time: it is over", async () => {
+  test("rejects if it is aborted and closed before it was sent", async () => {
     await using server = await five();
     const client = await logIn(server);
     await client.dele(1);
@@ -109,9 +109,9 @@ describe("QUIT that goes wrong", () => {
   test.each<[string, Fault, string]>([
     ["FIN", { on: "STAT", close: 0 }, "POP3_CLOSED"],
     ["RST", { on: "STAT", reset: 0 }, "POP3_RESET"],
-    ["nonsense", { on: "STAT", reply: "what\r\n" }, "POP3_PROTOCOL"],
+    ["an invalid reply", { on: "STAT", reply: "what\r\n" }, "POP3_PROTOCOL"],
   ])(
-    "never sent, by %s before it: an error of the connection, and nothing was committed",
+    "rejects with a connection error and commits nothing if %s came before it was sent",
     async (_, fault, code) => {
       await using server = await five(fault);
       const client = await logIn(server);
@@ -126,7 +126,7 @@ describe("QUIT that goes wrong", () => {
     },
   );
 
-  test("a DELE that was answered only after QUIT was asked for counts", async () => {
+  test("includes a DELE that was answered only after the call of quit()", async () => {
     for (const [fault, code] of [
       [{ on: "QUIT", close: 0 }, "POP3_COMMIT_UNKNOWN"],
       [{ on: "QUIT", reply: "-ERR\r\n", close: Infinity }, "POP3_COMMIT_FAILED"],
@@ -139,7 +139,7 @@ describe("QUIT that goes wrong", () => {
     }
   });
 
-  test("a RSET that was answered only after QUIT was asked for counts", async () => {
+  test("includes an RSET that was answered only after the call of quit()", async () => {
     await using server = await five({ on: "QUIT", close: 0 });
     const client = await logIn(server);
     await client.dele([2, 4]);
@@ -154,7 +154,7 @@ describe("QUIT that goes wrong", () => {
     ["FIN", { on: "QUIT", close: 0 }],
     ["RST", { on: "QUIT", reset: 0 }],
     ["silence", { on: "QUIT", stall: 0 }],
-  ])("nothing marked, and %s: it was the end that was asked for", async (_, fault) => {
+  ])("resolves with nothing marked on %s", async (_, fault) => {
     await using server = await five(fault);
     const client = await logIn(server, { timeouts: { quit: 50 } });
     await client.dele(1);
@@ -164,7 +164,7 @@ describe("QUIT that goes wrong", () => {
     expect(await left(server)).toBe("12345");
   });
 
-  test("+OK, and more behind it: it was committed", async () => {
+  test("resolves on +OK followed by more octets", async () => {
     await using server = await five({ on: "QUIT", after: "+OK and more\r\n" });
     const client = await logIn(server);
     await client.dele(1);
@@ -173,7 +173,7 @@ describe("QUIT that goes wrong", () => {
     expect(await left(server)).toBe("2345");
   });
 
-  test("+OK, and the server never closes: the client does", async () => {
+  test("resolves on +OK if the server does not close, and closes the connection", async () => {
     await using server = await ScriptedServer.listen([...LOGGED_IN, "C: QUIT", "S: +OK bye"]);
     const client = await Pop3Client.connect(toScript(server, { auth }));
     await client.quit();

@@ -1,5 +1,4 @@
-// Whatever is called, in whatever order, and whatever goes wrong: each call settles once, with the answer that
-// is its own.
+// A random sequence of calls and failures: each call settles once, with its own answer.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import type { Pop3ClientOptions } from "../../src/index.ts";
@@ -60,7 +59,7 @@ const fault: fc.Arbitrary<Fault> = fc
 
 const EVERYTHING = Array.from({ length: COUNT }, (_, index) => index + 1);
 
-test("without faults", { timeout: 60_000 }, async () => {
+test("settles every call without faults", { timeout: 60_000 }, async () => {
   const property = fc.asyncProperty(fc.record(setup), async ({ actions, sizes, options, chunk, end }) => {
     const messages = sizes.map((size, index) => bodyOf(index + 1, size));
     await using server = await listen({ messages, chunk });
@@ -82,7 +81,7 @@ test("without faults", { timeout: 60_000 }, async () => {
   await fc.assert(property, { seed: 11, numRuns: 200 });
 });
 
-test("with a fault somewhere", { timeout: 60_000 }, async () => {
+test("settles every call with a random fault", { timeout: 60_000 }, async () => {
   const property = fc.asyncProperty(
     fc.record({ ...setup, fault }),
     async ({ actions, sizes, options, chunk, end, fault }) => {

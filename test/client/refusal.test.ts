@@ -1,4 +1,5 @@
-// A login that the server refuses: what the error says, and that nothing else is tried with the same secret.
+// A login that the server refuses: the content of the error, and that nothing else is tried with the same
+// secret.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { auth, listen, offering, to, toScript } from "./ann.ts";
@@ -68,30 +69,37 @@ const REFUSALS: [string, string | undefined, string, boolean][] = [
 ];
 
 describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
-  test.each(REFUSALS)("-ERR %j", async (reply, responseCode, text, temporary) => {
-    await using server = await ScriptedServer.listen([...offering(...offered), ...lines, `S: -ERR ${reply}`]);
-    const failure = await failureOf(Pop3Client.connect(toScript(server, { auth: { ...auth, ...given } })));
-    expect(failure).toMatchObject({
-      name: "Pop3ReplyError",
-      code: temporary ? "POP3_TEMPORARY" : "POP3_AUTH_REJECTED",
-      text,
-      temporary,
-    });
-    expect((failure as { responseCode?: string }).responseCode).toBe(responseCode);
-    // The connection is closed, and behind the refusal not an octet was written.
-    await server.played();
-    expect(server.connections).toBe(1);
-    expect(server.lines).toHaveLength(1 + lines.filter((line) => !String(line).startsWith("S: ")).length);
-  });
+  test.each(REFUSALS)(
+    "rejects with a typed refusal on -ERR %j",
+    async (reply, responseCode, text, temporary) => {
+      await using server = await ScriptedServer.listen([
+        ...offering(...offered),
+        ...lines,
+        `S: -ERR ${reply}`,
+      ]);
+      const failure = await failureOf(Pop3Client.connect(toScript(server, { auth: { ...auth, ...given } })));
+      expect(failure).toMatchObject({
+        name: "Pop3ReplyError",
+        code: temporary ? "POP3_TEMPORARY" : "POP3_AUTH_REJECTED",
+        text,
+        temporary,
+      });
+      expect((failure as { responseCode?: string }).responseCode).toBe(responseCode);
+      // The connection is closed, and behind the refusal not an octet was written.
+      await server.played();
+      expect(server.connections).toBe(1);
+      expect(server.lines).toHaveLength(1 + lines.filter((line) => !String(line).startsWith("S: ")).length);
+    },
+  );
 
   test.each<[string, Step[], string]>([
     ["FIN", ["* close"], "POP3_AUTH_CLOSED"],
     ["FIN within the reply", [Buffer.from("-ERR wro"), "* close"], "POP3_AUTH_CLOSED"],
     ["RST", ["* reset"], "POP3_RESET"],
-    ["a word that is no reply", ["S: WHAT"], "POP3_PROTOCOL"],
+    ["an invalid reply", ["S: WHAT"], "POP3_PROTOCOL"],
     ["+OK in lower case", ["S: +ok"], "POP3_PROTOCOL"],
     ["silence", [], "POP3_COMMAND_TIMEOUT"],
-  ])("%s is no refusal", async (_, steps, code) => {
+  ])("rejects with another error on %s", async (_, steps, code) => {
     await using server = await ScriptedServer.listen([...offering(...offered), ...lines, ...steps]);
     const timeouts = { command: steps.length === 0 ? 100 : 10_000 };
     const options = toScript(server, { auth: { ...auth, ...given }, timeouts });
@@ -100,7 +108,7 @@ describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
   });
 });
 
-test("behind a refusal of USER the password stays here", async () => {
+test("sends no password after a refusal of USER", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("USER"),
     "C: USER ann",
@@ -112,7 +120,7 @@ test("behind a refusal of USER the password stays here", async () => {
   expect(server.clear).not.toContain("secret");
 });
 
-test("FIN in place of the answer to USER says nothing of a password: none was sent", async () => {
+test("does not blame the password for FIN instead of the answer to USER", async () => {
   await using server = await ScriptedServer.listen([...offering("USER"), "C: USER ann", "* close"]);
   expect(await codeOf(Pop3Client.connect(toScript(server, { auth })))).toBe("POP3_CLOSED");
   await server.played();
@@ -122,7 +130,7 @@ test("FIN in place of the answer to USER says nothing of a password: none was se
 test.each<[string, Step[]]>([
   ["PASS", ["C: USER ann", "S: +OK", "C: PASS secret"]],
   ["APOP", [/^APOP ann \w{32}$/]],
-])("FIN in place of the answer to %s, by hand", async (verb, lines) => {
+])("rejects with POP3_AUTH_CLOSED on FIN instead of the answer to %s, by hand", async (verb, lines) => {
   await using server = await ScriptedServer.listen([...offering("USER"), ...lines, "* close"]);
   const client = await Pop3Client.connect(toScript(server));
   if (verb === "PASS") await client.user("ann");
@@ -132,7 +140,7 @@ test.each<[string, Step[]]>([
   await server.played();
 });
 
-describe("over TLS, the connection is ended in place of the answer", () => {
+describe("over TLS, the connection ends instead of an answer", () => {
   test.each<[string, string, number]>([
     ["USER", "PASS", 1],
     ["APOP", "APOP", 1],
@@ -140,7 +148,7 @@ describe("over TLS, the connection is ended in place of the answer", () => {
     ["LOGIN", "AUTH-RESPONSE", 2],
     ["SCRAM-SHA-256", "AUTH-RESPONSE", 1],
     ["SCRAM-SHA-256-PLUS", "AUTH", 1],
-  ])("%s: to %s, the %ith of it", async (mechanism, on, nth) => {
+  ])("of %s: to %s number %i", async (mechanism, on, nth) => {
     const sasl = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
     for (const [end, code] of [
       ["close", "POP3_AUTH_CLOSED"],
@@ -155,7 +163,7 @@ describe("over TLS, the connection is ended in place of the answer", () => {
   });
 });
 
-test("a maildrop that is in use", async () => {
+test("rejects with the code IN-USE if the maildrop is in use", async () => {
   await using server = await listen({ tls: true });
   await using first = await Pop3Client.connect(to(server, { auth }));
   await expect(Pop3Client.connect(to(server, { auth }))).rejects.toMatchObject({
@@ -168,7 +176,7 @@ test("a maildrop that is in use", async () => {
   expect(second.state).toBe("transaction");
 });
 
-test("a login too soon behind the last one", async () => {
+test("rejects with the code LOGIN-DELAY if the last login was too recent", async () => {
   let now = 0;
   await using server = await listen({ tls: true, loginDelay: 60, now: () => now });
   const first = await Pop3Client.connect(to(server, { auth }));
@@ -181,7 +189,7 @@ test("a login too soon behind the last one", async () => {
   expect(second.state).toBe("transaction");
 });
 
-test("a refusal by hand leaves the session where it was", async () => {
+test("a refusal by hand leaves the state unchanged", async () => {
   await using server = await listen({ tls: true });
   await using client = await Pop3Client.connect(to(server));
   const wrong = { user: "ann", pass: "wrong" };

@@ -1,4 +1,4 @@
-// Servers that count the messages again after DELE, or still list what is marked: no number is read as another message.
+// Servers that renumber messages after DELE, or still list marked ones: no number is read as another message.
 import { describe, expect, test } from "vitest";
 import type { Pop3Client } from "../../src/index.ts";
 import { CountingServer, type Counting } from "./counting-server.ts";
@@ -43,7 +43,7 @@ describe.each(COUNTINGS)("%s", (counting) => {
         return client;
       };
 
-      test("LIST and UIDL go by the first numbers", async () => {
+      test("LIST and UIDL return the first numbers", async () => {
         const client = await opened();
         for (const _ of ["once", "and again"]) {
           expect(await client.list()).toEqual(without(SIZES, marked));
@@ -52,7 +52,7 @@ describe.each(COUNTINGS)("%s", (counting) => {
         client.close();
       });
 
-      test("each message comes under its own number, unique-id and size", async () => {
+      test("each message has its own number, unique-id and size", async () => {
         const client = await opened();
         expect(await retrieved(client)).toEqual(told(marked));
         await client.list();
@@ -60,7 +60,7 @@ describe.each(COUNTINGS)("%s", (counting) => {
         client.close();
       });
 
-      test("more is marked, and RSET takes all of it back", async () => {
+      test("more messages can be marked, and RSET removes all marks", async () => {
         const client = await opened();
         await client.list();
         const [next] = without(SIZES, marked).keys();
@@ -76,7 +76,7 @@ describe.each(COUNTINGS)("%s", (counting) => {
     });
   });
 
-  test("with pipelining, all in flight at once", async () => {
+  test("numbers are right with all commands in flight at once", async () => {
     const client = await new CountingServer(counting, true).connect();
     const [, sizes, uids] = await Promise.all([client.dele([1, 3]), client.list(), client.uidl()]);
     expect([sizes, uids]).toEqual([without(SIZES, [1, 3]), without(UIDS, [1, 3])]);
@@ -84,7 +84,7 @@ describe.each(COUNTINGS)("%s", (counting) => {
     client.close();
   });
 
-  test("a number that is marked is not what TOP is tried on", async () => {
+  test('supports("TOP") does not try a marked message', async () => {
     const server = new CountingServer(counting);
     const client = await server.connect({ capa: false });
     await client.list();
@@ -95,12 +95,12 @@ describe.each(COUNTINGS)("%s", (counting) => {
   });
 });
 
-describe("messages that move up", () => {
+describe("messages that move up after DELE", () => {
   test.each<[string, (client: Pop3Client) => Promise<unknown>]>([
     ["LIST", (client) => client.list()],
     ["UIDL", (client) => client.uidl()],
     ["UIDL of one", (client) => client.uidl(2)],
-  ])("end the session, and nothing is deleted: %s", async (_, ask) => {
+  ])("end the session without deleting anything: %s", async (_, ask) => {
     const server = new CountingServer("moving");
     const client = await server.connect();
     await client.list();
@@ -111,7 +111,7 @@ describe("messages that move up", () => {
     expect(server.lines).not.toContain("QUIT");
   });
 
-  test("show nothing of it if nothing was listed before: what comes is what is listed", async () => {
+  test("are read as listed if nothing was listed before", async () => {
     const client = await new CountingServer("moving").connect();
     await client.dele(1);
     const got = await retrieved(client);
@@ -121,7 +121,7 @@ describe("messages that move up", () => {
   });
 });
 
-test("a server that keeps its numbers is asked nothing more", async () => {
+test("a server that keeps its numbers gets no additional commands", async () => {
   const server = new CountingServer("exact");
   const client = await server.connect();
   await client.dele(2);

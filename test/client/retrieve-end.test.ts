@@ -10,8 +10,8 @@ import { expectNothingUnhandled } from "./unhandled.ts";
 expectNothingUnhandled();
 
 describe.each(WAYS)("%s", (_, options) => {
-  describe("given up by its signal", () => {
-    test("before it began: nothing is sent", async () => {
+  describe("aborted by its signal", () => {
+    test("before it starts: sends nothing", async () => {
       await using server = await listen({ messages: messages(20) });
       await using client = await logIn(server, options);
       await client.noop();
@@ -21,7 +21,7 @@ describe.each(WAYS)("%s", (_, options) => {
       expect(said(server).slice(-2)).toEqual(["C: NOOP", "C: NOOP"]);
     });
 
-    test("in the middle: the loop ends, what is claimed rejects, the session goes on", async () => {
+    test("in the middle: the loop and its claimed messages reject, and the session continues", async () => {
       await using server = await listen({ messages: messages(20) });
       await using client = await logIn(server, options);
       const controller = new AbortController();
@@ -44,7 +44,7 @@ describe.each(WAYS)("%s", (_, options) => {
       expect((await client.retr(20)).toString()).toBe("message 20\r\n");
     });
 
-    test("while it begins", async () => {
+    test("while it starts: rejects", async () => {
       await using server = await listen({ messages: messages(20) });
       await using client = await logIn(server, options);
       const controller = new AbortController();
@@ -54,7 +54,7 @@ describe.each(WAYS)("%s", (_, options) => {
       expect(await client.stat()).toEqual({ count: 20, size: 231 });
     });
 
-    test("behind its end: nothing happens", async () => {
+    test("after its end: nothing happens", async () => {
       await using server = await listen({ messages: messages(3) });
       await using client = await logIn(server, options);
       const controller = new AbortController();
@@ -68,11 +68,11 @@ describe.each(WAYS)("%s", (_, options) => {
     });
   });
 
-  describe("finished", () => {
+  describe("ended by finish()", () => {
     const retrieved = (server: { transcript: { lines: readonly string[] } }): number =>
       server.transcript.lines.filter((line) => line.startsWith("C: RETR")).length;
 
-    test("before it began: nothing is asked for", async () => {
+    test("before it starts: retrieves nothing", async () => {
       await using server = await listen({ messages: messages(20) });
       await using client = await logIn(server, options);
       const loop = client.retrieve();
@@ -81,7 +81,7 @@ describe.each(WAYS)("%s", (_, options) => {
       expect(retrieved(server)).toBe(0);
     });
 
-    test("in the middle: what was asked for comes, and no more is", async () => {
+    test("in the middle: gives the messages in flight, and retrieves no more", async () => {
       await using server = await listen({ messages: messages(2000) });
       await using client = await logIn(server, options);
       const loop = client.retrieve();
@@ -97,7 +97,7 @@ describe.each(WAYS)("%s", (_, options) => {
       expect(retrieved(server)).toBe(seen.length);
     });
 
-    test("in front of one that is too large to be asked for ahead of need", async () => {
+    test("before a message that is too large for the window: does not retrieve it", async () => {
       const large = `Subject: large\r\n\r\n${"x\r\n".repeat(2_000_000)}`;
       await using server = await listen({ messages: ["first\r\n", large, "third\r\n"] });
       await using client = await logIn(server, options);
@@ -110,7 +110,7 @@ describe.each(WAYS)("%s", (_, options) => {
       expect(retrieved(server)).toBe(1);
     });
 
-    test("with one that is too large in hand: that one comes", async () => {
+    test("at a message that is too large for the window: gives that one", async () => {
       const large = `Subject: large\r\n\r\n${"x\r\n".repeat(2_000_000)}`;
       await using server = await listen({ messages: [large, "second\r\n"] });
       await using client = await logIn(server, options);
@@ -125,7 +125,7 @@ describe.each(WAYS)("%s", (_, options) => {
     });
   });
 
-  test("the connection ends in a message: that one is cut short, and the loop rejects", async () => {
+  test("the connection ends within a message: rejects that message as truncated, then the loop", async () => {
     await using server = await listen({ messages: messages(6), faults: [{ on: "RETR", nth: 3, close: 20 }] });
     await using client = await logIn(server, options);
     const seen: string[] = [];
@@ -138,7 +138,7 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(client.state).toBe("closed");
   });
 
-  test("close inside the loop", async () => {
+  test("close() inside the loop rejects it", async () => {
     await using server = await listen({ messages: messages(20) });
     await using client = await logIn(server, options);
     let count = 0;
@@ -148,7 +148,7 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(await codeOf(loop())).toBe("POP3_CLOSED");
   });
 
-  test("quit inside the loop: it ends, and nothing hangs", async () => {
+  test("quit() inside the loop ends it, and every call settles", async () => {
     await using server = await listen({ messages: messages(20) });
     await using client = await logIn(server, options);
     const codes = new Set<string>();
@@ -163,7 +163,7 @@ describe.each(WAYS)("%s", (_, options) => {
   });
 });
 
-test("the signal ends all that were claimed, those that the loop has left behind too", async () => {
+test("the signal rejects every claimed message, also those before the current one", async () => {
   await using server = await ScriptedServer.listen([
     ...offering("USER", "PIPELINING"),
     ...["C: USER ann", "S: +OK", "C: PASS secret", "S: +OK", "C: CAPA", "S: -ERR"],

@@ -1,4 +1,4 @@
-// Whatever a loop over `retrieve()` does with its messages, each answer stays its own.
+// Each answer stays with its message, whatever a loop over `retrieve()` does.
 import { describe, expect, test } from "vitest";
 import type { Pop3Message } from "../../src/index.ts";
 import { listen, logIn } from "./ann.ts";
@@ -18,7 +18,7 @@ describe.each(WAYS)("%s", (_, options) => {
         },
       ],
       [
-        "by break, with a message in hand",
+        "by break, with an unread message",
         async (messages) => {
           for await (const message of messages) {
             await message.buffer();
@@ -27,7 +27,7 @@ describe.each(WAYS)("%s", (_, options) => {
         },
       ],
       [
-        "by break, with a stream that was begun",
+        "by break, with a started stream",
         async (messages) => {
           for await (const message of messages) {
             for await (const _ of message) break;
@@ -54,14 +54,14 @@ describe.each(WAYS)("%s", (_, options) => {
         },
       ],
       [
-        "before it began",
+        "before it started",
         async (messages) => {
           expect(await messages.return?.()).toEqual({ done: true, value: undefined });
           expect(await messages.next()).toEqual({ done: true, value: undefined });
         },
       ],
       [
-        "while it begins",
+        "while it starts",
         async (messages) => {
           const next = messages.next();
           await messages.return?.();
@@ -80,7 +80,7 @@ describe.each(WAYS)("%s", (_, options) => {
     });
   });
 
-  test("what was claimed goes on behind the loop; what was not is given up", async () => {
+  test("completes claimed messages after the loop, and drops the others", async () => {
     await using server = await listen({ messages: messages(20) });
     await using client = await logIn(server, options);
     const claimed: Promise<string>[] = [];
@@ -96,7 +96,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("what the loop has left behind is not to be had, though all of it had come", async () => {
+  test("rejects to read a message after the loop has moved on, even if it had arrived", async () => {
     await using server = await listen({ messages: messages(4) });
     await using client = await logIn(server, options);
     const left: Pop3Message[] = [];
@@ -112,7 +112,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("messages that nobody claims are skipped, however many octets they have", async () => {
+  test("skips unclaimed messages of any size", async () => {
     await using server = await listen({
       messages: Array.from({ length: 60 }, () => Buffer.alloc(8000, "some text\r\n")),
     });
@@ -130,7 +130,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("with other commands inside the loop", async () => {
+  test("answers other commands inside the loop", async () => {
     await using server = await listen({ messages: messages(12) });
     await using client = await logIn(server, options);
     const seen: string[] = [];
@@ -150,7 +150,7 @@ describe.each(WAYS)("%s", (_, options) => {
     expect([...client.marked]).toEqual([1, 4, 7, 10]);
   });
 
-  test("fetch, then delete", async () => {
+  test("retrieves, then deletes", async () => {
     await using server = await listen({ messages: messages(12) });
     await using client = await logIn(server, options);
     const seen: string[] = [];
@@ -163,7 +163,7 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(server.maildrop("ann").messages).toHaveLength(0);
   });
 
-  test("without waiting for any of them", async () => {
+  test("gives all messages if none is awaited", async () => {
     await using server = await listen({ messages: messages(100) });
     await using client = await logIn(server, options);
     const texts: Promise<string>[] = [];
@@ -171,7 +171,7 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(await Promise.all(texts)).toEqual(messages(100).map((text) => text.trim()));
   });
 
-  test("streams inside the loop, read slowly", async () => {
+  test("gives streams that are read slowly", async () => {
     const bodies = [400_000, 10, 300_000, 0, 150_000].map((length, index) =>
       Buffer.alloc(length, `${String(index)}abcdefg\r\n`),
     );
@@ -191,7 +191,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("next, called before the last one was answered", async () => {
+  test("answers next() before the last one was answered", async () => {
     await using server = await listen({ messages: messages(5) });
     await using client = await logIn(server, options);
     const messages5 = client.retrieve();
@@ -202,7 +202,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("two loops at once", async () => {
+  test("runs two loops at once", async () => {
     await using server = await listen({ messages: messages(20) });
     await using client = await logIn(server, options);
     const all = async (): Promise<string[]> => {

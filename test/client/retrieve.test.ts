@@ -1,4 +1,4 @@
-// `retrieve()`: every message in order, and what is sent for it.
+// `retrieve()` gives every message in order; and which commands it sends.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
@@ -11,7 +11,7 @@ import { expectNothingUnhandled } from "./unhandled.ts";
 expectNothingUnhandled();
 
 describe.each(WAYS)("%s", (_, options) => {
-  test("all of them, in order, with number, unique-id and size", async () => {
+  test("gives all messages in order, with number, unique-id and size", async () => {
     await using server = await listen({ messages: messages(30) });
     await using client = await logIn(server, options);
     const seen: unknown[] = [];
@@ -27,14 +27,14 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(asked(said(server))).toEqual(Array.from({ length: 30 }, (__, index) => index + 1));
   });
 
-  test("an empty maildrop", async () => {
+  test("gives nothing for an empty maildrop", async () => {
     await using server = await listen({ messages: [] });
     await using client = await logIn(server, options);
     for await (const message of client.retrieve()) expect.unreachable(String(message.number));
     await client.noop();
   });
 
-  test("those that are not marked", async () => {
+  test("gives the messages that are not marked", async () => {
     await using server = await listen({ messages: messages(6) });
     await using client = await logIn(server, options);
     await client.dele([1, 3, 6]);
@@ -48,7 +48,7 @@ describe.each(WAYS)("%s", (_, options) => {
     expect(count).toBe(6);
   });
 
-  test("the numbers that are given, in the order in which they are given", async () => {
+  test("gives the listed numbers in their order", async () => {
     await using server = await listen({ messages: messages(20) });
     await using client = await logIn(server, options);
     for (const numbers of [[3], [5, 2, 9], [20, 19, 18, 17, 5, 4, 3, 2, 1], [7, 7, 7], []]) {
@@ -62,7 +62,7 @@ describe.each(WAYS)("%s", (_, options) => {
     }
   });
 
-  test("a message that is gone has its own error, and the loop goes on", async () => {
+  test("rejects a message that no longer exists, and continues", async () => {
     const faults: Fault[] = [{ on: "RETR", nth: 3, reply: "-ERR [X-GONE] no such message\r\n" }];
     await using server = await listen({ messages: messages(5), faults });
     await using client = await logIn(server, options);
@@ -82,7 +82,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("messages that are gone, or that never were, and that nobody asks for", async () => {
+  test("skips missing messages that are not claimed", async () => {
     const faults: Fault[] = [{ on: "RETR", nth: "every", reply: "-ERR no\r\n" }];
     await using server = await listen({ messages: messages(5), faults });
     await using client = await logIn(server, options);
@@ -95,7 +95,7 @@ describe.each(WAYS)("%s", (_, options) => {
     await client.noop();
   });
 
-  test("only the beginnings", async () => {
+  test("gives only the beginnings with top", async () => {
     await using server = await listen({
       messages: messages(10).map((text) => `Subject: a\r\n\r\n${text}more\r\n`),
     });
@@ -109,8 +109,8 @@ describe.each(WAYS)("%s", (_, options) => {
   });
 });
 
-describe("what is sent", () => {
-  test("LIST and UIDL once a session, not for a few given numbers", async () => {
+describe("the commands of a loop", () => {
+  test("list LIST and UIDL once per session, and not for a few given numbers", async () => {
     await using server = await listen({ messages: messages(10) });
     await using client = await logIn(server);
     for await (const message of client.retrieve([1, 2])) {
@@ -125,7 +125,7 @@ describe("what is sent", () => {
     expect(said(server).filter((line) => /LIST|UIDL/.test(line))).toEqual(["C: LIST", "C: UIDL"]);
   });
 
-  test("what `list` and `uidl` gave is the caller's: the loop has its own", async () => {
+  test("do not depend on changes to the maps that list() and uidl() returned", async () => {
     await using server = await listen({ messages: messages(10) });
     await using client = await logIn(server);
     (await client.list()).clear();
@@ -135,7 +135,7 @@ describe("what is sent", () => {
     expect(count).toBe(10);
   });
 
-  test("a server without UIDL", async () => {
+  test("include no UIDL if the server has none", async () => {
     await using server = await listen({ messages: messages(3), uidl: false });
     await using client = await logIn(server);
     const seen: unknown[] = [];
@@ -143,14 +143,14 @@ describe("what is sent", () => {
     expect(seen).toEqual(messages(3).map((text) => [undefined, text.trim()]));
   });
 
-  test("a server that refuses LIST: the loop rejects, the session goes on", async () => {
+  test("reject the loop if the server refuses LIST, and the session continues", async () => {
     await using server = await listen({ faults: [{ on: "LIST", reply: "-ERR no\r\n" }] });
     await using client = await logIn(server);
     await expect(client.retrieve().next()).rejects.toMatchObject({ code: "POP3_REFUSED", command: "LIST" });
     await client.noop();
   });
 
-  test("a server without TOP: each message has its error", async () => {
+  test("reject each message if the server has no TOP", async () => {
     await using server = await listen({ messages: messages(3), top: false });
     await using client = await logIn(server);
     let count = 0;
@@ -162,7 +162,7 @@ describe("what is sent", () => {
   });
 
   test.each([true, false])(
-    "without PIPELINING never two commands at once (claimed at once: %s)",
+    "without PIPELINING are sent one at a time (claimed at once: %s)",
     async (atOnce) => {
       const script = [
         ...LOGGED_IN,

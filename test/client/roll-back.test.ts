@@ -1,4 +1,4 @@
-// Whatever ends a session without QUIT rolls back, and leaving does so in the open.
+// Everything that ends a session without QUIT rolls back. Disposal does it with commands.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
@@ -9,8 +9,8 @@ import { expectNothingUnhandled } from "./unhandled.ts";
 
 expectNothingUnhandled();
 
-describe("roll back", () => {
-  test("by a connection that drops", async () => {
+describe("the session is rolled back", () => {
+  test("by a lost connection", async () => {
     await using server = await five({ on: "NOOP", close: 0 });
     await using client = await logIn(server);
     await client.dele([1, 2, 3]);
@@ -18,7 +18,7 @@ describe("roll back", () => {
     expect(await left(server)).toBe("12345");
   });
 
-  test("by close", async () => {
+  test("by close()", async () => {
     await using server = await five();
     const client = await logIn(server);
     await client.dele([1, 2, 3]);
@@ -28,7 +28,7 @@ describe("roll back", () => {
     expect(said(server)).not.toContain("C: QUIT");
   });
 
-  test("by leaving: RSET and QUIT", async () => {
+  test("by disposal: RSET and QUIT", async () => {
     await using server = await five();
     {
       await using client = await logIn(server);
@@ -38,7 +38,7 @@ describe("roll back", () => {
     expect(said(server).slice(-2)).toEqual(["C: RSET", "C: QUIT"]);
   });
 
-  test("by leaving, with nothing marked here: RSET and QUIT, as a server may have marked what was read", async () => {
+  test("by disposal without marks: RSET and QUIT, because a server may have marked what was read", async () => {
     await using server = await five();
     {
       await using client = await logIn(server);
@@ -48,7 +48,7 @@ describe("roll back", () => {
     expect(said(server).slice(-3)).toEqual(["C: STAT", "C: RSET", "C: QUIT"]);
   });
 
-  test("by leaving at once: QUIT", async () => {
+  test("by disposal right after the login: QUIT", async () => {
     await using server = await five();
     {
       await using _ = await logIn(server);
@@ -57,7 +57,7 @@ describe("roll back", () => {
     expect(said(server).at(-1)).toBe("C: QUIT");
   });
 
-  test("by leaving before the login: QUIT", async () => {
+  test("by disposal before the login: QUIT", async () => {
     await using server = await five();
     {
       await using _ = await Pop3Client.connect(to(server, { stls: "never" }));
@@ -66,7 +66,7 @@ describe("roll back", () => {
     expect(said(server)).toEqual(["C: CAPA", "C: QUIT"]);
   });
 
-  test("by leaving with an exception", async () => {
+  test("by disposal after an exception", async () => {
     await using server = await five();
     const error = new Error("disk full");
     const work = async (): Promise<void> => {
@@ -81,7 +81,7 @@ describe("roll back", () => {
     expect(await left(server)).toBe("12345");
   });
 
-  test("by leaving while a DELE is under way", async () => {
+  test("by disposal while a DELE is in flight", async () => {
     await using server = await five();
     const calls: Promise<string>[] = [];
     {
@@ -93,7 +93,7 @@ describe("roll back", () => {
     expect(await left(server)).toBe("12345");
   });
 
-  test("by leaving, and nothing that is called from then on can change that", async () => {
+  test("by disposal, which no later call can change", async () => {
     await using server = await five();
     const client = await logIn(server);
     await client.dele(1);
@@ -105,7 +105,7 @@ describe("roll back", () => {
     expect(await left(server)).toBe("12345");
   });
 
-  test("by leaving while a loop goes on that deletes", async () => {
+  test("by disposal while a loop deletes messages", async () => {
     await using server = await five();
     const deleting = async (client: Pop3Client): Promise<void> => {
       for await (const message of client.retrieve()) {
@@ -125,7 +125,7 @@ describe("roll back", () => {
     }
   });
 
-  test("by leaving while a message is under way that nobody reads: the connection is dropped", async () => {
+  test("by disposal while an unread message is in flight: the connection is dropped", async () => {
     await using server = await listen({ messages: ["1\r\n", Buffer.alloc(9_000_000, "a\r\n")] });
     {
       await using client = await logIn(server, { timeouts: { quit: 100 } });
@@ -141,11 +141,11 @@ describe("roll back", () => {
 
   test.each<[string, Fault]>([
     ["RSET is refused", { on: "RSET", reply: "-ERR no\r\n" }],
-    ["RSET is not answered", { on: "RSET", close: 0 }],
-    ["RSET is met with silence", { on: "RSET", stall: 0 }],
-    ["QUIT is not answered", { on: "QUIT", close: 0, reply: "-ERR\r\n" }],
-    ["QUIT is met with silence", { on: "QUIT", stall: 0, reply: "-ERR\r\n" }],
-  ])("by leaving, where %s: the connection is dropped, and leaving does not fail", async (_, fault) => {
+    ["RSET is answered by the end of the connection", { on: "RSET", close: 0 }],
+    ["RSET is not answered", { on: "RSET", stall: 0 }],
+    ["QUIT is answered by the end of the connection", { on: "QUIT", close: 0, reply: "-ERR\r\n" }],
+    ["QUIT is not answered", { on: "QUIT", stall: 0, reply: "-ERR\r\n" }],
+  ])("by disposal, if %s: the connection is dropped, and disposal resolves", async (_, fault) => {
     await using server = await five(fault);
     {
       await using client = await logIn(server, { timeouts: { quit: 50 } });
@@ -154,7 +154,7 @@ describe("roll back", () => {
     expect(await left(server)).toBe("12345");
   });
 
-  test("leaving behind QUIT does nothing, nor does leaving twice", async () => {
+  test("disposal after QUIT, and a second disposal, do nothing", async () => {
     await using server = await five();
     await using client = await logIn(server);
     await client.dele(1);
@@ -165,7 +165,7 @@ describe("roll back", () => {
     expect(said(server).filter((line) => line === "C: QUIT")).toHaveLength(1);
   });
 
-  test("leaving while QUIT is under way lets it commit", async () => {
+  test("disposal during QUIT lets it commit", async () => {
     await using server = await five();
     let quit: Promise<void>;
     {
@@ -177,7 +177,7 @@ describe("roll back", () => {
     expect(await left(server)).toBe("2345");
   });
 
-  test("leaving what never connected, or is connecting", async () => {
+  test("disposal of a client that never connected, or is connecting, resolves", async () => {
     const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => {}) });
     await client[Symbol.asyncDispose]();
     expect(client.state).toBe("closed");

@@ -1,4 +1,4 @@
-// A server that plays a script: octets that no real server would send, at the moment that the script says, and a
+// A server that plays a script: octets that no real server would send, at the time in the script, and a
 // record of every octet that the client wrote.
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";

@@ -1,4 +1,4 @@
-// A server knows the password once PASS was sent, and may repeat it at any time: no error has it.
+// A server knows the password after PASS, and may repeat it at any time. No error contains it.
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
@@ -35,17 +35,20 @@ async function failure(line: string, answer: string, call: (client: Pop3Client) 
   return inspect(error, { depth: 9, showHidden: true });
 }
 
-test.each(Object.entries(ANSWERS))("%s to STAT, behind the login", async (_name, answer) => {
-  const printed = await failure("STAT", answer, (client) => client.stat());
-  expect(printed).toContain("POP3_");
-  expect(printed).toContain("****");
-  expectNoSecret(printed);
-});
+test.each(Object.entries(ANSWERS))(
+  "is not in the error of STAT for %s, after the login",
+  async (_name, answer) => {
+    const printed = await failure("STAT", answer, (client) => client.stat());
+    expect(printed).toContain("POP3_");
+    expect(printed).toContain("****");
+    expectNoSecret(printed);
+  },
+);
 
 test.each([
   ["LIST", (client: Pop3Client) => client.list()],
   ["UIDL", (client: Pop3Client) => client.uidl()],
-] as const)("a line of %s", async (line, call) => {
+] as const)("is not in the error for a line of %s", async (line, call) => {
   const printed = await failure(line, LISTING, call);
   expect(printed).toContain("POP3_BAD_LISTING");
   expect(printed).toContain("****");
@@ -61,7 +64,7 @@ test.each([
 test.each([
   ["LIST 1", (client: Pop3Client) => client.list(1)],
   ["UIDL 1", (client: Pop3Client) => client.uidl(1)],
-] as const)("the answer to %s", async (line, call) => {
+] as const)("is not in the error for the answer to %s", async (line, call) => {
   const printed = await failure(line, `+OK ${REPEATED}\r\n`, call);
   expect(printed).toContain("POP3_BAD_RESPONSE");
   expectNoSecret(printed);

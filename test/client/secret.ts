@@ -1,4 +1,4 @@
-// A secret in each of its disguises, and all that can be seen of a value.
+// A secret in each of its encodings, and everything visible of a value.
 import { createHash } from "node:crypto";
 import { inspect } from "node:util";
 import { expect } from "vitest";

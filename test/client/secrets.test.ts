@@ -1,5 +1,4 @@
-// A secret is nowhere but on the wire: in no error, no log line, no trace, no inspection, in none of its
-// disguises.
+// A secret appears only on the wire: in no error, log line, trace or inspection, in none of its encodings.
 import { tracingChannel } from "node:diagnostics_channel";
 import createDebug from "debug";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -57,14 +56,14 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
   const OUTCOMES: [string, Step[]][] = [
     ["is accepted", ["S: +OK", "C: CAPA", "S: -ERR"]],
     ["is refused", ["S: -ERR [AUTH] wrong"]],
-    ["is met with nonsense", ["S: nonsense"]],
-    ["is met with one challenge too many", ["S: + YQ==", "* octets"]],
-    ["is met with FIN", ["* close"]],
-    ["is met with RST", ["* reset"]],
-    ["is met with silence", []],
+    ["gets an invalid reply", ["S: nonsense"]],
+    ["gets one challenge too many", ["S: + YQ==", "* octets"]],
+    ["gets FIN", ["* close"]],
+    ["gets RST", ["* reset"]],
+    ["gets no answer", []],
   ];
 
-  test.each(OUTCOMES)("that %s", async (outcome, steps) => {
+  test.each(OUTCOMES)("shows no secret if it %s", async (outcome, steps) => {
     await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines, ...steps]);
     const options: Pop3ClientOptions = toScript(server, {
       auth: { ...auth, ...given },
@@ -84,7 +83,7 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
     expect(visible(traces)).toContain("****");
   });
 
-  test("that is given up", async () => {
+  test("shows no secret if it is aborted", async () => {
     await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines]);
     const controller = new AbortController();
     const client = new Pop3Client(toScript(server, { auth: { ...auth, ...given } }));
@@ -96,9 +95,9 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
   });
 
   test.each([
-    ["what was said", line],
+    ["the client's line", line],
     ["the secret", SECRET],
-  ])("whose refusal repeats %s", async (__, repeated) => {
+  ])("shows no secret if the refusal repeats %s", async (__, repeated) => {
     await using server = await ScriptedServer.listen([
       ...offering(...capabilities),
       ...lines,
@@ -112,7 +111,7 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
   });
 });
 
-test("by hand, and the refusals repeat what was said", async () => {
+test("shows no secret by hand, if refusals repeat the client's lines", async () => {
   const digest = apopDigest(TIMESTAMP, SECRET);
   await using server = await ScriptedServer.listen([
     ...offering("USER", "SASL PLAIN"),
@@ -141,7 +140,7 @@ test("by hand, and the refusals repeat what was said", async () => {
   await server.played();
 });
 
-test("replies that are none, and repeat what was said", async () => {
+test("shows no secret in errors about invalid replies that repeat the client's line", async () => {
   for (const reply of [`PASS ${SECRET}`, `+OKAY ${SECRET}`, `+OK\r\nPASS ${SECRET}`]) {
     await using server = await ScriptedServer.listen([
       ...offering("USER"),
@@ -153,16 +152,16 @@ test("replies that are none, and repeat what was said", async () => {
   }
 });
 
-describe("before anything is sent", () => {
+describe("before anything is sent, no secret appears in the error for", () => {
   const options: [string, unknown][] = [
-    ["a host that is none", { host: "mail test", auth }],
+    ["an invalid host", { host: "mail test", auth }],
     ["an unknown limit", { host: "mail.test", auth, limits: { lines: 1 } }],
     ["an unknown mechanism", { host: "mail.test", auth: { ...auth, mechanism: 5 } }],
     ["no user", { host: "mail.test", auth: { ...auth, user: "" } }],
     ["a URL with a path", `pop3s://ann:${encodeURIComponent(SECRET)}@mail.test/inbox`],
-    ["a URL that is none", `pop3s://ann:${encodeURIComponent(SECRET)}@mail test`],
-    ["a URL of another kind", `http://ann:${encodeURIComponent(SECRET)}@mail.test`],
-    ["a URL with a wrong escape", `pop3s://ann%zz:${encodeURIComponent(SECRET)}@mail.test`],
+    ["text that is not a URL", `pop3s://ann:${encodeURIComponent(SECRET)}@mail test`],
+    ["a URL of another protocol", `http://ann:${encodeURIComponent(SECRET)}@mail.test`],
+    ["a URL with an invalid escape", `pop3s://ann%zz:${encodeURIComponent(SECRET)}@mail.test`],
     ["a URL with a parameter", `pop3s://ann:${encodeURIComponent(SECRET)}@mail.test?a=b`],
     ["a URL with the secret in the wrong place", `pop3s://mail.test?pass=${encodeURIComponent(SECRET)}`],
   ];
@@ -177,7 +176,7 @@ describe("before anything is sent", () => {
     expectNoSecret(visible(error));
   });
 
-  test("a client that has not connected", () => {
+  test("a client that has not connected shows no secret", () => {
     const client = new Pop3Client({ host: "mail.test", auth });
     client.on("close", () => undefined);
     expectNoSecret(visible(client));
@@ -185,7 +184,7 @@ describe("before anything is sent", () => {
     expectNoSecret(visible(Object.entries(client)));
   });
 
-  test("arguments of commands by hand", async () => {
+  test("arguments of manual commands show no secret", async () => {
     await using server = await listen({ tls: true });
     await using client = await Pop3Client.connect(to(server));
     const calls: (() => Promise<unknown>)[] = [
@@ -210,7 +209,7 @@ describe("before anything is sent", () => {
   });
 });
 
-test("a connection that cannot be made", async () => {
+test("a connection that fails shows no secret", async () => {
   const lookup = (
     _: string,
     __: unknown,
@@ -223,14 +222,14 @@ test("a connection that cannot be made", async () => {
   expectNoSecret(visible(client));
 });
 
-test("a certificate that is not accepted", async () => {
+test("a certificate that is not accepted shows no secret", async () => {
   await using server = await listen({ tls: true });
   const client = new Pop3Client(to(server, { tls: {}, auth }));
   expectNoSecret(visible(await client.connect().catch((thrown: unknown) => thrown)));
   expectNoSecret(visible(client));
 });
 
-test("a key of the client's own", async () => {
+test("a key of the client shows no secret", async () => {
   await using server = await listen({ tls: true });
   const passphrase = SECRET;
   const client = new Pop3Client(to(server, { tls: { ca: server.ca, passphrase }, auth }));

@@ -1,5 +1,5 @@
-// What a caller may do in a session, as data, so that chance can put it together; each answer is checked against
-// what it must be.
+// The actions of a caller in a session, as data for random tests. Each answer is checked against the expected
+// one.
 import { expect } from "vitest";
 import type { Pop3Client, Pop3Error, Pop3Message } from "../../src/index.ts";
 import { turns } from "./outcome.ts";

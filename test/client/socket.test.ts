@@ -1,4 +1,4 @@
-// Whose connection it is: one of our own making, or a stream of the caller.
+// The connection: one that the client opens, or a stream of the caller.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type LookupFunction } from "node:net";
 import * as nodeStream from "node:stream";
@@ -10,8 +10,8 @@ import { auth, listen, to } from "./ann.ts";
 import { duplexPair } from "./duplex-pair.ts";
 import { codeOf, failureOf, turns } from "./outcome.ts";
 
-describe("a socket of one's own", () => {
-  test("that is connected", async () => {
+describe("the caller's socket", () => {
+  test("can be connected", async () => {
     await using server = await listen();
     const socket = connect(server.port, server.host);
     await once(socket, "connect");
@@ -23,7 +23,7 @@ describe("a socket of one's own", () => {
     await once(socket, "close");
   });
 
-  test("on which the greeting lies already", async () => {
+  test("can have received the greeting already", async () => {
     await using server = await listen();
     const socket = connect(server.port, server.host);
     await once(socket, "readable");
@@ -31,7 +31,7 @@ describe("a socket of one's own", () => {
     expect(client.greeting).toMatch(/^popwright/);
   });
 
-  test("that was paused", async () => {
+  test("can be paused", async () => {
     await using server = await listen();
     const socket = connect(server.port, server.host);
     await once(socket, "connect");
@@ -40,7 +40,7 @@ describe("a socket of one's own", () => {
     expect(client.greeting).toMatch(/^popwright/);
   });
 
-  test("with TLS from the first octet on it, for the host of the options", async () => {
+  test("can carry TLS from the first octet, for the host of the options", async () => {
     const certificate = makeCertificate({ names: ["mail.test"] });
     await using server = await listen({ tls: certificate });
     const socket = connect(server.port, server.host);
@@ -50,7 +50,7 @@ describe("a socket of one's own", () => {
     expect(client.state).toBe("transaction");
   });
 
-  test("that is a stream, no socket", async () => {
+  test("can be a stream instead of a socket", async () => {
     const [ours, theirs] = duplexPair();
     theirs.on("data", (line: Buffer) => {
       theirs.write(line.toString() === "CAPA\r\n" ? "-ERR no\r\n" : "+OK 3 120\r\n");
@@ -75,7 +75,7 @@ describe("a socket of one's own", () => {
     return ours;
   };
 
-  test("that is a stream, with STLS on it", async () => {
+  test("can be a stream with STLS", async () => {
     await using server = await listen();
     const socket = wrapped(connect(server.port, server.host));
     await using client = await Pop3Client.connect(to(server, { socket, auth }));
@@ -85,7 +85,7 @@ describe("a socket of one's own", () => {
     await server.idle();
   });
 
-  test("that is a stream, with TLS from the first octet on it", async () => {
+  test("can be a stream with TLS from the first octet", async () => {
     await using server = await listen({ tls: true });
     const socket = wrapped(connect(server.port, server.host));
     await using client = await Pop3Client.connect(to(server, { socket, auth }));
@@ -97,7 +97,7 @@ describe("a socket of one's own", () => {
     ["995 with TLS", {}, 995],
     ["110 without", { secure: false }, 110],
     ["the given one", { port: 1995 }, 1995],
-  ])("that a function makes, which is told host and port: %s", async (_, options, port) => {
+  ])("can come from a function that gets host and port: %s", async (_, options, port) => {
     const targets: unknown[] = [];
     const socket: SocketSource = ({ host, port: asked, signal }) => {
       targets.push([host, asked, signal instanceof AbortSignal]);
@@ -110,9 +110,9 @@ describe("a socket of one's own", () => {
   });
 
   test.each<[string, (open: () => Duplex) => SocketSource]>([
-    ["at once", (open) => open],
+    ["synchronously", (open) => open],
     ["later", (open) => () => turns().then(open)],
-  ])("that a function makes %s", async (_, source) => {
+  ])("can come from a function %s", async (_, source) => {
     await using server = await listen();
     const socket = source(() => connect(server.port, server.host));
     await using client = await Pop3Client.connect(to(server, { socket, stls: "never", auth }));
@@ -122,8 +122,8 @@ describe("a socket of one's own", () => {
   test.each([
     ["destroyed", (socket: Duplex) => socket.destroy()],
     ["destroyed with an error", (socket: Duplex) => socket.destroy(new Error("tunnel down"))],
-    ["ended by the other side", (_: Duplex, other: Duplex) => other.end()],
-  ])("that is %s in the middle of the handshake", async (_, end) => {
+    ["ended by the peer", (_: Duplex, other: Duplex) => other.end()],
+  ])("that is %s during the handshake rejects connect()", async (_, end) => {
     const [ours, theirs] = duplexPair();
     const call = codeOf(Pop3Client.connect({ host: "mail.test", socket: ours, auth }));
     await once(theirs, "readable");
@@ -135,8 +135,8 @@ describe("a socket of one's own", () => {
   test.each([
     ["destroyed", (socket: Duplex) => socket.destroy()],
     ["destroyed with an error", (socket: Duplex) => socket.destroy(new Error("tunnel down"))],
-    ["ended by the other side", (_: Duplex, other: Duplex) => other.end()],
-  ])("that is %s before the greeting", async (_, end) => {
+    ["ended by the peer", (_: Duplex, other: Duplex) => other.end()],
+  ])("that is %s before the greeting rejects connect()", async (_, end) => {
     const [ours, theirs] = duplexPair();
     const client = new Pop3Client({ host: "mail.test", secure: false, socket: ours, auth });
     const call = codeOf(client.connect());
@@ -147,7 +147,7 @@ describe("a socket of one's own", () => {
     expect(client.state).toBe("closed");
   });
 
-  test("that was destroyed before", async () => {
+  test("that was destroyed before rejects connect()", async () => {
     const [socket] = duplexPair();
     socket.destroy();
     await expect(Pop3Client.connect({ host: "mail.test", socket })).rejects.toMatchObject({
@@ -155,7 +155,7 @@ describe("a socket of one's own", () => {
     });
   });
 
-  test("that comes too late is closed", async () => {
+  test("that arrives after the end is closed", async () => {
     const [socket] = duplexPair();
     let give: (stream: Duplex) => void = () => undefined;
     const client = new Pop3Client({
@@ -170,8 +170,8 @@ describe("a socket of one's own", () => {
   });
 });
 
-describe("what goes wrong before the greeting", () => {
-  test("nobody listens", async () => {
+describe("a failure before the greeting", () => {
+  test("is a refused connection", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
@@ -182,7 +182,7 @@ describe("what goes wrong before the greeting", () => {
     expect(failure.message).toContain(`127.0.0.1:${String(port)}`);
   });
 
-  test("the name is unknown", async () => {
+  test("is an unknown name", async () => {
     const lookup: LookupFunction = (_, __, found) => {
       found(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }), []);
     };
@@ -192,12 +192,12 @@ describe("what goes wrong before the greeting", () => {
     });
   });
 
-  test("the name is never found", async () => {
+  test("is a name that is never resolved", async () => {
     const call = Pop3Client.connect({ host: "mail.test", lookup: () => {}, timeouts: { connect: 20 } });
     await expect(call).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
   });
 
-  test("a dead address of a name does not matter", async () => {
+  test("does not occur if one address of a name does not answer", async () => {
     await using server = await listen();
     // 127.0.0.2 is this host as well, and nobody listens there.
     const lookup: LookupFunction = (_, __, found) => {
@@ -211,12 +211,12 @@ describe("what goes wrong before the greeting", () => {
   });
 });
 
-describe("an other end that answers before the write returns", () => {
+describe("a peer that answers before the write returns", () => {
   afterEach(() => {
     vi.useRealTimers();
   });
 
-  test("no clock runs for a reply that has come", async () => {
+  test("leaves no timer running for a reply that has arrived", async () => {
     const [ours, theirs] = nodeStream.duplexPair();
     theirs.on("data", (octets: Buffer) => {
       theirs.write(octets.toString().startsWith("CAPA") ? "-ERR\r\n" : "+OK 1 2\r\n");

@@ -1,4 +1,4 @@
-// Every command in every state: what does not belong there is refused before an octet is sent.
+// Every command in every state: a command that is not allowed rejects before an octet is sent.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3State } from "../../src/index.ts";
 import { auth, listen, logIn, said, to, toScript } from "./ann.ts";
@@ -48,14 +48,14 @@ const COMMANDS: readonly (readonly [string, readonly Pop3State[], Call])[] = [
 ];
 
 describe.each(COMMANDS)("%s", (_, allowed, call) => {
-  test("before connect", async () => {
+  test("rejects before connect()", async () => {
     const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => {}) });
     expect(client.state).toBe("disconnected");
     expect(await codeOf(call(client))).toBe("POP3_STATE");
     expect(client.state).toBe("disconnected");
   });
 
-  test("while it connects", async () => {
+  test("rejects during connect()", async () => {
     const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => {}) });
     const connecting = codeOf(client.connect());
     expect(await codeOf(call(client))).toBe("POP3_STATE");
@@ -63,7 +63,7 @@ describe.each(COMMANDS)("%s", (_, allowed, call) => {
     expect(await connecting).toBe("POP3_CLOSED");
   });
 
-  test("while it logs in", async () => {
+  test("rejects during the login", async () => {
     await using server = await ScriptedServer.listen(["S: +OK", "C: CAPA", "S: -ERR", "C: USER ann"]);
     const client = new Pop3Client(toScript(server, { auth }));
     const connecting = codeOf(client.connect());
@@ -77,7 +77,7 @@ describe.each(COMMANDS)("%s", (_, allowed, call) => {
     expect(server.lines).toEqual(["CAPA", "USER ann"]);
   });
 
-  test.each(BOTH)("in the %s state", async (state) => {
+  test.each(BOTH)("is sent or rejects in the %s state", async (state) => {
     await using server = await listen();
     await using client =
       state === "transaction" ? await logIn(server) : await Pop3Client.connect(to(server, { stls: "never" }));
@@ -96,7 +96,7 @@ describe.each(COMMANDS)("%s", (_, allowed, call) => {
     }
   });
 
-  test("while QUIT is under way, and behind it", async () => {
+  test("rejects during QUIT, and after it", async () => {
     await using server = await listen();
     await using client = await logIn(server);
     await client.noop();
@@ -111,7 +111,7 @@ describe.each(COMMANDS)("%s", (_, allowed, call) => {
     expect(said(server).slice(before)).toEqual(["C: QUIT"]);
   });
 
-  test("behind close", async () => {
+  test("rejects after close()", async () => {
     await using server = await listen();
     const client = await logIn(server);
     await client.noop();
@@ -124,7 +124,7 @@ describe.each(COMMANDS)("%s", (_, allowed, call) => {
   });
 });
 
-test("connect, twice and behind the end", async () => {
+test("connect() rejects if it is called twice, and after the end", async () => {
   await using server = await listen();
   const client = new Pop3Client(to(server, { stls: "never", auth }));
   const first = client.connect();

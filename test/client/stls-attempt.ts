@@ -1,4 +1,4 @@
-// An attempt to get in by STLS, against a script.
+// An attempt to log in by STLS with a script.
 import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { makeCertificate, type Certificate } from "../../src/testing/index.ts";

@@ -1,4 +1,4 @@
-// `retrStream()`: the octets as they come, errors that destroy it, and a turn that is always given back.
+// `retrStream()` gives octets as they arrive, is destroyed by errors, and always lets the next command run.
 import { once } from "node:events";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -20,8 +20,8 @@ async function length(stream: Readable): Promise<number> {
   return octets;
 }
 
-describe("a stream that is given up", () => {
-  test("before it was read: the next command has its turn", async () => {
+describe("a destroyed stream", () => {
+  test("that was not read yet lets the next command run", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     client.retrStream(2).destroy();
@@ -32,7 +32,7 @@ describe("a stream that is given up", () => {
     expect((await client.retr(1)).toString()).toBe("one\r\n");
   });
 
-  test("before it was sent: it never is", async () => {
+  test("that was not sent yet is never sent", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     await client.noop();
@@ -41,7 +41,7 @@ describe("a stream that is given up", () => {
     expect(said(server)).not.toContain("C: RETR 2");
   });
 
-  test("in the middle: the next command has its own answer", async () => {
+  test("in the middle lets the next command get its own answer", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     for await (const _ of client.retrStream(2)) break;
@@ -49,7 +49,7 @@ describe("a stream that is given up", () => {
     expect(await length(client.retrStream(2))).toBe(LARGE.length + 2);
   });
 
-  test("with an error of the caller's: that is the error", async () => {
+  test("with an error of the caller emits that error", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     const error = new Error("disk full");
@@ -62,7 +62,7 @@ describe("a stream that is given up", () => {
     expect((await client.retr(1)).toString()).toBe("one\r\n");
   });
 
-  test("behind its end: nothing happens", async () => {
+  test("after its end does nothing", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     const stream = client.retrStream(1);
@@ -71,7 +71,7 @@ describe("a stream that is given up", () => {
     await client.noop();
   });
 
-  test("of which too much would have to be read: the connection is closed", async () => {
+  test("with too much left to read closes the connection", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { limits: { drain: 1000 } });
     for await (const _ of client.retrStream(2)) break;
@@ -79,7 +79,7 @@ describe("a stream that is given up", () => {
     expect(client.state).toBe("closed");
   });
 
-  test.each(["before", "at once", "later"])("by its signal, %s", async (when) => {
+  test.each(["before", "at once", "later"])("can be aborted by its signal, %s", async (when) => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     await client.noop();
@@ -98,21 +98,21 @@ describe("a stream that is given up", () => {
 });
 
 describe("a stream that fails", () => {
-  test.each([0, -1, 1.5, Number.NaN])("for there is no message %d", async (number) => {
+  test.each([0, -1, 1.5, Number.NaN])("because the message number is %d", async (number) => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     expect(await codeOf(length(client.retrStream(number)))).toBe("POP3_INVALID_ARGUMENT");
     await client.noop();
   });
 
-  test("for the server has no such message", async () => {
+  test("because the server has no such message", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     expect(await codeOf(length(client.retrStream(9)))).toBe("POP3_REFUSED");
     await client.noop();
   });
 
-  test("for the connection ends: it never ends itself", async () => {
+  test("because the connection ends does not emit `end`", async () => {
     await using server = await listen({ messages: mail, faults: [{ on: "RETR", close: 1_000_000 }] });
     await using client = await logIn(server);
     const stream = client.retrStream(2);
@@ -129,7 +129,7 @@ describe("a stream that fails", () => {
   });
 });
 
-describe("what a listener may do", () => {
+describe("a listener can", () => {
   test("close the client", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
@@ -144,7 +144,7 @@ describe("what a listener may do", () => {
     await server.idle();
   });
 
-  test("destroy the stream, and go on", async () => {
+  test("destroy the stream, and continue with other commands", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     const stream = client.retrStream(2);
@@ -157,7 +157,7 @@ describe("what a listener may do", () => {
     expect((await next)?.toString()).toBe("three\r\n");
   });
 
-  test("stop and go", async () => {
+  test("pause and resume the stream", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     const stream = client.retrStream(2);
@@ -173,8 +173,8 @@ describe("what a listener may do", () => {
   });
 });
 
-describe("several at once", () => {
-  test("come one behind the other", async () => {
+describe("several streams at once", () => {
+  test("come one after another", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     const lengths = [2, 1, 2, 3].map(async (number) => length(client.retrStream(number)));
@@ -183,7 +183,7 @@ describe("several at once", () => {
     expect((await stat).count).toBe(3);
   });
 
-  test("the first of which nobody reads: who waits behind it is told, in the end", async () => {
+  test("reject the waiting call with POP3_IDLE_TIMEOUT if the first is not read", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { timeouts: { body: 50 } });
     const stream = client.retrStream(2);
@@ -192,7 +192,7 @@ describe("several at once", () => {
     expect(await failed).toMatchObject([{ code: "POP3_IDLE_TIMEOUT" }]);
   });
 
-  test("a sink that takes its time loses nothing", async () => {
+  test("lose nothing with a slow consumer", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server);
     let octets = 0;

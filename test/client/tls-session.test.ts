@@ -1,4 +1,4 @@
-// A TLS session is taken up again with the server that it was verified with, and with nobody else.
+// A TLS session is resumed only with the server that it was verified with.
 import type { ConnectionOptions } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
@@ -16,18 +16,21 @@ async function resumed(server: Pop3Server, tls: ConnectionOptions): Promise<bool
 }
 
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
-  test.each(["from the first octet", "by STLS"])("%s: with the same options object", async (how) => {
-    const certificate = { ...makeCertificate(), maxVersion: version };
-    await using server = await listen(how === "by STLS" ? { stls: certificate } : { tls: certificate });
-    const tls = { ca: server.ca };
-    expect(await resumed(server, tls)).toBe(false);
-    expect(await resumed(server, tls)).toBe(true);
-    expect(await resumed(server, tls)).toBe(true);
-    // What stands in another object may be trusted for other reasons.
-    expect(await resumed(server, { ca: server.ca })).toBe(false);
-  });
+  test.each(["from the first octet", "by STLS"])(
+    "is resumed %s: with the same options object",
+    async (how) => {
+      const certificate = { ...makeCertificate(), maxVersion: version };
+      await using server = await listen(how === "by STLS" ? { stls: certificate } : { tls: certificate });
+      const tls = { ca: server.ca };
+      expect(await resumed(server, tls)).toBe(false);
+      expect(await resumed(server, tls)).toBe(true);
+      expect(await resumed(server, tls)).toBe(true);
+      // What stands in another object may be trusted for other reasons.
+      expect(await resumed(server, { ca: server.ca })).toBe(false);
+    },
+  );
 
-  test("not with another port of the same host", async () => {
+  test("is not resumed with another port of the same host", async () => {
     const certificate = { ...makeCertificate(), maxVersion: version };
     await using one = await listen({ tls: certificate });
     await using other = await listen({ tls: certificate });
@@ -37,14 +40,14 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     expect(await resumed(one, tls)).toBe(true);
   });
 
-  test("never where the certificate was not verified", async () => {
+  test("is never resumed if the certificate was not verified", async () => {
     await using server = await listen({ tls: { ...makeCertificate(), maxVersion: version } });
     const tls = { rejectUnauthorized: false };
     await resumed(server, tls);
     expect(await resumed(server, tls)).toBe(false);
   });
 
-  test("somebody else on the same port is found out", async () => {
+  test("another server on the same port is rejected", async () => {
     const server = await listen({ tls: { ...makeCertificate(), maxVersion: version } });
     const tls = { ca: server.ca };
     await resumed(server, tls);

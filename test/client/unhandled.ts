@@ -1,4 +1,4 @@
-// Fails a test that leaves a rejection or an exception to the process, or that makes it warn.
+// Fails a test that leaves an unhandled rejection, an uncaught exception, or a warning of the process.
 import { afterEach, beforeEach, expect } from "vitest";
 import { turns } from "./outcome.ts";
 

@@ -1,4 +1,4 @@
-// The window: how far ahead commands go out, and how much is held of what nobody has asked for yet.
+// The window: how many commands are sent ahead, and how much is kept of messages that were not claimed yet.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../src/index.ts";
@@ -10,7 +10,7 @@ import { ScriptedServer } from "./scripted-server.ts";
 const asked = (lines: readonly string[]): number[] =>
   lines.flatMap((line) => /^(?:C: )?RETR (\d+)/.exec(line)?.[1] ?? []).map(Number);
 
-describe("how far ahead commands go out", () => {
+describe("the commands that are sent ahead", () => {
   /** Which RETRs lie at the server when the first is claimed and nothing was answered yet; sizes as LIST has them. */
   async function ahead(
     sizes: readonly number[],
@@ -33,14 +33,14 @@ describe("how far ahead commands go out", () => {
     return asked(server.lines);
   }
 
-  test("octets of the messages", async () => {
+  test("are limited by the octets of the messages", async () => {
     expect(await ahead([100, 100, 100, 100, 100], { octets: 350 })).toEqual([1, 2, 3]);
     expect(await ahead([100, 100, 100, 100, 100], { octets: 99 })).toEqual([1]);
     expect(await ahead([100, 251, 100], { octets: 350 })).toEqual([1]);
     expect(await ahead([0, 0, 0, 0, 0], { octets: 1 })).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("octets of the commands", async () => {
+  test("are limited by the octets of the commands", async () => {
     expect(
       await ahead(
         Array.from({ length: 50 }, () => 1),
@@ -57,23 +57,23 @@ describe("how far ahead commands go out", () => {
     ).toBeLessThanOrEqual(4096);
   });
 
-  test("not at all", async () => {
+  test("are none with pipelining false", async () => {
     expect(await ahead([100, 100, 100], { octets: 1000, commandOctets: 12 })).toEqual([1]);
   });
 
-  test("a message that is larger than the window is asked for when it is claimed", async () => {
+  test("do not include a message larger than the window until it is claimed", async () => {
     expect(await ahead([1000, 1, 1], { octets: 350 }, false)).toEqual([]);
     expect(await ahead([1000, 1, 1], { octets: 350 })).toEqual([1]);
     expect(await ahead([1, 1000, 1], { octets: 350 })).toEqual([1]);
   });
 });
 
-describe("a message that is larger than the window", () => {
+describe("a message larger than the window", () => {
   const large = Buffer.alloc(5000, "large\r\n");
   const mail = ["a\r\n", large, "b\r\n", large, "c\r\n"];
   const pipelining = { octets: 1000 };
 
-  test("is never asked for when nobody claims it", async () => {
+  test("is never retrieved if it is not claimed", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { pipelining });
     const seen: string[] = [];
@@ -94,7 +94,7 @@ describe("a message that is larger than the window", () => {
     expect(asked(said(server))).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("claimed without waiting, and as a stream", async () => {
+  test("can be claimed without waiting, and as a stream", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { pipelining });
     const sizes: Promise<number>[] = [];
@@ -105,10 +105,10 @@ describe("a message that is larger than the window", () => {
   });
 });
 
-describe("a message that is larger than limits.message", () => {
+describe("a message larger than limits.message", () => {
   const mail = ["a\r\n", Buffer.alloc(50_000, "large\r\n"), "b\r\n"];
 
-  test("is not asked for, where LIST has told: the call rejects, the session goes on", async () => {
+  test("is not retrieved if LIST has announced it: the call rejects, and the session continues", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { limits: { message: 40_000 } });
     const codes: string[] = [];
@@ -119,7 +119,7 @@ describe("a message that is larger than limits.message", () => {
     await client.noop();
   });
 
-  test("can be had as a stream", async () => {
+  test("can be read as a stream", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { limits: { message: 40_000 } });
     const sizes: number[] = [];
@@ -129,7 +129,7 @@ describe("a message that is larger than limits.message", () => {
     expect(sizes).toEqual([3, 50_002, 3]);
   });
 
-  test("can be had as a stream even when it was wanted as a Buffer before", async () => {
+  test("can be read as a stream after buffer() rejected", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { limits: { message: 40_000 } });
     for await (const message of client.retrieve()) {
@@ -139,7 +139,7 @@ describe("a message that is larger than limits.message", () => {
     }
   });
 
-  test("ends the session, where nobody could know", async () => {
+  test("ends the session if its size was not known", async () => {
     await using server = await listen({ messages: mail });
     await using client = await logIn(server, { limits: { message: 40_000 } });
     expect(await codeOf(client.retr(2))).toBe("POP3_MESSAGE_TOO_LARGE");
@@ -147,13 +147,13 @@ describe("a message that is larger than limits.message", () => {
   });
 });
 
-describe("sizes that are wrong", () => {
+describe("wrong sizes in LIST", () => {
   test.each([
     ["too small", "1 1\r\n2 1\r\n3 1\r\n"],
     ["too large", "1 9000000\r\n2 9000000\r\n3 9000000\r\n"],
     ["beyond all memory", `1 ${"9".repeat(15)}\r\n2 1\r\n3 ${"9".repeat(15)}\r\n`],
     ["of some only", "1 3\r\n3 3\r\n"],
-  ])("%s: what comes is what counts", async (_, listing) => {
+  ])("do not change the messages: %s", async (_, listing) => {
     const mail = ["a\r\n", Buffer.alloc(200_000, "b\r\n"), "c\r\n"];
     await using server = await listen({
       messages: mail,
@@ -172,7 +172,7 @@ describe("sizes that are wrong", () => {
   });
 });
 
-describe("what is held", () => {
+describe("the client keeps", () => {
   const PIECE = Buffer.alloc(16 * 1024, "some text\r\n");
   const MEBIBYTE = 1024 * 1024;
 
@@ -202,7 +202,7 @@ describe("what is held", () => {
       ...more,
     });
 
-  test("of messages that nobody has claimed: the window, and no more", async () => {
+  test("at most one window of unclaimed messages", async () => {
     const server = mail(100, 256 * 1024);
     await using client = await connect(server, { pipelining: { octets: MEBIBYTE } });
     const loop = client.retrieve();
@@ -214,7 +214,7 @@ describe("what is held", () => {
     client.close();
   });
 
-  test("of a stream that nobody reads: a little", async () => {
+  test("little of an unread stream", async () => {
     const server = mail(1, 64 * MEBIBYTE);
     await using client = await connect(server);
     const stream = client.retrStream(1);
@@ -225,7 +225,7 @@ describe("what is held", () => {
     client.close();
   });
 
-  test("of a stream in the loop that nobody reads: a little", async () => {
+  test("little of an unread stream in a loop", async () => {
     const server = mail(3, 64 * MEBIBYTE);
     await using client = await connect(server);
     const loop = client.retrieve();
@@ -237,7 +237,7 @@ describe("what is held", () => {
     client.close();
   });
 
-  test("of messages that are read: none of it is lost", async () => {
+  test("every octet of messages that are read", async () => {
     const server = mail(20, 256 * 1024);
     await using client = await connect(server, { pipelining: { octets: MEBIBYTE } });
     let octets = 0;

@@ -1,4 +1,4 @@
-// Behind STLS nothing counts that was learnt before it, and there is no way back.
+// After STLS the client ignores everything that it learnt before, and never continues without TLS.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";
@@ -8,7 +8,7 @@ import { ASKED, attempt, certificate, OFFERED, tls } from "./stls-attempt.ts";
 describe("within TLS", () => {
   const BEGUN: readonly Step[] = ["C: STLS", "S: +OK", "* tls", "C: CAPA"];
 
-  test("nothing that was learnt in clear counts: the capabilities", async () => {
+  test("ignores the capabilities that were listed in clear text", async () => {
     const script = [
       ...[
         "S: +OK",
@@ -33,14 +33,14 @@ describe("within TLS", () => {
     expect(server.clear).toBe(ASKED);
   });
 
-  test("nothing that was learnt in clear counts: the timestamp", async () => {
+  test("ignores the timestamp that was sent in clear text", async () => {
     const script = [...OFFERED, ...BEGUN, "S: +OK", "S: USER", "S: ."];
     const { code, clear, secure } = await attempt(script, { auth: { ...auth, mechanism: "APOP" } });
     expect(code).toBe("POP3_AUTH_NO_MECHANISM");
     expect(clear + secure).not.toContain("APOP");
   });
 
-  test("STLS is listed again, and is not begun again", async () => {
+  test("does not start STLS again, even if it is listed", async () => {
     await using server = await listen({ capabilities: ["STLS"] });
     await using client = await Pop3Client.connect(to(server));
     expect(client.secure).toBe(true);
@@ -53,7 +53,7 @@ describe("within TLS", () => {
     expect(client.state).toBe("transaction");
   });
 
-  test("from the first octet: no STLS either", async () => {
+  test("does not start STLS if TLS started with the first octet", async () => {
     await using server = await listen({ tls: true, capabilities: ["STLS"] });
     await using client = await Pop3Client.connect(to(server));
     await expect(client.stls()).rejects.toMatchObject({ code: "POP3_STATE" });
@@ -62,7 +62,7 @@ describe("within TLS", () => {
     expect(said(server)).toEqual(["* TLS", "C: CAPA", "C: QUIT"]);
   });
 
-  test("the capabilities never end: in silence", async () => {
+  test("rejects if the capabilities never end: in silence", async () => {
     const script = [...OFFERED, ...BEGUN, "S: +OK", "S: USER"];
     const { code, secure } = await attempt(script, { timeouts: { command: 300 } });
     expect(code).toBe("POP3_COMMAND_TIMEOUT");
@@ -73,7 +73,7 @@ describe("within TLS", () => {
     ["in lines", "X-MORE\r\n".repeat(20_000)],
     ["in one line", "X".repeat(200_000)],
     ["in more lines than limits.capabilityLines", `${"X-A\r\n".repeat(300)}.\r\n`],
-  ])("the capabilities never end: %s", async (_, octets) => {
+  ])("rejects if the capabilities never end: %s", async (_, octets) => {
     const script = [...OFFERED, ...BEGUN, "S: +OK", Buffer.from(octets)];
     const { code, secure } = await attempt(script);
     expect(code).toBe("POP3_RESPONSE_TOO_LARGE");
@@ -81,8 +81,8 @@ describe("within TLS", () => {
   });
 });
 
-describe("if offered", () => {
-  test("not offered: in clear, and the password only where that was allowed", async () => {
+describe('with stls "if-offered"', () => {
+  test("that is not offered, continues in clear text, and sends the password only if allowed", async () => {
     const script = ["S: +OK", "C: CAPA", "S: +OK", "S: USER", "S: ."];
     expect(await attempt(script, { stls: "if-offered" })).toEqual({
       code: "POP3_TLS_REQUIRED",
@@ -94,7 +94,7 @@ describe("if offered", () => {
     expect((await attempt([...script, ...login], allowed)).code).toBe("resolved");
   });
 
-  test("offered and refused: the same", async () => {
+  test("that is offered and refused, does the same", async () => {
     const script = [...OFFERED, "C: STLS", "S: -ERR not today"];
     expect(await attempt(script, { stls: "if-offered" })).toEqual({
       code: "POP3_TLS_REQUIRED",
@@ -103,7 +103,7 @@ describe("if offered", () => {
     });
   });
 
-  test("offered, and the handshake fails: no way back to clear", async () => {
+  test("that is offered and fails in the handshake, rejects", async () => {
     const script = [...OFFERED, "C: STLS", "S: +OK", "* tls"];
     const { code, clear, secure } = await attempt(script, {
       stls: "if-offered",

@@ -1,4 +1,4 @@
-// A server that speaks TLS where we do not, or the other way round, or an old one.
+// A server that speaks TLS when the client does not, or the other way round, or an old version.
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { auth, listen, said, to, toScript } from "./ann.ts";
@@ -6,8 +6,8 @@ import { codeOf, failureOf } from "./outcome.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 import { certificate, OFFERED, tls } from "./stls-attempt.ts";
 
-describe("the wrong port", () => {
-  test("TLS from the first octet, and the server greets in clear", async () => {
+describe("connect() to the wrong port rejects", () => {
+  test("if it uses TLS and the server greets in clear text", async () => {
     await using server = await ScriptedServer.listen(["S: +OK hello"]);
     const failure = await failureOf(Pop3Client.connect({ host: "127.0.0.1", port: server.port, auth }));
     expect(failure.code).toBe("POP3_TLS_HANDSHAKE");
@@ -16,7 +16,7 @@ describe("the wrong port", () => {
     expect(server.clear).not.toContain("secret");
   });
 
-  test("in clear, and the server waits for TLS", async () => {
+  test("if it uses clear text and the server waits for TLS", async () => {
     await using server = await listen({ tls: true });
     const options = to(server, { secure: false, auth, timeouts: { greeting: 50 } });
     expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_GREETING_TIMEOUT");
@@ -24,20 +24,20 @@ describe("the wrong port", () => {
     expect(said(server)).toEqual(["* TLS"]);
   });
 
-  test("a server that speaks TLS 1.1 and no better", async () => {
+  test("if the server speaks no better than TLS 1.1", async () => {
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     await using server = await listen({ tls: { ...certificate, ...old } });
     expect(await codeOf(Pop3Client.connect(to(server, { tls, auth })))).toBe("POP3_TLS_HANDSHAKE");
   });
 
-  test("TLS from the first octet, and nothing but silence", async () => {
+  test("if it uses TLS and the server is silent", async () => {
     await using server = await ScriptedServer.listen([]);
     const options = { host: "127.0.0.1", port: server.port, auth, timeouts: { tls: 50 } };
     expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_TLS_TIMEOUT");
     await server.played();
   });
 
-  test.each(["* close", "* reset"])("TLS from the first octet, and %s", async (end) => {
+  test.each(["* close", "* reset"])("if it uses TLS and the server sends %s", async (end) => {
     await using server = await ScriptedServer.listen(["* octets", end]);
     const options = { host: "127.0.0.1", port: server.port, auth };
     expect(["POP3_TLS_HANDSHAKE", "POP3_RESET", "POP3_CLOSED"]).toContain(
@@ -46,7 +46,7 @@ describe("the wrong port", () => {
     await server.played();
   });
 
-  test("the handshake is given up by its signal, or by close", async () => {
+  test("if the handshake is aborted by its signal, or by close()", async () => {
     for (const [how, code] of [
       ["signal", "POP3_ABORTED"],
       ["close", "POP3_CLOSED"],

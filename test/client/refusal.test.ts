@@ -47,7 +47,7 @@ const WAYS: Readonly<Record<string, Way>> = {
     given: { accessToken: "token-1" },
     lines: [/^AUTH OAUTHBEARER \S+$/],
   },
-  "a token, behind JSON": {
+  "a token after JSON": {
     offered: ["SASL XOAUTH2 PLAIN LOGIN", "USER"],
     given: { accessToken: "token-1" },
     lines: [/^AUTH XOAUTH2 \S+$/, "S: + e30=", "C: "],

@@ -11,7 +11,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   "a refusal": `-ERR you said ${REPEATED}\r\n`,
   "no reply at all": `WHAT ${REPEATED}\r\n`,
   "wrong content": `+OK ${REPEATED}\r\n`,
-  "a refusal that is no UTF-8": `-ERR \xff ${REPEATED}\r\n`,
+  "a refusal that is not UTF-8": `-ERR \xff ${REPEATED}\r\n`,
   "octets that nothing asked for": `+OK 1 2\r\n${REPEATED}\r\n`,
 };
 const LISTING = `+OK\r\n1 2\r\n${REPEATED}\r\n.\r\n`;

@@ -1,4 +1,5 @@
-// The server is read no faster than the message is taken: what nobody takes stays with the server, not in memory.
+// The client reads from the server no faster than a message is consumed. The rest stays with the server, not
+// in memory.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
@@ -42,7 +43,7 @@ const SCRIPT = maildropScript({
 });
 
 describe.each(["plain", "tls"] as const)("%s", (protection) => {
-  describe("a message of 1 GiB that nobody reads", () => {
+  describe("an unread message of 1 GiB", () => {
     const WAYS: Record<string, (client: Pop3Client) => Promise<() => void>> = {
       "as a stream": async (client) => {
         const stream = client.retrStream(1);
@@ -53,22 +54,22 @@ describe.each(["plain", "tls"] as const)("%s", (protection) => {
         const stream = message.stream();
         return () => stream.destroy();
       },
-      "unclaimed, and as large as it was said to be": async (client) => {
+      "unclaimed, with the announced size": async (client) => {
         const loop = client.retrieve();
         await loop.next();
         return () => void loop.return();
       },
-      "unclaimed, and larger than it was said to be": async (client) => {
+      "unclaimed, and larger than announced": async (client) => {
         const loop = client.retrieve([2, 3]);
         await loop.next();
         return () => void loop.return();
       },
-      "unclaimed, and of unknown size": async (client) => {
+      "unclaimed, of unknown size": async (client) => {
         const loop = client.retrieve([2]);
         await loop.next();
         return () => void loop.return();
       },
-      "read once, and left lying": async (client) => {
+      "read once, then left unread": async (client) => {
         const stream = client.retrStream(1);
         await once(stream, "readable");
         stream.read();
@@ -76,7 +77,7 @@ describe.each(["plain", "tls"] as const)("%s", (protection) => {
       },
     };
 
-    it.each(Object.entries(WAYS))("%s", async (name, begin) => {
+    it.each(Object.entries(WAYS))("keeps the memory flat: %s", async (name, begin) => {
       await using server = await ScriptedServer.listen(SCRIPT, protection);
       const client = await Pop3Client.connect(server.options());
       const before = memory();
@@ -119,7 +120,7 @@ describe.each(["plain", "tls"] as const)("%s", (protection) => {
   });
 });
 
-it("a reader that takes piece by piece keeps the server waiting, never the other way round", async () => {
+it("a reader that takes one piece at a time makes the server wait", async () => {
   await using server = await ScriptedServer.listen(SCRIPT);
   const client = await Pop3Client.connect(server.options());
   const peer = server.peers[0] as Peer;
@@ -137,7 +138,7 @@ it("a reader that takes piece by piece keeps the server waiting, never the other
   stream.on("error", () => undefined);
 });
 
-it("a message that nobody claims lets what waits behind it through", async () => {
+it("an unclaimed message does not block the commands after it", async () => {
   const octets = 20 * MIB;
   await using server = await ScriptedServer.listen(
     maildropScript({ LIST: "+OK\r\n1 1000\r\n2 100\r\n.\r\n", "RETR 1": large(octets) }),
@@ -153,7 +154,7 @@ it("a message that nobody claims lets what waits behind it through", async () =>
   client.close();
 });
 
-it("and also where calls were given up before", async () => {
+it("an unclaimed message does not block them after aborted calls, either", async () => {
   await using server = await ScriptedServer.listen(
     maildropScript({ LIST: "+OK\r\n1 1000\r\n.\r\n", "RETR 1": large(20 * MIB) }),
   );
@@ -174,7 +175,7 @@ it("and also where calls were given up before", async () => {
   expect(await outcome(client.noop())).toBe("POP3_IDLE_TIMEOUT");
 });
 
-it("a loop over large messages holds one window of them at most", async () => {
+it("a loop over large messages holds at most one window of them", async () => {
   const octets = MIB;
   const count = 100;
   await using server = await ScriptedServer.listen(
@@ -200,7 +201,7 @@ it("a loop over large messages holds one window of them at most", async () => {
   await client.quit();
 });
 
-it("a message that fills its stream with its last octets lets what is behind it through, unread as it is", async () => {
+it("a message whose last octets fill its stream does not block the commands after it, even if it is unread", async () => {
   await using server = await ScriptedServer.listen(
     maildropScript({
       "RETR 1": async (peer) => {

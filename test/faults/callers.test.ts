@@ -1,4 +1,4 @@
-// Whatever the caller does wrong, or leaves undone, is the caller's to hear of: once, and with the session in a state.
+// Mistakes of the caller are reported to the caller, once, and leave the session in a defined state.
 import { once } from "node:events";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -19,7 +19,7 @@ guardEachTest();
 
 const never = (): Promise<undefined> => new Promise(() => undefined);
 
-describe("calls that nobody waits for, when the connection dies", () => {
+describe("an unawaited call when the connection ends", () => {
   const CALLS: Record<string, (client: Pop3Client) => unknown> = {
     noop: (client) => client.noop(),
     stat: (client) => client.stat(),
@@ -36,7 +36,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
     },
   };
 
-  it.each(Object.entries(CALLS))("%s: its own rejection is heard, and no other", async (_name, call) => {
+  it.each(Object.entries(CALLS))("causes only its own unhandled rejection: %s", async (_name, call) => {
     const answers = Object.fromEntries(
       ["NOOP", "STAT", "LIST", "UIDL", "RETR", "DELE 1", "DELE 2", "QUIT"].map((verb) => [verb, never]),
     );
@@ -56,7 +56,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
     expect(heard.map(codeOf)).toEqual([_name === "quit" ? "POP3_COMMIT_UNKNOWN" : "POP3_RESET"]);
   });
 
-  it("a login that nobody waits for", async () => {
+  it("of a login causes one unhandled rejection", async () => {
     const heard = await overheard("unhandledRejection", async () => {
       await using server = await ScriptedServer.listen(maildropScript({ AUTH: never }));
       void new Pop3Client(server.options()).connect();
@@ -68,7 +68,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
     expect(heard.map(codeOf)).toEqual(["POP3_RESET"]);
   });
 
-  it("a loop with messages under way that nobody claimed, and one that was: nothing is heard", async () => {
+  it("of a loop with messages in flight causes none", async () => {
     const heard = await overheard("unhandledRejection", () =>
       withClient({ "RETR 2": never }, async (client, server) => {
         const loop = client.retrieve();
@@ -83,7 +83,7 @@ describe("calls that nobody waits for, when the connection dies", () => {
     expect(heard).toEqual([]);
   });
 
-  it("the CAPA behind the login, which nobody can wait for: nothing is heard", async () => {
+  it("of the CAPA after the login causes none", async () => {
     let asked = 0;
     const heard = await overheard("unhandledRejection", () =>
       withClient(
@@ -99,8 +99,8 @@ describe("calls that nobody waits for, when the connection dies", () => {
   });
 });
 
-describe("a stream that nobody listens to", () => {
-  it.each(["reset", "end", "close by the caller"])("%s does not end the process", async (how) => {
+describe("a stream without listeners", () => {
+  it.each(["reset", "end", "close by the caller"])("does not end the process on %s", async (how) => {
     const heard = await overheard("uncaughtException", () =>
       withClient(
         { RETR: (peer) => peer.send("+OK\r\nSubject: half").then(() => never()) },
@@ -124,7 +124,7 @@ describe("a stream that nobody listens to", () => {
 
 describe("a listener that throws", () => {
   it.each([new RangeError("no room"), new Pop3Error("POP3_REFUSED", "of the caller's own")])(
-    "on data: %s",
+    "on data ends the session or not, but every call settles: %s",
     async (thrown) => {
       let state = "";
       let behind = "";
@@ -145,7 +145,7 @@ describe("a listener that throws", () => {
     },
   );
 
-  it("on end: the session goes on", async () => {
+  it("on end does not end the session", async () => {
     const thrown = new RangeError("no room");
     const heard = await overheard("uncaughtException", () =>
       withClient({}, async (client) => {
@@ -161,7 +161,7 @@ describe("a listener that throws", () => {
     expect(heard).toEqual([thrown]);
   });
 
-  it("on close: every call is settled all the same", async () => {
+  it("on close does not stop calls from settling", async () => {
     const thrown = new RangeError("no room");
     const heard = await overheard("uncaughtException", () =>
       withClient({ UIDL: never }, async (client, server) => {
@@ -178,7 +178,7 @@ describe("a listener that throws", () => {
     expect(heard).toEqual([thrown]);
   });
 
-  it("a pipeline whose end fails: its error is told, and the session goes on", async () => {
+  it("in a pipeline gives its error, and the session continues", async () => {
     await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const full = new Writable({
         write(_octets, _encoding, callback) {
@@ -191,7 +191,7 @@ describe("a listener that throws", () => {
   });
 });
 
-it("every call is told what ended the session, by an error of its own with one cause", async () => {
+it("every call gets an error of its own, with the common cause, when the session ends", async () => {
   const gate = new Gate();
   await withClient(
     {

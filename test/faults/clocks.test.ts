@@ -1,4 +1,5 @@
-// Every wait has two clocks: silence ends it, and so does a trickle. Neither runs while it is the reader who rests.
+// Every wait has two timers: one for silence and one for slow octets. Neither runs while the reader has
+// paused.
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -48,7 +49,7 @@ const TRICKLES: Record<string, [Record<string, Answer>, Partial<Pop3ClientOption
 };
 
 it.each(Object.entries(TRICKLES))(
-  "connect ends in spite of a trickle: %s",
+  "connect() ends although octets trickle in: %s",
   async (_name, [answers, options, code]) => {
     await using server = await ScriptedServer.listen(maildropScript(answers));
     expect(await outcome(Pop3Client.connect(server.options(options)))).toBe(code);
@@ -56,7 +57,7 @@ it.each(Object.entries(TRICKLES))(
   },
 );
 
-it("the handshake ends in spite of a trickle", async () => {
+it("the handshake ends although octets trickle in", async () => {
   // A record of TLS that never ends.
   await using server = await ScriptedServer.listen(async (peer) => {
     await peer.send(Buffer.from([0x16, 0x03, 0x03, 0x3f, 0xff]));
@@ -91,7 +92,7 @@ const CALLS: Record<string, [string, Partial<Pop3ClientOptions>, (client: Pop3Cl
       RATE,
       async (client) => (await client.retrieve([1]).next()).value?.buffer(),
     ],
-    "a message that nobody claims": [
+    "an unclaimed message": [
       "POP3_TOTAL_TIMEOUT",
       RATE,
       async (client) => {
@@ -110,7 +111,7 @@ const CALLS: Record<string, [string, Partial<Pop3ClientOptions>, (client: Pop3Cl
   };
 
 it.each(Object.entries(CALLS))(
-  "a call ends in spite of a trickle: %s",
+  "a call ends although octets trickle in: %s",
   async (_name, [code, options, call]) => {
     await using server = await ScriptedServer.listen(
       maildropScript({
@@ -129,7 +130,7 @@ it.each(Object.entries(CALLS))(
   },
 );
 
-it("what was given up is not drained for ever", async () => {
+it("an abandoned message is drained only for a limited time", async () => {
   await using server = await ScriptedServer.listen(maildropScript({ RETR: trickle("+OK\r\n") }));
   const client = await Pop3Client.connect(server.options({ timeouts: { drain: CLOCK } }));
   const stream = client.retrStream(1);
@@ -139,7 +140,7 @@ it("what was given up is not drained for ever", async () => {
   await server.peers[0]?.gone;
 });
 
-it("a slow message is none too slow where no rate is asked for", async () => {
+it("a slow message succeeds if minRate is 0", async () => {
   const body = `${"x".repeat((2 * PATIENT) / STEP)}\r\n`;
   await using server = await ScriptedServer.listen(
     maildropScript({
@@ -159,7 +160,7 @@ it("a slow message is none too slow where no rate is asked for", async () => {
   client.close();
 });
 
-describe("while the reader rests", () => {
+describe("while the reader has paused", () => {
   async function withLargeMessage(run: (client: Pop3Client) => Promise<number>): Promise<void> {
     await using server = await ScriptedServer.listen(
       maildropScript({
@@ -174,7 +175,7 @@ describe("while the reader rests", () => {
     client.close();
   }
 
-  it("no clock runs: a stream", async () => {
+  it("no timer runs for a stream", async () => {
     await withLargeMessage(async (client) => {
       const stream = client.retrStream(1);
       await once(stream, "readable");
@@ -183,7 +184,7 @@ describe("while the reader rests", () => {
     });
   });
 
-  it("no clock runs: a message that nobody has claimed yet", async () => {
+  it("no timer runs for an unclaimed message", async () => {
     await withLargeMessage(async (client) => {
       const message = (await client.retrieve([1]).next()).value;
       await delay(PATIENT * 2);
@@ -191,7 +192,7 @@ describe("while the reader rests", () => {
     });
   });
 
-  it("one runs when somebody waits behind it", async () => {
+  it("a timer runs if another call waits", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({
         "RETR 1": large(8 * MIB),

@@ -1,4 +1,4 @@
-// A session can be closed anywhere, and a command given anywhere: the state is the same for whoever asks.
+// close() works at any time, and a command can be given at any time. The state is the same for every caller.
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
@@ -11,7 +11,7 @@ guardEachTest();
 
 const never = (): Promise<undefined> => new Promise(() => undefined);
 
-describe("close", () => {
+describe("close()", () => {
   const WHERE: Record<string, (client: Pop3Client) => Promise<unknown>> = {
     "in a data listener": async (client) => {
       const stream = client.retrStream(1);
@@ -20,7 +20,7 @@ describe("close", () => {
       });
       await once(stream, "close").catch(() => undefined);
     },
-    "in a readable listener, with octets lying there": async (client) => {
+    "in a readable listener, with octets buffered": async (client) => {
       const stream = client.retrStream(1).on("error", () => undefined);
       stream.on("readable", () => {
         client.close();
@@ -40,11 +40,11 @@ describe("close", () => {
       });
       client.close();
     },
-    "where an answer has come": (client) =>
+    "after an answer has arrived": (client) =>
       client.uidl(3).then(() => {
         client.close();
       }),
-    "where another call is refused": (client) =>
+    "after another call was refused": (client) =>
       client.retr(99).catch(() => {
         client.close();
       }),
@@ -60,7 +60,7 @@ describe("close", () => {
     },
   };
 
-  it.each(Object.entries(WHERE))("%s", async (_name, run) => {
+  it.each(Object.entries(WHERE))("rejects later calls: %s", async (_name, run) => {
     await withClient({ "RETR 1": large(MIB), "UIDL 9": never }, async (client) => {
       let closings = 0;
       client.on("close", () => closings++);
@@ -75,7 +75,7 @@ describe("close", () => {
     });
   });
 
-  it("leaves no clock running, also where calls wait behind a message that is read", async () => {
+  it("leaves no timer running, even if calls wait for a message that is read", async () => {
     await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const stream = client.retrStream(1).on("error", () => undefined);
       const behind = [client.noop(), client.uidl(1), client.retr(2)].map(outcome);
@@ -87,7 +87,7 @@ describe("close", () => {
     });
   });
 
-  it("before connect", async () => {
+  it("before connect() makes it reject", async () => {
     const client = new Pop3Client({ host: "127.0.0.1", port: 1 });
     client.close();
     client.close();
@@ -96,8 +96,8 @@ describe("close", () => {
   });
 });
 
-describe("a call within a listener", () => {
-  it("goes out behind what is in flight", async () => {
+describe("a call in a listener", () => {
+  it("is sent after the commands in flight", async () => {
     await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const answers: Promise<string>[] = [];
       const stream = client.retrStream(1);
@@ -108,7 +108,7 @@ describe("a call within a listener", () => {
     });
   });
 
-  it("QUIT waits for the message", async () => {
+  it("of quit() waits for the message", async () => {
     await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const stream = client.retrStream(1);
       let quitting: Promise<string> | undefined;

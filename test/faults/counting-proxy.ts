@@ -1,4 +1,4 @@
-// Counts round trips: each side's octets are held until that side has nothing more to say, and then go over at once.
+// Counts round trips: holds each side's octets until that side is silent, then passes them on together.
 import * as net from "node:net";
 
 /**

@@ -1,4 +1,5 @@
-// An octet that nothing asked for, or that is no reply, ends the session: no answer ever reaches the wrong call.
+// An octet that no command asked for, or an invalid reply, ends the session. No answer reaches the wrong
+// call.
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
@@ -12,7 +13,7 @@ guardEachTest();
 const NO_REPLIES: Record<string, string> = {
   "a blank line": "\r\n",
   "LF alone": "+OK\n",
-  "LF alone behind CR LF": "+OK\r\n\n",
+  "LF alone after CR LF": "+OK\r\n\n",
   "lower case": "+ok 1 2\r\n",
   "mixed case": "-Err no\r\n",
   "no token": "+OKAY\r\n",
@@ -35,15 +36,15 @@ const UNSOLICITED: Record<string, string> = {
   "a whole response": "+OK\r\n1 120\r\n.\r\n",
 };
 
-describe.each(Object.entries(NO_REPLIES))("%s in place of a reply", (_name, octets) => {
-  it("as the greeting: no secret is sent", async () => {
+describe.each(Object.entries(NO_REPLIES))("%s instead of a reply", (_name, octets) => {
+  it("as the greeting ends the session, and no secret is sent", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ greeting: octets }));
     const code = await outcome(Pop3Client.connect(server.options({ timeouts: { greeting: 50 } })));
     expect(["POP3_BAD_GREETING", "POP3_PROTOCOL", "POP3_UNSOLICITED"]).toContain(code);
     expect(server.peers[0]?.received).toBe(0);
   });
 
-  it.each([true, false])("as the reply to STAT, pipelined: %s", async (pipelining) => {
+  it.each([true, false])("as the reply to STAT ends the session, pipelined: %s", async (pipelining) => {
     await using server = await ScriptedServer.listen(maildropScript({ STAT: octets }, { pipelining }));
     const client = await Pop3Client.connect(server.options({ timeouts: { command: 200 } }));
     const calls = [client.stat(), client.uidl(2), client.retr(3)].map(outcome);
@@ -56,7 +57,7 @@ describe.each(Object.entries(NO_REPLIES))("%s in place of a reply", (_name, octe
     await server.peers[0]?.gone;
   });
 
-  it("behind the status line it is text", async () => {
+  it("after the status line is text of the message", async () => {
     const body = `${octets.replaceAll(".", "")}end`;
     await using server = await ScriptedServer.listen(maildropScript({ RETR: `+OK\r\n${body}\r\n.\r\n` }));
     const client = await Pop3Client.connect(server.options());
@@ -66,7 +67,7 @@ describe.each(Object.entries(NO_REPLIES))("%s in place of a reply", (_name, octe
   });
 });
 
-describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, octets) => {
+describe.each(Object.entries(UNSOLICITED))("%s that no command asked for", (_name, octets) => {
   async function expectUnsolicited(
     answers: Answers,
     call: (client: Pop3Client) => Promise<unknown>,
@@ -84,24 +85,24 @@ describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, 
     expect(server.peers[0]?.commands.length).toBe(sent);
   }
 
-  it("behind the greeting: no secret is sent", async () => {
+  it("after the greeting ends the session, and no secret is sent", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ greeting: `+OK ready\r\n${octets}` }));
     expect(await outcome(Pop3Client.connect(server.options()))).toBe("POP3_UNSOLICITED");
     await server.peers[0]?.gone;
     expect(server.peers[0]?.commands.join()).not.toContain(SECRET);
   });
 
-  it("behind the reply to the login", async () => {
+  it("after the reply to the login ends the session", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ AUTH: `+OK\r\n${octets}` }));
     expect(await outcome(Pop3Client.connect(server.options()))).toBe("POP3_UNSOLICITED");
     await server.peers[0]?.gone;
   });
 
-  it("behind a reply, in the same packet", async () => {
+  it("after a reply, in the same packet, ends the session", async () => {
     await expectUnsolicited({ STAT: `+OK 1 140\r\n${octets}` }, (client) => client.stat());
   });
 
-  it("behind a reply, later", async () => {
+  it("after a reply, later, ends the session", async () => {
     await expectUnsolicited(
       {
         STAT: async (peer) => {
@@ -114,20 +115,20 @@ describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, 
     );
   });
 
-  it("behind the end of a message", async () => {
+  it("after the end of a message ends the session", async () => {
     await expectUnsolicited({ RETR: `+OK\r\nbody\r\n.\r\n${octets}` }, async (client) => {
       expect((await client.retr(1)).toString()).toBe("body\r\n");
     });
   });
 
-  it("behind the end of a message that is streamed", async () => {
+  it("after the end of a streamed message ends the session", async () => {
     await expectUnsolicited({ RETR: `+OK\r\nbody\r\n.\r\n${octets}` }, async (client) => {
       const pieces = (await client.retrStream(1).toArray()) as Buffer[];
       expect(Buffer.concat(pieces).toString()).toBe("body\r\n");
     });
   });
 
-  it("behind a refusal", async () => {
+  it("after a refusal ends the session", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({ RETR: `-ERR no\r\n${octets}` }, { pipelining: false }),
     );
@@ -136,7 +137,7 @@ describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, 
     expect(await outcome(client.dele(1))).toBe("POP3_UNSOLICITED");
   });
 
-  it("behind the reply to QUIT: what was committed is committed", async () => {
+  it("after the reply to QUIT does not undo the commit", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ QUIT: `+OK\r\n${octets}` }));
     const client = await Pop3Client.connect(server.options());
     await client.dele(1);
@@ -145,11 +146,11 @@ describe.each(Object.entries(UNSOLICITED))("%s that nothing asked for", (_name, 
   });
 });
 
-describe("answers for another message", () => {
+describe("answers about another message", () => {
   it.each([
     ["LIST", (client: Pop3Client) => client.list(2), "+OK 1 120\r\n"],
     ["UIDL", (client: Pop3Client) => client.uidl(2), "+OK 1 uid-1\r\n"],
-  ] as const)("%s: the session is out of step, and ends", async (verb, call, answer) => {
+  ] as const)("to %s end the session", async (verb, call, answer) => {
     await using server = await ScriptedServer.listen(maildropScript({ [verb]: answer }));
     const client = await Pop3Client.connect(server.options());
     const behind = outcome(client.noop());
@@ -158,7 +159,7 @@ describe("answers for another message", () => {
     expect(client.state).toBe("closed");
   });
 
-  it("a reply too many among pipelined ones is found out before a wrong answer is given", async () => {
+  it("in a pipeline are noticed before a wrong answer is given", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({ "UIDL 3": "+OK 3 uid-3\r\n+OK 3 uid-3\r\n" }),
     );

@@ -1,4 +1,4 @@
-// Wherever the server ends the session, and however: each call settles once, with the code that says what happened.
+// For every end of the session at every point, each call settles once, with the code for what happened.
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
@@ -91,7 +91,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
   const ends: End[] =
     protection === "plain" ? ["close", "reset", "stall"] : ["close", "cut", "reset", "stall"];
 
-  describe.each(ends)("the server ends with: %s", (end) => {
+  describe.each(ends)("the server ends the session with %s", (end) => {
     const optionsAt = (point: Point): Partial<Pop3ClientOptions> => ({
       auth: AUTH,
       ...(end === "stall" && { timeouts: clocksOf(point) ?? {} }),
@@ -183,7 +183,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
 });
 
 it.each(["close", "reset", "stall"] as const)(
-  "a lost reply to QUIT is no failure where nothing was marked: %s",
+  "a lost reply to QUIT is not an error if nothing was marked: %s",
   async (end) => {
     const point = SESSION_POINTS.find(({ line }) => line === "QUIT") as Point;
     await using server = await ScriptedServer.listen(endingScript(point, end, {}));
@@ -196,7 +196,7 @@ it.each(["close", "reset", "stall"] as const)(
   },
 );
 
-it("the client closes behind QUIT, whether or not the server does", async () => {
+it("the client closes after QUIT, even if the server does not", async () => {
   await using server = await ScriptedServer.listen(async (peer) => {
     await peer.send("+OK\r\n");
     await peer.line();
@@ -217,7 +217,7 @@ it("the client closes behind QUIT, whether or not the server does", async () => 
   ).gone;
 });
 
-it("the client's socket is closed behind QUIT, though the server's half stays open", async () => {
+it("the client's socket is closed after QUIT, even if the server's half stays open", async () => {
   const sockets: net.Socket[] = [];
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);

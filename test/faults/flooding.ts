@@ -1,4 +1,4 @@
-// A client and a server that sends without end: what the client takes of it, and what it says.
+// A client and a server that sends without end: how much the client reads, and what it reports.
 import * as net from "node:net";
 import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";

@@ -1,4 +1,4 @@
-// Memory is what is left of it when nobody needs the rest: when the collector runs by itself is up to the runtime.
+// Measures memory after a garbage collection, because the runtime decides when the collector runs by itself.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

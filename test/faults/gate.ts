@@ -1,4 +1,4 @@
-// A point at which a script waits until the test lets it go on.
+// A point at which a script waits until the test lets it continue.
 export class Gate {
   readonly opened: Promise<void>;
   #open!: () => void;

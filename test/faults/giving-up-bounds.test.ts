@@ -1,4 +1,5 @@
-// What was given up is drained within bounds; beyond them the connection is closed, and everyone is told.
+// An abandoned response is drained within limits. Beyond them the connection is closed, and every call
+// rejects.
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import { Pop3Client } from "popwright";
@@ -10,7 +11,7 @@ import { until } from "./turns.ts";
 
 guardEachTest();
 
-it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no answer goes astray", async () => {
+it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no call gets a wrong answer", async () => {
   let endless = true;
   await using server = await ScriptedServer.listen(
     maildropScript({
@@ -52,7 +53,7 @@ it("beyond timeouts.drain the connection is closed with POP3_ABANDONED", async (
   expect(client.state).toBe("closed");
 });
 
-it("a message that was announced as larger than limits.drain is not read to its end", async () => {
+it("a message announced as larger than limits.drain is not drained", async () => {
   await using server = await ScriptedServer.listen(
     maildropScript({
       LIST: "+OK\r\n1 1000000\r\n2 100\r\n.\r\n",
@@ -68,7 +69,7 @@ it("a message that was announced as larger than limits.drain is not read to its 
   expect(await outcome(client.retr(2))).toBe("POP3_ABANDONED");
 });
 
-it("limits.drain is for what is given up between two answers, not for a whole session", async () => {
+it("limits.drain applies between two answers, not to a whole session", async () => {
   await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(MIB) }));
   const client = await Pop3Client.connect(server.options({ limits: { drain: 1.5 * MIB } }));
   for (let times = 0; times < 3; times++) {

@@ -1,4 +1,4 @@
-// A login, STLS or QUIT that is given up closes the connection: nobody knows what the server thinks of it.
+// Aborting a login, STLS or QUIT in flight closes the connection, because the state of the server is unknown.
 import { getEventListeners } from "node:events";
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
@@ -30,7 +30,7 @@ describe("by hand", () => {
   };
 
   it.each(Object.entries(CALLS))(
-    "%s given up in flight closes the connection",
+    "%s, aborted in flight, closes the connection",
     async (name, [answers, call]) => {
       await using server = await ScriptedServer.listen(
         maildropScript({ greeting: "+OK <1.2@example.com>\r\n", ...answers }),
@@ -50,7 +50,7 @@ describe("by hand", () => {
   );
 
   it.each(Object.entries(CALLS))(
-    "%s with a signal that is aborted already sends nothing, and the session goes on",
+    "%s with an aborted signal sends nothing, and the session continues",
     async (name, [, call]) => {
       await using server = await ScriptedServer.listen(
         maildropScript({ greeting: "+OK <1.2@example.com>\r\n" }),
@@ -66,7 +66,7 @@ describe("by hand", () => {
     },
   );
 
-  it("a client that is closed in the handshake behind STLS says so", async () => {
+  it("close() during the handshake after STLS rejects with POP3_CLOSED", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ STLS: "+OK\r\n" }));
     const client = await Pop3Client.connect(server.options(byHand));
     const given = outcome(client.stls());
@@ -78,7 +78,7 @@ describe("by hand", () => {
     await server.peers[0]?.gone;
   });
 
-  it("STLS given up between its reply and the handshake leaves no socket behind", async () => {
+  it("an abort between the reply to STLS and the handshake leaves no socket open", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ STLS: "+OK\r\n" }));
     const socket = net.connect(server.port, "127.0.0.1");
     await new Promise((resolve) => socket.once("connect", resolve));
@@ -92,7 +92,7 @@ describe("by hand", () => {
     await server.peers[0]?.gone;
   });
 
-  it("a conversation given up between a challenge and its response is not gone on with", async () => {
+  it("an abort between a challenge and its response stops the exchange", async () => {
     const controller = new AbortController();
     const mechanism: SaslMechanism = {
       name: "X-TEST",
@@ -119,7 +119,7 @@ describe("by hand", () => {
     expect(server.peers[0]?.commands).toEqual(["CAPA", "AUTH X-TEST"]);
   });
 
-  it("a login given up at USER, behind which no secret was sent yet, leaves the session in step or closed", async () => {
+  it("an abort after USER, before any secret was sent, leaves the session in step or closed", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       maildropScript({ USER: () => gate.opened.then(() => "+OK\r\n") }),

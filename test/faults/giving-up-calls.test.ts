@@ -1,4 +1,4 @@
-// An aborted call rejects at once; what others asked for reaches them, and what was not sent never is.
+// An aborted call rejects at once. Other calls get their answers, and unsent commands are never sent.
 import { getEventListeners } from "node:events";
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
@@ -27,8 +27,8 @@ function heldBack(verb: string, gate: Gate, answer: (line: string) => string) {
 
 const numberIn = (line: string): number => Number(line.split(" ")[1]);
 
-describe("the third of a pipelined batch of ten", () => {
-  it("rejects at once, and the others get their own answers", async () => {
+describe("the third of ten pipelined calls", () => {
+  it("rejects at once on abort, and the others get their own answers", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       heldBack("RETR", gate, (line) => retrAnswer(numberIn(line))),
@@ -49,7 +49,7 @@ describe("the third of a pipelined batch of ten", () => {
     client.close();
   });
 
-  it("in the middle of its body", async () => {
+  it("rejects in the middle of its body, and the others get their own answers", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       maildropScript({
@@ -73,7 +73,7 @@ describe("the third of a pipelined batch of ten", () => {
     client.close();
   });
 
-  it("as streams, destroyed with an error", async () => {
+  it("can be a stream destroyed with an error, and the others get their own answers", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       heldBack("RETR", gate, (line) => retrAnswer(numberIn(line))),
@@ -130,7 +130,7 @@ it("a queued command that is aborted is never sent", async () => {
   ]);
 });
 
-it("a queued QUIT that is aborted is never sent, and the session goes on with its marks", async () => {
+it("a queued QUIT that is aborted is never sent, and the session continues with its marks", async () => {
   const gate = new Gate();
   await using server = await ScriptedServer.listen(heldBack("ECHO", gate, () => "+OK done\r\n"));
   const client = await Pop3Client.connect(server.options());
@@ -170,7 +170,7 @@ const SMALL: Record<string, (client: Pop3Client, options: CallOptions) => Promis
 describe.each(Object.entries(SMALL))("%s", (name, call) => {
   const verb = name === "command" ? "ECHO" : (name.split("(")[0] ?? "").toUpperCase();
 
-  it("aborted in flight: its reply is dropped, and the session goes on", async () => {
+  it("aborted in flight: its reply is dropped, and the session continues", async () => {
     const gate = new Gate();
     let held = false;
     await using server = await ScriptedServer.listen(async (peer) => {
@@ -198,7 +198,7 @@ describe.each(Object.entries(SMALL))("%s", (name, call) => {
     client.close();
   });
 
-  it("with a signal that is aborted already: nothing is sent", async () => {
+  it("with an aborted signal: nothing is sent", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     await client.command("SYNC");
@@ -213,7 +213,7 @@ describe.each(Object.entries(SMALL))("%s", (name, call) => {
     client.close();
   });
 
-  it("aborted when it is done: nothing happens", async () => {
+  it("aborted after it was answered: nothing happens", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     const controller = new AbortController();

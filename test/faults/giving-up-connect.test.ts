@@ -1,4 +1,4 @@
-// A connect that is given up, at whatever point, closes what it has opened and sends nothing more.
+// An aborted connect() closes everything that it opened and sends nothing more, at every point.
 import { getEventListeners } from "node:events";
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
@@ -28,11 +28,11 @@ const POINTS: Record<string, Point> = {
   "the greeting": { answers: { greeting: never } },
   CAPA: { answers: { CAPA: never }, commands: 1 },
   STLS: { protection: "stls", answers: { STLS: never }, commands: 2 },
-  "the handshake behind STLS": { protection: "stls", answers: { STLS: "+OK\r\n" }, commands: 2 },
+  "the handshake after STLS": { protection: "stls", answers: { STLS: "+OK\r\n" }, commands: 2 },
   USER: { answers: { USER: never }, options: { auth: user }, commands: 2 },
   PASS: { answers: { PASS: never }, options: { auth: user }, commands: 3 },
   AUTH: { answers: { AUTH: never }, options: { auth: login }, commands: 2 },
-  "the CAPA behind the login": {
+  "the CAPA after the login": {
     answers: {
       CAPA: (peer) => (peer.commands.length === 1 ? capaAnswer("SASL PLAIN") : never()),
     },
@@ -40,8 +40,8 @@ const POINTS: Record<string, Point> = {
   },
 };
 
-describe.each(Object.entries(POINTS))("connect, in %s", (_name, point) => {
-  it.each(["aborted", "closed"])("%s", async (how) => {
+describe.each(Object.entries(POINTS))("connect() at the point: %s", (_name, point) => {
+  it.each(["aborted", "closed"])("rejects when it is %s", async (how) => {
     await using server = await ScriptedServer.listen(maildropScript(point.answers), point.protection);
     const client = new Pop3Client(server.options(point.options));
     const controller = new AbortController();
@@ -60,7 +60,7 @@ describe.each(Object.entries(POINTS))("connect, in %s", (_name, point) => {
   });
 });
 
-it("connect, before the handshake of TLS from the first octet", async () => {
+it("connect() rejects on abort before the handshake of TLS from the first octet", async () => {
   await using server = await ScriptedServer.listen(() => undefined, "plain");
   const controller = new AbortController();
   const connecting = outcome(
@@ -76,7 +76,7 @@ it("connect, before the handshake of TLS from the first octet", async () => {
   await peer.gone;
 });
 
-it("connect, in the resolution of the name", async () => {
+it("connect() rejects on abort while the name is resolved", async () => {
   const asked = new Gate();
   const controller = new AbortController();
   const connecting = outcome(
@@ -95,7 +95,7 @@ it("connect, in the resolution of the name", async () => {
   expect(await connecting).toBe("POP3_ABORTED");
 });
 
-it("connect, closed in the resolution of the name, whose answer comes later", async () => {
+it("connect() rejects on close() while the name is resolved, and ignores the later address", async () => {
   let taken = 0;
   await using server = await ScriptedServer.listen(() => {
     taken++;
@@ -129,7 +129,7 @@ it("connect, closed in the resolution of the name, whose answer comes later", as
   expect(taken).toBe(1);
 });
 
-it("connect, in TCP", async () => {
+it("connect() rejects on abort during the TCP handshake", async () => {
   // A listener whose backlog is never emptied is not to be had everywhere: the caller's own socket stands for it.
   const controller = new AbortController();
   const asked = new Gate();
@@ -154,7 +154,7 @@ it("connect, in TCP", async () => {
   await until(() => socket.destroyed);
 });
 
-it("connect, with a signal that is aborted already", async () => {
+it("connect() rejects with an aborted signal", async () => {
   let taken = 0;
   await using server = await ScriptedServer.listen(() => {
     taken++;
@@ -168,10 +168,10 @@ it("connect, with a signal that is aborted already", async () => {
   expect(client.state).toBe("closed");
 });
 
-describe("a secret that is long in coming", () => {
+describe("a secret that takes long", () => {
   const auth = { user: "ann", pass: () => new Promise<string>(() => undefined) };
 
-  it.each(["aborted", "closed", "the server goes"])("%s: connect does not wait for it", async (how) => {
+  it.each(["aborted", "closed", "the server closes"])("does not delay connect() when: %s", async (how) => {
     await using server = await ScriptedServer.listen(maildropScript());
     const controller = new AbortController();
     const asked = new Gate();
@@ -196,7 +196,7 @@ describe("a secret that is long in coming", () => {
   });
 });
 
-it("an abort behind connect does nothing to what connect left in flight", async () => {
+it("an abort after connect() does not affect the commands that connect() left in flight", async () => {
   const gate = new Gate();
   await using server = await ScriptedServer.listen(
     maildropScript({

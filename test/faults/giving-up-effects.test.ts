@@ -1,4 +1,4 @@
-// What the session believes of the maildrop comes from whole replies, and never from one that was given up halfway.
+// The session learns about the maildrop only from complete replies, never from an aborted one.
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { Gate } from "./gate.ts";
@@ -22,8 +22,8 @@ function inHalves(half: string, rest: string, gate: Gate): Answer {
   };
 }
 
-describe.each(["LIST", "UIDL"] as const)("%s given up halfway", (verb) => {
-  it("is no listing: a loop retrieves all messages, with their unique-ids", async () => {
+describe.each(["LIST", "UIDL"] as const)("%s, aborted halfway,", (verb) => {
+  it("is not used as a listing: a loop retrieves all messages, with their unique-ids", async () => {
     const gate = new Gate();
     const value = verb === "LIST" ? () => "100" : uidOf;
     await using server = await ScriptedServer.listen(
@@ -57,7 +57,7 @@ describe.each(["LIST", "UIDL"] as const)("%s given up halfway", (verb) => {
   });
 });
 
-it("CAPA given up halfway leaves the capabilities as they were", async () => {
+it("CAPA, aborted halfway, leaves the capabilities unchanged", async () => {
   const gate = new Gate();
   let count = 0;
   await using server = await ScriptedServer.listen(
@@ -85,7 +85,7 @@ it("CAPA given up halfway leaves the capabilities as they were", async () => {
   client.close();
 });
 
-it("DELE and RSET that were given up in flight count by their replies", async () => {
+it("DELE and RSET, aborted in flight, count by their replies", async () => {
   const gate = new Gate();
   await using server = await ScriptedServer.listen(
     maildropScript({
@@ -108,7 +108,7 @@ it("DELE and RSET that were given up in flight count by their replies", async ()
   client.close();
 });
 
-it("a command that was given up behind a message at rest stops no clock of its own", async () => {
+it("a command aborted while it waits for an unread message stops only its own timer", async () => {
   const gate = new Gate();
   await using server = await ScriptedServer.listen(
     maildropScript({

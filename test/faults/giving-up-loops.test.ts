@@ -1,4 +1,4 @@
-// A loop, or a stream, that is given up by its signal ends, and lets go of the signal.
+// A loop or stream that is aborted by its signal ends, and removes its listeners from the signal.
 import { getEventListeners, once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
@@ -10,8 +10,8 @@ import { turns } from "./turns.ts";
 
 guardEachTest();
 
-describe("the loop", () => {
-  it("that is aborted while it asks for the listings ends, also where they were known", async () => {
+describe("a loop", () => {
+  it("rejects if it is aborted while it requests the listings, even if they were known", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     await client.list();
@@ -27,7 +27,7 @@ describe("the loop", () => {
     client.close();
   });
 
-  it("that is aborted rejects every message that was claimed of it, those it has gone past as well", async () => {
+  it("rejects every claimed message on abort, also those before the current one", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       maildropScript({
@@ -54,7 +54,7 @@ describe("the loop", () => {
     client.close();
   });
 
-  it("that is left while it asks for the listings keeps no hold of the signal", async () => {
+  it("that is left while it requests the listings removes its listeners", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     const { signal } = new AbortController();
@@ -66,7 +66,7 @@ describe("the loop", () => {
     client.close();
   });
 
-  it("that has ended, or was left, keeps no hold of the signal", async () => {
+  it("that has ended or was left removes its listeners", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     const controller = new AbortController();
@@ -80,7 +80,7 @@ describe("the loop", () => {
     client.close();
   });
 
-  it("with a signal that is aborted already asks for nothing", async () => {
+  it("with an aborted signal sends nothing", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     await client.command("SYNC");
@@ -98,7 +98,7 @@ describe("the loop", () => {
   });
 });
 
-it("retrStream lets go of its signal, and heeds it until then", async () => {
+it("retrStream() is aborted by its signal, and removes its listener at its end", async () => {
   const gate = new Gate();
   await using server = await ScriptedServer.listen(
     maildropScript({
@@ -126,7 +126,7 @@ it("retrStream lets go of its signal, and heeds it until then", async () => {
   client.close();
 });
 
-it("one signal may serve many calls: no warning of a leak, and no listener left", async () => {
+it("one signal can serve many calls: no warning about a leak, and no listener left", async () => {
   await using server = await ScriptedServer.listen(maildropScript({}, { count: 100 }));
   const client = await Pop3Client.connect(server.options());
   const { signal } = new AbortController();

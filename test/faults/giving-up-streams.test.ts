@@ -1,4 +1,4 @@
-// A message that its reader leaves gives its turn back: whatever is asked next gets its own answer, or none.
+// If the reader abandons a message, the next command gets its own answer, or none.
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -26,7 +26,7 @@ async function expectInStep(client: Pop3Client): Promise<void> {
 describe.each([true, false])("with pipelining: %s", (pipelining) => {
   const options = { pipelining };
 
-  it("destroyed before its first read, and before it was sent", async () => {
+  it("a stream destroyed before its first read and before it was sent", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     client.retrStream(1).destroy();
@@ -35,7 +35,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed before its first read, when the command is out", async () => {
+  it("a stream destroyed before its first read, after its command was sent", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       maildropScript(
@@ -57,7 +57,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed before its first read, when octets lie there", async () => {
+  it("a stream destroyed before its first read, after octets arrived", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
@@ -67,7 +67,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed in the middle", async () => {
+  it("a stream destroyed in the middle", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
@@ -79,7 +79,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed in its own listener", async () => {
+  it("a stream destroyed in its own listener", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
@@ -94,7 +94,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed with an error of the reader's", async () => {
+  it("a stream destroyed with an error of the reader", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 1": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
@@ -106,7 +106,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed when all but the terminator has come", async () => {
+  it("a stream destroyed before the terminator arrives", async () => {
     const gate = new Gate();
     await using server = await ScriptedServer.listen(
       maildropScript(
@@ -129,7 +129,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed when all of it lies there unread", async () => {
+  it("a stream destroyed unread after all of it arrived", async () => {
     await using server = await ScriptedServer.listen(maildropScript({}, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
@@ -139,7 +139,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("destroyed behind its end", async () => {
+  it("a stream destroyed after its end", async () => {
     await using server = await ScriptedServer.listen(maildropScript({}, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
@@ -152,7 +152,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("a refused message destroys its stream alone", async () => {
+  it("a refused message destroys only its own stream", async () => {
     await using server = await ScriptedServer.listen(maildropScript({}, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(99);
@@ -162,8 +162,8 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it.each(["nothing claimed", "a buffer claimed", "a stream claimed", "a stream in its middle"])(
-    "the loop is left early: %s",
+  it.each(["nothing claimed", "a buffer claimed", "a stream claimed", "a stream in the middle"])(
+    "a loop left early with %s",
     async (how) => {
       await using server = await ScriptedServer.listen(maildropScript({ "RETR 4": large(3 * MIB) }, options));
       const client = await Pop3Client.connect(server.options());
@@ -172,17 +172,17 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
         if (message.number < 4) continue;
         if (how === "a buffer claimed") claimed = outcome(message.buffer());
         if (how === "a stream claimed") message.stream().on("error", ignore);
-        if (how === "a stream in its middle") await once(message.stream().on("error", ignore), "data");
+        if (how === "a stream in the middle") await once(message.stream().on("error", ignore), "data");
         break;
       }
       if (claimed !== undefined) expect(await claimed).toBe("ok");
       // A stream that is claimed and not read holds back what is behind it: its owner has to let go of it.
-      if (how !== "a stream claimed" && how !== "a stream in its middle") await expectInStep(client);
+      if (how !== "a stream claimed" && how !== "a stream in the middle") await expectInStep(client);
       client.close();
     },
   );
 
-  it("the body of the loop throws", async () => {
+  it("a loop whose body throws", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 2": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const loop = async (): Promise<void> => {
@@ -197,7 +197,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("messages that the loop passes by are dropped, those behind them come", async () => {
+  it("a loop that skips messages gets the others", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ "RETR 3": large(3 * MIB) }, options));
     const client = await Pop3Client.connect(server.options());
     const seen: string[] = [];
@@ -210,7 +210,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("a message that the loop has gone past is not to be had any more", async () => {
+  it("a message before the current one of the loop can no longer be read", async () => {
     await using server = await ScriptedServer.listen(maildropScript({}, options));
     const client = await Pop3Client.connect(server.options());
     const loop = client.retrieve();
@@ -223,7 +223,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     client.close();
   });
 
-  it("many streams, all destroyed at once", async () => {
+  it("many streams destroyed at once", async () => {
     await using server = await ScriptedServer.listen(maildropScript({}, options));
     const client = await Pop3Client.connect(server.options());
     const streams = [1, 2, 3, 4, 5, 6].map((n) => client.retrStream(n));

@@ -1,4 +1,4 @@
-// A message larger than a stream, a window or the buffers of the system hold, sent as fast as it is taken.
+// A message larger than a stream, a window or the system's buffers, sent as fast as the client reads.
 import type { Peer } from "./scripted-server.ts";
 
 export const MIB: number = 1024 * 1024;

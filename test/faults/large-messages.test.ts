@@ -1,4 +1,5 @@
-// A message larger than may be held in memory ends the call, not the process, and where it was announced not the session.
+// A message larger than the limit in memory fails the call, not the process, and not the session if it was
+// announced.
 import { describe, expect, it } from "vitest";
 import { type Pop3Client, type Pop3Message } from "popwright";
 import { messageOf, type Answers } from "./maildrop-script.ts";
@@ -21,23 +22,23 @@ describe("a message larger than limits.message", () => {
 
   it.each([
     ["retr", (client: Pop3Client) => client.retr(1)],
-    ["retr behind LIST", (client: Pop3Client) => client.list().then(() => client.retr(1))],
+    ["retr after LIST", (client: Pop3Client) => client.list().then(() => client.retr(1))],
     ["top", (client: Pop3Client) => client.top(1)],
     ["a loop", async (client: Pop3Client) => (await client.retrieve([1]).next()).value?.buffer()],
     [
-      "a loop, and a call behind the message that nobody claims",
+      "a loop, and a call after an unclaimed message",
       async (client: Pop3Client) => {
         await client.retrieve([1]).next();
         await client.noop();
       },
     ],
-  ] as const)("%s", async (_name, call) => {
+  ] as const)("is rejected: %s", async (_name, call) => {
     const result = await flooded(ANSWERS, call, options);
     expect(result.code).toBe("POP3_MESSAGE_TOO_LARGE");
     expectBounded(result, MIB);
   });
 
-  it("that is announced so is not even asked for by retr", async () => {
+  it("is not requested by retr() if its size was announced", async () => {
     const answers = { ...ANSWERS, LIST: "+OK\r\n1 2000000\r\n.\r\n" };
     const result = await flooded(
       answers,
@@ -53,7 +54,7 @@ describe("a message larger than limits.message", () => {
 
   // It is larger than what may be held in memory, and smaller than the window: a loop asks for it ahead.
   it.each(["buffer", "stream", "nothing", "nothing at first"])(
-    "that is announced so does not end a loop that takes of it: %s",
+    "does not end a loop if its size was announced: %s",
     async (how) => {
       const body = LINE.repeat(25_000);
       const answers = {
@@ -81,7 +82,7 @@ describe("a message larger than limits.message", () => {
     },
   );
 
-  it("that was announced as a small one can still be taken as a stream, when a part of it lies there", async () => {
+  it("can still be read as a stream if it was announced as small, after a part of it arrived", async () => {
     const body = LINE.repeat(25_000);
     const result = await flooded(
       { LIST: "+OK\r\n1 100\r\n.\r\n", RETR: `+OK\r\n${body}.\r\n` },
@@ -96,7 +97,7 @@ describe("a message larger than limits.message", () => {
   });
 
   it.each([9_007_199_254_740_991, 1_000_000_000_000])(
-    "that is announced with %i octets and has few, where there is no limit",
+    "may be announced with %i octets and have few if there is no limit",
     async (announced) => {
       const body = LINE.repeat(20_000);
       const answers = { LIST: `+OK\r\n1 ${announced}\r\n.\r\n`, RETR: `+OK\r\n${body}.\r\n` };
@@ -114,7 +115,7 @@ describe("a message larger than limits.message", () => {
     },
   );
 
-  it("of a command of the caller's own", async () => {
+  it("is rejected for a custom command", async () => {
     const result = await flooded(
       { XTND: endless("+OK\r\n", LINE) },
       (client) => client.command("XTND all", { multiline: true }),

@@ -1,4 +1,4 @@
-// What came whole before the end is given, and what did not is not taken for whole.
+// Responses that arrived completely before the end are returned. Incomplete ones are never taken as complete.
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ describe("an idle session", () => {
     ["close", "", "POP3_CLOSED"],
     ["reset", "", "POP3_RESET"],
     ["close", "-ERR idle for too long\r\n", "POP3_UNSOLICITED"],
-  ] as const)("that the server ends (%s, saying '%s')", async (end, words, code) => {
+  ] as const)("ended by the server reports it (%s, saying '%s')", async (end, words, code) => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     await client.noop();
@@ -33,8 +33,8 @@ describe("an idle session", () => {
   });
 });
 
-describe("the last words of a server", () => {
-  it.each(["close", "reset"] as const)("a refusal ahead of %s is told", async (end) => {
+describe("the last octets of a server", () => {
+  it.each(["close", "reset"] as const)("before %s are reported if they are a refusal", async (end) => {
     await using server = await ScriptedServer.listen(
       maildropScript({
         STAT: async (peer) => {
@@ -50,7 +50,7 @@ describe("the last words of a server", () => {
     expect(await outcome(client.stat())).toMatch(/^POP3_(?:CLOSED|RESET)$/);
   });
 
-  it("a whole message ahead of FIN is whole, also where it is read later", async () => {
+  it("before FIN are a complete message, even if it is read later", async () => {
     const body = "x".repeat(300_000);
     await using server = await ScriptedServer.listen(
       maildropScript({
@@ -70,7 +70,7 @@ describe("the last words of a server", () => {
     expect(await outcome(client.noop())).toBe("POP3_CLOSED");
   });
 
-  it("half a message ahead of FIN is no whole one, also where it is read later", async () => {
+  it("before FIN are no complete message if half is missing, even if it is read later", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({
         RETR: async (peer) => {
@@ -87,7 +87,7 @@ describe("the last words of a server", () => {
     expect(await outcome(stream.toArray())).toBe("POP3_TRUNCATED");
   });
 
-  it("the messages that came whole are given, before the loop ends with the connection", async () => {
+  it("give complete messages before the loop rejects", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({
         "RETR 4": async (peer) => {

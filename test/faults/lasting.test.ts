@@ -1,4 +1,4 @@
-// What many sessions, or one long one, must not wear out: listeners, handles, memory, and the patience of a clock.
+// Listeners, handles, memory and timers over many sessions, or one long one.
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
@@ -10,13 +10,13 @@ import { endAs } from "./wire-ends.ts";
 
 guardEachTest();
 
-describe("clocks", () => {
+describe("timers", () => {
   const slow: Answers[string] = async (_peer, line) => {
     await delay(40);
     return `+OK ${line.slice(5)}\r\n`;
   };
 
-  it("each reply has its own, from the one before it on", async () => {
+  it("of a reply start after the reply before it", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ ECHO: slow }));
     const client = await Pop3Client.connect(server.options({ timeouts: { command: 200 } }));
     const calls = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => client.command(`ECHO ${n}`).then(({ text }) => text));
@@ -24,7 +24,7 @@ describe("clocks", () => {
     client.close();
   });
 
-  it("that of QUIT begins when it is sent", async () => {
+  it("of QUIT start when it is sent", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ ECHO: slow }));
     const client = await Pop3Client.connect(server.options({ timeouts: { quit: 100 } }));
     const calls = [1, 2, 3, 4].map((n) => client.command(`ECHO ${n}`));
@@ -35,7 +35,7 @@ describe("clocks", () => {
 });
 
 describe("a limit smaller than a chunk", () => {
-  it("holds no loop up", async () => {
+  it("does not block a loop", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options({ limits: { message: 1000 } }));
     const seen: string[] = [];
@@ -50,7 +50,7 @@ describe("a limit smaller than a chunk", () => {
   });
 });
 
-it("hundreds of sessions, whole and broken, leave nothing behind", async () => {
+it("hundreds of complete and broken sessions leave nothing behind", async () => {
   const script = maildropScript({
     "RETR 3": async (peer) => {
       await peer.send(retrAnswer(3).slice(0, 20));

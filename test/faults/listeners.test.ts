@@ -1,4 +1,4 @@
-// What a caller's listener, socket or signal does is told to that caller, and touches no other call.
+// A failure in a caller's listener, socket or signal affects only that caller, and no other call.
 import { once } from "node:events";
 import * as net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { until } from "./turns.ts";
 
 guardEachTest();
 
-it("what a listener throws keeps an abort from nobody else", async () => {
+it("a listener that throws does not stop an abort from reaching other calls", async () => {
   const thrown = new RangeError("no room");
   const heard = await overheard("uncaughtException", async () => {
     const never = (): Promise<undefined> => new Promise(() => undefined);
@@ -38,7 +38,7 @@ it("what a listener throws keeps an abort from nobody else", async () => {
   expect(heard).toEqual([thrown]);
 });
 
-it("what a listener throws at the end does not undo what QUIT has committed", async () => {
+it("a listener that throws at the end does not undo the commit of QUIT", async () => {
   const thrown = new RangeError("no room");
   let result: unknown;
   const heard = await overheard("uncaughtException", async () => {
@@ -59,7 +59,7 @@ it("what a listener throws at the end does not undo what QUIT has committed", as
 });
 
 it.each([true, false])(
-  "a socket of the caller's that gives strings is an error of the caller's (secure: %s)",
+  "the caller's socket that emits strings causes a typed error (secure: %s)",
   async (secure) => {
     const heard = await overheard("uncaughtException", async () => {
       await using server = await ScriptedServer.listen(maildropScript(), secure ? "tls" : "plain");
@@ -75,7 +75,7 @@ it.each([true, false])(
   },
 );
 
-it("1000 calls that are aborted at once leave the session in step", async () => {
+it("1000 calls aborted at once leave the session in step", async () => {
   await using server = await ScriptedServer.listen(maildropScript());
   const client = await Pop3Client.connect(server.options());
   const controller = new AbortController();

@@ -1,4 +1,4 @@
-// The script of an honest server with a small maildrop, of which single answers are replaced.
+// The script of a correct server with a small maildrop, of which single answers are replaced.
 import type { Peer, Script } from "./scripted-server.ts";
 
 /** What is sent as the answer, or what is done in place of it. A string that it returns is sent. STLS has to begin TLS itself. */

@@ -1,4 +1,4 @@
-// What the process would hear of, and die of: collected in place of whoever listens otherwise.
+// Collects events of the process that would end it, instead of its usual listeners.
 import { turns } from "./turns.ts";
 
 type ProcessEvent = "unhandledRejection" | "uncaughtException";

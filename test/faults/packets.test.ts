@@ -1,4 +1,4 @@
-// How octets are cut into packets, and how many commands are on their way, makes no difference to any answer.
+// The split of octets into packets, and the number of commands in flight, change no answer.
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error } from "popwright";
@@ -28,7 +28,7 @@ describe("packets", () => {
     await client.quit();
   }
 
-  it("each octet in a packet of its own", async () => {
+  it("can have one octet each", async () => {
     await using server = await ScriptedServer.listen(async (peer) => {
       const out: string[] = [];
       const pumping = async (): Promise<void> => {
@@ -52,7 +52,7 @@ describe("packets", () => {
     await expectAllInStep(client);
   });
 
-  it("the answers to all commands in one write", async () => {
+  it("can have the answers to all commands in one", async () => {
     let answers = "";
     await using server = await ScriptedServer.listen(
       maildropScript(
@@ -73,7 +73,7 @@ describe("packets", () => {
     await expectAllInStep(client);
   });
 
-  it("the terminator cut at each of its octets", async () => {
+  it("can cut the terminator at each of its octets", async () => {
     for (let cut = 1; cut <= 5; cut++) {
       await using server = await ScriptedServer.listen(
         maildropScript({
@@ -95,7 +95,7 @@ describe("packets", () => {
     }
   });
 
-  it("what ends no message", async () => {
+  it("do not end a message with other sequences than CRLF . CRLF", async () => {
     const body = "a\n.\nb\r.\rc\r\n.\nd\n.\r\ne\r\n.\r\r\n+OK fake\r\n";
     const stuffed = body.replaceAll("\r\n.", "\r\n..");
     await using server = await ScriptedServer.listen(maildropScript({ RETR: `+OK\r\n${stuffed}.\r\n` }));
@@ -107,7 +107,7 @@ describe("packets", () => {
 });
 
 describe("a server that reads nothing", () => {
-  it("gets a bounded part of 10 000 commands", async () => {
+  it("gets a limited part of 10,000 commands", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({ "DELE 1": (peer) => peer.gone.then(() => undefined) }, { count: 10_000 }),
     );
@@ -124,7 +124,7 @@ describe("a server that reads nothing", () => {
     expect(new Set(await Promise.all(calls))).toEqual(new Set(["POP3_CLOSED"]));
   });
 
-  it("that answers again gets them all, in order", async () => {
+  it("gets all of them, in order, when it answers again", async () => {
     await using server = await ScriptedServer.listen(maildropScript({}, { count: 10_000 }));
     const client = await Pop3Client.connect(server.options());
     const numbers = Array.from({ length: 10_000 }, (_, index) => index + 1);
@@ -136,7 +136,7 @@ describe("a server that reads nothing", () => {
   });
 });
 
-it("a connection that dies with five commands in flight and five queued: ten rejections, in order", async () => {
+it("a connection that ends with five commands in flight and five queued causes ten rejections, in order", async () => {
   const gate = new Gate();
   await using server = await ScriptedServer.listen(
     maildropScript({
@@ -164,7 +164,7 @@ it("a connection that dies with five commands in flight and five queued: ten rej
   expect(server.peers[0]?.commands).not.toContain("ECHO 5");
 });
 
-it("where PIPELINING is not listed, one command is out at a time", async () => {
+it("commands are sent one at a time if PIPELINING is not listed", async () => {
   let open = 0;
   let most = 0;
   await using server = await ScriptedServer.listen(async (peer) => {

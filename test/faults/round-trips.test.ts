@@ -1,4 +1,4 @@
-// On a real network it is round trips that cost: a session makes no more of them than it has to.
+// Round trips cost time on a real network, so a session makes no unnecessary ones.
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { Pop3Server } from "popwright/testing";
@@ -28,7 +28,7 @@ function through(
 }
 
 describe("200 messages over TLS", () => {
-  it("come in two round trips at most, the session with its handshakes in ten", async () => {
+  it("take at most two round trips, and the session with its handshakes ten", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls: true });
     await using proxy = await CountingProxy.before(server.port);
     const client = await Pop3Client.connect(through(proxy, server));
@@ -46,7 +46,7 @@ describe("200 messages over TLS", () => {
     await server.idle();
   });
 
-  it("and each is marked in the loop: with QUIT in a dozen", async () => {
+  it("take a dozen if each is marked in the loop, QUIT included", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls: true });
     await using proxy = await CountingProxy.before(server.port);
     const client = await Pop3Client.connect(through(proxy, server));
@@ -63,7 +63,7 @@ describe("200 messages over TLS", () => {
     await server.idle();
   });
 
-  it("streamed one after the other", async () => {
+  it("take no more if they are streamed one after another", async () => {
     await using server = await Pop3Server.listen({ users: USERS, tls: true });
     await using proxy = await CountingProxy.before(server.port);
     const client = await Pop3Client.connect(through(proxy, server));
@@ -77,7 +77,7 @@ describe("200 messages over TLS", () => {
     await server.idle();
   });
 
-  it("where PIPELINING is not listed, the proxy sees a round trip for each", async () => {
+  it("take one round trip each if PIPELINING is not listed", async () => {
     const few = { ann: { ...USERS.ann, messages: USERS.ann.messages.slice(0, 20) } };
     await using server = await Pop3Server.listen({ users: few, tls: true, pipelining: false });
     await using proxy = await CountingProxy.before(server.port);
@@ -96,7 +96,7 @@ describe("200 messages over TLS", () => {
   });
 });
 
-it("a session of one STAT over TLS takes seven", async () => {
+it("a session of one STAT over TLS takes seven round trips", async () => {
   await using server = await Pop3Server.listen({ users: USERS, tls: true });
   await using proxy = await CountingProxy.before(server.port);
   const client = await Pop3Client.connect(through(proxy, server));
@@ -107,7 +107,7 @@ it("a session of one STAT over TLS takes seven", async () => {
   await server.idle();
 });
 
-it("deleting 500 messages takes a round trip for each window of commands", async () => {
+it("deleting 500 messages takes one round trip for each window of commands", async () => {
   const messages = Array.from({ length: 500 }, () => "\r\n");
   await using server = await Pop3Server.listen({ users: { ann: { pass: "secret", messages } }, tls: true });
   await using proxy = await CountingProxy.before(server.port);

@@ -1,4 +1,4 @@
-// A raw server on loopback: what it sends is what its script says, octet for octet, right or wrong.
+// A raw server on loopback that sends exactly the octets of its script, valid or not.
 import * as net from "node:net";
 import { TLSSocket } from "node:tls";
 import { makeCertificate, type Certificate } from "popwright/testing";

@@ -1,4 +1,4 @@
-// Nothing goes unheard and nothing is left behind: watches each test of a file for rejections, warnings and handles.
+// Checks each test of a file for unhandled rejections, warnings and open handles.
 import { setImmediate as turn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, expect } from "vitest";

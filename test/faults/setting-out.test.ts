@@ -1,4 +1,4 @@
-// What connect cannot do it says in an error of ours, and leaves neither socket nor timer behind.
+// If connect() fails, it rejects with a typed error, and leaves neither socket nor timer behind.
 import { once } from "node:events";
 import * as net from "node:net";
 import { PassThrough } from "node:stream";
@@ -12,16 +12,16 @@ guardEachTest();
 
 /** What Node throws at once, before it has begun anything. */
 const NONSENSE: Record<string, Partial<Pop3ClientOptions>> = {
-  "an address of ours that is none": { localAddress: "nonsense" },
+  "an invalid local address": { localAddress: "nonsense" },
   "a lookup that throws": {
     host: "pop.example.com",
     lookup: () => {
       throw new RangeError("no names here");
     },
   },
-  "a version of TLS that is none": { tls: { minVersion: "TLSv9" as never } },
-  "a certificate that is none": { tls: { cert: "nonsense", key: "nonsense" } },
-  "ciphers that are none": { tls: { ciphers: "NONSENSE" } },
+  "an invalid version of TLS": { tls: { minVersion: "TLSv9" as never } },
+  "an invalid certificate": { tls: { cert: "nonsense", key: "nonsense" } },
+  "invalid ciphers": { tls: { ciphers: "NONSENSE" } },
   "a function for a socket that throws": {
     socket: () => {
       throw new RangeError("no socket here");
@@ -38,7 +38,7 @@ const NONSENSE: Record<string, Partial<Pop3ClientOptions>> = {
 };
 
 describe.each(["plain", "stls", "tls"] as const)("%s", (protection) => {
-  it.each(Object.entries(NONSENSE))("%s", async (_name, options) => {
+  it.each(Object.entries(NONSENSE))("leaves no socket after %s", async (_name, options) => {
     await using server = await ScriptedServer.listen(maildropScript(), protection);
     const client = new Pop3Client(server.options(options));
     const code = await outcome(client.connect());
@@ -53,20 +53,20 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection) => {
   });
 });
 
-it("a name that is not to be resolved", async () => {
+it("connect() rejects if a name cannot be resolved", async () => {
   const lookup: net.LookupFunction = (_name, _options, callback) => {
     callback(Object.assign(new Error("queryA ENOTFOUND"), { code: "ENOTFOUND" }), "", 4);
   };
   expect(await outcome(Pop3Client.connect({ host: "pop.example.com", lookup }))).toBe("POP3_CONNECT");
 });
 
-it("a name that is long in being resolved", async () => {
+it("connect() ends in a timeout if the name is not resolved in time", async () => {
   const lookup: net.LookupFunction = () => undefined;
   const options = { host: "pop.example.com", lookup, timeouts: { connect: 50 } };
   expect(await outcome(Pop3Client.connect(options))).toBe("POP3_CONNECT_TIMEOUT");
 });
 
-it("a socket of the caller's that is long in coming", async () => {
+it("connect() ends in a timeout if the caller's socket does not come in time", async () => {
   const late = new PassThrough();
   const options = {
     host: "pop.example.com",
@@ -77,7 +77,7 @@ it("a socket of the caller's that is long in coming", async () => {
   await once(late, "close");
 });
 
-it("a port where nobody listens", async () => {
+it("connect() rejects if the port is closed", async () => {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;
@@ -87,7 +87,7 @@ it("a port where nobody listens", async () => {
   expect(await outcome(client.noop())).toBe("POP3_CONNECT");
 });
 
-it("a name with two addresses, of which the first is dead", async () => {
+it("connect() uses the second address of a name if the first does not answer", async () => {
   await using server = await ScriptedServer.listen(maildropScript());
   const lookup: net.LookupFunction = (_name, options, callback) => {
     const addresses = [
@@ -102,7 +102,7 @@ it("a name with two addresses, of which the first is dead", async () => {
   client.close();
 });
 
-it.each([Infinity, 2 ** 31, 2 ** 40])("clocks of %d ms", async (clock) => {
+it.each([Infinity, 2 ** 31, 2 ** 40])("connect() works with timeouts of %d ms", async (clock) => {
   await using server = await ScriptedServer.listen(maildropScript(), "tls");
   const timeouts = {
     connect: clock,
@@ -120,7 +120,7 @@ it.each([Infinity, 2 ** 31, 2 ** 40])("clocks of %d ms", async (clock) => {
   await client.quit();
 });
 
-it("a socket of the caller's that fails between its being given and its use", async () => {
+it("connect() rejects if the caller's socket fails before it is used", async () => {
   await using server = await ScriptedServer.listen(maildropScript());
   const socket = net.connect(server.port, "127.0.0.1");
   await once(socket, "connect");
@@ -130,8 +130,8 @@ it("a socket of the caller's that fails between its being given and its use", as
   expect(["POP3_CLOSED", "POP3_CONNECT"]).toContain(await connecting);
 });
 
-describe("a client is left by its disposal", () => {
-  it("with marks: they are taken back, and the server hears of it", async () => {
+describe("disposal of a client", () => {
+  it("with marks removes them on the server", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     await client.dele([1, 2]);
@@ -141,7 +141,7 @@ describe("a client is left by its disposal", () => {
     expect(client.state).toBe("closed");
   });
 
-  it("with marks that are on their way", async () => {
+  it("with marks in flight removes them", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
     await client.noop();
@@ -154,7 +154,7 @@ describe("a client is left by its disposal", () => {
     if (commands.includes("QUIT")) expect(commands.slice(-2)).toEqual(["RSET", "QUIT"]);
   });
 
-  it.each(["RSET", "QUIT"])("while the server does not answer to %s", async (verb) => {
+  it.each(["RSET", "QUIT"])("ends if the server does not answer to %s", async (verb) => {
     await using server = await ScriptedServer.listen(
       maildropScript({ [verb]: () => new Promise(() => undefined) }),
     );
@@ -166,7 +166,7 @@ describe("a client is left by its disposal", () => {
     expect(server.peers[0]?.commands.includes("QUIT")).toBe(verb === "QUIT");
   });
 
-  it("with a clock that is no whole number of milliseconds", async () => {
+  it("works with a timeout that is not an integer", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options({ timeouts: { quit: 1500.5 } }));
     await client[Symbol.asyncDispose]();
@@ -174,7 +174,7 @@ describe("a client is left by its disposal", () => {
     await server.peers[0]?.gone;
   });
 
-  it("in the middle of a message", async () => {
+  it("in the middle of a message ends", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({ RETR: (peer) => peer.send("+OK\r\nhalf").then(() => new Promise(() => undefined)) }),
     );
@@ -187,11 +187,11 @@ describe("a client is left by its disposal", () => {
   });
 });
 
-describe("QUIT, sent while marks are on their way", () => {
+describe("quit() while marks are in flight", () => {
   it.each([
     ["-ERR some were not removed\r\n", "POP3_COMMIT_FAILED"],
     ["", "POP3_COMMIT_UNKNOWN"],
-  ])("answered with '%s'", async (reply, code) => {
+  ])("rejects with them if it is answered with '%s'", async (reply, code) => {
     await using server = await ScriptedServer.listen(
       maildropScript({ QUIT: reply, "DELE 2": "-ERR no\r\n" }),
     );
@@ -205,7 +205,7 @@ describe("QUIT, sent while marks are on their way", () => {
     expect(await Promise.all(marking)).toEqual(["ok", "POP3_REFUSED", "ok"]);
   });
 
-  it("none where RSET is ahead of it", async () => {
+  it("rejects with none if RSET is sent before it", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ QUIT: "" }));
     const client = await Pop3Client.connect(server.options());
     const calls = [client.dele([1, 2]), client.rset(), client.quit()].map(outcome);

@@ -1,4 +1,4 @@
-// Waiting for what happens by itself: by turns of the event loop, never by the clock.
+// Waits for events by turns of the event loop, never by the clock.
 import { setImmediate as turn } from "node:timers/promises";
 
 /** So many turns: enough for octets on loopback to be read and answered. */

@@ -1,4 +1,4 @@
-// A client of a scripted server, for the length of a test.
+// Runs a test with a client of a scripted server.
 import { Pop3Client } from "popwright";
 import { maildropScript, type Answers } from "./maildrop-script.ts";
 import { ScriptedServer } from "./scripted-server.ts";

@@ -1,4 +1,4 @@
-// Timestamps, lists of mechanisms and challenges that are made to get at a secret.
+// Timestamps, lists of mechanisms and challenges that try to obtain a secret.
 import { expect } from "vitest";
 import { apopDigest, Pop3Client, type Pop3Auth, type SaslMechanism } from "popwright";
 import { offering, toScript } from "../client/ann.ts";
@@ -12,14 +12,14 @@ const PLAIN = base64(`\0ann\0${SECRET}`);
 const IN: readonly Step[] = ["S: +OK", "C: CAPA", "S: -ERR"];
 
 const TIMESTAMPS: Readonly<Record<string, readonly [name: string, timestamp: string][]>> = {
-  "3B.42": [["octets that no text has", "<\x80\xff\xfe\x01@\xde\xad>"]],
+  "3B.42": [["octets that are not text", "<\x80\xff\xfe\x01@\xde\xad>"]],
   "3B.43": [
     ["no at sign", "<abc>"],
-    ["nothing but an at sign", "<@>"],
+    ["only an at sign", "<@>"],
     ["no domain", "<a@>"],
     ["a space", "<a b@c>"],
-    ["a bracket too many", "<a@b>>"],
-    ["another one behind it", "<a@b> <c@d>"],
+    ["one bracket too many", "<a@b>>"],
+    ["another one after it", "<a@b> <c@d>"],
     ["more than 250 octets", `<${"a".repeat(248)}@b>`],
   ],
 };
@@ -52,8 +52,8 @@ export const AUTHENTICATION: readonly Row[] = [
     timestamps.flatMap(([name, timestamp]): Row[] => [
       {
         row,
-        name: `no digest is made for a timestamp with ${name}`,
-        differs: "it is taken for no timestamp: APOP is not offered, and has no error of its own",
+        name: `APOP computes no digest for a timestamp with ${name}`,
+        differs: "it does not count as a timestamp: APOP is not offered, and has no error of its own",
         server: [octets(`+OK hello ${timestamp}\r\n`), "C: CAPA", "S: -ERR"],
         options: { auth: { ...ANN, mechanism: "APOP" } },
         secret: "nowhere",
@@ -61,7 +61,7 @@ export const AUTHENTICATION: readonly Row[] = [
       },
       {
         row,
-        name: `nor by hand: a timestamp with ${name}`,
+        name: `apop() by hand rejects a timestamp with ${name}`,
         server: [octets(`+OK hello ${timestamp}\r\n`), "C: CAPA", "S: -ERR"],
         noLogin: true,
         calls: (client) => client.apop("ann", SECRET),
@@ -73,9 +73,8 @@ export const AUTHENTICATION: readonly Row[] = [
   ),
   {
     row: "3B.44",
-    name: "a timestamp that came before is a timestamp",
-    differs:
-      "nothing is remembered from one session to the next: who insists on APOP trusts the server's clock",
+    name: "APOP accepts the timestamp of an earlier session",
+    differs: "nothing is remembered between sessions: a caller who requests APOP trusts the server's clock",
     play: async () => {
       const line = `C: APOP ann ${apopDigest(TIMESTAMP, SECRET)}`;
       await using server = await ScriptedServer.listen([
@@ -95,7 +94,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.45",
-    name: "APOP is offered in clear: it is not chosen in place of a password that may not go out",
+    name: "APOP offered in clear text is not chosen instead of a password that must not be sent",
     server: [`S: +OK hello ${TIMESTAMP}`, "C: CAPA", "S: -ERR"],
     options: { allowPlaintextAuth: false },
     secret: "nowhere",
@@ -103,8 +102,8 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.45",
-    name: "APOP in clear is for who insists on it",
-    differs: 'the way to insist is `mechanism: "APOP"`',
+    name: "APOP in clear text is used only on request",
+    differs: 'the caller requests it with `mechanism: "APOP"`',
     server: [
       `S: +OK ${TIMESTAMP}`,
       "C: CAPA",
@@ -119,7 +118,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.46",
-    name: "SCRAM is insisted on, and PLAIN is all there is",
+    name: "SCRAM is requested, and only PLAIN is offered: rejects",
     server: CAPA_OF("S: SASL PLAIN LOGIN", "S: USER"),
     options: { auth: { ...ANN, mechanisms: ["SCRAM-SHA-256", "SCRAM-SHA-1"] } },
     secret: "nowhere",
@@ -127,21 +126,21 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.47",
-    name: "SCRAM is refused: nothing weaker is tried with the same secret",
+    name: "SCRAM is refused: no weaker mechanism is tried with the same secret",
     server: { users: { ann: { pass: "another" } }, sasl: ["SCRAM-SHA-256", "PLAIN", "LOGIN"] },
     fails: "POP3_AUTH_REJECTED",
     told: ["CAPA", "AUTH SCRAM-SHA-256 ****", "****"],
   },
   {
     row: "3B.48",
-    name: "APOP is refused: no USER and PASS behind it",
+    name: "APOP is refused: no USER and PASS follow",
     server: [...offering("USER", "SASL PLAIN"), /^APOP ann [0-9a-f]{32}$/, "S: -ERR permission denied"],
     options: { auth: { ...ANN, mechanism: "APOP" } },
     fails: "POP3_AUTH_REJECTED",
   },
   {
     row: "3B.49",
-    name: "10 000 mechanisms, and ours among them",
+    name: "PLAIN is found among 10,000 mechanisms",
     server: [
       ...CAPA_OF(`S: SASL ${Array.from({ length: 9998 }, (_, index) => `X${index}`).join(" ")} PLAIN`),
       ...[`C: AUTH PLAIN ${PLAIN}`, ...IN],
@@ -152,14 +151,14 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.49",
-    name: "100 KB of mechanisms",
+    name: "100 KB of mechanisms are rejected",
     server: [...CAPA_OF(`S: SASL ${"X-MECHANISM ".repeat(9000)}PLAIN`)],
     secret: "nowhere",
     fails: "POP3_RESPONSE_TOO_LARGE",
   },
   {
     row: "3B.49",
-    name: "every mechanism that there is: the choice is ours, not that of the first in the list",
+    name: "every known mechanism is offered: the client's order decides, not the first in the list",
     server: [
       ...CAPA_OF(
         "S: SASL ANONYMOUS EXTERNAL GSSAPI PLAIN LOGIN CRAM-MD5 DIGEST-MD5 XOAUTH2 OAUTHBEARER NTLM SCRAM-SHA-1",
@@ -171,7 +170,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   ...["+", "+ ", "+ junk, not base64", "+ ==="].map((prompt): Row => ({
     row: "3B.50",
-    name: `PLAIN is asked for by ${JSON.stringify(prompt)}`,
+    name: `PLAIN sends its message after ${JSON.stringify(prompt)}`,
     server: [...offering("SASL PLAIN"), "C: AUTH PLAIN", `S: ${prompt}`, `C: ${PLAIN}`, ...IN],
     options: { auth: { ...ANN, initialResponse: false } },
     calls: (client) => Promise.resolve(client.state),
@@ -180,7 +179,7 @@ export const AUTHENTICATION: readonly Row[] = [
   })),
   ...NONSENSE.map((challenge, index): Row => ({
     row: index < 2 ? "3B.51" : "3B.50",
-    name: `where a challenge means something, ${JSON.stringify(challenge)} is answered with "*"`,
+    name: `the challenge ${JSON.stringify(challenge)} is answered with "*" if the mechanism reads challenges`,
     server: [...CRAM, `S: + ${challenge}`, "C: *", "S: -ERR cancelled"],
     ...byHand({ mechanism: "CRAM-MD5" }),
     secret: "nowhere",
@@ -189,7 +188,7 @@ export const AUTHENTICATION: readonly Row[] = [
   })),
   {
     row: "3B.51",
-    name: "a challenge beyond its limit",
+    name: "a challenge beyond its limit is cancelled",
     server: [...CRAM, `S: + ${base64("x".repeat(200))}`, "C: *", "S: -ERR cancelled"],
     ...byHand({ mechanism: "CRAM-MD5" }),
     options: { limits: { challenge: 99 } },
@@ -199,8 +198,8 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.51",
-    name: "a challenge of a megabyte: it is not read to its end",
-    differs: "POP3_LINE_TOO_LONG: what goes far beyond the limit of a challenge is too long a line, too",
+    name: "a challenge of a megabyte is not read to its end",
+    differs: "POP3_LINE_TOO_LONG: a line far beyond the limit of a challenge is too long as a line, too",
     server: [...CRAM, octets(`+ ${"YWFh".repeat(262_144)}\r\n`)],
     options: { auth: { ...ANN, mechanism: "CRAM-MD5" } },
     secret: "nowhere",
@@ -208,7 +207,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.52",
-    name: 'challenges without end: sixteen are answered, the next by "*"',
+    name: 'challenges without end: sixteen are answered, the next one with "*"',
     server: [
       ...[...offering("SASL X-PATIENT"), "C: AUTH X-PATIENT"],
       ...Array.from({ length: 16 }, () => ["S: + ", "C: IQ=="]).flat(),
@@ -221,7 +220,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.53",
-    name: "-ERR where a challenge is expected ends it, and is not taken for base64",
+    name: "-ERR instead of a challenge ends the exchange, and is not read as base64",
     server: [...offering("SASL LOGIN"), "C: AUTH LOGIN", "S: + VXNlcjo=", "C: YW5u", "S: -ERR YWJj"],
     ...byHand({}),
     secret: "nowhere",
@@ -231,7 +230,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.54",
-    name: '"*" is met with silence',
+    name: '"*" is not answered: a timeout ends the session',
     server: [...CRAM, "S: + what?", "C: *"],
     options: { auth: { ...ANN, mechanism: "CRAM-MD5" } },
     elapses: 60_000,
@@ -240,7 +239,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   ...["+OK welcome", "+ YWJj"].map((answer): Row => ({
     row: "3B.54",
-    name: `"*" is answered by ${answer}: nobody is logged in by it`,
+    name: `"*" is answered by ${answer}: the login fails`,
     server: [...CRAM, "S: + what?", "C: *", `S: ${answer}`],
     options: { auth: { ...ANN, mechanism: "CRAM-MD5" } },
     secret: "nowhere",

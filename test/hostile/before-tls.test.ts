@@ -1,4 +1,5 @@
-// Before TLS, while it begins and within it: nothing is believed, nothing is said, and there is no way back to clear.
+// Before, during and within TLS: the client believes nothing in clear text, sends no secret, and never goes
+// back.
 import { BEFORE_TLS } from "./before-tls.ts";
 import { STLS_REQUIRED } from "./row.ts";
 import { runRows } from "./run-rows.ts";

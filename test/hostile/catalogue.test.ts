@@ -1,4 +1,4 @@
-// The rows are complete: every case that is known is there, and where we do something else, it says why.
+// The catalogue of rows is complete: every known case has a row, and each difference is explained.
 import { expect, test } from "vitest";
 import { AUTHENTICATION } from "./authentication.ts";
 import { BEFORE_TLS } from "./before-tls.ts";
@@ -39,19 +39,19 @@ const CASES: readonly string[] = [
   ...numbers("3E", 124, 127),
 ];
 
-test("every case has a row, and every row is a case", () => {
+test("every case has a row, and every row belongs to a case", () => {
   expect(CASES).toHaveLength(132);
   const covered = new Set(ROWS.map(({ row }) => row));
   expect(CASES.filter((number) => !covered.has(number))).toEqual([]);
   expect([...covered].filter((number) => !CASES.includes(number))).toEqual([]);
 });
 
-test("no two rows have one name", () => {
+test("the names of rows are unique", () => {
   const names = ROWS.map(({ row, name }) => `${name} (${row})`);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
-test("whatever differs says why", () => {
+test("each difference is explained", () => {
   const reasons = ROWS.flatMap(({ differs }) => (differs === undefined ? [] : [differs]));
   expect(reasons.length).toBeGreaterThan(0);
   expect(reasons.filter((reason) => reason.length < 20)).toEqual([]);

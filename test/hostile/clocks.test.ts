@@ -1,4 +1,5 @@
-// Every wait has two clocks, and their defaults: silence ends it, and a trickle does not put that off.
+// The two timers of every wait, with their defaults: silence ends it, and octets that trickle in do not delay
+// that.
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
@@ -71,7 +72,7 @@ const FIXED: Readonly<Record<string, Wait>> = {
       await client.quit();
     },
   },
-  "the rest of what was given up": {
+  "the rest of an aborted response": {
     ...{ clock: "drain", code: "POP3_ABANDONED", head: "+OK\r\n" },
     calls: async (client) => {
       const controller = new AbortController();
@@ -110,7 +111,7 @@ async function begin({ answers, greeting, options, calls, head = "" }: Wait): Pr
 describe.each(Object.entries(FIXED))("%s", (_, wait) => {
   const limit = DEFAULT_TIMEOUTS[wait.clock];
 
-  test("silence: up to its clock, and no longer", async () => {
+  test("silence ends it exactly after its timeout", async () => {
     const { code } = await begin(wait);
     vi.advanceTimersByTime(limit - 1);
     await settle();
@@ -120,7 +121,7 @@ describe.each(Object.entries(FIXED))("%s", (_, wait) => {
     expect(code()).toBe(wait.code);
   });
 
-  test("a trickle: the same", async () => {
+  test("a trickle ends it exactly after its timeout, too", async () => {
     const { server, code } = await begin(wait);
     for (let step = 1; step <= 20; step++) {
       vi.advanceTimersByTime(step < 20 ? limit / 20 : limit / 20 - 1);
@@ -134,7 +135,7 @@ describe.each(Object.entries(FIXED))("%s", (_, wait) => {
   });
 });
 
-test("the connection: up to its clock, and no longer", async () => {
+test("the connection attempt ends exactly after its timeout", async () => {
   const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => undefined) });
   let code: string | undefined;
   void codeOf(client.connect()).then((result) => (code = result));
@@ -160,7 +161,7 @@ describe.each(Object.entries(BLOCKS))("%s", (_, calls) => {
   const { body } = DEFAULT_TIMEOUTS;
   const { minRate } = DEFAULT_LIMITS;
 
-  test("silence: up to its clock, which each octet sets back", async () => {
+  test("silence ends it after the timeout, which each octet restarts", async () => {
     const { server, code } = await begin({ clock: "body", code: "", calls, head: "+OK\r\n" });
     // 35,000 octets prolong the whole by 68 seconds: it is the clock from one octet to the next that ends it.
     server.say("1 1\r\n".repeat(7000));
@@ -176,7 +177,7 @@ describe.each(Object.entries(BLOCKS))("%s", (_, calls) => {
     expect(code()).toBe("POP3_IDLE_TIMEOUT");
   });
 
-  test("a trickle below the least rate: up to its clock, and what has come may have taken", async () => {
+  test("octets below the minimum rate end it when the time for the octets received is over", async () => {
     const { server, code } = await begin({ clock: "body", code: "", calls, head: "+OK\r\n" });
     // Half the rate: what comes in two seconds prolongs it by one, so that it ends a second before twice the grace.
     for (let seconds = 2; seconds < (2 * body) / 1000; seconds += 2) {
@@ -194,7 +195,7 @@ describe.each(Object.entries(BLOCKS))("%s", (_, calls) => {
   });
 });
 
-test("a message at the least rate may take as long as it likes", async () => {
+test("a message at the minimum rate may take any time", async () => {
   const { server, code } = await begin({
     clock: "body",
     code: "",
@@ -211,7 +212,7 @@ test("a message at the least rate may take as long as it likes", async () => {
   expect(code()).toBe("resolved");
 });
 
-test("a reader that rests has no clock, unless somebody waits behind it: then it has one", async () => {
+test("a paused reader has no timeout, unless another call waits", async () => {
   const calls = async (client: Pop3Client): Promise<void> => {
     const stream = client.retrStream(1).on("error", () => undefined);
     while (stream.readableLength === 0) await turn();

@@ -1,4 +1,4 @@
-// Calls whose responses a test writes as time passes. Time is faked: an hour takes a moment.
+// Calls whose responses a test writes while simulated time passes.
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "popwright";

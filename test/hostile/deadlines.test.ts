@@ -1,5 +1,5 @@
-// A deadline for everything: each call, in each state that its response can be in, met by a server that says nothing
-// more, and by one that sends 33 bytes per second.
+// Every call, in every state of its response, ends in time: with a silent server, and with one that sends 33
+// bytes per second.
 import { describe, expect, test, vi } from "vitest";
 import { Pop3Client } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
@@ -169,14 +169,14 @@ const CALLS: Readonly<Record<string, Call & { readonly states: readonly State[] 
     states: long,
     run: async (client) => (await client.retrieve([1], { top: 0 }).next()).value?.buffer(),
   },
-  "noop after a message that is not claimed": {
+  "noop after an unclaimed message": {
     states: long,
     run: async (client) => {
       await client.retrieve([1]).next();
       await client.noop();
     },
   },
-  "noop after a message that was given up": {
+  "noop after an aborted message": {
     ...{ on: /^RETR/ },
     states: [
       ...line([drain, "POP3_ABANDONED"]),
@@ -206,7 +206,7 @@ const CALLS: Readonly<Record<string, Call & { readonly states: readonly State[] 
   },
 };
 
-test("no method of the client is missing", () => {
+test("every method of the client is tested", () => {
   const methods = Object.getOwnPropertyNames(Pop3Client.prototype).filter(
     (name) => typeof Object.getOwnPropertyDescriptor(Pop3Client.prototype, name)?.value === "function",
   );
@@ -216,7 +216,7 @@ test("no method of the client is missing", () => {
 
 describe.each(Object.entries(CALLS))("%s", (_, call) => {
   describe.each(call.states.map((state) => [state.name, state] as const))("%s", (_name, state) => {
-    test("a server that is silent", async () => {
+    test("ends in time with a silent server", async () => {
       const [deadline, code] = state.silent;
       const { outcome } = await begin(call, state.head);
       vi.advanceTimersByTime(deadline - 1);
@@ -227,7 +227,7 @@ describe.each(Object.entries(CALLS))("%s", (_, call) => {
       expect(outcome()).toBe(code);
     });
 
-    test("a server that sends 33 bytes per second", async () => {
+    test("ends in time with a server that sends 33 bytes per second", async () => {
       const [deadline, code] = state.slow;
       const { server, outcome } = await begin(call, state.slowHead ?? state.head);
       const octets = repeated(state.octets, SLOW);
@@ -240,11 +240,11 @@ describe.each(Object.entries(CALLS))("%s", (_, call) => {
   });
 });
 
-describe("another call that waits ends with the one before it", () => {
+describe("a waiting call ends with the call before it", () => {
   test.each([
     ["a listing", (client: Pop3Client) => client.list()],
     ["a message", (client: Pop3Client) => client.retr(1)],
-  ])("%s", async (_name, first) => {
+  ])("which is %s", async (_name, first) => {
     const run = async (client: Pop3Client): Promise<void> => {
       first(client).catch(() => undefined);
       await client.noop();

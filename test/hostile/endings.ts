@@ -1,4 +1,4 @@
-// How sessions end: by QUIT and without it, on the way in, and while nobody says anything.
+// How sessions end: with and without QUIT, during connect(), and while idle.
 import { once } from "node:events";
 import type { LookupFunction } from "node:net";
 import { expect } from "vitest";
@@ -38,7 +38,7 @@ const idle: Case["calls"] = async (client, stage) => {
 };
 
 const SILENT =
-  "there is no keep-alive of its own: `noop` is the caller's, who knows how long the session is to wait";
+  "there is no automatic keep-alive: the caller, who knows how long the session has to wait, sends `noop`";
 
 /** A lookup that gives these addresses for any name. */
 function addresses(...given: string[]): LookupFunction {
@@ -57,7 +57,7 @@ export const ENDINGS: readonly Row[] = [
   ...["* close", "* reset"].flatMap((end): Row[] => [
     {
       row: "3D.94",
-      name: `QUIT, and ${end.slice(2)} for an answer: what was marked may be gone or not`,
+      name: `QUIT is answered by ${end.slice(2)}: marked messages may be deleted or not`,
       server: session(...MARKED, end),
       calls: commit,
       fails: "POP3_COMMIT_UNKNOWN",
@@ -65,14 +65,14 @@ export const ENDINGS: readonly Row[] = [
     },
     {
       row: "3D.94",
-      name: `QUIT, and ${end.slice(2)} for an answer: where nothing was marked, nothing is lost`,
+      name: `QUIT is answered by ${end.slice(2)} with nothing marked: resolves`,
       server: session("C: QUIT", end),
       calls: quit,
     },
   ]),
   {
     row: "3D.95",
-    name: "QUIT is refused: which messages were marked is told",
+    name: "QUIT is refused: the error lists the marked messages",
     server: session(...MARKED, "S: -ERR some deleted messages not removed"),
     calls: commit,
     fails: "POP3_COMMIT_FAILED",
@@ -80,7 +80,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.96",
-    name: "QUIT, and silence: it has a clock of its own",
+    name: "QUIT is not answered: it has a timeout of its own",
     server: session(...MARKED),
     elapses: 10_000,
     calls: commit,
@@ -89,13 +89,13 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.97",
-    name: "QUIT is answered, and FIN never comes: we close",
+    name: "QUIT is answered, and FIN never comes: the client closes",
     server: session("C: QUIT", "S: +OK bye"),
     calls: quit,
   },
   {
     row: "3D.98",
-    name: "RST behind DELE: nothing is deleted, and the next session sees every message",
+    name: "RST after DELE deletes nothing, and the next session lists every message",
     play: async () => {
       await using server = await listen({ users, faults: [{ on: "NOOP", reset: 0 }] });
       const options = to(server, { stls: "never", auth });
@@ -111,7 +111,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.99",
-    name: "the server closes an idle session without a word",
+    name: "the server closes an idle session without a reply",
     differs: SILENT,
     server: session("* wait", "* close"),
     calls: idle,
@@ -126,7 +126,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.100",
-    name: "the server is gone, and nobody has told us: the next command has its clock",
+    name: "the server is gone without closing: the next command ends in a timeout",
     differs: SILENT,
     server: session("C: STAT"),
     elapses: 60_000,
@@ -135,7 +135,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.101",
-    name: "the server ends an idle session with -ERR, which answers nothing",
+    name: "the server ends an idle session with -ERR, which answers no command",
     server: session("* wait", "S: -ERR idle for too long", "* close"),
     calls: idle,
     fails: "POP3_UNSOLICITED",
@@ -143,14 +143,14 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.102",
-    name: "a name that nobody knows",
+    name: "an unknown host name",
     server: [],
     options: { host: "mail.test", lookup: unknownName },
     fails: "POP3_CONNECT",
   },
   {
     row: "3D.102",
-    name: "a port that refuses",
+    name: "a port that refuses connections",
     server: [],
     options: { port: 1 },
     fails: "POP3_CONNECT",
@@ -158,14 +158,14 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.102",
-    name: "a way that leads nowhere",
+    name: "a network that does not answer",
     server: [],
     options: { host: "mail.test", lookup: () => undefined, timeouts: { connect: 60 } },
     fails: "POP3_CONNECT_TIMEOUT",
   },
   {
     row: "3D.102",
-    name: "the first of two addresses is dead",
+    name: "the first of two addresses does not answer",
     server: session(),
     options: { host: "mail.test", lookup: addresses("127.0.0.2", "127.0.0.1") },
     calls: (client) => Promise.resolve(client.greeting),
@@ -174,7 +174,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.102",
-    name: "closed while the name is looked up, whose answer comes later: nothing is dialled",
+    name: "close() while the name is resolved: the later address is not dialled",
     play: async () => {
       await using server = await listen({ users });
       const asked = new Gate();
@@ -195,7 +195,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.120",
-    name: "the server refuses, and resets while more is written to it: the refusal is told",
+    name: "the server refuses, and resets while the client writes: the refusal is reported",
     server: maildropScript({
       STAT: async (peer) => {
         await peer.send("-ERR [SYS/TEMP] going down\r\n");
@@ -208,7 +208,7 @@ export const ENDINGS: readonly Row[] = [
   },
   {
     row: "3D.120",
-    name: "the last answer lies there along with the end",
+    name: "the last answer arrives together with the end",
     server: session("C: STAT", octets("-ERR [SYS/TEMP] going down\r\n"), "* close"),
     calls: (client) => client.stat(),
     fails: "POP3_REFUSED",

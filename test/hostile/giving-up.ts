@@ -1,4 +1,4 @@
-// Calls that are given up, and many that wait when the server refuses, dies or does not read.
+// Aborted calls, and many waiting calls when the server refuses, ends or does not read.
 import { getEventListeners } from "node:events";
 import { expect } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3ClientOptions } from "popwright";
@@ -21,12 +21,12 @@ const CAPA_AGAIN = ["S: +OK", "S: PIPELINING", "S: UIDL", "S: ."] as const;
 
 /** Where `connect` is when its signal is aborted: the script, what the client has written by then. */
 const ON_THE_WAY: Readonly<Record<string, [Step[], RegExp, Partial<Pop3ClientOptions>]>> = {
-  "before it": [[], /^/, {}],
-  "in the resolution of the name": [[], /^/, { host: "mail.test", lookup: () => undefined }],
-  "in the greeting": [[], /^/, {}],
+  "before it starts": [[], /^/, {}],
+  "while the name is resolved": [[], /^/, { host: "mail.test", lookup: () => undefined }],
+  "during the greeting": [[], /^/, {}],
   "in CAPA": [["S: +OK"], /CAPA/, {}],
   "in STLS": [[...OFFERED, "C: STLS"], /STLS/, { stls: "required" }],
-  "in the handshake": [[...OFFERED, "C: STLS", "S: +OK", "* octets"], /STLS\r\n./s, { stls: "required" }],
+  "during the handshake": [[...OFFERED, "C: STLS", "S: +OK", "* octets"], /STLS\r\n./s, { stls: "required" }],
   "in USER": [["S: +OK", "C: CAPA", "S: -ERR", "C: USER ann"], /USER/, {}],
   "in PASS": [["S: +OK", "C: CAPA", "S: -ERR", "C: USER ann", "S: +OK", /^PASS /], /PASS/, {}],
 };
@@ -35,12 +35,12 @@ async function abortOnTheWay(where: string): Promise<void> {
   const [script, written, options] = ON_THE_WAY[where] as [Step[], RegExp, Partial<Pop3ClientOptions>];
   await using server = await StepServer.listen(script);
   const controller = new AbortController();
-  if (where === "before it") controller.abort();
+  if (where === "before it starts") controller.abort();
   const client = new Pop3Client(toScript(server, { auth: { user: "ann", pass: SECRET }, ...options }));
   let closings = 0;
   client.on("close", () => closings++);
   const call = codeOf(client.connect({ signal: controller.signal }));
-  if (where === "in the greeting") await until(() => server.connections === 1);
+  if (where === "during the greeting") await until(() => server.connections === 1);
   await server.wrote(written);
   await turns(5);
   const sent = server.clear.length;
@@ -67,12 +67,12 @@ async function giveUp(client: Pop3Client, goOn: () => void): Promise<string> {
 export const GIVING_UP: readonly Row[] = [
   ...Object.keys(ON_THE_WAY).map((where): Row => ({
     row: "3D.103",
-    name: `connect is aborted ${where}: it is closed, nothing more is written, and no event follows`,
+    name: `connect() is aborted ${where}: it closes, writes nothing more, and emits no event`,
     play: () => abortOnTheWay(where),
   })),
   {
     row: "3D.104",
-    name: "a message is given up in the middle: the rest is read and dropped, and the next answer is its own",
+    name: "a message is aborted in the middle: the rest is dropped, and the next call gets its own answer",
     server: session(
       ...["C: RETR 1", "S: +OK", "S: 2 uid-1", "* wait", "S: +OK 2 uid-3", "S: ."],
       ...["C: UIDL 2", "S: +OK 2 uid-2"],
@@ -83,7 +83,7 @@ export const GIVING_UP: readonly Row[] = [
   },
   {
     row: "3D.104",
-    name: "a message is given up, and too much of it is left: the session is over",
+    name: "a message is aborted with too much of it left: the session ends",
     server: session(
       "C: RETR 1",
       "S: +OK",
@@ -98,7 +98,7 @@ export const GIVING_UP: readonly Row[] = [
   },
   {
     row: "3D.104",
-    name: "a message is given up, and the rest does not come: the session is over",
+    name: "a message is aborted, and the rest does not arrive: the session ends",
     server: session("C: RETR 1", "S: +OK", "S: half"),
     options: { timeouts: { drain: 60 } },
     calls: (client) => giveUp(client, () => undefined),
@@ -106,7 +106,7 @@ export const GIVING_UP: readonly Row[] = [
   },
   {
     row: "3D.105",
-    name: "the third of ten commands in flight is given up: each of the others has its own answer",
+    name: "the third of ten commands in flight is aborted: each of the others gets its own answer",
     server: pipelined(...numbers(10).map(UIDL), ...["* wait", ...CAPA_AGAIN], ...numbers(10).map(ANSWER)),
     calls: async (client, stage) => {
       const controller = new AbortController();
@@ -125,7 +125,7 @@ export const GIVING_UP: readonly Row[] = [
   },
   {
     row: "3D.106",
-    name: "the connection dies with five commands in flight and five behind them: all reject, in order",
+    name: "the connection ends with five commands in flight and five queued: all reject, in order",
     server: pipelined(...CAPA_AGAIN, ...numbers(5).map(UIDL), "* wait", "* reset"),
     options: { pipelining: { commandOctets: 46 } },
     calls: async (client, stage) => {
@@ -155,7 +155,7 @@ export const GIVING_UP: readonly Row[] = [
   },
   {
     row: "3D.108",
-    name: "PIPELINING is not listed: one command is out at a time, and one without answer ends the session",
+    name: "PIPELINING is not listed: commands go one at a time, and one without an answer ends the session",
     server: session("C: UIDL 1", "S: +OK 1 uid-1", "C: UIDL 2"),
     how: { lockstep: true },
     elapses: 60_000,
@@ -167,7 +167,7 @@ export const GIVING_UP: readonly Row[] = [
   },
   {
     row: "3D.109",
-    name: "10 000 commands, of which the server reads none: a bounded part of them is sent",
+    name: "10,000 commands, and the server reads none: a limited part of them is sent",
     play: async () => {
       await using server = await ScriptedServer.listen(maildropScript({ DELE: never }));
       const client = await Pop3Client.connect(server.options());

@@ -1,4 +1,4 @@
-// The greeting: the first that a server says, and all that is known of it by then.
+// The greeting: the first line of a server, and what the client knows after it.
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { endless, expectBounded, flooded } from "../faults/flooding.ts";
@@ -31,7 +31,7 @@ export const GREETING: readonly Row[] = [
   ...REFUSALS.map(([text, responseCode, temporary]): Row => ({
     row: "3B.32",
     name: `-ERR ${text}`,
-    differs: "whether it may pass is called `temporary`",
+    differs: "a temporary refusal has `temporary: true`",
     server: [`S: -ERR ${text}`],
     secret: "nowhere",
     fails: "POP3_GREETING_REJECTED",
@@ -39,7 +39,7 @@ export const GREETING: readonly Row[] = [
   })),
   {
     row: "3B.33",
-    name: "HTTP: it fails at once, and not by a clock",
+    name: "HTTP fails at once, without waiting for a timeout",
     server: ["S: HTTP/1.1 200 OK"],
     options: { timeouts: { greeting: Infinity } },
     secret: "nowhere",
@@ -47,14 +47,14 @@ export const GREETING: readonly Row[] = [
   },
   ...["+Do you even care?", "+OKAY", "+ok x", "+Ok x", "+", "+OK<1.2@mail.test>", ""].map((line): Row => ({
     row: "3B.34",
-    name: `${JSON.stringify(line)} is no greeting`,
+    name: `${JSON.stringify(line)} is rejected as a greeting`,
     server: [`S: ${line}`],
     secret: "nowhere",
     fails: "POP3_BAD_GREETING",
   })),
   {
     row: "3B.34",
-    name: "a greeting that ends in LF alone is none",
+    name: "a greeting that ends in LF alone is rejected",
     server: [octets("+OK hello\n")],
     secret: "nowhere",
     fails: "POP3_PROTOCOL",
@@ -69,7 +69,7 @@ export const GREETING: readonly Row[] = [
   },
   {
     row: "3B.36",
-    name: "a trickle, and no end of the line",
+    name: "a trickle without the end of the line",
     server: async (peer) => {
       await peer.send("+OK ");
       while (!peer.over) {
@@ -84,7 +84,7 @@ export const GREETING: readonly Row[] = [
   },
   {
     row: "3B.37",
-    name: "a line without end: little of it is read",
+    name: "a line without an end: little of it is read",
     play: async () => {
       const result = await flooded({ greeting: endless("+OK ", "A".repeat(1000)) });
       theWitness().saw(result);
@@ -94,7 +94,7 @@ export const GREETING: readonly Row[] = [
   },
   {
     row: "3B.38",
-    name: "a listing of messages, which nothing asked for",
+    name: "a listing of messages that no command asked for",
     server: ["S: +OK 2 messages", "S: 1 120", "S: 2 200", "S: ."],
     secret: "nowhere",
     fails: "POP3_UNSOLICITED",
@@ -107,7 +107,7 @@ export const GREETING: readonly Row[] = [
     fails: "POP3_PROTOCOL",
   },
   ...[
-    ["8-bit octets that are no UTF-8 are Latin-1", "+OK \x80 gr\xfc\xdf\xff\r\n", "\x80 gr\xfc\xdf\xff"],
+    ["8-bit octets that are not UTF-8 are Latin-1", "+OK \x80 gr\xfc\xdf\xff\r\n", "\x80 gr\xfc\xdf\xff"],
     ["UTF-8 is UTF-8", Buffer.from("+OK gr\u00fc\u00df \u65e5\r\n"), "gr\u00fc\u00df \u65e5"],
     ["a CR in the middle of the line is text", "+OK a\rb\r\n", "a\rb"],
   ].map(([name, greeting, gives]): Row => ({
@@ -121,7 +121,7 @@ export const GREETING: readonly Row[] = [
   })),
   ...["<".repeat(8180), "<a@".repeat(2700), `${"<".repeat(4000)}@${">".repeat(4000)}`].map((text): Row => ({
     row: "3B.40",
-    name: `what a search for a timestamp might choke on: ${text.slice(0, 4)}…${text.slice(-4)}`,
+    name: `a slow case for a search for timestamps: ${text.slice(0, 4)}…${text.slice(-4)}`,
     server: [`S: +OK ${text}`, ...NO_CAPA],
     noLogin: true,
     calls: (client) => Promise.resolve(client.greeting),
@@ -130,7 +130,7 @@ export const GREETING: readonly Row[] = [
   })),
   {
     row: "3B.41",
-    name: "what moves a cursor is kept, and harmless in print",
+    name: "control characters are kept, and escaped when printed",
     server: ["S: +OK \x1b[31mred", ...NO_CAPA],
     noLogin: true,
     calls: (client) => Promise.resolve(client.greeting),
@@ -139,7 +139,7 @@ export const GREETING: readonly Row[] = [
   },
   {
     row: "3B.41",
-    name: "what moves a cursor is harmless in an error",
+    name: "control characters are escaped in an error",
     server: ["S: -ERR \x1b[31mred\x07\u202e"],
     secret: "nowhere",
     fails: "POP3_GREETING_REJECTED",

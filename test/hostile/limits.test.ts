@@ -1,4 +1,4 @@
-// Every limit that is configured by default: what reaches it is taken, and an octet more is not.
+// The default of every limit: input of that size is accepted, and one octet more is rejected.
 import { expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Limits, type SaslMechanism } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
@@ -175,7 +175,13 @@ const LIMITS: readonly [
       ),
     ["POP3_MESSAGE_TOO_LARGE", "transaction"],
   ],
-  ["drain", "what was given up", () => givenUp(drain), () => givenUp(drain + 1), closed("POP3_ABANDONED")],
+  [
+    "drain",
+    "the rest of an aborted response",
+    () => givenUp(drain),
+    () => givenUp(drain + 1),
+    closed("POP3_ABANDONED"),
+  ],
 ];
 
 for (const [limit, what, at, past, result] of LIMITS) {
@@ -193,12 +199,12 @@ test("limits.challenge: a challenge", async () => {
   expect(state).toBe("closed");
 });
 
-test("every limit is tried, but that of the rate, which is a clock", () => {
+test("every limit is tested except the rate, which is a timer", () => {
   const tried = new Set<string>([...LIMITS.map(([limit]) => limit), "challenge", "minRate"]);
   expect(Object.keys(DEFAULT_LIMITS).filter((limit) => !tried.has(limit))).toEqual([]);
 });
 
-test("the window: so many octets of commands are in flight, and no more", async () => {
+test("the window limits the octets of commands in flight", async () => {
   const answers = { ECHO: () => new Promise<undefined>(() => undefined) };
   await outcome(answers, async (client, peer) => {
     // Behind the CAPA of the login. 64 commands of 64 octets fill the window.
@@ -215,7 +221,7 @@ test("the window: so many octets of commands are in flight, and no more", async 
 test.each([
   ["that fill it", 0, 4],
   ["that exceed it by one octet", 1, 3],
-])("the window: announced octets of messages %s", async (_, more, inFlight) => {
+])("the window limits announced octets of messages %s", async (_, more, inFlight) => {
   const sizes = [MIB, MIB, MIB, MIB + more, 1].map((size, index) => `${index + 1} ${size}\r\n`).join("");
   const answers = { LIST: `+OK\r\n${sizes}.\r\n`, RETR: () => new Promise<undefined>(() => undefined) };
   expect(DEFAULT_WINDOW.octets).toBe(4 * MIB);

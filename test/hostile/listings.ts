@@ -1,4 +1,4 @@
-// Listings that are none, that never end, or that say different things.
+// Listings that are invalid, never end, or contradict each other.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
 import { endless, endlessListing, expectBounded, flooded } from "../faults/flooding.ts";
@@ -11,7 +11,7 @@ const list = (client: Pop3Client): Promise<unknown> => client.list();
 
 const STRICT = { listings: "strict" } as const;
 const LEFT_OUT =
-  "by default one bad line does not lock a mailbox: its message has no unique-id or size, and `client.malformed` names it";
+  "by default one malformed line does not lock a mailbox: its message has no unique-id or size, and `client.malformed` lists it";
 
 const NO_LISTING = ["", "1\tx", " 1 x", "0 x", "-1 x", "1 a b", "1 \xff", "01x", `1 ${"u".repeat(513)}`];
 
@@ -33,7 +33,7 @@ export const LISTINGS: readonly Row[] = [
     return [
       {
         row: "3C.67",
-        name: `"${line}" in a listing, strict: it fails, and the session goes on`,
+        name: `"${line}" in UIDL, strict: fails, and the session continues`,
         ...(line.length > 70 && { differs: "up to 512 characters are read, as in file names of a Maildir" }),
         server,
         options: STRICT,
@@ -43,7 +43,7 @@ export const LISTINGS: readonly Row[] = [
       },
       {
         row: "3C.67",
-        name: `"${line}" in a listing, lenient: it is left out and named`,
+        name: `"${line}" in UIDL, lenient: is left out and reported`,
         differs: LEFT_OUT,
         server,
         calls: async (client) => [await client.uidl(), client.malformed.length],
@@ -54,8 +54,8 @@ export const LISTINGS: readonly Row[] = [
   }),
   {
     row: "3C.67",
-    name: "a message number without a unique-id in a listing",
-    differs: "that message has none, and the others keep theirs: nothing is lost by it",
+    name: "a message number without a unique-id in UIDL",
+    differs: "that message has no unique-id, and the others keep theirs: nothing is lost",
     server: session("C: UIDL", "S: +OK", "S: 1 ", "S: 2 b", "S: 3", "S: ."),
     calls: uidl,
     gives: new Map([[2, "b"]]),
@@ -66,7 +66,7 @@ export const LISTINGS: readonly Row[] = [
     return [
       {
         row: "3C.67",
-        name: `"${line}" in a scan listing, strict: it fails, and the session goes on`,
+        name: `"${line}" in LIST, strict: fails, and the session continues`,
         server,
         options: STRICT,
         calls: list,
@@ -75,7 +75,7 @@ export const LISTINGS: readonly Row[] = [
       },
       {
         row: "3C.67",
-        name: `"${line}" in a scan listing, lenient: it is left out and named`,
+        name: `"${line}" in LIST, lenient: is left out and reported`,
         differs: LEFT_OUT,
         server,
         calls: async (client) => [await client.list(), client.malformed.length],
@@ -86,8 +86,8 @@ export const LISTINGS: readonly Row[] = [
   }),
   {
     row: "3C.67",
-    name: "more spaces than one in a listing",
-    differs: "they are read: a large provider pads its columns, and nothing can be mistaken by it",
+    name: "several spaces in UIDL",
+    differs: "they are read: a large provider pads its columns, and they are unambiguous",
     server: session("C: UIDL", "S: +OK", "S: 1  a", "S: 2    b ", "S: ."),
     calls: uidl,
     gives: new Map([
@@ -98,7 +98,7 @@ export const LISTINGS: readonly Row[] = [
   },
   {
     row: "3C.68",
-    name: "unique-ids are opaque, and no property of anything",
+    name: "unique-ids are kept as they are, also names of object properties",
     server: session("C: UIDL", "S: +OK", ...OPAQUE.map((id, index) => `S: ${index + 1} ${id}`), "S: ."),
     calls: uidl,
     gives: new Map(OPAQUE.map((id, index) => [index + 1, id])),
@@ -106,7 +106,7 @@ export const LISTINGS: readonly Row[] = [
   },
   {
     row: "3C.69",
-    name: "a message number twice, strict: it fails",
+    name: "a message number twice, strict: fails",
     server: session("C: UIDL", "S: +OK", "S: 1 a", "S: 2 b", "S: 1 c", "S: ."),
     options: STRICT,
     calls: uidl,
@@ -115,7 +115,7 @@ export const LISTINGS: readonly Row[] = [
   },
   {
     row: "3C.69",
-    name: "a message number twice, lenient: neither unique-id is believed",
+    name: "a message number twice, lenient: neither unique-id is used",
     differs: LEFT_OUT,
     server: session("C: UIDL", "S: +OK", "S: 1 a", "S: 2 b", "S: 1 c", "S: 2 b", "S: ."),
     calls: async (client) => [await client.uidl(), client.malformed.map(({ text }) => text)],
@@ -125,7 +125,7 @@ export const LISTINGS: readonly Row[] = [
   {
     row: "3C.69",
     name: "one unique-id for two messages, out of order, with gaps, and more than STAT counted",
-    differs: "they are given as they came, in a Map that shows the duplicates; nothing else reports them",
+    differs: "they are returned as they came, in a Map that shows the duplicates; nothing else reports them",
     server: session("C: STAT", "S: +OK 2 240", "C: UIDL", "S: +OK", "S: 7 a", "S: 3 a", "S: 90 b", "S: ."),
     calls: async (client) => {
       await client.stat();
@@ -140,7 +140,7 @@ export const LISTINGS: readonly Row[] = [
   },
   {
     row: "3C.70",
-    name: "a unique-id of 100 000 octets",
+    name: "a unique-id of 100,000 octets",
     server: session("C: UIDL", "S: +OK", `S: 1 ${"u".repeat(100_000)}`, "S: ."),
     calls: uidl,
     fails: "POP3_LINE_TOO_LONG",
@@ -160,7 +160,7 @@ export const LISTINGS: readonly Row[] = [
   })),
   {
     row: "3C.71",
-    name: "a listing that goes on far behind what STAT had counted",
+    name: "a listing that goes on far beyond the count of STAT",
     server: session(
       ...["C: STAT", "S: +OK 2 240", "C: UIDL", "S: +OK"],
       ...Array.from({ length: 19 }, (_, index) => `S: ${index + 1} u${index}`),
@@ -194,7 +194,8 @@ export const LISTINGS: readonly Row[] = [
   ...["UIDL", "LIST"].map((verb): Row => ({
     row: "3C.73",
     name: `${verb} 1 is answered for message 2`,
-    differs: "POP3_PROTOCOL, as it ends the session: POP3_BAD_RESPONSE is of calls whose session goes on",
+    differs:
+      "POP3_PROTOCOL, because it ends the session: POP3_BAD_RESPONSE is for calls whose session continues",
     server: session(`C: ${verb} 1`, "S: +OK 2 120"),
     calls: (client) => (verb === "UIDL" ? client.uidl(1) : client.list(1)),
     fails: "POP3_PROTOCOL",
@@ -202,8 +203,7 @@ export const LISTINGS: readonly Row[] = [
   {
     row: "3C.74",
     name: "STAT, LIST and UIDL count differently",
-    differs:
-      "each is given as it came: which of them is right nobody can know, and nothing is joined by guess",
+    differs: "each is returned as it came: the client cannot know which is right, and does not guess",
     server: session(
       ...["C: STAT", "S: +OK 2 240", "C: LIST", "S: +OK", "S: 1 120", "S: 2 120", "S: 3 120", "S: ."],
       ...["C: UIDL", "S: +OK", "S: 1 a", "S: ."],
@@ -218,7 +218,7 @@ export const LISTINGS: readonly Row[] = [
   },
   {
     row: "3C.74",
-    name: "a loop goes by LIST, and has no unique-id where UIDL named none",
+    name: "a loop follows LIST, and has no unique-id if UIDL named none",
     server: session(
       ...["C: LIST", "S: +OK", "S: 1 5", "S: 2 5", "S: .", "C: UIDL", "S: +OK", "S: 2 b", "S: 3 c", "S: ."],
       ...["C: RETR 1", "S: +OK", "S: one", "S: .", "C: RETR 2", "S: +OK", "S: two", "S: ."],

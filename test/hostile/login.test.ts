@@ -1,4 +1,4 @@
-// From the greeting to the end of the login: a secret goes to nobody who has not earned it.
+// From the greeting to the end of the login: no secret is sent to a server that did not prove its identity.
 import { AUTHENTICATION } from "./authentication.ts";
 import { GREETING } from "./greeting.ts";
 import { PASSWORDS } from "./passwords.ts";

@@ -1,4 +1,5 @@
-// One cell of the fault matrix: one session, one fault at one point of it, and all that has to be true behind it.
+// One cell of the fault matrix: one session, one fault at one point of it, and the conditions that must hold
+// after it.
 import { expect, vi } from "vitest";
 import { Pop3Client, Pop3Error } from "popwright";
 import { SECRET } from "../client/secret.ts";

@@ -1,4 +1,4 @@
-// Every answer of a session in two packets, cut at each of its octets in turn: no cut makes a difference.
+// Every answer of a session in two packets, cut at each octet in turn: no cut makes a difference.
 import { expect, vi } from "vitest";
 import { turns } from "../faults/turns.ts";
 import { answerTo, GREETING, HANDSHAKE, type Course, type Mode } from "./matrix-session.ts";

@@ -1,4 +1,4 @@
-// What a connection can do at a point of the fault matrix, and the code that says so.
+// The events that a connection can have at a point of the fault matrix, and the code of each.
 import { vi } from "vitest";
 import type { Peer } from "../faults/scripted-server.ts";
 import { turns } from "../faults/turns.ts";
@@ -179,7 +179,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: "an extra reply ahead of others",
+    name: "an extra reply before others",
     strike: ({ rest, send }) => send(`${rest}+OK extra\r\n`),
     outcome: ({ line, lines, at, mode }) => {
       if (mode === "single calls" || line === "QUIT" || at < lines.indexOf("STAT")) return undefined;

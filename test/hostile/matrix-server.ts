@@ -1,4 +1,5 @@
-// The server of the fault matrix: one connection after the other, each with a script of its own, and the wire below TLS.
+// The server of the fault matrix: one connection after another, each with its own script, and the wire below
+// TLS.
 import { once } from "node:events";
 import * as net from "node:net";
 import type { ConnectionOptions } from "node:tls";

@@ -1,4 +1,4 @@
-// The session of the fault matrix: every line of it, the honest answer, what is called, and what has to come of that.
+// The session of the fault matrix: every line, the correct answer, the call, and the expected result.
 import type { Pop3Client } from "popwright";
 import { base64, SECRET } from "../client/secret.ts";
 import { MIB } from "../faults/large-message.ts";

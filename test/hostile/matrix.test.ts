@@ -1,4 +1,4 @@
-// Every point of a session against everything that a connection can do there, and how much that was.
+// Every fault at every point of a session, and a count of the cases.
 import { afterAll } from "vitest";
 import { MATRIX, PLAYED } from "./matrix.ts";
 import { IN_CLEAR } from "./row.ts";

@@ -1,4 +1,4 @@
-// Every point of a session against everything that a connection can do there.
+// Every fault at every point of a session.
 import { expect, vi } from "vitest";
 import type { Protection } from "../faults/scripted-server.ts";
 import { playCell } from "./matrix-cell.ts";
@@ -22,7 +22,7 @@ export const PLAYED: { cells: number; cuts: number } = { cells: 0, cuts: 0 };
 
 /** How long a cell may take that hangs, in milliseconds. */
 const HANGING = 5000;
-const HANGS = new Error("it hangs, and those behind it were not played");
+const HANGS = new Error("it hangs, and the cells after it were not played");
 // Those of the clock on the wall, whatever becomes of the clocks of the client.
 const { setTimeout, clearTimeout } = globalThis;
 

@@ -1,4 +1,4 @@
-// A server on a stream without a socket: it answers soon, in the chunks it is told, and no clock is in between.
+// A server on a stream without a socket: answers at once, in the given chunks, without a clock.
 import type { Duplex } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Pop3ClientOptions } from "popwright";

@@ -1,4 +1,4 @@
-// Messages that are cut short, never end, or have in them what looks like their end.
+// Messages that are cut short, never end, or contain what looks like their end.
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { Pop3Client } from "popwright";
@@ -25,35 +25,35 @@ const BODIES: readonly [row: string, name: string, wire: string, message: string
   ["3C.82", "a dot that should have been stuffed is dropped", ".x\r\ny\r\n.\r\n", "x\r\ny\r\n"],
   [
     "3C.83",
-    "a bare LF around a dot, and a reply behind it",
+    "a bare LF around a dot, with a reply after it",
     "smuggle\n.\n+OK fake\r\n-ERR fake\r\n.\r\n",
     "smuggle\n.\n+OK fake\r\n-ERR fake\r\n",
   ],
   ...["a\r.\rb\r\n", "a\r\n.\nb\r\n", "a\n.\r\nb\r\n", "a\r\n.\r\r\nb\r\n"].map(
     (text): [string, string, string, string] => [
       "3C.84",
-      `${JSON.stringify(text)} is no end`,
+      `${JSON.stringify(text)} does not end the message`,
       `${text}.\r\n`,
       text.replaceAll("\r\n.", "\r\n"),
     ],
   ),
   [
     "3C.88",
-    "NULs, octets that are no UTF-8, a lone CR, a lone LF",
+    "NULs, octets that are not UTF-8, a lone CR, a lone LF",
     "\0\x01\x80\xff\xfe\xc3(\ra\nb\x7f\r\n.\r\n",
     "\0\x01\x80\xff\xfe\xc3(\ra\nb\x7f\r\n",
   ],
-  ["3C.91", "-ERR behind a part of the message", "a\r\n-ERR disk error\r\n.\r\n", "a\r\n-ERR disk error\r\n"],
+  ["3C.91", "-ERR after a part of the message", "a\r\n-ERR disk error\r\n.\r\n", "a\r\n-ERR disk error\r\n"],
   ["3C.92", "no header", "\r\nbody\r\n.\r\n", "\r\nbody\r\n"],
   ["3C.92", "no body", "Subject: a\r\n.\r\n", "Subject: a\r\n"],
   ["3C.92", "one octet", "a\r\n.\r\n", "a\r\n"],
 ];
 
 const CUTS: readonly [row: string, name: string, wire: string][] = [
-  ["3C.75", "behind whole lines", "+OK\r\nline\r\nline\r\n"],
+  ["3C.75", "after whole lines", "+OK\r\nline\r\nline\r\n"],
   ["3C.76", "in the middle of a line", "+OK\r\nline\r\nli"],
-  ["3C.76", "behind CRLF and a dot", "+OK\r\nline\r\n."],
-  ["3C.76", "behind CRLF, a dot and CR", "+OK\r\nline\r\n.\r"],
+  ["3C.76", "after CRLF and a dot", "+OK\r\nline\r\n."],
+  ["3C.76", "after CRLF, a dot and CR", "+OK\r\nline\r\n.\r"],
 ];
 
 /** The last answer is cut into two packets, so many octets before its end. */
@@ -143,7 +143,7 @@ export const MESSAGES: readonly Row[] = [
   {
     row: "3C.85",
     name: "a server that ends its lines in LF alone: the greeting",
-    differs: "there is no leniency for it: nobody knows what such a server takes for a line",
+    differs: "there is no lenient mode: it is unknown what such a server reads as a line",
     server: [octets("+OK hello\n")],
     secret: "nowhere",
     fails: "POP3_PROTOCOL",
@@ -151,7 +151,7 @@ export const MESSAGES: readonly Row[] = [
   {
     row: "3C.85",
     name: "a server that ends a message by LF alone",
-    differs: "there is no leniency for it: what it sends is text, until the clock ends it",
+    differs: "there is no lenient mode: its octets are text until a timeout ends the session",
     server: session("C: RETR 1", octets("+OK\r\nSubject: a\n\nb\n.\n")),
     options: { timeouts: { body: 60 } },
     calls: (client) => client.retr(1),
@@ -159,7 +159,7 @@ export const MESSAGES: readonly Row[] = [
   },
   {
     row: "3C.86",
-    name: "a message that was announced with 100 octets and does not end, in memory",
+    name: "a message announced with 100 octets that does not end, in memory",
     play: async () => {
       const answers = { RETR: endless("+OK 100 octets\r\n", `${"x".repeat(78)}\r\n`) };
       const result = await flooded(answers, (client) => client.retr(1), { limits: { message: MIB } });
@@ -194,7 +194,7 @@ export const MESSAGES: readonly Row[] = [
   })),
   {
     row: "3C.89",
-    name: "a reply behind the message that nothing asked for: the message is given, and no command goes out",
+    name: "a reply after the message that no command asked for: the message is returned, and no command is sent",
     server: session("C: RETR 1", "S: +OK", "S: body", "S: .", "S: +OK next"),
     calls: async (client) => {
       expect((await client.retr(1)).toString()).toBe("body\r\n");
@@ -204,7 +204,7 @@ export const MESSAGES: readonly Row[] = [
   },
   {
     row: "3C.90",
-    name: "TOP that gives the whole message",
+    name: "TOP returns the whole message",
     server: session("C: TOP 1 0", "S: +OK", "S: Subject: a", "S: ", "S: body", "S: ."),
     calls: async (client) => (await client.top(1)).toString(),
     gives: "Subject: a\r\n\r\nbody\r\n",
@@ -212,8 +212,8 @@ export const MESSAGES: readonly Row[] = [
   },
   {
     row: "3C.90",
-    name: "TOP that the server does not know",
-    differs: "POP3_REFUSED: the server's no may be about the message as well; `supports` tells",
+    name: "TOP is unknown to the server",
+    differs: "POP3_REFUSED: the refusal may be about the message as well; `supports` finds out",
     server: session("C: TOP 1 0", "S: -ERR unknown command"),
     calls: (client) => client.top(1),
     fails: "POP3_REFUSED",
@@ -221,7 +221,7 @@ export const MESSAGES: readonly Row[] = [
   },
   ...taken({
     row: "3C.91",
-    name: "a message that is gone",
+    name: "a message that no longer exists",
     server: session("C: RETR 1", "S: -ERR no such message"),
     fails: "POP3_REFUSED",
     error: { text: "no such message" },

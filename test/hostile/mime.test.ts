@@ -1,4 +1,4 @@
-// Messages that were made to hurt a parser.
+// Messages that were made to harm a parser.
 import { MIME } from "./mime.ts";
 import { IN_CLEAR } from "./row.ts";
 import { runRows } from "./run-rows.ts";

@@ -1,4 +1,4 @@
-// What messages are made of to hurt whoever takes them apart: we give octets, and parse only when asked to.
+// Content that harms a parser: the client returns octets, and parses only on request.
 import { expect } from "vitest";
 import { parseMessage, type ParseOptions } from "popwright/parse";
 import type { Play, Row } from "./row.ts";
@@ -23,7 +23,7 @@ const parse = (text: string, options?: ParseOptions): ReturnType<typeof parseMes
 function refused(name: string, text: string): Play {
   return {
     row: "3E.124",
-    name: `${name} is refused before it is taken apart`,
+    name: `${name} is rejected before it is parsed`,
     play: async () => {
       await expect(parse(text)).rejects.toMatchObject({ name: "Pop3Error", code: "POP3_MESSAGE_TOO_LARGE" });
     },
@@ -71,7 +71,7 @@ export const MIME: readonly Row[] = [
   ),
   {
     row: "3E.126",
-    name: "100 000 groups of addresses within each other take no stack",
+    name: "100,000 nested groups of addresses do not overflow the stack",
     play: async () => {
       const text = `To: ${"g:".repeat(100_000)}a@example.com${";".repeat(100_000)}\r\n\r\nx`;
       const [result] = await Promise.allSettled([parse(text)]);
@@ -81,21 +81,21 @@ export const MIME: readonly Row[] = [
   },
   parsing(
     "3E.127",
-    "an encoded word is the name of a sender, and never his address",
+    "an encoded word is the name of a sender, and never the address",
     `From: ${FORGED} <ann@example.com>\r\n\r\nx`,
     ({ from }) => from.map(({ address }) => address),
     ["ann@example.com"],
   ),
   parsing(
     "3E.127",
-    "text is no HTML unless that is asked for",
+    "text becomes HTML only on request",
     `\r\n${SCRIPT}`,
     (parsed) => ["textAsHtml" in parsed, "html" in parsed, parsed.text],
     [false, false, SCRIPT],
   ),
   {
     row: "3E.127",
-    name: "text as HTML has no elements of the sender's",
+    name: "text as HTML contains no elements of the sender",
     play: async () => {
       const { textAsHtml = "" } = await parse(`\r\n${SCRIPT}`, { skipTextToHtml: false });
       expect(textAsHtml).not.toMatch(/<(?:script|img)/i);
@@ -104,7 +104,7 @@ export const MIME: readonly Row[] = [
   },
   {
     row: "3E.127",
-    name: "`retr` gives the octets as they came",
+    name: "retr() returns the octets as they came",
     server: session("C: RETR 1", octets(`+OK\r\nFrom: ${FORGED}\r\n\r\n${SCRIPT}\r\n.\r\n`)),
     calls: (client) => client.retr(1),
     gives: octets(`From: ${FORGED}\r\n\r\n${SCRIPT}\r\n`),

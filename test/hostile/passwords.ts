@@ -1,4 +1,4 @@
-// Tokens and passwords: what is not said, what is said once, and what a refusal is taken for.
+// Tokens and passwords: which are sent, which are sent once, and how a refusal is understood.
 import { expect } from "vitest";
 import type { Pop3Auth, Pop3Client, Pop3ErrorCode } from "popwright";
 import { offering } from "../client/ann.ts";
@@ -67,7 +67,7 @@ async function kinds(client: Pop3Client, calls: readonly Call[]): Promise<string
 export const PASSWORDS: readonly Row[] = [
   {
     row: "3B.60",
-    name: "an initial response that the line does not hold waits to be asked for",
+    name: "an initial response that is too long for the line waits for a challenge",
     server: [
       ...[...offering("SASL PLAIN"), "C: AUTH PLAIN", "S: + "],
       ...[`C: ${base64(`\0ann\0${SECRET.repeat(8)}`)}`, ...LAST],
@@ -79,7 +79,7 @@ export const PASSWORDS: readonly Row[] = [
   },
   {
     row: "3B.61a",
-    name: "a token is refused by JSON in a challenge, which is answered by nothing",
+    name: "a token is refused by JSON in a challenge, which gets an empty answer",
     server: [
       ...offering("SASL XOAUTH2"),
       `C: AUTH XOAUTH2 ${base64(`user=ann\x01auth=Bearer ${TOKEN}\x01\x01`)}`,
@@ -117,7 +117,7 @@ export const PASSWORDS: readonly Row[] = [
   })),
   {
     row: "3B.61d",
-    name: "FIN in place of the answer to PASS",
+    name: "FIN instead of the answer to PASS",
     differs: "a code of its own, as some servers close on a wrong password; POP3_CLOSED is its cause",
     server: [...PASS, "* close"],
     fails: "POP3_AUTH_CLOSED",
@@ -125,7 +125,7 @@ export const PASSWORDS: readonly Row[] = [
   },
   {
     row: "3B.61d",
-    name: "RST in place of the answer to PASS",
+    name: "RST instead of the answer to PASS",
     server: [...PASS, "* reset"],
     fails: "POP3_RESET",
   },
@@ -138,15 +138,15 @@ export const PASSWORDS: readonly Row[] = [
   },
   {
     row: "3B.61d",
-    name: "RST in place of the answer to USER",
+    name: "RST instead of the answer to USER",
     server: [...USER, "* reset"],
     secret: "nowhere",
     fails: "POP3_RESET",
   },
   {
     row: "3B.61e",
-    name: "arguments that would be more than one line, before the login: nothing is written",
-    differs: "the call rejects, as all do, and throws nothing",
+    name: "arguments with line ends, before the login: nothing is written",
+    differs: "the call rejects, like every call, and throws nothing",
     server: [`S: +OK hello ${TIMESTAMP}`, "C: CAPA", "S: -ERR"],
     noLogin: true,
     calls: (client) => kinds(client, BEFORE_LOGIN),
@@ -156,7 +156,7 @@ export const PASSWORDS: readonly Row[] = [
   },
   {
     row: "3B.61e",
-    name: "arguments that would be more than one line, behind the login: nothing is written",
+    name: "arguments with line ends, after the login: nothing is written",
     server: [...PASS, ...LAST],
     calls: async (client) =>
       (await kinds(client, BEHIND_LOGIN)).filter((code) => code !== "POP3_INVALID_ARGUMENT"),
@@ -165,7 +165,7 @@ export const PASSWORDS: readonly Row[] = [
   },
   {
     row: "3B.61f",
-    name: "a user name with spaces and letters beyond ASCII goes out as it is, in UTF-8",
+    name: "a user name with spaces and letters beyond ASCII is sent in UTF-8",
     server: [...offering("USER"), "C: USER änn b", "S: +OK", `C: PASS ${SECRET}`, ...LAST],
     options: { auth: { ...ANN, user: "änn b" } },
     calls: (client) => Promise.resolve(client.state),

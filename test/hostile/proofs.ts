@@ -1,4 +1,4 @@
-// SCRAM from a server that proves too little of itself, or asks for too much.
+// SCRAM from a server that proves too little, or asks for too much.
 import { expect } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ErrorCode } from "popwright";
 import { Pop3Server, type ScramServerOptions } from "popwright/testing";
@@ -56,7 +56,7 @@ export const PROOFS: readonly Row[] = [
   scram("3B.57", "SCRAM with a nonce that is not ours", first(/r=[^,]*/, "r=other"), "POP3_AUTH_PROTOCOL"),
   scram("3B.57", "SCRAM with a nonce that is ours alone", { nonce: "" }, "POP3_AUTH_PROTOCOL"),
   scram("3B.57", "SCRAM without salt", { salt: Buffer.alloc(0) }, "POP3_AUTH_PROTOCOL"),
-  scram("3B.57", "SCRAM with a salt that is no base64", first(/s=[^,]*/, "s=???"), "POP3_AUTH_PROTOCOL"),
+  scram("3B.57", "SCRAM with a salt that is not base64", first(/s=[^,]*/, "s=???"), "POP3_AUTH_PROTOCOL"),
   scram("3B.57", "SCRAM with an extension that has to be known", first(/^/, "m=ext,"), "POP3_AUTH_PROTOCOL"),
   scram(
     "3B.58",
@@ -79,7 +79,7 @@ export const PROOFS: readonly Row[] = [
   ),
   {
     row: "3B.59",
-    name: "a binding is required, and only what has none is listed",
+    name: "a binding is required, and only unbound mechanisms are listed",
     server: { tls: { ...certificate }, sasl: ["SCRAM-SHA-256", "PLAIN"] },
     options: { auth: { ...ANN, channelBinding: "required" } },
     secret: "nowhere",
@@ -88,7 +88,7 @@ export const PROOFS: readonly Row[] = [
   },
   {
     row: "3B.59",
-    name: "a binding is required that the connection has not",
+    name: "a binding is required that the connection does not have",
     play: async () => {
       const tls = { ...certificate };
       await using server = await Pop3Server.listen({

@@ -1,17 +1,17 @@
-// What holds for whatever a server sends. Where each property is tried on its parts:
+// Properties that hold for any octets of a server. Each is also tested on its parts:
 //
-// (a) any chunking gives what one chunk gives, and leaves over what one chunk leaves: test/protocol/dot-decoder,
+// (a) any chunking gives the same result and the same rest as one chunk: test/protocol/dot-decoder,
 //     line-reader, reply-reader and listings; here for whole sessions;
-// (b) a message that is encoded and decoded is itself, with the CRLF it lacked: test/protocol/dot-decoder, dot-encoder;
+// (b) a message that is encoded and decoded is unchanged, except for a missing CRLF: test/protocol/dot-decoder, dot-encoder;
 //     here through a session;
 // (c) every two cuts, and every octet by itself: test/protocol, by `everyCut` of octets.ts;
-// (d) the work is linear in the input: test/protocol/dot-decoder ("the work is linear in the input"), message-buffer,
+// (d) the work is linear in the input: test/protocol/dot-decoder ("linear work"), message-buffer,
 //     octet-buffer, capabilities; here for the commands of a session;
 // (e) every promise settles, and every answer reaches the call that asked for it: test/client/random.test.ts,
 //     test/faults/model.test.ts;
-// (f) parsers throw nothing but our own errors: test/protocol/listings, reply, capabilities; here for whole sessions;
+// (f) parsers throw only typed errors: test/protocol/listings, reply, capabilities; here for whole sessions;
 // (g) a secret is in no error, log line or inspection, for any text of a server: test/protocol/commands, test/client/
-//     secrets.test.ts and test/auth; here for servers that repeat what they were told.
+//     secrets.test.ts and test/auth; here for servers that repeat the client's lines.
 import { inspect } from "node:util";
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
@@ -86,8 +86,8 @@ const PIECES = [
 const lines = fc.array(fc.constantFrom(...LINES), { minLength: 1, maxLength: 6 });
 const sizes = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
 
-describe("sessions", () => {
-  test("any octets, in any chunks: each call settles, with a value or an error of ours, and the same as by one chunk", async () => {
+describe("a session", () => {
+  test("settles each call with a value or a typed error for any octets, and the same for any chunking", async () => {
     const property = fc.asyncProperty(lines, wireOf(PIECES, 60), sizes, async (asked, wire, cuts) => {
       const whole = await played(asked, [wire]);
       expect(whole).toHaveLength(asked.length);
@@ -96,7 +96,7 @@ describe("sessions", () => {
     await fc.assert(property, { seed: SEED, numRuns: 200 });
   });
 
-  test("every cut of a session of all answers gives the same answers", async () => {
+  test("gives the same answers for every cut", async () => {
     const wire = octets(
       [
         ...["+OK 2 240\r\n", "+OK\r\n1 120\r\n2 120\r\n.\r\n", "-ERR no\r\n"],
@@ -114,7 +114,7 @@ describe("sessions", () => {
       if (at++ % 9 === 0) expect(await played(asked, chunks)).toEqual(expected);
   });
 
-  test("messages of whatever octets arrive as they were sent, in whatever chunks", async () => {
+  test("delivers any messages as they were sent, in any chunks", async () => {
     const messages = fc.array(wireOf(undefined, 30), { minLength: 1, maxLength: 4 });
     const property = fc.asyncProperty(messages, sizes, async (sent, cuts) => {
       const asked = sent.map((_, index) => ["RETR 1", "RETR 2", "TOP 1 0"][index % 3] as string);
@@ -124,7 +124,7 @@ describe("sessions", () => {
     await fc.assert(property, { seed: SEED, numRuns: 200 });
   });
 
-  test("what is left over behind the last answer ends the session, and changes no answer", async () => {
+  test("ends on octets after the last answer, which change no answer", async () => {
     const property = fc.asyncProperty(wireOf(PIECES, 8), sizes, async (rest, cuts) => {
       const wire = Buffer.concat([octets("+OK 1 2\r\n+OK\r\n1 u\r\n.\r\n"), rest]);
       expect(await played(["STAT", "UIDL"], cut({ wire, sizes: cuts }))).toEqual([
@@ -135,7 +135,7 @@ describe("sessions", () => {
     await fc.assert(property, { seed: SEED, numRuns: 100 });
   });
 
-  test("ten thousand commands are ten thousand lines and answers, in order", async () => {
+  test("sends ten thousand commands as ten thousand lines, and answers them in order", async () => {
     const count = 10_000;
     const server = new MemoryServer({
       CAPA: PIPELINING,
@@ -188,34 +188,31 @@ const LOGINS: Readonly<Record<string, readonly [auth: Partial<Pop3Auth>, said: s
   APOP: [{ mechanism: "APOP" }, "APOP", [...PASSWORD, apopDigest(TIMESTAMP, SECRET)]],
 };
 
-describe("a server that repeats what it was told", () => {
-  test.each(Object.entries(LOGINS))(
-    "%s: the secret is in nothing that can be seen",
-    async (_, [given, verb, told]) => {
-      const said = fc.tuple(
-        fc.constantFrom(...STATUS),
-        fc.array(fc.constantFrom(...told, ...told, ...AROUND), { maxLength: 6 }),
-        fc.constantFrom("\r\n", "\r\n", "\r\n", "\n", "", "\r\nmore\r\n"),
-      );
-      const property = fc.asyncProperty(said, async ([status, pieces, end]) => {
-        const answer = Buffer.from(`${status}${pieces.join("")}${end}`).toString("latin1");
-        const answers = {
-          CAPA: "-ERR\r\n",
-          USER: "+OK\r\n",
-          AUTH: "+ \r\n",
-          [base64("ann")]: "+ \r\n",
-          [verb]: answer,
-        };
-        const server = new MemoryServer(answers, `+OK ${TIMESTAMP}\r\n`);
-        const client = new Pop3Client({ ...server.options, auth: { user: "ann", pass: SECRET, ...given } });
-        const connecting = client.connect().catch((error: unknown) => error);
-        await server.heard(verb === "AUTH" || verb === "APOP" ? 2 : 3);
-        server.end();
-        const seen = `${visible(await connecting)}\n${visible(client)}\n${inspect(client, { depth: 10 })}`;
-        expect(FORMS.filter((form) => seen.includes(form))).toEqual([]);
-        client.close();
-      });
-      await fc.assert(property, { seed: SEED, numRuns: 120 });
-    },
-  );
+describe("a server that repeats the client's lines", () => {
+  test.each(Object.entries(LOGINS))("never makes the secret visible: %s", async (_, [given, verb, told]) => {
+    const said = fc.tuple(
+      fc.constantFrom(...STATUS),
+      fc.array(fc.constantFrom(...told, ...told, ...AROUND), { maxLength: 6 }),
+      fc.constantFrom("\r\n", "\r\n", "\r\n", "\n", "", "\r\nmore\r\n"),
+    );
+    const property = fc.asyncProperty(said, async ([status, pieces, end]) => {
+      const answer = Buffer.from(`${status}${pieces.join("")}${end}`).toString("latin1");
+      const answers = {
+        CAPA: "-ERR\r\n",
+        USER: "+OK\r\n",
+        AUTH: "+ \r\n",
+        [base64("ann")]: "+ \r\n",
+        [verb]: answer,
+      };
+      const server = new MemoryServer(answers, `+OK ${TIMESTAMP}\r\n`);
+      const client = new Pop3Client({ ...server.options, auth: { user: "ann", pass: SECRET, ...given } });
+      const connecting = client.connect().catch((error: unknown) => error);
+      await server.heard(verb === "AUTH" || verb === "APOP" ? 2 : 3);
+      server.end();
+      const seen = `${visible(await connecting)}\n${visible(client)}\n${inspect(client, { depth: 10 })}`;
+      expect(FORMS.filter((form) => seen.includes(form))).toEqual([]);
+      client.close();
+    });
+    await fc.assert(property, { seed: SEED, numRuns: 120 });
+  });
 });

@@ -1,4 +1,4 @@
-// The quirks are complete: every number that is known has a row, and where we do something else, it says why.
+// The catalogue of quirks is complete: every known quirk has a row, and each difference is explained.
 import { expect, test } from "vitest";
 import { QUIRKS_CAPABILITIES } from "./quirks-capabilities.ts";
 import { QUIRKS_GREETING } from "./quirks-greeting.ts";
@@ -22,19 +22,19 @@ const numbers = (first: number, last: number): string[] =>
 /** Up to TLS, and behind the login. Those of the login, 43 to 66, are in test/client. */
 const QUIRKS: readonly string[] = [...numbers(1, 42), ...numbers(67, 110)];
 
-test("every quirk has a row, and every row is a quirk", () => {
+test("every quirk has a row, and every row belongs to a quirk", () => {
   expect(QUIRKS).toHaveLength(86);
   const covered = new Set(ROWS.map(({ row }) => row));
   expect(QUIRKS.filter((number) => !covered.has(number))).toEqual([]);
   expect([...covered].filter((number) => !QUIRKS.includes(number))).toEqual([]);
 });
 
-test("no two rows have one name", () => {
+test("the names of rows are unique", () => {
   const names = ROWS.map(({ row, name }) => `${name} (${row})`);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
-test("whatever differs says why", () => {
+test("each difference is explained", () => {
   const reasons = ROWS.flatMap(({ differs }) => (differs === undefined ? [] : [differs]));
   expect(reasons.length).toBeGreaterThan(0);
   expect(reasons.filter((reason) => reason.length < 20)).toEqual([]);

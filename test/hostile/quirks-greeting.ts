@@ -1,4 +1,4 @@
-// What real servers do with the greeting and with status lines, and what becomes of it here.
+// What real servers do with the greeting and with status lines, and how the client reacts.
 import { expect } from "vitest";
 import { SECRET } from "../client/secret.ts";
 import type { Row } from "./row.ts";
@@ -6,9 +6,8 @@ import { octets, session } from "./steps.ts";
 
 const APOP = { auth: { user: "ann", pass: SECRET, mechanism: "APOP" } } as const;
 const NO_CAPA = ["C: CAPA", "S: -ERR"] as const;
-const CASE =
-  "the status is taken to the letter: a client that guesses what a server means takes answers for others";
-const LF_ALONE = "there is no leniency for it: nobody knows what such a server takes for a line";
+const CASE = "the status must match exactly: a client that guesses what a server means confuses answers";
+const LF_ALONE = "there is no lenient mode: it is unknown what such a server reads as a line";
 
 export const QUIRKS_GREETING: readonly Row[] = [
   {
@@ -22,7 +21,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   {
     row: "Q.1",
-    name: "a greeting without text has no timestamp: no APOP",
+    name: "a greeting without text has no timestamp for APOP",
     server: ["S: +OK", ...NO_CAPA],
     options: APOP,
     secret: "nowhere",
@@ -30,7 +29,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   ...["no <1.2@mail.test>", "[SYS/TEMP] no <1.2@mail.test>", "[SYS/PERM] no", "no"].map((text): Row => ({
     row: "Q.2",
-    name: `-ERR ${text}: nothing is said to such a server`,
+    name: `-ERR ${text}: nothing is sent to such a server`,
     server: [`S: -ERR ${text}`],
     options: APOP,
     secret: "nowhere",
@@ -39,9 +38,9 @@ export const QUIRKS_GREETING: readonly Row[] = [
   })),
   {
     row: "Q.3",
-    name: "a response code in the greeting is no refusal",
+    name: "a response code in the greeting is not a refusal",
     differs:
-      "the code is read and not shown: `greeting` is the text behind it, and `+OK` means that we may go on",
+      "the code is read and not shown: `greeting` is the text after it, and `+OK` means that the client may continue",
     server: ["S: +OK [in-use] hello", ...NO_CAPA],
     noLogin: true,
     calls: ({ greeting }) => Promise.resolve(greeting),
@@ -57,14 +56,14 @@ export const QUIRKS_GREETING: readonly Row[] = [
   })),
   {
     row: "Q.4",
-    name: "a listing behind the greeting, when CAPA is under way: it is no answer to it",
+    name: "a listing after the greeting, while CAPA is in flight, is not its answer",
     server: ["S: +OK 2 messages", "C: CAPA", "S: 1 120", "S: 2 200", "S: ."],
     secret: "nowhere",
     fails: "POP3_PROTOCOL",
   },
   ...["+ok hello", "+Ok hello", "+OK<1.2@mail.test>"].map((line): Row => ({
     row: "Q.5",
-    name: `"${line}" is no greeting, and the error repeats it`,
+    name: `"${line}" is rejected as a greeting, and the error repeats it`,
     differs: CASE,
     server: [`S: ${line}`],
     secret: "nowhere",
@@ -73,7 +72,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   })),
   {
     row: "Q.5",
-    name: '"+ok" is no reply',
+    name: '"+ok" is not a reply',
     differs: CASE,
     server: session("C: STAT", "S: +ok 1 140"),
     calls: (client) => client.stat(),
@@ -81,7 +80,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   {
     row: "Q.6",
-    name: "a greeting that never comes has a clock of its own",
+    name: "a greeting that never comes has its own timeout",
     server: [],
     options: { timeouts: { connect: 1000, greeting: 5000, command: 9000 } },
     elapses: 5000,
@@ -90,14 +89,14 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   ...["WHAT", "* 1 140", "OK 1 140"].map((line): Row => ({
     row: "Q.7",
-    name: `"${line}" is no reply, and the last that is read`,
+    name: `"${line}" is not a reply, and the last line that is read`,
     server: session("C: STAT", `S: ${line}`),
     calls: (client) => client.stat(),
     fails: "POP3_PROTOCOL",
   })),
   ...["+ERR wrong password", "+OKAY"].map((line): Row => ({
     row: "Q.8",
-    name: `"${line}" to PASS is no login`,
+    name: `"${line}" after PASS is not a login`,
     server: ["S: +OK hello", ...NO_CAPA, "C: USER ann", "S: +OK", `C: PASS ${SECRET}`, `S: ${line}`],
     fails: "POP3_PROTOCOL",
     error: { message: expect.stringContaining(line) as string },
@@ -105,8 +104,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   {
     row: "Q.9",
     name: "an empty line before the status",
-    differs:
-      "it is not skipped: where it comes from nobody knows, and the next line may answer something else",
+    differs: "it is not skipped: its source is unknown, and the next line may answer another command",
     server: session("C: DELE 1", "S: ", "S: +OK"),
     calls: (client) => client.dele(1),
     fails: "POP3_PROTOCOL",
@@ -114,7 +112,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   {
     row: "Q.9",
-    name: "what is left over behind a message, along with it: no command goes out, and the error shows it",
+    name: "octets in the packet after a message: no command is sent, and the error shows them",
     server: session("C: RETR 1", octets("+OK\r\nbody\r\n.\r\n\r\n.\r\n")),
     calls: async (client) => {
       expect(await client.retr(1)).toEqual(octets("body\r\n"));
@@ -125,7 +123,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   {
     row: "Q.9",
-    name: "what is left over behind a message, along with the next reply: it is not taken for it",
+    name: "octets after a message in the packet of the next reply are not read as that reply",
     server: session("C: RETR 1", "S: +OK", "S: body", "S: .", "C: DELE 1", octets("\r\n.\r\n+OK\r\n")),
     calls: async (client) => {
       expect(await client.retr(1)).toEqual(octets("body\r\n"));
@@ -136,8 +134,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   {
     row: "Q.10",
     name: "two +OK for one TOP",
-    differs:
-      "the second is the first line of what TOP gives, as it might be: question and answer stay in step",
+    differs: "the second counts as the first line that TOP returns: commands and answers stay in step",
     server: session("C: TOP 1 0", "S: +OK", "S: +OK", "S: Subject: a", "S: ", "S: ."),
     calls: (client) => client.top(1),
     gives: octets("+OK\r\nSubject: a\r\n\r\n"),
@@ -145,14 +142,14 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   {
     row: "Q.11",
-    name: "QUIT is answered by the end, and nothing was marked",
+    name: "QUIT is answered by the end of the connection, with nothing marked",
     server: session("C: QUIT", "* close"),
     calls: (client) => client.quit(),
   },
   {
     row: "Q.11",
-    name: "QUIT is answered by the end, and something was marked",
-    differs: "it rejects where something was marked: a flag on what resolves is easily missed",
+    name: "QUIT is answered by the end of the connection, with marks",
+    differs: "it rejects if messages were marked: a flag on a resolved value is easily missed",
     server: session("C: DELE 2", "S: +OK", "C: QUIT", "* close"),
     calls: async (client) => {
       await client.dele(2);
@@ -213,7 +210,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   })),
   {
     row: "Q.15",
-    name: "a status line of 8192 octets is the longest",
+    name: "a status line of 8192 octets is accepted",
     server: session("C: STAT", `S: +OK 1 140 ${"x".repeat(8180)}`),
     calls: (client) => client.stat(),
     gives: { count: 1, size: 140 },
@@ -221,7 +218,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
   },
   {
     row: "Q.15",
-    name: "a status line of 8193 octets is too long",
+    name: "a status line of 8193 octets is rejected",
     server: session("C: STAT", `S: +OK 1 140 ${"x".repeat(8181)}`),
     calls: (client) => client.stat(),
     fails: "POP3_LINE_TOO_LONG",

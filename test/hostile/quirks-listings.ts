@@ -1,4 +1,4 @@
-// What real servers do with STAT and LIST, and with maildrops of any size, and what becomes of it here.
+// What real servers do with STAT and LIST, and with maildrops of any size, and how the client reacts.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
 import { LIST, looped, loopOver, RETR, UIDL } from "./quirks-steps.ts";
@@ -11,7 +11,7 @@ const uidl = (client: Pop3Client): Promise<unknown> => client.uidl();
 
 const STRICT = { listings: "strict" } as const;
 const STRICTLY = 'with listings: "strict" the call fails, and the session goes on';
-const AS_IT_CAME = "each is given as it came, without a warning: which of them is right nobody can know";
+const AS_IT_CAME = "each is returned as it came, without a warning: the client cannot know which is right";
 
 /** From so many on, LIST is asked for the sizes of messages that are given by number. */
 const EIGHT: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -27,7 +27,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   })),
   {
     row: "Q.67",
-    name: "STAT with more behind its numbers",
+    name: "STAT with more text after its numbers",
     server: session("C: STAT", "S: +OK 2 320 0 messages marked"),
     calls: stat,
     gives: { count: 2, size: 320 },
@@ -35,7 +35,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   },
   {
     row: "Q.68",
-    name: "more octets than 32 bits can say",
+    name: "more octets than 32 bits can count",
     server: session("C: STAT", "S: +OK 20000 4294967400", ...LIST("1 4294967400", "2 9007199254740991")),
     calls: async (client) => [await client.stat(), await client.list()],
     gives: [
@@ -50,7 +50,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   {
     row: "Q.68",
     name: "a size below 0",
-    differs: "STAT fails: a number that has run over says nothing, and nothing here depends on STAT",
+    differs: "STAT fails: a number that overflowed has no meaning, and nothing here depends on STAT",
     server: session("C: STAT", "S: +OK 20000 -1", ...LIST("1 120"), ...UIDL("1 a"), ...RETR(1)),
     calls: async (client) => {
       await expect(client.stat()).rejects.toMatchObject({ code: "POP3_BAD_RESPONSE" });
@@ -95,7 +95,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   ]),
   {
     row: "Q.69",
-    name: "a loop over all messages, and LIST has a bad line, strict",
+    name: "a loop over all messages, and LIST has a malformed line, strict",
     differs: STRICTLY,
     server: session(...LIST("1 120", "2"), ...UIDL("1 a", "2 b")),
     options: STRICT,
@@ -105,7 +105,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   },
   ...[LIST("1 12", "2"), ["C: LIST", "S: -ERR not now"]].map((listed, index): Row => ({
     row: "Q.69",
-    name: `a loop over messages that are given by number, and LIST ${index === 0 ? "has a bad line" : "is refused"}: nothing depends on it`,
+    name: `a loop over given numbers, and LIST ${index === 0 ? "has a malformed line" : "is refused"}: the loop does not need it`,
     server: session(...listed, ...EIGHT.flatMap(RETR)),
     calls: (client) => loopOver(client, EIGHT),
     gives: EIGHT.map((n) => [n, undefined, `message ${n}`]),
@@ -114,7 +114,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   {
     row: "Q.70",
     name: "LIST 1 is answered for message 2",
-    differs: "it ends the session as well: question and answer are out of step, and stay so",
+    differs: "it also ends the session: commands and answers are out of step, and stay so",
     server: session("C: LIST 1", "S: +OK 2 120"),
     calls: (client) => client.list(1),
     fails: "POP3_PROTOCOL",
@@ -140,7 +140,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   },
   {
     row: "Q.73",
-    name: "more messages in LIST than STAT has counted, and higher numbers",
+    name: "more messages in LIST than STAT counted, and higher numbers",
     differs: AS_IT_CAME,
     server: session("C: STAT", "S: +OK 1 12", ...LIST("1 12", "9 12")),
     calls: async (client) => [(await client.stat()).count, [...(await client.list()).keys()]],
@@ -149,8 +149,8 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   },
   {
     row: "Q.73",
-    name: "many more messages in LIST than STAT has counted",
-    differs: "at 17 too many it is no error in counting: no more is read",
+    name: "many more messages in LIST than STAT counted",
+    differs: "17 too many are not an error in counting: no more is read",
     server: session(
       "C: STAT",
       "S: +OK 1 12",
@@ -164,7 +164,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   },
   ...[1, 0, 100_000].map((size): Row => ({
     row: "Q.74",
-    name: `LIST says ${size} octets of a message of 11`,
+    name: `LIST announces ${size} octets for a message of 11`,
     server: session(...LIST(`1 ${size}`), ...UIDL("1 a"), ...RETR(1), ...RETR(1)),
     calls: async (client) => [await looped(client), (await client.retr(1)).length],
     gives: [[[1, "a", "message 1"]], 11],
@@ -189,7 +189,7 @@ export const QUIRKS_LISTINGS: readonly Row[] = [
   },
   {
     row: "Q.84",
-    name: "mail that arrives between LIST and UIDL: the loop goes by LIST",
+    name: "mail that arrives between LIST and UIDL: the loop follows LIST",
     server: session(...LIST("1 12"), ...UIDL("1 a", "2 b"), ...RETR(1)),
     calls: looped,
     gives: [[1, "a", "message 1"]],

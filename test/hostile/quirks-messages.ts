@@ -1,4 +1,4 @@
-// What real servers do with the octets of messages, and what becomes of it here.
+// What real servers do with the octets of messages, and how the client reacts.
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
@@ -55,9 +55,9 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   }),
   ...["a\r\n.\n", "a\r\n.\r", "a\n.\n"].map((text): Row => ({
     row: "Q.88",
-    name: `${JSON.stringify(text)} is no end, until the clock ends it`,
+    name: `${JSON.stringify(text)} does not end the message, and a timeout ends the session`,
     differs:
-      "LF alone does not end a message: who sends a message could end it where he likes, and answer for the server",
+      "LF alone does not end a message: otherwise the sender of a message could end it anywhere, and forge replies",
     server: session("C: RETR 1", octets(`+OK\r\n${text}`)),
     options: { timeouts: { body: 60 } },
     calls: (client) => client.retr(1),
@@ -74,7 +74,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.90",
-    name: "a line of a single dot that is not stuffed: the message is given cut short, nothing behind it is parsed or deleted",
+    name: "a line of one unstuffed dot: the message is returned cut short, and nothing after it is parsed or deleted",
     server: session("C: RETR 1", octets(UNSTUFFED)),
     calls: retrAndDele,
     fails: "POP3_UNSOLICITED",
@@ -82,7 +82,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.90",
-    name: "a line of a single dot that is not stuffed, and its rest in place of the next reply",
+    name: "a line of one unstuffed dot, with the rest instead of the next reply",
     server: session("C: RETR 1", "S: +OK", "S: a", "S: .", "C: DELE 1", "S: and more", "S: ."),
     calls: retrAndDele,
     fails: "POP3_PROTOCOL",
@@ -90,7 +90,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.90",
-    name: "a line of a single dot that is not stuffed, and a forged reply behind it: QUIT does not go out",
+    name: "a line of one unstuffed dot, with a forged reply after it: QUIT is not sent",
     server: session(
       "C: RETR 1",
       "S: +OK",
@@ -115,7 +115,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
     "foo\r\n.bar\r\n",
     {
       differs:
-        "one dot is taken away, as RFC 1939 says, and there is no option: a guess would be wrong for every honest server",
+        "one dot is removed, as RFC 1939 says, and there is no option: a guess would be wrong for every correct server",
     },
   ),
   ...(
@@ -130,7 +130,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   ),
   {
     row: "Q.94",
-    name: "one of three messages is gone: the others are given",
+    name: "one of three messages no longer exists: the others are returned",
     server: session(
       ...["C: RETR 1", "S: +OK", "S: one", "S: .", "C: RETR 2", "S: -ERR message is gone"],
       ...["C: RETR 3", "S: +OK", "S: three", "S: ."],
@@ -147,7 +147,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.95",
-    name: "a message that is no mail: the octets are given, what can be parsed is, and the session goes on",
+    name: "a message that is not mail: its octets are returned, parsing finds what it can, and the session continues",
     server: session(
       ...[
         "C: RETR 1",
@@ -163,7 +163,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.96",
-    name: "a stream that is left early: the rest is read and dropped, and the next answer is its own",
+    name: "a stream that is left early: the rest is dropped, and the next call gets its own answer",
     server: session(
       "C: RETR 1",
       octets(`+OK\r\n${"x\r\n".repeat(100_000)}`),
@@ -187,7 +187,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.96",
-    name: "a stream that nobody reads: the server is not read either, and is again when somebody does",
+    name: "an unread stream: the client stops reading from the server, and continues when the stream is read",
     server: session("C: RETR 1", octets(`+OK\r\n${"x".repeat(1_000_000)}\r\n.\r\n`)),
     calls: async (client) => {
       const stream = client.retrStream(1);
@@ -203,7 +203,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
   },
   {
     row: "Q.97",
-    name: "TOP gives less, or more, than was asked for: what came is given, and RETR gives it all",
+    name: "TOP returns less or more than requested: it is passed on, and RETR returns everything",
     server: session(
       ...["C: TOP 1 2147483647", "S: +OK", "S: Subject: a", "S: ", "S: one", "S: ."],
       ...["C: TOP 1 0", "S: +OK", "S: Subject: a", "S: ", "S: one", "S: ."],

@@ -1,4 +1,4 @@
-// What real servers do with whole sessions: deletions, quotas, time, languages; and what becomes of it here.
+// What real servers do with whole sessions (deletions, quotas, time, languages), and how the client reacts.
 import { once } from "node:events";
 import { expect } from "vitest";
 import { left, listen, logIn } from "../client/ann.ts";
@@ -16,7 +16,7 @@ const LANGUAGES: readonly Step[] = [
 export const QUIRKS_SESSIONS: readonly Row[] = [
   {
     row: "Q.98",
-    name: "TOP and RETR have other headers: each is given as it came",
+    name: "TOP and RETR have different headers: each is returned as it came",
     server: session(
       ...["C: TOP 1 0", "S: +OK", "S: Subject: a", "S: ", "S: ."],
       ...["C: RETR 1", "S: +OK", "S: Received: b", "S: Subject: a", "S: ", "S: body", "S: ."],
@@ -28,7 +28,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   {
     row: "Q.99",
     name: "a server that deletes what was read: RSET before QUIT by hand",
-    differs: "there is no option for it: `quit` commits, and `rset` before it is one line of the caller's",
+    differs: "there is no option: `quit` commits, and the caller can add a call of `rset` before it",
     server: session("C: RETR 1", "S: +OK", "S: a", "S: .", "C: RSET", "S: +OK", "C: QUIT", "S: +OK"),
     calls: async (client) => {
       await client.retr(1);
@@ -38,7 +38,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.99",
-    name: "a server that deletes what was read: leaving says RSET before QUIT, though nothing was marked here",
+    name: "a server that deletes what was read: disposal sends RSET before QUIT, even without marks",
     server: session("C: RETR 1", "S: +OK", "S: a", "S: .", "C: RSET", "S: +OK", "C: QUIT", "S: +OK"),
     calls: async (client) => {
       await client.retr(1);
@@ -47,7 +47,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.100",
-    name: "a quota on downloads is said to pass, and the words are kept",
+    name: "a quota on downloads is temporary, and its words are kept",
     server: session("C: RETR 1", "S: -ERR Download exceed. msg=10"),
     calls: (client) => client.retr(1),
     fails: "POP3_REFUSED",
@@ -56,7 +56,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.105",
-    name: "DELE deletes at QUIT: a session that ends without it deletes nothing",
+    name: "DELE deletes at QUIT: a session without QUIT deletes nothing",
     play: async () => {
       await using server = await listen();
       const client = await logIn(server);
@@ -67,7 +67,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.105",
-    name: "DELE deletes at QUIT: and QUIT deletes",
+    name: "DELE deletes at QUIT: QUIT deletes",
     play: async () => {
       await using server = await listen();
       const client = await logIn(server);
@@ -78,9 +78,9 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.106",
-    name: "an idle session is ended by the server: it is told at once, and the next call does not wait",
+    name: "the server ends an idle session: `close` is emitted at once, and the next call rejects at once",
     differs:
-      "there is no keep-alive of its own: `noop` is the caller's, who knows how long the work between two messages takes",
+      "there is no automatic keep-alive: the caller, who knows how long the work between two messages takes, sends `noop`",
     server: session("C: NOOP", "S: +OK", "* wait", "* close"),
     calls: async (client, stage) => {
       await client.noop();
@@ -93,7 +93,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.107",
-    name: "every command ends in CRLF, and none has a blank before it",
+    name: "every command ends in CRLF, and none begins with a space",
     server: async (peer) => {
       await peer.send("+OK hello\r\n");
       for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
@@ -111,7 +111,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.108",
-    name: "Gmail shows some messages of many: the prefix that asks for more goes out as it is",
+    name: "Gmail lists only some messages: the user name with the prefix for more is sent as it is",
     server: [
       ...[
         "S: +OK Gpop ready",
@@ -132,7 +132,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.109",
-    name: "languages with sub-tags and words in UTF-8, and what is said in one of them",
+    name: "languages with subtags and descriptions in UTF-8, and a reply in one of them",
     server: session(...LANGUAGES),
     calls: async (client) => {
       const languages = await client.lang();
@@ -152,7 +152,7 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.110",
-    name: "UTF8 behind the login: nothing is sent",
+    name: "UTF8 after the login: nothing is sent",
     server: session(),
     calls: (client) => client.utf8(),
     fails: "POP3_STATE",
@@ -160,9 +160,9 @@ export const QUIRKS_SESSIONS: readonly Row[] = [
   },
   {
     row: "Q.110",
-    name: "UTF8, and the server does not know it",
+    name: "UTF8 is unknown to the server",
     differs:
-      "by hand it is sent and refused: what a server lists stops no command; the option `utf8` goes by the list",
+      "by hand it is sent and refused: a command is sent even if it is not listed; the option `utf8` follows the list",
     server: ["S: +OK hello", "C: CAPA", "S: +OK", "S: USER", "S: .", "C: UTF8", "S: -ERR unknown command"],
     options: { utf8: true },
     noLogin: true,

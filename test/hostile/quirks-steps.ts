@@ -1,4 +1,4 @@
-// What the rows of several quirks have in common: listings of a server, and what a loop makes of them.
+// Steps that several quirks share: listings of a server, and a loop over them.
 import type { Pop3Client } from "popwright";
 import type { Step } from "../client/scripted-server.ts";
 import { octets } from "./steps.ts";

@@ -1,4 +1,4 @@
-// Quirks of real servers on the way to TLS: no secret goes out in clear.
+// Quirks of real servers before TLS: no secret is sent in clear text.
 import { QUIRKS_TLS } from "./quirks-tls.ts";
 import { STLS_REQUIRED } from "./row.ts";
 import { runRows } from "./run-rows.ts";

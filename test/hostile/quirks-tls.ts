@@ -1,4 +1,4 @@
-// What real servers do with STLS and TLS, and what becomes of it here.
+// What real servers do with STLS and TLS, and how the client reacts.
 import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { makeCertificate, Pop3Server } from "popwright/testing";
@@ -23,20 +23,20 @@ export const QUIRKS_TLS: readonly Row[] = [
   })),
   {
     row: "Q.34",
-    name: "STLS is refused, and required",
+    name: "STLS is required and refused",
     server: [...ASKED, "S: -ERR not now"],
     fails: "POP3_TLS_REQUIRED",
   },
   {
     row: "Q.34",
-    name: "STLS is refused, and nobody has allowed a password in clear",
+    name: "STLS is refused, and a password in clear text is not allowed",
     server: [...ASKED, "S: -ERR not now"],
     options: { stls: "if-offered" },
     fails: "POP3_TLS_REQUIRED",
   },
   {
     row: "Q.34",
-    name: "STLS is refused, and a password in clear was allowed",
+    name: "STLS is refused, and a password in clear text is allowed",
     server: [...ASKED, "S: -ERR not now", ...LOGIN],
     options: OPPORTUNISTIC,
     secret: "in clear",
@@ -46,13 +46,13 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.35",
-    name: "TLS is required, and STLS is not listed",
+    name: "STLS is required and not listed",
     server: ["S: +OK hello", "C: CAPA", "S: +OK", "S: USER", "S: SASL PLAIN", "S: ."],
     fails: "POP3_TLS_REQUIRED",
   },
   {
     row: "Q.35",
-    name: "TLS is required, and CAPA is unknown: STLS is asked for all the same",
+    name: "STLS is required and CAPA is unknown: STLS is tried",
     server: [
       ...["S: +OK hello", "C: CAPA", "S: -ERR", "C: STLS", "S: +OK begin", "* tls", "C: CAPA", "S: -ERR"],
       ...LOGIN,
@@ -64,7 +64,7 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.35",
-    name: "TLS is required, and CAPA is not to be asked: STLS is asked for all the same",
+    name: "STLS is required and capa is false: STLS is tried",
     server: ["S: +OK hello", "C: STLS", "S: +OK begin", "* tls", ...LOGIN.slice(0, -2)],
     options: { capa: false },
     secret: "within TLS",
@@ -74,7 +74,7 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.36",
-    name: "what was listed in clear is forgotten, and asked for again",
+    name: "capabilities listed in clear text are forgotten, and requested again",
     server: [
       ...["S: +OK hello", "C: CAPA", "S: +OK", "S: STLS", "S: SASL PLAIN", "S: TOP", "S: .", "C: STLS"],
       ...["S: +OK begin", "* tls", "C: CAPA", "S: +OK", "S: SASL SCRAM-SHA-256", "S: UIDL", "S: ."],
@@ -86,21 +86,21 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.37",
-    name: "STLS where it is offered, and no handshake behind it: nothing more is said in clear",
+    name: "STLS is offered, and the handshake fails: nothing more is sent in clear text",
     server: [...ASKED, "S: +OK begin", "* octets", octets("no TLS here\r\n")],
     options: OPPORTUNISTIC,
     fails: ["POP3_TLS_HANDSHAKE", "POP3_TLS_INJECTION"],
   },
   {
     row: "Q.38",
-    name: "silence behind STLS",
+    name: "silence after STLS",
     server: [...ASKED, "S: +OK begin", "* octets"],
     options: { timeouts: { tls: 60 } },
     fails: "POP3_TLS_TIMEOUT",
   },
   {
     row: "Q.39",
-    name: "STLS by hand, where there is TLS: nothing is sent",
+    name: "STLS by hand within TLS: nothing is sent",
     server: { tls: { ...certificate } },
     noLogin: true,
     calls: (client) => client.stls(),
@@ -110,7 +110,7 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.40",
-    name: "TLS from the first octet, and the server greets in clear: the error says what it may be",
+    name: "TLS from the first octet, and the server greets in clear text: the error names the likely cause",
     server: ["S: +OK hello", "* octets"],
     options: { secure: true, stls: "never" },
     fails: "POP3_TLS_HANDSHAKE",
@@ -119,7 +119,7 @@ export const QUIRKS_TLS: readonly Row[] = [
   {
     row: "Q.40",
     name: "STLS, and the server waits for TLS from the first octet",
-    differs: "the error is that of a greeting that does not come: both wait, and nothing tells why",
+    differs: "the error is that of a missing greeting: both sides wait, and the cause is not visible",
     server: { tls: { ...certificate } },
     options: { secure: false, stls: "required", timeouts: { greeting: 60 } },
     fails: "POP3_GREETING_TIMEOUT",
@@ -127,14 +127,14 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.40",
-    name: "STLS, and the server that waits for TLS hangs up",
-    differs: "the error is that of a connection that was closed: nothing tells why",
+    name: "STLS, and a server that waits for TLS closes the connection",
+    differs: "the error is that of a closed connection: the cause is not visible",
     server: ["* close"],
     fails: "POP3_CLOSED",
   },
   {
     row: "Q.41",
-    name: "an address is no server name, and a server name may be given",
+    name: "an address is not sent as a server name, and a server name can be given",
     play: async () => {
       const { cert, key } = makeCertificate({ names: ["127.0.0.1", "pop.mail.test"] });
       const asked: string[] = [];
@@ -159,13 +159,13 @@ export const QUIRKS_TLS: readonly Row[] = [
   },
   {
     row: "Q.42",
-    name: "TLS 1.1 and no better",
+    name: "no TLS version above 1.1",
     server: { tls: { ...certificate, ...OLD } },
     fails: "POP3_TLS_HANDSHAKE",
   },
   {
     row: "Q.42",
-    name: "TLS 1.1 and no better, for who asks for it",
+    name: "no TLS version above 1.1, with a client that allows it",
     server: { tls: { ...certificate, ...OLD } },
     options: { tls: { ca: certificate.cert, minVersion: "TLSv1", ciphers: OLD.ciphers } },
     noLogin: true,

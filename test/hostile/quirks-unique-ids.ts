@@ -1,4 +1,4 @@
-// What real servers do with unique-ids, and what becomes of it here.
+// What real servers do with unique-ids, and how the client reacts.
 import { expect } from "vitest";
 import { Pop3Client } from "popwright";
 import type { Step } from "../client/scripted-server.ts";
@@ -40,14 +40,14 @@ const LISTED: readonly Step[] = [
 
 const STRICT = { listings: "strict" } as const;
 const STRICTLY = 'with listings: "strict" the call fails, and the session goes on';
-const BY_NUMBER = "asked for one message, its call fails in both modes, and the session goes on";
+const BY_NUMBER = "UIDL of one message fails in both modes, and the session continues";
 
 export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   {
     row: "Q.76",
-    name: "nothing but lines of UIDL that begin with +OK",
+    name: "only lines in UIDL that begin with +OK",
     differs:
-      "UIDL fails in both modes: these may be answers to something else, and a wrong unique-id costs a message",
+      "UIDL fails in both modes: these may be answers to other commands, and a wrong unique-id loses a message",
     server: session(...UIDL("+OK 1 a", "+OK 2 b")),
     calls: uidl,
     fails: "POP3_BAD_LISTING",
@@ -57,7 +57,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
     row: "Q.77",
     name: "UIDL 1 is answered without the number",
     differs:
-      "it fails: without the number nobody can tell that it is the answer; UIDL of all messages has it",
+      "it fails: without the number the client cannot know that it is the answer; UIDL of all messages has it",
     server: session("C: UIDL 1", "S: +OK 00001a1457b5a851", ...UIDL("1 00001a1457b5a851")),
     calls: async (client) => {
       await expect(client.uidl(1)).rejects.toMatchObject({ code: "POP3_BAD_RESPONSE" });
@@ -68,7 +68,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   },
   {
     row: "Q.78",
-    name: "UIDL leaves a message out",
+    name: "UIDL leaves out a message",
     server: session(...LIST("1 12", "2 12"), ...UIDL("2 b"), ...RETR(1), ...RETR(2)),
     calls: looped,
     gives: [
@@ -90,7 +90,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   })),
   {
     row: "Q.79",
-    name: "one unique-id for two messages: both are given",
+    name: "one unique-id for two messages: both are returned",
     server: session(...LIST("1 12", "2 12"), ...UIDL("1 a", "2 a"), ...RETR(1), ...RETR(2)),
     calls: looped,
     gives: [
@@ -101,7 +101,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   },
   {
     row: "Q.80",
-    name: "unique-ids of 71 and 512 characters, by UIDL and UIDL 2, and one with slashes",
+    name: "unique-ids of 71 and 512 characters, in UIDL and UIDL 2, and one with slashes",
     server: session(
       ...UIDL(`1 ${"u".repeat(71)}`, `2 ${"u".repeat(512)}`, "3 ../a/b"),
       ...["C: UIDL 2", `S: +OK 2 ${"u".repeat(512)}`],
@@ -127,8 +127,8 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
     },
     {
       row: "Q.80",
-      name: `a unique-id with ${what}, lenient: its message has none, as with a blank one`,
-      differs: "it is not used as it is: what follows a space, or comes in another charset, may change",
+      name: `a unique-id with ${what}, lenient: its message has no unique-id`,
+      differs: "it is not used: text after a space, or in another charset, may change",
       server: session(...LIST("1 12", "2 12"), ...UIDL(`1 ${uid}`, "2 b"), ...RETR(1), ...RETR(2)),
       calls: async (client) => [await looped(client), client.malformed.map(({ number }) => number)],
       gives: [
@@ -142,7 +142,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
     },
     {
       row: "Q.80",
-      name: `a unique-id with ${what}, by UIDL 1`,
+      name: `a unique-id with ${what}, in UIDL 1`,
       differs: BY_NUMBER,
       server: session("C: UIDL 1", octets(`+OK 1 ${uid}\r\n`)),
       calls: (client) => client.uidl(1),
@@ -152,7 +152,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   ]),
   {
     row: "Q.81",
-    name: "UIDL is listed, and refused",
+    name: "UIDL is listed and refused",
     server: [...LISTED, "C: UIDL", "S: -ERR [SYS/TEMP] not now"],
     calls: uidl,
     fails: "POP3_REFUSED",
@@ -161,7 +161,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   },
   {
     row: "Q.81",
-    name: "a loop, and UIDL is listed and refused: not one message is taken for a new one",
+    name: "a loop, and UIDL is listed and refused: no message counts as new",
     server: [...LISTED, ...LIST("1 12"), "C: UIDL", "S: -ERR no"],
     calls: looped,
     fails: "POP3_REFUSED",
@@ -179,7 +179,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   },
   {
     row: "Q.81",
-    name: "a loop, and UIDL is not listed and refused: every message is new",
+    name: "a loop, and UIDL is neither listed nor accepted: every message is new",
     server: session(...LIST("1 12"), "C: UIDL", "S: -ERR unknown command", ...RETR(1)),
     calls: looped,
     gives: [[1, undefined, "message 1"]],
@@ -191,8 +191,7 @@ export const QUIRKS_UNIQUE_IDS: readonly Row[] = [
   ].map(([row, name, ...texts]): Row => ({
     row: row as string,
     name: name as string,
-    differs:
-      "nothing is remembered from one session to the next: what was seen is for the caller's own store",
+    differs: "nothing is remembered between sessions: the caller stores what was seen",
     play: async () => {
       expect(await inTwoSessions(texts)).toEqual(texts.map((text) => [[1, "a", text]]));
     },

@@ -1,4 +1,4 @@
-// Quirks of real servers in clear: each has a row that plays it, and that says what becomes of it.
+// Quirks of real servers without TLS: each has a row that plays it and checks the reaction.
 import { QUIRKS_CAPABILITIES } from "./quirks-capabilities.ts";
 import { QUIRKS_GREETING } from "./quirks-greeting.ts";
 import { QUIRKS_LISTINGS } from "./quirks-listings.ts";

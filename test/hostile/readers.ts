@@ -1,4 +1,4 @@
-// Readers who rest, leave or throw, callers who listen to nothing, and those who close.
+// Readers that pause, leave or throw, callers without listeners, and callers that close.
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
@@ -16,7 +16,7 @@ import { session } from "./steps.ts";
 export const READERS: readonly Row[] = [
   {
     row: "3D.110",
-    name: "a message of 1 GiB that nobody reads stays with the server, and no clock runs",
+    name: "an unread message of 1 GiB stays with the server, and no timer runs",
     play: async () => {
       await using server = await ScriptedServer.listen(maildropScript({ RETR: large(1024 * MIB) }));
       const client = await Pop3Client.connect(server.options({ timeouts: { body: 100 } }));
@@ -34,7 +34,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.111",
-    name: "a stream is destroyed at a tenth of its message: what is asked next has its own answer",
+    name: "a stream is destroyed at a tenth of its message: the next call gets its own answer",
     server: maildropScript({ RETR: large(2 * MIB) }),
     calls: async (client) => {
       const stream = client.retrStream(1);
@@ -47,7 +47,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.112",
-    name: "a reader throws in its loop: it gets its own error, and the session goes on",
+    name: "a reader throws in its loop: the loop rejects with that error, and the session continues",
     server: maildropScript({ RETR: large(MIB) }),
     calls: async (client) => {
       const thrown = new RangeError("no room");
@@ -62,7 +62,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.112",
-    name: "a listener for data throws: it is heard as its own, and the session is over",
+    name: "a listener for data throws: the error is uncaught, and the session ends",
     server: maildropScript({ RETR: large(MIB) }),
     calls: async (client) => {
       const thrown = new RangeError("no room");
@@ -81,7 +81,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.113",
-    name: "nobody listens for errors: a stream that fails does not end the process",
+    name: "a stream without an error listener fails: the process does not end",
     server: session("C: RETR 1", "S: +OK", "S: half", "* wait", "* reset"),
     calls: async (client, stage) => {
       client.retrStream(1);
@@ -96,7 +96,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.114",
-    name: "calls that nobody waits for: their own rejections are heard, and no others",
+    name: "unawaited calls cause only their own unhandled rejections",
     server: maildropScript({
       RETR: (peer) => {
         peer.reset();
@@ -119,7 +119,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.115",
-    name: "close, more than once, also within its own event, and calls behind it",
+    name: "close() several times, also in its own event, and calls after it",
     server: session("C: STAT"),
     calls: async (client, stage) => {
       client.on("close", () => {
@@ -140,7 +140,7 @@ export const READERS: readonly Row[] = [
   },
   {
     row: "3D.115",
-    name: "close within connect",
+    name: "close() during connect()",
     play: async () => {
       await using server = await StepServer.listen(["S: +OK hello", "C: CAPA"]);
       const client = new Pop3Client(toScript(server));

@@ -1,4 +1,4 @@
-// Status lines that are none, too long or too many, and what they say where it is printed.
+// Status lines that are invalid, too long or too many, and how their text is printed.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
 import { SECRET } from "../client/secret.ts";
@@ -33,7 +33,7 @@ export const RESPONSES: readonly Row[] = [
   },
   ...NO_STAT.map((text): Row => ({
     row: "3C.63",
-    name: `"${text}" is no answer to STAT`,
+    name: `"${text}" is not an answer to STAT`,
     server: session("C: STAT", `S: +OK ${text}`),
     calls: stat,
     fails: "POP3_BAD_RESPONSE",
@@ -41,7 +41,7 @@ export const RESPONSES: readonly Row[] = [
   })),
   {
     row: "3C.63",
-    name: "what follows the two numbers of STAT does not matter",
+    name: "text after the two numbers of STAT is ignored",
     server: session("C: STAT", "S: +OK 1 2 junk"),
     calls: stat,
     gives: { count: 1, size: 2 },
@@ -49,14 +49,14 @@ export const RESPONSES: readonly Row[] = [
   },
   ...NO_REPLIES.map((line): Row => ({
     row: "3C.64",
-    name: `"${line}" is no reply`,
+    name: `"${line}" is not a reply`,
     server: session("C: STAT", `S: ${line}`),
     calls: stat,
     fails: "POP3_PROTOCOL",
   })),
   {
     row: "3C.65",
-    name: "a status line of 600 octets, more than the RFC allows",
+    name: "a status line of 600 octets, longer than the RFC allows",
     server: session("C: STAT", `S: +OK 1 2 ${"x".repeat(589)}`),
     calls: stat,
     gives: { count: 1, size: 2 },
@@ -73,7 +73,7 @@ export const RESPONSES: readonly Row[] = [
   ),
   {
     row: "3C.66",
-    name: "replies octet by octet are the same",
+    name: "replies that arrive octet by octet are the same",
     server: session(
       ...[
         "C: DELE 1",
@@ -108,7 +108,7 @@ export const RESPONSES: readonly Row[] = [
   },
   {
     row: "3C.93",
-    name: "a refusal is cut where it is printed",
+    name: "a refusal is cut when it is printed",
     server: session("C: DELE 1", `S: -ERR ${"x".repeat(4000)}`),
     calls: (client) => client.dele(1),
     fails: "POP3_REFUSED",
@@ -117,7 +117,7 @@ export const RESPONSES: readonly Row[] = [
   },
   {
     row: "3C.93",
-    name: "a refusal with what a terminal, a log and a format would obey",
+    name: "a refusal with control sequences for a terminal, a log and a format string",
     server: session("C: DELE 1", octets("-ERR %s%n \x1b[2J \rS: +OK \xe2\x80\xae\x9b31m\r\n")),
     calls: (client) => client.dele(1),
     fails: "POP3_REFUSED",

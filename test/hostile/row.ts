@@ -1,4 +1,4 @@
-// A row is data: what a server does that is broken or means harm, what is called, and what has to come of it.
+// A row is data: a hostile or broken server, the calls of the client, and the expected result.
 import type { Pop3Client, Pop3ClientOptions, Pop3ErrorCode } from "popwright";
 import type { Pop3ServerOptions } from "popwright/testing";
 import type { ScriptOptions, Step } from "../client/scripted-server.ts";

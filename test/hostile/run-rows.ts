@@ -1,4 +1,4 @@
-// Plays rows, and looks at each as closely as can be: at the error, the connection, the wire, and what is seen of it.
+// Plays rows, and checks the error, the connection, the wire, and everything visible of each.
 import { expect, test, vi } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3ClientOptions, type Pop3ErrorCode } from "popwright";
 import { FORMS, SECRET } from "../client/secret.ts";

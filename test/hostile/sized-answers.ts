@@ -1,4 +1,4 @@
-// Answers of exactly so many octets or entries, in pieces that a socket likes.
+// Answers of an exact number of octets or entries, in pieces that suit a socket.
 import { PIECE } from "../faults/large-message.ts";
 import type { Answer } from "../faults/maildrop-script.ts";
 

@@ -1,4 +1,5 @@
-// Where a row is played: a script, the embedded server or a raw one, with all that the client has written to it.
+// The server of a row: a script, the embedded server or a raw one, with everything that the client wrote to
+// it.
 import { expect } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
 import { Pop3Server, type Pop3ServerOptions } from "popwright/testing";

@@ -1,4 +1,4 @@
-// Steps that many rows begin with, and the ways to take a message.
+// The first steps of many rows, and the ways to read a message.
 import { once } from "node:events";
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
@@ -50,6 +50,6 @@ async function takeStream(client: Pop3Client): Promise<Buffer> {
   stream.on("error", (error) => (failure = error));
   await closed.catch(() => undefined);
   if (failure === undefined) return Buffer.concat(pieces);
-  expect(ended, "the end of a message that is none").toBe(false);
+  expect(ended, "the end of a truncated message").toBe(false);
   throw failure;
 }

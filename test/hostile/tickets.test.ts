@@ -1,4 +1,5 @@
-// With TLS 1.3 the tickets of a session may come behind the first octets of the server, even where these end it.
+// With TLS 1.3 the tickets of a session can arrive after the server's first octets, even if these end the
+// session.
 import { once } from "node:events";
 import * as net from "node:net";
 import { TLSSocket } from "node:tls";
@@ -15,7 +16,7 @@ test.each([
   ["-ERR not now\r\n", "POP3_GREETING_REJECTED"],
   ["+OK hello\r\n+OK hello\r\n", "POP3_UNSOLICITED"],
   ["HTTP/1.1 400 Bad Request\r\n", "POP3_BAD_GREETING"],
-])("the connection is closed for %j, and the tickets come along with that", async (greeting, code) => {
+])("the connection closes after %j, also if the tickets arrive with it", async (greeting, code) => {
   const server = net.createServer((socket) => {
     socket.on("error", () => undefined);
     const stream = new TLSSocket(socket, { isServer: true, ...certificate });

@@ -1,4 +1,4 @@
-// How long a whole response may take: `timeouts.total`, and `totalTimeout` of a call.
+// The time limit of a whole response: `timeouts.total`, and `totalTimeout` of a call.
 import { describe, expect, test, vi } from "vitest";
 import { Pop3Client } from "popwright";
 import { DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
@@ -32,7 +32,7 @@ const STREAMS: typeof AT_ONCE = {
     (await client.retrieve([1], { totalTimeout }).next()).value?.stream().toArray(),
 };
 
-describe.each(Object.entries(AT_ONCE))("a response that comes steadily and never ends: %s", (_name, run) => {
+describe.each(Object.entries(AT_ONCE))("a response that keeps coming and never ends: %s", (_name, run) => {
   test("ends after timeouts.total", async () => {
     const { server, client, outcome, error } = await begin({ run }, "+OK\r\n");
     await pass(server, total - STEP, STEP, STEADILY);
@@ -49,7 +49,7 @@ describe.each(Object.entries(AT_ONCE))("a response that comes steadily and never
     expect(client.state).toBe("closed");
   });
 
-  test("ends after a time of its own", async () => {
+  test("ends after totalTimeout of the call", async () => {
     const own = 90 * SECOND;
     const { server, outcome, error } = await begin({ run: (client) => run(client, own) }, "+OK\r\n");
     await pass(server, own - 1, STEP, STEADILY);
@@ -60,7 +60,7 @@ describe.each(Object.entries(AT_ONCE))("a response that comes steadily and never
     expect(error()).toMatchObject({ limit: "totalTimeout" });
   });
 
-  test("has no bound where the call says so", async () => {
+  test("has no limit if totalTimeout is Infinity", async () => {
     const { server, outcome } = await begin({ run: (client) => run(client, Infinity) }, "+OK\r\n");
     await pass(server, total + STEP, STEP, STEADILY);
     expect(outcome()).toBeUndefined();
@@ -70,7 +70,7 @@ describe.each(Object.entries(AT_ONCE))("a response that comes steadily and never
   });
 });
 
-test("the clock of a call is older than the first line of its reply, and shorter than that of a line", async () => {
+test("totalTimeout of a call starts before the first line of its reply, and can be shorter than the timeout of a line", async () => {
   const run = (client: Pop3Client): Promise<unknown> => client.retr(1, { totalTimeout: 5 * SECOND });
   const { outcome, error } = await begin({ run }, "");
   vi.advanceTimersByTime(5 * SECOND - 1);
@@ -84,7 +84,7 @@ test("the clock of a call is older than the first line of its reply, and shorter
   );
 });
 
-test("CAPA has it, too", async () => {
+test("totalTimeout applies to CAPA", async () => {
   const run = (client: Pop3Client): Promise<unknown> => client.capa({ totalTimeout: 5 * SECOND });
   const { outcome } = await begin({ run }, "+OK\r\n");
   vi.advanceTimersByTime(5 * SECOND + 1);
@@ -92,7 +92,7 @@ test("CAPA has it, too", async () => {
   expect(outcome()).toBe("POP3_TOTAL_TIMEOUT");
 });
 
-test("CAPA, where the time of a line is not bounded, has that of a response", async () => {
+test("timeouts.total applies to CAPA if timeouts.command is Infinity", async () => {
   const options = { timeouts: { command: Infinity, total: 120 * SECOND } };
   const run = (client: Pop3Client): Promise<unknown> => client.capa();
   const { server, outcome } = await begin({ run, options }, "+OK\r\n");
@@ -103,7 +103,7 @@ test("CAPA, where the time of a line is not bounded, has that of a response", as
 });
 
 describe.each(Object.entries(STREAMS))("a stream: %s", (_name, run) => {
-  test("may take as long as it likes while it brings the least rate", async () => {
+  test("may take any time at the minimum rate", async () => {
     const { server, outcome } = await begin({ run }, "+OK\r\n");
     await pass(server, 2 * total, STEP, STEADILY);
     expect(outcome()).toBeUndefined();
@@ -112,7 +112,7 @@ describe.each(Object.entries(STREAMS))("a stream: %s", (_name, run) => {
     expect(outcome()).toBe("resolved");
   });
 
-  test("ends after a time of its own", async () => {
+  test("ends after totalTimeout of the call", async () => {
     const { server, outcome, error } = await begin({ run: (client) => run(client, 90 * SECOND) }, "+OK\r\n");
     await pass(server, 90 * SECOND - 1, STEP, STEADILY);
     expect(outcome()).toBeUndefined();
@@ -122,7 +122,7 @@ describe.each(Object.entries(STREAMS))("a stream: %s", (_name, run) => {
   });
 });
 
-test("the time of a response begins when those before it are complete", async () => {
+test("the time of a response starts when the responses before it are complete", async () => {
   const run = async (client: Pop3Client): Promise<void> => {
     await Promise.all([client.retr(1), client.retr(2), client.list()]);
   };
@@ -163,7 +163,7 @@ test("the time in which a reader does not read does not count", async () => {
   expect(error()).toMatchObject({ code: "POP3_TOTAL_TIMEOUT", limit: "totalTimeout" });
 });
 
-test("a message that is claimed late has the time from its turn on", async () => {
+test("the time of a message that is claimed late starts with its turn", async () => {
   let claim = (): void => undefined;
   const claimed = new Promise<void>((resolve) => (claim = resolve));
   const run = async (client: Pop3Client): Promise<unknown> => {
@@ -182,7 +182,7 @@ test("a message that is claimed late has the time from its turn on", async () =>
 });
 
 test.each([0, -1, NaN, "5s" as unknown as number, null as unknown as number])(
-  "a time that makes no sense sends nothing: %s",
+  "an invalid totalTimeout rejects, and sends nothing: %s",
   async (totalTimeout) => {
     const server = new MemoryServer(LOGIN_ANSWERS);
     const client = await Pop3Client.connect({ ...server.options, ...auth("USER") });

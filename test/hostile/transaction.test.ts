@@ -1,4 +1,4 @@
-// Behind the login: every answer is its own, whole, and of bounded size.
+// After the login: every answer reaches its call, complete, and limited in size.
 import { LISTINGS } from "./listings.ts";
 import { MESSAGES } from "./messages.ts";
 import { RESPONSES } from "./responses.ts";

@@ -1,4 +1,4 @@
-// Ways to a server: one of our own, a stream of the caller's, a proxy; and options that cannot both be meant.
+// Ways to a server: a new connection, the caller's stream, a proxy; and options that contradict each other.
 import { once } from "node:events";
 import * as net from "node:net";
 import { expect } from "vitest";
@@ -20,7 +20,7 @@ const users = { ann: { pass: SECRET, messages: MESSAGES } };
 export const WAYS_IN: readonly Row[] = [
   {
     row: "3A.27",
-    name: "a session with TLS is never one that was begun in clear to the same server",
+    name: "a TLS session is never resumed from one that started in clear text with the same server",
     play: async () => {
       await using server = await listen({ users, stls: certificate });
       const plain = await Pop3Client.connect(to(server, { stls: "never" }));
@@ -35,7 +35,7 @@ export const WAYS_IN: readonly Row[] = [
   },
   {
     row: "3A.28",
-    name: "TLS from the first octet on a stream of the caller's",
+    name: "TLS from the first octet on the caller's stream",
     play: async () => {
       await using server = await Pop3Server.listen({ users, tls: { ...certificate } });
       const socket = net.connect(server.port, server.host);
@@ -49,7 +49,7 @@ export const WAYS_IN: readonly Row[] = [
   },
   {
     row: "3A.28",
-    name: "a stream of the caller's that gives no octets: nothing is written to it",
+    name: "a stream of the caller that emits no octets: nothing is written to it",
     play: async () => {
       await using server = await Pop3Server.listen({ users, tls: { ...certificate } });
       const socket = net.connect(server.port, server.host);
@@ -62,21 +62,21 @@ export const WAYS_IN: readonly Row[] = [
   },
   {
     row: "3A.29",
-    name: "TLS from the first octet and STLS are not both to be had",
+    name: "TLS from the first octet and STLS together are rejected",
     server: [],
     options: { secure: true, stls: "required" },
     fails: "POP3_CONFIG",
   },
   {
     row: "3A.29",
-    name: "TLS from the first octet at a port for STLS: no word in clear",
+    name: "TLS from the first octet at a port for STLS: nothing is sent in clear text",
     server: ["S: +OK hello", "* octets"],
     options: { secure: true, stls: "never" },
     fails: "POP3_TLS_HANDSHAKE",
   },
   {
     row: "3A.29",
-    name: "STLS at a port for TLS from the first octet: no word in clear",
+    name: "STLS at a port for TLS from the first octet: nothing is sent in clear text",
     server: { tls: { ...certificate } },
     options: { secure: false, stls: "required", timeouts: { greeting: 60 } },
     fails: "POP3_GREETING_TIMEOUT",
@@ -84,7 +84,7 @@ export const WAYS_IN: readonly Row[] = [
   },
   {
     row: "3A.30",
-    name: "octets behind the answer of a proxy are never taken for TLS, nor behind it",
+    name: "octets after the answer of a proxy are never read as TLS, nor as decrypted data",
     play: async () => {
       await using server = await Pop3Server.listen({ users, tls: { ...certificate } });
       const answer = "HTTP/1.1 200 OK\r\n\r\n+OK injected\r\n";
@@ -94,7 +94,7 @@ export const WAYS_IN: readonly Row[] = [
   },
   {
     row: "3A.30",
-    name: "octets behind the answer of a proxy are the greeting, where the server speaks in clear",
+    name: "octets after the answer of a proxy are the greeting if the server speaks clear text",
     differs: "they do not fail: a server's greeting may come in one packet with the proxy's answer",
     play: async () => {
       await using server = await ScriptedServer.listen(["C: CAPA", "S: -ERR", "C: QUIT", "S: +OK"]);
@@ -110,7 +110,7 @@ export const WAYS_IN: readonly Row[] = [
   },
   {
     row: "3A.30",
-    name: "the answer of a proxy without end",
+    name: "the answer of a proxy has no end",
     play: async () => {
       await using proxy = await ProxyServer.listen((client) => {
         client.write(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}`);
@@ -122,7 +122,7 @@ export const WAYS_IN: readonly Row[] = [
   ...["mail.test\r\nX: y", "mail.test\n", "mail test", "mail.test/x", "a@mail.test", ""].map(
     (host): Case => ({
       row: "3A.30",
-      name: `${JSON.stringify(host)} is no host: no proxy is asked`,
+      name: `${JSON.stringify(host)} is not a host: the proxy is not used`,
       server: [],
       options: { host, proxy: "http://127.0.0.1:9" },
       fails: "POP3_CONFIG",

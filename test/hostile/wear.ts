@@ -1,4 +1,4 @@
-// What many sessions, or one large message, must not wear out; and what is deleted only when it was delivered.
+// Limits on what many sessions or one large message use; and that only delivered messages are deleted.
 import { createHash } from "node:crypto";
 import { getEventListeners } from "node:events";
 import { expect } from "vitest";
@@ -32,7 +32,7 @@ async function fetchAndDelete(client: Pop3Client, keep: (message: Buffer) => Pro
 export const WEAR: readonly Row[] = [
   {
     row: "3D.116",
-    name: "hundreds of sessions, whole and broken, leave no listener behind",
+    name: "hundreds of complete and broken sessions leave no listener behind",
     differs: "hundreds, not ten thousand: handles and listeners are counted, and one too many would show",
     play: async () => {
       const script = maildropScript({
@@ -55,7 +55,7 @@ export const WEAR: readonly Row[] = [
   },
   {
     row: "3D.117",
-    name: "an idle session has no timer, nor has one that has ended in any way",
+    name: "an idle session has no timer, nor has an ended one",
     play: async () => {
       // One of the tests before this one may still go off.
       const before = timers();
@@ -75,14 +75,14 @@ export const WEAR: readonly Row[] = [
         client.close();
         await server.idle();
         await turns();
-        expect(timers(), "timers behind its end").toBeLessThanOrEqual(before);
+        expect(timers(), "timers after its end").toBeLessThanOrEqual(before);
       }
     },
   },
   {
     row: "3D.118",
-    name: "a million short lines come through",
-    differs: "no time is measured here: that the work is linear is counted where octets are decoded",
+    name: "a million short lines arrive",
+    differs: "no time is measured here: the tests of the decoder count the work, which is linear",
     play: async () => {
       const text = ".\r\n".repeat(LINES);
       await using server = await ScriptedServer.listen(
@@ -96,7 +96,7 @@ export const WEAR: readonly Row[] = [
   },
   {
     row: "3D.118",
-    name: "100 000 octets come through one by one",
+    name: "100,000 octets arrive one by one",
     play: async () => {
       const [ours, theirs] = duplexPair();
       const body = "0123456.\r\n".repeat(10_000);
@@ -115,7 +115,7 @@ export const WEAR: readonly Row[] = [
   },
   ...[true, false].map((secure): Row => ({
     row: "3D.119",
-    name: `the stream below TLS fails along with TLS itself (${secure ? "from the first octet" : "by STLS"})`,
+    name: `the stream below TLS fails together with TLS (${secure ? "from the first octet" : "by STLS"})`,
     play: async () => {
       const [ours, theirs] = duplexPair();
       const failure = Object.assign(new Error("cut"), { code: "ECONNRESET" });
@@ -142,9 +142,8 @@ export const WEAR: readonly Row[] = [
   })),
   {
     row: "3D.122",
-    name: "fetch and delete: what was cut short is not marked, and nothing is deleted",
-    differs:
-      "no call of ours deletes by itself: the order is the caller's, who has only to wait for each step",
+    name: "fetch and delete: a truncated message is not marked, and nothing is deleted",
+    differs: "no call deletes implicitly: the caller decides the order, and awaits each step",
     play: async () => {
       await using server = await listen({ users, faults: [{ on: "RETR", nth: 2, close: 30 }] });
       const kept: Buffer[] = [];
@@ -159,9 +158,8 @@ export const WEAR: readonly Row[] = [
   },
   {
     row: "3D.122",
-    name: "fetch and delete: what could not be kept is not marked, and leaving takes the marks back",
-    differs:
-      "no call of ours deletes by itself: the order is the caller's, who has only to wait for each step",
+    name: "fetch and delete: a message that could not be saved is not marked, and disposal removes the marks",
+    differs: "no call deletes implicitly: the caller decides the order, and awaits each step",
     play: async () => {
       await using server = await listen({ users });
       const full = new Error("no space left on device");
@@ -182,9 +180,8 @@ export const WEAR: readonly Row[] = [
   },
   {
     row: "3D.123",
-    name: "the reply to QUIT is lost behind the commit: the next session tells what is gone",
-    differs:
-      "no unique-ids are kept: UIDL of the next session decides, and POP3_COMMIT_UNKNOWN says that it has to",
+    name: "the reply to QUIT is lost after the commit: the next session shows what was deleted",
+    differs: "no unique-ids are kept: UIDL of the next session decides, and POP3_COMMIT_UNKNOWN says so",
     play: async () => {
       const faults = [{ on: "QUIT", carriedOut: true, reply: "", close: 0 }];
       await using server = await listen({ users, faults });
@@ -201,7 +198,7 @@ export const WEAR: readonly Row[] = [
   },
   {
     row: "3D.123",
-    name: "the caller is gone before QUIT: the mail comes again",
+    name: "the caller crashes before QUIT: the mail is retrieved again",
     differs: "no unique-ids are kept: UIDL of the next session decides",
     play: async () => {
       await using server = await listen({ users });

@@ -1,4 +1,4 @@
-// TLS itself: whose certificate it is, how old, over what, and how it ends.
+// TLS itself: the certificate, the version, renegotiation, and the end.
 import { once } from "node:events";
 import * as net from "node:net";
 import { TLSSocket } from "node:tls";
@@ -24,7 +24,7 @@ function refused(
 ): readonly Case[] {
   return WAYS.map(([way, server, told]) => ({
     row,
-    name: `a certificate ${name} (TLS ${way})`,
+    name: `a certificate ${name} is rejected (TLS ${way})`,
     server: server(theirs),
     options,
     fails: "POP3_TLS_CERT",
@@ -36,17 +36,17 @@ const forged = makeCertificate({ names: ["localhost\0.evil.test"] });
 const elsewhere = makeCertificate({ names: ["evil.test"] });
 
 export const WITHIN_TLS: readonly Row[] = [
-  ...refused("3A.19", "that nobody we know has signed", makeCertificate(), { tls: {} }),
+  ...refused("3A.19", "of an unknown authority", makeCertificate(), { tls: {} }),
   ...refused("3A.20", "for another name", elsewhere, {}),
   ...refused(
     "3A.20",
-    "for `localhost`, where we have an address",
+    "for `localhost` instead of the address",
     makeCertificate({ names: ["localhost"] }),
     {},
   ),
   ...WAYS.map(([way, server, told]): Case => ({
     row: "3A.20",
-    name: `a server that calls itself by the name in its certificate is not believed (TLS ${way})`,
+    name: `a server is not believed that calls itself by the name in its certificate (TLS ${way})`,
     server: {
       ...server(elsewhere),
       greeting: "evil.test POP3 server",
@@ -58,7 +58,7 @@ export const WITHIN_TLS: readonly Row[] = [
   ...refused("3A.21", "with a NUL in its name", forged, { host: "localhost", family: 4 }),
   {
     row: "3A.22",
-    name: "nothing better than TLS 1.1",
+    name: "no TLS version above 1.1: rejects",
     server: {
       tls: { ...certificate, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" },
     },
@@ -66,7 +66,7 @@ export const WITHIN_TLS: readonly Row[] = [
   },
   {
     row: "3A.23",
-    name: "renegotiations between the replies: the session goes on, and every answer is its own",
+    name: "renegotiations between the replies: the session continues, and every call gets its own answer",
     play: () =>
       withRenegotiations(async (client) => {
         for (let n = 1; n <= 5; n++) expect((await client.command(`ECHO ${n}`)).text).toBe(String(n));
@@ -75,7 +75,7 @@ export const WITHIN_TLS: readonly Row[] = [
   },
   {
     row: "3A.23",
-    name: "renegotiations in place of a reply do not put its clock off",
+    name: "renegotiations instead of a reply do not extend its timeout",
     play: () =>
       withRenegotiations(async (client) => {
         expect(await codeOf(client.command("NEVER"))).toBe("POP3_COMMAND_TIMEOUT");

@@ -1,4 +1,5 @@
-// What can be seen of a client from outside: its log and its traces. No secret is in them, and each call ends once.
+// Everything visible of a client from outside: its log and its traces. They contain no secret, and each call
+// ends once.
 import { tracingChannel } from "node:diagnostics_channel";
 import createDebug from "debug";
 import { afterEach, beforeEach, expect } from "vitest";

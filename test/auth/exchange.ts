@@ -1,4 +1,6 @@
-/** Runs an exchange of one mechanism without a client: begins it as the client does, and feeds it server data. */
+/**
+ * Runs an exchange of one mechanism without a client: begins it as the client does, and feeds it server data.
+ */
 import { inspect } from "node:util";
 import fc from "../fast-check.ts";
 import { expect } from "vitest";

@@ -1,4 +1,5 @@
-// GSSAPI (RFC 4752) with a stand-in for the package `kerberos`: which calls it gets, their order, and failures.
+// GSSAPI (RFC 4752) with a stand-in for the package `kerberos`: which calls it gets, their order, and
+// failures.
 import { describe, expect, test, vi } from "vitest";
 import { gssapi, gssapiFrom, type Kerberos } from "../../src/auth/gssapi.ts";
 import type { Credentials, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";

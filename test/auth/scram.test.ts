@@ -1,4 +1,5 @@
-// SCRAM (RFC 5802, RFC 7677) sends no proof after an invalid message, and succeeds only with the server's proof.
+// SCRAM (RFC 5802, RFC 7677) sends no proof after an invalid message, and succeeds only with the server's
+// proof.
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";

@@ -1,4 +1,6 @@
-/** Reads the code blocks of the documentation that are marked `ts` or `js node`; each is a module of its own. */
+/**
+ * Reads the code blocks of the documentation that are marked `ts` or `js node`; each is a module of its own.
+ */
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 

@@ -1,4 +1,5 @@
-// The code of the documentation compiles. Recipes, programs and the first example also run, and print what the text says.
+// The code of the documentation compiles. Recipes, programs and the first example also run, and print what
+// the text says.
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// The examples run as they stand, against servers that behave as those of Google and Microsoft do.
+// The examples run as they are, against servers that behave like those of Google and Microsoft.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -118,7 +118,7 @@ describe("gmail.ts", { timeout: 60_000 }, () => {
     GOOGLE_CLIENT_SECRET: "hunter2-client",
   };
 
-  test("comes in with a fresh token, where the one at hand is refused", async () => {
+  test("logs in with a fresh token if the current one is refused", async () => {
     await using server = await Pop3Server.listen({
       users: { "ann@gmail.com": { accessToken: FRESH, messages: MESSAGES } },
       tls: true,
@@ -147,7 +147,7 @@ describe("gmail.ts", { timeout: 60_000 }, () => {
     expect(server.maildrop("ann@gmail.com").messages).toHaveLength(2);
   });
 
-  test("says what the token endpoint says", async () => {
+  test("reports the error of the token endpoint", async () => {
     await using server = await Pop3Server.listen({ tls: true, sasl: ["XOAUTH2"] });
     await using provider = await IdentityProvider.listen(() => ({
       error: "invalid_grant",
@@ -162,7 +162,7 @@ describe("gmail.ts", { timeout: 60_000 }, () => {
     expect(clientLines(server)).toEqual([]);
   });
 
-  test("says what the mail server says", async () => {
+  test("reports the error of the mail server", async () => {
     await using server = await Pop3Server.listen({
       users: { "ann@gmail.com": { accessToken: FRESH } },
       tls: true,
@@ -179,34 +179,38 @@ describe("gmail.ts", { timeout: 60_000 }, () => {
   });
 });
 
-test("microsoft365.ts takes two steps, and keeps the new refresh token", { timeout: 60_000 }, async () => {
-  await using server = await Pop3Server.listen({
-    ...microsoft,
-    users: { "ann@example.com": { accessToken: FRESH, messages: MESSAGES } },
-  });
-  await using provider = await IdentityProvider.listen((form, nth) => ({
-    ...grants(form, nth),
-    refresh_token: `hunter2-refresh-${nth + 1}`,
-  }));
-  const outcome = await run(["microsoft365.ts"], {
-    MICROSOFT_USER: "ann@example.com",
-    MICROSOFT_CLIENT_ID: "client-1",
-    ...(await placesOf(server, provider)),
-  });
-  expect(outcome).toMatchObject({ stdout: "2 messages\n", code: 0 });
-  expect(provider.requests).toEqual(
-    ["hunter2-refresh-1", "hunter2-refresh-2"].map((refresh_token) => ({
-      client_id: "client-1",
-      scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
-      grant_type: "refresh_token",
-      refresh_token,
-    })),
-  );
-  expect(clientLines(server)).toEqual(["C: AUTH XOAUTH2", "C: ****", "C: AUTH XOAUTH2", "C: ****"]);
-  expectNoSecret(outcome);
-  expect(await readFile(tokenFile, "utf8")).toBe("hunter2-refresh-3\n");
-  expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
-});
+test(
+  "microsoft365.ts logs in in two steps, and saves the new refresh token",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await Pop3Server.listen({
+      ...microsoft,
+      users: { "ann@example.com": { accessToken: FRESH, messages: MESSAGES } },
+    });
+    await using provider = await IdentityProvider.listen((form, nth) => ({
+      ...grants(form, nth),
+      refresh_token: `hunter2-refresh-${nth + 1}`,
+    }));
+    const outcome = await run(["microsoft365.ts"], {
+      MICROSOFT_USER: "ann@example.com",
+      MICROSOFT_CLIENT_ID: "client-1",
+      ...(await placesOf(server, provider)),
+    });
+    expect(outcome).toMatchObject({ stdout: "2 messages\n", code: 0 });
+    expect(provider.requests).toEqual(
+      ["hunter2-refresh-1", "hunter2-refresh-2"].map((refresh_token) => ({
+        client_id: "client-1",
+        scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
+        grant_type: "refresh_token",
+        refresh_token,
+      })),
+    );
+    expect(clientLines(server)).toEqual(["C: AUTH XOAUTH2", "C: ****", "C: AUTH XOAUTH2", "C: ****"]);
+    expectNoSecret(outcome);
+    expect(await readFile(tokenFile, "utf8")).toBe("hunter2-refresh-3\n");
+    expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
+  },
+);
 
 test("microsoft365-application.ts opens every mailbox with one token", { timeout: 60_000 }, async () => {
   await using server = await Pop3Server.listen({
@@ -255,7 +259,7 @@ describe("oauth2-sign-in.ts", { timeout: 60_000 }, () => {
       { client_id: "microsoft-1" },
       "https://outlook.office.com/POP.AccessAsUser.All offline_access",
     ],
-  ])("%s", async (name, client, scope) => {
+  ])("signs in with %s", async (name, client, scope) => {
     await using provider = await IdentityProvider.listen(() => ({
       access_token: OLD,
       refresh_token: "hunter2-refresh-2",
@@ -310,7 +314,7 @@ describe("keepToken", () => {
     vi.useRealTimers();
   });
 
-  test("asks again a minute before the token expires", async () => {
+  test("requests a new token a minute before the old one expires", async () => {
     let requests = 0;
     const give = keepToken(async () => ({ access_token: `token-${++requests}`, expires_in: 3600 }));
     expect(await give()).toBe("token-1");
@@ -322,7 +326,7 @@ describe("keepToken", () => {
     expect(await give()).toBe("token-3");
   });
 
-  test("asks once for all who wait, and again after a failure", async () => {
+  test("requests one token for all waiting calls, and again after a failure", async () => {
     let requests = 0;
     const give = keepToken(async () => {
       if (++requests === 1) throw new Error("offline");

@@ -1,5 +1,5 @@
-// Google and Microsoft, as far as an example sees them: a token endpoint (RFC 6749 section 3.2), and an authorization
-// endpoint at which the user has said yes already. On loopback.
+// Google and Microsoft, as an example sees them: a token endpoint (RFC 6749 section 3.2), and an
+// authorization endpoint whose user has agreed already. On loopback.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

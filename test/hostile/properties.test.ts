@@ -2,16 +2,16 @@
 //
 // (a) any chunking gives the same result and the same rest as one chunk: test/protocol/dot-decoder,
 //     line-reader, reply-reader and listings; here for whole sessions;
-// (b) a message that is encoded and decoded is unchanged, except for a missing CRLF: test/protocol/dot-decoder, dot-encoder;
-//     here through a session;
+// (b) a message that is encoded and decoded is unchanged, except for a missing CRLF: test/protocol/dot-decoder,
+//     dot-encoder; here through a session;
 // (c) every two cuts, and every octet by itself: test/protocol, by `everyCut` of octets.ts;
 // (d) the work is linear in the input: test/protocol/dot-decoder ("linear work"), message-buffer,
 //     octet-buffer, capabilities; here for the commands of a session;
 // (e) every promise settles, and every answer reaches the call that asked for it: test/client/random.test.ts,
 //     test/faults/model.test.ts;
 // (f) parsers throw only typed errors: test/protocol/listings, reply, capabilities; here for whole sessions;
-// (g) a secret is in no error, log line or inspection, for any text of a server: test/protocol/commands, test/client/
-//     secrets.test.ts and test/auth; here for servers that repeat the client's lines.
+// (g) a secret is in no error, log line or inspection, for any text of a server: test/protocol/commands,
+//     test/client/secrets.test.ts and test/auth; here for servers that repeat the client's lines.
 import { inspect } from "node:util";
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";

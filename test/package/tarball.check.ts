@@ -1,4 +1,4 @@
-// The tarball that would be published: it holds what a user needs, and works where the sources are not.
+// The tarball for publication contains what users need, and works without the sources.
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -66,7 +66,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-test("it holds what a user needs, and nothing else", () => {
+test("the tarball contains what users need, and nothing else", () => {
   const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
   expect(files.filter((file) => !file.startsWith("dist/"))).toEqual(documents);
   // Entries, the chunks they share, and the types of both.
@@ -80,7 +80,7 @@ test.each(["consumer.mts", "consumer.cts"])("%s imports every entry", async (con
   expect(entries.filter((entry) => !source.includes(entry))).toEqual([]);
 });
 
-test("publint finds nothing", async () => {
+test("publint reports nothing", async () => {
   const { buffer, byteOffset, byteLength } = await readFile(tarball);
   const { messages, pkg } = await publint({
     strict: true,
@@ -89,15 +89,15 @@ test("publint finds nothing", async () => {
   expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
 });
 
-test("the types are those of the code, for ESM and CommonJS", async () => {
+test("the types match the code, for ESM and CommonJS", async () => {
   const attw = inModules("@arethetypeswrong/cli/dist/index.js");
   await node([attw, "--profile", "node16", "--format", "ascii", "--no-color", tarball], directory);
 });
 
-describe.each(["node16", "nodenext"])("in a user's project, module: %s", (module) => {
+describe.each(["node16", "nodenext"])("a user's project with module: %s", (module) => {
   const built = `built-${module}`;
 
-  test("it compiles", async () => {
+  test("compiles", async () => {
     const config = `tsconfig.${module}.json`;
     const compilerOptions = {
       module,
@@ -120,7 +120,7 @@ describe.each(["node16", "nodenext"])("in a user's project, module: %s", (module
     ["ESM", "consumer.mjs", [], "index.js"],
     ["CommonJS", "consumer.cjs", [], "index.js"],
     ["CommonJS that cannot load ESM", "consumer.cjs", ["--no-experimental-require-module"], "index.cjs"],
-  ])("it runs in %s", async (_kind, consumer, options, loaded) => {
+  ])("runs in %s", async (_kind, consumer, options, loaded) => {
     expect(await node([...options, join(built, consumer)], project)).toBe(`all is well with ${loaded}\n`);
   });
 });

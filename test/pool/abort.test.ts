@@ -1,4 +1,5 @@
-// An aborted call settles at once in every phase, commits nothing that it has not sent, and removes its listeners.
+// An aborted call settles at once in every phase, commits nothing that it has not sent, and removes its
+// listeners.
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3AbortError, Pop3Pool, type Pop3Client, type UseOptions } from "../../src/index.ts";

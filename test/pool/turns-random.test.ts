@@ -1,5 +1,6 @@
 // A random sequence of calls, pauses, aborts and releases gives the same order as a simple model that checks
-// every call each time. So no limit is exceeded, no call is forgotten, and the oldest runnable call goes first.
+// every call each time. So no limit is exceeded, no call is forgotten, and the oldest runnable call goes
+// first.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import { Turns, type Turn, type TurnKey, type TurnLimits } from "../../src/pool/turns.ts";

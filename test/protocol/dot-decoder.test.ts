@@ -1,4 +1,5 @@
-// Multi-line responses (RFC 1939 section 3): any chunking gives the same octets, and only CRLF . CRLF ends them.
+// Multi-line responses (RFC 1939 section 3): any chunking gives the same octets, and only CRLF . CRLF ends
+// them.
 import { describe, expect, test, vi } from "vitest";
 import { DotDecoder } from "../../src/protocol/dot-decoder.ts";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";

@@ -1,4 +1,4 @@
-// A program in CommonJS, as a user writes it: compiled and run against the package, never against the sources.
+// A user's program in CommonJS, compiled and run against the package, never against the sources.
 import assert = require("node:assert/strict");
 import path = require("node:path");
 import popwright = require("popwright");

@@ -1,4 +1,4 @@
-// A program in ESM, as a user writes it: compiled and run against the package, never against the sources.
+// A user's program in ESM, compiled and run against the package, never against the sources.
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { createRequire } from "node:module";
 import { basename } from "node:path";

@@ -30,7 +30,7 @@ test.each([
   { user: "ti\0m", pass: "hunter2", authzid: "" },
   { user: "tim", pass: "hun\0ter2", authzid: "" },
   { user: "tim", pass: "hunter2", authzid: "\0" },
-])("rejects a NUL, and names no secret", async (credentials) => {
+])("rejects a NUL in %j, and names no secret", async (credentials) => {
   await refused(
     "POP3_INVALID_ARGUMENT",
     () => begin(plain, credentials),

@@ -50,7 +50,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
       const accessToken = (...args: unknown[]): string | Promise<string> => {
         calls.push(args);
         const token = calls.length === 1 ? "expired" : "fresh";
-        return when === "at once" ? token : turns().then(() => token);
+        return when === "immediately" ? token : turns().then(() => token);
       };
       await using client = await Pop3Client.connect(
         to(server, { auth: { user: "ann", mechanism, accessToken } }),

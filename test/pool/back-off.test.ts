@@ -91,7 +91,7 @@ describe("the cause of a temporary error", () => {
     new Error("POP3_CLOSED"),
     "POP3_CLOSED",
     undefined,
-  ])("does not exist for %s", (error) => {
+  ])("does not exist for %s (case %#)", (error) => {
     expect(temporaryCause(error)).toBeUndefined();
     expect(isTemporary(error)).toBe(false);
   });

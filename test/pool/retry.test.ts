@@ -232,7 +232,7 @@ describe("opening a session is not retried", () => {
     ["POP3_UNSOLICITED", { on: "greeting", after: "+OK\r\n" }, {}],
     ["POP3_TLS_REQUIRED", { on: "STLS", reply: "-ERR\r\n" }, { stls: "required" }],
     ["POP3_TLS_CERT", { on: "X" }, { stls: "required", tls: {} }],
-  ])("after %s", async (code, fault, more) => {
+  ])("after %s, by %j", async (code, fault, more) => {
     await using server = await serve(["ann"], { faults: [fault] });
     await using pool = new Pop3Pool({ retryFor: Infinity });
     expect(await codeOf(pool.use(plain(server, more), state))).toBe(code);

@@ -9,7 +9,7 @@ import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language } from "./protocol/commands.ts";
-import { totalOfCall } from "./net/waits.ts";
+import { totalOfCall } from "./net/deadlines.ts";
 import { isMessageNumber } from "./protocol/listing-fields.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";

@@ -31,7 +31,7 @@ export type SecretKind = "password" | "token" | "none";
 /** Whether to bind SCRAM to the TLS connection (RFC 5802 section 6). */
 export type ChannelBinding = "if-offered" | "required" | "never";
 
-export interface Offer {
+export interface ServerOffer {
   /** The capabilities; `undefined` if the server does not know CAPA. */
   readonly capabilities: Capabilities | undefined;
   /** Whether TLS protects the connection. */
@@ -42,7 +42,7 @@ export interface Offer {
   readonly bindable?: boolean;
 }
 
-export interface Wish {
+export interface AuthPreferences {
   /**
    * The methods that the caller demands, in order: names in upper case, or the caller's mechanisms. Empty:
    * our list.
@@ -97,7 +97,7 @@ const BUILT_IN: ReadonlyMap<string, Method> = new Map(
  * Throws `POP3_CONFIG` for an unknown name, `POP3_TLS_REQUIRED` if the remaining methods are unsafe without
  * TLS and that is not allowed, otherwise `POP3_AUTH_NO_MECHANISM`.
  */
-export function chooseMethod(offer: Offer, wish: Wish): Method {
+export function chooseMethod(offer: ServerOffer, wish: AuthPreferences): Method {
   const insisted = wish.mechanisms.length > 0;
   const methods = insisted ? wish.mechanisms.map(byName) : byStrength(offer, wish);
   const candidates = methods.filter((method) => isWanted(method, wish));
@@ -141,7 +141,7 @@ function byName(wished: string | SaslMechanism): Method {
   return method;
 }
 
-function byStrength({ secure }: Offer, { secret = "password" }: Wish): readonly Method[] {
+function byStrength({ secure }: ServerOffer, { secret = "password" }: AuthPreferences): readonly Method[] {
   if (secret === "token") return TOKEN;
   return secure ? WITH_TLS : IN_CLEAR;
 }
@@ -149,7 +149,10 @@ function byStrength({ secure }: Offer, { secret = "password" }: Wish): readonly 
 /**
  * Returns whether a method supports the authorization identity and the channel binding that the caller wants.
  */
-function isWanted(method: Method, { authzid = false, channelBinding = "if-offered" }: Wish): boolean {
+function isWanted(
+  method: Method,
+  { authzid = false, channelBinding = "if-offered" }: AuthPreferences,
+): boolean {
   // USER, APOP and LOGIN cannot send it: the caller would be logged in as the user, without an error.
   if (authzid && (typeof method === "string" || method.authzid === false)) return false;
   if (channelBinding === "never") return !BOUND.includes(method);
@@ -166,7 +169,11 @@ function isSafeInClear(method: Method, insisted: boolean): boolean {
   return insisted && (method === "APOP" || (method !== "USER" && !method.cleartext));
 }
 
-function isOffered(method: Method, { capabilities, timestamp, bindable }: Offer, wish: Wish): boolean {
+function isOffered(
+  method: Method,
+  { capabilities, timestamp, bindable }: ServerOffer,
+  wish: AuthPreferences,
+): boolean {
   const insisted = wish.mechanisms.length > 0;
   if (method === "APOP") return timestamp;
   if (bindable === false && BOUND.includes(method)) return false;

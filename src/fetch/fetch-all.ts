@@ -1,8 +1,8 @@
 // The mail of many mailboxes: so many at a time in all and on each host, each in its turn, none at the cost of another.
 import { setMaxListeners } from "node:events";
-import { config } from "../options/checks.ts";
+import { configError } from "../options/checks.ts";
 import { Pop3Pool } from "../pool/pool.ts";
-import { Turns } from "../pool/turns.ts";
+import { Scheduler } from "../pool/scheduler.ts";
 import type { Destination } from "./destinations/destination.ts";
 import type { Deliver } from "./destinations/function.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -10,7 +10,7 @@ import type { FetchEvent } from "./events.ts";
 import { FetchError } from "./fetch-error.ts";
 import { completeFetchOptions, type FetchAccount, type FetchOptions, type FetchSettings } from "./options.ts";
 import type { FetchPolicy } from "./plan/policy.ts";
-import { draftOf } from "./report.ts";
+import { emptyReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
 import { sleep } from "../net/sleep.ts";
 
@@ -62,7 +62,7 @@ export async function* fetchAll(
     { ...options, stop, signal },
     pool,
     queue,
-    new Turns({ all: maxSessions, perHost: maxPerHost, waiting: Infinity }),
+    new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: Infinity }),
   );
   const running = all.run(targets).finally(() => {
     queue.end();
@@ -90,7 +90,7 @@ class Mailboxes {
   readonly #options: Wishes;
   readonly #pool: Pop3Pool;
   readonly #queue: EventQueue<FetchEvent>;
-  readonly #turns: Turns;
+  readonly #turns: Scheduler;
   /** What ends all of it, and is nobody's mailbox: who gives them has failed. */
   #failure: { readonly error: unknown } | undefined;
   readonly #failed: AbortController = new AbortController();
@@ -99,7 +99,7 @@ class Mailboxes {
   /** The mailboxes that are being fetched, by their names in the ledger. */
   readonly #fetched: Set<string> = new Set();
 
-  constructor(options: Wishes, pool: Pop3Pool, queue: EventQueue<FetchEvent>, turns: Turns) {
+  constructor(options: Wishes, pool: Pop3Pool, queue: EventQueue<FetchEvent>, turns: Scheduler) {
     this.#options = options;
     this.#pool = pool;
     this.#queue = queue;
@@ -141,10 +141,10 @@ class Mailboxes {
       settings = this.#settings(target);
       // The ledger would take the mail of one for that of the other.
       if (this.#fetched.has(settings.mailbox))
-        throw config(`two accounts have the mailbox ${settings.mailbox}: \`mailbox\` tells them apart`);
+        throw configError(`two accounts have the mailbox ${settings.mailbox}: \`mailbox\` tells them apart`);
     } catch (cause) {
       const mailbox = `account ${String(place)}`;
-      const report = { ...draftOf(mailbox), outcome: "failed" as const, nextPollAt: Infinity };
+      const report = { ...emptyReport(mailbox), outcome: "failed" as const, nextPollAt: Infinity };
       const error = new FetchError({ cause, temporary: false, report });
       await this.#queue.push({ mailbox, type: "failed", error });
       return;

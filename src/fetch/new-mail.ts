@@ -1,5 +1,5 @@
 // New mail as it comes, message by message: each is delivered when the reader says that it is done with it.
-import { config } from "../options/checks.ts";
+import { configError } from "../options/checks.ts";
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -40,23 +40,23 @@ export async function* newMail(
 ): AsyncGenerator<NewMessage, void, undefined> {
   const leave = new AbortController();
   const stop = options.stop === undefined ? leave.signal : AbortSignal.any([leave.signal, options.stop]);
-  const hatch = new Hatch();
-  const settings = completeFetchOptions(account, { ...options, stop, destination: hatch });
+  const handoff = new Handoff();
+  const settings = completeFetchOptions(account, { ...options, stop, destination: handoff });
   if (settings.policy.dryRun)
-    throw config("policy.dryRun gives no messages, so newMail cannot use it: call fetchMail");
+    throw configError("policy.dryRun gives no messages, so newMail cannot use it: call fetchMail");
   const most = settings.account.limits?.message ?? 64 * 1024 * 1024;
-  if (typeof most !== "number") throw config("limits.message is a number from 0 on");
-  hatch.limit = most;
+  if (typeof most !== "number") throw configError("limits.message is a number from 0 on");
+  handoff.limit = most;
   let run: Promise<FetchReport> | undefined;
   try {
     do {
       run = runFetch(settings).finally(() => {
-        hatch.over();
+        handoff.over();
       });
       run.catch(() => undefined);
-      for (let message = await hatch.take(); message !== undefined; message = await hatch.take()) {
+      for (let message = await handoff.take(); message !== undefined; message = await handoff.take()) {
         yield message;
-        hatch.passed();
+        handoff.passed();
       }
       const next = await run.then(
         ({ nextPollAt }) => nextPollAt,
@@ -70,14 +70,14 @@ export async function* newMail(
     } while (repeat && !isAborted([stop, settings.signal]));
   } finally {
     leave.abort();
-    hatch.close();
+    handoff.close();
     // It has to give the mailbox free, and to note what is done.
     await run?.catch(() => undefined);
   }
 }
 
 /** Where a message is handed from the run to the reader, who says what became of it. */
-class Hatch implements Destination {
+class Handoff implements Destination {
   /** Octets of a message, at most: it is held in memory. */
   limit = Infinity;
   #message: NewMessage | undefined;

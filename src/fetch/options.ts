@@ -1,5 +1,5 @@
 // What a run over one mailbox is given, and what is made of it.
-import { checkBoolean, checkTable, config } from "../options/checks.ts";
+import { checkBoolean, checkObject, configError } from "../options/checks.ts";
 import { completeOptions, type Pop3ClientOptions } from "../options/client.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
@@ -59,15 +59,16 @@ export interface FetchSettings {
 
 /** Throws `POP3_CONFIG` for what makes no sense. */
 export function completeFetchOptions(account: FetchAccount, options: FetchOptions): FetchSettings {
-  checkTable("options", options);
+  checkObject("options", options);
   const { ledger, destination, policy, mailbox, pool, force, onEvent, stop, signal } = options;
   checkBoolean("force", force);
-  if (typeof (ledger as Partial<Ledger> | undefined)?.open !== "function") throw config("ledger is missing");
+  if (typeof (ledger as Partial<Ledger> | undefined)?.open !== "function")
+    throw configError("ledger is missing");
   const taking = typeof destination === "function" ? deliverTo(destination) : destination;
   if (typeof (taking as Partial<Destination> | undefined)?.begin !== "function")
-    throw config("destination is missing");
+    throw configError("destination is missing");
   if (mailbox !== undefined && (typeof mailbox !== "string" || mailbox === ""))
-    throw config("mailbox is a name");
+    throw configError("mailbox is a name");
   const client = accountOf(account);
   const complete = completePolicy(policy, client.listings);
   return {
@@ -88,7 +89,7 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
 function accountOf(account: FetchAccount): Pop3ClientOptions {
   const options = typeof account === "string" || account instanceof URL ? parseUrl(account) : account;
   if (completeOptions(options).auth === undefined)
-    throw config("an account whose mail is fetched has `auth`");
+    throw configError("an account whose mail is fetched has `auth`");
   return options;
 }
 
@@ -102,6 +103,6 @@ function withListings(account: Pop3ClientOptions, listings: ListingMode): Pop3Cl
 export function nameOf(account: Pop3ClientOptions): string {
   const { host, port, auth } = completeOptions(account);
   const user = auth?.authzid ?? auth?.user;
-  if (user === undefined) throw config("without a user name, `mailbox` has to name the mailbox");
+  if (user === undefined) throw configError("without a user name, `mailbox` has to name the mailbox");
   return mailboxName(user, host, port);
 }

@@ -74,12 +74,12 @@ export interface FetchReport {
 }
 
 /** A report in the making. */
-export type Draft = { -readonly [Name in keyof FetchReport]: FetchReport[Name] } & {
+export type MutableReport = { -readonly [Name in keyof FetchReport]: FetchReport[Name] } & {
   skipped: SkippedMessage[];
   failed: FailedMessage[];
 };
 
-export function draftOf(mailbox: string): Draft {
+export function emptyReport(mailbox: string): MutableReport {
   return {
     mailbox,
     outcome: "done",

@@ -22,11 +22,11 @@ import {
   truncated,
   unsolicited,
 } from "./failures.ts";
-import { Flight, type Window } from "./pipeline.ts";
+import { Pipeline, type Window } from "./pipeline.ts";
 import type { Inlet } from "./inlet.ts";
 import { traceCommand } from "./trace.ts";
-import { NO_TOTAL, waitsOf, type ConnectionTimeouts, type Waits } from "./waits.ts";
-import { Watch, type Total } from "./watch.ts";
+import { NO_TOTAL, deadlinesOf, type ConnectionTimeouts, type Deadlines } from "./deadlines.ts";
+import { DeadlineTimer, type Total } from "./deadline-timer.ts";
 import { isRecorded, record, wireLog } from "./wire-log.ts";
 
 /** Who is at the other end, for traces. */
@@ -68,13 +68,13 @@ export class Connection {
   readonly #stream: Duplex;
   readonly #inlet: Inlet | undefined;
   readonly #peer: Peer;
-  readonly #waits: Waits;
+  readonly #waits: Deadlines;
   /** Octets of a line with a challenge: in base64, and so much more that it is the challenge that is too large. */
   readonly #challengeLine: number;
   readonly #limits: ConnectionLimits;
-  readonly #watch: Watch;
+  readonly #watch: DeadlineTimer;
   readonly #reader: ReplyReader;
-  readonly #flight = new Flight();
+  readonly #flight = new Pipeline();
   #flushing: NodeJS.Immediate | undefined;
   /** Exchanges that somebody waits for: neither over, nor given up, nor sent ahead of need. */
   #wanted = 0;
@@ -109,10 +109,10 @@ export class Connection {
     this.#stream = stream;
     this.#inlet = inlet;
     this.#peer = peer;
-    this.#waits = waitsOf(timeouts, limits.minRate);
+    this.#waits = deadlinesOf(timeouts, limits.minRate);
     this.#challengeLine = Math.ceil(limits.challenge / 3) * 4 + limits.line;
     this.#limits = limits;
-    this.#watch = new Watch((error) => {
+    this.#watch = new DeadlineTimer((error) => {
       this.close(error);
     });
     const flight = this.#flight;
@@ -182,7 +182,7 @@ export class Connection {
   /** Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED` and others. */
   greet(signal?: AbortSignal): Promise<Reply> {
     const reply = this.send(greeting(), { signal, wait: this.#waits.greeting });
-    for (const exchange of this.#flight.depart()) {
+    for (const exchange of this.#flight.takeSendable()) {
       exchange.depart();
       this.#expect(exchange);
     }
@@ -203,16 +203,16 @@ export class Connection {
       }
       const waiter: Waiter<T> = {
         resolve(value) {
-          deafen();
+          unsubscribe();
           resolve(value);
         },
         reject(error) {
-          deafen();
+          unsubscribe();
           reject(error);
         },
       };
       const exchange = new Exchange<T>(command, waiter, options);
-      const deafen = onAbort(signal, () => this.abandon(exchange, aborted(signal, command.printable)));
+      const unsubscribe = onAbort(signal, () => this.abandon(exchange, aborted(signal, command.printable)));
       this.submit(exchange);
     });
   }
@@ -230,7 +230,7 @@ export class Connection {
 
   /** A caller now waits for an exchange that was sent ahead of need; its response has this bound from now on. */
   want<T>(exchange: Exchange<T>, total?: Total): void {
-    if (!exchange.ahead || exchange.over || exchange.abandoned) return;
+    if (!exchange.ahead || exchange.settled || exchange.abandoned) return;
     exchange.total = total;
     if (this.#flight.first === (exchange as Exchange<unknown>))
       this.#watch.bound(total ?? this.#waits.response);
@@ -244,7 +244,7 @@ export class Connection {
    * read and dropped, within bounds; where the bounds or the command do not allow that, the connection closes.
    */
   abandon<T>(exchange: Exchange<T>, error: Pop3Error): void {
-    if (exchange.over || exchange.abandoned) return;
+    if (exchange.settled || exchange.abandoned) return;
     if (this.#unconfirmed?.exchange === (exchange as Exchange<unknown>)) {
       this.#unconfirmed = undefined;
       exchange.reject(error);
@@ -356,7 +356,7 @@ export class Connection {
   readonly #flush = (): void => {
     this.#flushing = undefined;
     const idle = this.#flight.length === 0;
-    const batch = this.#flight.depart();
+    const batch = this.#flight.takeSendable();
     if (batch.length === 0) return;
     this.#together = Math.max(idle ? 0 : this.#together, this.#flight.length);
     const log = wireLog();
@@ -408,7 +408,7 @@ export class Connection {
 
   /** The reply to the first exchange has come. */
   #land(): Exchange<unknown> {
-    const exchange = this.#flight.land() as Exchange<unknown>;
+    const exchange = this.#flight.complete() as Exchange<unknown>;
     this.#last = exchange.command;
     if (!exchange.ahead && !exchange.abandoned) this.#wanted--;
     const next = this.#flight.first;
@@ -434,7 +434,7 @@ export class Connection {
     }
     if (status === "ok" && command.block !== undefined) {
       if (!exchange.abandoned) exchange.block = command.block(line);
-      if (command.brief !== true && !exchange.abandoned) this.#beginBlock(exchange, true);
+      if (command.small !== true && !exchange.abandoned) this.#beginBlock(exchange, true);
       return true;
     }
     const reply = parseReply(line);

@@ -5,7 +5,7 @@ import type { Command } from "../protocol/commands.ts";
 import { printable } from "../protocol/printable.ts";
 import { parseReply, type Reply } from "../protocol/reply.ts";
 import { judgeRefusal, stageOfCommand } from "../retry.ts";
-import type { Total, Wait } from "./watch.ts";
+import type { Total, Deadline } from "./deadline-timer.ts";
 
 /** Who waits for a reply. One of the two is called, once. */
 export interface Waiter<T> {
@@ -19,7 +19,7 @@ export interface ExchangeOptions<T> {
   /** Sent ahead of need: no caller waits for it yet. @default false */
   readonly ahead?: boolean | undefined;
   /** How long the first line of the reply may take. @default `timeouts.command` */
-  readonly wait?: Wait | undefined;
+  readonly wait?: Deadline | undefined;
   /** How long the whole response may take. @default `timeouts.total` for one with a block, no bound for one line */
   readonly total?: Total | undefined;
   /** Called when the command is written. */
@@ -36,11 +36,11 @@ export class Exchange<T> {
   readonly text: number;
   /** Sent ahead of need: no caller waits for it yet. */
   ahead: boolean;
-  readonly wait: Wait | undefined;
+  readonly wait: Deadline | undefined;
   /** How long the whole response may take; `undefined`: as long as is usual. */
   total: Total | undefined;
   /** The reply has come, or never will. */
-  over = false;
+  settled = false;
   /** Nobody wants the reply any more: it is read and dropped. */
   abandoned = false;
   block: BlockReader<T> | undefined;
@@ -76,7 +76,7 @@ export class Exchange<T> {
   }
 
   resolve(value: T): void {
-    this.over = true;
+    this.settled = true;
     this.#effect?.(value);
     if (this.#settled) return;
     this.#settled = true;
@@ -85,7 +85,7 @@ export class Exchange<T> {
   }
 
   reject(error: Pop3Error): void {
-    this.over = true;
+    this.settled = true;
     this.settle(error);
   }
 

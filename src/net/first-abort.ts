@@ -4,7 +4,7 @@ import { onAbort } from "./abort.ts";
 
 export class FirstAbort {
   readonly #controller: AbortController = new AbortController();
-  readonly #deafen: (() => void)[] = [];
+  readonly #unsubscribe: (() => void)[] = [];
 
   constructor(...signals: readonly (AbortSignal | undefined)[]) {
     for (const signal of signals) {
@@ -13,7 +13,7 @@ export class FirstAbort {
         this.#controller.abort(signal.reason);
       };
       if (signal.aborted) abort();
-      else this.#deafen.push(onAbort(signal, abort));
+      else this.#unsubscribe.push(onAbort(signal, abort));
     }
   }
 
@@ -24,6 +24,6 @@ export class FirstAbort {
 
   /** Stops listening. */
   release(): void {
-    for (const deafen of this.#deafen.splice(0)) deafen();
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }
 }

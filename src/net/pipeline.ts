@@ -11,7 +11,7 @@ export interface Window {
   readonly commandOctets: number;
 }
 
-export class Flight {
+export class Pipeline {
   /** `undefined`: one command at a time. */
   window: Window | undefined;
   /** No command is sent after a message before all of it has come: some servers mix the reply into the message. */
@@ -45,7 +45,7 @@ export class Flight {
   }
 
   /** Takes what may go out now, in one write; from here on it is in flight. */
-  depart(): Exchange<unknown>[] {
+  takeSendable(): Exchange<unknown>[] {
     const { window } = this;
     if (this.#full && window !== undefined && this.#sent.length > 0) {
       if (this.#octets * 2 > window.octets || this.#text * 2 > window.commandOctets) return [];
@@ -76,7 +76,7 @@ export class Flight {
   }
 
   /** The reply to the first has come. */
-  land(): Exchange<unknown> | undefined {
+  complete(): Exchange<unknown> | undefined {
     const exchange = this.#sent.shift();
     if (exchange === undefined) return undefined;
     this.#octets -= exchange.octets;
@@ -87,7 +87,7 @@ export class Flight {
 
   /** Takes everything out, in order: no reply comes any more. */
   *clear(): IterableIterator<Exchange<unknown>> {
-    for (let next = this.land(); next !== undefined; next = this.land()) yield next;
+    for (let next = this.complete(); next !== undefined; next = this.complete()) yield next;
     for (let next = this.#unsent.shift(); next !== undefined; next = this.#unsent.shift()) yield next;
   }
 }

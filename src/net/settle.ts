@@ -42,7 +42,7 @@ export function settle<T>(
       if (settled) return false;
       settled = true;
       clearTimeout(timer);
-      deafen?.();
+      unsubscribe?.();
       return true;
     };
     const fail = (error: Error): void => {
@@ -51,7 +51,7 @@ export function settle<T>(
       undo();
       reject(error);
     };
-    const deafen = signal && onAbort(signal, () => fail(aborted(signal)));
+    const unsubscribe = signal && onAbort(signal, () => fail(aborted(signal)));
     if (clock !== undefined && clock.timeout !== Infinity) {
       timer = setTimeout(
         () => {

@@ -2,7 +2,7 @@
 import { methodNamed, secretOf, type ChannelBinding, type Method, type SecretKind } from "../auth/choice.ts";
 import type { ChannelBindingType, SaslMechanism, ScramOptions } from "../auth/mechanism.ts";
 import type { OAuthRefusal } from "../errors.ts";
-import { checkBoolean, checkOneOf, checkTable, config, numbers } from "./checks.ts";
+import { checkBoolean, checkOneOf, checkObject, configError, withDefaults } from "./checks.ts";
 
 /** A secret, or what gives it: called afresh for each login, so that nothing has to keep it. */
 export type Secret = string | (() => string | Promise<string>);
@@ -52,30 +52,30 @@ export const DEFAULT_SCRAM: ScramOptions = { minIterations: 4096, maxIterations:
 
 /** Throws `POP3_CONFIG` for what is no `auth`. */
 export function checkAuth(auth: Pop3Auth): void {
-  checkTable("auth", auth);
+  checkObject("auth", auth);
   checkSecret("pass", auth.pass);
   checkSecret("accessToken", auth.accessToken);
   for (const name of ["user", "authzid", "charset"] as const) {
     const value: unknown = auth[name];
     if (value !== undefined && (typeof value !== "string" || (value === "" && name !== "authzid")))
-      throw config(`auth.${name} is a string that is not empty`);
+      throw configError(`auth.${name} is a string that is not empty`);
   }
   for (const name of ["force", "initialResponse"] as const) checkBoolean(`auth.${name}`, auth[name]);
   checkOneOf("auth.channelBinding", auth.channelBinding, ["if-offered", "required", "never"]);
   for (const name of ["mechanisms", "bindingTypes"] as const) {
-    if (auth[name] !== undefined && !Array.isArray(auth[name])) throw config(`auth.${name} is an array`);
+    if (auth[name] !== undefined && !Array.isArray(auth[name])) throw configError(`auth.${name} is an array`);
   }
   for (const type of auth.bindingTypes ?? [])
     checkOneOf("a binding type", type, ["tls-exporter", "tls-unique", "tls-server-end-point"]);
-  if (auth.scram !== undefined) numbers("auth.scram", DEFAULT_SCRAM, auth.scram);
+  if (auth.scram !== undefined) withDefaults("auth.scram", DEFAULT_SCRAM, auth.scram);
   const methods = wishedMechanisms(auth).map(checkMechanism);
   const kinds = methods.length > 0 ? methods.map(secretOf) : [secretKind(auth)];
   if (kinds.includes("password") && auth.pass === undefined)
-    throw config("auth.pass is a string that is not empty, or a function that gives one");
+    throw configError("auth.pass is a string that is not empty, or a function that gives one");
   if (kinds.includes("token") && auth.accessToken === undefined)
-    throw config("auth.accessToken is a string that is not empty, or a function that gives one");
+    throw configError("auth.accessToken is a string that is not empty, or a function that gives one");
   if (kinds.some((kind) => kind !== "none") && auth.user === undefined)
-    throw config("auth.user is a string that is not empty");
+    throw configError("auth.user is a string that is not empty");
 }
 
 /** What there is to prove the identity with, unless a mechanism says otherwise. */
@@ -87,14 +87,14 @@ function checkMechanism(mechanism: string | SaslMechanism): Method {
   const own = mechanism as SaslMechanism | null | undefined;
   const method = typeof mechanism === "string" ? methodNamed(mechanism) : mechanism;
   if (method === undefined || (typeof mechanism !== "string" && typeof own?.start !== "function"))
-    throw config("a mechanism is one of our names, or a SaslMechanism of your own");
+    throw configError("a mechanism is one of our names, or a SaslMechanism of your own");
   return method;
 }
 
 function checkSecret(name: string, value: unknown): void {
   if (value === undefined || typeof value === "function" || (typeof value === "string" && value !== ""))
     return;
-  throw config(`auth.${name} is a string that is not empty, or a function that gives one`);
+  throw configError(`auth.${name} is a string that is not empty, or a function that gives one`);
 }
 
 /** What the caller insists on, the preferred first; empty: whatever is best. */

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth.ts";
 import type { SocketSource } from "../net/dial.ts";
 import type { Window } from "../net/pipeline.ts";
-import { checkBoolean, checkOneOf, checkTable, config, numbers } from "./checks.ts";
+import { checkBoolean, checkOneOf, checkObject, configError, withDefaults } from "./checks.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "../net/proxy.ts";
@@ -188,27 +188,28 @@ const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
   const options: Pop3ClientOptions =
     typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
-  checkTable("options", options);
+  checkObject("options", options);
   checkBoolean("secure", options.secure);
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
   checkBoolean("utf8", options.utf8);
   checkBoolean("capa", options.capa);
   const secure = options.secure ?? true;
   if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
-    throw config("host is the name or the address of a server");
+    throw configError("host is the name or the address of a server");
   }
   if (secure && options.stls !== undefined && options.stls !== "never") {
-    throw config("STLS begins TLS on a plain connection: give secure: false with it, or leave it out");
+    throw configError("STLS begins TLS on a plain connection: give secure: false with it, or leave it out");
   }
   const port = options.port ?? (secure ? 995 : 110);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw config("port is a number from 1 to 65535");
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw configError("port is a number from 1 to 65535");
   const stls = options.stls ?? (secure ? "never" : "required");
   if (!["required", "if-offered", "never"].includes(stls))
-    throw config('stls is "required", "if-offered" or "never"');
-  if (options.family !== undefined && ![4, 6].includes(options.family)) throw config("family is 4 or 6");
-  if (options.tls !== undefined) checkTable("tls", options.tls);
+    throw configError('stls is "required", "if-offered" or "never"');
+  if (options.family !== undefined && ![4, 6].includes(options.family)) throw configError("family is 4 or 6");
+  if (options.tls !== undefined) checkObject("tls", options.tls);
   if (options.socket !== undefined && options.proxy !== undefined) {
-    throw config("socket and proxy exclude each other: your own socket may go through a proxy itself");
+    throw configError("socket and proxy exclude each other: your own socket may go through a proxy itself");
   }
   if (options.auth !== undefined) checkAuth(options.auth);
   checkOneOf("listings", options.listings, ["lenient", "strict"]);
@@ -227,8 +228,8 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     localAddress: options.localAddress,
     family: options.family,
     lookup: options.lookup,
-    timeouts: numbers("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
-    limits: numbers("limits", DEFAULT_LIMITS, options.limits),
+    timeouts: withDefaults("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
+    limits: withDefaults("limits", DEFAULT_LIMITS, options.limits),
     window: windowFrom(options.pipelining ?? "auto"),
     listings: options.listings ?? "lenient",
   };
@@ -236,5 +237,5 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
 
 function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {
   if (pipelining === false) return undefined;
-  return numbers("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
+  return withDefaults("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
 }

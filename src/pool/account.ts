@@ -1,12 +1,12 @@
 // Whose session it is: which maildrop it locks, and which accounts may share it, one behind the other.
 import type { Pop3Auth } from "../options/auth.ts";
-import { checkTable } from "../options/checks.ts";
+import { checkObject } from "../options/checks.ts";
 import { completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
 import { parseUrl } from "../options/url.ts";
-import { copyOf, factsOf, sameFacts, type Facts } from "./facts.ts";
-import type { TurnKey } from "./turns.ts";
+import { copyOf, fingerprintOf, sameFingerprint, type Fingerprint } from "./fingerprint.ts";
+import type { PermitKey } from "./scheduler.ts";
 
-export class Account implements TurnKey {
+export class Account implements PermitKey {
   /** A copy: what becomes of the caller's object while the call waits has nothing to do with it. */
   readonly options: Pop3ClientOptions;
   readonly settings: Settings;
@@ -15,17 +15,17 @@ export class Account implements TurnKey {
   /** In lower case. */
   readonly host: string;
   /** All that a session depends on. */
-  readonly #facts: Facts;
+  readonly #facts: Fingerprint;
 
   /** Throws `POP3_CONFIG` for options that make no sense. */
   constructor(given: Pop3ClientOptions | string | URL) {
     const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
-    checkTable("options", options);
+    checkObject("options", options);
     this.options = copyOf(options);
     this.settings = completeOptions(this.options);
     this.host = this.settings.host.toLowerCase();
     this.maildrop = `${ownerOf(options.auth)}\0${this.host}\0${this.settings.port}`;
-    this.#facts = factsOf(this.settings);
+    this.#facts = fingerprintOf(this.settings);
   }
 
   /** Whether another connection can be made: a stream that was given is used up by the first. */
@@ -41,7 +41,7 @@ export class Account implements TurnKey {
 
   /** Whether the other's session may serve this one: every option is the same, credentials and TLS among them. */
   matches(other: Account): boolean {
-    return sameFacts(this.#facts, other.#facts);
+    return sameFingerprint(this.#facts, other.#facts);
   }
 }
 

@@ -6,11 +6,11 @@ import { isTemporary, retryAfter } from "../retry.ts";
 import { PooledClient } from "./pooled-client.ts";
 import type { Counts } from "./statistics.ts";
 import type { Pop3PoolTrace } from "./trace.ts";
-import type { Turn } from "./turns.ts";
+import type { Permit } from "./scheduler.ts";
 
 export interface Opening {
   readonly account: Account;
-  readonly turn: Turn;
+  readonly turn: Permit;
   /** Milliseconds from the first try on, within which the others have to begin. */
   readonly retryFor: number;
   readonly signal: AbortSignal;

@@ -1,6 +1,6 @@
 // What a pool can be told: one table of defaults, checked before anything is done.
 import type { CallOptions } from "../client.ts";
-import { config, numbers } from "../options/checks.ts";
+import { configError, withDefaults } from "../options/checks.ts";
 
 export interface Pop3PoolOptions {
   /** Sessions at a time, those that are kept for reuse included; `Infinity`: any number. @default 50 */
@@ -44,12 +44,12 @@ const DEFAULTS: PoolSettings = {
 
 /** Throws `POP3_CONFIG` for what makes no sense. */
 export function completePoolOptions(given: Pop3PoolOptions): PoolSettings {
-  const settings = numbers("pool", DEFAULTS, given);
+  const settings = withDefaults("pool", DEFAULTS, given);
   for (const name of ["maxSessions", "maxPerHost", "maxWaiting"] as const) {
     const value = settings[name];
     const least = name === "maxWaiting" ? 0 : 1;
     if (value < least || (value !== Infinity && !Number.isInteger(value)))
-      throw config(`pool.${name} is a whole number from ${least} on, or Infinity`);
+      throw configError(`pool.${name} is a whole number from ${least} on, or Infinity`);
   }
   return settings;
 }

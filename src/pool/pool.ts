@@ -5,7 +5,7 @@ import type { Pop3Client } from "../client.ts";
 import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../errors.ts";
 import { SessionEnd, throwIfAborted } from "../net/failures.ts";
 import { settle, untilAborted } from "../net/settle.ts";
-import { checkBoolean, numbers } from "../options/checks.ts";
+import { checkBoolean, withDefaults } from "../options/checks.ts";
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { Account } from "./account.ts";
 import { FirstAbort } from "../net/first-abort.ts";
@@ -15,7 +15,7 @@ import { completePoolOptions, type Pop3PoolOptions, type PoolSettings, type UseO
 import type { PooledClient } from "./pooled-client.ts";
 import { Counts, type Pop3PoolStatistics } from "./statistics.ts";
 import { traceUse, type Pop3PoolTrace } from "./trace.ts";
-import { closed, Turns, type Turn } from "./turns.ts";
+import { closed, Scheduler, type Permit } from "./scheduler.ts";
 
 /** What a session that was kept may take to answer NOOP; milliseconds. */
 const PROOF = 5000;
@@ -51,7 +51,7 @@ interface Use {
  */
 export class Pop3Pool {
   readonly #settings: PoolSettings;
-  readonly #turns: Turns;
+  readonly #turns: Scheduler;
   readonly #idle: IdleSessions;
   readonly #counts: Counts = new Counts();
   readonly #closing: AbortController = new AbortController();
@@ -61,7 +61,7 @@ export class Pop3Pool {
   constructor(options: Pop3PoolOptions = {}) {
     this.#settings = completePoolOptions(options);
     const { maxSessions, maxPerHost, maxWaiting, idleTimeout } = this.#settings;
-    this.#turns = new Turns({ all: maxSessions, perHost: maxPerHost, waiting: maxWaiting });
+    this.#turns = new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: maxWaiting });
     this.#idle = new IdleSessions(idleTimeout);
   }
 
@@ -140,7 +140,7 @@ export class Pop3Pool {
   #useOf(given: Pop3ClientOptions | string | URL, options: UseOptions): Use {
     const { signal, fresh, ...rest } = options;
     checkBoolean("options.fresh", fresh);
-    const { retryFor } = numbers("options", { retryFor: this.#settings.retryFor }, rest);
+    const { retryFor } = withDefaults("options", { retryFor: this.#settings.retryFor }, rest);
     const account = new Account(given);
     const { host, port } = account.settings;
     const trace = { host, port, waited: undefined, attempts: 0, reused: false };
@@ -165,20 +165,20 @@ export class Pop3Pool {
       turn.release();
     };
     try {
-      const value = await heeding(signal, () => work(client));
+      const value = await abortable(signal, () => work(client));
       await this.#end(client, use);
       over();
       return value;
     } catch (error) {
       const left = client[Symbol.asyncDispose]().then(over);
       // The turn is given back when the session is over; who has given up does not wait for that.
-      await heeding(signal, () => left).catch(() => undefined);
+      await abortable(signal, () => left).catch(() => undefined);
       throw error;
     }
   }
 
   /** A session that was kept, or a new one. */
-  async #session(use: Use, turn: Turn): Promise<PooledClient> {
+  async #session(use: Use, turn: Permit): Promise<PooledClient> {
     const { account, retryFor, trace } = use;
     const giveUp = new FirstAbort(use.signal, this.#closing.signal);
     const { signal } = giveUp;
@@ -223,7 +223,7 @@ export class Pop3Pool {
 
   /** Behind the work: keeps the session where nothing is marked and that is wanted, or else commits. */
   async #end(client: PooledClient, { account, signal }: Use): Promise<void> {
-    if (await heeding(signal, () => client.dismissed())) return;
+    if (await abortable(signal, () => client.dismissed())) return;
     const keeps = this.#settings.idleTimeout > 0 && this.#closed === undefined && account.reusable;
     if (keeps && client.state === "transaction" && client.marked.size === 0) {
       this.#idle.keep(account, client);
@@ -240,7 +240,7 @@ export class Pop3Pool {
 }
 
 /** What `call` gives, unless the signal is aborted before. */
-async function heeding<T>(signal: AbortSignal | undefined, call: () => Promise<T> | T): Promise<T> {
+async function abortable<T>(signal: AbortSignal | undefined, call: () => Promise<T> | T): Promise<T> {
   return signal === undefined ? call() : untilAborted(signal, call);
 }
 

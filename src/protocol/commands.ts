@@ -38,7 +38,7 @@ export interface LineCommand<T> extends CommandLine {
 /** Answered by a line, and a block where that line is `+OK`. */
 export interface BlockCommand<T> extends CommandLine {
   /** The block is small: it has to come within the time of the status line. */
-  readonly brief?: boolean;
+  readonly small?: boolean;
   /** The block is a message. Some servers do not answer in order what follows one. */
   readonly message?: boolean;
   /** Takes in the block; `line` is the status line before it. */
@@ -112,7 +112,7 @@ export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
         return parseCapabilities(text);
       }),
   ),
-  brief: true,
+  small: true,
 });
 
 /** The languages to be had (RFC 6856 section 3). */
@@ -121,7 +121,7 @@ export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
     "LANG",
     () => new SmallBlock(limits.capabilityOctets, (octets) => parseLanguages(decodeText(octets))),
   ),
-  brief: true,
+  small: true,
 });
 
 /** Asks for replies in a language: a tag, `*` for the server's default, `i-default`. */

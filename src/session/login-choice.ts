@@ -4,7 +4,7 @@ import { DEFAULT_SCRAM, secretKind, wishedMechanisms, type Pop3Auth } from "../o
 import { chooseMethod, type Method } from "../auth/choice.ts";
 import type { SaslContext } from "../auth/mechanism.ts";
 import { bindingTypesOf, channelBinding } from "../net/channel-binding.ts";
-import { numbers } from "../options/checks.ts";
+import { withDefaults } from "../options/checks.ts";
 import type { Settings } from "../options/client.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
 
@@ -50,6 +50,6 @@ export function saslContextFor(auth: Pop3Auth, known: KnownOfServer): SaslContex
     offered: capabilities?.sasl ?? [],
     bindingTypes: bindable === undefined ? [] : (auth.bindingTypes ?? bindingTypesOf(bindable)),
     channelBinding: (type) => bindable && channelBinding(bindable, type),
-    scram: numbers("auth.scram", DEFAULT_SCRAM, auth.scram),
+    scram: withDefaults("auth.scram", DEFAULT_SCRAM, auth.scram),
   };
 }

@@ -38,8 +38,8 @@ export async function logIn(method: Method, auth: Pop3Auth, context: LoginContex
   const kind = secretOf(method);
   const proof: Proof = {
     user: auth.user ?? "",
-    pass: kind === "password" ? await asked("password", auth.pass, signal) : "",
-    accessToken: kind === "token" ? await asked("access token", auth.accessToken, signal) : "",
+    pass: kind === "password" ? await resolveSecret("password", auth.pass, signal) : "",
+    accessToken: kind === "token" ? await resolveSecret("access token", auth.accessToken, signal) : "",
     encode: await encoderOf(auth.charset),
   };
   try {
@@ -49,7 +49,7 @@ export async function logIn(method: Method, auth: Pop3Auth, context: LoginContex
     const lost = (): boolean => connection.failure !== undefined;
     if (kind !== "token" || typeof give !== "function" || !isRejection(refusal) || lost()) throw refusal;
     // It may have expired a moment ago. Who gives tokens out is told what was wrong with this one, once.
-    const fresh = await asked("access token", () => give(refusal.oauth ?? {}), signal).catch(
+    const fresh = await resolveSecret("access token", () => give(refusal.oauth ?? {}), signal).catch(
       (error: unknown) => {
         // Many a server closes behind a refusal: that is what the caller has to know of.
         throw connection.closedByPeer ? refusal : error;
@@ -66,7 +66,7 @@ function isRejection(error: unknown): error is Pop3ReplyError {
 }
 
 /** A secret: given, or asked for; a function that never answers does not hold the login up for ever. */
-async function asked(what: string, given: unknown, signal: AbortSignal): Promise<string> {
+async function resolveSecret(what: string, given: unknown, signal: AbortSignal): Promise<string> {
   const secret = typeof given === "function" ? await untilAborted(signal, given as () => unknown) : given;
   if (typeof secret !== "string" || secret === "") {
     throw new Pop3Error("POP3_INVALID_ARGUMENT", `the ${what} is no string, or an empty one`);
@@ -84,7 +84,7 @@ async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: Logi
   const send = <T>(command: Command<T>): Promise<T> =>
     connection.send(commands.withSecrets(command, secrets), { signal });
   /** The same, with a proof in the command: who closes the connection on it has answered. */
-  const sendProof = <T>(command: Command<T>): Promise<T> => answered(connection, command, send(command));
+  const sendProof = <T>(command: Command<T>): Promise<T> => asAuthClosed(connection, command, send(command));
   if (method === "USER") {
     // Both are made before one is sent: a password that cannot be sent rejects first.
     const inCharset = auth.charset === undefined ? undefined : encode;
@@ -122,7 +122,7 @@ function takesTwoSteps(mechanism: string, { greeting, sasl }: LoginContext): boo
  * The reply to a command with a proof in it. Some servers close the connection on a wrong password, and say nothing:
  * then it rejects with `POP3_AUTH_CLOSED`.
  */
-export async function answered<T>(
+export async function asAuthClosed<T>(
   connection: Connection,
   { printable }: Command<T>,
   reply: Promise<T>,

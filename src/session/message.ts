@@ -5,8 +5,8 @@ import { onAbort } from "../net/abort.ts";
 import { Exchange, type Waiter } from "../net/exchange.ts";
 import { aborted } from "../net/failures.ts";
 import { MessageBody, type BodyOwner } from "./message-body.ts";
-import { NO_TOTAL } from "../net/waits.ts";
-import type { Total } from "../net/watch.ts";
+import { NO_TOTAL } from "../net/deadlines.ts";
+import type { Total } from "../net/deadline-timer.ts";
 import * as commands from "../protocol/commands.ts";
 import type { BlockCommand } from "../protocol/commands.ts";
 import { messageKnownTooLarge } from "../protocol/message-buffer.ts";
@@ -58,7 +58,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
   readonly #options: MessageOptions;
   readonly #body: MessageBody;
   #exchange: Exchange<void> | undefined;
-  #deafen: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
 
   constructor(transaction: Transaction, number: number, options: MessageOptions = {}) {
     const { session } = transaction;
@@ -141,11 +141,11 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
   // What became of its exchange.
 
   resolve(): void {
-    this.#deafen?.();
+    this.#unsubscribe?.();
   }
 
   reject(error: Pop3Error): void {
-    this.#deafen?.();
+    this.#unsubscribe?.();
     this.#body.fail(error);
   }
 
@@ -158,7 +158,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
         this.abort(aborted(signal, this.#command.printable));
         return;
       }
-      this.#deafen = onAbort(signal, () => this.abort(aborted(signal, this.#command.printable)));
+      this.#unsubscribe = onAbort(signal, () => this.abort(aborted(signal, this.#command.printable)));
     }
     const total = this.#options.total ?? (use === "stream" ? NO_TOTAL : undefined);
     if (this.#exchange === undefined) this.#submit(false, total);
@@ -170,7 +170,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
   }
 
   dropped(error: Pop3Error): void {
-    this.#deafen?.();
+    this.#unsubscribe?.();
     if (this.#exchange !== undefined) this.#session.connection.abandon(this.#exchange, error);
   }
 

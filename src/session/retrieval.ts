@@ -5,7 +5,7 @@ import { announcedOctets, Message, type MessageOptions, type Pop3Message } from 
 import { onAbort } from "../net/abort.ts";
 import { isContentError, throwIfAborted } from "../net/failures.ts";
 import type { Window } from "../net/pipeline.ts";
-import { totalOfCall } from "../net/waits.ts";
+import { totalOfCall } from "../net/deadlines.ts";
 import { Queue } from "../net/queue.ts";
 import { DEFAULT_WINDOW } from "../options/client.ts";
 import { isMessageNumber } from "../protocol/listing-fields.ts";
@@ -67,7 +67,7 @@ export class Retrieval implements Pop3Retrieval {
   #over = false;
   #finishing = false;
   #failure: Pop3Error | undefined;
-  #deafen: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
 
   /** Nothing is sent before the first `next`. Throws `POP3_INVALID_ARGUMENT`. */
   constructor(
@@ -139,7 +139,7 @@ export class Retrieval implements Pop3Retrieval {
     if (this.#finishing) this.#numbers = [];
     if (this.#over) return;
     throwIfAborted(signal);
-    if (signal !== undefined) this.#deafen = onAbort(signal, this.#onAbort);
+    if (signal !== undefined) this.#unsubscribe = onAbort(signal, this.#onAbort);
     this.#ready = true;
   }
 
@@ -247,7 +247,7 @@ export class Retrieval implements Pop3Retrieval {
     if (this.#over) return;
     this.#over = true;
     this.#ready = true;
-    this.#deafen?.();
+    this.#unsubscribe?.();
     if (this.#current !== undefined) release(this.#current);
     this.#current = undefined;
     for (let next = this.#ahead.shift(); next !== undefined; next = this.#ahead.shift()) release(next);

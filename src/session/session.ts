@@ -4,7 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { checkAuth, type Pop3Auth } from "../options/auth.ts";
 import { apopDigest, apopTimestamp } from "../auth/apop.ts";
 import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "../errors.ts";
-import { answered, logIn } from "./login.ts";
+import { asAuthClosed, logIn } from "./login.ts";
 import { methodFor, saslContextFor } from "./login-choice.ts";
 import { Connection, type SendOptions } from "../net/connection.ts";
 import { dial, secure } from "../net/dial.ts";
@@ -13,7 +13,7 @@ import { plainInlet, type Inlet } from "../net/inlet.ts";
 import { rememberSerial, serialUntilOf } from "../net/serial-hosts.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
 import { traceSession } from "../net/trace.ts";
-import type { Total } from "../net/watch.ts";
+import type { Total } from "../net/deadline-timer.ts";
 import { loadWireLog } from "../net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "../protocol/capabilities.ts";
 import * as commands from "../protocol/commands.ts";
@@ -422,7 +422,7 @@ export class Session {
     this.check(command.printable);
     await this.#alone("authentication", async () => {
       const { connection } = this;
-      await answered(connection, command, connection.send(command, { signal }));
+      await asAuthClosed(connection, command, connection.send(command, { signal }));
       await this.#loggedIn(signal);
     });
   }

@@ -9,8 +9,8 @@ import {
 } from "../errors.ts";
 import { aborted, isContentError } from "../net/failures.ts";
 import { traceMalformed } from "../net/trace.ts";
-import { quitWait } from "../net/waits.ts";
-import type { Total } from "../net/watch.ts";
+import { quitWait } from "../net/deadlines.ts";
+import type { Total } from "../net/deadline-timer.ts";
 import * as commands from "../protocol/commands.ts";
 import type { ListingRules } from "../protocol/listing-block.ts";
 import type { MaildropStat } from "../protocol/listings.ts";

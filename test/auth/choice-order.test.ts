@@ -1,7 +1,12 @@
 // The order in which login methods are chosen, for each setting: never a weaker one than the server offers.
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
-import { chooseMethod, type ChannelBinding, type Offer, type Wish } from "../../src/auth/choice.ts";
+import {
+  chooseMethod,
+  type ChannelBinding,
+  type ServerOffer,
+  type AuthPreferences,
+} from "../../src/auth/choice.ts";
 import { Pop3Error } from "../../src/errors.ts";
 import { parseCapabilities } from "../../src/protocol/capabilities.ts";
 
@@ -51,7 +56,7 @@ const TLS = true;
 const CLEAR = false;
 
 /** Of the methods with these names, in this order, and of one that nobody knows. */
-function offerOf(names: readonly string[], secure: boolean): Offer {
+function offerOf(names: readonly string[], secure: boolean): ServerOffer {
   const sasl = names.filter((name) => name !== "USER" && name !== "APOP");
   const lines = [...(names.includes("USER") ? ["USER"] : []), `SASL X-A ${sasl.join(" ")}`];
   return {
@@ -62,7 +67,7 @@ function offerOf(names: readonly string[], secure: boolean): Offer {
 }
 
 /** The name of the method, or the code of the error. */
-function choose(offer: Offer, wish: Partial<Wish> = {}): string {
+function choose(offer: ServerOffer, wish: Partial<AuthPreferences> = {}): string {
   try {
     const method = chooseMethod(offer, { mechanisms: [], allowPlaintext: false, ...wish });
     return typeof method === "string" ? method : method.name;
@@ -73,7 +78,7 @@ function choose(offer: Offer, wish: Partial<Wish> = {}): string {
 }
 
 /** What is chosen of everything, then of everything else, and so on. The last one is the code of an error. */
-function peeled(secure: boolean, wish: Partial<Wish> = {}): string[] {
+function peeled(secure: boolean, wish: Partial<AuthPreferences> = {}): string[] {
   const chosen: string[] = [];
   while (chosen.at(-1)?.startsWith("POP3_") !== true && chosen.length <= NAMES.length) {
     const left = NAMES.filter((name) => !chosen.includes(name));
@@ -163,7 +168,10 @@ const wishes = fc.record({
 });
 
 /** What the table says of a method, for a wish. */
-function isWanted({ bound = false, authzid = false, secret }: Row, wish: Omit<Wish, "mechanisms">): boolean {
+function isWanted(
+  { bound = false, authzid = false, secret }: Row,
+  wish: Omit<AuthPreferences, "mechanisms">,
+): boolean {
   if (wish.authzid === true && !authzid) return false;
   if (wish.channelBinding === "never") return !bound;
   return wish.channelBinding !== "required" || bound || secret !== undefined;

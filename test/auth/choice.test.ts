@@ -1,6 +1,6 @@
 // The client chooses the login method from its own list. No server can make it send a secret in clear text.
 import { describe, expect, test } from "vitest";
-import { chooseMethod, type Method, type Offer, type Wish } from "../../src/auth/choice.ts";
+import { chooseMethod, type Method, type ServerOffer, type AuthPreferences } from "../../src/auth/choice.ts";
 import type { SaslMechanism } from "../../src/auth/mechanism.ts";
 import { Pop3Error } from "../../src/errors.ts";
 import { parseCapabilities } from "../../src/protocol/capabilities.ts";
@@ -16,7 +16,7 @@ const XOAUTH2 = own("XOAUTH2", true);
 const nameOf = (method: Method): string => (typeof method === "string" ? method : method.name);
 
 /** The name of the method, or the code of the error. */
-function choose(offer: Offer, wish: Wish): string {
+function choose(offer: ServerOffer, wish: AuthPreferences): string {
   try {
     return nameOf(chooseMethod(offer, wish));
   } catch (error) {
@@ -26,7 +26,7 @@ function choose(offer: Offer, wish: Wish): string {
 }
 
 /** `capa`: lines divided by commas; `undefined`: the server knows no CAPA. */
-const offer = (capa: string | undefined, secure: boolean, timestamp = false): Offer => ({
+const offer = (capa: string | undefined, secure: boolean, timestamp = false): ServerOffer => ({
   capabilities: capa === undefined ? undefined : parseCapabilities(capa.replaceAll(",", "\r\n")),
   secure,
   timestamp,
@@ -92,7 +92,10 @@ describe("the choice without requested mechanisms", () => {
 });
 
 describe("requested mechanisms", () => {
-  const insist = (...mechanisms: (string | SaslMechanism)[]): Wish => ({ mechanisms, allowPlaintext: false });
+  const insist = (...mechanisms: (string | SaslMechanism)[]): AuthPreferences => ({
+    mechanisms,
+    allowPlaintext: false,
+  });
 
   test.each([
     ["USER,SASL PLAIN LOGIN", TLS, insist("LOGIN"), "LOGIN"],
@@ -142,7 +145,7 @@ describe("requested mechanisms", () => {
     expect(choose(offer(`SASL ${name}`, CLEAR), insist(name))).toBe(name);
   });
 
-  test.each<[string | undefined, boolean, Wish, string]>([
+  test.each<[string | undefined, boolean, AuthPreferences, string]>([
     // Not listed, and used all the same.
     ["USER,SASL LOGIN", TLS, insist("XOAUTH2"), "XOAUTH2"],
     ["USER,SASL", TLS, insist("PLAIN"), "PLAIN"],
@@ -179,7 +182,7 @@ describe("the error", () => {
     expect(call).toThrow("none of PLAIN, SCRAM-SHA-256 can be used; the server offers GSSAPI, XOAUTH2");
   });
 
-  test.each<[string, () => Offer, Wish, string]>([
+  test.each<[string, () => ServerOffer, AuthPreferences, string]>([
     [
       "the mechanism that must not be used in clear text",
       () => offer("SASL PLAIN", CLEAR),
@@ -243,8 +246,8 @@ describe("the error", () => {
 });
 
 describe("another identity", () => {
-  const wish: Wish = { mechanisms: [], allowPlaintext: false, authzid: true };
-  const offer = (block: string): Offer => ({
+  const wish: AuthPreferences = { mechanisms: [], allowPlaintext: false, authzid: true };
+  const offer = (block: string): ServerOffer => ({
     capabilities: parseCapabilities(block),
     secure: true,
     timestamp: true,

@@ -36,7 +36,7 @@ interface Said {
   readonly alone?: boolean;
   readonly refused?: string;
   readonly challenge?: boolean;
-  readonly brief?: boolean;
+  readonly small?: boolean;
   readonly multiline?: boolean;
   readonly secrets?: readonly string[];
 }
@@ -57,8 +57,8 @@ const TABLE: readonly (readonly [() => Command<unknown>, Said])[] = [
   [() => commands.retr(12, body), { line: "RETR 12", multiline: true }],
   [() => commands.top(12, 0, body), { line: "TOP 12 0", multiline: true }],
   [() => commands.top(1, 99_999_999, body), { line: "TOP 1 99999999", multiline: true }],
-  [() => commands.capa(LIMITS), { line: "CAPA", multiline: true, brief: true }],
-  [() => commands.langList(LIMITS), { line: "LANG", multiline: true, brief: true }],
+  [() => commands.capa(LIMITS), { line: "CAPA", multiline: true, small: true }],
+  [() => commands.langList(LIMITS), { line: "LANG", multiline: true, small: true }],
   [() => commands.lang("de-AT", LIMITS), { line: "LANG de-AT" }],
   [() => commands.lang("*", LIMITS), { line: "LANG *" }],
   [() => commands.user("ann", LIMITS), { line: "USER ann", refused: "POP3_AUTH_REJECTED" }],
@@ -166,7 +166,7 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
       alone: command.alone ?? false,
       refused: command.refused ?? "POP3_REFUSED",
       challenge: command.block === undefined && command.challenge === true,
-      brief: command.block !== undefined && command.brief === true,
+      small: command.block !== undefined && command.small === true,
       multiline: command.block !== undefined,
       secrets: command.secrets ?? [],
     }).toEqual({
@@ -174,7 +174,7 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
       alone: false,
       refused: "POP3_REFUSED",
       challenge: false,
-      brief: false,
+      small: false,
       multiline: false,
       secrets: [],
       ...said,

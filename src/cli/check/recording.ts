@@ -8,7 +8,7 @@ const CRLF = Buffer.from("\r\n");
 export class Recording {
   readonly #transcript: Transcript = new Transcript();
   readonly #session: SessionTranscript = this.#transcript.session();
-  readonly #deafen: () => void;
+  readonly #unsubscribe: () => void;
   /** Lines of the client that are not answered yet: they are written down with their answers, as they are played. */
   readonly #asked: string[] = [];
   #command: string | undefined;
@@ -20,21 +20,21 @@ export class Recording {
   /** `secure`: TLS comes first. */
   constructor(secure: boolean) {
     if (secure) this.#session.note("TLS");
-    this.#deafen = hearWire((event) => {
+    this.#unsubscribe = hearWire((event) => {
       this.#hear(event);
     });
   }
 
   /** Ends it, and gives the text. `failed`: the session broke off. */
   end(failed: boolean): string {
-    this.#deafen();
+    this.#unsubscribe();
     for (const line of this.#asked.splice(0)) this.#session.client(line);
     if (failed) this.#session.note("close");
     return `${this.#transcript.toString()}\n`;
   }
 
   [Symbol.dispose](): void {
-    this.#deafen();
+    this.#unsubscribe();
   }
 
   #hear(event: WireEvent): void {

@@ -2,7 +2,7 @@
 // The message is a file on disk, complete, before the program starts: no crash shows it half a message.
 import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
-import { config, numbers } from "../../options/checks.ts";
+import { configError, withDefaults } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { isAborted } from "../../net/sleep.ts";
@@ -66,14 +66,14 @@ export class Command implements Destination {
 
   /** Throws `POP3_CONFIG` for options that make no sense. */
   constructor(program: string, args: readonly string[] = [], options: CommandOptions = {}) {
-    if (typeof program !== "string" || program === "") throw config("a command has a program");
+    if (typeof program !== "string" || program === "") throw configError("a command has a program");
     const { timeout, spool } = options;
     if (spool !== undefined && (typeof spool !== "string" || spool === ""))
-      throw config("command.spool must be the path of a directory");
+      throw configError("command.spool must be the path of a directory");
     this.#program = program;
     this.#args = args;
     this.#options = options;
-    this.#timeout = numbers(
+    this.#timeout = withDefaults(
       "command",
       { timeout: 300_000 },
       timeout === undefined ? {} : { timeout },

@@ -1,5 +1,5 @@
 // A function as a destination: it gets each message whole, and what it throws is a refusal.
-import { numbers } from "../../options/checks.ts";
+import { withDefaults } from "../../options/checks.ts";
 import type { Delivery, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 
@@ -26,7 +26,7 @@ export interface FunctionOptions {
  * the message comes again, and `key` tells. Throws `POP3_CONFIG` for options that make no sense.
  */
 export function deliverTo(deliver: Deliver, options?: FunctionOptions): Destination {
-  const { limit } = numbers("deliverTo", { limit: 64 * 1024 * 1024 }, options);
+  const { limit } = withDefaults("deliverTo", { limit: 64 * 1024 * 1024 }, options);
   return {
     begin(delivery, signal) {
       const pieces: Buffer[] = [];

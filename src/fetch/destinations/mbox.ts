@@ -2,7 +2,7 @@
 // apart, and each message is appended whole.
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { numbers } from "../../options/checks.ts";
+import { withDefaults } from "../../options/checks.ts";
 import { makeDirectory } from "../files/fsync.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { fromLine } from "./from-line.ts";
@@ -35,7 +35,7 @@ export class Mbox implements Destination {
   /** With a function there may be one for each mailbox. Throws `POP3_CONFIG` for options that make no sense. */
   constructor(path: MboxPath, options?: MboxOptions) {
     this.#path = path;
-    this.#lockTimeout = numbers("mbox", { lockTimeout: 60_000 }, options).lockTimeout;
+    this.#lockTimeout = withDefaults("mbox", { lockTimeout: 60_000 }, options).lockTimeout;
   }
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {

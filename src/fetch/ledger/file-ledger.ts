@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
-import { config, numbers } from "../../options/checks.ts";
+import { configError, withDefaults } from "../../options/checks.ts";
 import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../files/fsync.ts";
 import { removeName } from "../files/own-file.ts";
 import { rm } from "../files/patient-fs.ts";
@@ -55,12 +55,12 @@ export class FileLedger implements Ledger {
   /** Throws `POP3_CONFIG` for options that make no sense. */
   constructor(directory: string, options?: FileLedgerOptions) {
     if (typeof directory !== "string" || directory === "")
-      throw config("the directory of a ledger is a path");
+      throw configError("the directory of a ledger is a path");
     this.directory = directory;
-    this.#times = numbers("ledger", DEFAULTS, options);
+    this.#times = withDefaults("ledger", DEFAULTS, options);
     const { heartbeat, stale } = this.#times;
     if (heartbeat < 1 || heartbeat > LONGEST || heartbeat >= stale)
-      throw config(`ledger.heartbeat is from 1 to ${String(LONGEST)}, and less than ledger.stale`);
+      throw configError(`ledger.heartbeat is from 1 to ${String(LONGEST)}, and less than ledger.stale`);
   }
 
   /**

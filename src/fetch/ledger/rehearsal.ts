@@ -1,5 +1,5 @@
 // The ledger of a dry run: it knows what the ledger knows, and writes nothing.
-import { config } from "../../options/checks.ts";
+import { configError } from "../../options/checks.ts";
 import { applyChanges } from "./changes.ts";
 import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
 
@@ -18,7 +18,9 @@ export class Rehearsal implements MailboxLedger {
   /** Rejects with `POP3_CONFIG` if the ledger has no `read`. */
   static async open(ledger: Ledger, mailbox: string): Promise<Rehearsal> {
     if (typeof ledger.read !== "function")
-      throw config("policy.dryRun needs a ledger with a method read(mailbox): it does not take the mailbox");
+      throw configError(
+        "policy.dryRun needs a ledger with a method read(mailbox): it does not take the mailbox",
+      );
     const { entries, state, keyName } = await ledger.read(mailbox);
     return new Rehearsal(new Map(entries), state, keyName);
   }

@@ -1,16 +1,16 @@
 // What a ledger says under another name: one rule for every ledger.
 import { isDeepStrictEqual } from "node:util";
 import { Pop3Error } from "../../errors.ts";
-import { config } from "../../options/checks.ts";
+import { configError } from "../../options/checks.ts";
 import type { LedgerSnapshot } from "./ledger.ts";
 
 /** Throws `POP3_CONFIG` for names that make no sense. */
 export function checkNames(from: string, to: string): void {
   for (const [what, name] of Object.entries({ from, to })) {
     if (typeof name !== "string" || name === "")
-      throw config(`the name to rename ${what} must be a non-empty string`);
+      throw configError(`the name to rename ${what} must be a non-empty string`);
   }
-  if (from === to) throw config(`the ledger of ${from} cannot be renamed to the name that it has`);
+  if (from === to) throw configError(`the ledger of ${from} cannot be renamed to the name that it has`);
 }
 
 /**

@@ -1,5 +1,5 @@
 // What a run may do with the mail it finds: every wish has a default, and the defaults lose nothing.
-import { checkBoolean, checkOneOf, checkTable, config, numbers } from "../../options/checks.ts";
+import { checkBoolean, checkOneOf, checkObject, configError, withDefaults } from "../../options/checks.ts";
 import type { ListingMode } from "../../protocol/listing-block.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -133,8 +133,8 @@ const NAMES: ReadonlySet<string> = new Set<keyof FetchPolicy>([
  * for unknown names: a typo must not delete mail.
  */
 export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode = "lenient"): CompletePolicy {
-  checkTable("policy", policy);
-  for (const name of Object.keys(policy)) if (!NAMES.has(name)) throw config(`policy has no "${name}"`);
+  checkObject("policy", policy);
+  for (const name of Object.keys(policy)) if (!NAMES.has(name)) throw configError(`policy has no "${name}"`);
   checkOneOf("policy.tooLarge", policy.tooLarge, ["skip", "headers", "delete"]);
   checkOneOf("policy.order", policy.order, ["oldest", "newest"]);
   checkOneOf("policy.noUidl", policy.noUidl, ["refuse", "content"]);
@@ -150,8 +150,8 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
     limits: limitsOf(policy.limits),
     commitEvery: amount("commitEvery", policy.commitEvery, Infinity, 1),
     tries: amount("tries", policy.tries, 5, 1),
-    retry: numbers("policy.retry", RETRY, policy.retry),
-    poll: numbers("policy.poll", POLL, policy.poll),
+    retry: withDefaults("policy.retry", RETRY, policy.retry),
+    poll: withDefaults("policy.poll", POLL, policy.poll),
     noUidl: policy.noUidl ?? "refuse",
     listings: policy.listings ?? otherwise,
     uidsChanged: policy.uidsChanged ?? "stop",
@@ -161,24 +161,24 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
 }
 
 function limitsOf(given: FetchPolicy["limits"]): RunLimits {
-  const limits = numbers("policy.limits", LIMITS, given);
+  const limits = withDefaults("policy.limits", LIMITS, given);
   if (limits.messageSeconds === 0)
-    throw config("policy.limits.messageSeconds must be > 0 (got 0); Infinity stops the clock");
+    throw configError("policy.limits.messageSeconds must be > 0 (got 0); Infinity stops the clock");
   return limits;
 }
 
 function firstRunOf(given: FetchPolicy["firstRun"] = "all"): CompletePolicy["firstRun"] {
   if (given === "all" || given === "none") return given;
-  checkTable("policy.firstRun", given);
+  checkObject("policy.firstRun", given);
   return { newest: amount("firstRun.newest", given.newest, NaN, 0) };
 }
 
 function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["delete"] {
   if (given === "never") return { after: Infinity, largerThan: Infinity };
   if (given === "delivered") return { after: 0, largerThan: Infinity };
-  if (typeof given !== "object") throw config('policy.delete is "never", "delivered" or conditions');
-  checkTable("policy.delete", given);
-  const { afterDays, largerThan } = numbers(
+  if (typeof given !== "object") throw configError('policy.delete is "never", "delivered" or conditions');
+  checkObject("policy.delete", given);
+  const { afterDays, largerThan } = withDefaults(
     "policy.delete",
     { afterDays: Infinity, largerThan: Infinity },
     given,
@@ -189,6 +189,6 @@ function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["del
 function amount(name: string, value: unknown, otherwise: number, least: number): number {
   const number = value ?? otherwise;
   if (typeof number !== "number" || !(number >= least))
-    throw config(`policy.${name} is a number from ${String(least)} on`);
+    throw configError(`policy.${name} is a number from ${String(least)} on`);
   return number;
 }

@@ -12,7 +12,7 @@ import { Rehearsal } from "../ledger/rehearsal.ts";
 import { completeOptions } from "../../options/client.ts";
 import type { FetchSettings } from "../options.ts";
 import { pollPause } from "../plan/schedule.ts";
-import { draftOf, type Draft, type FetchReport } from "../report.ts";
+import { emptyReport, type MutableReport, type FetchReport } from "../report.ts";
 import { isAborted, sleep } from "../../net/sleep.ts";
 
 /** A LOGIN-DELAY that is waited for within a run, at most; milliseconds. */
@@ -26,7 +26,7 @@ export async function runFetch(settings: FetchSettings): Promise<FetchReport> {
 class Run {
   readonly #settings: FetchSettings;
   readonly #pool: Pop3Pool;
-  readonly #draft: Draft;
+  readonly #draft: MutableReport;
   /** By `performance.now()`, as is the last login: the clock on the wall may be put back. */
   readonly #began: number = performance.now();
   /** What the server wants between two logins; milliseconds. */
@@ -45,7 +45,7 @@ class Run {
   constructor(settings: FetchSettings) {
     this.#settings = settings;
     this.#pool = settings.pool ?? new Pop3Pool({ maxSessions: 1 });
-    this.#draft = draftOf(settings.mailbox);
+    this.#draft = emptyReport(settings.mailbox);
   }
 
   async run(): Promise<FetchReport> {

@@ -26,8 +26,8 @@ import {
   type Retrieve,
 } from "../plan/plan.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
-import { recogniseChangedUids } from "./recognition.ts";
-import type { Draft } from "../report.ts";
+import { recogniseChangedUids } from "./uid-reset.ts";
+import type { MutableReport } from "../report.ts";
 import { Unlisted } from "../plan/unlisted.ts";
 
 /**
@@ -107,7 +107,7 @@ export class FetchSession {
   readonly #ledger: MailboxLedger;
   readonly #settings: FetchSettings;
   readonly #policy: CompletePolicy;
-  readonly #draft: Draft;
+  readonly #report: MutableReport;
   readonly #task: SessionTask;
   readonly #now: number = Date.now();
   /** What is being recorded. */
@@ -136,7 +136,7 @@ export class FetchSession {
   /** Something was asked for, and not taken. */
   #abandoned = false;
   #toMark: { readonly number: number; readonly entry: LedgerEntry }[] = [];
-  #sighted: Set<string> = new Set();
+  #seen: Set<string> = new Set();
   #unlisted: Unlisted = new Unlisted([], new Map());
   #stopped = false;
   #down: Error | undefined;
@@ -146,13 +146,13 @@ export class FetchSession {
     client: Pop3Client,
     ledger: MailboxLedger,
     settings: FetchSettings,
-    draft: Draft,
+    draft: MutableReport,
     task: SessionTask,
   ) {
     this.#client = client;
     this.#ledger = ledger;
     this.#settings = settings;
-    this.#draft = draft;
+    this.#report = draft;
     this.#task = task;
     const { policy, signal } = settings;
     const { limits } = policy;
@@ -182,8 +182,8 @@ export class FetchSession {
     this.#unlisted = new Unlisted(listing, this.#ledger.entries);
     const plan = await this.#plan(listing);
     if (this.#policy.dryRun) {
-      this.#draft.planned = plannedRun(plan, this.#policy, this.#now);
-      this.#draft.left = plan.left;
+      this.#report.planned = plannedRun(plan, this.#policy, this.#now);
+      this.#report.left = plan.left;
       return NOTHING_DONE;
     }
     for (const { number, entry } of plan.remove) this.#toMark.push({ number, entry });
@@ -205,9 +205,9 @@ export class FetchSession {
       await this.#client.noop();
     const rest = wanted.length - this.#tried.size;
     if (this.#task.retrieve) {
-      this.#draft.left = plan.left + rest;
+      this.#report.left = plan.left + rest;
       const unknown = this.#failures.some(({ id }) => id === undefined) || this.#task.spent.slow.size > 0;
-      if (this.#draft.left === 0 && !unknown) await this.#noteContentGone();
+      if (this.#report.left === 0 && !unknown) await this.#noteContentGone();
     }
     const failed = this.#failures.some(({ error }) => error instanceof RefusedByDestination);
     const untried = this.#refusesAll && this.#hasUntried(plan);
@@ -222,12 +222,12 @@ export class FetchSession {
 
   async #list(): Promise<readonly Listed[]> {
     const { messages, malformed } = await listMaildrop(this.#client, this.#policy, this.#settings.signal);
-    if (this.#draft.listed === 0) {
-      this.#draft.listed = messages.length;
-      for (const { size = 0 } of messages) this.#draft.listedOctets += size;
+    if (this.#report.listed === 0) {
+      this.#report.listed = messages.length;
+      for (const { size = 0 } of messages) this.#report.listedOctets += size;
     }
-    if (malformed.length > 0 && this.#draft.malformed.length === 0) {
-      this.#draft.malformed = malformed;
+    if (malformed.length > 0 && this.#report.malformed.length === 0) {
+      this.#report.malformed = malformed;
       await this.#tell({ type: "malformed", lines: malformed });
     }
     return messages;
@@ -267,13 +267,13 @@ export class FetchSession {
     await this.#tell({
       type: "listed",
       messages: listing.length,
-      octets: this.#draft.listedOctets,
+      octets: this.#report.listedOctets,
       toRetrieve: this.#task.retrieve ? retrieve.length : 0,
       toRetrieveOctets,
       toDelete: remove.length,
     });
     if (this.#task.retrieve) {
-      this.#draft.skipped = [...skip];
+      this.#report.skipped = [...skip];
       for (const each of skip) await this.#tell({ type: "skipped", ...each });
     }
     return plan;
@@ -383,7 +383,7 @@ export class FetchSession {
 
   /** What has failed in this run waits for the next, however short its pause: it would go on for ever. */
   #notYetFailed(steps: readonly Retrieve[]): readonly Retrieve[] {
-    const failed = new Set(this.#draft.failed.map(({ uid }) => uid));
+    const failed = new Set(this.#report.failed.map(({ uid }) => uid));
     const { slow } = this.#task.spent;
     return steps.filter((step) => (step.id === undefined ? !slow.has(sightOf(step)) : !failed.has(step.id)));
   }
@@ -458,13 +458,13 @@ export class FetchSession {
       this.#task.spent.messages++;
       this.#task.spent.octets += octets;
     }
-    this.#sighted.add(id);
-    if (known) this.#draft.known++;
-    else this.#draft.delivered++;
+    this.#seen.add(id);
+    if (known) this.#report.known++;
+    else this.#report.delivered++;
     // As the plan found it: after a crash each message is noted before it is tried.
     const recorded = step.id === undefined ? before : step.before;
-    if (known && !step.baseline && recorded === undefined) this.#draft.unrecorded++;
-    this.#draft.octets += octets;
+    if (known && !step.baseline && recorded === undefined) this.#report.unrecorded++;
+    this.#report.octets += octets;
     // The next message comes while this is written; DELE waits for all of it.
     if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
       this.#record({ entries: [entry] });
@@ -483,12 +483,12 @@ export class FetchSession {
   }
 
   async #leftAlone(step: Retrieve, { leftAlone: skip, id }: LeftAlone): Promise<void> {
-    this.#sighted.add(id);
+    this.#seen.add(id);
     if (skip === "comes last") {
       this.#putOff.push(step);
       return;
     }
-    this.#draft.skipped.push(skip);
+    this.#report.skipped.push(skip);
     await this.#tell({ type: "skipped", ...skip });
   }
 
@@ -507,7 +507,7 @@ export class FetchSession {
         return;
       }
       this.#failures.push({ step, id, error, certain: false });
-      this.#sighted.add(id);
+      this.#seen.add(id);
       if (isDown(cause)) {
         this.#down = cause as Error;
         return;
@@ -595,7 +595,7 @@ export class FetchSession {
    * destination, and no message is left alone because of that.
    */
   async #recordFailures(): Promise<void> {
-    const works = this.#draft.delivered > 0;
+    const works = this.#report.delivered > 0;
     for (const { step, id, error, certain, tooSlow = false } of this.#failures) {
       const cause = error instanceof RefusedByDestination ? error.cause : error;
       const counts = tooSlow || ((certain || works) && !isLater(cause) && !isTemporary(cause));
@@ -610,7 +610,7 @@ export class FetchSession {
         tries: entry?.failures ?? 1,
         retryAt: entry === undefined ? this.#now : entry.retryAt,
       };
-      this.#draft.failed.push(failed);
+      this.#report.failed.push(failed);
       await this.#tell({ type: "message-failed", ...failed });
     }
   }
@@ -631,7 +631,7 @@ export class FetchSession {
   async #noteContentGone(): Promise<void> {
     const changed: LedgerEntry[] = [];
     for (const entry of this.#ledger.entries.values()) {
-      if (isContentId(entry.id) && entry.goneSince === undefined && !this.#sighted.has(entry.id))
+      if (isContentId(entry.id) && entry.goneSince === undefined && !this.#seen.has(entry.id))
         changed.push({ ...entry, goneSince: this.#now });
     }
     if (changed.length > 0) await this.#ledger.record({ entries: changed });

@@ -4,7 +4,7 @@ import { crypto } from "../auth/crypto.ts";
 import type { Pop3Auth } from "../options/auth.ts";
 import type { Pop3ClientOptions, Settings } from "../options/client.ts";
 
-export type Facts = ReadonlyMap<string, unknown>;
+export type Fingerprint = ReadonlyMap<string, unknown>;
 
 /** The compiler sees to it that none is forgotten. */
 const OPTIONS = {
@@ -68,11 +68,11 @@ const TABLES =
 /** Where a password stands, or a token: it is kept by its digest only. */
 const SECRETS = /\.(?:pass|accessToken)$/;
 
-export function factsOf(settings: Settings): Facts {
+export function fingerprintOf(settings: Settings): Fingerprint {
   return new Map(facts("settings", settings));
 }
 
-export function sameFacts(ours: Facts, theirs: Facts): boolean {
+export function sameFingerprint(ours: Fingerprint, theirs: Fingerprint): boolean {
   if (ours.size !== theirs.size) return false;
   for (const [name, value] of ours) if (!Object.is(value, theirs.get(name))) return false;
   return true;

@@ -2,7 +2,7 @@
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Exchange } from "../../src/net/exchange.ts";
-import { Flight, type Window } from "../../src/net/pipeline.ts";
+import { Pipeline, type Window } from "../../src/net/pipeline.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
 import { always } from "../protocol/octets.ts";
 
@@ -18,8 +18,8 @@ function command(line: string, { octets = 0, alone = false }: Wanted = {}): Exch
   return new Exchange<unknown>({ line, printable: line, alone, parse: ignore }, waiter, { octets });
 }
 
-function flightOf(window: Window | undefined, ...exchanges: Exchange<unknown>[]): Flight {
-  const flight = new Flight();
+function flightOf(window: Window | undefined, ...exchanges: Exchange<unknown>[]): Pipeline {
+  const flight = new Pipeline();
   flight.window = window;
   for (const exchange of exchanges) flight.push(exchange);
   return flight;
@@ -27,15 +27,15 @@ function flightOf(window: Window | undefined, ...exchanges: Exchange<unknown>[])
 
 const lines = (exchanges: Iterable<Exchange<unknown>>): string[] =>
   Array.from(exchanges, ({ command }) => command.line);
-const departing = (flight: Flight): string[] => lines(flight.depart());
-const landing = (flight: Flight): string | undefined => flight.land()?.command.line;
+const departing = (flight: Pipeline): string[] => lines(flight.takeSendable());
+const landing = (flight: Pipeline): string | undefined => flight.complete()?.command.line;
 
 const WIDE: Window = { octets: 1_000_000, commandOctets: 1_000_000 };
 const letters = (text: string): Exchange<unknown>[] => Array.from(text, (letter) => command(letter));
 
 test("nothing to send, nothing to come", () => {
   const flight = flightOf(WIDE);
-  expect([flight.length, flight.queued, flight.first, flight.land(), departing(flight)]).toEqual([
+  expect([flight.length, flight.queued, flight.first, flight.complete(), departing(flight)]).toEqual([
     0,
     0,
     undefined,
@@ -184,7 +184,7 @@ describe("with nothing after messages", () => {
       { resolve: ignore, reject: ignore },
     );
   };
-  const careful = (...exchanges: Exchange<unknown>[]): Flight => {
+  const careful = (...exchanges: Exchange<unknown>[]): Pipeline => {
     const flight = flightOf(WIDE, ...exchanges);
     flight.nothingAfterMessages = true;
     return flight;
@@ -222,7 +222,7 @@ describe("what was given up", () => {
   test("in flight keeps its place: its reply still comes", () => {
     const given = command("a");
     const flight = flightOf(WIDE, given, command("b"));
-    flight.depart();
+    flight.takeSendable();
     given.abandoned = true;
     expect([landing(flight), landing(flight)]).toEqual(["a", "b"]);
   });
@@ -266,7 +266,7 @@ test("whatever is sent, given up and answered, the rules hold, and everything ge
       const departed: Exchange<unknown>[] = [];
       const pushed: Exchange<unknown>[] = [];
       const depart = (): number => {
-        const batch = flight.depart();
+        const batch = flight.takeSendable();
         inFlight.push(...batch);
         departed.push(...batch);
         const sum = (of: "octets" | "text"): number =>
@@ -282,7 +282,7 @@ test("whatever is sent, given up and answered, the rules hold, and everything ge
       };
       for (const [index, step] of steps.entries()) {
         if (step === "depart") depart();
-        else if (step === "land") expect(flight.land()).toBe(inFlight.shift());
+        else if (step === "land") expect(flight.complete()).toBe(inFlight.shift());
         else {
           const exchange = command(String(index), step);
           exchange.abandoned = step.giveUp;
@@ -291,7 +291,7 @@ test("whatever is sent, given up and answered, the rules hold, and everything ge
         }
       }
       // Each reply lets something out until nothing waits.
-      for (depart(); inFlight.length > 0; depart()) expect(flight.land()).toBe(inFlight.shift());
+      for (depart(); inFlight.length > 0; depart()) expect(flight.complete()).toBe(inFlight.shift());
       expect(flight.queued).toBe(0);
       expect(departed).toEqual(pushed.filter(({ abandoned }) => !abandoned));
     },

@@ -1,6 +1,6 @@
 // Which call runs next: the oldest whose maildrop and host are free, within the limits.
 import { describe, expect, test } from "vitest";
-import { Turns, type Turn, type TurnLimits } from "../../src/pool/turns.ts";
+import { Scheduler, type Permit, type SchedulerLimits } from "../../src/pool/scheduler.ts";
 import { codeOf, turns as loops } from "../client/outcome.ts";
 import { expectNothingUnhandled } from "../client/unhandled.ts";
 
@@ -8,12 +8,12 @@ expectNothingUnhandled();
 
 /** Calls, and a log of what became of each. */
 class Scene {
-  readonly turns: Turns;
+  readonly turns: Scheduler;
   readonly #log: string[] = [];
-  readonly #held: Map<string, Turn> = new Map();
+  readonly #held: Map<string, Permit> = new Map();
 
-  constructor(limits: Partial<TurnLimits> = {}) {
-    this.turns = new Turns({ all: Infinity, perHost: Infinity, waiting: Infinity, ...limits });
+  constructor(limits: Partial<SchedulerLimits> = {}) {
+    this.turns = new Scheduler({ all: Infinity, perHost: Infinity, waiting: Infinity, ...limits });
   }
 
   /** `key` is `maildrop@host`; `name` is how the log calls it. */
@@ -47,8 +47,8 @@ class Scene {
     return this.#log.splice(0).join(" ");
   }
 
-  #turn(name: string): Turn {
-    return this.#held.get(name) as Turn;
+  #turn(name: string): Permit {
+    return this.#held.get(name) as Permit;
   }
 
   #note(name: string, call: Promise<unknown>): void {
@@ -126,7 +126,7 @@ describe("fairness", () => {
   });
 
   test("ten thousand waiting calls all run", async () => {
-    const turns = new Turns({ all: 50, perHost: 5, waiting: 10_000 });
+    const turns = new Scheduler({ all: 50, perHost: 5, waiting: 10_000 });
     let [most, done] = [0, 0];
     const calls = Array.from({ length: 10_050 }, async (_, at) => {
       const turn = await turns.take({ maildrop: String(at % 2000), host: String(at % 20) });
@@ -247,7 +247,7 @@ describe("an abort", () => {
   });
 
   test("settles ten thousand calls with one signal", async () => {
-    const turns = new Turns({ all: 1, perHost: 1, waiting: Infinity });
+    const turns = new Scheduler({ all: 1, perHost: 1, waiting: Infinity });
     const turn = await turns.take({ maildrop: "a", host: "x" });
     const controller = new AbortController();
     const calls = Array.from({ length: 10_000 }, (_, at) =>
@@ -270,7 +270,7 @@ test("a permit is released only once", async () => {
 });
 
 test("a host is forgotten after its last release", async () => {
-  const turns = new Turns({ all: 1, perHost: 1, waiting: 1 });
+  const turns = new Scheduler({ all: 1, perHost: 1, waiting: 1 });
   const turn = await turns.take({ maildrop: "a", host: "x" });
   turn.pause();
   // The host is still that of the one that pauses.

@@ -1,6 +1,6 @@
 // How long each thing that a connection waits for may take, and which error its clock ends in.
 import { Pop3Error, type Pop3ConnectionErrorCode } from "../errors.ts";
-import type { Expiry, Total, Wait } from "./watch.ts";
+import type { Expiry, Total, Deadline } from "./deadline-timer.ts";
 
 /** Milliseconds. */
 export interface ConnectionTimeouts {
@@ -13,16 +13,16 @@ export interface ConnectionTimeouts {
 }
 
 /** The waits of one connection. */
-export interface Waits {
-  readonly greeting: Wait;
+export interface Deadlines {
+  readonly greeting: Deadline;
   /** The first line of a reply. */
-  readonly reply: Wait;
+  readonly reply: Deadline;
   /** A block may be of any size, so its total time grows with what has come. */
-  readonly block: Wait;
+  readonly block: Deadline;
   /** The rest of a response that was given up. */
-  readonly drain: Wait;
+  readonly drain: Deadline;
   /** A message that its reader leaves alone may take as long as it likes, until another command waits for its turn. */
-  readonly stall: Wait;
+  readonly stall: Deadline;
   /** A response with a block, unless its command has another bound or none. */
   readonly response: Total;
 }
@@ -31,10 +31,10 @@ export interface Waits {
 export const NO_TOTAL: Total = totalOf(Infinity, "timeouts.total");
 
 /** `minRate`: what a block has to bring, octets a second; 0: any. */
-export function waitsOf(
+export function deadlinesOf(
   { greeting, command, body, total, drain }: ConnectionTimeouts,
   minRate: number,
-): Waits {
+): Deadlines {
   const idle = { code: "POP3_IDLE_TIMEOUT", limit: "timeouts.body" } as const;
   const rate = `it came more slowly than ${String(minRate)} bytes per second`;
   return {
@@ -64,7 +64,7 @@ export function waitsOf(
 }
 
 /** The server may have much to delete. */
-export function quitWait({ quit }: ConnectionTimeouts): Wait {
+export function quitWait({ quit }: ConnectionTimeouts): Deadline {
   return fixed("POP3_COMMAND_TIMEOUT", quit, "timeouts.quit", (name) => `the reply to ${name}`);
 }
 
@@ -90,7 +90,7 @@ function fixed(
   total: number,
   limit: string,
   what: (command: string) => string,
-): Wait {
+): Deadline {
   const expiry: Expiry = { code, limit, why: tookLonger(total) };
   return { idle: Infinity, idleExpiry: expiry, total, totalExpiry: expiry, rate: 0, what };
 }

@@ -5,7 +5,7 @@ import { throwIfAborted } from "../net/failures.ts";
 import { settle } from "../net/settle.ts";
 import { Heap, type Ranked } from "./heap.ts";
 
-export interface TurnLimits {
+export interface SchedulerLimits {
   /** Turns at a time. */
   readonly all: number;
   /** Turns at a time on one host. */
@@ -15,14 +15,14 @@ export interface TurnLimits {
 }
 
 /** What a turn is wanted for. */
-export interface TurnKey {
+export interface PermitKey {
   /** Has one turn at a time. It is on one host, always the same. */
   readonly maildrop: string;
   readonly host: string;
 }
 
 /** The right to a session: with the maildrop, a place on its host, and a place among all. */
-export interface Turn {
+export interface Permit {
   /** Gives everything back. More than once does no harm. */
   release(): void;
   /** Gives the places back, and keeps the maildrop. */
@@ -57,8 +57,8 @@ interface Call extends Ranked {
   refuse: (error: Error) => void;
 }
 
-export class Turns {
-  readonly #limits: TurnLimits;
+export class Scheduler {
+  readonly #limits: SchedulerLimits;
   readonly #hosts: Map<string, Host> = new Map();
   /** The maildrops that somebody has, or has the next right to; and who waits behind. */
   readonly #maildrops: Map<string, Heap<Call>> = new Map();
@@ -72,7 +72,7 @@ export class Turns {
   #closed: Promise<void> | undefined;
   #emptied: () => void = () => undefined;
 
-  constructor(limits: TurnLimits) {
+  constructor(limits: SchedulerLimits) {
     this.#limits = limits;
   }
 
@@ -95,7 +95,7 @@ export class Turns {
    * Waits for a turn, if need be. Rejects with `POP3_ABORTED`, with `POP3_POOL_FULL` where too many wait already,
    * and with `POP3_POOL_CLOSED`.
    */
-  async take(key: TurnKey, signal?: AbortSignal): Promise<Turn> {
+  async take(key: PermitKey, signal?: AbortSignal): Promise<Permit> {
     throwIfAborted(signal);
     if (this.#closed !== undefined) throw closed();
     if (!this.#free(key) && this.#waiting.size >= this.#limits.waiting) throw full();
@@ -126,12 +126,12 @@ export class Turns {
   }
 
   /** Whether a turn can be had at once: where there is room, nobody waits for it. */
-  #free({ maildrop, host }: TurnKey): boolean {
+  #free({ maildrop, host }: PermitKey): boolean {
     const { all, perHost } = this.#limits;
     return !this.#maildrops.has(maildrop) && this.#active < all && this.activeOn(host) < perHost;
   }
 
-  #call({ maildrop, host: name }: TurnKey): Call {
+  #call({ maildrop, host: name }: PermitKey): Call {
     let host = this.#hosts.get(name);
     if (host === undefined) {
       host = { name, calls: 0, active: 0, ready: new Heap(older), place: -1 };

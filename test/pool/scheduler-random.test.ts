@@ -3,23 +3,23 @@
 // first.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
-import { Turns, type Turn, type TurnKey, type TurnLimits } from "../../src/pool/turns.ts";
+import { Scheduler, type Permit, type PermitKey, type SchedulerLimits } from "../../src/pool/scheduler.ts";
 import { codeOf, turns as loops } from "../client/outcome.ts";
 
 type State = "waiting" | "active" | "paused" | "resuming" | "over" | "refused";
 
 interface Call {
-  readonly key: TurnKey;
+  readonly key: PermitKey;
   readonly controller: AbortController;
   /** As the model has it. */
   state: State;
   /** As it has come out. */
   seen: State;
-  turn: Turn | undefined;
+  turn: Permit | undefined;
 }
 
 /** The rule, word for word: of those who wait, the oldest who may, as long as there is one. */
-function settleModel(calls: readonly Call[], limits: TurnLimits): void {
+function settleModel(calls: readonly Call[], limits: SchedulerLimits): void {
   for (;;) {
     const active = calls.filter(({ state }) => state === "active");
     const holders = calls.filter(({ state }) => ["active", "paused", "resuming"].includes(state));
@@ -60,7 +60,7 @@ test("the order is that of the model", async () => {
       fc.array(step, { maxLength: 80 }),
       async ({ all, perHost }, steps) => {
         const limits = { all, perHost, waiting: 20 };
-        const turns = new Turns(limits);
+        const turns = new Scheduler(limits);
         const calls: Call[] = [];
         const among = (at: number, ...states: State[]): Call | undefined => {
           const those = calls.filter(({ state }) => states.includes(state));
@@ -84,7 +84,7 @@ test("the order is that of the model", async () => {
         };
         const resume = (call: Call): void => {
           call.state = call.seen = "resuming";
-          void codeOf((call.turn as Turn).resume(call.controller.signal)).then((code) => {
+          void codeOf((call.turn as Permit).resume(call.controller.signal)).then((code) => {
             if (call.seen === "resuming") call.seen = code === "resolved" ? "active" : "paused";
           });
         };

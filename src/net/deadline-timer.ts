@@ -13,7 +13,7 @@ export interface Expiry {
 }
 
 /** How long something may take. Milliseconds; `Infinity` for a clock that does not run. */
-export interface Wait {
+export interface Deadline {
   /** From one octet to the next. */
   readonly idle: number;
   readonly idleExpiry: Expiry;
@@ -35,9 +35,9 @@ export interface Total {
   readonly expiry: Expiry;
 }
 
-export class Watch {
+export class DeadlineTimer {
   readonly #expired: (error: Pop3ConnectionError) => void;
-  #wait: Wait | undefined;
+  #wait: Deadline | undefined;
   #total: Total | undefined;
   #command = "";
   /** When the turn of the response came; later by the time in which our reader did not read. */
@@ -57,7 +57,7 @@ export class Watch {
    * Begins to wait. `came`: what was waited for before has come, with the octets that came last. `total`: the turn of
    * another response has come; without it, this is a part of the same one.
    */
-  begin(wait: Wait, command: string, came = false, total?: Total): void {
+  begin(wait: Deadline, command: string, came = false, total?: Total): void {
     // A chunk may hold a hundred replies: its time is asked for once.
     if (!came) this.#last = performance.now();
     if (total !== undefined) {
@@ -153,11 +153,11 @@ export class Watch {
     );
   }
 
-  #totalDue(wait: Wait): number {
+  #totalDue(wait: Deadline): number {
     return this.#since + wait.total + (wait.rate > 0 ? (this.#octets / wait.rate) * 1000 : 0);
   }
 
-  #responseDue({ reader }: Wait): number {
+  #responseDue({ reader }: Deadline): number {
     return this.#total === undefined || reader === true ? Infinity : this.#turn + this.#total.time;
   }
 }

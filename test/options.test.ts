@@ -332,7 +332,7 @@ describe("what is wrong is said before anything is sent", () => {
   test.each(["timeouts", "limits", "pipelining"])("a name that %s do not have", (what) => {
     for (const name of ["bodi", "Command", "toString", "constructor", "hasOwnProperty", "0"]) {
       expect(() => completeOptions(given({ host, [what]: { [name]: 5 } }))).toThrow(
-        `${what} has no "${name}"`,
+        `unknown option ${what}.${name}`,
       );
     }
     const own = JSON.parse('{"__proto__": 5}') as object;

@@ -125,6 +125,11 @@ export function methodNamed(name: string): Method | undefined {
   return BUILT_IN.get(name.toUpperCase());
 }
 
+/** The names of the built-in mechanisms. */
+export function mechanismNames(): Iterable<string> {
+  return BUILT_IN.keys();
+}
+
 /** Returns the kind of secret that a method needs. */
 export function secretOf(method: Method): SecretKind {
   return typeof method === "string" ? "password" : (method.secret ?? "password");

@@ -1,6 +1,6 @@
 // The mail of many mailboxes: so many at a time in all and on each host, each in its turn, none at the cost of another.
 import { setMaxListeners } from "node:events";
-import { configError } from "../options/checks.ts";
+import { checkNames, checkObject, configError } from "../options/checks.ts";
 import { Pop3Pool } from "../pool/pool.ts";
 import { Scheduler } from "../pool/scheduler.ts";
 import type { Destination } from "./destinations/destination.ts";
@@ -36,6 +36,18 @@ export interface FetchAllOptions extends Pick<
   readonly repeat?: boolean;
 }
 
+const NAMES: readonly string[] = Object.keys({
+  ledger: true,
+  destination: true,
+  policy: true,
+  force: true,
+  stop: true,
+  signal: true,
+  maxSessions: true,
+  maxPerHost: true,
+  repeat: true,
+} satisfies Record<keyof FetchAllOptions, true>);
+
 /**
  * Fetches the mail of many mailboxes, as {@link fetchMail} does of each, and gives what happens as it happens.
  * What goes wrong with one mailbox is an event of its own, `failed`, and nothing else stops for it. Whoever leaves
@@ -50,6 +62,8 @@ export async function* fetchAll(
   targets: Iterable<FetchTarget> | AsyncIterable<FetchTarget>,
   options: FetchAllOptions,
 ): AsyncGenerator<FetchEvent, void, undefined> {
+  checkObject("options", options);
+  checkNames("", options, NAMES);
   const leave = new AbortController();
   const { maxSessions = 50, maxPerHost = 5 } = options;
   const pool = new Pop3Pool({ maxSessions, maxPerHost });
@@ -164,11 +178,17 @@ class Mailboxes {
   #settings(target: FetchTarget): FetchSettings {
     const { ledger, destination, policy, force, stop, signal } = this.#options;
     const own = typeof target === "object" && "account" in target ? target : { account: target };
-    return completeFetchOptions(own.account, {
-      ...{ ledger, destination, pool: this.#pool, stop, signal },
+    checkNames("", own, ["account", "mailbox", "policy", "destination"]);
+    const { account, ...rest } = own;
+    return completeFetchOptions(account, {
+      ledger,
+      destination,
+      pool: this.#pool,
+      stop,
+      signal,
       ...(policy === undefined ? {} : { policy }),
       ...(force === undefined ? {} : { force }),
-      ...own,
+      ...rest,
       onEvent: (event) => this.#queue.push(event),
     });
   }

@@ -1,5 +1,5 @@
 // New mail as it comes, message by message: each is delivered when the reader says that it is done with it.
-import { configError } from "../options/checks.ts";
+import { configError, shown } from "../options/checks.ts";
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -38,6 +38,8 @@ export async function* newMail(
   account: FetchAccount,
   { repeat = true, ...options }: NewMailOptions,
 ): AsyncGenerator<NewMessage, void, undefined> {
+  if ("destination" in options)
+    throw configError("unknown option destination: newMail gives the messages to your loop; see fetchMail");
   const leave = new AbortController();
   const stop = options.stop === undefined ? leave.signal : AbortSignal.any([leave.signal, options.stop]);
   const handoff = new Handoff();
@@ -45,7 +47,8 @@ export async function* newMail(
   if (settings.policy.dryRun)
     throw configError("policy.dryRun gives no messages, so newMail cannot use it: call fetchMail");
   const most = settings.account.limits?.message ?? 64 * 1024 * 1024;
-  if (typeof most !== "number") throw configError("limits.message is a number from 0 on");
+  if (typeof most !== "number")
+    throw configError(`limits.message must be a number >= 0 (got ${shown(most)})`);
   handoff.limit = most;
   let run: Promise<FetchReport> | undefined;
   try {

@@ -1,5 +1,5 @@
 // What a run over one mailbox is given, and what is made of it.
-import { checkBoolean, checkObject, configError } from "../options/checks.ts";
+import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
 import { completeOptions, type Pop3ClientOptions } from "../options/client.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
@@ -57,18 +57,33 @@ export interface FetchSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Throws `POP3_CONFIG` for what makes no sense. */
+const NAMES: readonly string[] = Object.keys({
+  ledger: true,
+  destination: true,
+  policy: true,
+  mailbox: true,
+  pool: true,
+  force: true,
+  onEvent: true,
+  stop: true,
+  signal: true,
+} satisfies Record<keyof FetchOptions, true>);
+
+/** Checks what a run is given, and completes it. Throws `POP3_CONFIG`, with a hint for an unknown name. */
 export function completeFetchOptions(account: FetchAccount, options: FetchOptions): FetchSettings {
   checkObject("options", options);
+  checkNames("", options, NAMES);
   const { ledger, destination, policy, mailbox, pool, force, onEvent, stop, signal } = options;
   checkBoolean("force", force);
   if (typeof (ledger as Partial<Ledger> | undefined)?.open !== "function")
-    throw configError("ledger is missing");
+    throw configError(`ledger must be a Ledger, such as new FileLedger("./ledger") (got ${shown(ledger)})`);
   const taking = typeof destination === "function" ? deliverTo(destination) : destination;
   if (typeof (taking as Partial<Destination> | undefined)?.begin !== "function")
-    throw configError("destination is missing");
+    throw configError(
+      `destination must be a function or a Destination, such as new Maildir("./Mail") (got ${shown(destination)})`,
+    );
   if (mailbox !== undefined && (typeof mailbox !== "string" || mailbox === ""))
-    throw configError("mailbox is a name");
+    throw configError(`mailbox must be a non-empty string (got ${shown(mailbox)})`);
   const client = accountOf(account);
   const complete = completePolicy(policy, client.listings);
   return {
@@ -89,7 +104,7 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
 function accountOf(account: FetchAccount): Pop3ClientOptions {
   const options = typeof account === "string" || account instanceof URL ? parseUrl(account) : account;
   if (completeOptions(options).auth === undefined)
-    throw configError("an account whose mail is fetched has `auth`");
+    throw configError("auth is missing: fetching mail needs a login");
   return options;
 }
 
@@ -103,6 +118,7 @@ function withListings(account: Pop3ClientOptions, listings: ListingMode): Pop3Cl
 export function nameOf(account: Pop3ClientOptions): string {
   const { host, port, auth } = completeOptions(account);
   const user = auth?.authzid ?? auth?.user;
-  if (user === undefined) throw configError("without a user name, `mailbox` has to name the mailbox");
+  if (user === undefined)
+    throw configError("auth.user is missing: give it, or name the mailbox with the option mailbox");
   return mailboxName(user, host, port);
 }

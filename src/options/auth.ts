@@ -1,8 +1,23 @@
 // Who logs in, and how: what `auth` can be told, checked before anything is sent.
-import { methodNamed, secretOf, type ChannelBinding, type Method, type SecretKind } from "../auth/choice.ts";
+import {
+  mechanismNames,
+  methodNamed,
+  secretOf,
+  type ChannelBinding,
+  type Method,
+  type SecretKind,
+} from "../auth/choice.ts";
 import type { ChannelBindingType, SaslMechanism, ScramOptions } from "../auth/mechanism.ts";
-import type { OAuthRefusal } from "../errors.ts";
-import { checkBoolean, checkOneOf, checkObject, configError, withDefaults } from "./checks.ts";
+import type { OAuthRefusal, Pop3Error } from "../errors.ts";
+import {
+  checkBoolean,
+  checkNames,
+  checkObject,
+  checkOneOf,
+  configError,
+  shown,
+  withDefaults,
+} from "./checks.ts";
 
 /** A secret, or what gives it: called afresh for each login, so that nothing has to keep it. */
 export type Secret = string | (() => string | Promise<string>);
@@ -50,32 +65,47 @@ export interface Pop3Auth {
 
 export const DEFAULT_SCRAM: ScramOptions = { minIterations: 4096, maxIterations: 100_000 };
 
-/** Throws `POP3_CONFIG` for what is no `auth`. */
+const NAMES: readonly string[] = Object.keys({
+  user: true,
+  pass: true,
+  accessToken: true,
+  authzid: true,
+  mechanism: true,
+  mechanisms: true,
+  force: true,
+  initialResponse: true,
+  channelBinding: true,
+  bindingTypes: true,
+  scram: true,
+  charset: true,
+} satisfies Record<keyof Pop3Auth, true>);
+
+/** Throws `POP3_CONFIG` if `auth` cannot be used. No secret is in the message. */
 export function checkAuth(auth: Pop3Auth): void {
   checkObject("auth", auth);
+  checkNames("auth", auth, NAMES);
   checkSecret("pass", auth.pass);
   checkSecret("accessToken", auth.accessToken);
   for (const name of ["user", "authzid", "charset"] as const) {
     const value: unknown = auth[name];
     if (value !== undefined && (typeof value !== "string" || (value === "" && name !== "authzid")))
-      throw configError(`auth.${name} is a string that is not empty`);
+      throw configError(`auth.${name} must be a non-empty string (got ${shown(value)})`);
   }
   for (const name of ["force", "initialResponse"] as const) checkBoolean(`auth.${name}`, auth[name]);
   checkOneOf("auth.channelBinding", auth.channelBinding, ["if-offered", "required", "never"]);
   for (const name of ["mechanisms", "bindingTypes"] as const) {
-    if (auth[name] !== undefined && !Array.isArray(auth[name])) throw configError(`auth.${name} is an array`);
+    if (auth[name] !== undefined && !Array.isArray(auth[name])) {
+      throw configError(`auth.${name} must be an array (got ${shown(auth[name])})`);
+    }
   }
   for (const type of auth.bindingTypes ?? [])
-    checkOneOf("a binding type", type, ["tls-exporter", "tls-unique", "tls-server-end-point"]);
+    checkOneOf("each of auth.bindingTypes", type, ["tls-exporter", "tls-unique", "tls-server-end-point"]);
   if (auth.scram !== undefined) withDefaults("auth.scram", DEFAULT_SCRAM, auth.scram);
   const methods = wishedMechanisms(auth).map(checkMechanism);
   const kinds = methods.length > 0 ? methods.map(secretOf) : [secretKind(auth)];
-  if (kinds.includes("password") && auth.pass === undefined)
-    throw configError("auth.pass is a string that is not empty, or a function that gives one");
-  if (kinds.includes("token") && auth.accessToken === undefined)
-    throw configError("auth.accessToken is a string that is not empty, or a function that gives one");
-  if (kinds.some((kind) => kind !== "none") && auth.user === undefined)
-    throw configError("auth.user is a string that is not empty");
+  if (kinds.includes("password") && auth.pass === undefined) throw missing(auth, "pass");
+  if (kinds.includes("token") && auth.accessToken === undefined) throw missing(auth, "accessToken");
+  if (kinds.some((kind) => kind !== "none") && auth.user === undefined) throw missing(auth, "user");
 }
 
 /** What there is to prove the identity with, unless a mechanism says otherwise. */
@@ -87,14 +117,24 @@ function checkMechanism(mechanism: string | SaslMechanism): Method {
   const own = mechanism as SaslMechanism | null | undefined;
   const method = typeof mechanism === "string" ? methodNamed(mechanism) : mechanism;
   if (method === undefined || (typeof mechanism !== "string" && typeof own?.start !== "function"))
-    throw configError("a mechanism is one of our names, or a SaslMechanism of your own");
+    throw configError(
+      `auth.mechanism must be ${[...mechanismNames()].join(", ")}, or a SaslMechanism of your own (got ${shown(mechanism)})`,
+    );
   return method;
 }
 
 function checkSecret(name: string, value: unknown): void {
   if (value === undefined || typeof value === "function" || (typeof value === "string" && value !== ""))
     return;
-  throw configError(`auth.${name} is a string that is not empty, or a function that gives one`);
+  // Only the type is shown: the value may be a secret.
+  const got = value === "" ? "an empty string" : value === null ? "null" : `a value of type ${typeof value}`;
+  throw configError(`auth.${name} must be a non-empty string, or a function that returns one (got ${got})`);
+}
+
+/** What the login needs is not there. The commonest reason is a variable of the environment that is not set. */
+function missing(auth: Pop3Auth, name: "user" | "pass" | "accessToken"): Pop3Error {
+  if (!Object.hasOwn(auth, name)) return configError(`auth.${name} is missing: the login needs it`);
+  return configError(`auth.${name} is undefined: if it comes from an environment variable, is that set?`);
 }
 
 /** What the caller insists on, the preferred first; empty: whatever is best. */

@@ -1,39 +1,157 @@
-// Types end where JavaScript begins: what comes from a file or from the environment is looked at.
+// Checks of what callers give, for JavaScript has no types. An error names the option, shows the value unless it may be
+// a secret, says what is expected, and what to do if that can be known.
 import { Pop3Error } from "../errors.ts";
+import { printable } from "../protocol/printable.ts";
 
-export function checkObject(what: string, value: unknown): void {
+/** What is wrong with options: nothing was sent. */
+export function configError(message: string): Pop3Error {
+  return new Pop3Error("POP3_CONFIG", message);
+}
+
+/**
+ * A value as an error shows it. Of strings only what looks like a number or a switch is shown: any other may be a secret
+ * that was given in the wrong place.
+ */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return HARMLESS.test(value) ? `"${value}"` : value === "" ? "an empty string" : "a string";
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`;
+    case "object":
+      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+    default:
+      return String(value);
+  }
+}
+
+const HARMLESS = /^(?:-?\d[\d.,]{0,11} ?[a-z]{0,7}|true|false|yes|no|on|off)$/i;
+
+export function checkObject(what: string, value: unknown): asserts value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw configError(`${what} is an object`);
+    throw configError(`${what} must be an object (got ${shown(value)})`);
 }
 
 export function checkBoolean(what: string, value: unknown): void {
   // "false" would be true.
-  if (value !== undefined && typeof value !== "boolean") throw configError(`${what} is true or false`);
+  if (value !== undefined && typeof value !== "boolean")
+    throw configError(`${what} must be true or false (got ${shown(value)})`);
 }
 
-/** The defaults, with what was given in their place. */
+/** Throws if the value is given and is not one of `choices`. */
+export function checkOneOf(what: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || choices.includes(value as string)) return;
+  const quoted = choices.map((choice) => `"${choice}"`);
+  throw configError(
+    `${what} must be ${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1) as string} (got ${shown(value)})`,
+  );
+}
+
+/** Throws if the value is not a number of at least `least`. `Infinity` is one. */
+export function checkNumber(what: string, value: unknown, least = 0): asserts value is number {
+  if (typeof value !== "number" || !(value >= least))
+    throw configError(`${what} must be a number >= ${least} (got ${shown(value)})`);
+}
+
+/** The defaults, replaced by what is given. All values are numbers of at least 0. */
 export function withDefaults<T extends object>(what: string, defaults: T, given: Partial<T> = {}): T {
   checkObject(what, given);
-  const known = defaults as Record<string, number>;
-  const result: Record<string, number> = { ...known };
+  checkNames(what, given, Object.keys(defaults));
+  const result = { ...defaults } as Record<string, number>;
   for (const [name, value] of Object.entries<unknown>(given)) {
     if (value === undefined) continue;
-    if (!Object.hasOwn(known, name)) throw configError(`${what} has no "${name}"`);
-    if (typeof value !== "number" || Number.isNaN(value) || value < 0)
-      throw configError(`${what}.${name} is a number from 0 on`);
+    checkNumber(`${what}.${name}`, value);
     if (what === "timeouts" && value === 0)
-      throw configError(`timeouts.${name} is 0: Infinity stops the clock`);
+      throw configError(`timeouts.${name} must be greater than 0 (got 0); Infinity switches the timeout off`);
     result[name] = value;
   }
   return result as T;
 }
 
-/** Throws where a value is given that is none of `choices`. */
-export function checkOneOf(name: string, value: unknown, choices: readonly string[]): void {
-  if (value !== undefined && !choices.includes(value as string))
-    throw configError(`${name} is one of ${choices.join(", ")}`);
+/**
+ * Throws if an object has an option that is not one of `known`: a typo must not be ignored. `table`: the name of the
+ * options object, "" for the outermost.
+ */
+export function checkNames(table: string, given: object, known: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const full = (option: string): string => (table === "" ? option : `${table}.${option}`);
+    const hint = FOREIGN.get(full(name).toLowerCase()) ?? suggestion(name, known, full);
+    throw configError(`unknown option ${printable(full(name)).slice(0, LONGEST_NAME)}${hint}`);
+  }
 }
 
-export function configError(message: string): Pop3Error {
-  return new Pop3Error("POP3_CONFIG", message);
+/** The most characters of an unknown name that an error shows. */
+const LONGEST_NAME = 80;
+
+function suggestion(name: string, known: readonly string[], full: (option: string) => string): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `: did you mean ${full(near)}?`;
+  return known.length > 0 && known.length <= 12 ? `: the options are ${known.join(", ")}` : "";
+}
+
+const THIS_IS = (option: string): string => `: did you mean ${option}?`;
+const SECURE = ": did you mean secure? true is TLS from the first byte, false begins TLS with STLS";
+
+/** Names that other mail libraries use, in lower case, and what they are called here. */
+const FOREIGN: ReadonlyMap<string, string> = new Map([
+  ...["hostname", "server", "address"].map((name) => [name, THIS_IS("host")] as const),
+  ...["password", "pass", "passwd"].map((name) => [name, THIS_IS("auth.pass")] as const),
+  ...["username", "user", "login"].map((name) => [name, THIS_IS("auth.user")] as const),
+  ...["accesstoken", "token", "xoauth2"].map((name) => [name, THIS_IS("auth.accessToken")] as const),
+  ...["mechanism", "authmethod"].map((name) => [name, THIS_IS("auth.mechanism")] as const),
+  ...["ssl", "usetls", "enabletls", "starttls", "dostarttls", "requiretls", "ignoretls", "secured"].map(
+    (name) => [name, SECURE] as const,
+  ),
+  ...["tlsoptions", "tlsopts"].map((name) => [name, THIS_IS("tls")] as const),
+  ["servername", THIS_IS("tls.servername")],
+  ["rejectunauthorized", THIS_IS("tls.rejectUnauthorized")],
+  ["ca", THIS_IS("tls.ca")],
+  ["timeout", ": did you mean timeouts.connect, timeouts.command or another of timeouts?"],
+  ["connectiontimeout", THIS_IS("timeouts.connect")],
+  ["connecttimeout", THIS_IS("timeouts.connect")],
+  ["greetingtimeout", THIS_IS("timeouts.greeting")],
+  ["sockettimeout", THIS_IS("timeouts.body")],
+  ["debug", ": set the environment variable DEBUG=popwright:* instead"],
+  ["logger", ": set the environment variable DEBUG=popwright:* instead"],
+  ...["auth.password", "auth.passwd", "auth.secret"].map((name) => [name, THIS_IS("auth.pass")] as const),
+  ...["auth.username", "auth.login", "auth.name"].map((name) => [name, THIS_IS("auth.user")] as const),
+  ...["auth.token", "auth.oauth", "auth.xoauth2"].map((name) => [name, THIS_IS("auth.accessToken")] as const),
+  ...["auth.type", "auth.method", "auth.authmethod"].map(
+    (name) => [name, THIS_IS("auth.mechanism")] as const,
+  ),
+]);
+
+/** The known name that was probably meant: the same in other letters' case, or at most two typing errors away. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.min(3, Math.ceil(name.length / 2));
+  for (const each of known) {
+    const distance = typingErrors(name.toLowerCase(), each.toLowerCase());
+    if (distance < least) [best, least] = [each, distance];
+  }
+  return best;
+}
+
+/** Letters to insert, remove or replace, and neighbours to swap, to make one word of the other. */
+function typingErrors(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return Infinity;
+  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, index) => index)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const differs = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min(
+        (last[j] as number) + 1,
+        (row[j - 1] as number) + 1,
+        (last[j - 1] as number) + differs,
+      );
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (before[j - 2] as number) + 1);
+      row.push(cost);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length] as number;
 }

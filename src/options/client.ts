@@ -4,7 +4,15 @@ import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth.ts";
 import type { SocketSource } from "../net/dial.ts";
 import type { Window } from "../net/pipeline.ts";
-import { checkBoolean, checkOneOf, checkObject, configError, withDefaults } from "./checks.ts";
+import {
+  checkBoolean,
+  checkNames,
+  checkObject,
+  checkOneOf,
+  configError,
+  shown,
+  withDefaults,
+} from "./checks.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "../net/proxy.ts";
@@ -184,32 +192,62 @@ export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 
 /** One object for all: TLS sessions are taken up again only with the same. */
 const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
 
-/** Checks options and completes them. Throws `POP3_CONFIG`; no message has a secret in it. */
+const NAMES: readonly string[] = Object.keys({
+  host: true,
+  port: true,
+  secure: true,
+  stls: true,
+  auth: true,
+  utf8: true,
+  capa: true,
+  allowPlaintextAuth: true,
+  tls: true,
+  socket: true,
+  proxy: true,
+  localAddress: true,
+  family: true,
+  lookup: true,
+  timeouts: true,
+  limits: true,
+  pipelining: true,
+  listings: true,
+} satisfies Record<keyof Pop3ClientOptions, true>);
+
+/** Checks options and completes them. Throws `POP3_CONFIG`, with a hint for an unknown name; never shows a secret. */
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
   const options: Pop3ClientOptions =
     typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
   checkObject("options", options);
+  checkNames("", options, NAMES);
   checkBoolean("secure", options.secure);
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
   checkBoolean("utf8", options.utf8);
   checkBoolean("capa", options.capa);
   const secure = options.secure ?? true;
   if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
-    throw configError("host is the name or the address of a server");
+    // A URL with a password may be here by mistake: it is not shown.
+    throw configError("host must be the name or the address of a server, without user, password or spaces");
   }
   if (secure && options.stls !== undefined && options.stls !== "never") {
-    throw configError("STLS begins TLS on a plain connection: give secure: false with it, or leave it out");
+    throw configError(
+      `stls is ${shown(options.stls)}, but secure is true: STLS starts TLS on a plain connection, so it needs secure: false`,
+    );
   }
   const port = options.port ?? (secure ? 995 : 110);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw configError("port is a number from 1 to 65535");
+    throw configError(`port must be a whole number from 1 to 65535 (got ${shown(port)})`);
   const stls = options.stls ?? (secure ? "never" : "required");
-  if (!["required", "if-offered", "never"].includes(stls))
-    throw configError('stls is "required", "if-offered" or "never"');
-  if (options.family !== undefined && ![4, 6].includes(options.family)) throw configError("family is 4 or 6");
+  checkOneOf("stls", stls, ["required", "if-offered", "never"]);
+  if (options.family !== undefined && ![4, 6].includes(options.family))
+    throw configError(`family must be 4 or 6 (got ${shown(options.family)})`);
+  if (typeof options.tls === "boolean") {
+    throw configError(
+      `tls must be an object of options for tls.connect (got ${options.tls}): did you mean secure: ${options.tls}?`,
+    );
+  }
   if (options.tls !== undefined) checkObject("tls", options.tls);
   if (options.socket !== undefined && options.proxy !== undefined) {
-    throw configError("socket and proxy exclude each other: your own socket may go through a proxy itself");
+    throw configError("socket and proxy cannot be given together: connect your own socket through the proxy");
   }
   if (options.auth !== undefined) checkAuth(options.auth);
   checkOneOf("listings", options.listings, ["lenient", "strict"]);
@@ -237,5 +275,8 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
 
 function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {
   if (pipelining === false) return undefined;
-  return withDefaults("pipelining", DEFAULT_WINDOW, pipelining === "auto" ? {} : pipelining);
+  if (pipelining === "auto") return DEFAULT_WINDOW;
+  if (typeof pipelining !== "object")
+    throw configError(`pipelining must be "auto", false or an object (got ${shown(pipelining)})`);
+  return withDefaults("pipelining", DEFAULT_WINDOW, pipelining);
 }

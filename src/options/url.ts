@@ -1,6 +1,6 @@
 // The URL form of the options: our own, and that of RFC 2384.
 import { domainToASCII } from "node:url";
-import { Pop3Error } from "../errors.ts";
+import { configError } from "./checks.ts";
 
 /** What a URL says: `Pop3ClientOptions`, as far as it goes. */
 export interface UrlOptions {
@@ -24,25 +24,38 @@ export function parseUrl(given: string | URL): UrlOptions {
     url = new URL(given);
   } catch {
     // Neither the URL nor Node's error, which repeats it, is shown: there may be a password in it.
-    throw config("not a URL");
+    throw configError(
+      "the URL cannot be parsed: expected pop3s://user@host:port; percent-encode #, /, ?, @, : and % in user and password",
+    );
   }
   const secure = url.protocol === "pop3s:" || url.protocol === "pops:";
   if (!secure && url.protocol !== "pop3:" && url.protocol !== "pop:") {
-    throw config("the URL of a maildrop begins with pop3s://, pop3:// or pop://");
+    throw configError("the URL must begin with pop3s://, pop3:// or pop://");
   }
-  if (url.pathname !== "" && url.pathname !== "/") throw config("the URL of a maildrop has no path");
-  if (url.hash !== "") throw config("the URL of a maildrop has a # in it: percent-encode it");
+  if (url.pathname !== "" && url.pathname !== "/")
+    throw configError(
+      "the URL has a path: percent-encode / as %2F if it belongs to the user name or the password",
+    );
+  if (url.hash !== "")
+    throw configError(
+      "the URL has a #: percent-encode it as %23 if it belongs to the user name or the password",
+    );
   let stls: string | undefined;
   for (const [name, value] of url.searchParams) {
-    if (name !== "stls") throw config("the URL of a maildrop takes one parameter: stls");
+    if (name !== "stls") {
+      throw configError(
+        "the URL has an unknown parameter: only stls is known; percent-encode ? as %3F if it belongs to the password",
+      );
+    }
     stls = value;
   }
   const decoded = decode(url.username);
   const at = decoded.search(/;auth=/i);
   const user = at === -1 ? decoded : decoded.slice(0, at);
   const mechanism = at === -1 ? "*" : decoded.slice(at + ";auth=".length);
-  if (user === "" && decoded + url.password !== "") throw config("the URL of a maildrop names no user");
-  if (mechanism === "") throw config("the URL of a maildrop names no mechanism behind ;auth=");
+  if (user === "" && decoded + url.password !== "")
+    throw configError("the URL has a password but no user name");
+  if (mechanism === "") throw configError("the URL has ;auth= without the name of a mechanism");
   return {
     host: hostFrom(url.hostname),
     secure,
@@ -64,7 +77,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw config("the URL of a maildrop is not percent-encoded UTF-8");
+    throw configError("the URL must be percent-encoded UTF-8: write % itself as %25");
   }
 }
 
@@ -73,8 +86,4 @@ function hostFrom(hostname: string): string {
   if (hostname.startsWith("[")) return hostname.slice(1, -1);
   const name = decode(hostname);
   return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
-}
-
-function config(message: string): Pop3Error {
-  return new Pop3Error("POP3_CONFIG", message);
 }

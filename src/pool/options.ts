@@ -49,7 +49,7 @@ export function completePoolOptions(given: Pop3PoolOptions): PoolSettings {
     const value = settings[name];
     const least = name === "maxWaiting" ? 0 : 1;
     if (value < least || (value !== Infinity && !Number.isInteger(value)))
-      throw configError(`pool.${name} is a whole number from ${least} on, or Infinity`);
+      throw configError(`pool.${name} must be a whole number >= ${least}, or Infinity (got ${value})`);
   }
   return settings;
 }

@@ -47,6 +47,15 @@ function sizeOf(fields: Fields): number | undefined {
   return Number.isNaN(size) ? undefined : size;
 }
 
+/**
+ * The most malformed lines that are kept with their text. Of later ones only the number is kept, and only if the message
+ * has no value because of it: a server that repeats one line for ever must not fill the memory.
+ */
+const KEPT = 1000;
+
+/** The most characters of a malformed line that are kept; errors and events show fewer. */
+const COPIED = 1024;
+
 /** What the listings are called in errors. */
 const NAMES = { LIST: "scan", UIDL: "unique-id" } as const;
 
@@ -60,6 +69,10 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
   /** The messages without a value that can be trusted. */
   readonly #doubtful = new Set<number>();
   readonly #bad: BadLine[] = [];
+  /** How many lines are malformed. */
+  #malformed = 0;
+  /** The first malformed line that says more than "no unique-id". */
+  #wrong: string | undefined;
   #rest = "";
   #octets = 0;
 
@@ -98,7 +111,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
       this.#highest = message;
       this.#entries.set(message, value);
     } else this.#unusual(text.slice(start, end), value);
-    if (Math.max(this.#entries.size, this.#bad.length) > this.#rules.entries)
+    if (Math.max(this.#entries.size, this.#malformed) > this.#rules.entries)
       throw this.#tooLarge(`${String(this.#rules.entries)} entries`);
   }
 
@@ -115,7 +128,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     const repeated = number !== undefined && (before !== undefined || this.#doubtful.has(number));
     if (number === undefined) this.#reject(raw, number, "no number");
     else if (repeated && before !== undefined && before === value)
-      this.#bad.push({ number, raw, reason: "repeated" });
+      this.#name(undefined, { number, raw, reason: "repeated" });
     else if (repeated) this.#reject(raw, number, "repeated");
     else if (value === undefined) this.#reject(raw, number, this.#reasonOf(raw));
     else if (value === "") this.#reject(raw, number, "no unique-id");
@@ -124,11 +137,20 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
 
   /** Nothing of the line is used but its number. */
   #reject(raw: string, number: number | undefined, reason: MalformedReason): void {
-    this.#bad.push({ number, raw, reason });
+    this.#name(number, { number, raw, reason });
     if (number === undefined) return;
     this.#highest = Math.max(this.#highest, number);
     this.#doubtful.add(number);
     this.#entries.delete(number);
+  }
+
+  /** Keeps a malformed line. `doubtful`: the message that has no value because of it. */
+  #name(doubtful: number | undefined, { number, raw, reason }: BadLine): void {
+    this.#malformed++;
+    if (reason !== "no unique-id") this.#wrong ??= copyOf(raw);
+    if (this.#bad.length < KEPT) this.#bad.push({ number, raw: copyOf(raw), reason });
+    else if (doubtful !== undefined && !this.#doubtful.has(doubtful))
+      this.#bad.push({ number, raw: "", reason });
   }
 
   #reasonOf(raw: string): MalformedReason {
@@ -160,16 +182,21 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     const { malformed } = this.#rules;
     malformed?.(this.#bad.map((line) => malformedLine(this.#command, line, secrets)));
     // A blank unique-id is an answer: the server has none.
-    const wrong = this.#bad.find(({ reason }) => reason !== "no unique-id");
+    const wrong = this.#wrong;
     if (wrong !== undefined && (this.#isStrict || this.#entries.size === 0)) {
       const which = this.#isStrict ? "bad line in the" : "every line is malformed in the";
       throw new Pop3ProtocolError(
         "POP3_BAD_LISTING",
-        `${which} ${NAMES[this.#command]} listing: "${shownLine(wrong.raw, secrets)}"`,
+        `${which} ${NAMES[this.#command]} listing: "${shownLine(wrong, secrets)}"`,
       );
     }
     return this.#entries;
   }
+}
+
+/** The first characters of a line, in memory of their own: a part of a string keeps the whole chunk alive. */
+function copyOf(raw: string): string {
+  return Buffer.from(raw.slice(0, COPIED), "latin1").toString("latin1");
 }
 
 /** The message number with which a line begins, and that ends at a space or at the end; a number is not 0. */

@@ -99,7 +99,7 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     'import "../src/options/client.ts";',
     "src/options/client.ts",
   ],
-  ["no-cycles", "src/net/deadline-timer.ts", 'import "./watch.ts";', "src/net/deadline-timer.ts"],
+  ["no-cycles", "src/net/deadline-timer.ts", 'import "./deadline-timer.ts";', "src/net/deadline-timer.ts"],
   ["no-missing-files", "src/net/proxy.ts", 'import "./socks.ts";', "./socks.ts"],
 ];
 

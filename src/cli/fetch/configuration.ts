@@ -172,7 +172,7 @@ class Checker {
       completePolicy(policy);
     } catch (error) {
       if (!Pop3Error.is(error)) throw error;
-      const [, name] = /^policy(?: has no "|\.)(\w+)/.exec(error.message) ?? [];
+      const [, name] = /\bpolicy\.(\w+)/.exec(error.message) ?? [];
       throw this.#wrong(name === undefined ? path : `${path}.${name}`, error.message);
     }
     return policy;

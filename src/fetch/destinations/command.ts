@@ -2,7 +2,7 @@
 // The message is a file on disk, complete, before the program starts: no crash shows it half a message.
 import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
-import { configError, withDefaults } from "../../options/checks.ts";
+import { checkNames, checkObject, configError, shown, withDefaults } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { isAborted } from "../../net/sleep.ts";
@@ -66,10 +66,13 @@ export class Command implements Destination {
 
   /** Throws `POP3_CONFIG` for options that make no sense. */
   constructor(program: string, args: readonly string[] = [], options: CommandOptions = {}) {
-    if (typeof program !== "string" || program === "") throw configError("a command has a program");
+    if (typeof program !== "string" || program === "")
+      throw configError(`the program of a Command must be a non-empty string (got ${shown(program)})`);
+    checkObject("command", options);
+    checkNames("command", options, ["timeout", "cwd", "env", "spool"]);
     const { timeout, spool } = options;
     if (spool !== undefined && (typeof spool !== "string" || spool === ""))
-      throw configError("command.spool must be the path of a directory");
+      throw configError(`command.spool must be the path of a directory (got ${shown(spool)})`);
     this.#program = program;
     this.#args = args;
     this.#options = options;

@@ -1,4 +1,5 @@
 // A folder of .eml files: one for each message, whole or not there, named after its key.
+import { checkNames, checkObject, configError, shown } from "../../options/checks.ts";
 import { isAbsolute, join, relative } from "node:path";
 import { makeDirectory } from "../files/fsync.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
@@ -24,9 +25,13 @@ export class EmlFolder implements Destination {
   readonly #subfolder: (delivery: Delivery) => string;
   readonly #places: Places = new Places(prepare);
 
-  constructor(path: string, { subfolder = () => "" }: EmlFolderOptions = {}) {
+  constructor(path: string, options: EmlFolderOptions = {}) {
+    if (typeof path !== "string" || path === "")
+      throw configError(`the path of an EmlFolder must be a non-empty string (got ${shown(path)})`);
+    checkObject("options", options);
+    checkNames("", options, ["subfolder"]);
     this.#path = path;
-    this.#subfolder = subfolder;
+    this.#subfolder = options.subfolder ?? (() => "");
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {

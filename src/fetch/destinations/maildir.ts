@@ -1,5 +1,6 @@
 // A Maildir (cr.yp.to/proto/maildir.html): a file for each message, whole or not there. The name is made of the key, so
 // a message that comes again meets itself, wherever its reader has moved it.
+import { configError, shown } from "../../options/checks.ts";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory, syncDirectory } from "../files/fsync.ts";
@@ -43,6 +44,11 @@ export class Maildir implements Destination {
 
   /** With a function there may be one for each mailbox; a unique-id is no part of a path, a key is. */
   constructor(path: MaildirPath) {
+    if (typeof path !== "function" && (typeof path !== "string" || path === "")) {
+      throw configError(
+        `the path of a Maildir must be a non-empty string, or a function that returns one (got ${shown(path)})`,
+      );
+    }
     this.#path = path;
   }
 

@@ -2,7 +2,7 @@
 // apart, and each message is appended whole.
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { withDefaults } from "../../options/checks.ts";
+import { configError, shown, withDefaults } from "../../options/checks.ts";
 import { makeDirectory } from "../files/fsync.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { fromLine } from "./from-line.ts";
@@ -34,6 +34,11 @@ export class Mbox implements Destination {
 
   /** With a function there may be one for each mailbox. Throws `POP3_CONFIG` for options that make no sense. */
   constructor(path: MboxPath, options?: MboxOptions) {
+    if (typeof path !== "function" && (typeof path !== "string" || path === "")) {
+      throw configError(
+        `the path of an Mbox must be a non-empty string, or a function that returns one (got ${shown(path)})`,
+      );
+    }
     this.#path = path;
     this.#lockTimeout = withDefaults("mbox", { lockTimeout: 60_000 }, options).lockTimeout;
   }

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
-import { configError, withDefaults } from "../../options/checks.ts";
+import { configError, shown, withDefaults } from "../../options/checks.ts";
 import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../files/fsync.ts";
 import { removeName } from "../files/own-file.ts";
 import { rm } from "../files/patient-fs.ts";
@@ -55,7 +55,7 @@ export class FileLedger implements Ledger {
   /** Throws `POP3_CONFIG` for options that make no sense. */
   constructor(directory: string, options?: FileLedgerOptions) {
     if (typeof directory !== "string" || directory === "")
-      throw configError("the directory of a ledger is a path");
+      throw configError(`the directory of a FileLedger must be a non-empty string (got ${shown(directory)})`);
     this.directory = directory;
     this.#times = withDefaults("ledger", DEFAULTS, options);
     const { heartbeat, stale } = this.#times;

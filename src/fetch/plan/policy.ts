@@ -1,5 +1,14 @@
 // What a run may do with the mail it finds: every wish has a default, and the defaults lose nothing.
-import { checkBoolean, checkOneOf, checkObject, configError, withDefaults } from "../../options/checks.ts";
+import {
+  checkBoolean,
+  checkNames,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  configError,
+  shown,
+  withDefaults,
+} from "../../options/checks.ts";
 import type { ListingMode } from "../../protocol/listing-block.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -123,10 +132,23 @@ const LIMITS: RunLimits = { messages: Infinity, octets: Infinity, seconds: Infin
 const RETRY: RetryPauses = { first: 60_000, longest: 6 * 60 * 60_000 };
 const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000 };
 
-const NAMES: ReadonlySet<string> = new Set<keyof FetchPolicy>([
-  ...(["firstRun", "delete", "maxSize", "tooLarge", "order", "limits", "commitEvery", "tries"] as const),
-  ...(["retry", "poll", "noUidl", "listings", "uidsChanged", "keepDays", "dryRun"] as const),
-]);
+const NAMES: readonly string[] = Object.keys({
+  firstRun: true,
+  delete: true,
+  maxSize: true,
+  tooLarge: true,
+  order: true,
+  limits: true,
+  commitEvery: true,
+  tries: true,
+  retry: true,
+  poll: true,
+  noUidl: true,
+  listings: true,
+  uidsChanged: true,
+  keepDays: true,
+  dryRun: true,
+} satisfies Record<keyof FetchPolicy, true>);
 
 /**
  * Completes a policy; `otherwise`: what the account says of `listings`. Throws `POP3_CONFIG` for what makes no sense, and
@@ -134,7 +156,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof FetchPolicy>([
  */
 export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode = "lenient"): CompletePolicy {
   checkObject("policy", policy);
-  for (const name of Object.keys(policy)) if (!NAMES.has(name)) throw configError(`policy has no "${name}"`);
+  checkNames("policy", policy, NAMES);
   checkOneOf("policy.tooLarge", policy.tooLarge, ["skip", "headers", "delete"]);
   checkOneOf("policy.order", policy.order, ["oldest", "newest"]);
   checkOneOf("policy.noUidl", policy.noUidl, ["refuse", "content"]);
@@ -169,14 +191,21 @@ function limitsOf(given: FetchPolicy["limits"]): RunLimits {
 
 function firstRunOf(given: FetchPolicy["firstRun"] = "all"): CompletePolicy["firstRun"] {
   if (given === "all" || given === "none") return given;
+  if (typeof given !== "object")
+    throw configError(`policy.firstRun must be "all", "none" or { newest: N } (got ${shown(given)})`);
   checkObject("policy.firstRun", given);
+  checkNames("policy.firstRun", given, ["newest"]);
   return { newest: amount("firstRun.newest", given.newest, NaN, 0) };
 }
 
 function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["delete"] {
   if (given === "never") return { after: Infinity, largerThan: Infinity };
   if (given === "delivered") return { after: 0, largerThan: Infinity };
-  if (typeof given !== "object") throw configError('policy.delete is "never", "delivered" or conditions');
+  if (typeof given !== "object") {
+    throw configError(
+      `policy.delete must be "never", "delivered" or { afterDays, largerThan } (got ${shown(given)})`,
+    );
+  }
   checkObject("policy.delete", given);
   const { afterDays, largerThan } = withDefaults(
     "policy.delete",
@@ -188,7 +217,6 @@ function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["del
 
 function amount(name: string, value: unknown, otherwise: number, least: number): number {
   const number = value ?? otherwise;
-  if (typeof number !== "number" || !(number >= least))
-    throw configError(`policy.${name} is a number from ${String(least)} on`);
+  checkNumber(`policy.${name}`, number, least);
   return number;
 }

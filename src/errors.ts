@@ -1,17 +1,19 @@
-// Every way to fail has a class that says what became of the session, and a code that never changes.
+// The error classes. The class tells what happened to the session; the code is stable and names the failure.
 //
-// Three ways: the caller was wrong and nothing was sent (`Pop3Error` itself), the server said no and the
-// session lives ({@link Pop3ReplyError}), or the session is over ({@link Pop3ProtocolError},
-// {@link Pop3ConnectionError}) and every waiting call rejects with one cause.
+// There are three cases. The call was wrong and nothing was sent: `Pop3Error` itself. The server refused the
+// command and the session continues: {@link Pop3ReplyError}. The session has ended, and every waiting call
+// rejects with the same cause: {@link Pop3ProtocolError} and {@link Pop3ConnectionError}.
 
-/** The call was wrong, or cannot be done: codes of {@link Pop3Error} itself. The session is as it was. */
+/**
+ * Codes of {@link Pop3Error} itself: the call was wrong or impossible. The state of the session is unchanged.
+ */
 export type Pop3CallErrorCode =
   | "POP3_CONFIG"
   | "POP3_INVALID_ARGUMENT"
   | "POP3_COMMAND_TOO_LONG"
   | "POP3_STATE"
   | "POP3_NOT_SUPPORTED"
-  // No acceptable way to log in.
+  // Logging in: no acceptable mechanism, or a failed exchange.
   | "POP3_AUTH_NO_MECHANISM"
   | "POP3_AUTH_PROTOCOL"
   | "POP3_APOP_BAD_CHALLENGE"
@@ -20,7 +22,7 @@ export type Pop3CallErrorCode =
   | "POP3_SCRAM_ITERATIONS_HIGH"
   | "POP3_SCRAM_SERVER_SIGNATURE"
   | "POP3_TLS_REQUIRED"
-  // Larger than `limits.message`, as LIST announced it: it was not retrieved.
+  // LIST announced more than `limits.message`: the message was not retrieved.
   | "POP3_MESSAGE_TOO_LARGE"
   // The pool.
   | "POP3_POOL_CLOSED"
@@ -33,11 +35,11 @@ export type Pop3CallErrorCode =
   | "POP3_NO_UIDL"
   | "POP3_UIDS_CHANGED";
 
-/** The server said no (`-ERR`): codes of {@link Pop3ReplyError}. */
+/** Codes of {@link Pop3ReplyError}: the server answered `-ERR`. */
 export type Pop3ReplyErrorCode =
   "POP3_REFUSED" | "POP3_TEMPORARY" | "POP3_GREETING_REJECTED" | "POP3_AUTH_REJECTED" | "POP3_COMMIT_FAILED";
 
-/** The server broke the protocol or a limit: codes of {@link Pop3ProtocolError}. */
+/** Codes of {@link Pop3ProtocolError}: the server violated the protocol or exceeded a limit. */
 export type Pop3ProtocolErrorCode =
   | "POP3_PROTOCOL"
   | "POP3_BAD_GREETING"
@@ -49,7 +51,7 @@ export type Pop3ProtocolErrorCode =
   | "POP3_LIST_TOO_LARGE"
   | "POP3_MESSAGE_TOO_LARGE";
 
-/** The connection could not be made, or was lost: codes of {@link Pop3ConnectionError}. */
+/** Codes of {@link Pop3ConnectionError}: the connection could not be opened, or was lost. */
 export type Pop3ConnectionErrorCode =
   | "POP3_CONNECT"
   | "POP3_CONNECT_TIMEOUT"
@@ -68,12 +70,13 @@ export type Pop3ConnectionErrorCode =
   | "POP3_ABANDONED"
   | "POP3_COMMIT_UNKNOWN";
 
-/** The stable codes. `docs/errors.md` explains each. */
+/** All codes. They are stable; `docs/errors.md` explains each one. */
 export type Pop3ErrorCode =
   Pop3CallErrorCode | Pop3ReplyErrorCode | Pop3ProtocolErrorCode | Pop3ConnectionErrorCode | "POP3_ABORTED";
 
 /**
- * Every error of this library, each class with its codes: `switch (error.code)` narrows to the fields of the class.
+ * Any error of this library. Each class is paired with its codes, so `switch (error.code)` narrows to the
+ * class.
  *
  * @example
  * ```ts
@@ -87,42 +90,46 @@ export type AnyPop3Error =
   | Pop3ConnectionError
   | Pop3AbortError;
 
-/** Why a server did not like an access token (RFC 7628 section 3.2.2; XOAUTH2 says the same in other places). */
+/**
+ * The reason why the server refused an access token (RFC 7628 section 3.2.2, or the similar reply of
+ * XOAUTH2).
+ */
 export interface OAuthRefusal {
-  /** `invalid_token`, `insufficient_scope`; XOAUTH2 has an HTTP status, `400`. */
+  /** OAUTHBEARER: `invalid_token`, `insufficient_scope`, ... XOAUTH2: an HTTP status such as `400`. */
   readonly status?: string;
-  /** The scopes that would do, separated by spaces. */
+  /** The scopes that the server requires, separated by spaces. */
   readonly scope?: string;
-  /** The authentication schemes (XOAUTH2), lower case: `bearer`. */
+  /** The authentication schemes in lower case, such as `bearer` (XOAUTH2). */
   readonly schemes?: string;
-  /** Where the server's OpenID configuration is to be had. */
+  /** The URL of the server's OpenID configuration. */
   readonly openidConfiguration?: string;
 }
 
-/** What an error may say beside its code and message. */
+/** The optional parts of an error, in addition to its code and message. */
 export interface Pop3ErrorDetails {
-  /** The command in the form that may be printed: `RETR 5`, `PASS ****`. */
+  /** The command without secrets: `RETR 5`, `PASS ****`. */
   readonly command?: string | undefined;
-  /** What brought it about: a Node error, an abort reason, or the one failure that ended the session. */
+  /** The cause: an error from Node, the reason of an abort, or the failure that ended the session. */
   readonly cause?: unknown;
-  /** With `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN`: the message numbers that were marked as deleted. */
+  /** For `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN`: the numbers of the messages marked as deleted. */
   readonly marked?: readonly number[] | undefined;
-  /** With `POP3_AUTH_REJECTED`: what the server said of an access token. */
+  /** For `POP3_AUTH_REJECTED`: the reason why the server refused the access token. */
   readonly oauth?: OAuthRefusal | undefined;
-  /** With the codes that end in `_TIMEOUT`: the option whose time is over. */
+  /** For the codes that end in `_TIMEOUT`: the option that set the limit. */
   readonly limit?: string | undefined;
 }
 
 /**
- * Names a class in stack traces, and marks its errors. The mark is known across the two builds (ESM and CommonJS), in
- * which `instanceof` sees two classes. Both are on the prototype, as Error does it: neither is a property of an error.
+ * Sets the name of a class in stack traces, and marks its errors. The mark works across the two builds (ESM
+ * and CommonJS), where `instanceof` sees two different classes. Name and mark are on the prototype, as for
+ * Error.
  */
 export function markErrors(type: { readonly prototype: object }, name: string, printed: string = name): void {
   Object.defineProperty(type.prototype, "name", { value: printed, configurable: true, writable: true });
   Object.defineProperty(type.prototype, markOf(name), { value: true });
 }
 
-/** Whether `value` is an error of the class of this name, or of a class that extends it. */
+/** Tests whether `value` is an error of the class `name`, or of a subclass. */
 export function isMarked(value: unknown, name: string): boolean {
   return (
     typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[markOf(name)] === true
@@ -133,13 +140,13 @@ function markOf(name: string): symbol {
   return Symbol.for(`popwright.${name}`);
 }
 
-/** Any failure of this library. By itself: the call was wrong, and the session is as it was. */
+/** The base class of all errors of this library. Itself: the call was wrong, and the session is unchanged. */
 export class Pop3Error extends Error {
-  /** What went wrong. A code keeps its meaning from release to release. */
+  /** The code of the failure. Its meaning does not change between releases. */
   readonly code: Pop3ErrorCode;
-  /** The command in the form that may be printed: `RETR 5`, `PASS ****`. */
+  /** The command without secrets: `RETR 5`, `PASS ****`. */
   declare readonly command?: string;
-  /** With `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN`: the message numbers that were marked as deleted. */
+  /** For `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN`: the numbers of the messages marked as deleted. */
   declare readonly marked?: readonly number[];
 
   constructor(code: Pop3ErrorCode, message: string, details: Pop3ErrorDetails = {}) {
@@ -153,27 +160,35 @@ export class Pop3Error extends Error {
     markErrors(this, "Pop3Error");
   }
 
-  /** Whether `value` is an error of this library, from either of its builds. Safer than `instanceof`. */
+  /**
+   * Tests whether `value` is an error of this library, from the ESM or the CommonJS build (unlike
+   * `instanceof`).
+   */
   static is(this: void, value: unknown): value is AnyPop3Error {
     return isMarked(value, "Pop3Error");
   }
 
-  /** The same failure as another call meets it: same code and message, that call's command, this error as cause. */
+  /**
+   * Copies the failure for another call: same code and message, the other command, and this error as `cause`.
+   */
   forCommand(command: string): Pop3Error {
     return new Pop3Error(this.code, this.message, { command, cause: this });
   }
 }
 
-/** The server said no (`-ERR`). The session continues, unless the code says that it ended with the greeting. */
+/** The server answered `-ERR`. The session continues, unless the code is `POP3_GREETING_REJECTED`. */
 export class Pop3ReplyError extends Pop3Error {
   declare readonly code: Pop3ReplyErrorCode;
-  /** The extended response code in upper case (RFC 2449 section 8, RFC 3206): `IN-USE`, `SYS/TEMP`, `AUTH` ... */
+  /**
+   * The extended response code in upper case: `IN-USE`, `SYS/TEMP`, `AUTH`, ... (RFC 2449 section 8, RFC
+   * 3206).
+   */
   declare readonly responseCode?: string;
-  /** The server's own words, without the status and the response code, escaped and cut for printing. */
+  /** The text of the server, without the status and the response code. It is escaped and cut for printing. */
   readonly text: string;
-  /** Whether the same call may succeed later without a change by anyone. */
+  /** Whether the same call may succeed later although nothing is changed. */
   readonly temporary: boolean;
-  /** What the server said of an access token that it refused, in its own words. */
+  /** The reason why the server refused the access token, in the words of the server. */
   declare readonly oauth?: OAuthRefusal;
 
   constructor(
@@ -193,7 +208,7 @@ export class Pop3ReplyError extends Pop3Error {
     markErrors(this, "Pop3ReplyError");
   }
 
-  /** Whether `value` is a refusal by the server, from either build. */
+  /** Tests whether `value` is a refusal by the server, from the ESM or the CommonJS build. */
   static override is(this: void, value: unknown): value is Pop3ReplyError {
     return isMarked(value, "Pop3ReplyError");
   }
@@ -203,7 +218,7 @@ export class Pop3ReplyError extends Pop3Error {
   }
 }
 
-/** The server broke the protocol or a limit. The connection is destroyed. */
+/** The server violated the protocol or exceeded a limit. The connection is destroyed. */
 export class Pop3ProtocolError extends Pop3Error {
   declare readonly code: Pop3ProtocolErrorCode;
 
@@ -215,7 +230,7 @@ export class Pop3ProtocolError extends Pop3Error {
     markErrors(this, "Pop3ProtocolError");
   }
 
-  /** Whether `value` is a breach of the protocol or of a limit, from either build. */
+  /** Tests whether `value` is a {@link Pop3ProtocolError}, from the ESM or the CommonJS build. */
   static override is(this: void, value: unknown): value is Pop3ProtocolError {
     return isMarked(value, "Pop3ProtocolError");
   }
@@ -225,12 +240,12 @@ export class Pop3ProtocolError extends Pop3Error {
   }
 }
 
-/** The connection could not be made, or is gone: closed, reset, timed out, or TLS failed. */
+/** The connection could not be opened, or was lost: it was closed or reset, it timed out, or TLS failed. */
 export class Pop3ConnectionError extends Pop3Error {
   declare readonly code: Pop3ConnectionErrorCode;
   /**
-   * The option whose time is over, if that ended the connection: `timeouts.command`, `timeouts.body`,
-   * `timeouts.total`, `limits.minRate`, `totalTimeout` (that of a call) and so on.
+   * The option that set the limit, if a timeout ended the connection: `timeouts.command`, `timeouts.body`,
+   * `timeouts.total`, `limits.minRate`, `totalTimeout` (the option of a call), and others.
    */
   declare readonly limit?: string;
 
@@ -243,7 +258,7 @@ export class Pop3ConnectionError extends Pop3Error {
     markErrors(this, "Pop3ConnectionError");
   }
 
-  /** Whether `value` is a failure of the connection, from either build. */
+  /** Tests whether `value` is a failure of the connection, from the ESM or the CommonJS build. */
   static override is(this: void, value: unknown): value is Pop3ConnectionError {
     return isMarked(value, "Pop3ConnectionError");
   }
@@ -253,12 +268,12 @@ export class Pop3ConnectionError extends Pop3Error {
   }
 }
 
-/** The call was aborted by its own `AbortSignal`; `cause` is the signal's reason. */
+/** The call's own `AbortSignal` aborted it; `cause` is the reason of the signal. */
 export class Pop3AbortError extends Pop3Error {
   declare readonly code: "POP3_ABORTED";
 
   static {
-    // The platform's name for it, so that code which knows only AbortSignal recognises it.
+    // The name that the platform uses: code that only knows AbortSignal recognises the error by it.
     markErrors(this, "Pop3AbortError", "AbortError");
   }
 
@@ -266,14 +281,14 @@ export class Pop3AbortError extends Pop3Error {
     super("POP3_ABORTED", "the call was aborted", { cause: reason, command });
   }
 
-  /** Whether `value` says that the call was aborted by its own signal, from either build. */
+  /** Tests whether `value` is the error of an aborted call, from the ESM or the CommonJS build. */
   static override is(this: void, value: unknown): value is Pop3AbortError {
     return isMarked(value, "Pop3AbortError");
   }
 
-  /** Another call was not aborted: what it meets is a session that has ended. */
+  /** Returns `POP3_CLOSED`: the other call was not aborted, but the abort ended its session. */
   override forCommand(command: string): Pop3ConnectionError {
-    return new Pop3ConnectionError("POP3_CLOSED", "an aborted call has ended the session", {
+    return new Pop3ConnectionError("POP3_CLOSED", "the session ended because another call was aborted", {
       command,
       cause: this,
     });

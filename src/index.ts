@@ -1,4 +1,4 @@
-// What `popwright` exports.
+// The exports of `popwright`: the client, the pool, their options and the errors.
 export type { AccessToken, Pop3Auth, Secret } from "./options/auth.ts";
 export { apopDigest } from "./auth/apop.ts";
 export type { ChannelBinding } from "./auth/choice.ts";

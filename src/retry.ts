@@ -1,5 +1,6 @@
-// Is this error temporary, and how long to wait before the next try? Client, pool, fetching and command line all ask
-// here, and no other module decides it. The words of servers are data: `protocol/refusals.ts`.
+// Decides whether an error is temporary, and how long to wait before the next attempt. The client, the pool,
+// fetching and the command line all use this module; no other module decides this. The texts of servers are
+// data in `protocol/refusals.ts`.
 import { Pop3Error, type Pop3ReplyError } from "./errors.ts";
 import {
   KNOWN_REFUSALS,
@@ -9,23 +10,29 @@ import {
   type Wait,
 } from "./protocol/refusals.ts";
 
-/** Why an error is temporary: the network failed, the server refused for now, or another call has what it needs. */
+/**
+ * Why an error is temporary: the network failed, the server refused for now, or another call uses the
+ * resource.
+ */
 export type TemporaryCause = "network" | "busy" | Wait;
 
-/** Milliseconds: the longest pause after the first failure, which doubles with each failure, and the longest of all. */
+/**
+ * The longest pause after the first failure (`base`, doubled by each further failure), and its maximum.
+ * Milliseconds.
+ */
 const PAUSES: Readonly<Record<TemporaryCause, { readonly base: number; readonly cap: number }>> = {
   network: { base: 500, cap: 30_000 },
   busy: { base: 500, cap: 30_000 },
   "SYS/TEMP": { base: 2000, cap: 60_000 },
-  // A session that died keeps the lock until the server notices.
+  // A lost session keeps the lock until the server notices that it is gone.
   "IN-USE": { base: 15_000, cap: 300_000 },
   "LOGIN-DELAY": { base: 60_000, cap: 900_000 },
 };
 
 /**
- * Milliseconds to wait after the `attempt`-th failure (from 1 on): exponential back-off with full jitter. `random` gives
- * numbers from 0 to 1. A login delay is kept in full, and at most a tenth is added: `loginDelay` is what the server lists,
- * in seconds.
+ * Returns the milliseconds to wait after failure number `attempt` (from 1): exponential back-off with full
+ * jitter. `random` returns numbers from 0 to 1. `loginDelay` is the delay that the server lists, in seconds.
+ * For `LOGIN-DELAY` the wait is at least that delay, and at most a tenth longer.
  */
 export function backOff(
   cause: TemporaryCause,
@@ -40,25 +47,26 @@ export function backOff(
   return least + (random() * least) / 10;
 }
 
-/** What a refusal says. */
+/** The parts of a refusal that decide its meaning. */
 export interface Refusal {
-  /** In upper case, without brackets. */
+  /** The response code in upper case, without brackets. */
   readonly responseCode?: string | undefined;
-  /** The words after the status and the response code. */
+  /** The text after the status and the response code. */
   readonly text: string;
 }
 
 export interface Verdict {
-  /** What to wait for before the next try; `undefined`: the refusal is not temporary. */
+  /** What to wait for before the next attempt; `undefined`: the refusal is not temporary. */
   readonly waitFor: Wait | undefined;
-  /** The row of the table that has the words, if there is one. */
+  /** The first row of the table that matches the text, if there is one. */
   readonly known: KnownRefusal | undefined;
 }
 
 /**
- * What a `-ERR` means. The response code decides if it is one of those that do; then the first row of the table that has
- * the words. Without either, a refused greeting is temporary, as the server said no before it knew who asks; any
- * other refusal is not. `stage` `undefined`: the words may come from anywhere.
+ * Finds the meaning of a `-ERR`. A response code in `RESPONSE_CODES` decides; otherwise the first row of the
+ * table that matches the text decides. Without either, a refused greeting is temporary, because the server
+ * refused before it knew the user. Any other refusal is not temporary. `stage` `undefined`: the text may
+ * belong to any stage.
  */
 export function judgeRefusal({ responseCode, text }: Refusal, stage: Stage | undefined): Verdict {
   const code = responseCode === undefined ? undefined : decisionOf(responseCode);
@@ -68,16 +76,18 @@ export function judgeRefusal({ responseCode, text }: Refusal, stage: Stage | und
   return { waitFor: known.waitFor, known };
 }
 
-/** `SYS/TEMP/DISK` is a `SYS/TEMP` (RFC 2449 section 8: each level is more special than the one before). */
+/**
+ * Ignores further levels: `SYS/TEMP/DISK` is a `SYS/TEMP` (RFC 2449 section 8: each level is more specific).
+ */
 function decisionOf(responseCode: string): Wait | "lasting" | undefined {
   const [first = "", second] = responseCode.split("/");
   return RESPONSE_CODES[first] ?? RESPONSE_CODES[`${first}/${second ?? ""}`];
 }
 
-/** The most characters that are looked at: as many as an error keeps. */
+/** Only this many characters are examined. An error does not keep more either. */
 const LONGEST = 512;
 
-/** The first row that has the words, and does not contradict the response code. */
+/** Finds the first row that matches the text and does not contradict the response code. */
 function rowFor(
   words: string,
   stage: Stage | undefined,
@@ -93,12 +103,14 @@ function rowFor(
   );
 }
 
-/** A name in the text is the user's: `database@example.com` says nothing about a database. */
+/** Removes mail addresses: `database@example.com` is the name of a user and says nothing about a database. */
 function withoutAddresses(text: string): string {
   return text.includes("@") ? text.replace(/\S+@\S+/g, "") : text;
 }
 
-/** Bytes that are not UTF-8 were read as Latin-1, and may be escaped: here as what Chinese servers write (GB 18030). */
+/**
+ * Reads text as GB 18030, the encoding of Chinese servers: it was decoded as Latin-1, and may have escapes.
+ */
 function chinese(text: string): string | undefined {
   const octets = text.replace(/\\x([0-9a-f]{2})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),
@@ -107,7 +119,7 @@ function chinese(text: string): string | undefined {
   try {
     return new TextDecoder("gb18030").decode(Buffer.from(octets, "latin1"));
   } catch {
-    // A runtime that is built without this encoding.
+    // This runtime was built without GB 18030.
     return undefined;
   }
 }
@@ -119,17 +131,17 @@ const STAGES: readonly (readonly [RegExp, Stage])[] = [
   [/^(?:RETR|TOP)/, "message"],
 ];
 
-/** Where in a session a command belongs, by the form of it that may be printed. */
+/** Finds the stage of the session that a command belongs to, by its printable form. */
 export function stageOfCommand(printable: string): Stage | undefined {
   return STAGES.find(([pattern]) => pattern.test(printable))?.[1];
 }
 
-// Not POP3_AUTH_CLOSED, which is how some servers say that the password is wrong.
+// Not POP3_AUTH_CLOSED: some servers close the connection when the password is wrong.
 const NETWORK_FAULT = /^POP3_(?:CONNECT|CLOSED|RESET|TRUNCATED|[A-Z]+_TIMEOUT)$/;
 const NOT_A_REPLY = /^POP3_(?:PROTOCOL|BAD_GREETING)$/;
 const BUSY = /^POP3_(?:MAILBOX_BUSY|POOL_FULL|ABORTED)$/;
 
-/** Why an error is temporary; `undefined`: it is not. */
+/** Returns why an error is temporary, or `undefined` if it is not. */
 export function temporaryCause(error: unknown): TemporaryCause | undefined {
   if (!Pop3Error.is(error)) return undefined;
   const { temporary, responseCode, text, command, code } = error as Pop3Error & Partial<Pop3ReplyError>;
@@ -139,19 +151,19 @@ export function temporaryCause(error: unknown): TemporaryCause | undefined {
   }
   if (NETWORK_FAULT.test(code) || resetWithinHandshake(error)) return "network";
   if (BUSY.test(code)) return "busy";
-  // A refusal in the wrong form ends the session, and may be temporary all the same.
+  // A refusal in the wrong form ends the session, but it may still be temporary.
   return NOT_A_REPLY.test(code) ? temporaryCause(error.cause) : undefined;
 }
 
-/** Whether the same call may succeed later, without a change by anyone. */
+/** Tests whether the same call may succeed later although nothing is changed. */
 export function isTemporary(error: unknown): boolean {
   return temporaryCause(error) !== undefined;
 }
 
 /**
- * Milliseconds to wait before the same is tried again, after the `attempt`-th failure (from 1 on). An error that is not
- * temporary has the pauses of `SYS/TEMP`, for callers that try all the same. `loginDelay`: seconds, as the server
- * lists them with LOGIN-DELAY.
+ * Returns the milliseconds to wait before the next attempt, after failure number `attempt` (from 1). For an
+ * error that is not temporary it uses the pauses of `SYS/TEMP`, in case the caller tries again anyway.
+ * `loginDelay`: the delay that the server lists with LOGIN-DELAY, in seconds.
  */
 export function retryAfter(
   error: unknown,

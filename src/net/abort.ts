@@ -1,4 +1,5 @@
-// One listener on a signal, however many calls it may give up: Node warns of a leak at the eleventh.
+// Registers one listener for each signal, however many calls the signal may abort. Node warns of a leak when
+// a signal has more than ten listeners.
 
 interface Hearing {
   readonly callbacks: Set<() => void>;
@@ -7,7 +8,10 @@ interface Hearing {
 
 const hearings = new WeakMap<AbortSignal, Hearing>();
 
-/** Calls back when `signal` is aborted. Returns how to stop that; behind the last one nothing is left on the signal. */
+/**
+ * Calls `callback` on abort. Returns an unsubscribe function; the listener is removed with the last
+ * subscription.
+ */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const hearing = hearings.get(signal) ?? hear(signal);
   hearing.callbacks.add(callback);

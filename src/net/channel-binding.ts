@@ -1,15 +1,15 @@
-// Channel bindings (RFC 5929, RFC 9266): what the two ends of a TLS connection know of it, and nobody between them.
+// Computes channel bindings (RFC 5929, RFC 9266): data of a TLS connection that only its two ends know.
 import type { TLSSocket } from "node:tls";
 import { crypto } from "../auth/crypto.ts";
 import type { ChannelBindingType } from "../auth/mechanism.ts";
 import { certificateOf } from "./tls-sessions.ts";
 
-/** The octets of tls-exporter (RFC 9266 section 2). */
+/** The length of tls-exporter in octets (RFC 9266 section 2). */
 const EXPORTED = 32;
 
 /**
- * What to try, in order. With TLS 1.3 `tls-exporter` takes the place of `tls-unique`, which has no definition
- * there; Cyrus uses it all the same.
+ * Lists the types to try, in order. `tls-unique` is not defined for TLS 1.3, and `tls-exporter` replaces it.
+ * It is still tried, because Cyrus uses it.
  */
 export function bindingTypesOf(socket: TLSSocket): readonly ChannelBindingType[] {
   return socket.getProtocol() === "TLSv1.3"
@@ -17,7 +17,7 @@ export function bindingTypesOf(socket: TLSSocket): readonly ChannelBindingType[]
     : ["tls-unique", "tls-server-end-point"];
 }
 
-/** The data of a channel binding; `undefined` where the connection has none of that type. */
+/** Returns the data of a channel binding, or `undefined` if the connection has none of that type. */
 export function channelBinding(socket: TLSSocket, type: ChannelBindingType): Buffer | undefined {
   switch (type) {
     case "tls-exporter":
@@ -25,7 +25,7 @@ export function channelBinding(socket: TLSSocket, type: ChannelBindingType): Buf
       return socket.exportKeyingMaterial(EXPORTED, "EXPORTER-Channel-Binding", Buffer.alloc(0));
     case "tls-unique":
       if (!showsSecrets(socket)) return undefined;
-      // The first Finished of the handshake: the client's, and the server's where a session was taken up again.
+      // The first Finished of the handshake: the client sends it, or the server if the session was resumed.
       return socket.isSessionReused() ? socket.getPeerFinished() : socket.getFinished();
     case "tls-server-end-point": {
       const certificate = certificateOf(socket);
@@ -41,16 +41,16 @@ export function channelBinding(socket: TLSSocket, type: ChannelBindingType): Buf
 }
 
 /**
- * Whether the runtime shows what only the two ends know. Deno exports no keying material, and what it gives as Finished
- * was never on the line: no server would agree.
+ * Tests whether the runtime gives access to the secrets of the connection. Deno does not export keying
+ * material, and the Finished message that it returns was never sent, so no server would accept it.
  */
 function showsSecrets(socket: Partial<TLSSocket>): boolean {
   return socket.exportKeyingMaterial !== undefined;
 }
 
 /**
- * The object identifiers of signature algorithms, in DER and hexadecimal, with the hash to use for each: that of
- * the signature, and SHA-256 in place of MD5 and SHA-1 (RFC 5929 section 4.1).
+ * Maps the object identifier of a signature algorithm (DER, hexadecimal) to the hash for the binding. It is
+ * the hash of the signature, but SHA-256 in place of MD5 and SHA-1 (RFC 5929 section 4.1).
  */
 const HASHES: ReadonlyMap<string, string> = new Map([
   ["2a864886f70d010104", "sha256"], // md5WithRSAEncryption
@@ -66,7 +66,7 @@ const HASHES: ReadonlyMap<string, string> = new Map([
   ["2a8648ce3d040304", "sha512"],
 ]);
 const RSASSA_PSS = "2a864886f70d01010a";
-/** The hash of RSASSA-PSS stands in its parameters (RFC 4055 section 3.1). */
+/** The hashes of RSASSA-PSS, which names its hash in its parameters (RFC 4055 section 3.1). */
 const DIGESTS: ReadonlyMap<string, string> = new Map([
   ["608648016503040201", "sha256"],
   ["608648016503040202", "sha384"],
@@ -76,7 +76,7 @@ const DIGESTS: ReadonlyMap<string, string> = new Map([
 
 const HASH_ALGORITHM = 0xa0;
 
-/** The hash for a certificate (DER); `undefined` where its signature has none, as Ed25519. */
+/** Returns the hash for a certificate (DER), or `undefined` if its signature has no hash, such as Ed25519. */
 export function signatureHash(certificate: Buffer): string | undefined {
   // Certificate ::= SEQUENCE { tbsCertificate, SEQUENCE { algorithm, parameters }, signature }
   const body = contentOf(certificate, 0);
@@ -87,12 +87,12 @@ export function signatureHash(certificate: Buffer): string | undefined {
   if (id.toString("hex") !== RSASSA_PSS) return HASHES.get(id.toString("hex"));
   const parameters = elementBehind(fields, 0);
   const options = parameters && contentOf(parameters, 0);
-  // hashAlgorithm [0] comes first, or is left out for SHA-1; the algorithm of the mask, behind it, is not meant.
+  // hashAlgorithm [0] is first, or missing for SHA-1. The mask algorithm, which follows it, must not be used.
   const named = options?.[0] === HASH_ALGORITHM ? contentOf(options, 0)?.toString("hex") : undefined;
   return [...DIGESTS].find(([digest]) => named?.includes(digest) === true)?.[1] ?? "sha256";
 }
 
-/** Where the content of the DER element at `at` begins and ends. */
+/** Returns the start and the end of the content of the DER element at `at`. */
 function boundsOf(der: Buffer, at: number): readonly [from: number, to: number] | undefined {
   const first = der[at + 1];
   if (first === undefined) return undefined;
@@ -108,7 +108,7 @@ function contentOf(der: Buffer, at: number): Buffer | undefined {
   return bounds && der.subarray(...bounds);
 }
 
-/** What begins behind the element at `at`. */
+/** Returns the octets after the element at `at`. */
 function elementBehind(der: Buffer, at: number): Buffer | undefined {
   const bounds = boundsOf(der, at);
   return bounds && der.subarray(bounds[1]);

@@ -1,5 +1,5 @@
-// Exchanges on one stream: each reply goes to the command that asked for it, every wait has its clocks, and
-// whatever goes wrong ends the connection, with one cause for everyone who waits.
+// Sends commands on one stream and gives each reply to its command. Every wait has a timeout. A failure ends
+// the connection, and every waiting call rejects with the same cause.
 import type { Duplex } from "node:stream";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { ReaderThrew } from "../protocol/block.ts";
@@ -29,29 +29,29 @@ import { NO_TOTAL, deadlinesOf, type ConnectionTimeouts, type Deadlines } from "
 import { DeadlineTimer, type Total } from "./deadline-timer.ts";
 import { isRecorded, record, wireLog } from "./wire-log.ts";
 
-/** Who is at the other end, for traces. */
+/** The server's address, for traces. */
 export interface Peer {
   readonly host: string;
   readonly port: number;
 }
 
 export interface ConnectionLimits {
-  /** Octets of a status line, CRLF included. */
+  /** The longest status line in octets, CRLF included. */
   readonly line: number;
-  /** Octets of a SASL challenge, decoded: its line may be as long as that needs. */
+  /** The largest SASL challenge in octets, decoded. The limit of its line is derived from this. */
   readonly challenge: number;
-  /** Octets of given-up responses that are read and dropped, before the connection is closed instead. */
+  /** Octets of abandoned responses to read and drop. If more would come, the connection is closed. */
   readonly drain: number;
-  /** Octets a second that the block of a response has to bring on average; 0: any. */
+  /** The lowest average rate of a block in octets per second; 0: no limit. */
   readonly minRate: number;
 }
 
 export interface SendOptions<T> extends ExchangeOptions<T> {
-  /** Gives the exchange up, see {@link Connection.abandon}. */
+  /** Abandons the exchange, see {@link Connection.abandon}. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The most secrets that are kept in mind: those of several logins. */
+/** The number of secrets to remember: enough for several logins. */
 const SECRETS = 128;
 
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
@@ -62,43 +62,46 @@ interface Unconfirmed {
 }
 
 export class Connection {
-  /** Called once, when the connection has ended: with the failure, or with nothing behind a QUIT. */
+  /** Called once, when the connection has ended: with the failure, or with `undefined` after a QUIT. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
   readonly #stream: Duplex;
   readonly #inlet: Inlet | undefined;
   readonly #peer: Peer;
   readonly #waits: Deadlines;
-  /** Octets of a line with a challenge: in base64, and so much more that it is the challenge that is too large. */
+  /**
+   * The longest line with a challenge, in octets. It is longer than the base64 of the largest challenge, so
+   * that a challenge over the limit fails as a challenge and not as a line.
+   */
   readonly #challengeLine: number;
   readonly #limits: ConnectionLimits;
   readonly #watch: DeadlineTimer;
   readonly #reader: ReplyReader;
   readonly #flight = new Pipeline();
   #flushing: NodeJS.Immediate | undefined;
-  /** Exchanges that somebody waits for: neither over, nor given up, nor sent ahead of need. */
+  /** The number of exchanges that a caller waits for: not settled, not abandoned, and not sent ahead. */
   #wanted = 0;
-  /** The block at hand takes no more for now: the stream is paused. */
+  /** The stream is paused, because the reader of the current block is full. */
   #held = false;
-  /** Octets read and dropped since the last reply that somebody wanted. */
+  /** Octets read and dropped since the last reply that a caller waited for. */
   #drained = 0;
-  /** What was sent and must not be printed, whenever the server repeats it: the latest come last. */
+  /** Secrets that were sent. They are masked if the server repeats them. The latest are last. */
   readonly #secrets: string[] = [];
-  /** The command whose reply came last. */
+  /** The command that was answered last. */
   #last: Command<unknown> | undefined;
   #failure: Pop3Error | undefined;
   #ended = false;
   #closedByPeer = false;
   /**
-   * A message of which all has come, while other replies are still to come. It counts when the next reply has begun
-   * as one: a server that answers out of order has put that reply into the message.
+   * A message that has ended while other replies are still expected. It resolves when the next data begins as
+   * a reply. A server that answers out of order would have written that reply into the message.
    */
   #unconfirmed: Unconfirmed | undefined;
-  /** The most replies that were to come at a time, since the last command that was sent alone. */
+  /** The largest number of replies expected at the same time, since the last command that was sent alone. */
   #together = 0;
   #brokePipeline = false;
 
-  /** `inlet`: where the stream puts what it reads, if not into `data` events. */
+  /** `inlet`: receives the chunks of the stream in place of `data` events. */
   constructor(
     stream: Duplex,
     peer: Peer,
@@ -132,54 +135,57 @@ export class Connection {
     stream.on("end", this.#onEnd);
     stream.on("close", this.#onEnd);
     if (inlet !== undefined) inlet.onData = this.#onData;
-    // With an inlet, too: there may be a runtime that knows of none.
+    // Also with an inlet: a runtime may ignore `onread`.
     stream.on("data", this.#onData);
-    // A stream that somebody paused before, a proxy's tunnel say, does not flow by a listener alone.
+    // A listener alone does not start a stream that was paused before, such as the tunnel of a proxy.
     stream.resume();
   }
 
-  /** Why the connection has ended; `undefined` while it lives, and behind a QUIT. */
+  /** The failure that ended the connection; `undefined` while it is open, and after a QUIT. */
   get failure(): Pop3Error | undefined {
     return this.#failure;
   }
 
-  /** Whether it was the server that ended it, without a word. */
+  /** Whether the server closed the connection. */
   get closedByPeer(): boolean {
     return this.#closedByPeer;
   }
 
-  /** The command whose reply came last, as it may be printed. */
+  /** The command that was answered last, in its printable form. */
   get lastCommand(): string | undefined {
     return this.#last?.printable;
   }
 
-  /** Whether the server ended it by a fault while several commands were in flight. */
+  /** Whether a fault of the server ended the connection while several commands were in flight. */
   get brokePipeline(): boolean {
     return this.#brokePipeline;
   }
 
-  /** Whether a reply is still to come or a command to go out. */
+  /** Whether a reply is expected or a command waits to be sent. */
   get busy(): boolean {
     return this.#flight.length > 0 || this.#flight.queued > 0;
   }
 
-  /** Whether the reader of a message holds the stream back. */
+  /** Whether the stream is paused because the reader of a message is full. */
   get held(): boolean {
     return this.#held;
   }
 
-  /** How much may be in flight; `undefined`: one command at a time. */
+  /** Sets the limits of what may be in flight; `undefined`: one command at a time. */
   set window(window: Window | undefined) {
     this.#flight.window = window;
     this.#flushSoon();
   }
 
-  /** No command follows a message before all of it has come. */
+  /** If `true`, no command is sent after RETR or TOP before the whole message has arrived. */
   set nothingAfterMessages(value: boolean) {
     this.#flight.nothingAfterMessages = value;
   }
 
-  /** Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED` and others. */
+  /**
+   * Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED`
+   * if the server refuses the connection.
+   */
   greet(signal?: AbortSignal): Promise<Reply> {
     const reply = this.send(greeting(), { signal, wait: this.#waits.greeting });
     for (const exchange of this.#flight.takeSendable()) {
@@ -189,7 +195,9 @@ export class Connection {
     return reply;
   }
 
-  /** Sends a command. Rejects with the refusal, or with the reason why no reply came. */
+  /**
+   * Sends a command and waits for its reply. Rejects with the refusal, or with the failure of the connection.
+   */
   send<T>(command: Command<T>, options: SendOptions<T> = {}): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal } = options;
@@ -228,7 +236,9 @@ export class Connection {
     this.#flushSoon();
   }
 
-  /** A caller now waits for an exchange that was sent ahead of need; its response has this bound from now on. */
+  /**
+   * Marks an exchange that was sent ahead as waited for. From now on `total` limits the time of its response.
+   */
   want<T>(exchange: Exchange<T>, total?: Total): void {
     if (!exchange.ahead || exchange.settled || exchange.abandoned) return;
     exchange.total = total;
@@ -240,8 +250,9 @@ export class Connection {
   }
 
   /**
-   * Gives an exchange up: its caller learns `error` at once. What is unsent is never sent. What is in flight is
-   * read and dropped, within bounds; where the bounds or the command do not allow that, the connection closes.
+   * Abandons an exchange: it rejects with `error` at once. An unsent command is never sent. The response to a
+   * sent command is read and dropped, up to `limits.drain`. If the limit or the command does not allow that,
+   * the connection closes.
    */
   abandon<T>(exchange: Exchange<T>, error: Pop3Error): void {
     if (exchange.settled || exchange.abandoned) return;
@@ -251,7 +262,7 @@ export class Connection {
       return;
     }
     exchange.abandoned = true;
-    // Half of a listing is no listing: what its block has taken in is not looked at.
+    // An incomplete listing is useless: drop it unread.
     exchange.block = undefined;
     if (!exchange.ahead) this.#wanted--;
     exchange.settle(error);
@@ -260,7 +271,7 @@ export class Connection {
       this.#flushSoon();
       return;
     }
-    // Behind a command like PASS or QUIT, what the session is depends on the reply that nobody reads.
+    // After a command such as PASS or QUIT the state of the session depends on the reply, which is not read.
     if (exchange.command.alone === true || exchange.octets > this.#limits.drain) {
       this.close(givenUp(exchange.command, error));
     } else if (this.#flight.first === (exchange as Exchange<unknown>)) {
@@ -269,7 +280,10 @@ export class Connection {
     }
   }
 
-  /** The block at hand, which had held the stream back, takes octets again; `unclaimed`: if nobody reads it yet. */
+  /**
+   * Resumes the stream, because the reader of the current block takes octets again. `unclaimed`: resumes only
+   * if the block is not claimed yet.
+   */
   resume(unclaimed = false): void {
     const first = this.#flight.first;
     if (!this.#held || first === undefined || (unclaimed && first.block?.elastic !== true)) return;
@@ -279,8 +293,8 @@ export class Connection {
   }
 
   /**
-   * Lets go of the stream for a TLS upgrade. Throws `POP3_TLS_INJECTION`, and closes, where octets lie there
-   * already: they were sent in clear, and nobody may read them behind TLS.
+   * Releases the stream for a TLS upgrade. Throws `POP3_TLS_INJECTION`, and closes, if unread octets remain:
+   * they were sent unencrypted, and must not be read as part of the TLS session.
    */
   detach(): Duplex {
     this.#stream.pause();
@@ -298,14 +312,14 @@ export class Connection {
   }
 
   /**
-   * Closes at once. Everyone who waits is told `failure`; whoever is first, and so met it in the middle of a
-   * reply, is told `first`.
+   * Closes at once. Every waiting exchange rejects with `failure`. Only the first one, whose reply may have
+   * begun, rejects with `first`.
    */
   close(failure: Pop3Error = sessionOver(), first: Pop3Error = failure): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#failure = failure;
     const inFlight = this.#flight.length + (this.#unconfirmed === undefined ? 0 : 1);
-    // What nothing asked for comes when all replies seem to be there.
+    // Unsolicited octets come after the last reply, when nothing is in flight any more.
     const together = failure.code === "POP3_UNSOLICITED" ? this.#together : inFlight;
     this.#brokePipeline = together > 1 && breaksPipeline(failure, this.#closedByPeer);
     wireLog()?.("closed: %s", failure.message);
@@ -322,7 +336,7 @@ export class Connection {
     this.onClose?.(failure);
   }
 
-  /** Ends in peace, behind the reply to QUIT. */
+  /** Closes the connection after the reply to QUIT. */
   end(): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#ended = true;
@@ -331,7 +345,7 @@ export class Connection {
     stream.end(() => {
       stream.destroy();
     });
-    // A peer that takes nothing in any more must not keep the socket open.
+    // A peer that does not read any more must not keep the socket open.
     const late = setTimeout(() => {
       stream.destroy();
     }, 1000);
@@ -348,7 +362,10 @@ export class Connection {
     if (this.#inlet !== undefined) this.#inlet.onData = undefined;
   }
 
-  /** At the end of this turn of the loop, so that the commands of many callers go out in one write. */
+  /**
+   * Schedules a flush at the end of this turn of the event loop, to send the commands of many callers in one
+   * write.
+   */
   #flushSoon(): void {
     if (this.#flight.queued > 0) this.#flushing ??= setImmediate(this.#flush);
   }
@@ -362,12 +379,12 @@ export class Connection {
     const log = wireLog();
     let text = "";
     for (const exchange of batch) exchange.depart();
-    // Before anything is written: the other end of a stream in memory may answer at once.
+    // Before the write: the peer of a stream in memory may answer synchronously.
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
     for (const exchange of batch) {
       const { line, encoded, printable, secrets } = exchange.command;
       if (secrets !== undefined) this.#keepSecret(secrets);
-      // The rare one in another charset goes out by itself.
+      // A command in another charset is rare: write it separately.
       if (encoded !== undefined) {
         if (text !== "") this.#stream.write(text, "utf8");
         text = "";
@@ -382,15 +399,17 @@ export class Connection {
   #keepSecret(secrets: readonly string[]): void {
     for (const secret of secrets) {
       this.#secrets.push(secret);
-      // As it looks where something behind it is no UTF-8.
+      // The secret also appears as Latin-1, if another part of the line is not valid UTF-8.
       const octets = Buffer.from(secret, "utf8").toString("latin1");
       if (octets !== secret) this.#secrets.push(octets);
     }
-    // Of who logs in by hand again and again.
+    // A caller may log in by hand many times.
     if (this.#secrets.length > SECRETS) this.#secrets.splice(0, this.#secrets.length - SECRETS);
   }
 
-  /** An exchange has become the first: starts its clocks. `came`: with the octets that came last. */
+  /**
+   * Starts the timers of the exchange at the head of the queue. `came`: its reply may start in this chunk.
+   */
   #expect({ abandoned, command, wait, total }: Exchange<unknown>, came = false): void {
     this.#reader.lineLimit = command.challenge === true ? this.#challengeLine : this.#limits.line;
     if (!abandoned) this.#drained = 0;
@@ -406,7 +425,7 @@ export class Connection {
     this.#watch.begin(this.#waits.block, command.printable, came);
   }
 
-  /** The reply to the first exchange has come. */
+  /** Removes the first exchange, whose reply is complete, and starts the timers of the next one. */
   #land(): Exchange<unknown> {
     const exchange = this.#flight.complete() as Exchange<unknown>;
     this.#last = exchange.command;
@@ -423,9 +442,9 @@ export class Connection {
     const status = replyStatus(line);
     if (status === "ok" || status === "err") this.#confirm();
     const exchange = this.#flight.first;
-    if (exchange === undefined) return false; // closed by who was told of the message before
+    if (exchange === undefined) return false; // closed when the previous message resolved
     const { command } = exchange;
-    // With a challenge in it, and what was answered before, a password can be guessed at leisure.
+    // Never log a challenge: with it and the response, a password can be guessed offline.
     const log = wireLog();
     if (log !== undefined || isRecorded()) {
       const shown = status === "continue" ? "+ ****" : printableLine(line, this.#secrets);
@@ -455,10 +474,11 @@ export class Connection {
       if (this.#drained > this.#limits.drain) this.close(givenUp(exchange.command));
       return;
     }
-    // What is read next must not change what a reader was given.
+    // Copy: the read buffer is reused.
     const lasting = exchange.block.keeps === true && this.#inlet !== undefined ? Buffer.from(octets) : octets;
     if (!exchange.block.octets(lasting) && this.#flight.first?.abandoned === false) {
-      // Looked at again: a listener may have given the message up, or closed, while it was told of these octets.
+      // Read `first` again: a listener may have abandoned the message, or closed, while it received these
+      // octets.
       this.#hold(exchange);
     }
   }
@@ -478,7 +498,7 @@ export class Connection {
     }
   }
 
-  /** The next reply has begun: the message before is whole. */
+  /** Resolves the previous message: the next reply has begun, so the message is complete. */
   #confirm(): void {
     const unconfirmed = this.#unconfirmed;
     if (unconfirmed === undefined) return;
@@ -486,7 +506,7 @@ export class Connection {
     unconfirmed.exchange.resolve(unconfirmed.end());
   }
 
-  /** The reply is complete: what it says is the caller's, and wrong content fails the call alone. */
+  /** Settles the call with its complete reply. Wrong content fails only this call. */
   #finish(read: () => unknown): void {
     let value: unknown;
     try {
@@ -499,9 +519,9 @@ export class Connection {
     this.#land().resolve(value);
   }
 
-  /** The block wants no more for now. */
+  /** Pauses the socket, because the reader of the block is full. */
   #hold(exchange: Exchange<unknown>): void {
-    // What nobody has claimed yet is collected, where somebody waits for a reply behind it.
+    // A message that is not claimed yet is buffered, if another command waits for its reply.
     if (this.#waitedBehind(exchange) && exchange.block?.elastic === true) return;
     if (!this.#held) {
       this.#held = true;
@@ -510,7 +530,7 @@ export class Connection {
     this.#rest();
   }
 
-  /** While the stream is held back, a clock runs only for those who wait behind the message at hand. */
+  /** Sets the timer of a paused stream: it runs only if another command waits for the end of this message. */
   #rest(): void {
     const first = this.#flight.first;
     if (first === undefined) return;
@@ -547,9 +567,11 @@ export class Connection {
         this.close(error);
         return;
       }
-      // The octets that a listener was given are lost to it, so the session is. What it threw goes on its way.
+      // The listener has lost octets, so the session cannot continue. The exception is thrown again.
       const cause = error instanceof ReaderThrew ? error.cause : error;
-      this.close(new Pop3ConnectionError("POP3_CLOSED", "the reader of a message threw", { cause }));
+      this.close(
+        new Pop3ConnectionError("POP3_CLOSED", "a listener of the message threw an error", { cause }),
+      );
       throw cause;
     }
     if (extra > 0) this.close(unsolicited(this.#last, chunk.subarray(chunk.length - extra), this.#secrets));

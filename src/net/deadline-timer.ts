@@ -1,36 +1,42 @@
-// Keeps three clocks on whatever is waited for: one that every octet sets back, one that no trickle of octets can put
-// off for ever, and one for the whole response. One timer serves them all; it is set again only when it goes off.
+// Limits every wait by three deadlines: one that every octet resets, one for this wait that slow data cannot
+// postpone for ever, and one for the whole response. One timer serves all three. It is normally set again
+// only when it fires.
 import { Pop3ConnectionError, type Pop3ConnectionErrorCode } from "../errors.ts";
 import { LONGEST_TIMER } from "./settle.ts";
 
-/** What the caller learns when a clock has gone off. */
+/** The parts of the error when a deadline has passed. */
 export interface Expiry {
   readonly code: Pop3ConnectionErrorCode;
-  /** The option that sets the clock. */
+  /** The option that sets the deadline. */
   readonly limit: string;
-  /** What it says of the thing that was waited for: "it took longer than 60000 ms". */
+  /** The end of the message, about the thing that was waited for: "it took longer than 60000 ms". */
   readonly why: string;
 }
 
-/** How long something may take. Milliseconds; `Infinity` for a clock that does not run. */
+/** The time limits of one wait. Milliseconds; `Infinity`: no limit. */
 export interface Deadline {
-  /** From one octet to the next. */
+  /** The longest time from one octet to the next. */
   readonly idle: number;
   readonly idleExpiry: Expiry;
-  /** For the whole; with a rate, longer by the time that what has come may take at that rate. */
+  /**
+   * The longest time of the whole wait. With a `rate`, it grows by the time that the received octets take at
+   * that rate.
+   */
   readonly total: number;
   readonly totalExpiry: Expiry;
-  /** Octets a second that prolong `total`; 0: nothing does. */
+  /** The octets per second by which `total` grows; 0: it does not grow. */
   readonly rate: number;
-  /** What is waited for, given a command: it ends the message "timed out while waiting for ...". */
+  /** Names the thing that is waited for, given a command. It completes "timed out while waiting for ...". */
   readonly what: (command: string) => string;
-  /** Our own reader is waited for: that time is not the server's. */
+  /** The wait is for our own reader. This time does not count against the server. */
   readonly reader?: boolean;
 }
 
-/** How long a whole response may take, in all of its waits, from the time when its turn has come. */
+/**
+ * The time limit of a whole response, over all of its waits. It starts when the response becomes the first.
+ */
 export interface Total {
-  /** Milliseconds; `Infinity`: the clock does not run. */
+  /** Milliseconds; `Infinity`: no limit. */
   readonly time: number;
   readonly expiry: Expiry;
 }
@@ -40,7 +46,7 @@ export class DeadlineTimer {
   #wait: Deadline | undefined;
   #total: Total | undefined;
   #command = "";
-  /** When the turn of the response came; later by the time in which our reader did not read. */
+  /** The time when the response became the first, plus the time in which our reader did not read. */
   #turn = 0;
   #since = 0;
   #last = 0;
@@ -54,11 +60,11 @@ export class DeadlineTimer {
   }
 
   /**
-   * Begins to wait. `came`: what was waited for before has come, with the octets that came last. `total`: the turn of
-   * another response has come; without it, this is a part of the same one.
+   * Starts a wait. `came`: the previous wait ended with the last chunk, so its time is used. `total`: another
+   * response has become the first; without it, this wait is a part of the same response.
    */
   begin(wait: Deadline, command: string, came = false, total?: Total): void {
-    // A chunk may hold a hundred replies: its time is asked for once.
+    // A chunk may contain a hundred replies: read the clock only once.
     if (!came) this.#last = performance.now();
     if (total !== undefined) {
       this.#total = total;
@@ -75,19 +81,19 @@ export class DeadlineTimer {
     this.#set();
   }
 
-  /** The response that is waited for now has another bound; its turn came when it came. */
+  /** Sets another limit for the current response. Its start does not change. */
   bound(total: Total): void {
     this.#total = total;
     this.#set();
   }
 
-  /** Octets came. */
+  /** Resets the idle deadline and counts the octets: a chunk has arrived. */
   touch(octets: number): void {
     this.#last = performance.now();
     this.#octets += octets;
   }
 
-  /** Stops the clocks while it is we who do not read. */
+  /** Stops the clocks while our own side does not read. */
   pause(): void {
     this.#pausedAt ??= performance.now();
   }
@@ -102,7 +108,7 @@ export class DeadlineTimer {
     this.#set();
   }
 
-  /** Nothing is waited for any more; no timer is left. */
+  /** Ends the wait and clears the timer. */
   stop(): void {
     this.#wait = undefined;
     this.#clear();
@@ -114,7 +120,9 @@ export class DeadlineTimer {
     this.#timerDue = Infinity;
   }
 
-  /** A timer that goes off too early finds that out and is set again; only a shorter wait sets it at once. */
+  /**
+   * Sets the timer, if it is not set or would fire too late. A timer that fires too early sets itself again.
+   */
   #set(): void {
     const wait = this.#wait;
     if (wait === undefined || this.#pausedAt !== undefined) return;
@@ -122,7 +130,7 @@ export class DeadlineTimer {
     if (due >= this.#timerDue) return;
     this.#clear();
     this.#timerDue = due;
-    // Timers may go off up to a millisecond early.
+    // Timers may fire up to a millisecond early.
     const delay = Math.min(Math.max(due - performance.now() + 1, 1), LONGEST_TIMER);
     this.#timer = setTimeout(() => {
       this.#clear();
@@ -141,7 +149,7 @@ export class DeadlineTimer {
       this.#set();
       return;
     }
-    // The clock that was due first has gone off, however late we look.
+    // The deadline that was due first has passed, even if this check is late.
     let expiry = wait.totalExpiry;
     if (due === idleDue) expiry = wait.idleExpiry;
     else if (due === responseDue && this.#total !== undefined) expiry = this.#total.expiry;

@@ -1,8 +1,8 @@
-// How long each thing that a connection waits for may take, and which error its clock ends in.
+// Defines the time limit of every wait of a connection, and the error when the limit is exceeded.
 import { Pop3Error, type Pop3ConnectionErrorCode } from "../errors.ts";
 import type { Expiry, Total, Deadline } from "./deadline-timer.ts";
 
-/** Milliseconds. */
+/** The timeouts of a connection in milliseconds. */
 export interface ConnectionTimeouts {
   readonly greeting: number;
   readonly command: number;
@@ -12,25 +12,30 @@ export interface ConnectionTimeouts {
   readonly drain: number;
 }
 
-/** The waits of one connection. */
+/** The time limits of one connection. */
 export interface Deadlines {
   readonly greeting: Deadline;
   /** The first line of a reply. */
   readonly reply: Deadline;
-  /** A block may be of any size, so its total time grows with what has come. */
+  /** A block may have any size, so its total time grows with the octets received. */
   readonly block: Deadline;
-  /** The rest of a response that was given up. */
+  /** The rest of an abandoned response. */
   readonly drain: Deadline;
-  /** A message that its reader leaves alone may take as long as it likes, until another command waits for its turn. */
+  /** A message whose reader has paused. There is a limit only while another command waits for its reply. */
   readonly stall: Deadline;
-  /** A response with a block, unless its command has another bound or none. */
+  /** A response with a block, unless its command has another limit or none. */
   readonly response: Total;
 }
 
-/** For a response that may take as long as the other clocks allow: a stream, a reply of one line. */
+/**
+ * For a response without its own total limit, such as a stream or a reply of one line. The other limits
+ * apply.
+ */
 export const NO_TOTAL: Total = totalOf(Infinity, "timeouts.total");
 
-/** `minRate`: what a block has to bring, octets a second; 0: any. */
+/**
+ * Creates the time limits. `minRate`: the lowest average rate of a block in octets per second; 0: no limit.
+ */
 export function deadlinesOf(
   { greeting, command, body, total, drain }: ConnectionTimeouts,
   minRate: number,
@@ -52,23 +57,25 @@ export function deadlinesOf(
       "POP3_ABANDONED",
       drain,
       "timeouts.drain",
-      (name) => `the end of ${name}, which was given up`,
+      (name) => `the rest of ${name}, which was aborted`,
     ),
     stall: {
       ...fixed("POP3_IDLE_TIMEOUT", body, "timeouts.body", (name) => `the reader of ${name}`),
-      totalExpiry: { ...idle, why: `it took nothing for ${String(body)} ms, and other commands wait` },
+      totalExpiry: { ...idle, why: `it read nothing for ${String(body)} ms while other commands waited` },
       reader: true,
     },
     response: totalOf(total, "timeouts.total"),
   };
 }
 
-/** The server may have much to delete. */
+/** The time limit of QUIT. It has its own option, because the server may have many messages to delete. */
 export function quitWait({ quit }: ConnectionTimeouts): Deadline {
   return fixed("POP3_COMMAND_TIMEOUT", quit, "timeouts.quit", (name) => `the reply to ${name}`);
 }
 
-/** The bound that a call sets in place of `timeouts.total`; milliseconds. Throws `POP3_INVALID_ARGUMENT`. */
+/**
+ * The limit that a call sets in place of `timeouts.total`, in milliseconds. Throws `POP3_INVALID_ARGUMENT`.
+ */
 export function totalOfCall(totalTimeout: number | undefined): Total | undefined {
   if (totalTimeout === undefined) return undefined;
   if (typeof totalTimeout !== "number" || !(totalTimeout > 0)) {
@@ -84,7 +91,7 @@ function totalOf(time: number, limit: string): Total {
   return { time, expiry: { code: "POP3_TOTAL_TIMEOUT", limit, why: tookLonger(time) } };
 }
 
-/** A wait of fixed length: no octet prolongs it. */
+/** A wait of fixed length: received octets do not extend it. */
 function fixed(
   code: Pop3ConnectionErrorCode,
   total: number,

@@ -1,4 +1,5 @@
-// From options to a connected stream: TCP with happy eyeballs, the caller's own socket, TLS on either.
+// Opens a connected stream from options: TCP with Happy Eyeballs, a proxy or the caller's own socket, and TLS
+// on it.
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import type * as tls from "node:tls";
@@ -9,7 +10,7 @@ import { httpConnect, socksConnect, type Proxy } from "./proxy.ts";
 import { settle, type Clock } from "./settle.ts";
 import { rememberedSession, rememberSessions, sessionRefused } from "./tls-sessions.ts";
 
-/** The caller's own connection: a stream that is connected already, or what makes one. */
+/** The caller's own connection: a connected stream, or a function that returns one. */
 export type SocketSource =
   Duplex | ((target: { host: string; port: number; signal?: AbortSignal }) => Duplex | Promise<Duplex>);
 
@@ -17,19 +18,19 @@ export interface DialOptions {
   readonly host: string;
   readonly port: number;
   readonly proxy?: Proxy | undefined;
-  /** TLS begins with the first octet: nothing may have come from the server before. */
+  /** Whether TLS begins with the first octet. Then the server must not have sent anything before. */
   readonly secure: boolean;
   readonly socket?: SocketSource | undefined;
   readonly localAddress?: string | undefined;
   readonly family?: 4 | 6 | undefined;
   readonly lookup?: net.LookupFunction | undefined;
-  /** Milliseconds for name resolution and TCP together. */
+  /** The timeout for name resolution and TCP together, in milliseconds. */
   readonly timeout: number;
-  /** Where a socket of ours is to put what it reads. It stays paused then until somebody resumes it. */
+  /** Receives the chunks of our own socket. With it, the socket stays paused until the caller resumes it. */
   readonly inlet?: Inlet | undefined;
 }
 
-/** Gives a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
+/** Opens a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
 export async function dial(options: DialOptions, signal?: AbortSignal): Promise<Duplex> {
   const { host, port, timeout } = options;
   const clock: Clock = {
@@ -50,7 +51,8 @@ function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortS
   const { host, port } = options;
   return settle<net.Socket>(signal, clock, (resolve, reject) => {
     const { inlet } = options;
-    // The types know `onread` only as an option of `net.connect`, which leaves a socket behind where it throws.
+    // The types know `onread` only as an option of `net.connect`. But `net.connect` leaks a socket if it
+    // throws.
     const socket = new net.Socket(inlet && ({ onread: inlet.onread } as net.SocketConstructorOpts));
     if (inlet !== undefined) socket.pause();
     const onError = (cause: Error): void => {
@@ -75,11 +77,11 @@ function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortS
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
         ...(options.family !== undefined && { family: options.family }),
         ...(options.lookup !== undefined && { lookup: options.lookup }),
-        // RFC 8305: a dead address of a name does not cost the whole time.
+        // RFC 8305: an unreachable address of the host does not use up the whole timeout.
         autoSelectFamily: options.family === undefined,
       });
     } catch (cause) {
-      // An address or a lookup that Node does not take.
+      // Node does not accept the address or the lookup function.
       undo();
       reject(connectError(options, cause));
     }
@@ -87,7 +89,7 @@ function tcp(options: Omit<DialOptions, "secure">, clock: Clock, signal?: AbortS
   });
 }
 
-/** The server's connection inside that to the proxy; each step has the whole time. */
+/** Opens the connection through a proxy. The timeout applies to each step separately. */
 async function tunnel(
   proxy: Proxy,
   options: DialOptions,
@@ -106,7 +108,10 @@ async function tunnel(
   await httpConnect(stream, proxy, options, clock, signal);
   if (options.secure && stream.readableLength > 0) {
     stream.destroy();
-    throw new Pop3ConnectionError("POP3_TLS_INJECTION", "octets came through the proxy before TLS began");
+    throw new Pop3ConnectionError(
+      "POP3_TLS_INJECTION",
+      "the proxy sent unencrypted bytes before TLS began: the server must not send anything before the handshake",
+    );
   }
   return stream;
 }
@@ -129,10 +134,20 @@ function ownSocket(
           stream.on("error", ignore);
           stream.destroy();
         } else if (stream.destroyed || !stream.readable || !stream.writable) {
-          reject(new Pop3ConnectionError("POP3_CONNECT", "the socket that was given is not open"));
+          reject(
+            new Pop3ConnectionError(
+              "POP3_CONNECT",
+              "the stream given as `socket` is not open: it must be connected, readable and writable",
+            ),
+          );
         } else if (stream.readableEncoding !== null || stream.readableObjectMode) {
           stream.destroy();
-          reject(new Pop3Error("POP3_CONFIG", "the socket that was given gives text or objects, not octets"));
+          reject(
+            new Pop3Error(
+              "POP3_CONFIG",
+              "the stream given as `socket` returns strings or objects: it must return Buffers (no setEncoding, no objectMode)",
+            ),
+          );
         } else resolve(stream);
       },
       (cause: unknown) => {
@@ -153,35 +168,38 @@ function connectError({ host, port }: { host: string; port: number }, cause: unk
   );
 }
 
-/** What Node says; where it tried several addresses, what it says of each. */
+/** The message of Node's error. If Node tried several addresses, the message for each of them. */
 function reason(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reason).join(", ");
   return cause instanceof Error ? cause.message : String(cause);
 }
 
 export interface TlsSettings {
-  /** The name that the certificate has to be for. */
+  /** The host name that the certificate must be valid for. */
   readonly host: string;
   readonly port: number;
-  /** As `tls.connect` takes them. The same object again, and the same server: the TLS session is taken up again. */
+  /** Options for `tls.connect`. The same object with the same server resumes the previous TLS session. */
   readonly tls: tls.ConnectionOptions;
-  /** Milliseconds for the handshake. */
+  /** The timeout of the handshake in milliseconds. */
   readonly timeout: number;
 }
 
-/** TLS on a stream. Rejects with `POP3_TLS_CERT`, `POP3_TLS_HANDSHAKE`, `POP3_TLS_TIMEOUT` or `POP3_ABORTED`; the stream is closed then. */
+/**
+ * Starts TLS on a stream. Rejects with `POP3_TLS_CERT`, `POP3_TLS_HANDSHAKE`, `POP3_TLS_TIMEOUT` or
+ * `POP3_ABORTED`, and with `POP3_CONFIG` if Node rejects the options. In each case it closes the stream.
+ */
 export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSignal): Promise<tls.TLSSocket> {
   const { host, timeout } = settings;
-  // An address is no server name (RFC 6066 section 3), and is compared as an address.
+  // An IP address is not a server name (RFC 6066 section 3). Node compares it as an address.
   const servername = settings.tls.servername ?? (net.isIP(host) === 0 ? host : "");
   const server = `${host} ${String(settings.port)} ${servername}`;
   const late = (): Pop3Error =>
     new Pop3ConnectionError(
       "POP3_TLS_TIMEOUT",
-      `no TLS handshake with ${host} within ${String(timeout)} ms (timeouts.tls)`,
+      `the TLS handshake with ${host} took longer than ${String(timeout)} ms (timeouts.tls)`,
       { limit: "timeouts.tls" },
     );
-  // An abort that came before the handshake still has to close what was dialled.
+  // An abort before the handshake must also close the connection.
   if (signal?.aborted === true) stream.destroy();
   return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
     const session = rememberedSession(settings.tls, server);
@@ -193,11 +211,11 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
         sessionRefused(settings.tls, server, error);
       reject(error);
     };
-    // The stream below may fail for itself, at the same time or later: never unheard.
+    // The underlying stream may fail too, at the same time or later: it must always have an error listener.
     stream.on("error", fail);
     let socket: tls.TLSSocket;
     try {
-      // Loaded with the first connection: it takes as long as the whole package.
+      // Loaded at the first connection, because it takes as long to load as this whole package.
       socket = process.getBuiltinModule("node:tls").connect({
         session,
         ...settings.tls,
@@ -206,15 +224,13 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
         socket: stream,
       });
     } catch (cause) {
-      reject(
-        new Pop3Error("POP3_CONFIG", `Node does not take the options for TLS: ${reason(cause)}`, { cause }),
-      );
+      reject(new Pop3Error("POP3_CONFIG", `the TLS options are invalid: ${reason(cause)}`, { cause }));
       return () => stream.destroy();
     }
     rememberSessions(socket, settings.tls, server);
     socket.on("error", fail);
     const onClose = (): void => {
-      fail(new Error("the server closed the connection within the handshake"));
+      fail(new Error("the server closed the connection during the handshake"));
     };
     socket.once("close", onClose);
     socket.once("secureConnect", () => {
@@ -234,24 +250,24 @@ function tlsError(host: string, cause: NodeJS.ErrnoException): Pop3ConnectionErr
   if (CERTIFICATE_CODE.test(code)) {
     return new Pop3ConnectionError(
       "POP3_TLS_CERT",
-      `the certificate of ${host} is not accepted: ${cause.message}`,
+      `the certificate of ${host} is not valid: ${cause.message}`,
       { cause },
     );
   }
   const hint =
     code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG"
-      ? " (the server does not speak TLS here: a port for STLS, perhaps)"
+      ? " (the server does not use TLS on this port; it may expect STLS)"
       : "";
   return new Pop3ConnectionError(
     "POP3_TLS_HANDSHAKE",
-    `no TLS with ${host}: ${printable(words(cause))}${hint}`,
+    `the TLS handshake with ${host} failed: ${printable(words(cause))}${hint}`,
     {
       cause,
     },
   );
 }
 
-/** OpenSSL's own words, where Node has them apart from the places in its source. */
+/** OpenSSL's reason, if Node has it without the position in OpenSSL's source. */
 function words(cause: Error & { readonly reason?: unknown }): string {
   return typeof cause.reason === "string" ? cause.reason : cause.message;
 }
@@ -261,5 +277,5 @@ const CERTIFICATE_CODE =
   /^(?:CERT_|CRL_|UNABLE_TO_|ERROR_IN_CERT_|ERROR_IN_CRL_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERR_TLS_CERT_ALTNAME)/;
 
 function ignore(): void {
-  // The failure was told already.
+  // The failure was reported already.
 }

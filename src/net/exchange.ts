@@ -1,4 +1,4 @@
-// One command and the reply it waits for; whatever happens, it settles once.
+// Holds one command and its pending reply. An exchange settles exactly once.
 import { Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
@@ -7,44 +7,44 @@ import { parseReply, type Reply } from "../protocol/reply.ts";
 import { judgeRefusal, stageOfCommand } from "../retry.ts";
 import type { Total, Deadline } from "./deadline-timer.ts";
 
-/** Who waits for a reply. One of the two is called, once. */
+/** The callbacks of the caller that waits for a reply. Exactly one of them is called, once. */
 export interface Waiter<T> {
   resolve(value: T): void;
   reject(error: Pop3Error): void;
 }
 
 export interface ExchangeOptions<T> {
-  /** Octets that the response is announced to have; counted against the window. @default 0 */
+  /** The announced size of the response in octets; it counts against the window. @default 0 */
   readonly octets?: number | undefined;
-  /** Sent ahead of need: no caller waits for it yet. @default false */
+  /** Whether the command is sent before a caller waits for it. @default false */
   readonly ahead?: boolean | undefined;
-  /** How long the first line of the reply may take. @default `timeouts.command` */
+  /** The time limit of the first line of the reply. @default `timeouts.command` */
   readonly wait?: Deadline | undefined;
-  /** How long the whole response may take. @default `timeouts.total` for one with a block, no bound for one line */
+  /** The time limit of the whole response. @default `timeouts.total` if it has a block, otherwise none */
   readonly total?: Total | undefined;
   /** Called when the command is written. */
   readonly onSent?: (() => void) | undefined;
-  /** What the reply means for the session; called even if the caller has given up. */
+  /** Applies the reply to the session; called even if the call was aborted. */
   readonly effect?: ((value: T) => void) | undefined;
 }
 
 export class Exchange<T> {
   readonly command: Command<T>;
-  /** Octets announced for the response. */
+  /** The announced size of the response in octets. */
   readonly octets: number;
-  /** Octets of the command line, CRLF included. */
+  /** The size of the command line in octets, CRLF included. */
   readonly text: number;
-  /** Sent ahead of need: no caller waits for it yet. */
+  /** Whether no caller waits for the reply yet. */
   ahead: boolean;
   readonly wait: Deadline | undefined;
-  /** How long the whole response may take; `undefined`: as long as is usual. */
+  /** The time limit of the whole response; `undefined`: the default. */
   total: Total | undefined;
-  /** The reply has come, or never will. */
+  /** Whether the reply is complete, or will never come. */
   settled = false;
-  /** Nobody wants the reply any more: it is read and dropped. */
+  /** Whether the call was aborted: its reply is read and dropped. */
   abandoned = false;
   block: BlockReader<T> | undefined;
-  /** Called once, when the caller has been told. */
+  /** Called once, just before the caller's promise settles. */
   onSettled: ((error?: Pop3Error) => void) | undefined;
   readonly #onSent: (() => void) | undefined;
   #sent = false;
@@ -64,12 +64,12 @@ export class Exchange<T> {
     this.#waiter = waiter;
   }
 
-  /** Whether it has been written to the stream. */
+  /** Whether the command was written to the stream. */
   get sent(): boolean {
     return this.#sent;
   }
 
-  /** It has been written. */
+  /** Marks the command as sent. */
   depart(): void {
     this.#sent = true;
     this.#onSent?.();
@@ -89,7 +89,7 @@ export class Exchange<T> {
     this.settle(error);
   }
 
-  /** Tells the caller, while the reply is still to come. */
+  /** Rejects the caller's promise, even if the reply is still expected. */
   settle(error: Pop3Error): void {
     if (this.#settled) return;
     this.#settled = true;
@@ -98,7 +98,7 @@ export class Exchange<T> {
   }
 }
 
-/** The error that a `-ERR` is for the caller. The server may repeat `secrets` in it: they are not printed. */
+/** Creates the caller's error for a `-ERR`. The server may repeat `secrets` in it, so they are masked. */
 export function refusal(command: Command<unknown>, reply: Reply, secrets: readonly string[]): Pop3ReplyError {
   const { responseCode } = reply;
   const text = printable(reply.text, secrets);
@@ -117,7 +117,9 @@ export function refusal(command: Command<unknown>, reply: Reply, secrets: readon
 
 const PLUS_ERR = Buffer.from("+ERR ");
 
-/** What a line that is not a reply means all the same: some servers write `+ERR` for `-ERR` when they have trouble. */
+/**
+ * Reads a line that is not a reply as a refusal, if possible: some servers write `+ERR` in place of `-ERR`.
+ */
 export function meantAsRefusal(
   command: Command<unknown>,
   line: Buffer,

@@ -1,4 +1,4 @@
-// The errors that end a connection, in the words that callers read.
+// Creates the errors that end a connection. All of their messages are in this file.
 import {
   Pop3AbortError,
   Pop3ConnectionError,
@@ -9,7 +9,7 @@ import {
 import type { Command } from "../protocol/commands.ts";
 import { printableLine } from "../protocol/reply.ts";
 
-/** Why the session's own signal is aborted: it has ended, by a failure or by `close`. */
+/** The abort reason of the session's own signal: the session has ended, after a failure or by `close`. */
 export class SessionEnd {
   readonly failure: Pop3Error;
 
@@ -18,18 +18,18 @@ export class SessionEnd {
   }
 }
 
-/** What a call gets whose signal was aborted: by the caller, or by the end of the session. */
+/** Returns the error of a call whose signal was aborted, by the caller or by the end of the session. */
 export function aborted({ reason }: AbortSignal, command?: string): Pop3Error {
   if (!(reason instanceof SessionEnd)) return new Pop3AbortError(reason, command);
   return command === undefined ? reason.failure : reason.failure.forCommand(command);
 }
 
-/** Throws what {@link aborted} gives, where `signal` is aborted already. */
+/** Throws the error of {@link aborted}, if `signal` is aborted already. */
 export function throwIfAborted(signal: AbortSignal | undefined, command?: string): void {
   if (signal?.aborted === true) throw aborted(signal, command);
 }
 
-/** Behind QUIT or `close()`. */
+/** Returns the error of calls after QUIT or `close()`. */
 export function sessionOver(): Pop3ConnectionError {
   return new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
 }
@@ -39,17 +39,20 @@ export function serverClosed(): Pop3ConnectionError {
 }
 
 export function truncated(): Pop3ConnectionError {
-  return new Pop3ConnectionError("POP3_TRUNCATED", "the server closed the connection within a response");
+  return new Pop3ConnectionError(
+    "POP3_TRUNCATED",
+    "the server closed the connection in the middle of a response",
+  );
 }
 
-/** What the socket itself reports. */
+/** Converts an `error` event of the socket. */
 export function streamFailed(cause: NodeJS.ErrnoException): Pop3ConnectionError {
   return cause.code === "ECONNRESET" || cause.code === "EPIPE"
     ? new Pop3ConnectionError("POP3_RESET", "the connection was reset", { cause })
     : new Pop3ConnectionError("POP3_CLOSED", `the connection failed: ${cause.message}`, { cause });
 }
 
-/** Octets came that no command accounts for, behind the reply to `last`. */
+/** Reports octets that belong to no command. They came after the reply to `last`. */
 export function unsolicited(
   last: Command<unknown> | undefined,
   octets: Buffer,
@@ -58,27 +61,27 @@ export function unsolicited(
   if (last?.printable === "STLS") return injected();
   return new Pop3ProtocolError(
     "POP3_UNSOLICITED",
-    `the server sent ${String(octets.length)} octets that nothing asked for, behind ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
+    `the server sent ${String(octets.length)} unexpected bytes after ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
   );
 }
 
 export function injected(): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_TLS_INJECTION",
-    "the server sent octets in clear behind its reply to STLS",
+    "the server sent unencrypted bytes after its reply to STLS; an attacker may have injected them",
   );
 }
 
-/** A response that nobody wants any more could not be read to its end. */
+/** Reports that the response to an aborted call cannot be read to its end. */
 export function givenUp(command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_ABANDONED",
-    `${command.printable} was given up in flight, and the rest of its response is too much to read`,
+    `${command.printable} was aborted before its response was complete, and the session cannot continue without it`,
     { cause },
   );
 }
 
-/** A line that is not a reply to `command`; `cause`: what it means all the same. */
+/** Reports a line that is not a reply to `command`. `cause`: the refusal that the line probably means. */
 export function notAReply(
   command: Command<unknown>,
   line: Buffer,
@@ -92,7 +95,7 @@ export function notAReply(
   );
 }
 
-/** The reply to a command that was sent after `command` stands in the message that answers it. */
+/** Reports that the message of `command` contains the reply to a later command. */
 export function mixedReplies(command: Command<unknown>): Pop3ProtocolError {
   return new Pop3ProtocolError(
     "POP3_PROTOCOL",
@@ -100,7 +103,7 @@ export function mixedReplies(command: Command<unknown>): Pop3ProtocolError {
   );
 }
 
-/** Failures by which a server may show that it cannot take several commands at once. */
+/** The failures that may mean that the server does not support several commands in flight. */
 const BROKEN_PIPELINE: ReadonlySet<Pop3ErrorCode> = new Set([
   "POP3_PROTOCOL",
   "POP3_UNSOLICITED",
@@ -110,12 +113,12 @@ const BROKEN_PIPELINE: ReadonlySet<Pop3ErrorCode> = new Set([
   "POP3_IDLE_TIMEOUT",
 ]);
 
-/** Whether a failure is the server's, and may not have come with one command in flight. */
+/** Tests whether the server caused a failure that pipelining may explain. */
 export function breaksPipeline({ code }: Pop3Error, closedByPeer: boolean): boolean {
   return closedByPeer || BROKEN_PIPELINE.has(code);
 }
 
-/** Framed right, and wrong in content: the call fails, the session lives. */
+/** Tests for wrong content in a correctly framed response: the call fails, and the session continues. */
 export function isContentError(error: unknown): error is Pop3Error {
   return Pop3Error.is(error) && (error.code === "POP3_BAD_RESPONSE" || error.code === "POP3_BAD_LISTING");
 }

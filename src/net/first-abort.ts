@@ -1,5 +1,5 @@
-// One signal for several. `AbortSignal.any` leaves something behind on each of them with every call; a pool's own
-// signal, and perhaps the caller's, see many calls.
+// Combines several signals into one. In contrast to `AbortSignal.any`, it leaves nothing on the signals after
+// `release`: the signal of a pool, and perhaps the caller's, is used in many calls.
 import { onAbort } from "./abort.ts";
 
 export class FirstAbort {
@@ -17,12 +17,12 @@ export class FirstAbort {
     }
   }
 
-  /** Is aborted as soon as one of them is, for the same reason. */
+  /** The combined signal. It is aborted when the first of the signals is, with the same reason. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Stops listening. */
+  /** Removes all listeners. */
   release(): void {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }

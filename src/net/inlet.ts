@@ -1,22 +1,22 @@
-// Where a plain TCP socket puts what it reads: into the same memory again and again. A new Buffer for every chunk,
-// as `data` events bring it, costs more than all that is done with its octets: page faults when it is filled, and
-// the garbage collector behind it. TLS has no such way to read.
+// Reads a plain TCP socket into one Buffer that is reused for every chunk. `data` events allocate a new
+// Buffer for each chunk. The page faults and the garbage collection of these cost more than parsing the
+// octets. TLS sockets do not support this way of reading.
 import type { OnReadOpts } from "node:net";
 
-/** What is read into; octets. */
+/** The size of the read buffer in octets. */
 const MEMORY = 64 * 1024;
 
-/** The most that a socket reads at once, in this way and by `data` events; octets. Bun reads as much as it can get. */
+/** The largest chunk in octets, of an inlet or of a `data` event. Bun reads as much as is available. */
 export const CHUNK: number = "bun" in process.versions ? 512 * 1024 : 64 * 1024;
 
 export class Inlet {
-  /** Called with what came. The octets change when it has returned. */
+  /** Called with each chunk. Its octets change after the call has returned. */
   onData: ((chunk: Buffer) => void) | undefined;
-  /** For `net.Socket`, which has to be paused until {@link onData} is there. */
+  /** The option for `net.Socket`. The socket must stay paused until {@link onData} is set. */
   readonly onread: OnReadOpts;
 
   constructor() {
-    // One Buffer for ever: where a listener throws behind the callback, Node loses which one comes next.
+    // Always the same Buffer: if the callback throws, Node would not know which Buffer is the next one.
     const memory = Buffer.allocUnsafeSlow(MEMORY);
     this.onread = {
       buffer: memory,
@@ -28,7 +28,9 @@ export class Inlet {
   }
 }
 
-/** Not on Deno: it goes on to read in this way behind STLS by hand, where the handshake would wait in vain. */
+/**
+ * Creates an inlet, but not on Deno. Deno keeps reading this way after STLS, so the TLS handshake would hang.
+ */
 export function plainInlet(): Inlet | undefined {
   return process.versions["deno"] === undefined ? new Inlet() : undefined;
 }

@@ -1,41 +1,47 @@
-// Which commands are in flight and which may follow: in order, never more than the window holds, and never
-// across a command that must be alone (RFC 2449 section 6.6).
+// Tracks the commands in flight and decides which may follow: in order, never more than the window allows,
+// and never together with a command that must be alone (RFC 2449 section 6.6).
 import type { Exchange } from "./exchange.ts";
 import { Queue } from "./queue.ts";
 
-/** How much may be in flight. */
+/** The limits of what may be in flight. */
 export interface Window {
-  /** Announced octets of the responses. One response may exceed it, alone. */
+  /** The announced octets of all responses. A larger response is allowed if it is the only one. */
   readonly octets: number;
-  /** Octets of command lines: what the server must be able to hold while it is not reading. */
+  /** The octets of all command lines: the server must buffer them while it does not read. */
   readonly commandOctets: number;
 }
 
 export class Pipeline {
-  /** `undefined`: one command at a time. */
+  /** The limits; `undefined`: one command at a time. */
   window: Window | undefined;
-  /** No command is sent after a message before all of it has come: some servers mix the reply into the message. */
+  /**
+   * If `true`, no command follows RETR or TOP before the whole message has arrived: some servers mix the two
+   * up.
+   */
   nothingAfterMessages = false;
   readonly #unsent = new Queue<Exchange<unknown>>();
   readonly #sent = new Queue<Exchange<unknown>>();
   #octets = 0;
   #text = 0;
-  /** How many of the commands in flight are answered by a message. */
+  /** The number of commands in flight whose response is a message. */
   #messages = 0;
-  /** The window was full. It is filled again when half of it has drained, so that commands go out in batches. */
+  /**
+   * Whether the window was full. It is refilled when half of it is free, so that commands are sent in
+   * batches.
+   */
   #full = false;
 
-  /** The exchange whose reply comes next. */
+  /** The exchange whose reply is expected next. */
   get first(): Exchange<unknown> | undefined {
     return this.#sent.first;
   }
 
-  /** How many replies are still to come. */
+  /** The number of replies that are expected. */
   get length(): number {
     return this.#sent.length;
   }
 
-  /** How many commands wait to be sent, given-up ones included. */
+  /** The number of commands that wait to be sent, including abandoned ones. */
   get queued(): number {
     return this.#unsent.length;
   }
@@ -44,7 +50,7 @@ export class Pipeline {
     this.#unsent.push(exchange);
   }
 
-  /** Takes what may go out now, in one write; from here on it is in flight. */
+  /** Takes the commands that may be sent now, in one write. They count as in flight from now on. */
   takeSendable(): Exchange<unknown>[] {
     const { window } = this;
     if (this.#full && window !== undefined && this.#sent.length > 0) {
@@ -75,7 +81,7 @@ export class Pipeline {
     return !this.#full;
   }
 
-  /** The reply to the first has come. */
+  /** Removes the first exchange: its reply is complete. */
   complete(): Exchange<unknown> | undefined {
     const exchange = this.#sent.shift();
     if (exchange === undefined) return undefined;
@@ -85,7 +91,7 @@ export class Pipeline {
     return exchange;
   }
 
-  /** Takes everything out, in order: no reply comes any more. */
+  /** Removes all exchanges, in order: no more replies are expected. */
   *clear(): IterableIterator<Exchange<unknown>> {
     for (let next = this.complete(); next !== undefined; next = this.complete()) yield next;
     for (let next = this.#unsent.shift(); next !== undefined; next = this.#unsent.shift()) yield next;

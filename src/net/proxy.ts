@@ -1,4 +1,5 @@
-// A way to the server through a proxy, which learns the server's name and port and nothing else.
+// Connects to the server through a proxy. With TLS, the proxy learns only the host and the port of the
+// server.
 import type { Duplex } from "node:stream";
 import type * as net from "node:net";
 import type * as socks from "socks";
@@ -6,7 +7,7 @@ import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { printable } from "../protocol/printable.ts";
 import { LONGEST_TIMER, settle, type Clock } from "./settle.ts";
 
-/** The most that an HTTP proxy may say before the tunnel stands; octets. */
+/** The largest response header of an HTTP proxy in octets. */
 const HEADER_LIMIT = 16 * 1024;
 
 export interface ProxyTarget {
@@ -14,7 +15,10 @@ export interface ProxyTarget {
   readonly port: number;
 }
 
-/** What `proxyFrom` reads out of a URL; without a word of it in any message. */
+/**
+ * The parts of a proxy's URL. The URL itself is never part of an error message, because it may hold a
+ * password.
+ */
 export interface Proxy extends ProxyTarget {
   readonly kind: "http" | "https" | "socks5" | "socks4a";
   readonly user: string | undefined;
@@ -34,16 +38,19 @@ export function proxyFrom(given: string | URL): Proxy {
   try {
     url = new URL(given);
   } catch {
-    throw new Pop3Error("POP3_CONFIG", "the proxy is not given by a URL");
+    throw new Pop3Error(
+      "POP3_CONFIG",
+      "proxy is not a valid URL: it must look like http://proxy.example.com:3128",
+    );
   }
   const kind = url.protocol.slice(0, -1);
   if (kind !== "http" && kind !== "https" && kind !== "socks5" && kind !== "socks4a") {
     throw new Pop3Error(
       "POP3_CONFIG",
-      "the URL of a proxy begins with http://, https://, socks5:// or socks4a://",
+      "the URL in proxy must begin with http://, https://, socks5:// or socks4a://",
     );
   }
-  if (url.hostname === "") throw new Pop3Error("POP3_CONFIG", "the URL of the proxy names no host");
+  if (url.hostname === "") throw new Pop3Error("POP3_CONFIG", "the URL in proxy must have a host");
   const part = (text: string): string | undefined => (text === "" ? undefined : decodeURIComponent(text));
   try {
     return {
@@ -56,14 +63,15 @@ export function proxyFrom(given: string | URL): Proxy {
   } catch {
     throw new Pop3Error(
       "POP3_CONFIG",
-      "the user name or the password of the proxy is not percent-encoded UTF-8",
+      "the user name and the password in the URL of the proxy must be percent-encoded UTF-8; use encodeURIComponent",
     );
   }
 }
 
 /**
- * CONNECT (RFC 9110 section 9.3.6) on a stream to an HTTP proxy. Rejects with `POP3_CONNECT`. The server's first
- * octets may come along with the proxy's answer: they are put back, to be read by whoever reads next.
+ * Sends CONNECT (RFC 9110 section 9.3.6) on a stream to an HTTP proxy. Rejects with `POP3_CONNECT` if the
+ * proxy refuses. The first octets of the server may arrive together with the proxy's response. They are put
+ * back into the stream.
  */
 export function httpConnect(
   stream: Duplex,
@@ -75,24 +83,27 @@ export function httpConnect(
   return settle(signal, clock, (resolve, reject) => {
     let header = Buffer.alloc(0);
     const fail = (message: string, cause?: unknown): void => {
-      reject(new Pop3ConnectionError("POP3_CONNECT", `the proxy ${proxy.host}: ${message}`, { cause }));
+      reject(
+        new Pop3ConnectionError("POP3_CONNECT", `the proxy ${proxy.host} failed: ${message}`, { cause }),
+      );
     };
     const onError = (cause: Error): void => {
       fail(cause.message, cause);
     };
     const onEnd = (): void => {
-      fail("it closed the connection");
+      fail("it closed the connection before it answered CONNECT");
     };
     const onData = (chunk: Buffer): void => {
       header = Buffer.concat([header, chunk]);
       const end = header.indexOf("\r\n\r\n");
       if (end === -1) {
-        if (header.length > HEADER_LIMIT) fail("its answer is too long");
+        if (header.length > HEADER_LIMIT)
+          fail(`its response header is larger than ${String(HEADER_LIMIT)} bytes`);
         return;
       }
       const [status = ""] = header.toString("latin1", 0, end).split("\r\n", 1);
       if (!/^HTTP\/1\.[01] 2\d\d(?: |$)/.test(status)) {
-        fail(`it refused: ${printable(status)}`);
+        fail(`it refused CONNECT: ${printable(status)}`);
         return;
       }
       stream.pause();
@@ -119,7 +130,10 @@ export function httpConnect(
   });
 }
 
-/** A tunnel through a SOCKS proxy (RFC 1928, RFC 1929, SOCKS4A), made by the package `socks`: an optional peer. */
+/**
+ * Opens a tunnel through a SOCKS proxy (RFC 1928, RFC 1929, SOCKS4A) with `socks`, an optional peer
+ * dependency.
+ */
 export async function socksConnect(
   proxy: Proxy,
   target: ProxyTarget,
@@ -147,9 +161,11 @@ export async function socksConnect(
         else socket.destroy();
       },
       (cause: unknown) => {
-        // The library's errors carry its options, and so the proxy's password: only the words are kept.
-        const words = cause instanceof Error ? cause.message : "it failed";
-        reject(new Pop3ConnectionError("POP3_CONNECT", `the proxy ${proxy.host}: ${printable(words)}`));
+        // Keep only the message: an error of the package contains its options, and so the proxy's password.
+        const words = cause instanceof Error ? cause.message : "unknown error";
+        reject(
+          new Pop3ConnectionError("POP3_CONNECT", `the proxy ${proxy.host} failed: ${printable(words)}`),
+        );
       },
     );
     return () => {

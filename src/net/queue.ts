@@ -1,4 +1,6 @@
-/** First in, first out, in constant time: `Array.shift` is linear, and ten thousand commands may wait. */
+/**
+ * A first-in, first-out queue in constant time: `Array.shift` is linear, and ten thousand commands may wait.
+ */
 export class Queue<T> implements Iterable<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
@@ -19,7 +21,7 @@ export class Queue<T> implements Iterable<T> {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];
     this.#items[this.#head++] = undefined;
-    // The empty front is cut off when it is the larger half: each item is moved at most once on average.
+    // Cut off the empty front when it is more than half: each item is moved at most once on average.
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

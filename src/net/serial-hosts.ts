@@ -1,24 +1,27 @@
-// The servers that broke a session in which several commands were in flight. For a day, sessions with them send one
-// command at a time. Kept for the whole process.
+// Remembers the servers that broke a session while several commands were in flight. For a day, sessions with
+// them send one command at a time. The list is shared by the whole process.
 
-/** Milliseconds: 24 hours. A server that was updated is tried again then. */
+/** 24 hours in milliseconds. After that, pipelining is tried again: the server may have been updated. */
 const DAY = 24 * 60 * 60 * 1000;
-/** The most servers that are remembered; the eldest are forgotten first. */
+/** The number of servers to remember; the oldest are forgotten first. */
 const MOST = 10_000;
 
-/** `host:port` → until when; milliseconds since 1970. */
+/** `host:port` → the end of the day, in milliseconds since 1970. */
 const serialUntil = new Map<string, number>();
 
-/** A server, as the options name it. */
+/** The server's address as in the options. */
 export interface Host {
   readonly host: string;
   readonly port: number;
 }
 
-/** Remembers that a server cannot take several commands at once. `until`: as it was remembered before, elsewhere. */
+/**
+ * Remembers that a server does not support several commands in flight. `until`: a time that was stored
+ * earlier.
+ */
 export function rememberSerial(server: Host, until: number = Date.now() + DAY): void {
   const name = nameOf(server);
-  // The clock may have been wrong when it was written down.
+  // The clock may have been wrong when the time was stored.
   const time = Math.min(until, Date.now() + DAY);
   if (time <= (serialUntil.get(name) ?? 0) || time <= Date.now()) return;
   serialUntil.delete(name);
@@ -29,13 +32,16 @@ export function rememberSerial(server: Host, until: number = Date.now() + DAY): 
   }
 }
 
-/** Until when a server gets one command at a time: milliseconds since 1970; `undefined`: it may get several. */
+/**
+ * Returns the time until which a server gets one command at a time, in milliseconds since 1970. `undefined`:
+ * several commands may be in flight.
+ */
 export function serialUntilOf(server: Host): number | undefined {
   const name = nameOf(server);
   const until = serialUntil.get(name);
   if (until === undefined) return undefined;
   const now = Date.now();
-  // Longer than a day: the clock was put back.
+  // More than a day ahead: the clock was set back, so the entry is dropped.
   if (now < until && until <= now + DAY) return until;
   serialUntil.delete(name);
   return undefined;

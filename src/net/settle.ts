@@ -1,19 +1,19 @@
-// Runs something that has no promise of its own, and settles once: by itself, by the clock or by the signal.
+// Wraps callback code in a promise that settles once: with its result, by a timeout or by an abort signal.
 import type { Pop3Error } from "../errors.ts";
 import { onAbort } from "./abort.ts";
 import { aborted } from "./failures.ts";
 
-/** What setTimeout can hold; milliseconds. */
+/** The longest delay of `setTimeout`, in milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff;
 
 export interface Clock {
-  /** Milliseconds; `Infinity`: it never goes off. */
+  /** The timeout in milliseconds; `Infinity`: none. */
   readonly timeout: number;
-  /** The error when it does. */
+  /** Creates the error for when the timeout has passed. */
   readonly late: () => Pop3Error;
 }
 
-/** What `call` gives, however long that takes, unless the signal is aborted before. */
+/** Calls `call` and returns its result. Rejects as soon as the signal is aborted. There is no time limit. */
 export function untilAborted<T>(signal: AbortSignal, call: () => T | Promise<T>): Promise<T> {
   return settle<T>(signal, undefined, (resolve, reject) => {
     Promise.resolve()
@@ -23,7 +23,10 @@ export function untilAborted<T>(signal: AbortSignal, call: () => T | Promise<T>)
   });
 }
 
-/** `start` begins, and returns how to undo what it began; that is called unless it resolved. */
+/**
+ * Calls `start`, which returns a function that undoes its work. That function is called unless `start`
+ * resolves.
+ */
 export function settle<T>(
   signal: AbortSignal | undefined,
   clock: Clock | undefined,
@@ -35,7 +38,7 @@ export function settle<T>(
       return;
     }
     let settled = false;
-    let failed = false as boolean; // set by callbacks, which the compiler does not see
+    let failed = false as boolean; // callbacks set it, which the compiler does not see
     let timer: NodeJS.Timeout | undefined;
     let undo = (): void => undefined;
     const finish = (): boolean => {
@@ -63,7 +66,7 @@ export function settle<T>(
     undo = start((value) => {
       if (finish()) resolve(value);
     }, fail);
-    // It may have failed before it said how to undo what it began.
+    // `start` may have failed before it returned `undo`.
     if (failed) undo();
   });
 }

@@ -1,14 +1,14 @@
-// Waits, and can be woken.
+// Waits for a time, or until a signal is aborted.
 
-/** The longest that a timer of Node runs; milliseconds. */
+/** The longest delay of a timer in Node, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Resolves after so many milliseconds, or as soon as one of the signals is aborted. Never rejects. */
+/** Resolves after `milliseconds`, or as soon as one of the signals is aborted. Never rejects. */
 export async function sleep(
   milliseconds: number,
   ...signals: readonly (AbortSignal | undefined)[]
 ): Promise<void> {
-  // Not by the clock on the wall, which may be put back.
+  // Monotonic: the system clock may be set back.
   const until = performance.now() + milliseconds;
   for (let left = milliseconds; left > 0 && !isAborted(signals); left = until - performance.now()) {
     await nap(Math.min(left, LONGEST), signals);

@@ -1,58 +1,68 @@
-// TLS sessions to take up again: the next handshake with the same server costs a fraction of the first, and with
-// TLS 1.2 a round trip less.
+// Remembers TLS sessions for resumption: the next handshake with the same server needs a fraction of the
+// time, and with TLS 1.2 one round trip less.
 //
-// A resumed session is not verified again, so it belongs to exactly what it was verified with: the same host and
-// port, and the same object of TLS options, in which a certificate authority, a client certificate or a disabled
-// check may stand. Whoever makes new options for each connection gets a full handshake each time.
+// The certificate is not verified again when a session is resumed. So a session is only reused with the host,
+// the port and the options object that it was verified with: the options may name a certificate authority or
+// a client certificate, or disable a check. A caller that creates new options for each connection gets a full
+// handshake each time.
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
 
-/** So many servers are remembered for each options object: a session is a few KiB. */
+/** The number of servers to remember for each options object: a session takes a few KiB. */
 const MOST = 256;
 
-/** Weak: with the options goes what was made with them. No session is to be had of a server that has refused one. */
+/**
+ * Weak: the sessions are freed with their options. `undefined`: the server refused a session, so none is
+ * stored.
+ */
 const sessions = new WeakMap<ConnectionOptions, Map<string, Remembered | undefined>>();
 
 interface Remembered {
   readonly session: Buffer;
-  /** The server's certificate (DER): a handshake that takes the session up does not bring it again. */
+  /** The server's certificate (DER): the server does not send it again when the session is resumed. */
   readonly certificate: Buffer | undefined;
 }
 
-/** Failures of handshakes that were to take up a session. */
+/** The errors of handshakes that tried to resume a session. */
 const refusals = new WeakSet<Error>();
 
-/** The certificate (DER) of the server, shown in this connection or in the one whose session it has taken up. */
+/** The server's certificate (DER), from this connection or from the one whose session was resumed. */
 const certificates = new WeakMap<TLSSocket, Buffer>();
 
 export function certificateOf(socket: TLSSocket): Buffer | undefined {
   return certificates.get(socket);
 }
 
-/** The last session with a server, or `undefined`. `server` names host and port. */
+/**
+ * Returns the last session with a server, or `undefined`. `server` contains the host, the port and the server
+ * name.
+ */
 export function rememberedSession(options: ConnectionOptions, server: string): Buffer | undefined {
   return sessions.get(options)?.get(server)?.session;
 }
 
-/** Remembers the sessions that the server hands out: with TLS 1.3 they come some time behind the handshake. */
+/** Stores the sessions that the server sends. With TLS 1.3 they arrive some time after the handshake. */
 export function rememberSessions(socket: TLSSocket, options: ConnectionOptions, server: string): void {
   const earlier = options.session === undefined ? sessions.get(options)?.get(server)?.certificate : undefined;
-  /** Once, as some versions of Node forget the certificate where they are asked for it by getPeerX509Certificate. */
+  /**
+   * Reads the certificate. Not with getPeerX509Certificate: some versions of Node lose the certificate after
+   * it.
+   */
   const certificate = (): Buffer | undefined => {
-    // A socket that was closed meanwhile shows nothing; Deno tells of its handshake, or of a session, all the same.
+    // A closed socket has no certificate. Deno may emit the events of a socket after it was closed.
     const { raw } = (socket.getPeerCertificate() as Partial<PeerCertificate> | null) ?? {};
-    // Deno gives an Uint8Array.
+    // Deno returns a Uint8Array.
     const shown = raw === undefined ? earlier : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
     if (shown !== undefined) certificates.set(socket, shown);
     return shown;
   };
   socket.once("secureConnect", certificate);
   socket.on("session", (session: Buffer) => {
-    // What was not verified must not look as if it had been.
+    // A resumed session counts as verified, so an unverified one must not be stored.
     if (!socket.authorized) return;
     const byServer = sessions.get(options) ?? new Map<string, Remembered | undefined>();
     sessions.set(options, byServer);
     if (byServer.has(server) && byServer.get(server) === undefined) return;
-    // Behind all others, as the youngest.
+    // Move the entry to the end, as the newest.
     byServer.delete(server);
     byServer.set(server, { session, certificate: certificate() });
     for (const eldest of byServer.keys()) {
@@ -63,15 +73,16 @@ export function rememberSessions(socket: TLSSocket, options: ConnectionOptions, 
 }
 
 /**
- * A handshake that was to take up a session failed with `error`: no other is remembered of that server. OpenSSL breaks
- * off where a server asks for client certificates and has no name for its sessions: Dovecot 2.3, for one.
+ * Stops session resumption for a server, because a handshake that tried it failed with `error`. OpenSSL
+ * aborts the handshake if the server requests client certificates and has not set a session id context, such
+ * as Dovecot 2.3.
  */
 export function sessionRefused(options: ConnectionOptions, server: string, error: Error): void {
   sessions.get(options)?.set(server, undefined);
   refusals.add(error);
 }
 
-/** Whether a handshake without the session may do what failed with `error`. */
+/** Tests whether a handshake that failed with `error` may succeed without the session. */
 export function isSessionRefusal(error: unknown): boolean {
   return error instanceof Error && refusals.has(error);
 }

@@ -1,13 +1,17 @@
-// Tells `node:diagnostics_channel` subscribers of commands and sessions, as `TracingChannel.tracePromise` would:
-// `start` and `end` when it begins, `error` where it fails, `asyncStart` and `asyncEnd` when it is over.
+// Publishes commands and sessions to `node:diagnostics_channel`, in the same way as
+// `TracingChannel.tracePromise`: `start` and `end` at the beginning, `error` after a failure, `asyncStart`
+// and `asyncEnd` at the end.
 import { channel, tracingChannel, type Channel, type TracingChannel } from "node:diagnostics_channel";
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 
-/** What subscribers of `popwright:command` and `popwright:session` get; one object for all events of one call. */
+/**
+ * The message of the tracing channels `popwright:command` and `popwright:session`. All events of one call
+ * share one object.
+ */
 export interface Pop3Trace {
   readonly host: string;
   readonly port: number;
-  /** The command in its printable form; with a session, `undefined`. */
+  /** The command without secrets; `undefined` for a session. */
   readonly command: string | undefined;
   error?: unknown;
 }
@@ -15,7 +19,7 @@ export interface Pop3Trace {
 const commandChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:command");
 const sessionChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:session");
 
-/** What subscribers of `popwright:malformed` get: the malformed lines of one LIST or UIDL. */
+/** The message of the channel `popwright:malformed`: the malformed lines of one LIST or UIDL. */
 export interface Pop3MalformedTrace {
   readonly host: string;
   readonly port: number;
@@ -24,16 +28,19 @@ export interface Pop3MalformedTrace {
 
 const malformedChannel: Channel = channel("popwright:malformed");
 
-/** Reports malformed lines of a listing, if there are any. */
+/** Publishes the malformed lines of a listing, if there are any. */
 export function traceMalformed(host: string, port: number, lines: readonly MalformedLine[]): void {
   if (lines.length > 0 && malformedChannel.hasSubscribers)
     malformedChannel.publish({ host, port, lines } satisfies Pop3MalformedTrace);
 }
 
-/** Reports the end of what was begun: well, or with an error. */
+/** Publishes the end of a call. `error`: why it failed. */
 export type EndTrace = (error?: unknown) => void;
 
-/** `undefined` while nobody listens, which costs nothing. */
+/**
+ * Publishes the start of a command. Returns `undefined` if there is no subscriber, which costs almost
+ * nothing.
+ */
 export function traceCommand(host: string, port: number, command: string): EndTrace | undefined {
   return beginTrace(commandChannel, { host, port, command });
 }
@@ -42,13 +49,13 @@ export function traceSession(host: string, port: number): EndTrace | undefined {
   return beginTrace(sessionChannel, { host, port, command: undefined });
 }
 
-/** The same for a channel of one's own. */
+/** Publishes the start of a call on any channel. */
 export function beginTrace<T extends { error?: unknown }>(
   channel: TracingChannel<T>,
   trace: T,
 ): EndTrace | undefined {
   const { start, end, error, asyncStart, asyncEnd } = channel;
-  // TracingChannel.hasSubscribers is younger than the oldest Node that we run on.
+  // TracingChannel.hasSubscribers is not available in the oldest supported Node.
   const heard =
     start.hasSubscribers ||
     end.hasSubscribers ||

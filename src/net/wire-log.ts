@@ -1,9 +1,11 @@
-// The commands and replies of a session: as lines of `debug`, which is loaded only where somebody asked for them, and
-// as events for who records a session.
+// Reports the commands and replies of a session, without secrets: as lines of the package `debug`, which is
+// loaded only on request, and as events for a recorder.
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Debugger } from "debug";
 
-/** What went over the wire, in the form that may be shown; octets of a block are good until the event is over. */
+/**
+ * One event on the wire. Secrets are masked in lines. The octets of a block are only valid during the event.
+ */
 export type WireEvent =
   | { readonly client: string }
   | { readonly server: string }
@@ -16,8 +18,8 @@ const events = channel(WIRE);
 let wire: Debugger | undefined;
 
 /**
- * Loads `debug` where it has something to print: its own `enable()` sets the variable, too. Otherwise nothing is
- * loaded, as it takes longer than all the rest of us.
+ * Loads `debug` if the variable DEBUG is set (its own `enable()` sets it too). Otherwise does not load it,
+ * because that takes longer than loading this whole package.
  */
 export async function loadWireLog(): Promise<void> {
   if (wire !== undefined || (process.env["DEBUG"] ?? "") === "") return;
@@ -25,19 +27,19 @@ export async function loadWireLog(): Promise<void> {
   wire = createDebug("popwright:wire");
 }
 
-/** The log, where it is loaded and switched on. */
+/** Returns the log, if it is loaded and enabled. */
 export function wireLog(): Debugger | undefined {
   return wire?.enabled === true ? wire : undefined;
 }
 
-/** Calls `hear` with all that goes over the wire of every session, until what it returns is called. */
+/** Calls `hear` with every event of every session. Returns an unsubscribe function. */
 export function hearWire(hear: (event: WireEvent) => void): () => void {
   const listener = (event: unknown): void => hear(event as WireEvent);
   subscribe(WIRE, listener);
   return () => unsubscribe(WIRE, listener);
 }
 
-/** Tells who records; `false`: nobody does. */
+/** Tests whether a recorder is subscribed. */
 export function isRecorded(): boolean {
   return events.hasSubscribers;
 }

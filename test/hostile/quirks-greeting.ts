@@ -119,7 +119,7 @@ export const QUIRKS_GREETING: readonly Row[] = [
       return client.dele(1);
     },
     fails: "POP3_UNSOLICITED",
-    error: { message: expect.stringContaining('behind RETR 1: "\\x0d\\x0a.\\x0d\\x0a"') as string },
+    error: { message: expect.stringContaining('after RETR 1: "\\x0d\\x0a.\\x0d\\x0a"') as string },
   },
   {
     row: "Q.9",

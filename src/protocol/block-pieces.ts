@@ -1,14 +1,15 @@
-// The block of a multi-line response piece by piece: a large message is sent without a second copy of it.
+// Encodes a message into the block of a multi-line response, piece by piece: no second copy of a large
+// message is made.
 
 const CRLF_DOT: Buffer = Buffer.from("\r\n.", "latin1");
 const DOT: Buffer = Buffer.from(".", "latin1");
 const END: Buffer = Buffer.from(".\r\n", "latin1");
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
 
-/** The octets of `message` in a piece, before its dots are doubled. */
+/** The size of a piece in octets, before dot-stuffing. */
 const PIECE = 64 * 1024;
 
-/** What `encodeBlock` gives, in pieces; those without a stuffed dot are slices of `message`. */
+/** Yields the result of `encodeBlock` in pieces. Pieces without a stuffed dot are slices of `message`. */
 export function* blockPieces(message: Buffer, size: number = PIECE): Generator<Buffer, void> {
   for (let from = 0; from < message.length; from += size) {
     yield stuffed(message, from, Math.min(from + size, message.length));
@@ -17,16 +18,18 @@ export function* blockPieces(message: Buffer, size: number = PIECE): Generator<B
   yield END;
 }
 
-/** The octets of `message` as a client gets to see them: with the CRLF that completes its last line. */
+/**
+ * Returns the size of `message` as a client receives it, in octets: with a CRLF at the end of its last line.
+ */
 export function blockSize(message: Buffer): number {
   return message.length + (endsInCrlf(message) ? 0 : CRLF.length);
 }
 
-/** The octets from `from` to `to`, a dot put before each that starts a line. */
+/** Returns the octets from `from` to `to`. Each dot that starts a line is doubled. */
 function stuffed(message: Buffer, from: number, to: number): Buffer {
   const pieces: Buffer[] = [];
   if (from === 0 && message[0] === DOT[0]) pieces.push(DOT);
-  // Two octets back: the CRLF may stand at the end of the piece before.
+  // Start two octets earlier: the CRLF may be at the end of the previous piece.
   const back = Math.min(from, 2);
   const seen = message.subarray(from - back, to);
   let start = back;
@@ -39,7 +42,7 @@ function stuffed(message: Buffer, from: number, to: number): Buffer {
   return Buffer.concat(pieces);
 }
 
-/** Whether a line is finished at the end of `message`; that of an empty one counts as finished. */
+/** Tests whether the last line of `message` is complete. An empty message counts as complete. */
 function endsInCrlf(message: Buffer): boolean {
   const length = message.length;
   return length === 0 || (message[length - 1] === 10 && message[length - 2] === 13);

@@ -1,34 +1,37 @@
-// What takes in the block of a multi-line response, and keeps it within its limit.
+// Defines the reader of the block of a multi-line response. Every reader enforces a limit.
 import { Pop3ProtocolError } from "../errors.ts";
 import { OctetBuffer } from "./octet-buffer.ts";
 
 export interface BlockReader<T> {
-  /** Nobody reads it yet, and it takes more than it asked for where somebody waits behind it. */
+  /** Whether it is not claimed yet: it may buffer beyond its limit if another command waits for its reply. */
   readonly elastic?: boolean;
-  /** It gives the octets on as they are: what they were read into must not be read into again. */
+  /** Whether it retains the Buffers that it is given, so that they must not be reused. */
   readonly keeps?: boolean;
   /**
-   * Takes decoded octets. They may be a slice of a larger Buffer, and change when the call has returned, unless
-   * {@link keeps} was true before it. Returns `false` to say that no more should come for now. Throws when a limit
-   * is passed: the connection dies.
+   * Takes decoded octets. They may be a slice of a larger Buffer. They may change after the call has
+   * returned, unless {@link keeps} was true before it. Returns `false` if it is full for now. Throws if a
+   * limit is exceeded: the connection is then closed.
    */
   octets(octets: Buffer): boolean;
   /**
-   * Whether the reply to another command seems to be in the block: asked before {@link end}, if another reply is still
-   * to come.
+   * Tests whether the block seems to contain the reply to another command. Called before {@link end}, if
+   * another reply is expected.
    */
   hasMixedReplies?(): boolean;
-  /** The block is complete. Throws when its content is wrong, without the `secrets`: the call fails, the session lives. */
+  /**
+   * Returns the value of the complete block. Throws if its content is wrong; the error does not contain the
+   * `secrets`. Then the call fails, and the session continues.
+   */
   end(secrets?: readonly string[]): T;
 }
 
-/** Collects a block that is known to be small, and reads it as lines at its end. */
+/** Collects a small block, and parses it when it is complete. */
 export class SmallBlock<T> implements BlockReader<T> {
   readonly #octets: OctetBuffer = new OctetBuffer();
   readonly #limit: number;
   readonly #parse: (octets: Buffer) => T;
 
-  /** `limit` in octets, after unstuffing. */
+  /** `limit`: the largest size in octets, after unstuffing. */
   constructor(limit: number, parse: (octets: Buffer) => T) {
     this.#limit = limit;
     this.#parse = parse;
@@ -38,7 +41,7 @@ export class SmallBlock<T> implements BlockReader<T> {
     if (this.#octets.size + octets.length > this.#limit) {
       throw new Pop3ProtocolError(
         "POP3_RESPONSE_TOO_LARGE",
-        `the response is larger than ${String(this.#limit)} octets`,
+        `the response is larger than the limit of ${String(this.#limit)} bytes`,
       );
     }
     this.#octets.append(octets);
@@ -50,9 +53,12 @@ export class SmallBlock<T> implements BlockReader<T> {
   }
 }
 
-/** A listener of the caller threw while it was given a block. `cause`: what it threw, which may be an error of ours. */
+/**
+ * Wraps an error that a listener of the caller threw while it received a block. It may be a {@link
+ * Pop3Error}.
+ */
 export class ReaderThrew extends Error {
   constructor(cause: unknown) {
-    super("a listener threw", { cause });
+    super("a listener threw an error", { cause });
   }
 }

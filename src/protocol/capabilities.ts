@@ -1,33 +1,37 @@
-// CAPA lines as values (RFC 2449 section 6): what is known is typed, the rest is kept as it came.
+// Parses the lines of CAPA (RFC 2449 section 6): known capabilities become typed values, others are kept as
+// text.
 
 /** EXPIRE (RFC 2449 section 6.7). */
 export interface Expire {
-  /** Days a message is kept at least; 0: gone once it was retrieved; `"never"`. */
+  /**
+   * Days for which the server keeps a message at least; 0: it may delete a message after RETR; `"never"`: no
+   * limit.
+   */
   readonly days: number | "never";
-  /** The value may differ from user to user: ask again after authentication. */
+  /** Whether the value depends on the user: send CAPA again after authentication. */
   readonly perUser: boolean;
 }
 
 /** LOGIN-DELAY (RFC 2449 section 6.5). */
 export interface LoginDelay {
-  /** Seconds that must pass between two logins. */
+  /** The shortest time between two logins, in seconds. */
   readonly seconds: number;
-  /** The value may differ from user to user: ask again after authentication. */
+  /** Whether the value depends on the user: send CAPA again after authentication. */
   readonly perUser: boolean;
 }
 
-/** What the server says that it can do. Names are compared without regard to case. */
+/** The capabilities that the server announces. Their names are not case-sensitive. */
 export interface Capabilities {
   readonly top: boolean;
   readonly uidl: boolean;
-  /** USER and PASS are to be had. */
+  /** USER and PASS are available. */
   readonly user: boolean;
   /** STLS (RFC 2595). */
   readonly stls: boolean;
   readonly pipelining: boolean;
   /** RESP-CODES: text that begins with `[` is an extended response code. */
   readonly respCodes: boolean;
-  /** AUTH-RESP-CODE (RFC 3206): a wrong password is told by `[AUTH]`. */
+  /** AUTH-RESP-CODE (RFC 3206): the server answers `[AUTH]` to a wrong password. */
   readonly authRespCode: boolean;
   /** LANG (RFC 6856). */
   readonly lang: boolean;
@@ -38,13 +42,13 @@ export interface Capabilities {
   readonly expire: Expire | undefined;
   readonly loginDelay: LoginDelay | undefined;
   readonly implementation: string | undefined;
-  /** Every capability by its name in upper case, with the text behind the name. */
+  /** Maps the name of every capability, in upper case, to the text after the name. */
   readonly all: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads the block of a CAPA response. Values that make no sense leave their property `undefined`; nothing
- * here throws. Some servers write `NAME=value` or an SASL line for each mechanism: both are read.
+ * Parses the block of a CAPA response. Invalid values leave their property `undefined`. Never throws. Some
+ * servers write `NAME=value`, or one SASL line for each mechanism: both forms are accepted.
  */
 export function parseCapabilities(block: string): Capabilities {
   const all = new Map<string, string>();
@@ -76,7 +80,7 @@ export function parseCapabilities(block: string): Capabilities {
   };
 }
 
-/** A server of which nothing is known: no CAPA, or none yet. */
+/** The capabilities of a server without CAPA, or before CAPA was sent. */
 export const NO_CAPABILITIES: Capabilities = parseCapabilities("");
 
 function parseExpire([value = "", scope = ""]: string[]): Expire | undefined {

@@ -1,5 +1,5 @@
-// Every command as a value: its line, what may be printed of it, and how its reply is read. A secret is in
-// `line` and never in `printable`, so that nothing has to be taken out of a log later.
+// Creates every command as a value: its line, its printable form and the parser of its reply. A secret is in
+// `line` and never in `printable`, so logs never contain one.
 import { Pop3Error, Pop3ProtocolError, type Pop3ReplyErrorCode } from "../errors.ts";
 import { SmallBlock, type BlockReader } from "./block.ts";
 import { parseCapabilities, type Capabilities } from "./capabilities.ts";
@@ -10,56 +10,56 @@ import { printable } from "./printable.ts";
 import { decodeText, parseReply, type Reply } from "./reply.ts";
 
 interface CommandLine {
-  /** What is sent, without CRLF; it goes out as UTF-8. */
+  /** The line to send, without CRLF. It is encoded as UTF-8. */
   readonly line: string;
-  /** What is sent in place of `line`, where that is not UTF-8. */
+  /** The octets to send in place of `line`, if they are not UTF-8. */
   readonly encoded?: Buffer | undefined;
-  /** What may be printed of it. */
+  /** The line without secrets, for logs and errors. */
   readonly printable: string;
-  /** What it is called where that says nothing. */
+  /** The name of the command in errors, if `printable` is not meaningful. */
   readonly subject?: string;
-  /** What a server might repeat of it, now or later, and is not printed either. */
+  /** Secrets of the line that the server may repeat, now or later. They are masked in logs and errors. */
   readonly secrets?: readonly string[];
-  /** Is sent when nothing is in flight, and nothing is sent behind it before its reply has come. */
+  /** Whether it is sent only when nothing is in flight, and nothing is sent after it before its reply. */
   readonly alone?: boolean;
-  /** The code of the error that a `-ERR` becomes; `POP3_REFUSED` unless given. */
+  /** The error code for a `-ERR`. @default "POP3_REFUSED" */
   readonly refused?: Pop3ReplyErrorCode;
 }
 
-/** Answered by one line. */
+/** A command whose reply is one line. */
 export interface LineCommand<T> extends CommandLine {
-  /** Whether `+ ` is an answer too (AUTH and the lines of its exchange). */
+  /** Whether the reply may be a challenge, `+ ` (AUTH and the responses to its challenges). */
   readonly challenge?: boolean;
-  /** Throws when its content is wrong, without the `secrets`. */
+  /** Parses the reply. Throws if its content is wrong; the error does not contain the `secrets`. */
   parse(reply: Reply, secrets?: readonly string[]): T;
   readonly block?: undefined;
 }
 
-/** Answered by a line, and a block where that line is `+OK`. */
+/** A command whose reply is one line, followed by a block if that line is `+OK`. */
 export interface BlockCommand<T> extends CommandLine {
-  /** The block is small: it has to come within the time of the status line. */
+  /** Whether the block is small: then the time limit of the status line also covers the block. */
   readonly small?: boolean;
-  /** The block is a message. Some servers do not answer in order what follows one. */
+  /** Whether the block is a message. Some servers do not answer later commands in order after a message. */
   readonly message?: boolean;
-  /** Takes in the block; `line` is the status line before it. */
+  /** Creates the reader of the block; `line` is the status line before it. */
   block(line: Buffer): BlockReader<T>;
   readonly challenge?: undefined;
 }
 
 export type Command<T> = LineCommand<T> | BlockCommand<T>;
 
-/** The bounds that commands and their replies keep; octets unless named otherwise. */
+/** The limits of commands and their replies, in octets unless the name says otherwise. */
 export interface CommandLimits {
   readonly commandLine: number;
   readonly capabilityLines: number;
   readonly capabilityOctets: number;
-  /** The block behind a command of the caller's own. */
+  /** The largest block of a custom command. */
   readonly message: number;
 }
 
-/** A language that a server speaks (RFC 6856 section 3.2). */
+/** A language that the server supports (RFC 6856 section 3.2). */
 export interface Language {
-  /** The language tag, as `LANG` takes it. */
+  /** The language tag, for example to pass to `LANG`. */
   readonly tag: string;
   readonly description: string;
 }
@@ -85,15 +85,16 @@ export const list = (rules: ListingRules): BlockCommand<Map<number, number>> =>
 export const uidl = (rules: ListingRules): BlockCommand<Map<number, string>> =>
   withBlock("UIDL", () => uniqueIdListing(rules));
 
-/** `body` is given the first line of the reply. */
+/** Creates RETR. `body` creates the reader of the message from the first line of the reply. */
 export const retr = <T>(message: number, body: (line: Buffer) => BlockReader<T>): BlockCommand<T> => ({
   ...withBlock(`RETR ${messageNumber(message)}`, body),
   message: true,
 });
 
-/** `lines`: how many of the body, beside the headers and the empty line. */
+/** Creates TOP. `lines`: the number of lines of the body, in addition to the headers and the empty line. */
 export function top<T>(message: number, lines: number, body: () => BlockReader<T>): BlockCommand<T> {
-  if (!Number.isSafeInteger(lines) || lines < 0) throw invalid("the number of lines is an integer from 0 on");
+  if (!Number.isSafeInteger(lines) || lines < 0)
+    throw invalid(`the number of lines must be an integer >= 0 (got ${shown(lines)})`);
   return { ...withBlock(`TOP ${messageNumber(message)} ${String(lines)}`, body), message: true };
 }
 
@@ -106,7 +107,7 @@ export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
         if (text.split("\r\n").length - 1 > limits.capabilityLines) {
           throw new Pop3ProtocolError(
             "POP3_RESPONSE_TOO_LARGE",
-            `the server lists more than ${String(limits.capabilityLines)} capabilities`,
+            `the server lists more capabilities than the limit of ${String(limits.capabilityLines)}`,
           );
         }
         return parseCapabilities(text);
@@ -115,7 +116,7 @@ export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
   small: true,
 });
 
-/** The languages to be had (RFC 6856 section 3). */
+/** Creates LANG without an argument, which lists the available languages (RFC 6856 section 3). */
 export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
   ...withBlock(
     "LANG",
@@ -124,13 +125,14 @@ export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
   small: true,
 });
 
-/** Asks for replies in a language: a tag, `*` for the server's default, `i-default`. */
+/** Creates LANG with a language for the replies: a tag, `*` for the default of the server, or `i-default`. */
 export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
-  if (!/^[A-Za-z0-9*-]{1,80}$/.test(tag)) throw invalid("not a language tag");
+  if (!/^[A-Za-z0-9*-]{1,80}$/.test(tag))
+    throw invalid('the language must be a language tag such as "en" or "de-CH", or "*" for the default');
   return checked(simple(`LANG ${tag}`, textOf), limits);
 }
 
-/** `encode` gives the octets of a name in another charset than UTF-8. */
+/** Creates USER. `encode` returns the octets of the line, if the charset is not UTF-8. */
 export const user = (
   name: string,
   limits: CommandLimits,
@@ -163,9 +165,10 @@ export const pass = (
     limits,
   );
 
-/** `digest` is 32 hexadecimal digits (RFC 1939 section 7). */
+/** Creates APOP. `digest` is 32 hexadecimal digits (RFC 1939 section 7). */
 export function apop(name: string, digest: string, limits: CommandLimits): LineCommand<void> {
-  if (/\s/.test(name)) throw invalid("APOP takes no user name with white space in it");
+  if (/\s/.test(name))
+    throw invalid("the user name must not contain white space for APOP; use another mechanism");
   const line = `APOP ${argument("the user name", name)} ${digest}`;
   return checked(
     {
@@ -180,15 +183,16 @@ export function apop(name: string, digest: string, limits: CommandLimits): LineC
 }
 
 /**
- * AUTH (RFC 5034). `initial` is the base64 of the initial response, `=` for an empty one. The reply is given
- * out as it is: a challenge, or the end.
+ * Creates AUTH (RFC 5034). `initial` is the initial response in base64, `=` for an empty one. The reply is
+ * returned unchanged: it is a challenge or the end of the exchange.
  */
 export function auth(
   mechanism: string,
   initial: string | undefined,
   limits: CommandLimits,
 ): LineCommand<Reply> {
-  if (!/^[A-Z0-9_-]{1,20}$/.test(mechanism)) throw invalid("not the name of a SASL mechanism");
+  if (!/^[A-Z0-9_-]{1,20}$/.test(mechanism))
+    throw invalid("the name of a SASL mechanism must be 1 to 20 characters of A-Z, 0-9, - and _ (RFC 4422)");
   const command: LineCommand<Reply> = {
     line: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${initial}`,
     printable: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${MASK}`,
@@ -201,7 +205,10 @@ export function auth(
   return checked(command, limits);
 }
 
-/** The answer to a challenge: base64, or `*` to give up. RFC 5034 section 4 sets no limit of its own to it. */
+/**
+ * Creates the response to a challenge: base64, or `*` to cancel the exchange. RFC 5034 section 4 does not
+ * limit its length, so neither does this function.
+ */
 export const authResponse = (response: string): LineCommand<Reply> => ({
   line: response,
   printable: response === "*" ? "*" : MASK,
@@ -213,12 +220,15 @@ export const authResponse = (response: string): LineCommand<Reply> => ({
   parse: (reply) => reply,
 });
 
-/** The verbs that change what the session is: they have methods that know of it, and no way past them. */
+/**
+ * The verbs that change the state of the session. They are not allowed as custom commands, only by their
+ * methods.
+ */
 const STATEFUL: ReadonlySet<string> = new Set(
   "USER PASS APOP AUTH STLS QUIT RSET DELE UTF8 RETR TOP CAPA".split(" "),
 );
 
-/** A command of the caller's own. Only its verb is ever printed. */
+/** Creates a custom command of the caller. Only its verb is ever printed. */
 export function custom(line: string, multiline: false, limits: CommandLimits): LineCommand<Reply>;
 export function custom(line: string, multiline: true, limits: CommandLimits): BlockCommand<CustomBlock>;
 export function custom(
@@ -227,15 +237,18 @@ export function custom(
   limits: CommandLimits,
 ): LineCommand<Reply> | BlockCommand<CustomBlock> {
   const verb = (/^[!-~]+/.exec(argument("the command", line))?.[0] ?? "").toUpperCase();
-  if (verb === "") throw invalid("a command begins with its name");
-  if (STATEFUL.has(verb)) throw invalid(`${verb} has a method of its own: the session depends on it`);
+  if (verb === "") throw invalid("the command must begin with its name, without a space before it");
+  if (STATEFUL.has(verb))
+    throw invalid(
+      `${verb} is not allowed as a custom command: it changes the session; use the client's method`,
+    );
   const said = { line, printable: line.length > verb.length ? `${verb} ${MASK}` : verb };
   if (!multiline) return checked({ ...said, parse: (reply) => reply }, limits);
   return checked(
     {
       ...said,
       block: (status) => {
-        const reply = parseReply(status) as Reply; // the caller has seen that it is one
+        const reply = parseReply(status) as Reply; // the connection has checked that it is a reply
         return new SmallBlock(limits.message, (block) => ({ ...reply, block }));
       },
     },
@@ -247,7 +260,10 @@ export interface CustomBlock extends Reply {
   readonly block: Buffer;
 }
 
-/** What the server says before anything is asked (RFC 1939 section 4): a reply like any other, to no line. */
+/**
+ * Creates the command for the greeting, which is a reply without a command (RFC 1939 section 4). Nothing is
+ * sent.
+ */
 export const greeting = (): LineCommand<Reply> => ({
   line: "",
   printable: "the greeting",
@@ -256,7 +272,7 @@ export const greeting = (): LineCommand<Reply> => ({
   parse: (reply) => reply,
 });
 
-/** The command, with more that a server might repeat and that is not to be printed. */
+/** Returns the command with further secrets that the server may repeat, and that must not be printed. */
 export function withSecrets<C extends Command<unknown>>(command: C, secrets: readonly string[]): C {
   return { ...command, secrets: [...(command.secrets ?? []), ...secrets] };
 }
@@ -270,26 +286,34 @@ function withBlock<T>(line: string, block: (line: Buffer) => BlockReader<T>): Bl
 }
 
 function messageNumber(message: number): string {
-  if (!isMessageNumber(message)) throw invalid("a message number is an integer from 1 on");
+  if (!isMessageNumber(message))
+    throw invalid(`the message number must be an integer >= 1 (got ${shown(message)})`);
   return String(message);
 }
 
 function argument(what: string, value: string): string {
-  if (typeof value !== "string" || value === "") throw invalid(`${what} is a string that is not empty`);
-  if (/[\r\n\0]/.test(value)) throw invalid(`${what} has a CR, LF or NUL in it`);
+  if (typeof value !== "string" || value === "") throw invalid(`${what} must be a non-empty string`);
+  if (/[\r\n\0]/.test(value)) throw invalid(`${what} must not contain CR, LF or NUL`);
   return value;
 }
 
-/** RFC 2449 section 4: a command line is at most 255 octets, its CRLF included. */
+/**
+ * Checks the length of the line. RFC 2449 section 4: a command line has at most 255 octets, CRLF included.
+ */
 function checked<C extends CommandLine>(command: C, limits: CommandLimits): C {
   if (Buffer.byteLength(command.encoded ?? command.line) + 2 > limits.commandLine) {
     throw new Pop3Error(
       "POP3_COMMAND_TOO_LONG",
-      `the command line is longer than ${String(limits.commandLine)} octets`,
+      `the command line must be at most ${String(limits.commandLine)} bytes, CRLF included (limits.commandLine)`,
       { command: command.printable },
     );
   }
   return command;
+}
+
+/** Formats a number for an error. Anything else may be a secret, so only its type is shown. */
+function shown(value: unknown): string {
+  return typeof value === "number" ? String(value) : typeof value;
 }
 
 function invalid(message: string): Pop3Error {

@@ -1,32 +1,36 @@
-// Turns the octets of a multi-line response into the octets that were sent (RFC 1939 section 3): a leading
-// dot of a line is dropped, and only `CRLF . CRLF` ends the block. Everything else passes unchanged: NUL,
-// 8-bit, a lone CR or LF, lines of any length.
+// Decodes the block of a multi-line response (RFC 1939 section 3): it removes the dot at the start of a line,
+// and only `CRLF . CRLF` ends the block. Everything else passes unchanged: NUL, 8-bit octets, a lone CR or
+// LF, lines of any length.
 //
-// It looks for dots, not for lines: mail holds few, and `indexOf(46)` is a memchr. Two kinds of input would
-// defeat that, many dots inside lines and many dots that start lines; each has its way out below.
+// The decoder searches for dots, not for lines: mail contains few dots, and `indexOf(46)` is a memchr. Two
+// kinds of input make that slow: many dots inside lines, and many dots that start lines. Each has its own
+// path below.
 
 const CR = 13;
 const LF = 10;
 const DOT = 46;
 
-/** How far into `CRLF . CRLF` the previous chunk went. */
+/** The position in `CRLF . CRLF` at the end of the previous chunk. */
 const State = {
-  /** In a line. */
+  /** Inside a line. */
   text: 0,
-  /** In a line, behind a CR that was given out (it is text, whatever follows). */
+  /** Inside a line, after a CR. The CR was emitted, because it is text whatever follows. */
   textCr: 1,
-  /** At the start of a line. A block begins here: the CRLF of its status line counts. */
+  /** At the start of a line. A block begins in this state: the CRLF of its status line counts. */
   lineStart: 2,
-  /** Behind a dot at the start of a line. The dot is dropped, whatever follows. */
+  /** After a dot at the start of a line. The dot is dropped whatever follows. */
   dot: 3,
-  /** Behind dot and CR at the start of a line. This CR is held back: it may belong to the end. */
+  /** After a dot and a CR at the start of a line. The CR is not emitted yet: it may belong to the end. */
   dotCr: 4,
 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/** After so many dots that start no line, all three octets of `CRLF .` are looked for until the next hit. */
+/** After this number of dots that do not start a line, the search is for `CRLF .` until the next match. */
 const IDLE_DOTS = 8;
-/** After so many stuffed dots in a row, each nearer than this to the one before, octets are copied one by one. */
+/**
+ * After this number of stuffed dots, each less than `DENSE_OCTETS` after the previous one, octets are copied
+ * singly.
+ */
 const DENSE_DOTS = 5;
 const DENSE_OCTETS = 128;
 
@@ -40,15 +44,15 @@ export class DotDecoder {
   #state: State = State.lineStart;
 
   /**
-   * Decodes `chunk` from the offset `from` on. Returns the offset behind the end of the block, or -1 when all
-   * of the chunk belongs to it. Behind an end the decoder is ready for the next block.
+   * Decodes `chunk` from the offset `from`. Returns the offset after the end of the block, or -1 if the block
+   * does not end in this chunk. After an end the decoder is ready for the next block.
    */
   decode(chunk: Buffer, from: number, emit: EmitOctets): number {
     const length = chunk.length;
-    let start = from; // the first octet not given out
+    let start = from; // the first octet not emitted
     let at = from;
 
-    // What the previous chunk left open is settled by at most four octets.
+    // At most four octets complete the state of the previous chunk.
     if (at === length) return -1;
     if (this.#state === State.textCr) {
       this.#state = chunk[at] === LF ? State.lineStart : State.text;
@@ -79,7 +83,7 @@ export class DotDecoder {
     return this.#scan(chunk, start, at, emit);
   }
 
-  /** The fast path. No octet before `at` can be the dot of a line start that is still to be found. */
+  /** The fast path. Every dot before `at` that starts a line was found already. */
   #scan(chunk: Buffer, start: number, at: number, emit: EmitOctets): number {
     const length = chunk.length;
     let idle = 0;
@@ -95,7 +99,7 @@ export class DotDecoder {
           continue;
         }
       } else {
-        // Behind so many dots: there are two octets before `at`.
+        // At least IDLE_DOTS octets were passed, so there are two octets before `at`.
         const crlf = chunk.indexOf(CRLF_DOT, at - 2);
         if (crlf === -1) break;
         dot = crlf + 2;
@@ -116,7 +120,7 @@ export class DotDecoder {
     return this.#leave(endOfText(chunk), chunk, start, length, emit);
   }
 
-  /** Where stuffed dots stand close together: one new Buffer instead of a slice for each line. */
+  /** The path for many stuffed dots: copies into one new Buffer instead of a slice for each line. */
   #copy(chunk: Buffer, from: number, emit: EmitOctets): number {
     const length = chunk.length;
     const out = Buffer.allocUnsafe(length - from);
@@ -124,7 +128,7 @@ export class DotDecoder {
     for (let at = from; at < length;) {
       const octet = chunk[at++] as number;
       out[size++] = octet;
-      // Most octets are no LF: nothing else is looked at for them.
+      // Most octets are not an LF, and need no other test.
       if (octet !== LF || at === length || chunk[at] !== DOT || chunk[at - 2] !== CR) continue;
       if (++at === length) return this.#leave(State.dot, out, 0, size, emit);
       if (chunk[at] !== CR) continue;
@@ -153,7 +157,7 @@ function give(octets: Buffer, start: number, end: number, emit: EmitOctets): voi
   if (end > start) emit(start === 0 && end === octets.length ? octets : octets.subarray(start, end));
 }
 
-/** The state that a chunk leaves which ends in text. */
+/** Returns the state after a chunk that ends in text. */
 function endOfText(chunk: Buffer): State {
   const last = chunk[chunk.length - 1];
   if (last === CR) return State.textCr;

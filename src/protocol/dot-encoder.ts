@@ -1,4 +1,5 @@
-// Turns a message into the block of a multi-line response (RFC 1939 section 3): the inverse of the decoder.
+// Encodes a message into the block of a multi-line response (RFC 1939 section 3). It is the inverse of the
+// decoder.
 
 const CRLF_DOT: Buffer = Buffer.from("\r\n.", "latin1");
 const DOT: Buffer = Buffer.from(".", "latin1");
@@ -6,8 +7,8 @@ const END: Buffer = Buffer.from(".\r\n", "latin1");
 const CRLF_END: Buffer = Buffer.from("\r\n.\r\n", "latin1");
 
 /**
- * The octets that go over the wire behind the status line: dots at the start of lines doubled, a CRLF added
- * where the last line has none, and the line with a single dot.
+ * Returns the octets to send after the status line. Dots at the start of lines are doubled, a missing CRLF of
+ * the last line is added, and a line with a single dot ends the block.
  */
 export function encodeBlock(message: Buffer): Buffer {
   const pieces: Buffer[] = [];
@@ -21,7 +22,7 @@ export function encodeBlock(message: Buffer): Buffer {
   return Buffer.concat(pieces);
 }
 
-/** Whether a line is finished at the end of `message`; that of an empty one counts as finished. */
+/** Tests whether the last line of `message` is complete. An empty message counts as complete. */
 function endsInCrlf(message: Buffer): boolean {
   const length = message.length;
   return length === 0 || (message[length - 1] === 10 && message[length - 2] === 13);

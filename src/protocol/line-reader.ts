@@ -1,13 +1,13 @@
-// Cuts octets into lines. A line ends in CRLF and nothing else, and none grows beyond its limit.
+// Splits octets into lines. Only CRLF ends a line, and no line exceeds the limit.
 import { Pop3ProtocolError } from "../errors.ts";
 
 const CR = 13;
 const LF = 10;
 
 export class LineReader {
-  /** The last complete line, without its CRLF: possibly a slice of the chunk it came in. */
+  /** The last complete line, without its CRLF. It may be a slice of its chunk. */
   line: Buffer = Buffer.alloc(0);
-  /** The most octets a line may have, its CRLF included. */
+  /** The longest line in octets, CRLF included. */
   limit: number;
   #held: Buffer[] = [];
   #heldOctets = 0;
@@ -17,11 +17,11 @@ export class LineReader {
   }
 
   /**
-   * Reads `chunk` from the offset `from` on. Returns the offset behind the line's CRLF, with the line in
-   * {@link line}, or -1 when the chunk ends before the line does.
+   * Reads `chunk` from the offset `from`. Returns the offset after the CRLF, with the line in {@link line},
+   * or -1 if the chunk ends before the line does.
    *
-   * Throws `POP3_LINE_TOO_LONG`, and `POP3_PROTOCOL` at a NUL or at an LF without its CR: no line of the
-   * protocol has them, and guessing where such a line ends is how answers get out of step.
+   * Throws `POP3_LINE_TOO_LONG`, and `POP3_PROTOCOL` for a NUL or an LF without CR. No line of the protocol
+   * contains these. A guess where such a line ends could assign later replies to the wrong commands.
    */
   read(chunk: Buffer, from: number): number {
     const lf = chunk.indexOf(LF, from);
@@ -29,7 +29,7 @@ export class LineReader {
     if (this.#heldOctets + (end - from) > this.limit) {
       throw new Pop3ProtocolError(
         "POP3_LINE_TOO_LONG",
-        `a line of the server is longer than ${String(this.limit)} octets`,
+        `the server sent a line longer than the limit of ${String(this.limit)} bytes`,
       );
     }
     if (lf === -1) {
@@ -37,7 +37,7 @@ export class LineReader {
       return -1;
     }
     if (this.#held.length === 0) {
-      // The usual case: the whole line in one chunk.
+      // The usual case: the line is complete in one chunk.
       this.line = checked(chunk.subarray(from, Math.max(lf - 1, from)), chunk[lf - 1] === CR && lf > from);
       return end;
     }
@@ -52,14 +52,16 @@ export class LineReader {
   #hold(octets: Buffer): void {
     if (octets.length === 0) return;
     checked(octets, true);
-    // A copy: the chunk's memory may be read into again before the line is complete.
+    // Copy: the read buffer may be reused before the line is complete.
     this.#held.push(Buffer.from(octets));
     this.#heldOctets += octets.length;
   }
 }
 
 function checked(line: Buffer, crlf: boolean): Buffer {
-  if (line.includes(0)) throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server has a NUL in it");
-  if (!crlf) throw new Pop3ProtocolError("POP3_PROTOCOL", "a line of the server ends in LF without CR");
+  if (line.includes(0))
+    throw new Pop3ProtocolError("POP3_PROTOCOL", "the server sent a line that contains NUL");
+  if (!crlf)
+    throw new Pop3ProtocolError("POP3_PROTOCOL", "the server sent a line that ends with LF without CR");
   return line;
 }

@@ -1,9 +1,11 @@
-// Reads the block of LIST or UIDL line by line as it comes, and keeps nothing but the entries and what is malformed.
+// Parses the block of LIST or UIDL line by line while it arrives. Keeps only the entries and the malformed
+// lines.
 //
-// Nothing of a malformed line is used but the number with which it begins: its message has no value then. So no line
-// can pass for one about another message. "strict" fails the whole listing for one such line, "lenient" only if every
-// line is malformed, as that is not an empty maildrop. In both the block is read to its end, so that the session lives.
-// A line beyond the limit ends the session in both: it is a flood, not an entry.
+// Of a malformed line only the message number at its start is used, and that message then has no value. So a
+// malformed line is never taken for a line about another message. In the mode "strict", one malformed line
+// fails the listing. In the mode "lenient", the listing fails only if every line is malformed, because that
+// is not an empty maildrop. In both modes the block is read to its end, so the session continues. A line over
+// the limit ends the session in both modes: it is a flood, not an entry.
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
 import { Fields, isMessageNumber, lastId, second } from "./listing-fields.ts";
@@ -15,29 +17,32 @@ import {
   type MalformedReason,
 } from "./malformed-line.ts";
 
-/** What becomes of a listing with malformed lines. */
+/** How a listing with malformed lines is handled. */
 export type ListingMode = "lenient" | "strict";
 
-/** The bounds of a scan or unique-id listing, and what is done about malformed lines. */
+/** The limits of a scan or unique-id listing, and its mode. */
 export interface ListingRules {
-  /** The most entries, and the most malformed lines. */
+  /** The largest number of entries, and of malformed lines. */
   readonly entries: number;
-  /** The most octets of the whole listing. */
+  /** The largest size of the whole listing in octets. */
   readonly octets: number;
-  /** The most octets of one line, CRLF included. */
+  /** The longest line in octets, CRLF included. */
   readonly line: number;
-  /** @default "lenient" */
+  /** How malformed lines are handled. @default "lenient" */
   readonly mode?: ListingMode;
-  /** Gets the malformed lines when the listing is complete, before it may fail. */
+  /** Called with the malformed lines when the listing is complete, also if the listing then fails. */
   readonly malformed?: (lines: readonly MalformedLine[]) => void;
 }
 
-/** LIST: message number → size in octets. */
+/** Creates the reader for LIST: message number → size in octets. */
 export function scanListing(rules: ListingRules): BlockReader<Map<number, number>> {
   return new Listing<number>("LIST", rules, sizeOf);
 }
 
-/** UIDL: message number → unique-id. Two messages with one unique-id are both given; a blank one is left out. */
+/**
+ * Creates the reader for UIDL: message number → unique-id. Two messages may have the same unique-id. A
+ * message with a blank unique-id is left out.
+ */
 export function uniqueIdListing(rules: ListingRules): BlockReader<Map<number, string>> {
   return new Listing<string>("UIDL", rules, lastId);
 }
@@ -64,9 +69,9 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
   readonly #rules: ListingRules;
   readonly #value: (fields: Fields) => V | undefined;
   readonly #entries = new Map<number, V>();
-  /** The highest number so far: what is above it was not listed before. */
+  /** The highest message number so far: a higher one was not listed before. */
   #highest = 0;
-  /** The messages without a value that can be trusted. */
+  /** The messages without a reliable value. */
   readonly #doubtful = new Set<number>();
   readonly #bad: BadLine[] = [];
   /** How many lines are malformed. */
@@ -76,7 +81,9 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
   #rest = "";
   #octets = 0;
 
-  /** `value` reads what follows the message number; `undefined`: that is malformed; "": that is blank. */
+  /**
+   * `value` parses the text after the message number. It returns `undefined` if malformed, and "" if blank.
+   */
   constructor(
     command: MalformedLine["command"],
     rules: ListingRules,
@@ -89,7 +96,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
 
   octets(octets: Buffer): boolean {
     this.#octets += octets.length;
-    if (this.#octets > this.#rules.octets) throw this.#tooLarge(`${String(this.#rules.octets)} octets`);
+    if (this.#octets > this.#rules.octets) throw this.#tooLarge(`${String(this.#rules.octets)} bytes`);
     const text = this.#rest + octets.toString("latin1");
     let start = 0;
     for (let end = text.indexOf("\r\n"); end !== -1; end = text.indexOf("\r\n", start)) {
@@ -106,7 +113,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     const fields = new Fields(text, start, end);
     const message = fields.number();
     const value = this.#value(fields);
-    // NaN is not above anything.
+    // A comparison with NaN is always false.
     if (message > this.#highest && value !== undefined && value !== "") {
       this.#highest = message;
       this.#entries.set(message, value);
@@ -115,7 +122,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
       throw this.#tooLarge(`${String(this.#rules.entries)} entries`);
   }
 
-  /** Out of order, listed before, blank or malformed. */
+  /** Handles a line that is out of order, repeated, blank or malformed. */
   #unusual(raw: string, value: V | undefined): void {
     if (value === undefined && raw.includes("\n")) {
       const pieces = raw.split("\n").filter((piece) => piece !== "");
@@ -135,7 +142,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     else this.#entries.set(number, value);
   }
 
-  /** Nothing of the line is used but its number. */
+  /** Drops the value of the line, and any earlier value of its message. */
   #reject(raw: string, number: number | undefined, reason: MalformedReason): void {
     this.#name(number, { number, raw, reason });
     if (number === undefined) return;
@@ -167,14 +174,14 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
   #tooLarge(limit: string): Pop3ProtocolError {
     return new Pop3ProtocolError(
       "POP3_LIST_TOO_LARGE",
-      `the ${NAMES[this.#command]} listing has more than ${limit}`,
+      `the ${NAMES[this.#command]} listing is larger than the limit of ${limit}`,
     );
   }
 
   #tooLong(): Pop3ProtocolError {
     return new Pop3ProtocolError(
       "POP3_LINE_TOO_LONG",
-      `a line of the ${NAMES[this.#command]} listing is longer than ${String(this.#rules.line)} octets`,
+      `a line of the ${NAMES[this.#command]} listing is longer than the limit of ${String(this.#rules.line)} bytes`,
     );
   }
 
@@ -184,7 +191,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     // A blank unique-id is an answer: the server has none.
     const wrong = this.#wrong;
     if (wrong !== undefined && (this.#isStrict || this.#entries.size === 0)) {
-      const which = this.#isStrict ? "bad line in the" : "every line is malformed in the";
+      const which = this.#isStrict ? "malformed line in the" : "every line is malformed in the";
       throw new Pop3ProtocolError(
         "POP3_BAD_LISTING",
         `${which} ${NAMES[this.#command]} listing: "${shownLine(wrong, secrets)}"`,

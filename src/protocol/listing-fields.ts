@@ -1,19 +1,19 @@
-// The fields of one line of STAT, LIST or UIDL (RFC 1939 sections 5 and 7). Digits are digits; nothing is guessed.
+// Parses the fields of one line of STAT, LIST or UIDL (RFC 1939 sections 5 and 7). Accepts only exact forms.
 
 /**
- * The most characters of a unique-id, each from 0x21 to 0x7E. RFC 1939 section 7 says 70. Servers that give the name of
- * a file in a Maildir exceed that, and without its whole unique-id no message is known again.
+ * The longest unique-id in characters; each is from 0x21 to 0x7E. RFC 1939 section 7 allows 70. Servers that
+ * use the names of Maildir files exceed that, and a message is only recognised again by its whole unique-id.
  */
 const UNIQUE_ID = 512;
-/** Digits of a number: more than any that JavaScript holds exactly. */
+/** The most digits of a number: enough for every safe integer of JavaScript. */
 const DIGITS = 16;
 
 const SPACE = 32;
 const ZERO = 48;
 
 /**
- * Reads a line character by character: a listing may have a million lines, and a regular expression for each takes
- * twice the time.
+ * Reads the fields of a line in order. It works character by character: a listing may have a million lines,
+ * and regular expressions take twice the time.
  */
 export class Fields {
   readonly #text: string;
@@ -26,7 +26,7 @@ export class Fields {
     this.#end = end;
   }
 
-  /** A number, or NaN if there is none or it is too large to be exact. */
+  /** Reads a number. Returns NaN if there is none or if it is not a safe integer. */
   number(): number {
     const start = this.#at;
     let value = 0;
@@ -40,14 +40,17 @@ export class Fields {
     return digits > 0 && digits <= DIGITS && Number.isSafeInteger(value) ? value : NaN;
   }
 
-  /** Skips spaces, and returns whether there were any. Runs are accepted: at least one large provider pads its columns. */
+  /**
+   * Skips spaces, and returns whether there were any. Accepts several spaces: at least one large provider
+   * aligns its columns.
+   */
   spaces(): boolean {
     const start = this.#at;
     while (this.#at < this.#end && this.#text.charCodeAt(this.#at) === SPACE) this.#at++;
     return this.#at > start;
   }
 
-  /** A unique-id, or `undefined` if it is too long. */
+  /** Reads a unique-id. Returns `undefined` if it is too long. */
   uniqueId(): string | undefined {
     const start = this.#at;
     while (this.#at < this.#end) {
@@ -58,13 +61,13 @@ export class Fields {
     return this.#at - start <= UNIQUE_ID ? this.#text.slice(start, this.#at) : undefined;
   }
 
-  /** Whether nothing is left. */
+  /** Whether the end of the line is reached. */
   get over(): boolean {
     return this.#at === this.#end;
   }
 }
 
-/** The number after the first; NaN if there is none. The RFC allows text after it. */
+/** Reads the second number. Returns NaN if there is none. The RFC allows text after it. */
 export function second(fields: Fields): number {
   if (!fields.spaces()) return NaN;
   const value = fields.number();
@@ -72,8 +75,8 @@ export function second(fields: Fields): number {
 }
 
 /**
- * The unique-id after the number; "" if it is blank, as some servers have none for a message; `undefined` if it is
- * malformed. Nothing but spaces follows it.
+ * Reads the unique-id after the number; only spaces may follow it. Returns `undefined` if it is malformed,
+ * and "" if it is blank: some servers have none for a message.
  */
 export function lastId(fields: Fields): string | undefined {
   const apart = fields.spaces();

@@ -1,44 +1,44 @@
-// A line of LIST or UIDL that is not what RFC 1939 asks for: which line it is, and what is wrong with it.
+// Describes a malformed line of LIST or UIDL (RFC 1939): the line, and what is wrong with it.
 import { Pop3Error } from "../errors.ts";
 import { printableLine } from "./reply.ts";
 
 /**
- * What is wrong with a line:
+ * The fault of a malformed line:
  *
  * - `"no number"`: it does not begin with a message number.
  * - `"no size"`: in LIST, no size follows the number.
  * - `"no unique-id"`: in UIDL, nothing follows the number.
- * - `"space"`: the unique-id has a space in it.
- * - `"byte"`: the unique-id has a byte outside 0x21 to 0x7E.
+ * - `"space"`: the unique-id contains a space.
+ * - `"byte"`: the unique-id contains a byte outside 0x21 to 0x7E.
  * - `"length"`: the unique-id has more than 512 characters.
- * - `"repeated"`: a line before it has the same number.
- * - `"line end"`: it ends with LF or contains one, without a CR before it.
+ * - `"repeated"`: an earlier line has the same number.
+ * - `"line end"`: it ends with LF or contains LF, without CR before it.
  */
 export type MalformedReason =
   "no number" | "no size" | "no unique-id" | "space" | "byte" | "length" | "repeated" | "line end";
 
-/** A line of LIST or UIDL that cannot be read as RFC 1939 has it. */
+/** A line of LIST or UIDL that does not have the form of RFC 1939. */
 export interface MalformedLine {
   readonly command: "LIST" | "UIDL";
-  /** The message number with which the line begins; `undefined` if there is none. */
+  /** The message number at the start of the line; `undefined` if there is none. */
   readonly number: number | undefined;
-  /** The line, with control characters as escapes and without secrets; at most 100 characters. */
+  /** The line with control characters as escapes and without secrets; at most 100 characters. */
   readonly text: string;
   readonly reason: MalformedReason;
 }
 
-/** The same while the listing is read: as it came. */
+/** A malformed line while the listing is read: not escaped yet. */
 export interface BadLine {
   readonly number: number | undefined;
-  /** Latin-1. */
+  /** The line decoded as Latin-1. */
   readonly raw: string;
   readonly reason: MalformedReason;
 }
 
-/** The most characters of a line that are shown. */
+/** The number of characters of a line to show. */
 const SHOWN = 100;
 
-/** What may be shown of a line: no control characters, no `secrets`. */
+/** Formats a line for an error, without control characters and `secrets`. */
 export function shownLine(raw: string, secrets?: readonly string[]): string {
   return printableLine(Buffer.from(raw, "latin1"), secrets);
 }
@@ -53,8 +53,9 @@ export function malformedLine(
 }
 
 /**
- * Whether a listing failed only because it has no value for any of the messages that it names. A maildrop with one message
- * must not depend on one line: the other listing and the content tell the rest.
+ * Tests whether a listing failed only because no line has a valid value, although each line has a message
+ * number. Then the caller can continue with the other listing and the content of the messages. Otherwise one
+ * malformed line would block a maildrop that has only one message.
  */
 export function hasNoValues(
   error: unknown,
@@ -66,7 +67,7 @@ export function hasNoValues(
   return own.length > 0 && own.every(({ number }) => number !== undefined);
 }
 
-/** The numbers of the messages that malformed lines of a command are about. */
+/** Returns the message numbers of the malformed lines of a command. */
 export function numbersIn(
   lines: readonly MalformedLine[],
   command: MalformedLine["command"],

@@ -1,4 +1,4 @@
-// One message into one Buffer, never more than its limit.
+// Collects one message in one Buffer, up to a limit.
 import { constants } from "node:buffer";
 import { Pop3Error, Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
@@ -10,7 +10,7 @@ export class MessageBuffer implements BlockReader<Buffer> {
   readonly #octets: OctetBuffer;
   readonly #mixed: MixedReplies | undefined;
 
-  /** `limit`: the most octets that a message may have. `announced`: as for {@link OctetBuffer}. */
+  /** `limit`: the largest message in octets. `announced`: see {@link OctetBuffer}. */
   constructor(limit: number, announced: number, mixed?: MixedReplies) {
     this.#limit = largestMessage(limit);
     this.#mixed = mixed;
@@ -25,7 +25,7 @@ export class MessageBuffer implements BlockReader<Buffer> {
 
   hasMixedReplies(): boolean {
     const mixed = this.#mixed;
-    // Nearly every message has the size that was announced: it is not looked through.
+    // Nearly every message has the announced size, and is not searched.
     if (mixed === undefined || mixed.isExpected(this.#octets.size)) return false;
     mixed.look(this.#octets.join());
     return mixed.found;
@@ -36,21 +36,24 @@ export class MessageBuffer implements BlockReader<Buffer> {
   }
 }
 
-/** A limit, as far as Node has Buffers. */
+/** Returns the limit, but at most the size of the largest Buffer in Node. */
 export function largestMessage(limit: number): number {
   return Math.min(limit, constants.MAX_LENGTH);
 }
 
-/** More came than the limit allows: the connection is closed. */
+/** Creates the error for a message that exceeds the limit while it is read: the connection is closed. */
 export function messageTooLarge(limit: number): Pop3ProtocolError {
   return new Pop3ProtocolError("POP3_MESSAGE_TOO_LARGE", tooLarge(limit));
 }
 
-/** LIST had announced more than the limit allows: `command` is not sent, and the session goes on. */
+/**
+ * Creates the error for a message that LIST announced as too large: `command` is not sent, the session
+ * continues.
+ */
 export function messageKnownTooLarge(limit: number, command: string): Pop3Error {
   return new Pop3Error("POP3_MESSAGE_TOO_LARGE", tooLarge(limit), { command });
 }
 
 function tooLarge(limit: number): string {
-  return `the message is larger than ${String(limit)} octets; take it as a stream, or raise limits.message`;
+  return `the message is larger than the limit of ${String(limit)} bytes; read it as a stream, or raise limits.message`;
 }

@@ -1,10 +1,11 @@
-// Finds the reply to another command inside a message. A server that answers out of order writes that reply into the
-// octets of the message before, and the message would be taken for whole.
+// Finds the reply to another command inside a message. A server that answers out of order writes that reply
+// into the octets of the previous message. Without this check, the damaged message would count as complete.
 //
-// A message may contain such a line by right. So this is evidence only together with a size that is neither the one
-// in LIST nor the one in the first line of the reply; the caller makes sure that another reply is still to come.
+// A correct message may contain such a line. So the line counts only if the size of the message differs from
+// the size in LIST and from the size in the first line of the reply. The caller ensures that another reply is
+// expected.
 
-/** The longest status line that is looked for; octets. */
+/** The longest status line to search for, in octets. */
 const LONGEST = 512;
 const NOTHING: Buffer = Buffer.alloc(0);
 const OK: Buffer = Buffer.from("+OK", "latin1");
@@ -24,9 +25,9 @@ export class MixedReplies {
     this.#listed = listed;
   }
 
-  /** Looks through octets of the message, in order. */
+  /** Searches the next octets of the message. */
   look(octets: Buffer): void {
-    // A line may begin in one piece and end in the next.
+    // A line may start in one piece and end in the next.
     const tail = this.#tail;
     const head = tail.length === 0 ? octets : Buffer.concat([tail, octets.subarray(0, LONGEST)]);
     this.#found ||= this.#search(head) || (head !== octets && this.#search(octets));
@@ -36,13 +37,13 @@ export class MixedReplies {
     this.#tail = Buffer.from(end.subarray(-LONGEST));
   }
 
-  /** Whether the message has the reply to another command in it: asked when all of it was looked through. */
+  /** Whether the message contains the reply to another command. Valid after all octets were searched. */
   get found(): boolean {
     if (this.isExpected(this.#octets)) return false;
     return this.#found || STATUS_AT_THE_END.test(this.#tail.toString("latin1"));
   }
 
-  /** Whether a message of this size is as large as the server said; also where it said nothing. */
+  /** Tests whether the size is one that the server announced. Returns `true` if the server announced none. */
   isExpected(octets: number): boolean {
     const said = /^\+OK (\d{1,15})\b/.exec(this.#status)?.[1];
     if (said === undefined && this.#listed === undefined) return true;
@@ -50,8 +51,8 @@ export class MixedReplies {
   }
 
   /**
-   * A line that differs from the first line of our own reply in its numbers only, wherever it begins. A line without a
-   * number is no evidence: mail may quote `+OK`.
+   * Searches for a line that differs from the first line of this reply only in its numbers. It may start
+   * anywhere. If the first line has no number, there is no evidence: mail may quote `+OK`.
    */
   #search(octets: Buffer): boolean {
     const shape = shapeOf(this.#status);

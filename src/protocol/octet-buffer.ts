@@ -1,9 +1,10 @@
-// Collects octets that come in pieces of any size: in memory of the order of what has come, in linear time.
+// Collects octets that arrive in pieces of any size. Its memory is proportional to the octets received, and
+// its time is linear.
 import { constants } from "node:buffer";
 
-/** An announcement is believed up to here at once, and to the end when so much has come; octets. */
+/** The largest first allocation in octets. The rest of the announced size is allocated when this is full. */
 const BELIEVED = 1024 * 1024;
-/** No announcement is believed beyond this; what is larger grows by doubling. Octets. */
+/** The largest announced size that is allocated, in octets. A larger buffer grows by doubling. */
 const LARGEST_HINT = 64 * BELIEVED;
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -13,17 +14,17 @@ export class OctetBuffer {
   #room: Buffer = NOTHING;
   #size = 0;
 
-  /** `announced`: how many octets are expected. A hint: it decides how memory is taken, never what is read. */
+  /** `announced`: the expected size in octets. It is a hint: it affects the allocation, never the content. */
   constructor(announced = 0) {
     this.#announced = Math.min(announced, LARGEST_HINT);
   }
 
-  /** How many octets have come. */
+  /** The number of octets collected. */
   get size(): number {
     return this.#size;
   }
 
-  /** Copies the octets: what they were read into may be written to again. */
+  /** Appends a copy of the octets, so the caller may reuse its buffer. */
   append(octets: Buffer): void {
     const size = this.#size + octets.length;
     if (size > this.#room.length) this.#grow(size);
@@ -34,7 +35,7 @@ export class OctetBuffer {
   #grow(size: number): void {
     const first = this.#room.length === 0;
     const hint = first ? Math.min(this.#announced, BELIEVED) : this.#announced;
-    // Without an announcement, a message that comes whole in one piece needs no room to grow.
+    // Without an announced size, a message that arrives in one piece needs no spare memory.
     const wanted = Math.max(hint, first ? size : Math.min(size * 2, constants.MAX_LENGTH));
     const room = Buffer.allocUnsafe(wanted);
     room.set(this.#filled, 0);
@@ -45,7 +46,7 @@ export class OctetBuffer {
     return this.#size === this.#room.length ? this.#room : this.#room.subarray(0, this.#size);
   }
 
-  /** What has come; from here on it begins anew. */
+  /** Returns the collected octets and starts again with none. */
   take(): Buffer {
     const taken = this.#filled;
     this.#room = NOTHING;
@@ -53,7 +54,7 @@ export class OctetBuffer {
     return taken;
   }
 
-  /** What has come, in one Buffer without much room in it that was never filled. */
+  /** Returns the collected octets in one Buffer. Copies them if more than half of the memory is unused. */
   join(): Buffer {
     return this.#size * 2 < this.#room.length ? Buffer.from(this.#filled) : this.#filled;
   }

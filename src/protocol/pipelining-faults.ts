@@ -1,33 +1,34 @@
-// Server programs that list PIPELINING and break it: how they are recognised, and what must not be sent to them.
+// Lists the server programs that announce PIPELINING but break it: how to recognise them, and what not to
+// send to them.
 import type { Capabilities } from "./capabilities.ts";
 
-/** What a server program does wrong with commands that are sent together. */
+/** A fault of a server program with several commands in flight. */
 export interface PipeliningFault {
-  /** The program or the service, and its versions. */
+  /** The program or service, with the affected versions. */
   readonly name: string;
   /**
-   * - `"messages"`: no command may follow RETR or TOP before the whole message has come.
+   * - `"messages"`: no command may follow RETR or TOP before the whole message has arrived.
    * - `"all"`: no two commands may be in flight.
    */
   readonly breaks: "messages" | "all";
-  /** What happens otherwise; one sentence. */
+  /** What happens otherwise, in one sentence. */
   readonly effect: string;
 }
 
 interface KnownFault extends PipeliningFault {
-  /** Whether a server is this program, by the text of its greeting and by what CAPA lists. */
+  /** Tests whether a server is this program, by the text of its greeting and its capabilities. */
   matches(greeting: string, capabilities: Capabilities): boolean;
 }
 
 const KNOWN: readonly KnownFault[] = [
   {
-    // https://github.com/zone-eu/wildduck/pull/950 fixed it in 1.46.15.
+    // Fixed in 1.46.15 by https://github.com/zone-eu/wildduck/pull/950.
     name: "WildDuck before 1.46.15",
     breaks: "messages",
     effect: "It writes the reply to the next command before the last line of a message.",
     matches(greeting, { implementation }) {
       const version = /^WildDuck-v(\d+(?:\.\d+)*)/i.exec(implementation ?? "")?.[1];
-      // Its administrator can hide the version: then it may be an old one.
+      // The administrator can hide the version. Then assume an old one.
       if (version === undefined) return implementation === undefined && /\bwildduck\b/i.test(greeting);
       return isBefore(version, [1, 46, 15]);
     },
@@ -41,7 +42,7 @@ const KNOWN: readonly KnownFault[] = [
   },
 ];
 
-/** What is known of a server; `undefined`: nothing that is wrong. */
+/** Returns the known fault of a server, or `undefined`. */
 export function pipeliningFault(
   greeting: string | undefined,
   capabilities: Capabilities,

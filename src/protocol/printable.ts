@@ -1,12 +1,12 @@
-// Makes what a peer said safe to print: nothing in it can move a cursor, forge a line or turn the text around.
+// Makes the text of a peer safe to print: it cannot move the cursor, forge a line or reverse the text.
 
-/** The most characters of a peer's text that go into a message. */
+/** The most characters of a peer's text in an error. */
 const LONGEST = 512;
 
 // Controls, line and paragraph separators, the marks that reorder text, and the byte order mark.
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
-/** `text` with unsafe characters written as escapes, cut behind 512 characters; a server may repeat `secrets`. */
+/** Escapes unsafe characters, masks `secrets`, and cuts `text` after 512 characters. */
 export function printable(text: string, secrets: readonly string[] = []): string {
   for (const secret of secrets) if (secret !== "") text = text.replaceAll(secret, "****");
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;

@@ -1,10 +1,13 @@
-// What the words of a refusal mean: one table, read from the top; the first row that fits counts. No code decides here:
-// `retry.ts` reads this table, and `cli/knowledge/known-texts.ts` has the sentences for people.
+// Maps the texts of refusals to their meanings, in one table. The first row that matches counts. This file is
+// only data: `retry.ts` reads it, and `cli/knowledge/known-texts.ts` has the explanations for users.
 
-/** Where in a session the words come. */
+/** The part of the session that a text belongs to. */
 export type Stage = "greeting" | "login" | "listing" | "message";
 
-/** What a client waits for before it tries again: the end of another session, a pause between logins, a repair. */
+/**
+ * What a client waits for before it tries again: the end of another session, the delay between logins, or a
+ * repair.
+ */
 export type Wait = "IN-USE" | "LOGIN-DELAY" | "SYS/TEMP";
 
 type RefusalKind =
@@ -21,18 +24,18 @@ type RefusalKind =
   | "idle";
 
 export interface KnownRefusal {
-  /** Names the row, here and in `popwright check --json`. */
+  /** The name of the row, here and in `popwright check --json`. */
   readonly id: string;
-  /** Is matched against the text after `-ERR`, with its response code in upper case: `[IN-USE] locked`. */
+  /** Matches the text after `-ERR`, with its response code in upper case: `[IN-USE] locked`. */
   readonly words: RegExp;
-  /** The only place where the words mean this. @default anywhere */
+  /** The only stage in which the row applies. @default every stage */
   readonly at?: Stage;
   readonly kind: RefusalKind;
-  /** The refusal is temporary, and this is what to wait for. @default it is not temporary */
+  /** What to wait for, if the refusal is temporary. @default the refusal is not temporary */
   readonly waitFor?: Wait;
 }
 
-/** The response codes that decide by themselves, whatever the words are (RFC 2449 section 8.1, RFC 3206 section 4). */
+/** The response codes that decide alone, whatever the text is (RFC 2449 section 8.1, RFC 3206 section 4). */
 export const RESPONSE_CODES: Readonly<Record<string, Wait | "lasting">> = {
   "IN-USE": "IN-USE",
   "LOGIN-DELAY": "LOGIN-DELAY",
@@ -41,7 +44,7 @@ export const RESPONSE_CODES: Readonly<Record<string, Wait | "lasting">> = {
   AUTH: "lasting",
 };
 
-/** What one provider or one server program says. Seen in the field, word for word. */
+/** Exact texts of single providers and server programs, as seen in practice. */
 const SEEN: readonly KnownRefusal[] = [
   // Gmail and Google Workspace.
   { id: "gmail-pop-off", words: /not enabled for POP access/i, kind: "switched-off" },
@@ -143,20 +146,21 @@ const SEEN: readonly KnownRefusal[] = [
     kind: "temporary",
     waitFor: "SYS/TEMP",
   },
-  // Other protocols at the port.
+  // Other protocols on this port.
   { id: "smtp", words: /^220[ -]/i, at: "greeting", kind: "protocol" },
   { id: "imap", words: /^\* (?:OK|PREAUTH|BYE)/i, at: "greeting", kind: "protocol" },
   { id: "http", words: /^HTTP\/\d/i, at: "greeting", kind: "protocol" },
 ];
 
-/** A list of alternatives that would be hard to read in one line. */
+/** Joins alternatives that would be hard to read on one line. */
 function anyOf(...patterns: readonly RegExp[]): RegExp {
   return new RegExp(patterns.map(({ source }) => source).join("|"), "i");
 }
 
 /**
- * What many servers say, each in its own words. The order is the rule: another session holds the mailbox; then what
- * will not change by waiting; then what says "later"; then what says only that something is wrong.
+ * Common meanings that many servers express in their own words. The order matters: first another session that
+ * holds the mailbox; then refusals that waiting does not change; then texts that say "later"; then texts that
+ * only say that something is wrong.
  */
 const GENERAL: readonly KnownRefusal[] = [
   {
@@ -169,7 +173,7 @@ const GENERAL: readonly KnownRefusal[] = [
       // "another session is active", "another client is using the maildrop"
       /\b(?:another|other|existing|previous)\b[^.;]{0,30}\b(?:session|process|client|connection|program|instance|user|login)s?\b[^.;]{0,20}\b(?:active|open(?:ed)?|running|progress|connected|logged|lock(?:ed|s)?|us(?:es|ing)|access\w*|exists?|holds)\b/,
       /\b(?:already|currently) (?:open(?:ed)?|locked|logged[ -]?[io]n|being (?:used|accessed|read)|accessed|connected|active)\b|\bsessions? (?:is )?already\b|\balready has\b[^.;]{0,20}\bsession\b/,
-      // A locked maildrop, as opposed to a locked account.
+      // A locked maildrop, not a locked account.
       /\b(?:mail ?box|mail ?drop|inbox|spool|folder|mail file)\b(?:(?!\baccount\b)[^.;,]){0,30}\block(?:ed)?\b(?! account| out)/,
       /\block(?:ed|ing)?(?: (?:the|your|this|on|for|of|user|users|user's|account's))* (?:mail ?box|mail ?drop|inbox|spool|folder|mail file)\b/,
     ),
@@ -177,11 +181,11 @@ const GENERAL: readonly KnownRefusal[] = [
     waitFor: "IN-USE",
   },
   { id: "login-delay", words: /^\[LOGIN-DELAY\]/i, kind: "too-often", waitFor: "LOGIN-DELAY" },
-  // What waiting does not change.
+  // Refusals that waiting does not change.
   {
     id: "account-locked",
     words: anyOf(
-      // However long it lasts: each try keeps it locked.
+      // Even if the lock ends some time: each attempt may extend it.
       /\b(?:account|user|profile|login|access|you)\b[^.;]{0,40}\block(?:ed)?\b/,
       /\block(?:ed)?(?: (?:the|your|this|user|mail|email))* (?:account|user|login)\b/,
       /\block(?:ed)? out\b|\block(?:ed)?\b[^.;]{0,20}\badministrator\b|\bunlock\b/,
@@ -206,7 +210,7 @@ const GENERAL: readonly KnownRefusal[] = [
     ),
     kind: "credentials",
   },
-  // What says "later".
+  // Texts that say "later".
   {
     id: "too-often",
     words: anyOf(
@@ -236,7 +240,7 @@ const GENERAL: readonly KnownRefusal[] = [
     kind: "temporary",
     waitFor: "SYS/TEMP",
   },
-  // What is not there at all, and what is out of order.
+  // Missing messages and features, and servers that are out of order.
   {
     id: "no-such-message",
     words:
@@ -271,7 +275,8 @@ const GENERAL: readonly KnownRefusal[] = [
     waitFor: "SYS/TEMP",
   },
   { id: "locked", words: /\block(?:ed)?\b/i, kind: "locked", waitFor: "IN-USE" },
-  // Nothing but a no. It decides in the greeting alone: anywhere else this is not temporary anyway.
+  // Refusals without a reason. They matter only in the greeting: at any other stage they are not temporary
+  // anyway.
   {
     id: "refused",
     words:
@@ -285,11 +290,11 @@ const GENERAL: readonly KnownRefusal[] = [
       /\b(?:denied|forbidden|prohibited|unauthori[sz]ed|blacklist\w*|blocklist\w*|banned|blocked|disabled|switched off)\b|\bnot (?:allowed|permitted|authori[sz]ed|welcome)\b/i,
     kind: "switched-off",
   },
-  // The bare codes: the words say nothing that is known.
+  // Only the response code is known, not the text.
   { id: "code-auth", words: /^\[AUTH\]/i, kind: "credentials" },
   { id: "code-sys-temp", words: /^\[SYS\/TEMP(?:\/[^\]]*)?\]/i, kind: "temporary", waitFor: "SYS/TEMP" },
   { id: "code-sys-perm", words: /^\[SYS\/PERM(?:\/[^\]]*)?\]/i, kind: "switched-off" },
 ];
 
-/** All rows, in the order in which they are tried. */
+/** All rows, in the order in which they are tested. */
 export const KNOWN_REFUSALS: readonly KnownRefusal[] = [...SEEN, ...GENERAL];

@@ -1,17 +1,17 @@
-// Tells what comes next on the wire, a status line or a block, and gives each octet to the reply that it
-// belongs to. An octet that no reply waits for is never parsed.
+// Splits the octets from the server into status lines and blocks, and gives each octet to the reply that it
+// belongs to. Octets that belong to no expected reply are never parsed.
 import { DotDecoder } from "./dot-decoder.ts";
 import { LineReader } from "./line-reader.ts";
 
-/** Whoever waits for replies; called in the order of the wire. */
+/** The receiver of replies. Its methods are called in the order of the octets. */
 export interface ReplySink {
-  /** Whether a reply is due. Asked before each line: `false` leaves the rest of the chunk unread. */
+  /** Whether a reply is expected. Read before each line: if `false`, the rest of the chunk stays unread. */
   readonly waiting: boolean;
-  /** A line came, without its CRLF. Returns whether a block follows it. */
+  /** Takes a line without its CRLF. Returns whether a block follows it. */
   line(line: Buffer): boolean;
-  /** Decoded octets of the block, possibly a slice of the chunk. */
+  /** Takes decoded octets of the block. They may be a slice of the chunk. */
   octets(octets: Buffer): void;
-  /** The block has ended. */
+  /** Called at the end of the block. */
   end(): void;
 }
 
@@ -22,7 +22,7 @@ export class ReplyReader {
   readonly #emit: (octets: Buffer) => void;
   #inBlock = false;
 
-  /** `lineLimit`: the most octets of a status line, its CRLF included. */
+  /** `lineLimit`: the longest status line in octets, CRLF included. */
   constructor(lineLimit: number, sink: ReplySink) {
     this.#lines = new LineReader(lineLimit);
     this.#sink = sink;
@@ -31,17 +31,20 @@ export class ReplyReader {
     };
   }
 
-  /** The most octets of a status line, its CRLF included. */
+  /** Sets the longest status line in octets, CRLF included. */
   set lineLimit(limit: number) {
     this.#lines.limit = limit;
   }
 
-  /** Whether a status line has come and the block behind it has not ended. */
+  /** Whether the octets are inside a block: its status line has arrived, and its end has not. */
   get inBlock(): boolean {
     return this.#inBlock;
   }
 
-  /** Reads a chunk, and returns how many octets at its end belong to no reply. Throws as `LineReader.read` does. */
+  /**
+   * Reads a chunk. Returns the number of octets at its end that belong to no reply. Throws the same errors as
+   * `LineReader.read`.
+   */
   push(chunk: Buffer): number {
     let at = 0;
     while (at < chunk.length) {

@@ -1,13 +1,14 @@
-// A reply is its first line: `+OK`, `-ERR` or `+`, perhaps a response code, and text (RFC 1939 section 3).
+// Parses the first line of a reply: `+OK`, `-ERR` or `+`, an optional response code, and text (RFC 1939
+// section 3).
 import { isUtf8 } from "node:buffer";
 import { printable } from "./printable.ts";
 
 export interface Reply {
-  /** `ok` and `err` finish a command, `continue` is a challenge (RFC 5034 section 4). */
+  /** `ok` and `err` complete a command; `continue` is a challenge (RFC 5034 section 4). */
   readonly status: "ok" | "err" | "continue";
   /** The extended response code in upper case, without its brackets (RFC 2449 section 8). */
   readonly responseCode?: string;
-  /** What follows the status and the response code: UTF-8 where it is valid UTF-8, else Latin-1. */
+  /** The text after the status and the response code, decoded as UTF-8 if valid, otherwise as Latin-1. */
   readonly text: string;
 }
 
@@ -18,8 +19,8 @@ const SPACE = 32;
 const RESPONSE_CODE = /^\[([!-.0-\\^-~]+(?:\/[!-.0-\\^-~]+)*)\] ?/;
 
 /**
- * Reads a status line (without CRLF), or returns `undefined` for what is none. The status is taken to the
- * letter: upper case, and followed by a space or by nothing. `+OKAY`, `+ERR` and `-err` are no replies.
+ * Parses a status line without its CRLF. Returns `undefined` if it is not one. The status must be in upper
+ * case, and a space or the end of the line must follow. `+OKAY`, `+ERR` and `-err` are not replies.
  */
 export function parseReply(line: Buffer): Reply | undefined {
   const status = replyStatus(line);
@@ -32,7 +33,7 @@ export function parseReply(line: Buffer): Reply | undefined {
   return { status, responseCode: (code[1] as string).toUpperCase(), text: text.slice(code[0].length) };
 }
 
-/** The status of a line alone, for replies whose text nobody reads. */
+/** Parses only the status of a line, for replies whose text is not used. */
 export function replyStatus(line: Buffer): Reply["status"] | undefined {
   if (line[0] === PLUS) {
     if (endsAt(line, 1)) return "continue";
@@ -47,12 +48,12 @@ function endsAt(line: Buffer, length: number): boolean {
   return line.length === length || line[length] === SPACE;
 }
 
-/** Text of a peer: UTF-8 where it is valid (RFC 6856), else octet by octet as Latin-1. Never throws. */
+/** Decodes the text of a peer as UTF-8 if it is valid (RFC 6856), otherwise as Latin-1. Never throws. */
 export function decodeText(octets: Buffer): string {
   return isUtf8(octets) ? octets.toString("utf8") : octets.toString("latin1");
 }
 
-/** A status line or a piece of garbage, for a message: escaped and cut, without the secrets that it repeats. */
+/** Formats a line or other octets for an error: escapes and cuts them, and masks `secrets`. */
 export function printableLine(line: Buffer, secrets?: readonly string[]): string {
   return printable(decodeText(line.subarray(0, 64 * 1024)), secrets);
 }

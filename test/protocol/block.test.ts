@@ -28,7 +28,7 @@ test("accepts a block of the limit and rejects one octet more, at every cut", ()
       expect.objectContaining({
         name: "Pop3ProtocolError",
         code: "POP3_RESPONSE_TOO_LARGE",
-        message: "the response is larger than 9 octets",
+        message: "the response is larger than the limit of 9 bytes",
       }) as Error,
     );
   }

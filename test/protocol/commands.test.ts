@@ -213,20 +213,35 @@ test("escapes control characters of a user name in the printable form", () => {
 });
 
 test.each([
-  [() => commands.dele(0), "a message number is an integer from 1 on"],
-  [() => commands.top(1, -1, body), "the number of lines is an integer from 0 on"],
-  [() => commands.lang("", LIMITS), "not a language tag"],
-  [() => commands.user("", LIMITS), "the user name is a string that is not empty"],
-  [() => commands.user("\n", LIMITS), "the user name has a CR, LF or NUL in it"],
-  [() => commands.pass("", LIMITS), "the password is a string that is not empty"],
-  [() => commands.pass("\0", LIMITS), "the password has a CR, LF or NUL in it"],
-  [() => commands.apop("", DIGEST, LIMITS), "the user name is a string that is not empty"],
-  [() => commands.apop("a b", DIGEST, LIMITS), "APOP takes no user name with white space in it"],
-  [() => commands.auth("plain", undefined, LIMITS), "not the name of a SASL mechanism"],
-  [() => commands.custom("", false, LIMITS), "the command is a string that is not empty"],
-  [() => commands.custom("a\rb", false, LIMITS), "the command has a CR, LF or NUL in it"],
-  [() => commands.custom(" ", false, LIMITS), "a command begins with its name"],
-  [() => commands.custom("dele 1", false, LIMITS), "DELE has a method of its own: the session depends on it"],
+  [() => commands.dele(0), "the message number must be an integer >= 1 (got 0)"],
+  [() => commands.top(1, -1, body), "the number of lines must be an integer >= 0 (got -1)"],
+  [
+    () => commands.lang("", LIMITS),
+    'the language must be a language tag such as "en" or "de-CH", or "*" for the default',
+  ],
+  [() => commands.user("", LIMITS), "the user name must be a non-empty string"],
+  [() => commands.user("\n", LIMITS), "the user name must not contain CR, LF or NUL"],
+  [() => commands.pass("", LIMITS), "the password must be a non-empty string"],
+  [() => commands.pass("\0", LIMITS), "the password must not contain CR, LF or NUL"],
+  [() => commands.apop("", DIGEST, LIMITS), "the user name must be a non-empty string"],
+  [
+    () => commands.apop("a b", DIGEST, LIMITS),
+    "the user name must not contain white space for APOP; use another mechanism",
+  ],
+  [
+    () => commands.auth("plain", undefined, LIMITS),
+    "the name of a SASL mechanism must be 1 to 20 characters of A-Z, 0-9, - and _ (RFC 4422)",
+  ],
+  [() => commands.custom("", false, LIMITS), "the command must be a non-empty string"],
+  [() => commands.custom("a\rb", false, LIMITS), "the command must not contain CR, LF or NUL"],
+  [
+    () => commands.custom(" ", false, LIMITS),
+    "the command must begin with its name, without a space before it",
+  ],
+  [
+    () => commands.custom("dele 1", false, LIMITS),
+    "DELE is not allowed as a custom command: it changes the session; use the client's method",
+  ],
 ])("the error says what is wrong: %s", (call, message) => {
   expect(call).toThrow(expect.objectContaining({ code: "POP3_INVALID_ARGUMENT", message }) as Error);
 });
@@ -328,7 +343,7 @@ describe("the limit of 255 octets in RFC 2449 section 4, CRLF included", () => {
   );
 
   test("names the limit and the printable form of the command in its error", () => {
-    const message = "the command line is longer than 255 octets";
+    const message = "the command line must be at most 255 bytes, CRLF included (limits.commandLine)";
     expect(() => commands.pass("x".repeat(300), LIMITS)).toThrow(
       expect.objectContaining({ message, command: "PASS ****" }) as Error,
     );
@@ -507,7 +522,7 @@ describe("CAPA", () => {
     expect(() => readBlock(capa, "TOP\r\nUIDL\r\n")).toThrow(
       expect.objectContaining({
         name: "Pop3ProtocolError",
-        message: "the server lists more than 1 capabilities",
+        message: "the server lists more capabilities than the limit of 1",
       }) as Error,
     );
   });

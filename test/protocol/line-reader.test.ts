@@ -104,9 +104,9 @@ test("copies no line that is whole in its chunk, even after an empty chunk", () 
 });
 
 test.each([
-  ["a NUL", "+OK\0\r\n", "a line of the server has a NUL in it"],
-  ["an LF", "+OK\n", "a line of the server ends in LF without CR"],
-  ["its length", "+OK too long\r\n", "a line of the server is longer than 10 octets"],
+  ["a NUL", "+OK\0\r\n", "the server sent a line that contains NUL"],
+  ["an LF", "+OK\n", "the server sent a line that ends with LF without CR"],
+  ["its length", "+OK too long\r\n", "the server sent a line longer than the limit of 10 bytes"],
 ])("the error says what is wrong with a line: %s", (_, wire, message) => {
   expect(() => new LineReader(10).read(octets(wire), 0)).toThrow(
     expect.objectContaining({ name: "Pop3ProtocolError", message }) as Error,

@@ -74,7 +74,9 @@ describe("STAT", () => {
   });
 
   test("what the server said is escaped in the message", () => {
-    expect(() => parseStat(ok("\x1b[31m\u202e"))).toThrow('not a STAT reply: "\\x1b[31m\\u202e"');
+    expect(() => parseStat(ok("\x1b[31m\u202e"))).toThrow(
+      'the reply to STAT must have two numbers (got "\\x1b[31m\\u202e")',
+    );
   });
 });
 
@@ -255,7 +257,7 @@ describe("LIST", () => {
     const reader = scanListing(LIMITS);
     expect(reader.octets(octets("bad \x1b\r\n1 1\r\nworse\r\n"))).toBe(true);
     expect(reader.octets(octets("2 2\r\n"))).toBe(true);
-    expect(() => reader.end()).toThrow('bad line in the scan listing: "bad \\x1b"');
+    expect(() => reader.end()).toThrow('malformed line in the scan listing: "bad \\x1b"');
   });
 });
 
@@ -502,29 +504,47 @@ describe("the error says what is wrong:", () => {
   const small: ListingRules = { entries: 2, octets: 30, line: 12, mode: "strict" };
 
   test.each<[string, () => unknown]>([
-    ['not a STAT reply: "x\\x1b"', () => parseStat(ok("x\x1b"))],
-    ['not a scan listing: "1 x\\x1b"', () => parseScanListing(ok("1 x\x1b"), 1)],
-    ['not a unique-id listing: "1 \\x1b"', () => parseUniqueId(ok("1 \x1b"), 1)],
-    ["the server answered for message 2 when asked for 1", () => parseScanListing(ok("2 5"), 1)],
-    ["the server answered for message 3 when asked for 4", () => parseUniqueId(ok("3 a"), 4)],
-    ["the scan listing has more than 30 octets", () => read(scanListing(small), whole(Buffer.alloc(31)))],
+    ['the reply to STAT must have two numbers (got "x\\x1b")', () => parseStat(ok("x\x1b"))],
     [
-      "the unique-id listing has more than 2 entries",
+      'the reply to LIST must have a message number and a size (got "1 x\\x1b")',
+      () => parseScanListing(ok("1 x\x1b"), 1),
+    ],
+    [
+      'the reply to UIDL must have a message number and a unique-id (got "1 \\x1b")',
+      () => parseUniqueId(ok("1 \x1b"), 1),
+    ],
+    [
+      "the server answered for message 2, but the command was for message 1",
+      () => parseScanListing(ok("2 5"), 1),
+    ],
+    [
+      "the server answered for message 3, but the command was for message 4",
+      () => parseUniqueId(ok("3 a"), 4),
+    ],
+    [
+      "the scan listing is larger than the limit of 30 bytes",
+      () => read(scanListing(small), whole(Buffer.alloc(31))),
+    ],
+    [
+      "the unique-id listing is larger than the limit of 2 entries",
       () => read(uniqueIdListing(small), whole(octets("1 a\r\n2 b\r\n3 c\r\n"))),
     ],
     [
-      "a line of the scan listing is longer than 12 octets",
+      "a line of the scan listing is longer than the limit of 12 bytes",
       () => read(scanListing(small), whole(octets("1 234567890\r\n"))),
     ],
     [
-      "a line of the unique-id listing is longer than 12 octets",
+      "a line of the unique-id listing is longer than the limit of 12 bytes",
       () => read(uniqueIdListing(small), whole(octets("1 abcdefghijk"))),
     ],
     [
-      'bad line in the scan listing: "a\\x1b"',
+      'malformed line in the scan listing: "a\\x1b"',
       () => read(scanListing(small), whole(octets("1 5\r\na\x1b\r\nb\r\n"))),
     ],
-    ['bad line in the unique-id listing: ""', () => read(uniqueIdListing(small), whole(octets("\r\n")))],
+    [
+      'malformed line in the unique-id listing: ""',
+      () => read(uniqueIdListing(small), whole(octets("\r\n"))),
+    ],
   ])("%s", (message, call) => {
     expect(call).toThrow(expect.objectContaining({ name: "Pop3ProtocolError", message }) as Error);
   });

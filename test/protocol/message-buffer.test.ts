@@ -100,7 +100,8 @@ describe("the limit", () => {
 });
 
 test("names the limit, the remedy and the command that was not sent in its error", () => {
-  const message = "the message is larger than 10 octets; take it as a stream, or raise limits.message";
+  const message =
+    "the message is larger than the limit of 10 bytes; read it as a stream, or raise limits.message";
   expect(messageTooLarge(10)).toMatchObject({
     name: "Pop3ProtocolError",
     code: "POP3_MESSAGE_TOO_LARGE",

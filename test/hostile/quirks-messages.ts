@@ -78,7 +78,7 @@ export const QUIRKS_MESSAGES: readonly Row[] = [
     server: session("C: RETR 1", octets(UNSTUFFED)),
     calls: retrAndDele,
     fails: "POP3_UNSOLICITED",
-    error: { message: expect.stringContaining("behind RETR 1") as string },
+    error: { message: expect.stringContaining("after RETR 1") as string },
   },
   {
     row: "Q.90",

@@ -1,4 +1,4 @@
-// Whose session it is: which maildrop it locks, and which accounts may share it, one behind the other.
+// The account of a session: identifies its maildrop, and decides which account may reuse the session.
 import type { Pop3Auth } from "../options/auth.ts";
 import { checkObject } from "../options/checks.ts";
 import { completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
@@ -7,17 +7,17 @@ import { copyOf, fingerprintOf, sameFingerprint, type Fingerprint } from "./fing
 import type { PermitKey } from "./scheduler.ts";
 
 export class Account implements PermitKey {
-  /** A copy: what becomes of the caller's object while the call waits has nothing to do with it. */
+  /** A copy: the caller may change its object while the call waits. */
   readonly options: Pop3ClientOptions;
   readonly settings: Settings;
-  /** A name for the maildrop: one session at a time has it. */
+  /** Identifies the maildrop: only one session at a time may use it. */
   readonly maildrop: string;
   /** In lower case. */
   readonly host: string;
-  /** All that a session depends on. */
+  /** All options that a session depends on. */
   readonly #facts: Fingerprint;
 
-  /** Throws `POP3_CONFIG` for options that make no sense. */
+  /** Copies and checks the options. Throws `POP3_CONFIG` if they are invalid. */
   constructor(given: Pop3ClientOptions | string | URL) {
     const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
     checkObject("options", options);
@@ -28,27 +28,27 @@ export class Account implements PermitKey {
     this.#facts = fingerprintOf(this.settings);
   }
 
-  /** Whether another connection can be made: a stream that was given is used up by the first. */
+  /** Whether the account can connect more than once. It cannot if the caller gave a socket. */
   get reconnects(): boolean {
     const { socket } = this.settings;
     return socket === undefined || typeof socket === "function";
   }
 
-  /** Whether a session may serve another use: it is known who has logged in. */
+  /** Whether a session of the account may be reused. It may not without `auth`: the user is unknown. */
   get reusable(): boolean {
     return this.reconnects && this.settings.auth !== undefined;
   }
 
-  /** Whether the other's session may serve this one: every option is the same, credentials and TLS among them. */
+  /** Whether a session of `other` may be reused: all options are equal, including credentials and TLS. */
   matches(other: Account): boolean {
     return sameFingerprint(this.#facts, other.#facts);
   }
 }
 
-/** Whose maildrop it is. Without a name, the object stands for it; without a login, every use is on its own. */
+/** Names the owner of the maildrop. Without a name, one per `auth` object; without `auth`, one per use. */
 function ownerOf(auth: Pop3Auth | undefined): string {
   const name = auth?.authzid === undefined || auth.authzid === "" ? auth?.user : auth.authzid;
-  // No name has a NUL in it.
+  // A user name cannot contain NUL, so these names cannot collide with one.
   return name ?? `\0${auth === undefined ? ++nameless : numberOf(auth)}`;
 }
 

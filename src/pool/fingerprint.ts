@@ -1,12 +1,12 @@
-// All that a session depends on, to be compared: one that was opened with a different password, or with less TLS,
-// serves nobody else.
+// Compares all options that a session depends on, so that a session is reused only with equal options. A
+// session with a different password or weaker TLS must not be reused.
 import { crypto } from "../auth/crypto.ts";
 import type { Pop3Auth } from "../options/auth.ts";
 import type { Pop3ClientOptions, Settings } from "../options/client.ts";
 
 export type Fingerprint = ReadonlyMap<string, unknown>;
 
-/** The compiler sees to it that none is forgotten. */
+/** The names of all options. The compiler reports a missing one. */
 const OPTIONS = {
   host: true,
   port: true,
@@ -43,7 +43,7 @@ const AUTH_OPTIONS = {
   charset: true,
 } satisfies Record<keyof Pop3Auth, true>;
 
-/** A copy of options. Objects that are for Node, or for the caller's own code, stay the same. */
+/** Copies the options, `auth` and arrays. Other objects, such as `tls` and `socket`, are not copied. */
 export function copyOf(options: Pop3ClientOptions): Pop3ClientOptions {
   const copy = picked(options, OPTIONS);
   const { auth } = options as { auth?: unknown };
@@ -52,7 +52,7 @@ export function copyOf(options: Pop3ClientOptions): Pop3ClientOptions {
     : copy;
 }
 
-/** Name by name: an object of a class has properties that are not its own. */
+/** Copies by name, because an instance of a class may have inherited properties. */
 function picked<T extends object>(given: T, names: Record<keyof T, true>): T {
   const copy: Partial<Record<keyof T, unknown>> = {};
   for (const name of Object.keys(names) as (keyof T)[]) {
@@ -62,10 +62,10 @@ function picked<T extends object>(given: T, names: Record<keyof T, true>): T {
   return copy as T;
 }
 
-/** Tables of values, which are compared one by one. All other objects, and functions, have to be the very same. */
+/** Objects whose values are compared one by one. Other objects and functions are compared by identity. */
 const TABLES =
   /^settings(?:\.(?:timeouts|limits|window|proxy|auth(?:\.(?:mechanisms|bindingTypes|scram))?))?$/;
-/** Where a password stands, or a token: it is kept by its digest only. */
+/** The names of secrets. Of these only a digest is kept. */
 const SECRETS = /\.(?:pass|accessToken)$/;
 
 export function fingerprintOf(settings: Settings): Fingerprint {
@@ -81,7 +81,7 @@ export function sameFingerprint(ours: Fingerprint, theirs: Fingerprint): boolean
 function* facts(name: string, value: unknown): Generator<[string, unknown]> {
   const table = typeof value === "object" && value !== null && TABLES.test(name);
   if (!table) yield [name, typeof value === "string" && SECRETS.test(name) ? digest(value) : value];
-  // The same object may have come to say something else.
+  // The caller may have changed the `tls` object: compare its values, too.
   if (!table && name !== "settings.tls") return;
   for (const [option, inner] of Object.entries(value as object)) yield* facts(`${name}.${option}`, inner);
 }

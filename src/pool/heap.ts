@@ -1,9 +1,8 @@
-// A binary heap whose items know their place in it: whoever is first leaves first, and anybody can leave at any time,
-// in logarithmic time.
+// A binary heap. Each item knows its place, so that any item can be removed in logarithmic time.
 
-/** What can stand in a heap; in one at a time. */
+/** An item of a heap. It can be in one heap at a time. */
 export interface Ranked {
-  /** Its place, kept by the heap; -1: it stands in none. */
+  /** The index in the heap, maintained by the heap; -1: not in a heap. */
   place: number;
 }
 
@@ -34,7 +33,7 @@ export class Heap<T extends Ranked> {
     this.moved(last);
   }
 
-  /** Finds the place of an item anew, as what it is compared by has changed. */
+  /** Restores the order after the key of an item has changed. */
   moved(item: T): void {
     this.#rise(item);
     this.#sink(item);

@@ -1,25 +1,25 @@
-// Sessions that nobody uses: each is kept for its maildrop, for a time, and gives way to whoever needs its place.
+// Keeps idle sessions for reuse: one per maildrop, for a limited time. Ends them if their slots are needed.
 import { LONGEST_TIMER } from "../net/settle.ts";
 import type { Account } from "./account.ts";
 import type { PooledClient } from "./pooled-client.ts";
 
-/** The most that QUIT may take, as somebody may wait for the place; milliseconds. */
+/** The longest time for QUIT, because another call may wait for the slot; milliseconds. */
 const GRACE = 5000;
 
 interface IdleSession {
   readonly account: Account;
   readonly client: PooledClient;
   timer: NodeJS.Timeout | undefined;
-  /** Settles when it is over; it never rejects. */
+  /** Resolves when the session has ended; never rejects. `undefined`: it is not being ended. */
   ending: Promise<void> | undefined;
 }
 
 export class IdleSessions {
   readonly #timeout: number;
-  /** By maildrop, the longest idle first. Those that are being ended are among them, until that is done. */
+  /** Maildrop → session, the longest idle first. A session that is being ended stays until it has ended. */
   readonly #sessions: Map<string, IdleSession> = new Map();
 
-  /** `timeout`: milliseconds for which they are kept. */
+  /** `timeout`: how long a session is kept; milliseconds. */
   constructor(timeout: number) {
     this.#timeout = timeout;
   }
@@ -31,7 +31,7 @@ export class IdleSessions {
   keep(account: Account, client: PooledClient): void {
     const session: IdleSession = { account, client, timer: undefined, ending: undefined };
     this.#sessions.set(account.maildrop, session);
-    // Who listened has gone.
+    // The previous user must not get events of a later use.
     client.removeAllListeners();
     client.once("close", () => {
       this.#forget(session);
@@ -46,7 +46,7 @@ export class IdleSessions {
     session.timer.unref();
   }
 
-  /** The session that can serve an account, which is kept no longer. Whether it is alive has yet to be proven. */
+  /** Removes and returns a session that the account may reuse. The caller must check that it is alive. */
   take(account: Account): PooledClient | undefined {
     const session = this.#sessions.get(account.maildrop);
     if (session?.ending !== undefined || session?.account.matches(account) !== true) return undefined;
@@ -55,20 +55,20 @@ export class IdleSessions {
     return session.client;
   }
 
-  /** Ends the session that has a maildrop, if there is one, and resolves when the maildrop is free. */
+  /** Ends the idle session of a maildrop, if there is one. Resolves when the maildrop is free. */
   async clear(maildrop: string): Promise<void> {
     const session = this.#sessions.get(maildrop);
     if (session !== undefined) await this.#end(session);
   }
 
-  /** Ends so many that no more than `most` are left, of one host or of all; the longest idle go first. */
+  /** Ends the longest idle sessions until at most `most` are left, of one host or of all hosts. */
   async shrink(most: number, host?: string): Promise<void> {
     const sessions = [...this.#sessions.values()].filter(
       ({ account }) => host === undefined || account.host === host,
     );
     const surplus = sessions.length - most;
     if (surplus <= 0) return;
-    // Those that are being ended already come first.
+    // Sessions that are already being ended come first.
     const soonest = sessions.sort((a, b) => Number(a.ending === undefined) - Number(b.ending === undefined));
     await Promise.all(soonest.slice(0, surplus).map((session) => this.#end(session)));
   }
@@ -88,10 +88,10 @@ export class IdleSessions {
   }
 }
 
-/** By QUIT, as it would have ended with its use; by dropping the connection where that is not answered soon. */
+/** Ends a session with QUIT, as without reuse. If there is no reply soon, drops the connection. */
 async function leave(client: PooledClient): Promise<void> {
   const signal = AbortSignal.timeout(GRACE);
   if (client.marked.size === 0) await client.quit({ signal }).catch(() => undefined);
-  // Nothing that is marked by now is committed: nobody would learn of it.
+  // If messages are marked, roll back: no caller would learn the result of the commit.
   await client[Symbol.asyncDispose]();
 }

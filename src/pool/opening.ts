@@ -1,5 +1,5 @@
-// Opens a session, and tries again where what went wrong passes by itself, as long as the caller has time. Between
-// two tries it keeps the maildrop, and lets others of the host go on.
+// Opens a session, and tries again after temporary errors, until `retryFor` has passed. Between two attempts
+// it keeps the maildrop reserved, but frees the slots of host and pool for other calls.
 import { LONGEST_TIMER, settle, untilAborted } from "../net/settle.ts";
 import type { Account } from "./account.ts";
 import { isTemporary, retryAfter } from "../retry.ts";
@@ -11,16 +11,16 @@ import type { Permit } from "./scheduler.ts";
 export interface Opening {
   readonly account: Account;
   readonly turn: Permit;
-  /** Milliseconds from the first try on, within which the others have to begin. */
+  /** Milliseconds after the first attempt in which another attempt may start. */
   readonly retryFor: number;
   readonly signal: AbortSignal;
-  /** Waits until there may be one more session. */
+  /** Ends idle sessions if their slots are needed. Resolves when one more session is allowed. */
   readonly makeRoom: () => Promise<unknown>;
   readonly counts: Counts;
   readonly trace: Pop3PoolTrace;
 }
 
-/** A new session, logged in. Rejects with the error of the last try. */
+/** Opens a session and logs in. Rejects with the error of the last attempt. */
 export async function openSession(opening: Opening): Promise<PooledClient> {
   const { account, turn, retryFor, signal, makeRoom, counts, trace } = opening;
   let first: number | undefined;
@@ -46,7 +46,7 @@ export async function openSession(opening: Opening): Promise<PooledClient> {
   }
 }
 
-/** Resolves when so many milliseconds have passed. */
+/** Resolves after the given time. */
 function passed(milliseconds: number, signal: AbortSignal): Promise<void> {
   return settle(signal, undefined, (resolve) => {
     const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER));

@@ -1,34 +1,35 @@
-// What a pool can be told: one table of defaults, checked before anything is done.
+// The options of a pool: their types, defaults and checks.
 import type { CallOptions } from "../client.ts";
 import { configError, withDefaults } from "../options/checks.ts";
 
 export interface Pop3PoolOptions {
-  /** Sessions at a time, those that are kept for reuse included; `Infinity`: any number. @default 50 */
+  /** Maximum number of open sessions, including idle ones; `Infinity`: no limit. @default 50 */
   readonly maxSessions?: number;
-  /** Sessions at a time on one host, on all of its ports together. @default 5 */
+  /** Maximum number of open sessions per host, for all of its ports together. @default 5 */
   readonly maxPerHost?: number;
   /**
-   * Milliseconds for which a session that has marked nothing is kept, for another use of the same account; 0: it
-   * ends with its use. A session that is used again shows the maildrop as it was at its login: no new mail.
+   * How long a session stays open after its use, in milliseconds, so that the next use of the same account
+   * can reuse it. Only a session without marked messages is kept. 0: no session is kept. A reused session
+   * shows the maildrop as it was at login: it does not see new mail.
    * @default 0
    */
   readonly idleTimeout?: number;
-  /** Calls that may wait for a session; beyond that `use` rejects with `POP3_POOL_FULL`. @default 10000 */
+  /** Maximum number of waiting calls. Further calls reject with `POP3_POOL_FULL`. @default 10000 */
   readonly maxWaiting?: number;
-  /** Milliseconds, see {@link UseOptions.retryFor}. @default 0 */
+  /** The default of {@link UseOptions.retryFor}, in milliseconds. @default 0 */
   readonly retryFor?: number;
 }
 
-/** What `use` takes. */
+/** Options of {@link Pop3Pool.use}. */
 export interface UseOptions extends CallOptions {
   /**
-   * How long opening the session may be tried again, where it fails for a reason that passes by itself: `[IN-USE]`,
-   * `[LOGIN-DELAY]`, `[SYS/TEMP]`, or a fault of the network. Milliseconds from the first try on: a try that would
-   * begin later is not made. 0: there is one try. What the work does is never tried again.
+   * How long the pool tries again to open the session after temporary errors, in milliseconds: `[IN-USE]`,
+   * `[LOGIN-DELAY]`, `[SYS/TEMP]` or a network error. The time starts with the first attempt; an attempt that
+   * would start later is not made. 0: only one attempt. `work` is never called again.
    * @default the pool's `retryFor`
    */
   readonly retryFor?: number;
-  /** Whether the session has to be a new one, which sees new mail, and none that was kept. @default false */
+  /** Whether to open a new session, which sees new mail, instead of reusing an idle one. @default false */
   readonly fresh?: boolean;
 }
 
@@ -42,7 +43,7 @@ const DEFAULTS: PoolSettings = {
   retryFor: 0,
 };
 
-/** Throws `POP3_CONFIG` for what makes no sense. */
+/** Fills in the defaults. Throws `POP3_CONFIG` if an option is invalid. */
 export function completePoolOptions(given: Pop3PoolOptions): PoolSettings {
   const settings = withDefaults("pool", DEFAULTS, given);
   for (const name of ["maxSessions", "maxPerHost", "maxWaiting"] as const) {

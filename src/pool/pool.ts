@@ -1,5 +1,6 @@
-// Sessions for many maildrops: one at a time for each, so many for each host, so many in all. What is done with one
-// is a transaction, which the pool ends: it commits what came off, and rolls back what did not.
+// A pool of sessions for many maildrops: one session per maildrop, a limit per host and a limit in total.
+// Each use is a transaction: the pool commits it if the caller's function succeeds, and rolls it back if the
+// function throws.
 import { inspect, type InspectOptions } from "node:util";
 import type { Pop3Client } from "../client.ts";
 import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../errors.ts";
@@ -17,10 +18,10 @@ import { Counts, type Pop3PoolStatistics } from "./statistics.ts";
 import { traceUse, type Pop3PoolTrace } from "./trace.ts";
 import { closed, Scheduler, type Permit } from "./scheduler.ts";
 
-/** What a session that was kept may take to answer NOOP; milliseconds. */
+/** The longest time for an idle session to answer NOOP; milliseconds. */
 const PROOF = 5000;
 
-/** One `use`, from the call to its end. */
+/** One call of `use`. */
 interface Use {
   readonly account: Account;
   readonly signal: AbortSignal | undefined;
@@ -30,9 +31,9 @@ interface Use {
 }
 
 /**
- * Sessions for many maildrops: one session at a time for each, as a server locks a maildrop; no more than
- * `maxPerHost` for each host, and `maxSessions` in all. Whoever comes first goes first, of those whose maildrop and
- * host are free.
+ * A pool of sessions for many maildrops. It has one session at a time per maildrop, because servers lock a
+ * maildrop, at most `maxPerHost` sessions per host, and at most `maxSessions` in total. The queue is fair:
+ * the oldest call whose maildrop and host are free goes next.
  *
  * @example
  * ```ts
@@ -57,7 +58,7 @@ export class Pop3Pool {
   readonly #closing: AbortController = new AbortController();
   #closed: Promise<void> | undefined;
 
-  /** Throws `POP3_CONFIG` for options that make no sense. */
+  /** Checks the options; throws `POP3_CONFIG` if they are invalid. Opens no session. */
   constructor(options: Pop3PoolOptions = {}) {
     this.#settings = completePoolOptions(options);
     const { maxSessions, maxPerHost, maxWaiting, idleTimeout } = this.#settings;
@@ -66,7 +67,7 @@ export class Pop3Pool {
   }
 
   static {
-    // What `console.log(pool)` shows: numbers.
+    // `console.log(pool)` shows only the statistics.
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Pop3Pool, _depth: number, options: InspectOptions): string {
         return `Pop3Pool ${inspect(this.statistics, options)}`;
@@ -74,7 +75,7 @@ export class Pop3Pool {
     });
   }
 
-  /** What the pool is doing now, and what it has done: a snapshot. */
+  /** A snapshot of the current state of the pool and of its counters. */
   get statistics(): Pop3PoolStatistics {
     const { inUse, connecting, pausing, opened, reused, retried, failed } = this.#counts;
     const idle = this.#idle.size;
@@ -84,17 +85,18 @@ export class Pop3Pool {
   }
 
   /**
-   * Does `work` in a session of its own, and gives what that gives: waits for its turn, connects, logs in, and when
-   * the work is done commits by QUIT and waits for the reply. Where the work throws, what it has marked is rolled
-   * back, and its error is thrown on. Work that ends the session itself, by `quit()` or `close()`, has done so.
+   * Waits for a permit, opens a session, and calls `work(client)`. When `work` resolves, commits with QUIT,
+   * waits for the reply, and resolves with the value of `work`. When `work` throws, rolls back and rejects
+   * with that error. `work` may end the session itself with `quit()` or `close()`; then the pool does not end
+   * it again.
    *
-   * Rejects with what {@link Pop3Client.connect} and {@link Pop3Client.quit} reject with: behind
-   * `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN` the work itself has come off. With `POP3_POOL_FULL` and
-   * `POP3_POOL_CLOSED` nothing was done. With `POP3_ABORTED` the call settles at once, wherever it is: its session is
-   * rolled back, and work that is still under way fails at its next command.
+   * Rejects as {@link Pop3Client.connect} and {@link Pop3Client.quit} do. After `POP3_COMMIT_FAILED` and
+   * `POP3_COMMIT_UNKNOWN`, `work` itself has succeeded. `POP3_POOL_FULL` and `POP3_POOL_CLOSED` mean that
+   * `work` was not called. With `POP3_ABORTED` the call rejects at once: the session is rolled back, and if
+   * `work` still runs, its next command fails.
    *
-   * `work` waits for all that it begins; behind its end the client is not its own any more. It must not `use` the
-   * same maildrop once more from within: that waits for itself.
+   * `work` must wait for everything it starts: after it has settled, it must not use the client. Do not call
+   * `use` for the same maildrop inside `work`: that is a deadlock.
    */
   async use<T>(
     account: Pop3ClientOptions | string | URL,
@@ -103,7 +105,10 @@ export class Pop3Pool {
   ): Promise<T> {
     const use = this.#useOf(account, options);
     if (typeof (work as unknown) !== "function")
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", "work is a function that takes a client");
+      throw new Pop3Error(
+        "POP3_INVALID_ARGUMENT",
+        `work must be a function that takes a client (got ${typeof work})`,
+      );
     const endTrace = traceUse(use.trace);
     try {
       const value = await this.#use(use, work);
@@ -116,15 +121,16 @@ export class Pop3Pool {
   }
 
   /**
-   * Opens no more sessions: calls without one reject with `POP3_POOL_CLOSED`. Sessions that are kept end by QUIT,
-   * those in use are waited for. Resolves when none is left. More than one call does no harm.
+   * Closes the pool. Calls that wait for a session, and later calls, reject with `POP3_POOL_CLOSED`. Ends
+   * idle sessions with QUIT, waits for sessions in use, and resolves when no session is left. You may call it
+   * more than once.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** As `close`. */
+  /** Calls {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -133,7 +139,7 @@ export class Pop3Pool {
     const turns = this.#turns.close();
     this.#closing.abort(new SessionEnd(closed()));
     await Promise.all([turns, this.#idle.shrink(0)]);
-    // A call that was given up may have left one.
+    // A cancelled call may have left an idle session in the meantime.
     await this.#idle.shrink(0);
   }
 
@@ -171,13 +177,13 @@ export class Pop3Pool {
       return value;
     } catch (error) {
       const left = client[Symbol.asyncDispose]().then(over);
-      // The turn is given back when the session is over; who has given up does not wait for that.
+      // Release the permit when the session has ended. A caller that has aborted does not wait for that.
       await abortable(signal, () => left).catch(() => undefined);
       throw error;
     }
   }
 
-  /** A session that was kept, or a new one. */
+  /** Returns an idle session or opens a new one. */
   async #session(use: Use, turn: Permit): Promise<PooledClient> {
     const { account, retryFor, trace } = use;
     const giveUp = new FirstAbort(use.signal, this.#closing.signal);
@@ -195,7 +201,7 @@ export class Pop3Pool {
     }
   }
 
-  /** The session that was kept for the account, if it is alive. Behind it, none has the maildrop. */
+  /** Returns the idle session of the account if it is alive; otherwise ends it and frees the maildrop. */
   async #kept({ account, fresh, trace }: Use, signal: AbortSignal): Promise<PooledClient | undefined> {
     throwIfAborted(signal);
     const client = fresh ? undefined : this.#idle.take(account);
@@ -212,7 +218,7 @@ export class Pop3Pool {
     return undefined;
   }
 
-  /** Whoever has a turn may open a session; sessions that are kept have to go, as far as there are too many then. */
+  /** Ends idle sessions so that each holder of a permit can open a session within the limits. */
   async #makeRoom(host: string): Promise<void> {
     const { maxSessions, maxPerHost } = this.#settings;
     await Promise.all([
@@ -221,7 +227,7 @@ export class Pop3Pool {
     ]);
   }
 
-  /** Behind the work: keeps the session where nothing is marked and that is wanted, or else commits. */
+  /** Ends a use after `work` has succeeded: keeps the session for reuse if possible, otherwise commits. */
   async #end(client: PooledClient, { account, signal }: Use): Promise<void> {
     if (await abortable(signal, () => client.dismissed())) return;
     const keeps = this.#settings.idleTimeout > 0 && this.#closed === undefined && account.reusable;
@@ -232,30 +238,31 @@ export class Pop3Pool {
     try {
       await client.quit({ signal });
     } catch (error) {
-      // Where nothing is marked, nothing is lost with the session.
+      // If no message is marked, a failed QUIT loses nothing: ignore the error.
       if (client.marked.size > 0 || signal?.aborted === true) throw error;
       await client[Symbol.asyncDispose]();
     }
   }
 }
 
-/** What `call` gives, unless the signal is aborted before. */
+/** Returns the result of `call`. Rejects as soon as the signal is aborted. */
 async function abortable<T>(signal: AbortSignal | undefined, call: () => Promise<T> | T): Promise<T> {
   return signal === undefined ? call() : untilAborted(signal, call);
 }
 
-/** Whether a session that was kept can be used: it still answers, and has nothing marked. */
+/** Returns whether an idle session can be reused: it answers NOOP and has no marked messages. */
 async function isAlive(client: PooledClient, signal: AbortSignal): Promise<boolean> {
-  const late = (): Pop3Error => new Pop3ConnectionError("POP3_COMMAND_TIMEOUT", "no reply to NOOP");
+  const late = (): Pop3Error =>
+    new Pop3ConnectionError("POP3_COMMAND_TIMEOUT", "the idle session did not reply to NOOP");
   try {
     await settle(signal, { timeout: PROOF, late }, (resolve, reject) => {
       client.noop().then(resolve, reject);
       return () => undefined;
     });
-    // A DELE that its work has not waited for: what nobody can tell of any more is not committed.
+    // The previous use may have left a DELE that it did not wait for. Such marks must not be committed.
     return client.marked.size === 0;
   } catch (error) {
-    // One that has refused can still be ended by QUIT.
+    // A session that refused NOOP still works: it can be ended with QUIT.
     if (signal.aborted || !(error instanceof Pop3ReplyError)) client.close();
     throwIfAborted(signal);
     return false;

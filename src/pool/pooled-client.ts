@@ -1,11 +1,11 @@
-// A client that knows whether its user has ended the session: then that is not done once more.
+// A client that remembers whether its user ended the session, so that the pool does not end it again.
 import { Pop3Client, type CallOptions } from "../client.ts";
 
 export class PooledClient extends Pop3Client {
-  /** The end that was asked for: settles when that is over, and never rejects. */
+  /** Resolves when the end that the user requested is complete; never rejects. `undefined`: not requested. */
   #ending: Promise<void> | undefined;
 
-  /** Whether the session is over because that was asked for. Waits for an end that is under way. */
+  /** Resolves with whether the user ended the session. Waits until a requested end is complete. */
   async dismissed(): Promise<boolean> {
     await this.#ending;
     return this.#ending !== undefined;
@@ -14,7 +14,7 @@ export class PooledClient extends Pop3Client {
   override quit(call?: CallOptions): Promise<void> {
     const quitting = super.quit(call);
     this.#ending = quitting.catch(() => {
-      // It was given up before it went out.
+      // QUIT was cancelled before it was sent: the session continues.
       if (this.state !== "closed") this.#ending = undefined;
     });
     return quitting;

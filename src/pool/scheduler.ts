@@ -1,57 +1,57 @@
-// Whose turn it is: of all calls that wait, the oldest whose maildrop is free and whose host has room. So a busy host
-// holds up nobody else, and nobody is passed by for ever.
+// Grants permits to calls, within the limits. The next permit goes to the oldest call whose maildrop is free
+// and whose host is below its limit. A busy host blocks no other host, and no call starves.
 import { Pop3Error } from "../errors.ts";
 import { throwIfAborted } from "../net/failures.ts";
 import { settle } from "../net/settle.ts";
 import { Heap, type Ranked } from "./heap.ts";
 
 export interface SchedulerLimits {
-  /** Turns at a time. */
+  /** Maximum number of active permits. */
   readonly all: number;
-  /** Turns at a time on one host. */
+  /** Maximum number of active permits per host. */
   readonly perHost: number;
-  /** Calls that may wait. */
+  /** Maximum number of waiting calls. */
   readonly waiting: number;
 }
 
-/** What a turn is wanted for. */
+/** What a permit is for. */
 export interface PermitKey {
-  /** Has one turn at a time. It is on one host, always the same. */
+  /** Has one permit at a time. A maildrop must always have the same host. */
   readonly maildrop: string;
   readonly host: string;
 }
 
-/** The right to a session: with the maildrop, a place on its host, and a place among all. */
+/** The right to open a session. It holds the maildrop, a host slot and a pool slot. */
 export interface Permit {
-  /** Gives everything back. More than once does no harm. */
+  /** Releases the maildrop and both slots. May be called more than once. */
   release(): void;
-  /** Gives the places back, and keeps the maildrop. */
+  /** Releases both slots, but keeps the maildrop. */
   pause(): void;
   /**
-   * Behind `pause`: waits for places again, ahead of whoever came later. Where it rejects, with `POP3_ABORTED` or
-   * `POP3_POOL_CLOSED`, the turn is still paused.
+   * After `pause`: waits for both slots again, before all later calls. If it rejects, with `POP3_ABORTED` or
+   * `POP3_POOL_CLOSED`, the permit is still paused.
    */
   resume(signal?: AbortSignal): Promise<void>;
 }
 
 interface Host extends Ranked {
   readonly name: string;
-  /** Calls for it, waiting or not. */
+  /** Calls for this host, waiting or not. */
   calls: number;
-  /** Turns that have a place on it. */
+  /** Permits that hold a slot of this host. */
   active: number;
-  /** Who waits for a place, and for nothing else. */
+  /** Calls that have their maildrop and wait only for slots. */
   readonly ready: Heap<Call>;
 }
 
 interface Call extends Ranked {
-  /** Older calls have lower ones. */
+  /** Sequence number; older calls have lower numbers. */
   readonly number: number;
   readonly maildrop: string;
   readonly host: Host;
-  /** `new`: it has never had the turn. */
+  /** `new`: it has not had a permit yet. */
   state: "new" | "active" | "paused" | "over";
-  /** Where it waits: for the maildrop, or for a place. */
+  /** The heap in which it waits: for the maildrop, or for slots. */
   line: Heap<Call> | undefined;
   go: () => void;
   refuse: (error: Error) => void;
@@ -60,14 +60,14 @@ interface Call extends Ranked {
 export class Scheduler {
   readonly #limits: SchedulerLimits;
   readonly #hosts: Map<string, Host> = new Map();
-  /** The maildrops that somebody has, or has the next right to; and who waits behind. */
+  /** Maildrop → calls that wait for it. Has an entry if a call holds the maildrop or gets it next. */
   readonly #maildrops: Map<string, Heap<Call>> = new Map();
-  /** The hosts that have room and are waited for, by the oldest call. */
+  /** The hosts with a free slot and a waiting call; the host of the oldest call first. */
   readonly #open: Heap<Host> = new Heap((a, b) => older(a.ready.first as Call, b.ready.first as Call));
   readonly #waiting: Set<Call> = new Set();
   #calls = 0;
   #active = 0;
-  /** Turns that were not given back yet. */
+  /** Permits that are not released yet, active or paused. */
   #turns = 0;
   #closed: Promise<void> | undefined;
   #emptied: () => void = () => undefined;
@@ -76,29 +76,29 @@ export class Scheduler {
     this.#limits = limits;
   }
 
-  /** Turns that have a place. */
+  /** Permits that hold slots. */
   get active(): number {
     return this.#active;
   }
 
-  /** Calls that wait for a turn, or to go on with one. */
+  /** Calls that wait for a permit, or to resume one. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Turns that have a place on a host. */
+  /** Permits that hold a slot of a host. */
   activeOn(host: string): number {
     return this.#hosts.get(host)?.active ?? 0;
   }
 
   /**
-   * Waits for a turn, if need be. Rejects with `POP3_ABORTED`, with `POP3_POOL_FULL` where too many wait already,
-   * and with `POP3_POOL_CLOSED`.
+   * Waits for a permit. Rejects with `POP3_ABORTED`, with `POP3_POOL_CLOSED`, and with `POP3_POOL_FULL` if
+   * too many calls already wait.
    */
   async take(key: PermitKey, signal?: AbortSignal): Promise<Permit> {
     throwIfAborted(signal);
     if (this.#closed !== undefined) throw closed();
-    if (!this.#free(key) && this.#waiting.size >= this.#limits.waiting) throw full();
+    if (!this.#free(key) && this.#waiting.size >= this.#limits.waiting) throw full(this.#limits.waiting);
     const call = this.#call(key);
     await this.#wait(call, signal);
     return {
@@ -113,8 +113,8 @@ export class Scheduler {
   }
 
   /**
-   * Refuses whoever waits, and whoever comes, with `POP3_POOL_CLOSED`. Resolves when every turn was given back. More
-   * than once does no harm.
+   * Rejects all waiting and all later calls with `POP3_POOL_CLOSED`. Resolves when every permit is released.
+   * May be called more than once.
    */
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
@@ -125,7 +125,7 @@ export class Scheduler {
     return this.#closed;
   }
 
-  /** Whether a turn can be had at once: where there is room, nobody waits for it. */
+  /** Returns whether a permit is available at once. No other call waits for slots that are free. */
   #free({ maildrop, host }: PermitKey): boolean {
     const { all, perHost } = this.#limits;
     return !this.#maildrops.has(maildrop) && this.#active < all && this.activeOn(host) < perHost;
@@ -156,7 +156,7 @@ export class Scheduler {
     });
   }
 
-  /** Behind others for the same maildrop, or among those who wait for a place. */
+  /** Queues the call for its maildrop if that is taken, otherwise for slots. */
   #lineUp(call: Call): void {
     const others = this.#maildrops.get(call.maildrop);
     if (call.state === "new" && others !== undefined) {
@@ -174,7 +174,7 @@ export class Scheduler {
     this.#rank(call.host);
   }
 
-  /** Gives places to whoever may have them. */
+  /** Grants permits while slots are free. */
   #next(): void {
     while (this.#active < this.#limits.all && this.#closed === undefined) {
       const host = this.#open.first;
@@ -190,7 +190,7 @@ export class Scheduler {
     }
   }
 
-  /** Nobody waits here any more: it was its turn, or it has given up. */
+  /** Removes a call from its queue: it got a permit or was cancelled. */
   #unline(call: Call): void {
     this.#waiting.delete(call);
     call.line?.delete(call);
@@ -198,7 +198,7 @@ export class Scheduler {
     this.#rank(call.host);
   }
 
-  /** Gives up waiting. Nobody else can go by that: it waited for a place that the others lack as well. */
+  /** Cancels a wait. It frees no slot, so no other call becomes runnable. */
   #leave(call: Call): void {
     const next = call.line === call.host.ready;
     this.#unline(call);
@@ -208,7 +208,7 @@ export class Scheduler {
     }
   }
 
-  /** The maildrop goes to the oldest who waits for it. */
+  /** Passes the maildrop to the oldest call that waits for it. */
   #passOn(maildrop: string): void {
     const line = this.#maildrops.get(maildrop);
     const heir = line?.first;
@@ -225,7 +225,7 @@ export class Scheduler {
     if (this.#waiting.has(call)) call.refuse(givenBack());
     this.#vacate(call);
     this.#over(call);
-    // All that is given back, before anybody gets of it: the oldest may wait for any of it.
+    // Release maildrop, host slot and pool slot before waking any call: the oldest may wait for any of them.
     this.#passOn(call.maildrop);
     this.#next();
     this.#turns--;
@@ -238,7 +238,7 @@ export class Scheduler {
     this.#next();
   }
 
-  /** Gives the places back. */
+  /** Releases the slots. */
   #vacate(call: Call): void {
     if (call.state !== "active") return;
     call.state = "paused";
@@ -260,7 +260,7 @@ export class Scheduler {
     if (--host.calls === 0) this.#hosts.delete(host.name);
   }
 
-  /** Finds the place of a host among those that have room and are waited for. */
+  /** Updates the place of a host in `#open`. */
   #rank(host: Host): void {
     const wanted = host.active < this.#limits.perHost && host.ready.first !== undefined;
     if (!wanted) this.#open.delete(host);
@@ -273,15 +273,18 @@ function older(a: Call, b: Call): boolean {
   return a.number < b.number;
 }
 
-/** What every call gets that has no turn when it is closed. */
+/** Creates the error for calls without a session when the pool is closed. */
 export function closed(): Pop3Error {
-  return new Pop3Error("POP3_POOL_CLOSED", "the pool was closed before a session was to be had");
+  return new Pop3Error("POP3_POOL_CLOSED", "the pool is closed: no session was opened for the call");
 }
 
-function full(): Pop3Error {
-  return new Pop3Error("POP3_POOL_FULL", "as many calls wait for a session as may");
+function full(waiting: number): Pop3Error {
+  return new Pop3Error(
+    "POP3_POOL_FULL",
+    `the pool's queue is full: the limit is ${String(waiting)} waiting calls (maxWaiting)`,
+  );
 }
 
 function givenBack(): Pop3Error {
-  return new Pop3Error("POP3_STATE", "the turn was given back");
+  return new Pop3Error("POP3_STATE", "the permit was already released");
 }

@@ -1,28 +1,28 @@
-// What a pool is doing, and what it has done: numbers, and nobody's name.
+// The statistics of a pool. They are only numbers: no host and no user is named.
 
-/** A snapshot, see {@link Pop3Pool.statistics}. */
+/** The state and counters of a pool at one moment: see {@link Pop3Pool.statistics}. */
 export interface Pop3PoolStatistics {
-  /** Sessions that some work has, until they have ended. */
+  /** Sessions in use, until they have ended. */
   readonly inUse: number;
-  /** Sessions that are kept for reuse, until they have ended. */
+  /** Idle sessions that are kept for reuse, until they have ended. */
   readonly idle: number;
-  /** Sessions that are being opened, or proven to be alive. */
+  /** Sessions that are being opened, and idle sessions that are being checked with NOOP. */
   readonly connecting: number;
-  /** All of these. */
+  /** The sum of `inUse`, `idle` and `connecting`. */
   readonly open: number;
-  /** Calls that wait: for their turn, or to try again. */
+  /** Calls that wait for a session, or before another attempt to open one. */
   readonly waiting: number;
-  /** Sessions that were opened so far. */
+  /** Sessions opened so far. */
   readonly opened: number;
-  /** Uses so far of a session that had been kept. */
+  /** Idle sessions reused so far. */
   readonly reused: number;
-  /** Tries so far to open a session, behind one that failed. */
+  /** Further attempts so far to open a session, after a failed one. */
   readonly retried: number;
-  /** Calls so far that got no session: connecting or logging in failed. */
+  /** Calls so far that got no session, because connecting or logging in failed. */
   readonly failed: number;
 }
 
-/** The numbers that are counted; the others are known elsewhere. */
+/** The counters of the pool. The other statistics are computed. */
 export class Counts {
   inUse = 0;
   connecting = 0;
@@ -32,7 +32,7 @@ export class Counts {
   retried = 0;
   failed = 0;
 
-  /** Counts one more as long as a call lasts. */
+  /** Adds one to a counter until `call` settles. */
   async during<T>(what: "connecting" | "pausing", call: Promise<T>): Promise<T> {
     this[what]++;
     try {

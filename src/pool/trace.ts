@@ -1,23 +1,24 @@
-// Tells `node:diagnostics_channel` subscribers of the uses of a pool, as of commands and sessions.
+// Publishes each use of a pool on the tracing channel `popwright:pool` of `node:diagnostics_channel`.
 import { tracingChannel, type TracingChannel } from "node:diagnostics_channel";
 import { beginTrace, type EndTrace } from "../net/trace.ts";
 
-/** What subscribers of `popwright:pool` get; one object for all events of one `use`. It says more as that goes on. */
+/** The message for subscribers of `popwright:pool`: one object for all events of a use, updated in place. */
 export interface Pop3PoolTrace {
   readonly host: string;
   readonly port: number;
-  /** Milliseconds that the call has waited for its turn; `undefined` as long as it waits. */
+  /** How long the call waited for its permit, in milliseconds; `undefined` while it waits. */
   waited: number | undefined;
-  /** How often a connection was tried; 0 with a session that was kept. */
+  /** The number of attempts to connect; 0 for a reused session. */
   attempts: number;
-  /** Whether the session is one that was kept. */
+  /** Whether an idle session was reused. */
   reused: boolean;
+  /** The error of the use, if it failed. */
   error?: unknown;
 }
 
 const channel: TracingChannel<Pop3PoolTrace> = tracingChannel("popwright:pool");
 
-/** `undefined` while nobody listens. */
+/** Starts the trace of one use. Returns `undefined` if there is no subscriber. */
 export function traceUse(trace: Pop3PoolTrace): EndTrace | undefined {
   return beginTrace(channel, trace);
 }

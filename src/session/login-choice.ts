@@ -1,4 +1,4 @@
-// What a login starts from: the wishes of the caller, and what is known of the server and of the connection.
+// Chooses how to log in, from the options of the caller and from the facts about server and connection.
 import type { TLSSocket } from "node:tls";
 import { DEFAULT_SCRAM, secretKind, wishedMechanisms, type Pop3Auth } from "../options/auth.ts";
 import { chooseMethod, type Method } from "../auth/choice.ts";
@@ -10,15 +10,15 @@ import type { Capabilities } from "../protocol/capabilities.ts";
 
 export interface KnownOfServer {
   readonly settings: Settings;
-  /** What CAPA said, or `undefined` where the server knows no CAPA. */
+  /** The capabilities; `undefined` if the server does not support CAPA. */
   readonly capabilities: Capabilities | undefined;
-  /** The TLS connection, where there is one. */
+  /** The TLS socket; `undefined` without TLS. */
   readonly socket: TLSSocket | undefined;
-  /** The greeting has a timestamp that APOP may use. */
+  /** Whether the greeting has a timestamp that APOP may use. */
   readonly timestamp: boolean;
 }
 
-/** The method to log in with. Throws as `chooseMethod` does. */
+/** Returns the method to log in with. Throws as `chooseMethod` does. */
 export function methodFor(auth: Pop3Auth, known: KnownOfServer): Method {
   const { settings, capabilities, socket, timestamp } = known;
   return chooseMethod(
@@ -39,7 +39,7 @@ function isBindable(auth: Pop3Auth, known: KnownOfServer): boolean {
   return context.bindingTypes.some((type) => context.channelBinding(type) !== undefined);
 }
 
-/** What its mechanism may know of the connection. */
+/** Returns the facts about the connection that a SASL mechanism may use. */
 export function saslContextFor(auth: Pop3Auth, known: KnownOfServer): SaslContext {
   const { settings, capabilities, socket } = known;
   const bindable = auth.channelBinding === "never" ? undefined : socket;

@@ -1,4 +1,4 @@
-// Logs in by one method, with what proves who the user is: given, or asked for at the last moment.
+// Logs in by one method. The password or token is a value, or a function that is called just before use.
 import type { Pop3Auth } from "../options/auth.ts";
 import { secretOf, type Method } from "../auth/choice.ts";
 import type { SaslContext } from "../auth/mechanism.ts";
@@ -14,17 +14,17 @@ import { encoderOf, type Encoder } from "./text-encoder.ts";
 export interface LoginContext {
   readonly connection: Connection;
   readonly limits: Pop3Limits;
-  /** APOP's digest of a secret, for the timestamp of the greeting. */
+  /** Computes APOP's digest of a secret and the timestamp of the greeting. */
   readonly apopDigest: (secret: string) => string;
-  /** What a SASL mechanism may know of the connection. */
+  /** The facts about the connection that a SASL mechanism may use. */
   readonly sasl: SaslContext;
-  /** What the greeting said. */
+  /** The text of the greeting. */
   readonly greeting: string;
-  /** Is aborted when the session is closed, too. */
+  /** The signal of the caller. It is also aborted when the session is closed. */
   readonly signal: AbortSignal;
 }
 
-/** What a login is made of. */
+/** The resolved credentials of one login. */
 interface Proof {
   readonly user: string;
   readonly pass: string;
@@ -32,7 +32,11 @@ interface Proof {
   readonly encode: Encoder;
 }
 
-/** Resolves when the server has let the user in. Rejects with its refusal, or with what was wrong on the way. */
+/**
+ * Logs in. Resolves when the server has accepted the login. Rejects with the refusal of the server, or with
+ * the error that stopped the login. If the server rejects a token, asks the token function once for a new
+ * one.
+ */
 export async function logIn(method: Method, auth: Pop3Auth, context: LoginContext): Promise<void> {
   const { signal, connection } = context;
   const kind = secretOf(method);
@@ -48,10 +52,10 @@ export async function logIn(method: Method, auth: Pop3Auth, context: LoginContex
     const give = auth.accessToken;
     const lost = (): boolean => connection.failure !== undefined;
     if (kind !== "token" || typeof give !== "function" || !isRejection(refusal) || lost()) throw refusal;
-    // It may have expired a moment ago. Who gives tokens out is told what was wrong with this one, once.
+    // The token may have just expired. Ask once for another, and pass on what the server said about this.
     const fresh = await resolveSecret("access token", () => give(refusal.oauth ?? {}), signal).catch(
       (error: unknown) => {
-        // Many a server closes behind a refusal: that is what the caller has to know of.
+        // Many servers close the connection after a refusal. Then the refusal explains more.
         throw connection.closedByPeer ? refusal : error;
       },
     );
@@ -60,16 +64,16 @@ export async function logIn(method: Method, auth: Pop3Auth, context: LoginContex
   }
 }
 
-/** Whether the server has refused what was shown, and not for now alone. */
+/** Returns whether the server rejected the credentials, and the refusal is not temporary. */
 function isRejection(error: unknown): error is Pop3ReplyError {
   return error instanceof Pop3ReplyError && error.code === "POP3_AUTH_REJECTED";
 }
 
-/** A secret: given, or asked for; a function that never answers does not hold the login up for ever. */
+/** Returns the given secret, or calls the given function for it. Stops waiting if `signal` is aborted. */
 async function resolveSecret(what: string, given: unknown, signal: AbortSignal): Promise<string> {
   const secret = typeof given === "function" ? await untilAborted(signal, given as () => unknown) : given;
   if (typeof secret !== "string" || secret === "") {
-    throw new Pop3Error("POP3_INVALID_ARGUMENT", `the ${what} is no string, or an empty one`);
+    throw new Pop3Error("POP3_INVALID_ARGUMENT", `the ${what} must be a non-empty string`);
   }
   return secret;
 }
@@ -80,13 +84,15 @@ async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: Logi
   const secrets = [pass, accessToken]
     .filter((secret) => secret !== "")
     .flatMap((secret) => [secret, encode(secret).toString("latin1"), encode(secret).toString("base64")]);
-  /** Sends a command of the login, behind which no reply is printed with a secret in it. */
+  /** Sends a command of the login. The secrets are masked if an error or log shows the reply. */
   const send = <T>(command: Command<T>): Promise<T> =>
     connection.send(commands.withSecrets(command, secrets), { signal });
-  /** The same, with a proof in the command: who closes the connection on it has answered. */
+  /**
+   * Sends a command that contains credentials. If the server then closes the connection, it rejected them.
+   */
   const sendProof = <T>(command: Command<T>): Promise<T> => asAuthClosed(connection, command, send(command));
   if (method === "USER") {
-    // Both are made before one is sent: a password that cannot be sent rejects first.
+    // Build both commands before sending: if the password cannot be sent, send nothing.
     const inCharset = auth.charset === undefined ? undefined : encode;
     const first = commands.user(user, limits, inCharset);
     const second = commands.pass(pass, limits, inCharset);
@@ -110,7 +116,7 @@ async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: Logi
   }
 }
 
-/** Exchange Online closes the connection on `AUTH XOAUTH2` with a token behind it. */
+/** Exchange Online closes the connection if `AUTH XOAUTH2` has the token on the same line. */
 function takesTwoSteps(mechanism: string, { greeting, sasl }: LoginContext): boolean {
   return (
     mechanism === "XOAUTH2" &&
@@ -119,8 +125,8 @@ function takesTwoSteps(mechanism: string, { greeting, sasl }: LoginContext): boo
 }
 
 /**
- * The reply to a command with a proof in it. Some servers close the connection on a wrong password, and say nothing:
- * then it rejects with `POP3_AUTH_CLOSED`.
+ * Waits for the reply to a command that contains credentials. Some servers do not refuse a wrong password:
+ * they close the connection without a reply. Then this rejects with `POP3_AUTH_CLOSED`.
  */
 export async function asAuthClosed<T>(
   connection: Connection,
@@ -133,7 +139,7 @@ export async function asAuthClosed<T>(
     if (cause instanceof Pop3ReplyError || !connection.closedByPeer) throw cause;
     throw new Pop3ConnectionError(
       "POP3_AUTH_CLOSED",
-      "the server closed the connection in place of an answer to the login: a wrong password, perhaps",
+      "the server closed the connection instead of replying to the login: the password or token may be wrong",
       { command: printable, cause },
     );
   }

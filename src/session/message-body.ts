@@ -1,5 +1,5 @@
-// The octets of one message on their way to whoever claims them: as a Buffer, as a stream, or not at all. Until
-// then they are collected, up to what its owner allows.
+// Delivers the bytes of one message as a Buffer or as a stream. Until the caller claims one of them, collects
+// the bytes up to the limit of the owner.
 import type { Readable } from "node:stream";
 import { Pop3AbortError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
@@ -9,20 +9,20 @@ import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { CHUNK } from "../net/inlet.ts";
 import { MessageStream } from "./message-stream.ts";
 
-/** Who sends the command for a body, and looks after those that nobody has claimed. */
+/** The owner of a body: sends its command, and limits the memory of unclaimed bodies. */
 export interface BodyOwner {
-  /** The body is wanted, in one Buffer or as a stream: the command is to be sent, if it was not. */
+  /** The caller claimed the body, as one Buffer or as a stream. Sends the command if it was not sent yet. */
   claimed(use: "buffer" | "stream"): void;
-  /** The body can take octets again, after it had held them back. */
+  /** The body was full and can take bytes again. */
   resumed(): void;
-  /** Nobody wants the rest. */
+  /** The rest of the body is not needed. */
   dropped(error: Pop3Error): void;
-  /** So many octets more (or fewer) are collected and unclaimed. Returns whether there is room for more. */
+  /** The body holds `octets` more unclaimed bytes; fewer if negative. Returns whether it may collect more. */
   collected(octets: number): boolean;
 }
 
 export class MessageBody implements BlockReader<void> {
-  /** Looks for the reply to another command in it. */
+  /** Looks in the message for the reply to another command. */
   mixed: MixedReplies | undefined;
   readonly #owner: BodyOwner;
   readonly #limit: number;
@@ -36,7 +36,7 @@ export class MessageBody implements BlockReader<void> {
   #resolve: ((message: Buffer) => void) | undefined;
   #reject: ((error: Pop3Error) => void) | undefined;
 
-  /** `limit`: the most octets to be held in memory. `announced`: as for {@link OctetBuffer}. */
+  /** `limit`: the most bytes to hold in memory. `announced`: as for {@link OctetBuffer}. */
   constructor(owner: BodyOwner, limit: number, announced: number) {
     this.#owner = owner;
     this.#limit = largestMessage(limit);
@@ -51,17 +51,21 @@ export class MessageBody implements BlockReader<void> {
     return this.#use === "stream";
   }
 
-  /** Whether all of it has come. */
+  /** Whether the whole message has arrived. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** The message as one Buffer. Rejects with what went wrong; `POP3_MESSAGE_TOO_LARGE` beyond the limit. */
+  /**
+   * Claims the message as one Buffer. Rejects with `POP3_MESSAGE_TOO_LARGE` if it is larger than the limit.
+   */
   buffer(): Promise<Buffer> {
     if (this.#result !== undefined) return this.#result;
     if (this.#failure === undefined) {
       if (this.#use !== "none")
-        return Promise.reject(new TypeError("the message was taken as a stream already"));
+        return Promise.reject(
+          new TypeError("the message was already taken as a stream: call buffer() or stream(), not both"),
+        );
       this.#claim("buffer");
     }
     if (this.#failure !== undefined) this.#result = Promise.reject(this.#failure);
@@ -77,10 +81,11 @@ export class MessageBody implements BlockReader<void> {
     return this.#result;
   }
 
-  /** The message as a stream; errors destroy it, so that a message that is cut short never ends. */
+  /** Claims the message as a stream. Errors destroy it: a truncated message never emits `end`. */
   stream(): Readable {
     if (this.#stream !== undefined) return this.#stream;
-    if (this.#use === "buffer") throw new TypeError("the message was taken as a Buffer already");
+    if (this.#use === "buffer")
+      throw new TypeError("the message was already taken as a Buffer: call buffer() or stream(), not both");
     const stream = new MessageStream({
       wanted: () => {
         this.#resume();
@@ -105,7 +110,9 @@ export class MessageBody implements BlockReader<void> {
     return stream;
   }
 
-  /** Nobody will claim it. Without effect on what was claimed; the error is made only if it is needed. */
+  /**
+   * Drops the body if it is unclaimed; otherwise does nothing. `error` is called only if the error is needed.
+   */
   leave(error: () => Pop3Error): void {
     if (this.#use === "none") this.#drop(error);
   }
@@ -121,7 +128,7 @@ export class MessageBody implements BlockReader<void> {
     if (unclaimed) this.#owner.collected(-this.#collector.size);
     this.#use = "dropped";
     this.#collector.take();
-    // A stream that was read to its end is dropped, too: nobody has to hear of that.
+    // A stream is also destroyed after its end. That is not a failure.
     if (this.#failure !== undefined || (this.#complete && !unclaimed)) return;
     this.#failure = reason();
     if (!this.#complete) this.#owner.dropped(this.#failure);
@@ -142,7 +149,8 @@ export class MessageBody implements BlockReader<void> {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
     } else if (this.#use === "none") {
-      // Held back a chunk before the limit, as its rest still comes: what nobody has claimed may still be claimed as a stream.
+      // Pause one chunk before the limit, because the rest of the chunk still arrives. The caller may still
+      // claim the message as a stream, which has no limit.
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
       room = this.#owner.collected(octets.length) && this.#collector.size <= this.#limit - CHUNK;
@@ -155,7 +163,7 @@ export class MessageBody implements BlockReader<void> {
     const { mixed } = this;
     if (mixed === undefined || this.#use === "dropped") return false;
     if (this.#use !== "stream") {
-      // Nearly every message has the size that was announced: it is not looked through.
+      // Nearly every message has the announced size. Then there is no need to search it.
       if (mixed.isExpected(this.#collector.size)) return false;
       mixed.look(this.#collector.join());
     }
@@ -169,7 +177,7 @@ export class MessageBody implements BlockReader<void> {
     else if (this.#use === "stream") this.#stream?.push(null);
   }
 
-  /** No more comes: the server refused, or the connection is gone, or the caller gave it up. */
+  /** Fails the body: the server refused the command, the connection ended, or the caller cancelled. */
   fail(error: Pop3Error): void {
     if (this.#complete || this.#failure !== undefined) return;
     this.#failure = error;

@@ -1,11 +1,11 @@
-// A message body as a Readable: it asks for octets when it is read, and says when it is given up.
+// A message body as a Readable. It asks for bytes when it is read, and reports when it is destroyed.
 import { Readable } from "node:stream";
 import { ReaderThrew } from "../protocol/block.ts";
 
 export interface MessageStreamHooks {
-  /** The reader can take more. */
+  /** The stream can take more bytes. */
   wanted(): void;
-  /** The reader was destroyed: before its first octet, in the middle, or behind the end. */
+  /** The stream was destroyed: before its first byte, in the middle, or after its end. */
   destroyed(error: Error | null): void;
 }
 
@@ -15,11 +15,11 @@ export class MessageStream extends Readable {
   constructor(hooks: MessageStreamHooks) {
     super({ highWaterMark: 64 * 1024 });
     this.#hooks = hooks;
-    // A server must not be able to end the process of somebody who does not listen: `end` never comes, that is all.
+    // Without this listener an error of the server would crash a process that has no `error` listener.
     this.on("error", () => undefined);
   }
 
-  /** Gives octets to the reader, whose listeners may throw. Throws that as a {@link ReaderThrew}. */
+  /** Pushes bytes to the stream. Throws a {@link ReaderThrew} if a listener of the stream throws. */
   give(octets: Buffer): boolean {
     try {
       return this.push(octets);

@@ -1,4 +1,5 @@
-// One message of the maildrop, and the RETR or TOP that brings it: sent when somebody wants it, or ahead of that.
+// One message of the maildrop and its RETR or TOP, which is sent when the caller claims the message, or
+// before.
 import type { Readable } from "node:stream";
 import type { Pop3Error } from "../errors.ts";
 import { onAbort } from "../net/abort.ts";
@@ -14,37 +15,42 @@ import { MixedReplies } from "../protocol/mixed-replies.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Session } from "./session.ts";
 
-/** What a message of unknown size counts against the window; octets. */
+/** The size that is assumed for a message of unknown size, to count it against the window; octets. */
 const ASSUMED_SIZE = 64 * 1024;
-/** What the beginning of a message is taken to have, for TOP: headers, and each line behind them; octets. */
+/** The sizes that are assumed for TOP: the headers, and each line of the body; octets. */
 const ASSUMED_HEADERS = 16 * 1024;
 const ASSUMED_LINE = 80;
 
-/** A message of `retrieve()`. It is taken once: as a Buffer, or as a stream. */
+/** A message of `retrieve()`. Take it once: as a Buffer or as a stream. */
 export interface Pop3Message extends AsyncIterable<Buffer> {
   readonly number: number;
-  /** The unique-id, where the server gave one. */
+  /** The unique-id; `undefined` if the server gave none. */
   readonly uid: string | undefined;
-  /** The size in octets that LIST announced. Servers may estimate it. */
+  /** The size in bytes that LIST announced. Some servers only estimate it. */
   readonly size: number | undefined;
-  /** All octets in one Buffer. Rejects with `POP3_REFUSED` when the message is gone, and as `retr` does. */
+  /**
+   * Returns the message in one Buffer. Rejects as {@link Pop3Client.retr} does, with `POP3_REFUSED` if the
+   * message is gone.
+   */
   buffer(): Promise<Buffer>;
-  /** The octets as they come. An error destroys it: a message that is cut short never ends. */
+  /** Returns the message as a stream. An error destroys the stream: a truncated message never emits `end`. */
   stream(): Readable;
 }
 
 export interface MessageOptions {
-  /** TOP with so many lines of the body, in place of RETR. */
+  /** Number of lines of the body for TOP; `undefined`: RETR. */
   readonly top?: number | undefined;
-  /** Ends it for whoever has claimed it. */
+  /** Cancels the message after it was claimed. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the response may take. @default `timeouts.total` for one Buffer, no bound for a stream */
+  /**
+   * The longest time for the whole response. @default `timeouts.total` for one Buffer, no limit for a stream
+   */
   readonly total?: Total | undefined;
-  /** Octets that lie there and nobody has claimed; returns whether there is room for more. */
+  /** Counts `octets` more unclaimed bytes; fewer if negative. Returns whether more may be collected. */
   readonly collected?: (octets: number) => boolean;
 }
 
-/** What a message counts against the window. */
+/** Returns the octets that a message counts against the window. */
 export function announcedOctets(size: number | undefined, top?: number): number {
   const whole = size ?? ASSUMED_SIZE;
   return top === undefined ? whole : Math.min(whole, ASSUMED_HEADERS + top * ASSUMED_LINE);
@@ -74,14 +80,14 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     );
   }
 
-  /** Whether all of it has come. */
+  /** Whether the whole message has arrived. */
   get complete(): boolean {
     return this.#body.complete;
   }
 
   buffer(): Promise<Buffer> {
     const { message } = this.#session.settings.limits;
-    // Known beforehand: nothing is sent, and the session need not end over it.
+    // The announced size is too large. Reject before sending: an error in the middle would end the session.
     if (this.#exchange === undefined && this.#options.top === undefined && (this.size ?? 0) > message) {
       return Promise.reject(messageKnownTooLarge(message, this.#command.printable));
     }
@@ -96,7 +102,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     return this.stream()[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** Sends the command ahead of need: the message is not claimed yet. */
+  /** Sends the command ahead: the message is not claimed yet. */
   request(): void {
     this.#submit(true, this.#options.total ?? NO_TOTAL);
   }
@@ -105,7 +111,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     const command = this.#command;
     const octets = announcedOctets(this.size, this.#options.top);
     this.#exchange = new Exchange<void>(command, this, { octets, ahead, total });
-    // The usual case passes without a look at the command: there may be a hundred thousand of them.
+    // In the usual case skip `check`, which parses the command: a session may have 100,000 messages.
     if (this.#session.state !== "transaction" || this.#session.occupied) {
       try {
         this.#session.check(command.printable);
@@ -127,18 +133,18 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     });
   }
 
-  /** Nobody claims it any more. What was claimed goes on. */
+  /** Drops the message if it is unclaimed. A claimed message continues. */
   leave(error: () => Pop3Error): void {
     this.#body.leave(error);
   }
 
-  /** Ends it for whoever claimed it, too. */
+  /** Cancels the message, even if it is claimed. */
   abort(error: Pop3Error): void {
     this.#body.fail(error);
     this.dropped(error);
   }
 
-  // What became of its exchange.
+  // Waiter: the result of the exchange.
 
   resolve(): void {
     this.#unsubscribe?.();
@@ -149,7 +155,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     this.#body.fail(error);
   }
 
-  // What its body needs.
+  // BodyOwner: calls from the body.
 
   claimed(use: "buffer" | "stream"): void {
     const { signal } = this.#options;

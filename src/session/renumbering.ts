@@ -1,26 +1,29 @@
-// What a listing means that was asked for after DELE. Numbers stay what they are until the session ends (RFC 1939 section
-// 5). But some servers count the messages again in LIST and UIDL (WildDuck: RETR keeps the first numbers), and others
-// still list what is marked (Twisted). No number of such a listing may be read as another message.
+// Interprets a LIST or UIDL after DELE, so that no number names the wrong message. Message numbers must not
+// change during a session (RFC 1939 section 5). But some servers renumber LIST and UIDL after DELE (WildDuck;
+// its RETR keeps the original numbers), and others still list marked messages (Twisted).
 import { Pop3ProtocolError, Pop3ReplyError } from "../errors.ts";
 
-/** One LIST or UIDL, and what is known of the maildrop. */
+/** One LIST or UIDL after DELE, and ways to check it. */
 export interface ListingAfterDele<V> {
   readonly listed: ReadonlyMap<number, V>;
   /** The numbers that were marked when the server listed. */
   readonly marked: ReadonlySet<number>;
   /** The same listing from before the first DELE. */
   readonly before: ReadonlyMap<number, V> | undefined;
-  /** Whether two values for one message contradict each other: unique-ids do, sizes may be estimates. */
+  /**
+   * Whether different values for one message contradict each other: unique-ids do; sizes may be
+   * estimates, so they do not.
+   */
   readonly exact: boolean;
-  /** LIST or UIDL of one message, which goes by the first numbers. */
+  /** Sends LIST or UIDL of one message. It takes the original numbers. */
   readonly one: (message: number) => Promise<V>;
-  /** Whether there is a message of that number. */
+  /** Asks the server whether it has a message with this number. */
   readonly exists: (message: number) => Promise<boolean>;
 }
 
 /**
- * The listing by the numbers of the session, without what is marked. Rejects with `POP3_PROTOCOL` if the server counts
- * the messages themselves again: then no number can be trusted.
+ * Returns the listing with the original numbers, without the marked messages. Rejects with `POP3_PROTOCOL` if
+ * the server renumbered the messages themselves: then no number can be trusted.
  */
 export async function listingAfterDele<V>(listing: ListingAfterDele<V>): Promise<Map<number, V>> {
   const { listed, marked, before, exact } = listing;
@@ -30,7 +33,7 @@ export async function listingAfterDele<V>(listing: ListingAfterDele<V>): Promise
   return expected;
 }
 
-/** Nothing was listed before the first DELE: the listing has to speak for itself. */
+/** Without a listing from before the first DELE, finds the numbers from this listing alone. */
 async function withoutSnapshot<V>(listing: ListingAfterDele<V>): Promise<Map<number, V>> {
   const { listed, marked, exists } = listing;
   let [highest, hasMarked] = [0, false];
@@ -38,17 +41,17 @@ async function withoutSnapshot<V>(listing: ListingAfterDele<V>): Promise<Map<num
     highest = Math.max(highest, number);
     hasMarked ||= marked.has(number);
   }
-  // Messages that are counted again are 1, 2, 3 and so on. So a listing without any of the marked numbers is right: either
-  // nothing was counted again, or only messages at the end are marked.
+  // A renumbered listing is 1, 2, 3 and so on. So a listing without any marked number is right: either the
+  // server did not renumber it, or only messages at the end are marked.
   if (!hasMarked) return new Map(listed);
-  // If what is marked is still listed, no message comes after the last of the listing.
+  // A server that still lists marked messages has no message after the last of the listing.
   if (!(await exists(highest + 1))) return without(listed, marked);
   const right = byFirstNumbers(listed, marked);
   await verify(listing, right);
   return right;
 }
 
-/** Messages that are counted again, by the numbers that they had: the k-th is the k-th of those that are not marked. */
+/** Restores the original numbers of a renumbered listing: its k-th message is the k-th unmarked message. */
 function byFirstNumbers<V>(listed: ReadonlyMap<number, V>, marked: ReadonlySet<number>): Map<number, V> {
   const gone = [...marked].sort((a, b) => a - b);
   const right = new Map<number, V>();
@@ -73,7 +76,10 @@ function agree<V>(listed: ReadonlyMap<number, V>, expected: ReadonlyMap<number, 
   return true;
 }
 
-/** Asks for the last message by its number alone: a server that counts the messages again would name another. */
+/**
+ * Asks for the last message alone. If the server renumbered the messages, it gives another value or
+ * refuses.
+ */
 async function verify<V>({ one }: ListingAfterDele<V>, expected: ReadonlyMap<number, V>): Promise<void> {
   const last = [...expected.keys()].at(-1);
   if (last === undefined) return;
@@ -87,11 +93,11 @@ async function verify<V>({ one }: ListingAfterDele<V>, expected: ReadonlyMap<num
   if (value !== expected.get(last)) throw renumbered(last);
 }
 
-/** The server does not keep the numbers of the session. */
+/** Creates the error for a server that renumbered the messages. */
 export function renumbered(message: number, cause?: Pop3ReplyError): Pop3ProtocolError {
   return new Pop3ProtocolError(
     "POP3_PROTOCOL",
-    `the server gives other numbers to the messages after DELE: ${String(message)} is not the message that it was`,
+    `the server renumbered the messages after DELE: ${String(message)} is no longer the same message`,
     { cause },
   );
 }

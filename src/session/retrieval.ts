@@ -1,5 +1,5 @@
-// Many messages, in order and pipelined: commands go out ahead of need as far as the window allows, and what
-// comes before anybody asks for it is held within the same bound.
+// Retrieves many messages, in order and pipelined. The window limits the commands sent ahead, and also the
+// memory for messages that arrive before the caller claims them.
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../errors.ts";
 import { announcedOctets, Message, type MessageOptions, type Pop3Message } from "./message.ts";
 import { onAbort } from "../net/abort.ts";
@@ -13,32 +13,33 @@ import { hasNoValues } from "../protocol/malformed-line.ts";
 import type { Session } from "./session.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** From so many messages on, a LIST for their sizes pays: it lets the window be used to its full. */
+/** The least number of messages for which a LIST pays: with their sizes the window can be filled. */
 const WORTH_LISTING = 8;
 
-/** A RETR with a message number of five digits; octets. */
+/** The length of a RETR with a message number of five digits; octets. */
 const COMMAND_OCTETS = 12;
 
 export interface RetrieveOptions {
-  /** Only the headers and so many lines of each body (TOP). */
+  /** Retrieves only the headers and this number of lines of each body (TOP). */
   readonly top?: number | undefined;
-  /** Ends the loop, and every message of it that was claimed, with `POP3_ABORTED`. */
+  /** Ends the loop, and all its messages that are claimed and incomplete, with `POP3_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How long each message may take, in milliseconds, from the time when its turn has come; the time in which you do not
-   * read does not count. Then the session ends with `POP3_TOTAL_TIMEOUT`. `Infinity`: no bound.
+   * The longest time for each message, in milliseconds. The clock starts when the replies to all earlier
+   * commands are complete. It stops while you do not read. After that time the session ends with
+   * `POP3_TOTAL_TIMEOUT`. `Infinity`: no limit.
    * @default `timeouts.total` for `buffer()`, `Infinity` for a stream
    */
   readonly totalTimeout?: number | undefined;
 }
 
-/** What `retrieve()` gives: for a `for await` loop, or to be asked for one message after another. */
+/** The result of `retrieve()`. Use it in a `for await` loop, or call `next()` for each message. */
 export interface Pop3Retrieval extends AsyncIterator<Pop3Message, undefined, undefined> {
   next(): Promise<IteratorResult<Pop3Message, undefined>>;
   return(): Promise<IteratorResult<Pop3Message, undefined>>;
-  /** Asks for nothing more: what was asked for ahead of need still comes, and then the loop ends. */
+  /** Stops requesting messages. The loop still gives those that were requested ahead, and then ends. */
   finish(): void;
-  /** How many messages were asked for ahead of need, and are yet to be given. */
+  /** The number of messages that were requested ahead and that the loop has not given yet. */
   readonly ahead: number;
   [Symbol.asyncIterator](): this;
 }
@@ -54,15 +55,17 @@ export class Retrieval implements Pop3Retrieval {
   #prepared: Promise<void> | undefined;
   #ready = false;
   readonly #ahead = new Queue<Message>();
-  /** One object for all messages: there may be many. */
+  /** One object, shared by all messages: there may be many. */
   readonly #options: MessageOptions;
   #current: Message | undefined;
-  /** What the messages from the current one to the last that was asked for count against the window. */
+  /** Octets that count against the window: from the current message to the last one requested. */
   #octets = 0;
   #count = 0;
-  /** A message too large for the window, or for memory, is asked for when it is claimed, and nothing behind it before. */
+  /**
+   * A message too large for the window or memory. It is requested when claimed, and blocks later messages.
+   */
   #large: Message | undefined;
-  /** Octets that came and nobody has claimed. */
+  /** Octets that arrived and are not claimed yet. */
   #collected = 0;
   #over = false;
   #finishing = false;
@@ -82,10 +85,10 @@ export class Retrieval implements Pop3Retrieval {
     this.#signal = signal;
     this.#options = { top, signal, total: totalOfCall(totalTimeout), collected: this.#collect };
     if (this.#wished?.every(isMessageNumber) === false) {
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on");
+      throw new Pop3Error("POP3_INVALID_ARGUMENT", "the message numbers must be integers >= 1");
     }
     if (top !== undefined && !(Number.isSafeInteger(top) && top >= 0)) {
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", "the number of lines is an integer from 0 on");
+      throw new Pop3Error("POP3_INVALID_ARGUMENT", "top must be an integer >= 0: the number of lines");
     }
   }
 
@@ -99,7 +102,7 @@ export class Retrieval implements Pop3Retrieval {
     return this.#prepared.then(() => this.#step());
   }
 
-  /** Leaves: what nobody has claimed is given up. */
+  /** Leaves the loop: drops all messages that are not claimed. */
   return(): Promise<IteratorResult<Pop3Message, undefined>> {
     this.#finish((message) => {
       message.leave(leftError);
@@ -108,7 +111,7 @@ export class Retrieval implements Pop3Retrieval {
   }
 
   get ahead(): number {
-    // The one that is too large for the window was not asked for: it is the last.
+    // A message that is too large for the window is the last in the queue, and was not requested.
     return this.#ahead.length - (this.#large === undefined || this.#large === this.#current ? 0 : 1);
   }
 
@@ -117,7 +120,7 @@ export class Retrieval implements Pop3Retrieval {
     this.#at = this.#numbers.length;
   }
 
-  /** Learns what there is to retrieve: all that is not marked, unless the caller said it. */
+  /** Determines the messages to retrieve: those that the caller named, or all that are not marked. */
   async #prepare(): Promise<void> {
     const signal = this.#signal;
     const transaction = this.#transaction;
@@ -143,7 +146,7 @@ export class Retrieval implements Pop3Retrieval {
     this.#ready = true;
   }
 
-  /** Passes over a listing that failed only because it has no value for any of its messages, and throws all else. */
+  /** Tolerates a listing that failed because all of its lines are malformed; rethrows other errors. */
   #withoutValues(command: "LIST" | "UIDL"): (error: unknown) => Pop3Error {
     return (error) => {
       const lenient = this.#session.settings.listings === "lenient";
@@ -161,8 +164,8 @@ export class Retrieval implements Pop3Retrieval {
     try {
       await this.#transaction.uidl(this.#signal);
     } catch (error) {
-      // A server that knows no UIDL has messages all the same; one that does not list it may know it. But where there are
-      // unique-ids, and not for now, every message would be taken for a new one.
+      // Without UIDL the messages can still be retrieved. But if the server has unique-ids and only refuses
+      // them now, the caller would take every message for a new one.
       if (!(error instanceof Pop3ReplyError) || error.temporary || this.#session.capabilities.uidl)
         throw error;
     }
@@ -186,7 +189,7 @@ export class Retrieval implements Pop3Retrieval {
     return Promise.resolve({ done: false, value: message });
   }
 
-  /** The loop has gone past a message: unclaimed, it is not wanted. */
+  /** The loop moves on from the current message. If it is unclaimed, it is dropped. */
   #pass(): void {
     const message = this.#current;
     if (message === undefined) return;
@@ -205,7 +208,7 @@ export class Retrieval implements Pop3Retrieval {
     const most = this.#session.pipelinesMessages
       ? Math.max(1, Math.floor(window.commandOctets / COMMAND_OCTETS))
       : 2;
-    // Refilled when half of it is used up, so that commands go out in batches.
+    // Refill the window only when half of it is free, so that commands are sent in batches.
     if (this.#octets * 2 > window.octets || (most > 2 && this.#count * 2 > most)) return;
     while (this.#at < this.#numbers.length && this.#large === undefined) {
       const message = new Message(this.#transaction, this.#numbers[this.#at] as number, this.#options);
@@ -237,7 +240,7 @@ export class Retrieval implements Pop3Retrieval {
   readonly #onAbort = (): void => {
     const failure = new Pop3AbortError(this.#signal?.reason);
     this.#failure = failure;
-    // What was claimed hears the signal for itself.
+    // A claimed message listens to the signal itself.
     this.#finish((message) => {
       message.leave(() => failure);
     });
@@ -254,11 +257,11 @@ export class Retrieval implements Pop3Retrieval {
   }
 }
 
-/** The sizes of messages that were wished for by number are a help, and nothing depends on them. */
+/** Tolerates refusals and malformed replies: if the caller named the messages, sizes are optional. */
 function tolerate(error: unknown): void {
   if (!(error instanceof Pop3ReplyError) && !isContentError(error)) throw error;
 }
 
 function leftError(): Pop3AbortError {
-  return new Pop3AbortError(new Error("the loop went on without the message"));
+  return new Pop3AbortError(new Error("the loop continued or ended before the message was taken"));
 }

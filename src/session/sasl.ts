@@ -1,4 +1,5 @@
-// AUTH (RFC 5034): challenges and responses, until the server has seen enough and has shown enough.
+// AUTH (RFC 5034): exchanges challenges and responses until the server accepts the login. If the mechanism
+// authenticates the server, too, the login fails unless that succeeded.
 import type { SaslExchange } from "../auth/mechanism.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError, type OAuthRefusal } from "../errors.ts";
 import { aborted } from "../net/failures.ts";
@@ -8,21 +9,22 @@ import * as commands from "../protocol/commands.ts";
 import type { Command } from "../protocol/commands.ts";
 import type { Reply } from "../protocol/reply.ts";
 
-/** The line to the server. */
+/** The operations on the connection that a SASL exchange needs. */
 export interface SaslLine {
   readonly limits: Pop3Limits;
   readonly send: <T>(command: Command<T>) => Promise<T>;
-  /** Sends a command with a response in it. */
+  /** Sends a command that contains a response of the mechanism. */
   readonly sendProof: <T>(command: Command<T>) => Promise<T>;
   readonly close: (failure: Pop3Error) => void;
-  /** Whether the server has ended the connection. */
+  /** Whether the server has closed the connection. */
   readonly closedByPeer: () => boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Authenticates by the mechanism `name`. `inline`: the initial response goes out with AUTH, where the line has room
- * for it. Resolves when the server has let the user in, and has proven itself where the mechanism asks for that.
+ * Authenticates with the mechanism `name`. `inline`: sends the initial response on the line of AUTH, if it
+ * fits. Resolves when the server has accepted the login and, if the mechanism requires it, has authenticated
+ * itself. `refused`: the refusal of the previous attempt.
  */
 export async function converse(
   name: string,
@@ -36,10 +38,10 @@ export async function converse(
     await conversation.run(inline);
   } catch (error) {
     if (!(error instanceof Pop3ReplyError)) {
-      // It was closed behind the refusal before, which says more of why.
+      // The server closed the connection after it refused the previous attempt. That refusal explains more.
       throw refused !== undefined && !conversation.answered && line.closedByPeer() ? refused : error;
     }
-    // A refusal of the mechanism's name alone says nothing of what would have come: perhaps one line does it.
+    // The server refused AUTH before it saw a response. It may require the initial response on the same line.
     if (!inline && !conversation.responded && conversation.fitsInline) {
       await converse(name, exchange, true, line, error);
       return;
@@ -50,13 +52,13 @@ export async function converse(
   }
 }
 
-/** Cyrus SASL's words for what does not fit, as a channel binding that it does not know; a wrong password has others. */
+/** Cyrus SASL's text for an unsupported feature, such as an unknown channel binding. */
 const NOT_ABOUT_SECRET = /bad protocol/i;
 
 class Conversation {
-  /** Whether anything but the name of the mechanism went out. */
+  /** Whether a response was sent, and not only the name of the mechanism. */
   responded = false;
-  /** Whether the server has said anything. */
+  /** Whether the server has replied. */
   answered = false;
   readonly #name: string;
   readonly #exchange: SaslExchange;
@@ -68,7 +70,7 @@ class Conversation {
     this.#line = line;
   }
 
-  /** RFC 5034 section 4: an initial response only where the line keeps its limit. Otherwise the server asks for it. */
+  /** Whether the initial response fits on the line of AUTH; if not, it is sent later (RFC 5034 section 4). */
   get fitsInline(): boolean {
     const { initial } = this.#exchange;
     if (initial === undefined) return false;
@@ -92,7 +94,7 @@ class Conversation {
         if (challenges > limits.challenges) {
           throw new Pop3Error(
             "POP3_AUTH_PROTOCOL",
-            `the server sent more than ${String(limits.challenges)} challenges`,
+            `the server sent more challenges than limits.challenges allows (${String(limits.challenges)})`,
           );
         }
         const prompt = exchange.promptsOnly === true || unsent !== undefined;
@@ -109,20 +111,26 @@ class Conversation {
     try {
       exchange.succeeded?.();
     } catch (error) {
-      // We are in, with somebody who may not be who he says: not a word more.
+      // Logged in, but the server has not authenticated itself: close without sending anything.
       this.#line.close(Pop3Error.is(error) ? error : unproven(error));
       throw error;
     }
   }
 
-  /** A mechanism of somebody else's is looked at: what is no octets would go out as it is. */
+  /** Checks the type of the response: a custom mechanism may return anything, and it would be sent. */
   async #respond(challenge: Buffer): Promise<Buffer> {
     const response: unknown = await untilAborted(this.#line.signal, () => this.#exchange.respond(challenge));
     if (response instanceof Uint8Array) return Buffer.from(response);
-    throw new Pop3Error("POP3_INVALID_ARGUMENT", `what ${this.#name} answers with is no Buffer`);
+    throw new Pop3Error(
+      "POP3_INVALID_ARGUMENT",
+      `the response of the mechanism ${this.#name} must be a Buffer or Uint8Array (got ${typeof response})`,
+    );
   }
 
-  /** Answers a challenge. Given up before that, it ends the session: the server would take what comes next for the answer. */
+  /**
+   * Answers a challenge. If the login is aborted before that, closes the connection: the server would take
+   * the next command for the answer.
+   */
   #answer(response: string, digests: readonly string[] = []): Promise<Reply> {
     const { signal, close, send, sendProof } = this.#line;
     if (signal.aborted) close(aborted(signal));
@@ -131,7 +139,7 @@ class Conversation {
     );
   }
 
-  /** Gives AUTH up with `*`. The server has to refuse it then; one that says `+OK` has let in nobody knows whom. */
+  /** Cancels AUTH with `*`. The server must refuse it: `+OK` would mean a login as an unknown identity. */
   async #cancel(): Promise<void> {
     try {
       await this.#answer("*");
@@ -141,7 +149,7 @@ class Conversation {
     }
     const failure = new Pop3ProtocolError(
       "POP3_PROTOCOL",
-      "the server went on with an authentication that was cancelled",
+      "the server continued an authentication that was cancelled: it must reply -ERR to *",
     );
     this.#line.close(failure);
     throw failure;
@@ -149,10 +157,10 @@ class Conversation {
 }
 
 function unproven(cause: unknown): Pop3Error {
-  return new Pop3Error("POP3_AUTH_PROTOCOL", "the server has not proven itself", { cause });
+  return new Pop3Error("POP3_AUTH_PROTOCOL", "the server has not authenticated itself", { cause });
 }
 
-/** What a server could repeat of a response without its base64: a digest by which a password can be guessed. */
+/** Finds the digests in a response, to mask them: from a digest a password can be guessed. */
 function digestsIn(response: Buffer): string[] {
   return response.toString("latin1").match(/[0-9a-f]{32}|(?<=,p=).+/g) ?? [];
 }
@@ -163,7 +171,7 @@ function encode(octets: Buffer): string {
   return octets.toString("base64");
 }
 
-/** RFC 5034 section 4: an empty initial response is written as `=`. */
+/** Encodes an initial response; an empty one is `=` (RFC 5034 section 4). */
 function inlineForm(initial: Buffer): string {
   return encode(initial) || "=";
 }
@@ -171,15 +179,18 @@ function inlineForm(initial: Buffer): string {
 function decode(challenge: string, limit: number, prompt: boolean): Buffer {
   const decoded = BASE64.test(challenge) ? Buffer.from(challenge, "base64") : undefined;
   if ((decoded ?? challenge).length > limit) {
-    throw new Pop3Error("POP3_CHALLENGE_TOO_LARGE", `a challenge is larger than ${String(limit)} octets`);
+    throw new Pop3Error(
+      "POP3_CHALLENGE_TOO_LARGE",
+      `the challenge is larger than limits.challenge (${String(limit)} bytes)`,
+    );
   }
   if (decoded !== undefined) return decoded;
-  // Where the challenge is a prompt at most, some servers write words there.
+  // If the challenge is only a prompt, some servers send plain text.
   if (prompt) return Buffer.alloc(0);
-  throw new Pop3Error("POP3_AUTH_PROTOCOL", "a challenge is not base64");
+  throw new Pop3Error("POP3_AUTH_PROTOCOL", "the challenge is not valid base64");
 }
 
-/** The same error, with what the server had said of the access token before it refused. */
+/** Adds to a refusal what the server said about the access token. */
 function withRefusal(error: Pop3ReplyError, oauth: OAuthRefusal): Pop3ReplyError {
   const why = [oauth.status, oauth.scope && `scope ${oauth.scope}`].filter(Boolean).join(", ");
   const message = why === "" ? error.message : `${error.message} (${why})`;

@@ -1,5 +1,5 @@
-// One POP3 session, from dialling to the TRANSACTION state: which command may go out when (RFC 1939 section 3),
-// and what is known of the server. The connection below carries the commands.
+// One POP3 session, from connecting to its end. Sends a command only in the states that allow it (RFC 1939
+// section 3), and keeps the facts about the server. The connection carries the commands.
 import type { TLSSocket } from "node:tls";
 import { checkAuth, type Pop3Auth } from "../options/auth.ts";
 import { apopDigest, apopTimestamp } from "../auth/apop.ts";
@@ -21,10 +21,10 @@ import type { Command } from "../protocol/commands.ts";
 import { pipeliningFault, type PipeliningFault } from "../protocol/pipelining-faults.ts";
 import type { Settings } from "../options/client.ts";
 
-/** RFC 1939 section 3, and what lies before and behind it. */
+/** The three states of RFC 1939 section 3, plus `disconnected` and `closed`. */
 export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
 
-/** The commands that RFC 1939, 2449, 2595, 5034 and 6856 tie to a state. */
+/** The commands that RFC 1939, 2595, 5034 and 6856 allow only in some states. */
 const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
   USER: ["authorization"],
   PASS: ["authorization"],
@@ -42,31 +42,32 @@ const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
   RSET: ["transaction"],
 };
 /**
- * How commands are sent:
+ * How the client sends commands:
  *
- * - `"on"`: several may be in flight.
- * - `"limited"`: the server is known to answer wrongly what follows a message, so nothing follows one.
- * - `"off"`: one at a time. The server does not list PIPELINING, or is known to break it, or broke a session of this
- *   process within the last 24 hours, or the option `pipelining` is `false`.
- * - `"broken"`: the server ended this session by a fault while several commands were in flight: it broke the protocol,
- *   closed the connection or did not answer. Sessions with it are `"off"` for 24 hours.
+ * - `"on"`: several commands may be in flight.
+ * - `"limited"`: several commands may be in flight, but after RETR or TOP none is sent until the message is
+ *   complete. The server is known to answer such commands wrongly.
+ * - `"off"`: one command at a time. The server does not list PIPELINING, or is known to break it, or broke a
+ *   pipelined session of this process in the last 24 hours, or the option `pipelining` is `false`.
+ * - `"broken"`: this session failed while several commands were in flight. The server broke the protocol,
+ *   closed the connection or did not reply. New sessions with this server are `"off"` for 24 hours.
  */
 export type Pop3Pipelining = "on" | "limited" | "off" | "broken";
 
 const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
 
-/** How a server ends a session in place of a reply. */
+/** The errors when a server ends the session instead of replying. */
 const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET"]);
 
-/** How the connection is protected. */
+/** The TLS parameters of the connection. */
 export interface Pop3TlsInfo {
-  /** `TLSv1.3` */
+  /** The TLS version, such as `TLSv1.3`. */
   readonly protocol: string;
   /** The name of the cipher suite. */
   readonly cipher: string;
-  /** Whether the certificate was verified: false only with `rejectUnauthorized: false`. */
+  /** Whether the certificate was verified. `false` only with `rejectUnauthorized: false`. */
   readonly authorized: boolean;
-  /** Whether an earlier TLS session was taken up again. */
+  /** Whether an earlier TLS session was resumed. */
   readonly resumed: boolean;
 }
 
@@ -76,26 +77,26 @@ export class Session {
   greeting: string | undefined;
   capabilities: Capabilities = NO_CAPABILITIES;
   tlsInfo: Pop3TlsInfo | undefined;
-  /** Called once, when an open session has ended. */
+  /** Called once when an open session has ended. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
   #connection: Connection | undefined;
   #tlsSocket: TLSSocket | undefined;
-  /** CAPA is sent. */
+  /** Whether to send CAPA. */
   #asksCapabilities: boolean;
-  /** CAPA was answered with a list. */
+  /** Whether the server replied to CAPA with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
-  /** What the server program is known to do wrong. */
+  /** The known pipelining fault of the server software. */
   #fault: PipeliningFault | undefined;
-  /** The server broke an earlier session. */
+  /** Whether the server broke an earlier pipelined session. */
   #serial = false;
   #brokePipeline = false;
-  /** What has the session for itself: authentication, TLS. */
+  /** The operation that needs the session exclusively: connect, authentication or STLS. */
   #occupied: string | undefined;
   #opened = false;
   #closing = new AbortController();
-  /** By a call of ours, not by a failure of the connection. */
+  /** Whether `close` was called, as opposed to a failure of the connection. */
   #wasClosed = false;
   #failure: Pop3Error | undefined;
 
@@ -104,11 +105,11 @@ export class Session {
     this.#asksCapabilities = settings.capa;
   }
 
-  /** The connection of the session. Throws `POP3_STATE` before there is one. */
+  /** The connection of the session. Throws `POP3_STATE` before the session is connected. */
   get connection(): Connection {
     if (this.#connection === undefined) {
       if (this.state === "closed") throw this.#failure ?? sessionOver();
-      throw new Pop3Error("POP3_STATE", "the client is not connected");
+      throw new Pop3Error("POP3_STATE", "the client is not connected: call connect() first");
     }
     return this.#connection;
   }
@@ -117,7 +118,7 @@ export class Session {
     return this.#state;
   }
 
-  /** Goes on to another state, unless the session has ended: that is final. */
+  /** Changes the state, unless it is `closed`, which is final. */
   enter(state: Pop3State): void {
     if (this.#state !== "closed") this.#state = state;
   }
@@ -126,15 +127,15 @@ export class Session {
     return this.tlsInfo !== undefined;
   }
 
-  /** Why the session has ended. */
+  /** The error that ended the session, if any. */
   get failure(): Pop3Error | undefined {
     return this.#failure ?? this.#connection?.failure;
   }
 
-  /** Dials, reads the greeting, asks for the capabilities, begins TLS, logs in. */
+  /** Connects, reads the greeting, asks for the capabilities, starts TLS and logs in. */
   async open(given?: AbortSignal): Promise<void> {
     if (this.state !== "disconnected" || this.#occupied !== undefined) {
-      throw new Pop3Error("POP3_STATE", "a client connects once: make a new one for a new session");
+      throw new Pop3Error("POP3_STATE", "connect() was already called: create another client");
     }
     this.#occupied = "connect";
     this.#serial = serialUntilOf(this.settings) !== undefined;
@@ -153,14 +154,15 @@ export class Session {
     }
   }
 
-  /** `signal`, and `close` while no connection can be closed yet. */
+  /** Returns a signal that is also aborted by `close`, for the time before there is a connection to close. */
   #untilClosed(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
   }
 
   /**
-   * Opens. Once more if the server breaks off when a TLS session is resumed: the next handshake is a full one. Once
-   * more if CAPA ends the session, as it does with some old servers: then without CAPA.
+   * Opens the session. Tries again if the server ends the connection when a TLS session is resumed: the next
+   * handshake is a full one. Tries again without CAPA if the server ends the connection after CAPA, as some
+   * old servers do.
    */
   async #openAgain(given: AbortSignal | undefined): Promise<void> {
     for (let tries = 1; ; tries++) {
@@ -168,7 +170,7 @@ export class Session {
         await this.#open(this.#untilClosed(given));
         return;
       } catch (error) {
-        // A stream that was given is used up.
+        // A socket that the caller gave cannot be used twice.
         const { socket } = this.settings;
         const isUsedUp = socket !== undefined && typeof socket !== "function";
         if (isUsedUp || given?.aborted === true || this.#wasClosed || tries > 2) throw error;
@@ -179,7 +181,7 @@ export class Session {
     }
   }
 
-  /** The next connection begins with nothing of the one before. */
+  /** Resets everything that belongs to the previous connection. */
   #startOver(): void {
     this.#connection = undefined;
     this.#tlsSocket = undefined;
@@ -191,8 +193,8 @@ export class Session {
   }
 
   /**
-   * Whether the connection ended in place of a reply to CAPA; or after CAPA was refused, and before anything else was
-   * answered. No password had been sent then.
+   * Returns whether the connection ended without a reply to CAPA, or after CAPA was refused and before the
+   * reply to the next command. No password was sent in either case.
    */
   #wasEndedByCapa(error: unknown): boolean {
     if (!this.#asksCapabilities || !Pop3Error.is(error)) return false;
@@ -205,7 +207,8 @@ export class Session {
   async #open(signal: AbortSignal): Promise<void> {
     const { settings } = this;
     await loadWireLog();
-    // Where no TLS is to come: that reads from the socket in its own way, even behind STLS by hand.
+    // Use a plain inlet only if the options start no TLS: a TLS socket reads from the socket itself. That
+    // also holds if the caller calls `stls()` later.
     const inlet =
       settings.stls === "never" &&
       !settings.secure &&
@@ -256,7 +259,7 @@ export class Session {
     return socket;
   }
 
-  /** STLS as the options ask for it. A server that knows no CAPA may still know STLS: it is asked. */
+  /** Starts TLS as the option `stls` says. If TLS is required and CAPA is not supported, tries STLS. */
   async #beginTls(signal: AbortSignal): Promise<void> {
     const required = this.settings.stls === "required";
     if (this.#capaKnown ? !this.capabilities.stls : !required) {
@@ -271,20 +274,20 @@ export class Session {
     }
   }
 
-  /** Sends a command, if the state allows it. */
+  /** Sends a command. Rejects as `check` throws if the state does not allow it. */
   async execute<T>(command: Command<T>, options: SendOptions<T> = {}): Promise<T> {
     this.check(command.printable);
     return this.connection.send(command, options);
   }
 
-  /** Throws `POP3_STATE` where the command does not belong, `POP3_CLOSED` and others behind the end. */
+  /** Throws `POP3_STATE` if the state does not allow the command; after the end, the error that ended it. */
   check(printable: string): void {
     const verb = printable.split(" ", 1)[0] as string;
     if (this.state === "closed" || this.state === "update") {
       throw (this.failure ?? sessionOver()).forCommand(printable);
     }
     if (this.#occupied !== undefined) {
-      throw new Pop3Error("POP3_STATE", `${verb} has to wait until ${this.#occupied} is done`, {
+      throw new Pop3Error("POP3_STATE", `${verb} must wait until ${this.#occupied} has finished`, {
         command: printable,
       });
     }
@@ -293,7 +296,7 @@ export class Session {
       const where = `${allowed.join(" or ").toUpperCase()} state`;
       throw new Pop3Error(
         "POP3_STATE",
-        `${verb} belongs to the ${where}; the session is ${this.state.toUpperCase()}`,
+        `${verb} is only allowed in the ${where}; the session is ${this.state.toUpperCase()}`,
         {
           command: printable,
         },
@@ -301,14 +304,14 @@ export class Session {
     }
   }
 
-  /** Whether something has the session for itself: the login, STLS. */
+  /** Whether an operation needs the session exclusively: connect, authentication or STLS. */
   get occupied(): boolean {
     return this.#occupied !== undefined;
   }
 
-  /** Has the session for itself while `run` lasts. */
+  /** Reserves the session for `run`: no other command is allowed until it settles. */
   async #alone<T>(what: string, run: () => Promise<T>): Promise<T> {
-    // Within connect the session is occupied already, by ourselves.
+    // In `connect` the session is already reserved: restore that afterwards.
     const outer = this.#occupied;
     this.#occupied = what;
     try {
@@ -331,14 +334,14 @@ export class Session {
   }
 
   #setWindow(): void {
-    // Once it is known it stays: some servers name themselves before the login only.
+    // Keep the fault once it is known: some servers identify themselves only before the login.
     this.#fault ??= pipeliningFault(this.greeting, this.capabilities);
     const { connection, pipelining } = this;
     connection.nothingAfterMessages = pipelining === "limited";
     connection.window = pipelining === "off" ? undefined : this.settings.window;
   }
 
-  /** How commands are sent. */
+  /** Whether several commands may be in flight. */
   get pipelining(): Pop3Pipelining {
     if (this.#brokePipeline) return "broken";
     const { capabilities, settings } = this;
@@ -347,12 +350,12 @@ export class Session {
     return this.#fault.breaks === "all" ? "off" : "limited";
   }
 
-  /** Whether other commands may follow a message before it has come. */
+  /** Whether other commands may be sent after RETR or TOP before the message is complete. */
   get pipelinesMessages(): boolean {
     return this.pipelining === "on";
   }
 
-  /** CAPA, where a refusal means only that the server knows none; it is taken as refused where it is not to be sent. */
+  /** Sends CAPA, unless it must not be sent. Ignores a refusal: the server does not support CAPA. */
   async #askCapabilities(signal?: AbortSignal): Promise<void> {
     if (!this.#asksCapabilities) return;
     try {
@@ -362,22 +365,22 @@ export class Session {
     }
   }
 
-  /** Whatever was learnt in clear, or on another connection. */
+  /** Forgets what the server said without TLS or on another connection. */
   #forget(): void {
     this.capabilities = NO_CAPABILITIES;
     this.#capaKnown = false;
     this.#timestamp = undefined;
   }
 
-  /** STLS (RFC 2595 section 4): whatever was learnt in clear is forgotten. */
+  /** STLS: starts TLS, and forgets what the server said without TLS (RFC 2595 section 4). */
   async stls(signal?: AbortSignal): Promise<void> {
-    if (this.secure) throw new Pop3Error("POP3_STATE", "the connection has TLS already", { command: "STLS" });
+    if (this.secure) throw new Pop3Error("POP3_STATE", "the connection already has TLS", { command: "STLS" });
     await this.#alone("STLS", async () => {
       const { connection } = this;
       try {
         await connection.send(commands.stls(), { signal });
       } catch (error) {
-        // A refusal with something behind it is no refusal: somebody talks in the server's place.
+        // A refusal with more data after it may be forged by an attacker: report the injection.
         const forged = error instanceof Pop3ReplyError && connection.failure;
         throw forged ? forged.forCommand("STLS") : error;
       }
@@ -386,7 +389,7 @@ export class Session {
       try {
         this.#attach(await this.#handshake(stream, this.#untilClosed(signal)));
       } catch (error) {
-        // Within connect, that sees to it.
+        // During `connect`, `open` ends the session.
         if (this.#opened) this.#ended(error as Pop3Error);
         throw error;
       }
@@ -394,7 +397,7 @@ export class Session {
     });
   }
 
-  /** Logs in by the one method that is chosen, and asks for the capabilities again. */
+  /** Chooses one method, logs in with it, and asks for the capabilities again. */
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
     checkAuth(auth);
     const known = {
@@ -417,7 +420,7 @@ export class Session {
     });
   }
 
-  /** A login by hand: PASS or APOP. */
+  /** Logs in by hand: `command` is PASS or APOP. */
   async loginBy(command: Command<void>, signal?: AbortSignal): Promise<void> {
     this.check(command.printable);
     await this.#alone("authentication", async () => {
@@ -427,32 +430,32 @@ export class Session {
     });
   }
 
-  /** APOP's digest for the timestamp of the greeting. Throws `POP3_NOT_SUPPORTED` where none was usable. */
+  /** Computes APOP's digest. Throws `POP3_NOT_SUPPORTED` if the greeting has no usable timestamp. */
   apopDigest(secret: string): string {
     if (this.#timestamp === undefined) {
-      throw new Pop3Error("POP3_NOT_SUPPORTED", "the greeting has no timestamp that APOP may use", {
+      throw new Pop3Error("POP3_NOT_SUPPORTED", "the greeting has no usable timestamp for APOP", {
         command: "APOP",
       });
     }
     return apopDigest(this.#timestamp, secret);
   }
 
-  /** Whether a secret may go out as it is. Throws `POP3_TLS_REQUIRED`. */
+  /** Throws `POP3_TLS_REQUIRED` if the connection has no TLS and `allowPlaintextAuth` is not set. */
   assertMaySendSecret(): void {
     if (!this.secure && !this.settings.allowPlaintextAuth) throw tlsRequired();
   }
 
   async #loggedIn(signal?: AbortSignal): Promise<void> {
-    // Something may have come behind the reply that let us in, and have ended the session.
+    // Data after the reply to the login may already have ended the session.
     if (this.failure !== undefined) throw this.failure;
     this.enter("transaction");
-    // With pipelining the answer comes along with that to the next command: no round trip is spent on it, and
-    // the caller's signal has nothing to do with it any more.
+    // With pipelining do not wait for CAPA: its reply arrives with that of the next command and costs no
+    // round trip. The signal of the caller does not apply to it.
     if (["on", "limited"].includes(this.pipelining)) this.#askCapabilities().catch(() => undefined);
     else await this.#askCapabilities(signal);
   }
 
-  /** Drops the connection: nothing is deleted. */
+  /** Drops the connection. The server deletes nothing. */
   close(failure?: Pop3Error): void {
     this.#wasClosed = true;
     this.#connection?.close(failure);
@@ -471,7 +474,7 @@ export class Session {
 function tlsRequired(cause?: Pop3Error): Pop3Error {
   return new Pop3Error(
     "POP3_TLS_REQUIRED",
-    "the connection has no TLS, and going on without it is not allowed",
+    "the connection has no TLS, and the options (stls, allowPlaintextAuth) do not allow that",
     { cause },
   );
 }

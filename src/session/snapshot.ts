@@ -1,10 +1,10 @@
-// What a listing said, apart from the Map that the caller got and may change. Kept as two arrays, as a second Map
-// takes five times as long to make, and a poll that finds nothing never asks for one.
+// A copy of a listing. The caller owns the Map of the listing and may change it. The copy is two arrays,
+// because a second Map takes five times as long to build, and a poll without new mail never needs it.
 
 export class Snapshot<V> {
   readonly #messages: readonly number[];
   readonly #values: readonly V[];
-  /** It has every message: nothing was marked as deleted when it was listed. */
+  /** Whether it has all messages: no message was marked as deleted at the time. */
   readonly complete: boolean;
   #map: Map<number, V> | undefined;
 
@@ -14,7 +14,7 @@ export class Snapshot<V> {
     this.#values = [...listing.values()];
   }
 
-  /** Message number → size or unique-id, in the order of the listing. */
+  /** Message number → size or unique-id, in the order of the listing. Built on first use. */
   get map(): ReadonlyMap<number, V> {
     if (this.#map === undefined) {
       this.#map = new Map();

@@ -1,5 +1,5 @@
-// The maildrop in the TRANSACTION state: a snapshot whose messages can be listed and marked. QUIT commits the
-// marks; whatever else ends the session rolls back (RFC 1939 sections 5 and 6).
+// The maildrop in the TRANSACTION state: lists, marks and unmarks messages. QUIT deletes the marked messages.
+// If the session ends in any other way, nothing is deleted (RFC 1939 sections 5 and 6).
 import {
   Pop3AbortError,
   Pop3ConnectionError,
@@ -20,21 +20,21 @@ import { listingAfterDele, renumbered, type ListingAfterDele } from "./renumberi
 import type { Session } from "./session.ts";
 import { Snapshot } from "./snapshot.ts";
 
-/** So many entries above what STAT counted are a counting error of the server, no attack. */
+/** Entries of a listing beyond the count of STAT that are tolerated: the server may count wrongly. */
 const LISTING_SLACK = 16;
-/** The most that rolling back may take; milliseconds. */
+/** The longest time for a rollback; milliseconds. */
 const ROLL_BACK = 5000;
 
 export class Transaction {
   readonly session: Session;
   /** The message numbers that DELE has marked. */
   readonly marked: Set<number> = new Set<number>();
-  /** How many messages there are by STAT, marked or not. */
+  /** The number of messages, marked or not, according to STAT. */
   #count: number | undefined;
   #sizes: Snapshot<number> | undefined;
   #uids: Snapshot<string> | undefined;
   #malformed: Readonly<Record<MalformedLine["command"], readonly MalformedLine[]>> = { LIST: [], UIDL: [] };
-  /** What was tried of what CAPA does not list. */
+  /** Command → whether the server supports it, for commands that CAPA does not list and that were tried. */
   readonly #tried: Map<string, boolean> = new Map<string, boolean>();
   #quitting: Promise<void> | undefined;
 
@@ -42,12 +42,12 @@ export class Transaction {
     this.session = session;
   }
 
-  /** The sizes of all messages that are not marked, in octets, once they were listed: a session is a snapshot. */
+  /** The sizes in octets of all messages that were unmarked when listed; `undefined` before LIST. */
   get sizes(): ReadonlyMap<number, number> | undefined {
     return this.#sizes?.map;
   }
 
-  /** The unique-ids, in the same way. */
+  /** The unique-ids of all messages that were not marked when they were listed; `undefined` before UIDL. */
   get uids(): ReadonlyMap<number, string> | undefined {
     return this.#uids?.map;
   }
@@ -58,8 +58,8 @@ export class Transaction {
   }
 
   /**
-   * The numbers of all messages that are not marked, once they were listed. A malformed line in LIST hides none that
-   * UIDL has, too.
+   * The numbers of all messages that were not marked when they were listed. A message with a malformed line
+   * in LIST is included if UIDL has it, too.
    */
   get listed(): readonly number[] {
     const numbers = [...(this.sizes ?? new Map<number, number>()).keys()];
@@ -83,7 +83,7 @@ export class Transaction {
     });
   }
 
-  /** LIST. The Map is the caller's: what is kept of it is a copy. */
+  /** LIST. The caller owns the Map; the session keeps a copy. */
   async list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
     const marked = new Set<number>();
     const sizes = await this.session.execute(commands.list(this.#listingRules("LIST")), {
@@ -96,7 +96,10 @@ export class Transaction {
     });
     if (marked.size === 0) return sizes;
     const right = await this.#afterDele({
-      ...{ listed: sizes, marked, exact: false, before: this.#sizes },
+      listed: sizes,
+      marked,
+      exact: false,
+      before: this.#sizes,
       one: (message) => this.listOne(message, signal),
       exists: (message) => this.#exists(message, signal),
     });
@@ -104,7 +107,7 @@ export class Transaction {
     return right;
   }
 
-  /** UIDL, kept as with `list`. */
+  /** UIDL. The caller owns the Map; the session keeps a copy. */
   async uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
     const marked = new Set<number>();
     const uids = await this.session.execute(commands.uidl(this.#listingRules("UIDL")), {
@@ -117,7 +120,10 @@ export class Transaction {
     });
     if (marked.size === 0) return uids;
     const right = await this.#afterDele({
-      ...{ listed: uids, marked, exact: true, before: this.#uids },
+      listed: uids,
+      marked,
+      exact: true,
+      before: this.#uids,
       one: (message) => this.session.execute(commands.uidlOne(message), { signal }),
       exists: (message) => this.#exists(message, signal),
     });
@@ -129,7 +135,7 @@ export class Transaction {
     return this.session.execute(commands.listOne(message), { signal });
   }
 
-  /** UIDL of one message. A number that names another message than before ends the session. */
+  /** UIDL of one message. If the number now names another message, the session ends. */
   async uidlOne(message: number, signal?: AbortSignal): Promise<string> {
     const uid = await this.session.execute(commands.uidlOne(message), { signal });
     const before =
@@ -138,7 +144,7 @@ export class Transaction {
     return uid;
   }
 
-  /** The server lists such a message, whatever its size. */
+  /** Asks with LIST whether the server has the message. */
   async #exists(message: number, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       await this.listOne(message, signal);
@@ -166,13 +172,13 @@ export class Transaction {
     }
   }
 
-  /** Ends the session: nothing that is marked is deleted. */
+  /** Ends the session without deleting anything. */
   #ended(failure: Pop3ProtocolError): Pop3ProtocolError {
     this.session.close(failure);
     return failure;
   }
 
-  /** Whether the server knows UIDL or TOP: as CAPA says, or else, as some servers list too little, by trying. */
+  /** Returns whether the server supports UIDL or TOP. Tries the command if CAPA does not list it. */
   async supports(command: "UIDL" | "TOP", signal?: AbortSignal): Promise<boolean> {
     const known = this.#tried.get(command);
     if (known !== undefined) return known;
@@ -183,7 +189,7 @@ export class Transaction {
       else {
         const listed = (this.sizes ?? (await this.list(signal))).keys();
         const message = [...listed].find((each) => !this.marked.has(each));
-        // An empty maildrop has nothing to try it on.
+        // TOP cannot be tried if the maildrop has no unmarked message.
         if (message === undefined) return false;
         const { limits } = this.session.settings;
         await this.session.execute(
@@ -210,7 +216,7 @@ export class Transaction {
       line,
       mode: listings,
       malformed: (lines) => {
-        // The listing from before the first DELE stays valid, and with it its malformed lines.
+        // After DELE, a complete listing from before it stays valid, and so do its malformed lines.
         const kept = this.marked.size > 0 ? (command === "LIST" ? this.#sizes : this.#uids) : undefined;
         if (kept?.complete !== true) this.#malformed = { ...this.#malformed, [command]: lines };
         traceMalformed(host, port, lines);
@@ -224,14 +230,14 @@ export class Transaction {
       effect: () => {
         if (this.marked.size === 0) return;
         this.marked.clear();
-        // What was listed while something was marked lacks what is there again.
+        // A listing made while messages were marked lacks those that are now unmarked.
         this.#sizes = this.#uids = undefined;
         this.#malformed = { LIST: [], UIDL: [] };
       },
     });
   }
 
-  /** DELE for each, pipelined. Rejects when all were answered, with the first refusal. */
+  /** Sends DELE for each message, pipelined. Waits for all replies, then rejects with the first refusal. */
   async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
     const { session } = this;
     const deletions = messages.map((message) => commands.dele(message));
@@ -249,7 +255,7 @@ export class Transaction {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
-  /** QUIT, which commits. Rejects with `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`, where anything was marked. */
+  /** QUIT: commits. With marked messages a failure is `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`. */
   quit(signal?: AbortSignal): Promise<void> {
     this.session.check("QUIT");
     if (signal?.aborted === true) return Promise.reject(aborted(signal, "QUIT"));
@@ -260,7 +266,7 @@ export class Transaction {
   async #quit(signal: AbortSignal | undefined): Promise<void> {
     const { session } = this;
     const { connection } = session;
-    // From here on no other command goes out; those before QUIT are answered before it.
+    // From now on no other command is sent. The replies to earlier commands come before that to QUIT.
     const before = session.state;
     session.enter("update");
     let sent = false as boolean; // set by a callback, which the compiler does not see
@@ -274,7 +280,7 @@ export class Transaction {
       });
     } catch (error) {
       if (!sent && error instanceof Pop3AbortError) {
-        // Nothing of it went out: the session goes on.
+        // QUIT was not sent: the session continues.
         session.enter(before);
         this.#quitting = undefined;
         throw error;
@@ -286,7 +292,7 @@ export class Transaction {
     connection.end();
   }
 
-  /** What a QUIT without `+OK` means for the caller; `undefined`: the end of the session, which was asked for. */
+  /** Returns the error for a QUIT without `+OK`; `undefined` if no message was marked: nothing is lost. */
   #commitFailure(error: unknown, sent: boolean): Error | undefined {
     const marked = [...this.marked].sort((a, b) => a - b);
     if (!sent || (marked.length === 0 && error instanceof Pop3AbortError)) return error as Error;
@@ -295,21 +301,22 @@ export class Transaction {
     if (error instanceof Pop3ReplyError) {
       return new Pop3ReplyError(
         "POP3_COMMIT_FAILED",
-        `not all messages were deleted: ${error.text}`,
+        `the server did not delete all marked messages: ${error.text}`,
         error,
         details,
       );
     }
     return new Pop3ConnectionError(
       "POP3_COMMIT_UNKNOWN",
-      "no reply came to QUIT: the messages may be deleted or not",
+      "no reply to QUIT: the marked messages may or may not be deleted",
       details,
     );
   }
 
   /**
-   * Ends without deleting anything: RSET where somebody is logged in, then QUIT. Where that cannot be done soon
-   * the connection is dropped, which rolls back as well. A QUIT under way is waited for: it was asked for.
+   * Ends the session without deleting anything. If logged in, sends RSET, then QUIT. Drops the connection if
+   * that is not possible soon: that deletes nothing either. If the caller already called `quit`, waits for
+   * that instead.
    */
   async rollBack(): Promise<void> {
     const { session } = this;
@@ -317,7 +324,7 @@ export class Transaction {
       await this.#quitting.catch(() => undefined);
       return;
     }
-    // Nothing can be said in the middle of a login, or behind a message that nobody reads.
+    // No command can be sent in the middle of a login, or while a paused message blocks the connection.
     if (
       !["authorization", "transaction"].includes(session.state) ||
       session.occupied ||
@@ -326,9 +333,9 @@ export class Transaction {
       session.close();
       return;
     }
-    // Even where nothing was marked here: some servers mark what was retrieved, and QUIT would delete it. What is in
-    // flight may mark a message yet: its reply comes before that to RSET. What is called from here on is too late:
-    // nothing may be marked between RSET and QUIT.
+    // RSET even if nothing is marked here: some servers mark each retrieved message, and QUIT would delete
+    // it. A DELE in flight is also undone, because the server handles it before RSET. The new state refuses
+    // later calls: nothing may be marked between RSET and QUIT.
     const toReset = session.state === "transaction";
     session.enter("update");
     this.#quitting = this.#leave(toReset);

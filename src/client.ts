@@ -1,4 +1,4 @@
-// The client as its users hold it: one session, one method per command.
+// The public POP3 client: one session per client, one method per command.
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { inspect, type InspectOptions } from "node:util";
@@ -19,22 +19,23 @@ import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/r
 import { Session, type Pop3Pipelining, type Pop3State, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
   /**
-   * Gives the call up: it rejects at once with `POP3_ABORTED`. A reply that is on its way is read and dropped
-   * within `limits.drain` and `timeouts.drain`; beyond them, and in the middle of a login, STLS or QUIT, the
-   * connection is closed.
+   * Cancels the call: it rejects at once with `POP3_ABORTED`. If the command was already sent, its reply is
+   * read and dropped, within `limits.drain` and `timeouts.drain`. The connection is closed if the reply
+   * exceeds them, or if the call is a login, STLS or QUIT.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What every call takes whose response may be long. */
+/** Options of every call whose response may be long. */
 export interface ResponseOptions extends CallOptions {
   /**
-   * How long the whole response may take, in milliseconds, from the time when the replies to earlier commands are
-   * complete; the time in which you do not read a stream does not count. Then the session ends with
-   * `POP3_TOTAL_TIMEOUT`. `Infinity`: no bound. Rejects with `POP3_INVALID_ARGUMENT` unless it is a number > 0.
+   * The longest time for the whole response, in milliseconds. The clock starts when the replies to all
+   * earlier commands are complete. It stops while you do not read a stream. After that time the session ends
+   * with `POP3_TOTAL_TIMEOUT`. `Infinity`: no limit. The call rejects with `POP3_INVALID_ARGUMENT` if the
+   * value is not a number > 0.
    * @default `timeouts.total`, `Infinity` for a stream
    * @example
    * ```ts
@@ -44,29 +45,33 @@ export interface ResponseOptions extends CallOptions {
   readonly totalTimeout?: number | undefined;
 }
 
-/** What a command of one's own is answered with. */
+/** The reply to {@link Pop3Client.command}. */
 export interface CommandReply {
-  /** The text behind `+OK`, without the response code. */
+  /** The text after `+OK`, without the response code. */
   readonly text: string;
-  /** The extended response code in upper case, where there was one (RFC 2449 section 8). */
+  /** The extended response code in upper case, if the reply has one (RFC 2449 section 8). */
   readonly responseCode: string | undefined;
-  /** With `multiline`: the octets of the block, dots unstuffed. */
+  /** With `multiline`: the bytes of the block, dots unstuffed. */
   readonly block: Buffer | undefined;
 }
 
 export interface Pop3ClientEvents {
-  /** The session has ended: with the error that ended it, or with `undefined` behind QUIT. */
+  /** The session has ended. `failure` is the error that ended it; `undefined` after QUIT. */
   close: [failure: Pop3Error | undefined];
 }
 
 /**
- * A POP3 session (RFC 1939). It is a transaction: `dele` marks, {@link quit} commits, and whatever else ends
- * the session rolls back. A client connects once.
+ * A POP3 session (RFC 1939). It is a transaction: `dele` marks messages and {@link quit} deletes the marked
+ * messages. If the session ends in any other way, nothing is deleted. A client connects once; for another
+ * session create another client.
  *
- * Every call settles once. It rejects with a {@link Pop3Error}: with `POP3_REFUSED` and its kind when the
- * server said no, and the session goes on; with a `Pop3ProtocolError` or `Pop3ConnectionError` when the
- * session is over, as does every other call that waits; with `POP3_INVALID_ARGUMENT` or `POP3_STATE`
- * when the call was wrong, and nothing was sent. There is no `error` event.
+ * Every call settles exactly once. It rejects with a {@link Pop3Error}:
+ *
+ * - a `Pop3ReplyError`, such as `POP3_REFUSED`, if the server refused the command. The session continues;
+ * - a `Pop3ProtocolError` or `Pop3ConnectionError` if the session is over. All waiting calls reject;
+ * - `POP3_INVALID_ARGUMENT` or `POP3_STATE` if the call was wrong. Nothing was sent.
+ *
+ * There is no `error` event.
  *
  * @example
  * ```ts
@@ -84,7 +89,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   readonly #session: Session;
   readonly #transaction: Transaction;
 
-  /** Throws `POP3_CONFIG` for options that make no sense. Nothing is sent before {@link connect}. */
+  /** Checks the options; throws `POP3_CONFIG` if they are invalid. Does not {@link connect}. */
   constructor(options: Pop3ClientOptions | string | URL) {
     super();
     this.#session = new Session(completeOptions(options));
@@ -93,7 +98,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
       try {
         this.emit("close", failure);
       } catch (error) {
-        // What a listener throws is the caller's, on a stack of its own: it undoes nothing here.
+        // Rethrow the error of a listener later: it must not interrupt the code that ends the session.
         process.nextTick(() => {
           throw error;
         });
@@ -102,7 +107,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   static {
-    // What `console.log(client)` shows: where the session is, and nothing that is secret.
+    // `console.log(client)` shows the state of the session, but no secrets.
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Pop3Client, _depth: number, options: InspectOptions): string {
         const { state, secure, marked } = this;
@@ -112,7 +117,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     });
   }
 
-  /** A new client, connected: see the constructor and the method. */
+  /** Creates a client and connects it. Rejects as the constructor and the method `connect` do. */
   static async connect(
     options: Pop3ClientOptions | string | URL,
     call: CallOptions = {},
@@ -123,17 +128,17 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * Dials, begins TLS, reads the greeting, asks for the capabilities, and logs in where the options have `auth`;
-   * without it the session stays in the AUTHORIZATION state.
+   * Connects, starts TLS, reads the greeting, asks for the capabilities, and logs in if the options have
+   * `auth`. Without `auth` the session stays in the AUTHORIZATION state.
    *
    * Rejects with `POP3_CONNECT`, `POP3_TLS_CERT`, `POP3_TLS_REQUIRED`, `POP3_GREETING_REJECTED`,
-   * `POP3_AUTH_REJECTED`, `POP3_TEMPORARY` and others; the connection is closed then.
+   * `POP3_AUTH_REJECTED`, `POP3_TEMPORARY` and other codes. The connection is closed then.
    */
   async connect({ signal }: CallOptions = {}): Promise<void> {
     await this.#session.open(signal);
   }
 
-  /** Where the session is (RFC 1939 section 3). */
+  /** The state of the session (RFC 1939 section 3). */
   get state(): Pop3State {
     return this.#session.state;
   }
@@ -149,30 +154,31 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * What the server listed last. It is asked before and after the login; with pipelining the second answer
-   * may arrive a moment after `connect` has resolved. Empty where the server knows no CAPA.
+   * The capabilities that the server listed last. The client asks for them before and after the login. With
+   * pipelining, the second list may arrive shortly after `connect` has resolved. Empty if the server does not
+   * support CAPA.
    */
   get capabilities(): Capabilities {
     return this.#session.capabilities;
   }
 
   /**
-   * How commands are sent: see {@link Pop3Pipelining}. May change when the server lists its capabilities after the
-   * login.
+   * Whether several commands may be in flight: see {@link Pop3Pipelining}. May change when the server lists
+   * its capabilities after the login.
    */
   get pipelining(): Pop3Pipelining {
     return this.#session.pipelining;
   }
 
-  /** The message numbers that are marked as deleted, and that {@link quit} would delete. */
+  /** The numbers of the messages that are marked as deleted: {@link quit} deletes them. A copy. */
   get marked(): ReadonlySet<number> {
     return new Set(this.#transaction.marked);
   }
 
   /**
-   * The malformed lines of the last LIST and of the last UIDL in this session, in that order, also if the call failed
-   * because of them. With `listings: "lenient"` a message whose line is malformed is not in the Map of `list()` or
-   * `uidl()`. The diagnostics channel `popwright:malformed` tells of them, too.
+   * The malformed lines of the last LIST, then those of the last UIDL, in this session. They are also here if
+   * the call failed because of them. With `listings: "lenient"` a message whose line is malformed is not in
+   * the Map of `list()` or `uidl()`. The diagnostics channel `popwright:malformed` reports the lines, too.
    *
    * @example
    * ```ts
@@ -185,25 +191,27 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     return this.#transaction.malformed;
   }
 
-  /** How TLS protects the connection; `undefined` without TLS. */
+  /** The TLS version, cipher suite and so on; `undefined` without TLS. */
   get tlsInfo(): Pop3TlsInfo | undefined {
     return this.#session.tlsInfo;
   }
 
-  /** STAT: how many messages there are that are not marked, and their octets. */
+  /** STAT: the number of messages that are not marked, and their total size in bytes. */
   async stat({ signal }: CallOptions = {}): Promise<MaildropStat> {
     return this.#transaction.stat(signal);
   }
 
   /**
-   * LIST: the size in octets of each message that is not marked. A message whose line is malformed is not in the Map:
-   * {@link malformed} names it. Numbers stay what they are for the whole session: what a server counts again after DELE
-   * is given under the first numbers. Rejects with `POP3_BAD_LISTING` if every line is malformed, or any with
-   * `listings: "strict"`; with `POP3_LIST_TOO_LARGE`; and with `POP3_PROTOCOL`, which ends the session, if the server
-   * moves the messages themselves.
+   * LIST: message number → size in bytes, for each message that is not marked. A message whose line is
+   * malformed is not in the Map: see {@link malformed}. Message numbers do not change during a session: if a
+   * server renumbers its list after DELE, the Map still has the original numbers.
+   *
+   * Rejects with `POP3_BAD_LISTING` if every line is malformed (with `listings: "strict"`: if any line is),
+   * and with `POP3_LIST_TOO_LARGE`. Rejects with `POP3_PROTOCOL`, and ends the session, if the server
+   * renumbers the messages themselves.
    */
   list(options?: ResponseOptions): Promise<Map<number, number>>;
-  /** LIST of one message. Rejects with `POP3_REFUSED` when there is none of that number. */
+  /** LIST of one message: its size in bytes. Rejects with `POP3_REFUSED` if there is no such message. */
   list(message: number, options?: CallOptions): Promise<number>;
   async list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
     if (isCallOptions(first)) return this.#transaction.list(first?.signal, totalOfCall(first?.totalTimeout));
@@ -211,12 +219,13 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * UIDL: the unique-id of each message that is not marked (RFC 1939 section 7). Opaque: hash it before it names a file.
-   * A message for which the server has none, or a malformed one, is not in the Map: {@link malformed} names it. Numbers
-   * are kept, and it rejects, as with {@link list}.
+   * UIDL: message number → unique-id, for each message that is not marked (RFC 1939 section 7). A unique-id
+   * is an arbitrary string: hash it before you use it as a file name. A message with a missing or malformed
+   * unique-id is not in the Map: see {@link malformed}. Message numbers do not change, and the call rejects,
+   * as with {@link list}.
    */
   uidl(options?: ResponseOptions): Promise<Map<number, string>>;
-  /** UIDL of one message. */
+  /** UIDL of one message: its unique-id. Rejects with `POP3_REFUSED` if there is no such message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
   async uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
     if (isCallOptions(first)) return this.#transaction.uidl(first?.signal, totalOfCall(first?.totalTimeout));
@@ -224,8 +233,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * RETR: a whole message, byte for byte: CRLF kept, dots unstuffed, nothing decoded. Rejects with
-   * `POP3_REFUSED` when it is not there, `POP3_MESSAGE_TOO_LARGE` beyond `limits.message`, `POP3_TRUNCATED`.
+   * RETR: a whole message, byte for byte. CRLF is kept, dots are unstuffed, nothing is decoded. Rejects with
+   * `POP3_REFUSED` if there is no such message, with `POP3_MESSAGE_TOO_LARGE` if it is larger than
+   * `limits.message`, and with `POP3_TRUNCATED` if the connection ends within it.
    */
   async retr(message: number, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
     const session = this.#session;
@@ -243,7 +253,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     });
   }
 
-  /** TOP: the headers, the empty line, and so many lines of the body. @param lines default 0 */
+  /**
+   * TOP: the headers, the empty line, and the first `lines` lines of the body. Rejects as {@link retr} does.
+   * @param lines default 0
+   */
   async top(message: number, lines = 0, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
     const session = this.#session;
     const { limits } = session.settings;
@@ -258,16 +271,21 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * RETR as a stream, of any size: the server is not read faster than the stream is. Errors destroy it (and do not
-   * end the process where nobody listens: `end` never comes); one that is destroyed early gives its turn to the
-   * next command. Other commands wait until the message has come. It may take as long as it likes, while it brings
-   * `limits.minRate`; `totalTimeout` bounds it.
+   * RETR as a stream, for a message of any size. It has backpressure: the socket is read no faster than the
+   * stream. Other commands wait until the message is complete. The time is not limited as long as the server
+   * sends at least `limits.minRate`; `totalTimeout` sets a limit.
+   *
+   * An error destroys the stream: `error` is emitted and `end` never is. Without an `error` listener the
+   * process does not crash. If you destroy the stream early, the next command can continue.
    */
   retrStream(message: number, { signal, totalTimeout }: ResponseOptions = {}): Readable {
     let body: Message;
     try {
       if (!isMessageNumber(message))
-        throw new Pop3Error("POP3_INVALID_ARGUMENT", "a message number is an integer from 1 on");
+        throw new Pop3Error(
+          "POP3_INVALID_ARGUMENT",
+          `the message number must be an integer >= 1 (got ${inspect(message)})`,
+        );
       body = new Message(this.#transaction, message, { signal, total: totalOfCall(totalTimeout) });
     } catch (error) {
       body = new Message(this.#transaction, 1);
@@ -277,85 +295,99 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * Retrieves messages, in order, pipelined where the server allows, not faster than they are taken.
+   * Retrieves messages in order. Commands are pipelined if the server allows it, but the server is not read
+   * faster than you take the messages.
    *
-   * Without `numbers` it asks for LIST and UIDL and retrieves all that are not marked, also those whose line in LIST is
-   * malformed if UIDL has them, too; a refusal of UIDL rejects if the server lists it or may give it later. A message that is gone rejects for itself, and the loop goes on. The
-   * loop may be left at any time; what was under way is dropped.
+   * Without `numbers` it sends LIST and UIDL, and retrieves all messages that are not marked. A message whose
+   * line in LIST is malformed is retrieved, too, if UIDL has it. If the server refuses UIDL, the loop
+   * continues without unique-ids; it rejects if CAPA lists UIDL or the refusal is temporary.
+   *
+   * If one message is gone, only the calls for that message reject, and the loop continues. You may leave the
+   * loop at any time: messages that were requested but not taken are dropped.
    */
   retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): Pop3Retrieval {
     return new Retrieval(this.#transaction, numbers, options);
   }
 
   /**
-   * DELE: marks messages; {@link quit} deletes them. Several go out together, and all are answered before the
-   * call rejects with the first refusal; {@link marked} tells which were taken.
+   * DELE: marks messages; {@link quit} deletes them. The commands for several messages are pipelined. The
+   * call waits for all replies, then rejects with the first refusal. {@link marked} shows which succeeded.
    */
   async dele(messages: number | readonly number[], { signal }: CallOptions = {}): Promise<void> {
     await this.#transaction.dele(isList(messages) ? messages : [messages], signal);
   }
 
-  /** NOOP: keeps the session from timing out. */
+  /** NOOP: does nothing, but keeps the server from closing an idle session. */
   async noop({ signal }: CallOptions = {}): Promise<void> {
     await this.#session.execute(commands.noop(), { signal });
   }
 
-  /** RSET: takes all marks back. */
+  /** RSET: unmarks all messages. */
   async rset({ signal }: CallOptions = {}): Promise<void> {
     await this.#transaction.rset(signal);
   }
 
   /**
-   * QUIT: commits what is marked, and ends the session. Rejects with `POP3_COMMIT_FAILED` when the server could
-   * not delete all of it, and with `POP3_COMMIT_UNKNOWN` when its reply was lost; both errors have the
-   * numbers in `marked`. A session without marks ends well even if its last reply is lost.
+   * QUIT: deletes the marked messages and ends the session. Rejects with `POP3_COMMIT_FAILED` if the server
+   * could not delete all of them, and with `POP3_COMMIT_UNKNOWN` if its reply was lost. Both errors have the
+   * message numbers in `marked`. If no message is marked, the call resolves even if the reply is lost.
    */
   async quit({ signal }: CallOptions = {}): Promise<void> {
     await this.#transaction.quit(signal);
   }
 
-  /** Drops the connection at once. Nothing is deleted; every call that waits rejects with `POP3_CLOSED`. */
+  /** Drops the connection at once. Nothing is deleted. All waiting calls reject with `POP3_CLOSED`. */
   close(): void {
     this.#session.close();
   }
 
   /**
-   * Ends without deleting anything: RSET, as some servers mark what was read, then QUIT, within 5 seconds; else the
-   * connection is dropped.
+   * Ends the session without deleting anything. Sends RSET, because some servers mark each message that was
+   * retrieved, then QUIT. Drops the connection if that takes more than 5 seconds.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transaction.rollBack();
   }
 
-  /** CAPA (RFC 2449). Rejects with `POP3_REFUSED` where the server knows none. */
+  /** CAPA (RFC 2449): lists the capabilities. Rejects with `POP3_REFUSED` if the server lacks CAPA. */
   async capa({ signal, totalTimeout }: ResponseOptions = {}): Promise<Capabilities> {
     this.#session.check("CAPA");
     return this.#session.capa(signal, totalOfCall(totalTimeout));
   }
 
   /**
-   * Whether the server knows UIDL or TOP: as CAPA lists them, or else by trying, as some servers list less than they
-   * have, and old ones know no CAPA. Asks nothing twice.
+   * Finds out whether the server supports UIDL or TOP. Looks at CAPA first. If CAPA does not list the
+   * command, tries it: some servers list too little, and old servers do not support CAPA. The result of a try
+   * is remembered.
    */
   async supports(command: "UIDL" | "TOP", { signal }: CallOptions = {}): Promise<boolean> {
     if (!["UIDL", "TOP"].includes(command))
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", "supports() knows of UIDL and TOP");
+      throw new Pop3Error(
+        "POP3_INVALID_ARGUMENT",
+        `the command for supports() must be "UIDL" or "TOP" (got ${inspect(command)})`,
+      );
     this.#session.check(command);
     return this.#transaction.supports(command, signal);
   }
 
-  /** STLS (RFC 2595), by hand. What was learnt in clear is forgotten. Rejects with `POP3_TLS_*` and closes. */
+  /**
+   * STLS (RFC 2595): starts TLS by hand. Forgets the capabilities that the server sent without TLS, and asks
+   * again. Rejects with `POP3_TLS_*`, and closes the connection, if TLS fails.
+   */
   async stls({ signal }: CallOptions = {}): Promise<void> {
     this.#session.check("STLS");
     await this.#session.stls(signal);
   }
 
-  /** USER, by hand; {@link pass} follows. */
+  /** USER: the first half of a login by hand. Call {@link pass} next. */
   async user(name: string, { signal }: CallOptions = {}): Promise<void> {
     await this.#session.execute(commands.user(name, this.#session.settings.limits), { signal });
   }
 
-  /** PASS, by hand. Rejects with `POP3_TLS_REQUIRED` where the password would go out in clear and that was not allowed. */
+  /**
+   * PASS: the second half of a login by hand. Rejects with `POP3_TLS_REQUIRED` if the connection has no TLS,
+   * unless `allowPlaintextAuth` is set.
+   */
   async pass(secret: string, { signal }: CallOptions = {}): Promise<void> {
     const command = commands.pass(secret, this.#session.settings.limits);
     this.#session.check(command.printable);
@@ -363,7 +395,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     await this.#session.loginBy(command, signal);
   }
 
-  /** APOP, by hand. Rejects with `POP3_NOT_SUPPORTED` where the greeting has no timestamp that can be trusted. */
+  /** APOP: a login by hand. Rejects with `POP3_NOT_SUPPORTED` if the greeting has no usable timestamp. */
   async apop(name: string, secret: string, { signal }: CallOptions = {}): Promise<void> {
     this.#session.check("APOP");
     const digest = this.#session.apopDigest(secret);
@@ -371,20 +403,20 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     await this.#session.loginBy(commands.withSecrets(command, [secret]), signal);
   }
 
-  /** Logs in as `connect` does with `auth`. */
+  /** Logs in, as `connect` does with the option `auth`. */
   async authenticate(auth: Pop3Auth, { signal }: CallOptions = {}): Promise<void> {
     this.#session.check("AUTH");
     await this.#session.login(auth, signal);
   }
 
-  /** UTF8 (RFC 6856), before the login: headers, user names and texts in UTF-8. */
+  /** UTF8 (RFC 6856), before the login: allows UTF-8 in headers, user names and the server's texts. */
   async utf8({ signal }: CallOptions = {}): Promise<void> {
     await this.#session.execute(commands.utf8(), { signal });
   }
 
-  /** LANG (RFC 6856): the languages to be had. */
+  /** LANG (RFC 6856): lists the languages that the server can use for its texts. */
   lang(options?: CallOptions): Promise<Language[]>;
-  /** LANG: the server's texts in that language from now on; `*` for its default. Gives its reply. */
+  /** LANG: sets the language of the server's texts; `*`: its default. Resolves with the reply text. */
   lang(tag: string, options?: CallOptions): Promise<string>;
   async lang(first?: string | CallOptions, options?: CallOptions): Promise<Language[] | string> {
     const { limits } = this.#session.settings;
@@ -394,8 +426,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /**
-   * A command that has no method: `XTND`, say. `multiline`: a block follows `+OK`. Only its first word is ever
-   * printed. Rejects with `POP3_INVALID_ARGUMENT` for the commands that change the session.
+   * Sends a command that has no method of its own, such as `XTND`. `multiline`: a block follows `+OK`. Errors
+   * and logs show only the first word of the command. Rejects with `POP3_INVALID_ARGUMENT` for commands that
+   * change the session.
    */
   async command(
     line: string,
@@ -420,7 +453,7 @@ function isList(messages: number | readonly number[]): messages is readonly numb
   return Array.isArray(messages);
 }
 
-/** What is neither options nor left out is meant as an argument, right or wrong. */
+/** Any other value counts as the first argument of the command, valid or not. */
 function isCallOptions(value: unknown): value is CallOptions | undefined {
   return value === undefined || (typeof value === "object" && value !== null);
 }

@@ -1,4 +1,5 @@
-// An account from a URL: whom to be, where; the secret comes from elsewhere.
+// Builds the client options of an account from a URL. The secret comes from the environment, a command or a
+// prompt, never from the URL.
 import { readFile } from "node:fs/promises";
 import { methodNamed } from "../auth/choice.ts";
 import { Pop3Error } from "../errors.ts";
@@ -10,7 +11,7 @@ import type { Io } from "./io.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 
-/** The options that every command with a URL takes. */
+/** The options of every command that takes a URL. */
 export const ACCOUNT_OPTIONS = {
   "password-command": { type: "string" },
   "token-command": { type: "string" },
@@ -25,7 +26,7 @@ export interface AccountWords {
   readonly mechanism?: string | undefined;
 }
 
-/** The variables that are looked at. */
+/** The environment variables with the secrets. */
 export const PASSWORD = "POPWRIGHT_PASSWORD";
 export const TOKEN = "POPWRIGHT_TOKEN";
 
@@ -37,11 +38,14 @@ export interface AccountSource {
   readonly mechanism?: string | undefined;
 }
 
-/** The account that the words of a command line name. Throws {@link UsageError}. */
+/**
+ * Builds the account that a command line names. Throws {@link UsageError} if the URL is invalid or has a
+ * password in it.
+ */
 export function accountFromWords(url: string, words: AccountWords, io: Io): Promise<Pop3ClientOptions> {
   if (passwordIn(url)) {
     throw new UsageError(
-      `a password in an argument can be read by everybody on the machine: leave it out of the URL, and set ${PASSWORD}`,
+      `the URL must not contain a password, because other users of this machine can read it. Set ${PASSWORD} instead`,
     );
   }
   return accountFrom(
@@ -56,7 +60,10 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
   );
 }
 
-/** Throws {@link UsageError} for a URL that is none, and {@link ConfigurationError} for a file that is not there. */
+/**
+ * Builds the account. Throws {@link UsageError} if the URL is invalid or the mechanism is unknown, and
+ * {@link ConfigurationError} if the file with the certificates cannot be read.
+ */
 export async function accountFrom(source: AccountSource, io: Io): Promise<Pop3ClientOptions> {
   const options = optionsOf(source.url);
   if (source.mechanism !== undefined) checkMechanism(source.mechanism);
@@ -72,20 +79,20 @@ export async function accountFrom(source: AccountSource, io: Io): Promise<Pop3Cl
   return { ...account, auth: { ...rest, user, ...secret, ...mechanism } };
 }
 
-/** Where an account is, for those who explain failures. */
+/** Returns the parts of an account that the explanation of a failure needs. */
 export function attemptOf({ host, port, secure = true, auth }: Pop3ClientOptions): Attempt {
   return { host, port: port ?? (secure ? 995 : 110), secure, user: auth?.user };
 }
 
-/** What a URL says. Throws {@link UsageError} where it says nothing that makes sense. */
+/** Parses a URL. Throws {@link UsageError} if it is invalid. */
 export function optionsOf(url: string): UrlOptions {
-  // "pop.example.com" is a path to a URL parser, and plain to everybody else.
-  // It is not shown: there may be a password in it.
+  // A URL parser would reject "pop.example.com" with words about relative paths, which help no user.
+  // The text is not shown: it may contain a password.
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url))
-    throw new UsageError("that is no URL, which looks like pop3s://user@pop.example.com");
+    throw new UsageError("this is not a URL: it must look like pop3s://user@pop.example.com");
   try {
     const options = parseUrl(url);
-    // The secret is still to come.
+    // The secret is not known yet.
     const { auth: _, ...rest } = options;
     completeOptions(rest);
     return options;
@@ -94,15 +101,15 @@ export function optionsOf(url: string): UrlOptions {
   }
 }
 
-/** Throws {@link UsageError} for a mechanism that there is not. */
+/** Throws {@link UsageError} if the mechanism is unknown. */
 export function checkMechanism(name: string): void {
-  if (methodNamed(name) === undefined) throw new UsageError(`there is no mechanism "${name}"`);
+  if (methodNamed(name) === undefined) throw new UsageError(`unknown mechanism "${name}"`);
 }
 
-/** The mailbox's name in the ledger, where none is given. */
+/** Returns the default name of the mailbox in the ledger: `user@host:port`. */
 export function mailboxOf(url: string): string {
   const { auth, ...options } = optionsOf(url);
-  // The secret is still to come.
+  // The secret is not known yet.
   return nameOf({ ...options, auth: { ...auth, pass: "?" } });
 }
 
@@ -114,6 +121,6 @@ async function certificate(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new ConfigurationError(`the certificates in ${path} cannot be read: ${(error as Error).message}`);
+    throw new ConfigurationError(`cannot read the certificates in ${path}: ${(error as Error).message}`);
   }
 }

@@ -1,30 +1,30 @@
-// What a command of the command line is: its words, its help, and what it does.
+// The interface of a command of the command line, and the help text that all commands with a URL share.
 import type { ParseArgsConfig } from "node:util";
 import type { ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 
 export interface Subcommand {
   readonly name: string;
-  /** One line, for the list of all commands. */
+  /** One line for the list of all commands. */
   readonly summary: string;
   readonly help: string;
-  /** The options that it takes. */
+  /** The options of the command, as `parseArgs` takes them. */
   readonly options: NonNullable<ParseArgsConfig["options"]>;
-  /** Does it. Throws what it cannot do; the words of that and the exit code are made elsewhere. */
+  /** Runs the command. Rejects if it fails: the caller then prints the error and chooses the exit code. */
   run(args: readonly string[], io: Io): Promise<ExitCode>;
 }
 
-/** The part of each help that tells of accounts. */
+/** The part of each help text about URLs and secrets. */
 export const ACCOUNT_HELP = `URL
-  pop3s://USER@HOST[:PORT]     TLS from the first octet (port 995)
-  pop3://USER@HOST[:PORT]      STLS, required (port 110); ?stls=never for none at all
-  What is special in USER is percent-encoded: ann%40example.com
+  pop3s://USER@HOST[:PORT]     TLS from the first byte (port 995)
+  pop3://USER@HOST[:PORT]      STLS, required (port 110); ?stls=never turns TLS off
+  Percent-encode special characters in USER: ann%40example.com
 
-The secret is never a part of the command line. It is taken from
-  POPWRIGHT_PASSWORD, POPWRIGHT_TOKEN   the environment (an OAuth2 access token in the second)
+The secret is never part of the command line. It comes from
+  POPWRIGHT_PASSWORD, POPWRIGHT_TOKEN   the environment (POPWRIGHT_TOKEN: an OAuth2 access token)
   --password-command CMD                the first line that CMD prints; --token-command for a token
-  the terminal                          where there is one: it asks
+  the terminal                          a prompt, if the command runs in a terminal
 
-  --ca FILE          certificates (PEM) to trust in place of the usual ones
-  --mechanism NAME   insists on one way to log in: PLAIN, SCRAM-SHA-256, USER, XOAUTH2 ...
+  --ca FILE          trusts the certificates (PEM) in FILE instead of the usual ones
+  --mechanism NAME   uses only this login method: PLAIN, SCRAM-SHA-256, USER, XOAUTH2 ...
 `;

@@ -1,8 +1,11 @@
-// The directory that the ledger has by default: in the place that the platform has for the state of programs.
+// Finds the default directory of the ledger: in the platform's directory for the state of programs.
 import { homedir } from "node:os";
 import { posix, win32 } from "node:path";
 
-/** `$XDG_STATE_HOME/popwright`, else `~/.local/state/popwright`, and on Windows `%LOCALAPPDATA%\popwright`. */
+/**
+ * Returns `$XDG_STATE_HOME/popwright` if that variable is set. Otherwise returns `~/.local/state/popwright`,
+ * or on Windows `%LOCALAPPDATA%\popwright`.
+ */
 export function defaultState(
   env: Readonly<Record<string, string | undefined>>,
   platform: NodeJS.Platform = process.platform,

@@ -1,6 +1,9 @@
-// The environment of a process, without the variables that have secrets.
+// Removes variables with secrets from the environment that a child process gets.
 
-/** Windows does not distinguish upper and lower case in the names of variables: `env` may have either. */
+/**
+ * Returns a copy of `env` without the variables `names`. Windows ignores the case of these names, so there
+ * every spelling of a name is removed.
+ */
 export function withoutVariables(
   env: NodeJS.ProcessEnv,
   names: Iterable<string>,

@@ -1,4 +1,5 @@
-// What the process ends with: the codes of sysexits.h, so that a script can tell what to do next.
+// Chooses the exit code of the process from the codes of sysexits.h, so that a script can decide what to do
+// next.
 import { Pop3Error } from "../errors.ts";
 import { FetchError } from "../fetch/index.ts";
 import { temporaryCause } from "../retry.ts";
@@ -6,22 +7,22 @@ import { AccountError } from "./explain.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 
 export const EXIT = {
-  /** Done, with or without mail. */
+  /** Success, with or without new mail. */
   ok: 0,
-  /** Some accounts failed, others did not. */
+  /** Some accounts failed and others did not, or they failed in different ways. */
   some: 1,
   usage: 64,
-  /** All was done, but there are messages that are left alone after their tries. */
+  /** The run succeeded, but some messages are left alone: they have used up their tries. */
   leftAlone: 65,
-  /** No server, or none that speaks POP3, or not as safely as it should. */
+  /** There is no server, it does not speak POP3, or it does not offer the required security. */
   unavailable: 69,
-  /** What was not to happen. */
+  /** Internal error (please report it). */
   software: 70,
   /** The destination cannot be written. */
   destination: 73,
   /** The ledger cannot be read or written. */
   io: 74,
-  /** Try later. */
+  /** A temporary failure: try again later. */
   later: 75,
   authentication: 77,
   configuration: 78,
@@ -29,7 +30,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The exit code that an error asks for. */
+/** Returns the exit code for an error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof AccountError) return exitCodeOf(error.cause);
   if (error instanceof UsageError) return EXIT.usage;
@@ -37,7 +38,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (!Pop3Error.is(error)) return exitCodeOfSystem(error);
   const { code } = error;
   const cause = error instanceof FetchError ? error.cause : error;
-  // It was asked for in the run, as a password is.
+  // The run itself asks for the secret, so it can fail with one of these errors.
   if (cause instanceof UsageError || cause instanceof ConfigurationError) return exitCodeOf(cause);
   if (code === "POP3_DESTINATION") return EXIT.destination;
   if (code === "POP3_LEDGER") return EXIT.io;
@@ -48,14 +49,17 @@ export function exitCodeOf(error: unknown): ExitCode {
   return EXIT.unavailable;
 }
 
-/** What the system says no to is a port to listen at, or a file that was to be written: `get --output`. */
+/**
+ * An error of the operating system: `serve` cannot listen at its port, or `get --output` cannot write its
+ * file.
+ */
 function exitCodeOfSystem(error: unknown): ExitCode {
   const syscall = error instanceof Error ? (error as NodeJS.ErrnoException).syscall : undefined;
   if (syscall === undefined) return EXIT.software;
   return syscall === "listen" ? EXIT.unavailable : EXIT.destination;
 }
 
-/** The server was there, and refused for now. */
+/** Whether the server answered, but with a temporary refusal. */
 function isRefusedForNow(error: unknown): boolean {
   const cause = temporaryCause(error);
   return cause !== undefined && cause !== "network" && cause !== "busy";

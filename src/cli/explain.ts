@@ -1,4 +1,4 @@
-// What went wrong, in words: what it is, and what can be done about it.
+// Explains a failure to the user: what happened, and what to do about it.
 import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
 import { FetchError } from "../fetch/index.ts";
 import type { KnownRefusal, Stage } from "../protocol/refusals.ts";
@@ -7,16 +7,16 @@ import { BY_CAUSE, BY_CODE } from "./knowledge/failures.ts";
 import { KNOWN_TEXTS, type KnownText } from "./knowledge/known-texts.ts";
 import { providerAt } from "./knowledge/providers.ts";
 
-/** What was tried, as far as it is known. */
+/** The connection that was tried, as far as it is known. */
 export interface Attempt {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
-  /** TLS from the first octet. */
+  /** Whether TLS starts with the connection, without STLS. */
   readonly secure?: boolean | undefined;
   readonly user?: string | undefined;
 }
 
-/** A failure of an account that is known. */
+/** A failure, together with the account for which it happened. */
 export class AccountError extends Error {
   override readonly name = "AccountError";
   override readonly cause: Pop3Error;
@@ -29,7 +29,7 @@ export class AccountError extends Error {
   }
 }
 
-/** The failure in the first line, advice in those behind it. */
+/** Returns the lines to print: first the failure, then advice. */
 export function explain(error: unknown, attempt: Attempt = {}): string[] {
   if (error instanceof AccountError) return explain(error.cause, error.attempt);
   if (!Pop3Error.is(error)) return [error instanceof Error ? error.message : String(error)];
@@ -43,15 +43,15 @@ export function explain(error: unknown, attempt: Attempt = {}): string[] {
   ];
 }
 
-/** What the words of a server mean, and what to do about it. */
+/** The meaning of a server's refusal, and advice. */
 export interface Meaning extends KnownText {
   readonly id: KnownRefusal["id"];
   readonly kind: KnownRefusal["kind"];
-  /** The refusal is temporary. */
+  /** Whether the refusal is temporary. */
   readonly passes: boolean;
 }
 
-/** What is known of the words that the server said; `undefined`: nothing, or it said nothing. */
+/** Looks up the text with which the server refused. `undefined`: the text is unknown, or there is none. */
 export function meaning(error: Pop3Error): Meaning | undefined {
   const refusal = refusalIn(error);
   if (refusal === undefined) return undefined;
@@ -65,7 +65,7 @@ function refusalIn(error: Pop3Error): Refusal | undefined {
   if (error instanceof FetchError) return Pop3Error.is(error.cause) ? refusalIn(error.cause) : undefined;
   const { text, responseCode } = error as Partial<Pop3ReplyError>;
   if (text !== undefined) return { responseCode, text };
-  // A line that is not a reply stands in the message, in quotes.
+  // The message of these errors quotes the line that was not a reply.
   const [, quoted] = /: "(.*)"$/s.exec(error.message) ?? [];
   if (quoted === undefined || !/^POP3_(?:BAD_GREETING|PROTOCOL)$/.test(error.code)) return undefined;
   return { text: quoted.replace(/^[-+](?:ERR|OK) /, "") };
@@ -85,20 +85,20 @@ function advice(error: Pop3Error, attempt: Attempt): string[] {
   return line === undefined ? [] : [line];
 }
 
-/** TLS where the server speaks in clear, or the other way round. */
+/** Returns advice if the client expected TLS at a port without TLS, or the other way round. */
 function wrongPort(error: Pop3Error, { host = "HOST", port, secure }: Attempt): string | undefined {
   const code = causeCode(error) ?? "";
   if (secure === true && /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)) {
     const where = port === undefined || port === 110 ? host : `${host}:${String(port)}`;
-    return `The server begins in clear at this port: pop3://${where} goes on to TLS by STLS.`;
+    return `This port begins without TLS. Use pop3://${where}, which turns TLS on with STLS.`;
   }
   const silent = ["POP3_GREETING_TIMEOUT", "POP3_CLOSED", "POP3_RESET", "POP3_BAD_GREETING"];
   return secure === false && port === 995 && silent.includes(error.code)
-    ? `At port 995 TLS comes first: pop3s://${host}`
+    ? `Port 995 begins with TLS. Use pop3s://${host}.`
     : undefined;
 }
 
-/** The code of Node's error, behind all of ours. */
+/** Returns the code of Node's error in the chain of causes, such as `ECONNREFUSED`. */
 function causeCode(error: Pop3Error): string | undefined {
   let { cause } = error;
   while (Pop3Error.is(cause)) ({ cause } = cause);
@@ -114,13 +114,13 @@ function wishesOfProvider(
   const provider = providerAt(host);
   if (provider === undefined) return [];
   const { name, secret, switchOn, instead } = provider;
-  if (instead !== undefined) return [`${name} has no POP3. It has ${instead}.`];
+  if (instead !== undefined) return [`${name} does not offer POP3. Use ${instead} instead.`];
   if (stageOf(error) !== "login" || known?.passes === true) return [];
   const lines: string[] = [];
   if (provider.user === "full address" && user?.includes("@") === false)
-    lines.push(`${name} wants the full address as user name.`);
+    lines.push(`${name} requires the full address as the user name.`);
   if (known?.provider !== undefined) return lines;
-  if (secret !== undefined) lines.push(`${name} takes ${secret}.`);
-  if (switchOn !== undefined) lines.push(`At ${name} POP has to be switched on: ${switchOn}.`);
+  if (secret !== undefined) lines.push(`${name} accepts ${secret}.`);
+  if (switchOn !== undefined) lines.push(`POP must be switched on at ${name}: ${switchOn}.`);
   return lines;
 }

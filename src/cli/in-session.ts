@@ -1,11 +1,14 @@
-// A session for a command: what goes wrong in it is told with the account that it was tried for.
+// Runs a command in a session. An error of the session is reported with its account.
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
 import { Pop3Client, type Pop3ClientOptions } from "../index.ts";
 import { attemptOf } from "./account.ts";
 import { AccountError } from "./explain.ts";
 import type { Io } from "./io.ts";
 
-/** Connects, runs, and ends the session without a change. Rejects with {@link AccountError}, or with what `run` throws. */
+/**
+ * Connects, calls `run`, and ends the session with QUIT. Rejects with {@link AccountError} if the session
+ * fails or the command is stopped, and with the error of `run` otherwise.
+ */
 export async function inSession<T>(
   account: Pop3ClientOptions,
   { stop }: Io,

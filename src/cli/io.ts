@@ -1,9 +1,9 @@
-// What a command may touch of the outside: so that each can be tried without a process of its own.
+// The streams, environment and stop signal of a command. A test can run a command without a process.
 import type { Readable, Writable } from "node:stream";
 
 export interface Output {
   write(text: string | Buffer): Promise<void>;
-  /** A terminal, and how wide it is. */
+  /** The width of the terminal; `undefined` if the output is not a terminal. */
   readonly columns: number | undefined;
 }
 
@@ -12,17 +12,20 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT and SIGTERM, and by what Windows has in their place: end in good order. */
+  /** Aborted by SIGINT and SIGTERM, or their equivalents on Windows. The command must then end cleanly. */
   readonly stop: AbortSignal;
 }
 
-/** Whether an error says that nobody reads what is written any more: `popwright list ... | head`. */
+/** Whether an error means that the reader has closed the pipe, as in `popwright list ... | head`. */
 export function isNobodyReading(error: unknown): boolean {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
 }
 
-/** A stream of the process. Who reads it decides how fast it is written. */
+/**
+ * Wraps a stream of the process. `write` resolves when the text is handed on, so a slow reader slows the
+ * command.
+ */
 export function outputTo(stream: Writable & { readonly isTTY?: boolean; readonly columns?: number }): Output {
   return {
     get columns() {

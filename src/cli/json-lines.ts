@@ -1,15 +1,15 @@
-// JSON, and the line on which each value begins: so that what is wrong with a file can be shown where it is.
+// Parses JSON and remembers the line of each value, so that an error in a file can name its line.
 
-/** A path into a document, as people write it: `accounts[2].url`. */
+/** A path into a document, such as `accounts[2].url`. */
 export type JsonPath = string;
 
 export interface JsonDocument {
   readonly value: unknown;
-  /** The line of a value, from 1 on; of the nearest that is there, where it is missing. */
+  /** Returns the line of a value, counted from 1. If the value is missing: the line of the nearest parent. */
   lineOf(path: JsonPath): number;
 }
 
-/** What is no JSON, with the line where it is wrong. */
+/** A syntax error, with its line. */
 export class JsonSyntaxError extends Error {
   override readonly name = "JsonSyntaxError";
   readonly line: number;
@@ -20,7 +20,7 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** Throws {@link JsonSyntaxError}. */
+/** Parses a document. Throws {@link JsonSyntaxError}. */
 export function parseJsonLines(text: string): JsonDocument {
   const lines = new Map<JsonPath, number>();
   const reader = new Reader(text, lines);
@@ -39,12 +39,12 @@ export function parseJsonLines(text: string): JsonDocument {
 
 const SPACE = /[ \t\r\n]*/y;
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-// RFC 8259 section 7: controls are written as escapes.
+// RFC 8259 section 7: control characters must be escaped.
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-/** A string as far as its first escape sequence that JSON does not have. */
+/** A string up to its first invalid escape sequence. */
 const BAD_ESCAPE =
   /^"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(\\[^"\\/bfnrt\u0000-\u001f])/;
-/** Deeper than any configuration. */
+/** The maximal depth: more than any configuration needs. */
 const DEEPEST = 32;
 
 class Reader {
@@ -62,14 +62,14 @@ class Reader {
   document(): unknown {
     const value = this.#value("", 0);
     this.#space();
-    if (this.#at < this.#text.length) throw this.#wrong("nothing more");
+    if (this.#at < this.#text.length) throw this.#wrong("the end of the file");
     return value;
   }
 
   #value(path: JsonPath, depth: number): unknown {
     this.#space();
     this.#lines.set(path, this.#lineHere());
-    if (depth > DEEPEST) throw this.#wrong("less depth");
+    if (depth > DEEPEST) throw this.#wrong(`at most ${String(DEEPEST)} levels`);
     if (this.#take("{")) return this.#object(path, depth);
     if (this.#take("[")) return this.#array(path, depth);
     const string = this.#match(STRING);
@@ -89,7 +89,7 @@ class Reader {
       const string = this.#match(STRING);
       if (string === undefined) throw this.#wrong("a key in double quotes");
       const key = JSON.parse(string) as string;
-      if (Object.hasOwn(object, key)) throw new JsonSyntaxError(`"${key}" is there twice`, line);
+      if (Object.hasOwn(object, key)) throw new JsonSyntaxError(`duplicate key "${key}"`, line);
       this.#space();
       if (!this.#take(":")) throw this.#wrong('":"');
       const below = path === "" ? key : `${path}.${key}`;
@@ -138,7 +138,7 @@ class Reader {
   #wrong(expected: string): JsonSyntaxError {
     const line = this.#lineHere();
     const found = this.#text[this.#at];
-    // Windows separates the parts of a path by backslashes: "C:\Mail".
+    // The usual cause is a path of Windows: "C:\Mail".
     const [, escape] = BAD_ESCAPE.exec(this.#text.slice(this.#at)) ?? [];
     if (escape !== undefined)
       return new JsonSyntaxError(
@@ -146,7 +146,7 @@ class Reader {
         line,
       );
     return new JsonSyntaxError(
-      `${expected} is expected here, not ${found === undefined ? "the end" : JSON.stringify(found)}`,
+      `expected ${expected}, found ${found === undefined ? "the end of the file" : JSON.stringify(found)}`,
       line,
     );
   }

@@ -1,8 +1,9 @@
-// One JSON value a line, for programs: errors as what a program can act on, and never a secret.
+// Writes one JSON value per line, for programs. An error has the fields that a program can act on, and no
+// secret.
 import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
 import type { Output } from "./io.ts";
 
-/** What a terminal acts upon, or turns text around with, and JSON leaves as it is. */
+/** Characters that JSON does not escape, but that control a terminal or change the direction of text. */
 const UNSAFE = /[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
 function jsonLine(value: unknown): string {
@@ -16,7 +17,7 @@ export function writeJson(output: Output, value: unknown): Promise<void> {
 
 function plain(value: unknown): unknown {
   if (value instanceof Map) return Object.fromEntries(value);
-  // JSON knows no Infinity.
+  // JSON has no Infinity.
   if (value === Infinity) return null;
   if (!(value instanceof Error)) return value;
   if (!Pop3Error.is(value)) return { name: value.name, message: value.message };

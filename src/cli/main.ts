@@ -1,15 +1,15 @@
 #!/usr/bin/env node
-// The command `popwright`.
+// The entry of the command `popwright`: connects the process to run().
 import { outputTo } from "./io.ts";
 import { run } from "./run.ts";
 
-/** Put in by the build. */
+/** Set by the build. */
 declare const POPWRIGHT_VERSION: string | undefined;
 const version = typeof POPWRIGHT_VERSION === "undefined" ? "unbuilt" : POPWRIGHT_VERSION;
 
 /**
- * Windows has no SIGTERM that a program could hear. There it is Ctrl+C, Ctrl+Break, and SIGHUP when the console window
- * is closed; then Windows waits some seconds before it ends the process.
+ * The signals that end a command cleanly. Windows does not deliver SIGTERM. It has Ctrl+C, Ctrl+Break, and
+ * SIGHUP when the console window is closed: some seconds after SIGHUP it ends the process.
  */
 const STOP: readonly NodeJS.Signals[] =
   process.platform === "win32" ? ["SIGINT", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM"];
@@ -17,7 +17,7 @@ const STOP: readonly NodeJS.Signals[] =
 const stop = new AbortController();
 for (const signal of STOP) {
   process.once(signal, () => {
-    // The same signal once more ends the process at once.
+    // The listener is removed now, so the same signal ends the process immediately the second time.
     stop.abort();
   });
 }

@@ -1,8 +1,8 @@
-// Malformed lines of LIST and UIDL, in words.
+// Describes the malformed lines of LIST and UIDL in sentences.
 import type { MalformedLine, MalformedReason } from "../index.ts";
 import { count } from "./text.ts";
 
-/** How many are told one by one. */
+/** The number of lines that are described one by one. */
 const TOLD = 5;
 
 const REASONS: Readonly<Record<MalformedReason, string>> = {
@@ -12,11 +12,11 @@ const REASONS: Readonly<Record<MalformedReason, string>> = {
   space: "the unique-id has a space in it",
   byte: "the unique-id has a byte that is not printable ASCII",
   length: "the unique-id has more than 512 characters",
-  repeated: "a line before it has the same number",
+  repeated: "an earlier line has the same number",
   "line end": "it does not end with CRLF",
 };
 
-/** A sentence for each line, and one for those beyond the first five. */
+/** Returns a sentence for each of the first five lines, and one that counts the others. */
 export function malformedTexts(lines: readonly MalformedLine[]): string[] {
   const told = lines.slice(0, TOLD).map(malformedText);
   const more = lines.length - told.length;

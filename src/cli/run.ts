@@ -1,4 +1,4 @@
-// The command line as a function: words in, exit code out.
+// Runs the command line: takes the arguments, and returns the exit code.
 import { Pop3Error } from "../errors.ts";
 import type { Subcommand } from "./command.ts";
 import { check } from "./check/check.ts";
@@ -16,14 +16,14 @@ import { ConfigurationError, quoted, UsageError } from "./usage.ts";
 
 const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, serve];
 
-const HELP = `popwright COMMAND [words]: POP3 at the command line
+const HELP = `popwright COMMAND [arguments]: a POP3 client for the command line
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(6)} ${summary}`).join("\n")}
 
-popwright COMMAND --help tells the rest. popwright --version tells the version.
+Run \`popwright COMMAND --help\` for usage. \`popwright --version\` prints the version.
 `;
 
-/** Runs a command. Never rejects: what went wrong stands on stderr. */
+/** Runs a command. Never rejects: an error is printed to stderr, and determines the exit code. */
 export async function run(args: readonly string[], io: Io, version: string): Promise<ExitCode> {
   const [name, ...rest] = args;
   try {
@@ -37,7 +37,7 @@ export async function run(args: readonly string[], io: Io, version: string): Pro
       return name === undefined ? EXIT.usage : EXIT.ok;
     }
     const command = COMMANDS.find((each) => each.name === name);
-    if (command === undefined) throw new UsageError(`there is no command ${quoted(name)}`);
+    if (command === undefined) throw new UsageError(`unknown command ${quoted(name)}`);
     if (rest.includes("--help") || rest.includes("-h")) {
       await io.stdout.write(command.help);
       return EXIT.ok;
@@ -49,15 +49,15 @@ export async function run(args: readonly string[], io: Io, version: string): Pro
 }
 
 async function tell(error: unknown, name: string | undefined, io: Io): Promise<ExitCode> {
-  // Who reads no more wants no more.
+  // The reader closed the pipe because it has enough: this is not a failure.
   if (isNobodyReading(error)) return EXIT.ok;
   const code = exitCodeOf(error);
   const [what, ...advice] = explain(error);
   if (error instanceof UsageError) {
     const known = COMMANDS.some((command) => command.name === name);
-    advice.push(`popwright ${known ? `${String(name)} ` : ""}--help tells how it goes`);
+    advice.push(`Run \`popwright ${known ? `${String(name)} ` : ""}--help\` for usage`);
   }
-  // What was not to happen is told with the place where it did.
+  // An internal error is printed with its stack.
   const first = isUnforeseen(error)
     ? (error.stack ?? error.message)
     : wrapped(what ?? "", 2, io.stderr.columns);
@@ -66,7 +66,7 @@ async function tell(error: unknown, name: string | undefined, io: Io): Promise<E
   return code;
 }
 
-/** Neither ours nor the system's. */
+/** Whether an error is an internal one: it comes neither from popwright nor from the operating system. */
 function isUnforeseen(error: unknown): error is Error {
   const foreseen = [AccountError, UsageError, ConfigurationError].some((kind) => error instanceof kind);
   return error instanceof Error && !foreseen && !Pop3Error.is(error) && !("code" in error);

@@ -1,5 +1,5 @@
-// Where a secret comes from: the environment, a command, or a prompt. Never an argument, which everybody on the
-// machine can read.
+// Reads a secret from the environment, a command or a prompt. A secret is never an argument: other users of
+// the machine can read arguments.
 import { execFile } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
@@ -7,23 +7,29 @@ import { wordsOfCommand } from "./fetch/command-words.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 import type { Io } from "./io.ts";
 
-/** Milliseconds that a command may take: it may ask somebody. */
+/** The time limit of a command, in milliseconds. The command may prompt the user. */
 const PATIENCE = 120_000;
 
 export interface SecretSource {
-  /** The name of a variable. */
+  /** The name of an environment variable. */
   readonly variable?: string | undefined;
-  /** A program and its arguments, or both as one line: see {@link wordsOfCommand}. Its first line is the secret. */
+  /**
+   * A program and its arguments, or both as one line: see {@link wordsOfCommand}. The first line of its
+   * output is the secret.
+   */
   readonly command?: string | readonly string[] | undefined;
 }
 
-/** Gives the secret when it is asked for. Nothing is asked for before that. */
+/**
+ * Returns a function that reads the secret. Before the first call no command runs and no prompt appears.
+ * `what` names the secret for the user.
+ */
 export function secretFrom(source: SecretSource, what: string, io: Io): () => Promise<string> {
   const { command, variable } = source;
   if (command !== undefined) {
     let printed: string | undefined;
     return async () => {
-      // Whoever ends may have something to delete yet, and a session to log in to for that.
+      // A run that is stopping may have to log in once more, to delete delivered messages.
       if (io.stop.aborted && printed !== undefined) return printed;
       return (printed = await printedBy(command, io.stop));
     };
@@ -32,13 +38,15 @@ export function secretFrom(source: SecretSource, what: string, io: Io): () => Pr
   return async () => {
     const value = variable === undefined ? undefined : io.env[variable];
     if (value !== undefined && value !== "") return value;
-    // Asked once: who polls for days is not asked each time.
+    // The prompt appears once: a run that polls for days must not prompt for each login.
     if (io.stdin.isTTY === true && io.stderr.columns !== undefined)
       return (entered ??= ask(what, io).catch((error: unknown) => {
         entered = undefined;
         throw error;
       }));
-    throw new UsageError(`no ${what}: set ${variable ?? "a variable"}, or give a command that prints it`);
+    throw new UsageError(
+      `the ${what} is missing: set ${variable ?? "an environment variable"}, or give a command that prints it`,
+    );
   };
 }
 
@@ -51,16 +59,17 @@ function printedBy(command: string | readonly string[], signal: AbortSignal): Pr
       { timeout: PATIENCE, encoding: "utf8", signal },
       (error, stdout) => {
         const [secret = ""] = stdout.split(/\r?\n/, 1);
-        // Neither its output nor its arguments: either may have a secret in it.
+        // The message has neither its output nor its arguments: both may contain the secret.
         if (error !== null)
+          reject(new ConfigurationError(`the command ${program} must print the secret: ${reasonOf(error)}`));
+        else if (secret === "")
           reject(
-            new ConfigurationError(`the command ${program} did not give the secret: ${reasonOf(error)}`),
+            new ConfigurationError(`the command ${program} must print the secret: its first line is empty`),
           );
-        else if (secret === "") reject(new ConfigurationError(`the command ${program} printed no secret`));
         else resolve(secret);
       },
     );
-    // One that reads would wait for what nobody types.
+    // Without this, a program that reads its standard input would wait forever.
     child.stdin?.end();
   });
 }
@@ -68,11 +77,11 @@ function printedBy(command: string | readonly string[], signal: AbortSignal): Pr
 function reasonOf(error: Error & { code?: string | number | null; signal?: string | null }): string {
   if (typeof error.code === "string") return error.code;
   return typeof error.signal === "string"
-    ? `it was ended by ${error.signal}`
-    : `exit code ${String(error.code)}`;
+    ? `it was killed by ${error.signal}`
+    : `it failed with exit code ${String(error.code)}`;
 }
 
-/** The terminal is one: several questions are asked one after the other. */
+/** The last prompt. There is one terminal, so each prompt waits for the one before it. */
 let answered: Promise<unknown> = Promise.resolve();
 
 function ask(what: string, io: Io): Promise<string> {
@@ -81,7 +90,7 @@ function ask(what: string, io: Io): Promise<string> {
   return answer;
 }
 
-/** Asks at the terminal, without showing what is typed. */
+/** Prompts at the terminal, without showing the input. */
 async function prompt(what: string, io: Io): Promise<string> {
   await io.stderr.write(`${what}: `);
   const silent = new Writable({
@@ -94,7 +103,7 @@ async function prompt(what: string, io: Io): Promise<string> {
     return await new Promise<string>((resolve, reject) => {
       lines.once("line", resolve);
       lines.once("close", () => {
-        reject(new UsageError("nothing was entered"));
+        reject(new UsageError("nothing was entered at the prompt"));
       });
     });
   } finally {

@@ -1,8 +1,8 @@
-// Numbers and tables as people read them.
+// Formats numbers, tables and wrapped text for people.
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-/** `4.2 MB`: powers of 1,000, as in any file manager. */
+/** Formats a number of bytes: `4.2 MB`. Units are powers of 1,000, as in most file managers. */
 export function octetsText(octets: number): string {
   let unit = 0;
   let value = octets;
@@ -10,12 +10,12 @@ export function octetsText(octets: number): string {
   return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toFixed(1)} ${UNITS[unit] ?? ""}`;
 }
 
-/** `1 message`, `2 messages`. */
+/** Formats a count: `1 message`, `2 messages`. */
 export function count(number: number, noun: string): string {
   return `${String(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Rows as columns; those whose first cell in `right` is a number stand to the right. */
+/** Formats rows as columns. The columns with an index in `right` are aligned to the right. */
 export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];
   for (const row of rows) {
@@ -31,10 +31,13 @@ export function columns(rows: readonly (readonly string[])[], right: readonly nu
   return rows.map((row) => `${line(row)}\n`).join("");
 }
 
-/** The widest that text is set. */
+/** The maximal width of text, in columns. */
 const WIDEST = 100;
 
-/** Text in lines that fit; `indent` columns stand before each of them, and are put before all but the first. */
+/**
+ * Wraps text. Each line leaves space for `indent` columns; they are written before each line except the
+ * first.
+ */
 export function wrapped(text: string, indent: number, columns: number = WIDEST): string {
   const width = Math.max(30, Math.min(columns, WIDEST) - indent);
   const lines: string[] = [];
@@ -49,7 +52,7 @@ export function wrapped(text: string, indent: number, columns: number = WIDEST):
   return [...lines, line ?? ""].join(`\n${" ".repeat(indent)}`);
 }
 
-/** A word as a shell takes it: in quotes if it has more in it than letters, digits and a few marks. */
+/** Quotes a word for a shell if it has characters other than letters, digits and a few safe marks. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

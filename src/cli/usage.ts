@@ -1,12 +1,12 @@
-// The words of a command line: what was meant, or what is wrong with them.
+// Parses the arguments of a command line, and defines the errors for wrong input.
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
-/** The command line makes no sense: exit code 64. */
+/** The command line is wrong: exit code 64. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The configuration makes no sense: exit code 78. */
+/** The configuration is wrong: exit code 78. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
@@ -14,17 +14,20 @@ export class ConfigurationError extends Error {
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Words<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 
-/** Reads the words behind a command. Throws {@link UsageError}. */
+/** Parses the arguments after the name of a command. Throws {@link UsageError} for an unknown option. */
 export function wordsOf<const O extends Options>(args: readonly string[], options: O): Words<O> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    // "Unknown option '--x'. To specify a positional argument ..." says more than it should.
+    // Node's message goes on ("To specify a positional argument ..."): only its first sentence helps.
     throw new UsageError((error as Error).message.split(". ", 1)[0] ?? "");
   }
 }
 
-/** So many of them, and no more. Throws {@link UsageError}, in the words of `names`. */
+/**
+ * Checks that there is one argument for each of `names`. Throws {@link UsageError} if one is missing or
+ * extra.
+ */
 export function positionals<N extends number>(
   given: readonly string[],
   names: readonly string[] & { readonly length: N },
@@ -32,28 +35,29 @@ export function positionals<N extends number>(
   const missing = names[given.length];
   if (missing !== undefined) throw new UsageError(`${missing} is missing`);
   if (given.length > names.length)
-    throw new UsageError(`${quoted(given[names.length] ?? "")} is one word too many`);
+    throw new UsageError(`unexpected argument ${quoted(given[names.length] ?? "")}`);
   return [...given] as string[] & { readonly length: N };
 }
 
-/** A whole number from `least` on. Throws {@link UsageError}. */
+/** Parses a whole number of at least `least`. Throws {@link UsageError}. */
 export function wholeNumber(name: string, text: string | undefined, least = 0): number | undefined {
   if (text === undefined) return undefined;
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < least)
-    throw new UsageError(`${name} is a whole number from ${String(least)} on`);
+    throw new UsageError(`${name} must be a whole number >= ${String(least)} (got ${quoted(text)})`);
   return number;
 }
 
-/** Octets: `500`, `64k`, `10M`, `1G`. Throws {@link UsageError}. */
+/** Parses a number of bytes: `500`, `64k`, `10M`, `1G`, in units of 1024. Throws {@link UsageError}. */
 export function octetsOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const match = /^(\d+)([kMG]?)$/.exec(text);
-  if (match === null) throw new UsageError(`${name} is a number of octets, as 500, 64k or 10M`);
+  if (match === null)
+    throw new UsageError(`${name} must be a number of bytes, such as 500, 64k or 10M (got ${quoted(text)})`);
   return Number(match[1]) * 1024 ** ["", "k", "M", "G"].indexOf(match[2] as string);
 }
 
-/** A word as it is shown to whoever wrote it; one that may have a password in it is not. */
+/** Quotes a word for an error message. A word that may contain a password is not shown. */
 export function quoted(word: string): string {
-  return /:.*@/.test(word) ? "that" : `"${word}"`;
+  return /:.*@/.test(word) ? "[not shown: it may contain a password]" : `"${word}"`;
 }

@@ -209,7 +209,7 @@ describe("where it ends", () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("check", `pop3s://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
-    expect(terminal.words).toContain(`pop3://127.0.0.1:${String(server.port)} goes on to TLS by STLS.`);
+    expect(terminal.words).toContain(`pop3://127.0.0.1:${String(server.port)}, which turns TLS on with STLS.`);
   });
 
   test("a port where nobody listens", async () => {

@@ -49,9 +49,9 @@ describe("what makes no sense", () => {
   const URL = "pop3s://ann@pop.example.com";
   test.each([
     [[], "COMMAND"],
-    [["lsit"], 'there is no command "lsit"'],
+    [["lsit"], 'unknown command "lsit"'],
     [["list"], "URL is missing"],
-    [["list", URL, "more"], '"more" is one word too many'],
+    [["list", URL, "more"], 'unexpected argument "more"'],
     [["list", URL, "--no-such"], "Unknown option '--no-such'"],
     [["list", "pop.example.com"], "is no URL"],
     [["list", "http://pop.example.com"], "must begin with pop3s://"],
@@ -63,20 +63,20 @@ describe("what makes no sense", () => {
     [["check", "pop3s//ann:hidden@pop.example.com"], "that is no URL"],
     [["check", "pop3s://ann:hidden@pop example.com"], ""],
     [["get", URL], "MESSAGE is missing"],
-    [["get", URL, "0"], "MESSAGE is a whole number from 1 on"],
-    [["get", URL, "1", "--top", "x"], "--top is a whole number"],
+    [["get", URL, "0"], 'MESSAGE must be a whole number >= 1 (got "0")'],
+    [["get", URL, "1", "--top", "x"], "--top must be a whole number >= 0"],
     [["fetch", URL], "--to is missing"],
     [["fetch", URL, "--to", ""], "--to is missing"],
     [["fetch", "pop3s://pop.example.com", "--to", "x"], "names no user"],
     [["fetch", URL, "--to", "x", "--format", "zip"], "--format is maildir, eml or mbox"],
     [["fetch", URL, "--to", "x", "--delete", "soon"], "--delete is never, delivered or a number of days"],
-    [["fetch", URL, "--to", "x", "--first-run", "some"], "--first-run is a whole number"],
-    [["fetch", URL, "--to", "x", "--max-size", "10 MB"], "--max-size is a number of octets"],
-    [["fetch", URL, "--to", "x", "--messages", "0"], "--messages is a whole number from 1 on"],
+    [["fetch", URL, "--to", "x", "--first-run", "some"], "--first-run must be a whole number"],
+    [["fetch", URL, "--to", "x", "--max-size", "10 MB"], "--max-size must be a number of bytes"],
+    [["fetch", URL, "--to", "x", "--messages", "0"], "--messages must be a whole number >= 1"],
     [["fetch", "--config", "x", "--to", "y"], "--to stands in the file"],
-    [["fetch", "--config", "x", URL], "is one word too many"],
-    [["serve", "--port", "70000"], "--port is a number up to 65535"],
-    [["serve", "/no/such/directory"], "cannot be read"],
+    [["fetch", "--config", "x", URL], "unexpected argument"],
+    [["serve", "--port", "70000"], "--port must be a number <= 65535 (got 70000)"],
+    [["serve", "/no/such/directory"], "cannot read the directory /no/such/directory"],
   ])("%j", async (words, told) => {
     const terminal = new Terminal();
     expect(await terminal.run(...words)).toBe(64);
@@ -90,7 +90,7 @@ describe("what makes no sense", () => {
     for (const words of [["check"], ["list"], ["fetch", "--to", join(await newDirectory(), "Mail")]]) {
       const terminal = new Terminal();
       expect(await terminal.run(...words, urlOf(server), "--mechanism", "PLAINEST")).toBe(64);
-      expect(terminal.words).toContain('there is no mechanism "PLAINEST"');
+      expect(terminal.words).toContain('unknown mechanism "PLAINEST"');
     }
     expect(server.connections).toBe(0);
   });
@@ -98,7 +98,7 @@ describe("what makes no sense", () => {
   test("certificates that are not there are a matter of configuration", async () => {
     const terminal = new Terminal();
     expect(await terminal.run("list", URL, "--ca", "/no/such/file")).toBe(78);
-    expect(terminal.words).toContain("/no/such/file cannot be read");
+    expect(terminal.words).toContain("cannot read the certificates in /no/such/file");
   });
 });
 
@@ -112,10 +112,10 @@ describe("the secret", () => {
   });
 
   test.each([
-    ["process.exitCode = 1", "exit code 1"],
-    ["", "printed no secret"],
+    ["process.exitCode = 1", "must print the secret: it failed with exit code 1"],
+    ["", "must print the secret: its first line is empty"],
     // Its standard input is at its end at once.
-    ["process.stdin.pipe(process.stdout)", "printed no secret"],
+    ["process.stdin.pipe(process.stdout)", "its first line is empty"],
     [undefined, "ENOENT"],
   ])("a command that gives none: %s", async (text, words) => {
     const command = text === undefined ? "/no/such/program x" : await lineOf(text);
@@ -141,7 +141,7 @@ describe("the secret", () => {
     const terminal = new Terminal();
     delete terminal.env["POPWRIGHT_PASSWORD"];
     expect(await terminal.run("list", urlOf(server))).toBe(64);
-    expect(terminal.words).toContain("no password of ann: set POPWRIGHT_PASSWORD");
+    expect(terminal.words).toContain("the password of ann is missing: set POPWRIGHT_PASSWORD");
   });
 
   test("is asked for at a terminal, and not shown", async () => {

@@ -82,10 +82,10 @@ describe("lines", () => {
   });
 
   test.each([
-    ['{\n"a": 1\n"b": 2 }', 3, '"," or "}" is expected here, not "\\""'],
-    ["[1,\n2", 2, '"," or "]" is expected here, not the end'],
-    ['{ "a"\n1 }', 2, '":" is expected'],
-    ["[".repeat(40), 1, "less depth"],
+    ['{\n"a": 1\n"b": 2 }', 3, 'expected "," or "}", found "\\""'],
+    ["[1,\n2", 2, 'expected "," or "]", found the end of the file'],
+    ['{ "a"\n1 }', 2, 'expected ":"'],
+    ["[".repeat(40), 1, "expected at most 32 levels"],
     [
       String.raw`{ "a": 1,${"\n"}"b": "C:\Mail" }`,
       2,

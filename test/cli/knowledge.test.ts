@@ -99,8 +99,8 @@ describe("providers", () => {
     const lines = explain(refusal(Buffer.from("-ERR [AUTH] no"), "PASS ****"), {
       ...{ host: "pop.fastmail.com", user: "ann" },
     });
-    expect(lines).toContain("Fastmail wants the full address as user name.");
-    expect(lines).toContain("Fastmail takes an app password or OAuth2.");
+    expect(lines).toContain("Fastmail requires the full address as the user name.");
+    expect(lines).toContain("Fastmail accepts an app password or OAuth2.");
   });
 
   test("what the provider says itself needs no more words", () => {
@@ -110,7 +110,9 @@ describe("providers", () => {
 
   test("who has no POP3 is told by name, whatever the failure", () => {
     const error = new Pop3Error("POP3_CONNECT", "cannot connect to pop.mail.me.com:995: ENOTFOUND");
-    expect(explain(error, { host: "pop.mail.me.com" }).at(-1)).toBe("iCloud Mail has no POP3. It has IMAP.");
+    expect(explain(error, { host: "pop.mail.me.com" }).at(-1)).toBe(
+      "iCloud Mail does not offer POP3. Use IMAP instead.",
+    );
   });
 
   test("what passes by itself says nothing of passwords", () => {

@@ -211,7 +211,7 @@ describe("ledger", () => {
     const terminal = new Terminal();
     const words = ["rename", "pop3://ann@pop.old.example", urlOf(server)];
     expect(await terminal.run("ledger", ...words, ...state)).toBe(0);
-    expect(terminal.words).toContain(`ann@pop.old.example:110 is ${nameAt(server)} now`);
+    expect(terminal.words).toContain(`renamed ann@pop.old.example:110 to ${nameAt(server)}`);
     const after = new Terminal();
     expect(await after.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(after.words).toContain("no new mail");
@@ -224,7 +224,7 @@ describe("ledger", () => {
     expect(await new Terminal().run("fetch", urlOf(server), ...to)).toBe(0);
     const terminal = new Terminal();
     expect(await terminal.run("ledger", "delete", urlOf(server), ...state)).toBe(0);
-    expect(terminal.words).toContain("is forgotten");
+    expect(terminal.words).toContain("the next fetch retrieves all its mail again");
     const after = new Terminal();
     expect(await after.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(after.words).toContain("no new mail, 2 known");
@@ -242,14 +242,14 @@ describe("ledger", () => {
   });
 
   test.each([
-    [["move"], 64, 'there is no "move": list, rename or delete'],
+    [["move"], 64, 'unknown action "move": it must be list, rename or delete'],
     [["rename", ANN], 64, "TO is missing"],
-    [["rename", ANN, ANN], 64, "are the same mailbox"],
+    [["rename", ANN, ANN], 64, "must be different mailboxes"],
     [["rename", "bea", "cleo"], 74, "there is no ledger of bea in"],
     [["rename", ANN, "dora"], 74, "knows 1 messages already"],
     [["delete"], 64, "MAILBOX is missing"],
     [["delete", "bea"], 64, "does not know bea"],
-    [["list", "more"], 64, "one word too many"],
+    [["list", "more"], 64, "unexpected argument"],
   ])("says what is wrong: %j", async (words, code, said) => {
     await remember(ANN, POISON);
     await remember("dora", DONE);

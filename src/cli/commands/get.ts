@@ -1,4 +1,4 @@
-// `popwright get`: one message, octet for octet.
+// `popwright get`: writes one message exactly as the server sends it.
 import { open, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { Pop3Client } from "../../index.ts";
@@ -17,15 +17,15 @@ const OPTIONS = {
 
 export const get: Subcommand = {
   name: "get",
-  summary: "writes one message, as it is, to standard output or a file",
+  summary: "writes one message, unchanged, to standard output or a file",
   options: OPTIONS,
   help: `popwright get URL MESSAGE [--output FILE] [--top LINES]
 
-Writes a message as the server has it: every octet, with CRLF. Nothing is changed.
+Writes a message exactly as the server sends it, with CRLF line ends. It changes nothing on the server.
 
   MESSAGE            its number, or uid:UNIQUE-ID
-  --output FILE      to a file that is not there yet, in place of standard output
-  --top LINES        only the headers and so many lines of the body
+  --output FILE      writes to a new file instead of standard output
+  --top LINES        writes only the headers and the first LINES lines of the body
 
 ${ACCOUNT_HELP}
 Examples
@@ -70,7 +70,7 @@ async function write(octets: AsyncIterable<Buffer>, path: string | undefined, io
   try {
     await pipeline(octets, file.createWriteStream());
   } catch (error) {
-    // Half a message looks like a whole one.
+    // A partial message would look like a complete one.
     await rm(path, { force: true });
     throw error;
   }

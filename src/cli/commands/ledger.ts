@@ -1,4 +1,4 @@
-// `popwright ledger`: what the ledger knows, under which name, and how to begin again.
+// `popwright ledger`: lists the mailboxes of the ledger, and renames or deletes one.
 import type { FileLedger, LedgerEntry, LedgerSnapshot } from "../../fetch/index.ts";
 import { hasFailed } from "../../fetch/ledger/another-try.ts";
 import { printable } from "../../protocol/printable.ts";
@@ -14,23 +14,24 @@ const OPTIONS = { ...LEDGER_OPTIONS, json: { type: "boolean" } } as const;
 
 export const ledger: Subcommand = {
   name: "ledger",
-  summary: "shows what was fetched, and renames or forgets a mailbox",
+  summary: "shows which mail was fetched, and renames or deletes a mailbox of the ledger",
   options: OPTIONS,
   help: `popwright ledger [list] [options]
 popwright ledger rename FROM TO [options]
 popwright ledger delete MAILBOX [options]
 
-list     the mailboxes of the ledger, and the messages that could not be delivered
-rename   another name for a mailbox, after its host, port or user has changed: its mail is not fetched again
-delete   forgets a mailbox: all its mail is fetched again. A Maildir takes in only what it lacks
+list     lists the mailboxes of the ledger, and the messages that could not be delivered
+rename   renames a mailbox after its host, port or user has changed, so that its mail is not fetched again
+delete   deletes a mailbox from the ledger. The next fetch retrieves all its mail again; a Maildir adds only
+         the messages that it does not have
 
-A mailbox is named as "list" shows it, or by its URL. Nothing is connected to, and no password is needed.
+Name a mailbox as "list" shows it, or by its URL. The command needs no password and connects to no server.
 
 ${LEDGER_HELP}
-  --json             with list: a JSON object for each mailbox, one a line
+  --json             with list: prints a JSON object for each mailbox, one per line
 
 Exit codes
-  0 done    64 usage    74 ledger    75 a run holds the mailbox
+  0 done    64 usage    74 ledger    75 another run uses the mailbox
 
 Examples
   popwright ledger
@@ -45,15 +46,17 @@ Examples
       await list(place.ledger, values.json === true, io);
     } else if (action === "rename") {
       const [from = "", to = ""] = positionals(names, ["FROM", "TO"]).map(mailboxNamed);
-      if (from === to) throw new UsageError("FROM and TO are the same mailbox");
+      if (from === to) throw new UsageError("FROM and TO must be different mailboxes");
       await place.ledger.rename(from, to);
-      await io.stderr.write(`${from} is ${to} now\n`);
+      await io.stderr.write(`renamed ${from} to ${to}\n`);
     } else if (action === "delete") {
       const [mailbox = ""] = positionals(names, ["MAILBOX"]).map(mailboxNamed);
       if (!(await place.ledger.delete(mailbox)))
         throw new UsageError(`the ledger in ${place.ledger.directory} does not know ${mailbox}`);
-      await io.stderr.write(`${mailbox} is forgotten: the next fetch takes all its mail for new\n`);
-    } else throw new UsageError(`there is no ${quoted(action)}: list, rename or delete`);
+      await io.stderr.write(
+        `deleted ${mailbox} from the ledger: the next fetch retrieves all its mail again\n`,
+      );
+    } else throw new UsageError(`unknown action ${quoted(action)}: it must be list, rename or delete`);
     return EXIT.ok;
   },
 };

@@ -1,4 +1,4 @@
-// `popwright list`: the messages of a maildrop, as the server lists them.
+// `popwright list`: lists the messages of a maildrop, as the server reports them.
 import { Pop3ReplyError } from "../../errors.ts";
 import type { Pop3Client } from "../../index.ts";
 import { numbersIn } from "../../protocol/malformed-line.ts";
@@ -19,9 +19,9 @@ export const list: Subcommand = {
   options: OPTIONS,
   help: `popwright list URL [--json]
 
-Lists the messages: number, size in octets, unique-id. Nothing is changed.
+Lists the messages: number, size in bytes, unique-id. It changes nothing on the server.
 
-  --json             a JSON object for each message, one a line: number, size, uid
+  --json             prints a JSON object for each message, one per line: number, size, uid
 
 ${ACCOUNT_HELP}
 Examples
@@ -36,7 +36,7 @@ Examples
       const listings = await Promise.all([client.list(), uidsOf(client)]);
       return [...listings, client.malformed] as const;
     });
-    // A message whose size cannot be read is there all the same.
+    // A message exists even if the line with its size is malformed.
     const unsized = [...numbersIn(malformed, "LIST")].filter(
       (number) => !sizes.has(number) && uids.has(number),
     );
@@ -59,7 +59,7 @@ Examples
   },
 };
 
-/** A server without UIDL has messages all the same. */
+/** Returns the unique-ids. A server without UIDL has none, but its messages can still be listed. */
 async function uidsOf(client: Pop3Client): Promise<ReadonlyMap<number, string>> {
   try {
     return await client.uidl();

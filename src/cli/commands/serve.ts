@@ -1,4 +1,4 @@
-// `popwright serve`: the embedded server, to try a client or a program on.
+// `popwright serve`: runs the embedded server, for tests of a client or a program.
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,16 +25,16 @@ export const serve: Subcommand = {
   options: OPTIONS,
   help: `popwright serve [DIRECTORY] [options]
 
-Serves the *.eml files of a directory, or of the new/ and cur/ of a Maildir, as one maildrop, from memory:
-nothing there is ever changed. It ends with SIGINT or SIGTERM. The password
-is ${PASSWORD}, or a random one, which is printed.
+Serves the *.eml files of a directory, or the messages in new/ and cur/ of a Maildir, as one maildrop. The
+server works in memory and never changes the files. SIGINT or SIGTERM ends it. The password is the value of
+${PASSWORD}, or a random one, which is printed.
 
-  --port N           a port (default: a free one)
-  --host ADDRESS     where to listen (default: 127.0.0.1)
-  --user NAME        who may log in (default: test)
-  --tls              TLS from the first octet, with a certificate of its own
-  --ca FILE          writes that certificate to a file, for clients to trust
-  --json             where it listens, as JSON
+  --port N           the port (default: a free one)
+  --host ADDRESS     the address to listen at (default: 127.0.0.1)
+  --user NAME        the user who may log in (default: test)
+  --tls              TLS from the first byte, with a certificate that the server creates
+  --ca FILE          writes this certificate to a file, so that clients can trust it
+  --json             prints the URL, the port and the number of messages as JSON
 
 Example
   popwright serve ./mail --port 1100 --user ann
@@ -44,12 +44,14 @@ Example
     const [directory] = words.length === 0 ? [] : positionals(words, ["DIRECTORY"]);
     const { user = "test", host = "127.0.0.1" } = values;
     const port = wholeNumber("--port", values.port) ?? 0;
-    if (port > 65_535) throw new UsageError("--port is a number up to 65535");
+    if (port > 65_535) throw new UsageError(`--port must be a number <= 65535 (got ${String(port)})`);
     const given = io.env[PASSWORD];
     const pass = given === undefined || given === "" ? randomBytes(9).toString("base64url") : given;
     const messages = directory === undefined ? [] : await messagesIn(directory);
     await using server = await Pop3Server.listen({
-      ...{ host, port, tls: values.tls ?? false },
+      host,
+      port,
+      tls: values.tls ?? false,
       users: { [user]: { pass, messages } },
     });
     if (values.ca !== undefined) await writeFile(values.ca, server.ca);
@@ -63,7 +65,7 @@ Example
   },
 };
 
-/** In the order of their names, as a Maildir gives the order of arrival. */
+/** Reads the messages, in the order of their paths. The names in a Maildir sort by the time of arrival. */
 async function messagesIn(directory: string): Promise<Buffer[]> {
   const paths: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true }).catch(noDirectory(directory))) {
@@ -78,7 +80,7 @@ async function messagesIn(directory: string): Promise<Buffer[]> {
 
 function noDirectory(directory: string): (error: Error) => never {
   return (error) => {
-    throw new UsageError(`${directory} cannot be read: ${error.message}`);
+    throw new UsageError(`cannot read the directory ${directory}: ${error.message}`);
   };
 }
 

@@ -22,9 +22,7 @@ describe("a command in one line", () => {
 
   test("with a quote that is not closed is refused, and not shown", () => {
     expect(() => wordsOfCommand(`pass "secret`)).toThrow(UsageError);
-    expect(() => wordsOfCommand(`pass "secret`)).toThrow(
-      /^the command has a double quote that is not closed$/,
-    );
+    expect(() => wordsOfCommand(`pass "secret`)).toThrow(/^the command has an unclosed double quote$/);
   });
 });
 

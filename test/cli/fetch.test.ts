@@ -69,7 +69,7 @@ describe("one account", () => {
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(terminal.err).toContain(
-      '2 messages delivered, 52 B, 1 malformed line in LIST or UIDL, as "2 b c"',
+      '2 messages delivered, 52 B, 1 malformed line in LIST or UIDL, such as "2 b c"',
     );
     const second = new Terminal();
     expect(await second.run("fetch", urlOf(server), ...to, "--json")).toBe(0);
@@ -91,7 +91,7 @@ describe("one account", () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to, "--messages", "1")).toBe(0);
-    expect(terminal.err).toContain("1 message delivered, 22 B, 1 to come");
+    expect(terminal.err).toContain("1 message delivered, 22 B, 1 left for the next run");
     expect(await terminal.run("fetch", urlOf(server), ...to, "--max-size", "25")).toBe(0);
     expect(terminal.err).toContain("1 left alone");
     const other = ["--to", join(directory, "Other"), "--state", join(directory, "other")];
@@ -296,7 +296,7 @@ describe("exit codes", () => {
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(75);
-    expect(terminal.err).toMatch(/it is too early: not before \S+ \(--force\)/);
+    expect(terminal.err).toMatch(/too early: the next poll is at \S+\. Use --force to connect now/);
     expect(await terminal.run("fetch", urlOf(server), ...to, "--force")).toBe(0);
   });
 });
@@ -381,13 +381,13 @@ describe("several accounts", () => {
     await using server = await annsServer();
     const account = { url: urlOf(server), to: { maildir: "Mail" } };
     for (const [accounts, words] of [
-      [[account, account], /popwright\.json:\d+: accounts\[1\]\.url is that of another account, too/],
+      [[account, account], /popwright\.json:\d+: accounts\[1\]\.url must be unique: another account/],
       [
         [
           { ...account, name: "box" },
           { name: "box", ...account, url: urlOf(server, "bob") },
         ],
-        /popwright\.json:\d+: accounts\[1\]\.name is that of another account, too: box/,
+        /popwright\.json:\d+: accounts\[1\]\.name must be unique: another account is also called box/,
       ],
       [[{ ...account, mechanism: "PLAINEST" }], /popwright\.json:\d+: accounts\[0\]\.mechanism is wrong/],
     ] as const) {
@@ -404,7 +404,7 @@ describe("several accounts", () => {
     expect(await terminal.run("fetch", "--config", path)).toBe(78);
     expect(terminal.words).toContain("extra is unknown");
     expect(await terminal.run("fetch", "--config", join(directory, "none"))).toBe(78);
-    expect(terminal.words).toContain("cannot be read");
+    expect(terminal.words).toContain("cannot read");
   });
 });
 
@@ -469,7 +469,7 @@ describe("a server that is too slow", () => {
     await turns();
     vi.advanceTimersByTime(20_001);
     expect(await run).toBe(0);
-    expect(terminal.words).toContain("no new mail, 2 to come");
+    expect(terminal.words).toContain("no new mail, 2 left for the next run");
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(await delivered()).toEqual(MESSAGES);
   });

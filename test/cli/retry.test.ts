@@ -54,10 +54,10 @@ describe("fetch", () => {
       "message 1 (uid-1), 5 failures, the last on 2025-10-09T08:53:20.000Z: no handler",
     );
     const command = `popwright retry '${urlOf(server)}' --state ${join(directory, "state")}`;
-    expect(terminal.words).toContain(`this gives it another try: ${command}`);
+    expect(terminal.words).toContain(`run this to give it another try: ${command}`);
     const quiet = new Terminal();
     expect(await quiet.run("fetch", urlOf(server), ...to, "--quiet")).toBe(65);
-    expect(quiet.words).toContain("1 message could not be delivered, and is not tried any more");
+    expect(quiet.words).toContain("1 message could not be delivered, and will not be tried again");
     expect(quiet.words).not.toContain("no new mail");
     const json = new Terminal();
     expect(await json.run("fetch", urlOf(server), ...to, "--json")).toBe(65);
@@ -104,7 +104,7 @@ describe("fetch", () => {
     await remember(nameAt(server), ...uids.map((id) => ({ ...POISON, id })));
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), "--to", join(directory, "Mail"), ...state)).toBe(65);
-    expect(terminal.words).toContain("8 messages could not be delivered, and are not tried any more");
+    expect(terminal.words).toContain("8 messages could not be delivered, and will not be tried again");
     expect(terminal.words).toContain("and 3 more");
     expect(terminal.err.match(/no handler/g)).toHaveLength(5);
   });
@@ -149,9 +149,9 @@ describe("retry", () => {
   test.each([
     [["retry"], "URL or --config is missing"],
     [["retry", "pop3s://bob@pop.example.com"], `does not know bob@pop.example.com:995; it knows ${ANN}`],
-    [["retry", URL, "uid-9"], "no message that could not be delivered has the ID uid-9"],
-    [["retry", URL, "uid-2"], "no message that could not be delivered has the ID uid-2"],
-    [["retry", "pop3s://ann:secret@pop.example.com"], "leave it out"],
+    [["retry", URL, "uid-9"], "no undelivered message has the ID uid-9"],
+    [["retry", URL, "uid-2"], "no undelivered message has the ID uid-2"],
+    [["retry", "pop3s://ann:secret@pop.example.com"], "must not contain a password: remove it"],
   ])("64, and nothing is changed: %j", async (words, said) => {
     await remember(ANN, POISON, DONE);
     const terminal = new Terminal();
@@ -228,7 +228,9 @@ describe("ledger", () => {
     const after = new Terminal();
     expect(await after.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(after.words).toContain("no new mail, 2 known");
-    expect(after.words).toContain(`the ledger in ${join(directory, "state")} did not know them. Was it lost`);
+    expect(after.words).toContain(
+      `the ledger in ${join(directory, "state")} did not know them. Was the ledger lost`,
+    );
   });
 
   test("hints at nothing for another user, or for accounts of one file", async () => {
@@ -277,8 +279,8 @@ describe("a dry run", () => {
       [
         "retrieve  1  22  uid-1",
         "retrieve  2  30  uid-2",
-        "delete    1  22  uid-1  once it is delivered",
-        "delete    2  30  uid-2  once it is delivered",
+        "delete    1  22  uid-1  after its delivery",
+        "delete    2  30  uid-2  after its delivery",
         "",
       ].join("\n"),
     );
@@ -307,6 +309,6 @@ describe("a dry run", () => {
     const terminal = new Terminal();
     const words = ["pop3s://ann@pop.example.com", "--dry-run", "--watch", "--to", "Mail"];
     expect(await terminal.run("fetch", ...words)).toBe(64);
-    expect(terminal.words).toContain("--dry-run and --watch exclude each other");
+    expect(terminal.words).toContain("--dry-run and --watch cannot be combined");
   });
 });

@@ -1,4 +1,4 @@
-// The configuration file of `fetch`: accounts, where their mail goes, and what becomes of it at the server.
+// Reads and checks the configuration file of `fetch`. An error names the file, the line and the key.
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Pop3Error } from "../../errors.ts";
@@ -19,27 +19,27 @@ interface ConfiguredAccount {
 }
 
 export interface Configuration {
-  /** Where the ledger is. */
+  /** The directory of the ledger, as the file gives it. */
   readonly state: string;
   readonly maxSessions: number | undefined;
   readonly maxPerHost: number | undefined;
   readonly accounts: readonly ConfiguredAccount[];
-  /** The names of the variables that have secrets. */
+  /** The names of the environment variables that contain secrets. */
   readonly secrets: ReadonlySet<string>;
-  /** The path that a relative one in the file means: it begins where the file is. */
+  /** Resolves a path of the file: a relative path starts at the directory of the file. */
   readonly pathOf: (path: string) => string;
 }
 
-/** Throws {@link ConfigurationError}, with file, line and key. */
+/** Reads a file. Throws {@link ConfigurationError}, with file, line and key. */
 export async function readConfiguration(path: string): Promise<Configuration> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new ConfigurationError(`${path} cannot be read: ${(error as Error).message}`);
+    throw new ConfigurationError(`cannot read ${path}: ${(error as Error).message}`);
   }
-  // As PowerShell's ">" writes files.
-  if (text.includes("\0")) throw new ConfigurationError(`${path} must be UTF-8 text. Save it as UTF-8`);
+  // The redirection of PowerShell writes UTF-16.
+  if (text.includes("\0")) throw new ConfigurationError(`${path} must be UTF-8 text: save it as UTF-8`);
   return parseConfiguration(text, path);
 }
 
@@ -58,8 +58,16 @@ type Table = Readonly<Record<string, unknown>>;
 
 const TOP = ["state", "to", "policy", "maxSessions", "maxPerHost", "accounts"] as const;
 const ACCOUNT = [
-  ...(["name", "url", "to", "policy", "ca", "mechanism"] as const),
-  ...(["passwordEnv", "passwordCommand", "tokenEnv", "tokenCommand"] as const),
+  "name",
+  "url",
+  "to",
+  "policy",
+  "ca",
+  "mechanism",
+  "passwordEnv",
+  "passwordCommand",
+  "tokenEnv",
+  "tokenCommand",
 ] as const;
 
 class Checker {
@@ -78,7 +86,7 @@ class Checker {
     const policy = this.#policy("policy", top["policy"], {});
     const { accounts } = top;
     if (!Array.isArray(accounts) || accounts.length === 0)
-      throw this.#wrong("accounts", "is a list of accounts");
+      throw this.#wrong("accounts", "must be a non-empty list of accounts");
     const checked = accounts.map((account, index) =>
       this.#account(`accounts[${String(index)}]`, account, to, policy),
     );
@@ -111,7 +119,7 @@ class Checker {
     this.#checkUrl(`${path}.url`, url);
     const place = account["to"] === undefined ? to : this.#place(`${path}.to`, account["to"]);
     if (place === undefined)
-      throw this.#wrong(`${path}.to`, "is missing, and there is none for all accounts");
+      throw this.#wrong(`${path}.to`, "is missing: set it here, or at the top level for all accounts");
     return {
       name: text("name"),
       source: {
@@ -132,13 +140,14 @@ class Checker {
     };
   }
 
-  /** The ledger tells mailboxes apart by their names: two of one name would be taken for one. */
+  /** Checks that names are unique, because the ledger identifies a mailbox by its name. */
   #checkNames(accounts: readonly ConfiguredAccount[]): void {
     const names = new Set<string>();
     for (const [index, { name, source }] of accounts.entries()) {
       const mailbox = name ?? mailboxOf(source.url);
       const path = `accounts[${String(index)}].${name === undefined ? "url" : "name"}`;
-      if (names.has(mailbox)) throw this.#wrong(path, `is that of another account, too: ${mailbox}`);
+      if (names.has(mailbox))
+        throw this.#wrong(path, `must be unique: another account is also called ${mailbox}`);
       names.add(mailbox);
     }
   }
@@ -155,16 +164,16 @@ class Checker {
 
   #checkUrl(path: JsonPath, url: string): void {
     if (passwordIn(url))
-      throw this.#wrong(path, "has a password in it: give passwordEnv or passwordCommand in its place");
+      throw this.#wrong(path, "must not contain a password: use passwordEnv or passwordCommand instead");
     try {
       if (optionsOf(url).auth !== undefined) return;
     } catch (error) {
       throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
     }
-    throw this.#wrong(path, "names no user: it looks like pop3s://user@pop.example.com");
+    throw this.#wrong(path, "must name a user, as in pop3s://user@pop.example.com");
   }
 
-  /** What an account says takes the place of what all have, wish by wish. */
+  /** Checks a policy. Each key of an account's policy replaces the same key of the common policy. */
   #policy(path: JsonPath, value: unknown, common: FetchPolicy): FetchPolicy {
     if (value === undefined) return common;
     const policy = { ...common, ...(this.#table(path, value) as FetchPolicy) };
@@ -181,7 +190,8 @@ class Checker {
   #place(path: JsonPath, value: unknown): DeliveryPlace {
     const place = this.#table(path, value, PLACES);
     const [name, ...more] = Object.keys(place);
-    if (name === undefined || more.length > 0) throw this.#wrong(path, `is one of ${PLACES.join(", ")}`);
+    if (name === undefined || more.length > 0)
+      throw this.#wrong(path, `must have exactly one of the keys ${PLACES.join(", ")}`);
     if (name === "command") {
       return { command: this.#command(`${path}.command`, place["command"]) ?? [] };
     }
@@ -194,7 +204,7 @@ class Checker {
     const strings =
       Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string");
     if (strings) return value;
-    throw this.#wrong(path, "is a command: a string, or a list of strings");
+    throw this.#wrong(path, "must be a command: a non-empty string or list of strings");
   }
 
   #words(path: JsonPath, line: string): readonly string[] {
@@ -207,12 +217,12 @@ class Checker {
 
   #table(path: JsonPath, value: unknown, names?: readonly string[]): Table {
     if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw this.#wrong(path, "is an object");
+      throw this.#wrong(path, "must be an object");
     for (const name of Object.keys(value)) {
       if (names?.includes(name) === false)
         throw this.#wrong(
           path === "" ? name : `${path}.${name}`,
-          `is unknown: there are ${names.join(", ")}`,
+          `is unknown: it must be one of ${names.join(", ")}`,
         );
     }
     return value as Table;
@@ -220,19 +230,19 @@ class Checker {
 
   #string(path: JsonPath, value: unknown): string | undefined {
     if (value === undefined || (typeof value === "string" && value !== "")) return value;
-    throw this.#wrong(path, "is a string");
+    throw this.#wrong(path, "must be a non-empty string");
   }
 
   #count(path: JsonPath, value: unknown): number | undefined {
     if (value === undefined || (Number.isInteger(value) && (value as number) > 0)) return value as undefined;
-    throw this.#wrong(path, "is a whole number from 1 on");
+    throw this.#wrong(path, `must be a whole number >= 1 (got ${JSON.stringify(value)})`);
   }
 
   #wrong(path: JsonPath, message: string): ConfigurationError {
     const where = `${this.#file}:${String(this.#document.lineOf(path))}`;
-    // What the policy says of itself names the key already.
+    // An error of the policy names the key itself.
     return new ConfigurationError(
-      `${where}: ${message.startsWith("policy") ? message : `${path || "it"} ${message}`}`,
+      `${where}: ${message.startsWith("policy") ? message : `${path || "the configuration"} ${message}`}`,
     );
   }
 }

@@ -1,20 +1,23 @@
-// Where `fetch` delivers to, as a command line or a configuration file says it.
+// Creates the destination that a command line or a configuration file names.
 import { PASSWORD, TOKEN } from "../account.ts";
 import { withoutVariables } from "../environment.ts";
 import { Command, EmlFolder, Maildir, Mbox, type Destination } from "../../fetch/index.ts";
 
-/** One of them. */
+/** A destination: exactly one of these properties is set. */
 export interface DeliveryPlace {
   readonly maildir?: string;
   readonly eml?: string;
   readonly mbox?: string;
-  /** A program and its arguments; each message goes to its standard input. */
+  /** A program and its arguments. It gets each message on its standard input. */
   readonly command?: readonly string[];
 }
 
 export const PLACES: readonly (keyof DeliveryPlace)[] = ["maildir", "eml", "mbox", "command"];
 
-/** Makes the destination. `env`: a program gets this environment, without the variables that have our secrets. */
+/**
+ * Creates the destination. A program gets the environment `env` without the variables that contain our
+ * secrets.
+ */
 export function destinationAt(
   place: DeliveryPlace,
   pathOf: (path: string) => string,

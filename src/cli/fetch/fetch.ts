@@ -1,4 +1,4 @@
-// `popwright fetch`: mail taken in once, from one mailbox or from many.
+// `popwright fetch`: fetches new mail from one mailbox or many, each message once.
 import { resolve } from "node:path";
 import {
   fetchAll,
@@ -27,7 +27,7 @@ import { otherNames } from "./other-name.ts";
 import { plannedSummary, plannedTable } from "./planned-text.ts";
 import { Progress } from "./progress.ts";
 import { count, octetsText, shellWord, wrapped } from "../text.ts";
-import { octetsOf, positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+import { octetsOf, positionals, quoted, UsageError, wholeNumber, wordsOf } from "../usage.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
@@ -49,7 +49,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof wordsOf<typeof OPTIONS>>["values"];
 
-/** A mailbox, by its name in the ledger, and what becomes of its mail. */
+/** A mailbox: its account, its name in the ledger, its destination and its policy. */
 interface Target {
   readonly account: Pop3ClientOptions;
   readonly mailbox: string;
@@ -57,11 +57,11 @@ interface Target {
   readonly policy: FetchPolicy;
 }
 
-/** What is to be fetched, and how. */
+/** The mailboxes of the run, the ledger, and the limits of the run. */
 interface Task {
   readonly targets: readonly Target[];
   readonly state: string;
-  /** What is written after `popwright retry` for the same mailboxes. */
+  /** The arguments of `popwright retry` for the same mailboxes. */
   readonly retryWords: string;
   readonly maxSessions?: number | undefined;
   readonly maxPerHost?: number | undefined;
@@ -69,39 +69,39 @@ interface Task {
 
 export const fetch: Subcommand = {
   name: "fetch",
-  summary: "takes mail in, each message once, into a Maildir or files",
+  summary: "fetches new mail, each message once, into a Maildir or files",
   options: OPTIONS,
   help: `popwright fetch URL --to PATH [options]
 popwright fetch --config FILE [options]
 
-Takes in the mail that was not taken in before. Each message is delivered and made durable, then noted in a
-ledger, then, where that is wished, deleted at the server: whatever breaks in between, nothing is lost, and
-nothing comes twice.
+Fetches the mail that was not fetched before. Each message is delivered and flushed to disk, then recorded in
+a ledger, and then deleted on the server if --delete says so. If the process is killed, the connection drops
+or the disk fills up, no message is lost and none is delivered twice.
 
-  --to PATH          where mail goes
+  --to PATH          the destination of the mail
   --format FORMAT    maildir (the default), eml (a folder of files), mbox (one file, mboxrd)
-  --config FILE      several accounts with their policies: see docs/command-line.md
-  --state DIR        where the ledger is; by default popwright in $XDG_STATE_HOME, or in ~/.local/state
+  --config FILE      fetches several accounts, each with its policy: see docs/command-line.md
+  --state DIR        the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state
                      (on Windows in %LOCALAPPDATA%)
-  --delete WHEN      never (the default), delivered, or a number of days after it was first seen
-  --max-size OCTETS  leaves alone what is larger: 500k, 10M
-  --first-run WHAT   of the mail that is there before the first run: all (the default), none, or the newest N
-  --messages N       retrieves so many at most
-  --seconds N        ends after N seconds; a message that has not come by then comes with the next run
+  --delete WHEN      never (the default), delivered, or a number of days after the message was first seen
+  --max-size BYTES   leaves larger messages alone: 500k, 10M
+  --first-run WHAT   of the mail from before the first run, fetches all (the default), none, or the newest N
+  --messages N       retrieves at most N messages
+  --seconds N        stops after N seconds; the next run fetches the rest
   --message-seconds N
-                     gives one message up after N seconds (by default 3600), and goes on with the others
-  --force            connects though the server or a failure asked for a pause
-  --watch            goes on polling, more often while mail comes, until SIGINT or SIGTERM (on
+                     gives up on a message after N seconds (default: 3600) and continues with the others
+  --force            connects even if the server or a failure requires a pause
+  --watch            keeps polling, more often while mail arrives, until SIGINT or SIGTERM (on
                      Windows Ctrl+C or Ctrl+Break)
-  --dry-run          lists what would be retrieved and deleted, and does nothing of it
-  --json             each event as a JSON object, one a line
-  --quiet            says nothing but what went wrong
+  --dry-run          lists the messages that would be retrieved and deleted, but changes nothing
+  --json             prints each event as a JSON object, one per line
+  --quiet            prints only problems
 
 ${ACCOUNT_HELP}
 Exit codes
-  0 done, with or without mail    1 some accounts failed      64 usage             69 server unavailable
-  73 destination, 74 ledger       75 try later                77 authentication    78 configuration
-  65 done, but there are messages that are not tried any more: see popwright retry --help
+  0 success, with or without mail 1 some accounts failed      64 usage             69 server unavailable
+  73 destination, 74 ledger       75 try again later          77 authentication    78 configuration
+  65 success, but some messages will not be tried again: see popwright retry --help
 
 Examples
   POPWRIGHT_PASSWORD=... popwright fetch pop3s://ann@pop.example.com --to ~/Mail --delete 14
@@ -110,7 +110,7 @@ Examples
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     if (values["dry-run"] === true && values.watch === true)
-      throw new UsageError("--dry-run and --watch exclude each other");
+      throw new UsageError("--dry-run and --watch cannot be combined");
     const task =
       values.config === undefined ? await fromWords(words, values, io) : await fromFile(words, values, io);
     const outcome = new Outcome(task, values, io);
@@ -119,7 +119,7 @@ Examples
     if (values.quiet !== true) for (const hint of hints) await io.stderr.write(`${hint}\n`);
     const events = fetchAll(task.targets, {
       ledger,
-      // Each target has its own.
+      // Each target has its own destination.
       destination: () => undefined,
       stop: io.stop,
       repeat: values.watch ?? false,
@@ -131,7 +131,7 @@ Examples
       try {
         await outcome.heard(event);
       } catch (error) {
-        // The mail is fetched whether anybody reads of it or not.
+        // The run goes on if the reader of the output has closed the pipe.
         if (!isNobodyReading(error)) throw error;
       }
     }
@@ -142,10 +142,11 @@ Examples
 async function fromWords(words: readonly string[], values: Values, io: Io): Promise<Task> {
   const [url = ""] = positionals(words, ["URL"]);
   if ((values.to === undefined || values.to === "") && values["dry-run"] !== true)
-    throw new UsageError("--to is missing: where is the mail to go?");
+    throw new UsageError("--to is missing: it must name the destination of the mail");
   const account = await accountFromWords(url, values, io);
-  if (account.auth === undefined) throw new UsageError(`the URL names no user: pop3s://USER@${account.host}`);
-  // A dry run does not look at it.
+  if (account.auth === undefined)
+    throw new UsageError(`the URL must name a user, as in pop3s://USER@${account.host}`);
+  // A dry run does not use the destination.
   const place = placeOf({ ...values, to: values.to ?? "." });
   const destination = destinationAt(place, (path) => resolve(path), io.env);
   return {
@@ -155,16 +156,24 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
   };
 }
 
-/** What a configuration file says for each account. */
+/** The options that cannot be combined with `--config`: the file sets them for each account. */
 const IN_FILE = [
-  ...(["to", "format", "delete", "max-size", "first-run"] as const),
-  ...(["password-command", "token-command", "ca", "mechanism"] as const),
-];
+  "to",
+  "format",
+  "delete",
+  "max-size",
+  "first-run",
+  "password-command",
+  "token-command",
+  "ca",
+  "mechanism",
+] as const;
 
 async function fromFile(words: readonly string[], values: Values, io: Io): Promise<Task> {
   positionals(words, []);
   for (const name of IN_FILE)
-    if (values[name] !== undefined) throw new UsageError(`--${name} stands in the file where there is one`);
+    if (values[name] !== undefined)
+      throw new UsageError(`--${name} cannot be combined with --config: set it in the file`);
   const { accounts, secrets, state, maxSessions, maxPerHost, pathOf } = await readConfiguration(
     values.config ?? "",
   );
@@ -187,14 +196,14 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
 
 function placeOf({ to = "", format = "maildir" }: Values): DeliveryPlace {
   if (format === "maildir" || format === "eml" || format === "mbox") return { [format]: to };
-  throw new UsageError("--format is maildir, eml or mbox");
+  throw new UsageError(`--format must be maildir, eml or mbox (got ${quoted(format)})`);
 }
 
 function policyOf(values: Values): FetchPolicy {
   const days = /^\d+$/.test(values.delete ?? "") ? Number(values.delete) : undefined;
   const when = days === undefined ? values.delete : { afterDays: days };
   if (typeof when === "string" && when !== "never" && when !== "delivered")
-    throw new UsageError("--delete is never, delivered or a number of days");
+    throw new UsageError(`--delete must be never, delivered or a number of days (got ${quoted(when)})`);
   const first = values["first-run"];
   const firstRun =
     first === undefined || first === "all" || first === "none"
@@ -227,16 +236,16 @@ function limitOf(values: Values): Pick<FetchPolicy, "limits"> {
   };
 }
 
-/** Tells what happens, and remembers what the exit code is made of. */
+/** Prints the events, and collects what determines the exit code. */
 class Outcome {
-  /** By mailbox. */
+  /** For explanations of failures, by mailbox. */
   readonly #attempts: Map<string, Attempt> = new Map();
   readonly #values: Values;
   readonly #io: Io;
   readonly #progress: Progress;
   readonly #codes: Map<string, ExitCode> = new Map();
   readonly #task: Task;
-  /** By mailbox: what was told last of messages that are left alone, and is not told again by each poll. */
+  /** The last text about messages that are left alone, by mailbox: a poll does not repeat the same text. */
   readonly #toldLeftAlone: Map<string, string> = new Map();
 
   constructor(task: Task, values: Values, io: Io) {
@@ -267,17 +276,17 @@ class Outcome {
   #textOf(event: FetchEvent): string | undefined {
     if (event.type === "failed") return this.#failure(event.error);
     if (event.type === "message-failed") {
-      const left = event.retryAt === undefined ? ": it is left alone from now on" : "";
+      const left = event.retryAt === undefined ? ": it will not be tried again" : "";
       return `message ${String(event.number)} was not delivered (${event.reason})${left}`;
     }
     if (event.type === "pipelining-broken") {
       const words = event.error instanceof Error ? event.error.message : String(event.error);
-      return `the server cannot take several commands at once (${words}): from now on it gets one at a time`;
+      return `the server cannot handle several commands at once (${words}): popwright now sends one at a time`;
     }
     if (event.type !== "end") return undefined;
     const { report } = event;
     const lines = this.#leftAlone(report);
-    // Who watches is told of what happens, not of what does not.
+    // With --watch, a poll that finds nothing to do prints nothing.
     const idle = report.delivered + report.deleted === 0 && this.#values.watch === true;
     if (!idle && this.#values.quiet !== true) lines.unshift(...this.#summary(report));
     return lines.length === 0 ? undefined : this.#set(lines);
@@ -286,12 +295,12 @@ class Outcome {
   #summary(report: FetchReport): string[] {
     const { outcome, unrecorded } = report;
     if (outcome === "dry-run") return [plannedSummary(report)];
-    // A crash may leave one.
+    // One message is normal after a crash. More mean that the ledger was lost.
     if (unrecorded < 2) return [summaryOf(report)];
     return [
       summaryOf(report),
       `${count(unrecorded, "message")} of these were delivered before, and the ledger in ${this.#task.state} did not know them. ` +
-        "Was it lost, or an older one put in its place?",
+        "Was the ledger lost, or replaced by an older copy?",
     ];
   }
 
@@ -317,12 +326,12 @@ class Outcome {
 
   #codeOf(report: FetchReport): ExitCode {
     const { failed, left, outcome } = report;
-    // Who watches is ended by a signal in any case.
+    // With --watch, a signal is the normal end.
     const interrupted =
       outcome === "stopped" && left > 0 && this.#io.stop.aborted && this.#values.watch !== true;
     if (outcome === "deferred" || interrupted) return EXIT.later;
     if (failed.length === 0) {
-      // Who watches was told when it happened.
+      // With --watch, this was printed when it happened.
       return leftAlone(report) > 0 && this.#values.watch !== true ? EXIT.leftAlone : EXIT.ok;
     }
     const byServer = failed.every(
@@ -352,18 +361,19 @@ function summaryOf({
   nextPollAt,
 }: FetchReport): string {
   if (outcome === "deferred")
-    return `it is too early: not before ${new Date(nextPollAt).toISOString()} (--force)`;
+    return `too early: the next poll is at ${new Date(nextPollAt).toISOString()}. Use --force to connect now`;
   const parts = [
     delivered === 0 ? "no new mail" : `${count(delivered, "message")} delivered, ${octetsText(octets)}`,
   ];
   if (known > 0) parts.push(`${String(known)} known`);
   if (deleted > 0) parts.push(`${String(deleted)} deleted`);
   if (skipped.length > 0) parts.push(`${String(skipped.length)} left alone`);
-  if (left > 0) parts.push(`${String(left)} to come`);
+  if (left > 0) parts.push(`${String(left)} left for the next run`);
   const [line] = malformed;
   if (line !== undefined)
-    parts.push(`${count(malformed.length, "malformed line")} in LIST or UIDL, as "${line.text}"`);
+    parts.push(`${count(malformed.length, "malformed line")} in LIST or UIDL, such as "${line.text}"`);
   if (committed === false) parts.push("the server could not delete everything");
-  if (committed === "unknown") parts.push("whether the server has deleted anything will show");
+  if (committed === "unknown")
+    parts.push("it is unknown whether the server deleted anything: the next run will see");
   return parts.join(", ");
 }

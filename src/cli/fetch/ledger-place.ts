@@ -1,4 +1,4 @@
-// The ledger that a command line means, and the names of mailboxes in it.
+// Finds the ledger that a command line names, and translates the names of mailboxes and messages in it.
 import { FileLedger } from "../../fetch/index.ts";
 import { mailboxOf, passwordIn } from "../account.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -7,13 +7,13 @@ import type { Io } from "../io.ts";
 import { shellWord } from "../text.ts";
 import { UsageError } from "../usage.ts";
 
-/** The options with which every command finds its ledger. */
+/** The options that select the ledger, the same for every command. */
 export const LEDGER_OPTIONS = { config: { type: "string" }, state: { type: "string" } } as const;
 
-/** The part of the help that tells of them. */
-export const LEDGER_HELP = `  --state DIR        where the ledger is; by default popwright in $XDG_STATE_HOME, or in ~/.local/state
+/** The part of the help text about these options. */
+export const LEDGER_HELP = `  --state DIR        the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state
                      (on Windows in %LOCALAPPDATA%)
-  --config FILE      the ledger and the accounts of a configuration file`;
+  --config FILE      uses the ledger and the accounts of a configuration file`;
 
 interface LedgerWords {
   readonly config?: string | undefined;
@@ -26,7 +26,7 @@ export interface LedgerPlace {
   readonly mailboxes: readonly string[] | undefined;
 }
 
-/** Throws `ConfigurationError` if the file is wrong. */
+/** Finds the ledger. Throws `ConfigurationError` if the configuration file is wrong. */
 export async function ledgerPlace({ config, state }: LedgerWords, { env }: Io): Promise<LedgerPlace> {
   if (config === undefined)
     return { ledger: new FileLedger(state ?? defaultState(env)), mailboxes: undefined };
@@ -37,7 +37,9 @@ export async function ledgerPlace({ config, state }: LedgerWords, { env }: Io): 
   };
 }
 
-/** The words with which another command finds the same ledger: ` --state DIR`, or nothing. */
+/**
+ * Returns the options that select the same ledger for another command: ` --state DIR`, or an empty string.
+ */
 export function sameLedger({ config, state }: LedgerWords): string {
   return [
     config === undefined ? "" : ` --config ${shellWord(config)}`,
@@ -45,14 +47,17 @@ export function sameLedger({ config, state }: LedgerWords): string {
   ].join("");
 }
 
-/** A mailbox by its name in the ledger, or by its URL. Throws {@link UsageError}. */
+/** Returns the name of a mailbox, from that name or from a URL. Throws {@link UsageError} for a wrong URL. */
 export function mailboxNamed(word: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(word)) return word;
-  if (passwordIn(word)) throw new UsageError("the URL has a password in it: leave it out");
+  if (passwordIn(word)) throw new UsageError("the URL must not contain a password: remove it");
   return mailboxOf(word);
 }
 
-/** The name of a message in the ledger as it is shown, and as it is given back: of a content, its digest. */
+/**
+ * Returns the ID of a message as the user sees and enters it. If it has no unique-id, this is a digest of its
+ * content.
+ */
 export function shownId(id: string): string {
   return id.replace(/^\0/, "");
 }

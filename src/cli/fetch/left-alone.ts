@@ -1,19 +1,19 @@
-// What is told of messages that are left alone after their tries, and how they get another one.
+// Describes the messages that are left alone after their tries, and the command that gives them another try.
 import type { FetchReport, MessageFailure } from "../../fetch/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { shownId } from "./ledger-place.ts";
 import { count } from "../text.ts";
 
-/** The most messages that are told one by one. */
+/** The number of messages that are described one by one. */
 const TOLD = 5;
 
-/** Whether a run has left messages alone after their tries: before it began, or from now on. */
+/** Counts the messages that are left alone after their tries: by this run or by an earlier one. */
 export function leftAlone({ skipped, failed }: FetchReport): number {
   const before = skipped.filter(({ reason }) => reason === "quarantined");
   return before.length + failed.filter(({ retryAt }) => retryAt === undefined).length;
 }
 
-/** Lines for people; none if there is nothing to tell. `retry`: the command that gives them another try. */
+/** Returns lines for the user, or none if no message is left alone. `retry`: the command for another try. */
 export function leftAloneText(report: FetchReport, retry: string): string[] {
   const number = leftAlone(report);
   if (number === 0) return [];
@@ -21,9 +21,9 @@ export function leftAloneText(report: FetchReport, retry: string): string[] {
   const lines = known.slice(0, TOLD).map(({ number: message, failure }) => failureText(message, failure));
   if (known.length > TOLD) lines.push(`and ${String(known.length - TOLD)} more`);
   return [
-    `${count(number, "message")} could not be delivered, and ${number === 1 ? "is" : "are"} not tried any more:`,
+    `${count(number, "message")} could not be delivered, and will not be tried again:`,
     ...lines,
-    `If the cause is gone, this gives ${number === 1 ? "it" : "them"} another try: ${retry}`,
+    `After you have fixed the cause, run this to give ${number === 1 ? "it" : "them"} another try: ${retry}`,
   ];
 }
 

@@ -1,12 +1,13 @@
-// Whether a mailbox that the ledger does not know may be one that it knows under an older address: then all its mail
-// would be fetched again.
+// Detects a mailbox whose address has changed: the ledger may know it under its old address. Without a hint,
+// all its mail would be fetched again.
 import type { FileLedger } from "../../fetch/index.ts";
 import { shellWord } from "../text.ts";
 
 /**
- * Hints for people, one for each mailbox that the ledger does not know, while it knows one of the same user at another
- * host or port, with or without a domain: `ann` and `ann@example.com`. Empty if the ledger cannot be read: the run
- * will tell why. `fetched`: the mailboxes that are fetched. `same`: the words with which another command finds the ledger.
+ * Returns a hint for each mailbox that the ledger does not know, if the ledger knows one of the same user at
+ * another host or port. `ann` and `ann@example.com` count as the same user. Returns no hints if the ledger
+ * cannot be read: the run reports that error. `fetched`: the mailboxes of the run. `same`: the options that
+ * select the same ledger for another command.
  */
 export async function otherNames(
   ledger: FileLedger,
@@ -28,12 +29,16 @@ export async function otherNames(
 function hintText(name: string, other: string, same: string): string {
   return (
     `${name}: the ledger does not know this mailbox, but it knows ${other}.\n` +
-    "  If that is the same mailbox at an older address, all its mail is fetched again, unless you stop this and run\n" +
+    "  If that is the same mailbox at an older address, all its mail will be fetched again. To avoid that, stop\n" +
+    "  this run and enter\n" +
     `  popwright ledger rename ${shellWord(other)} ${shellWord(name)}${same}`
   );
 }
 
-/** `undefined`: the name was chosen by a person, and stays the same when the address changes. */
+/**
+ * Returns the user of a default name. `undefined`: the user chose the name, so it does not depend on the
+ * address.
+ */
 function userOf(mailbox: string): string | undefined {
   const [, user] = /^([^@]+)(?:@.*)?@[^@]+:\d+$/.exec(mailbox) ?? [];
   return user?.toLowerCase();

@@ -1,4 +1,4 @@
-// What a dry run says: a line for each message that would be retrieved or deleted.
+// Describes a dry run: one line for each message that would be retrieved or deleted, and a summary.
 import type { FetchReport, PlannedMessage } from "../../fetch/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { columns, count, octetsText } from "../text.ts";
@@ -6,11 +6,11 @@ import { columns, count, octetsText } from "../text.ts";
 const WHAT = { whole: "", headers: "headers only", content: "if its content is new" } as const;
 const WHY = {
   delivered: "delivered before",
-  retrieved: "once it is delivered",
+  retrieved: "after its delivery",
   "too large": "too large, and not delivered",
 } as const;
 
-/** A table: what would be done, number, size in octets, unique-id, and what is special. */
+/** Formats a table: the action, the number, the size in bytes, the unique-id, and a remark. */
 export function plannedTable({ planned }: FetchReport): string {
   const row = (what: string, { number, uid, size }: PlannedMessage, more: string): string[] => [
     what,
@@ -28,7 +28,9 @@ export function plannedTable({ planned }: FetchReport): string {
   );
 }
 
-/** `2 messages would be retrieved, 52 B, 1 deleted: nothing was done`. */
+/**
+ * Formats the summary: `dry run, nothing was done: 2 messages would be retrieved, 52 B, 1 would be deleted`.
+ */
 export function plannedSummary({ planned, skipped, left }: FetchReport): string {
   const retrieve = planned?.retrieve ?? [];
   let octets = 0;
@@ -40,6 +42,6 @@ export function plannedSummary({ planned, skipped, left }: FetchReport): string 
     `${String(planned?.delete.length ?? 0)} would be deleted`,
   ];
   if (skipped.length > 0) parts.push(`${String(skipped.length)} left alone`);
-  if (left > 0) parts.push(`${String(left)} to come`);
+  if (left > 0) parts.push(`${String(left)} left for the next run`);
   return `dry run, nothing was done: ${parts.join(", ")}`;
 }

@@ -1,9 +1,9 @@
-// How far a fetch has come: a bar on a terminal, on the last line, which everything else is written above.
+// Draws a progress bar in the last line of a terminal. Other output is written above it.
 import type { FetchEvent } from "../../fetch/index.ts";
 import type { Output } from "../io.ts";
 import { octetsText } from "../text.ts";
 
-/** The bar is drawn anew after so many milliseconds at the earliest. */
+/** The minimal time between two drawings of the bar, in milliseconds. */
 const REST = 100;
 const WIDEST = 40;
 const ERASE = "\r\x1b[K";
@@ -17,7 +17,7 @@ export class Progress {
   readonly #output: Output;
   readonly #expected: Share = { messages: 0, octets: 0 };
   readonly #done: Share = { messages: 0, octets: 0 };
-  /** Octets of the message at hand, by mailbox. */
+  /** The bytes that were received of the current message, by mailbox. */
   readonly #current: Map<string, number> = new Map();
   #drawn = 0;
   #shown = false;
@@ -47,14 +47,14 @@ export class Progress {
     await this.#output.write(`${ERASE}${this.line(this.#output.columns)}`);
   }
 
-  /** Makes room for a line of text. */
+  /** Erases the bar, so that a line of text can be written. */
   async clear(): Promise<void> {
     if (!this.#shown) return;
     this.#shown = false;
     await this.#output.write(ERASE);
   }
 
-  /** `[=====>    ]  12/40  3.2 MB of 9.1 MB` */
+  /** Formats the bar: `[=====>    ]  12/40  3.2 MB of 9.1 MB`. */
   line(columns: number): string {
     const { messages, octets } = this.#expected;
     let came = this.#done.octets;
@@ -62,7 +62,7 @@ export class Progress {
     const words = `  ${String(this.#done.messages)}/${String(messages)}  ${octetsText(came)} of ${octetsText(octets)}`;
     const width = Math.min(WIDEST, columns - words.length - 3);
     if (width < 5) return words.trim().slice(0, columns - 1);
-    // Servers estimate sizes: it is full when all messages are there.
+    // Servers estimate sizes, so the bar is full only after the last message.
     const share = this.#done.messages === messages ? 1 : Math.min(0.99, came / Math.max(1, octets));
     const filled = Math.round(share * width);
     const bar = share === 1 ? "=".repeat(width) : `${"=".repeat(filled)}>`.slice(0, width).padEnd(width);

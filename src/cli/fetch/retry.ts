@@ -1,4 +1,4 @@
-// `popwright retry`: another try for messages that could not be delivered.
+// `popwright retry`: gives messages that could not be delivered another try.
 import type { LedgerEntry } from "../../fetch/index.ts";
 import { hasFailed } from "../../fetch/ledger/another-try.ts";
 import { printable } from "../../protocol/printable.ts";
@@ -18,17 +18,18 @@ export const retry: Subcommand = {
   help: `popwright retry URL [ID ...] [--state DIR]
 popwright retry --config FILE [ID ...]
 
-A message that could not be delivered is tried again after pauses, and left alone in the end. This gives such
-messages another try, with as many tries as a new message has: those with these IDs, or all. The next fetch
-retrieves them. Nothing is connected to, and no password is needed. "popwright ledger" lists the IDs.
+If a message cannot be delivered, popwright tries it again after pauses, and leaves it alone after the last
+try. This command gives such messages as many tries as a new message has: the messages with these IDs, or all.
+The next fetch retrieves them. The command needs no password and connects to no server. Run
+"popwright ledger" to list the IDs.
 
   URL                the URL of the account, or the name of the mailbox in the ledger
-  ID                 the unique-id of a message, or what is shown in its place
+  ID                 the ID of a message, as "popwright ledger" shows it
 ${LEDGER_HELP}
-  --json             a JSON object for each mailbox, one a line: mailbox, released
+  --json             prints a JSON object for each mailbox, one per line: mailbox, released
 
 Exit codes
-  0 done, or nothing to do    64 no such mailbox or message    74 ledger    75 a run holds the mailbox
+  0 done, or nothing to do    64 no such mailbox or message    74 ledger    75 another run uses the mailbox
 
 Examples
   popwright retry pop3s://ann@pop.example.com
@@ -40,7 +41,7 @@ Examples
     const ids = configured === undefined ? words.slice(1) : words;
     const [named] = words;
     if (configured === undefined && named === undefined)
-      throw new UsageError("URL or --config is missing: whose mail is to be tried again?");
+      throw new UsageError("URL or --config is missing: one of them must name the mailbox");
     const mailboxes = configured ?? [mailboxNamed(named ?? "")];
     const known = await ledger.mailboxes();
     const [first = ""] = mailboxes;
@@ -60,7 +61,7 @@ Examples
     }
     if (missing.size > 0)
       throw new UsageError(
-        `no message that could not be delivered has the ID ${[...missing].map((id) => printable(id)).join(", ")}`,
+        `no undelivered message has the ID ${[...missing].map((id) => printable(id)).join(", ")}`,
       );
     for (const [mailbox, entries] of failed) {
       for (const { id } of entries) await ledger.release(mailbox, id);

@@ -30,13 +30,13 @@ test("a program that is known for it is named, without a try", async () => {
 
 test("a program that is known for it is not tried", async () => {
   const [terminal] = await checked(WILDDUCK, "--pipelining");
-  expect(terminal.words).toContain("not tried: it is limited");
+  expect(terminal.words).toContain("not tried: pipelining is limited");
 });
 
 test("a server that breaks it", async () => {
   const [terminal, server] = await checked({}, "--pipelining");
   expect(terminal.words).toContain("broken: the server wrote the reply to a later command into the message");
-  expect(terminal.words).toContain("For 24 hours popwright sends it one at a time");
+  expect(terminal.words).toContain("For 24 hours popwright sends it one command at a time");
   // Nothing is deleted, and QUIT, which might do that, is not said.
   expect(server.sessions.flat().join()).not.toMatch(/QUIT|DELE/);
 });
@@ -50,7 +50,7 @@ test("a server that is well", async () => {
   await using server = await annsServer();
   const terminal = new Terminal();
   expect(await terminal.run("check", urlOf(server), "--pipelining")).toBe(0);
-  expect(terminal.words).toContain("2 messages came together and in order");
+  expect(terminal.words).toContain("2 messages arrived together and in order");
   const said = server.transcript.lines.filter((line) => /^C: (?:RETR|RSET|QUIT)/.test(line));
   expect(said).toEqual(["C: RETR 1", "C: RETR 2", "C: RSET", "C: QUIT"]);
 });

@@ -47,8 +47,8 @@ describe("a server that is well", () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server, ""))).toBe(0);
-    expect(terminal.words).toContain("not tried: the URL names no user");
-    expect(terminal.words).toContain("The server has STLS, though: leave ?stls=never out.");
+    expect(terminal.words).toContain("not tried: the URL does not name a user");
+    expect(terminal.words).toContain("The server offers STLS: remove ?stls=never to use it.");
   });
 
   test("by STLS it says that TLS from the first octet is better", async () => {
@@ -57,7 +57,7 @@ describe("a server that is well", () => {
     await writeFile(ca, server.ca);
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server).replace("?stls=never", ""), "--ca", ca)).toBe(0);
-    expect(terminal.words).toMatch(/by STLS, .* TLS from the first octet is better/);
+    expect(terminal.words).toMatch(/by STLS, .* TLS from the first byte is safer/);
   });
 
   test("a server of few words", async () => {
@@ -65,16 +65,19 @@ describe("a server that is well", () => {
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server))).toBe(0);
     expect(terminal.words).toContain("the server lists none");
-    expect(terminal.words).toContain("unique-ids none Without them");
-    expect(terminal.words).toContain("The server offers no STLS");
+    expect(terminal.words).toContain("unique-ids none Without unique-ids");
+    expect(terminal.words).toContain("The server does not offer STLS");
   });
 
   test.each([
-    [["USER", "LOGIN-DELAY 300", "EXPIRE 0"], "300 s from login to login; messages may be deleted once they"],
+    [
+      ["USER", "LOGIN-DELAY 300", "EXPIRE 0"],
+      "at least 300 s between logins; messages may be deleted after they",
+    ],
     [["USER", "EXPIRE NEVER"], "messages never expire"],
     [["USER", "EXPIRE 30 USER"], "messages expire after 30 days"],
-    [["SASL XOAUTH2 OAUTHBEARER"], "It takes access tokens alone"],
-    [["UIDL"], "It lists no way to log in"],
+    [["SASL XOAUTH2 OAUTHBEARER"], "It accepts only access tokens"],
+    [["UIDL"], "It lists no login method"],
   ])("capabilities in words: %j", async (capabilities, words) => {
     await using server = await annsServer({ capabilities: () => capabilities });
     const terminal = new Terminal();
@@ -209,7 +212,9 @@ describe("where it ends", () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("check", `pop3s://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
-    expect(terminal.words).toContain(`pop3://127.0.0.1:${String(server.port)}, which turns TLS on with STLS.`);
+    expect(terminal.words).toContain(
+      `pop3://127.0.0.1:${String(server.port)}, which turns TLS on with STLS.`,
+    );
   });
 
   test("a port where nobody listens", async () => {

@@ -1,4 +1,4 @@
-// `popwright check`: one session, step by step, and what goes wrong in words.
+// `popwright check`: runs one session step by step, and explains a failure.
 import { writeFile } from "node:fs/promises";
 import { ACCOUNT_OPTIONS, accountFromWords, attemptOf } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
@@ -20,19 +20,18 @@ const OPTIONS = {
 
 export const check: Subcommand = {
   name: "check",
-  summary: "tries a server and an account, and says what is there and what is wrong",
+  summary: "checks a server and an account, and explains what is wrong",
   options: OPTIONS,
   help: `popwright check URL [--pipelining] [--json] [--record FILE]
 
-Goes through one session, without a change: TLS, greeting, capabilities, login, what is in the maildrop.
-Without USER it stops short of the login. Where something goes wrong, it says what that means and what
-can be done about it.
+Runs one session that changes nothing: TLS, greeting, capabilities, login, content of the maildrop. Without
+USER it does not log in. If a step fails, it explains what that means and what to do about it.
 
-  --pipelining       retrieves a few small messages together, to see whether the server answers in order;
-                     it may mark them as read
-  --json             all that was found as one JSON object
-  --record FILE      writes the session to a file that is not there yet, as a transcript without secrets, for
-                     a bug report and for Pop3Server.replay(); it names the user
+  --pipelining       retrieves a few small messages together, to test whether the server answers in order;
+                     the server may mark them as read
+  --json             prints all results as one JSON object
+  --record FILE      writes the session to a new file, as a transcript without secrets, for a bug report and
+                     for Pop3Server.replay(); it contains the user name
 
 ${ACCOUNT_HELP}
 Examples
@@ -60,7 +59,7 @@ Examples
   },
 };
 
-/** Two marks of a width, so that what was found stands in one column. */
+/** Both marks have the same width, so that the results are aligned. */
 const MARKS = { well: "ok  ", ill: "FAIL" };
 const INDENT = 20;
 
@@ -76,7 +75,9 @@ function summary(steps: readonly Step[], attempt: Attempt): unknown {
   const { host, port, user } = attempt;
   return {
     ok: steps.every(({ error }) => error === undefined),
-    ...{ host, port, user },
+    host,
+    port,
+    user,
     ...Object.assign({}, ...steps.map(({ facts }) => facts)),
     steps: steps.map(({ name, text, notes, error }) => {
       if (error === undefined) return { step: name, ok: true, text, notes };

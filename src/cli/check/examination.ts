@@ -1,4 +1,5 @@
-// One session, step by step, without a change: what there is, and where it ends if it does not go well.
+// Examines a server in one session, step by step, and stops at the first failure. It changes nothing on the
+// server.
 import { Pop3Error, Pop3ReplyError } from "../../errors.ts";
 import { hasNoValues } from "../../protocol/malformed-line.ts";
 import { pipeliningFault } from "../../protocol/pipelining-faults.ts";
@@ -11,21 +12,21 @@ export interface Step {
   readonly name:
     "connection" | "greeting" | "capabilities" | "login" | "maildrop" | "unique-ids" | "pipelining" | "end";
   readonly text: string;
-  /** What would be better. */
+  /** Remarks and advice. */
   readonly notes: readonly string[];
-  /** For programs. */
+  /** The results for the JSON output. */
   readonly facts: Readonly<Record<string, unknown>>;
-  /** It went wrong, and nothing comes behind it. */
+  /** The failure of the step, which is then the last one. */
   readonly error?: Pop3Error;
 }
 
-/** The most messages that are retrieved together, and the most bytes of one. */
+/** The maximal number of messages that are retrieved together, and the maximal size of each in bytes. */
 const TOGETHER = 5;
 const SMALL = 256 * 1024;
 
 /**
- * The steps of a session, each when it is done; the last has an error if it failed. `retrieve`: messages are retrieved
- * together, to see whether the server can do that.
+ * Yields each step of a session when it is finished. If a step fails, it has an error and is the last one.
+ * `retrieve`: also retrieves several messages together, to test the server's pipelining.
  */
 export async function* examine(
   account: Pop3ClientOptions,
@@ -36,7 +37,10 @@ export async function* examine(
   const client = new Pop3Client(options);
   let name: Step["name"] = "connection";
   const step = (text: string, facts: Step["facts"] = {}, notes: readonly string[] = []): Step => ({
-    ...{ name, text, facts, notes },
+    name,
+    text,
+    facts,
+    notes,
   });
   try {
     await client.connect({ signal });
@@ -47,12 +51,12 @@ export async function* examine(
     yield step(...capabilitiesOf(client));
     name = "login";
     if (auth === undefined) {
-      yield step("not tried: the URL names no user", { login: false });
+      yield step("not tried: the URL does not name a user", { login: false });
     } else {
       await client.authenticate(auth, { signal });
-      yield step(`as ${auth.user ?? "nobody by name"}`, { login: true });
+      yield step(`as ${auth.user ?? "an unnamed user"}`, { login: true });
       name = "maildrop";
-      // Not in one go: some servers let everybody in, and say no only here.
+      // STAT is not sent together with LIST: some servers accept every login, and refuse only here.
       const { count: messages, size: octets } = await client.stat({ signal });
       const sizes = await listing(client, "LIST", client.list({ signal }));
       const listed = sizes.size;
@@ -91,37 +95,45 @@ function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3Client
   const place = `${host}:${String(account.port ?? (secure ? 995 : 110))}`;
   if (tlsInfo === undefined) {
     const better = capabilities.stls
-      ? "The server has STLS, though: leave ?stls=never out."
-      : `The server offers no STLS; it may have TLS at another port: pop3s://${host}`;
-    return [`${place}, in clear`, { tls: null }, [`Whatever is said can be read on the way. ${better}`]];
+      ? "The server offers STLS: remove ?stls=never to use it."
+      : `The server does not offer STLS. It may have TLS at another port: pop3s://${host}`;
+    return [
+      `${place}, in clear text`,
+      { tls: null },
+      [`Others on the network can read this session. ${better}`],
+    ];
   }
   const { protocol, cipher, authorized } = tlsInfo;
   const verified = authorized ? "certificate verified" : "certificate NOT verified";
   const notes = secure
     ? []
-    : [`TLS from the first octet is better, where there is such a port: pop3s://${host}`];
+    : [`TLS from the first byte is safer. If the server has a port for it, use pop3s://${host}`];
   const text = `${place}, ${protocol}${secure ? "" : " by STLS"}, ${cipher}, ${verified}`;
   return [text, { tls: { protocol, cipher, authorized, stls: !secure } }, notes];
 }
 
 const BROKEN =
-  "The session ended while several commands were in flight: the server may not be able to take them together. For 24 hours popwright sends it one at a time; the option `pipelining: false` does so always.";
+  "The session ended while several commands were in flight: the server may not be able to handle that. For 24 hours popwright sends it one command at a time. The option `pipelining: false` does so permanently.";
 
-/** Whether the server answers several RETR in order. Nothing is deleted, but some servers mark what was retrieved. */
+/**
+ * Tests whether the server answers several RETR in order. Deletes nothing, but some servers mark the messages
+ * as read.
+ */
 async function pipeliningOf(
   client: Pop3Client,
   numbers: readonly number[],
   signal: AbortSignal,
 ): Promise<Findings> {
   const { pipelining } = client;
-  if (pipelining !== "on") return [`not tried: it is ${pipelining}`, { pipelining }, []];
-  if (numbers.length < 2) return ["not tried: that takes two small messages", { pipelining }, []];
+  if (pipelining !== "on") return [`not tried: pipelining is ${pipelining}`, { pipelining }, []];
+  if (numbers.length < 2)
+    return ["not tried: the test needs at least two small messages", { pipelining }, []];
   const results = await Promise.allSettled(numbers.map((number) => client.retr(number, { signal })));
   const failed = results.find((result) => result.status === "rejected");
   if (failed === undefined) {
-    // Some servers would delete what was retrieved.
+    // Some servers delete retrieved messages at QUIT. RSET prevents that.
     await client.rset({ signal });
-    return [`${count(numbers.length, "message")} came together and in order`, { pipelining }, []];
+    return [`${count(numbers.length, "message")} arrived together and in order`, { pipelining }, []];
   }
   const error: unknown = failed.reason;
   if (client.pipelining !== "broken") throw error;
@@ -143,7 +155,7 @@ function capabilitiesOf({ capabilities, greeting }: Pop3Client): Findings {
   ];
   const ways = [...[...sasl].map((name) => printable(name)), ...(user ? ["USER"] : [])];
   const parts = [can.join(", "), ways.length === 0 ? "" : `login by ${ways.join(", ")}`];
-  if (loginDelay !== undefined) parts.push(`${String(loginDelay.seconds)} s from login to login`);
+  if (loginDelay !== undefined) parts.push(`at least ${String(loginDelay.seconds)} s between logins`);
   if (expire !== undefined) parts.push(expiry(expire.days));
   const notes: string[] = [];
   const fault = pipeliningFault(greeting, capabilities);
@@ -151,20 +163,20 @@ function capabilitiesOf({ capabilities, greeting }: Pop3Client): Findings {
     const instead = fault.breaks === "all" ? "one command at a time" : "no command after RETR or TOP";
     notes.push(`Its pipelining is broken (${fault.name}). ${fault.effect} popwright sends it ${instead}.`);
   }
-  if (ways.length === 0) notes.push("It lists no way to log in: it may want TLS first.");
+  if (ways.length === 0) notes.push("It lists no login method: it may require TLS first.");
   else if (ways.every((way) => way === "XOAUTH2" || way === "OAUTHBEARER"))
-    notes.push("It takes access tokens alone: --token-command, or POPWRIGHT_TOKEN.");
+    notes.push("It accepts only access tokens: use --token-command or POPWRIGHT_TOKEN.");
   return [parts.filter((part) => part !== "").join("; "), facts, notes];
 }
 
 function expiry(days: number | "never"): string {
   if (days === "never") return "messages never expire";
   return days === 0
-    ? "messages may be deleted once they were retrieved"
+    ? "messages may be deleted after they were retrieved"
     : `messages expire after ${count(days, "day")}`;
 }
 
-/** What can be read of a listing. It is empty if each of its lines names a message and gives nothing else. */
+/** Returns the readable part of a listing. It is empty if each line has a message number and nothing else. */
 async function listing<V>(
   client: Pop3Client,
   command: "LIST" | "UIDL",
@@ -178,7 +190,7 @@ async function listing<V>(
   }
 }
 
-/** `undefined`: the server knows no UIDL, and has messages all the same. */
+/** Returns the unique-ids. `undefined`: the server does not know UIDL. */
 async function uidl(
   client: Pop3Client,
   signal: AbortSignal,
@@ -196,7 +208,11 @@ function uidsOf(
   malformed: readonly MalformedLine[],
 ): Findings {
   if (uids === undefined)
-    return ["none", { uids: "none" }, ["Without them, what was fetched before shows only in the content."]];
+    return [
+      "none",
+      { uids: "none" },
+      ["Without unique-ids, only the content shows which messages were fetched before."],
+    ];
   const bad = malformed.filter(({ command }) => command === "UIDL");
   const notes = malformedTexts(bad);
   const repeated = uids.size - new Set(uids.values()).size;
@@ -206,8 +222,9 @@ function uidsOf(
       { uids: "repeated", malformed },
       notes,
     ];
-  if (bad.length > 0) notes.push("Such a message is known by its content: it is retrieved in every run.");
-  const none = bad.length === 0 ? "no messages, none to be seen" : "none that can be used";
+  if (bad.length > 0)
+    notes.push("Such a message is recognized by its content, so it is retrieved in every run.");
+  const none = bad.length === 0 ? "none, because there are no messages" : "none that can be used";
   return [
     uids.size === 0 ? none : `${String(uids.size)}, all different`,
     { uids: uids.size === 0 && bad.length > 0 ? "none" : "unique", malformed },

@@ -1,4 +1,5 @@
-// A session as a transcript that `Pop3Server.replay` plays: no secret, and of messages only their size.
+// Records a session as a transcript for `Pop3Server.replay`. It contains no secret, and of messages only the
+// size.
 import { hearWire, type WireEvent } from "../../net/wire-log.ts";
 import { unescaped } from "../../testing/escapes.ts";
 import { Transcript, type SessionTranscript } from "../../testing/transcript.ts";
@@ -9,15 +10,18 @@ export class Recording {
   readonly #transcript: Transcript = new Transcript();
   readonly #session: SessionTranscript = this.#transcript.session();
   readonly #unsubscribe: () => void;
-  /** Lines of the client that are not answered yet: they are written down with their answers, as they are played. */
+  /**
+   * Commands without a reply so far. Each is recorded together with its reply, in the order in which they
+   * replay.
+   */
   readonly #asked: string[] = [];
   #command: string | undefined;
   #greeted = false;
-  /** The block at hand: octets of a listing, or how many there are of a message. */
+  /** The current block: the octets of a listing, or only the number of octets of a message. */
   #listing: Buffer[] = [];
   #octets = 0;
 
-  /** `secure`: TLS comes first. */
+  /** `secure`: the session begins with TLS. */
   constructor(secure: boolean) {
     if (secure) this.#session.note("TLS");
     this.#unsubscribe = hearWire((event) => {
@@ -25,7 +29,7 @@ export class Recording {
     });
   }
 
-  /** Ends it, and gives the text. `failed`: the session broke off. */
+  /** Ends the recording and returns its text. `failed`: the session ended with an error. */
   end(failed: boolean): string {
     this.#unsubscribe();
     for (const line of this.#asked.splice(0)) this.#session.client(line);

@@ -99,7 +99,7 @@ or the disk fills up, no message is lost and none is delivered twice.
 
 ${ACCOUNT_HELP}
 Exit codes
-  0 success, with or without mail 1 some accounts failed      64 usage             69 server unavailable
+  0 success, new mail or not      1 some accounts failed      64 usage             69 server unavailable
   73 destination, 74 ledger       75 try again later          77 authentication    78 configuration
   65 success, but some messages will not be tried again: see popwright retry --help
 

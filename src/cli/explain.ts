@@ -121,6 +121,6 @@ function wishesOfProvider(
     lines.push(`${name} requires the full address as the user name.`);
   if (known?.provider !== undefined) return lines;
   if (secret !== undefined) lines.push(`${name} accepts ${secret}.`);
-  if (switchOn !== undefined) lines.push(`POP must be switched on at ${name}: ${switchOn}.`);
+  if (switchOn !== undefined) lines.push(`POP must be turned on at ${name}: ${switchOn}.`);
   return lines;
 }

@@ -144,12 +144,12 @@ describe("where it ends", () => {
       "the password",
       { users: { ann: { pass: "other" } } },
       77,
-      "The server does not know this name with this password.",
+      "The server does not accept this user name with this password.",
     ],
-    ["the maildrop is locked", refusing("[IN-USE] locked"), 75, "Another session holds the mailbox."],
+    ["the maildrop is locked", refusing("[IN-USE] locked"), 75, "Another session uses the mailbox."],
     ["too soon", refusing("[LOGIN-DELAY] later"), 75, "It is too soon after the last login."],
     ["passwords are off", refusing("Basic authentication is disabled."), 77, "Use OAuth2 (--token-command)"],
-    ["trouble", refusing("[SYS/TEMP] Temporary system problem"), 75, "Google has trouble"],
+    ["trouble", refusing("[SYS/TEMP] Temporary system problem"), 75, "Google has a temporary problem"],
   ];
   test.each(login)("the login: %s", async (_, options, code, words) => {
     await using server = await annsServer(options);
@@ -163,12 +163,12 @@ describe("where it ends", () => {
     [
       "POP is off, which shows behind the login",
       { on: "STAT", reply: "-ERR [SYS/PERM] Your account is not enabled for POP access.\r\n" },
-      ...(["FAIL maildrop", 69, "Gmail: The login was right, but POP is switched off"] as const),
+      ...(["FAIL maildrop", 69, "Gmail: The login was right, but POP is turned off"] as const),
     ],
     ["IMAP", { on: "greeting", reply: "* OK IMAP4rev1\r\n" }, "FAIL greeting", 69, "This is an IMAP server."],
     ["SMTP", { on: "greeting", reply: "220 mx ESMTP\r\n" }, "FAIL greeting", 69, "This is an SMTP server."],
     ["HTTP", { on: "greeting", reply: "HTTP/1.1 400 Bad\r\n" }, "FAIL greeting", 69, "This is a web server."],
-    ["no", { on: "greeting", reply: "-ERR [SYS/TEMP] no\r\n" }, "FAIL greeting", 75, "trouble of its own"],
+    ["no", { on: "greeting", reply: "-ERR [SYS/TEMP] no\r\n" }, "FAIL greeting", 75, "internal problem"],
     [
       "the end behind PASS",
       { on: "AUTH", close: 0 },
@@ -229,7 +229,7 @@ describe("where it ends", () => {
     await using server = await annsServer({ stls: false });
     const terminal = new Terminal();
     expect(await terminal.run("check", `pop3://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
-    expect(terminal.words).toContain("The server has no STLS: try pop3s://");
+    expect(terminal.words).toContain("The server does not offer STLS. Try pop3s://");
   });
 
   test("a signal", async () => {

@@ -229,7 +229,7 @@ describe("list", () => {
     await using server = await annsServer({ users });
     const terminal = new Terminal();
     expect(await terminal.run("list", urlOf(server))).toBe(75);
-    expect(terminal.words).toContain("Another session holds the mailbox.");
+    expect(terminal.words).toContain("Another session uses the mailbox.");
     expect(terminal.words).not.toContain("secret");
   });
 

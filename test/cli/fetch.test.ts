@@ -287,7 +287,7 @@ describe("exit codes", () => {
     const held = await ledger.open(`ann@127.0.0.1:${String(server.port)}`);
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(75);
-    expect(terminal.words).toContain("Another run is at it");
+    expect(terminal.words).toContain("Another run uses this mailbox");
     await held.close();
   });
 

@@ -1,60 +1,61 @@
-// What can be done about failures that are not the server's words: by Node's code for the cause, and by ours.
+// Advice for failures that the server does not explain itself: by the code of Node's error, and by our code.
 import type { Pop3ErrorCode } from "../../errors.ts";
 
 const UNKNOWN_AUTHORITY =
-  "No authority that this machine trusts has signed it. Where the server is your own: give its certificate, or that of its authority, with --ca FILE.";
-const NO_WAY = "No way leads there from here: is this machine on the network, and may it reach that port?";
+  "The certificate is not signed by an authority that this machine trusts. If the server is your own, pass its certificate, or the one of its authority, with --ca FILE.";
+const NO_WAY =
+  "This machine cannot reach the server. Check that it is on the network, and that no firewall blocks the port.";
 
 /** By the code of Node's error. */
 export const BY_CAUSE: Readonly<Record<string, string>> = {
-  ENOTFOUND: "There is no server of that name: look for a slip in it.",
-  EAI_AGAIN: "The name could not be looked up: is this machine on the network?",
+  ENOTFOUND: "There is no server with this name. Check the name for typos.",
+  EAI_AGAIN: "The DNS lookup failed for now. Check that this machine is on the network.",
   ECONNREFUSED:
-    "Nothing listens at that port. POP3 is at 995 with TLS (pop3s://), and at 110 with STLS (pop3://). After many wrong passwords some hosters shut an address out in this way.",
+    "Nothing listens at that port. POP3 uses port 995 with TLS (pop3s://) and port 110 with STLS (pop3://). Some providers also block an address in this way after many wrong passwords.",
   EHOSTUNREACH: NO_WAY,
   ENETUNREACH: NO_WAY,
   EACCES: NO_WAY,
-  ETIMEDOUT: "Nobody answers: a firewall on the way, or the wrong name or port.",
+  ETIMEDOUT:
+    "The server does not answer. Check the name and the port, and whether a firewall blocks the connection.",
   CERT_HAS_EXPIRED:
-    "The certificate has expired, and the server needs a new one; or the clock of this machine is wrong.",
-  CERT_NOT_YET_VALID: "The certificate is not valid yet: is the clock of this machine right?",
+    "The certificate has expired, so the server needs a new one, or the clock of this machine is wrong.",
+  CERT_NOT_YET_VALID: "The certificate is not valid yet. Check the clock of this machine.",
   ERR_TLS_CERT_ALTNAME_INVALID:
-    "The certificate is for another name: give the server the name that stands in it.",
+    "The certificate is for another name. Use the server name that the certificate contains.",
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "The server does not send the whole chain of its certificate, or nobody here knows its authority: --ca FILE helps with both.",
+    "The server does not send its whole certificate chain, or this machine does not trust its authority. --ca FILE helps in both cases.",
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
-  ERR_SSL_UNSUPPORTED_PROTOCOL: "The server knows only versions of TLS that are not safe any more.",
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "The server knows only versions of TLS that are not safe any more.",
-  ENOSPC: "There is no room left where the mail goes.",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "The server supports only versions of TLS that are no longer safe.",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "The server supports only versions of TLS that are no longer safe.",
+  ENOSPC: "The disk of the destination is full.",
 };
 
-/** By our own code, where the cause says nothing. */
+/** By our own code, if there is no advice for the code of Node's error. */
 export const BY_CODE: Readonly<Partial<Record<Pop3ErrorCode, string>>> = {
   POP3_CONNECT_TIMEOUT:
-    "Nobody answers: a firewall on the way, or the wrong name or port. After many wrong passwords some hosters shut an address out in this way.",
-  POP3_TLS_TIMEOUT: "The port may be one without TLS: try pop3://.",
-  POP3_GREETING_TIMEOUT: "The port may be one where TLS comes first, or none of POP3: try pop3s://.",
-  POP3_BAD_GREETING: "It is no POP3 server: POP3 is at port 995 (pop3s://) or 110 (pop3://).",
+    "The server does not answer. Check the name and the port, and whether a firewall blocks the connection. Some providers also block an address in this way after many wrong passwords.",
+  POP3_TLS_TIMEOUT: "The port may be one without TLS. Try pop3://.",
+  POP3_GREETING_TIMEOUT: "The port may begin with TLS, or belong to another protocol. Try pop3s://.",
+  POP3_BAD_GREETING: "This is not a POP3 server. POP3 uses port 995 (pop3s://) or 110 (pop3://).",
   POP3_TLS_REQUIRED:
-    "The server has no STLS: try pop3s://, which is TLS from the first octet. With ?stls=never behind the URL everything goes in clear, the password too.",
-  POP3_TLS_INJECTION: "Somebody on the way to the server may be putting words into its mouth.",
+    "The server does not offer STLS. Try pop3s://, which is TLS from the first byte. With ?stls=never at the end of the URL everything is sent in clear text, including the password.",
+  POP3_TLS_INJECTION: "An attacker on the network may have inserted data into the session.",
   POP3_AUTH_REJECTED:
-    "Look at name and password: many servers want the full address as name, and some an app password in place of the usual one.",
+    "Check the user name and the password. Many servers require the full address as the user name, and some require an app password instead of the usual one.",
   POP3_TEMPORARY: "Try again later.",
-  POP3_GREETING_REJECTED: "The server takes no session now. Try again later, with growing pauses.",
-  POP3_AUTH_CLOSED: "That is how some servers answer a wrong password: look at name and password.",
+  POP3_GREETING_REJECTED: "The server does not accept a session now. Try again later, with growing pauses.",
+  POP3_AUTH_CLOSED: "This is how some servers answer a wrong password. Check the user name and the password.",
   POP3_AUTH_NO_MECHANISM:
-    "`popwright check` shows what the server takes: for XOAUTH2 or OAUTHBEARER give an access token (--token-command).",
-  POP3_SCRAM_SERVER_SIGNATURE:
-    "This may not be the server that you think it is: it does not know the password.",
+    "`popwright check` shows the login methods that the server accepts. XOAUTH2 and OAUTHBEARER need an access token (--token-command).",
+  POP3_SCRAM_SERVER_SIGNATURE: "The server does not know the password, so it may be an impostor.",
   POP3_MAILBOX_BUSY:
-    "Another run is at it: one at a time. If that run is dead, it is forgotten within minutes.",
+    "Another run uses this mailbox. Wait until it ends. If that run has crashed, its lock expires within minutes.",
   POP3_NO_UIDL:
-    'Without unique-ids nobody can tell what was fetched before. "noUidl": "content" in the policy goes by the content, and retrieves everything each time.',
+    'Without unique-ids popwright cannot tell which messages were fetched before. "noUidl": "content" in the policy compares the content, and retrieves every message in each run.',
   POP3_UIDS_CHANGED:
-    'The mailbox was moved or rebuilt. "uidsChanged" in the policy says what to do: "match" compares the messages by their headers, "new" takes all for new.',
-  POP3_COMMIT_UNKNOWN: "Nothing is lost: the next run sees what is still there.",
+    'The mailbox was moved or rebuilt. Set "uidsChanged" in the policy: "match" compares the messages by their headers, "new" treats all messages as new.',
+  POP3_COMMIT_UNKNOWN: "Nothing is lost: the next run sees which messages still exist.",
 };

@@ -1,16 +1,16 @@
-// What the large providers want, by the name of the server.
+// The requirements of the large mail providers, found by the name of the server.
 
 export interface Provider {
   readonly name: string;
-  /** Names of servers, and ends of such names behind a dot. */
+  /** Names of servers. A name also covers its subdomains. */
   readonly hosts: readonly string[];
-  /** What is to be given as user name. */
+  /** The form of the user name. */
   readonly user?: "full address" | "local part";
-  /** What is to be given as password. */
+  /** The secret that the provider accepts, as in `Gmail accepts ...`. */
   readonly secret?: string;
-  /** Where POP is switched on. */
+  /** Where the user turns POP on. */
   readonly switchOn?: string;
-  /** There is no POP3 at all: what there is. */
+  /** The protocol to use, if the provider does not offer POP3. */
   readonly instead?: string;
 }
 
@@ -19,14 +19,14 @@ export const PROVIDERS: readonly Provider[] = [
     name: "Gmail",
     hosts: ["gmail.com", "googlemail.com"],
     user: "full address",
-    secret: "an app password (2-Step Verification has to be on) or OAuth2, not the password of the account",
+    secret: "an app password (2-Step Verification must be on) or OAuth2, not the password of the account",
     switchOn: "Settings > Forwarding and POP/IMAP",
   },
   {
     name: "Microsoft 365 and Outlook.com",
     hosts: ["office365.com", "outlook.com", "hotmail.com", "live.com"],
     user: "full address",
-    secret: "OAuth2 alone (--token-command), neither passwords nor app passwords",
+    secret: "only OAuth2 (--token-command), not passwords or app passwords",
     switchOn: "at Outlook.com in Settings > Mail > Forwarding and IMAP",
   },
   { name: "Yahoo", hosts: ["yahoo.com"], user: "full address", secret: "an app password" },
@@ -36,7 +36,7 @@ export const PROVIDERS: readonly Provider[] = [
     hosts: ["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
     user: "full address",
     secret: "the password of the account; with two-factor authentication, an application password",
-    switchOn: "the settings for POP3 and IMAP; it goes off again when it is not used for long",
+    switchOn: "the settings for POP3 and IMAP; it is turned off again after a long time without use",
   },
   {
     name: "WEB.DE",
@@ -44,27 +44,27 @@ export const PROVIDERS: readonly Provider[] = [
     user: "local part",
     secret:
       "the password of the account, once in 15 minutes; with two-factor authentication, an application password",
-    switchOn: "the settings for POP3 and IMAP; it goes off again when it is not used for long",
+    switchOn: "the settings for POP3 and IMAP; it is turned off again after a long time without use",
   },
   {
     name: "mail.com",
     hosts: ["mail.com"],
     user: "full address",
-    switchOn: "the settings for POP3 and IMAP, with a Premium account alone",
+    switchOn: "the settings for POP3 and IMAP, only with a Premium account",
   },
   {
     name: "Zoho",
     hosts: ["zoho.com", "zoho.eu", "zoho.in", "zoho.com.au", "zoho.jp", "zohocloud.ca"],
     user: "full address",
     secret: "the password of the account; with two-factor authentication, an app password",
-    switchOn: "Settings > Mail Accounts > POP Access; newer free plans have none",
+    switchOn: "Settings > Mail Accounts > POP Access; newer free plans do not include it",
   },
   { name: "Fastmail", hosts: ["fastmail.com"], user: "full address", secret: "an app password or OAuth2" },
   {
     name: "Yandex",
     hosts: ["yandex.com", "yandex.ru"],
     user: "full address",
-    secret: "an app password; there is no OAuth2 for POP",
+    secret: "an app password, but not OAuth2",
     switchOn: "Settings > Mail clients, with a choice of folders",
   },
   {
@@ -91,26 +91,26 @@ export const PROVIDERS: readonly Provider[] = [
     hosts: ["163.com", "126.com", "yeah.net"],
     user: "full address",
     secret: "an authorization code, not the password",
-    switchOn: "the settings on the web, for POP3 apart from IMAP",
+    switchOn: "the settings on the web, where POP3 has a setting of its own",
   },
   {
     name: "Naver",
     hosts: ["naver.com"],
     user: "full address",
-    secret: "an app password where 2-step verification is on",
+    secret: "an app password, if 2-step verification is on",
     switchOn: "the settings for POP3 and IMAP",
   },
   {
     name: "Xfinity",
     hosts: ["comcast.net"],
     user: "full address",
-    switchOn: "the security settings: access of third parties has to be allowed",
+    switchOn: "the security settings, by allowing third-party access",
   },
   {
     name: "T-Online",
     hosts: ["t-online.de"],
     user: "full address",
-    secret: "the e-mail password, which is another than that of the web site",
+    secret: "the e-mail password, which is not the password of the web site",
   },
   {
     name: "iCloud Mail",
@@ -120,11 +120,11 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "Proton Mail",
     hosts: ["proton.me", "protonmail.com", "protonmail.ch"],
-    instead: "IMAP, by its Bridge",
+    instead: "IMAP through Proton Mail Bridge",
   },
 ];
 
-/** Who runs the server of that name. */
+/** Finds the provider of a server by its name. */
 export function providerAt(host: string): Provider | undefined {
   const name = host.toLowerCase().replace(/\.$/, "");
   return PROVIDERS.find(({ hosts }) => hosts.some((each) => name === each || name.endsWith(`.${each}`)));

@@ -1,9 +1,9 @@
-// Ann's account on an embedded server, as a URL.
+// Starts an embedded server with the account of Ann, and builds its URL.
 import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
 
 export const MESSAGES: readonly Buffer[] = [
   Buffer.from("Subject: one\r\n\r\nOne.\r\n"),
-  // The last octet of the line is no UTF-8.
+  // The last octet of the line is not valid UTF-8.
   Buffer.from("Subject: two\r\n\r\n..dots and \xff\r\n", "latin1"),
 ];
 
@@ -14,7 +14,7 @@ export async function annsServer(options: Pop3ServerOptions = {}): Promise<Pop3S
   });
 }
 
-/** In clear; `user`: empty for nobody. */
+/** Builds a URL without TLS. `user`: an empty string leaves the user out. */
 export function urlOf(server: Pop3Server, user = "ann"): string {
   const scheme = server.secure ? "pop3s" : "pop3";
   const query = server.secure ? "" : "?stls=never";

@@ -1,4 +1,4 @@
-// `check --pipelining`: whether a server answers several RETR in order.
+// `check --pipelining` tests whether a server answers several RETR in order.
 import { expect, test } from "vitest";
 import { OutOfOrderServer, type OutOfOrderOptions } from "../faults/out-of-order-server.ts";
 import { annsServer, urlOf } from "./ann.ts";
@@ -6,7 +6,7 @@ import { Terminal } from "./terminal.ts";
 
 const TEXTS = ["Subject: 1\r\n\r\none\r\n", "Subject: 2\r\n\r\ntwo\r\n", "Subject: 3\r\n\r\nthree\r\n"];
 
-/** What `check` writes of a server that breaks pipelining. */
+/** Runs `check` on a server that breaks pipelining. */
 async function checked(
   options: OutOfOrderOptions,
   ...words: string[]
@@ -20,7 +20,7 @@ async function checked(
 
 const WILDDUCK = { capabilities: ["IMPLEMENTATION WildDuck-v1.46.1"] };
 
-test("a program that is known for it is named, without a try", async () => {
+test("check names a server program that is known to break pipelining", async () => {
   const [terminal, server] = await checked(WILDDUCK);
   expect(terminal.words).toContain(
     "Its pipelining is broken (WildDuck before 1.46.15). It writes the reply to the next command before the last line of a message. popwright sends it no command after RETR or TOP.",
@@ -28,25 +28,25 @@ test("a program that is known for it is named, without a try", async () => {
   expect(server.sessions.flat().join()).not.toContain("RETR");
 });
 
-test("a program that is known for it is not tried", async () => {
+test("--pipelining does not test a server program that is known to break it", async () => {
   const [terminal] = await checked(WILDDUCK, "--pipelining");
   expect(terminal.words).toContain("not tried: pipelining is limited");
 });
 
-test("a server that breaks it", async () => {
+test("--pipelining reports a server that breaks pipelining", async () => {
   const [terminal, server] = await checked({}, "--pipelining");
   expect(terminal.words).toContain("broken: the server wrote the reply to a later command into the message");
   expect(terminal.words).toContain("For 24 hours popwright sends it one command at a time");
-  // Nothing is deleted, and QUIT, which might do that, is not said.
+  // No DELE is sent, and no QUIT: some servers delete retrieved messages at QUIT.
   expect(server.sessions.flat().join()).not.toMatch(/QUIT|DELE/);
 });
 
-test("a server that breaks it, as JSON", async () => {
+test("--pipelining reports a server that breaks pipelining in JSON", async () => {
   const [terminal] = await checked({ closes: true }, "--pipelining", "--json");
   expect(terminal.json[0]).toMatchObject({ ok: true, pipelining: "broken" });
 });
 
-test("a server that is well", async () => {
+test("--pipelining reports a server that answers in order", async () => {
   await using server = await annsServer();
   const terminal = new Terminal();
   expect(await terminal.run("check", urlOf(server), "--pipelining")).toBe(0);

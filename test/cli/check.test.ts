@@ -1,4 +1,4 @@
-// `check`: each step is told as it is done, and where it ends, why.
+// `check` prints each step of a session, and explains the step that fails.
 import { describe, expect, test } from "vitest";
 import { makeCertificate, Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import { writeFile } from "node:fs/promises";
@@ -7,13 +7,13 @@ import { annsServer, urlOf } from "./ann.ts";
 import { newDirectory } from "./place.ts";
 import { Terminal } from "./terminal.ts";
 
-/** What is found, step by step: `ok login`. */
+/** Returns the result of each step: `ok login`. */
 function stepsOf({ out }: Terminal): string[] {
   return [...out.matchAll(/^(ok|FAIL) +(\S+)/gm)].map(([, mark, name]) => `${String(mark)} ${String(name)}`);
 }
 
-describe("a server that is well", () => {
-  test("by TLS, with a login", async () => {
+describe("a server without faults", () => {
+  test("all steps succeed over TLS", async () => {
     await using server = await annsServer({ tls: true });
     const ca = join(await newDirectory(), "ca.pem");
     await writeFile(ca, server.ca);
@@ -43,7 +43,7 @@ describe("a server that is well", () => {
     expect(server.transcript.lines).toContain("C: QUIT");
   });
 
-  test("without a user it stops short of the login", async () => {
+  test("check does not log in without a user", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server, ""))).toBe(0);
@@ -51,7 +51,7 @@ describe("a server that is well", () => {
     expect(terminal.words).toContain("The server offers STLS: remove ?stls=never to use it.");
   });
 
-  test("by STLS it says that TLS from the first octet is better", async () => {
+  test("check recommends TLS from the first byte after STLS", async () => {
     await using server = await annsServer();
     const ca = join(await newDirectory(), "ca.pem");
     await writeFile(ca, server.ca);
@@ -60,7 +60,7 @@ describe("a server that is well", () => {
     expect(terminal.words).toMatch(/by STLS, .* TLS from the first byte is safer/);
   });
 
-  test("a server of few words", async () => {
+  test("check explains a server without CAPA, UIDL and STLS", async () => {
     await using server = await annsServer({ capabilities: false, uidl: false, stls: false });
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server))).toBe(0);
@@ -78,14 +78,14 @@ describe("a server that is well", () => {
     [["USER", "EXPIRE 30 USER"], "messages expire after 30 days"],
     [["SASL XOAUTH2 OAUTHBEARER"], "It accepts only access tokens"],
     [["UIDL"], "It lists no login method"],
-  ])("capabilities in words: %j", async (capabilities, words) => {
+  ])("check describes the capabilities %j", async (capabilities, words) => {
     await using server = await annsServer({ capabilities: () => capabilities });
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server, ""))).toBe(0);
     expect(terminal.words).toContain(words);
   });
 
-  test("unique-ids that are not unique, and a count that is wrong", async () => {
+  test("check reports repeated unique-ids and a wrong count", async () => {
     await using server = await annsServer({
       faults: [
         { on: "UIDL", reply: "+OK\r\n1 same\r\n2 same\r\n.\r\n" },
@@ -100,7 +100,7 @@ describe("a server that is well", () => {
 });
 
 describe("listings with malformed lines", () => {
-  test("are shown line by line, and the rest is examined", async () => {
+  test("check prints each malformed line and uses the others", async () => {
     await using server = await annsServer({
       faults: [
         { on: "LIST", reply: "+OK\r\n1 22\r\n2 -1\r\n.\r\n" },
@@ -116,7 +116,7 @@ describe("listings with malformed lines", () => {
     expect(terminal.words).not.toContain("STAT counts");
   });
 
-  test("and nothing else are no empty maildrop", async () => {
+  test("a maildrop with only malformed lines is not empty", async () => {
     const bad = (id: string): string => `+OK\r\n${[1, 2].map((n) => `${String(n)} ${id}\r\n`).join("")}.\r\n`;
     await using server = await annsServer({
       faults: [
@@ -130,7 +130,7 @@ describe("listings with malformed lines", () => {
     expect(terminal.json[0]?.["malformed"]).toHaveLength(4);
   });
 
-  test("of which nothing can be read end it", async () => {
+  test("a listing without a readable line is a failure", async () => {
     await using server = await annsServer({ faults: [{ on: "UIDL", reply: "+OK\r\n<html>\r\n.\r\n" }] });
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server))).toBe(69);
@@ -138,20 +138,30 @@ describe("listings with malformed lines", () => {
   });
 });
 
-describe("where it ends", () => {
+describe("the step that fails", () => {
   const login: [string, Pop3ServerOptions, number, string][] = [
     [
-      "the password",
+      "a wrong password",
       { users: { ann: { pass: "other" } } },
       77,
       "The server does not accept this user name with this password.",
     ],
-    ["the maildrop is locked", refusing("[IN-USE] locked"), 75, "Another session uses the mailbox."],
-    ["too soon", refusing("[LOGIN-DELAY] later"), 75, "It is too soon after the last login."],
-    ["passwords are off", refusing("Basic authentication is disabled."), 77, "Use OAuth2 (--token-command)"],
-    ["trouble", refusing("[SYS/TEMP] Temporary system problem"), 75, "Google has a temporary problem"],
+    ["a locked maildrop", refusing("[IN-USE] locked"), 75, "Another session uses the mailbox."],
+    [
+      "a login that comes too soon",
+      refusing("[LOGIN-DELAY] later"),
+      75,
+      "It is too soon after the last login.",
+    ],
+    ["disabled passwords", refusing("Basic authentication is disabled."), 77, "Use OAuth2 (--token-command)"],
+    [
+      "a temporary problem",
+      refusing("[SYS/TEMP] Temporary system problem"),
+      75,
+      "Google has a temporary problem",
+    ],
   ];
-  test.each(login)("the login: %s", async (_, options, code, words) => {
+  test.each(login)("check explains %s at the login", async (_, options, code, words) => {
     await using server = await annsServer(options);
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server))).toBe(code);
@@ -161,24 +171,48 @@ describe("where it ends", () => {
 
   const faults: [string, Fault, string, number, string][] = [
     [
-      "POP is off, which shows behind the login",
+      "POP that is off, which shows after the login",
       { on: "STAT", reply: "-ERR [SYS/PERM] Your account is not enabled for POP access.\r\n" },
       ...(["FAIL maildrop", 69, "Gmail: The login was right, but POP is turned off"] as const),
     ],
-    ["IMAP", { on: "greeting", reply: "* OK IMAP4rev1\r\n" }, "FAIL greeting", 69, "This is an IMAP server."],
-    ["SMTP", { on: "greeting", reply: "220 mx ESMTP\r\n" }, "FAIL greeting", 69, "This is an SMTP server."],
-    ["HTTP", { on: "greeting", reply: "HTTP/1.1 400 Bad\r\n" }, "FAIL greeting", 69, "This is a web server."],
-    ["no", { on: "greeting", reply: "-ERR [SYS/TEMP] no\r\n" }, "FAIL greeting", 75, "internal problem"],
     [
-      "the end behind PASS",
+      "an IMAP server",
+      { on: "greeting", reply: "* OK IMAP4rev1\r\n" },
+      "FAIL greeting",
+      69,
+      "This is an IMAP server.",
+    ],
+    [
+      "an SMTP server",
+      { on: "greeting", reply: "220 mx ESMTP\r\n" },
+      "FAIL greeting",
+      69,
+      "This is an SMTP server.",
+    ],
+    [
+      "a web server",
+      { on: "greeting", reply: "HTTP/1.1 400 Bad\r\n" },
+      "FAIL greeting",
+      69,
+      "This is a web server.",
+    ],
+    [
+      "a greeting that refuses",
+      { on: "greeting", reply: "-ERR [SYS/TEMP] no\r\n" },
+      "FAIL greeting",
+      75,
+      "internal problem",
+    ],
+    [
+      "a connection that closes after PASS",
       { on: "AUTH", close: 0 },
       "FAIL login",
       77,
       "some servers answer a wrong password",
     ],
-    ["no UIDL, and the end", { on: "UIDL", close: 0 }, "FAIL unique-ids", 69, "POP3_CLOSED"],
+    ["a connection that closes after UIDL", { on: "UIDL", close: 0 }, "FAIL unique-ids", 69, "POP3_CLOSED"],
   ];
-  test.each(faults)("%s", async (_, fault, step, code, words) => {
+  test.each(faults)("check explains %s", async (_, fault, step, code, words) => {
     await using server = await annsServer({ faults: [fault] });
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server))).toBe(code);
@@ -187,7 +221,7 @@ describe("where it ends", () => {
     expect(terminal.words).not.toContain("secret");
   });
 
-  test("an authority that nobody knows, a name that is another, a time that is over", async () => {
+  test("check explains an unknown authority, a wrong name and an expired certificate", async () => {
     await using unknown = await annsServer({ tls: true });
     await using other = await annsServer({
       tls: makeCertificate({ names: ["mail.example.com"] }),
@@ -208,7 +242,7 @@ describe("where it ends", () => {
     expect(second.words).toContain("The certificate is for another name");
   });
 
-  test("TLS where the server begins in clear", async () => {
+  test("check explains TLS at a port that begins without it", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("check", `pop3s://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
@@ -217,7 +251,7 @@ describe("where it ends", () => {
     );
   });
 
-  test("a port where nobody listens", async () => {
+  test("check explains a port at which nothing listens", async () => {
     const server = await annsServer();
     await server.close();
     const terminal = new Terminal();
@@ -225,14 +259,14 @@ describe("where it ends", () => {
     expect(terminal.words).toContain("Nothing listens at that port.");
   });
 
-  test("no STLS where TLS is required", async () => {
+  test("check explains a server without STLS", async () => {
     await using server = await annsServer({ stls: false });
     const terminal = new Terminal();
     expect(await terminal.run("check", `pop3://ann@127.0.0.1:${String(server.port)}`)).toBe(69);
     expect(terminal.words).toContain("The server does not offer STLS. Try pop3s://");
   });
 
-  test("a signal", async () => {
+  test("a signal stops check", async () => {
     await using server = await annsServer({ faults: [{ on: "greeting", stall: 0 }] });
     const terminal = new Terminal();
     const code = terminal.run("check", urlOf(server));
@@ -241,27 +275,27 @@ describe("where it ends", () => {
   });
 });
 
-describe("what a server says to a terminal", () => {
-  // A colour, a colour by C1, and text turned around.
+describe("control characters from a server", () => {
+  // A colour, a colour with C1, and text with reversed direction.
   const HOSTILE = "\x1b[31m \u009b31m \u202e\u2066";
-  // What is no line break, and acts on a terminal all the same.
+  // All characters that control a terminal, except line breaks.
   const RAW = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
   test.each<[string, Pop3ServerOptions, number]>([
     ["the greeting", { faults: [{ on: "greeting", nth: "every", reply: `+OK ${HOSTILE}\r\n` }] }, 0],
     ["the names of mechanisms", { capabilities: () => ["USER", `SASL ${HOSTILE}`] }, 0],
     [
-      "a greeting that is none",
+      "a greeting that is not POP3",
       { faults: [{ on: "greeting", nth: "every", reply: `* ${HOSTILE}\r\n` }] },
       69,
     ],
     [
-      "a greeting that says no",
+      "a greeting that refuses",
       { faults: [{ on: "greeting", nth: "every", reply: `-ERR ${HOSTILE}\r\n` }] },
       75,
     ],
     ["a login that is refused", refusing(HOSTILE), 77],
-  ])("is escaped: %s", async (_, options, code) => {
+  ])("are escaped in %s", async (_, options, code) => {
     await using server = await annsServer(options);
     for (const more of [[], ["--json"]]) {
       const terminal = new Terminal();
@@ -273,7 +307,7 @@ describe("what a server says to a terminal", () => {
     }
   });
 
-  test("to a program it is what it is", async () => {
+  test("are complete in the JSON output", async () => {
     await using server = await annsServer({
       capabilities: () => ["USER", `SASL ${HOSTILE}`],
       faults: [{ on: "greeting", reply: `+OK ${HOSTILE}\r\n` }],
@@ -284,8 +318,8 @@ describe("what a server says to a terminal", () => {
   });
 });
 
-describe("as JSON", () => {
-  test("a server that is well", async () => {
+describe("check --json", () => {
+  test("prints the results of a server without faults", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server), "--json")).toBe(0);
@@ -297,7 +331,7 @@ describe("as JSON", () => {
     });
   });
 
-  test("a login that is refused", async () => {
+  test("prints the meaning of a refused login", async () => {
     await using server = await Pop3Server.listen(refusing("[IN-USE] locked"));
     const terminal = new Terminal();
     expect(await terminal.run("check", urlOf(server), "--json")).toBe(75);

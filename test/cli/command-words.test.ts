@@ -1,10 +1,10 @@
-// A command as one line: what its words are, with the paths of Windows, too.
+// A command in one line is split into words, also with paths of Windows.
 import { describe, expect, test } from "vitest";
 import { wordsOfCommand } from "../../src/cli/fetch/command-words.ts";
 import { withoutVariables } from "../../src/cli/environment.ts";
 import { UsageError } from "../../src/cli/usage.ts";
 
-describe("a command in one line", () => {
+describe("wordsOfCommand", () => {
   test.each([
     ["pass show mail", ["pass", "show", "mail"]],
     ["  pass   show\tmail ", ["pass", "show", "mail"]],
@@ -20,16 +20,16 @@ describe("a command in one line", () => {
     expect(wordsOfCommand(line)).toEqual(words);
   });
 
-  test("with a quote that is not closed is refused, and not shown", () => {
+  test("rejects an unclosed quote without showing the line", () => {
     expect(() => wordsOfCommand(`pass "secret`)).toThrow(UsageError);
     expect(() => wordsOfCommand(`pass "secret`)).toThrow(/^the command has an unclosed double quote$/);
   });
 });
 
-describe("an environment without some variables", () => {
+describe("withoutVariables", () => {
   const env = { POPWRIGHT_PASSWORD: "a", Popwright_Token: "b", PATH: "c", popwright_password: "d" };
 
-  test("has the others", () => {
+  test("keeps the other variables", () => {
     expect(withoutVariables(env, ["POPWRIGHT_PASSWORD", "POPWRIGHT_TOKEN"], false)).toEqual({
       Popwright_Token: "b",
       PATH: "c",
@@ -37,7 +37,7 @@ describe("an environment without some variables", () => {
     });
   });
 
-  test("has none of them in another spelling on Windows, where that is the same variable", () => {
+  test("removes every spelling of a name on Windows", () => {
     expect(withoutVariables(env, ["POPWRIGHT_PASSWORD", "popwright_TOKEN"], true)).toEqual({ PATH: "c" });
   });
 });

@@ -1,4 +1,4 @@
-// The words of the command line: help, usage, secrets, and what `list`, `get` and `serve` write.
+// The command line: help, wrong usage, secrets, and the output of `list`, `get` and `serve`.
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,23 +19,26 @@ import { Terminal } from "./terminal.ts";
 const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, serve];
 
 describe("help", () => {
-  test.each(COMMANDS)("$name: every option is told, and every line fits", async ({ name, help, options }) => {
-    for (const option of Object.keys(options)) expect(help).toMatch(new RegExp(`--${option}\\b`));
-    const told = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
-    expect(Object.keys(options)).toEqual(expect.arrayContaining([...new Set(told)]));
-    for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
-    for (const words of [
-      [name, "--help"],
-      [name, "-h"],
-      ["help", name],
-    ]) {
-      const terminal = new Terminal();
-      expect(await terminal.run(...words)).toBe(0);
-      expect(terminal.out).toBe(help);
-    }
-  });
+  test.each(COMMANDS)(
+    "$name: the help names every option, and its lines fit",
+    async ({ name, help, options }) => {
+      for (const option of Object.keys(options)) expect(help).toMatch(new RegExp(`--${option}\\b`));
+      const told = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
+      expect(Object.keys(options)).toEqual(expect.arrayContaining([...new Set(told)]));
+      for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
+      for (const words of [
+        [name, "--help"],
+        [name, "-h"],
+        ["help", name],
+      ]) {
+        const terminal = new Terminal();
+        expect(await terminal.run(...words)).toBe(0);
+        expect(terminal.out).toBe(help);
+      }
+    },
+  );
 
-  test("of all commands, and the version", async () => {
+  test("the help lists all commands, and --version prints the version", async () => {
     const terminal = new Terminal();
     expect(await terminal.run("--help")).toBe(0);
     for (const { name, summary } of COMMANDS) expect(terminal.out).toMatch(new RegExp(`${name} +${summary}`));
@@ -45,7 +48,7 @@ describe("help", () => {
   });
 });
 
-describe("what makes no sense", () => {
+describe("a wrong command line", () => {
   const URL = "pop3s://ann@pop.example.com";
   test.each([
     [[], "COMMAND"],
@@ -88,7 +91,7 @@ describe("what makes no sense", () => {
     expect(terminal.out).toBe("");
   });
 
-  test("a mechanism that there is not: nothing is connected for it", async () => {
+  test("an unknown mechanism is rejected before connecting", async () => {
     await using server = await annsServer();
     for (const words of [["check"], ["list"], ["fetch", "--to", join(await newDirectory(), "Mail")]]) {
       const terminal = new Terminal();
@@ -98,7 +101,7 @@ describe("what makes no sense", () => {
     expect(server.connections).toBe(0);
   });
 
-  test("certificates that are not there are a matter of configuration", async () => {
+  test("a missing file with certificates is a configuration error", async () => {
     const terminal = new Terminal();
     expect(await terminal.run("list", URL, "--ca", "/no/such/file")).toBe(78);
     expect(terminal.words).toContain("cannot read the certificates in /no/such/file");
@@ -106,7 +109,7 @@ describe("what makes no sense", () => {
 });
 
 describe("the secret", () => {
-  test("comes from a command, whose first line it is", async () => {
+  test("is the first line that a command prints", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     delete terminal.env["POPWRIGHT_PASSWORD"];
@@ -117,10 +120,10 @@ describe("the secret", () => {
   test.each([
     ["process.exitCode = 1", "must print the secret: it failed with exit code 1"],
     ["", "must print the secret: its first line is empty"],
-    // Its standard input is at its end at once.
+    // Its standard input ends immediately.
     ["process.stdin.pipe(process.stdout)", "its first line is empty"],
     [undefined, "ENOENT"],
-  ])("a command that gives none: %s", async (text, words) => {
+  ])("is missing if the command fails or prints nothing: %s", async (text, words) => {
     const command = text === undefined ? "/no/such/program x" : await lineOf(text);
     await using server = await annsServer();
     const terminal = new Terminal();
@@ -131,7 +134,7 @@ describe("the secret", () => {
     expect(await terminal.run("fetch", ...fetching, "--password-command", command)).toBe(78);
   });
 
-  test("is a token where there is one", async () => {
+  test("is a token if there is one", async () => {
     const users = { ann: { accessToken: "token-1", messages: MESSAGES } };
     await using server = await annsServer({ users, sasl: ["OAUTHBEARER"], user: false, apop: false });
     const terminal = new Terminal();
@@ -139,7 +142,7 @@ describe("the secret", () => {
     expect(await terminal.run("list", urlOf(server), "--mechanism", "OAUTHBEARER")).toBe(0);
   });
 
-  test("is nowhere", async () => {
+  test("must be set if there is no terminal", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     delete terminal.env["POPWRIGHT_PASSWORD"];
@@ -147,7 +150,7 @@ describe("the secret", () => {
     expect(terminal.words).toContain("the password of ann is missing: set POPWRIGHT_PASSWORD");
   });
 
-  test("is asked for at a terminal, and not shown", async () => {
+  test("is entered at a prompt and not shown", async () => {
     await using server = await annsServer();
     const terminal = atTheTerminal();
     terminal.heard = (text) => {
@@ -157,7 +160,7 @@ describe("the secret", () => {
     expect(terminal.err).toBe("password of ann: \n2 messages, 52 B\n");
   });
 
-  test("is asked for again where nothing was entered", async () => {
+  test("is requested again if nothing was entered", async () => {
     const terminal = atTheTerminal();
     const answers = ["\x04", "secret\n", "not this\n"];
     terminal.heard = (text) => {
@@ -166,12 +169,12 @@ describe("the secret", () => {
     const secret = secretFrom({ variable: "POPWRIGHT_PASSWORD" }, "password of ann", terminal.io);
     await expect(secret()).rejects.toThrow("nothing was entered");
     expect(await secret()).toBe("secret");
-    // But not where it was.
+    // After an answer there is no second prompt.
     expect(await secret()).toBe("secret");
     expect(terminal.err).toBe("password of ann: \n".repeat(2));
   });
 
-  test("is not entered, or a signal comes before", async () => {
+  test("is missing if the input ends or a signal arrives", async () => {
     await using server = await annsServer();
     for (const answer of [(t: Terminal) => t.stdin.end(), (t: Terminal) => t.signal.abort()]) {
       const terminal = atTheTerminal();
@@ -192,7 +195,7 @@ function atTheTerminal(): Terminal {
 }
 
 describe("list", () => {
-  test("a malformed line hides no message, and is told on stderr", async () => {
+  test("a malformed line hides no message and is reported on stderr", async () => {
     await using server = await annsServer({
       faults: [
         { on: "LIST", reply: "+OK\r\n1 22\r\n2 -1\r\n.\r\n" },
@@ -206,7 +209,7 @@ describe("list", () => {
     expect(terminal.err).toContain('UIDL has a malformed line, "1 a b"');
   });
 
-  test("columns on stdout, the sum on stderr", async () => {
+  test("prints columns to stdout and the sum to stderr", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("list", urlOf(server))).toBe(0);
@@ -214,7 +217,7 @@ describe("list", () => {
     expect(terminal.err).toBe("2 messages, 52 B\n");
   });
 
-  test("JSON, and a server without unique-ids", async () => {
+  test("prints JSON for a server without unique-ids", async () => {
     await using server = await annsServer({ uidl: false });
     const terminal = new Terminal();
     expect(await terminal.run("list", urlOf(server), "--json")).toBe(0);
@@ -224,7 +227,7 @@ describe("list", () => {
     ]);
   });
 
-  test("a refusal is explained", async () => {
+  test("explains a refusal", async () => {
     const users = { ann: { pass: "secret", refusal: "[IN-USE] locked" } };
     await using server = await annsServer({ users });
     const terminal = new Terminal();
@@ -233,7 +236,7 @@ describe("list", () => {
     expect(terminal.words).not.toContain("secret");
   });
 
-  test("who reads no more ends it in peace", async () => {
+  test("a reader that closes the pipe ends the command without an error", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     terminal.unread = true;
@@ -245,7 +248,7 @@ describe("list", () => {
 describe("get", () => {
   const LONG = { ann: { pass: "secret", messages: [`Subject: long\r\n\r\n${"line\r\n".repeat(20_000)}`] } };
 
-  test("octet for octet, to stdout", async () => {
+  test("writes the message octet for octet to stdout", async () => {
     await using server = await annsServer();
     for (const name of ["2", "uid:uid-2"]) {
       const terminal = new Terminal();
@@ -255,7 +258,7 @@ describe("get", () => {
     }
   });
 
-  test("to a file, which is not there yet", async () => {
+  test("writes the message to a new file", async () => {
     await using server = await annsServer();
     const path = join(await newDirectory(), "message.eml");
     const terminal = new Terminal();
@@ -270,7 +273,7 @@ describe("get", () => {
   test.each<[string, Fault]>([
     ["the connection is cut", { on: "RETR", close: 100 }],
     ["the server says no", { on: "RETR", reply: "-ERR not now\r\n" }],
-  ])("no part of it is left where %s, and what was there before stays", async (_, fault) => {
+  ])("leaves no partial file and keeps an existing one: %s", async (_, fault) => {
     await using server = await annsServer({ faults: [{ ...fault, nth: "every" }], users: LONG });
     const directory = await newDirectory();
     const [path, mine] = [join(directory, "message.eml"), join(directory, "mine")];
@@ -282,7 +285,7 @@ describe("get", () => {
     expect(await readFile(mine, "utf8")).toBe("mine");
   });
 
-  test("a signal ends it", async () => {
+  test("a signal ends get", async () => {
     const fault: Fault = { on: "RETR", nth: "every", stall: 50_000 };
     await using server = await annsServer({ faults: [fault], users: LONG });
     const terminal = new Terminal();
@@ -293,14 +296,14 @@ describe("get", () => {
     expect(terminal.octets.length).toBeLessThan(50_000);
   });
 
-  test("the headers alone", async () => {
+  test("--top 0 writes only the headers", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("get", urlOf(server), "1", "--top", "0")).toBe(0);
     expect(terminal.out).toBe("Subject: one\r\n\r\n");
   });
 
-  test("what is not there", async () => {
+  test("explains that a message does not exist", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("get", urlOf(server), "3")).toBe(69);
@@ -310,7 +313,7 @@ describe("get", () => {
 });
 
 describe("serve", () => {
-  test("the messages of a directory, until a signal comes", async () => {
+  test("serves the messages of a directory until a signal", async () => {
     const directory = await newDirectory();
     await mkdir(join(directory, "new"));
     await writeFile(join(directory, "new", "1.mail"), "Subject: b\r\n\r\n");
@@ -327,7 +330,7 @@ describe("serve", () => {
     expect(terminal.err).toBe("");
   });
 
-  test("TLS, a certificate for the clients, and a password of its own", async () => {
+  test("--tls writes a certificate, and a random password is printed", async () => {
     const ca = join(await newDirectory(), "ca.pem");
     const terminal = new Terminal();
     delete terminal.env["POPWRIGHT_PASSWORD"];
@@ -340,7 +343,7 @@ describe("serve", () => {
     expect(await code).toBe(0);
   });
 
-  test("a port that somebody has already", async () => {
+  test("explains a port that is in use", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("serve", "--port", String(server.port))).toBe(69);
@@ -358,7 +361,7 @@ describe("serve", () => {
     });
     const code = terminal.run(...words);
     await Promise.race([written, code]);
-    // The password comes behind it, in the same turn.
+    // The password is printed after it, in the same turn.
     await new Promise((resolve) => setImmediate(resolve));
     return { url: String(terminal.json[0]?.["url"]), code };
   }

@@ -1,4 +1,4 @@
-// The configuration file: what it may say, and what is wrong with it, by file, line and key.
+// The configuration file: its keys, and errors with file, line and key.
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { newDirectory } from "./place.ts";
 
 const ACCOUNT = '{ "url": "pop3s://ann@pop.example.com", "to": { "maildir": "Mail" } }';
 
-test("all that there is", () => {
+test("all keys are read", () => {
   const { accounts, state, maxSessions, maxPerHost, pathOf } = parseConfiguration(
     `{
       "state": "ledger", "maxSessions": 9, "maxPerHost": 2,
@@ -48,7 +48,7 @@ test("all that there is", () => {
   expect(accounts[2]?.source.token).toEqual({ variable: "EVE", command: ["token", "eve"] });
 });
 
-test("one url twice is two mailboxes where they have names", () => {
+test("two accounts may have the same URL if they have names", () => {
   const url = '"url": "pop3s://ann@pop.example.com"';
   const { accounts } = parseConfiguration(
     `{ "to": { "eml": "x" }, "accounts": [ { ${url} }, { ${url}, "name": "other" } ] }`,
@@ -57,13 +57,13 @@ test("one url twice is two mailboxes where they have names", () => {
   expect(accounts.map(({ name }) => name)).toEqual([undefined, "other"]);
 });
 
-test("a file that is not UTF-8, as PowerShell writes it", async () => {
+test("a file that is not UTF-8, such as one of PowerShell, is rejected", async () => {
   const path = join(await newDirectory(), "mail.json");
   await writeFile(path, `\ufeff{ "accounts": [${ACCOUNT}] }`, "utf16le");
   await expect(readConfiguration(path)).rejects.toThrow(`${path} must be UTF-8 text. Save it as UTF-8`);
 });
 
-describe("what is wrong", () => {
+describe("an error in the configuration", () => {
   const account = (more: string): string =>
     `{\n"accounts": [\n{ "url": "pop3s://ann@h",\n"to": { "eml": "x" },\n${more} }\n]\n}`;
   test.each([

@@ -1,4 +1,4 @@
-// `fetch`: mail into a Maildir, each message once; what is told of it, and what the process ends with.
+// `fetch` delivers each message once, reports what happens, and ends with the right exit code.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -26,7 +26,7 @@ async function delivered(): Promise<Buffer[]> {
   return messages.sort((a, b) => a.length - b.length);
 }
 
-describe("where the ledger is by default", () => {
+describe("the default directory of the ledger", () => {
   test.each<[NodeJS.Platform, Record<string, string>, string]>([
     ["linux", { LOCALAPPDATA: "/local" }, "/home/ann/.local/state/popwright"],
     ["darwin", { XDG_STATE_HOME: "" }, "/home/ann/.local/state/popwright"],
@@ -38,7 +38,7 @@ describe("where the ledger is by default", () => {
     expect(defaultState(env, platform, "/home/ann")).toBe(state);
   });
 
-  test("it is used", async () => {
+  test("is used without --state", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     terminal.env["XDG_STATE_HOME"] = directory;
@@ -63,7 +63,7 @@ describe("one account", () => {
     expect(first.out + second.out).toBe("");
   });
 
-  test("names the malformed lines of a listing, in words and as JSON", async () => {
+  test("malformed lines of a listing are reported, also in JSON", async () => {
     const reply = "+OK\r\n1 a\r\n2 b c\r\n.\r\n";
     await using server = await annsServer({ faults: [{ on: "UIDL", nth: "every", reply }] });
     const terminal = new Terminal();
@@ -78,7 +78,7 @@ describe("one account", () => {
     expect(second.json.at(-1)).toMatchObject({ type: "end", report: { malformed: lines, delivered: 0 } });
   });
 
-  test("deletes what it is told to delete", async () => {
+  test("--delete deletes delivered messages", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to, "--delete", "delivered")).toBe(0);
@@ -87,7 +87,7 @@ describe("one account", () => {
     expect(server.maildrop("ann").messages).toHaveLength(0);
   });
 
-  test("so many, so large, the newest", async () => {
+  test("--messages, --max-size and --first-run select messages", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to, "--messages", "1")).toBe(0);
@@ -99,14 +99,14 @@ describe("one account", () => {
     expect(await readdir(join(directory, "Other", "new"))).toHaveLength(1);
   });
 
-  test.each(["eml", "mbox"])("to %s", async (format) => {
+  test.each(["eml", "mbox"])("--format %s", async (format) => {
     await using server = await annsServer();
     expect(await new Terminal().run("fetch", urlOf(server), ...to, "--format", format)).toBe(0);
     if (format === "eml") expect(await readdir(join(directory, "Mail"))).toHaveLength(2);
     else expect(await readFile(join(directory, "Mail"), "latin1")).toMatch(/^From /);
   });
 
-  test("events as JSON, one a line", async () => {
+  test("--json prints one event per line", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to, "--json")).toBe(0);
@@ -120,7 +120,7 @@ describe("one account", () => {
     expect(terminal.err).toBe("");
   });
 
-  test("a signal ends it in good order", async () => {
+  test("a signal ends the run cleanly", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     terminal.told = () => {
@@ -130,23 +130,23 @@ describe("one account", () => {
     expect(await terminal.run("fetch", urlOf(server), ...words)).toBe(0);
     expect(terminal.json.at(-1)).toMatchObject({ type: "end" });
     await server.idle();
-    // What was delivered is deleted, and nothing else.
+    // Only the delivered messages are deleted.
     const left = server.maildrop("ann").messages.length;
     expect(left + (await delivered()).length).toBe(2);
   });
 });
 
-describe("stopped behind the first message", () => {
+describe("a run that is stopped after the first message", () => {
   const MANY = Array.from({ length: 40 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
 
-  /** Its exit code, how many messages the server has yet, and how many were delivered. */
+  /** Returns the exit code, the number of messages on the server, and the number of delivered messages. */
   async function stopped(...words: string[]): Promise<{ code: number; left: number; got: number }> {
     await using server = await annsServer({ users: { ann: { pass: "secret", messages: MANY } } });
     const terminal = new Terminal();
     terminal.told = () => {
       if (terminal.out.includes('"type":"delivered"')) terminal.signal.abort();
     };
-    // The command alone knows the secret.
+    // Only the command knows the secret.
     delete terminal.env["POPWRIGHT_PASSWORD"];
     const more = ["--json", "--password-command", await lineOf('console.log("secret")'), ...words];
     const code = await terminal.run("fetch", urlOf(server), ...to, ...more);
@@ -155,21 +155,21 @@ describe("stopped behind the first message", () => {
     return { code, left: server.maildrop("ann").messages.length, got: (await delivered()).length };
   }
 
-  test("what was delivered is deleted, with the password that the command has printed", async () => {
+  test("delivered messages are deleted with the password from the command", async () => {
     const { left, got } = await stopped("--delete", "delivered");
     expect(got).toBeGreaterThan(0);
     expect(left).toBeGreaterThan(0);
     expect(left + got).toBe(MANY.length);
   });
 
-  test("75: there is mail left; 0: who watches is ended so", async () => {
+  test("the exit code is 75 if mail is left, but 0 with --watch", async () => {
     expect(await stopped()).toMatchObject({ code: 75 });
     to = ["--to", join(directory, "Other"), "--state", join(directory, "other")];
     expect(await stopped("--watch")).toMatchObject({ code: 0 });
   });
 });
 
-describe("nobody reads what is told", () => {
+describe("a reader that has closed the pipe", () => {
   test.each([["--json"], ["--json", "--delete", "delivered"]])(
     "all mail comes all the same: %j",
     async (...words) => {
@@ -183,7 +183,7 @@ describe("nobody reads what is told", () => {
     },
   );
 
-  test("the exit code says how it went", async () => {
+  test("the exit code still reports the result", async () => {
     await using server = await annsServer();
     const file = join(directory, "file");
     await writeFile(file, "");
@@ -195,7 +195,7 @@ describe("nobody reads what is told", () => {
 });
 
 describe("on a terminal", () => {
-  test("a bar, which goes when something is to be told", async () => {
+  test("the bar is erased before a line of text", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     terminal.columns = 60;
@@ -207,7 +207,7 @@ describe("on a terminal", () => {
     expect(quiet.err).toBe("");
   });
 
-  test.each([80, 40, 30, 20, 10])("it fits into %d columns at any time", async (columns) => {
+  test.each([80, 40, 30, 20, 10])("the bar always fits into %d columns", async (columns) => {
     const lines: string[] = [];
     const progress = new Progress({ columns, write: async (text) => void lines.push(String(text)) });
     const mailbox = "ann";
@@ -232,13 +232,13 @@ describe("exit codes", () => {
     users: { ann: { pass: "secret", messages: MESSAGES, refusal } },
   });
   test.each<[string, Pop3ServerOptions, number]>([
-    ["done, without mail", { users: { ann: { pass: "secret" } } }, 0],
-    ["the server is going down", { faults: [{ on: "greeting", close: 0 }] }, 69],
-    ["no POP3", { faults: [{ on: "greeting", reply: "* OK IMAP\r\n" }] }, 69],
-    ["locked", refusing("[IN-USE] locked"), 75],
-    ["trouble", refusing("[SYS/TEMP] trouble"), 75],
-    ["the password", refusing("[AUTH] no"), 77],
-    ["no way to log in", { user: false, apop: false, sasl: [] }, 77],
+    ["success without mail", { users: { ann: { pass: "secret" } } }, 0],
+    ["a server that shuts down", { faults: [{ on: "greeting", close: 0 }] }, 69],
+    ["not a POP3 server", { faults: [{ on: "greeting", reply: "* OK IMAP\r\n" }] }, 69],
+    ["a locked mailbox", refusing("[IN-USE] locked"), 75],
+    ["a temporary problem", refusing("[SYS/TEMP] trouble"), 75],
+    ["a wrong password", refusing("[AUTH] no"), 77],
+    ["no login method", { user: false, apop: false, sasl: [] }, 77],
   ])("%s", async (_, options, code) => {
     await using server = await annsServer(options);
     const terminal = new Terminal();
@@ -246,7 +246,7 @@ describe("exit codes", () => {
     expect(terminal.err).not.toContain("secret");
   });
 
-  test("69: the server gives no message", async () => {
+  test("69: the server refuses every message", async () => {
     const reply = "-ERR no such message\r\n";
     await using server = await annsServer({ faults: [{ on: "RETR", nth: "every", reply }] });
     const terminal = new Terminal();
@@ -255,7 +255,7 @@ describe("exit codes", () => {
     expect(terminal.words).toContain("message 2 was not delivered");
   });
 
-  test("69: nobody listens", async () => {
+  test("69: nothing listens at the port", async () => {
     const server = await annsServer();
     await server.close();
     const terminal = new Terminal();
@@ -281,7 +281,7 @@ describe("exit codes", () => {
     expect(await terminal.run("fetch", urlOf(server), ...words)).toBe(74);
   });
 
-  test("75: another run is at it", async () => {
+  test("75: another run uses the mailbox", async () => {
     await using server = await annsServer();
     const ledger = new FileLedger(join(directory, "state"));
     const held = await ledger.open(`ann@127.0.0.1:${String(server.port)}`);
@@ -291,7 +291,7 @@ describe("exit codes", () => {
     await held.close();
   });
 
-  test("75: too early, unless it is forced", async () => {
+  test("75: it is too early, without --force", async () => {
     await using server = await annsServer({ capabilities: ["LOGIN-DELAY 300"] });
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
@@ -308,7 +308,7 @@ describe("several accounts", () => {
     return path;
   }
 
-  test("one that fails does not stop the other", async () => {
+  test("an account that fails does not stop the other", async () => {
     const users = {
       ann: { pass: "secret", messages: MESSAGES },
       bob: { pass: "other", messages: MESSAGES },
@@ -336,7 +336,7 @@ describe("several accounts", () => {
     expect(await readdir(join(directory, "Bob"))).toHaveLength(1);
   });
 
-  test("all fail in the same way: that is the code", async () => {
+  test("the exit code is that of the accounts if all fail in the same way", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     terminal.env["POPWRIGHT_PASSWORD"] = "wrong";
@@ -344,14 +344,14 @@ describe("several accounts", () => {
     expect(await terminal.run("fetch", "--config", await configured({ accounts }))).toBe(77);
   });
 
-  test("a program that takes mail gets no secrets", async () => {
+  test("a program that receives mail gets no secrets", async () => {
     const users = Object.fromEntries(
       ["ann", "bob"].map((name) => [name, { pass: name, messages: MESSAGES }]),
     );
     await using server = await annsServer({ users });
     const terminal = new Terminal();
     Object.assign(terminal.env, {
-      // All of it: without some of its variables nothing starts on Windows.
+      // The whole environment: on Windows no program starts without some of its variables.
       ...process.env,
       ...{ HOME: directory, POPWRIGHT_PASSWORD: "ann", POPWRIGHT_TOKEN: "token", BOB: "bob", EVE: "eve" },
     });
@@ -377,7 +377,7 @@ describe("several accounts", () => {
     expect(env).not.toMatch(/^(?:POPWRIGHT_PASSWORD|POPWRIGHT_TOKEN|BOB|EVE)=/m);
   });
 
-  test("78: two that are one, and a mechanism that there is not: nothing is connected", async () => {
+  test("78: duplicate accounts and unknown mechanisms are rejected before connecting", async () => {
     await using server = await annsServer();
     const account = { url: urlOf(server), to: { maildir: "Mail" } };
     for (const [accounts, words] of [
@@ -398,7 +398,7 @@ describe("several accounts", () => {
     expect(server.connections).toBe(0);
   });
 
-  test("78: what is wrong with the file", async () => {
+  test("78: the configuration file is wrong or missing", async () => {
     const terminal = new Terminal();
     const path = await configured({ accounts: [], extra: 1 });
     expect(await terminal.run("fetch", "--config", path)).toBe(78);
@@ -411,11 +411,11 @@ describe("several accounts", () => {
 describe("a server that is too slow", () => {
   afterEach(() => void vi.useRealTimers());
 
-  /** Runs `fetch`, and lets the clock go on, second by second, from when the server has heard `command`. */
+  /** Runs `fetch`. Advances the clock second by second after the server has received `command`. */
   async function fetchSlowly(server: Pop3Server, command: string, ...options: string[]): Promise<Terminal> {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const terminal = new Terminal();
-    let over = false as boolean; // set in a callback, which the compiler does not see
+    let over = false as boolean; // set in a callback that the compiler does not see
     const run = terminal.run("fetch", urlOf(server), ...to, ...options).finally(() => (over = true));
     await until(() => over || server.transcript.lines.some((line) => line.startsWith(`C: ${command}`)));
     while (!over) {
@@ -444,13 +444,13 @@ describe("a server that is too slow", () => {
     ["UIDL", TRICKLE],
     ["RETR", SILENT],
     ["RETR", TRICKLE],
-  ])("%s, %j: the run ends", async (on, fault) => {
+  ])("the run ends after %s with %j", async (on, fault) => {
     await using server = await annsServer({ faults: [{ on, nth: "every", ...fault }] });
     const terminal = await fetchSlowly(server, on);
     expect(terminal.err).toMatch(/POP3_[A-Z]+_TIMEOUT/);
   });
 
-  test("a message that takes longer than --message-seconds: the others come", async () => {
+  test("--message-seconds skips a slow message and delivers the others", async () => {
     await using server = await annsServer({ faults: [{ on: "RETR", ...SILENT }] });
     const terminal = await fetchSlowly(server, "RETR", "--message-seconds", "20");
     expect(terminal.words).toContain(
@@ -460,7 +460,7 @@ describe("a server that is too slow", () => {
     expect(await delivered()).toEqual([MESSAGES[1]]);
   });
 
-  test("--seconds ends the message in progress, and the next run brings it", async () => {
+  test("--seconds interrupts the current message, and the next run delivers it", async () => {
     await using server = await annsServer({ faults: [{ on: "RETR", ...SILENT }] });
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const terminal = new Terminal();

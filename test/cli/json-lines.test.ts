@@ -1,11 +1,11 @@
-// JSON with the lines of its values: the same values as JSON.parse gives, and refused where that refuses.
+// parseJsonLines accepts and rejects the same texts as JSON.parse, and knows the line of each value.
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { JsonSyntaxError, parseJsonLines } from "../../src/cli/json-lines.ts";
 
 const RUNS = { seed: 20260901, numRuns: 500 };
 
-test("whatever is JSON is read as JSON.parse reads it", () => {
+test("valid JSON gives the same value as JSON.parse", () => {
   const documents = fc.tuple(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 1, "\t", "\r\n "));
   fc.assert(
     fc.property(documents, ([value, space]) => {
@@ -16,7 +16,7 @@ test("whatever is JSON is read as JSON.parse reads it", () => {
   );
 });
 
-test("whatever is no JSON is refused, with a line that is there", () => {
+test("invalid JSON is rejected with a line of the text", () => {
   const pieces = fc.array(
     fc.constantFrom(
       "{",
@@ -56,7 +56,7 @@ test("whatever is no JSON is refused, with a line that is there", () => {
         if (!(error instanceof JsonSyntaxError)) throw error;
         expect(error.line).toBeGreaterThan(0);
         expect(error.line).toBeLessThanOrEqual(text.split("\n").length);
-        // A key that is there twice is a slip in a configuration.
+        // A duplicate key is a mistake in a configuration, although JSON.parse accepts it.
         got = error.message.endsWith("is there twice") ? expected : "refused";
       }
       expect(got).toEqual(expected);
@@ -77,7 +77,7 @@ describe("lines", () => {
     ["a[1].none", 4],
     ["a[7].none", 2],
     ["none.below", 1],
-  ])("of %j", (path, line) => {
+  ])("the line of %j", (path, line) => {
     expect(document.lineOf(path)).toBe(line);
   });
 
@@ -92,13 +92,13 @@ describe("lines", () => {
       String.raw`"\M" is not an escape sequence of JSON: write "\\"`,
     ],
     [String.raw`["a\"b\u00e4\x", "c"]`, 1, String.raw`"\x" is not an escape sequence`],
-  ])("of what is wrong: %j", (text, line, words) => {
+  ])("the line and the message of an error: %j", (text, line, words) => {
     expect(() => parseJsonLines(text)).toThrow(
       expect.objectContaining({ line, message: expect.stringContaining(words) as string }),
     );
   });
 
-  test("a byte order mark is no part of it, and __proto__ is a key", () => {
+  test("a byte order mark is ignored, and __proto__ is a key", () => {
     expect(parseJsonLines('\ufeff{ "__proto__": 1 }').value).toEqual(JSON.parse('{ "__proto__": 1 }'));
   });
 });

@@ -1,4 +1,4 @@
-// What people are told about each row of the table of refusals.
+// Each row of the table of refusals has a text for the user, and each provider is found by its servers.
 import { describe, expect, test } from "vitest";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
 import { explain, meaning } from "../../src/cli/explain.ts";
@@ -17,11 +17,11 @@ const COMMANDS: Readonly<Record<Stage, string>> = {
   message: "RETR 1",
 };
 
-test("there is a text for each row, and no other", () => {
+test("each row has a text, and there are no other texts", () => {
   expect(Object.keys(KNOWN_TEXTS).sort()).toEqual(KNOWN_REFUSALS.map(({ id }) => id).sort());
 });
 
-test.each(KNOWN_REFUSALS)("$id is found in an error, and explained in sentences", (row) => {
+test.each(KNOWN_REFUSALS)("$id is found in an error and explained in sentences", (row) => {
   const [sample = ""] = SAMPLES[row.id] ?? [];
   const text = KNOWN_TEXTS[row.id];
   if (text === undefined) throw new Error("no text");
@@ -44,7 +44,7 @@ test.each(KNOWN_REFUSALS)("$id is found in an error, and explained in sentences"
   for (const sentence of [text.cause, text.advice]) expect(sentence).toMatch(/^(?:[A-Z0-9]|"|`).*\.$/);
 });
 
-test("+ERR is no reply, and is told all the same", () => {
+test("+ERR is not a reply, but is explained", () => {
   const words = "+ERR Server error: Failed to fetch messages in Inbox.";
   const error = new Pop3ProtocolError("POP3_PROTOCOL", `not a reply to STAT: "${words}"`, {
     command: "STAT",
@@ -55,7 +55,7 @@ test("+ERR is no reply, and is told all the same", () => {
 test.each([
   ["netease-too-often", "\u767b\u5f55\u592a\u9891\u7e41", "b5c7c2bcccabc6b5b7b1"],
   ["qq-authorization-code", "\u4e02\u6388\u6743\u7801", "8140cadac8a8c2eb"],
-])("%s in UTF-8, and in GB 18030", (id, text, octets) => {
+])("%s is found in UTF-8 and in GB 18030", (id, text, octets) => {
   expect(new TextDecoder("gb18030").decode(Buffer.from(octets, "hex"))).toBe(text);
   for (const words of [Buffer.from(text), Buffer.from(octets, "hex")])
     expect(meaning(refusal(Buffer.concat([Buffer.from("-ERR "), words]), "PASS ****"))?.id).toBe(id);
@@ -86,16 +86,16 @@ describe("providers", () => {
     ["notgmail.com", undefined],
     ["gmail.com.example.org", undefined],
     ["127.0.0.1", undefined],
-  ])("%s is %s", (host, name) => {
+  ])("the provider of %s is %s", (host, name) => {
     expect(providerAt(host)?.name).toBe(name);
   });
 
-  test("each of their servers is found as theirs", () => {
+  test("each server of a provider is found", () => {
     for (const provider of PROVIDERS)
       for (const host of provider.hosts) expect(providerAt(`pop.${host}`), host).toBe(provider);
   });
 
-  test("a refusal tells what the provider wants", () => {
+  test("a refusal is explained with the requirements of the provider", () => {
     const lines = explain(refusal(Buffer.from("-ERR [AUTH] no"), "PASS ****"), {
       ...{ host: "pop.fastmail.com", user: "ann" },
     });
@@ -103,19 +103,19 @@ describe("providers", () => {
     expect(lines).toContain("Fastmail accepts an app password or OAuth2.");
   });
 
-  test("what the provider says itself needs no more words", () => {
+  test("a refusal with a text of the provider gets no more advice", () => {
     const error = refusal(Buffer.from("-ERR Application-specific password required"), "PASS ****");
     expect(explain(error, { host: "pop.gmail.com", user: "ann@gmail.com" })).toHaveLength(3);
   });
 
-  test("who has no POP3 is told by name, whatever the failure", () => {
+  test("a provider without POP3 is named after every failure", () => {
     const error = new Pop3Error("POP3_CONNECT", "cannot connect to pop.mail.me.com:995: ENOTFOUND");
     expect(explain(error, { host: "pop.mail.me.com" }).at(-1)).toBe(
       "iCloud Mail does not offer POP3. Use IMAP instead.",
     );
   });
 
-  test("what passes by itself says nothing of passwords", () => {
+  test("a temporary refusal gives no advice about passwords", () => {
     const error = refusal(Buffer.from("-ERR [SYS/TEMP] later"), "PASS ****");
     expect(explain(error, { host: "pop.fastmail.com", user: "ann@fastmail.com" }).join()).not.toMatch(
       /app password/,

@@ -1,4 +1,4 @@
-// A directory of a test's own, which is removed behind it.
+// Creates a directory for a test, and removes it after the test.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

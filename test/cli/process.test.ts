@@ -1,4 +1,4 @@
-// The command as a process: signals, and a reader who leaves early.
+// The command as a process: signals, and a reader that closes the pipe early.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
@@ -24,8 +24,8 @@ function start(...words: string[]): ChildProcess & { stdout: NodeJS.ReadableStre
 }
 
 /**
- * Windows has no call by which one process could send another Ctrl+C or Ctrl+Break: there `kill` ends the process at
- * once. So the process hears by a message that the signal came.
+ * On Windows a process cannot send Ctrl+C or Ctrl+Break to another one: there `kill` ends the process
+ * immediately. Therefore the test sends a message, and the process emits the signal itself.
  */
 const hearing = `data:text/javascript,${encodeURIComponent(
   "process.on('message', (signal) => process.emit(signal)); process.channel.unref();",
@@ -38,7 +38,7 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
 
 test.each<NodeJS.Signals>(
   process.platform === "win32" ? ["SIGINT", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM"],
-)("%s ends a fetch that watches, in good order", { timeout: 120_000 }, async (name) => {
+)("%s ends fetch --watch cleanly", { timeout: 120_000 }, async (name) => {
   await using server = await annsServer();
   const directory = await newDirectory();
   const words = ["--to", join(directory, "Mail"), "--state", join(directory, "state"), "--watch", "--json"];
@@ -53,7 +53,7 @@ test.each<NodeJS.Signals>(
   expect(await readdir(join(directory, "Mail", "new"))).toHaveLength(2);
 });
 
-test("a reader who leaves early is no failure", { timeout: 120_000 }, async () => {
+test("a reader that closes the pipe early is not a failure", { timeout: 120_000 }, async () => {
   const messages = Array.from({ length: 20_000 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
   await using server = await annsServer({ users: { ann: { pass: "secret", messages } } });
   const child = start("list", urlOf(server), "--json");

@@ -1,16 +1,16 @@
-// Programs that the command line is to start, on every platform: scripts of the Node that runs the tests.
+// Programs for the command line to start. They are scripts of Node, so they run on every platform.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newDirectory } from "./place.ts";
 
-/** The words that run a module with this text; it gets the arguments that come after them. */
+/** Returns the words that run a module with this text. Words after them are its arguments. */
 export async function programOf(text: string): Promise<[program: string, script: string]> {
   const script = join(await newDirectory(), "program.mjs");
   await writeFile(script, text);
   return [process.execPath, script];
 }
 
-/** The same as a line of a command. */
+/** Returns the same words as one line. */
 export async function lineOf(text: string): Promise<string> {
   return (await programOf(text)).map((word) => `"${word}"`).join(" ");
 }

@@ -1,4 +1,4 @@
-// `check --record`: a session as a transcript that can be played.
+// `check --record` writes a session as a transcript that can be replayed.
 import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { annsServer, urlOf } from "./ann.ts";
 import { newDirectory } from "./place.ts";
 import { Terminal } from "./terminal.ts";
 
-/** The lines that `check` writes, but for the one with the port. */
+/** Returns the lines that `check` prints, except the one with the port. */
 function found({ out }: Terminal): string[] {
   return out.split("\n").filter((line) => !line.includes("127.0.0.1"));
 }
@@ -19,7 +19,7 @@ test.each([
   ["in clear", { pipelining: false }, "?stls=never"],
   ["a wrong password", { users: { ann: { pass: "other" } } }, "?stls=never"],
   ["POP is off", { faults: [{ on: "STAT", reply: "-ERR [SYS/PERM] off\r\n" }] }, "?stls=never"],
-])("what was recorded replays: %s", async (_, options, query) => {
+])("a recorded session replays: %s", async (_, options, query) => {
   await using server = await annsServer(options);
   const directory = await newDirectory();
   const [ca, path] = [join(directory, "ca.pem"), join(directory, "session.txt")];
@@ -41,7 +41,7 @@ test.each([
   expect(replay.mismatch).toBeUndefined();
 });
 
-test("a greeting that a terminal would act upon replays octet for octet", async () => {
+test("a greeting with control characters replays octet for octet", async () => {
   const greeting = Buffer.from("+OK \x1b[31m C:\\mail \u202e caf\u00e9 \\\r\n");
   await using server = await annsServer({ faults: [{ on: "greeting", reply: greeting }] });
   const path = join(await newDirectory(), "session.txt");
@@ -58,7 +58,7 @@ test("a greeting that a terminal would act upon replays octet for octet", async 
   expect(Buffer.concat(octets)).toEqual(greeting);
 });
 
-test("a file that is there already is left alone", async () => {
+test("an existing file is not overwritten", async () => {
   await using server = await annsServer();
   const path = join(await newDirectory(), "session.txt");
   await writeFile(path, "mine");

@@ -1,4 +1,4 @@
-// Messages that are left alone: `fetch` tells of them, `ledger` lists them, `retry` gives them another try.
+// Messages that are left alone: `fetch` reports them, `ledger` lists them, `retry` gives them another try.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -41,7 +41,7 @@ async function configured(server: Pop3Server): Promise<string> {
 }
 
 describe("fetch", () => {
-  test("65: tells which message is left alone, why, and how it gets another try", async () => {
+  test("65: names the message that is left alone, the reason, and the command for another try", async () => {
     await using server = await annsServer();
     await remember(nameAt(server), POISON);
     const to = ["--to", join(directory, "Mail"), ...state];
@@ -68,7 +68,7 @@ describe("fetch", () => {
     });
   });
 
-  test("the command that it tells of brings the message", async () => {
+  test("the printed command makes the next run fetch the message", async () => {
     await using server = await annsServer();
     const path = await configured(server);
     await remember("ann", POISON, DONE);
@@ -85,7 +85,7 @@ describe("fetch", () => {
     expect(again.words).not.toContain("retry");
   });
 
-  test("who watches is told once, and ends with 0", async () => {
+  test("--watch reports such messages once and ends with 0", async () => {
     await using server = await annsServer();
     await remember(nameAt(server), POISON, DONE);
     const terminal = new Terminal();
@@ -97,7 +97,7 @@ describe("fetch", () => {
     expect(terminal.err.match(/another try/g)).toHaveLength(1);
   });
 
-  test("many are not told one by one", async () => {
+  test("only the first messages are described one by one", async () => {
     const messages = Array.from({ length: 8 }, (_, at) => `Subject: ${String(at)}\r\n\r\n`);
     const uids = messages.map((_, at) => `u${String(at)}`);
     await using server = await annsServer({ users: { ann: { pass: "secret", messages, uids } } });
@@ -114,7 +114,7 @@ describe("retry", () => {
   const URL = "pop3s://ann@pop.example.com";
   const ANN = "ann@pop.example.com:995";
 
-  test.each([[URL], [ANN]])("gives all that has failed another try, by URL and by name: %s", async (name) => {
+  test.each([[URL], [ANN]])("gives all failed messages another try, by URL and by name: %s", async (name) => {
     await remember(ANN, POISON, CONTENT, DONE);
     const terminal = new Terminal();
     expect(await terminal.run("retry", name, ...state)).toBe(0);
@@ -127,11 +127,11 @@ describe("retry", () => {
       ["failed", 0],
       ["delivered", undefined],
     ]);
-    // They wait for the next fetch, and may be asked for again.
+    // They wait for the next fetch, and another retry is allowed.
     expect(await terminal.run("retry", name, ...state)).toBe(0);
   });
 
-  test("gives those with these IDs another try, a digest in place of an ID too", async () => {
+  test("gives the messages with these IDs or digests another try", async () => {
     await remember(ANN, POISON, CONTENT, { ...POISON, id: "uid-3" });
     const terminal = new Terminal();
     expect(await terminal.run("retry", URL, "uid-1", DIGEST, ...state, "--json")).toBe(0);
@@ -139,7 +139,7 @@ describe("retry", () => {
     expect((await ledger.read(ANN)).entries.get("uid-3")?.status).toBe("quarantined");
   });
 
-  test("says that there is nothing to do", async () => {
+  test("reports that there is nothing to do", async () => {
     await remember(ANN, DONE);
     const terminal = new Terminal();
     expect(await terminal.run("retry", URL, ...state)).toBe(0);
@@ -152,7 +152,7 @@ describe("retry", () => {
     [["retry", URL, "uid-9"], "no undelivered message has the ID uid-9"],
     [["retry", URL, "uid-2"], "no undelivered message has the ID uid-2"],
     [["retry", "pop3s://ann:secret@pop.example.com"], "must not contain a password: remove it"],
-  ])("64, and nothing is changed: %j", async (words, said) => {
+  ])("64: changes nothing after %j", async (words, said) => {
     await remember(ANN, POISON, DONE);
     const terminal = new Terminal();
     expect(await terminal.run(...words, ...state)).toBe(64);
@@ -161,7 +161,7 @@ describe("retry", () => {
     expect((await ledger.read(ANN)).entries.get("uid-1")).toEqual(POISON);
   });
 
-  test("75: a run holds the mailbox", async () => {
+  test("75: another run uses the mailbox", async () => {
     await remember(ANN, POISON);
     const held = await ledger.open(ANN);
     expect(await new Terminal().run("retry", URL, ...state)).toBe(75);
@@ -172,7 +172,7 @@ describe("retry", () => {
 describe("ledger", () => {
   const ANN = "ann@pop.example.com:995";
 
-  test("lists mailboxes, and what could not be delivered", async () => {
+  test("lists mailboxes and undelivered messages", async () => {
     await remember(ANN, POISON, CONTENT, DONE);
     await remember("bea", DONE, { ...POISON, status: "failed", tries: 1, retryAt: 1_760_000_060_000 });
     const terminal = new Terminal();
@@ -218,7 +218,7 @@ describe("ledger", () => {
     expect(after.words).not.toContain("does not know");
   });
 
-  test("forgets a mailbox; what the destination has is told", async () => {
+  test("deletes a mailbox; the next run reports messages that the destination has", async () => {
     await using server = await annsServer();
     const to = ["--to", join(directory, "Mail"), ...state];
     expect(await new Terminal().run("fetch", urlOf(server), ...to)).toBe(0);
@@ -233,7 +233,7 @@ describe("ledger", () => {
     );
   });
 
-  test("hints at nothing for another user, or for accounts of one file", async () => {
+  test("gives no hint for another user or for accounts of one file", async () => {
     await using server = await annsServer();
     await remember("bob@pop.old.example:110", DONE);
     await remember("ann", DONE);
@@ -252,7 +252,7 @@ describe("ledger", () => {
     [["delete"], 64, "MAILBOX is missing"],
     [["delete", "bea"], 64, "does not know bea"],
     [["list", "more"], 64, "unexpected argument"],
-  ])("says what is wrong: %j", async (words, code, said) => {
+  ])("explains a wrong command: %j", async (words, code, said) => {
     await remember(ANN, POISON);
     await remember("dora", DONE);
     const terminal = new Terminal();
@@ -261,7 +261,7 @@ describe("ledger", () => {
     expect(await ledger.mailboxes()).toEqual([ANN, "dora"]);
   });
 
-  test("says that there is none", async () => {
+  test("reports that there is no ledger", async () => {
     const terminal = new Terminal();
     expect(await terminal.run("ledger", "--state", join(directory, "none"))).toBe(0);
     expect(terminal.words).toContain("there is no ledger in");
@@ -269,7 +269,7 @@ describe("ledger", () => {
 });
 
 describe("a dry run", () => {
-  test("lists what would be done, and does nothing of it", async () => {
+  test("lists the planned actions and changes nothing", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...state, "--dry-run", "--delete", "delivered")).toBe(
@@ -291,7 +291,7 @@ describe("a dry run", () => {
     expect(await ledger.mailboxes()).toEqual([]);
   });
 
-  test("has its list in the JSON of the end, and knows what was fetched", async () => {
+  test("has its list in the last JSON line, and knows which messages were fetched", async () => {
     await using server = await annsServer();
     await remember("ann", DONE);
     const path = await configured(server);

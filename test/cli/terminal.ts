@@ -1,4 +1,4 @@
-// A command line in memory: what is written to stdout and stderr, what is typed, and a signal.
+// Runs the command line in memory, with stdin, stdout, stderr and a signal.
 import { PassThrough } from "node:stream";
 import type { ExitCode } from "../../src/cli/exit-codes.ts";
 import type { Io, Output } from "../../src/cli/io.ts";
@@ -6,16 +6,16 @@ import { run } from "../../src/cli/run.ts";
 
 export class Terminal {
   readonly env: Record<string, string> = { POPWRIGHT_PASSWORD: "secret" };
-  /** As SIGINT and SIGTERM do. */
+  /** Stops the command, as SIGINT and SIGTERM do. */
   readonly signal: AbortController = new AbortController();
   readonly stdin: PassThrough & { isTTY?: boolean; setRawMode?: () => void } = new PassThrough();
-  /** How wide it is; `undefined`: no terminal, but pipes. */
+  /** The width of the terminal; `undefined`: the streams are pipes. */
   columns: number | undefined;
-  /** Is told of everything that is written to stderr. */
+  /** Called with each text that is written to stderr. */
   heard: ((text: string) => void) | undefined;
-  /** Is told of everything that is written to stdout. */
+  /** Called with each text that is written to stdout. */
   told: (() => void) | undefined;
-  /** Nobody reads stdout any more, as behind `| head`. */
+  /** Whether the reader of stdout has closed the pipe, as `| head` does. */
   unread = false;
   readonly #out: Buffer[] = [];
   #err = "";
@@ -32,12 +32,12 @@ export class Terminal {
     return this.#err;
   }
 
-  /** Both, with every space and line break as one space: for what may be wrapped anywhere. */
+  /** Both outputs, with runs of white space as one space, because text may be wrapped anywhere. */
   get words(): string {
     return `${this.out} ${this.#err}`.replace(/\s+/g, " ");
   }
 
-  /** What was written with `--json`, line by line. */
+  /** The JSON values of the output, line by line. */
   get json(): Record<string, unknown>[] {
     return this.out
       .trimEnd()

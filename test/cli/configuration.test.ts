@@ -60,7 +60,7 @@ test("two accounts may have the same URL if they have names", () => {
 test("a file that is not UTF-8, such as one of PowerShell, is rejected", async () => {
   const path = join(await newDirectory(), "mail.json");
   await writeFile(path, `\ufeff{ "accounts": [${ACCOUNT}] }`, "utf16le");
-  await expect(readConfiguration(path)).rejects.toThrow(`${path} must be UTF-8 text. Save it as UTF-8`);
+  await expect(readConfiguration(path)).rejects.toThrow(`${path} must be UTF-8 text: save it as UTF-8`);
 });
 
 describe("an error in the configuration", () => {

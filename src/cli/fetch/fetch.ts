@@ -101,7 +101,7 @@ ${ACCOUNT_HELP}
 Exit codes
   0 success, new mail or not      1 some accounts failed      64 usage             69 server unavailable
   73 destination, 74 ledger       75 try again later          77 authentication    78 configuration
-  65 success, but some messages will not be tried again: see popwright retry --help
+  65 success, but some messages will not be tried again: run "popwright help retry"
 
 Examples
   POPWRIGHT_PASSWORD=... popwright fetch pop3s://ann@pop.example.com --to ~/Mail --delete 14

@@ -248,7 +248,7 @@ describe("ledger", () => {
     [["rename", ANN], 64, "TO is missing"],
     [["rename", ANN, ANN], 64, "must be different mailboxes"],
     [["rename", "bea", "cleo"], 74, "there is no ledger of bea in"],
-    [["rename", ANN, "dora"], 74, "knows 1 messages already"],
+    [["rename", ANN, "dora"], 74, "already knows 1 messages"],
     [["delete"], 64, "MAILBOX is missing"],
     [["delete", "bea"], 64, "does not know bea"],
     [["list", "more"], 64, "unexpected argument"],

@@ -1,19 +1,20 @@
-// What outlasts a crash: octets once their file is synced, a name once its directory is.
+// Makes files and names survive a crash: bytes survive once their file is synced, a name once its directory
+// is synced.
 import { randomBytes } from "node:crypto";
 import { mkdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { open, rename, rm } from "./patient-fs.ts";
 
 /**
- * Resolves when the names in a directory (made, renamed, removed) will outlast a crash. Windows has no call for that;
- * there it is {@link syncName} that makes the name of a file durable.
+ * Makes the names in a directory durable (created, renamed, removed): they survive a crash once this
+ * resolves. Windows has no call for that. There {@link syncName} makes the name of a file durable.
  */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
     await directory.sync();
   } catch (error) {
-    // CIFS and some of FUSE cannot sync a directory; Windows never can, and calls that EPERM.
+    // CIFS and some FUSE file systems cannot sync a directory. Windows never can, and reports EPERM.
     if (process.platform === "win32" && isSystemError(error, "EPERM")) return;
     if (!isSystemError(error, "EINVAL") && !isSystemError(error, "ENOTSUP")) throw error;
   } finally {
@@ -21,11 +22,11 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Resolves when a file that is there has its name for good: after a crash, too. */
+/** Makes the name of an existing file durable: it survives a crash once this resolves. */
 export async function syncName(path: string): Promise<void> {
   if (process.platform !== "win32") return syncDirectory(dirname(path));
-  // To flush a file on Windows writes all changes of its metadata, of which its names are a part. That takes a handle
-  // with the right to write.
+  // On Windows, flushing a file also writes its metadata, which includes its names. That requires a handle
+  // with write access.
   try {
     const file = await open(path, "r+");
     try {
@@ -34,14 +35,15 @@ export async function syncName(path: string): Promise<void> {
       await file.close();
     }
   } catch (error) {
-    // A reader of the mail may have moved it already.
+    // A mail reader may have moved it already.
     if (!isSystemError(error, "ENOENT")) throw error;
   }
 }
 
 /**
- * Cuts a file that is open for appending. On Windows that takes another handle: one for appending has no
- * right to write elsewhere. `path` is its name; nothing is done if another file has that name by now.
+ * Truncates a file that is open for appending. On Windows this needs a second handle, because a handle for
+ * appending cannot write elsewhere. `path` is the name of the file. If another file has that name by now,
+ * nothing is changed.
  */
 export async function cutAppended(file: FileHandle, path: string, length: number): Promise<void> {
   if (process.platform !== "win32") return file.truncate(length);
@@ -57,26 +59,26 @@ export async function cutAppended(file: FileHandle, path: string, length: number
   }
 }
 
-/** Makes a directory, and those above it, where they are missing; for nobody but us. */
+/** Creates a directory and its missing parents, accessible for this user only. */
 export async function makeDirectory(path: string): Promise<void> {
   const directory = resolve(path);
   const above = dirname(directory);
   const made = await make(directory).catch(async (error: unknown) => {
     if (!isSystemError(error, "ENOENT") || above === directory) throw error;
-    // Not by `recursive`, which goes round and round where a directory takes no others (/proc).
+    // `recursive` would loop for ever in a directory that accepts no sub-directories (/proc).
     await makeDirectory(above);
     return make(directory);
   });
   if (made) await syncDirectory(above);
 }
 
-/** Returns whether it was missing. */
+/** Creates one directory. Returns `false` if it was already there. */
 async function make(directory: string): Promise<boolean> {
   try {
     await mkdir(directory, { mode: 0o700 });
     return true;
   } catch (error) {
-    // EEXIST, mostly; of a root, or what cannot be written anyway, systems say other things.
+    // Usually EEXIST. For a root directory, or one that cannot be written to, systems report other codes.
     const found = await stat(directory).catch(() => undefined);
     if (found?.isDirectory() !== true) throw error;
     return false;
@@ -86,13 +88,13 @@ async function make(directory: string): Promise<boolean> {
 export interface ReplaceFileOptions {
   /** The permissions of the file. @default 0o600 */
   readonly mode?: number;
-  /** Waited for when all is written but the name: where it rejects, the old file stays. */
+  /** Called when everything but the name is written. If it rejects, the old file stays. */
   readonly confirm?: () => Promise<void>;
 }
 
 /**
- * Puts a file in the place of another, or of none, at once: whoever reads it, and whatever crashes, there is the old
- * or the new one, whole. What a crash may leave is a temporary file beside it, see {@link isTemporaryOf}.
+ * Creates or replaces a file in one step: a reader sees the old file or the new one, complete, even after a
+ * crash. A crash may leave a temporary file in the same directory, see {@link isTemporaryOf}.
  */
 export async function replaceFile(
   path: string,
@@ -117,12 +119,15 @@ export async function replaceFile(
   await syncName(path);
 }
 
-/** Whether a file of this name was to become `name`: without its directory, both. */
+/**
+ * Tells whether `file` is a temporary file that was written to become `name`. Both are names without a
+ * directory.
+ */
 export function isTemporaryOf(name: string, file: string): boolean {
   return file.startsWith(`${name}.`) && /^[0-9a-f]{16}\.tmp$/.test(file.slice(name.length + 1));
 }
 
-/** Whether an error of the system has this code: `ENOENT`. */
+/** Tells whether `error` is a system error with this code, for example `ENOENT`. */
 export function isSystemError(error: unknown, code: string): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
 }

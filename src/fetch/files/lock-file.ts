@@ -1,5 +1,6 @@
-// A lock file: the process that made it holds it. Only one process at a time may replace it, and only if its holder is
-// dead, has given it up, or has shown no sign of life for long.
+// Creates, replaces and removes lock files. The process that created a lock file holds the lock. Only one
+// process at a time can replace it, and only if its holder is dead, has released it, or has not renewed it
+// for a long time.
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
@@ -8,14 +9,14 @@ import { ForeignFileError, openRegular } from "./own-file.ts";
 import { HELD as HELD_OPEN, link, lstat, open, rename, rm } from "./patient-fs.ts";
 import { isDead } from "./process-space.ts";
 
-/** What is to be in the file, and how old a sign of life may be (milliseconds). */
+/** The contents of a new lock file, and the age at which another lock counts as abandoned (milliseconds). */
 export interface Claim {
   readonly token: string;
   readonly host: string;
   readonly stale: number;
 }
 
-/** A lock file that is ours, and whether it was another's before. */
+/** A lock file that this process holds, and whether it replaced the lock of another process. */
 export interface Hold {
   readonly file: FileHandle;
   readonly takenOver: boolean;
@@ -25,19 +26,25 @@ export interface Holder {
   readonly token: string;
   readonly pid: number | undefined;
   readonly host: string | undefined;
-  /** Whether its holder has given it up, and could not remove it. */
+  /** Whether its holder has released the lock, but could not remove the file. */
   readonly free: boolean;
-  /** When the file was last written, which is a sign of life; milliseconds since 1970 by the file system's clock. */
+  /**
+   * When the file was last written, which shows that its holder is alive; milliseconds since 1970 by the
+   * clock of the file system.
+   */
   readonly seen: number;
 }
 
-/** The first byte of a lock: its holder lives, or has given it up. One byte is written whole or not at all. */
+/**
+ * The first byte of a lock file: its holder is alive, or has released it. One byte is written completely or
+ * not at all.
+ */
 const [HELD, FREE] = ["{", "-"];
 
-/** More than we write; bytes. Another program's lock may have any size. */
+/** More than popwright writes; bytes. The lock file of another program may have any size. */
 const LONGEST = 4096;
 
-/** `undefined`: another holds it. */
+/** Creates the lock file, or replaces an abandoned one. Returns `undefined` if another process holds it. */
 export async function acquire(path: string, claim: Claim): Promise<Hold | undefined> {
   const file = await make(path, claim);
   if (file !== undefined) return { file, takenOver: false };
@@ -46,8 +53,8 @@ export async function acquire(path: string, claim: Claim): Promise<Hold | undefi
 }
 
 /**
- * Replaces the lock of a holder that has abandoned it. Only the process that holds the lock `<path>.<token>` may judge
- * and replace the lock with that token. It does so by renaming the one to the other.
+ * Replaces an abandoned lock. Only the process that holds the lock `<path>.<token>` may judge and replace the
+ * lock with that token. It replaces the lock by renaming `<path>.<token>` to `path`.
  */
 async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold | undefined> {
   const successor = `${path}.${holder.token}`;
@@ -55,7 +62,8 @@ async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold
   if (hold === undefined) return undefined;
   let replaced = false;
   try {
-    // Hosts may share the file system, but not their clocks: what it calls now is what it has just dated our file.
+    // Hosts may share the file system, but not their clocks. The file system has just dated our file, so that
+    // time is its current time.
     const { mtimeMs: now } = await hold.file.stat();
     const still = await readHolder(path);
     if (still?.token !== holder.token || !isAbandoned(still, claim, now)) return undefined;
@@ -67,8 +75,8 @@ async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold
 }
 
 /**
- * A link or a FIFO is replaced by its name alone. A directory stays, and what belongs to another user may. `false`: the
- * holder has it open, on Windows.
+ * Renames the successor to the lock. A link or a FIFO is replaced by its name alone. A directory stays, and
+ * so may a file of another user. Returns `false` if the holder has the file open on Windows.
  */
 async function replace(successor: string, path: string): Promise<boolean> {
   try {
@@ -83,8 +91,8 @@ async function replace(successor: string, path: string): Promise<boolean> {
 }
 
 /**
- * Windows does not let an open file be replaced: its holder is silent, but it lives. The journal beside the lock could not
- * be replaced either.
+ * Windows does not let an open file be replaced: its holder sends no sign of life, but it is alive. The
+ * journal next to the lock could not be replaced either.
  */
 async function isOpenOnWindows(path: string, cause: unknown): Promise<boolean> {
   const isHeld = HELD_OPEN.has((cause as NodeJS.ErrnoException).code);
@@ -92,8 +100,8 @@ async function isOpenOnWindows(path: string, cause: unknown): Promise<boolean> {
 }
 
 /**
- * `undefined`: it is there already. The file gets its name when it says whose it is: a process that dies before that
- * has made nothing but a claim, see {@link isClaim}.
+ * Creates a lock file. Returns `undefined` if there already is one. The file gets its name only after its
+ * contents are written. A process that dies before that leaves only a claim, see {@link isClaim}.
  */
 async function make(path: string, claim: Claim): Promise<FileHandle | undefined> {
   const { token, host } = claim;
@@ -101,32 +109,36 @@ async function make(path: string, claim: Claim): Promise<FileHandle | undefined>
   const file = await open(temporary, "wx", 0o600);
   try {
     const since = new Date().toISOString();
-    // Fails if the disk is full in the middle of it: a lock that does not say whose it is would be respected for long.
+    // If the disk is full, this fails before the lock exists. A lock without a holder would be respected for
+    // a long time.
     await file.writeFile(`${JSON.stringify({ token, pid: process.pid, host, since })}\n`);
-    // On Windows a name that is removed stays as long as the file is open under it.
+    // On Windows a removed name stays as long as the file is open.
     await file.close();
     await link(temporary, path);
   } catch (error) {
     await file.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
     if (isSystemError(error, "EEXIST")) return undefined;
-    // Another process took our claim for a leftover.
+    // Another process mistook our claim for a leftover.
     if (isSystemError(error, "ENOENT")) return make(path, claim);
     throw error;
   }
-  // The lock is held from here on: a claim that stays is swept one day.
+  // The lock is held from here on. If the claim cannot be removed, a later run sweeps it.
   await rm(temporary, { force: true }).catch(() => {});
   return openMade(path, token);
 }
 
-/** `undefined`: another has taken it over already, or removed it. */
+/**
+ * Opens the lock file that this process has just created. Returns `undefined` if another process has already
+ * taken it over or removed it.
+ */
 async function openMade(path: string, token: string): Promise<FileHandle | undefined> {
   let file: FileHandle;
   try {
     file = await openRegular(path, constants.O_RDWR);
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
-    // It is ours: no other process takes over what was made a moment ago.
+    // The lock is ours: no other process takes over a lock that was created a moment ago.
     await rm(path, { force: true }).catch(() => {});
     throw error;
   }
@@ -140,14 +152,17 @@ async function openMade(path: string, token: string): Promise<FileHandle | undef
   return undefined;
 }
 
-/** Whether a file of this name is what becomes a lock, or was to. Those that still shall are made again when removed. */
+/**
+ * Tells whether a file of this name is a claim, which a process writes before it gets the lock. If a claim is
+ * removed while its process still needs it, the process creates a new one.
+ */
 export function isClaim(file: string): boolean {
   return /\.lock(?:\.[0-9a-f]{16})+\.tmp$/.test(file);
 }
 
 /**
- * Removes a lock of ours, and closes it. If it cannot be removed, the file says that it is free. `isOurs`: rejects if
- * the path may be another's lock by now. Never rejects.
+ * Removes a lock of this process, and closes its file. If the file cannot be removed, it is marked as
+ * released. `isOurs` rejects if the path may be another process's lock by now. Never rejects.
  */
 export async function giveUp(
   path: string,
@@ -163,14 +178,14 @@ export async function giveUp(
   await file.close().catch(() => {});
 }
 
-/** Shows that its holder lives: in the file that we hold, whatever has its name by now. */
+/** Renews the lock. Writes to the file that we hold, even if another file has its name by now. */
 export async function beat(file: FileHandle): Promise<void> {
   await file.write(HELD, 0);
 }
 
 function isAbandoned(holder: Holder, { host, stale }: Claim, now: number): boolean {
   if (holder.free) return true;
-  // If it was seen far in the future, the clock was put back, and no sign of life has come since.
+  // If the time is far in the future, the clock was put back, and the holder has not renewed the lock since.
   if (Math.abs(now - holder.seen) > stale) return true;
   return holder.host === host && holder.pid !== undefined && isDead(holder.pid);
 }
@@ -191,7 +206,7 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
     }
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
-    // Another user's lock that we may not read, or something that is not a file at all.
+    // The lock of another user that we may not read, or something that is not a file.
     if (!(error instanceof ForeignFileError) && !isSystemError(error, "EACCES")) throw error;
   }
   const stats = await lstat(path).catch((error: unknown) => {
@@ -201,7 +216,10 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
   return stats && holderOf("", stats);
 }
 
-/** What is not as we write it is judged by its age alone: another program's lock, or what a power loss left of ours. */
+/**
+ * Parses a lock file. If popwright did not write it in this form, only its age counts: it is the lock of
+ * another program, or our own after a power loss.
+ */
 function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
   const free = text.startsWith(FREE);
   let value: unknown;
@@ -213,9 +231,9 @@ function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
   const { token, pid, host } = (value ?? {}) as Record<string, unknown>;
   const isToken = typeof token === "string" && /^[0-9a-f]{16}$/.test(token);
   return {
-    // It becomes a part of a file name.
+    // The token becomes a part of a file name.
     token: isToken ? token : "unknown",
-    // 0 and less would be groups of processes.
+    // Numbers of 0 and less would name groups of processes.
     pid: typeof pid === "number" && Number.isInteger(pid) && pid > 0 ? pid : undefined,
     host: typeof host === "string" ? host : undefined,
     free: free && isToken,

@@ -1,4 +1,4 @@
-// A lock that is held: it shows that its holder lives, and knows when another has taken it over.
+// A lock that this process holds. The lock renews itself, and detects that another process has taken it over.
 import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
@@ -7,25 +7,25 @@ import type { OurFile } from "./own-file.ts";
 import { processSpace } from "./process-space.ts";
 import { acquire, beat, giveUp, readHolder, type Hold } from "./lock-file.ts";
 
-/** Milliseconds, both. */
+/** The times of a lock; milliseconds. */
 export interface LockTimes {
-  /** How often the holder shows that it lives. */
+  /** How often the holder renews the lock. */
   readonly heartbeat: number;
-  /** How old the last sign of life is when another may take the lock over. */
+  /** The age at which a lock that was not renewed may be taken over. */
   readonly stale: number;
 }
 
 export class Lock {
   readonly path: string;
-  /** Whether its former holder had not removed it. */
+  /** Whether it replaced a lock that its former holder had not removed. */
   readonly takenOver: boolean;
-  /** What a file of ours looks like in its directory. */
+  /** The owner and the permissions of our files in this directory. */
   readonly ours: OurFile;
   readonly #token: string;
   readonly #file: FileHandle;
   readonly #timer: NodeJS.Timeout;
   readonly #heartbeat: number;
-  /** When it was last certain that the lock is ours. */
+  /** When the lock was last confirmed to be ours. */
   #confirmed: Moment = moment();
   #beating: Promise<void> = Promise.resolve();
   #failure: Pop3Error | undefined;
@@ -48,7 +48,7 @@ export class Lock {
     }, heartbeat).unref();
   }
 
-  /** `undefined`: another holds it. Rejects with the errors of the system. */
+  /** Takes the lock. Returns `undefined` if another process holds it. Rejects with system errors. */
   static async take(path: string, { heartbeat, stale }: LockTimes): Promise<Lock | undefined> {
     const token = randomBytes(8).toString("hex");
     const hold = await acquire(path, { token, host: await processSpace(), stale });
@@ -62,12 +62,15 @@ export class Lock {
     }
   }
 
-  /** `POP3_LEDGER`, once it is known that another has taken the lock over. */
+  /** The `POP3_LEDGER` error, once it is known that another process has taken over the lock. */
   get failure(): Pop3Error | undefined {
     return this.#failure;
   }
 
-  /** Rejects with `POP3_LEDGER` if another has taken the lock over. */
+  /**
+   * Checks that this process still holds the lock. Rejects with `POP3_LEDGER` if another process has taken it
+   * over.
+   */
   async confirm(): Promise<void> {
     const now = moment();
     if (this.#failure === undefined && (await readHolder(this.path))?.token !== this.#token)
@@ -77,8 +80,8 @@ export class Lock {
   }
 
   /**
-   * Confirms the lock, unless that was done within the last heartbeat: a process that was stopped, or a machine that
-   * slept, learns here that it has lost the lock.
+   * Confirms the lock, unless that was done within the last heartbeat. If the process was stopped, or the
+   * machine slept, it learns here that it has lost the lock.
    */
   async confirmIfOld(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -88,8 +91,8 @@ export class Lock {
   }
 
   /**
-   * Gives it up. Never rejects: if it cannot be removed, it says that it is free, and if that fails, it is taken over
-   * when it is stale.
+   * Releases the lock. Never rejects. If the file cannot be removed, it is marked as released. If that fails,
+   * too, another process can take it over once it is stale.
    */
   async release(): Promise<void> {
     clearInterval(this.#timer);
@@ -97,13 +100,16 @@ export class Lock {
     await giveUp(this.path, this.#file, () => this.confirm());
   }
 
-  /** Whether a file of this name was left by one who wanted to take over from a former holder, and has died over it. */
+  /**
+   * Tells whether a file of this name was left by a process that died while it took over the lock from a
+   * former holder.
+   */
   isLeftover(name: string): boolean {
     const prefix = `${basename(this.path)}.`;
     return name.startsWith(prefix) && !name.startsWith(`${prefix}${this.#token}`);
   }
 
-  /** Never rejects: the next record meets what is wrong. */
+  /** Renews and confirms the lock. Never rejects: the next record reports the failure. */
   async #beat(): Promise<void> {
     try {
       await this.#showLife();
@@ -113,13 +119,19 @@ export class Lock {
     }
   }
 
-  /** Writes to our own file, not by its path: that may be another process's lock by now, whose time must not be touched. */
+  /**
+   * Writes through our own descriptor, not by path: the path may be another process's lock by now, and its
+   * time must not be renewed.
+   */
   async #showLife(): Promise<void> {
     await beat(this.#file);
   }
 }
 
-/** A time by two clocks: one that is never set but may stop while the machine sleeps, and one that goes on but may be set. */
+/**
+ * A time by two clocks. The first is never set, but may stop while the machine sleeps. The second continues,
+ * but may be set.
+ */
 interface Moment {
   readonly steady: number;
   readonly wall: number;
@@ -129,7 +141,7 @@ function moment(): Moment {
   return { steady: performance.now(), wall: Date.now() };
 }
 
-/** How much time may have passed at most; milliseconds. */
+/** Returns the longest time that may have passed; milliseconds. */
 function between(earlier: Moment, later: Moment): number {
   return Math.max(later.steady - earlier.steady, Math.abs(later.wall - earlier.wall));
 }

@@ -1,23 +1,23 @@
-// Opens files under the names that we use. Other users may have put something else there: a link is not followed, a
-// FIFO is not waited for, and a file that another user has made, or can write to, is not used.
+// Opens files safely in directories where other users may have put something else under our names. A link is
+// not followed, a FIFO does not block, and a file that another user has created or can write to is not used.
 import { constants, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "./fsync.ts";
 import { lstat, open, unlink } from "./patient-fs.ts";
 
-/** Windows has neither flag: there only the look before the opening tells a link. */
+/** Windows has neither flag. There only the check before opening detects a link. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
-/** Permissions of the group and of others to write. */
+/** The write permissions of the group and of other users. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * What a file looks like that we have just made in the same directory, with mode 0600. Some file systems (NFS, CIFS,
- * FUSE, Windows) show another owner and other permissions than those that were asked for.
+ * The owner and the permissions of a file that we have just created in the same directory, with mode 0600.
+ * Some file systems (NFS, CIFS, FUSE, Windows) show another owner and other permissions than requested.
  */
 export type OurFile = Pick<Stats, "uid" | "mode">;
 
-/** What lies under one of our names is not a file that we can use. It was not changed. */
+/** The file under one of our names cannot be used. It was not changed. */
 export class ForeignFileError extends Error {
   readonly path: string;
 
@@ -32,16 +32,17 @@ export class ForeignFileError extends Error {
 }
 
 /**
- * Opens a regular file that is there. `flags` are those of `open` as a number, without `O_CREAT`. Rejects with
- * {@link ForeignFileError} if something else has the name, and with the errors of the system.
+ * Opens an existing regular file. `flags` are the numeric flags of `open`, without `O_CREAT`. Rejects with
+ * {@link ForeignFileError} if the name belongs to something else, and with system errors.
  */
 export async function openRegular(path: string, flags: number): Promise<FileHandle> {
   return (await openStated(path, flags))[0];
 }
 
 /**
- * Opens a file as {@link openRegular} does, if only this user can have written what is in it: it belongs to us, no other
- * user can write to it, and it has no second name. Rejects with {@link ForeignFileError} otherwise.
+ * Opens a file as {@link openRegular} does, but only if no other user can have written its contents: the file
+ * belongs to us, no other user can write to it, and it has no second name. Rejects with
+ * {@link ForeignFileError} otherwise.
  */
 export async function openOwn(path: string, flags: number, ours: OurFile): Promise<FileHandle> {
   const [file, stats] = await openStated(path, flags);
@@ -51,7 +52,7 @@ export async function openOwn(path: string, flags: number, ours: OurFile): Promi
   throw new ForeignFileError(path, fault);
 }
 
-/** Whether a file has the owner that our files have. */
+/** Tells whether a file has the same owner as our files. */
 export function isOwnedLike({ uid }: Pick<Stats, "uid">, ours: OurFile): boolean {
   return uid === ours.uid;
 }
@@ -67,7 +68,7 @@ async function openStated(path: string, flags: number): Promise<[file: FileHandl
   if (!before.isFile()) throw notRegular(path, before);
   let file: FileHandle;
   try {
-    // The flags hold if another user replaces the file between the two calls.
+    // The flags protect us if another user replaces the file between the two calls.
     file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK);
   } catch (cause) {
     if (["ELOOP", "ENXIO", "EISDIR"].some((code) => isSystemError(cause, code)))
@@ -84,7 +85,7 @@ async function openStated(path: string, flags: number): Promise<[file: FileHandl
   }
 }
 
-/** Says what a file is that is not a regular one. */
+/** Returns the error for a file that is not a regular one. */
 export function notRegular(path: string, stats: Stats): ForeignFileError {
   return new ForeignFileError(path, `is ${kindOf(stats)}, not a regular file`);
 }
@@ -97,8 +98,8 @@ function kindOf(stats: Stats): string {
 }
 
 /**
- * Removes a name that we no longer need. What another user has put there may stay: a directory, and what we have no
- * permission to remove. Rejects with other errors of the system.
+ * Removes a name that we no longer need. A directory stays, and so does a file that we have no permission to
+ * remove: another user may have put it there. Rejects with other system errors.
  */
 export async function removeName(path: string): Promise<void> {
   try {

@@ -1,21 +1,21 @@
-// The calls of `node:fs/promises` that another program's open file makes fail on Windows: they are repeated for some
-// seconds. Everything in this folder that opens, links, renames or removes files takes them from here.
+// Repeats calls of `node:fs/promises` for some seconds on Windows, where they fail while another program has
+// the file open. Use these functions for every file that popwright opens, links, renames or removes.
 import type { Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 
 /**
- * What Windows says while a virus scanner, a search indexer or a backup has a file open that was just written. The
- * first two also mean "no permission": then the same error comes a few seconds later.
+ * The error codes of Windows while a virus scanner, a search indexer or a backup has a new file open. The
+ * first two can also mean "no permission": then the same error comes a few seconds later.
  */
 export const HELD: ReadonlySet<unknown> = new Set(["EPERM", "EACCES", "EBUSY"]);
 
-/** The pauses between the tries; milliseconds. Scanners take a fraction of a second; in all it is 5 s. */
+/** The pauses between the tries; milliseconds. Scanners take a fraction of a second. The sum is 5 s. */
 const PAUSES: readonly number[] = [10, 20, 40, 80, 150, 300, 600, 900, 1300, 1600];
 
 export interface Surroundings {
-  /** @default whether this is Windows */
+  /** Whether to repeat calls. @default true on Windows */
   readonly isWindows?: boolean;
-  /** Resolves after so many milliseconds. */
+  /** Resolves after this number of milliseconds. */
   readonly pause?: (milliseconds: number) => Promise<unknown>;
 }
 
@@ -42,7 +42,7 @@ function wait(milliseconds: number): Promise<void> {
 
 export const link: typeof fs.link = (existing, path) => patiently(() => fs.link(existing, path));
 
-/** Also fails while a file that was removed is still open: its name is taken until then. */
+/** This call also fails while a removed file is still open: its name stays taken until then. */
 export const lstat = (path: string): Promise<Stats> => patiently(() => fs.lstat(path));
 
 export const open: typeof fs.open = (path, flags, mode) => patiently(() => fs.open(path, flags, mode));

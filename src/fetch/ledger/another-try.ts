@@ -1,20 +1,20 @@
-// Another try for messages that have failed: one rule for every ledger.
+// Makes failed messages due again. Every ledger uses this one rule.
 import type { LedgerEntry, LedgerSnapshot, MailboxLedger } from "./ledger.ts";
 
-/** Where {@link releaseMessages} finds a mailbox. */
+/** The part of a ledger that {@link releaseMessages} needs. */
 interface Readable {
   open(mailbox: string): Promise<MailboxLedger>;
   read(mailbox: string): Promise<LedgerSnapshot>;
 }
 
-/** Whether the delivery of a message has failed, and it is due later or not at all. */
+/** Tells whether the delivery of a message has failed. The message is retried later, or not at all. */
 export function hasFailed({ status }: LedgerEntry): boolean {
   return status === "failed" || status === "quarantined";
 }
 
 /**
- * Makes the messages that have failed due now, as if they had never failed: the message of `id`, or all. Returns their
- * entries. It takes the mailbox only if there is something to change.
+ * Makes failed messages due now, as if they had never failed: the message with this `id`, or all of them.
+ * Returns their entries. Locks the mailbox only if there is something to change.
  */
 export async function releaseMessages(
   ledger: Readable,
@@ -37,7 +37,7 @@ function released({ entries }: LedgerSnapshot, id: string | undefined): LedgerEn
   return failed.filter((entry) => id === undefined || entry.id === id).map(withAnotherTry);
 }
 
-/** Why and when it failed last stays there to be read. */
+/** Keeps the reason and the time of the last failure, so that they can still be read. */
 function withAnotherTry({ retryAt: _, ...entry }: LedgerEntry): LedgerEntry {
   return { ...entry, status: "failed", tries: 0, failures: 0 };
 }

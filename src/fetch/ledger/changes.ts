@@ -1,7 +1,7 @@
-// What a record does to what is known: one rule for every ledger.
+// Applies the changes of one record. Every ledger uses this one rule.
 import type { LedgerChanges, LedgerEntry, MailboxState } from "./ledger.ts";
 
-/** Changes `entries`, and returns the state as it is then. */
+/** Changes `entries` in place. Returns the new state of the mailbox. */
 export function applyChanges(
   entries: Map<string, LedgerEntry>,
   state: MailboxState,

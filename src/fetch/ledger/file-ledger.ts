@@ -1,4 +1,4 @@
-// A ledger in a directory: for each mailbox a journal, and a lock beside it while a run is under way.
+// A ledger in a directory. Each mailbox has a journal there, and a lock file while a run holds the mailbox.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
@@ -25,34 +25,40 @@ import { Lock, type LockTimes } from "../files/lock.ts";
 import { checkNames, noLedger, renamed } from "./renaming.ts";
 
 export interface FileLedgerOptions {
-  /** How often a run shows that it holds its mailbox; milliseconds. @default 10000 */
+  /** How often a run renews the lock of its mailbox; milliseconds. @default 10000 */
   readonly heartbeat?: number;
   /**
-   * After this time without a sign of life the mailbox is taken from a run, which then records nothing more;
-   * milliseconds. One that has died on the same host is known for dead at once. @default 60000
+   * A lock that was not renewed for this time may be taken over by another run; milliseconds. The run that
+   * has lost its lock records nothing more. The lock of a process that died on the same host is taken over at
+   * once.
+   * @default 60000
    */
   readonly stale?: number;
 }
 
 const DEFAULTS: LockTimes = { heartbeat: 10_000, stale: 60_000 };
 
-/** The longest time of a timer; milliseconds. */
+/** The longest delay of a timer; milliseconds. */
 const LONGEST = 0x7fff_ffff;
 
 /**
- * Keeps what was fetched in a directory, which it makes, for nobody but its owner. A journal is text, a line for each
- * thing that was recorded; it is never in need of repair after a crash, and may be copied at any time.
+ * Remembers in a directory which messages were fetched. The directory is created if it is missing, readable
+ * for its owner only. A journal is a text file with one line for each recorded fact. It never needs repair
+ * after a crash, and you can copy it at any time.
  *
- * It is safe for any number of processes, on hosts that share the directory, too, where their file system knows
- * exclusive creation, hard links, and appends.
+ * Any number of processes can use the directory at the same time. Hosts can share it if the file system
+ * supports exclusive creation, hard links and appends.
  */
 export class FileLedger implements Ledger {
   readonly directory: string;
   readonly #times: LockTimes;
-  /** The claims of those who died before they held anything are removed once: the directory may be large. */
+  /**
+   * Claims of processes that died before they held a lock are removed only once, because the directory may be
+   * large.
+   */
   #tidied: Promise<void> | undefined;
 
-  /** Throws `POP3_CONFIG` for options that make no sense. */
+  /** Throws `POP3_CONFIG` if an option is invalid. */
   constructor(directory: string, options?: FileLedgerOptions) {
     if (typeof directory !== "string" || directory === "")
       throw configError(`the directory of a FileLedger must be a non-empty string (got ${shown(directory)})`);
@@ -60,12 +66,16 @@ export class FileLedger implements Ledger {
     this.#times = withDefaults("ledger", DEFAULTS, options);
     const { heartbeat, stale } = this.#times;
     if (heartbeat < 1 || heartbeat > LONGEST || heartbeat >= stale)
-      throw configError(`ledger.heartbeat is from 1 to ${String(LONGEST)}, and less than ledger.stale`);
+      throw configError(
+        `ledger.heartbeat must be from 1 to ${String(LONGEST)}, and less than ledger.stale ` +
+          `(got ${String(heartbeat)}, with ledger.stale ${String(stale)})`,
+      );
   }
 
   /**
-   * Takes the ledger of a mailbox. Rejects with `POP3_MAILBOX_BUSY` where another run holds it, in this process or
-   * any other, and with `POP3_LEDGER` where the journal cannot be read or written, or is damaged.
+   * Opens the ledger of a mailbox and locks it. Rejects with `POP3_MAILBOX_BUSY` if another run holds it, in
+   * this process or in any other. Rejects with `POP3_LEDGER` if the journal cannot be read or written, or is
+   * damaged.
    */
   async open(mailbox: string): Promise<MailboxLedger> {
     return explained(`cannot open the ledger of ${mailbox}`, async () => {
@@ -82,8 +92,9 @@ export class FileLedger implements Ledger {
   }
 
   /**
-   * What is known of a mailbox now, whether a run holds it or not: nothing is locked, made or changed. Empty, if it was
-   * never opened. Rejects with `POP3_LEDGER` if the journal cannot be read, is damaged, or is of a newer version.
+   * Reads what is known of a mailbox now, even if a run holds it. Locks, creates and changes nothing. The
+   * result is empty if the mailbox was never opened. Rejects with `POP3_LEDGER` if the journal cannot be
+   * read, is damaged, or was written by a newer version.
    */
   async read(mailbox: string): Promise<LedgerSnapshot> {
     return explained(`cannot read the ledger of ${mailbox}`, async () => {
@@ -93,10 +104,11 @@ export class FileLedger implements Ledger {
   }
 
   /**
-   * Gives messages that have failed another try: the next run retrieves them, whether they were left alone or waited
-   * for the end of a pause. `id`: the name of the one message in the ledger, its unique-id as a rule; without it, all
-   * that have failed. Resolves with their entries: none, if there are no such messages. Rejects with
-   * `POP3_MAILBOX_BUSY` while a run holds the mailbox, and with `POP3_LEDGER`.
+   * Makes failed messages due again: the next run retrieves them, even if they were quarantined or were
+   * waiting for a pause to end. `id` names one message in the ledger, normally by its unique-id. Without
+   * `id`, all failed messages are released. Resolves with their entries; the list is empty if there are no
+   * such messages. Rejects with `POP3_MAILBOX_BUSY` while a run holds the mailbox, and with `POP3_LEDGER` if
+   * the journal cannot be read or written.
    *
    * @example
    * const released = await ledger.release("ann@pop.example.com:995");
@@ -105,14 +117,14 @@ export class FileLedger implements Ledger {
     return releaseMessages(this, mailbox, id);
   }
 
-  /** The names of the mailboxes that are known, in order. Files that are not readable journals are left out. */
+  /** Lists the names of the known mailboxes, sorted. Files that are not readable journals are left out. */
   async mailboxes(): Promise<string[]> {
     return explained("cannot list the ledgers", async () => {
       const names: string[] = [];
       for (const file of await this.#files()) {
         if (!file.endsWith(".journal")) continue;
         const header = await readJournalHeader(join(this.directory, file)).catch(() => undefined);
-        // A copy that was made by hand is not what is opened under that name.
+        // A copy that someone made by hand has another name: `open` would not find it.
         if (header !== undefined && file === `${fileName(header.mailbox)}.journal`)
           names.push(header.mailbox);
       }
@@ -121,12 +133,13 @@ export class FileLedger implements Ledger {
   }
 
   /**
-   * Gives the ledger of a mailbox another name, after its host, port or user has changed. The keys of its messages stay
-   * as they were, see {@link LedgerSnapshot.keyName}. If the process dies, the old ledger is there, or the new one, or
-   * both with the same contents: the same call goes on with it.
+   * Renames the ledger of a mailbox, after its host, port or user has changed. The keys of its messages stay
+   * as they were, see {@link LedgerSnapshot.keyName}. If the process dies, the directory has the old ledger,
+   * the new one, or both with the same contents. Repeat the call to complete it.
    *
-   * Rejects with `POP3_MAILBOX_BUSY` while a run holds one of the two, with `POP3_CONFIG` for names that make no sense,
-   * and with `POP3_LEDGER` if there is no ledger `from`, if `to` knows messages already, or if a file cannot be written.
+   * Rejects with `POP3_MAILBOX_BUSY` while a run holds one of the two, and with `POP3_CONFIG` if a name is
+   * invalid. Rejects with `POP3_LEDGER` if there is no ledger `from`, if `to` already knows messages, or if a
+   * file cannot be written.
    *
    * @example
    * await ledger.rename("ann@pop.old.example:995", "ann@pop.new.example:995");
@@ -149,9 +162,10 @@ export class FileLedger implements Ledger {
   }
 
   /**
-   * Forgets all that is known of a mailbox: the next run takes all its messages for new ones. A destination that knows
-   * keys takes in only what it lacks. A damaged ledger can be deleted, too. Rejects with `POP3_MAILBOX_BUSY` while a run
-   * holds the mailbox, and with `POP3_LEDGER` if it cannot be written. Resolves with whether there was such a ledger.
+   * Forgets everything about a mailbox. The next run treats all its messages as new; a destination that
+   * recognises keys then stores only the messages that it lacks. A damaged ledger can be deleted, too.
+   * Resolves with whether there was such a ledger. Rejects with `POP3_MAILBOX_BUSY` while a run holds the
+   * mailbox, and with `POP3_LEDGER` if the directory cannot be written to.
    */
   async delete(mailbox: string): Promise<boolean> {
     return explained(`cannot delete the ledger of ${mailbox}`, async () => {
@@ -166,7 +180,7 @@ export class FileLedger implements Ledger {
           await syncDirectory(this.directory);
           return;
         }
-        // Its keys stay, or the destination would take in everything once more.
+        // Keep the name in its keys. Otherwise the destination would store every message a second time.
         const { keyName } = header;
         await replaceFile(path, encodeJournal(mailbox, { entries: new Map(), state: {}, keyName }), {
           confirm,
@@ -176,7 +190,7 @@ export class FileLedger implements Ledger {
     });
   }
 
-  /** Holds mailboxes while `work` runs. */
+  /** Locks mailboxes while `work` runs. */
   async #holding(mailboxes: readonly string[], work: (held: Held) => Promise<void>): Promise<void> {
     const locks: Lock[] = [];
     try {
@@ -190,7 +204,7 @@ export class FileLedger implements Ledger {
     }
   }
 
-  /** Takes the lock of a mailbox, and removes what its former holder has left half done. */
+  /** Locks a mailbox, and removes what a crashed holder has left half done. */
   async #take(mailbox: string): Promise<Lock> {
     await makeDirectory(this.directory);
     await this.#tidy();
@@ -211,22 +225,23 @@ export class FileLedger implements Ledger {
   }
 
   /**
-   * Removes what the former holder has left half done. Should it live, and be about to put a new journal in place:
-   * what it would rename is gone now, and what it makes from now on it does not rename, as it has lost its lock.
+   * Removes what the former holder has left half done. The former holder may still be alive and about to put
+   * a new journal in place. That is safe: the file that it would rename is removed here, and it renames no
+   * file that it creates later, because it has lost its lock.
    */
   async #sweep(mailbox: string, lock: Lock): Promise<void> {
     const journal = `${fileName(mailbox)}.journal`;
     await this.#remove((name) => isTemporaryOf(journal, name) || lock.isLeftover(name));
   }
 
-  /** Never rejects: what is left does no harm, and goes another time. */
+  /** Removes old claims. Never rejects: a claim that stays does no harm, and a later call removes it. */
   #tidy(): Promise<void> {
     return (this.#tidied ??= this.#remove(isClaim).catch(() => {
       this.#tidied = undefined;
     }));
   }
 
-  /** What is in the directory; nothing, if it was never made. */
+  /** Lists the files of the directory. The list is empty if the directory does not exist. */
   async #files(): Promise<string[]> {
     try {
       return await readdir(this.directory);
@@ -243,7 +258,7 @@ export class FileLedger implements Ledger {
   }
 }
 
-/** Mailboxes that are held. */
+/** Mailboxes that this process has locked. */
 interface Held extends Pick<Lock, "ours"> {
   /** Rejects with `POP3_LEDGER` if another process has taken one of them over. */
   readonly confirm: () => Promise<void>;
@@ -291,7 +306,7 @@ class FileMailbox implements MailboxLedger {
   }
 }
 
-/** Turns the errors of the system into `POP3_LEDGER`. */
+/** Converts system errors to `POP3_LEDGER`. */
 async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

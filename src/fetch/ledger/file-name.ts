@@ -1,9 +1,10 @@
-// What the files of a mailbox are called: a name that a person knows again, and that no other mailbox has.
+// Names the files of a mailbox: a person recognises the name, and no other mailbox has it.
 import { createHash } from "node:crypto";
 
 /**
- * `ann@pop.example.com-995.5d8b1c0f2a9e4473`: what of the name is safe in every file system, and a digest, as the
- * rest of it, and upper and lower case, may be all that differs.
+ * Returns a name such as `ann@pop.example.com-995.5d8b1c0f2a9e4473`: the characters that are safe in every
+ * file system, and a digest. The digest is needed because two names may differ only in other characters, or
+ * only in case.
  */
 export function fileName(mailbox: string): string {
   const readable = mailbox.replace(/[^A-Za-z0-9@._+-]/g, "-").replace(/^[.-]+/, "");

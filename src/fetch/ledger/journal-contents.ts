@@ -1,5 +1,5 @@
-// What a journal says: its whole records, in order. What was torn at its end was never acknowledged, and is nothing;
-// damage before that is never passed over.
+// Reads and writes the contents of a journal: its complete records, in order. A torn record at the end was
+// never acknowledged, so it is ignored. Damage before the end is always an error.
 import { Pop3Error } from "../../errors.ts";
 import { applyChanges } from "./changes.ts";
 import { damage, encodeHeader, readHeader } from "./journal-header.ts";
@@ -9,23 +9,27 @@ import type { LedgerEntry, LedgerSnapshot, MailboxState } from "./ledger.ts";
 export interface JournalContents extends LedgerSnapshot {
   readonly entries: Map<string, LedgerEntry>;
   readonly keyName: string | undefined;
-  /** How many lines there are. */
+  /** The number of lines in the journal. */
   readonly lines: number;
-  /** Where the last whole record ends; octets. What is behind it has to go before anything is appended. 0: no journal. */
+  /**
+   * Where the last complete record ends; octets. The octets after it must be cut off before anything is
+   * appended. 0: there is no journal.
+   */
   readonly length: number;
 }
 
-/** A journal that says no more than this. */
+/** Returns a journal with just these contents. */
 export function encodeJournal(mailbox: string, { entries, state, keyName }: LedgerSnapshot): string {
   const lines = [encodeHeader({ mailbox, keyName }), encodeLine(encode({ state }), true)];
-  // Each begins a write: they are durable before the journal has its name, so none of them can be torn.
+  // Each line is marked as the start of a write. The whole file is durable before it gets its name, so no
+  // line can be torn.
   for (const entry of entries.values()) lines.push(encodeLine(encode(entry), true));
   return lines.join("");
 }
 
 /**
- * Throws `POP3_LEDGER` if `octets` are not a journal of this mailbox, are damaged, or were written by a newer version.
- * `path`: for messages.
+ * Throws `POP3_LEDGER` if `octets` are not a journal of this mailbox, are damaged, or were written by a newer
+ * version. `path` is for error messages.
  */
 export function decodeJournal(path: string, mailbox: string, octets: Buffer): JournalContents {
   const text: JournalText = { octets, latin1: octets.toString("latin1") };
@@ -34,7 +38,7 @@ export function decodeJournal(path: string, mailbox: string, octets: Buffer): Jo
   const { keyName } = header;
   let length = header.end;
   const lines: string[] = [];
-  /** Of these: the lines of whole records. */
+  /** How many of these lines belong to complete records. */
   let whole = 0;
   let damaged: number | undefined;
   for (let from = length, number = 2; ; number++) {
@@ -42,9 +46,9 @@ export function decodeJournal(path: string, mailbox: string, octets: Buffer): Jo
     if (to === -1) return { ...apply(path, lines.slice(0, whole)), keyName, lines: whole + 1, length };
     const line = decodeLine(text, from, to);
     from = to + 1;
-    // A record that has no end is damaged, too, where a write begins behind it.
+    // If a new write begins before a record has ended, the record is damaged, too.
     if (line === undefined || (line.first && lines.length > whole)) damaged ??= number;
-    // A crash may leave any part of the last write. Where another begins behind it, it was not the last.
+    // A crash may leave any part of the last write. If another write follows, this one was not the last.
     if (damaged !== undefined && line?.first === true) throw damage(path, damaged);
     if (damaged !== undefined || line === undefined) continue;
     lines.push(line.text);
@@ -54,7 +58,7 @@ export function decodeJournal(path: string, mailbox: string, octets: Buffer): Jo
   }
 }
 
-/** What lines change, from the second one on, one behind the other. */
+/** Applies the lines after the header, in order. */
 function apply(path: string, lines: readonly string[]): Pick<JournalContents, "entries" | "state"> {
   const entries = new Map<string, LedgerEntry>();
   let state: MailboxState = {};
@@ -68,16 +72,16 @@ function apply(path: string, lines: readonly string[]): Pick<JournalContents, "e
   return { entries, state };
 }
 
-/** So many lines are parsed in one go, which takes a fifth less time than one by one. */
+/** How many lines are parsed together. This takes a fifth less time than parsing them one by one. */
 const TOGETHER = 500;
 
-/** `number`: of the first line, for messages. */
+/** Parses lines. `number` is the number of the first one, for error messages. */
 function parse(path: string, lines: readonly string[], number: number): readonly unknown[] {
   try {
     const values = JSON.parse(`[${lines.join(",")}]`) as readonly unknown[];
     if (values.length === lines.length) return values;
   } catch {
-    // Its checksum is right, so it was written like that.
+    // The checksum is right, so the line was written like this.
   }
   throw damage(path, number + lines.findIndex((line) => !isJson(line)));
 }
@@ -94,7 +98,8 @@ function isJson(line: string): boolean {
 function unknownLine(path: string, line: number): Pop3Error {
   return new Pop3Error(
     "POP3_LEDGER",
-    `the ledger ${path} has a line that this version of popwright does not know, line ${String(line)}: ` +
-      "a newer version or another program wrote it. Update popwright. Nothing was fetched or changed",
+    `the ledger ${path} has an unknown kind of line, line ${String(line)}: ` +
+      "a newer version of popwright or another program wrote it. " +
+      "Update popwright. Nothing was fetched or changed",
   );
 }

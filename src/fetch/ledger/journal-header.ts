@@ -1,16 +1,16 @@
-// The first line of a journal: whose it is, and in which format the rest is written.
+// Reads and writes the first line of a journal: it names the mailbox and the format of the other lines.
 import { Pop3Error } from "../../errors.ts";
 import { decodeLine, encode, encodeLine, type JournalText } from "./journal-line.ts";
 
 /**
- * The newest format that this version reads. A journal names the oldest format with which a reader understands all of
- * it, so that an older version can go on with it whenever that is safe, and refuses it when it is not:
+ * The newest format that this version reads. A journal names the oldest format that is enough to understand
+ * all of it. So an older version continues the journal if that is safe, and refuses it if it is not:
  *
- * 1. What a journal was from the first release on. Fields of entries and of the state may be added to it: a reader
- *    that does not know them ignores them.
- * 2. The header has `keyName`. A reader that ignored it would give messages other keys.
+ * 1. The format of the first release. Later versions may add fields to entries and to the state. A reader
+ *    ignores fields that it does not know.
+ * 2. The header has `keyName`. A reader that ignored this field would give messages other keys.
  *
- * A new kind of line, a new status, or a field that has to be understood is a new format.
+ * A new kind of line, a new status, or a field that a reader must understand needs a new format.
  */
 const FORMAT = 2;
 const LF = 0x0a;
@@ -19,7 +19,7 @@ export interface JournalHeader {
   readonly mailbox: string;
   /** See {@link LedgerSnapshot.keyName}. */
   readonly keyName: string | undefined;
-  /** Where it ends; octets. */
+  /** Where the header ends; octets. */
   readonly end: number;
 }
 
@@ -29,8 +29,9 @@ export function encodeHeader({ mailbox, keyName }: Omit<JournalHeader, "end">): 
 }
 
 /**
- * The header of a journal; `undefined`: no more than a part of it was ever written. Throws `POP3_LEDGER` if the journal
- * is damaged, was written by a newer version, or is not that of `mailbox`. `path`: for messages.
+ * Returns the header of a journal, or `undefined` if the header was not completely written. Throws
+ * `POP3_LEDGER` if the journal is damaged, was written by a newer version, or belongs to another mailbox than
+ * `mailbox`. `path` is for error messages.
  */
 export function readHeader(path: string, text: JournalText, mailbox?: string): JournalHeader | undefined {
   const to = text.octets.indexOf(LF);
@@ -59,7 +60,7 @@ function valueOf(path: string, json: string): Readonly<Record<string, unknown>> 
   try {
     value = JSON.parse(json);
   } catch {
-    // Its checksum is right, so it was written like that.
+    // The checksum is right, so the line was written like this.
     throw damage(path, 1);
   }
   return (value ?? {}) as Readonly<Record<string, unknown>>;
@@ -72,7 +73,8 @@ export function damage(path: string, line: number): Pop3Error {
 function newer(path: string, format: number): Pop3Error {
   return new Pop3Error(
     "POP3_LEDGER",
-    `the ledger ${path} has format ${String(format)}, and this version of popwright reads formats 1 to ${String(FORMAT)}: ` +
+    `the ledger ${path} has format ${String(format)}, ` +
+      `and this version of popwright reads formats 1 to ${String(FORMAT)}: ` +
       "a newer version wrote it. Update popwright. Nothing was fetched or changed",
   );
 }

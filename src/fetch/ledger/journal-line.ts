@@ -1,26 +1,30 @@
-// A line of a journal: one thing that was recorded, as JSON, behind a checksum, so that a part of a line is none.
+// Encodes and decodes one line of a journal: a checksum, then one recorded fact as JSON. The checksum shows if a
+// line is torn.
 //
 //   9c0a1f3e>{"id":"a1","status":"delivered","firstSeen":1760000000000,"size":2048},
-//   checksum ^ the first line of a write, a space in the others         the record goes on in the next line ^
+//   checksum ^ the first line of a write, a space in the others         continues in the next line ^
 import type { LedgerChanges, LedgerEntry, MessageStatus } from "./ledger.ts";
 
 export interface JournalLine {
-  /** Whether a write begins here. Writes follow each other: what stands before it was durable when it began. */
+  /**
+   * Whether a write begins with this line. Writes do not overlap: all lines before it were durable when it
+   * began.
+   */
   readonly first: boolean;
-  /** Whether the record goes on in the next line: it is whole with its last line, and not before. */
+  /** Whether the record continues in the next line. The record is complete only with its last line. */
   readonly more: boolean;
-  /** What was recorded, or what heads the journal: JSON. */
+  /** The recorded fact, or the header of the journal: JSON. */
   readonly text: string;
 }
 
-/** The lines of a record, to be completed by {@link encodeLine}. */
+/** Returns the lines of a record. {@link encodeLine} completes them. */
 export function encodeRecord({ entries = [], forgotten = [], state }: LedgerChanges): string[] {
   const texts = [...entries.map(encode), ...forgotten.map((id) => encode({ forgotten: id }))];
   if (state !== undefined) texts.push(encode({ state }));
   return texts.map((text, at) => (at < texts.length - 1 ? `${text},` : text));
 }
 
-/** A table, so that the compiler asks for each status. */
+/** A table, so that the compiler reports a missing status. */
 const STATUSES: Readonly<Record<MessageStatus, true>> = {
   delivered: true,
   headers: true,
@@ -31,7 +35,7 @@ const STATUSES: Readonly<Record<MessageStatus, true>> = {
   deleted: true,
 };
 
-/** What the value of a line changes; `undefined`: this version does not know such lines. */
+/** Returns what the value of a line changes, or `undefined` if this version does not know such lines. */
 export function changesOf(value: unknown): LedgerChanges | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { id, status, firstSeen, forgotten, state } = value as Readonly<Record<string, unknown>>;
@@ -42,7 +46,7 @@ export function changesOf(value: unknown): LedgerChanges | undefined {
   return isEntry ? { entries: [value as LedgerEntry] } : undefined;
 }
 
-/** JSON in printable ASCII: one octet a character, no line end, and nothing that a terminal acts upon. */
+/** Returns JSON in printable ASCII: one octet per character, without line ends or control characters. */
 export function encode(value: unknown): string {
   return JSON.stringify(value).replace(
     /[^ -~]/g,
@@ -56,17 +60,23 @@ export function encodeLine(text: string, first: boolean): string {
   return `${digits}${line}\n`;
 }
 
-/** How many digits a checksum has. */
+/** The number of digits of a checksum. */
 const DIGITS = 8;
 const [LF, SPACE, GREATER, COMMA] = [0x0a, 0x20, 0x3e, 0x2c];
 
-/** The octets of a journal, and the same in a form that is quick to take a line from: a character each. */
+/**
+ * The octets of a journal, and the same as a string with one character per octet: lines are cut from it
+ * faster.
+ */
 export interface JournalText {
   readonly octets: Buffer;
   readonly latin1: string;
 }
 
-/** The line from `from` to `to`, where its line feed is; `undefined`: none that we have written, or not as we did. */
+/**
+ * Decodes the line from `from` to the line feed at `to`. Returns `undefined` if popwright did not write the
+ * line, or not like this.
+ */
 export function decodeLine(
   { octets, latin1 }: JournalText,
   from: number,
@@ -79,7 +89,7 @@ export function decodeLine(
   return { first: octets[mark] === GREATER, more, text: latin1.slice(mark + 1, more ? to - 1 : to) };
 }
 
-/** FNV-1a, 32 bits: against accidents, and as fast as JavaScript goes over octets. */
+/** FNV-1a, 32 bits: detects accidental damage, and is as fast as JavaScript can process octets. */
 function checksum(octets: Buffer, from: number, to: number): number {
   let hash = 0x811c9dc5;
   for (let at = from; at < to; at++) hash = Math.imul(hash ^ (octets[at] as number), 0x01000193);

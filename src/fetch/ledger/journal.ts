@@ -1,5 +1,5 @@
-// The journal of one mailbox, which only grows: records that come while a write is under way share the next one, and
-// what was acknowledged stays readable whatever fails.
+// Appends to the journal of one mailbox. Records that arrive during a write share the next write. Whatever
+// fails, every acknowledged record stays readable.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Pop3Error } from "../../errors.ts";
@@ -11,8 +11,8 @@ import { encodeLine } from "./journal-line.ts";
 import type { Lock } from "../files/lock.ts";
 
 /**
- * Reads what is in the file; without a file that is nothing. `ours`: it must be a file that only we can have written,
- * see {@link openOwn}.
+ * Reads a journal. The contents are empty if there is no file. With `ours`, the file must be one that only
+ * this user can have written, see {@link openOwn}.
  */
 export async function readJournal(path: string, mailbox: string, ours?: OurFile): Promise<JournalContents> {
   let octets = Buffer.alloc(0);
@@ -30,10 +30,13 @@ export async function readJournal(path: string, mailbox: string, ours?: OurFile)
   return decodeJournal(path, mailbox, octets);
 }
 
-/** The most octets that a first line has: it names a mailbox or two. */
+/** The greatest length of a header; octets. A header has one or two names of mailboxes. */
 const LONGEST_HEADER = 64 * 1024;
 
-/** What heads the file; `undefined`: it is not there, or nothing was written in it. Rejects if it is not a journal. */
+/**
+ * Reads the header of a journal. Resolves with `undefined` if the file does not exist or is empty. Rejects if
+ * it is not a journal.
+ */
 export async function readJournalHeader(path: string): Promise<JournalHeader | undefined> {
   let file: FileHandle;
   try {
@@ -51,7 +54,7 @@ export async function readJournalHeader(path: string): Promise<JournalHeader | u
   }
 }
 
-/** Whether so many lines say so little that the journal is better written anew. */
+/** Tells whether the journal has so many outdated lines that it should be rewritten. */
 function isWordy({ lines, entries }: JournalContents): boolean {
   return lines > 2 * entries.size + 1000;
 }
@@ -60,12 +63,12 @@ export class Journal {
   readonly path: string;
   readonly #file: FileHandle;
   readonly #lock: Lock;
-  /** Up to here it is durable; octets. */
+  /** The journal is durable up to here; octets. */
   #length: number;
-  /** The lines of the write to come. */
+  /** The lines of the next write. */
   #lines: string[] = [];
   #coming: Promise<void> | undefined;
-  /** The write that was asked for last. */
+  /** The write that was requested last. */
   #last: Promise<void> = Promise.resolve();
   #failure: Pop3Error | undefined;
 
@@ -76,10 +79,11 @@ export class Journal {
     this.#length = length;
   }
 
-  /** Readies the file for records behind `contents`, which are what is in it. */
+  /** Prepares the file so that records can be appended to its `contents`. */
   static async open(path: string, mailbox: string, contents: JournalContents, lock: Lock): Promise<Journal> {
     let { length } = contents;
-    // After a take-over it becomes another file: what the former holder still appends is read by nobody.
+    // After a take-over, write a new file. The former holder may still append to the old one, but no process
+    // reads that.
     if (length === 0 || lock.takenOver || isWordy(contents)) {
       const text = encodeJournal(mailbox, contents);
       await replaceFile(path, text, { confirm: () => lock.confirm() });
@@ -95,12 +99,15 @@ export class Journal {
     return new Journal(path, file, lock, length);
   }
 
-  /** Why nothing can be recorded any more. */
+  /** The reason why nothing can be recorded any more. */
   get failure(): Pop3Error | undefined {
     return this.#failure ?? this.#lock.failure;
   }
 
-  /** Appends the lines of one record. Resolves when they are durable; rejects with `POP3_LEDGER`. */
+  /**
+   * Appends the lines of one record. Resolves when they are durable. Rejects with `POP3_LEDGER` if they
+   * cannot be written.
+   */
   append(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
     for (const line of lines) this.#lines.push(line);
@@ -108,13 +115,13 @@ export class Journal {
     return this.#coming;
   }
 
-  /** Waits for what was appended. Never rejects. */
+  /** Waits until the appended lines are written, and closes the file. Never rejects. */
   async close(): Promise<void> {
     await this.#last.catch(() => {});
     await this.#file.close().catch(() => {});
   }
 
-  /** One write, when the one before it has succeeded, of all that has come until then. */
+  /** Waits for the write before, then writes all lines that have arrived until then in one write. */
   async #writeBehind(before: Promise<void>): Promise<void> {
     await before;
     const text = this.#lines.map((line, at) => encodeLine(line, at === 0)).join("");
@@ -123,7 +130,7 @@ export class Journal {
     try {
       await this.#file.appendFile(text, "latin1");
       await this.#file.datasync();
-      // Whoever has taken the mailbox over before this moment may have read the journal before our write.
+      // A process that took over the mailbox before this moment may have read the journal before our write.
       await this.#lock.confirm();
       this.#length += text.length;
     } catch (error) {
@@ -133,14 +140,14 @@ export class Journal {
     }
   }
 
-  /** So that no record is found that was called a failure. Where it does not succeed, a torn end does no harm. */
+  /** Removes the failed record, so that no later run finds it. If that fails, the torn end does no harm. */
   async #cutBack(): Promise<void> {
     try {
-      // The file may be another's by now.
+      // Another process may own the file by now.
       await this.#lock.confirm();
       await cut(this.#file, this.path, this.#length);
     } catch {
-      // The failure that brought us here says enough.
+      // The caller reports the first failure, which says enough.
     }
   }
 }

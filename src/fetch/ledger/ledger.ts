@@ -1,121 +1,135 @@
-// What a ledger is: it knows of each message of a mailbox whether it was delivered, and survives whatever ends the
-// process. What it says is done is done; what it has not written may be done again.
+// The interface of a ledger: it remembers which messages of a mailbox were delivered, and survives a crash. A
+// message that it records as delivered is not fetched again. A message that it has not recorded may be.
 
 /**
- * What became of a message.
+ * The status of a message.
  *
  * - `"delivered"`: the destination has it.
- * - `"headers"`: the destination has its headers only, as it was too large.
- * - `"baseline"`: it was there before the first run, and is none of ours.
- * - `"skipped"`: it was too large, or the policy left it out.
- * - `"failed"`: it could not be delivered; it is tried again from `retryAt` on.
- * - `"quarantined"`: it could not be delivered so often that it is left alone.
- * - `"deleted"`: the server has confirmed that it deleted it.
+ * - `"headers"`: the destination has only its headers, because the message was too large.
+ * - `"baseline"`: it was in the mailbox before the first run, and is not fetched.
+ * - `"skipped"`: it was too large, or the policy excluded it.
+ * - `"failed"`: it could not be delivered. The next try is at `retryAt` or later.
+ * - `"quarantined"`: its delivery has failed too often. It is not tried again.
+ * - `"deleted"`: the server has confirmed that it deleted the message.
  */
 export type MessageStatus =
   "delivered" | "headers" | "baseline" | "skipped" | "failed" | "quarantined" | "deleted";
 
 /** What is known of one message. */
 export interface LedgerEntry {
-  /** The unique-id, or, where that is missing or not unique, `"\0"` and the digest of the content. */
+  /** The unique-id. If it is missing or not unique: `"\0"` and a digest of the content. */
   readonly id: string;
   readonly status: MessageStatus;
-  /** When it was first listed; milliseconds since 1970. */
+  /** When the message was first listed; milliseconds since 1970. */
   readonly firstSeen: number;
-  /** Its size as LIST announced it; octets. */
+  /** Its size as reported by LIST; bytes. */
   readonly size?: number;
   /**
-   * A digest of a few of its headers, in hexadecimal: it is known again by it when all unique-ids have changed. One that
-   * begins with `~` is of headers that other messages may have, too: no Message-ID, no Date, no time stamp in Received.
+   * A digest of some of its headers, in hexadecimal. The message is recognised by it if all unique-ids have
+   * changed. If it begins with `~`, other messages may have the same headers: the message has no Message-ID,
+   * no Date, and no time in Received.
    */
   readonly headers?: string;
-  /** How often it was to blame for a failure of its delivery. */
+  /** How often the message itself was the cause of a failed delivery. */
   readonly tries?: number;
-  /** How often its delivery has failed: the pauses go by it. */
+  /** How often its delivery has failed, for any reason. The length of the pauses depends on it. */
   readonly failures?: number;
-  /** With `"failed"`: not tried again before; milliseconds since 1970. */
+  /** With `"failed"`: the time before which the message is not tried again; milliseconds since 1970. */
   readonly retryAt?: number;
-  /** Why it failed, or was skipped: one printable line of at most 200 characters, without secrets. */
+  /** Why the message failed or was skipped: one printable line of at most 200 characters, without secrets. */
   readonly reason?: string;
-  /** With `"failed"` and `"quarantined"`: when its delivery failed last; milliseconds since 1970. */
+  /** With `"failed"` and `"quarantined"`: when the last delivery failed; milliseconds since 1970. */
   readonly failedAt?: number;
-  /** Since when the server lists it no more; milliseconds since 1970. */
+  /** Since when the server no longer lists the message; milliseconds since 1970. */
   readonly goneSince?: number;
 }
 
-/** What is known of a mailbox as a whole. */
+/** The state of a mailbox as a whole. */
 export interface MailboxState {
-  /** When it was last listed; milliseconds since 1970. `undefined`: never. */
+  /** When the mailbox was last listed; milliseconds since 1970. `undefined`: never. */
   readonly lastRun?: number;
-  /** No login before; milliseconds since 1970: LOGIN-DELAY, or the pause behind a failure. */
+  /**
+   * The time before which no login is tried: because of LOGIN-DELAY, or of the pause after a failure;
+   * milliseconds since 1970.
+   */
   readonly notBefore?: number;
-  /** When `notBefore` was said; milliseconds since 1970. It means nothing to a clock that was put back behind that. */
+  /**
+   * When `notBefore` was set; milliseconds since 1970. If the clock shows an earlier time, it was put back,
+   * and `notBefore` is ignored.
+   */
   readonly notBeforeSaid?: number;
-  /** The pause between two polls as it has adapted itself; milliseconds. */
+  /** The adapted pause between two polls; milliseconds. */
   readonly interval?: number;
-  /** How many runs have failed, one behind the other. */
+  /** The number of failed runs since the last successful one. */
   readonly failures?: number;
-  /** The mail of before the first run, while there is some that goes by its content and was not looked at yet. */
+  /**
+   * Identifies the mail from before the first run, while some of it is recognised by its content and was not
+   * yet examined.
+   */
   readonly baseline?: string;
-  /** A run has begun and not ended: where it is no longer under way, the process died in it. */
+  /** A run has begun and has not ended. If no run is in progress, its process has died. */
   readonly running?: boolean;
   /**
-   * Until when the server gets one command at a time, as it broke a session in which several were in flight;
-   * milliseconds since 1970.
+   * Until when commands are sent one at a time, because the server broke a session in which several were in
+   * flight; milliseconds since 1970.
    */
   readonly serialUntil?: number;
 }
 
-/** What one `record` changes: all of it, or, where the process dies in it, perhaps none. */
+/** The changes of one `record`. If the process dies during the call, either all of them are made, or none. */
 export interface LedgerChanges {
-  /** Entries that are new or take the place of those with the same `id`. */
+  /** New entries, and entries that replace those with the same `id`. */
   readonly entries?: readonly LedgerEntry[];
-  /** The ids of entries that are forgotten. */
+  /** The ids of entries to remove. */
   readonly forgotten?: readonly string[];
-  /** Takes the place of the whole state. */
+  /** Replaces the whole state. */
   readonly state?: MailboxState;
 }
 
-/** What a ledger says of a mailbox. */
+/** What a ledger knows of a mailbox. */
 export interface LedgerSnapshot {
   /** By `id`. */
   readonly entries: ReadonlyMap<string, LedgerEntry>;
   readonly state: MailboxState;
   /**
-   * The name of the mailbox in the keys of its messages, if it is not the name of the mailbox: the ledger was renamed.
-   * Keys stay as they were, so that a destination still recognises what it has.
+   * The name of the mailbox in the keys of its messages, if the ledger was renamed. The keys stay as they
+   * were, so that a destination still recognises the messages that it has.
    */
   readonly keyName?: string | undefined;
 }
 
-/** The ledger of one mailbox, held by one run at a time. Its entries and state are those of the last `record`. */
+/** The ledger of one mailbox, held by one run at a time. Its entries and state include the last `record`. */
 export interface MailboxLedger extends LedgerSnapshot {
   /**
-   * Changes entries and state at once, and resolves when that is durable. Calls that overlap may share the work.
-   * Rejects with `POP3_LEDGER` where it cannot be written; nothing is taken for durable then, and nothing more is
-   * recorded.
+   * Changes entries and state together, and resolves when the changes are durable. Calls that overlap may
+   * share one write. Rejects with `POP3_LEDGER` if the changes cannot be written. They may then be lost, and
+   * nothing more is recorded.
    */
   record(changes: LedgerChanges): Promise<void>;
   /**
-   * Optional. Called before each message is handed to the destination, twice: before it begins, and before it commits.
-   * Rejects with `POP3_LEDGER` if another run has taken the mailbox over, as after a long sleep of this process; may
-   * rely on the last check if that is recent.
+   * Optional. Confirms that this run still holds the mailbox. It is called twice for each message: before its
+   * delivery begins, and before it commits. Rejects with `POP3_LEDGER` if another run has taken over the
+   * mailbox, for example after a long sleep of this process. A recent check may be reused.
    */
   confirm?(): Promise<void>;
-  /** Waits for what is being recorded, and gives the mailbox free for another run. More than one call does no harm. */
+  /**
+   * Waits until everything is recorded, then releases the mailbox for another run. May be called more than
+   * once.
+   */
   close(): Promise<void>;
 }
 
-/** Where ledgers are kept. */
+/** Stores the ledgers of mailboxes. */
 export interface Ledger {
   /**
-   * Takes the ledger of a mailbox, and what it says of it. Rejects with `POP3_MAILBOX_BUSY` where another run holds
-   * it, and with `POP3_LEDGER` where it cannot be read.
+   * Opens the ledger of a mailbox, and holds it. Rejects with `POP3_MAILBOX_BUSY` if another run holds it,
+   * and with `POP3_LEDGER` if it cannot be read.
    */
   open(mailbox: string): Promise<MailboxLedger>;
   /**
-   * What is known of a mailbox now. It takes the mailbox from no run, and changes nothing. Empty, if the mailbox is not
-   * known. Rejects with `POP3_LEDGER` if it cannot be read. `policy.dryRun` needs it.
+   * Reads what is known of a mailbox now. It does not hold the mailbox, and changes nothing. The result is
+   * empty if the mailbox is not known. Rejects with `POP3_LEDGER` if the ledger cannot be read.
+   * `policy.dryRun` requires this method.
    */
   read?(mailbox: string): Promise<LedgerSnapshot>;
 }

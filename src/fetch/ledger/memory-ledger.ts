@@ -1,4 +1,4 @@
-// A ledger in memory: for tests, and for programs that keep what they fetched no longer than themselves.
+// A ledger in memory: for tests, and for programs that need not remember what they fetched after they end.
 import { Pop3Error } from "../../errors.ts";
 import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
@@ -21,7 +21,7 @@ interface Kept {
 
 const nothing = (keyName?: string): Kept => ({ entries: new Map(), state: {}, keyName, held: false });
 
-/** Keeps its mailboxes as long as it is kept itself. */
+/** Remembers which messages were fetched, as long as this object exists. */
 export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
 
@@ -36,24 +36,24 @@ export class MemoryLedger implements Ledger {
     return Promise.resolve(new MemoryMailbox(kept));
   }
 
-  /** What is known of a mailbox now, whether a run holds it or not. */
+  /** Reads what is known of a mailbox now, even if a run holds it. */
   read(mailbox: string): Promise<LedgerSnapshot> {
     const { entries, state, keyName } = this.#mailboxes.get(mailbox) ?? nothing();
     const snapshot = { entries: new Map(entries), state };
     return Promise.resolve(keyName === undefined ? snapshot : { ...snapshot, keyName });
   }
 
-  /** Gives messages that have failed another try, as {@link FileLedger.release} does. */
+  /** Makes failed messages due again, as {@link FileLedger.release} does. */
   release(mailbox: string, id?: string): Promise<readonly LedgerEntry[]> {
     return releaseMessages(this, mailbox, id);
   }
 
-  /** The names of the mailboxes that are known, in order. */
+  /** Lists the names of the known mailboxes, sorted. */
   mailboxes(): Promise<string[]> {
     return Promise.resolve([...this.#mailboxes.keys()].sort());
   }
 
-  /** Gives the ledger of a mailbox another name, as {@link FileLedger.rename} does. */
+  /** Renames the ledger of a mailbox, as {@link FileLedger.rename} does. */
   async rename(from: string, to: string): Promise<void> {
     checkNames(from, to);
     for (const name of [from, to]) this.#checkFree(name);
@@ -63,7 +63,7 @@ export class MemoryLedger implements Ledger {
     this.#mailboxes.delete(from);
   }
 
-  /** Forgets all that is known of a mailbox, as {@link FileLedger.delete} does. */
+  /** Forgets everything about a mailbox, as {@link FileLedger.delete} does. */
   async delete(mailbox: string): Promise<boolean> {
     this.#checkFree(mailbox);
     const kept = this.#mailboxes.get(mailbox);

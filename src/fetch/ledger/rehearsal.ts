@@ -1,9 +1,9 @@
-// The ledger of a dry run: it knows what the ledger knows, and writes nothing.
+// The ledger of a dry run: it knows what the real ledger knows, and writes nothing.
 import { configError } from "../../options/checks.ts";
 import { applyChanges } from "./changes.ts";
 import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
 
-/** Reads a mailbox and does not hold it. What is recorded is remembered as long as this object. */
+/** Reads a mailbox without holding it. New records are kept in this object only. */
 export class Rehearsal implements MailboxLedger {
   readonly entries: Map<string, LedgerEntry>;
   state: MailboxState;
@@ -19,7 +19,7 @@ export class Rehearsal implements MailboxLedger {
   static async open(ledger: Ledger, mailbox: string): Promise<Rehearsal> {
     if (typeof ledger.read !== "function")
       throw configError(
-        "policy.dryRun needs a ledger with a method read(mailbox): it does not take the mailbox",
+        "policy.dryRun needs a ledger with a method read(mailbox), which does not hold the mailbox",
       );
     const { entries, state, keyName } = await ledger.read(mailbox);
     return new Rehearsal(new Map(entries), state, keyName);

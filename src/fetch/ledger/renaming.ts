@@ -1,21 +1,22 @@
-// What a ledger says under another name: one rule for every ledger.
+// Checks and prepares the renaming of a ledger. Every ledger uses this one rule.
 import { isDeepStrictEqual } from "node:util";
 import { Pop3Error } from "../../errors.ts";
 import { configError } from "../../options/checks.ts";
 import type { LedgerSnapshot } from "./ledger.ts";
 
-/** Throws `POP3_CONFIG` for names that make no sense. */
+/** Throws `POP3_CONFIG` if a name is not a non-empty string, or if the two are the same. */
 export function checkNames(from: string, to: string): void {
   for (const [what, name] of Object.entries({ from, to })) {
     if (typeof name !== "string" || name === "")
       throw configError(`the name to rename ${what} must be a non-empty string`);
   }
-  if (from === to) throw configError(`the ledger of ${from} cannot be renamed to the name that it has`);
+  if (from === to)
+    throw configError(`the ledger of ${from} already has this name: the new name must be another one`);
 }
 
 /**
- * What the ledger `to` is to say. Throws `POP3_LEDGER` if `to` knows messages already. If it knows exactly these, a
- * process died while it renamed the ledger, and that goes on.
+ * Returns the contents of the renamed ledger. Throws `POP3_LEDGER` if `to` already knows messages, unless
+ * they are exactly those of `from`: then a process died during the same renaming, and this call completes it.
  */
 export function renamed(
   from: string,
@@ -29,8 +30,8 @@ export function renamed(
   if (size === 0 || isSame(snapshot, target)) return snapshot;
   throw new Pop3Error(
     "POP3_LEDGER",
-    `the ledger of ${to} knows ${String(size)} messages already, and is not overwritten with that of ${from}. ` +
-      `If what it knows may be forgotten, delete the ledger of ${to} first`,
+    `cannot rename the ledger of ${from}: the ledger of ${to} already knows ${String(size)} messages. ` +
+      `If they may be forgotten, delete the ledger of ${to} first`,
   );
 }
 

@@ -151,8 +151,9 @@ describe("a journal of a newer version", () => {
       const error = {
         code: "POP3_LEDGER",
         message:
-          `the ledger ${path} has a line that this version of popwright does not know, line 20: ` +
-          "a newer version or another program wrote it. Update popwright. Nothing was fetched or changed",
+          `the ledger ${path} has an unknown kind of line, line 20: ` +
+          "a newer version of popwright or another program wrote it. " +
+          "Update popwright. Nothing was fetched or changed",
       };
       await expect(ledger.open(ANN)).rejects.toMatchObject(error);
       expect(await readFile(path, "latin1")).toBe(journal);

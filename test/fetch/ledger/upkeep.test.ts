@@ -130,8 +130,8 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({
       code: "POP3_LEDGER",
       message:
-        `the ledger of ${NEW} knows 1 messages already, and is not overwritten with that of ${OLD}. ` +
-        `If what it knows may be forgotten, delete the ledger of ${NEW} first`,
+        `cannot rename the ledger of ${OLD}: the ledger of ${NEW} already knows 1 messages. ` +
+        `If they may be forgotten, delete the ledger of ${NEW} first`,
     });
     expect((await ledger.read(NEW)).entries.has("b")).toBe(true);
     const held = await ledger.open(NEW);

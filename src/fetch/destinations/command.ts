@@ -1,5 +1,6 @@
-// A program as a destination: it reads the message from its standard input, and its exit code says what became of it.
-// The message is a file on disk, complete, before the program starts: no crash shows it half a message.
+// Delivers each message to a program, which reads it from its standard input. The exit code says whether it
+// was delivered. The complete message is in a file before the program starts, so that no crash shows it half
+// a message.
 import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
 import { checkNames, checkObject, configError, shown, withDefaults } from "../../options/checks.ts";
@@ -14,45 +15,53 @@ import { SpoolFile, sweep } from "./spool-file.ts";
 
 export interface CommandOptions {
   /**
-   * How long the program may run for one message, before it is ended with all that it has started; milliseconds. It
-   * starts when the message has come as a whole, so the time that the server takes does not count.
+   * How long the program may run for one message; milliseconds. After this time the program and all processes
+   * that it has started are ended. The time starts when the message has arrived completely, so a slow server
+   * does not use it up.
    * @default 300000 (5 minutes)
    */
   readonly timeout?: number;
   /** The directory in which the program runs. @default the directory of this process */
   readonly cwd?: string;
-  /** The environment of the program, to which the variables about the message are added. @default the environment of this process */
+  /**
+   * The environment of the program. The variables about the message are added to it.
+   * @default the environment of this process
+   */
   readonly env?: NodeJS.ProcessEnv;
   /**
-   * The directory for the message while it comes and while the program runs; it is made if it is missing. It needs
-   * space for one message per mailbox that is fetched at the same time. The file has no name there, and is readable
-   * for its owner only.
+   * The directory for the message while it arrives and while the program runs. It is created if it is
+   * missing. It needs space for one message per mailbox that is fetched at the same time. The file has no
+   * name there, and is readable for its owner only.
    * @default os.tmpdir(), which is TMPDIR or /tmp
    */
   readonly spool?: string;
 }
 
-/** Exit codes: of sysexits.h, and of shells for a program that is missing or cannot be run. */
+/** Exit codes: from sysexits.h, and those of shells for a program that is missing or cannot be run. */
 const [TEMPFAIL, NOT_RUNNABLE, NOT_FOUND] = [75, 126, 127];
 
-/** How much of the program's standard error goes into an error; characters. */
+/** How much of the program's standard error is shown in an error; characters. */
 const WORDS = 500;
 
 /**
- * Gives each message to a new process, started without a shell. Exit code 0: the message is delivered. 75
- * (EX_TEMPFAIL): nothing is wrong with the message, which comes again. 126, 127, or a program that cannot be started:
- * it would not take another message either, and the run ends. Any other exit code, a signal or the time-out is a
- * refusal of the message; the error has the end of what the program wrote to its standard error.
+ * Gives each message to a new process, started without a shell. The exit code tells the result:
  *
- * Standard input is a file that has the whole message, synced to disk: the program never sees a part of one, not even
- * if this process is killed, and it can ask for the size and seek. A spool directory that is full or missing is the
- * destination's trouble (`down`), never the message's.
+ * - 0: the message is delivered.
+ * - 75 (EX_TEMPFAIL): the program cannot take the message now. It is tried again later.
+ * - 126, 127, or a program that cannot be started: it would not take another message either, so the run ends.
+ * - any other exit code, a signal, or the time-out: the message is refused. The error shows the end of the
+ *   program's standard error.
  *
- * The environment has `POPWRIGHT_KEY`, `POPWRIGHT_MAILBOX`, `POPWRIGHT_UID` and `POPWRIGHT_SIZE` (see {@link Delivery};
- * the last two are missing if the server does not say), and `POPWRIGHT_HEADERS_ONLY=1` if only the headers come.
+ * Standard input is a file with the whole message, synced to disk. The program never sees a part of a
+ * message, not even if this process is killed. It can query the size and seek. If the spool directory is full
+ * or missing, the destination is `down`: no message is blamed.
  *
- * It knows no keys: if this process dies between the program and the ledger, the message comes again, with the same
- * key. The program may still be running then.
+ * The environment has `POPWRIGHT_KEY`, `POPWRIGHT_MAILBOX`, `POPWRIGHT_UID` and `POPWRIGHT_SIZE` (see
+ * {@link Delivery}; the last two are missing if the server does not report them), and
+ * `POPWRIGHT_HEADERS_ONLY=1` if only the headers are delivered.
+ *
+ * A command does not remember keys. If this process dies before the ledger is written, the message is delivered
+ * again, with the same key. The program of the first delivery may still be running then.
  *
  * @example
  * const filter = new Command("/usr/bin/procmail", ["-d", "ann"], { timeout: 60_000 });
@@ -64,7 +73,7 @@ export class Command implements Destination {
   readonly #timeout: number;
   readonly #spools: Places = new Places(prepareSpool);
 
-  /** Throws `POP3_CONFIG` for options that make no sense. */
+  /** Throws `POP3_CONFIG` if an option is invalid. */
   constructor(program: string, args: readonly string[] = [], options: CommandOptions = {}) {
     if (typeof program !== "string" || program === "")
       throw configError(`the program of a Command must be a non-empty string (got ${shown(program)})`);
@@ -147,7 +156,7 @@ export class Command implements Destination {
     }
   }
 
-  /** Throws unless the message was taken. */
+  /** Throws if the program did not take the message. */
   #check({ code, signal, killed, words }: ProgramEnd, given: AbortSignal | undefined): void {
     if (code === 0 && killed === undefined) return;
     if (killed === "abort") throw new Pop3AbortError(given?.reason);
@@ -170,7 +179,10 @@ async function prepareSpool(directory: string): Promise<void> {
   await sweep(directory);
 }
 
-/** A spool that fails is the destination's trouble, unless one file may not be that large (`ulimit -f`). */
+/**
+ * Converts errors of the spool directory. The destination is down, unless the message exceeds the largest
+ * size of a file (`ulimit -f`).
+ */
 async function spooling<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

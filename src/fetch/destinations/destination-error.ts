@@ -1,23 +1,24 @@
-// How a destination says no: to one message, or to all of them.
+// The error with which a destination refuses one message, or all of them.
 import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
 
 export interface DestinationErrorOptions {
   readonly cause?: unknown;
   /**
-   * Whether it would refuse every other message, too: the disk is full, the service is down. The run ends then, and
-   * no message is blamed for it. @default false
+   * Whether the destination would refuse every other message, too: for example the disk is full, or the
+   * service is down. The run ends then, and no message is blamed.
+   * @default false
    */
   readonly down?: boolean;
-  /** Whether it says nothing against the message: it is tried again for ever. @default false */
+  /** Whether the message itself is not the cause. It is then tried again without a limit. @default `down` */
   readonly later?: boolean;
 }
 
-/** What a destination rejects with. Any other error it throws counts as a refusal of the one message. */
+/** The error with which a destination rejects. Any other error counts as a refusal of the one message. */
 export class DestinationError extends Pop3Error {
   declare readonly code: "POP3_DESTINATION";
-  /** Whether it would refuse every other message, too. */
+  /** Whether the destination would refuse every other message, too. */
   readonly down: boolean;
-  /** Whether it says nothing against the message. */
+  /** Whether the message itself is not the cause. */
   readonly later: boolean;
 
   constructor(message: string, { cause, down = false, later = down }: DestinationErrorOptions = {}) {
@@ -30,13 +31,13 @@ export class DestinationError extends Pop3Error {
     markErrors(this, "DestinationError");
   }
 
-  /** Whether `value` is a refusal by a destination, from either build of this package. */
+  /** Tells whether `value` is a refusal by a destination, from either build of this package. */
   static override is(this: void, value: unknown): value is DestinationError {
     return isMarked(value, "DestinationError");
   }
 }
 
-/** What no message can be blamed for: no space, no right, no such place, nobody there. */
+/** System errors that no message can cause: no space, no permission, no such directory, no connection. */
 const DOWN: ReadonlySet<string> = new Set([
   ...[
     "ENOSPC",
@@ -54,14 +55,14 @@ const DOWN: ReadonlySet<string> = new Set([
   ...["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
 ]);
 
-/** Whether an error of the system says that the destination as a whole is of no use now. */
+/** Tells whether an error means that the destination as a whole does not work now. */
 export function isDown(error: unknown): boolean {
   if (DestinationError.is(error)) return error.down;
   const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
   return typeof code === "string" && DOWN.has(code);
 }
 
-/** Whether an error says nothing against the message that met it. */
+/** Tells whether the message itself is not the cause of an error. */
 export function isLater(error: unknown): boolean {
   return isDown(error) || (DestinationError.is(error) && error.later);
 }

@@ -1,46 +1,53 @@
-// What a destination is: it takes a message under a key, whole or not at all, and knows the key again.
+// The interface of a destination: it stores a message under a key, completely or not at all, and recognises
+// the key if the message comes again.
 
-/** What a destination is told of a message before its octets. */
+/** Describes a message to a destination, before its content arrives. */
 export interface Delivery {
   /**
-   * Names the message for ever: 64 hexadecimal digits. The same message has the same key in every run, so whoever
-   * finds it delivered already has to do nothing.
+   * Identifies the message: 64 hexadecimal digits. The same message has the same key in every run, so a
+   * destination that already has the key need not store the message again.
    */
   readonly key: string;
-  /** Whose mail it is: `ann@pop.example.com:995`, or the name that was given. */
+  /** The mailbox: `ann@pop.example.com:995`, or the name from the configuration. */
   readonly mailbox: string;
-  /** The unique-id, where the server gave one. It is the server's text: no part of a file name. */
+  /**
+   * The unique-id, if the server reports one. It is text from the server: do not use it as a part of a file
+   * name.
+   */
   readonly uid: string | undefined;
-  /** The size that LIST announced; octets. Servers may estimate it. */
+  /** The size as reported by LIST; bytes. Servers may estimate it. */
   readonly size: number | undefined;
-  /** Only the headers come: the message is larger than the policy takes. */
+  /** Whether only the headers are delivered, because the message is larger than the policy allows. */
   readonly headersOnly: boolean;
 }
 
-/** Takes one message in. One of `commit` and `abort` is called, once, whatever happens in between. */
+/** Stores one message. Exactly one of `commit` and `abort` is called, once, whatever happens in between. */
 export interface DeliveryWriter {
-  /** Takes octets, in order; what it returns is waited for before the next. The Buffer is its own from then on. */
+  /**
+   * Takes the next octets, in order. The next call waits for the returned promise. The writer owns the Buffer
+   * from then on.
+   */
   write(octets: Buffer): Promise<void> | void;
   /**
-   * Optional. All octets have come: does the part of `commit` that takes time and that no one else can see, such as a
-   * sync. The run confirms after it, and right before `commit`, that it still holds the mailbox. If it rejects,
-   * `abort` is called.
+   * Optional. Called when all octets have been written. It does the slow part of `commit` that no other
+   * program can see, such as a sync. After it, and directly before `commit`, the run confirms that it still
+   * holds the mailbox. If it rejects, `abort` is called.
    */
   prepare?(): Promise<void>;
   /**
-   * The message is complete. Resolves when it will outlast a crash, with `"known"` where it was there before.
-   * Rejects where it could not be kept; nothing of it is left then.
+   * Called when the message is complete. Resolves when the message will survive a crash, with `"known"` if it
+   * was already there. Rejects if it could not be stored; nothing of it remains then.
    */
   commit(): Promise<"new" | "known">;
-  /** The message did not come, or not whole: nothing of it stays. Never rejects. */
+  /** Called if the message did not arrive completely. Removes everything that was written. Never rejects. */
   abort(): Promise<void>;
 }
 
-/** Where mail goes. */
+/** A place to which messages are delivered. */
 export interface Destination {
   /**
-   * Begins to take a message in. `"known"`: it was taken in before, no octets are wanted. Rejects with
-   * {@link DestinationError} or any other error where it cannot.
+   * Begins to store a message. Resolves with `"known"` if it was stored before; its content is not sent then.
+   * Rejects with {@link DestinationError} or any other error if the message cannot be stored.
    */
   begin(delivery: Delivery, signal: AbortSignal | undefined): Promise<DeliveryWriter | "known">;
 }

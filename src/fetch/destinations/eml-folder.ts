@@ -9,16 +9,18 @@ import { isThere, SpoolFile, sweep, writerTo } from "./spool-file.ts";
 
 export interface EmlFolderOptions {
   /**
-   * Names the sub-folder of a message: `inbox`, `2026/07`; `""` is the folder itself. It has to be the same each time,
-   * as the message is known again there only. A unique-id is no part of a path.
+   * Returns the sub-folder of a message, such as `inbox` or `2026/07`; `""` is the folder itself. It must
+   * return the same result every time, because a message is recognised only in that sub-folder. Do not use a
+   * unique-id as a part of the path.
    * @default the folder itself
    */
   readonly subfolder?: (delivery: Delivery) => string;
 }
 
 /**
- * Delivers into a folder, which is made where there is none: `<key>.eml`, every octet as it came. Each message is
- * durable before it counts as delivered. The file system has to know hard links.
+ * Delivers into a folder, which is created if it is missing. Each message becomes a file `<key>.eml` with
+ * exactly the bytes that the server sent, and is durable before it counts as delivered. The file system must
+ * support hard links.
  */
 export class EmlFolder implements Destination {
   readonly #path: string;
@@ -36,7 +38,8 @@ export class EmlFolder implements Destination {
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
     const folder = join(this.#path, this.#subfolder(delivery));
-    if (!isWithin(this.#path, folder)) throw new DestinationError("its sub-folder is outside of the folder");
+    if (!isWithin(this.#path, folder))
+      throw new DestinationError("the sub-folder of the message must be inside the folder");
     return this.#places.use(folder, async () => {
       const target = join(folder, `${delivery.key}.eml`);
       if (await isThere(target)) return "known";

@@ -1,19 +1,20 @@
-// The line before each message in an mbox. Of our own the sender is the key, by which a message is known again.
+// Writes and finds the `From ` line before each message in an mbox. In our own lines the sender is the key of
+// the message, by which it is recognised.
 import type { FileHandle } from "node:fs/promises";
 
-/** Octets that are read at a time. */
+/** How much is read at a time; octets. */
 const BLOCK = 256 * 1024;
 const BEGIN = "\nFrom ";
 const OURS = /^\nFrom ([0-9a-f]{64})@popwright /;
-/** How many characters {@link OURS} takes. */
+/** The number of characters that {@link OURS} matches. */
 const ENOUGH = BEGIN.length + 64 + "@popwright ".length;
 
-/** With so many characters of its line a message is known again. */
+/** A message is recognised if this many characters of its line are there. */
 export const MARK: number = ENOUGH - 1;
 
 const WHOLE = /^From [0-9a-f]{64}@popwright [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}\n$/;
 
-/** Whether {@link fromLine} may have given this. */
+/** Tells whether {@link fromLine} may have returned this line. */
 export function isFromLine(line: string): boolean {
   return WHOLE.test(line);
 }
@@ -21,10 +22,10 @@ export function isFromLine(line: string): boolean {
 /** A key that no message has. */
 export const NO_KEY: string = "0".repeat(64);
 
-/** Where the key is within the line. */
+/** The position of the key in the line. */
 export const KEY_AT: number = "From ".length;
 
-/** `From <key>@popwright Thu Jan  1 00:00:00 1970`, with its line end; the time is UTC, as it is used to be. */
+/** Returns `From <key>@popwright Thu Jan  1 00:00:00 1970` and a line end. The time is UTC, as is usual. */
 export function fromLine(key: string, date: Date): string {
   const [weekday, day = "", month, year, time] = date.toUTCString().replace(",", "").split(" ");
   const days = day.replace(/^0/, " ");
@@ -32,16 +33,16 @@ export function fromLine(key: string, date: Date): string {
 }
 
 export interface FromLine {
-  /** Where it begins; octets. */
+  /** Where the line begins; octets. */
   readonly at: number;
-  /** `undefined`: another program's. */
+  /** The key, or `undefined` if another program wrote the line. */
   readonly key: string | undefined;
 }
 
-/** Finds these lines, from an offset on, reading the file once and holding little of it. */
+/** Finds these lines, starting at an offset. Reads the file once, and holds little of it in memory. */
 export async function* fromLines(file: FileHandle, from = 0): AsyncGenerator<FromLine, void> {
   const block = Buffer.allocUnsafe(BLOCK);
-  // The octet before is wanted: a line begins behind a line end, or with the file.
+  // Read the octet before, too: a line begins after a line end, or at the start of the file.
   let read = Math.max(0, from - 1);
   let window = Buffer.from(from === 0 ? "\n" : "");
   for (let isLast = false; !isLast;) {

@@ -1,29 +1,35 @@
-// A function as a destination: it gets each message whole, and what it throws is a refusal.
+// Delivers each message to a function. The function receives the whole message, and refuses it by throwing an
+// error.
 import { withDefaults } from "../../options/checks.ts";
 import type { Delivery, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 
-/** A message as a function gets it. */
+/** A message as passed to a function. */
 export interface FetchedMessage extends Delivery {
-  /** All of its octets; with `headersOnly` the headers. */
+  /** The content of the message; if `headersOnly` is set, only its headers. */
   readonly octets: Buffer;
 }
 
 /**
- * Deals with a message: when it resolves, that is done. It may get the same message, by its key, once more: where it
- * returns `"known"`, the message counts as one that had been delivered before. What it throws is a refusal of the
- * message; with {@link DestinationError} it can say that it would refuse every other, or wants it later.
+ * Processes a message. When it resolves, the message is delivered. The function may receive the same message
+ * again, with the same key. If it returns `"known"`, the message counts as delivered before. If it throws,
+ * the message is refused. With {@link DestinationError} it can report that it would refuse every other
+ * message, too, or that the message must be tried again later.
  */
 export type Deliver = (message: FetchedMessage, signal: AbortSignal | undefined) => unknown;
 
 export interface FunctionOptions {
-  /** A message is held in memory; a larger one is refused. Octets. @default 67108864 (64 MiB) */
+  /**
+   * The largest message; bytes. Messages are held in memory, and a larger one is refused.
+   * @default 67108864 (64 MiB)
+   */
   readonly limit?: number;
 }
 
 /**
- * Delivers to a function. It knows of no keys by itself: where a process dies between the function and the ledger,
- * the message comes again, and `key` tells. Throws `POP3_CONFIG` for options that make no sense.
+ * Delivers to a function. The destination itself does not remember keys. If the process dies after the
+ * function has finished and before the ledger is written, the message is delivered again: compare its `key`.
+ * Throws `POP3_CONFIG` if an option is invalid.
  */
 export function deliverTo(deliver: Deliver, options?: FunctionOptions): Destination {
   const { limit } = withDefaults("deliverTo", { limit: 64 * 1024 * 1024 }, options);
@@ -34,7 +40,7 @@ export function deliverTo(deliver: Deliver, options?: FunctionOptions): Destinat
       return Promise.resolve({
         write(octets) {
           size += octets.length;
-          if (size > limit) throw new DestinationError(`it is larger than ${String(limit)} octets`);
+          if (size > limit) throw new DestinationError(`the message is larger than ${String(limit)} bytes`);
           pieces.push(octets);
         },
         async commit() {

@@ -8,41 +8,53 @@ import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { Places } from "./places.ts";
 import { isThere, octetsIn, SpoolFile, sweep, writerTo } from "./spool-file.ts";
 
-/** Where the Maildir of a message is: a path, or what gives it. */
+/** The path of the Maildir, or a function that returns the path for a message. */
 export type MaildirPath = string | ((delivery: Delivery) => string);
 
-/** A name that we gave, with whatever flags a reader has put behind it. */
+/** A file name that we chose, followed by any flags of a mail reader. */
 const NAME = /^([0-9a-f]{64})\.popwright/;
 
-/** So far apart two changes of a directory have two times, on any file system with hard links; milliseconds. */
+/**
+ * Two changes of a directory that are this far apart have different times, on every file system with hard
+ * links; milliseconds.
+ */
 const TICK = 2000;
 
-/** With more messages, what others do in `cur/` is looked at so often at most; milliseconds. */
+/**
+ * With more than MANY messages, changes of `cur/` by other programs are read at most once per PAUSE
+ * milliseconds.
+ */
 const [MANY, PAUSE] = [5000, 5000];
 
-/** What is in `new/` and `cur/`. */
+/** The contents of `new/` and `cur/`. */
 interface Read {
-  /** When `cur/` had been changed before; `undefined`: so shortly before that another change would not show. */
+  /**
+   * When `cur/` was last changed before it was read. `undefined`: so shortly before that another change might
+   * not show.
+   */
   readonly changed: number | undefined;
-  /** When it was read, by a clock that nobody sets; milliseconds. */
+  /** When it was read, by a monotonic clock; milliseconds. */
   readonly at: number;
-  /** The files by their keys: `new/…`. What is delivered here comes to it. */
+  /** The files by their keys: `new/…`. Files that are delivered here are added. */
   readonly files: Map<string, string>;
 }
 
 /**
- * Delivers into a Maildir, which is made where there is none: every octet as it came. Each message is durable before
- * it counts as delivered: its file is synced, and the directory that has its name. What was delivered is known again
- * in `new/` and `cur/`, not in other folders.
+ * Delivers into a Maildir, which is created if it is missing. A message keeps exactly the bytes that the
+ * server sent. It is durable before it counts as delivered: its file is synced, and so is the directory.
+ * Messages are recognised in `new/` and `cur/`, not in other folders.
  *
- * The file system has to know hard links.
+ * The file system must support hard links.
  */
 export class Maildir implements Destination {
   readonly #path: MaildirPath;
   readonly #places: Places = new Places(prepare);
   readonly #read: Map<string, Read> = new Map();
 
-  /** With a function there may be one for each mailbox; a unique-id is no part of a path, a key is. */
+  /**
+   * With a function you can use one Maildir per mailbox. Do not use a unique-id as a part of the path; a key
+   * is safe.
+   */
   constructor(path: MaildirPath) {
     if (typeof path !== "function" && (typeof path !== "string" || path === "")) {
       throw configError(
@@ -57,10 +69,10 @@ export class Maildir implements Destination {
     return this.#places.use(path, async () => {
       const { key } = delivery;
       const target = join(path, "new", `${key}.popwright`);
-      // In this order: a reader moves it from the one to the other.
+      // In this order, because a mail reader moves it from `new/` to `cur/`.
       if ((await isThere(target)) || (await this.#has(path, key))) return "known";
       const file = await SpoolFile.create(join(path, "tmp"), key);
-      // Another process may deliver it while it comes here.
+      // Another process may deliver the same message while it arrives here.
       const writer = writerTo(target, file, () => this.#has(path, key));
       const commit = async (): Promise<"new" | "known"> => {
         const outcome = await writer.commit();
@@ -72,8 +84,8 @@ export class Maildir implements Destination {
   }
 
   /**
-   * Whether it is in `cur/`, under any flags, or was in one of the two; it will outlast a crash then. An empty file is
-   * not a message.
+   * Tells whether the message is in `cur/`, with any flags, or was in `new/` or `cur/` when they were read.
+   * If it is, it will survive a crash. An empty file does not count as a message.
    */
   async #has(path: string, key: string): Promise<boolean> {
     const { ctimeMs: changed } = await stat(join(path, "cur"));
@@ -85,14 +97,16 @@ export class Maildir implements Destination {
       this.#read.set(path, read);
     }
     const file = read.files.get(key);
-    // A reader may have moved it since, which does not touch what is in it.
+    // A mail reader may have moved it since then. That does not change its content.
     if (file === undefined || (await octetsIn(join(path, file))) === 0) return false;
     for (const name of ["new", "cur"]) await syncDirectory(join(path, name));
     return true;
   }
 }
 
-/** A reader that takes each message at once is not to make us read a hundred thousand names for each. */
+/**
+ * Prevents that we read a hundred thousand names for each message, if a mail reader moves each one at once.
+ */
 function isRecent({ at, files }: Read): boolean {
   return files.size > MANY && performance.now() - at < PAUSE;
 }

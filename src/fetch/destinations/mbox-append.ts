@@ -1,6 +1,7 @@
-// Appends to an mbox so that a crash leaves the message done or undone, and so that a process that has slept past its
-// lock can do no harm. A note says before what is to come. It is there as long as its process may write: whoever holds
-// the lock next takes back what was not finished, and works on a new file if the process that left the note may live.
+// Appends a message to an mbox completely or not at all, even after a crash. A process that has slept past
+// the end of its lock can do no harm. Before it appends, a process writes a note about the message. The note
+// stays as long as that process may write. The next holder of the lock removes the unfinished message. It
+// works on a new file if the process of the note may still be alive.
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { constants } from "node:fs";
@@ -10,30 +11,34 @@ import { fromLines, KEY_AT, MARK, NO_KEY } from "./from-line.ts";
 import { Note, type Append, type Noted } from "./mbox-note.ts";
 import { openForAppending, openMbox } from "./mbox-open.ts";
 
-/** The lock that is held on an mbox. */
+/** The lock of an mbox, while this process holds it. */
 export interface MboxLock {
-  /** What a file of ours looks like there. */
+  /** The owner and the permissions of our files there. */
   readonly ours: OurFile;
-  /** Rejects if another process has taken the lock over. */
+  /** Rejects if another process has taken over the lock. */
   confirm(): Promise<void>;
 }
 
-/** What is known of a file. */
+/** The identity and the size of a file. */
 export interface Seen {
   readonly inode: number;
   readonly size: number;
 }
 
-/** A message that is whole is delivered, unless its delivery has failed in the end. */
+/**
+ * Which appended messages to remove. A complete message counts as delivered, unless its own delivery has
+ * reported an error.
+ */
 type Unwanted = "unless whole" | "even if whole";
 
 const [LF, NUL] = [0x0a, 0];
 
 /**
- * Appends its line and what follows, all or nothing. Resolves to what the file is then, when it will outlast a crash.
+ * Appends the `From ` line and the message, completely or not at all. Resolves when they will survive a
+ * crash, with the new state of the file.
  *
- * The file is open, and the note is there, before the lock is confirmed for the first time: whoever takes the lock over
- * after that finds the note.
+ * The file is open, and the note exists, before the lock is confirmed for the first time. So a process that
+ * takes over the lock later finds the note.
  */
 export async function append(
   path: string,
@@ -53,7 +58,7 @@ export async function append(
       try {
         await writeAll(path, file, lock, size, withFirst(Buffer.from(gap + what.line), pieces));
         const { ino, size: newSize } = await file.stat();
-        // If this does not outlast a crash, the digest says that the message is whole.
+        // If a crash undoes this, the digest shows that the message is complete.
         await note.clear();
         return { inode: ino, size: newSize };
       } catch (error) {
@@ -84,26 +89,29 @@ async function writeAll(
   for await (const piece of pieces) {
     await lock.confirm();
     if ((await file.stat()).size !== end)
-      throw new DestinationError(`another program has written to ${path} without its lock`, { later: true });
+      throw new DestinationError(`another program has written to ${path} without its lock, ${path}.lock`, {
+        later: true,
+      });
     await file.appendFile(piece);
     end += piece.length;
   }
   await file.datasync();
-  // A process that took the lock over before this moment may have copied the file before it was whole.
+  // A process that took over the lock before this moment may have copied the file before the message was
+  // complete.
   await lock.confirm();
 }
 
-/** Takes back what was appended. If it fails, the note stays, and says it to the next one who holds the lock. */
+/** Removes what was appended. If that fails, the note stays and tells the next holder of the lock. */
 async function undo(path: string, lock: MboxLock, note: Note, noted: Noted): Promise<void> {
   try {
     await takeBackInPlace(path, lock, [noted], "even if whole");
     await note.clear();
   } catch {
-    // What failed before says more.
+    // The first error is more useful.
   }
 }
 
-/** Takes back, in the file itself, what was not finished. Notes of ours or adopted ones have to be there. */
+/** Removes unfinished messages from the file itself. The notes must exist, either our own or adopted ones. */
 export async function takeBackInPlace(
   path: string,
   lock: MboxLock,
@@ -111,7 +119,7 @@ export async function takeBackInPlace(
   which: Unwanted = "unless whole",
 ): Promise<void> {
   const file = await openMbox(path, constants.O_RDWR, lock.ours);
-  // A reader that has nothing left in an mbox may remove it.
+  // A mail reader may remove an mbox that has become empty.
   if (file === undefined) return;
   try {
     await lock.confirm();
@@ -123,8 +131,8 @@ export async function takeBackInPlace(
 }
 
 /**
- * Takes back what there is of an append. It leaves alone what another program has put there instead.
- * If another program has appended since, the message gets a key that no message has.
+ * Removes what is there of an unfinished message. Text that another program has written in its place stays.
+ * If another program has appended after it, the message stays, with a key that no message has.
  */
 export async function takeBack(
   file: FileHandle,
@@ -136,7 +144,7 @@ export async function takeBack(
   const { size } = await file.stat();
   const head = await read(file, start, Math.min(expected.length, Math.max(0, size - start)));
   const isZeroed = head.includes(NUL);
-  // After a power loss some file systems have the length of a file, and zeros in place of what was written.
+  // After a power loss some file systems keep the length of a file, with zeros in place of the content.
   const foreign = head.findIndex((octet, nth) => octet !== NUL && octet !== expected[nth]);
   const isBegun = isZeroed || head.length > gap;
   if (!isBegun || !(await isOurs(file, start, head, gap, foreign))) return;
@@ -149,7 +157,10 @@ export async function takeBack(
   else await disown(file, at, gap, line, { end: next ?? size, isZeroed });
 }
 
-/** Whether another program has at most appended to it. `foreign`: where the head is no longer ours; -1 if all of it is. */
+/**
+ * Tells whether the head is ours: another program may have appended to it, but not replaced it. `foreign`:
+ * where the head is no longer ours; -1 if all of it is.
+ */
 async function isOurs(
   file: FileHandle,
   start: number,
@@ -157,12 +168,12 @@ async function isOurs(
   gap: number,
   foreign: number,
 ): Promise<boolean> {
-  // With so much of its line the message would be known again.
+  // With this much of its line the message would be recognised.
   if (foreign === -1 || foreign >= gap + MARK) return true;
   return head[foreign - 1] === NUL && (await read(file, start + foreign, FROM.length)).equals(FROM);
 }
 
-/** Makes what is left of it a message of its own that has no key: there is mail of another program after it. */
+/** Turns the rest of the message into one without a key, because mail of another program follows it. */
 async function disown(
   file: FileHandle,
   at: number,
@@ -171,14 +182,17 @@ async function disown(
   { end, isZeroed }: { readonly end: number; readonly isZeroed: boolean },
 ): Promise<void> {
   const ownLine = line.slice(0, KEY_AT) + NO_KEY + line.slice(KEY_AT + NO_KEY.length);
-  // Too little to hold the line: blank lines do no harm.
+  // There is no space for the line. Blank lines do no harm.
   const text = end - at >= line.length ? "\n".repeat(gap) + ownLine : "\n".repeat(gap + end - at);
   await file.write(Buffer.from(text), 0, text.length, at - gap);
   const isCutOff = isZeroed || (await read(file, end - 1, 1))[0] === NUL;
   if (isCutOff && end - at > line.length) await file.write(Buffer.from([LF]), 0, 1, end - 1);
 }
 
-/** Where the next line of `From ` begins, after a line end or after zeros. Our own lines cannot look like this. */
+/**
+ * Finds where the next `From ` line begins, after a line end or after zeros. Our own lines cannot look like
+ * this.
+ */
 async function findFrom(file: FileHandle, from: number): Promise<number | undefined> {
   const line = await fromLines(file, from).next();
   const limit = line.done === true ? Infinity : line.value.at;
@@ -191,7 +205,7 @@ const AFTER_ZERO = Buffer.from("\0From ");
 const BLOCK = 256 * 1024;
 
 async function findAfterZeros(file: FileHandle, from: number, limit: number): Promise<number | undefined> {
-  // Blocks overlap by what may be cut in two.
+  // Blocks overlap, so that a match across two blocks is found.
   for (let at = from - 1; at < limit; at += BLOCK - AFTER_ZERO.length + 1) {
     const block = await read(file, at, BLOCK);
     const found = block.indexOf(AFTER_ZERO);
@@ -217,7 +231,9 @@ async function read(file: FileHandle, at: number, octets: number): Promise<Buffe
   return buffer.subarray(0, bytesRead);
 }
 
-/** What is missing for a blank line at the end; other programs may have forgotten it. */
+/**
+ * Returns the line ends that are missing for a blank line at the end. Other programs may have left them out.
+ */
 async function gapBehind(file: FileHandle, size: number): Promise<string> {
   if (size === 0) return "";
   const end = (await read(file, Math.max(0, size - 2), 2)).toString("latin1");

@@ -1,4 +1,4 @@
-// An mbox and its lock: who holds the lock knows which messages are in the file, and may append one.
+// An mbox and its lock. The holder of the lock knows which messages are in the file, and may append one.
 import { constants } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -15,19 +15,21 @@ import { openMbox } from "./mbox-open.ts";
 import { recover } from "./mbox-recovery.ts";
 import { removeOld, type SpoolFile } from "./spool-file.ts";
 
-/** Other programs show no sign of life: what they have locked for five minutes is nobody's, as it is the custom. */
+/** Other programs do not renew their locks. By convention, a lock that is five minutes old is abandoned. */
 const LOCK: LockTimes = { heartbeat: 10_000, stale: 300_000 };
 
-/** Between two looks at a lock that another holds, at first and at last; milliseconds. */
+/**
+ * The shortest and the longest pause between two checks of a lock that another program holds; milliseconds.
+ */
 const [SHORTEST, LONGEST] = [50, 1000];
 
 export class MboxFile {
   readonly path: string;
   readonly #lockTimeout: number;
-  /** What was ever found in it: a message that its reader has deleted was delivered all the same. */
+  /** All keys that were ever found in it. A message that a mail reader has deleted counts as delivered. */
   readonly #keys: Set<string> = new Set();
   #seen: Seen | undefined;
-  /** What is done under the lock, one behind the other. */
+  /** The last task under the lock. Tasks run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, lockTimeout: number) {
@@ -40,7 +42,7 @@ export class MboxFile {
     return this.#keys.has(key);
   }
 
-  /** Returns `false` if it is there already. */
+  /** Appends a message. Returns `false` if it is already there. */
   append(key: string, what: Append, spool: SpoolFile, signal: AbortSignal | undefined): Promise<boolean> {
     return this.#locked(signal, async (lock) => {
       if (this.#keys.has(key)) return false;
@@ -81,7 +83,7 @@ export class MboxFile {
     }
   }
 
-  /** A process that sleeps for minutes may wake up without the lock. */
+  /** Confirms the lock: a process that has slept for minutes may have lost it. */
   async #confirm(lock: Lock): Promise<void> {
     try {
       await lock.confirm();
@@ -90,18 +92,21 @@ export class MboxFile {
     }
   }
 
-  /** Removes what was left by processes that died while they took the lock; one that is about to needs no minutes. */
+  /**
+   * Removes the files of processes that died while they took the lock. A living process needs less than these
+   * minutes for that.
+   */
   async #sweep(lock: Lock, names: readonly string[]): Promise<void> {
     for (const name of names) {
       if (lock.isLeftover(name)) await removeOld(join(dirname(this.path), name), LOCK.stale);
     }
   }
 
-  /** Learns, under the lock, what others have done to the file. */
+  /** Reads, under the lock, the changes of other programs. */
   async #update(lock: MboxLock, names: readonly string[]): Promise<void> {
     await recover(this.path, names, lock);
     const now = await this.#look();
-    // What has only grown needs no other look at what was there.
+    // If the file has only grown, only its new part is read.
     const from = this.#seen?.inode === now.inode && this.#seen.size <= now.size ? this.#seen.size : 0;
     if (now.size > 0 && !this.#isAsSeen(now)) await this.#findKeys(from, lock.ours);
     this.#seen = now;
@@ -133,7 +138,7 @@ export class MboxFile {
   }
 }
 
-/** No message is to blame for what lies under one of our names. */
+/** Converts errors about a foreign file. No message is blamed for them. */
 async function explained<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

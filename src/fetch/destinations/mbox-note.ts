@@ -1,5 +1,6 @@
-// The note of an append: a file beside the mbox that says what is about to be appended, from before the first byte until
-// the message is durable. A note that is left says what of the mbox was not finished, and which process may still write.
+// The note of an append: a file next to the mbox that describes the message. It exists from before the first
+// byte is written until the message is durable. A note that is left over shows which message was not
+// finished, and which process may still write.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -9,32 +10,32 @@ import { lstat, open, rename } from "../files/patient-fs.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import { isFromLine } from "./from-line.ts";
 
-/** What is about to be appended. */
+/** Describes a message before it is appended. */
 export interface Append {
   /** Its first line, see {@link fromLine}. */
   readonly line: string;
-  /** The size of all of it, from that line on. */
+  /** The size of the message, including that line; octets. */
   readonly octets: number;
-  /** SHA-256 of all of it, in hexadecimal. */
+  /** SHA-256 of the message, including that line, in hexadecimal. */
   readonly digest: string;
 }
 
-/** What a note says. */
+/** The contents of a note. */
 export interface Noted extends Append {
   /** Where its first line begins; octets. */
   readonly at: number;
-  /** How many line ends before that are ours, too. */
+  /** The number of line ends before that line that are ours, too. */
   readonly gap: number;
 }
 
-/** More than we write; bytes. */
+/** More than popwright writes; bytes. */
 const LONGEST = 4096;
 
-/** What follows the name of the mbox. Older versions left out the name of the process. */
+/** The rest of the name, after the name of the mbox. Older versions left out the name of the process. */
 const NAME = new RegExp(`^(?:-(${PROCESS_NAME}))?$`);
 const COPY = new RegExp(`^-${PROCESS_NAME}\\.new$`);
 
-/** The note of this process. Its name is no other's, and never used again. */
+/** The note of this process. Its name is unique, and is never used again. */
 export class Note {
   readonly path: string;
   readonly #file: FileHandle;
@@ -45,13 +46,13 @@ export class Note {
     this.#file = file;
   }
 
-  /** Makes an empty one, which says nothing. */
+  /** Creates an empty note, which describes nothing. */
   static async create(mbox: string): Promise<Note> {
     const path = `${prefixOf(mbox)}-${await processName()}`;
     return new Note(path, await open(path, "wx", 0o600));
   }
 
-  /** Resolves when the note will outlast a crash. */
+  /** Writes the note. Resolves when it will survive a crash. */
   async write(noted: Noted): Promise<void> {
     await this.#file.writeFile(JSON.stringify(noted));
     await this.#file.sync();
@@ -59,8 +60,8 @@ export class Note {
   }
 
   /**
-   * Takes it back, durably: what a reader does to the message from then on must not be taken for a crash of ours. It is
-   * emptied first, because another user may have given it a second name.
+   * Removes the note durably: later changes of the message by a mail reader must not look like a crash of
+   * ours. The note is emptied first, because another user may have given it a second name.
    */
   async clear(): Promise<void> {
     await this.#file.truncate();
@@ -76,16 +77,16 @@ export class Note {
   }
 }
 
-/** A note that another process has left, or this one when it failed. */
+/** A note that was left by another process, or by this one after a failure. */
 export interface FoundNote {
   readonly path: string;
-  /** Whether its process is known to be dead: a process that sleeps may write when it wakes up. */
+  /** Whether its process is known to be dead. A process that sleeps may write when it wakes up. */
   readonly isOfDead: boolean;
-  /** `undefined`: it says nothing, and nothing was appended. */
+  /** The contents; `undefined` if the note is empty, so that nothing was appended. */
   readonly noted: Noted | undefined;
 }
 
-/** The notes among the names in the directory of an mbox. What is not a file of ours is not a note. */
+/** Finds the notes in the directory of an mbox. Files of other users are ignored. */
 export async function findNotes(mbox: string, names: readonly string[], ours: OurFile): Promise<FoundNote[]> {
   const found: FoundNote[] = [];
   for (const name of names) {
@@ -104,24 +105,24 @@ export async function findNotes(mbox: string, names: readonly string[], ours: Ou
   return found;
 }
 
-/** The names of the copies of an mbox that were never finished, see {@link copyPath}. */
+/** Returns the names of unfinished copies of an mbox, see {@link copyPath}. */
 export function findCopies(mbox: string, names: readonly string[]): string[] {
   return names.filter((name) => COPY.test(restOf(mbox, name)));
 }
 
-/** Where this process makes a copy of the mbox. */
+/** Returns the path for a copy of the mbox by this process. */
 export async function copyPath(mbox: string): Promise<string> {
   return `${prefixOf(mbox)}-${await processName()}.new`;
 }
 
-/** Gives a note that was found the name of this process: from then on it says that this process may write. */
+/** Renames a found note to a name of this process. From then on it says that this process may write. */
 export async function adopt(mbox: string, { path }: FoundNote): Promise<string> {
   const adopted = `${prefixOf(mbox)}-${await processName()}`;
   await rename(path, adopted);
   return adopted;
 }
 
-/** Removes a note that was found, as {@link Note.clear} does. */
+/** Removes a found note, as {@link Note.clear} does. */
 export async function removeNote(path: string, ours: OurFile): Promise<void> {
   try {
     const file = await openOwn(path, constants.O_WRONLY, ours);
@@ -141,13 +142,16 @@ function prefixOf(mbox: string): string {
   return join(dirname(mbox), `.${basename(mbox)}.popwright`);
 }
 
-/** What follows the prefix; a name of another kind gives what no pattern takes. */
+/** Returns the rest of a name, after the prefix. For other names, returns a text that no pattern matches. */
 function restOf(mbox: string, name: string): string {
   const prefix = basename(prefixOf(mbox));
   return name.startsWith(prefix) ? name.slice(prefix.length) : "/";
 }
 
-/** `undefined`: it is not a file of ours, or not there. Rejects if it is ours and others may have changed it. */
+/**
+ * Reads a note. Returns `undefined` if it is not a file of ours, or does not exist. Rejects if it is ours and
+ * other users may have changed it.
+ */
 async function readNote(path: string, ours: OurFile): Promise<string | undefined> {
   try {
     const stats = await lstat(path);
@@ -165,7 +169,10 @@ async function readNote(path: string, ours: OurFile): Promise<string | undefined
   }
 }
 
-/** What makes no sense was torn by a crash, or was not written by us: nothing was appended then. */
+/**
+ * Parses a note. Returns `undefined` if it was torn by a crash, or if popwright did not write it: nothing was
+ * appended then.
+ */
 function parse(text: string): Noted | undefined {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-// Opens an mbox. Its path is the user's choice, but other users may be able to put something else there.
+// Opens an mbox safely. The user chooses its path, but other users may be able to put something else there.
 import { constants } from "node:fs";
 import { realpath, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -6,13 +6,14 @@ import { isSystemError } from "../files/fsync.ts";
 import { ForeignFileError, isOwnedLike, openRegular, type OurFile } from "../files/own-file.ts";
 import { lstat, open } from "../files/patient-fs.ts";
 
-/** Permission of every user to make files in a directory. */
+/** The permission of every user to create files in a directory. */
 const OPEN_TO_ALL = 0o002;
 
 /**
- * Opens the mbox with these flags; `undefined` if there is none. Rejects with {@link ForeignFileError} for what Postfix
- * does not deliver to either: what is not a regular file or has a second name, a link that another user has made, and
- * the file of another user in a directory where every user can make one.
+ * Opens the mbox with these flags. Returns `undefined` if it does not exist. Rejects with
+ * {@link ForeignFileError} for everything to which Postfix does not deliver either: something that is not a
+ * regular file, a file with a second name, a link that another user has created, and the file of another user
+ * in a directory where every user can create files.
  */
 export async function openMbox(path: string, flags: number, ours: OurFile): Promise<FileHandle | undefined> {
   const target = await targetOf(path, ours);
@@ -23,7 +24,7 @@ export async function openMbox(path: string, flags: number, ours: OurFile): Prom
     if (stats.nlink > 1)
       throw new ForeignFileError(path, `is one of ${String(stats.nlink)} names (hard links) of a file`);
     if (ours.uid !== 0 && !isOwnedLike(stats, ours) && (await isOpenToAll(dirname(target))))
-      throw new ForeignFileError(path, "belongs to another user, and every user can make files there");
+      throw new ForeignFileError(path, "belongs to another user, and every user can create files there");
     return file;
   } catch (error) {
     await file.close();
@@ -31,24 +32,24 @@ export async function openMbox(path: string, flags: number, ours: OurFile): Prom
   }
 }
 
-/** Opens the mbox for appending, and makes it if it is missing. */
+/** Opens the mbox for appending, and creates it if it is missing. */
 export async function openForAppending(
   path: string,
   ours: OurFile,
 ): Promise<{ readonly file: FileHandle; readonly isNew: boolean }> {
   const file = await openMbox(path, constants.O_RDWR | constants.O_APPEND, ours);
   if (file !== undefined) return { file, isNew: false };
-  // Exclusively: what another user puts there in between is not opened.
+  // Exclusively: a file that another user creates in between is not opened.
   return { file: await open(path, "ax+", 0o600), isNew: true };
 }
 
-/** Follows a link of our own or of root: an mbox is often somewhere else. */
+/** Follows a link of our own or of root, because an mbox is often in another place. */
 async function targetOf(path: string, ours: OurFile): Promise<string | undefined> {
   try {
     const named = await lstat(path);
     if (!named.isSymbolicLink()) return path;
     if (named.uid !== 0 && !isOwnedLike(named, ours))
-      throw new ForeignFileError(path, "is a symbolic link that another user has made");
+      throw new ForeignFileError(path, "is a symbolic link that another user has created");
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
     throw error;

@@ -1,5 +1,6 @@
-// Takes back, under the lock, what another process has left unfinished in an mbox. If that process may live, the mbox
-// becomes a new file: what the process still writes goes into the old one, which no program reads any more.
+// Removes, under the lock, a message that another process has left unfinished in an mbox. If that process may
+// still be alive, the mbox is replaced by a new file. What the process still writes goes into the old file,
+// which no program reads any more.
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -18,12 +19,12 @@ import {
 } from "./mbox-note.ts";
 import { openMbox } from "./mbox-open.ts";
 
-/** Octets that are copied at a time. */
+/** How much is copied at a time; octets. */
 const BLOCK = 256 * 1024;
 
-/** `names`: those in the directory of the mbox, read under the lock. */
+/** Removes unfinished messages. `names` are the files in the directory of the mbox, read under the lock. */
 export async function recover(path: string, names: readonly string[], lock: MboxLock): Promise<void> {
-  // A process that slept while it made a copy must not put it in place now.
+  // A process that has slept while it created a copy must not put it in place now.
   for (const name of findCopies(path, names)) await removeName(join(dirname(path), name));
   const notes: FoundNote[] = [];
   for (const note of await findNotes(path, names, lock.ours)) {
@@ -33,7 +34,7 @@ export async function recover(path: string, names: readonly string[], lock: Mbox
   if (notes.length === 0) return;
   const noted = notes.flatMap((note) => note.noted ?? []);
   if (notes.every((note) => note.isOfDead) || !(await renew(path, lock, noted))) {
-    // From the first change on this process may write, and has to be known for that.
+    // From the first change on this process may write, so the notes must name it.
     const adopted: string[] = [];
     for (const note of notes) adopted.push(await adopt(path, note));
     await takeBackInPlace(path, lock, noted);
@@ -44,8 +45,8 @@ export async function recover(path: string, names: readonly string[], lock: Mbox
 }
 
 /**
- * Puts a copy in the place of the mbox, without what was not finished. Returns whether it has: a file that belongs to
- * another user, or that the path leads to by a link, is not replaced.
+ * Replaces the mbox by a copy without the unfinished messages. Returns whether it did. A file is not replaced
+ * if it belongs to another user, or if the path is a link.
  */
 async function renew(path: string, lock: MboxLock, notes: readonly Noted[]): Promise<boolean> {
   const named = await lstat(path).catch((error: unknown) => {
@@ -78,14 +79,14 @@ async function replaceByCopy(
       await copy.sync();
     } finally {
       await copy.close();
-      // Windows replaces no file that is open.
+      // Windows does not replace an open file.
       await file.close();
     }
     await lock.confirm();
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    // The group of the file is not one of ours.
+    // We are not a member of the file's group.
     if (isSystemError(error, "EPERM")) return false;
     throw error;
   }

@@ -1,25 +1,27 @@
-// What a message becomes in an mbox (mboxrd): LF ends each line, and no line of it looks like the first of a message.
+// Converts a message to the text of an mbox (mboxrd): each line ends with LF, and no line looks like the
+// first line of a message.
 
 const [CR, LF, GREATER] = [0x0d, 0x0a, 0x3e];
 const FROM = Buffer.from("From ");
 
-/** The line is none that is to be quoted. */
+/** The line need not be quoted. */
 const PLAIN = -1;
 
 /**
- * Turns a message into the text of an mbox, piece by piece. CRLF becomes LF; a line of `From `, or of `>` and then
- * `From `, gets one more `>`; the last line is ended, and a blank one follows. All other octets stay.
+ * Converts a message to the text of an mbox, piece by piece. CRLF becomes LF. A line that starts with `From
+ * `, or with any number of `>` and then `From `, gets one more `>`. The last line gets a line end if it has
+ * none, and a blank line follows. All other octets stay.
  */
 export class MboxText {
-  /** How many octets of `From ` have come, behind nothing but `>` on their line, and are held back. */
+  /** How many octets of `From ` have arrived and are held back. Only `>` came before them on their line. */
   #from = 0;
-  /** A CR is held back. */
+  /** Whether a CR is held back. */
   #cr = false;
-  /** Nothing has come of the line. */
+  /** Whether nothing of the line has arrived. */
   #atStart = true;
 
   push(octets: Buffer): Buffer {
-    // What is held back, and a `>` more for at most each sixth octet: `From ` and LF.
+    // The held octets, and one more `>` for at most each sixth octet: `From ` and LF.
     const text = Buffer.allocUnsafe(FROM.length + 1 + octets.length + Math.ceil(octets.length / 6));
     let length = 0;
     for (let at = 0; at < octets.length;) {
@@ -34,7 +36,7 @@ export class MboxText {
     return text.subarray(0, length);
   }
 
-  /** Behind the last piece. */
+  /** Returns the rest of the text, after the last piece. */
   end(): Buffer {
     const text = Buffer.allocUnsafe(FROM.length + 3);
     let length = 0;
@@ -45,14 +47,14 @@ export class MboxText {
     return text.subarray(0, length);
   }
 
-  /** Returns the length of the text, as all of these do. */
+  /** Returns the new length of the text, as the next two methods do. */
   #take(text: Buffer, length: number, octet: number): number {
     if (this.#cr && octet !== LF) length = this.#put(text, length, CR);
     this.#cr = octet === CR;
     return this.#cr ? length : this.#put(text, length, octet);
   }
 
-  /** Everything but the CR of CRLF. */
+  /** Takes every octet except the CR of a CRLF. */
   #put(text: Buffer, length: number, octet: number): number {
     if (octet === LF) {
       length = this.#release(text, length);
@@ -69,7 +71,7 @@ export class MboxText {
     if (octet === FROM[this.#from]) {
       this.#from++;
       if (this.#from < FROM.length) return length;
-      // Behind the `>` that are there is as good as before them.
+      // The new `>` may follow the others: the result is the same.
       text[length++] = GREATER;
       length = this.#release(text, length);
     } else {
@@ -88,7 +90,10 @@ export class MboxText {
   }
 }
 
-/** Where the text of a line ends in these octets: at its LF, at a CR that may belong to that, or with them. */
+/**
+ * Returns where the text of a line ends in these octets: at its LF, at a CR that may belong to that LF, or at
+ * the end of the octets.
+ */
 function textEnd(octets: Buffer, from: number): number {
   const lineEnd = octets.indexOf(LF, from);
   const end = lineEnd === -1 ? octets.length : lineEnd;

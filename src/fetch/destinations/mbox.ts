@@ -1,5 +1,5 @@
-// A file that has one message behind the other (mboxrd), which other programs read and write, too: a lock keeps them
-// apart, and each message is appended whole.
+// Delivers into an mbox (mboxrd), a file with one message after the other, which other programs read and
+// write, too. A lock coordinates the programs, and each message is appended completely.
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { configError, shown, withDefaults } from "../../options/checks.ts";
@@ -12,19 +12,23 @@ import { Places } from "./places.ts";
 import { SpoolFile, sweep } from "./spool-file.ts";
 import { checkPath } from "./windows-path.ts";
 
-/** Where the mbox of a message is: a path, or what gives it. */
+/** The path of the mbox, or a function that returns the path for a message. */
 export type MboxPath = string | ((delivery: Delivery) => string);
 
 export interface MboxOptions {
-  /** How long another program may hold the lock before the mbox counts as out of use; milliseconds. @default 60000 */
+  /**
+   * How long to wait for a lock that another program holds; milliseconds. After that the destination is down.
+   * @default 60000
+   */
   readonly lockTimeout?: number;
 }
 
 /**
- * Appends to an mbox, which is made where there is none. Each message is durable before it counts as delivered, and is
- * known again by its first line. It does not keep every octet: see {@link MboxText}; a Maildir does.
+ * Appends to an mbox, which is created if it is missing. Each message is durable before it counts as
+ * delivered, and is recognised by its first line. It does not keep exactly the bytes that the server sent,
+ * see {@link MboxText}; a Maildir does.
  *
- * The lock is `<path>.lock`, made exclusively. Programs that lock otherwise are not kept out by it.
+ * The lock is `<path>.lock`, created exclusively. It does not stop programs that use another kind of lock.
  */
 export class Mbox implements Destination {
   readonly #path: MboxPath;
@@ -32,7 +36,7 @@ export class Mbox implements Destination {
   readonly #places: Places = new Places(prepare);
   readonly #files: Map<string, MboxFile> = new Map();
 
-  /** With a function there may be one for each mailbox. Throws `POP3_CONFIG` for options that make no sense. */
+  /** With a function you can use one mbox per mailbox. Throws `POP3_CONFIG` if an option is invalid. */
   constructor(path: MboxPath, options?: MboxOptions) {
     if (typeof path !== "function" && (typeof path !== "string" || path === "")) {
       throw configError(
@@ -67,7 +71,7 @@ async function prepare(folder: string): Promise<void> {
   await sweep(folder);
 }
 
-/** The message is whole, and in the form that it will have, before the mbox is locked for it. */
+/** Returns a writer that locks the mbox only when the message is complete and converted. */
 function writerTo(
   mbox: MboxFile,
   key: string,

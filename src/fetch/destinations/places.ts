@@ -1,4 +1,4 @@
-// The directories of a destination, made ready once each, before their first message.
+// Prepares each directory of a destination once, before its first message.
 import { isSystemError } from "../files/fsync.ts";
 import { DestinationError } from "./destination-error.ts";
 import { checkPath } from "./windows-path.ts";
@@ -11,7 +11,10 @@ export class Places {
     this.#prepare = prepare;
   }
 
-  /** Resolves to what `work` does in a place, which is ready by then. Should it vanish, it is made again for the next. */
+  /**
+   * Prepares a directory if necessary, and resolves with the result of `work`. If the directory vanishes, it
+   * is created again for the next message.
+   */
   async use<T>(path: string, work: () => Promise<T>): Promise<T> {
     checkPath(path);
     let ready = this.#ready.get(path);
@@ -21,7 +24,7 @@ export class Places {
       return await work();
     } catch (error) {
       this.#ready.delete(path);
-      // What stands in the way of a directory: no message is to blame for it.
+      // A file has the name of the directory. No message is blamed for it.
       if (isSystemError(error, "EEXIST") || isSystemError(error, "EISDIR"))
         throw new DestinationError(`${path} cannot be used: ${(error as Error).message}`, {
           cause: error,

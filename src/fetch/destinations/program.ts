@@ -1,10 +1,11 @@
-// A program that runs, with all that it starts: it reads its standard input from a file, and is ended if it runs too long.
+// Runs a program, and ends it, with all processes that it has started, if it runs too long. The program reads
+// its standard input from a file.
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { win32 } from "node:path";
 import type { Readable } from "node:stream";
 
-/** What is started, and how. */
+/** The program to start, and its environment. */
 export interface ProgramStart {
   readonly program: string;
   readonly args: readonly string[];
@@ -12,33 +13,36 @@ export interface ProgramStart {
   readonly cwd: string | undefined;
   /** The file descriptor of its standard input. It may be closed once the program has started. */
   readonly input: number;
-  /** How long it may run; milliseconds. */
+  /** How long the program may run; milliseconds. */
   readonly timeout: number;
 }
 
-/** How it ended. */
+/** How the program ended. */
 export interface ProgramEnd {
-  /** `null`: by a signal. */
+  /** The exit code; `null` if a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it was ended. Its exit code means nothing then: it was not done. */
+  /** Why we ended it. Its exit code means nothing then, because it had not finished. */
   readonly killed: "timeout" | "abort" | undefined;
-  /** The last of what it wrote to its standard error. */
+  /** The end of its standard error. */
   readonly words: string;
 }
 
 type Child = ChildProcessByStdio<null, null, Readable>;
 
-/** Between SIGTERM and SIGKILL, and for the last words of a program that failed; milliseconds. */
+/**
+ * The time between SIGTERM and SIGKILL, and the time to read the last output of a program that failed;
+ * milliseconds.
+ */
 const [GRACE, LAST_WORDS] = [5000, 1000];
 /** How much of its standard error is kept; bytes. */
 const WORDS = 2048;
-/** The longest time of a timer; milliseconds. */
+/** The longest delay of a timer; milliseconds. */
 const LONGEST = 0x7fff_ffff;
 const WINDOWS = process.platform === "win32";
 
 export class Program {
-  /** Resolves when it has ended, by itself or because it ran for too long. */
+  /** Resolves when the program has ended, by itself or because it ran too long. */
   readonly ended: Promise<ProgramEnd>;
   readonly #child: Child;
   #words: Buffer = Buffer.alloc(0);
@@ -50,27 +54,27 @@ export class Program {
     child.stderr.on("data", (octets: Buffer) => {
       this.#words = Buffer.concat([this.#words, octets]).subarray(-WORDS);
     });
-    // A signal that does not reach it: we see that it does not end.
+    // A signal could not be sent: `ended` stays pending until the program ends.
     child.on("error", () => undefined);
     const clock = timeout > LONGEST ? undefined : setTimeout(() => void this.kill("timeout"), timeout);
     this.ended = this.#untilEnd().finally(() => clearTimeout(clock));
   }
 
-  /** Rejects if it cannot be started. */
+  /** Starts a program. Rejects if it cannot be started. */
   static async start({ program, args, env, cwd, input, timeout }: ProgramStart): Promise<Program> {
     const child = spawn(program, args, {
       env,
       cwd,
       stdio: [input, "ignore", "pipe"],
       windowsHide: true,
-      // A process group of its own, so that what it starts is ended with it.
+      // It has its own process group, so that the processes that it starts are ended with it.
       detached: !WINDOWS,
     }) as Child;
     await once(child, "spawn");
     return new Program(child, timeout);
   }
 
-  /** Ends it, and waits until it has ended. */
+  /** Ends the program, and waits until it has ended. */
   async kill(why: "timeout" | "abort"): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null && this.#killed === undefined) {
       this.#killed = why;
@@ -90,11 +94,11 @@ export class Program {
     const { exitCode: code, signalCode: signal } = child;
     if (this.#killed !== undefined) {
       clearTimeout(this.#grace);
-      // On Windows its process id may be another's by now.
+      // On Windows its process id may belong to another process by now.
       if (!WINDOWS) this.#signal("SIGKILL");
     }
     if (code !== 0) await this.#lastWords(closed);
-    // A process that it left running may hold this open for ever.
+    // A process that it left running may keep this open for ever.
     child.stderr.destroy();
     return { code, signal, killed: this.#killed, words: this.#words.toString("utf8") };
   }
@@ -106,18 +110,21 @@ export class Program {
     clearTimeout(timer);
   }
 
-  /** To all of its group. */
+  /** Sends a signal to the whole process group. */
   #signal(signal: NodeJS.Signals): void {
     const { pid } = this.#child;
     try {
       if (pid === undefined) this.#child.kill(signal);
       else process.kill(-pid, signal);
     } catch {
-      // All of it has ended.
+      // The whole group has ended.
     }
   }
 
-  /** Windows has no process groups, and no signal that a program could heed: it is ended at once, with its children. */
+  /**
+   * Ends the program and its children at once. Windows has no process groups, and no signal that a program
+   * could handle.
+   */
   #endTree(): void {
     const { SystemRoot = "C:\\Windows" } = process.env;
     const taskkill = win32.join(SystemRoot, "System32", "taskkill.exe");

@@ -1,4 +1,5 @@
-// A message on its way into a directory: a hidden file of its own until it is whole, then one more name for it, at once.
+// A message while it is written into a directory: first a hidden file, which gets its visible name in one
+// step when it is complete.
 import { readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { isSystemError, syncName } from "../files/fsync.ts";
@@ -8,13 +9,16 @@ import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.
 import type { DeliveryWriter } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 
-/** What a crash left, and nobody can tell whose it was, is swept after so many milliseconds: 36 hours, as for every Maildir. */
+/**
+ * The age at which a file of an unknown process is swept; milliseconds. 36 hours is the rule for every
+ * Maildir.
+ */
 const ABANDONED = 36 * 60 * 60 * 1000;
 
 /** `.<key>.popwright-<name of its process>` */
 const NAME = new RegExp(String.raw`^\.[0-9a-f]{64}\.popwright-(${PROCESS_NAME})$`);
 
-/** Octets that are read at a time. */
+/** How much is read at a time; octets. */
 const BLOCK = 256 * 1024;
 
 export class SpoolFile {
@@ -28,7 +32,7 @@ export class SpoolFile {
     this.#file = file;
   }
 
-  /** Makes a file in a directory, readable for its owner only. */
+  /** Creates a file in a directory, readable for its owner only. */
   static async create(directory: string, key: string): Promise<SpoolFile> {
     const path = join(directory, `.${key}.popwright-${await processName()}`);
     return new SpoolFile(path, await open(path, "wx+", 0o600));
@@ -43,7 +47,7 @@ export class SpoolFile {
     }
   }
 
-  /** Reads what was written. A piece is good until the next. */
+  /** Reads the content. A piece is valid until the next one is read. */
   async *read(): AsyncGenerator<Buffer, void> {
     const block = Buffer.allocUnsafe(BLOCK);
     for (let at = 0; ;) {
@@ -54,25 +58,29 @@ export class SpoolFile {
     }
   }
 
-  /** What a program is given as standard input. It reads from the start. */
+  /** The file descriptor for the standard input of a program, which reads from the start. */
   get descriptor(): number {
     return this.#file.fd;
   }
 
-  /** Takes the name of the file away: it is gone once every process that has it open has closed it or died. */
+  /**
+   * Removes the name of the file. The file is deleted once every process that has it open has closed it or
+   * died.
+   */
   async detach(): Promise<void> {
-    // Some systems cannot do that while the file is open: then `discard` removes it, or the next sweep.
+    // Some systems cannot do that while the file is open. Then `discard` or the next sweep removes the file.
     await rm(this.#path, { force: true }).catch(() => undefined);
   }
 
-  /** Resolves when what was written will outlast a crash. */
+  /** Resolves when the content will survive a crash. */
   async sync(): Promise<void> {
     await this.#file.sync();
   }
 
   /**
-   * Gives the file its name, and resolves when both will outlast a crash. Returns whether it is new: a message that has
-   * the name already stays. If this rejects after the name was given, the file stays, too: a reader may have seen it.
+   * Gives the file its name, and resolves when both will survive a crash. Returns whether the message is new:
+   * a message that already has this name stays. If this rejects after the name was given, the file stays,
+   * too, because a mail reader may have seen it.
    */
   async publish(path: string): Promise<boolean> {
     await this.#file.sync();
@@ -84,20 +92,20 @@ export class SpoolFile {
   }
 
   /**
-   * Takes the place of an empty file, which holds no mail: a file system check, or a backup that was restored, leaves
-   * such. Returns whether it has.
+   * Replaces an empty file, which holds no mail: a file system check or a restored backup may leave one.
+   * Returns whether it did.
    */
   async #replaceEmpty(path: string): Promise<boolean> {
     const octets = await octetsIn(path);
     if (octets === undefined)
-      // A reader has moved it. The next time it is looked for everywhere.
+      // A mail reader has moved it. The next try looks for it everywhere.
       throw new DestinationError(`${path} was moved while a message was delivered`, { later: true });
     if (octets > 0 || this.#length === 0) return false;
     await rename(this.#path, path);
     return true;
   }
 
-  /** Removes it. Never rejects: what cannot be removed is swept some day. */
+  /** Removes the file. Never rejects: a later sweep removes what cannot be removed now. */
   async discard(): Promise<void> {
     await this.#close().catch(() => undefined);
     await rm(this.#path, { force: true }).catch(() => undefined);
@@ -110,7 +118,10 @@ export class SpoolFile {
   }
 }
 
-/** Writes to a spool file, which is published as `path` unless the message was met elsewhere in the meantime. */
+/**
+ * Returns a writer to a spool file. The file is published as `path`, unless the message has meanwhile been
+ * found elsewhere.
+ */
 export function writerTo(
   path: string,
   file: SpoolFile,
@@ -141,14 +152,14 @@ async function makeLink(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * The size of the message that is there under this name; `undefined` if nothing is there. Rejects with
- * {@link DestinationError} if it is not a regular file. An empty file is not taken for a message.
+ * Returns the size of the message with this name, or `undefined` if there is none. Rejects with
+ * {@link DestinationError} if it is not a regular file. Callers do not count an empty file as a message.
  */
 export async function octetsIn(path: string): Promise<number | undefined> {
   try {
     const stats = await lstat(path);
     if (stats.isFile()) return stats.size;
-    // It says nothing against the message, and other messages have other names.
+    // The message is not the cause, and other messages have other names.
     throw new DestinationError(notRegular(path, stats).message, { later: true });
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
@@ -156,17 +167,21 @@ export async function octetsIn(path: string): Promise<number | undefined> {
   }
 }
 
-/** Whether a message is there under this name, see {@link octetsIn}; it will outlast a crash then. */
+/**
+ * Tells whether there is a message with this name, see {@link octetsIn}. If there is, it will survive a
+ * crash.
+ */
 export async function isThere(path: string): Promise<boolean> {
   if (((await octetsIn(path)) ?? 0) === 0) return false;
-  // The process that made it may have died before it was certain.
+  // The process that created it may have died before its name was durable.
   await syncName(path);
   return true;
 }
 
 /**
- * Removes the files of processes that died, and of others what is old: never what another process may be writing. What
- * cannot be removed stays: in a shared directory it may be another user's.
+ * Removes the files of dead processes, and old files of processes that it cannot check. It never removes a
+ * file that another process may be writing. A file that cannot be removed stays: in a shared directory it may
+ * belong to another user.
  */
 export async function sweep(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
@@ -184,7 +199,7 @@ export async function removeOld(path: string, age: number): Promise<void> {
   try {
     if (Date.now() - (await lstat(path)).mtimeMs > age) await removeName(path);
   } catch (error) {
-    // The process that has made it has removed it.
+    // The process that created it has removed it.
     if (!isSystemError(error, "ENOENT")) throw error;
   }
 }

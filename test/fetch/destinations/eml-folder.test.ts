@@ -44,7 +44,7 @@ test.each(["..", "../other", "a/../../b"])('does not take "%s"', async (name) =>
   await expect(deliver(destination, "one", ONE)).rejects.toMatchObject({
     code: "POP3_DESTINATION",
     down: false,
-    message: "its sub-folder is outside of the folder",
+    message: "the sub-folder of the message must be inside the folder",
   });
   expect(await folder.files()).toEqual([]);
 });

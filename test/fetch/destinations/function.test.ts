@@ -63,7 +63,7 @@ test("is not called for what is too large", async () => {
   expect(await deliver(destination, "one", ONE)).toBe("new");
   await expect(deliver(destination, "5 MB", MESSAGES["5 MB"] as Buffer)).rejects.toMatchObject({
     code: "POP3_DESTINATION",
-    message: "it is larger than 19 octets",
+    message: "the message is larger than 19 bytes",
     down: false,
     later: false,
   });

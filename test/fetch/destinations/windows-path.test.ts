@@ -11,8 +11,8 @@ describe("on Windows", () => {
     ["Mail/nul.mbox", '"nul.mbox" is the name of a device'],
     ["Mail/AUX", '"AUX" is the name of a device'],
     ["Mail/com1.x/new", '"com1.x" is the name of a device'],
-    ["Mail/ann./new", "a name cannot end with a dot or a space"],
-    ["Mail/ann /new", "a name cannot end with a dot or a space"],
+    ["Mail/ann./new", "a name must not end with a dot or a space"],
+    ["Mail/ann /new", "a name must not end with a dot or a space"],
   ])("%j: %s", (path, words) => {
     expect(() => checkPath(path, true)).toThrow(
       expect.objectContaining({

@@ -1,6 +1,8 @@
-// One run of fetchMail in a process of its own, which may be killed at any moment, or kills or stops itself at a point.
-// node child.mjs '{"account": ..., "state": ..., "maildir": ..., "policy": ..., "at": "commit", "nth": 3}'; "mbox" in place of "maildir"
-// With "command": [PROGRAM, ...] the messages go to a program. With "signal": "SIGSTOP" it goes on when it is told to.
+// One run of fetchMail in its own process. It may be killed at any moment, or it kills or stops itself at a given
+// step.
+// node child.mjs '{"account": ..., "state": ..., "maildir": ..., "policy": ..., "at": "commit", "nth": 3}'
+// "mbox" may take the place of "maildir". With "command": [PROGRAM, ...] the messages go to a program.
+// With "signal": "SIGSTOP" the process stops, and continues after SIGCONT.
 import { Command, fetchMail, FileLedger, Maildir, Mbox } from "../../dist/fetch.js";
 
 const task = JSON.parse(process.argv[2]);

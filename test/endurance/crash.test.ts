@@ -1,5 +1,5 @@
-// Whenever the process is killed: in the end every message is there once, octet for octet, and the maildrop holds what
-// the policy says.
+// Whenever the process is killed, in the end every message is there once, byte for byte, and the maildrop
+// holds what the policy says.
 import { writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
@@ -33,7 +33,7 @@ function maildropOf(server: Pop3Server): Maildrop {
 const retrievals = (server: Pop3Server): number =>
   server.transcript.lines.filter((line) => line.startsWith("C: RETR")).length;
 
-describe("killed at a point", () => {
+describe("killed at a given step", () => {
   test.each(MOMENTS)("%s, the %d. time, deleting: %s", async (...moment) => {
     await using server = await serverWith([]);
     await dieAt(maildropOf(server), moment);
@@ -56,7 +56,7 @@ describe("killed at a point", () => {
     expect(retrievals(server)).toBe(COUNT);
   });
 
-  test("the ledger is lost: everything comes again, and the Maildir takes nothing twice", async () => {
+  test("the ledger is lost: every message is sent again, and the Maildir stores none twice", async () => {
     await using server = await serverWith(mails(COUNT));
     await using fetcher = await Fetcher.create(accountOf(server), {});
     await settle(fetcher, maildropOf(server));

@@ -1,5 +1,5 @@
-// A fetcher that is killed, at a point or at any moment: in the end every message is there once, octet for octet, and
-// the maildrop holds what the policy says.
+// Kills a fetcher, at a given step or at any moment. In the end every message must be there once, byte for
+// byte, and the maildrop must hold what the policy says.
 import { expect } from "vitest";
 import { mail, mails } from "../fetch/mail.ts";
 import { mboxForm } from "../fetch/destinations/mbox-form.ts";
@@ -72,8 +72,8 @@ function formsOf(messages: readonly string[]): string[] {
 }
 
 /**
- * A program that takes messages sees each of them whole, each time, and under the same key. Resolves to how many it saw
- * more than once, when those that a killed fetcher has left running have ended.
+ * Checks that a program has seen each message completely, every time, and under the same key. Waits until the
+ * programs that a killed fetcher has left have ended. Resolves to how many messages it saw more than once.
  */
 async function expectAllWithKeys(fetcher: Fetcher, wanted: readonly string[]): Promise<number> {
   let { messages, names, temporary } = await fetcher.delivered();
@@ -122,8 +122,8 @@ export interface RandomDeaths {
 }
 
 /**
- * A fetcher that is killed at random, again and again, while more mail comes, and everything is deleted once it was
- * delivered. Returns how many messages there were, in how many runs, and how many came again, with their keys.
+ * Kills a fetcher at random, again and again, while new mail arrives and every delivered message is deleted.
+ * Returns the number of messages, the number of runs, and how many messages came again, with their keys.
  */
 export async function dieAtRandom(
   maildrop: Maildrop,

@@ -1,5 +1,5 @@
-// Delivers one message into an mbox as another user: node deliver-as.mjs UID PATH NAME. It starts as root, so that it can
-// read the package wherever that is, and prints what became of the message.
+// Delivers one message into an mbox as another user: node deliver-as.mjs UID PATH NAME. It starts as root, so
+// that it can read the package in every directory, and prints the result.
 import { createHash } from "node:crypto";
 import { Mbox } from "../../dist/fetch.js";
 

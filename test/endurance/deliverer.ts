@@ -1,5 +1,5 @@
-// A process that delivers the same messages into the same place each time, to be killed at any moment:
-// node --import tsx deliverer.ts KIND PATH COUNT. It says each thing that it is about to do, and goes on.
+// A process that delivers the same messages to the same place each time, until it is killed:
+// node --import tsx deliverer.ts KIND PATH COUNT. It prints each step before it takes it.
 import { fileURLToPath } from "node:url";
 import { EmlFolder, Maildir, Mbox, type Destination } from "popwright/fetch";
 import { delivery } from "../fetch/destinations/delivery.ts";

@@ -1,4 +1,5 @@
-// Processes that are killed in the middle of it (SIGKILL): what is there is whole, and what comes behind is there once.
+// Processes are killed during delivery (SIGKILL). Every message that is there is complete, and in the end
+// each is there once.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
@@ -50,7 +51,7 @@ describe.each<
 ])("%s", (kind, delivered, form, rest) => {
   const expected = Array.from({ length: COUNT }, (_, nth) => form(messageOf(String(nth))).toString("latin1"));
 
-  test("has whole messages only, each of them once", { timeout: 120_000 }, async () => {
+  test("has only complete messages, each of them once", { timeout: 120_000 }, async () => {
     for (const moment of MOMENTS) {
       const said = await run(kind, moment);
       const news = said.filter((line) => line === "new" || line === "known").length;
@@ -70,7 +71,7 @@ describe.each<
   });
 });
 
-test("two processes that deliver the same at the same time", { timeout: 60_000 }, async () => {
+test("two processes that deliver the same messages at the same time", { timeout: 60_000 }, async () => {
   await mkdir(path);
   const [first, second] = await Promise.all([run("maildir"), run("maildir")]);
   const outcomes = [...first, ...second].filter((line) => line === "new" || line === "known");

@@ -1,4 +1,4 @@
-// Fetches onto a disk that is nearly full, and once more when there is room, in a process that has mounted it for itself.
+// Fetches onto a disk that is nearly full, and again when there is space. The process has mounted the disk itself.
 // node disk-full.mjs '{"account": ..., "policy": ..., "disk": ..., "state": ..., "maildir": ..., "room": 10000}'
 import { readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// A disk that is full, a small tmpfs: the run ends, no message is blamed, nothing is lost, and with room again all is well.
+// The disk, a small tmpfs, is full: the run ends, no message is blamed, nothing is lost, and the next run
+// succeeds once there is space.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,7 +33,7 @@ test.each([
   ["both", 4 * PAGE],
   ["both", 11 * PAGE],
   ["both", 77 * PAGE],
-])("the disk of the %s has %i octets left", async (what, room) => {
+])("the disk of the %s has %i bytes left", async (what, room) => {
   await using server = await serverWith(MESSAGES);
   const directory = await mkdtemp(join(tmpdir(), "popwright-full-"));
   const disk = join(directory, "disk");

@@ -1,4 +1,5 @@
-// The same against a real server, whose sessions hold a lock, and go on for a moment when their client has died.
+// Kills a fetcher of a real server, whose sessions hold a lock and continue for a moment after their client
+// has died.
 import { writeSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, test } from "vitest";
 import { Dovecot } from "../servers/dovecot.ts";
@@ -34,7 +35,7 @@ function maildropOf(user: string): Maildrop {
   };
 }
 
-describe("killed at a point", () => {
+describe("killed at a given step", () => {
   test.each(MOMENTS)("%s, the %d. time, deleting: %s", (...moment) => dieAt(maildropOf("ann"), moment));
 });
 

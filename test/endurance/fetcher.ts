@@ -1,4 +1,4 @@
-// Runs the child, and kills or stops it.
+// Runs child.mjs, and kills or stops it.
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,10 +8,7 @@ import { bodiesOf } from "../fetch/destinations/mbox-form.ts";
 
 const CHILD = join(import.meta.dirname, "child.mjs");
 
-/**
- * A program that keeps what it reads until the end of its input, whatever that is, under the key that it is told. Each
- * time is a file of its own.
- */
+/** A program that stores its input under the key of the message. Each run writes its own file. */
 const KEEP = [
   ...["sh", "-c"],
   'mkdir -p "$1/tmp" "$1/new"; file="$POPWRIGHT_KEY.$$"; cat >"$1/tmp/$file" && mv "$1/tmp/$file" "$1/new/$file"',
@@ -135,7 +132,9 @@ export class Fetcher {
     return (await readdir(this.#directory)).filter((name) => !["inbox", "state"].includes(name));
   }
 
-  /** The messages that were delivered, with the names of their files; how many files of those that were begun are left. */
+  /**
+   * The delivered messages, with the names of their files, and the number of unfinished files that are left.
+   */
   async delivered(): Promise<{
     readonly messages: string[];
     readonly names: string[];

@@ -1,4 +1,4 @@
-// The first run over a large mailbox, in a process of its own: its memory is nobody else's.
+// The first run over a large mailbox, in its own process, so that its memory can be measured.
 // node --expose-gc large-mailbox.mjs '{"account": ..., "state": ..., "every": 5000, "rounds": 5}'
 import { fetchMail, FileLedger } from "../../dist/fetch.js";
 

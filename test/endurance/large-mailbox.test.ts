@@ -1,5 +1,5 @@
-// A mailbox of a hundred thousand messages: what a run holds of it is a listing and a ledger, never the mail; and to
-// find that there is nothing new takes no more round trips than for an empty one.
+// A mailbox of a hundred thousand messages: a run holds a listing and a ledger in memory, never the mail. A
+// poll without new mail takes no more round trips than for an empty mailbox.
 import { execFile } from "node:child_process";
 import { writeSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,10 @@ import { mail } from "../fetch/mail.ts";
 const PROGRAM = join(import.meta.dirname, "large-mailbox.mjs");
 const COUNT = 100_000;
 const [EARLY, LATE] = [20_000, 95_000];
-/** How far the heap may grow with each message: its entry in the ledger, and less than it has itself; octets. */
+/**
+ * How far the heap may grow per message, for its entry in the ledger. It is less than the size of the
+ * message; octets.
+ */
 const GROWTH = 400;
 const ROUND_TRIPS = 7;
 

@@ -1,4 +1,5 @@
-// Processes that are killed while they record: what they said is durable is there, and what is there is whole.
+// Processes are killed while they record: everything that they reported as durable is there, and every record
+// that is there is complete.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
@@ -51,7 +52,7 @@ test.each([
   [1, 47],
   [31, 12],
   [17, 90],
-])("two processes that are killed after so many records: %i, %i", async (...kills) => {
+])("two processes that are killed after %i and %i records", async (...kills) => {
   const ledger = new FileLedger(await scratch());
   const said = new Map<string, number>();
   for (const lines of kills) {
@@ -79,7 +80,7 @@ test.each([
   expect((await readdir(ledger.directory)).filter((name) => !name.endsWith(".journal"))).toEqual([]);
 });
 
-test("a process whose files may not grow any more keeps what it has acknowledged, and nothing else", async () => {
+test("a process at its limit of file sizes keeps exactly its acknowledged records", async () => {
   const ledger = new FileLedger(await scratch());
   // As a full disk does it: a part of a write is written, and then no more. EFBIG is what ENOSPC is there.
   const limited = [

@@ -1,5 +1,5 @@
-// A real process that is stopped (SIGSTOP) past its lease, and goes on when another has taken its mailbox over: its
-// program gets nothing more.
+// A real process is stopped (SIGSTOP) past its lease, and continues after another one has taken over its
+// mailbox: its program receives nothing more.
 import { readdir, readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";

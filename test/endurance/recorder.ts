@@ -1,5 +1,6 @@
-// A process that records until it is ended, and says what is durable: `node recorder.ts <directory> <mailbox>...`.
-// What a mailbox is called says how it is recorded. It ends by itself when nothing can be recorded any more.
+// A process that records until it is ended, and prints what is durable:
+// `node recorder.ts <directory> <mailbox>...`. The name of a mailbox chooses the way in which it is recorded.
+// The process ends by itself when nothing can be recorded any more.
 import { writeSync } from "node:fs";
 import { FileLedger } from "../../src/fetch/ledger/file-ledger.ts";
 import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";

@@ -1,5 +1,5 @@
-// Delivers one message into an mbox, and stops itself (SIGSTOP) when a part of it is appended: node stop-in-append.mjs
-// PATH NAME. It prints what became of the message when it was continued.
+// Delivers one message into an mbox, and stops itself (SIGSTOP) when a part of it is appended:
+// node stop-in-append.mjs PATH NAME. It prints the result after it was continued.
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { Mbox } from "../../dist/fetch.js";

@@ -1,5 +1,5 @@
-// A process that is stopped in the middle of an append, and continued when another one has taken its lock over: not a
-// byte of it gets into the message of the other.
+// A process is stopped during an append, and continued after another one has taken over its lock. None of its
+// bytes get into the message of the other process.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, utimes } from "node:fs/promises";

@@ -1,5 +1,6 @@
-// Two users of one machine and a spool that both may write to (mode 1777, as some systems have it): whatever the one puts
-// there, the other's mail and files stay as they are. This needs root, to be both.
+// Two users of one machine share a spool to which both may write (mode 1777, as on some systems). Whatever
+// one of them puts there, the mail and the files of the other stay as they are. This test needs root, to act
+// as both users.
 import { execFile, execFileSync } from "node:child_process";
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -89,7 +90,7 @@ describe.each(Object.entries(THINGS))("another user puts %s", (thing, command) =
   const isRefused = async (path: string): Promise<boolean> =>
     thing === "a hard link" && (await stat(path).catch(() => undefined)) === undefined;
 
-  test("under every name beside the mbox: mail is delivered", async () => {
+  test("under every name next to the mbox: mail is delivered", async () => {
     expect(await deliver("one")).toBe("new");
     const line = (await readFile(inbox, "latin1")).split("\n", 1)[0] ?? "";
     const note = JSON.stringify({ line: `${line}\n`, at: 0, octets: 1e9, digest: "0".repeat(64), gap: 0 });
@@ -109,7 +110,7 @@ describe.each(Object.entries(THINGS))("another user puts %s", (thing, command) =
     }
   });
 
-  test("under the name of the lock: no mail, and nothing else", async () => {
+  test("under the name of the lock: no mail is delivered, and nothing changes", async () => {
     expect(await deliver("one")).toBe("new");
     attack(command, `${inbox}.lock`, precious, "");
     if (await isRefused(`${inbox}.lock`)) return;
@@ -119,7 +120,7 @@ describe.each(Object.entries(THINGS))("another user puts %s", (thing, command) =
     expect(await readFile(precious, "utf8")).toBe(PRECIOUS);
   });
 
-  test("under the name of the mbox: no mail gets there", async () => {
+  test("under the name of the mbox: no mail is delivered there", async () => {
     attack(command, inbox, precious, "");
     if (await isRefused(inbox)) return;
     expect(await deliver("one")).toMatch(/^POP3_DESTINATION: .*Remove or rename it$|^EACCES: /);

@@ -1,4 +1,4 @@
-// A call that is given up leaves the session in step: the next command gets its own answer.
+// An aborted call leaves the session in step: the next command gets its own reply.
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ const letter = (number: number): Buffer =>
 const huge = Buffer.from(`Subject: huge\r\n\r\n${`${"x".repeat(998)}\r\n`.repeat(20_000)}`);
 const messages = Array.from({ length: COUNT }, (_, index) => letter(index + 1));
 
-describe("giving up", () => {
+describe("aborting", () => {
   let server: Dovecot;
   const connect = (
     transport: Transport = "TLS port",
@@ -62,7 +62,7 @@ describe("giving up", () => {
     await expectInStep(client);
   });
 
-  it("retrieve() while a Buffer is waited for", async () => {
+  it("retrieve() while the caller waits for a Buffer", async () => {
     await using client = await connect();
     const abort = new AbortController();
     const retrieval = client.retrieve(undefined, { signal: abort.signal });
@@ -102,7 +102,7 @@ describe("giving up", () => {
     await expectInStep(client);
   });
 
-  it("streams one after another, each after its first octets", async () => {
+  it("streams one after the other, each after its first octets", async () => {
     await using client = await connect();
     for (let number = 1; number <= 20; number++) {
       for await (const octets of client.retrStream(number) as AsyncIterable<Buffer>) {
@@ -113,7 +113,7 @@ describe("giving up", () => {
     await expectInStep(client);
   });
 
-  it("more than is worth reading: the connection is closed, and says so", async () => {
+  it("with more left than is worth reading: the connection is closed, and the error says so", async () => {
     await using client = await connect();
     await client.list();
     const stream = client.retrStream(COUNT + 1);
@@ -123,7 +123,7 @@ describe("giving up", () => {
     expect(client.state).toBe("closed");
   });
 
-  it("more than is worth reading, as it turns out: the size was not known", async () => {
+  it("with more left than is worth reading, and an unknown size: the connection is closed later", async () => {
     const { host, port } = server;
     const socket = connectSocket({ host, port });
     await once(socket, "connect");
@@ -137,7 +137,7 @@ describe("giving up", () => {
     expect(socket.bytesRead).toBeLessThan(2 * MIB);
   });
 
-  it("more than is worth reading, where the limit was raised: the session goes on", async () => {
+  it("with more left than is worth reading by default, and a raised limit: the session continues", async () => {
     await using client = await connect("TLS port", { limits: { drain: 64 * MIB } });
     await client.list();
     for await (const _octets of client.retrStream(COUNT + 1)) break;

@@ -1,4 +1,5 @@
-// Who may act for others does so by every mechanism that can say it; by the others nothing is sent.
+// A user who may act for others can do so by every mechanism with an authorization identity. With the other
+// mechanisms nothing is sent.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { Cyrus } from "../servers/cyrus.ts";
@@ -65,16 +66,16 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, mechanisms }) =>
     ...mechanisms.map((mechanism) => [mechanism, { mechanism }] as const),
     ["its own choice", {}] as const,
   ])("%s", (_mechanism, method) => {
-    it("leads into the maildrop of whom it is for", async () => {
+    it("opens the maildrop of the user it names", async () => {
       expect(await count({ ...warden, ...method, authzid: "ann" })).toBe(1);
       expect(await count({ ...warden, ...method, authzid: "ben" })).toBe(2);
     });
 
-    it("is nothing special for oneself", async () => {
+    it("changes nothing if it names the same user", async () => {
       expect(await count({ user: "ben", pass: users.ben, ...method, authzid: "ben" })).toBe(2);
     });
 
-    it("is refused to whom it is not allowed, and for a wrong password", async () => {
+    it("is refused to a user without that right, and with a wrong password", async () => {
       const refused = [
         { user: "ann", pass: users.ann, authzid: "ben" },
         { ...warden, pass: users.ann, authzid: "ann" },
@@ -85,7 +86,7 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, mechanisms }) =>
   });
 
   it.each(["USER", "APOP", "LOGIN", "CRAM-MD5"])(
-    "%s has no place for it: nothing is sent",
+    "%s does not support it: nothing is sent",
     async (mechanism) => {
       using wire = new Wire();
       await expect(connect({ ...warden, mechanism, authzid: "ann" })).rejects.toMatchObject({

@@ -1,4 +1,5 @@
-// Names and passwords beyond ASCII: SCRAM writes them in one way, however they were typed (RFC 4013); the others send what they get.
+// User names and passwords beyond ASCII: SCRAM normalises them, however they were typed (RFC 4013). The other
+// mechanisms send them unchanged.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { Cyrus } from "../servers/cyrus.ts";
@@ -67,19 +68,19 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, hashes, digest, 
       await expectIn({ user: user.normalize("NFD"), pass: pass.normalize("NFD"), mechanism });
     });
 
-    it("what RFC 4013 takes for the same is the same", async () => {
+    it("texts that are equal in RFC 4013 are equal", async () => {
       // A soft hyphen is nothing, a numeral is its letters, and every space is one.
       for (const pass of ["I\u00adX", "\u2168"]) await expectIn({ user: "ix", pass, mechanism });
       await expectIn({ user: "i\u00adx", pass: "IX", mechanism });
       await expectIn({ user: "space", pass: "two\u00a0words", mechanism });
     });
 
-    it("what it has no rule for goes as it is", async () => {
+    it("characters without a rule are sent unchanged", async () => {
       await expectIn({ user: "emoji", pass: ofAsciiNames.emoji, mechanism });
     });
   });
 
-  it.each(others)("%s sends what it gets", async (mechanism) => {
+  it.each(others)("%s sends them unchanged", async (mechanism) => {
     for (const user of ["latin", "beyond", "emoji", ...names]) {
       await expectIn({ user, pass: passwords[user] ?? "", mechanism });
     }
@@ -93,7 +94,7 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, hashes, digest, 
     else await expect(connect(auth)).rejects.toMatchObject(rejected);
   });
 
-  it("auth.charset says which octets they are", async () => {
+  it("auth.charset chooses their octets", async () => {
     // The octets of UTF-8, taken for characters of ISO 8859-1.
     const mistaken = Buffer.from(ofAsciiNames.latin).toString("latin1");
     for (const mechanism of ["USER", "PLAIN", "LOGIN"]) {

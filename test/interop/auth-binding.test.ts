@@ -1,4 +1,5 @@
-// SCRAM bound to its TLS connection, against Cyrus: it knows one binding, says so late, and takes it on TLS 1.3 as well.
+// SCRAM bound to its TLS connection, against Cyrus. Cyrus supports one binding type, reports that late, and
+// accepts it on TLS 1.3 as well.
 import type { ConnectionOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -75,7 +76,7 @@ describe.each(ways)("$transport, $version", (way) => {
     for (const resumed of [false, true]) expect(await logIn(options, resumed)).toEqual(commands);
   });
 
-  it("required: nothing else takes the password", async () => {
+  it("required: no other mechanism is used", async () => {
     const bound = { ...over(way), auth: { ...auth, channelBinding: "required" } } as const;
     expect((await logIn(bound, false)).at(-1)).toBe("AUTH SCRAM-SHA-512-PLUS ****");
     const unbound = {
@@ -85,7 +86,7 @@ describe.each(ways)("$transport, $version", (way) => {
     await expect(Pop3Client.connect(unbound)).rejects.toMatchObject({ code: "POP3_AUTH_NO_MECHANISM" });
   });
 
-  it("never: SCRAM without it, which the server does not take for a list that somebody has cut", async () => {
+  it("never: SCRAM without it, which the server does not mistake for a shortened list", async () => {
     const options = { ...over(way), auth: { ...auth, channelBinding: "never" } } as const;
     expect(await logIn(options, false)).toEqual(["AUTH SCRAM-SHA-512 ****"]);
   });
@@ -101,7 +102,7 @@ describe.each(ways)("$transport, $version", (way) => {
     },
   );
 
-  it("a wrong password is the end, whichever bindings are left", async () => {
+  it("a wrong password is final, even if other binding types are left", async () => {
     using wire = new Wire();
     const options = { ...over(way), auth: { user, pass: "wrong horse" } };
     await expect(Pop3Client.connect(options)).rejects.toMatchObject({ code: "POP3_AUTH_REJECTED" });
@@ -111,7 +112,7 @@ describe.each(ways)("$transport, $version", (way) => {
 });
 
 describe("a server without channel binding", () => {
-  it.each(["STLS", "TLS port"] as const)("%s: nothing is sent where it is required", async (transport) => {
+  it.each(["STLS", "TLS port"] as const)("%s: nothing is sent if it is required", async (transport) => {
     await using server = await Dovecot.start({ users });
     using wire = new Wire();
     const options = { ...reach(server, transport), auth: { ...auth, channelBinding: "required" } } as const;
@@ -120,7 +121,7 @@ describe("a server without channel binding", () => {
   });
 
   // The client says that it could have been bound ("y"), and the server has to see no fault in that.
-  it("SCRAM goes on without", async () => {
+  it("SCRAM continues without it", async () => {
     await using server = await Dovecot.start({ users });
     await using client = await Pop3Client.connect({
       ...reach(server, "TLS port"),

@@ -1,4 +1,5 @@
-// Courier loses what comes behind PASS before it has answered, and keeps messages with UTF-8 headers from who did not ask for them.
+// Courier loses commands that arrive after PASS and before its reply, and withholds messages with UTF-8
+// headers from clients that did not enable UTF8.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { Courier } from "../servers/courier.ts";
@@ -38,7 +39,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-describe.each(transports)("right behind the login, %s", (transport) => {
+describe.each(transports)("directly after the login, %s", (transport) => {
   const over = (auth: Pop3Auth): Pop3ClientOptions => ({
     ...reach(server, transport),
     auth: { user: "ann", pass: users.ann, ...auth },
@@ -85,7 +86,7 @@ describe.each(transports)("a message with UTF-8 in its header, %s", (transport) 
     utf8,
   });
 
-  it("comes octet by octet with utf8", async () => {
+  it("arrives unchanged with utf8", async () => {
     using wire = new Wire();
     await using client = await Pop3Client.connect(over(true));
     expect((await client.retr(1)).equals(inUtf8)).toBe(true);
@@ -96,7 +97,7 @@ describe.each(transports)("a message with UTF-8 in its header, %s", (transport) 
     await client.quit();
   });
 
-  it("is a substitute without, longer than LIST says, with the message inside", async () => {
+  it("is replaced without utf8 by a message that is longer than LIST says and contains it", async () => {
     await using client = await Pop3Client.connect(over(false));
     const substitute = await client.retr(1);
     const size = await client.list(1);

@@ -1,4 +1,4 @@
-// A client certificate is all that EXTERNAL needs, and it is good for its owner's maildrop alone.
+// EXTERNAL needs only a client certificate, which opens only the maildrop of its owner.
 import type { ConnectionOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
@@ -60,7 +60,7 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, without, strange
   }
 
   describe.each(overTls)("%s", (transport) => {
-    it("a certificate lets its owner in, with the initial response and without", async () => {
+    it("a certificate logs its owner in, with the initial response and without", async () => {
       for (const initialResponse of [true, false]) {
         using wire = new Wire();
         expect(await count("ann", transport, { initialResponse })).toBe(1);
@@ -71,29 +71,29 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, without, strange
       expect(await count("ben", transport)).toBe(2);
     });
 
-    it("the owner may be named", async () => {
+    it("the owner can be named", async () => {
       expect(await count("ben", transport, { authzid: "ben" })).toBe(2);
     });
 
-    it("nobody else may", async () => {
+    it("another user cannot be named", async () => {
       await expect(connect("ben", transport, { authzid: "ann" })).rejects.toMatchObject(rejected);
     });
 
-    it("without a certificate nobody is let in", async () => {
+    it("without a certificate the login is refused", async () => {
       await expect(connect("nobody", transport)).rejects.toMatchObject(without);
       await expect(connect("nobody", transport, { authzid: "ann" })).rejects.toMatchObject(without);
       // Nor where the client insists though it is not listed.
       await expect(connect("nobody", transport, { force: true })).rejects.toMatchObject(rejected);
     });
 
-    it("a certificate does not stand for a password", async () => {
+    it("a certificate does not replace a password", async () => {
       const options = reachBy(server, transport, certificates.get("ann"));
       const auth = { user: "ann", pass: "wrong" };
       await expect(Pop3Client.connect({ ...options, auth })).rejects.toMatchObject(rejected);
     });
   });
 
-  it("a certificate of somebody without a maildrop", async () => {
+  it("a certificate of a user without a maildrop", async () => {
     await expect(connect("stranger", "TLS 1.3")).rejects.toMatchObject(stranger);
   });
 });

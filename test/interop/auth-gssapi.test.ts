@@ -1,4 +1,4 @@
-// A Kerberos ticket is all that GSSAPI needs, and it is good for its owner's maildrop alone.
+// GSSAPI needs only a Kerberos ticket, which opens only the maildrop of its owner.
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { Cyrus } from "../servers/cyrus.ts";
@@ -78,7 +78,7 @@ describe.each(Object.entries(launchers))("%s", (_name, start) => {
     expect(await count({ user: "ann" }, transport)).toBe(1);
   });
 
-  it("without a name: that of the ticket", async () => {
+  it("without a name: the name in the ticket is used", async () => {
     for (const [owner, messages] of [
       ["ann", 1],
       ["ben", 2],
@@ -89,19 +89,19 @@ describe.each(Object.entries(launchers))("%s", (_name, start) => {
     }
   });
 
-  it("the ticket of somebody else opens nothing", async () => {
+  it("the ticket of another user is refused", async () => {
     using _ = kdc.actAs("ben");
     await expectFailure({ user: "ann" }, rejected);
     await expectFailure({ authzid: "ann" }, rejected);
     await expectFailure({ user: "ben", authzid: "ann" }, rejected);
   });
 
-  it("nor does that of somebody who has no maildrop", async () => {
+  it("the ticket of a user without a maildrop is refused", async () => {
     using _ = kdc.actAs("cyd");
     await expectFailure({ user: "ann" }, rejected);
   });
 
-  it("says what Kerberos says where there is no ticket, and the session goes on", async () => {
+  it("without a ticket the error shows the reason from Kerberos, and the session continues", async () => {
     await using client = await Pop3Client.connect(reachBy(server, "TLS 1.3"));
     await expect(client.authenticate({ user: "ann", mechanism: "GSSAPI" })).rejects.toMatchObject({
       code: "POP3_NOT_SUPPORTED",

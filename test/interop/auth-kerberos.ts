@@ -1,4 +1,5 @@
-// npm's "kerberos" is compiled, which not every machine can do: CI has to have it, elsewhere its cells say that it is missing.
+// npm's "kerberos" must be compiled, which not every machine can do. CI must have it; elsewhere its cells say
+// that it is missing.
 
 // A name of its own, for its types are not there either.
 const PACKAGE = "kerberos";

@@ -1,4 +1,5 @@
-// Cyrus lets a user in once a minute: the next login is refused for now, and that says nothing about the password.
+// Cyrus accepts one login per user and minute. It refuses the next one for now, which says nothing about the
+// password.
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Cyrus } from "../servers/cyrus.ts";

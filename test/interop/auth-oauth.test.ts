@@ -1,4 +1,5 @@
-// Access tokens at Dovecot: what a token is refused for is told to whoever gives tokens out, and a better one is taken.
+// Access tokens with Dovecot: the provider of tokens learns why a token was refused, and a better token is
+// accepted.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type OAuthRefusal, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
@@ -57,7 +58,7 @@ describe.each(Object.entries(refusals))("%s", (mechanism, oauth) => {
     oauth,
   };
 
-  it.each(Object.entries(bad))("%s is refused, with what the server says of it", async (_name, give) => {
+  it.each(Object.entries(bad))("%s is refused, with the reason from the server", async (_name, give) => {
     const accessToken = give();
     using wire = new Wire();
     const error: unknown = await Pop3Client.connect(over({ accessToken, mechanism })).catch(
@@ -69,7 +70,7 @@ describe.each(Object.entries(refusals))("%s", (mechanism, oauth) => {
     expect(wire.take().at(-1)).toBe("****");
   });
 
-  it.each(Object.entries(bad))("%s, and a good one when it is asked for again", async (_name, give) => {
+  it.each(Object.entries(bad))("%s, and a good one at the second request", async (_name, give) => {
     const told: (OAuthRefusal | undefined)[] = [];
     const accessToken = (refusal?: OAuthRefusal): string => {
       told.push(refusal);
@@ -80,7 +81,7 @@ describe.each(Object.entries(refusals))("%s", (mechanism, oauth) => {
     expect(commands.filter((command) => command.startsWith("AUTH"))).toHaveLength(2);
   });
 
-  it("a token that is no better is refused for good, and the same one is not sent again", async () => {
+  it("a second bad token is final, and the same token is not sent twice", async () => {
     const expired = bad["an expired token"] as () => string;
     let asked = 0;
     const fresh = (): string => signToken(user, tokenKey, { expiresIn: -60 - ++asked });
@@ -116,20 +117,20 @@ describe.each(Object.entries(refusals))("%s", (mechanism, oauth) => {
       expect(await logIn(twoSteps)).toEqual([`AUTH ${mechanism}`, "****"]);
     });
 
-    it("in one line, where that may be as long", async () => {
+    it("in one line, if the limit allows its length", async () => {
       const oneLine = over({ accessToken: token(), mechanism }, { limits: { commandLine: 10_000 } });
       expect(await logIn(oneLine)).toEqual([`AUTH ${mechanism} ****`]);
     });
   });
 
-  it("in two steps by itself where the line would be longer than it may be", async () => {
+  it("in two steps automatically if the line would exceed the limit", async () => {
     expect(await logIn(over({ accessToken: tokenOf(1000), mechanism }))).toEqual([
       `AUTH ${mechanism}`,
       "****",
     ]);
   });
 
-  it("a token that is too long for the server: it closes the connection, and says nothing", async () => {
+  it("a token that is too long for the server: it closes the connection without a reply", async () => {
     await expect(Pop3Client.connect(over({ accessToken: tokenOf(6200), mechanism }))).rejects.toMatchObject({
       name: "Pop3ConnectionError",
       // With what it has not read, its system resets the connection.

@@ -1,4 +1,4 @@
-// What a server is shown for each mechanism: a proof that it has to take, and one that it must not.
+// The proofs for each mechanism: one that the server must accept, and one that it must refuse.
 import type { ConnectionOptions } from "node:tls";
 import type { Pop3Auth } from "../../src/index.ts";
 import type { ClientCertificate } from "../servers/certificates.ts";

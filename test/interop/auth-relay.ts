@@ -1,4 +1,4 @@
-// What a client really sends in clear is seen by a relay between it and the server, which changes nothing.
+// A relay between client and server, which shows what the client sends in clear, and changes nothing.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 

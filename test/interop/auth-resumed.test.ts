@@ -1,4 +1,5 @@
-// A server that asks for certificates may break off when a TLS session is taken up again: then it goes on without one.
+// A server that asks for certificates may fail when a TLS session is resumed. The client then continues
+// without resumption.
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";

@@ -1,4 +1,4 @@
-// A secret may be written in several ways, and none of them may be seen.
+// The forms in which a secret may be written, none of which may be visible.
 import { inspect } from "node:util";
 
 /** A text as it is, and what every base64 that it is a part of has in common with one of three. */

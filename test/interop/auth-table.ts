@@ -1,4 +1,5 @@
-// What has to come of each mechanism at each server over each transport, and a table of what did.
+// The expected result of each mechanism with each server over each transport, and a table of the actual
+// results.
 import { hasKerberos } from "./auth-kerberos.ts";
 import { mechanisms, ownChoice } from "./auth-proofs.ts";
 import { authTransports, type AuthTransport } from "./auth-transport.ts";
@@ -13,7 +14,10 @@ const withGreeting = ["ok", "–", "ok", "ok"];
 // Without the package for it nothing is sent.
 const withKerberos = hasKerberos ? ok : ["no kerberos", "no kerberos", "no kerberos", "no kerberos"];
 
-/** For each transport in turn: `ok`; `–`: not offered, and nothing sent; `refused`: offered, and taken from nobody. */
+/**
+ * The result for each transport. `ok`; `–`: not offered, and nothing sent; `refused`: offered, and refused
+ * for every user.
+ */
 const expected: Readonly<Record<string, Readonly<Record<ServerName, readonly string[]>>>> = {
   USER: { Dovecot: ok, Cyrus: ok, Courier: ok },
   APOP: { Dovecot: withGreeting, Cyrus: withGreeting, Courier: none },
@@ -88,7 +92,7 @@ export function outcomeTable(outcomes: ReadonlyMap<Cell, string>): string {
     line("", (server) => [server, ...authTransports.slice(1).map(() => "")]),
     line("", () => authTransports),
     ...mechanisms.map(row),
-    "–: not offered, and nothing sent. refused: offered, and taken from nobody.",
+    "–: not offered, and nothing sent. refused: offered, and refused for every user.",
     ...servers.map((server) => `${ownChoice}, ${server}: ${authTransports.map(chosen[server]).join(", ")}`),
     "\n",
   ].join("\n");

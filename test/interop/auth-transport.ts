@@ -1,4 +1,4 @@
-// The four ways to a server that authentication can tell apart: what binds it to TLS is not the same in both versions.
+// The four transports that differ for authentication: TLS 1.2 and TLS 1.3 have different channel bindings.
 import type { ConnectionOptions } from "node:tls";
 import type { Pop3ClientOptions } from "../../src/index.ts";
 import { reach, type ServerAddress } from "./transport.ts";
@@ -7,7 +7,7 @@ export type AuthTransport = "clear" | "STLS" | "TLS 1.2" | "TLS 1.3";
 
 export const authTransports: readonly AuthTransport[] = ["clear", "STLS", "TLS 1.2", "TLS 1.3"];
 
-/** Options that lead to a server by one transport. No TLS session is taken up again: `tls` is new each time. */
+/** Options to reach a server by one transport. No TLS session is resumed: `tls` is a new object each time. */
 export function reachBy(
   server: ServerAddress,
   transport: AuthTransport,

@@ -1,4 +1,5 @@
-// Each mechanism against each server over each transport: in with the right secret, refused with a wrong one, and nothing of it seen.
+// Each mechanism against each server over each transport: the right secret is accepted, a wrong one is
+// refused, and no secret is visible.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { Courier } from "../servers/courier.ts";
@@ -82,7 +83,8 @@ async function readMaildrop(client: Pop3Client): Promise<void> {
 function loginCommands(wire: Wire, { transport }: Cell): string[] {
   const commands = wire.take();
   expect(commands.splice(0, beginning[transport].length)).toEqual(beginning[transport]);
-  // Behind the login the capabilities are asked for again; with what comes next, where the server has PIPELINING.
+  // After the login the client asks for the capabilities again; together with the next command if the server
+  // has PIPELINING.
   return commands.filter((command) => command !== "CAPA");
 }
 

@@ -1,4 +1,4 @@
-// What is special in a message to the protocol, to the system or to mail arrives octet for octet all the same.
+// Content with a special meaning for the protocol, the operating system or mail software arrives unchanged.
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
@@ -74,7 +74,7 @@ describe("awkward messages", () => {
     await client.quit();
   });
 
-  it.each(["auto", false] as const)("one behind another (pipelining: %s)", async (pipelining) => {
+  it.each(["auto", false] as const)("one after the other (pipelining: %s)", async (pipelining) => {
     await using client = await connect({ pipelining });
     const retrieved: unknown[] = [];
     for await (const message of client.retrieve()) {

@@ -1,4 +1,4 @@
-// A server whose certificate is not accepted learns no name and no password, over either transport.
+// A server whose certificate is not accepted receives no user name and no password, over either transport.
 import type { LookupFunction } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
@@ -63,7 +63,7 @@ describe.each(["STLS", "TLS port"] as const)("the certificate over %s", (transpo
     await refused({ ...reach(server, transport), tls: {} });
   });
 
-  it("of another authority than the one that is given is refused", async () => {
+  it("of an authority other than the given one is refused", async () => {
     await refused({ ...reach(server, transport), tls: { ca: other.ca } });
   });
 
@@ -82,21 +82,21 @@ describe.each(["STLS", "TLS port"] as const)("the certificate over %s", (transpo
     },
   );
 
-  it("is accepted at an address for the name that was asked for", async () => {
+  it("is accepted at an address for the requested name", async () => {
     const options = reach(named, transport);
     expect(await accepted({ ...options, tls: { ...options.tls, servername: "pop.example.test" } })).toBe(
       true,
     );
   });
 
-  it("is not checked where the caller says so, and that is told", async () => {
+  it("is not checked if the caller says so, which is reported", async () => {
     expect(await accepted({ ...reach(server, transport), tls: { rejectUnauthorized: false } })).toBe(false);
   });
 });
 
 describe("no password in clear", () => {
   it.each(["plain", "STLS"] as const)(
-    "where the server wants TLS first, and the caller said %s",
+    "if the server requires TLS first, and the caller said %s",
     async (transport) => {
       await using server = await Dovecot.start({ users, tlsRequired: true });
       const attempt = Pop3Client.connect({

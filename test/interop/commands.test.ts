@@ -1,4 +1,4 @@
-// Every command of the TRANSACTION state means what Dovecot takes it to mean.
+// Client and Dovecot agree on the meaning of every command of the TRANSACTION state.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
@@ -21,7 +21,7 @@ describe("commands", () => {
 
   afterAll(() => server.stop());
 
-  it("LIST and UIDL of one say what those of all say", async () => {
+  it("LIST and UIDL of one message agree with those of all", async () => {
     await using client = await connect();
     expect(await client.list()).toEqual(sizes);
     const uids = await client.uidl();
@@ -35,7 +35,7 @@ describe("commands", () => {
     await again.quit();
   });
 
-  it("TOP gives the headers, the empty line and so many lines", async () => {
+  it("TOP returns the headers, the empty line and the given number of lines", async () => {
     await using client = await connect();
     const head = "Subject: 12 lines\r\nFrom: ann\r\n\r\n";
     expect((await client.top(3)).toString()).toBe(head);
@@ -48,7 +48,7 @@ describe("commands", () => {
     await client.quit();
   });
 
-  it("NOOP, RSET, and by hand LAST (RFC 1460) and LIST", async () => {
+  it("NOOP, RSET, and LAST (RFC 1460) and LIST as raw commands", async () => {
     await using client = await connect();
     await client.noop();
     await client.rset();
@@ -90,7 +90,7 @@ describe("commands", () => {
     await client.quit();
   });
 
-  it("what is refused is refused for itself alone", async () => {
+  it("a refused command does not affect the others", async () => {
     await using client = await connect();
     await client.dele(2);
     const refused: [string, Promise<unknown>][] = [
@@ -113,7 +113,7 @@ describe("commands", () => {
     await client.quit();
   });
 
-  it("CAPA and UTF8 are answered before the login; what belongs behind it is not sent", async () => {
+  it("CAPA and UTF8 are answered before the login; commands for later are not sent", async () => {
     await using client = await Pop3Client.connect(reach(server, "STLS"));
     await expect(client.utf8()).rejects.toMatchObject({ code: "POP3_REFUSED", command: "UTF8" });
     await expect(client.stat()).rejects.toMatchObject({ code: "POP3_STATE", command: "STAT" });

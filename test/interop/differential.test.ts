@@ -1,4 +1,5 @@
-// The same octets through our client, Python's poplib and curl: ours reads by the letter, and all that differs is known.
+// The same octets are read by our client, Python's poplib and curl. Ours follows the letter of the RFC, and
+// all differences are known.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { byHand } from "./differential/by-hand.ts";
 import { readSession } from "./differential/by-the-letter.ts";
@@ -109,29 +110,32 @@ describe("popwright", () => {
     ).toEqual([]);
   });
 
-  it("gives each message as it was sent", () => {
+  it("returns each message as it was sent", () => {
     const sent = played.filter((each) => each.case.message !== undefined);
     expect(sent.length).toBeGreaterThan(400);
     expect(sent.filter((each) => each.ours[0] !== each.case.message)).toEqual([]);
   });
 
-  it.each(["one at a time", "as streams"] as const)("gives the same messages %s", async (way) => {
+  it.each(["one at a time", "as streams"] as const)("returns the same messages %s", async (way) => {
     const messages = stage.together.map((task) => task.case.message);
     expect(await ourMessages(stage, way)).toEqual(messages);
   });
 });
 
-/** What every client can be trusted with: lines that end in CRLF, at least one, and none too long for poplib. */
+/**
+ * Messages that every client reads correctly: lines that end in CRLF, at least one, and none too long for
+ * poplib.
+ */
 const PLAIN = /^(?:(?:[^\n]{0,2045}[^\r\n])?\r\n)+$/;
 
 describe.each(others)("%s", (client) => {
-  it("gives messages of plain lines as we do", () => {
+  it("returns messages of plain lines as we do", () => {
     const plain = played.filter(({ case: { message = "" } }) => PLAIN.test(message));
     expect(plain.length).toBeGreaterThan(200);
     expect(plain.filter((each) => !same(each[client], each.ours))).toEqual([]);
   });
 
-  it("differs in what is known, and in nothing else", () => {
+  it("differs only in known ways", () => {
     expect(
       unlike(
         (each) => each[client],

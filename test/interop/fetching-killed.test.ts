@@ -1,4 +1,4 @@
-// A server that is killed in the middle of a run: the run says so, and the next ones go on from there.
+// A server is killed during a run: the run reports it, and the next runs continue from there.
 import { describe, expect, it } from "vitest";
 import type { FetchEvent } from "../../src/fetch/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
@@ -12,7 +12,7 @@ describe("Dovecot is killed, and started again", () => {
   const policy = { delete: "delivered", retry: { first: 0 } } as const;
 
   it.each(["plain", "TLS port"] as const)(
-    "again and again: every message comes once, over %s",
+    "again and again: every message is delivered once, over %s",
     async (transport) => {
       // What a session that was killed has locked is free again 3 seconds later only.
       await using server = await Dovecot.start({ users: { ann: "secret" }, lockSession: false });

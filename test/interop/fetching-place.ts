@@ -1,4 +1,4 @@
-// What one user has on this side: a ledger and a Maildir; and messages to be fetched into them.
+// The local side of one user: a ledger and a Maildir. Also messages to fetch into them.
 import { join } from "node:path";
 import { expect } from "vitest";
 import {
@@ -24,7 +24,10 @@ export const letter = (number: number): Buffer =>
 export const letters = (count: number): Buffer[] =>
   Array.from({ length: count }, (_, index) => letter(index + 1));
 
-/** What is kept in one way and sent in another, or has what the protocol, the system or mail takes for a sign. */
+/**
+ * Messages that servers store and send in different forms, or with content that has a meaning for the
+ * protocol, the operating system or mail software.
+ */
 export const awkward: readonly Buffer[] = [
   letter(1),
   octets("Subject: LF\n\n.\n..\nA line.\n"),

@@ -1,4 +1,5 @@
-// Fetching from real servers: every message comes once, octet for octet, and nothing is deleted that was not delivered.
+// Fetching from real servers: every message is delivered once, byte for byte, and no message is deleted
+// before it was delivered.
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { fetchAll, fetchMail, FileLedger, Maildir, newMail, type FetchEvent } from "../../src/fetch/index.ts";
@@ -55,7 +56,7 @@ describe("Dovecot", () => {
     expect((await server.mailbox("ann")).map(sha256)).toEqual(awkward.map(sha256));
   });
 
-  it("with the ledger lost, everything comes again, and the Maildir takes nothing twice", async () => {
+  it("with the ledger lost, every message is sent again, and the Maildir stores none twice", async () => {
     await server.deliver("ann", awkward);
     const place = await Place.for(accountOf(server));
     await place.fetch();
@@ -65,7 +66,7 @@ describe("Dovecot", () => {
     expect(await place.delivered()).toEqual(served(awkward));
   });
 
-  it("what arrives between two runs is what the second one retrieves", async () => {
+  it("the second run retrieves exactly the messages that arrived after the first", async () => {
     using wire = new Wire();
     await server.deliver("ann", letters(3));
     const place = await Place.for(accountOf(server));
@@ -77,7 +78,7 @@ describe("Dovecot", () => {
     expect(await place.delivered()).toEqual(served(letters(4)));
   });
 
-  it("what arrives while a run deletes is neither deleted nor missed", async () => {
+  it("messages that arrive while a run deletes are neither deleted nor missed", async () => {
     await server.deliver("ann", letters(3));
     const place = await Place.for(accountOf(server));
     const onEvent = async (event: FetchEvent): Promise<void> => {
@@ -92,14 +93,14 @@ describe("Dovecot", () => {
   });
 
   describe("deletes", () => {
-    it("nothing, unless it is told to", async () => {
+    it("nothing by default", async () => {
       await server.deliver("ann", letters(3));
       const place = await Place.for(accountOf(server));
       expect(await place.fetch()).toMatchObject({ delivered: 3, deleted: 0, committed: undefined });
       expect(await server.count("ann")).toBe(3);
     });
 
-    it("what was delivered, and what an earlier run has delivered, without retrieving that again", async () => {
+    it("delivered messages, and those of an earlier run without retrieving them again", async () => {
       using wire = new Wire();
       await server.deliver("ann", letters(2));
       const place = await Place.for(accountOf(server));
@@ -113,7 +114,7 @@ describe("Dovecot", () => {
       expect(await place.delivered()).toEqual(served(letters(3)));
     });
 
-    it("what is large at once, and the rest when its days are over", async () => {
+    it("large messages at once, and the others after the given number of days", async () => {
       const large = octets(`Subject: large\r\n\r\n${"text\r\n".repeat(1000)}`);
       await server.deliver("ann", [letter(1), large, letter(2)]);
       const place = await Place.for(accountOf(server));
@@ -129,7 +130,7 @@ describe("Dovecot", () => {
       expect(await server.mailbox("ann")).toEqual([letter(3)]);
     });
 
-    it("nothing of which it has the headers only", async () => {
+    it("no message of which only the headers were fetched", async () => {
       const large = octets(`Subject: large\r\nX-More: yes\r\n\r\n${"text\r\n".repeat(1000)}`);
       await server.deliver("ann", [letter(1), large]);
       const place = await Place.for(accountOf(server));
@@ -142,7 +143,7 @@ describe("Dovecot", () => {
     });
   });
 
-  it("commits every so many messages, in a session of their own", async () => {
+  it("commits after a number of messages, with a session for each commit", async () => {
     using wire = new Wire();
     await server.deliver("ann", letters(10));
     const place = await Place.for(accountOf(server));
@@ -170,7 +171,7 @@ describe("Dovecot", () => {
     expect(await place.delivered()).toEqual(served(letters(10)));
   });
 
-  it("gives new mail message by message, and deletes what is done with", async () => {
+  it("passes new mail on message by message, and deletes processed messages", async () => {
     await server.deliver("ann", awkward);
     const { ledger } = await Place.for(accountOf(server));
     const policy = { delete: "delivered", poll: { shortest: 0, longest: 1 }, retry: { first: 0 } } as const;
@@ -194,7 +195,7 @@ describe("Dovecot", () => {
     expect(await server.count("ann")).toBe(0);
   });
 
-  it("of many users, so many at a time; a wrong password harms nobody else", async () => {
+  it("of many users, with a limit at a time; a wrong password does not affect the others", async () => {
     for (const [index, user] of users.entries()) await server.deliver(user, letters(index + 1));
     const wrong = { ...accountOf(server), auth: { user: "bea", pass: "wrong", mechanism: "USER" } };
     const directory = await scratch();
@@ -225,7 +226,7 @@ const launchers = {
 } satisfies Record<string, () => Promise<MailServer>>;
 
 describe.each(Object.entries(launchers))("%s", (_name, start) => {
-  it("gives everything once, whatever the transport, and has nothing in the end", async () => {
+  it("delivers every message once over every transport, and is empty in the end", async () => {
     // All of them keep these as they are.
     const messages = [...letters(20), ...awkward.slice(4)];
     await using server = await start();
@@ -253,7 +254,7 @@ describe.each(Object.entries(launchers))("%s", (_name, start) => {
   });
 });
 
-it("what Courier lists as its LOGIN-DELAY is kept: nothing is sent before", async () => {
+it("the LOGIN-DELAY of Courier is respected: nothing is sent earlier", async () => {
   await using server = await Courier.start({ users: { ann: "secret" } });
   await server.deliver("ann", letters(1));
   const place = await Place.for(accountOf(server));

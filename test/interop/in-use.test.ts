@@ -1,4 +1,4 @@
-// A maildrop that another session holds is refused for now, and that says nothing about the password.
+// A maildrop that another session holds is refused for now, which says nothing about the password.
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";

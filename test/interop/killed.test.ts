@@ -1,4 +1,4 @@
-// A server that is killed leaves nobody waiting: every call rejects with an error of ours, and nothing keeps the process.
+// A server is killed: every pending call rejects with a Pop3Error, and nothing keeps the process alive.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
@@ -73,22 +73,25 @@ describe("Dovecot is killed", () => {
     await vi.waitFor(() => expect(openSockets()).toBe(before), { interval: 5, timeout: 10_000 });
   });
 
-  it.each(transports)("in the middle of a stream, with commands behind it, over %s", async (transport) => {
-    const before = openSockets();
-    const client = await Pop3Client.connect({ ...reach(server, transport), auth });
-    await client.dele(3);
-    let octets = 0;
-    const read = async (): Promise<void> => {
-      for await (const piece of client.retrStream(1) as AsyncIterable<Buffer>) {
-        if (octets === 0) await server.stop();
-        octets += piece.length;
-      }
-    };
-    const calls = [read(), client.retr(2), client.top(2), client.noop(), client.uidl(), client.rset()];
-    await expectLost([...calls, client.capa(), client.quit()]);
-    expect(octets).toBeLessThan(huge.length);
-    await expectOver(client, before);
-  });
+  it.each(transports)(
+    "in the middle of a stream, with commands queued after it, over %s",
+    async (transport) => {
+      const before = openSockets();
+      const client = await Pop3Client.connect({ ...reach(server, transport), auth });
+      await client.dele(3);
+      let octets = 0;
+      const read = async (): Promise<void> => {
+        for await (const piece of client.retrStream(1) as AsyncIterable<Buffer>) {
+          if (octets === 0) await server.stop();
+          octets += piece.length;
+        }
+      };
+      const calls = [read(), client.retr(2), client.top(2), client.noop(), client.uidl(), client.rset()];
+      await expectLost([...calls, client.capa(), client.quit()]);
+      expect(octets).toBeLessThan(huge.length);
+      await expectOver(client, before);
+    },
+  );
 
   it("in the middle of a Buffer", async () => {
     const before = openSockets();
@@ -123,7 +126,7 @@ describe("Dovecot is killed", () => {
     await expectOver(client, before);
   });
 
-  it("between DELE and QUIT, which then fails as one that was never sent", async () => {
+  it("between DELE and QUIT, which then fails as not sent", async () => {
     const client = await Pop3Client.connect({ ...reach(server, "plain"), auth });
     await client.dele([1, 2, 3]);
     const closed = once(client, "close");
@@ -132,7 +135,7 @@ describe("Dovecot is killed", () => {
     await expect(client.quit()).rejects.toSatisfy(isLoss);
   });
 
-  it("and a process that had sessions open ends by itself, without a word", async () => {
+  it("and a process with open sessions ends by itself, without output", async () => {
     const { host, port, tlsPort, ca } = server;
     const script = `${import.meta.dirname}/left-alone.ts`;
     const child = spawn(process.execPath, ["--import", "tsx", script], {

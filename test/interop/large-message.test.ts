@@ -1,4 +1,5 @@
-// A message that is larger than memory should hold goes through in pieces, and into memory only where that was asked for.
+// A message that is too large for memory is streamed in pieces. It is held in memory only if the caller asks
+// for that.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
@@ -77,7 +78,7 @@ describe("a message of 200 MiB between two small ones", () => {
     await client.quit();
   });
 
-  it("is not taken from the server faster than its stream is read", async () => {
+  it("is not read from the server faster than its stream is consumed", async () => {
     const { host, port } = server;
     const socket = connectSocket({ host, port });
     await once(socket, "connect");
@@ -115,7 +116,7 @@ describe("a message of 200 MiB between two small ones", () => {
     await client.quit();
   });
 
-  it("is not even asked for where its size is known and beyond the limit", async () => {
+  it("is not requested if its size is known and exceeds the limit", async () => {
     using wire = new Wire();
     await using client = await connect("plain");
     expect((await client.list()).get(2)).toBe(size);
@@ -133,7 +134,7 @@ describe("a message of 200 MiB between two small ones", () => {
     expect(wire.take().filter((command) => command.startsWith("RETR"))).toEqual(["RETR 1", "RETR 3"]);
   });
 
-  it("ends the session at the limit where its size was not known", async () => {
+  it("ends the session at the limit if its size was not known", async () => {
     await using client = await connect("plain");
     const [large, behind] = await Promise.allSettled([client.retr(2), client.noop()]);
     expect(large).toMatchObject({ reason: { code: "POP3_MESSAGE_TOO_LARGE", command: "RETR 2" } });
@@ -141,7 +142,7 @@ describe("a message of 200 MiB between two small ones", () => {
     expect(client.state).toBe("closed");
   });
 
-  it.each([true, false])("comes as one Buffer where the limit is raised (sizes known: %s)", async (known) => {
+  it.each([true, false])("arrives as one Buffer if the limit is raised (sizes known: %s)", async (known) => {
     await using client = await connect("plain", { limits: { message: 256 * MIB } });
     if (known) await client.list();
     const message = await client.retr(2);

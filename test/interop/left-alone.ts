@@ -1,4 +1,5 @@
-// A program of its own: sessions whose server goes away. It ends by itself, unless something keeps it.
+// A separate program with sessions whose server disappears. It ends by itself, unless something keeps it
+// alive.
 import { Pop3Client, Pop3Error } from "../../src/index.ts";
 import { reach, type ServerAddress } from "./transport.ts";
 

@@ -1,4 +1,4 @@
-// Each way to log in works over each transport, as the server tells it too; a refusal is the end of it.
+// Each way to log in works over each transport, also by the account of the server. A refusal is final.
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Pop3Client, type Pop3Auth, type SaslMechanism } from "../../src/index.ts";

@@ -1,4 +1,4 @@
-// A maildrop of ten thousand messages is listed, retrieved and emptied as a small one is.
+// A maildrop of ten thousand messages is listed, retrieved and emptied like a small one.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";

@@ -1,4 +1,4 @@
-// A user name and a password are octets: spaces and UTF-8 reach the server as they are.
+// User names and passwords are octets: spaces and UTF-8 reach the server unchanged.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
@@ -51,7 +51,7 @@ describe("names and passwords", () => {
     await expect(attempt).rejects.toMatchObject({ code: "POP3_INVALID_ARGUMENT" });
   });
 
-  it("a URL leads to the same maildrop", async () => {
+  it("a URL opens the same maildrop", async () => {
     const { user, pass } = accounts[4];
     const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(pass)}`;
     await using client = await Pop3Client.connect(

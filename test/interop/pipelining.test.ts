@@ -1,4 +1,4 @@
-// Commands go out together or one by one: the answers are the same, each to its own command, in order.
+// Commands are sent together or one by one. The replies are the same, each for its own command, in order.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
@@ -99,7 +99,7 @@ describe(`${COMMANDS} commands at once`, () => {
     await client.quit();
   });
 
-  it("and QUIT behind them without waiting", async () => {
+  it("and QUIT after them without waiting", async () => {
     await using client = await Pop3Client.connect({
       ...reach(server, "plain"),
       auth: { user: "ann", pass: "secret" },

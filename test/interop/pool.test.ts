@@ -1,4 +1,5 @@
-// A pool on a real server: what comes off is committed, what does not is rolled back, and nobody finds a maildrop in use.
+// A pool with a real server: successful work is committed, failed work is rolled back, and no session finds
+// its maildrop in use.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Pop3Pool } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
@@ -20,7 +21,7 @@ describe("a pool", () => {
 
   afterAll(() => server.stop());
 
-  it.each(transports)("commits where the work comes off, over %s", async (transport) => {
+  it.each(transports)("commits if the work succeeds, over %s", async (transport) => {
     await server.deliver("ann", awkward);
     await using pool = new Pop3Pool();
     const messages = await pool.use(accountOf(server, transport), async (client) => {
@@ -35,7 +36,7 @@ describe("a pool", () => {
     expect(await server.count("ann")).toBe(0);
   });
 
-  it("rolls back where it throws, and the next one is let in", async () => {
+  it("rolls back if the work throws, and the next call can log in", async () => {
     await server.deliver("ann", letters(3));
     await using pool = new Pop3Pool();
     const error = new Error("the caller's own");
@@ -48,7 +49,7 @@ describe("a pool", () => {
     expect(await server.mailbox("ann")).toEqual(letters(3));
   });
 
-  it("lets one in behind the other, so that no maildrop is in use", async () => {
+  it("opens one session after the other, so that no maildrop is in use", async () => {
     for (const user of users) await server.deliver(user, letters(5));
     await using pool = new Pop3Pool({ maxPerHost: 3 });
     const first = (user: string): Promise<Buffer> =>
@@ -64,7 +65,7 @@ describe("a pool", () => {
     expect(await Promise.all(users.map((user) => server.count(user)))).toEqual([0, 0, 0, 0]);
   });
 
-  it("serves a run, and is left open by it", async () => {
+  it("serves a run, which leaves it open", async () => {
     await server.deliver("ann", letters(3));
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
     const place = await Place.for(accountOf(server));

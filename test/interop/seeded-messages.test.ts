@@ -1,4 +1,4 @@
-// Two thousand messages of every kind arrive octet for octet, however the stream is cut.
+// Two thousand messages of every kind arrive byte for byte, however the stream is cut.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { seededMessages } from "../messages.ts";
@@ -16,7 +16,10 @@ describe(`${COUNT} seeded messages`, () => {
   let server: Dovecot;
   const hashes: string[] = [];
   const sizes: number[] = [];
-  /** Dovecot sends a dot in a message's first octet unstuffed: what comes then is another message, or the end. */
+  /**
+   * Dovecot does not stuff a dot in the first octet of a message: the client receives another message, or its
+   * end.
+   */
   let undeliverable = 0;
 
   beforeAll(async () => {
@@ -51,15 +54,15 @@ describe(`${COUNT} seeded messages`, () => {
     expect(undeliverable).toBeLessThan(COUNT / 10);
   });
 
-  it.each(["plain", "STLS", "TLS port"] as const)("arrive as they are over %s", async (transport) => {
+  it.each(["plain", "STLS", "TLS port"] as const)("arrive unchanged over %s", async (transport) => {
     expect(await retrieve(reach(server, transport))).toEqual(hashes);
   });
 
-  it("arrive as they are one command at a time", async () => {
+  it("arrive unchanged one command at a time", async () => {
     expect(await retrieve({ ...reach(server, "plain"), pipelining: false })).toEqual(hashes);
   });
 
-  it.each(["plain", "STLS"] as const)("arrive as they are octet by octet over %s", async (transport) => {
+  it.each(["plain", "STLS"] as const)("arrive unchanged octet by octet over %s", async (transport) => {
     // One in two hundred has a line of a mebibyte; octet by octet these take longer than all the others.
     const numbers = sizes.flatMap((size, index) => (size < SMALL ? [index + 1] : []));
     expect(numbers.length).toBeGreaterThanOrEqual(sizes.length - COUNT / 200);
@@ -67,7 +70,7 @@ describe(`${COUNT} seeded messages`, () => {
     expect(await retrieve(options, numbers)).toEqual(numbers.map((number) => hashes[number - 1]));
   });
 
-  it("those with a line of a mebibyte, too, arrive as they are octet by octet", async () => {
+  it("those with a line of a mebibyte arrive unchanged octet by octet, too", async () => {
     const numbers = sizes.flatMap((size, index) => (size < SMALL ? [] : [index + 1]));
     expect(numbers.length).toBeGreaterThan(0);
     const options = { ...reach(server, "plain"), socket: dialSingleOctets };

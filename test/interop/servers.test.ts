@@ -1,4 +1,4 @@
-// Each of the real servers starts, lets a user in and gives a message back; when it stops, nothing of it is left.
+// Each of the real servers starts, accepts a login and serves a message. When it stops, it leaves nothing.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, it, vi } from "vitest";
@@ -26,7 +26,10 @@ const messages = [
   Buffer.from(`Subject: long\r\n\r\n${"0123456789abcdef".repeat(4096)}\r\nafter\r\n`),
 ];
 
-/** The process groups that this process has started, and that are not gone. One that has ended holds nothing. */
+/**
+ * The process groups that this process has started and that still exist. A group that has ended holds
+ * nothing.
+ */
 function groups(): Set<number> {
   const processes = readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name))
@@ -60,7 +63,7 @@ async function leavesNothing(work: () => Promise<void>): Promise<void> {
 }
 
 describe.each(Object.entries(launchers))("%s", (name, start) => {
-  it("starts, lets a user in, gives each message octet by octet, and leaves nothing", async () => {
+  it("starts, accepts a login, serves each message byte for byte, and leaves nothing", async () => {
     await leavesNothing(async () => {
       const server = await start({ users: { [user]: pass, ben: "secret" } });
       expect(server.name).toBe(name);
@@ -90,7 +93,7 @@ describe.each(Object.entries(launchers))("%s", (name, start) => {
     });
   });
 
-  it.each(["TLSv1.2", "TLSv1.3"] as const)("speaks %s alone where that is wanted", async (version) => {
+  it.each(["TLSv1.2", "TLSv1.3"] as const)("speaks only %s if told to", async (version) => {
     await using server = await start({
       users: { ben: "secret" },
       tlsVersions: { minVersion: version, maxVersion: version },
@@ -117,7 +120,7 @@ describe("a server that cannot start", () => {
 });
 
 describe("the KDC", () => {
-  it("gives each user a ticket, and that one for a service", async () => {
+  it("issues a ticket to each user, and with it a ticket for a service", async () => {
     await leavesNothing(async () => {
       const kdc = await Kdc.start({ users: ["ann", "ben"] });
       for (const principal of ["ann", "ben"]) {

@@ -1,4 +1,5 @@
-// Messages are compared by their digests: a difference in ten thousand messages is one line to read, not a dump of octets.
+// Compares messages by their digests: a difference in ten thousand messages is one line, not a dump of
+// octets.
 import { createHash } from "node:crypto";
 
 /** In hexadecimal. */

@@ -1,4 +1,4 @@
-// A stream may be cut anywhere: here it is cut between any two octets that come.
+// Cuts a stream between any two octets, because a network may cut it anywhere.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";

@@ -1,4 +1,4 @@
-// QUIT deletes what was marked; every other end of a session leaves the maildrop as it was.
+// QUIT deletes the marked messages. Every other end of a session leaves the maildrop unchanged.
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -68,7 +68,7 @@ describe("the session as a transaction", () => {
     await expectUntouched();
   });
 
-  it("DELE, RSET and QUIT delete nothing; what is marked behind RSET goes", async () => {
+  it("DELE, RSET and QUIT delete nothing; messages marked after RSET are deleted", async () => {
     await using client = await connect();
     await client.dele([1, 2, 3]);
     await client.rset();
@@ -106,7 +106,7 @@ describe("the session as a transaction", () => {
     await expectUntouched();
   });
 
-  it("QUIT that is aborted before it was sent deletes nothing", async () => {
+  it("QUIT that is aborted before it is sent deletes nothing", async () => {
     await using client = await connect();
     await client.dele([2, 4]);
     await expect(client.quit({ signal: AbortSignal.abort() })).rejects.toMatchObject({
@@ -139,7 +139,7 @@ describe("the session as a transaction", () => {
     expect(client.state).toBe("closed");
   });
 
-  it("unique-ids outlive what is deleted around them", async () => {
+  it("unique-ids stay when other messages are deleted", async () => {
     await using client = await connect();
     const uids = await client.uidl();
     await client.dele([1, 9]);
@@ -152,7 +152,7 @@ describe("the session as a transaction", () => {
   });
 });
 
-describe("messages that are removed behind the session's back", () => {
+describe("messages that another session removes", () => {
   let server: Dovecot;
   const connect = (pipelining: "auto" | false = "auto"): Promise<Pop3Client> =>
     Pop3Client.connect({ ...reach(server, "plain"), pipelining, auth });
@@ -168,7 +168,7 @@ describe("messages that are removed behind the session's back", () => {
 
   afterAll(() => server.stop());
 
-  it.each(["auto", false] as const)("are refused, each for itself (pipelining: %s)", async (pipelining) => {
+  it.each(["auto", false] as const)("are refused separately (pipelining: %s)", async (pipelining) => {
     await using client = await connect(pipelining);
     expect((await client.list()).size).toBe(messages.length);
     await using other = await connect();
@@ -190,7 +190,7 @@ describe("messages that are removed behind the session's back", () => {
     await client.quit();
   });
 
-  it("are told by their streams, and by nobody where nobody takes them", async () => {
+  it("are reported by their streams, and not at all if no caller reads those", async () => {
     await using client = await connect();
     await client.list();
     await using other = await connect();
@@ -211,7 +211,7 @@ describe("messages that are removed behind the session's back", () => {
     await client.quit();
   });
 
-  it("DELE of one that is gone and QUIT end well", async () => {
+  it("DELE of a removed message and QUIT succeed", async () => {
     await using client = await connect();
     await client.dele([1, 2]);
     await server.clear("ann");

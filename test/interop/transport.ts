@@ -1,4 +1,4 @@
-// The three ways to a server: each test says which one it takes, and nothing else about the connection.
+// The three transports to a server: each test chooses one, and specifies nothing else about the connection.
 import type { Pop3ClientOptions } from "../../src/index.ts";
 
 /** What a server under test says about itself. */

@@ -1,4 +1,5 @@
-// Run after run against WildDuck 1.46.1, which mixes up pipelined replies: no damaged file, and nothing lost.
+// Many runs against WildDuck 1.46.1, which mixes up pipelined replies: no file is damaged, and no message is
+// lost.
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fetchMail, MemoryLedger, Maildir, type Destination } from "../../src/fetch/index.ts";

@@ -1,4 +1,5 @@
-// What went over the wire is read from the client's debug namespace, in the form that may be printed: TLS hides it from all others.
+// Reads the traffic from the client's debug namespace, in its printable form, because TLS hides it from all
+// other observers.
 import { format } from "node:util";
 import createDebug from "debug";
 
@@ -29,7 +30,10 @@ export class Wire implements Disposable {
     return commands;
   }
 
-  /** For each command since the last `take`: how many were in flight when it went out, itself included. One client alone. */
+  /**
+   * For each command since the last `take`: how many commands were in flight when it was sent, including
+   * itself. Valid for a single client only.
+   */
   get depths(): readonly number[] {
     return this.#depths;
   }

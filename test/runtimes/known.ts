@@ -221,7 +221,7 @@ const WINDOWS: readonly Known[] = [
   { file: "test/fetch/destinations/webhook.test.ts", why: NO_FETCH },
   {
     file: "test/fetch/destinations/destinations.test.ts",
-    tests: /^(?!deliverTo ).* > makes files for nobody but their owner$/,
+    tests: /^(?!deliverTo ).* > creates files that only their owner can read$/,
     why: NO_MODES,
   },
   {
@@ -244,22 +244,22 @@ const WINDOWS: readonly Known[] = [
   },
   {
     file: "test/fetch/ledger/journal.test.ts",
-    tests: /> is not written anew by one who has lost the mailbox before it could begin$/,
+    tests: /> is not rewritten by a process that has already lost the mailbox$/,
     why: OPEN,
   },
   {
     file: "test/fetch/ledger/lock.test.ts",
-    tests: /^what is not a lock file > .*(?:FIFO|symbolic link)/,
+    tests: /^a path that is not a lock file > .*(?:FIFO|symbolic link)/,
     why: NO_OTHERS,
   },
   {
     file: "test/fetch/destinations/spool-file.test.ts",
-    tests: /^leaves what the living write, and what others may$/,
+    tests: /^leaves the files of living processes, and those that another process may be writing$/,
     why: "process 1 is that of another user elsewhere; Windows has no process 1",
   },
   {
     file: "test/fetch/destinations/eml-folder.test.ts",
-    tests: /^puts files where a function says, and knows them there$/,
+    tests: /^puts files into the sub-folder that a function returns, and recognises them there$/,
     why: "its folder has a colon in its name, which is refused there: see windows-path.test.ts",
   },
   {
@@ -269,28 +269,29 @@ const WINDOWS: readonly Known[] = [
   },
   {
     file: "test/fetch/ledger/lock.test.ts",
-    tests: /> says who holds it, for nobody else to read/,
+    tests: /> names its holder, is readable for its owner only/,
     why: NO_MODES,
   },
   {
     file: "test/fetch/ledger/lock.test.ts",
-    tests: /> of which the disk takes only a part is not there$/,
+    tests: /> that is written only in part, on a full disk, is not created$/,
     why: NO_SH,
   },
   {
     file: "test/fetch/ledger/file-ledger.test.ts",
     tests:
-      /> knows all that its former run was told|> is not cut by its former run|> say after which silence a mailbox/,
+      /> keeps all acknowledged records of its former run|> is not truncated by its former run|> set the time after which a mailbox/,
     why: OPEN,
   },
   {
     file: "test/fetch/ledger/file-ledger.test.ts",
-    tests: /> are named after it, and are for nobody else$|^the files of a mailbox > may be refused$/,
+    tests:
+      /> are named after it, and are accessible for their owner only$|^the files of a mailbox > may be inaccessible$/,
     why: NO_MODES,
   },
   {
     file: "test/endurance/ledger.test.ts",
-    tests: /^a process whose files may not grow any more/,
+    tests: /^a process at its limit of file sizes/,
     why: NO_SH,
   },
   {

@@ -1,4 +1,5 @@
-// Files on a disk that is full: the next time that something is done to one, half of it is, and it fails.
+// Simulates files on a full disk: the next time that an operation is applied to a file, half of it is carried
+// out, and it fails.
 import { open, type FileHandle } from "node:fs/promises";
 import { vi } from "vitest";
 

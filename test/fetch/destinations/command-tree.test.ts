@@ -1,4 +1,4 @@
-// A program that has to be ended goes with all that it has started, on every platform.
+// A program that must be ended is ended together with all processes that it has started, on every platform.
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, test } from "vitest";
@@ -12,7 +12,7 @@ const PARENT = `
   setInterval(() => {}, 1000);
 `;
 
-test("with the processes that it has started", async () => {
+test("ends a program together with the processes that it has started", async () => {
   await using server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,5 @@
-// A program that takes mail: what it is told, what it says, how it is ended, and the file that it reads.
+// A program that takes mail: its arguments and environment, its exit code, how it is ended, and the file that
+// it reads.
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -38,7 +39,7 @@ function pipe(name: string): string {
   return path;
 }
 
-test("gets arguments as they are, and is told of the message", async () => {
+test("gets its arguments unchanged, and variables about the message", async () => {
   const tell = 'printf "%s\\n" "$@"; env | grep -E "^POPWRIGHT_(KEY|MAILBOX|UID|SIZE|HEADERS_ONLY)=" | sort';
   const args = ["-c", `{ ${tell}; } >told; cat >kept`, "name", "a b", "$HOME", "'\";|"];
   const command = new Command("sh", args, { cwd: folder.path });
@@ -52,7 +53,7 @@ test("gets arguments as they are, and is told of the message", async () => {
   expect(await folder.read("kept")).toEqual(ONE);
 });
 
-test("is told nothing that nobody knows", async () => {
+test("gets no variable for an unknown value", async () => {
   const env = { PATH: process.env["PATH"], MINE: "1", POPWRIGHT_UID: "inherited", POPWRIGHT_SIZE: "1" };
   const writer = await script("env | grep -E '^(POPWRIGHT_|MINE|HOME)' | sort >told", { env }).begin(
     delivery("one", { uid: undefined }),
@@ -69,13 +70,13 @@ test.each([
   ["cat", { timeout: "5" }],
   ["cat", { spool: "" }],
   ["cat", { spool: 7 }],
-])("is none: %j, %j", (program, options) => {
+])("rejects invalid options: %j, %j", (program, options) => {
   expect(() => new Command(program, [], options as CommandOptions)).toThrow(
     expect.objectContaining({ code: "POP3_CONFIG" }),
   );
 });
 
-describe("its exit code says what became of the message", () => {
+describe("its exit code gives the result", () => {
   test.each([
     ["exit 75", { later: true, down: false, message: "sh ended with exit code 75" }],
     ["exit 1", { later: false, down: false, message: "sh ended with exit code 1" }],
@@ -97,7 +98,7 @@ describe("its exit code says what became of the message", () => {
     });
   });
 
-  test("with the end of its words", async () => {
+  test("with the end of its standard error", async () => {
     const talk = "cat >/dev/null; seq 1 10000 >&2; exit 1";
     const error = (await deliver(script(talk), "one", ONE).catch((e: unknown) => e)) as Error;
     expect(error.message).toMatch(/^sh ended with exit code 1: [\d ]{490,}9999 10000$/);
@@ -129,13 +130,13 @@ test.each([
   });
 });
 
-test("cannot be told what no environment can have", async () => {
+test("rejects a value that no environment variable can have", async () => {
   const writer = await script("exit 0").begin(delivery("one", { mailbox: "a\0b" }));
   await expect(writer.commit()).rejects.toMatchObject({ name: "DestinationError" });
 });
 
 describe("reads a file", () => {
-  test("that has the whole message, in which it may seek, and that others cannot read", async () => {
+  test("that has the whole message, supports seeking, and is readable for its owner only", async () => {
     const text = "stat -L -c '%F %s %a %h' /dev/stdin >told; head -c 9 >a; cat /dev/stdin >kept";
     expect(await deliver(script(text), "large", LARGE)).toBe("new");
     expect(await read("told")).toBe(`regular file ${String(LARGE.length)} 600 0\n`);
@@ -143,7 +144,7 @@ describe("reads a file", () => {
     expect((await folder.read("kept")).equals(LARGE)).toBe(true);
   });
 
-  test("and is not started before it is there, nor if the message does not come", async () => {
+  test("and starts only when the file is complete, not if the message does not arrive", async () => {
     const command = script("echo >started; cat >kept");
     const writer = await command.begin(delivery("one"));
     await writer.write(LARGE);
@@ -154,7 +155,7 @@ describe("reads a file", () => {
     expect(await folder.read("kept")).toEqual(ONE);
   });
 
-  test("that has no name while it comes, and is gone afterwards", async () => {
+  test("that has no name while the message arrives, and is gone afterwards", async () => {
     const spool = join(folder.path, "deep", "spool");
     const files = (): Promise<string[]> => readdir(spool);
     const command = script("ls deep/spool >seen; exit 1", { spool });
@@ -165,14 +166,14 @@ describe("reads a file", () => {
     expect([await read("seen"), await files()]).toEqual(["", []]);
   });
 
-  test("in the directory for temporary files, unless told otherwise", async () => {
+  test("in the directory for temporary files by default", async () => {
     const create = vi.spyOn(SpoolFile, "create");
     expect(await deliver(script("exit 0"), "one", ONE)).toBe("new");
     expect(create).toHaveBeenCalledWith(tmpdir(), keyOf("one"));
     create.mockRestore();
   });
 
-  test("after what a crash has left was removed, and whatever others have put there", async () => {
+  test("after the leftovers of a crash were removed, whatever others have put there", async () => {
     const spool = join(folder.path, "spool");
     await mkdir(spool);
     const left = await SpoolFile.create(spool, keyOf("one"));
@@ -200,7 +201,7 @@ describe("reads a file", () => {
     expect(await folder.files()).toEqual([]);
   });
 
-  test("unless no file may be that large, which says nothing about other messages", async () => {
+  test("unless the message exceeds the limit of a file's size, which does not affect other messages", async () => {
     const writer = await script("exit 0").begin(delivery("one"));
     const file = vi.spyOn(SpoolFile.prototype, "write");
     file.mockRejectedValue(Object.assign(new Error("EFBIG: file too large"), { code: "EFBIG" }));
@@ -211,7 +212,7 @@ describe("reads a file", () => {
   });
 });
 
-test("may leave others running behind it", async () => {
+test("may leave other processes running", async () => {
   const ended = readFile(pipe("alive"));
   const text =
     "cat >/dev/null; sh -c 'exec 3>alive; echo $$ >pid; exec sleep 1000' & while [ ! -s pid ]; do :; done";
@@ -245,7 +246,7 @@ describe("is ended", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   }
 
-  test("by the signal, with all that it has started", async () => {
+  test("when the signal is aborted, with all that it has started", async () => {
     const controller = new AbortController();
     const { outcome, gone } = await start(FAMILY, controller.signal);
     const reason = new Error("enough");
@@ -254,7 +255,7 @@ describe("is ended", () => {
     await gone;
   });
 
-  test("before it begins, by a signal that came earlier", async () => {
+  test("before it starts, if the signal was aborted earlier", async () => {
     const controller = new AbortController();
     const command = script("echo >started");
     const writer = await command.begin(delivery("one"), controller.signal);
@@ -268,7 +269,7 @@ describe("is ended", () => {
 
   test.each([
     ["it reads nothing", "exec 3>alive; echo >ready; sleep 1000"],
-    ["it has read everything, and whatever it says then", `cat >kept; ${FAMILY}`],
+    ["it has read everything, whatever its exit code is then", `cat >kept; ${FAMILY}`],
   ])("after five minutes: %s", async (_what, text) => {
     fakeClock();
     const { outcome, gone } = await start(text);
@@ -282,7 +283,7 @@ describe("is ended", () => {
     await gone;
   });
 
-  test("by SIGKILL if it does not heed SIGTERM", async () => {
+  test("by SIGKILL if it ignores SIGTERM", async () => {
     fakeClock();
     const controller = new AbortController();
     const { outcome, gone } = await start(STUBBORN, controller.signal);
@@ -292,7 +293,7 @@ describe("is ended", () => {
     await gone;
   });
 
-  test("and what it has started may go on to hold its standard error", async () => {
+  test("even if a process that it has started keeps its standard error open", async () => {
     const { outcome, gone } = await start(
       "exec 3>alive; sleep 1000 & echo $! >pid; echo >ready; echo no >&2; exit 1",
     );
@@ -301,7 +302,7 @@ describe("is ended", () => {
     await gone;
   });
 
-  test("without a time limit, if that is Infinity", async () => {
+  test("never by the time limit Infinity", async () => {
     fakeClock();
     expect(await deliver(script("cat >kept", { timeout: Infinity }), "one", ONE)).toBe("new");
     expect(vi.getTimerCount()).toBe(0);

@@ -1,4 +1,4 @@
-// What every destination keeps to, and what those that know keys, and those that keep files, keep to beside it.
+// The tests that every destination must pass, and those for destinations that recognise keys or keep files.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -50,7 +50,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       expect(kept?.equals(form(message))).toBe(true);
     });
 
-    test("keeps messages apart that come at the same time", async () => {
+    test("keeps messages apart that arrive at the same time", async () => {
       const titles = Object.keys(MESSAGES).slice(0, 6);
       await Promise.all(titles.map((title) => deliver(destination, title, MESSAGES[title] as Buffer)));
       const expected = titles.map((title) => form(MESSAGES[title] as Buffer).toString("hex"));
@@ -70,7 +70,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       expect(await delivered(directory)).toEqual([form(ONE)]);
     });
 
-    test("makes files for nobody but their owner", async () => {
+    test("creates files that only their owner can read", async () => {
       await deliver(destination, "one", ONE);
       const writer = await begun(destination, "two");
       await writer.write(TWO);
@@ -82,13 +82,13 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
 
     if (subject.knowsKeys) knowingKeys();
     else
-      test("knows no keys", async () => {
+      test("recognises no keys", async () => {
         expect(await deliver(destination, "one", ONE)).toBe("new");
         expect(await deliver(destination, "one", ONE)).toBe("new");
       });
 
     function knowingKeys(): void {
-      test("knows what it has delivered, and what another has", async () => {
+      test("recognises what it has delivered, and what another process has", async () => {
         expect(await deliver(destination, "one", ONE)).toBe("new");
         expect(await deliver(destination, "one", TWO)).toBe("known");
         const another = make(directory);
@@ -98,7 +98,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
         expect(await delivered(directory)).toHaveLength(2);
       });
 
-      test("takes a message once that comes twice at the same time", async () => {
+      test("stores a message once that arrives twice at the same time", async () => {
         const [first, second, third] = [
           await begun(destination, "one"),
           await begun(destination, "one"),
@@ -111,7 +111,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       });
     }
 
-    test.each(subject.steps)("leaves nothing where a disk is full: %s", async (step) => {
+    test.each(subject.steps)("leaves nothing if a disk is full: %s", async (step) => {
       await deliver(destination, "one", ONE);
       const before = await folder.files();
       const broken = await breakFiles(step);
@@ -126,7 +126,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
     });
 
     if (subject.steps.length > 0)
-      test("is down where its place is taken by something else", async () => {
+      test("is down if something else has its path", async () => {
         await folder.write("mail", "a file");
         const failure: unknown = await deliver(destination, "one", ONE).catch((error: unknown) => error);
         expect(isDown(failure)).toBe(true);

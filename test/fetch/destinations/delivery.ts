@@ -1,4 +1,4 @@
-// What a destination is told of a message, and messages that are hard to keep as they are.
+// Descriptions of messages for destinations, and messages that are hard to keep unchanged.
 import { createHash } from "node:crypto";
 import type { Delivery, DeliveryWriter, Destination } from "../../../src/fetch/index.ts";
 

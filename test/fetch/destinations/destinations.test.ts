@@ -1,4 +1,4 @@
-// The contract of destinations, for each that there is.
+// Runs the contract of destinations for each of them.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, deliverTo, EmlFolder, Maildir, Mbox } from "../../../src/fetch/index.ts";

@@ -1,4 +1,4 @@
-// The names of the files in a folder, and of the folders in it.
+// An EmlFolder: the names of its files and of its sub-folders.
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EmlFolder } from "../../../src/fetch/index.ts";
@@ -18,14 +18,14 @@ test("names a file after its key", async () => {
   expect(await folder.files()).toEqual([`${keyOf("one")}.eml`]);
 });
 
-test("does not overwrite what has the name", async () => {
+test("does not overwrite a file that has the name", async () => {
   const writer = await new EmlFolder(folder.path).begin(delivery("one"));
   await folder.write(`${keyOf("one")}.eml`, "another's");
   expect(writer !== "known" && (await writer.commit())).toBe("known");
   expect(await folder.read(`${keyOf("one")}.eml`)).toEqual(Buffer.from("another's"));
 });
 
-test("puts files where a function says, and knows them there", async () => {
+test("puts files into the sub-folder that a function returns, and recognises them there", async () => {
   const byMailbox = new EmlFolder(folder.path, { subfolder: ({ mailbox }) => join("by-mailbox", mailbox) });
   expect(await deliver(byMailbox, "one", ONE)).toBe("new");
   expect(await deliver(byMailbox, "one", ONE)).toBe("known");
@@ -33,13 +33,13 @@ test("puts files where a function says, and knows them there", async () => {
   expect(await deliver(new EmlFolder(folder.path), "one", ONE)).toBe("new");
 });
 
-test.each(["", ".", "..a", "a/..", "a/../b"])('takes "%s" for a sub-folder', async (name) => {
+test.each(["", ".", "..a", "a/..", "a/../b"])('accepts the sub-folder "%s"', async (name) => {
   const destination = new EmlFolder(folder.path, { subfolder: () => name });
   expect(await deliver(destination, "one", ONE)).toBe("new");
   expect(await folder.files()).toHaveLength(1);
 });
 
-test.each(["..", "../other", "a/../../b"])('does not take "%s"', async (name) => {
+test.each(["..", "../other", "a/../../b"])('rejects the sub-folder "%s"', async (name) => {
   const destination = new EmlFolder(join(folder.path, "mail"), { subfolder: () => name });
   await expect(deliver(destination, "one", ONE)).rejects.toMatchObject({
     code: "POP3_DESTINATION",

@@ -1,5 +1,5 @@
-// What other users, backups and mistakes can put under the names of a message: it is neither followed, waited for,
-// emptied, nor taken for the message.
+// Other users, backups and mistakes can put something else under the names of a message. It is not followed,
+// waited for, emptied, or mistaken for the message.
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -41,25 +41,28 @@ describe.each<[name: string, make: () => Destination, file: string, spool: strin
     expect([isDown(refusal), isLater(refusal)]).toEqual([false, true]);
   }
 
-  test.each(inTheWay)("does not take %s for the message", async (obstacle) => {
+  test.each(inTheWay)("does not mistake %s for the message", async (obstacle) => {
     const look = await place(obstacle, file());
     await expectRefusal(deliver(make(), "one", ONE), obstacle);
     expect(await look()).toEqual({ isUntouched: true });
     expect(await deliver(make(), "two", ONE)).toBe("new");
   });
 
-  test.each(inTheWay)("nor %s that comes while the message does", async (obstacle) => {
-    for (const message of [ONE, EMPTY]) {
-      const writer = await begun(make(), "one");
-      await writer.write(Buffer.from(message));
-      const look = await place(obstacle, file());
-      await expectRefusal(writer.commit(), obstacle);
-      expect(await look()).toEqual({ isUntouched: true });
-      await folder.removeAll(name);
-    }
-  });
+  test.each(inTheWay)(
+    "does not mistake %s for the message if it appears during delivery",
+    async (obstacle) => {
+      for (const message of [ONE, EMPTY]) {
+        const writer = await begun(make(), "one");
+        await writer.write(Buffer.from(message));
+        const look = await place(obstacle, file());
+        await expectRefusal(writer.commit(), obstacle);
+        expect(await look()).toEqual({ isUntouched: true });
+        await folder.removeAll(name);
+      }
+    },
+  );
 
-  test("delivers in place of an empty file, whenever it came", async () => {
+  test("replaces an empty file, whenever it appeared", async () => {
     await place("an empty file", file());
     expect(await deliver(make(), "one", ONE)).toBe("new");
     expect(await folder.read(name)).toEqual(ONE);
@@ -73,13 +76,13 @@ describe.each<[name: string, make: () => Destination, file: string, spool: strin
     expect(await deliver(make(), "one", ONE)).toBe("known");
   });
 
-  test("delivers a message once that is empty itself", async () => {
+  test("delivers an empty message once", async () => {
     expect(await deliver(make(), "one", EMPTY)).toBe("new");
     expect(await deliver(make(), "one", EMPTY)).toBe("known");
     expect(await folder.read(name)).toEqual(EMPTY);
   });
 
-  test.each(obstacles)("sweeps nothing but names: %s", async (obstacle) => {
+  test.each(obstacles)("sweeps only names, and changes no contents: %s", async (obstacle) => {
     const look = await place(obstacle, join(folder.path, spool), OLD);
     expect(await deliver(make(), "one", ONE)).toBe("new");
     expect(await look()).toEqual({ isUntouched: true });
@@ -91,13 +94,13 @@ describe.each<[name: string, make: () => Destination, file: string, spool: strin
 describe("Maildir, in cur/", () => {
   const name = `cur/${keyOf("one")}.popwright:2,S`;
 
-  test.each(inTheWay)("does not take %s for the message", async (obstacle) => {
+  test.each(inTheWay)("does not mistake %s for the message", async (obstacle) => {
     const look = await place(obstacle, join(folder.path, name));
     await expect(deliver(new Maildir(folder.path), "one", ONE)).rejects.toMatchObject({ later: true });
     expect(await look()).toEqual({ isUntouched: true });
   });
 
-  test("does not take an empty file for the message", async () => {
+  test("does not mistake an empty file for the message", async () => {
     await place("an empty file", join(folder.path, name));
     const maildir = new Maildir(folder.path);
     expect(await deliver(maildir, "one", ONE)).toBe("new");

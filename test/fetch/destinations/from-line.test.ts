@@ -1,4 +1,4 @@
-// The first lines of the messages in an mbox: what they look like, and that all are found.
+// The first lines of the messages in an mbox: how they are written, and that all of them are found.
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -26,14 +26,14 @@ async function linesOf(text: string, from?: number): Promise<FromLine[]> {
 
 const KEY = keyOf("a");
 
-test("has the key for a sender, and the time in UTC", () => {
+test("has the key as the sender, and the time in UTC", () => {
   expect(fromLine(KEY, new Date(0))).toBe(`From ${KEY}@popwright Thu Jan  1 00:00:00 1970\n`);
   expect(fromLine(KEY, new Date("2026-11-21T13:09:58.999Z"))).toBe(
     `From ${KEY}@popwright Sat Nov 21 13:09:58 2026\n`,
   );
 });
 
-test("are found with those of others, and nowhere else", async () => {
+test("are found together with those of other programs, and nowhere else", async () => {
   const line = fromLine(KEY, new Date(0));
   const text = `${line}\nFrom a\n\nFrom ann@example.com ${KEY}\n From \n>${line}${line}`;
   expect(await linesOf(text)).toEqual([
@@ -56,7 +56,7 @@ test("are found from an offset on", async () => {
   expect((await linesOf(text, 100)).map(({ at }) => at)).toEqual([]);
 });
 
-test("are found wherever the blocks are cut in which the file is read", async () => {
+test("are found wherever the file is cut into blocks", async () => {
   const line = fromLine(KEY, new Date(0));
   const block = 256 * 1024;
   for (let before = block - line.length - 2; before <= block + 2; before++) {

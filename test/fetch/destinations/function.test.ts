@@ -1,4 +1,4 @@
-// A function that takes mail.
+// A function as a destination.
 import { expect, test } from "vitest";
 import {
   deliverTo,
@@ -10,7 +10,7 @@ import { begun, deliver, delivery, keyOf, MESSAGES } from "./delivery.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 
-test("gets the message, what is known of it, and the signal", async () => {
+test("gets the message, its description, and the signal", async () => {
   const calls: unknown[] = [];
   const destination = deliverTo((...args) => void calls.push(args));
   const { signal } = new AbortController();
@@ -25,7 +25,7 @@ test("gets the message, what is known of it, and the signal", async () => {
   expect(calls).toEqual([[message, signal]]);
 });
 
-test("is not called for what is aborted", async () => {
+test("is not called for an aborted message", async () => {
   const destination = deliverTo(() => expect.unreachable());
   const writer = await begun(destination, "one");
   await writer.write(ONE);
@@ -47,7 +47,7 @@ test.each([
   ).toBe(outcome);
 });
 
-test("refuses a message with what it throws", async () => {
+test("refuses a message by throwing an error", async () => {
   const error = new DestinationError("later", { later: true });
   const throwing = deliverTo(() => {
     throw error;
@@ -57,7 +57,7 @@ test("refuses a message with what it throws", async () => {
   await expect(deliver(rejecting, "one", ONE)).rejects.toBe(error);
 });
 
-test("is not called for what is too large", async () => {
+test("is not called for a message that is too large", async () => {
   const keys: string[] = [];
   const destination = deliverTo(({ key }) => keys.push(key), { limit: ONE.length });
   expect(await deliver(destination, "one", ONE)).toBe("new");
@@ -70,7 +70,7 @@ test("is not called for what is too large", async () => {
   expect(keys).toEqual([keyOf("one")]);
 });
 
-test.each([{ limit: -1 }, { limits: 1 }])("does not take %j", (options) => {
+test.each([{ limit: -1 }, { limits: 1 }])("rejects the options %j", (options) => {
   expect(() => deliverTo(() => undefined, options as FunctionOptions)).toThrow(
     expect.objectContaining({ code: "POP3_CONFIG" }),
   );

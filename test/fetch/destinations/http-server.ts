@@ -1,4 +1,4 @@
-// An HTTP server for one test: it remembers what it was asked, and answers what it is told to.
+// An HTTP server for one test: it records the requests, and sends the configured answers.
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,5 @@
-// An LMTP server for one test (RFC 2033): it keeps what it has taken, and says to each command what it is told to.
+// An LMTP server for one test (RFC 2033): it keeps the messages, and sends the configured reply to each
+// command.
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 

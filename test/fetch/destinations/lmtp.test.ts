@@ -1,4 +1,4 @@
-// The recipe for LMTP, against a server that takes mail, or does not.
+// The recipe for LMTP, against a server that accepts mail or refuses it.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lmtp } from "../../../examples/destinations/lmtp.ts";
 import { deliver, delivery, MESSAGES } from "./delivery.ts";
@@ -59,14 +59,14 @@ test.each([
   expect(server.messages).toEqual([]);
 });
 
-test("is down where nobody answers", async () => {
+test("is down if the server does not answer", async () => {
   const gone = destination();
   await server.close();
   server = await LmtpServer.listen();
   await expect(deliver(gone, "one", ONE)).rejects.toMatchObject({ down: true });
 });
 
-test("ends with the signal", async () => {
+test("ends when the signal is aborted", async () => {
   const controller = new AbortController();
   const writer = await destination().begin(delivery("one"), controller.signal);
   if (writer !== "known") await writer.write(Buffer.from(ONE));

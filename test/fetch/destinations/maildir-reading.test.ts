@@ -1,4 +1,4 @@
-// cur/ may have a hundred thousand messages: it is read when it has changed, and not too often.
+// cur/ may have a hundred thousand messages. It is read again only after a change, and not too often.
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -36,7 +36,7 @@ async function deliverThree(): Promise<void> {
   for (const name of ["one", "two", "three"]) await deliver(maildir, name, ONE);
 }
 
-test("it is read once, as long as nothing changes there", async () => {
+test("it is read once as long as nothing changes there", async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3000 });
   expect(await readings(deliverThree)).toBe(1);
   expect(await readings(() => deliver(maildir, "four", ONE))).toBe(0);
@@ -60,7 +60,7 @@ describe("with many messages there", () => {
     await rename(join(folder.path, "new", file), join(folder.path, "cur", `${file}:2,S`));
   }
 
-  test("it is read every five seconds, and what was delivered meanwhile is known", async () => {
+  test("it is read every five seconds, and messages that were delivered meanwhile are recognised", async () => {
     vi.useFakeTimers({ toFake: ["Date", "performance"], now: Date.now() });
     vi.mocked(readdir)
       .mockResolvedValueOnce([])

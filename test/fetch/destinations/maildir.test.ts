@@ -1,4 +1,5 @@
-// A Maildir as its readers know it, with readers at work, and with more than one who delivers.
+// A Maildir as mail readers expect it, while readers are at work, and with more than one process that
+// delivers.
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,13 +27,13 @@ async function read(name: string, flags = ":2,S"): Promise<void> {
   await rename(join(path, "new", file), join(path, "cur", `${file}${flags}`));
 }
 
-test("has the three directories, and in new/ a name that is made of the key", async () => {
+test("has the three directories, and in new/ a name with the key", async () => {
   await deliver(maildir, "one", ONE);
   expect((await readdir(path)).sort()).toEqual(["cur", "new", "tmp"]);
   expect(await folder.files()).toEqual([`Mail/new/${keyOf("one")}.popwright`]);
 });
 
-test("writes in tmp/, and shows in new/ what is whole", async () => {
+test("writes in tmp/, and shows only complete messages in new/", async () => {
   const writer = await begun(maildir, "one");
   await writer.write(ONE);
   expect(await folder.files()).toEqual([expect.stringMatching(/^Mail\/tmp\/\.[0-9a-f]{64}\.popwright-/)]);
@@ -40,7 +41,7 @@ test("writes in tmp/, and shows in new/ what is whole", async () => {
   expect(await folder.files("Mail/tmp")).toEqual([]);
 });
 
-test("takes what is in the Maildir of others as it is", async () => {
+test("leaves the files of other programs as they are", async () => {
   for (const name of ["tmp", "new", "cur"]) await mkdir(join(path, name), { recursive: true });
   const theirs = [
     "Mail/cur/1700000000.M1P2.host:2,S",
@@ -52,7 +53,7 @@ test("takes what is in the Maildir of others as it is", async () => {
   expect(await folder.files()).toEqual([...theirs, `Mail/new/${keyOf("one")}.popwright`].sort());
 });
 
-describe("knows a message that a reader has moved to cur/", () => {
+describe("recognises a message that a reader has moved to cur/", () => {
   test.each([":2,", ":2,S", ":2,FRS", "", ",S=20:2,S", ";2,S"])('as "%s"', async (flags) => {
     await deliver(maildir, "one", ONE);
     await read("one", flags);
@@ -61,7 +62,7 @@ describe("knows a message that a reader has moved to cur/", () => {
     expect(await deliver(maildir, "two", ONE)).toBe("new");
   });
 
-  test("while others come, at any time", async () => {
+  test("while others arrive, at any time", async () => {
     for (let nth = 0; nth < 20; nth++) {
       const name = String(nth);
       expect(await deliver(maildir, name, ONE)).toBe("new");
@@ -71,7 +72,7 @@ describe("knows a message that a reader has moved to cur/", () => {
     expect(await readdir(join(path, "new"))).toEqual([]);
   });
 
-  test("between two who deliver it", async () => {
+  test("when two processes deliver it", async () => {
     const [first, second] = [await begun(maildir, "one"), await begun(new Maildir(path), "one")];
     await first.write(ONE);
     expect(await first.commit()).toBe("new");
@@ -82,7 +83,7 @@ describe("knows a message that a reader has moved to cur/", () => {
   });
 });
 
-test("does not overwrite what has the name", async () => {
+test("does not overwrite a file that has the name", async () => {
   const writer = await begun(maildir, "one");
   await writer.write(ONE);
   await folder.write(`Mail/new/${keyOf("one")}.popwright`, "another's");
@@ -90,7 +91,7 @@ test("does not overwrite what has the name", async () => {
   expect(await folder.read(`Mail/new/${keyOf("one")}.popwright`)).toEqual(Buffer.from("another's"));
 });
 
-test("syncs the file before it has its name, and the directory behind that", async () => {
+test("syncs the file before it gets its name, and the directory after that", async () => {
   await deliver(maildir, "zero", ONE);
   const target = join(path, "new", `${keyOf("one")}.popwright`);
   const prototype = await fileHandlePrototype();
@@ -110,7 +111,7 @@ test("syncs the file before it has its name, and the directory behind that", asy
   expect(synced.slice(2)).toEqual([named]);
 });
 
-test("goes where a function says", async () => {
+test("uses the path that a function returns", async () => {
   const byMailbox = new Maildir(({ mailbox }) => join(path, mailbox.replace(/@.*/, "")));
   for (const mailbox of ["ann@pop.test:995", "bob@pop.test:995"]) {
     const writer = await byMailbox.begin(delivery("one", { mailbox }));
@@ -124,7 +125,7 @@ test("goes where a function says", async () => {
   await expect(refusing.begin(delivery("one"))).rejects.toThrow("whose?");
 });
 
-test("is made again where it was removed", async () => {
+test("is created again after it was removed", async () => {
   await deliver(maildir, "one", ONE);
   await rm(path, { recursive: true });
   await expect(deliver(maildir, "two", ONE)).rejects.toMatchObject({ code: "ENOENT" });

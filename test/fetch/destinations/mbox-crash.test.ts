@@ -1,4 +1,4 @@
-// A crash in the middle of an append, at each octet, and what other programs may have done to the file since.
+// A crash at each octet of an append, and changes that other programs may have made to the file since then.
 import { chmod, lstat, rename, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -61,13 +61,13 @@ async function foundNote(): Promise<string> {
   return name;
 }
 
-test("is noted before, with all that is to come", () => {
+test("is noted before, with all that will be appended", () => {
   const { at, octets, line } = JSON.parse(note.toString()) as Record<string, unknown>;
   expect([at, octets]).toEqual([before.length, after.length - before.length]);
   expect(after.toString("latin1", before.length).startsWith(String(line))).toBe(true);
 });
 
-test("is over, durably, before the message counts as delivered", async () => {
+test("has durably ended before the message counts as delivered", async () => {
   const prototype = await fileHandlePrototype();
   const datasync = methodOf(prototype, "datasync");
   const noted: number[] = [];
@@ -82,7 +82,10 @@ test("is over, durably, before the message counts as delivered", async () => {
 });
 
 describe.each(NOTES)("with the note of %s", (_, renamed) => {
-  /** What a new process makes of it: whether the message is known, and what is in the file when it has come again. */
+  /**
+   * Delivers again with a new process. Returns whether the message was recognised, and what is in the file
+   * afterwards.
+   */
   async function recovered(inbox: Buffer, noted = note): Promise<[known: boolean, bodies: Buffer[]]> {
     await folder.write("inbox", inbox);
     await folder.write(renamed(noteName), noted);
@@ -103,7 +106,7 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     return folder.read("inbox");
   }
 
-  test("leaves the message whole or not at all, wherever it happens", async () => {
+  test("leaves the whole message or nothing of it, wherever it happens", async () => {
     // The ends of its first line and of its last, and what lies between.
     const lengths = new Set([0, 1, 2, after.indexOf("\n", before.length) - before.length]);
     for (let length = 0; length < after.length - before.length; length += 9) lengths.add(length);
@@ -121,7 +124,7 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     expect((await stat(path)).mode & 0o7777).toBe(0o640);
   });
 
-  test("is found if the file has its length, but not its octets", async () => {
+  test("is detected if the file has its length, but not its octets", async () => {
     for (const from of [0, 1, 80, 120]) {
       for (const length of [after.length - before.length, 200, 100, 1]) {
         const torn = Buffer.from(after.subarray(0, before.length + length));
@@ -132,12 +135,12 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     }
   });
 
-  test("is found if its head is lost, but not its end", async () => {
+  test("is detected if its head is lost, but not its end", async () => {
     const torn = Buffer.from(after).fill(0, before.length, before.length + 90);
     expect(await recovered(torn)).toEqual([false, [FIRST, SECOND]]);
   });
 
-  test("leaves a message of another program after zeros, and what is before them", async () => {
+  test("leaves a message of another program after zeros, and the text before them", async () => {
     for (const zeros of [5, 99, 100, 150, 300]) {
       const inbox = Buffer.concat([before, Buffer.alloc(zeros), THEIRS]);
       const [known, bodies] = await recovered(inbox);
@@ -148,12 +151,12 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     }
   });
 
-  test("is nothing while the note was written", async () => {
+  test("has no effect if it happens while the note is written", async () => {
     for (const length of [0, 1, 50, note.length - 1])
       expect(await recovered(before, note.subarray(0, length))).toEqual([false, [FIRST, SECOND]]);
   });
 
-  test("takes nothing away that another program has appended since", async () => {
+  test("removes nothing that another program has appended since", async () => {
     const half = after.subarray(0, after.length - 10);
     const [known, bodies] = await recovered(Buffer.concat([half, Buffer.from("\n\n"), THEIRS]));
     expect([known, bodies.length]).toEqual([false, 4]);
@@ -162,7 +165,7 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     expect(await recovered(Buffer.concat([after, THEIRS]))).toMatchObject([true, { length: 3 }]);
   });
 
-  test("is not known by a part of its first line, before what another program has appended", async () => {
+  test("is not recognised by a part of its first line, before text that another program has appended", async () => {
     for (const length of [80, 90, 104]) {
       const part = after.subarray(0, before.length + length);
       const [known, bodies] = await recovered(Buffer.concat([part, Buffer.from("\n\n"), THEIRS]));
@@ -174,14 +177,14 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     }
   });
 
-  test("takes nothing away from a file that another program has written again", async () => {
+  test("removes nothing from a file that another program has rewritten", async () => {
     const few = Buffer.concat([before.subarray(0, 20), THEIRS]);
     expect(await lookedAt(few)).toEqual(few);
     const much = Buffer.concat([THEIRS, THEIRS, THEIRS, THEIRS, THEIRS]);
     expect(await lookedAt(much)).toEqual(much);
   });
 
-  test("is over if the file is gone", async () => {
+  test("is ignored if the file is gone", async () => {
     await folder.removeFile("inbox");
     await folder.write(renamed(noteName), note);
     expect(await deliver(new Mbox(path), "two", TWO)).toBe("new");
@@ -216,7 +219,7 @@ test.each([
   expect(await folder.files()).toEqual(["inbox"]);
 });
 
-test("a note of a living process makes the mbox a new file, one of a dead process does not", async () => {
+test("the note of a living process makes the mbox a new file, that of a dead process does not", async () => {
   const inodes: boolean[] = [];
   for (const [, renamed] of NOTES) {
     await folder.write("inbox", after.subarray(0, -5));
@@ -229,7 +232,7 @@ test("a note of a living process makes the mbox a new file, one of a dead proces
   expect(inodes).toEqual([true, false, false, false]);
 });
 
-test("a link to the mbox stays one", async () => {
+test("a link to the mbox stays a link", async () => {
   await rename(path, join(folder.path, "elsewhere"));
   await symlink("elsewhere", path);
   await folder.write("elsewhere", after.subarray(0, -5));

@@ -1,5 +1,5 @@
-// What other users, backups and mistakes can put under the names of an mbox: a delivery succeeds or says what is in the
-// way, and nothing is followed, waited for, emptied or removed.
+// Other users, backups and mistakes can put something else under the names of an mbox. A delivery succeeds,
+// or reports what is in the way. Nothing is followed, waited for, emptied or removed.
 import { link, lutimes, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -45,7 +45,7 @@ describe("the mbox itself", () => {
     expect(await look()).toEqual({ isUntouched: true });
   });
 
-  test("may be an empty file, and a link of our own to an mbox", async () => {
+  test("may be an empty file, or a link of our own to an mbox", async () => {
     await place("an empty file", path);
     expect(await deliver(mbox, "one", ONE)).toBe("new");
     expect(bodiesOf(await folder.read("inbox"))).toEqual([mboxForm(ONE)]);
@@ -57,8 +57,11 @@ describe("the mbox itself", () => {
   });
 });
 
-describe("beside the mbox", () => {
-  /** All names that we use there, but for the lock; the last two are those of older versions, and of a copy. */
+describe("next to the mbox", () => {
+  /**
+   * All names that we use there, except that of the lock. The last two are those of older versions, and of a
+   * copy.
+   */
   const NAMES = [
     `.${keyOf("other")}.popwright-1-${HEX}-${HEX}`,
     `inbox.lock.${HEX}`,
@@ -103,7 +106,7 @@ describe("beside the mbox", () => {
   });
 });
 
-test("a note that was taken back says nothing under a second name either", async () => {
+test("a note that was removed is empty under a second name, too", async () => {
   const prototype = await fileHandlePrototype();
   const datasync = methodOf(prototype, "datasync");
   vi.spyOn(prototype, "datasync").mockImplementation(async function (this: typeof prototype) {

@@ -1,4 +1,5 @@
-// What mboxrd makes of a message, said in another way than the destination does it, and how a reader finds it again.
+// A second implementation of mboxrd, written independently of the destination, and the way in which a reader
+// finds the message again.
 
 /** The text of a message in an mbox, with the blank line behind it. */
 export function mboxForm(message: Buffer): Buffer {

@@ -1,5 +1,5 @@
-// A process that sleeps past its lock, before each step that it takes, while another one delivers: neither harms the
-// message of the other, and each message is there once in the end.
+// A process sleeps past its lock, before each of its steps, while another one delivers. Neither damages the
+// message of the other, and in the end each message is there once.
 import { lutimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -69,8 +69,8 @@ async function sleepAt(nth: number, isLeft: boolean, fast: Sleeper): Promise<str
   const now = await bodies();
   const whole = [formOf(ZERO), formOf(SLOW), formOf(FAST)];
   const parts = now.filter((body) => !whole.includes(body));
-  // One that slept while it released its lock may remove the lock of the other, which then stops: its note says what is
-  // left of its message.
+  // A process that slept while it released its lock may remove the lock of the other, which then stops: its
+  // note says what is left of its message.
   const isLost = /the lock of .* was lost/.test(String(second)) && formOf(FAST).startsWith(parts[0] ?? "");
   expect([sleeper.step, parts.length]).toEqual([sleeper.step, isLost && parts.length === 1 ? 1 : 0]);
   if (outcome === "new") expect(now.includes(formOf(SLOW))).toBe(true);

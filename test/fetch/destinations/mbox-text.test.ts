@@ -1,4 +1,4 @@
-// The text of a message in an mbox, however it is cut on its way.
+// The text of a message in an mbox, for all ways to cut the message into pieces.
 import fc from "../../fast-check.ts";
 import { expect, test } from "vitest";
 import { MboxText } from "../../../src/fetch/destinations/mbox-text.ts";
@@ -32,7 +32,7 @@ test.each([
   expect(textOf(...message)).toBe(text);
 });
 
-test("is the same for every message, in whatever pieces", () => {
+test("is the same for every message, however it is cut", () => {
   const tokens = ["\r", "\n", "\r\n", "\nFrom ", "From ", "F", "ro", "m ", ">", " ", "a", "\0", "\xe4"];
   const pieces = fc.array(fc.array(fc.constantFrom(...tokens)).map((some) => some.join("")));
   fc.assert(
@@ -44,7 +44,7 @@ test("is the same for every message, in whatever pieces", () => {
   );
 });
 
-test("a reader finds in it what was there, but for the line ends", () => {
+test("a reader gets the original message from it, except for the line ends", () => {
   const message = ">>From a\r\nFrom b\r\n\r\n>c\r\n";
   const read = textOf(message)
     .replace(/\n$/, "")

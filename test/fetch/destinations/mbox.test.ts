@@ -1,4 +1,4 @@
-// An mbox among other programs that read it, write to it, and lock it.
+// An mbox that other programs read, write and lock, too.
 import { spawnSync } from "node:child_process";
 import { appendFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ function ours(name: string): unknown {
   );
 }
 
-test("has a line before each message, and a blank one behind it", async () => {
+test("has a line before each message, and a blank line after it", async () => {
   await deliver(mbox, "one", ONE);
   await deliver(mbox, "two", TWO);
   const lines = (await text()).split("\n");
@@ -68,19 +68,19 @@ test.each([
   expect(bodiesOf(await folder.read("inbox")).at(-1)).toEqual(mboxForm(ONE));
 });
 
-test("keeps the mode of the file that is there", async () => {
+test("keeps the mode of an existing file", async () => {
   await folder.write("inbox", "");
   const { mode } = await stat(path);
   await deliver(mbox, "one", ONE);
   expect((await stat(path)).mode).toBe(mode);
 });
 
-test("leaves its lock to nobody", async () => {
+test("removes its lock", async () => {
   await deliver(mbox, "one", ONE);
   expect(await folder.files()).toEqual(["inbox"]);
 });
 
-test("sweeps what was left of old locks and messages", async () => {
+test("sweeps the leftovers of old locks and messages", async () => {
   const [old, young] = ["inbox.lock.0123456789abcdef.tmp", "inbox.lock.fedcba9876543210"];
   for (const name of [old, young]) await folder.write(name, "");
   const before = new Date(Date.now() - 6 * 60_000);
@@ -89,7 +89,7 @@ test("sweeps what was left of old locks and messages", async () => {
   expect(await folder.files()).toEqual(["inbox", young]);
 });
 
-test("goes where a function says", async () => {
+test("uses the path that a function returns", async () => {
   const byMailbox = new Mbox(({ mailbox }) => join(folder.path, "Mail", mailbox.replace(/@.*/, "")));
   for (const mailbox of ["ann@pop.test:995", "bob@pop.test:995"]) {
     const writer = await byMailbox.begin(delivery("one", { mailbox }));
@@ -98,14 +98,14 @@ test("goes where a function says", async () => {
   expect(await folder.files("Mail")).toEqual(["ann", "bob"]);
 });
 
-test.each([{ lockTimeout: -1 }, { lockTime: 1 }])("does not take %j", (options) => {
+test.each([{ lockTimeout: -1 }, { lockTime: 1 }])("rejects the options %j", (options) => {
   expect(() => new Mbox("inbox", options as { lockTimeout: number })).toThrow(
     expect.objectContaining({ code: "POP3_CONFIG" }),
   );
 });
 
-describe("knows a message again", () => {
-  test("that came while other programs appended", async () => {
+describe("recognises a message", () => {
+  test("that arrived while other programs appended", async () => {
     await deliver(mbox, "one", ONE);
     await appendFile(path, THEIRS);
     const another = new Mbox(path);
@@ -117,7 +117,7 @@ describe("knows a message again", () => {
     }
   });
 
-  test("in a file that another program has put in its place", async () => {
+  test("in a file with which another program has replaced it", async () => {
     await deliver(mbox, "one", ONE);
     const other = new Mbox(join(folder.path, "other"));
     for (const name of ["two", "three"]) await deliver(other, name, TWO);
@@ -128,7 +128,7 @@ describe("knows a message again", () => {
     expect(await deliver(new Mbox(path), "one", ONE)).toBe("new");
   });
 
-  test("while it comes", async () => {
+  test("while it arrives", async () => {
     const writer = await begun(mbox, "one");
     await writer.write(Buffer.from(ONE));
     await deliver(new Mbox(path), "one", ONE);
@@ -136,12 +136,12 @@ describe("knows a message again", () => {
     expect(bodiesOf(await folder.read("inbox"))).toHaveLength(1);
   });
 
-  test("but not by what is written in a message", async () => {
+  test("but not by the text of a message", async () => {
     await deliver(mbox, "one", Buffer.from(`From ${keyOf("two")}@popwright Thu Jan  1 00:00:00 1970\r\n`));
     expect(await deliver(new Mbox(path), "two", TWO)).toBe("new");
   });
 
-  test("not in a file that was removed", async () => {
+  test("but not in a file that was removed", async () => {
     await deliver(mbox, "one", ONE);
     await rm(path);
     expect(await deliver(mbox, "two", ONE)).toBe("new");
@@ -167,7 +167,7 @@ describe("a lock", () => {
     expect(await folder.read("inbox.lock")).toEqual(Buffer.from(content));
   });
 
-  test("that comes while a message does keeps us out", async () => {
+  test("that appears while a message arrives keeps us out", async () => {
     const writer = await begun(mbox, "one");
     await writer.write(Buffer.from(ONE));
     await folder.write("inbox.lock", "");
@@ -175,7 +175,7 @@ describe("a lock", () => {
     expect(await folder.files()).toEqual(["inbox.lock"]);
   });
 
-  test("is taken over where nobody has touched it for five minutes", async () => {
+  test("is taken over if it was not touched for five minutes", async () => {
     await folder.write("inbox.lock", "4711\n");
     const touched = (minutes: number): Promise<void> =>
       utimes(join(folder.path, "inbox.lock"), new Date(), new Date(Date.now() - minutes * 60_000));
@@ -186,7 +186,7 @@ describe("a lock", () => {
     expect(await folder.files()).toEqual(["inbox"]);
   });
 
-  test("is taken over from the dead", async () => {
+  test("is taken over from a dead process", async () => {
     await folder.write("inbox.lock", await lockOf(process.ppid));
     await expect(deliver(mbox, "one", ONE)).rejects.toMatchObject(LOCKED);
     await folder.write("inbox.lock", await lockOf(spawnSync(process.execPath, ["--version"]).pid));
@@ -202,7 +202,7 @@ describe("a lock", () => {
     expect(await delivered).toBe("new");
   });
 
-  test("is not waited for by what is aborted", async () => {
+  test("is not waited for after an abort", async () => {
     const patient = new Mbox(path);
     await folder.write("inbox.lock", "");
     const controller = new AbortController();
@@ -212,7 +212,7 @@ describe("a lock", () => {
     await expect(begun).rejects.toMatchObject({ code: "POP3_ABORTED", cause: reason });
   });
 
-  test("that is lost on the way makes nothing delivered", async () => {
+  test("that is lost during an append undoes the delivery", async () => {
     const prototype = await fileHandlePrototype();
     const datasync = methodOf(prototype, "datasync");
     const spy = vi.spyOn(prototype, "datasync").mockImplementation(async function (this: typeof prototype) {
@@ -227,7 +227,7 @@ describe("a lock", () => {
   });
 });
 
-test.each([0, 1])("takes a message back if the disk is full at its end (%i)", async (nth) => {
+test.each([0, 1])("removes a message if the disk is full at its end (%i)", async (nth) => {
   for (const before of [[], [mboxForm(ONE)]]) {
     const broken = await breakFiles("datasync", nth);
     await expect(deliver(mbox, "two", TWO)).rejects.toMatchObject({ code: "ENOSPC" });
@@ -238,7 +238,7 @@ test.each([0, 1])("takes a message back if the disk is full at its end (%i)", as
   }
 });
 
-test("is not there where something else is", async () => {
+test("is not used if something else has its path", async () => {
   const directory = new Mbox(folder.path);
   await expect(deliver(directory, "one", ONE)).rejects.toMatchObject({ down: true });
 });

@@ -1,4 +1,4 @@
-// The recipe for buckets, against a server that keeps objects, and lets nobody overwrite them.
+// The recipe for S3 buckets, against a server that stores objects and refuses to overwrite them.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bucket } from "../../../examples/destinations/s3.ts";
 import { deliver, keyOf, MESSAGES } from "./delivery.ts";
@@ -77,7 +77,7 @@ test.each([
   });
 });
 
-test("is down where nobody answers", async () => {
+test("is down if the server does not answer", async () => {
   const { url } = server;
   await server.close();
   server = await HttpServer.listen(() => undefined);

@@ -1,5 +1,5 @@
-// Runs of code that fall asleep before a step that they take in the file system, and wake up when they are told.
-// A test file that uses this has `vi.mock("node:fs/promises", { spy: true })`.
+// Runs of code that fall asleep before a chosen file system call, and continue when they are woken. A test
+// file that uses this needs `vi.mock("node:fs/promises", { spy: true })`.
 import { AsyncLocalStorage } from "node:async_hooks";
 import * as files from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";

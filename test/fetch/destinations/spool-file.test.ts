@@ -1,4 +1,4 @@
-// What a crash has left is swept, and nothing else.
+// The leftovers of a crash are swept, and nothing else.
 import { spawnSync } from "node:child_process";
 import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ async function make(name: string, age = 0): Promise<string> {
   return name;
 }
 
-test("removes what the dead have left, and what is old", async () => {
+test("removes the files of dead processes, and old files", async () => {
   await make(of(dead));
   await make(of(process.ppid), 37 * HOUR);
   await make(of(dead, ELSEWHERE), 37 * HOUR);
@@ -46,7 +46,7 @@ test("removes what the dead have left, and what is old", async () => {
   expect(await readdir(folder.path)).toEqual([ours]);
 });
 
-test("leaves what the living write, and what others may", async () => {
+test("leaves the files of living processes, and those that another process may be writing", async () => {
   const kept = [
     ours,
     await make(of(process.ppid), 35 * HOUR),

@@ -1,4 +1,4 @@
-// The recipe for webhooks, against a receiver that knows keys.
+// The recipe for webhooks, against a receiver that recognises keys.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { webhook } from "../../../examples/destinations/webhook.ts";
 import { deliver, delivery, keyOf, MESSAGES } from "./delivery.ts";
@@ -50,13 +50,13 @@ test.each(Object.entries(MESSAGES))("keeps the octets: %s", async (title, messag
   expect(server.requests[0]?.body.equals(message)).toBe(true);
 });
 
-test("is told what is known", async () => {
+test("learns which messages are known", async () => {
   const destination = webhook(server.url);
   expect(await deliver(destination, "one", ONE)).toBe("new");
   expect(await deliver(destination, "one", ONE)).toBe("known");
 });
 
-test("sends nothing of what is aborted", async () => {
+test("sends nothing of an aborted message", async () => {
   const writer = await webhook(server.url).begin(delivery("one"), undefined);
   if (writer !== "known") {
     await writer.write(Buffer.from(ONE));
@@ -82,7 +82,7 @@ test.each([
   });
 });
 
-test("is down where nobody answers", async () => {
+test("is down if the server does not answer", async () => {
   const { url } = server;
   await server.close();
   server = await HttpServer.listen(() => undefined);
@@ -92,7 +92,7 @@ test("is down where nobody answers", async () => {
   });
 });
 
-test("ends with the signal", async () => {
+test("ends when the signal is aborted", async () => {
   status = undefined;
   const controller = new AbortController();
   const writer = await webhook(server.url).begin(delivery("one"), controller.signal);

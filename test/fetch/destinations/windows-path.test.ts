@@ -1,4 +1,4 @@
-// Paths that Windows cannot have: refused there, and nowhere else.
+// Paths that are not possible on Windows are refused there, and nowhere else.
 import { describe, expect, test } from "vitest";
 import { checkPath } from "../../../src/fetch/destinations/windows-path.ts";
 

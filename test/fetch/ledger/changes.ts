@@ -1,4 +1,4 @@
-// Whatever may be recorded, with all the characters that could mean something to a file of lines.
+// Random records, with all the characters that could have a meaning in a file of lines.
 import fc from "../../fast-check.ts";
 import type {
   LedgerChanges,

@@ -1,4 +1,4 @@
-// What becomes a lock, where another removes it on the way.
+// A claim, which becomes a lock, is removed by another process on the way.
 import { link, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -7,7 +7,7 @@ import { scratch } from "./scratch.ts";
 
 vi.mock("node:fs/promises", { spy: true });
 
-test("a claim that another took for a leftover is made again", async () => {
+test("a claim that another process mistook for a leftover is created again", async () => {
   const directory = await scratch();
   const { link: linkAsEver } = await vi.importActual<typeof import("node:fs/promises")>("node:fs/promises");
   vi.mocked(link).mockImplementationOnce(async (claim, path) => {

@@ -1,4 +1,4 @@
-// Both ledgers keep the same promises.
+// Runs the contract of ledgers for both of them.
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
 import { ledgerContract } from "../ledger-contract.ts";

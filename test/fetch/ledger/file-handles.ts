@@ -1,4 +1,4 @@
-// All that is done to open files, to be watched and to be made to fail.
+// Watches all operations on open files, and makes them fail.
 import { open, type FileHandle } from "node:fs/promises";
 
 /** What every `FileHandle` inherits. */

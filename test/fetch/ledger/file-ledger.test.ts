@@ -1,4 +1,4 @@
-// A ledger in a directory: its files, what it makes of torn and foreign ones, and whose mailbox it is.
+// A ledger in a directory: its files, its reaction to torn and foreign files, and the owner of a mailbox.
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "../../fast-check.ts";
@@ -18,7 +18,7 @@ const entry = (id: string): LedgerEntry => ({ id, status: "delivered", firstSeen
 const idsIn = async (ledger: FileLedger): Promise<string[]> => [...(await ledger.read(ANN)).entries.keys()];
 
 describe("the files of a mailbox", () => {
-  test("are named after it, and are for nobody else", async () => {
+  test("are named after it, and are accessible for their owner only", async () => {
     const directory = join(await scratch(), "state", "popwright");
     const mailbox = await new FileLedger(directory).open(ANN);
     expect(await readdir(directory)).toEqual([
@@ -33,7 +33,7 @@ describe("the files of a mailbox", () => {
     expect(await readdir(directory)).toEqual([`${NAME}.journal`]);
   });
 
-  test("have safe names, each its own, whatever the mailbox is called", () => {
+  test("have safe and unique names for all names of mailboxes", () => {
     expect(fileName("../../etc/passwd")).toMatch(/^etc-passwd\.[0-9a-f]{16}$/);
     expect(fileName("")).toBe("mailbox.e3b0c44298fc1c14");
     expect(fileName("x".repeat(5000)).length).toBe(97);
@@ -48,7 +48,7 @@ describe("the files of a mailbox", () => {
     );
   });
 
-  test("may be refused", async () => {
+  test("may be inaccessible", async () => {
     const directory = await scratch();
     await writeFile(join(directory, "file"), "");
     const ledger = new FileLedger(join(directory, "file"));
@@ -60,7 +60,7 @@ describe("the files of a mailbox", () => {
     await expect(ledger.read(ANN)).rejects.toMatchObject({ code: "POP3_LEDGER", cause: { code: "ENOTDIR" } });
   });
 
-  test("may be another's", async () => {
+  test("may belong to another mailbox", async () => {
     const directory = await scratch();
     const ledger = new FileLedger(directory);
     await (await ledger.open("bea")).close();
@@ -88,13 +88,13 @@ describe("the options", () => {
     ["state", { heartbeat: 60_000 }],
     ["state", { stale: "long" as never }],
     ["state", { age: 1 } as never],
-  ])("%j, %j make no sense", (directory, options) => {
+  ])("%j, %j are rejected", (directory, options) => {
     expect(() => new FileLedger(directory, options)).toThrow(
       expect.objectContaining({ code: "POP3_CONFIG" }),
     );
   });
 
-  test("say after which silence a mailbox is taken over", async () => {
+  test("set the time after which a mailbox is taken over", async () => {
     const directory = await scratch();
     const first = await new FileLedger(directory).open(ANN);
     await silence(join(directory, `${NAME}.lock`), 5000);
@@ -106,8 +106,8 @@ describe("the options", () => {
   });
 });
 
-describe("what is recorded", () => {
-  test("is what a ledger in memory knows, whatever that is", async () => {
+describe("the records", () => {
+  test("are the same as in a ledger in memory", async () => {
     const directory = await scratch();
     let names = 0;
     await fc.assert(
@@ -144,7 +144,7 @@ describe("what is recorded", () => {
 });
 
 describe("a journal that was torn", () => {
-  test("at any octet is good again with the next record", async () => {
+  test("at any octet is complete again with the next record", async () => {
     const directory = await scratch();
     const mailbox = await new FileLedger(directory).open(ANN);
     const journal = join(directory, `${NAME}.journal`);
@@ -201,7 +201,7 @@ describe("a journal that was torn", () => {
 });
 
 describe("a mailbox that was taken over", () => {
-  test("knows all that its former run was told is durable, and nothing that comes from it later", async () => {
+  test("keeps all acknowledged records of its former run, and none of its later ones", async () => {
     const ledger = new FileLedger(await scratch());
     const former = await ledger.open(ANN);
     await former.record({ entries: [entry("a")] });
@@ -224,7 +224,7 @@ describe("a mailbox that was taken over", () => {
     expect(await idsIn(ledger)).toEqual(["a", "b", "c", "d"]);
   });
 
-  test("is not cut by its former run, even where its lock was removed by hand", async () => {
+  test("is not truncated by its former run, even if its lock was removed by hand", async () => {
     const ledger = new FileLedger(await scratch());
     const former = await ledger.open(ANN);
     const lock = join(ledger.directory, `${NAME}.lock`);
@@ -238,7 +238,7 @@ describe("a mailbox that was taken over", () => {
     expect(await idsIn(ledger)).toEqual(["a", "b", "late", "c"]);
   });
 
-  test("has nothing beside it of what its former run began", async () => {
+  test("has no leftovers of its former run next to it", async () => {
     const ledger = new FileLedger(await scratch());
     await (await ledger.open(ANN)).close();
     await (await ledger.open("bea")).close();
@@ -252,7 +252,7 @@ describe("a mailbox that was taken over", () => {
     );
   });
 
-  test("has nothing beside it of those who died before they held anything", async () => {
+  test("has no leftovers of processes that died before they held a lock", async () => {
     const ledger = new FileLedger(await scratch());
     await (await ledger.open("bea")).close();
     const id = "0123456789abcdef";

@@ -1,5 +1,5 @@
-// What other users, backups and mistakes can put under the names of a ledger: it is neither followed, waited for,
-// emptied, nor believed.
+// Other users, backups and mistakes can put something else under the names of a ledger. It is not followed,
+// waited for, emptied, or believed.
 import { chmod, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -53,7 +53,7 @@ describe("the journal", () => {
     expect(await ids()).toEqual(["1"]);
   });
 
-  test("is not one that others may write to", async () => {
+  test("is not a file to which other users may write", async () => {
     await record("1");
     await chmod(path(), 0o666);
     await expect(record("2")).rejects.toThrow("can be written to by other users");
@@ -67,7 +67,7 @@ test.each(
   [`journal.${HEX}.tmp`, `lock.${HEX}`, `lock.${HEX}.tmp`, `lock.${HEX}.${HEX}.tmp`].flatMap((name) =>
     obstacles.map((obstacle) => [name, obstacle] as const),
   ),
-)("a run goes on beside what was left as %s, %s", async (name, obstacle) => {
+)("a run ignores a leftover %s, %s", async (name, obstacle) => {
   const look = await place(obstacle, join(directory, `${NAME}.${name}`), OLD);
   await writeFile(join(directory, `${NAME}.lock`), await lockText({ pid: deadPid() }));
   await record("1");

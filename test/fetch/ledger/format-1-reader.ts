@@ -1,5 +1,5 @@
-// How the first release reads a journal: a copy of its rules that does not change with the code, to see what becomes of
-// a user who goes back to it.
+// A reader of the journal format of the first release. It is a copy that does not change with the code, and
+// shows what happens to a user who goes back to that release.
 
 export interface OldContents {
   /** By id; `undefined` is what a line that is not known would be called. */

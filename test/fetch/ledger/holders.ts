@@ -1,4 +1,4 @@
-// Lock files of others: who lives, who is dead, and who has been silent for how long.
+// Lock files of other processes: living, dead, or silent for some time.
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { utimes } from "node:fs/promises";

@@ -1,4 +1,5 @@
-// Journals that were cut, torn and damaged: whole records, and nothing else, or an error that names the line.
+// Journals that were cut, torn or damaged give their complete records and nothing else, or an error that
+// names the line.
 import fc from "../../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { applyChanges } from "../../../src/fetch/ledger/changes.ts";
@@ -70,7 +71,7 @@ function expectRecords(octets: Buffer | string, records: readonly LedgerChanges[
 }
 
 describe("a journal", () => {
-  test("says who it belongs to in its first line", () => {
+  test("names its mailbox in its first line", () => {
     expect(HEADER.split("\n")[0]?.slice(9)).toBe(
       '{"popwright":"ledger","version":1,"mailbox":"ann@pop.example.com:995"}',
     );
@@ -82,7 +83,7 @@ describe("a journal", () => {
     );
   });
 
-  test("says all that was written in it, whatever that is", () => {
+  test("returns all records that were written in it", () => {
     fc.assert(
       fc.property(fc.array(fc.array(changes, { minLength: 1, maxLength: 3 }), { maxLength: 5 }), (writes) => {
         expectRecords(HEADER + writes.flatMap(write).join(""), writes.flat(), "as it was written");
@@ -98,7 +99,7 @@ describe("a journal", () => {
     );
   });
 
-  test("knows how many lines there are, and where the last record ends", () => {
+  test("reports its number of lines, and where the last record ends", () => {
     expect(decode(JOURNAL)).toMatchObject({ lines: 12, length: JOURNAL.length });
     expect(decode(`${JOURNAL}deadbeef>{`)).toMatchObject({ lines: 12, length: JOURNAL.length });
     expect(decode(JOURNAL.slice(0, -1))).toMatchObject({ lines: 10, length: ENDS.at(-2) });
@@ -118,7 +119,7 @@ describe("a journal that was torn", () => {
     `${"\xff".repeat(99)}\n`,
   ];
 
-  test("at any octet has all whole records before it", () => {
+  test("at any octet has all complete records before it", () => {
     for (let cut = HEADER.length; cut <= JOURNAL.length; cut++) {
       const records = before(cut);
       for (const tail of TAILS) {
@@ -129,7 +130,7 @@ describe("a journal that was torn", () => {
     }
   });
 
-  test("within its header has none, and is no journal where anything else is in it", () => {
+  test("within its header has no records, and anything else there is an error", () => {
     const header = HEADER.slice(0, HEADER.indexOf("\n") + 1);
     for (let cut = 0; cut < header.length; cut++) {
       expect(decode(header.slice(0, cut))).toMatchObject({ lines: 0, length: 0 });
@@ -140,7 +141,7 @@ describe("a journal that was torn", () => {
     }
   });
 
-  test("anywhere in the last write has all of its records before that, whatever is behind", () => {
+  test("anywhere in the last write has all of its records before that, whatever follows", () => {
     // The third write is the last here. A page of it, or a sector, has not come to the disk.
     const journal = JOURNAL.slice(0, ENDS[5]);
     const begin = ENDS[2] as number;
@@ -158,7 +159,7 @@ describe("a journal that is damaged", () => {
   /** The number of the line in which an octet is. */
   const lineOf = (at: number): number => JOURNAL.slice(0, at).split("\n").length;
 
-  test("before its last write says in which line", () => {
+  test("before its last write names the line", () => {
     // Without the line feed at its end it could be torn off together with the last write.
     for (let at = 0; at < (ENDS[5] as number) - 1; at++) {
       const octets = Buffer.from(JOURNAL);
@@ -172,7 +173,7 @@ describe("a journal that is damaged", () => {
     }
   });
 
-  test("by a record without an end says so", () => {
+  test("by a record without an end names the line", () => {
     const [first, second] = write([{ entries: [entry("x"), entry("y")] }])
       .join("")
       .split(/(?<=\n)/);
@@ -186,7 +187,7 @@ describe("a journal that is damaged", () => {
     expect(() => decode(HEADER + String(first) + last)).toThrow("is damaged in line 4");
   });
 
-  test("by a line too many says so", () => {
+  test("by an additional line names the line", () => {
     const lines = JOURNAL.split(/(?<=\n)/);
     for (let at = 1; at < 6; at++) {
       const text = [...lines.slice(0, at), "\n", ...lines.slice(at)].join("");
@@ -195,7 +196,7 @@ describe("a journal that is damaged", () => {
   });
 
   test.each(['{"id":', "", "7,8", "{} {}"])(
-    "by a line that is no JSON, though its checksum is right: %j",
+    "by a line that is not JSON, though its checksum is right: %j",
     (text) => {
       const good = encodeLine(encode({ forgotten: "a" }), true);
       for (const before of [0, 1, 499, 1203]) {

@@ -1,5 +1,5 @@
-// Journals of other versions: an old one is read and goes on, a new one goes back to the first release if that is safe,
-// and a newer one is refused before anything is done.
+// Journals of other versions: an old one is read and continued, a new one works with the first release if
+// that is safe, and a newer one is refused before anything is changed.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -58,7 +58,7 @@ async function ledgerWith(journal: Buffer | string): Promise<{ ledger: FileLedge
 }
 
 describe("a journal of the first release", () => {
-  test("is read as it was meant", async () => {
+  test("is read correctly", async () => {
     const { ledger } = await ledgerWith(FORMAT_1);
     const { entries, state } = await ledger.read(ANN);
     expect([...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
@@ -67,7 +67,7 @@ describe("a journal of the first release", () => {
     expect(state).toEqual(STATE);
   });
 
-  test("goes on where it ended, and its first lines stay as they were", async () => {
+  test("is continued at its end, and its first lines stay as they were", async () => {
     const { ledger, path } = await ledgerWith(FORMAT_1);
     const mailbox = await ledger.open(ANN);
     expect(mailbox.entries).toEqual(byId(ENTRIES));
@@ -79,7 +79,7 @@ describe("a journal of the first release", () => {
   });
 
   test.each(["", "\0".repeat(4096), '4b8477fc>{"sta', "garbage\n"])(
-    "with a torn end is read up to its last whole record: %j",
+    "with a torn end is read up to its last complete record: %j",
     async (tail) => {
       const { ledger } = await ledgerWith(Buffer.concat([FORMAT_1.subarray(0, -9), Buffer.from(tail)]));
       const { entries, state } = await ledger.read(ANN);
@@ -96,7 +96,7 @@ describe("a journal of the first release", () => {
 describe("a journal of this version", () => {
   const snapshot: LedgerSnapshot = { entries: byId(ENTRIES), state: STATE };
 
-  test("is one of the first release: going back loses nothing", async () => {
+  test("has the format of the first release: going back loses nothing", async () => {
     const { ledger, path } = await ledgerWith("");
     const mailbox = await ledger.open(ANN);
     const failed: LedgerEntry = {
@@ -114,7 +114,7 @@ describe("a journal of this version", () => {
     expect(state).toEqual(STATE);
   });
 
-  test("that was renamed says so in a format that the first release refuses", () => {
+  test("that was renamed has a format that the first release refuses", () => {
     const renamed = encodeJournal(ANN, { ...snapshot, keyName: "ann@old.example.com:995" });
     expect(() => readAsFormat1(PATH, ANN, Buffer.from(renamed))).toThrow("written by another version");
     expect(decodeJournal(PATH, ANN, Buffer.from(renamed))).toMatchObject({
@@ -129,7 +129,7 @@ describe("a journal of a newer version", () => {
   const head = (more: object): string =>
     encodeLine(encode({ popwright: "ledger", version: 3, mailbox: ANN, ...more }), true);
 
-  test("is refused by file and formats, with what to do, and stays as it is", async () => {
+  test("is refused with its path, both formats and advice, and stays as it is", async () => {
     const journal = head({ fence: "7" }) + encodeLine('{"group":[]}', true);
     const { ledger, path } = await ledgerWith(journal);
     const error = {
@@ -144,7 +144,7 @@ describe("a journal of a newer version", () => {
   });
 
   test.each([{ group: ["a"] }, { id: "a", status: "held", firstSeen: 1 }, { id: "a" }, ["a"], 7, null])(
-    "is refused if it only has a line that is not known: %j",
+    "is refused if it has only an unknown line: %j",
     async (value) => {
       const journal = FORMAT_1.toString("latin1") + encodeLine(encode(value), true);
       const { ledger, path } = await ledgerWith(journal);

@@ -1,4 +1,4 @@
-// Lines of a journal: what goes in comes out, in printable ASCII, and a part of a line is none.
+// Lines of a journal: decoding returns what was encoded, in printable ASCII, and rejects a part of a line.
 import fc from "../../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import {
@@ -42,7 +42,7 @@ describe("a line", () => {
     expect(encodeLine('{"forgotten":"b"}', false)).toBe('4300a751 {"forgotten":"b"}\n');
   });
 
-  test("has the checksum that others call FNV-1a", () => {
+  test("has an FNV-1a checksum", () => {
     // Its authors' own test vectors.
     const fnv = (text: string): number => {
       let hash = 2_166_136_261n;
@@ -53,7 +53,7 @@ describe("a line", () => {
     expect(encodeLine("foobar", true)).toBe(`${fnv(">foobar").toString(16).padStart(8, "0")}>foobar\n`);
   });
 
-  test("gives a record back as it was", () => {
+  test("returns a record unchanged", () => {
     fc.assert(
       fc.property(changes, (record) => {
         const told = throughLines(record);
@@ -65,7 +65,7 @@ describe("a line", () => {
     );
   });
 
-  test("is printable ASCII, and one line, whatever it says", () => {
+  test("is always one line of printable ASCII", () => {
     fc.assert(
       fc.property(texts, (reason) => {
         expect(encodeLine(encode({ ...ENTRY, reason }), true)).toMatch(/^[ -~]+\n$/);
@@ -74,7 +74,7 @@ describe("a line", () => {
     );
   });
 
-  test("is none where it was cut, or goes on with something else", () => {
+  test("is rejected if it was cut, or continues with something else", () => {
     const line = encodeLine(encode(ENTRY), true);
     expect(decode(line)).toEqual({ first: true, more: false, text: encode(ENTRY) });
     for (let cut = 0; cut < line.length; cut++) {
@@ -88,7 +88,7 @@ describe("a line", () => {
     }
   });
 
-  test("is none where an octet is another", () => {
+  test("is rejected if an octet has changed", () => {
     const line = encodeLine(encode(ENTRY), false);
     for (let at = 0; at < line.length; at++) {
       for (let bit = 1; bit < 256; bit *= 2) {

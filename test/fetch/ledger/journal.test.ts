@@ -1,4 +1,5 @@
-// The journal as a file that grows: how many writes there are, what a failed one leaves, when it is written anew.
+// The journal as a growing file: the number of writes, the effect of a failed write, and when it is
+// rewritten.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -41,7 +42,7 @@ async function holdSyncs(): Promise<{ synced: () => number; release: () => void 
 }
 
 describe("records", () => {
-  test("that come at once share a write", async () => {
+  test("that arrive together share a write", async () => {
     const { ledger } = await makeLedger();
     const mailbox = await ledger.open(ANN);
     const handles = await fileHandles();
@@ -54,7 +55,7 @@ describe("records", () => {
     expect(await idsIn(ledger)).toEqual(["1", "2", "3", "4"]);
   });
 
-  test("that come while a write is under way share the next one, and wait for it", async () => {
+  test("that arrive during a write share the next one, and wait for it", async () => {
     const { ledger } = await makeLedger();
     const mailbox = await ledger.open(ANN);
     const { synced, release } = await holdSyncs();
@@ -95,7 +96,7 @@ describe("records", () => {
 
 describe("a write that fails", () => {
   test.each(["appendFile", "datasync"] as const)(
-    "in %s is the last, and takes nothing that was acknowledged with it",
+    "in %s is the last one, and keeps all acknowledged records",
     async (method) => {
       const { ledger, journal } = await makeLedger();
       const mailbox = await ledger.open(ANN);
@@ -132,7 +133,7 @@ describe("a write that fails", () => {
     },
   );
 
-  test("in its middle leaves what was acknowledged, even where nothing can be cut off", async () => {
+  test("in its middle keeps all acknowledged records, even if the file cannot be truncated", async () => {
     const { ledger, journal } = await makeLedger();
     const mailbox = await ledger.open(ANN);
     await mailbox.record({ entries: [entry(1)] });
@@ -170,7 +171,7 @@ describe("a journal with many more lines than entries", () => {
   const lineCount = async (journal: string): Promise<number> =>
     (await readFile(journal, "latin1")).split("\n").length - 1;
 
-  test("is written anew when it is opened", async () => {
+  test("is rewritten when it is opened", async () => {
     const { ledger, directory, journal } = await makeWordy();
     expect(await lineCount(journal)).toBeGreaterThan(LINES);
     const mailbox = await ledger.open(ANN);
@@ -184,7 +185,7 @@ describe("a journal with many more lines than entries", () => {
     expect(await readdir(directory)).toEqual([`${fileName(ANN)}.journal`]);
   });
 
-  test("stays as it is where it cannot be", async () => {
+  test("stays as it is if it cannot be rewritten", async () => {
     const { ledger, directory, journal } = await makeWordy();
     const before = await readFile(journal, "latin1");
     const cause = systemError("ENOSPC");
@@ -195,7 +196,7 @@ describe("a journal with many more lines than entries", () => {
     expect(await readdir(directory), "no lock, and no temporary file").toEqual([`${fileName(ANN)}.journal`]);
   });
 
-  test("is not written anew by one who has lost the mailbox before it could begin", async () => {
+  test("is not rewritten by a process that has already lost the mailbox", async () => {
     const { journal, directory } = await makeWordy();
     const before = await readFile(journal);
     const path = join(directory, `${fileName(ANN)}.lock`);
@@ -211,7 +212,7 @@ describe("a journal with many more lines than entries", () => {
     await lock.release();
   });
 
-  test("is the old or the new one wherever a crash comes, and nothing is left beside it", async () => {
+  test("is the old or the new one after a crash, without leftovers", async () => {
     const { ledger, directory, journal } = await makeWordy();
     const old = await readFile(journal);
     await (await ledger.open(ANN)).close();

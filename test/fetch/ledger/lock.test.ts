@@ -1,4 +1,5 @@
-// Locks: one holder at a time, whoever has died or fallen silent before, and whoever comes at the same moment.
+// Locks have one holder at a time, even after a crash or a long silence, and if several processes want the
+// lock at the same moment.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { lutimes, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -49,7 +50,7 @@ const TAKEN_OVER = expect.objectContaining({
 }) as Error;
 
 describe("a lock", () => {
-  test("says who holds it, for nobody else to read, and goes when it is given free", async () => {
+  test("names its holder, is readable for its owner only, and is removed on release", async () => {
     const lock = await taken();
     expect(lock.takenOver).toBe(false);
     expect(JSON.parse(await readFile(path, "utf8"))).toEqual({
@@ -65,7 +66,7 @@ describe("a lock", () => {
     await (await taken()).release();
   });
 
-  test("is held by one", async () => {
+  test("has one holder", async () => {
     const lock = await taken();
     expect(await take()).toBeUndefined();
     const locks = await Promise.all(Array.from({ length: 10 }, take));
@@ -75,7 +76,7 @@ describe("a lock", () => {
     await lock.release();
   });
 
-  test("is given to one of those who come at once", async () => {
+  test("is given to one of several that want it at once", async () => {
     for (let round = 0; round < 10; round++) {
       const locks = (await Promise.all(Array.from({ length: 10 }, take))).filter(
         (lock) => lock !== undefined,
@@ -86,7 +87,7 @@ describe("a lock", () => {
     }
   });
 
-  test("that cannot be written is not there", async () => {
+  test("that cannot be written is not created", async () => {
     const cause = systemError("ENOSPC");
     for (const method of ["writeFile", "stat"] as const) {
       const failing = vi.spyOn(await fileHandles(), method).mockRejectedValue(cause);
@@ -96,8 +97,8 @@ describe("a lock", () => {
     }
   });
 
-  test("of which the disk takes only a part is not there", () => {
-    // The limit on the size of a file: the first write is short, as on a disk that is full, and the next one fails.
+  test("that is written only in part, on a full disk, is not created", () => {
+    // A limit on the size of a file: the first write is short, as on a full disk, and the next one fails.
     const script = `
       import { Lock } from "${pathToFileURL(join(root, "src/fetch/ledger/lock.ts")).href}";
       const lock = await Lock.take(process.argv[1], { heartbeat: 10000, stale: 60000 }).catch(({ code }) => code);
@@ -110,10 +111,10 @@ describe("a lock", () => {
   });
 });
 
-describe("a lock that cannot be removed when it is given up", () => {
+describe("a lock that cannot be removed on release", () => {
   const EIO = systemError("EIO");
 
-  test("says that it is free, for this process and for others", async () => {
+  test("is marked as free, for this process and for others", async () => {
     const lock = await taken();
     vi.mocked(rm).mockRejectedValueOnce(EIO);
     await lock.release();
@@ -128,7 +129,7 @@ describe("a lock that cannot be removed when it is given up", () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test("says so though it shows that it lives at the same moment", async () => {
+  test("is marked as free even if it is renewed at the same moment", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const lock = await taken();
     vi.mocked(rm).mockRejectedValueOnce(EIO);
@@ -147,7 +148,7 @@ describe("a lock that cannot be removed when it is given up", () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test("is held all the same if the file that became it cannot be removed", async () => {
+  test("is held even if its claim cannot be removed", async () => {
     vi.mocked(rm).mockRejectedValueOnce(EIO);
     const lock = await taken();
     await lock.confirm();
@@ -168,7 +169,7 @@ describe("a lock that cannot be removed when it is given up", () => {
   });
 });
 
-describe("what is not a lock file", () => {
+describe("a path that is not a lock file", () => {
   const YOUNG = 0;
   const OLD = 61_000;
 
@@ -191,7 +192,7 @@ describe("what is not a lock file", () => {
     },
   );
 
-  test("a directory that is old is named", async () => {
+  test("an old directory is named in the error", async () => {
     await place("a directory", path, OLD);
     await expect(take()).rejects.toThrow(
       `${path} is an abandoned lock that this user cannot replace. Remove or rename it`,
@@ -199,7 +200,7 @@ describe("what is not a lock file", () => {
     expect((await readdir(directory)).sort()).toEqual(["ann.lock", "precious"]);
   });
 
-  test.each(obstacles)("%s under the name of a successor is judged as a lock is", async (obstacle) => {
+  test.each(obstacles)("%s under the name of a successor is judged like a lock", async (obstacle) => {
     await leave({ pid: deadPid() });
     const successor = `${path}.${TOKEN}`;
     const look = await place(obstacle, successor, YOUNG);
@@ -223,16 +224,16 @@ test("a lock that we may not read is respected while it is young", async () => {
   vi.mocked(open).mockReset();
 });
 
-describe("a lock that was left behind", () => {
+describe("a lock that was left", () => {
   test.each<[whose: string, fields: LockFields, age: number, takenOver: boolean]>([
     ["a process that has ended", { pid: 0 }, 0, true],
-    ["a process that lives", {}, 50_000, false],
-    ["a process that lives, and is silent", {}, 61_000, true],
-    ["a process that lives, and the clock was put back", {}, -61_000, true],
+    ["a living process", {}, 50_000, false],
+    ["a living process that is silent", {}, 61_000, true],
+    ["a living process, and the clock was put back", {}, -61_000, true],
     ["a process on another host", { pid: 0, host: "elsewhere" }, 50_000, false],
     ["a process on another host that is silent", { pid: 0, host: "elsewhere" }, 61_000, true],
-    ["a process whose id makes no sense", { pid: -1 }, 0, false],
-    ["a process whose id is none", { pid: "1" }, 61_000, true],
+    ["a process whose id is negative", { pid: -1 }, 0, false],
+    ["a process whose id is not a number", { pid: "1" }, 61_000, true],
   ])("by %s", async (_whose, fields, age, takenOver) => {
     await leave(fields.pid === 0 ? { ...fields, pid: deadPid() } : fields);
     await silence(path, age);
@@ -256,7 +257,7 @@ describe("a lock that was left behind", () => {
     },
   );
 
-  test("is taken over by one of those who come at once", async () => {
+  test("is taken over by one of several that want it at once", async () => {
     for (let round = 0; round < 20; round++) {
       await leave({});
       await silence(path, 61_000);
@@ -271,14 +272,14 @@ describe("a lock that was left behind", () => {
     }
   });
 
-  test("is not taken over while another is about to", async () => {
+  test("is not taken over while another process is taking it over", async () => {
     await leave({});
     await silence(path, 61_000);
     await leave({ token: "fedcba9876543210" }, `${path}.${TOKEN}`);
     expect(await take()).toBeUndefined();
   });
 
-  test("is taken over from one who has died while taking it over", async () => {
+  test("is taken over from a process that died while it took it over", async () => {
     const pid = deadPid();
     await leave({ pid });
     await leave({ pid, token: "fedcba9876543210" }, `${path}.${TOKEN}`);
@@ -289,7 +290,7 @@ describe("a lock that was left behind", () => {
     await lock.release();
   });
 
-  test("knows what others have left beside it, and what belongs to those who now want it", async () => {
+  test("tells leftovers next to it from files of processes that want it now", async () => {
     const lock = await taken();
     const { token } = JSON.parse(await readFile(path, "utf8")) as { token: string };
     const names = [`ann.lock.${TOKEN}`, `ann.lock.${TOKEN}.${TOKEN}`, "ann.lock.unknown"];
@@ -303,7 +304,7 @@ describe("a lock that was left behind", () => {
 describe("a holder", () => {
   const seen = async (): Promise<number> => (await stat(path)).mtimeMs;
 
-  test("shows that it lives", async () => {
+  test("renews its lock", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const lock = await taken();
     const text = await readFile(path, "utf8");
@@ -319,7 +320,7 @@ describe("a holder", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("does not keep its process", async () => {
+  test("does not keep its process alive", async () => {
     const unref = vi.fn();
     const started = vi
       .spyOn(globalThis, "setInterval")
@@ -329,7 +330,7 @@ describe("a holder", () => {
     expect(unref).toHaveBeenCalledOnce();
   });
 
-  test("learns that it was taken over when it confirms, and leaves the lock to the other", async () => {
+  test("learns of a take-over when it confirms, and leaves the lock to the new holder", async () => {
     const former = await taken();
     await silence(path, 61_000);
     const lock = await taken();
@@ -342,7 +343,7 @@ describe("a holder", () => {
     await lock.release();
   });
 
-  test("learns it by itself, and shows no sign of life for the other", async () => {
+  test("learns of a take-over by itself, and does not renew the lock of the new holder", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const former = await taken();
     // Taken over by one who is now as silent.

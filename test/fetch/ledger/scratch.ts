@@ -1,4 +1,4 @@
-// A directory for one test, which goes with it.
+// A directory for one test, which is removed after it.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What people do to a ledger: another try for what has failed, another name, and a new beginning.
+// Maintenance of a ledger: retrying failed messages, renaming a mailbox, and forgetting it.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -38,7 +38,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
   ["MemoryLedger", () => Promise.resolve(new MemoryLedger())],
   ["FileLedger", async () => new FileLedger(await scratch())],
 ])("%s", (_, make) => {
-  test("tells what it knows while a run holds the mailbox, and makes nothing for it", async () => {
+  test("can be read while a run holds the mailbox, and creates nothing for that", async () => {
     const ledger = await make();
     expect(await ledger.read(OLD)).toEqual({ entries: new Map(), state: {} });
     expect(await ledger.mailboxes()).toEqual([]);
@@ -53,7 +53,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect(await ledger.mailboxes()).toEqual([NEW, OLD]);
   });
 
-  test("gives all that has failed another try, as if it had never failed", async () => {
+  test("releases all failed messages, as if they had never failed", async () => {
     const ledger = await make();
     await remember(ledger, OLD, [entry("a"), FAILED, POISON, CONTENT, entry("b", { status: "skipped" })]);
     const again = [
@@ -67,7 +67,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect(state).toEqual(STATE);
   });
 
-  test("gives one message another try", async () => {
+  test("releases one message", async () => {
     const ledger = await make();
     await remember(ledger, OLD, [entry("a"), FAILED, POISON, CONTENT]);
     expect((await ledger.release(OLD, "poison")).map(({ id }) => id)).toEqual(["poison"]);
@@ -75,7 +75,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect((await ledger.read(OLD)).entries.get("waits")).toEqual(FAILED);
   });
 
-  test("has nothing to release that has not failed, is not known, or is in a mailbox that is not known", async () => {
+  test("releases nothing for a message that has not failed, an unknown message, or an unknown mailbox", async () => {
     const ledger = await make();
     await remember(ledger, OLD, [entry("a")]);
     expect(await ledger.release(OLD)).toEqual([]);
@@ -101,7 +101,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect(await ledger.release(OLD), "it is free").toHaveLength(1);
   });
 
-  test("has another name with the same entries, state and keys", async () => {
+  test("is renamed with the same entries, state and keys", async () => {
     const ledger = await make();
     await remember(ledger, OLD, [entry("a"), POISON]);
     await ledger.rename(OLD, NEW);
@@ -123,7 +123,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     });
   });
 
-  test("is not renamed to a name that knows messages, and takes that of one that knows none", async () => {
+  test("is not renamed to a name that knows messages, only to one that knows none", async () => {
     const ledger = await make();
     await remember(ledger, OLD, [entry("a")]);
     await remember(ledger, NEW, [entry("b")]);
@@ -150,7 +150,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     await expect((await make()).rename(from, to)).rejects.toMatchObject({ code: "POP3_CONFIG" });
   });
 
-  test("is not renamed if it is not there, and nothing is made for it", async () => {
+  test("is not renamed if it does not exist, and nothing is created for it", async () => {
     const ledger = await make();
     await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({
       code: "POP3_LEDGER",
@@ -182,7 +182,7 @@ describe("a ledger in files", () => {
     return { ledger, directory, from: path(OLD), to: path(NEW) };
   }
 
-  test("is renamed in the end, wherever a crash came", async () => {
+  test("is renamed in the end, wherever a crash happened", async () => {
     const { ledger, directory, from, to } = await toBeRenamed();
     const old = await readFile(from);
     await ledger.rename(OLD, NEW);
@@ -214,7 +214,7 @@ describe("a ledger in files", () => {
     }
   });
 
-  test("is not renamed over one that has gone on since the crash", async () => {
+  test("is not renamed over one that has new records since the crash", async () => {
     const { ledger, from, to } = await toBeRenamed();
     const old = await readFile(from);
     await ledger.rename(OLD, NEW);
@@ -236,7 +236,7 @@ describe("a ledger in files", () => {
     expect(await readFile(from)).toEqual(old);
   });
 
-  test("is listed by what its journals say, not by their names", async () => {
+  test("is listed by the contents of its journals, not by their names", async () => {
     const { ledger, directory, from } = await toBeRenamed();
     await writeFile(join(directory, "copy.journal"), await readFile(from));
     await writeFile(join(directory, `${fileName("cleo")}.journal`), "letters\n");
@@ -246,7 +246,7 @@ describe("a ledger in files", () => {
     await expect(new FileLedger(from).mailboxes()).rejects.toMatchObject({ code: "POP3_LEDGER" });
   });
 
-  test("can be deleted though it is damaged", async () => {
+  test("can be deleted even if it is damaged", async () => {
     const { ledger, directory, from } = await toBeRenamed();
     await writeFile(from, "letters\n");
     await expect(ledger.open(OLD)).rejects.toMatchObject({ code: "POP3_LEDGER" });

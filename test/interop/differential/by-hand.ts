@@ -1,4 +1,4 @@
-// Cases in which clients are known to differ, or could: each has its own name.
+// Cases in which clients are known to differ, or could differ. Each case has its own name.
 import type { Case, Command, Exchange } from "./exchange.ts";
 import { stuffed } from "./generated.ts";
 

@@ -1,4 +1,5 @@
-// Reads sessions by the letter of RFC 1939, and in no other way: a second opinion that shares no line with the client.
+// Reads sessions strictly by the letter of RFC 1939. It is a second opinion, and shares no code with the
+// client.
 import { hasBlock, listingText, type Exchange, type Outcome } from "./exchange.ts";
 
 interface Reading {
@@ -11,7 +12,10 @@ interface Reading {
 export const LONGEST_LINE = 8192;
 const BROKEN: Reading = { outcome: null, rest: undefined };
 
-/** The outcome of each exchange but the greeting and the login. An octet that nobody asked for ends the session. */
+/**
+ * Returns the outcome of each exchange except the greeting and the login. An unexpected octet ends the
+ * session.
+ */
 export function readSession(exchanges: readonly Exchange[]): Outcome[] {
   let over = false;
   return exchanges.flatMap((exchange) => {
@@ -55,8 +59,8 @@ function readBlock({ command, endsAtClose }: Exchange, rest: string): Reading {
 }
 
 /**
- * Runs of spaces are taken, and what follows a size, as everybody does; so is a message without a unique-id, and left
- * out.
+ * Reads a listing. Like every client, it accepts runs of spaces, and text after a size. A message without a
+ * unique-id is accepted, too, and left out.
  */
 function readListing(command: Exchange["command"], block: string): Outcome {
   const lines = block.split("\r\n");

@@ -1,4 +1,4 @@
-// What curl makes of cases: all of them in one process, a connection for each user.
+// Runs cases through curl: all of them in one process, with one connection for each user.
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

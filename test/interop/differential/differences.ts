@@ -1,4 +1,4 @@
-// What poplib and curl are known to make of the same octets that others do not: each difference by itself, as a rewriting.
+// The known differences of poplib and curl, for the same octets. Each difference is a rewriting of its own.
 import { LONGEST_LINE, readReply } from "./by-the-letter.ts";
 import { hasBlock, type Exchange } from "./exchange.ts";
 
@@ -74,15 +74,14 @@ function pythonNumbers(line: string): string | undefined {
 const poplib: readonly Omit<Difference, "client">[] = [
   {
     does: "fails at a line of more than 2,048 octets",
-    reason: "mail has such lines; its limit is for status lines as well, where ours is 8,192",
+    reason: "mail has such lines; its limit is also that of status lines, for which ours is 8,192",
     rewrite: eachReply((reply) =>
       reply.split("\n").some((line) => line.length + 1 > POPLIB_LINE) ? "-ERR\r\n" : reply,
     ),
   },
   {
     does: "takes the last octet of a connection for the end of a line",
-    reason:
-      "where it closes behind a dot and one octet, half a message is a whole one; half a reply is one, too",
+    reason: "if it closes after a dot and one octet, half a message counts as complete; so does half a reply",
     rewrite: eachReply((reply) => {
       const start = reply.lastIndexOf("\n") + 1;
       const line = reply.slice(start);
@@ -94,23 +93,23 @@ const poplib: readonly Omit<Difference, "client">[] = [
   },
   {
     does: "drops a CR that starts a line which ends in LF alone",
-    reason: "LF CR is a line end to it; the CR is lost, and a dot behind it ends the message",
+    reason: "it treats LF CR as a line end; the CR is lost, and a dot after it ends the message",
     rewrite: eachReply((reply) => reply.replace(/(?<=^|\n)\r(?=[^\n]*[^\r\n]\n)/g, "")),
   },
   {
-    does: "ends lines at LF alone, and gives them without their ends",
+    does: "ends lines at LF alone, and returns them without their ends",
     reason:
-      "which ones were LF is lost; LF dot LF ends a message in its middle, and what follows answers the next command",
+      "the kind of line end is lost; LF dot LF ends a message too early, and the rest answers a command",
     rewrite: eachReply((reply) => reply.replace(/(?<!\r)\n/g, "\r\n")),
   },
   {
     does: "takes every line that begins with + for success",
-    reason: "+ERR, +Okay and a challenge are no success",
+    reason: "+ERR, +Okay and a challenge do not mean success",
     rewrite: eachStatusLine((line) => separated(line.replace(/^\+[^\t\v\f\r ]*/, "+OK"))),
   },
   {
     does: "takes NUL in a status line",
-    reason: "no line of the protocol has it",
+    reason: "no line of the protocol may have it",
     rewrite: withoutNul,
   },
   {
@@ -119,13 +118,13 @@ const poplib: readonly Omit<Difference, "client">[] = [
     rewrite: keepSingleDots,
   },
   {
-    does: "takes what lies behind a reply for the answer to the next command",
-    reason: "from there on every answer is that of another command",
+    does: "takes text after a reply for the reply to the next command",
+    reason: "from there on every reply is that of another command",
     rewrite: carryOver,
   },
   {
-    does: "gives listings as they are",
-    reason: "to check them is its caller's business",
+    does: "returns listings unchecked",
+    reason: "its caller must check them",
     rewrite: asMessages,
   },
   {
@@ -148,20 +147,21 @@ function misreadBeginning(block: string): string {
   const [matched = ""] = /^\.(?:\r\n?)?/.exec(block) ?? [];
   const behind = block.slice(matched.length);
   if (matched === "" || behind === "" || (matched === "." && behind.startsWith("."))) return block;
-  // It is in the middle of a line now: a dot here is text, and has to be stuffed for those who see a line begin.
+  // curl is in the middle of a line now. A dot here is text, and must be stuffed for clients for which a line
+  // begins here.
   const text = END.slice(0, matched.length) + behind;
   return text.replace(/^\r\n\./, "\r\n..");
 }
 
 const curl: readonly Omit<Difference, "client">[] = [
   {
-    does: "skips lines that are no replies, until one is",
-    reason: "it waits for what may never come, and what comes may answer something else",
+    does: "skips lines until one is a reply",
+    reason: "it may wait for ever, and the next reply may belong to another command",
     rewrite: eachReply((reply) => reply.replace(/^(?:(?!\+|-ERR)[^\n]*\n)+/, "")),
   },
   {
-    does: "takes what lies behind the greeting for capabilities",
-    reason: "it was sent before CAPA was asked for",
+    does: "takes text after the greeting for capabilities",
+    reason: "the text was sent before CAPA was requested",
     rewrite: each((exchange) =>
       exchange.command === "greeting"
         ? { ...exchange, reply: exchange.reply.replace(/(?<=^[^\n]*\n)\+[^\n]*\n/, "") }
@@ -170,12 +170,12 @@ const curl: readonly Omit<Difference, "client">[] = [
   },
   {
     does: "takes a status line that ends in LF alone",
-    reason: "who ends lines so may end messages so; the end is looked for as CRLF dot CRLF",
+    reason: "a server that ends lines like this may end messages like this, but curl looks for CRLF dot CRLF",
     rewrite: eachStatusLine((line) => line.replace(/(?<!\r)$/, "\r")),
   },
   {
     does: "takes every line that begins with +OK for success",
-    reason: "the RFC has +OK, and a space behind it",
+    reason: "the RFC has +OK and a space after it",
     rewrite: eachStatusLine(separated),
   },
   {
@@ -185,18 +185,17 @@ const curl: readonly Omit<Difference, "client">[] = [
   },
   {
     does: "takes status lines of more than 8,192 octets",
-    reason: "a bound of ours: nothing that is said in a line needs more",
+    reason: "a limit of ours: no status line needs more",
     rewrite: eachStatusLine((line) => (line.length + 1 > LONGEST_LINE ? "+OK\r" : line)),
   },
   {
     does: "misreads a beginning that looks like the end: a dot becomes CR",
-    reason:
-      "it gives out the beginning of CRLF dot CRLF instead of what it held back; stuffed dots never come to that",
+    reason: "it outputs the start of CRLF dot CRLF instead of the held octets; never with stuffed dots",
     rewrite: eachBlock(misreadBeginning),
   },
   {
-    does: "finds the end only where nothing has come behind it yet",
-    reason: "what a server sends too much becomes part of the message, and it waits for one more end",
+    does: "finds the end only if nothing has arrived after it",
+    reason: "surplus text from the server becomes part of the message, and it waits for one more end",
     rewrite: each((exchange) => {
       if (!hasBlock(exchange)) return exchange;
       return { ...exchange, reply: exchange.reply.replace(/\r\n\.\r\n(?=[^])(\.?)/g, "\r\n..\r\n$1$1") };
@@ -204,7 +203,7 @@ const curl: readonly Omit<Difference, "client">[] = [
   },
   {
     does: "takes the end of the connection for the end of the message",
-    reason: "half a message is a whole one, with exit code 0",
+    reason: "half a message counts as complete, with exit code 0",
     rewrite: each((exchange) => {
       const { reply } = exchange;
       if (!hasBlock(exchange) || !/^\+OK[^\n]*\n/.test(reply) || reply.endsWith("\r\n.\r\n")) return exchange;
@@ -221,17 +220,17 @@ const curl: readonly Omit<Difference, "client">[] = [
   },
   {
     does: "makes an empty block one empty line",
-    reason: "it takes the end of the status line for that of a line of the message",
+    reason: "it takes the end of the status line for the end of a line of the message",
     rewrite: eachBlock((block) => (block === ".\r\n" ? "\r\n.\r\n" : block)),
   },
   {
-    does: "takes what lies behind a reply of one line for the answer to the next command",
+    does: "takes text after a reply of one line for the reply to the next command",
     reason: "as with poplib",
     rewrite: carryOver,
   },
   {
-    does: "gives listings and STAT as they are",
-    reason: "to check them is its caller's business",
+    does: "returns listings and STAT unchecked",
+    reason: "its caller must check them",
     rewrite: (exchanges) =>
       asMessages(exchanges).map((exchange) =>
         exchange.command === "STAT" ? { ...exchange, command: "text" } : exchange,

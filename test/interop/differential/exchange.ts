@@ -1,9 +1,13 @@
-// A case is a session as a server plays it: fixed octets for each command, whatever the client. Octets are written as Latin-1.
+// A case is a session as a server plays it: fixed octets for each command, for every client. Octets are
+// written as Latin-1.
 
-/** `login`: the two replies to USER and PASS. `text`: no command, but a line of which a client gives the text as it is. */
+/**
+ * `login`: the two replies to USER and PASS. `text`: not a command, but a line whose text a client returns
+ * unchanged.
+ */
 export type Command = "greeting" | "login" | "RETR" | "LIST" | "UIDL" | "STAT" | "NOOP" | "text";
 
-/** What is asked for, and all that the server says to it. */
+/** A command, and everything that the server sends for it. */
 export interface Exchange {
   readonly command: Command;
   readonly reply: string;

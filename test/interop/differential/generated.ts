@@ -1,4 +1,5 @@
-// Cases that are drawn, the same in each run: out of what means something to POP3, as random text would find nothing.
+// Random cases, the same in each run. They are made of parts that have a meaning in POP3, because random text
+// would find nothing.
 import fc from "../../fast-check.ts";
 import { asReceived } from "../../messages.ts";
 import type { Case, Command } from "./exchange.ts";

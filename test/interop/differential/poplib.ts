@@ -1,4 +1,4 @@
-// What Python's poplib makes of cases: all of them in one process, a session for each.
+// Runs cases through Python's poplib: all of them in one process, with one session for each.
 import { fileURLToPath } from "node:url";
 import { run } from "../../servers/tool.ts";
 import type { Outcome } from "./exchange.ts";
@@ -14,8 +14,8 @@ export function pythonVersion(): Promise<string> {
 }
 
 /**
- * The outcomes of each task's lines. It has a session for each message, too: where it ends one too early, it would
- * give the rest for the next.
+ * Returns the outcomes of each task's lines. Each message has its own session, too: if poplib ends a message
+ * too early, it would give the rest to the next one.
  */
 export async function poplibOutcomes({ password }: Stage, tasks: readonly Task[]): Promise<Outcome[][]> {
   const input = JSON.stringify([password, tasks.map(({ port, user, lines }) => [port, user, lines])]);

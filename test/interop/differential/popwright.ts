@@ -1,4 +1,4 @@
-// What our client makes of cases, by what it exports: a session for each, or one for all of them.
+// Runs cases through the public API of our client: one session for each, or one for all of them.
 import { Pop3Client, Pop3Error } from "../../../src/index.ts";
 import { listingText, type Outcome } from "./exchange.ts";
 import type { Stage, Task } from "./stage.ts";

@@ -1,4 +1,5 @@
-// Serves cases on loopback, each to whoever logs in by its name, as often as that happens.
+// Serves cases on loopback. The user name of a login chooses the case, which may be played any number of
+// times.
 import { turns } from "../../faults/turns.ts";
 import { ScriptedServer, type Peer } from "../../faults/scripted-server.ts";
 import type { Case, Exchange } from "./exchange.ts";

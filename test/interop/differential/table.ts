@@ -1,4 +1,4 @@
-// What is known to differ, and in how many cases it showed.
+// A table of the known differences, with the number of cases that show them.
 import type { Difference, OtherClient } from "./differences.ts";
 
 export interface Tally {

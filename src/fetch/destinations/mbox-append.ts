@@ -158,8 +158,8 @@ export async function takeBack(
 }
 
 /**
- * Tells whether the head is ours: another program may have appended to it, but not replaced it. `foreign`:
- * where the head is no longer ours; -1 if all of it is.
+ * Tells whether the head is ours: another program may have appended to it, but not replaced it. `foreign` is
+ * the position of the first octet that is not ours; -1 if there is none.
  */
 async function isOurs(
   file: FileHandle,

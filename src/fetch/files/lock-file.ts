@@ -195,7 +195,10 @@ async function holderIn(file: FileHandle): Promise<Holder> {
   return holderOf(buffer.toString("utf8", 0, bytesRead), await file.stat());
 }
 
-/** `undefined`: there is no lock. What cannot be read is judged by its age alone. */
+/**
+ * Reads who holds the lock. Returns `undefined` if there is no lock file. If the file cannot be read, only
+ * its age counts.
+ */
 export async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const file = await openRegular(path, constants.O_RDONLY);

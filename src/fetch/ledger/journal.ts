@@ -54,7 +54,7 @@ export async function readJournalHeader(path: string): Promise<JournalHeader | u
   }
 }
 
-/** Tells whether the journal has so many outdated lines that it should be rewritten. */
+/** Tells whether the journal has too many outdated lines and should be rewritten. */
 function isWordy({ lines, entries }: JournalContents): boolean {
   return lines > 2 * entries.size + 1000;
 }

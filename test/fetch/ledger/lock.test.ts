@@ -100,7 +100,7 @@ describe("a lock", () => {
   test("that is written only in part, on a full disk, is not created", () => {
     // A limit on the size of a file: the first write is short, as on a full disk, and the next one fails.
     const script = `
-      import { Lock } from "${pathToFileURL(join(root, "src/fetch/ledger/lock.ts")).href}";
+      import { Lock } from "${pathToFileURL(join(root, "src/fetch/files/lock.ts")).href}";
       const lock = await Lock.take(process.argv[1], { heartbeat: 10000, stale: 60000 }).catch(({ code }) => code);
       process.exit(lock === "EFBIG" ? 7 : 8);
     `;

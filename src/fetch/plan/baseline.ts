@@ -1,14 +1,16 @@
-// The mail that was there before the first run, where that is none of ours. What has a unique-id is noted at once; what
-// goes by its content has to be looked at, which more than one run may take.
+// Selects the mail that was in the mailbox before the first run, if the policy does not want all of it.
+//
+// A message with a unique-id is noted in the ledger at once. A message that is identified by its content must
+// be retrieved first, which may take more than one run: a mark keeps the baseline until then.
 import { createHash } from "node:crypto";
 import type { CompletePolicy } from "./policy.ts";
 
-/** A message as the server lists it; octets. */
+/** The size of a message as the server lists it, in octets. */
 interface Sized {
   readonly size: number | undefined;
 }
 
-/** Of what the first run finds: the messages that are not to be fetched, the oldest ones. */
+/** Returns the messages that the first run must not fetch: the oldest ones. */
 export function oldMail<T extends Sized>(
   listing: readonly T[],
   firstRun: CompletePolicy["firstRun"],
@@ -17,13 +19,19 @@ export function oldMail<T extends Sized>(
   return firstRun === "none" ? listing : listing.slice(0, Math.max(0, listing.length - firstRun.newest));
 }
 
-/** What these messages are known by in the next session: how many they are, and their sizes in order. */
+/**
+ * Returns a mark that identifies these messages in a later session: their number, and a digest of their sizes
+ * in order.
+ */
 export function markOf(old: readonly Sized[]): string {
   const sizes = old.map(({ size }) => String(size)).join(" ");
   return `${String(old.length)} ${createHash("sha256").update(sizes).digest("hex")}`;
 }
 
-/** The messages of a mark; none where anything is missing among them, as then nobody knows which are new. */
+/**
+ * Returns the messages of a mark. Returns none if one of them is missing: the mark cannot tell then which
+ * ones are new.
+ */
 export function markedMail<T extends Sized>(mark: string, listing: readonly T[]): readonly T[] {
   const old = listing.slice(0, Number.parseInt(mark, 10));
   return markOf(old) === mark ? old : [];

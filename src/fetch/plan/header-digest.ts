@@ -1,27 +1,28 @@
-// The digest of the headers by which a message is known again if its unique-id has changed: those that its sender wrote,
-// as a server may add others when the message is moved.
+// Computes a digest of headers that identifies a message even if its unique-id has changed. Only headers that
+// the sender wrote count, because a server may add others when it moves the message.
 //
-// Message-ID or Date name one message; without both of them, From, Subject and the time stamp of the oldest Received do.
-// What has none of the three goes by From and Subject: they tell messages apart, but two that agree may be two messages.
+// A Message-ID or a Date identifies one message. If both are missing, From, Subject and the time stamp of the
+// oldest Received header identify it. If that is missing too, only From and Subject are left: different
+// values mean different messages, but equal values may still belong to two messages.
 import { createHash } from "node:crypto";
 
-/** What is looked at, at most: longer headers are not from a sender. Octets. */
+/** Octets of the headers that are read, at most: no sender writes longer headers. */
 const MOST = 64 * 1024;
 
 const FIELDS = ["message-id", "date", "from", "subject"] as const;
 const END = "\r\n\r\n";
 
-/** The first character of a digest that does not name one message. No hexadecimal digit. */
+/** The first character of a digest that does not identify one message. It is not a hexadecimal digit. */
 const LOOKS = "~";
 
-/** Takes in a message as it comes. */
+/** Collects the headers of a message, piece by piece. */
 export class HeaderDigest {
   #head = "";
   #over = false;
 
   push(octets: Buffer): void {
     if (this.#over) return;
-    // The end may lie across two pieces.
+    // The blank line may be split between two pieces.
     const from = Math.max(0, this.#head.length - END.length);
     this.#head += octets.toString("latin1", 0, Math.min(octets.length, MOST));
     const end = this.#head.indexOf(END, from);
@@ -29,16 +30,19 @@ export class HeaderDigest {
     this.#over = end >= 0 || this.#head.length >= MOST;
   }
 
-  /** Half of SHA-256, in hexadecimal, which is enough, and there may be many. See {@link namesOne}. */
+  /**
+   * Returns the first half of SHA-256, in hexadecimal: enough to avoid collisions, and small, because the
+   * ledger may hold many. See {@link namesOne}.
+   */
   digest(): string {
     const values = new Map<string, string>();
     let received = "";
-    // A line that begins with white space goes on with the one before (RFC 5322 section 2.2.3).
+    // A line that begins with white space continues the line before it (RFC 5322 section 2.2.3).
     for (const line of this.#head.replace(/\r\n(?=[ \t])/g, "").split("\r\n")) {
       const [name = "", ...rest] = line.split(":");
       const field = name.trim().toLowerCase();
       const value = rest.join(":").replace(/\s+/g, " ").trim();
-      // The last one is the oldest: a server adds its own at the top.
+      // The last Received header is the oldest: each server adds its own at the top.
       if (field === "received") received = value;
       else if (!values.has(field)) values.set(field, value);
     }
@@ -54,14 +58,14 @@ function hashOf(values: readonly string[]): string {
   return createHash("sha256").update(values.join("\0"), "latin1").digest("hex").slice(0, 32);
 }
 
-/** The digest of a message that is there as a whole, or of its headers alone. */
+/** Returns the digest of a complete message, or of its headers alone. */
 export function headerDigest(octets: Buffer): string {
   const digest = new HeaderDigest();
   digest.push(octets);
   return digest.digest();
 }
 
-/** Whether two messages with this digest are the same message. Without it, they only look alike. */
+/** Returns whether two messages with this digest are the same message. If not, they only look alike. */
 export function namesOne(digest: string | undefined): digest is string {
   return digest !== undefined && !digest.startsWith(LOOKS);
 }

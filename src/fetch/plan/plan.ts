@@ -1,5 +1,7 @@
-// What a run is to do, as a pure function of what the server lists, what the ledger knows, the policy and the clock.
-// Known and delivered: deleted if that is due, and never retrieved again. Unknown: new, and so retrieved.
+// Plans a run, as a pure function of the server's listing, the ledger, the policy and the clock.
+//
+// A message that the ledger knows as delivered is never retrieved again, and is deleted when the policy says
+// so. A message that the ledger does not know is new, so it is retrieved.
 import { markedMail, markOf, oldMail } from "./baseline.ts";
 import { namesOne } from "./header-digest.ts";
 import { hasFailed } from "../ledger/another-try.ts";
@@ -14,83 +16,91 @@ export interface Listed {
   readonly size: number | undefined;
 }
 
-/** A message that is to be retrieved. */
+/** A message that the run must retrieve. */
 export interface Retrieve extends Listed {
-  /** Its name in the ledger; `undefined`: that takes its content. */
+  /** Its name in the ledger. `undefined`: the name depends on its content, which is not known yet. */
   readonly id: string | undefined;
   readonly what: "whole" | "headers";
-  /** It was there before the first run: its content is looked at, and remembered. */
+  /**
+   * The message was there before the first run: its content is noted in the ledger, and it is not delivered.
+   */
   readonly baseline: boolean;
-  /** What the ledger has under its unique-id, which may be another message: their headers tell. */
+  /** The ledger's entry with the same unique-id. It may be another message: the headers decide. */
   readonly namesake: LedgerEntry | undefined;
-  /** What the ledger has of it. */
+  /** The ledger's entry for this message. */
   readonly before: LedgerEntry | undefined;
 }
 
-/** A message that is to be deleted without being retrieved. */
+/** A message that the run must delete without retrieving it. */
 interface Remove extends Listed {
   readonly id: string;
-  /** What the ledger is to say, once the server has deleted it. */
+  /** The entry to record after the server has deleted the message. */
   readonly entry: LedgerEntry;
 }
 
-/** What the ledger knows of a message whose delivery has failed. */
+/** The ledger's knowledge of a message whose delivery has failed. */
 export interface MessageFailure {
-  /** Its name in the ledger: `ledger.release(mailbox, id)` gives it another try. */
+  /** The name of the message in the ledger: `ledger.release(mailbox, id)` gives it another try. */
   readonly id: string;
-  /** Why it failed last: one printable line of at most 200 characters, without secrets. */
+  /** The reason of the last failure: one printable line of at most 200 characters, without secrets. */
   readonly reason: string | undefined;
-  /** When it failed last; milliseconds since 1970. `undefined`: popwright 0.1 did not note it. */
+  /**
+   * The time of the last failure, in milliseconds since 1970. `undefined`: popwright 0.1 did not record it.
+   */
   readonly at: number | undefined;
-  /** How often the message was to blame. It is left alone after `policy.tries`. */
+  /** How many failures were the fault of the message. After `policy.tries` of them it is no longer tried. */
   readonly tries: number;
 }
 
-/** A message that is left alone. */
+/** A message that the run neither retrieves nor deletes. */
 export interface Skip extends Listed {
   readonly reason:
     | "too large"
     | "too large, and the server has no TOP for its headers"
     | "failed, and not due yet"
     | "quarantined";
-  /** When it is tried again; milliseconds since 1970. */
+  /** The time of the next try, in milliseconds since 1970. */
   readonly retryAt?: number;
-  /** With `"failed, and not due yet"` and `"quarantined"`: what is known of it. */
+  /** The last failure. Set if `reason` is `"failed, and not due yet"` or `"quarantined"`. */
   readonly failure?: MessageFailure;
 }
 
 export interface FetchPlan {
-  /** In the order in which they are to be retrieved. */
+  /** In the order of retrieval. */
   readonly retrieve: readonly Retrieve[];
   readonly remove: readonly Remove[];
   readonly skip: readonly Skip[];
-  /** Messages that are beyond the limits of the run. */
+  /** The number of messages that exceed the limits of the run. */
   readonly left: number;
-  /** What the ledger is to remember, whatever becomes of the run. */
+  /** Entries to record in the ledger, even if the run fails later. */
   readonly entries: readonly LedgerEntry[];
+  /** Names to remove from the ledger. */
   readonly forgotten: readonly string[];
   /** See {@link MailboxState.baseline}. */
   readonly baseline: string | undefined;
 }
 
+/** The input of a plan. */
 export interface Situation {
   readonly listing: readonly Listed[];
   readonly entries: ReadonlyMap<string, LedgerEntry>;
-  /** Whether the mailbox was never listed before. */
+  /** Whether no run has listed the mailbox before. */
   readonly first: boolean;
   /** See {@link MailboxState.baseline}. */
   readonly baseline?: string | undefined;
   readonly policy: CompletePolicy;
-  /** Whether the server has no TOP, and so does not give headers alone. */
+  /** Whether the server lacks TOP, and so cannot send headers alone. @default false */
   readonly withoutTop?: boolean;
-  /** Milliseconds since 1970. */
+  /** The current time, in milliseconds since 1970. */
   readonly now: number;
 }
 
-/** What a content has for a name in the ledger, apart from every unique-id. */
+/** The prefix of a name that is derived from content. A unique-id cannot contain it. */
 const CONTENT = "\0";
 
-/** The name in the ledger of a message without a unique-id of its own; `digest`: SHA-256 of its octets. */
+/**
+ * Returns the name in the ledger of a message without a usable unique-id. `digest`: SHA-256 of its octets.
+ */
 export function contentId(digest: string): string {
   return CONTENT + digest;
 }
@@ -99,14 +109,18 @@ export function isContentId(id: string): boolean {
   return id.startsWith(CONTENT);
 }
 
-/** Nothing more is to be done about such a message, but to delete it perhaps. */
+/** A message with such a status needs no more work, except perhaps its deletion. */
 const SETTLED: ReadonlySet<MessageStatus> = new Set(["delivered", "headers", "baseline", "deleted"]);
 
-/** Whether the message of this entry is not to be delivered, or not once more; unless it was gone in between. */
+/**
+ * Returns whether the message of this entry must not be delivered, or not again. A deleted message that was
+ * gone and has come back is not settled.
+ */
 export function isSettled({ status, goneSince }: LedgerEntry): boolean {
   return SETTLED.has(status) && (status !== "deleted" || goneSince === undefined);
 }
 
+/** Decides for each listed message whether it is retrieved, deleted, skipped or left for another run. */
 export function planFetch(situation: Situation): FetchPlan {
   const { listing, entries, policy, withoutTop = false, now } = situation;
   const remove: Remove[] = [];
@@ -133,7 +147,7 @@ export function planFetch(situation: Situation): FetchPlan {
       continue;
     }
     if (entry !== undefined && isAnother(entry, message)) {
-      // Its unique-id was another message's, it seems: that one's key is taken, so it goes by its content.
+      // The server seems to have reused the unique-id. Its key belongs to the other message: use the content.
       goByContent(message, entry);
       continue;
     }
@@ -160,38 +174,52 @@ export function planFetch(situation: Situation): FetchPlan {
       const what = (message.size ?? 0) > policy.maxSize ? "headers" : "whole";
       (entry !== undefined && hasFailed(entry) ? again : fresh).push({
         ...message,
-        ...{ id: uid, what, baseline: false, before: entry, namesake: undefined },
+        id: uid,
+        what,
+        baseline: false,
+        before: entry,
+        namesake: undefined,
       });
     }
   }
 
-  // What failed before comes last, so that it cannot keep the rest from coming.
+  // Messages that failed before come last, so that they cannot block the others.
   const wanted = [...fresh, ...again];
   const retrieve = wanted.slice(0, withinLimits(wanted, policy.limits));
   const forgotten: string[] = [];
   noteGone(situation, changed, forgotten);
   const unseen = wanted.some((step) => step.baseline);
   return {
-    ...{ retrieve, remove, skip, left: wanted.length - retrieve.length, entries: changed, forgotten },
+    retrieve,
+    remove,
+    skip,
+    left: wanted.length - retrieve.length,
+    entries: changed,
+    forgotten,
     baseline: unseen ? (situation.baseline ?? markOf([...old])) : undefined,
   };
 
   function goByContent(message: Listed, recorded: LedgerEntry | undefined): void {
-    // Nobody knows what it is before it was retrieved, so its headers alone are nobody's, and it is not deleted.
+    // Only a complete retrieval identifies it, so TOP is useless and deleting it would be unsafe: skip it.
     if ((message.size ?? 0) > policy.maxSize) skip.push({ ...message, reason: "too large" });
     else {
       const isOld = recorded === undefined && old.has(message);
       const namesake = recorded !== undefined && mayBe(recorded, message) ? recorded : undefined;
       fresh.push({
         ...message,
-        ...{ id: undefined, what: "whole", baseline: isOld, before: undefined, namesake },
+        id: undefined,
+        what: "whole",
+        baseline: isOld,
+        before: undefined,
+        namesake,
       });
     }
   }
 
   /**
-   * Whether it is this message, should the headers agree. They do for a copy that came another way, too: where the
-   * server has two messages of this name, or has said that the one is deleted, the sizes have to agree as well.
+   * Returns whether equal headers are enough to take the entry for this message. A second copy has equal
+   * headers too. So if two listed messages have this unique-id, or the entry's message was deleted, the sizes
+   * must also be equal.
    */
   function mayBe(entry: LedgerEntry, { size }: Listed): boolean {
     const alone = entry.status !== "deleted" && !repeated.has(entry.id);
@@ -210,14 +238,14 @@ export function entryOf(
   firstSeen: number,
   headers?: string,
 ): LedgerEntry {
-  // Not spread together: there may be a hundred thousand, and each would have a hidden class of its own.
+  // No object spread: there may be 100,000 entries, and V8 would give each its own hidden class.
   const entry: { -readonly [Name in keyof LedgerEntry]: LedgerEntry[Name] } = { id, status, firstSeen };
   if (size !== undefined) entry.size = size;
   if (headers !== undefined) entry.headers = headers;
   return entry;
 }
 
-/** A message that has failed and is not tried now. */
+/** Returns the skip of a message that has failed before and is not tried now. */
 export function skipFailed(
   { number, uid, size }: Listed,
   { id, reason: words, failedAt, tries = 0, retryAt }: LedgerEntry,
@@ -225,17 +253,21 @@ export function skipFailed(
 ): Skip {
   const failure = { id, reason: words, at: failedAt, tries };
   return {
-    ...{ number, uid, size, reason, failure },
+    number,
+    uid,
+    size,
+    reason,
+    failure,
     ...(reason === "quarantined" || retryAt === undefined ? {} : { retryAt }),
   };
 }
 
-/** What the ledger says of a message that the server has deleted. */
+/** Returns the entry of a message that the server has deleted. */
 export function deleted({ id, firstSeen, size, headers }: LedgerEntry): LedgerEntry {
   return entryOf({ size }, id, "deleted", firstSeen, headers);
 }
 
-/** The unique-ids that more than one message has. */
+/** Returns the unique-ids that more than one message has. */
 function repeatedIds(listing: readonly Listed[]): ReadonlySet<string> {
   const seen = new Set<string>();
   const repeated = new Set<string>();
@@ -248,17 +280,18 @@ function repeatedIds(listing: readonly Listed[]): ReadonlySet<string> {
 }
 
 /**
- * Whether a listed message may be another one than that which had its unique-id: RFC 1939 forbids it, and it happens,
- * most of all where message numbers are given for unique-ids. One that was deleted is gone.
+ * Returns whether a listed message may not be the message of `entry`, although they have the same unique-id.
+ * RFC 1939 section 7 forbids reuse, but it happens, mostly on servers that use message numbers as unique-ids.
  */
 function isAnother(entry: LedgerEntry, { size }: Listed): boolean {
+  // The server has confirmed its deletion, so this must be another one.
   if (entry.status === "deleted") return true;
   if (size === undefined || entry.size === undefined || size === entry.size) return false;
-  // Some servers list another size now and then: the headers tell, where they are known.
+  // Some servers change the listed size from time to time. If the headers are known, they decide.
   return entry.goneSince !== undefined || (entry.status === "delivered" && namesOne(entry.headers));
 }
 
-/** The clock was put back since it was seen: it would wait for its deletion until then. */
+/** Corrects an entry from before the clock was set back: its deletion would wait until that time. */
 function notInFuture(entry: LedgerEntry, now: number): LedgerEntry {
   return entry.firstSeen > now ? { ...entry, firstSeen: now } : entry;
 }
@@ -268,8 +301,9 @@ function backAgain({ goneSince: _, ...entry }: LedgerEntry): LedgerEntry {
 }
 
 /**
- * How many of the messages a run may retrieve: in order, as a small one must not overtake. Those that go by their
- * content do not count, as they are retrieved in every run: what of them is new is counted when that is known.
+ * Returns how many of the messages a run may retrieve. It stops at the first one that exceeds a limit,
+ * because a small message must not overtake a large one. Messages that are identified by their content do not
+ * count here, because every run retrieves them. The session counts the new ones when it knows them.
  */
 function withinLimits(messages: readonly Retrieve[], limits: CompletePolicy["limits"]): number {
   let [count, octets] = [0, 0];
@@ -283,8 +317,8 @@ function withinLimits(messages: readonly Retrieve[], limits: CompletePolicy["lim
 }
 
 /**
- * What the server lists no more is marked as gone, and forgotten when that was long ago: never at once, as some list
- * a part of the maildrop at a time.
+ * Marks the entries that the server no longer lists as gone, and forgets those that have been gone for
+ * `policy.keep`. It never forgets at once, because some servers list only a part of the maildrop at a time.
  */
 function noteGone(
   { listing, entries, policy, now }: Situation,
@@ -294,7 +328,7 @@ function noteGone(
   const listed = new Set<string | undefined>();
   for (const { uid } of listing) listed.add(uid);
   for (const entry of entries.values()) {
-    // Of what goes by its content, only those who retrieve it know whether it is there.
+    // For a name derived from content, only retrieval shows whether the message is there.
     if (listed.has(entry.id) || (entry.goneSince === undefined && isContentId(entry.id))) continue;
     if (entry.goneSince === undefined) changed.push({ ...entry, goneSince: now });
     else if (now - entry.goneSince > policy.keep) forgotten.push(entry.id);

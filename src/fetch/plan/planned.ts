@@ -1,4 +1,4 @@
-// What a run would do: what a dry run reports.
+// Turns a plan into the report of a dry run: what a real run would retrieve and delete.
 import { isDue } from "./schedule.ts";
 import type { FetchPlan, Listed } from "./plan.ts";
 import type { CompletePolicy } from "./policy.ts";
@@ -7,30 +7,30 @@ import type { CompletePolicy } from "./policy.ts";
 export interface PlannedMessage {
   readonly number: number;
   readonly uid: string | undefined;
-  /** As LIST announces it; octets. */
+  /** Octets, as LIST announces them. */
   readonly size: number | undefined;
 }
 
-/** What a run would do, in its order, if the server lists the same when it begins. */
+/** The actions of a run, in its order, if the server still lists the same messages when it begins. */
 export interface PlannedRun {
   readonly retrieve: readonly (PlannedMessage & {
     /**
-     * How it would be delivered. `"content"`: it has no unique-id of its own, so it is retrieved, and delivered if its
-     * content is new; such a message may be deleted, too.
+     * How the message would be delivered. `"content"`: it has no usable unique-id, so it is retrieved, and
+     * delivered if its content is new. Such a message may be deleted as well.
      */
     readonly what: "whole" | "headers" | "content";
   })[];
   readonly delete: readonly (PlannedMessage & {
     /**
      * - `"delivered"`: an earlier run has delivered it.
-     * - `"retrieved"`: this run would deliver it, and delete it then.
-     * - `"too large"`: it is deleted, and was never delivered.
+     * - `"retrieved"`: this run would deliver it and then delete it.
+     * - `"too large"`: the policy deletes it although it was never delivered.
      */
     readonly why: "delivered" | "retrieved" | "too large";
   })[];
 }
 
-/** `now`: milliseconds since 1970. */
+/** Returns what a run by this plan would do. `now`: milliseconds since 1970. */
 export function plannedRun(
   { retrieve, remove }: FetchPlan,
   policy: Pick<CompletePolicy, "delete">,

@@ -13,86 +13,98 @@ import type { ListingMode } from "../../protocol/listing-block.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What of a maildrop is deleted, once it was delivered: whatever meets one of the conditions. */
+/** When a delivered message is deleted: as soon as it meets one of the conditions. */
 export interface DeleteWhen {
-  /** So many days after it was first seen; a fraction is one. */
+  /** Days after the message was first seen; may be a fraction. @default Infinity */
   readonly afterDays?: number;
-  /** At once, where it is larger than so many octets. */
+  /** Bytes: a larger message is deleted at once. @default Infinity */
   readonly largerThan?: number;
 }
 
 export interface FetchPolicy {
   /**
-   * What is done with the mail that is there before the first run: `"all"` is fetched, `"none"` of it, or the
-   * newest so many. What is not fetched then never is, and is not deleted. @default "all"
+   * The mail that is already in the mailbox at the first run: fetch `"all"` of it, `"none"` of it, or only
+   * the `newest` messages. What the first run leaves out is never fetched and never deleted. @default "all"
    */
   readonly firstRun?: "all" | "none" | { readonly newest: number };
-  /** What is deleted of what was delivered. @default "never" */
+  /** Which delivered messages are deleted from the server. @default "never" */
   readonly delete?: "never" | "delivered" | DeleteWhen;
-  /** What is larger is not fetched as it is; octets, as LIST announces them. @default Infinity */
+  /** Bytes, as LIST announces them: `tooLarge` decides about a larger message. @default Infinity */
   readonly maxSize?: number;
   /**
-   * What becomes of it: left alone; its headers delivered (TOP; without that it is left alone) and the rest left alone;
-   * or deleted, though nobody has it. @default "skip"
+   * What happens to a message larger than `maxSize`. `"skip"`: it stays on the server. `"headers"`: its
+   * headers are delivered (with TOP, if the server has it), and the message stays on the server. `"delete"`:
+   * it is deleted, although it was never delivered. @default "skip"
    */
   readonly tooLarge?: "skip" | "headers" | "delete";
-  /** By message number, which servers give in the order of arrival. @default "oldest" first */
+  /** Which messages come first, by message number: servers number messages by arrival. @default "oldest" */
   readonly order?: "oldest" | "newest";
-  /** How much one run retrieves at most, and how long it may take. */
+  /** How much one run may retrieve, and how long it may take. */
   readonly limits?: Partial<RunLimits>;
-  /** QUIT, which commits, and a new session, after so many messages. @default Infinity */
+  /**
+   * The number of messages after which the run commits with QUIT and opens a new session. @default Infinity
+   */
   readonly commitEvery?: number;
-  /** After how many failures a message is left alone. @default 5 */
+  /** The number of failures after which a message is no longer tried. @default 5 */
   readonly tries?: number;
-  /** The pause before a message that failed is tried again: doubled each time. */
+  /** The pause before a failed message is tried again. It doubles with each failure. */
   readonly retry?: Partial<RetryPauses>;
-  /** The pause between two polls: halved while mail comes, doubled while none does. */
+  /**
+   * The pause between two polls. It is halved after a run that brought mail, and doubled after one that did
+   * not.
+   */
   readonly poll?: Partial<PollPauses>;
   /**
-   * Where the server knows no UIDL: `"refuse"` with `POP3_NO_UIDL`, or go by the `"content"`, for which every message
-   * is retrieved in every run. @default "refuse"
+   * If the server does not support UIDL. `"refuse"`: the run fails with `POP3_NO_UIDL`. `"content"`: messages
+   * are identified by their content, so each run retrieves every message. @default "refuse"
    */
   readonly noUidl?: "refuse" | "content";
   /**
-   * What is done about malformed lines in LIST and UIDL. `"lenient"`: they are in `report.malformed`; a message without
-   * a good unique-id goes by its content, as one with a blank one does. `"strict"`: the run fails with
-   * `POP3_BAD_LISTING`. @default what the account says, which is `"lenient"` by default
+   * How malformed lines in LIST and UIDL are handled. `"lenient"`: they are reported in `report.malformed`,
+   * and a message with a malformed or blank unique-id is identified by its content. `"strict"`: the run fails
+   * with `POP3_BAD_LISTING`. @default `listings` of the account, which is `"lenient"` by default
    */
   readonly listings?: ListingMode;
   /**
-   * Where all unique-ids have changed at once: `"stop"` with `POP3_UIDS_CHANGED`, `"match"` the messages by their
-   * headers, or take them for new ones. @default "stop"
+   * If all unique-ids seem to have changed at once. `"stop"`: the run fails with `POP3_UIDS_CHANGED`.
+   * `"match"`: it recognises messages by their headers. `"new"`: it fetches them as new messages.
+   * @default "stop"
    */
   readonly uidsChanged?: "stop" | "match" | "new";
-  /** For how many days it is remembered what the server lists no more: some list only a part of the maildrop. @default 30 */
+  /**
+   * Days for which the ledger keeps a message that the server no longer lists. Some servers list only a part
+   * of the maildrop at a time. @default 30
+   */
   readonly keepDays?: number;
   /**
-   * Says what a run would do, in `report.planned`, and does not do it: it logs in, lists, and ends. No message is
-   * retrieved or deleted, the destination is not asked, and nothing is written in the ledger, which is read without
-   * taking the mailbox from another run. @default false
+   * Reports what a run would do, in `report.planned`, without doing it: the run logs in, lists and ends. It
+   * does not retrieve or delete a message, does not call the destination, and does not write to the ledger.
+   * It reads the ledger without a lease on the mailbox, so it does not disturb another run. @default false
    */
   readonly dryRun?: boolean;
 }
 
 export interface RunLimits {
-  /** @default Infinity */
+  /** New messages. @default Infinity */
   readonly messages: number;
-  /** As LIST announces them; the first message may be larger. @default Infinity */
+  /** Bytes, as LIST announces them. The first message may be larger. @default Infinity */
   readonly octets: number;
   /**
-   * Seconds after which no message is begun, and the one in progress is given up. It is not to blame, and comes again.
-   * @default Infinity
+   * Seconds after which the run begins no other message and gives up the current one. This does not count as
+   * a failure of that message: the next run retrieves it again. @default Infinity
    */
   readonly seconds: number;
   /**
-   * Seconds that the server may take over one message; the time that the destination takes does not count. A message
-   * that takes longer has failed, which counts as one of `tries`; the others get a session of their own. The third one
-   * in a row ends the run. Raise it for large mail over a slow line. `Infinity`: no bound. @default 3600 (an hour)
+   * Seconds that the server may take for one message. The time that the destination takes does not count. A
+   * message that takes longer has failed, which counts as one of `tries`, and the other messages get a new
+   * session. The third such message in a row ends the run. Raise the limit for large mail over a slow line.
+   * `Infinity`: no limit.
+   * @default 3600 (an hour)
    */
   readonly messageSeconds: number;
 }
 
-/** Milliseconds. */
+/** The pauses between two tries of a message, in milliseconds. */
 export interface RetryPauses {
   /** @default 60000 (a minute) */
   readonly first: number;
@@ -100,7 +112,7 @@ export interface RetryPauses {
   readonly longest: number;
 }
 
-/** Milliseconds. LOGIN-DELAY of the server prolongs both. */
+/** The pauses between two polls, in milliseconds. A longer LOGIN-DELAY of the server takes precedence. */
 export interface PollPauses {
   /** @default 60000 (a minute) */
   readonly shortest: number;
@@ -108,10 +120,13 @@ export interface PollPauses {
   readonly longest: number;
 }
 
-/** The same, complete; times in milliseconds. */
+/** A policy with all its defaults; `keep` and `delete.after` are in milliseconds. */
 export interface CompletePolicy {
   readonly firstRun: "all" | "none" | { readonly newest: number };
-  /** Milliseconds after it was first seen, and octets from which on it is at once: what was delivered is deleted then. */
+  /**
+   * When a delivered message is deleted: `after` milliseconds since it was first seen, or at once if it has
+   * more octets than `largerThan`.
+   */
   readonly delete: { readonly after: number; readonly largerThan: number };
   readonly maxSize: number;
   readonly tooLarge: "skip" | "headers" | "delete";
@@ -151,8 +166,8 @@ const NAMES: readonly string[] = Object.keys({
 } satisfies Record<keyof FetchPolicy, true>);
 
 /**
- * Completes a policy; `otherwise`: what the account says of `listings`. Throws `POP3_CONFIG` for what makes no sense, and
- * for unknown names: a typo must not delete mail.
+ * Checks a policy and adds the defaults. `otherwise`: the default of `listings`. Throws `POP3_CONFIG` for an
+ * invalid value, and for an unknown name, because a typo must not delete mail.
  */
 export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode = "lenient"): CompletePolicy {
   checkObject("policy", policy);

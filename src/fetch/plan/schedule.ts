@@ -1,16 +1,16 @@
-// When the next try is due: of a message, and of a mailbox.
+// Computes when something is due: the next try of a message, the next poll of a mailbox, a deletion.
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import type { CompletePolicy, PollPauses, RetryPauses } from "./policy.ts";
 
-/** The pause behind the n-th failure of a message; milliseconds. */
+/** Returns the pause after the n-th failure of a message (`tries`), in milliseconds. */
 export function retryPause({ first, longest }: RetryPauses, tries: number): number {
   return Math.min(longest, first * 2 ** Math.max(0, tries - 1));
 }
 
 /**
- * Why a message that has failed is not tried now; `undefined`: it is tried. One that was left alone is tried again if
- * the policy allows more tries than it had. A time that is further off than any pause comes from a clock that was put
- * back, and does not count.
+ * Returns why a message that has failed is not tried now, or `undefined` if it is tried. A quarantined
+ * message is tried again if the policy allows more tries than it has had. A `retryAt` that is further away
+ * than the longest pause is ignored: the clock was set back after it was recorded.
  */
 export function reasonToWait(
   { status, tries, retryAt = 0 }: LedgerEntry,
@@ -22,7 +22,9 @@ export function reasonToWait(
   return status === "failed" && isTooSoon ? "failed, and not due yet" : undefined;
 }
 
-/** The pause before the next poll; milliseconds. `before`: the last one, if there was one. */
+/**
+ * Returns the pause before the next poll, in milliseconds. `before`: the previous pause, if there was one.
+ */
 export function pollPause(
   { shortest, longest }: PollPauses,
   before: number | undefined,
@@ -32,7 +34,9 @@ export function pollPause(
   return Math.min(longest, Math.max(shortest, mailCame ? pause / 2 : pause * 2));
 }
 
-/** Whether what was delivered, and first seen then, is to be deleted by now. */
+/**
+ * Returns whether the policy deletes a delivered message now. `firstSeen`, `now`: milliseconds since 1970.
+ */
 export function isDue(
   { after, largerThan }: CompletePolicy["delete"],
   firstSeen: number,

@@ -1,15 +1,18 @@
-// Whether all unique-ids have changed at once, as when mail moves to another server: then everything looks new, and
-// would come again.
+// Detects that all unique-ids have changed at once, for example because the mail moved to another server.
+// Without this check every message would look new and would be delivered again.
 import { namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import { isContentId, type Listed } from "./plan.ts";
 
-/** Fewer messages than these vanish together by chance. */
+/** The smallest number of messages that is evidence: fewer may vanish together, or agree, by chance. */
 const FEW = 3;
-/** How many messages are looked at, at most, before everything is taken for new. */
+/** How many messages are sampled, at most, before all are taken for new. */
 const SAMPLE = 8;
 
-/** The messages that should be there, none of which is: empty, where nothing is suspicious. */
+/**
+ * Returns the entries that the server should list, if it lists none of them. Returns an empty array if there
+ * is nothing suspicious.
+ */
 export function vanished(
   listing: readonly Listed[],
   entries: ReadonlyMap<string, LedgerEntry>,
@@ -22,7 +25,10 @@ export function vanished(
   return listing.some(({ uid }) => uid !== undefined && entries.has(uid)) ? [] : expected;
 }
 
-/** The messages whose headers tell whether they are old ones under new unique-ids: spread over the listing. */
+/**
+ * Returns a sample of the messages, spread over the listing. Their headers tell whether they are old messages
+ * with new unique-ids.
+ */
 export function sampleOf(listing: readonly Listed[]): readonly Listed[] {
   const step = Math.max(1, listing.length / SAMPLE);
   const sample: Listed[] = [];
@@ -31,11 +37,12 @@ export function sampleOf(listing: readonly Listed[]): readonly Listed[] {
 }
 
 /**
- * Whether the listed messages seem to be the expected ones. `headers`: digests of some of the listed ones, by message
- * number; `undefined` if the server does not give headers (no TOP).
+ * Returns whether the listed messages seem to be the expected ones. `headers`: digests of some of the listed
+ * messages, by message number; `undefined` if the server cannot send headers (no TOP).
  *
- * Digests that name a message decide, if there are any on both sides. Otherwise look and size decide together. Sizes alone
- * decide only about messages whose headers are not known: none were retrieved, or the server gives none.
+ * Digests that identify one message decide, if both sides have some. Otherwise the digest together with the
+ * size decides. Sizes alone decide only about messages whose headers are not known, because none were
+ * retrieved or the server cannot send them.
  */
 export function areThere(
   listing: readonly Listed[],
@@ -67,7 +74,10 @@ function lookOf(headers: string | undefined, size: number | undefined): string |
   return headers === undefined || size === undefined ? undefined : `${headers} ${String(size)}`;
 }
 
-/** Whether at least three of these, and half of the fewer, agree with one of those each: that is not by chance. */
+/**
+ * Returns whether enough values occur on both sides to exclude chance: at least {@link FEW}, and at least
+ * half of the smaller side. Each value counts once.
+ */
 function agree(these: readonly (string | undefined)[], those: readonly (string | undefined)[]): boolean {
   const counts = new Map<string, number>();
   for (const one of those) if (one !== undefined) counts.set(one, (counts.get(one) ?? 0) + 1);
@@ -82,9 +92,10 @@ function agree(these: readonly (string | undefined)[], those: readonly (string |
 }
 
 /**
- * The entries under their new unique-ids, and the old ids that are to be forgotten. `headers`: the digests of the
- * listed messages, by message number. What matches nothing is new, what nothing matches is gone. A digest that does not
- * name one message matches nothing: a new message must not be taken for a known one.
+ * Returns the entries with their new unique-ids, and the old ids to forget. `headers`: the digests of the
+ * listed messages, by message number. A listed message without a matching entry is new; an entry without a
+ * matching message is gone. A digest that does not identify one message matches nothing: a new message must
+ * not be taken for a known one.
  */
 export function matched(
   listing: readonly Listed[],

@@ -1,9 +1,11 @@
-// The messages of the ledger whose unique-ids the server does not list: one of them may be a message whose unique-id is
-// missing or malformed in this session, and was good before.
+// Finds the ledger's entry of a message whose unique-id is missing or malformed in this session. Its
+// unique-id was valid in an earlier session, so the ledger knows it as a message that the server does not
+// list now.
 import { namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import { isContentId, type Listed } from "./plan.ts";
 
+/** The entries of the ledger whose unique-ids the server does not list. */
 export class Unlisted {
   /** By digest and size. */
   readonly #entries: Map<string, LedgerEntry> = new Map();
@@ -18,7 +20,10 @@ export class Unlisted {
     }
   }
 
-  /** The entry of a message, by the digest of its headers and its size. Each is given once: a copy is another message. */
+  /**
+   * Returns the entry of a message, by the digest of its headers and its size. Each entry is returned once: a
+   * second copy is another message.
+   */
   take(headers: string, size: number): LedgerEntry | undefined {
     if (!namesOne(headers)) return undefined;
     const name = nameOf(headers, size);

@@ -454,7 +454,7 @@ describe("a server that is too slow", () => {
     await using server = await annsServer({ faults: [{ on: "RETR", ...SILENT }] });
     const terminal = await fetchSlowly(server, "RETR", "--message-seconds", "20");
     expect(terminal.words).toContain(
-      "message 1 was not delivered (it took longer than 20 seconds (limits.messageSeconds of the policy))",
+      "message 1 was not delivered (the message took longer than 20 seconds (policy.limits.messageSeconds))",
     );
     expect(terminal.err).toContain("1 message delivered");
     expect(await delivered()).toEqual([MESSAGES[1]]);

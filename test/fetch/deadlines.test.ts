@@ -42,7 +42,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
           ...{ number: 1, uid: "uid-1", tries: 1 },
           error: {
             ...{ name: "Pop3ConnectionError", code: "POP3_TOTAL_TIMEOUT", command: "RETR 1" },
-            message: "it took longer than 10 seconds (limits.messageSeconds of the policy)",
+            message: "the message took longer than 10 seconds (policy.limits.messageSeconds)",
           },
         },
       ]);
@@ -52,7 +52,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
       const { entries } = await fetcher.known();
       expect(entries.find(({ id }) => id === "uid-1")).toMatchObject({
         ...{ status: "failed", tries: 1, failures: 1 },
-        reason: "it took longer than 10 seconds (limits.messageSeconds of the policy)",
+        reason: "the message took longer than 10 seconds (policy.limits.messageSeconds)",
       });
       expect(fetcher.events.filter(({ type }) => type === "message-failed")).toHaveLength(1);
     },

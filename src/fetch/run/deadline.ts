@@ -1,14 +1,18 @@
-// When a run has to stop waiting for the server: a signal that is aborted at a time, or by the caller before that.
+// Provides the signal that ends all calls to the server: it is aborted at a given time, or earlier by the
+// caller's signal.
 import { onAbort } from "../../net/abort.ts";
 import { sleep } from "../../net/sleep.ts";
 
+/** A signal with a time limit. Call {@link clear} when it is no longer needed. */
 export class Deadline {
   readonly #controller: AbortController = new AbortController();
   readonly #cleared: AbortController = new AbortController();
   readonly #unsubscribe: (() => void) | undefined;
   #passed = false;
 
-  /** `until`: by `performance.now()`; `Infinity`: never. `signal`: the caller's own. */
+  /**
+   * `until`: milliseconds, by `performance.now()`; `Infinity`: no time limit. `signal`: the caller's signal.
+   */
   constructor(until: number, signal: AbortSignal | undefined) {
     const abort = (): void => {
       this.#controller.abort(signal?.reason);
@@ -18,17 +22,17 @@ export class Deadline {
     if (until !== Infinity) void this.#wait(until);
   }
 
-  /** Is aborted when the time has come, or when the caller's signal is. */
+  /** Aborted at the given time, or when the caller's signal is aborted. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Whether it was the time that aborted the signal. */
+  /** Whether the time limit, and not the caller, aborted the signal. */
   get passed(): boolean {
     return this.#passed;
   }
 
-  /** Stops the clock, and listens to the caller's signal no more. */
+  /** Stops the timer and removes the listener from the caller's signal. */
   clear(): void {
     this.#cleared.abort();
     this.#unsubscribe?.();
@@ -38,6 +42,6 @@ export class Deadline {
     await sleep(until - performance.now(), this.#cleared.signal);
     if (this.#cleared.signal.aborted || this.signal.aborted) return;
     this.#passed = true;
-    this.#controller.abort(new Error("the time of the run is over (limits.seconds of the policy)"));
+    this.#controller.abort(new Error("the run has reached its time limit (policy.limits.seconds)"));
   }
 }

@@ -1,4 +1,5 @@
-// One message on its way from the server to the destination: octet by octet, with its digests taken on the way.
+// Delivers one message from the server to the destination. Every octet arrives unchanged, and the digests are
+// computed on the way.
 import { createHash } from "node:crypto";
 import type { Pop3Client } from "../../client.ts";
 import { Pop3Error } from "../../errors.ts";
@@ -13,57 +14,66 @@ import { contentId, isSettled, skipFailed, type Retrieve, type Skip } from "../p
 import type { CompletePolicy } from "../plan/policy.ts";
 import type { Unlisted } from "../plan/unlisted.ts";
 
-/** A message up to this size is one Buffer, which is faster than a stream; octets. */
+/** Octets: a message up to this size is read into one Buffer, which is faster than a stream. */
 const SMALL = 256 * 1024;
-/** A message that goes by its content is held in memory up to this size; beyond, it is retrieved twice. Octets. */
+/**
+ * Octets: a message that is identified by its content is held in memory up to this size. A larger one is
+ * retrieved twice.
+ */
 const CONTENT_IN_MEMORY = 8 * 1024 * 1024;
-/** Milliseconds for which a destination may keep the session waiting without a sign of life to the server. */
+/** Milliseconds: while the destination works, a NOOP is sent this often. */
 const QUIET = 10_000;
 const MIB = 1024 * 1024;
 
-/** What a delivery needs to know of its run. */
+/** The parts of a run that a delivery uses. */
 export interface DeliveryContext {
   readonly client: Pop3Client;
   readonly mailbox: string;
-  /** The name of the mailbox in keys: see {@link LedgerSnapshot.keyName}. */
+  /** The name of the mailbox in keys, see {@link LedgerSnapshot.keyName}. */
   readonly keyName: string;
   readonly entries: ReadonlyMap<string, LedgerEntry>;
   readonly unlisted: Unlisted;
   readonly destination: Destination;
-  /** Ends what the destination does. */
+  /** Ends the work of the destination. */
   readonly signal: AbortSignal | undefined;
-  /** Bounds what is asked of the server. */
+  /** Limits for calls to the server. */
   readonly server: { readonly signal: AbortSignal; readonly totalTimeout: number };
   readonly policy: Pick<CompletePolicy, "tries" | "retry">;
-  /** Whether messages that failed before have their turn: they come last, so that they do not hold up the others. */
+  /**
+   * Whether messages that failed before are tried now. They come last, so that they do not block the others.
+   */
   readonly again: boolean;
-  /** Rejects if another run has taken the mailbox over: what the destination took then would be delivered twice. */
+  /** Rejects if another run has taken over the mailbox: delivering now would deliver the message twice. */
   readonly confirm: () => Promise<void>;
-  /** Is told how many octets have come. */
+  /** Called with the number of octets received so far. */
   readonly progress: (received: number) => Promise<void> | void;
 }
 
+/** A message that the destination has, or that the ledger knows already. */
 export interface Delivered {
   readonly key: string;
   /** Its name in the ledger. */
   readonly id: string;
-  /** Octets that came. */
+  /** Octets that were received. */
   readonly octets: number;
-  /** Destination or ledger had it before. */
+  /** Whether the destination or the ledger had it before. */
   readonly known: boolean;
   /** See {@link LedgerEntry.headers}. */
   readonly headers: string | undefined;
 }
 
-/** By its content, it is a message that is left alone for now, or for good; or one that comes last in this session. */
+/** A message whose content shows that it failed before. It is skipped, or tried last in this session. */
 export interface LeftAlone {
-  /** `"comes last"`: it failed before, and others have their turn first. */
+  /** `"comes last"`: it failed before, and the session tries other messages first. */
   readonly leftAlone: Skip | "comes last";
   /** Its name in the ledger. */
   readonly id: string;
 }
 
-/** The destination refused: nothing is wrong with the session. `cause` is what it threw. */
+/**
+ * The destination refused the message. The session is intact. `cause` is the error that the destination
+ * threw.
+ */
 export class RefusedByDestination extends Error {
   /** The message's name in the ledger. */
   readonly id: string;
@@ -76,7 +86,7 @@ export class RefusedByDestination extends Error {
 
 type Pieces = Iterable<Buffer> | AsyncIterable<Buffer>;
 
-/** A message on its way: an array, where all of it has come. */
+/** A message to hand over. `pieces` is an array if all of it has been received. */
 interface Load {
   readonly id: string;
   readonly key: string;
@@ -84,8 +94,8 @@ interface Load {
 }
 
 /**
- * Delivers a message. Rejects with {@link RefusedByDestination}, or as the message itself does: with the server's
- * refusal, or the end of the session.
+ * Delivers a message. Rejects with {@link RefusedByDestination} if the destination refuses it, and with the
+ * error of the message if the server refuses it or the session ends.
  */
 export async function deliver(
   message: Pop3Message,
@@ -114,7 +124,10 @@ async function deliverBuffered(
   return keepingAlive(context.client, () => byContent(content, [octets], step, context));
 }
 
-/** Too large for memory: read once for its name, and once more for the destination, if that is to have it. */
+/**
+ * Delivers a message that is too large for memory: reads it once to find its name, and again for the
+ * destination if it is new.
+ */
 async function deliverTwice(
   message: Pop3Message,
   step: Retrieve,
@@ -132,7 +145,7 @@ async function deliverTwice(
   return byContent(content, again(step, context), step, context);
 }
 
-/** Asks for it when it is read, and not before: the destination may not want it. */
+/** Sends RETR only when the first piece is read, because the destination may have the message already. */
 async function* again(
   { number }: Retrieve,
   { client, server }: DeliveryContext,
@@ -191,7 +204,7 @@ async function handOver(
     await giveUp(writer);
     throw error;
   }
-  // All of it has come: what takes long now is the destination, and the server hears nothing of us.
+  // All of it has been received. The destination may take long now, and the session would be silent.
   const finish = async (): Promise<"new" | "known"> => {
     try {
       if (writer.prepare !== undefined) await byDestination(id, () => writer.prepare?.());
@@ -206,15 +219,16 @@ async function handOver(
   return { id, key, octets, known: result === "known", headers: headers.digest() };
 }
 
-/** What goes wrong with that is less than what went wrong before. */
+/** Aborts the delivery. Ignores errors of that, because the first error matters more. */
 async function giveUp(writer: DeliveryWriter): Promise<void> {
   try {
     await writer.abort();
   } catch {
-    // What it leaves is the destination's to find.
+    // The destination must clean up after itself.
   }
 }
 
+/** Calls the destination. Rejects with {@link RefusedByDestination} if that fails. */
 async function byDestination<T>(id: string, work: () => PromiseLike<T> | T): Promise<T> {
   try {
     return await work();
@@ -223,7 +237,9 @@ async function byDestination<T>(id: string, work: () => PromiseLike<T> | T): Pro
   }
 }
 
-/** The same for what is seldom waited for: there may be many pieces. */
+/**
+ * Like {@link byDestination}, without a promise if the writer returns none: a message may have many pieces.
+ */
 function writtenBy(id: string, write: () => Promise<void> | void): Promise<void> | undefined {
   try {
     const written = write();
@@ -233,13 +249,16 @@ function writtenBy(id: string, write: () => Promise<void> | void): Promise<void>
   }
 }
 
-/** Sends NOOP now and then, as some servers end a session that is quiet for a minute. */
+/**
+ * Sends NOOP every {@link QUIET} ms while `work` runs, because some servers end a session that is silent for
+ * a minute.
+ */
 async function keepingAlive<T>(client: Pop3Client, work: () => Promise<T>): Promise<T> {
   let waiting = false;
   const timer = setInterval(() => {
     if (waiting || client.state !== "transaction") return;
     waiting = true;
-    // A session that fails of it is found out by the next command.
+    // If NOOP fails, the next command reports it.
     client.noop().then(
       () => (waiting = false),
       () => undefined,
@@ -252,7 +271,7 @@ async function keepingAlive<T>(client: Pop3Client, work: () => Promise<T>): Prom
   }
 }
 
-/** Whether an error is the server's refusal of one message, and the session lives. */
+/** Returns whether the server refused one message and the session is intact. */
 export function isRefusal(error: unknown): error is Pop3Error {
   return (
     Pop3Error.is(error) && ["POP3_REFUSED", "POP3_TEMPORARY", "POP3_MESSAGE_TOO_LARGE"].includes(error.code)

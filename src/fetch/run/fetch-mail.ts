@@ -1,16 +1,17 @@
-// The mail of one mailbox, fetched once.
+// Fetches the mail of one mailbox, once.
 import { completeFetchOptions, type FetchAccount, type FetchOptions } from "../options.ts";
 import type { FetchReport } from "../report.ts";
 import { runFetch } from "./run.ts";
 
 /**
- * Fetches what the ledger does not know into the destination, and deletes what the policy says. Each message is
- * delivered, then noted, then perhaps deleted: whatever breaks in between, the next run goes on from there, and the
- * destination knows by the key what it has.
+ * Fetches the mail that the ledger does not know into the destination, and deletes what the policy says. Each
+ * message is first delivered, then recorded in the ledger, then deleted if the policy says so. If anything
+ * breaks in between, the next run continues from there, and the destination recognises by the key which
+ * messages it has.
  *
- * Rejects with {@link FetchError} where the run as a whole failed: server, login, ledger, or a destination that is
- * down. A message that could not be delivered is no such failure: it is in the report. Rejects with `POP3_CONFIG`
- * for options that make no sense.
+ * Rejects with {@link FetchError} if the run as a whole failed: server, login, ledger, or a destination that
+ * is down. A message that could not be delivered does not reject: the report has it in `failed`. Rejects with
+ * `POP3_CONFIG` if an option is invalid.
  *
  * @example
  * const report = await fetchMail("pop3s://ann:secret@pop.example.com", {

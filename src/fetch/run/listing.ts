@@ -1,7 +1,8 @@
-// The maildrop as a run sees it: LIST and UIDL, in one go.
+// Lists the maildrop for a run, with LIST and UIDL in one round trip.
 //
-// Each message is joined by its number. A message whose line in UIDL is malformed has no unique-id, and one whose line in
-// LIST is malformed has no size; neither is left out. What only a malformed line names is no message.
+// The two listings are joined by message number. A message whose line in UIDL is malformed has no unique-id,
+// and one whose line in LIST is malformed has no size; both are kept. A number that only malformed lines name
+// is not a message.
 import type { Pop3Client } from "../../client.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../errors.ts";
 import { hasNoValues, numbersIn, type MalformedLine } from "../../protocol/malformed-line.ts";
@@ -10,16 +11,17 @@ import type { CompletePolicy } from "../plan/policy.ts";
 
 type Wishes = Pick<CompletePolicy, "noUidl" | "listings">;
 
-/** What the server lists. */
+/** The messages that the server lists, and the malformed lines of the listings. */
 export interface Maildrop {
-  /** In the order of their numbers. */
+  /** In the order of message numbers. */
   readonly messages: readonly Listed[];
   readonly malformed: readonly MalformedLine[];
 }
 
 /**
- * Lists the maildrop. Rejects with `POP3_NO_UIDL` if the policy wants unique-ids and there are none, and with
- * `POP3_BAD_LISTING` if nothing can be read of a listing, or not all of it and the policy is strict.
+ * Lists the maildrop. Rejects with `POP3_NO_UIDL` if the policy needs unique-ids and the server has none.
+ * Rejects with `POP3_BAD_LISTING` if no line of a listing is readable, or, with a strict policy, if one line
+ * is malformed.
  */
 export async function listMaildrop(
   client: Pop3Client,
@@ -38,12 +40,12 @@ export async function listMaildrop(
     uids !== undefined && (uids.size > 0 || malformed.some(({ command }) => command === "UIDL"));
   const messages = joined(sizes, answered ? uids : undefined, malformed);
   if (!answered && messages.length > 0 && policy.noUidl === "refuse") throw withoutUidl();
-  // Not an empty maildrop: all mail would be taken for gone.
+  // Do not report an empty maildrop here: the ledger would take all mail for gone.
   if (messages.length === 0 && malformed.length > 0) throw unreadable(malformed);
   return { messages, malformed };
 }
 
-/** `uids` is `undefined` if the server has none at all. */
+/** Joins the two listings. `uids` is `undefined` if the server has no unique-ids at all. */
 function joined(
   sizes: ReadonlyMap<number, number>,
   uids: ReadonlyMap<number, string> | undefined,
@@ -51,17 +53,17 @@ function joined(
 ): readonly Listed[] {
   const [badSizes, badUids] = [numbersIn(malformed, "LIST"), numbersIn(malformed, "UIDL")];
   const last = highest(uids?.keys() ?? [], badUids);
-  // Lines of UIDL that do not say which message they are about.
+  // Lines of UIDL whose message number is not readable.
   let unnamed = malformed.filter(({ command, number }) => command === "UIDL" && number === undefined).length;
   const messages: Listed[] = [];
   for (const number of inOrder(sizes.keys(), uids?.keys() ?? [], badUids, badSizes)) {
     const [size, uid] = [sizes.get(number), uids?.get(number)];
     const inList = size !== undefined || badSizes.has(number);
-    // What a malformed line names alone may be no message.
+    // A number that only malformed lines name may not be a message.
     if (size === undefined && uid === undefined && !(inList && (uids === undefined || badUids.has(number))))
       continue;
     if (uids !== undefined && uid === undefined && !badUids.has(number)) {
-      // What came between the two listings gets its unique-id in the next session.
+      // The message arrived between the two listings: it gets its unique-id in the next session.
       if (number > last && unnamed <= 0) continue;
       unnamed--;
     }
@@ -82,7 +84,10 @@ function highest(...numbers: readonly Iterable<number>[]): number {
   return last;
 }
 
-/** A listing without a value for any of its messages is none, unless each line names its message. */
+/**
+ * Handles a listing without any valid value: empty if the policy is lenient and each line names its message;
+ * otherwise rethrows.
+ */
 function withoutValues<V>(
   client: Pop3Client,
   command: MalformedLine["command"],
@@ -94,7 +99,10 @@ function withoutValues<V>(
   };
 }
 
-/** `undefined`: the server knows no UIDL, and the policy goes without. */
+/**
+ * Handles a refused UIDL: returns `undefined` if the policy accepts that, and otherwise throws
+ * `POP3_NO_UIDL`.
+ */
 function withoutUidls({ noUidl }: Wishes): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof Pop3ReplyError) || error.temporary) throw error;
@@ -106,7 +114,8 @@ function withoutUidls({ noUidl }: Wishes): (error: unknown) => undefined {
 function withoutUidl(cause?: unknown): Pop3Error {
   return new Pop3Error(
     "POP3_NO_UIDL",
-    'the server knows no UIDL: the policy noUidl "content" goes without, and retrieves everything each time',
+    'the server does not support UIDL, and policy.noUidl is "refuse". ' +
+      'Set it to "content" to identify messages by their content: each run then retrieves every message',
     { cause },
   );
 }
@@ -115,6 +124,6 @@ function unreadable([line]: readonly MalformedLine[]): Pop3Error {
   const { command, text } = line as MalformedLine;
   return new Pop3ProtocolError(
     "POP3_BAD_LISTING",
-    `LIST and UIDL name no message in common, and have malformed lines: "${text}" in ${command}`,
+    `no message could be read from LIST and UIDL: they have malformed lines, such as "${text}" in ${command}`,
   );
 }

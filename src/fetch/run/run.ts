@@ -1,4 +1,5 @@
-// One run over one mailbox: its lease in the ledger, its sessions, and when to come again.
+// Runs once over one mailbox: takes its lease in the ledger, works through its sessions, and computes the
+// next poll.
 import type { Pop3Client } from "../../client.ts";
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../../errors.ts";
 import { Pop3Pool } from "../../pool/pool.ts";
@@ -15,7 +16,7 @@ import { pollPause } from "../plan/schedule.ts";
 import { emptyReport, type MutableReport, type FetchReport } from "../report.ts";
 import { isAborted, sleep } from "../../net/sleep.ts";
 
-/** A LOGIN-DELAY that is waited for within a run, at most; milliseconds. */
+/** The longest LOGIN-DELAY that a run waits for, in milliseconds. */
 const WORTH_WAITING = 60_000;
 
 /** Runs once over a mailbox. Rejects with {@link FetchError}. */
@@ -27,19 +28,22 @@ class Run {
   readonly #settings: FetchSettings;
   readonly #pool: Pop3Pool;
   readonly #draft: MutableReport;
-  /** By `performance.now()`, as is the last login: the clock on the wall may be put back. */
+  /** By `performance.now()`, like `#lastLogin`, because the system clock may be set back. */
   readonly #began: number = performance.now();
-  /** What the server wants between two logins; milliseconds. */
+  /** The LOGIN-DELAY of the server, in milliseconds. */
   #loginDelay = 0;
   #lastLogin = 0;
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
-  /** Why the destination takes nothing any more. */
+  /** Why the destination is down, if it is. */
   #down: Error | undefined;
-  /** The server broke the last session because several commands were in flight. */
+  /** The last session failed because the server could not handle several commands in flight. */
   #brokePipeline = false;
-  /** It is so for the first time in this run. */
+  /** No session of this run has failed like this before. */
   #isFirstBreak = true;
-  /** It refused each message of several, and was never offered the rest: see {@link SessionOutcome.untried}. */
+  /**
+   * The destination refused several messages in a row, and was never offered others: see {@link
+   * SessionOutcome.untried}.
+   */
   #untried = false;
 
   constructor(settings: FetchSettings) {
@@ -59,7 +63,7 @@ class Run {
       try {
         await onEvent({ mailbox, type: "failed", error });
       } catch {
-        // What ended the run says more than what came of telling it.
+        // The error that ended the run matters more than an error of `onEvent`.
       }
       throw error;
     } finally {
@@ -80,7 +84,7 @@ class Run {
         report = await this.#sessions(ledger);
       }
     } catch (error) {
-      // What went wrong first is what the caller is told.
+      // The caller gets the first error.
       await ledger.close().catch(() => undefined);
       throw error;
     }
@@ -103,7 +107,7 @@ class Run {
       stopped = await this.#oneAfterAnother(ledger, careful);
     } catch (error) {
       const failure = this.#failure(error, ledger.state);
-      // What cannot be written is known by its absence.
+      // If this write fails, `running` stays set, and the next run knows that this one failed.
       await ledger.record({ state: this.#stateBehind(failure, ledger.state) }).catch(() => undefined);
       throw failure;
     }
@@ -115,7 +119,7 @@ class Run {
     return this.#report(this.#settings.policy.dryRun && !stopped ? "dry-run" : outcome, next);
   }
 
-  /** Returns whether it was stopped before all was done. */
+  /** Runs sessions until all is done. Returns whether the run was stopped before that. */
   async #oneAfterAnother(ledger: MailboxLedger, careful: boolean): Promise<boolean> {
     const { limits } = this.#settings.policy;
     const until = this.#began + limits.seconds * 1000;
@@ -135,7 +139,7 @@ class Run {
       halted ||= stopped;
       if (!more && !toDelete) return halted;
       const progress = this.#progress > before;
-      // Behind a failure, what is to be deleted gets a session of its own, unless there is mail yet to come.
+      // After a failure, deletion gets its own session, unless there is mail left to retrieve.
       if (!retrieve && !progress) return true;
       retrieve = more && progress && !halted;
       if (!retrieve && !toDelete) return true;
@@ -144,8 +148,8 @@ class Run {
   }
 
   /**
-   * Whether the session was ended by a server that cannot take several commands at once: then the next session, which
-   * sends one at a time, may do what this one could not.
+   * Returns whether to continue in a new session after the server failed because of pipelining. The new
+   * session sends one command at a time, so it may succeed. This happens once per run.
    */
   async #mayContinueSerially(ledger: MailboxLedger, error: unknown): Promise<boolean> {
     if (!this.#brokePipeline || !this.#isFirstBreak) return false;
@@ -160,13 +164,13 @@ class Run {
     return completeOptions(this.#settings.account);
   }
 
-  /** What the ledger keeps for the next process. */
+  /** The state to record so that a later process also sends one command at a time. */
   get #serialUntil(): MailboxState {
     const serialUntil = serialUntilOf(this.#server);
     return serialUntil === undefined ? {} : { serialUntil };
   }
 
-  /** What grows where a session was of any use. */
+  /** A number that grows if a session has achieved something. */
   get #progress(): number {
     const { deleted, failed } = this.#draft;
     return this.#spent.messages + deleted + failed.length;
@@ -176,8 +180,9 @@ class Run {
     const { account, stop, signal } = this.#settings;
     let client: Pop3Client | undefined;
     let outcome: SessionOutcome | undefined;
-    // Both end the waiting for a session. Once there is one, that sees to a stop by itself; and whatever ends it at
-    // once, the run is over when the destination is: nobody else has the mailbox before.
+    // Both signals end the wait for a session. After it is open, the session itself watches `stop`, and
+    // `signal` closes the connection. The run ends only after the destination has settled, so that no other
+    // run can take the mailbox before.
     const opening = new AbortController();
     const onStop = (): void => {
       if (client === undefined && task.retrieve) opening.abort(stop?.reason);
@@ -197,7 +202,7 @@ class Run {
           client = opened;
           outcome = await this.#work(opened, ledger, task);
         },
-        // What is kept for another use sees no new mail.
+        // A session that the pool has kept open does not see new mail.
         { fresh: true, signal: opening.signal },
       );
     } catch (error) {
@@ -227,7 +232,7 @@ class Run {
       return outcome;
     } catch (error) {
       this.#brokePipeline = client.pipelining === "broken";
-      // Without QUIT, too: messages may have been retrieved that nobody has.
+      // Close without QUIT: the server may hide retrieved messages after it, and they may not be delivered.
       client.close();
       throw error;
     }
@@ -241,12 +246,12 @@ class Run {
     await onEvent({ mailbox, type: "deleted", messages: marked.length });
   }
 
-  /** How long the server wants no other login; milliseconds. */
+  /** How long LOGIN-DELAY forbids another login from now on, in milliseconds. */
   get #loginPause(): number {
     return this.#loginDelay === 0 ? 0 : this.#lastLogin + this.#loginDelay - performance.now();
   }
 
-  /** Waits for LOGIN-DELAY, where that is short. */
+  /** Waits for LOGIN-DELAY if it is short. Returns whether the run may log in again. */
   async #mayLogInAgain(): Promise<boolean> {
     const pause = this.#loginPause;
     if (pause <= 0) return true;
@@ -270,7 +275,8 @@ class Run {
   #stateBehind({ report, temporary, cause }: FetchError, state: MailboxState): MailboxState {
     const { running: _, notBefore: __, notBeforeSaid: ___, serialUntil: ____, ...rest } = state;
     const failures = (state.failures ?? 0) + 1;
-    // The server's word binds; what the network does is no reason to make anybody wait.
+    // If the server asked for a pause, later runs must keep it. After a failure of the network they need not
+    // wait.
     const binds = temporary && cause instanceof Pop3ReplyError;
     const next = binds ? report.nextPollAt : Date.now() + this.#loginPause;
     const lasting = { ...rest, failures, ...this.#serialUntil };
@@ -281,11 +287,13 @@ class Run {
     const waitFor = temporaryCause(cause);
     const temporary = waitFor !== undefined || isOutage(cause);
     const { poll } = this.#settings.policy;
-    // A server that is gone for days is not asked twice a minute. But if there are messages that the destination was never
-    // offered, they come soon: each run tries some of them, and one of them may be taken.
+    // Back off exponentially, because a server may be down for days. But if there are messages that the
+    // destination was never offered, poll again soon: each run tries some of them, and the destination may
+    // take one.
     const doublings = this.#untried ? 0 : failures;
     const growing = Math.min(poll.longest, poll.shortest * 2 ** doublings) * Math.random();
-    // A session that died keeps the maildrop until the server notices: that takes minutes, and no try succeeds before.
+    // A dead session keeps the maildrop locked until the server notices. That takes minutes, and no try
+    // succeeds before.
     const soon = waitFor === "network" || waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY";
     const least = soon ? 0 : poll.shortest;
     const again = waitFor === undefined ? 0 : retryAfter(cause, failures + 1);
@@ -305,7 +313,7 @@ class Run {
   }
 }
 
-/** Whether the destination or the disk of the ledger is of no use now: another run may find it repaired. */
+/** Returns whether the destination or the disk of the ledger is down. A later run may succeed. */
 function isOutage(cause: unknown): boolean {
   if (isDown(cause)) return true;
   return Pop3Error.is(cause) && cause.code === "POP3_LEDGER" && isDown(cause.cause);
@@ -315,13 +323,21 @@ function notBefore(time: number): MailboxState {
   return { notBefore: Math.round(time), notBeforeSaid: Date.now() };
 }
 
-/** It was stopped before it began. */
+/** The outcome of a session that was stopped before it began. */
 const STOPPED: SessionOutcome = {
-  ...{ marked: [], withoutQuit: true },
-  ...{ more: false, toDelete: false, stopped: true, down: undefined, untried: false },
+  marked: [],
+  withoutQuit: true,
+  more: false,
+  toDelete: false,
+  stopped: true,
+  down: undefined,
+  untried: false,
 };
 
-/** What an error says of QUIT; `undefined`: nothing. */
+/**
+ * Returns whether an error says that QUIT deleted the marked messages; `undefined` if it does not say
+ * anything about QUIT.
+ */
 function outcomeOfQuit(error: unknown): Pick<FetchReport, "committed"> {
   if (!Pop3Error.is(error)) return { committed: undefined };
   if (error.code === "POP3_COMMIT_FAILED") return { committed: false };

@@ -1,4 +1,5 @@
-// What one session of a run does: list, plan, deliver, mark. QUIT, which commits, is whoever's the session is.
+// Does the work of one session of a run: lists the maildrop, plans, delivers, and marks with DELE. The caller
+// owns the session and sends QUIT, which commits.
 import type { Pop3Client } from "../../client.ts";
 import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../../errors.ts";
 import type { Pop3Message } from "../../session/message.ts";
@@ -31,67 +32,73 @@ import type { MutableReport } from "../report.ts";
 import { Unlisted } from "../plan/unlisted.ts";
 
 /**
- * After this many refusals, with no message taken in between, the destination is in doubt. A message from the other end
- * of the list decides: if that is refused, too, the destination is at fault.
+ * After this many refusals in a row the destination is in doubt. A message from the other end of the list
+ * decides: if the destination refuses that one too, the destination is at fault, not the messages.
  */
 const IN_A_ROW = 3;
-/** The same number of messages that took too long: it is the server, or the line to it. */
+/** After this many messages in a row that took too long, the server or the connection is at fault. */
 const SLOW_IN_A_ROW = 3;
 
-/** How many messages are retrieved for that, at most: one that turns out to be known already decides nothing. */
+/** How many messages a probe retrieves, at most: a message that turns out to be known decides nothing. */
 const PROBES = 3;
 
-/** What a session is to do beside what the policy says. */
+/** The task of one session, in addition to the policy. */
 export interface SessionTask {
-  /** Whether messages are retrieved, too; else only deleted. */
+  /** Whether the session retrieves messages. If not, it only deletes. */
   readonly retrieve: boolean;
-  /** The last run died in the middle of something: each message is marked before it is tried. */
+  /** The process died during the last run: record each message as failed before trying it. */
   readonly careful: boolean;
-  /** From then on no message is begun, and the one in progress is given up; milliseconds, by `performance.now()`. */
+  /**
+   * When the session begins no other message and gives up the current one; milliseconds, by
+   * `performance.now()`.
+   */
   readonly until: number;
-  /** Is counted up. */
+  /** Counters of the run, which the session increments. */
   readonly spent: Spent;
 }
 
-/** What of the limits of a run is used up: by messages that the ledger did not know. */
+/** The used part of the limits of a run. Only messages that the ledger did not know count. */
 export interface Spent {
   messages: number;
   octets: number;
-  /** The messages that took too long and have no name in the ledger, see {@link sightOf}. */
+  /** Messages that took too long and have no name in the ledger, see {@link sightOf}. */
   readonly slow: Set<string>;
-  /** How many messages took too long since the last one that came. */
+  /** How many messages took too long since the last one that was received. */
   slowInARow: number;
 }
 
 export interface SessionOutcome {
-  /** What the ledger is to say of the messages that are marked, once QUIT has deleted them. */
+  /** The entries to record after QUIT has deleted the marked messages. */
   readonly marked: readonly LedgerEntry[];
-  /** Something was not delivered: the session ends without QUIT, as some servers hide what was retrieved before. */
+  /**
+   * A message was not delivered: the session ends without QUIT, because some servers hide retrieved messages
+   * after it.
+   */
   readonly withoutQuit: boolean;
-  /** There are messages whose turn has not come: they get a session of their own. */
+  /** There are messages left to retrieve: they need another session. */
   readonly more: boolean;
-  /** There is something to be deleted yet. */
+  /** There are messages left to delete. */
   readonly toDelete: boolean;
-  /** It was told to stop, or its time was over. */
+  /** `stop` was aborted, or the time limit of the run has passed. */
   readonly stopped: boolean;
-  /** The destination is of no use now. */
+  /** Why the destination is down, if it is. */
   readonly down: Error | undefined;
-  /** It refused each message of several, and there are others that it was never offered. */
+  /** The destination refused several messages in a row, and there are messages that it was never offered. */
   readonly untried: boolean;
 }
 
 interface Failure {
   readonly step: Retrieve;
-  /** Its name in the ledger, where it has one. */
+  /** Its name in the ledger, if it has one. */
   readonly id: string | undefined;
   readonly error: unknown;
-  /** Whether it is the message's fault for certain. */
+  /** Whether the failure is certainly the fault of the message. */
   readonly certain: boolean;
-  /** It took too long: that counts, though the session ended by it. */
+  /** The message took too long. This counts as its fault, although it ended the session. */
   readonly tooSlow?: boolean;
 }
 
-/** A dry run ends like a session in which there was nothing to do. */
+/** The outcome of a dry run: that of a session with nothing to do. */
 const NOTHING_DONE: SessionOutcome = {
   marked: [],
   withoutQuit: false,
@@ -102,6 +109,7 @@ const NOTHING_DONE: SessionOutcome = {
   untried: false,
 };
 
+/** One session of a run. Call {@link run} once. */
 export class FetchSession {
   readonly #client: Pop3Client;
   readonly #ledger: MailboxLedger;
@@ -110,30 +118,30 @@ export class FetchSession {
   readonly #report: MutableReport;
   readonly #task: SessionTask;
   readonly #now: number = Date.now();
-  /** What is being recorded. */
+  /** Settles when the ledger has recorded all changes so far. */
   #recorded: Promise<unknown> = Promise.resolve();
   #recordFailed = false;
-  /** It is not certain that the mailbox is still ours: nothing is delivered, and nothing is recorded. */
+  /** Another run may hold the mailbox now: deliver nothing, record nothing. */
   #unconfirmed = false;
   readonly #failures: Failure[] = [];
-  /** Refusals since the last message that was taken. */
+  /** Refusals since the destination last took a message. */
   #inARow = 0;
   #lastRefusal: unknown;
-  /** The destination is down because it refused each of several messages. */
+  /** The destination counts as down because it refused several messages in a row. */
   #refusesAll = false;
-  /** What may be retrieved in this run. */
+  /** The messages that may be retrieved in this run. */
   #wanted: readonly Retrieve[] = [];
-  /** Messages whose retrieval was tried. */
+  /** The messages whose retrieval was tried. */
   readonly #tried: Set<Retrieve> = new Set();
-  /** Of these: messages that failed in an earlier run, as their content told. They come last. */
+  /** Of these: messages whose content shows that they failed in an earlier run. They come last. */
   readonly #putOff: Retrieve[] = [];
-  /** Whether their turn has come. */
+  /** Whether the messages of `#putOff` are being tried now. */
   #again = false;
-  /** Of these: messages that the ledger did not know. */
+  /** The number of delivered messages that the ledger did not know. */
   #fresh = 0;
-  /** Messages of before the first run, yet to be looked at. */
+  /** The number of messages from before the first run whose content is not noted yet. */
   #unseen = 0;
-  /** Something was asked for, and not taken. */
+  /** A message was requested with RETR or TOP, and not read to the end. */
   #abandoned = false;
   #toMark: { readonly number: number; readonly entry: LedgerEntry }[] = [];
   #seen: Set<string> = new Set();
@@ -157,17 +165,18 @@ export class FetchSession {
     const { policy, signal } = settings;
     const { limits } = policy;
     this.#deadline = new Deadline(task.retrieve ? task.until : Infinity, signal);
-    // What the sessions before have left of it.
+    // The part of the limits that earlier sessions have not used.
     const octets = limits.octets - task.spent.octets;
     const messages = octets > 0 || task.spent.octets === 0 ? limits.messages - task.spent.messages : 0;
     this.#policy = { ...policy, limits: { ...limits, octets, messages } };
   }
 
+  /** Runs the session up to, but without, QUIT. Rejects with the error that ended the session. */
   async run(): Promise<SessionOutcome> {
     try {
       return await this.#work();
     } catch (error) {
-      // In the middle of a look at the headers: nothing was marked, and nothing is lost.
+      // The time limit passed before the first delivery: nothing was marked, and nothing is lost.
       if (this.#timeIsOver(error)) return STOPPED;
       throw error;
     } finally {
@@ -200,7 +209,7 @@ export class FetchSession {
     const ended = this.#stopped || this.#down !== undefined;
     const lost = this.#client.state !== "transaction";
     const tooSlow = this.#failures.some((failure) => failure.tooSlow);
-    // It says why.
+    // NOOP rejects with the reason why the session was lost.
     if (lost && !ended && !(tooSlow && this.#task.spent.slowInARow < SLOW_IN_A_ROW))
       await this.#client.noop();
     const rest = wanted.length - this.#tried.size;
@@ -245,7 +254,7 @@ export class FetchSession {
     };
     let plan = planFetch(situation);
     const headers = plan.retrieve.some(({ what }) => what === "headers");
-    // This costs a command only if the server does not list TOP; a dry run retrieves nothing.
+    // This costs a command only if CAPA does not list TOP. A dry run retrieves nothing, so it does not ask.
     if (
       headers &&
       !this.#policy.dryRun &&
@@ -257,7 +266,8 @@ export class FetchSession {
       entries: plan.entries,
       forgotten: plan.forgotten,
       state: {
-        ...{ ...rest, lastRun: this.#now },
+        ...rest,
+        lastRun: this.#now,
         ...(plan.baseline === undefined ? {} : { baseline: plan.baseline }),
       },
     });
@@ -279,7 +289,7 @@ export class FetchSession {
     return plan;
   }
 
-  /** Retrieves in order, unless the destination turns out to be at fault for what it refuses. */
+  /** Retrieves messages in order. Stops if the destination turns out to be at fault for its refusals. */
   async #retrieve(steps: readonly Retrieve[]): Promise<void> {
     for (let left = steps; ;) {
       const inDoubt = await this.#retrieveInOrder(left, IN_A_ROW);
@@ -295,7 +305,9 @@ export class FetchSession {
     await this.#retrieve(this.#putOff);
   }
 
-  /** Returns whether the destination is in doubt: it has refused as many in a row as `patience` says. */
+  /**
+   * Retrieves messages in order. Returns whether the destination has refused `patience` messages in a row.
+   */
   async #retrieveInOrder(steps: readonly Retrieve[], patience: number): Promise<boolean> {
     const [first] = steps;
     if (first === undefined || this.#isOver()) return false;
@@ -307,9 +319,10 @@ export class FetchSession {
     );
     try {
       for (const step of steps) {
-        // What was asked for, and nobody takes, may be hidden behind QUIT: the session ends without.
+        // Messages were requested and will not be read. The server may hide them after QUIT: end without
+        // QUIT.
         if (this.#isOver() || this.#inARow >= patience) {
-          // Where the time is over, the loop has given them up already.
+          // If the time limit has passed, the retrieval has given up its requests already: `ahead` is 0.
           this.#abandoned ||= messages.ahead > 0 || this.#deadline.passed;
           break;
         }
@@ -320,15 +333,16 @@ export class FetchSession {
         await this.#try(message, step);
       }
     } finally {
-      // It listens to the signal until then.
+      // Removes the listener of the retrieval from the signal.
       await messages.return();
     }
     return this.#inARow >= patience;
   }
 
   /**
-   * Tries a message that was never tried, from the other end of the list: messages that are always refused must not
-   * keep the others from coming. If it is refused, too, or there is no such message, the destination is down.
+   * Tries a message that was never tried, from the other end of the list, because messages that are always
+   * refused must not block the others. If the destination refuses it too, or there is no such message, the
+   * destination is down.
    */
   async #probe(): Promise<void> {
     const untried = this.#wanted.filter((step) => isNew(step) && !this.#tried.has(step));
@@ -339,15 +353,16 @@ export class FetchSession {
       if (this.#inARow > before) break;
     }
     this.#refusesAll = true;
-    this.#down = new DestinationError(`it refused ${String(this.#inARow)} messages in a row`, {
+    this.#down = new DestinationError(`the destination refused ${String(this.#inARow)} messages in a row`, {
       cause: this.#lastRefusal,
       down: true,
     });
   }
 
   /**
-   * Whether there are messages that the destination was never offered. Those without a unique-id may have been, each
-   * time: there are as many of them as runs that failed one after another, at some time.
+   * Returns whether there are messages that the destination was never offered. This is not known of messages
+   * without a unique-id. Each failed run has offered one of them at least, so after as many failed runs in a
+   * row as there are such messages, all count as offered.
    */
   #hasUntried({ retrieve, left }: FetchPlan): boolean {
     const untried = this.#wanted.filter((step) => isNew(step) && !this.#tried.has(step));
@@ -356,7 +371,9 @@ export class FetchSession {
     return untried.length > (this.#ledger.state.failures ?? 0);
   }
 
-  /** The next message; `undefined`: there is none, or it took too long before its turn came here. */
+  /**
+   * Returns the next message; `undefined` if there is none, or if it took too long before it could be read.
+   */
   async #next(messages: Pop3Retrieval, step: Retrieve): Promise<Pop3Message | undefined> {
     try {
       return (await messages.next()).value;
@@ -381,26 +398,32 @@ export class FetchSession {
     else await this.#delivered(step, came);
   }
 
-  /** What has failed in this run waits for the next, however short its pause: it would go on for ever. */
+  /**
+   * Leaves out messages that failed in this run, even if their pause is over: otherwise the run might never
+   * end.
+   */
   #notYetFailed(steps: readonly Retrieve[]): readonly Retrieve[] {
     const failed = new Set(this.#report.failed.map(({ uid }) => uid));
     const { slow } = this.#task.spent;
     return steps.filter((step) => (step.id === undefined ? !slow.has(sightOf(step)) : !failed.has(step.id)));
   }
 
-  /** How many of the messages have their turn in this session; those that go by their content may be known. */
+  /**
+   * Returns how many of the messages this session may request (`commitEvery`). Messages that are identified
+   * by their content do not count, because they may be known already.
+   */
   #turnOf(steps: readonly Retrieve[]): number {
     let named = 0;
     const end = steps.findIndex(({ id }) => id !== undefined && ++named > this.#policy.commitEvery);
     return end === -1 ? steps.length : end;
   }
 
-  /** Of what was not known to be new before it came. */
+  /** Whether enough new messages were delivered. Their content may show only on arrival that they are new. */
   #hasEnough(): boolean {
     return this.#fresh >= this.#policy.commitEvery || this.#isUsedUp();
   }
 
-  /** The limits of the run are met. */
+  /** Whether the limits of the run are used up. */
   #isUsedUp(): boolean {
     const { limits } = this.#settings.policy;
     const { messages, octets } = this.#task.spent;
@@ -461,22 +484,22 @@ export class FetchSession {
     this.#seen.add(id);
     if (known) this.#report.known++;
     else this.#report.delivered++;
-    // As the plan found it: after a crash each message is noted before it is tried.
+    // Use the entry that the plan found: a careful session records each message before trying it.
     const recorded = step.id === undefined ? before : step.before;
     if (known && !step.baseline && recorded === undefined) this.#report.unrecorded++;
     this.#report.octets += octets;
-    // The next message comes while this is written; DELE waits for all of it.
+    // The next message is received while this is written. DELE waits until everything is recorded.
     if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
       this.#record({ entries: [entry] });
     const due = status === "delivered" && isDue(this.#policy.delete, entry.firstSeen, size, this.#now);
-    // What was deleted and is there all the same is deleted once more.
+    // A message that was deleted and is still listed is deleted again.
     if (due || status === "deleted") this.#toMark.push({ number, entry: deleted(entry) });
     await this.#tell({ type: "delivered", number, uid, key, octets, known });
   }
 
   #record(changes: LedgerChanges): void {
     const recorded = this.#ledger.record(changes);
-    // Awaited before anything is marked; until then its failure is nobody's to handle.
+    // Awaited before DELE. Until then, these handlers prevent an unhandled rejection.
     recorded.catch(() => (this.#recordFailed = true));
     this.#recorded = this.#recorded.then(() => recorded);
     this.#recorded.catch(() => undefined);
@@ -492,7 +515,7 @@ export class FetchSession {
     await this.#tell({ type: "skipped", ...skip });
   }
 
-  /** Throws what ends the session; what fails one message is remembered. */
+  /** Remembers an error that fails one message. Throws an error that ends the session. */
   async #notDelivered(step: Retrieve, error: unknown): Promise<void> {
     if (this.#unconfirmed) throw error;
     if (error instanceof RefusedByDestination) {
@@ -502,7 +525,7 @@ export class FetchSession {
         throw cause;
       }
       if (this.#settings.stop?.aborted === true && isDown(cause)) {
-        // It was told to stop, too.
+        // The destination may have ended its work because of `stop` too: the message did not fail.
         await this.#leaveForLater(step);
         return;
       }
@@ -526,7 +549,7 @@ export class FetchSession {
     }
     if (isTooSlow(error)) {
       const seconds = String(this.#policy.limits.messageSeconds);
-      const words = `it took longer than ${seconds} seconds (limits.messageSeconds of the policy)`;
+      const words = `the message took longer than ${seconds} seconds (policy.limits.messageSeconds)`;
       const { command } = error;
       const failure = new Pop3ConnectionError(error.code, words, { command, cause: error });
       this.#failures.push({ step, id: step.id, error: failure, certain: true, tooSlow: true });
@@ -534,28 +557,29 @@ export class FetchSession {
       if (step.id === undefined) this.#task.spent.slow.add(sightOf(step));
       return;
     }
-    // With one command at a time the same message may come without a fault: the run tries it at once.
+    // The server failed because of pipelining. The run tries the message again at once, one command at a
+    // time.
     const blameless = this.#client.pipelining === "broken" || this.#settings.signal?.aborted === true;
     if (blameless) await this.#takeBack(step);
     else if (step.id !== undefined) {
-      // It may be the message that ends the session: let others come before it the next time.
+      // This message may be what ends the session: the next run tries other messages first.
       await this.#recorded;
       await this.#ledger.record({ entries: [this.#failedEntry(step, step.id, error, false)] });
     }
     throw error;
   }
 
-  /** How long a message may take; milliseconds. */
+  /** How long the server may take for a message, in milliseconds. */
   get #messageTime(): number {
     return this.#policy.limits.messageSeconds * 1000;
   }
 
-  /** Whether a call was given up because the time of the run is over. */
+  /** Returns whether a call was given up because the time limit of the run has passed. */
   #timeIsOver(error: unknown): boolean {
     return this.#deadline.passed && Pop3Error.is(error) && error.code === "POP3_ABORTED";
   }
 
-  /** The run ends in the middle of a message, which is not to blame: it comes again. */
+  /** Ends the run during a message. This is not its fault, so the next run tries it again. */
   async #leaveForLater(step: Retrieve): Promise<void> {
     this.#stopped = true;
     this.#abandoned = true;
@@ -563,19 +587,22 @@ export class FetchSession {
     await this.#takeBack(step);
   }
 
-  /** Should the process die of this message, too, others come before it the next time. */
+  /**
+   * Records the message as failed before trying it: if the process dies again, the next run tries others
+   * first.
+   */
   async #blameBeforehand(step: Retrieve): Promise<void> {
-    const error = new Error("the process ended while it was delivered");
+    const error = new Error("the process ended during the delivery of this message");
     await this.#ledger.record({ entries: [this.#failedEntry(step, step.id as string, error, true)] });
   }
 
-  /** It was not the message. */
+  /** Restores the entry from before the try, because the message was not at fault. */
   async #takeBack({ id, before }: Retrieve): Promise<void> {
     if (!this.#task.careful || id === undefined) return;
     await this.#ledger.record(before === undefined ? { forgotten: [id] } : { entries: [before] });
   }
 
-  /** `counts`: whether the message is to blame. */
+  /** Returns the entry of a failed message. `counts`: whether the failure counts as one of its `tries`. */
   #failedEntry(step: Retrieve, id: string, error: unknown, counts: boolean): LedgerEntry {
     const before = step.id === undefined ? this.#ledger.entries.get(id) : step.before;
     const tries = (before?.tries ?? 0) + (counts ? 1 : 0);
@@ -585,14 +612,18 @@ export class FetchSession {
     const retryAt = failedAt + retryPause(this.#policy.retry, failures);
     return {
       ...entryOf(step, id, quarantined ? "quarantined" : "failed", before?.firstSeen ?? this.#now),
-      ...{ tries, failures, failedAt, reason: this.#reasonOf(error) },
+      tries,
+      failures,
+      failedAt,
+      reason: this.#reasonOf(error),
       ...(quarantined ? {} : { retryAt }),
     };
   }
 
   /**
-   * A message is to blame where the server refuses it, or the destination does while it takes others: else it is the
-   * destination, and no message is left alone because of that.
+   * Records the failures of this session. A message is at fault if the server refused it, or if the
+   * destination refused it and took other messages. Otherwise the destination is at fault, and the failure
+   * does not count as one of `tries`.
    */
   async #recordFailures(): Promise<void> {
     const works = this.#report.delivered > 0;
@@ -605,7 +636,11 @@ export class FetchSession {
       else await this.#ledger.record({ entries: [entry] });
       const { number, uid } = step;
       const failed = {
-        ...{ number, uid, id, error: cause, reason: this.#reasonOf(cause) },
+        number,
+        uid,
+        id,
+        error: cause,
+        reason: this.#reasonOf(cause),
         at: entry?.failedAt ?? Date.now(),
         tries: entry?.failures ?? 1,
         retryAt: entry === undefined ? this.#now : entry.retryAt,
@@ -621,13 +656,17 @@ export class FetchSession {
     return failureReason(error, secrets);
   }
 
+  /** Removes the mark of the baseline when the content of all its messages is noted. */
   async #noteBaselineSeen(): Promise<void> {
     const { baseline, ...state } = this.#ledger.state;
     if (this.#task.retrieve && baseline !== undefined && this.#unseen === 0)
       await this.#ledger.record({ state });
   }
 
-  /** What goes by its content is known to be gone when everything was retrieved. */
+  /**
+   * Marks entries named by content as gone. Only called if everything was retrieved: otherwise it is not
+   * known.
+   */
   async #noteContentGone(): Promise<void> {
     const changed: LedgerEntry[] = [];
     for (const entry of this.#ledger.entries.values()) {
@@ -637,7 +676,7 @@ export class FetchSession {
     if (changed.length > 0) await this.#ledger.record({ entries: changed });
   }
 
-  /** DELE for what is to be deleted; returns what the ledger is to say when it is. */
+  /** Sends DELE for all messages to delete. Returns the entries to record after QUIT has deleted them. */
   async #mark(): Promise<LedgerEntry[]> {
     if (this.#toMark.length === 0) return [];
     try {
@@ -646,7 +685,7 @@ export class FetchSession {
         { signal: this.#settings.signal },
       );
     } catch (error) {
-      // What the server refuses to mark is marked the next time, or is gone.
+      // A message that the server refuses to mark is gone, or is marked in the next run.
       if (!(error instanceof Pop3ReplyError)) throw error;
     }
     return this.#toMark.filter(({ number }) => this.#client.marked.has(number)).map(({ entry }) => entry);
@@ -659,20 +698,25 @@ export class FetchSession {
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** The session ends before anything was retrieved. */
+/** The outcome of a session that ended before it retrieved anything. */
 const STOPPED: SessionOutcome = { ...NOTHING_DONE, withoutQuit: true, stopped: true };
 
-/** Whether a message took longer than the policy allows: no other call of a run has a `totalTimeout`. */
+/**
+ * Returns whether a message took longer than the policy allows: no other call of a run has a `totalTimeout`.
+ */
 function isTooSlow(error: unknown): error is Pop3ConnectionError {
   return Pop3Error.is(error) && (error as Partial<Pop3ConnectionError>).limit === "totalTimeout";
 }
 
-/** What a message is known by within one run, as long as nothing is deleted: its place and its size. */
+/**
+ * Returns a name for a message within one run: its number and size, which stay valid until a message is
+ * deleted.
+ */
 function sightOf({ number, size }: Listed): string {
   return `${String(number)} ${String(size)}`;
 }
 
-/** As far as the ledger knows, the destination was never offered it. */
+/** Returns whether the destination was never offered the message, as far as the ledger knows. */
 function isNew({ before }: Retrieve): boolean {
   return before === undefined || !hasFailed(before);
 }

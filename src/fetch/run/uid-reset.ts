@@ -1,4 +1,4 @@
-// Where everything looks new: whether it is, or has only other unique-ids than before.
+// Decides what to do if all messages look new: they may be old messages with new unique-ids.
 import type { Pop3Client } from "../../client.ts";
 import { Pop3Error } from "../../errors.ts";
 import { isRefusal } from "./delivery.ts";
@@ -8,7 +8,11 @@ import type { Listed } from "../plan/plan.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
 
-/** Notes the new unique-ids where the policy says so. Rejects with `POP3_UIDS_CHANGED` where it does not. */
+/**
+ * If all unique-ids have changed at once and the policy says `"match"`, records the new ones. Rejects with
+ * `POP3_UIDS_CHANGED` if the policy says `"stop"`, or if the server cannot send headers. Does nothing if the
+ * policy says `"new"`.
+ */
 export async function recogniseChangedUids(
   client: Pop3Client,
   listing: readonly Listed[],
@@ -19,8 +23,8 @@ export async function recogniseChangedUids(
   if (uidsChanged === "new") return;
   const expected = vanished(listing, ledger.entries);
   if (expected.length === 0) return;
-  // Without a digest in the ledger there is nothing to compare headers with. A dry run asks for no message, not even for
-  // its headers.
+  // Headers are useful only if the ledger has a digest to compare them with. A dry run retrieves nothing, not
+  // even headers.
   const comparable = !dryRun && expected.some(({ headers }) => headers !== undefined);
   const canLook = comparable && (await client.supports("TOP", { signal }));
   const sample = canLook ? await headersOf(client, sampleOf(listing), signal) : undefined;
@@ -31,12 +35,13 @@ export async function recogniseChangedUids(
   }
   throw new Pop3Error(
     "POP3_UIDS_CHANGED",
-    `none of ${String(expected.length)} messages has its unique-id any more, and they seem to be there: nothing was fetched, ` +
-      'as everything would come again. The policy uidsChanged "match" goes by their headers, "new" fetches them',
+    `the unique-ids of all ${String(expected.length)} known messages have changed, ` +
+      "and the messages seem to be the same. Nothing was fetched, because all would be delivered again. " +
+      'Set policy.uidsChanged to "match" to recognise them by their headers, or to "new" to fetch them again',
   );
 }
 
-/** Digests of headers, by message number; none of a message whose headers the server refuses. */
+/** Returns digests of headers by message number. A message whose headers the server refuses is left out. */
 async function headersOf(
   client: Pop3Client,
   messages: readonly Listed[],

@@ -1,8 +1,9 @@
-// Between those who tell and the one who listens: so many are held at most, then who tells has to wait.
+// A bounded queue from the producers of events to their one consumer; when it is full, producers wait.
 
-/** Held at most, before those who tell are held back. */
+/** The number of queued events from which on producers wait. */
 const MOST = 256;
 
+/** Keeps the order of events. Only one consumer may call {@link take}. */
 export class EventQueue<T> {
   readonly #held: T[] = [];
   #heard: () => void = () => undefined;
@@ -10,7 +11,9 @@ export class EventQueue<T> {
   #room: Promise<void> | undefined;
   #over = false;
 
-  /** What it returns is waited for. */
+  /**
+   * Adds an event. The producer must wait for the promise, if one is returned. After the end, does nothing.
+   */
   push(event: T): Promise<void> | undefined {
     if (this.#over) return undefined;
     this.#held.push(event);
@@ -20,7 +23,7 @@ export class EventQueue<T> {
     return this.#room;
   }
 
-  /** Nobody listens any more: nobody waits, and nothing is held. */
+  /** Ends the queue from the side of the consumer: drops all events and wakes all producers. */
   close(): void {
     this.#over = true;
     this.#held.length = 0;
@@ -28,7 +31,7 @@ export class EventQueue<T> {
     this.#came();
   }
 
-  /** What was told, all that is there; empty: it was closed. */
+  /** Waits for events and returns all that are queued. Returns an empty array when the queue has ended. */
   async take(): Promise<T[]> {
     if (this.#held.length === 0 && !this.#over) await new Promise<void>((resolve) => (this.#came = resolve));
     const events = this.#held.splice(0);
@@ -36,7 +39,7 @@ export class EventQueue<T> {
     return events;
   }
 
-  /** All who tell have ended: what is held is still to be taken. */
+  /** Ends the queue from the side of the producers: the consumer can still take what is queued. */
   end(): void {
     this.#over = true;
     this.#came();

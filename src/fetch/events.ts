@@ -1,32 +1,32 @@
-// What is told of runs while they go on.
+// The events of a run, which `onEvent` and `fetchAll` report while it is in progress.
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { FetchError } from "./fetch-error.ts";
 import type { Skip } from "./plan/plan.ts";
 import type { FailedMessage, FetchReport } from "./report.ts";
 
-/** Something has happened in the run over `mailbox`. */
+/** An event of the run over `mailbox`. */
 export type FetchEvent = { readonly mailbox: string } & (
   | { readonly type: "begin" }
-  /** LIST or UIDL have malformed lines, all of which are here: told once in a run, before `"listed"`. */
+  /** LIST or UIDL have malformed lines: all of them. Reported once per run, before `"listed"`. */
   | { readonly type: "malformed"; readonly lines: readonly MalformedLine[] }
-  /** The maildrop was listed and the plan made: how many messages are to be retrieved and deleted. */
+  /** The maildrop was listed and the plan made: the numbers of messages to retrieve and to delete. */
   | {
       readonly type: "listed";
       readonly messages: number;
       readonly octets: number;
       readonly toRetrieve: number;
-      /** As LIST announces them. */
+      /** Bytes, as LIST announces them. */
       readonly toRetrieveOctets: number;
       readonly toDelete: number;
     }
-  /** Octets of a message have come: told for large ones, once for each mebibyte. */
+  /** The number of bytes received of a large message. Reported about once per mebibyte. */
   | {
       readonly type: "progress";
       readonly number: number;
       readonly received: number;
       readonly size: number | undefined;
     }
-  /** The destination has it; `known`: it had it before. */
+  /** The destination has the message. `known`: it, or the ledger, had it before. */
   | {
       readonly type: "delivered";
       readonly number: number;
@@ -38,15 +38,17 @@ export type FetchEvent = { readonly mailbox: string } & (
   | ({ readonly type: "message-failed" } & FailedMessage)
   | ({ readonly type: "skipped" } & Skip)
   /**
-   * The server ended a session by a fault while several commands were in flight. The run continues in a new session,
-   * which sends one command at a time, as every session with this server does for 24 hours.
+   * A session failed because the server could not handle several commands in flight. The run continues in a
+   * new session that sends one command at a time, and so does every session with this server for 24 hours.
    */
   | { readonly type: "pipelining-broken"; readonly error: unknown }
-  /** QUIT has deleted so many messages. */
+  /** The number of messages that QUIT has deleted. */
   | { readonly type: "deleted"; readonly messages: number }
+  /** The run has ended without an error. */
   | { readonly type: "end"; readonly report: FetchReport }
+  /** The run as a whole has failed. */
   | { readonly type: "failed"; readonly error: FetchError }
 );
 
-/** Is told of events. What it returns is waited for, so that it may hold the run back. */
+/** Receives events. The run waits for the promise that it returns, so a slow listener slows the run down. */
 export type Listener = (event: FetchEvent) => Promise<void> | void;

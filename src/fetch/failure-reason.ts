@@ -1,16 +1,17 @@
-// Why a delivery failed, in words that may be kept and shown anywhere: one printable line, not too long, no secrets.
+// Describes why a delivery failed, in text that is safe to store and show: one short printable line without
+// secrets.
 import { printable } from "../protocol/printable.ts";
 
-/** The most characters of a reason. */
+/** The maximum length of a reason, in UTF-16 code units. */
 const LONGEST = 200;
-/** The most characters of an error that are looked at. */
+/** How much of an error message is read, at most, in UTF-16 code units. */
 const LOOKED_AT = 2000;
 
-/** What looks like a credential, with what stays of it. */
+/** Patterns of credentials, each with its replacement. */
 const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
-  // https://user:password@host, whole or cut off.
+  // https://user:password@host, complete or cut off.
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@"'<>]*@/gi, "$1****@"],
-  // Authorization: Bearer eyJ0eXAi...; "basic authentication" is none.
+  // Authorization: Bearer eyJ0eXAi..., but not "basic authentication".
   [/\b(bearer|basic)\s+(?=\S*[\d=]|\S{20})[\w.~+/=-]{8,}/gi, "$1 ****"],
   // ?access_token=..., "apiKey": "...", password: ...
   [
@@ -19,12 +20,12 @@ const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The words of what was thrown, without `secrets` and without what looks like a credential. */
+/** Returns the message of an error, without `secrets` and without text that looks like a credential. */
 export function failureReason(error: unknown, secrets: readonly string[]): string {
   let words = wordsOf(error).slice(0, LOOKED_AT);
   for (const secret of secrets) if (secret !== "") words = words.replaceAll(secret, "****");
   for (const [pattern, shown] of CREDENTIALS) words = words.replace(pattern, shown);
-  // Half a character is none: it could not be written as UTF-8.
+  // Replace lone surrogates, which UTF-8 cannot express.
   return cut(
     printable(
       words
@@ -39,11 +40,11 @@ function wordsOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
-    return "an error that has no words";
+    return "an error without a readable message";
   }
 }
 
-/** Between characters, not in the middle of one. */
+/** Shortens a line to {@link LONGEST}, but never inside a surrogate pair. */
 function cut(line: string): string {
   if (line.length <= LONGEST) return line;
   const at = LONGEST - 1;

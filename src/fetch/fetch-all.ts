@@ -1,4 +1,5 @@
-// The mail of many mailboxes: so many at a time in all and on each host, each in its turn, none at the cost of another.
+// Fetches the mail of many mailboxes: with a limit in total and per host, in fair order, and without one
+// failure affecting another mailbox.
 import { setMaxListeners } from "node:events";
 import { checkNames, checkObject, configError } from "../options/checks.ts";
 import { Pop3Pool } from "../pool/pool.ts";
@@ -14,7 +15,7 @@ import { emptyReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
 import { sleep } from "../net/sleep.ts";
 
-/** An account, or one with a name, a policy or a destination of its own. */
+/** An account, optionally with its own mailbox name, policy or destination. */
 export type FetchTarget =
   | FetchAccount
   | {
@@ -28,11 +29,13 @@ export interface FetchAllOptions extends Pick<
   FetchOptions,
   "ledger" | "destination" | "policy" | "force" | "stop" | "signal"
 > {
-  /** Sessions at a time. @default 50 */
+  /** The maximum number of sessions at a time. @default 50 */
   readonly maxSessions?: number;
-  /** Sessions at a time on one host. @default 5 */
+  /** The maximum number of sessions at a time with one host. @default 5 */
   readonly maxPerHost?: number;
-  /** Goes on, and polls each mailbox when its report says, until `stop` or `signal` ends it. @default false */
+  /**
+   * Polls each mailbox again at the time in its report, until `stop` or `signal` is aborted. @default false
+   */
   readonly repeat?: boolean;
 }
 
@@ -49,9 +52,10 @@ const NAMES: readonly string[] = Object.keys({
 } satisfies Record<keyof FetchAllOptions, true>);
 
 /**
- * Fetches the mail of many mailboxes, as {@link fetchMail} does of each, and gives what happens as it happens.
- * What goes wrong with one mailbox is an event of its own, `failed`, and nothing else stops for it. Whoever leaves
- * the loop ends all runs in good order. Who reads slowly holds the runs back.
+ * Fetches the mail of many mailboxes, each like {@link fetchMail}, and yields the events of all runs. If one
+ * mailbox fails, the loop gets a `"failed"` event and the others continue. Leaving the loop ends all runs
+ * like `stop`. A slow loop slows the runs down. Rejects if `targets` throws, and with `POP3_CONFIG` if
+ * `maxSessions` or `maxPerHost` is invalid.
  *
  * @example
  * for await (const event of fetchAll(accounts, { ledger, destination, repeat: true })) {
@@ -68,7 +72,7 @@ export async function* fetchAll(
   const { maxSessions = 50, maxPerHost = 5 } = options;
   const pool = new Pop3Pool({ maxSessions, maxPerHost });
   const queue = new EventQueue<FetchEvent>();
-  // Signals of our own: there is a listener for each mailbox, which is no leak.
+  // Derived signals, so that the caller's signals do not warn: one listener per mailbox is not a leak.
   const stop = AbortSignal.any([leave.signal, ...(options.stop === undefined ? [] : [options.stop])]);
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   setMaxListeners(0, stop, signal);
@@ -81,7 +85,7 @@ export async function* fetchAll(
   const running = all.run(targets).finally(() => {
     queue.end();
   });
-  // Looked at below, when all that was told has been heard.
+  // Awaited below, after all events are delivered. Until then, this prevents an unhandled rejection.
   running.catch(() => undefined);
   try {
     for (let events = await queue.take(); events.length > 0; events = await queue.take()) yield* events;
@@ -94,23 +98,24 @@ export async function* fetchAll(
   }
 }
 
-/** The options, with signals that are there. */
+/** The options, with both signals set. */
 interface Wishes extends FetchAllOptions {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
 }
 
+/** Runs all mailboxes and puts their events into the queue. */
 class Mailboxes {
   readonly #options: Wishes;
   readonly #pool: Pop3Pool;
   readonly #queue: EventQueue<FetchEvent>;
   readonly #turns: Scheduler;
-  /** What ends all of it, and is nobody's mailbox: who gives them has failed. */
+  /** The error that ends everything: not of one mailbox, but for example of the iterator of targets. */
   #failure: { readonly error: unknown } | undefined;
   readonly #failed: AbortController = new AbortController();
-  /** Ends whatever waits. */
+  /** Ends every wait. */
   readonly #end: AbortSignal;
-  /** The mailboxes that are being fetched, by their names in the ledger. */
+  /** The names in the ledger of the mailboxes that are in use. */
   readonly #fetched: Set<string> = new Set();
 
   constructor(options: Wishes, pool: Pop3Pool, queue: EventQueue<FetchEvent>, turns: Scheduler) {
@@ -135,7 +140,7 @@ class Mailboxes {
     } catch (error) {
       this.#fail(error);
     }
-    // Runs that are under way come to their end, whatever ended the rest.
+    // Wait for the runs in progress, even after a failure.
     await Promise.all(tasks);
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -153,9 +158,11 @@ class Mailboxes {
     let settings: FetchSettings;
     try {
       settings = this.#settings(target);
-      // The ledger would take the mail of one for that of the other.
+      // With equal names, the ledger would confuse the mail of the two accounts.
       if (this.#fetched.has(settings.mailbox))
-        throw configError(`two accounts have the mailbox ${settings.mailbox}: \`mailbox\` tells them apart`);
+        throw configError(
+          `two accounts have the mailbox name ${settings.mailbox}: give one of them another \`mailbox\``,
+        );
     } catch (cause) {
       const mailbox = `account ${String(place)}`;
       const report = { ...emptyReport(mailbox), outcome: "failed" as const, nextPollAt: Infinity };
@@ -193,7 +200,10 @@ class Mailboxes {
     });
   }
 
-  /** One run, when it is this mailbox's turn. Returns when the next is due. */
+  /**
+   * Waits for this mailbox's permit and does one run. Returns when the next run is due, in milliseconds since
+   * 1970.
+   */
   async #turn(settings: FetchSettings): Promise<number> {
     const key = { maildrop: settings.mailbox, host: settings.account.host.toLowerCase() };
     const turn = await this.#turns.take(key, this.#end).catch((error: unknown) => {
@@ -212,7 +222,7 @@ class Mailboxes {
   }
 }
 
-/** The same, until the signal: whoever gives them may take its time. */
+/** Yields the items until the signal is aborted, even if the next item is still awaited then. */
 async function* until<T>(
   signal: AbortSignal,
   items: Iterable<T> | AsyncIterable<T>,
@@ -232,7 +242,7 @@ async function* until<T>(
     for (let next = await take(); next !== undefined && next.done !== true; next = await take())
       yield next.value;
   } finally {
-    // It may come to that only when it gives the next one: nobody waits.
+    // The iterator may handle `return` only after its next item, so do not wait for it.
     if (!ended) Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
 }

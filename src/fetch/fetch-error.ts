@@ -1,4 +1,4 @@
-// How a run fails: with what ended it, what it did before, and when to come again.
+// The error of a failed run: its cause, the report of what was done before, and when to try again.
 import {
   isMarked,
   markErrors,
@@ -11,7 +11,7 @@ import {
 import type { FetchReport } from "./report.ts";
 
 export interface FetchErrorDetails {
-  /** That of a `cause` that has none. @default "POP3_CALLER" */
+  /** The code to use if `cause` has none. @default "POP3_CALLER" */
   readonly code?: Pop3ErrorCode;
   readonly cause: unknown;
   readonly temporary: boolean;
@@ -19,20 +19,21 @@ export interface FetchErrorDetails {
 }
 
 /**
- * What `fetchMail` rejects with. `code`, `command` and what the server said (`text`, `responseCode`, `oauth`) are those
- * of its `cause`; `code` is `POP3_CALLER` if the cause is what a function of yours threw: one that gives a password,
- * `onEvent`, a ledger of your own. What was delivered before is safe in the ledger, and is not retrieved again.
+ * The error that `fetchMail` rejects with. It has the `code` and `command` of its `cause`, and the server's
+ * reply (`text`, `responseCode`, `oauth`). `code` is `POP3_CALLER` if one of your functions threw the cause:
+ * a function that returns a password, `onEvent`, or your own ledger. Messages that were delivered before are
+ * recorded in the ledger and are not retrieved again.
  */
 export class FetchError extends Pop3Error {
-  /** The server's own words, if it refused something: see {@link Pop3ReplyError}. */
+  /** The text of the server's reply, if it refused a command. See {@link Pop3ReplyError}. */
   declare readonly text?: string;
-  /** The response code of that refusal. */
+  /** The response code of that reply. */
   declare readonly responseCode?: string;
-  /** What the server said of an access token that it refused. */
+  /** The server's reason for refusing an access token. */
   declare readonly oauth?: OAuthRefusal;
-  /** Whether a later run may succeed without anybody changing anything. */
+  /** Whether a later run may succeed without any change to the configuration. */
   readonly temporary: boolean;
-  /** What the run had done. */
+  /** What the run did before it failed. */
   readonly report: FetchReport;
 
   constructor({ code = "POP3_CALLER", cause, temporary, report }: FetchErrorDetails) {
@@ -40,7 +41,7 @@ export class FetchError extends Pop3Error {
     const known = Pop3Error.is(cause) ? cause : undefined;
     const { command, marked } = known ?? {};
     super(known?.code ?? code, `${report.mailbox}: ${words}`, { cause, command, marked });
-    // The fields that belong to the code, so that what narrows by it finds them.
+    // Copy the fields that belong to the code, because code that narrows by `code` reads them.
     if (Pop3ReplyError.is(cause)) {
       this.text = cause.text;
       if (cause.responseCode !== undefined) this.responseCode = cause.responseCode;
@@ -50,7 +51,7 @@ export class FetchError extends Pop3Error {
     this.report = report;
   }
 
-  /** Milliseconds, from the end of the run on, after which another one makes sense. */
+  /** Milliseconds from now until another run makes sense; 0 if it does now. */
   get retryAfterMs(): number {
     return Math.max(0, this.report.nextPollAt - Date.now());
   }
@@ -64,7 +65,7 @@ export class FetchError extends Pop3Error {
     markErrors(this, "FetchError");
   }
 
-  /** Whether `value` is what a run rejects with, from either build of this package. */
+  /** Returns whether `value` is a `FetchError`, from the ESM or the CommonJS build of this package. */
   static override is(this: void, value: unknown): value is FetchError & AnyPop3Error {
     return isMarked(value, "FetchError");
   }

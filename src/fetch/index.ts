@@ -1,4 +1,4 @@
-// What "popwright/fetch" exports, nothing else.
+// The exports of "popwright/fetch".
 export { Command, type CommandOptions } from "./destinations/command.ts";
 export type { Delivery, DeliveryWriter, Destination } from "./destinations/destination.ts";
 export { DestinationError, type DestinationErrorOptions } from "./destinations/destination-error.ts";

@@ -1,23 +1,27 @@
-// What a mailbox and a message are called, wherever something is kept of them: names that outlast a session.
+// Computes the names of mailboxes and the keys of messages. They are stored, so they must never change.
 import { createHash } from "node:crypto";
 
 /**
- * The key of a message with a unique-id: SHA-256 of mailbox and unique-id, in hexadecimal. It tells nothing of
- * either, and is safe in a file name.
+ * Returns the key of a message with a unique-id: SHA-256 of mailbox and unique-id, in hexadecimal. It is safe
+ * in a file name. It does not contain the mailbox or the unique-id in readable form.
  */
 export function messageKey(mailbox: string, uid: string): string {
   return createHash("sha256").update(`${mailbox}\0${uid}`, "utf8").digest("hex");
 }
 
 /**
- * The key of a message whose unique-id is missing or not unique: SHA-256 of mailbox and content. `digest` is the
- * SHA-256 of its octets, in hexadecimal. No unique-id has two NULs before it, so the two kinds cannot meet.
+ * Returns the key of a message whose unique-id is missing or not unique: SHA-256 of mailbox and content, in
+ * hexadecimal. `digest` is the SHA-256 of its bytes, in hexadecimal. The input has two NULs, and that of
+ * `messageKey` has one, so the two kinds of keys cannot be equal.
  */
 export function contentKey(mailbox: string, digest: string): string {
   return createHash("sha256").update(`${mailbox}\0\0${digest}`, "utf8").digest("hex");
 }
 
-/** `ann@pop.example.com:995`: who is logged in where; the host in lower case. Not the password, not the TLS. */
+/**
+ * Returns a name like `ann@pop.example.com:995`, with the host in lower case. Password and TLS do not change
+ * the name.
+ */
 export function mailboxName(user: string, host: string, port: number): string {
   return `${user}@${host.toLowerCase()}:${String(port)}`;
 }

@@ -9,24 +9,27 @@ import { runFetch } from "./run/run.ts";
 import { isAborted, sleep } from "../net/sleep.ts";
 
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
-  /** Goes on polling, until `stop` or `signal` ends it. @default true */
+  /** Polls for more mail until `stop` or `signal` is aborted. @default true */
   readonly repeat?: boolean;
 }
 
-/** A message that is new. */
+/** A new message. */
 export interface NewMessage extends Delivery {
-  /** All of its octets; with `headersOnly` the headers. */
+  /** The message, byte for byte; only its headers if `headersOnly` is set. */
   readonly octets: Buffer;
-  /** It need not come again: the ledger says so from now on, and the policy may delete it. */
+  /** Marks the message as delivered: the ledger records it, and the policy may delete it from the server. */
   done(): void;
-  /** It could not be dealt with: it comes again, after a pause. So does a message that was not said to be done. */
+  /**
+   * Marks the message as failed: it comes again after a pause. So does a message without a call of `done()`.
+   */
   failed(error: unknown): void;
 }
 
 /**
- * Gives new mail, one message at a time, and polls for more. A message counts as delivered when `done()` was called;
- * going on in the loop without that is a failure of this message. What fails for a time (network, `[IN-USE]`) is
- * tried again; what does not (a wrong password) rejects with {@link FetchError}. Leaving the loop ends the session.
+ * Yields new mail, one message at a time, and polls for more. A message counts as delivered when `done()` was
+ * called. If the loop continues without it, the message has failed. Temporary errors (network, `[IN-USE]`)
+ * are retried while `repeat` is set. Other errors, such as a wrong password, reject with {@link FetchError}.
+ * Leaving the loop ends the session. Rejects with `POP3_CONFIG` if an option is invalid.
  *
  * @example
  * for await (const message of newMail(account, { ledger, stop })) {
@@ -45,7 +48,7 @@ export async function* newMail(
   const handoff = new Handoff();
   const settings = completeFetchOptions(account, { ...options, stop, destination: handoff });
   if (settings.policy.dryRun)
-    throw configError("policy.dryRun gives no messages, so newMail cannot use it: call fetchMail");
+    throw configError("policy.dryRun must not be true for newMail, which needs messages: call fetchMail");
   const most = settings.account.limits?.message ?? 64 * 1024 * 1024;
   if (typeof most !== "number")
     throw configError(`limits.message must be a number >= 0 (got ${shown(most)})`);
@@ -74,14 +77,14 @@ export async function* newMail(
   } finally {
     leave.abort();
     handoff.close();
-    // It has to give the mailbox free, and to note what is done.
+    // Wait until the run has recorded what is done and has released the mailbox.
     await run?.catch(() => undefined);
   }
 }
 
-/** Where a message is handed from the run to the reader, who says what became of it. */
+/** Hands messages from the run to the reader, and the reader's verdict back to the run. */
 class Handoff implements Destination {
-  /** Octets of a message, at most: it is held in memory. */
+  /** The maximum size of a message in octets, because it is held in memory. */
   limit = Infinity;
   #message: NewMessage | undefined;
   #settle: ((error?: unknown) => void) | undefined;
@@ -95,7 +98,8 @@ class Handoff implements Destination {
     return Promise.resolve({
       write: (octets: Buffer) => {
         size += octets.length;
-        if (size > this.limit) throw new DestinationError(`it is larger than ${String(this.limit)} octets`);
+        if (size > this.limit)
+          throw new DestinationError(`the message has over ${String(this.limit)} bytes (limits.message)`);
         pieces.push(octets);
       },
       commit: () => this.#hand(delivery, pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)),
@@ -103,7 +107,7 @@ class Handoff implements Destination {
     });
   }
 
-  /** The next message; `undefined`: the run is over. */
+  /** Waits for the next message. Returns `undefined` when the run is over. */
   async take(): Promise<NewMessage | undefined> {
     if (this.#message === undefined && !this.#over)
       await new Promise<void>((resolve) => (this.#look = resolve));
@@ -113,17 +117,18 @@ class Handoff implements Destination {
     return message;
   }
 
-  /** The reader has gone on. */
+  /** The reader asks for the next message: the current one fails unless it is done. */
   passed(): void {
-    this.#settle?.(new Error("the loop went on before the message was done"));
+    this.#settle?.(new Error("the loop continued without message.done()"));
   }
 
+  /** The run is over. */
   over(): void {
     this.#over = true;
     this.#look();
   }
 
-  /** Nobody reads any more. */
+  /** The reader has left the loop. */
   close(): void {
     this.#closed = true;
     this.#settle?.(left());
@@ -139,7 +144,7 @@ class Handoff implements Destination {
         this.#settle = undefined;
         if (error === undefined) resolve("new");
         else
-          reject(error instanceof Error ? error : new Error("it could not be dealt with", { cause: error }));
+          reject(error instanceof Error ? error : new Error("message.failed() was called", { cause: error }));
       });
       this.#message = {
         ...delivery,
@@ -148,7 +153,7 @@ class Handoff implements Destination {
           if (this.#settle === settle) settle();
         },
         failed: (error) => {
-          if (this.#settle === settle) settle(error ?? new Error("it could not be dealt with"));
+          if (this.#settle === settle) settle(error ?? new Error("message.failed() was called"));
         },
       };
       this.#look();
@@ -156,7 +161,7 @@ class Handoff implements Destination {
   }
 }
 
-/** No message is to blame for it. */
+/** `down`, because this is not the fault of the message. */
 function left(): DestinationError {
-  return new DestinationError("the loop was left", { down: true });
+  return new DestinationError("the loop over newMail was left", { down: true });
 }

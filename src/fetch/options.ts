@@ -11,39 +11,40 @@ import type { Ledger } from "./ledger/ledger.ts";
 import { mailboxName } from "./mailbox.ts";
 import { completePolicy, type CompletePolicy, type FetchPolicy } from "./plan/policy.ts";
 
-/** Whose mail is fetched: what a `Pop3Client` takes, with `auth`. */
+/** The account whose mail is fetched: the options or URL of a `Pop3Client`, with a login. */
 export type FetchAccount = Pop3ClientOptions | string | URL;
 
 export interface FetchOptions {
-  /** Knows what was fetched before. */
+  /** Records what was fetched, so that nothing is delivered twice. */
   readonly ledger: Ledger;
-  /** Takes the mail; a function gets each message as {@link deliverTo} gives it. */
+  /** Receives the mail. A function is called with each message, as by {@link deliverTo}. */
   readonly destination: Destination | Deliver;
+  /** What to fetch, delete and retry. By default a run fetches everything and deletes nothing. */
   readonly policy?: FetchPolicy;
   /**
-   * The name of the mailbox in ledger and keys. Give one where user, host or port may change.
-   * @default `ann@pop.example.com:995`
+   * The name of the mailbox in the ledger and in keys. Set it if user, host or port may change later.
+   * @default user, host and port, such as `ann@pop.example.com:995`
    */
   readonly mailbox?: string;
-  /** Sessions are taken from it. @default a pool of its own, for one session */
+  /** The pool that opens the sessions. @default a new pool for one session */
   readonly pool?: Pop3Pool;
-  /** Connects even where the ledger says that it is too early. @default false */
+  /** Connects even if the ledger says that it is too early. @default false */
   readonly force?: boolean;
-  /** Is told what happens. */
+  /** Called with each event. The run waits for the promise that it returns. */
   readonly onEvent?: Listener;
   /**
-   * Ends the run in good order: the message in hand is delivered, and what was delivered is committed, in a session of
-   * its own where others were asked for already.
+   * Ends the run in an orderly way: it delivers the current message and commits all deletions that are due.
+   * If more messages were already requested, it commits in a new session.
    */
   readonly stop?: AbortSignal;
   /**
-   * Ends the run as soon as the destination, which hears it too, has settled. What was delivered is in the ledger;
-   * nothing more is deleted.
+   * Ends the run as soon as the destination, which gets this signal too, has settled. The ledger records what
+   * was delivered; nothing more is deleted.
    */
   readonly signal?: AbortSignal;
 }
 
-/** The same, complete. */
+/** The options with all their defaults. */
 export interface FetchSettings {
   readonly account: Pop3ClientOptions;
   readonly mailbox: string;
@@ -100,7 +101,7 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
   };
 }
 
-/** Throws `POP3_CONFIG`, too, where nobody is to log in. */
+/** Checks the account. Throws `POP3_CONFIG` if it is invalid or has no login. */
 function accountOf(account: FetchAccount): Pop3ClientOptions {
   const options = typeof account === "string" || account instanceof URL ? parseUrl(account) : account;
   if (completeOptions(options).auth === undefined)
@@ -108,13 +109,19 @@ function accountOf(account: FetchAccount): Pop3ClientOptions {
   return options;
 }
 
-/** The policy overrides the account. Not a copy: what the caller changes in its object later is seen by the next run. */
+/**
+ * Overrides `listings` of the account. Derives from the caller's object, so that later changes to it still
+ * take effect.
+ */
 function withListings(account: Pop3ClientOptions, listings: ListingMode): Pop3ClientOptions {
   if ((account.listings ?? "lenient") === listings) return account;
   return Object.create(account, { listings: { value: listings, enumerable: true } }) as Pop3ClientOptions;
 }
 
-/** See {@link mailboxName}. Throws `POP3_CONFIG` where the account has no user. */
+/**
+ * Returns the default name of the account's mailbox, see {@link mailboxName}. Throws `POP3_CONFIG` if the
+ * account has no user.
+ */
 export function nameOf(account: Pop3ClientOptions): string {
   const { host, port, auth } = completeOptions(account);
   const user = auth?.authzid ?? auth?.user;

@@ -1,84 +1,86 @@
-// What a run did, in numbers and names, for people and for the program that decides what comes next.
+// The report of a run: what it fetched, deleted and skipped, what failed, and when to run again.
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { PlannedRun } from "./plan/planned.ts";
 import type { Skip } from "./plan/plan.ts";
 
-/** A message that could not be delivered in this run. */
+/** A message whose delivery failed in this run. */
 export interface FailedMessage {
   readonly number: number;
   readonly uid: string | undefined;
-  /** Its name in the ledger; `undefined`: its content would be its name, and it did not come. */
+  /** Its name in the ledger. `undefined`: the name depends on the content, which was not received. */
   readonly id: string | undefined;
-  /** What the destination or the server threw. */
+  /** The error of the destination or of the server. */
   readonly error: unknown;
-  /** Its words as the ledger keeps them: one printable line of at most 200 characters, without secrets. */
+  /** The error as the ledger stores it: one printable line of at most 200 characters, without secrets. */
   readonly reason: string;
-  /** When it failed; milliseconds since 1970. */
+  /** The time of the failure, in milliseconds since 1970. */
   readonly at: number;
-  /** How often it has failed, this time included. */
+  /** How often it has failed, including this time. */
   readonly tries: number;
-  /** When it is tried again; milliseconds since 1970. `undefined`: it is left alone from now on. */
+  /** The time of the next try, in milliseconds since 1970. `undefined`: it is no longer tried. */
   readonly retryAt: number | undefined;
 }
 
-/** A message that was left alone, and why. */
+/** A message that was skipped, with the reason. */
 export type SkippedMessage = Skip;
 
-/** What came of one run over one mailbox. */
+/** The result of one run over one mailbox. */
 export interface FetchReport {
   readonly mailbox: string;
   /**
-   * - `"done"`: all that was to be done is.
-   * - `"deferred"`: it was too early, nothing was sent: see `nextPollAt`.
-   * - `"stopped"`: it was told to stop, or met the limits of the policy; there is more.
-   * - `"failed"`: an error ended it: a {@link FetchError} has this report.
-   * - `"dry-run"`: nothing was to be done: see `planned`.
+   * - `"done"`: the run is complete.
+   * - `"deferred"`: it was too early, and the run did not connect. See `nextPollAt`.
+   * - `"stopped"`: the run was stopped, or reached a limit of the policy. There is more to do.
+   * - `"failed"`: an error ended the run. A {@link FetchError} has this report.
+   * - `"dry-run"`: the run only planned, because of `policy.dryRun`. See `planned`.
    */
   readonly outcome: "done" | "deferred" | "stopped" | "failed" | "dry-run";
-  /** Messages that the server listed, and their octets. */
+  /** The number of messages that the server listed. */
   readonly listed: number;
+  /** The sum of their sizes in bytes, as LIST announces them. */
   readonly listedOctets: number;
   /**
-   * Malformed lines in LIST and UIDL. A message that one of them names goes by its content, or has no known size: it is
-   * not left out.
+   * Malformed lines in LIST and UIDL. A message that one of them names is not left out: it has no known size,
+   * or is identified by its content.
    */
   readonly malformed: readonly MalformedLine[];
-  /** Messages that the destination took in. */
+  /** The number of messages that the destination took. */
   readonly delivered: number;
-  /** Messages that came, but were there already. */
+  /** The number of messages that the destination or the ledger already had. */
   readonly known: number;
   /**
-   * Messages of `known` that the destination had, and the ledger had never seen. A crash may leave one. More of them mean
-   * that the ledger was lost, or that an older one was put in its place.
+   * The number of messages of `known` that the destination had but the ledger did not. A crash may leave one.
+   * A higher number means that the ledger was lost, or replaced by an older copy.
    */
   readonly unrecorded: number;
-  /** Octets that were retrieved. */
+  /** Bytes that were retrieved. */
   readonly octets: number;
-  /** Messages that the server has confirmed to have deleted. */
+  /** The number of messages whose deletion the server has confirmed. */
   readonly deleted: number;
   readonly skipped: readonly SkippedMessage[];
-  /** Messages that are to be retrieved by another run: beyond the limits of this one, or it was stopped. */
+  /** The number of messages left for another run, because this one was stopped or reached a limit. */
   readonly left: number;
   readonly failed: readonly FailedMessage[];
-  /** With `policy.dryRun`: what a run would do now. */
+  /** What a run would do now. Set with `policy.dryRun`. */
   readonly planned?: PlannedRun;
   /**
-   * Whether QUIT has deleted what was marked: `"unknown"` where its reply was lost, `undefined` where nothing was
-   * marked. What was not deleted is deleted by the next run, without being retrieved again.
+   * Whether QUIT deleted the marked messages. `"unknown"`: its reply was lost. `undefined`: nothing was
+   * marked. The next run deletes what is still there, without retrieving it again.
    */
   readonly committed: boolean | "unknown" | undefined;
-  /** Milliseconds that it took. */
+  /** The duration of the run in milliseconds. */
   readonly duration: number;
-  /** When to come again: milliseconds since 1970. */
+  /** When to run again, in milliseconds since 1970. */
   readonly nextPollAt: number;
 }
 
-/** A report in the making. */
+/** A report that the run is still filling in. */
 export type MutableReport = { -readonly [Name in keyof FetchReport]: FetchReport[Name] } & {
   skipped: SkippedMessage[];
   failed: FailedMessage[];
 };
 
+/** Returns the report of a run that has not done anything yet. */
 export function emptyReport(mailbox: string): MutableReport {
   return {
     mailbox,

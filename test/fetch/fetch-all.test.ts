@@ -141,7 +141,7 @@ test("two of one mailbox: the first is fetched, the second is told of", async ()
   );
   const failed = events.flatMap((event) => (event.type === "failed" ? [event] : []));
   expect(failed.map(({ mailbox, error }) => [mailbox, error.code])).toEqual([["account 2", "POP3_CONFIG"]]);
-  expect(failed[0]?.error.message).toContain("two accounts have the mailbox same");
+  expect(failed[0]?.error.message).toContain("two accounts have the mailbox name same");
   const ended = events.flatMap((event) => (event.type === "end" ? [event.mailbox] : []));
   expect(ended.sort()).toEqual(["other", "same"]);
   expect(destinations.sort()).toEqual(["box0", "box2"]);

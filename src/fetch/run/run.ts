@@ -41,8 +41,8 @@ class Run {
   /** No session of this run has failed like this before. */
   #isFirstBreak = true;
   /**
-   * The destination refused several messages in a row, and was never offered others: see {@link
-   * SessionOutcome.untried}.
+   * The destination refused several messages in a row, and was never offered others: see
+   * {@link SessionOutcome.untried}.
    */
   #untried = false;
 

@@ -1,4 +1,4 @@
-// The mail of before the first run, where that is none of ours: it is not delivered, and not deleted, ever.
+// Mail from before the first run, if the policy excludes it: it is never delivered and never deleted.
 import { describe, expect, test } from "vitest";
 import { markedMail, markOf, oldMail } from "../../src/fetch/plan/baseline.ts";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
@@ -16,20 +16,20 @@ test.each<[Parameters<typeof oldMail>[1], number[]]>([
   [{ newest: 0 }, [1, 2, 3]],
   [{ newest: 2 }, [1]],
   [{ newest: 9 }, []],
-])("with %j old mail is %j of three", (firstRun, old) => {
+])("firstRun %j: old mail is %j of three messages", (firstRun, old) => {
   expect(numbers(oldMail(listing(10, 20, 30), firstRun))).toEqual(old);
 });
 
 test.each<[string, Listed[], Listed[], number[]]>([
   ["as it was", listing(1, 2), listing(1, 2), [1, 2]],
-  ["with mail behind it", listing(1, 2), listing(1, 2, 3, 4), [1, 2]],
-  ["without one of them", listing(1, 2, 3), listing(1, 3), []],
-  ["with another in its place", listing(1, 2), listing(1, 3), []],
+  ["with new mail after it", listing(1, 2), listing(1, 2, 3, 4), [1, 2]],
+  ["with one message missing", listing(1, 2, 3), listing(1, 3), []],
+  ["with one message replaced", listing(1, 2), listing(1, 3), []],
   ["in another order", listing(1, 2), listing(2, 1), []],
   ["without sizes", listing(undefined, undefined), listing(undefined, undefined), [1, 2]],
-  ["of sizes that run together", listing(1, 23), listing(12, 3), []],
+  ["with sizes whose digits join to the same string", listing(1, 23), listing(12, 3), []],
   ["empty", [], listing(1), []],
-])("marked mail is known again: %s", (_name, old, now, expected) => {
+])("markedMail recognises the old mail: %s", (_name, old, now, expected) => {
   expect(numbers(markedMail(markOf(old), now))).toEqual(expected);
 });
 
@@ -41,7 +41,7 @@ const SERVERS = [
 const OLD: FetchPolicy = { firstRun: "none", delete: "delivered", noUidl: "content", retry: { first: 0 } };
 
 describe.each(SERVERS)("%s", (_name, options) => {
-  test("the old mail stays, run after run, and new mail comes", async () => {
+  test("old mail stays on the server in each run, and new mail is delivered", async () => {
     await using server = await serverWith(mails(3), options);
     const fetcher = new Fetcher(server, { policy: OLD });
     for (let run = 0; run < 3; run++)
@@ -54,11 +54,11 @@ describe.each(SERVERS)("%s", (_name, options) => {
   });
 
   test.each<[string, FetchPolicy]>([
-    ["none of it", { limits: { messages: 0 } }],
+    ["no messages", { limits: { messages: 0 } }],
     ["one message", { limits: { messages: 1 } }],
     ["no time", { limits: { seconds: 0 } }],
-    ["one message for each session", { commitEvery: 1 }],
-  ])("a first run that has leave for %s", async (_leave, policy) => {
+    ["one message per session", { commitEvery: 1 }],
+  ])("a first run that is limited to %s", async (_leave, policy) => {
     await using server = await serverWith(mails(3), options);
     const fetcher = new Fetcher(server, { policy: OLD });
     await fetcher.run({ policy: { ...OLD, ...policy } });
@@ -69,7 +69,7 @@ describe.each(SERVERS)("%s", (_name, options) => {
   });
 });
 
-test("a first run that is cut off in the middle", async () => {
+test("a first run whose connection is cut", async () => {
   await using server = await serverWith(mails(5), {
     uidl: false,
     faults: [{ on: "RETR", nth: 3, reset: 20 }],
@@ -84,7 +84,7 @@ test("a first run that is cut off in the middle", async () => {
   expect((await fetcher.known()).state.baseline).toBeUndefined();
 });
 
-test("what nobody can tell from new mail is delivered: the old mail has changed behind a cut", async () => {
+test("after a cut, old mail that has changed counts as new and is delivered", async () => {
   const sized = [1, 2, 3].map((number) => mail(number, "x".repeat(number)));
   await using server = await serverWith(sized, { uidl: false, faults: [{ on: "RETR", nth: 2, reset: 20 }] });
   const fetcher = new Fetcher(server, { policy: { ...OLD, delete: "never" } });
@@ -96,7 +96,7 @@ test("what nobody can tell from new mail is delivered: the old mail has changed 
   expect(fetcher.inbox.texts).toEqual([sized[2], mail(4)]);
 });
 
-test("the newest ones come, the others stay", async () => {
+test("with newest: n, the newest messages are delivered and the others stay", async () => {
   await using server = await serverWith(mails(4), { uidl: false });
   const fetcher = new Fetcher(server, { policy: { ...OLD, firstRun: { newest: 1 } } });
   expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });

@@ -1,4 +1,4 @@
-// Who is to blame where a message does not come: it is left alone in the end only if it is the message.
+// Whose fault a failed delivery is: a message is quarantined only if the message itself is at fault.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   DestinationError,
@@ -17,7 +17,7 @@ const AT_ONCE = { retry: { first: 0, longest: 0 } };
 const subjectOf = ({ octets }: FetchedMessage): string =>
   /Subject: (\w+)/.exec(octets.toString())?.[1] as string;
 
-describe("a run behind one that was killed marks each message before it is tried", () => {
+describe("a run after a killed run records each message before trying it", () => {
   const before: LedgerEntry = {
     id: "uid-1",
     status: "failed",
@@ -29,7 +29,7 @@ describe("a run behind one that was killed marks each message before it is tried
 
   test.each<[string, (abort: AbortController) => void]>([
     [
-      "it is aborted",
+      "the run is aborted",
       (abort) => {
         abort.abort();
         throw new Error("given up");
@@ -56,7 +56,7 @@ describe("a run behind one that was killed marks each message before it is tried
     }
   });
 
-  test("so that one that kills each time is left alone, and others are not", async () => {
+  test("so that a message that kills each run is quarantined, and others are not", async () => {
     await using server = await serverWith(mails(2));
     const fetcher = new Fetcher(server, { policy: { tries: 2, ...AT_ONCE } });
     let left: readonly LedgerEntry[] = [];
@@ -84,11 +84,11 @@ describe("a run behind one that was killed marks each message before it is tried
   });
 });
 
-describe("what says nothing against a message does not count", () => {
+describe("a failure that is not the fault of the message does not count", () => {
   const RUNS = 4;
   const policy: FetchPolicy = { tries: 2, ...AT_ONCE };
 
-  test("a destination that wants it later", async () => {
+  test("a destination that throws `later`", async () => {
     await using server = await serverWith(mails(1));
     const fetcher = new Fetcher(server, { policy });
     const destination = (message: FetchedMessage): void => {
@@ -117,7 +117,7 @@ describe("what says nothing against a message does not count", () => {
     expect(await fetcher.run()).toMatchObject({ delivered: 1 });
   });
 
-  test("a server that says that it passes", async () => {
+  test("a server that reports a temporary error", async () => {
     await using server = await serverWith(mails(1));
     const fetcher = new Fetcher(server, { policy });
     for (let run = 0; run < RUNS; run++) {
@@ -129,7 +129,7 @@ describe("what says nothing against a message does not count", () => {
   });
 });
 
-test("the pauses grow with each failure, whoever is to blame", async () => {
+test("the pauses grow with each failure, whatever its cause", async () => {
   await using server = await serverWith(mails(1));
   const fetcher = new Fetcher(server, { policy: { retry: { first: 60_000, longest: 200_000 } } });
   vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000_000_000 });
@@ -146,7 +146,7 @@ test("the pauses grow with each failure, whoever is to blame", async () => {
   expect(pauses).toEqual([60_000, 120_000, 200_000, 200_000]);
 });
 
-test("what fails again and again without a pause is tried once in a run, and others have their turn", async () => {
+test("without a pause, a message that always fails is tried once per run and does not block others", async () => {
   await using server = await serverWith(mails(4));
   const fetcher = new Fetcher(server, { policy: { ...AT_ONCE, commitEvery: 1 } });
   const tried: string[] = [];

@@ -1,4 +1,5 @@
-// Fetching from servers that break pipelining: nothing damaged is delivered, nothing is lost, and the next run knows.
+// Servers that break pipelining: no damaged message is delivered, none is lost, and the next run remembers
+// the server.
 import { describe, expect, test, vi } from "vitest";
 import { FileLedger, fetchMail, type FetchOptions, type FetchReport } from "../../src/fetch/index.ts";
 import { MemoryLedger, type FetchEvent, type MailboxState } from "../../src/fetch/index.ts";
@@ -49,7 +50,7 @@ const pipelined = (session: readonly string[] | undefined): boolean =>
 
 const FAULTS: readonly [string, OutOfOrderOptions, string][] = [
   ["writes the next reply into the message", {}, "POP3_PROTOCOL"],
-  ["does so, and lists sizes that hide it", { slack: "+OK 100 octets\r\n".length }, "POP3_PROTOCOL"],
+  ["does so, and lists sizes that hide the fault", { slack: "+OK 100 octets\r\n".length }, "POP3_PROTOCOL"],
   ["closes the connection", { closes: true }, "POP3_CLOSED"],
 ];
 
@@ -74,7 +75,7 @@ function ending(deletion: "never" | "delivered"): string[] {
   return deletion === "never" ? ["end"] : ["deleted", "end"];
 }
 
-test("a program that is known for it: one session, and no message after another", async () => {
+test("a server program that is known for the fault: one session, one command at a time", async () => {
   const options = { greeting: "WildDuck", capabilities: ["IMPLEMENTATION WildDuck-v1.46.1"] };
   await using server = await OutOfOrderServer.listen(TEXTS, options);
   const place = new Place(server);
@@ -85,7 +86,7 @@ test("a program that is known for it: one session, and no message after another"
   expect(server.sessions[0]?.filter((line) => /RETR .*,/.test(line))).toEqual([]);
 });
 
-test("round trips: all messages in one, and one for each after the fallback", async () => {
+test("round trips: one for all messages, and one per message after the fallback", async () => {
   await using server = await OutOfOrderServer.listen(TEXTS);
   const place = new Place(server);
   await place.run({ policy: { delete: "delivered" } });
@@ -107,8 +108,8 @@ function commands(verb: string): string[] {
   return TEXTS.map((__, index) => `${verb} ${index + 1}`);
 }
 
-describe("what the ledger says of the server", () => {
-  test("is known to the next process for 24 hours, and forgotten then", async () => {
+describe("the ledger's note about the server", () => {
+  test("is used by the next process for 24 hours, and then expires", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     try {
       await using server = await OutOfOrderServer.listen(TEXTS);
@@ -137,7 +138,7 @@ describe("what the ledger says of the server", () => {
     }
   });
 
-  test("is in the file, and in the state behind a failure", async () => {
+  test("is in the file, and in the state after a failure", async () => {
     const ledger = new FileLedger(await newDirectory());
     await using server = await OutOfOrderServer.listen(TEXTS);
     const place = new Place(server);
@@ -155,7 +156,7 @@ describe("what the ledger says of the server", () => {
   });
 });
 
-test("a run that died before is careful: the message that broke the session is not held against", async () => {
+test("in a careful run, the message that broke the session is not at fault", async () => {
   await using server = await OutOfOrderServer.listen(TEXTS);
   const place = new Place(server);
   const mailbox = await place.ledger.open(`ann@127.0.0.1:${server.port}`);

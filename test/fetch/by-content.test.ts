@@ -1,4 +1,4 @@
-// Messages without a unique-id of their own: they are retrieved to be known, and delivered once all the same.
+// Messages without a usable unique-id: each run retrieves them to identify them, and each is delivered once.
 import { describe, expect, test } from "vitest";
 import type { Destination, FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -8,12 +8,12 @@ const CONTENT = { noUidl: "content" } as const;
 /** More than is held in memory to be known. */
 const LARGE = mail(0, `${"x".repeat(70)}\r\n`.repeat(120_000));
 
-describe.each([true, false])("many that are known, with pipelining %s", (pipelining) => {
+describe.each([true, false])("many known messages, with pipelining %s", (pipelining) => {
   test.each<[string, FetchPolicy, atMost: number]>([
-    ["a session for each two", { commitEvery: 2 }, 1],
-    ["two in a run", { limits: { messages: 2 } }, 6],
-    ["so many octets in a run", { limits: { octets: 2 * mail(1).length } }, 6],
-  ])("%s: each comes once, in the end", async (_name, policy, atMost) => {
+    ["two messages per session", { commitEvery: 2 }, 1],
+    ["two messages per run", { limits: { messages: 2 } }, 6],
+    ["a limit of octets per run", { limits: { octets: 2 * mail(1).length } }, 6],
+  ])("%s: each message is delivered once", async (_name, policy, atMost) => {
     await using server = await serverWith(mails(9), { uidl: false, pipelining });
     const fetcher = new Fetcher(server, { policy: { ...CONTENT, ...policy } });
     let runs = 0;
@@ -25,7 +25,7 @@ describe.each([true, false])("many that are known, with pipelining %s", (pipelin
   });
 });
 
-test("a run whose limits are met logs in no more", async () => {
+test("a run that has reached its limits does not log in again", async () => {
   await using server = await serverWith(mails(9), { uidl: false, pipelining: false });
   const fetcher = new Fetcher(server, { policy: { ...CONTENT, limits: { messages: 2 } } });
   expect(await fetcher.run()).toMatchObject({ outcome: "stopped" });
@@ -33,7 +33,7 @@ test("a run whose limits are met logs in no more", async () => {
 });
 
 describe("a message that is too large for memory", () => {
-  test("is delivered, known, and holds up nothing", async () => {
+  test("is delivered, recognised later, and does not block others", async () => {
     await using server = await serverWith([LARGE, ...mails(2)], { uidl: false });
     const fetcher = new Fetcher(server, { policy: CONTENT });
     expect(await fetcher.run()).toMatchObject({ delivered: 3, known: 0 });
@@ -47,7 +47,7 @@ describe("a message that is too large for memory", () => {
   test.each<[string, Destination["begin"], object]>([
     ["refused", refused, { delivered: 2, failed: [{ number: 1 }] }],
     ["known to the destination", known, { delivered: 2, known: 1, failed: [] }],
-  ])("is not asked for again where it is %s", async (_name, begin, report) => {
+  ])("is not retrieved a second time if it is %s", async (_name, begin, report) => {
     await using server = await serverWith([LARGE, ...mails(2)], { uidl: false });
     const fetcher = new Fetcher(server, { policy: CONTENT });
     const destination: Destination = {
@@ -65,7 +65,7 @@ describe("a message that is too large for memory", () => {
   });
 });
 
-test("messages that are always refused, in front of others, hold up nobody", async () => {
+test("messages that are always refused do not block the messages after them", async () => {
   await using server = await serverWith(mails(6), { uidl: false });
   const policy: FetchPolicy = { ...CONTENT, tries: 2, retry: { first: 60_000 } };
   const fetcher = new Fetcher(server, { force: true });
@@ -104,7 +104,7 @@ test("messages that are always refused, in front of others, hold up nobody", asy
   expect(refusals).toBeLessThanOrEqual(3 * 3);
 });
 
-test("what was left alone stays in the report behind a session that only deletes", async () => {
+test("skipped messages stay in the report after a session that only deletes", async () => {
   await using server = await serverWith(mails(3), { uids: ["a", "a", "b"] });
   const fetcher = new Fetcher(server, { policy: { delete: "delivered", tries: 1 }, force: true });
   const not = (subjects: RegExp) => (message: { octets: Buffer }) => {
@@ -119,7 +119,7 @@ test("what was left alone stays in the report behind a session that only deletes
 });
 
 test.each(["skip", "headers", "delete"] as const)(
-  "what is too large (%s) is left alone, as nobody knows what it is",
+  "a message that is too large (%s) is skipped, because its identity is unknown",
   async (tooLarge) => {
     await using server = await serverWith([mail(1, "x".repeat(900)), mail(2)], { uidl: false });
     const policy = { ...CONTENT, maxSize: 500, tooLarge, delete: "delivered" } as const;
@@ -131,7 +131,7 @@ test.each(["skip", "headers", "delete"] as const)(
   },
 );
 
-test("an empty UIDL where there is mail is no UIDL", async () => {
+test("an empty UIDL listing of a mailbox with mail counts as no UIDL", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server);
   await fetcher.run();

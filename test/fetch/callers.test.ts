@@ -1,4 +1,4 @@
-// What those who are given to a run do to it: destinations, listeners and ledgers that are not as they should be.
+// Destinations, listeners and ledgers of the caller that misbehave: a run stays correct.
 import { expect, test } from "vitest";
 import { Pop3Error, Pop3Pool } from "popwright";
 import {
@@ -35,7 +35,7 @@ function thenable(refusal?: Error): Promise<void> {
   return { then } as unknown as Promise<void>;
 }
 
-test("what write() gives is waited for, though it is no Promise, and its rejection is a refusal", async () => {
+test("a run awaits any thenable that write() returns, and its rejection is a refusal", async () => {
   await using server = await serverWith(mails(1));
   const fetcher = new Fetcher(server, { policy: DELETE });
   const full = new Error("that is too much");
@@ -75,7 +75,7 @@ test.each<[FetchEvent["type"], number]>([
   ["delivered", 1],
   ["deleted", 2],
   ["end", 2],
-])("a listener that throws at %j: what was delivered does not come again", async (type, delivered) => {
+])("a listener that throws at %j: delivered messages are not delivered again", async (type, delivered) => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server, { policy: DELETE });
   const thrown = new Error("not today");
@@ -110,7 +110,7 @@ function ledgerWith(change: (mailbox: MailboxLedger) => Partial<MailboxLedger>):
   };
 }
 
-test("a ledger that cannot be closed does not hide what went wrong before", async () => {
+test("a ledger that fails to close does not hide an earlier error", async () => {
   await using server = await serverWith(mails(1));
   const ledger = ledgerWith((mailbox) => ({
     close: async () => {
@@ -128,7 +128,7 @@ test("a ledger that cannot be closed does not hide what went wrong before", asyn
 test.each([
   ["ENOSPC", true],
   ["EINVAL", false],
-])("a ledger that says %s: whether it may pass is %s, and nothing is deleted", async (code, temporary) => {
+])("a ledger that fails with %s: temporary is %s, and nothing is deleted", async (code, temporary) => {
   await using server = await serverWith(mails(3));
   const cause = Object.assign(new Error("cannot be written"), { code });
   const ledger = ledgerWith((mailbox) => ({
@@ -142,7 +142,7 @@ test.each([
   expect(server.maildrop("ann").messages).toHaveLength(3);
 });
 
-test("a pool without room is no lasting fault", async () => {
+test("a full pool is a temporary error", async () => {
   await using server = await serverWith(mails(1));
   await using pool = new Pop3Pool({ maxSessions: 1, maxWaiting: 0 });
   const fetcher = new Fetcher(server, { pool });

@@ -1,4 +1,4 @@
-// Mail under other unique-ids than before: what has no headers of its own is not taken for what it is not.
+// Mail with changed unique-ids: a message without headers that identify it is not mistaken for another one.
 import { describe, expect, test } from "vitest";
 import type { Pop3Server, Pop3ServerOptions } from "popwright/testing";
 import type { LedgerEntry } from "../../src/fetch/index.ts";
@@ -15,11 +15,11 @@ test.each([
   ["Message-ID:\r\nDate: \r\n", false],
   ["From: ann@test\r\nSubject: one\r\n", false],
   ["X-Message-ID: <1@test>\r\n", false],
-])("headers %j tell a message from others: %s", (headers, tell) => {
+])("headers %j identify one message: %s", (headers, tell) => {
   expect(namesOne(headerDigest(Buffer.from(`${headers}\r\nbody\r\n`)))).toBe(tell);
 });
 
-test.each(["stop", "match"] as const)("reports of another night are new (%s)", async (uidsChanged) => {
+test.each(["stop", "match"] as const)("reports of another night count as new (%s)", async (uidsChanged) => {
   const old = ["one", "two", "three"].map(report);
   const later = ["the fourth night", "the fifth night"].map(report);
   await using server = await serverWith(old, { uids: ["a", "b", "c"] });
@@ -32,7 +32,7 @@ test.each(["stop", "match"] as const)("reports of another night are new (%s)", a
   expect(fetcher.inbox.texts).toEqual([...old, ...later]);
 });
 
-test("a message whose headers are refused while they are looked at holds up nothing", async () => {
+test("a message whose headers the server refuses does not block the others", async () => {
   await using server = await serverWith(mails(4));
   const fetcher = new Fetcher(server);
   await fetcher.run();
@@ -44,7 +44,7 @@ test("a message whose headers are refused while they are looked at holds up noth
   expect(fetcher.inbox.texts).toEqual([...mails(4), ...later]);
 });
 
-describe("mail of devices, without Date and Message-ID, in the place of as much of the same size", () => {
+describe("mail of devices, without Date and Message-ID, that replaces as many messages of equal size", () => {
   const alarm = (fields: string): string => `${fields}\r\n\r\non\r\n`;
   const clock = (second: number): string =>
     `Received: from sensor by mx; Sun, 29 Nov 2026 10:00:0${String(second)} +0000\r\nFrom: sensor@host.test\r\nSubject: alarm`;
@@ -70,8 +70,8 @@ describe("mail of devices, without Date and Message-ID, in the place of as much 
     ["Subject", (n) => `From: sensor@host.test\r\nSubject: alarm ${String(n)}`],
     ["From", (n) => `From: sensor${String(n)}@host.test\r\nSubject: alarm`],
     ["the time in Received", clock],
-    ["a Date in the new ones", (n) => (n < 4 ? `X-Date: ${String(n)}` : `Date: ${String(n)}  `)],
-  ])("is new where %s tells them apart", async (_name, fields) => {
+    ["the Date header of the new messages", (n) => (n < 4 ? `X-Date: ${String(n)}` : `Date: ${String(n)}  `)],
+  ])("is new if it differs in %s", async (_name, fields) => {
     const [before, after] = [
       [1, 2, 3],
       [4, 5, 6],
@@ -88,7 +88,7 @@ describe("mail of devices, without Date and Message-ID, in the place of as much 
 
   const same = [1, 2, 3].map((n) => alarm(clock(n)));
 
-  test("is not fetched again where it is the same mail under new unique-ids", async () => {
+  test("is not fetched again if it is the same mail with new unique-ids", async () => {
     await expect(replaced(same, same)).rejects.toMatchObject({ code: "POP3_UIDS_CHANGED" });
     const fetcher = await replaced(
       same,
@@ -98,19 +98,19 @@ describe("mail of devices, without Date and Message-ID, in the place of as much 
     expect(fetcher.inbox.texts).toEqual(same);
   });
 
-  test("is not fetched again where nothing tells it from the mail that was there", async () => {
+  test("is not fetched again if nothing distinguishes it from the old mail", async () => {
     const alike = [1, 2, 3].map(() => alarm("From: sensor@host.test\r\nSubject: alarm"));
     await expect(replaced(alike, alike)).rejects.toMatchObject({ code: "POP3_UIDS_CHANGED" });
   });
 
-  test("goes by its sizes where the server has no TOP", async () => {
+  test("is compared by size if the server has no TOP", async () => {
     const later = [4, 5, 6].map((n) => alarm(clock(n)));
     await expect(replaced(same, later, undefined, { top: false })).rejects.toMatchObject({
       code: "POP3_UIDS_CHANGED",
     });
   });
 
-  test("goes by its sizes where an older version has noted no digest, and by that where it has", async () => {
+  test("is compared by digest if an older version recorded one, and otherwise by size", async () => {
     await using server = await serverWith(same, { uids });
     const older = new Fetcher(server, { force: true });
     const entries = same.map(({ length }, index): LedgerEntry => ({

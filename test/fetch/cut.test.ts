@@ -1,4 +1,4 @@
-// Connections that are cut wherever it may be, again and again: in the end every message has come once, and none is left.
+// Connections that are cut at random positions, again and again: in the end every message was delivered once.
 import fc from "../fast-check.ts";
 import { expect, test } from "vitest";
 import type { Fault } from "popwright/testing";

@@ -1,4 +1,4 @@
-// A message that takes too long, and a run whose time is over: both end, and nobody waits for ever. Time is faked.
+// Time limits of a message and of a run: both end in time, and no call waits for ever. The clock is fake.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Pop3Server } from "popwright/testing";
 import type { Destination, FetchPolicy } from "../../src/fetch/index.ts";
@@ -29,7 +29,7 @@ async function passAfter(server: Pop3Server, count: number, time = TIME): Promis
 
 describe("a message that takes longer than limits.messageSeconds", () => {
   test.each([true, false])(
-    "has failed, and the others come in the same run; pipelining %s",
+    "fails, and the others are delivered in the same run; pipelining %s",
     async (pipelining) => {
       await using server = await serverWith(mails(3), { pipelining, faults: [{ on: "RETR", stall: 10 }] });
       const fetcher = new Fetcher(server, { policy: { ...SLOW, delete: "delivered" } });
@@ -58,7 +58,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     },
   );
 
-  test("comes last from then on, and is left alone after the tries of the policy", async () => {
+  test("comes last from then on, and is quarantined after policy.tries failures", async () => {
     await using server = await serverWith(mails(2), {
       pipelining: false,
       faults: [1, 3, 4].map((nth) => ({ on: "RETR", nth, stall: 10 })),
@@ -76,7 +76,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(said(server).filter((line) => line !== "QUIT")).toEqual(["RETR 1", "RETR 2", "RETR 1", "RETR 1"]);
   });
 
-  test("leaves nothing of it at the destination, and comes whole the next time: a stream", async () => {
+  test("leaves no part at the destination, and is complete in the next run: a stream", async () => {
     await using server = await serverWith([LARGE, mail(1)], {
       faults: [{ on: "RETR", stall: 200_000 }],
     });
@@ -104,7 +104,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(whole).toEqual([mail(1), LARGE]);
   });
 
-  test("does not count the time of the destination", async () => {
+  test("does not include the time of the destination", async () => {
     await using server = await serverWith([LARGE, ...mails(2)]);
     const fetcher = new Fetcher(server, { policy: SLOW });
     const destination: Destination = {
@@ -124,7 +124,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(await fetcher.run({ destination })).toMatchObject({ delivered: 3, failed: [] });
   });
 
-  test("the third in a row ends the run: it is the server, or the line", async () => {
+  test("ends the run if it is the third in a row, because the server is at fault", async () => {
     await using server = await serverWith(mails(5), {
       pipelining: false,
       faults: [{ on: "RETR", nth: "every", stall: 10 }],
@@ -139,7 +139,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(server.connections).toBe(3);
   });
 
-  test("not so where others come in between", async () => {
+  test("does not end the run if others are delivered in between", async () => {
     await using server = await serverWith(mails(8), {
       pipelining: false,
       faults: [1, 3, 5, 7].map((nth) => ({ on: "RETR", nth, stall: 10 })),
@@ -151,7 +151,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(fetcher.inbox.texts).toEqual([2, 4, 6, 8].map((number) => mail(number)));
   });
 
-  test("does not keep the others back where messages have no unique-id", async () => {
+  test("does not block the others if messages have no unique-id", async () => {
     const policy: FetchPolicy = { ...SLOW, noUidl: "content", firstRun: { newest: 1 } };
     await using server = await serverWith(mails(3), {
       ...{ uidl: false, pipelining: false },
@@ -168,7 +168,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(fetcher.inbox.texts).toEqual([mail(3)]);
   });
 
-  test("headers, too", async () => {
+  test("fails if only its headers are retrieved, too", async () => {
     await using server = await serverWith([LARGE, mail(1)], { faults: [{ on: "TOP", stall: 10 }] });
     const fetcher = new Fetcher(server, { policy: { ...SLOW, maxSize: 1000, tooLarge: "headers" } });
     const run = fetcher.run();
@@ -177,7 +177,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
   });
 });
 
-describe("a run whose limits.seconds are over", () => {
+describe("a run that reaches limits.seconds", () => {
   const policy: FetchPolicy = { limits: { seconds: 50 }, delete: "delivered", tries: 1 };
   /** Shorter than the time of silence. */
   const REST = 25_000;
@@ -185,7 +185,7 @@ describe("a run whose limits.seconds are over", () => {
   test.each([
     ["a Buffer", mail(9)],
     ["a stream", LARGE],
-  ])("ends the message in progress, which is not to blame: %s", async (_name, second) => {
+  ])("gives up the current message, which does not count as a failure: %s", async (_name, second) => {
     await using server = await serverWith([mail(1), second, mail(3)], {
       faults: [{ on: "RETR", nth: 2, stall: 10 }],
     });
@@ -207,7 +207,7 @@ describe("a run whose limits.seconds are over", () => {
     expect(fetcher.inbox.texts).toEqual([mail(1), second, mail(3)]);
   });
 
-  test("lets the destination finish with a message that has come", async () => {
+  test("lets the destination finish a message that was received", async () => {
     await using server = await serverWith(mails(4));
     const fetcher = new Fetcher(server, { policy });
     const destination = async (message: Parameters<typeof fetcher.inbox.deliver>[0]): Promise<void> => {
@@ -222,7 +222,7 @@ describe("a run whose limits.seconds are over", () => {
     expect(server.connections).toBe(2);
   });
 
-  test("is stopped while it looks whether all unique-ids have changed", async () => {
+  test("stops during the check for changed unique-ids", async () => {
     await using server = await serverWith(mails(3), { faults: [{ on: "TOP", stall: 10 }] });
     const fetcher = new Fetcher(server, { policy });
     const entry = { status: "delivered", firstSeen: 1, headers: "abc" } as const;
@@ -235,7 +235,7 @@ describe("a run whose limits.seconds are over", () => {
     expect(await run).toMatchObject({ outcome: "stopped", delivered: 0, deleted: 0, failed: [] });
   });
 
-  test("a signal of the caller is heard as before", async () => {
+  test("still obeys the caller's signal", async () => {
     await using server = await serverWith(mails(2), { faults: [{ on: "RETR", stall: 10 }] });
     const fetcher = new Fetcher(server, { policy });
     const abort = new AbortController();
@@ -247,7 +247,7 @@ describe("a run whose limits.seconds are over", () => {
   });
 });
 
-test("a listing that never ends is bounded by timeouts.total of the account", async () => {
+test("timeouts.total of the account ends a listing that never ends", async () => {
   await using server = await serverWith(mails(1), { faults: [{ on: "LIST", stall: 8 }] });
   const fetcher = new Fetcher(server, { account: { timeouts: { total: 5000 } } });
   const run = fetcher.failure();
@@ -257,7 +257,7 @@ test("a listing that never ends is bounded by timeouts.total of the account", as
   expect(await run).toMatchObject({ code: "POP3_TOTAL_TIMEOUT", temporary: true });
 });
 
-test.each([0, -1, NaN, "1h"])("limits.messageSeconds that make no sense: %s", async (messageSeconds) => {
+test.each([0, -1, NaN, "1h"])("limits.messageSeconds must not be %s", async (messageSeconds) => {
   await using server = await serverWith([]);
   const limits = { messageSeconds: messageSeconds as number };
   await expect(new Fetcher(server).run({ policy: { limits } })).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// A dry run: what a run would do, told and not done.
+// A dry run reports what a run would do, and changes nothing.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ const planned = (number: number, more: object): object => ({
   ...more,
 });
 
-test("it lists what is new, and does nothing", async () => {
+test("a dry run lists new messages, and changes nothing", async () => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   const before = {
@@ -42,7 +42,7 @@ test("it lists what is new, and does nothing", async () => {
   expect((await fetcher.run()).planned).toBeUndefined();
 });
 
-test("it lists what would be deleted, and why", async () => {
+test("a dry run lists the messages that would be deleted, with the reason", async () => {
   await using server = await serverWith([...mails(4), mail(5, "x".repeat(500))]);
   const fetcher = new Fetcher(server);
   const now = Date.now();
@@ -83,7 +83,7 @@ test.each<FetchPolicy>([
   { firstRun: { newest: 1 }, delete: "delivered" },
   { order: "newest", maxSize: SIZE, tooLarge: "delete" },
   { delete: { largerThan: SIZE } },
-])("a run after it does what it has said: %j", async (policy) => {
+])("the next run does what the dry run reported: %j", async (policy) => {
   await using server = await serverWith([...mails(3), mail(4, "x".repeat(200))]);
   const fetcher = new Fetcher(server, { policy });
   const { planned: plan, left } = await fetcher.run({
@@ -100,7 +100,7 @@ test.each<FetchPolicy>([
   expect([report.deleted, report.left]).toEqual([plan?.delete.length, left]);
 });
 
-test("what has no unique-id is told apart: only its content can tell whether it is new", async () => {
+test("a message without a unique-id is reported as such: only its content shows whether it is new", async () => {
   await using server = await serverWith(mails(2), { uidl: false });
   const fetcher = new Fetcher(server, { policy: { noUidl: "content", delete: "delivered" } });
   const policy = { noUidl: "content", delete: "delivered", ...DRY } as const;
@@ -110,7 +110,7 @@ test("what has no unique-id is told apart: only its content can tell whether it 
   });
 });
 
-test("it keeps to the pause that the server asked for, and says what went wrong", async () => {
+test("a dry run obeys the pause that the server asked for, and reports errors", async () => {
   await using server = await serverWith(mails(1), { capabilities: ["LOGIN-DELAY 300"] });
   const fetcher = new Fetcher(server, { policy: DRY, destination: untouched });
   const notBefore = Date.now() + 100_000;
@@ -125,7 +125,7 @@ test("it keeps to the pause that the server asked for, and says what went wrong"
   expect((await fetcher.known()).state).toEqual({ lastRun: 1, notBefore, notBeforeSaid: 1 });
 });
 
-test.each(["stop", "match"] as const)("unique-ids that have all changed end it (%s)", async (uidsChanged) => {
+test.each(["stop", "match"] as const)("changed unique-ids end a dry run (%s)", async (uidsChanged) => {
   await using server = await serverWith(mails(4));
   const fetcher = new Fetcher(server);
   await fetcher.run();
@@ -138,7 +138,7 @@ test.each(["stop", "match"] as const)("unique-ids that have all changed end it (
 });
 
 describe("the ledger", () => {
-  test("is read while another run holds it, and nothing is made", async () => {
+  test("is read while another run holds it, and no file is created", async () => {
     await using server = await serverWith(mails(2));
     const directory = await scratch();
     const ledger = new FileLedger(join(directory, "state"));
@@ -151,7 +151,7 @@ describe("the ledger", () => {
     await held.close();
   });
 
-  test("has to be one that can be read", async () => {
+  test("must have a read method", async () => {
     await using server = await serverWith(mails(2));
     const fetcher = new Fetcher(server, { policy: DRY });
     const failure = await fetcher.failure({ ledger: { open: (name) => fetcher.ledger.open(name) } });
@@ -161,7 +161,7 @@ describe("the ledger", () => {
   });
 });
 
-test("it is true or false, and nothing that gives messages", async () => {
+test("dryRun must be a boolean, and newMail rejects it", async () => {
   await using server = await serverWith(mails(1));
   const fetcher = new Fetcher(server);
   await expect(fetcher.run({ policy: { dryRun: "yes" as never } })).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// Files and directories that outlast a crash: what is synced, in which order, and what is left where it fails.
+// Durable files and directories: what is synced, in which order, and what remains after a failure.
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -19,7 +19,7 @@ async function countSyncs(): Promise<() => number> {
 }
 
 describe("replaceFile", () => {
-  test("puts a whole file in the place of another, and syncs it before its name, and that before it resolves", async () => {
+  test("replaces a file completely; syncs the file, then its name, then resolves", async () => {
     const directory = await scratch();
     const path = join(directory, "file");
     await writeFile(path, "old");
@@ -39,7 +39,7 @@ describe("replaceFile", () => {
     expect(await readdir(directory)).toEqual(["file"]);
   });
 
-  test("makes one where there is none, with the permissions that were asked for", async () => {
+  test("creates the file if it is missing, with the requested permissions", async () => {
     const directory = await scratch();
     await replaceFile(join(directory, "a"), Buffer.from([0, 255, 10]));
     await replaceFile(join(directory, "b"), "b", { mode: 0o640 });
@@ -48,7 +48,7 @@ describe("replaceFile", () => {
     expect((await stat(join(directory, "b"))).mode & 0o777).toBe(0o640);
   });
 
-  test("leaves the old file, and no other, where it fails", async () => {
+  test("leaves only the old file if it fails", async () => {
     const directory = await scratch();
     const path = join(directory, "file");
     await writeFile(path, "old");
@@ -65,7 +65,7 @@ describe("replaceFile", () => {
 });
 
 describe("makeDirectory", () => {
-  test("gives up where no directory can be made", async () => {
+  test("rejects if the directory cannot be created", async () => {
     await expect(makeDirectory("/proc/popwright/state")).rejects.toThrow(/mkdir/);
     const path = join(await scratch(), "file");
     await writeFile(path, "");
@@ -73,7 +73,7 @@ describe("makeDirectory", () => {
     await expect(makeDirectory(join(path, "below"))).rejects.toMatchObject({ code: "ENOTDIR" });
   });
 
-  test("makes what is missing, for nobody else, and syncs the names of all that it has made", async () => {
+  test("creates missing directories, accessible to the owner only, and syncs the name of each", async () => {
     const directory = await scratch();
     const syncs = await countSyncs();
     await makeDirectory(join(directory, "a", "b", "c"));
@@ -86,7 +86,7 @@ describe("makeDirectory", () => {
     expect(syncs()).toBe(4);
   });
 
-  test("rejects where a file is in the way", async () => {
+  test("rejects if a file has the name of the directory", async () => {
     const directory = await scratch();
     await writeFile(join(directory, "file"), "");
     await expect(makeDirectory(join(directory, "file"))).rejects.toMatchObject({ code: "EEXIST" });
@@ -94,7 +94,7 @@ describe("makeDirectory", () => {
 });
 
 describe("syncDirectory", () => {
-  test("syncs a directory, and rejects where there is none", async () => {
+  test("syncs a directory, and rejects if it does not exist", async () => {
     const directory = await scratch();
     const syncs = await countSyncs();
     await syncDirectory(directory);
@@ -102,7 +102,7 @@ describe("syncDirectory", () => {
     await expect(syncDirectory(join(directory, "none"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 
-  test("rejects where that fails, but for file systems that cannot", async () => {
+  test("rejects if the sync fails, except on file systems that do not support it", async () => {
     const directory = await scratch();
     const sync = vi.spyOn(await fileHandles(), "sync");
     for (const code of ["EINVAL", "ENOTSUP"]) {
@@ -113,7 +113,7 @@ describe("syncDirectory", () => {
     await expect(syncDirectory(directory)).rejects.toMatchObject({ code: "EIO" });
   });
 
-  test("resolves on Windows, which says EPERM for each directory, and rejects with it elsewhere", async () => {
+  test("ignores EPERM on Windows, where every directory fails with it, and rejects elsewhere", async () => {
     const directory = await scratch();
     vi.spyOn(await fileHandles(), "sync").mockRejectedValueOnce(systemError("EPERM"));
     if (process.platform === "win32") await syncDirectory(directory);
@@ -122,7 +122,7 @@ describe("syncDirectory", () => {
 });
 
 describe("syncName", () => {
-  test("syncs something once, and rejects if that fails", async () => {
+  test("syncs a path once, and rejects if that fails", async () => {
     const path = join(await scratch(), "file");
     await writeFile(path, "");
     const syncs = await countSyncs();

@@ -1,4 +1,4 @@
-// What is kept of an error: one printable line, not too long, and nothing that lets others in.
+// The stored reason of a failure: one short printable line without credentials.
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { failureReason } from "../../src/fetch/failure-reason.ts";
@@ -17,14 +17,14 @@ describe("the reason of a failure", () => {
     expect(reason(message)).toBe(shown);
   });
 
-  test("has at most 200 characters, and no half one", () => {
+  test("has at most 200 characters, and no half surrogate pair", () => {
     expect(reason("x".repeat(200))).toBe("x".repeat(200));
     expect(reason("x".repeat(201))).toBe(`${"x".repeat(199)}…`);
     expect(reason(`${"x".repeat(198)}\u{1f4e7}yy`)).toBe(`${"x".repeat(198)}…`);
     expect(reason("x".repeat(50_000_000))).toHaveLength(200);
   });
 
-  test("is the words of whatever was thrown", () => {
+  test("describes any thrown value", () => {
     const wordless = {
       toString() {
         throw new Error("no");
@@ -45,7 +45,7 @@ describe("the reason of a failure", () => {
     ['{"client_secret": "s3cr3t", "id": 1}', '{"client_secret": "****", "id": 1}'],
     ["X-Api-Key=0123456789; Set-Cookie: sid=1", "X-Api-Key=****; Set-Cookie: ****"],
     ["password='hunter2' is wrong", "password='****' is wrong"],
-  ])("has no secret: %s", (message, shown) => {
+  ])("hides a secret: %s", (message, shown) => {
     expect(reason(message, "correct horse", "")).toBe(shown);
   });
 
@@ -54,18 +54,18 @@ describe("the reason of a failure", () => {
     "the program was ended by a signal: SIGTERM",
     "550 5.1.1 <ann@example.com>: unknown user, see https://help.test/a?b=c",
     "the token has expired",
-  ])("says what is no secret: %s", (message) => {
+  ])("keeps text that is not a secret: %s", (message) => {
     expect(reason(message)).toBe(message);
   });
 
-  test("has no secret that is cut off at its end", () => {
+  test("hides a secret even if the reason is cut off inside it", () => {
     const secret = "s3cr3t-".repeat(20);
     for (let before = 60; before < 205; before += 5) {
       expect(reason(`${"x".repeat(before)} ${secret} y`, secret)).not.toContain("s3cr3t");
     }
   });
 
-  test("is bounded and printable, whatever was said", () => {
+  test("is short and printable for any message", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 400 }), (message) => {
         const line = reason(message);

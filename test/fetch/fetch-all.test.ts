@@ -1,4 +1,4 @@
-// Many mailboxes: each in its turn, within the limits, and none at the cost of another.
+// fetchAll over many mailboxes: fair order, within the limits, and no mailbox affects another.
 import type { LookupFunction } from "node:net";
 import { expect, test } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
@@ -90,7 +90,7 @@ test(`${String(BOXES)} mailboxes with 50 sessions`, { timeout: 120_000 }, async 
   }
 });
 
-test("a host that hangs holds up nobody else", async () => {
+test("a host that hangs does not block the others", async () => {
   await using hanging = await listen(50);
   hanging.fault({ on: "greeting", nth: "every", stall: 0 });
   await using server = await listen(20);
@@ -107,7 +107,7 @@ test("a host that hangs holds up nobody else", async () => {
   expect(hanging.sessions).toBeLessThanOrEqual(5);
 });
 
-test("a target has a name, a policy and a destination of its own", async () => {
+test("a target may have its own name, policy and destination", async () => {
   await using server = await listen(2);
   const [first, second]: FetchedMessage[][] = [[], []];
   const events = await all(
@@ -129,7 +129,7 @@ test("a target has a name, a policy and a destination of its own", async () => {
   expect(events.filter(({ type }) => type === "deleted").map(({ mailbox }) => mailbox)).toEqual(["second"]);
 });
 
-test("two of one mailbox: the first is fetched, the second is told of", async () => {
+test("two targets with the same mailbox: the first is fetched, the second is reported as failed", async () => {
   await using server = await listen(3);
   const destinations: string[] = [];
   const target = (box: number): FetchTarget => ({
@@ -149,7 +149,7 @@ test("two of one mailbox: the first is fetched, the second is told of", async ()
   expect(server.connections).toBe(2);
 });
 
-test("it goes on until it is told to stop", async () => {
+test("with repeat, it continues until stop is aborted", async () => {
   await using server = await listen(3);
   const stop = new AbortController();
   const policy = { poll: { shortest: 0, longest: 1 } };
@@ -168,7 +168,7 @@ test("it goes on until it is told to stop", async () => {
   await server.idle();
 });
 
-test("leaving the loop ends every run, and nothing is lost by it", async () => {
+test("leaving the loop ends every run, and no mail is lost", async () => {
   await using server = await listen(30);
   const ledger = new MemoryLedger();
   const got = new Map<string, number>();

@@ -1,4 +1,4 @@
-// One mailbox, run after run: what is delivered, noted, deleted, and in which order.
+// fetchMail over one mailbox, run after run: what is delivered, recorded and deleted, and in which order.
 import { afterEach, expect, test, vi } from "vitest";
 import { Pop3Error } from "popwright";
 import type { Pop3Server } from "popwright/testing";
@@ -41,7 +41,7 @@ async function failureOf(run: Promise<unknown>): Promise<FetchError> {
   return error as FetchError;
 }
 
-test("mail comes once, octet for octet, and stays where it is", async () => {
+test("mail is delivered once, byte for byte, and stays on the server", async () => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   expect(await fetcher.run()).toMatchObject({
@@ -57,7 +57,7 @@ test("mail comes once, octet for octet, and stays where it is", async () => {
   expect(said(server)).toEqual(["RETR 1", "RETR 2", "RETR 3", "QUIT", "QUIT", "RETR 4", "QUIT"]);
 });
 
-test("what was delivered is deleted, in the session that delivered it or later", async () => {
+test("delivered messages are deleted, in the same session or later", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server);
   await fetcher.run();
@@ -69,7 +69,7 @@ test("what was delivered is deleted, in the session that delivered it or later",
   expect(fetcher.events.map(({ type }) => type).slice(-4)).toEqual(["listed", "delivered", "deleted", "end"]);
 });
 
-test("the reply to QUIT is lost: nothing comes twice, and nothing is left", async () => {
+test("the reply to QUIT is lost: no message is delivered twice, and none is left", async () => {
   const faults = [{ on: "QUIT", carriedOut: true, reply: "", close: 0 }];
   await using server = await serverWith(mails(2), { faults });
   const fetcher = new Fetcher(server);
@@ -79,7 +79,7 @@ test("the reply to QUIT is lost: nothing comes twice, and nothing is left", asyn
   expect(fetcher.inbox.texts).toEqual(mails(2));
 });
 
-test("QUIT did not get through: the next run deletes, and retrieves nothing", async () => {
+test("QUIT did not reach the server: the next run deletes, and retrieves nothing", async () => {
   const faults = [{ on: "QUIT", carriedOut: false, reply: "", reset: 0 }];
   await using server = await serverWith(mails(2), { faults });
   const fetcher = new Fetcher(server);
@@ -90,7 +90,7 @@ test("QUIT did not get through: the next run deletes, and retrieves nothing", as
   expect(fetcher.inbox.texts).toEqual(mails(2));
 });
 
-test("the server could not delete: that is said, and tried again", async () => {
+test("the server could not delete: the report says so, and the next run tries again", async () => {
   const faults = [{ on: "QUIT", reply: "-ERR some deleted messages not removed\r\n" }];
   await using server = await serverWith(mails(1), { faults });
   const fetcher = new Fetcher(server);
@@ -99,7 +99,7 @@ test("the server could not delete: that is said, and tried again", async () => {
   expect(await fetcher.run({ policy })).toMatchObject({ delivered: 0, deleted: 1, committed: true });
 });
 
-test("the connection is cut in the middle: what was delivered is not retrieved again, the rest is", async () => {
+test("the connection is cut: the next run retrieves only the messages that were not delivered", async () => {
   // With several commands in flight the run would continue by itself, with one at a time.
   const faults = [{ on: "RETR", nth: 3, close: 20 }];
   await using server = await serverWith(mails(4), { pipelining: false, faults });
@@ -114,7 +114,7 @@ test("the connection is cut in the middle: what was delivered is not retrieved a
   expect(fetcher.inbox.texts).toEqual([1, 2, 4, 3].map((number) => mail(number)));
 });
 
-test("one message that is always refused holds up nobody, and is left alone in the end", async () => {
+test("a message that is always refused does not block others, and is quarantined in the end", async () => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   const policy = { delete: "delivered", retry: { first: 0 }, tries: 2 } as const;
@@ -137,7 +137,7 @@ test("one message that is always refused holds up nobody, and is left alone in t
   expect(server.maildrop("ann").messages).toHaveLength(1);
 });
 
-test("a destination that takes nothing is down, and no message is blamed for it", async () => {
+test("a destination that refuses every message is down, and no message is at fault", async () => {
   await using server = await serverWith(mails(9));
   const fetcher = new Fetcher(server);
   const policy = { retry: { first: 0 }, tries: 1 } as const;
@@ -156,7 +156,7 @@ test("a destination that takes nothing is down, and no message is blamed for it"
   expect(await fetcher.run({ policy, force: true })).toMatchObject({ delivered: 9, skipped: [] });
 });
 
-test("a full disk ends the run at once, and counts against nobody", async () => {
+test("a full disk ends the run at once, and does not count as a failure of a message", async () => {
   await using server = await serverWith(mails(9));
   const fetcher = new Fetcher(server);
   const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
@@ -182,7 +182,7 @@ test("a message that the server refuses is tried again later", async () => {
   expect(await fetcher.run()).toMatchObject({ delivered: 1 });
 });
 
-test("a session for every so many messages", async () => {
+test("commitEvery: a new session after that number of messages", async () => {
   await using server = await serverWith(mails(5));
   const fetcher = new Fetcher(server);
   const report = await fetcher.run({ policy: { delete: "delivered", commitEvery: 2 } });
@@ -191,7 +191,7 @@ test("a session for every so many messages", async () => {
   expect(fetcher.inbox.texts).toEqual(mails(5));
 });
 
-test("headers only, where a message is too large", async () => {
+test("tooLarge 'headers': only the headers of a large message are delivered", async () => {
   const large = mail(2, "x".repeat(500));
   await using server = await serverWith([mail(1), large]);
   const fetcher = new Fetcher(server);
@@ -202,7 +202,7 @@ test("headers only, where a message is too large", async () => {
   expect(await fetcher.run({ policy })).toMatchObject({ listed: 1, delivered: 0, deleted: 0 });
 });
 
-test("without UIDL it refuses, or goes by the content", async () => {
+test("without UIDL the run fails, or identifies messages by content", async () => {
   await using server = await serverWith([mail(1), mail(2), mail(1)], { uidl: false });
   const fetcher = new Fetcher(server);
   expect(await failureOf(fetcher.run())).toMatchObject({ code: "POP3_NO_UIDL", temporary: false });
@@ -213,7 +213,7 @@ test("without UIDL it refuses, or goes by the content", async () => {
   expect(fetcher.inbox.texts).toEqual(mails(3));
 });
 
-test("messages with one unique-id all come, each once", async () => {
+test("messages that share a unique-id are all delivered, each once", async () => {
   await using server = await serverWith(mails(3), { uids: ["a", "b", "a"] });
   const fetcher = new Fetcher(server);
   expect(await fetcher.run()).toMatchObject({ delivered: 3 });
@@ -221,7 +221,7 @@ test("messages with one unique-id all come, each once", async () => {
   expect(fetcher.inbox.texts.sort()).toEqual(mails(3));
 });
 
-test.each([true, false])("all unique-ids have changed: it stops, and says so (with TOP: %s)", async (top) => {
+test.each([true, false])("changed unique-ids end the run with an error (with TOP: %s)", async (top) => {
   await using before = await serverWith(mails(5), { uids: ["a", "b", "c", "d", "e"] });
   const fetcher = new Fetcher(before);
   await fetcher.run({ mailbox: "ann" });
@@ -240,7 +240,7 @@ test.each([true, false])("all unique-ids have changed: it stops, and says so (wi
   expect(await moved({})).toMatchObject({ delivered: 0 });
 });
 
-test("other mail in place of all that was there is no change of unique-ids", async () => {
+test("if other mail has replaced all mail, that does not count as changed unique-ids", async () => {
   await using before = await serverWith(mails(5), { uids: ["a", "b", "c", "d", "e"] });
   const fetcher = new Fetcher(before);
   await fetcher.run({ mailbox: "ann" });
@@ -253,7 +253,7 @@ test("other mail in place of all that was there is no change of unique-ids", asy
   expect(await fetchMail(accountOf(after), options)).toMatchObject({ delivered: 3 });
 });
 
-test("a run that is told to stop finishes the message in hand, and commits", async () => {
+test("stop: the run finishes the current message, and commits", async () => {
   await using server = await serverWith(mails(5));
   const fetcher = new Fetcher(server);
   const stop = new AbortController();
@@ -267,7 +267,7 @@ test("a run that is told to stop finishes the message in hand, and commits", asy
   expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 3 });
 });
 
-test("a run that is aborted ends at once, and deletes nothing", async () => {
+test("signal: the run ends at once, and deletes nothing", async () => {
   await using server = await serverWith(mails(5));
   const fetcher = new Fetcher(server);
   const abort = new AbortController();
@@ -283,7 +283,7 @@ test("a run that is aborted ends at once, and deletes nothing", async () => {
   expect(new Set(fetcher.inbox.texts)).toEqual(new Set(mails(5)));
 });
 
-test("a login delay is kept: nothing is sent before its time, unless that is asked for", async () => {
+test("LOGIN-DELAY is obeyed: the run does not connect too early, unless force is set", async () => {
   await using server = await serverWith(mails(1), { loginDelay: 600 });
   const fetcher = new Fetcher(server);
   const { nextPollAt } = await fetcher.run();
@@ -296,7 +296,7 @@ test("a login delay is kept: nothing is sent before its time, unless that is ask
   });
 });
 
-test("a login delay of a clock that was put back since is none", async () => {
+test("a LOGIN-DELAY is ignored if the clock was set back after it was recorded", async () => {
   await using server = await serverWith(mails(1), { loginDelay: 600 });
   const fetcher = new Fetcher(server);
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3600_000 });
@@ -309,7 +309,7 @@ test("a login delay of a clock that was put back since is none", async () => {
   expect(server.connections).toBe(2);
 });
 
-test("a wrong password is told as such, with everything a program can act on", async () => {
+test("a wrong password is reported as such, with all fields that a program needs", async () => {
   await using server = await serverWith(mails(1));
   const account = { ...accountOf(server), auth: { user: "ann", pass: "wrong-secret" } };
   const error = await failureOf(
@@ -322,9 +322,9 @@ test("a wrong password is told as such, with everything a program can act on", a
 });
 
 test.each<[string, (thrown: Error) => Partial<FetchOptions>, pass?: () => never]>([
-  ["a function that gives the password", () => ({})],
+  ["a function that returns the password", () => ({})],
   [
-    "a function for events",
+    "the listener onEvent",
     (thrown) => ({
       onEvent: () => {
         throw thrown;
@@ -349,7 +349,7 @@ test.each<[string, (thrown: Error) => Partial<FetchOptions>, pass?: () => never]
   expect(error).toMatchObject({ code: "POP3_CALLER", cause: thrown, temporary: false });
 });
 
-test("two runs over one mailbox: the second is told so", async () => {
+test("two runs over one mailbox: the second fails", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server);
   let second: Promise<FetchError> | undefined;
@@ -361,7 +361,7 @@ test("two runs over one mailbox: the second is told so", async () => {
   expect(await second).toMatchObject({ code: "POP3_MAILBOX_BUSY", temporary: true });
 });
 
-test("a poll that finds nothing asks for nothing", async () => {
+test("a poll without new mail retrieves nothing", async () => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   await fetcher.run();
@@ -378,7 +378,7 @@ test.each<[object, string]>([
   [{ policy: { delete: "yes" } }, "delete"],
   [{ policy: { tries: 0 } }, "tries"],
   [{ policy: { limits: { message: 1 } } }, "message"],
-])("options that make no sense: %o", async (options, word) => {
+])("invalid options are rejected: %o", async (options, word) => {
   await using server = await serverWith(mails(1));
   const run = new Fetcher(server).run(options);
   await expect(run).rejects.toMatchObject({

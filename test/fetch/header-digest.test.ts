@@ -1,11 +1,11 @@
-// The digest of the headers: the same however they come, and whatever a server adds.
+// The digest of headers: it does not depend on how they are split, or on headers that a server adds.
 import { expect, test } from "vitest";
 import { HeaderDigest, headerDigest, namesOne } from "../../src/fetch/plan/header-digest.ts";
 
 const HEAD = "Received: here\r\nMessage-ID: <1@test>\r\nDate: now\r\nFrom: ann\r\nSubject: one\r\n two\r\n";
 const of = (text: string): string => headerDigest(Buffer.from(text, "latin1"));
 
-test("at every cut it is the same", () => {
+test("is the same however the headers are split", () => {
   const octets = Buffer.from(`${HEAD}\r\nbody\r\n\r\nSubject: not this\r\n`);
   const whole = headerDigest(octets);
   expect(whole).toMatch(/^[0-9a-f]{32}$/);
@@ -17,7 +17,7 @@ test("at every cut it is the same", () => {
   }
 });
 
-test("what a server adds makes no difference, what the sender wrote does", () => {
+test("ignores headers that a server adds, and uses those that the sender wrote", () => {
   const same = of(`${HEAD}\r\n`);
   expect(of(`X-Moved: yes\r\nStatus: RO\r\n${HEAD}\r\n`)).toBe(same);
   expect(of(HEAD.replace("one\r\n two", "one   two"))).toBe(same);
@@ -31,11 +31,11 @@ test("what a server adds makes no difference, what the sender wrote does", () =>
     expect(of(`${HEAD.replace(from, to)}\r\n`)).not.toBe(same);
 });
 
-test("the headers alone, as TOP gives them, do", () => {
+test("needs only the headers, as TOP returns them", () => {
   expect(of(HEAD)).toBe(of(`${HEAD}\r\nbody`));
 });
 
-test("without Message-ID and Date it is the look of a message, which others may have, too", () => {
+test("without Message-ID and Date, it does not identify one message", () => {
   const looks = [
     "",
     "Received: here\r\n\r\nSubject: in the body\r\n",
@@ -49,7 +49,7 @@ test("without Message-ID and Date it is the look of a message, which others may 
   expect([undefined, of(""), of(HEAD)].map(namesOne)).toEqual([false, false, true]);
 });
 
-test("without Message-ID and Date, the time stamp of the oldest Received tells", () => {
+test("without Message-ID and Date, it uses the time stamp of the oldest Received", () => {
   const first = "Received: from sensor by mx; Sun, 29 Nov 2026 10:00:00 +0000\r\n";
   const alarm = (received: string): string => `${received}From: sensor\r\nSubject: alarm\r\n\r\non\r\n`;
   const digest = of(alarm(first));
@@ -63,11 +63,11 @@ test("without Message-ID and Date, the time stamp of the oldest Received tells",
   expect(of(`${first}${HEAD}`)).toBe(of(HEAD));
 });
 
-test("digests of older versions of the ledger are the same", () => {
+test("equals the digests in ledgers of older versions", () => {
   expect(of(HEAD)).toBe("681ce9952c975a8760606e7463f48379");
 });
 
-test("endless headers are not collected", () => {
+test("does not collect endless headers", () => {
   const digest = new HeaderDigest();
   digest.push(Buffer.from("Subject: begins\r\n"));
   const line = Buffer.from(`X: ${"x".repeat(1020)}\r\n`);

@@ -1,4 +1,4 @@
-// A run that sleeps while another takes its mailbox over hands nothing to its destination when it wakes up.
+// A run that was suspended while another run took over its mailbox delivers nothing when it wakes up.
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
@@ -66,11 +66,11 @@ describe.each([
   ["a large message", LARGE],
 ])("%s", (_size, message) => {
   test.each([
-    ["before it is handed over", "event listed", []],
+    ["before the message is delivered", "event listed", []],
     ["when the destination has begun", "begin", ["begin", "write", "prepare", "abort"]],
-    ["while it is handed over", "write", ["begin", "write", "prepare", "abort"]],
-    ["while it is synced", "prepare", ["begin", "write", "prepare", "abort"]],
-  ])("the run sleeps %s", async (_when, moment, calls) => {
+    ["during the delivery", "write", ["begin", "write", "prepare", "abort"]],
+    ["during the sync", "prepare", ["begin", "write", "prepare", "abort"]],
+  ])("the run is suspended %s", async (_when, moment, calls) => {
     await using server = await serverWith([message]);
     const fetcher = new Fetcher(server, {
       policy: { delete: "delivered" },
@@ -98,7 +98,7 @@ describe.each([
   });
 });
 
-test("a run that slept, and still has its mailbox, goes on and shows that it lives", async () => {
+test("a run that was suspended and still holds its mailbox continues and renews its lease", async () => {
   await using server = await serverWith([SMALL]);
   const fetcher = new Fetcher(server, { ledger: new FileLedger(directory) });
   const lock = join(directory, `${fileName(fetcher.mailbox)}.lock`);
@@ -116,7 +116,7 @@ test("a run that slept, and still has its mailbox, goes on and shows that it liv
   expect(destination.calls).toEqual(["begin", "write", "prepare", "commit"]);
 });
 
-test("a ledger of your own is asked before each hand-over, and may say no", async () => {
+test("a custom ledger is asked to confirm before each delivery, and may reject", async () => {
   await using server = await serverWith([SMALL]);
   const inner = new MemoryLedger();
   let [asked, allowed] = [0, 1];

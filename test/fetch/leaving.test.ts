@@ -1,4 +1,4 @@
-// Leaving a loop over new mail, or over many mailboxes: behind it all is over, and noted.
+// Leaving the loop over newMail or fetchAll: after it, every run has ended and the ledger is up to date.
 import { expect, test } from "vitest";
 import type { Pop3Server } from "popwright/testing";
 import { fetchAll, MemoryLedger, newMail, type FetchEvent } from "../../src/fetch/index.ts";
@@ -8,7 +8,7 @@ import { accountOf, mails, said, serverWith } from "./mail.ts";
 
 const POLICY = { poll: { shortest: 0, longest: 1 }, retry: { first: 0 } };
 
-test("behind a break in newMail the mailbox is free, and what was done is noted", async () => {
+test("after a break in newMail the mailbox is released, and done messages are recorded", async () => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   for await (const message of newMail(accountOf(server), { ledger: fetcher.ledger, policy: POLICY })) {
@@ -21,7 +21,7 @@ test("behind a break in newMail the mailbox is free, and what was done is noted"
   expect(fetcher.inbox.texts).toEqual(mails(3).slice(1));
 });
 
-test("and deleted, where that is the policy", async () => {
+test("after a break in newMail done messages are deleted if the policy says so", async () => {
   await using server = await serverWith(mails(3));
   const policy = { ...POLICY, delete: "delivered" } as const;
   let count = 0;
@@ -33,7 +33,7 @@ test("and deleted, where that is the policy", async () => {
   expect(said(server).filter((line) => line === "QUIT")).toHaveLength(1);
 });
 
-test("an error within the loop is what the caller gets, and the mailbox is free", async () => {
+test("an error in the loop body reaches the caller, and the mailbox is released", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server);
   const thrown = new Error("not today");
@@ -90,7 +90,7 @@ test.each(["stop", "signal", "break"] as const)(
 );
 
 test.each([true, false])(
-  "who gives the accounts is told that no more are wanted (repeat: %s)",
+  "the iterator of accounts is ended with its return method (repeat: %s)",
   async (repeat) => {
     await using server = await serverWith(mails(1));
     const accounts = new Accounts(server, true);
@@ -102,7 +102,7 @@ test.each([true, false])(
 );
 
 test.each([true, false])(
-  "what the giver of accounts throws ends it in good order (repeat: %s)",
+  "an error of the iterator of accounts ends fetchAll in an orderly way (repeat: %s)",
   async (repeat) => {
     await using server = await serverWith(mails(1));
     const thrown = new Error("no more accounts");

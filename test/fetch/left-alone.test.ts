@@ -1,4 +1,4 @@
-// A message that is left alone: what is told of it, and how it gets another try.
+// Failed and quarantined messages: how they are reported, and how they get another try.
 import { describe, expect, test } from "vitest";
 import { DestinationError, type FetchedMessage, type FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -22,7 +22,7 @@ async function leaveAlone(fetcher: Fetcher, add: (text: string) => void, policy 
   }
 }
 
-test("what failed is told with its name, its reason, its time and its tries", async () => {
+test("a failed message is reported with its name, reason, time and number of tries", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server, { policy: { tries: 3 } });
   const began = Date.now();
@@ -43,8 +43,8 @@ test("what failed is told with its name, its reason, its time and its tries", as
   });
 });
 
-describe("after as many tries as the policy allows", () => {
-  test("it is told in each report, and in the ledger", async () => {
+describe("a message that has used up policy.tries", () => {
+  test("is in each report, and in the ledger", async () => {
     await using server = await serverWith(mails(1), { uids: ["uid-1"] });
     const fetcher = new Fetcher(server, { policy: AT_ONCE });
     await leaveAlone(fetcher, (text) => server.maildrop("ann").add(text));
@@ -59,7 +59,7 @@ describe("after as many tries as the policy allows", () => {
     }
   });
 
-  test.each([[undefined], ["uid-1"]])("it comes when it is released: %j", async (id) => {
+  test.each([[undefined], ["uid-1"]])("is delivered after it is released: %j", async (id) => {
     await using server = await serverWith(mails(1), { uids: ["uid-1"] });
     const fetcher = new Fetcher(server, { policy: AT_ONCE });
     await leaveAlone(fetcher, (text) => server.maildrop("ann").add(text));
@@ -69,7 +69,7 @@ describe("after as many tries as the policy allows", () => {
     expect(await fetcher.run()).toMatchObject({ delivered: 0, skipped: [] });
   });
 
-  test("it has all its tries again when it is released", async () => {
+  test("has all its tries again after it is released", async () => {
     await using server = await serverWith(mails(1), { uids: ["uid-1"] });
     const fetcher = new Fetcher(server, { policy: AT_ONCE });
     const add = (text: string): unknown => server.maildrop("ann").add(text);
@@ -79,7 +79,7 @@ describe("after as many tries as the policy allows", () => {
     expect((await fetcher.run()).skipped).toMatchObject([{ reason: "quarantined" }]);
   });
 
-  test("it comes when the policy allows more tries", async () => {
+  test("is tried again if the policy allows more tries", async () => {
     await using server = await serverWith(mails(1), { uids: ["uid-1"] });
     const fetcher = new Fetcher(server, { policy: AT_ONCE });
     await leaveAlone(fetcher, (text) => server.maildrop("ann").add(text));
@@ -93,7 +93,7 @@ describe("after as many tries as the policy allows", () => {
     expect(fetcher.inbox.texts).toEqual([mail(1)]);
   });
 
-  test("the same goes for one that is known by its content", async () => {
+  test("is handled in the same way if it is identified by its content", async () => {
     await using server = await serverWith(mails(1), { uidl: false });
     const policy: FetchPolicy = { ...AT_ONCE, noUidl: "content" };
     const fetcher = new Fetcher(server, { policy });
@@ -114,7 +114,7 @@ describe("after as many tries as the policy allows", () => {
     });
   });
 
-  test("a released one that goes by its content comes, too", async () => {
+  test("is delivered after its release if it is identified by its content, too", async () => {
     await using server = await serverWith(mails(1), { uidl: false });
     const policy: FetchPolicy = { ...AT_ONCE, noUidl: "content" };
     const fetcher = new Fetcher(server, { policy });
@@ -124,7 +124,7 @@ describe("after as many tries as the policy allows", () => {
   });
 });
 
-test("one that waits for the end of a pause comes at once when it is released", async () => {
+test("a message that waits for its next try is due at once when it is released", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server);
   await fetcher.run({ destination: refuse });
@@ -133,7 +133,7 @@ test("one that waits for the end of a pause comes at once when it is released", 
   expect(await fetcher.run()).toMatchObject({ delivered: 1, skipped: [] });
 });
 
-test("what the destination had, and the ledger had never seen, is counted", async () => {
+test("messages that the destination had but the ledger did not are counted", async () => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   const destination = { begin: () => Promise.resolve("known" as const) };
@@ -145,7 +145,7 @@ test("what the destination had, and the ledger had never seen, is counted", asyn
   expect(report, "one that had failed may have been delivered").toMatchObject({ known: 2, unrecorded: 1 });
 });
 
-test("a reason is kept of a password that the server repeats, without it", async () => {
+test("a reason does not contain a password that the server repeats", async () => {
   await using server = await serverWith(mails(2), {
     faults: [{ on: "RETR", nth: "every", reply: "-ERR secret is no message\r\n" }],
   });

@@ -1,4 +1,4 @@
-// Malformed lines in LIST and UIDL: one does not lock a mailbox, hides no message, and none comes twice because of it.
+// Malformed lines in LIST and UIDL: they block no mailbox, hide no message, and cause no second delivery.
 import { describe, expect, test } from "vitest";
 import type { Pop3Server } from "popwright/testing";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
@@ -22,12 +22,12 @@ const BAD_IDS: readonly [string, string][] = [
   ["a tab", "2\tb"],
   ["no number", "two b"],
   ["an indent", " 2 b"],
-  ["nothing", "2 "],
+  ["no characters", "2 "],
   ["an LF", "2 b\n"],
 ];
 
 describe.each(BAD_IDS)("a unique-id with %s", (_what, line) => {
-  test("goes by its content: each message comes once, and the others keep their keys", async () => {
+  test("is replaced by the content: each message is delivered once, and the others keep their keys", async () => {
     await using server = await serverWith(mails(3));
     says(server, "UIDL", ["1 a", line, "3 c"]);
     const fetcher = new Fetcher(server);
@@ -44,7 +44,7 @@ describe.each(BAD_IDS)("a unique-id with %s", (_what, line) => {
     ]);
   });
 
-  test("as the only message", async () => {
+  test("is handled if it is the only message", async () => {
     await using server = await serverWith(mails(2).slice(1));
     says(server, "UIDL", [line.replace("2", "1")]);
     const fetcher = new Fetcher(server);
@@ -54,7 +54,7 @@ describe.each(BAD_IDS)("a unique-id with %s", (_what, line) => {
     else expect(await fetcher.failure()).toMatchObject({ code: "POP3_BAD_LISTING" });
   });
 
-  test("is deleted when it was delivered", async () => {
+  test("does not keep a delivered message from being deleted", async () => {
     await using server = await serverWith(mails(3));
     says(server, "UIDL", ["1 a", line, "3 c"]);
     const fetcher = new Fetcher(server, { policy: { delete: "delivered" } });
@@ -65,7 +65,7 @@ describe.each(BAD_IDS)("a unique-id with %s", (_what, line) => {
   test.each<[string, FetchPolicy | undefined]>([
     ["policy", { listings: "strict" }],
     ["account", undefined],
-  ])("fails the run where the %s is strict, unless it is blank", async (_who, policy) => {
+  ])("fails the run if the %s is strict, unless it is blank", async (_who, policy) => {
     await using server = await serverWith(mails(3));
     says(server, "UIDL", ["1 a", line, "3 c"]);
     const fetcher = new Fetcher(server);
@@ -83,7 +83,7 @@ describe.each(BAD_IDS)("a unique-id with %s", (_what, line) => {
   });
 });
 
-test("the policy overrides an account that is strict", async () => {
+test("a lenient policy overrides a strict account", async () => {
   await using server = await serverWith(mails(2));
   says(server, "UIDL", ["1 a", "2 b c"]);
   const got: Buffer[] = [];
@@ -98,7 +98,7 @@ test("the policy overrides an account that is strict", async () => {
   expect(report).toMatchObject({ delivered: 2, malformed: [{ number: 2, text: "2 b c", reason: "space" }] });
 });
 
-test("an event names them once in a run, before anything is retrieved", async () => {
+test("an event reports all malformed lines once per run, before the first retrieval", async () => {
   await using server = await serverWith(mails(5));
   says(server, "UIDL", ["1 a", "2 b c", "x", "4 d", "5 e"]);
   const fetcher = new Fetcher(server, { policy: { commitEvery: 1 } });
@@ -115,23 +115,23 @@ test("an event names them once in a run, before anything is retrieved", async ()
 });
 
 test.each<[string, list: (number | string)[], uidl: string[], delivered: number]>([
-  ["no size in LIST", ["1 5", "2 -1", "3 5"], ["1 a", "2 b", "3 c"], 3],
-  ["no size in all of LIST", ["1 x", "2 x", "3 x"], ["1 a", "2 b", "3 c"], 3],
-  ["nothing to read in a line of LIST", ["1 5", "x", "3 5"], ["1 a", "2 b", "3 c"], 3],
+  ["one malformed size in LIST", ["1 5", "2 -1", "3 5"], ["1 a", "2 b", "3 c"], 3],
+  ["only malformed sizes in LIST", ["1 x", "2 x", "3 x"], ["1 a", "2 b", "3 c"], 3],
+  ["an unreadable line of LIST", ["1 5", "x", "3 5"], ["1 a", "2 b", "3 c"], 3],
   ["the same message malformed in both", ["1 5", "2 x", "3 5"], ["1 a", "2 b c", "3 c"], 3],
   ["a number twice", ["1 5", "2 5", "3 5"], ["1 a", "2 b", "1 z", "3 c"], 3],
   ["the same line twice", ["1 5", "2 5", "2 5", "3 5"], ["1 a", "2 b", "2 b", "3 c"], 3],
   [
-    "a number that a malformed line makes up",
+    "a malformed line with a number that no message has",
     ["1 5", "2 5", "3 5", "404 not found"],
     ["1 a", "2 b", "3 c"],
     3,
   ],
   ["the last line of UIDL", ["1 5", "2 5", "3 5"], ["1 a", "2 b", "3 c d"], 3],
   ["the last line of UIDL, without its number", ["1 5", "2 5", "3 5"], ["1 a", "2 b", "x"], 3],
-  ["a message that came between the listings", ["1 5", "2 5", "3 5"], ["1 a", "2 b c"], 2],
-  ["no unique-id for any", ["1 5", "2 5", "3 5"], ["1 a b", "2", "3 c d"], 3],
-])("messages are neither lost nor mistaken for others: %s", async (_name, list, uidl, delivered) => {
+  ["a message that arrived between the listings", ["1 5", "2 5", "3 5"], ["1 a", "2 b c"], 2],
+  ["no valid unique-id at all", ["1 5", "2 5", "3 5"], ["1 a b", "2", "3 c d"], 3],
+])("no message is lost or mistaken for another: %s", async (_name, list, uidl, delivered) => {
   await using server = await serverWith(mails(3));
   says(server, "LIST", list.map(String));
   says(server, "UIDL", uidl);
@@ -144,11 +144,11 @@ test.each<[string, list: (number | string)[], uidl: string[], delivered: number]
 });
 
 test.each<[string, list: string[], uidl: string[]]>([
-  ["nothing can be read of LIST", ["one 5", "two 5"], ["1 a", "2 b"]],
-  ["nothing can be read of UIDL", ["1 5", "2 5"], ["one a", "two b"]],
-  ["nothing can be read of either", ["<html>"], ["<html>"]],
-  ["they have no message in common", ["404 not found"], ["500 internal error"]],
-])("where %s it is an error, and the ledger keeps its mail", async (_name, list, uidl) => {
+  ["no line of LIST is readable", ["one 5", "two 5"], ["1 a", "2 b"]],
+  ["no line of UIDL is readable", ["1 5", "2 5"], ["one a", "two b"]],
+  ["neither listing is readable", ["<html>"], ["<html>"]],
+  ["the listings have no message in common", ["404 not found"], ["500 internal error"]],
+])("if %s, the run fails, and the ledger forgets nothing", async (_name, list, uidl) => {
   await using server = await serverWith(mails(2), { uids: ["a", "b"] });
   const fetcher = new Fetcher(server, { force: true });
   await fetcher.run();
@@ -161,18 +161,18 @@ test.each<[string, list: string[], uidl: string[]]>([
   expect(before.every(({ goneSince }) => goneSince === undefined)).toBe(true);
 });
 
-test("a message without a size is fetched whatever the size limit, and never deleted as too large", async () => {
+test("a message without a size is fetched despite maxSize, and never deleted as too large", async () => {
   await using server = await serverWith(mails(2));
   says(server, "LIST", ["1 5", "2 x"]);
   const fetcher = new Fetcher(server, { policy: { maxSize: 100, tooLarge: "delete" } });
   expect(await fetcher.run()).toMatchObject({ delivered: 2, deleted: 0, malformed: [{ number: 2 }] });
 });
 
-describe("a unique-id that is malformed for a time", () => {
+describe("a unique-id that is malformed in some sessions", () => {
   const uids = ["a", "b", "c"];
   const lists = (server: Pop3Server, second: string): void => says(server, "UIDL", ["1 a", second, "3 c"]);
 
-  test("does not make the message come again: headers and size tell that it is the same", async () => {
+  test("does not cause a second delivery: headers and size identify the message", async () => {
     await using server = await serverWith(mails(3), { uids });
     const fetcher = new Fetcher(server);
     await fetcher.run();
@@ -188,7 +188,7 @@ describe("a unique-id that is malformed for a time", () => {
     ]);
   });
 
-  test("does not keep it from being deleted", async () => {
+  test("does not prevent the deletion of the message", async () => {
     await using server = await serverWith(mails(3), { uids });
     const fetcher = new Fetcher(server);
     await fetcher.run();
@@ -201,8 +201,8 @@ describe("a unique-id that is malformed for a time", () => {
 
   test.each<[string, string]>([
     ["of another size", mail(2, "longer")],
-    ["that only looks like it", "From: sensor\r\nSubject: alarm\r\n\r\non\r\n"],
-  ])("does not make a new message pass for it: one %s", async (_what, text) => {
+    ["that only looks similar", "From: sensor\r\nSubject: alarm\r\n\r\non\r\n"],
+  ])("does not make a new message count as known: one %s", async (_what, text) => {
     const looks = text.startsWith("From") ? text.replace("on", "no") : mail(2);
     await using server = await serverWith([mail(1), looks, mail(3)], { uids });
     const fetcher = new Fetcher(server);
@@ -216,7 +216,7 @@ describe("a unique-id that is malformed for a time", () => {
     expect(fetcher.inbox.texts.at(-1)).toBe(text);
   });
 
-  test("lets one delivered message stand for one: a copy of it is new", async () => {
+  test("is matched with one delivered message only once: a second copy is new", async () => {
     await using server = await serverWith(mails(3), { uids });
     const fetcher = new Fetcher(server);
     await fetcher.run();

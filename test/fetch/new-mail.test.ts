@@ -1,11 +1,11 @@
-// New mail as an async iterator: what is done with is not given again, what is not is.
+// newMail: a message that is done is not yielded again; any other message is.
 import { expect, test } from "vitest";
 import { FetchError, MemoryLedger, newMail, type NewMessage } from "../../src/fetch/index.ts";
 import { accountOf, mail, mails, said, serverWith } from "./mail.ts";
 
 const policy = { poll: { shortest: 0, longest: 1 }, retry: { first: 0 }, delete: "delivered" } as const;
 
-test("each message comes, and is deleted when it is done", async () => {
+test("each message is yielded, and deleted after done()", async () => {
   await using server = await serverWith(mails(2));
   const got: string[] = [];
   for await (const message of newMail(accountOf(server), { ledger: new MemoryLedger(), policy })) {
@@ -19,7 +19,7 @@ test("each message comes, and is deleted when it is done", async () => {
   expect(said(server).filter((line) => line.startsWith("RETR"))).toHaveLength(3);
 });
 
-test("what is not done comes again", async () => {
+test("a message that is not done is yielded again", async () => {
   await using server = await serverWith(mails(3));
   const ledger = new MemoryLedger();
   const got: string[] = [];
@@ -43,7 +43,7 @@ test("what is not done comes again", async () => {
   expect(server.maildrop("ann").messages).toHaveLength(0);
 });
 
-test("leaving the loop without a word leaves the message where it is", async () => {
+test("leaving the loop without done() leaves the message on the server", async () => {
   await using server = await serverWith(mails(2));
   const ledger = new MemoryLedger();
   for await (const _ of newMail(accountOf(server), { ledger, policy })) break;
@@ -57,7 +57,7 @@ test("leaving the loop without a word leaves the message where it is", async () 
   expect(got).toEqual(mails(2));
 });
 
-test("stop ends it behind the message at hand", async () => {
+test("stop ends the loop after the current message", async () => {
   await using server = await serverWith(mails(3));
   const stop = new AbortController();
   const got: string[] = [];
@@ -74,7 +74,7 @@ test("stop ends it behind the message at hand", async () => {
   expect(server.maildrop("ann").messages).toHaveLength(2);
 });
 
-test("a fault of the network is got over, a wrong password is not", async () => {
+test("a network error is retried, a wrong password is not", async () => {
   await using server = await serverWith(mails(2), { faults: [{ on: "RETR", nth: 2, reset: 10 }] });
   const got: string[] = [];
   for await (const message of newMail(accountOf(server), { ledger: new MemoryLedger(), policy })) {

@@ -1,9 +1,9 @@
-// Message numbers mean something only until DELE: no session of a run lists or retrieves after its first DELE.
+// Message numbers are reliable only until DELE: no session of a run lists or retrieves after its first DELE.
 import { expect, test } from "vitest";
 import { Fetcher } from "./fetcher.ts";
 import { mails, serverWith } from "./mail.ts";
 
-test.each([1, 2, Infinity])("with a session for every %s messages", async (commitEvery) => {
+test.each([1, 2, Infinity])("with %s messages per session", async (commitEvery) => {
   await using server = await serverWith(mails(5));
   const fetcher = new Fetcher(server, { policy: { delete: "delivered", commitEvery } });
   const report = await fetcher.run();

@@ -1,4 +1,4 @@
-// Files under our names are opened without following, waiting for or trusting what other users have put there.
+// Opens our files safely: does not follow, wait for or trust what other users have put at their paths.
 import { constants } from "node:fs";
 import { chmod, link, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ describe.each(Object.entries(WAYS))("for %s", (_, flags) => {
   );
 
   test.each(["a FIFO", "a symbolic link", "a directory"] as const)(
-    "%s is not opened that takes the place of a file at the last moment",
+    "%s that replaces the file at the last moment is not opened",
     async (obstacle) => {
       const directory = await scratch();
       const path = join(directory, "name");
@@ -49,7 +49,7 @@ describe.each(Object.entries(WAYS))("for %s", (_, flags) => {
   );
 });
 
-test("says what the system says of a file that is not there", async () => {
+test("reports the error of the system if the file does not exist", async () => {
   await expect(openRegular(join(await scratch(), "name"), WAYS.reading)).rejects.toMatchObject({
     code: "ENOENT",
   });
@@ -70,7 +70,7 @@ describe("a file of ours", () => {
     await file.close();
   });
 
-  test("is not one that belongs to another user", async () => {
+  test("must not belong to another user", async () => {
     const { path } = await made();
     const { uid, mode } = await stat(path);
     await expect(openOwn(path, WAYS.both, { uid: uid + 1, mode })).rejects.toThrow(
@@ -78,7 +78,7 @@ describe("a file of ours", () => {
     );
   });
 
-  test.each([0o620, 0o602, 0o666])("is not one that others may write to: %o", async (mode) => {
+  test.each([0o620, 0o602, 0o666])("must not be writable by others: %o", async (mode) => {
     const { path } = await made();
     const ours = await stat(path);
     await chmod(path, mode);
@@ -88,7 +88,7 @@ describe("a file of ours", () => {
     await file.close();
   });
 
-  test("is not one that has a second name", async () => {
+  test("must not have a second name", async () => {
     const { directory, path } = await made();
     const ours = await stat(path);
     await link(path, join(directory, "other"));
@@ -96,7 +96,7 @@ describe("a file of ours", () => {
   });
 });
 
-test("removes a name, and never what it stands for", async () => {
+test("removes a name, and never the target of a link", async () => {
   const directory = await scratch();
   await writeFile(join(directory, "other"), "theirs");
   await symlink("other", join(directory, "name"));

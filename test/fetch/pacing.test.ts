@@ -1,4 +1,4 @@
-// When the next session is due, and what keeps the one at hand alive.
+// When the next session is due, and how NOOP keeps the current session alive.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   DestinationError,
@@ -20,7 +20,7 @@ function stopClock(): void {
 
 afterEach(() => void vi.useRealTimers());
 
-test("LOGIN-DELAY is kept behind a failure, too", async () => {
+test("LOGIN-DELAY is obeyed after a failure, too", async () => {
   await using server = await serverWith(mails(1), { loginDelay: 600 });
   const fetcher = new Fetcher(server);
   stopClock();
@@ -36,7 +36,7 @@ test("LOGIN-DELAY is kept behind a failure, too", async () => {
 });
 
 test.each([0, 0.5, 1])(
-  "a mailbox that is in use is left alone for the shortest pause (chance: %s)",
+  "a mailbox that is in use is polled again after the shortest pause at the earliest (chance: %s)",
   async (chance) => {
     const faults = [{ on: "AUTH", nth: "every" as const, reply: "-ERR [IN-USE] locked\r\n" }];
     await using server = await serverWith(mails(1), { faults });
@@ -51,7 +51,7 @@ test.each([0, 0.5, 1])(
   },
 );
 
-test("a server that is gone is asked less often, and no mailbox is shut for it", async () => {
+test("a server that is down is polled less often, and its mailboxes may still be polled early", async () => {
   const faults = [{ on: "greeting", nth: "every" as const, reset: 0 }];
   await using server = await serverWith(mails(1), { faults });
   const fetcher = new Fetcher(server, { policy: { poll: { shortest: 60_000, longest: 300_000 } } });
@@ -64,9 +64,9 @@ test("a server that is gone is asked less often, and no mailbox is shut for it",
 });
 
 test.each<[string, FetchPolicy]>([
-  ["all at once", { delete: "delivered" }],
-  ["a session each", { delete: "delivered", commitEvery: 1 }],
-])("sessions that are lost behind UIDL do not go on for ever (%s)", async (_name, policy) => {
+  ["one session", { delete: "delivered" }],
+  ["a session per message", { delete: "delivered", commitEvery: 1 }],
+])("sessions that are lost after UIDL do not repeat for ever (%s)", async (_name, policy) => {
   await using server = await serverWith(mails(3));
   const fetcher = new Fetcher(server);
   await fetcher.run();

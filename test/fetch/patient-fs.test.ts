@@ -1,4 +1,4 @@
-// Files that another program has open: on Windows the calls are repeated, for a bounded time.
+// Files that another program has open: on Windows the calls are retried for a limited time.
 import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -30,23 +30,23 @@ async function tried(
 }
 
 describe("a file that another program has open", () => {
-  test.each(["EPERM", "EACCES", "EBUSY"])("%s: is waited for, at first shortly", async (code) => {
+  test.each(["EPERM", "EACCES", "EBUSY"])("%s: is retried, first after a short pause", async (code) => {
     expect(await tried(0, code)).toEqual({ calls: 1, waited: 0 });
     expect(await tried(1, code)).toEqual({ calls: 2, waited: 10 });
     expect(await tried(3, code)).toEqual({ calls: 4, waited: 70 });
   });
 
-  test("is waited for five seconds at most: then the error is told", async () => {
+  test("is retried for five seconds at most, then the call rejects", async () => {
     expect(await tried(Infinity, "EPERM")).toEqual({ calls: 11, waited: 5000 });
   });
 
-  test("other errors are told at once, and all of them on other platforms", async () => {
+  test("other errors reject at once, and so does every error on other platforms", async () => {
     expect(await tried(1, "ENOENT")).toEqual({ calls: 1, waited: 0 });
     expect(await tried(1, "EPERM", false)).toEqual({ calls: 1, waited: 0 });
   });
 });
 
-test("the calls do what those of Node do", async () => {
+test("the calls behave like those of Node", async () => {
   const directory = await scratch();
   const [a, b, c] = ["a", "b", "c"].map((name) => join(directory, name)) as [string, string, string];
   await writeFile(a, "text");

@@ -1,4 +1,4 @@
-// The plan: what is done about each message, by what the server lists, the ledger knows, and the policy wants.
+// planFetch: what is done with each message, depending on the listing, the ledger and the policy.
 import fc from "../fast-check.ts";
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry, MessageStatus } from "../../src/fetch/ledger/ledger.ts";
@@ -48,7 +48,7 @@ function summary({ retrieve, remove, skip, left }: FetchPlan): string {
   ].join(" ");
 }
 
-describe("what is known", () => {
+describe("a message by its entry in the ledger", () => {
   const KEEP: FetchPolicy = {};
   const DELETE: FetchPolicy = { delete: "delivered" };
   const LATER: FetchPolicy = { delete: { afterDays: 2 } };
@@ -62,8 +62,8 @@ describe("what is known", () => {
     ["delivered, and large", entry("u1", "delivered"), { delete: { largerThan: 99 } }, "D1"],
     ["delivered, and not large", entry("u1", "delivered"), { delete: { largerThan: 100 } }, ""],
     ["its headers delivered", entry("u1", "headers"), DELETE, ""],
-    ["there before us", entry("u1", "baseline"), DELETE, ""],
-    ["deleted, and there all the same, or another message", entry("u1", "deleted"), KEEP, "C1"],
+    ["there before the first run", entry("u1", "baseline"), DELETE, ""],
+    ["deleted, and still listed, or another message", entry("u1", "deleted"), KEEP, "C1"],
     ["delivered, and listed with another size", entry("u1", "delivered", { size: 99 }), DELETE, "D1"],
     [
       "delivered, and listed with another size, its headers known",
@@ -74,24 +74,24 @@ describe("what is known", () => {
     ["failed, and due", entry("u1", "failed", { retryAt: NOW }), DELETE, "R1"],
     ["failed, and not due", entry("u1", "failed", { retryAt: NOW + 1 }), DELETE, "S1"],
     ["quarantined", entry("u1", "quarantined"), DELETE, "S1"],
-    ["skipped as too large, and no longer", entry("u1", "skipped"), DELETE, "R1"],
-    ["skipped as too large, and still", entry("u1", "skipped"), { maxSize: 99 }, "S1"],
+    ["skipped as too large, and allowed by the policy now", entry("u1", "skipped"), DELETE, "R1"],
+    ["skipped as too large, and still too large", entry("u1", "skipped"), { maxSize: 99 }, "S1"],
   ])("%s", (_name, known, policy, expected) => {
     expect(summary(plan([listed(1)], known === undefined ? [] : [known], policy))).toBe(expected);
   });
 });
 
-describe("a clock that was put back", () => {
+describe("a clock that was set back", () => {
   const FUTURE = NOW + 3650 * DAY;
 
-  test("does not keep a message until its day comes again", () => {
+  test("does not delay the deletion of a message", () => {
     const known = entry("u1", "delivered", { firstSeen: FUTURE });
     const { entries, remove } = plan([listed(1)], [known], { delete: { afterDays: 2 } });
     expect(entries).toEqual([{ ...known, firstSeen: NOW }]);
     expect(remove).toEqual([]);
   });
 
-  test("does not put off what has failed beyond the longest pause", () => {
+  test("does not delay a failed message beyond the longest pause", () => {
     const failed = entry("u1", "failed", { retryAt: FUTURE });
     expect(summary(plan([listed(1)], [failed], { retry: { longest: DAY } }))).toBe("R1");
     const soon = entry("u1", "failed", { retryAt: NOW + DAY });
@@ -101,11 +101,11 @@ describe("a clock that was put back", () => {
 
 describe("the first run", () => {
   const listing = [listed(1), listed(2), listed(3)];
-  test("takes everything", () => {
+  test("retrieves everything", () => {
     expect(summary(plan(listing, [], {}, true))).toBe("R1 R2 R3");
   });
 
-  test("takes nothing, and remembers what was there", () => {
+  test("retrieves nothing, and records the old messages", () => {
     const { retrieve, entries } = plan(listing, [], { firstRun: "none", delete: "delivered" }, true);
     expect(retrieve).toEqual([]);
     expect(entries.map(({ id, status }) => [id, status])).toEqual([
@@ -115,7 +115,7 @@ describe("the first run", () => {
     ]);
   });
 
-  test("takes the newest", () => {
+  test("retrieves the newest", () => {
     expect(summary(plan(listing, [], { firstRun: { newest: 1 } }, true))).toBe("R3");
     expect(summary(plan(listing, [], { firstRun: { newest: 9 } }, true))).toBe("R1 R2 R3");
     expect(summary(plan(listing, [], { firstRun: { newest: 0 } }, true))).toBe("");
@@ -125,7 +125,7 @@ describe("the first run", () => {
     expect(summary(plan(listing, [], { firstRun: "none" }, false))).toBe("R1 R2 R3");
   });
 
-  test("looks at the content of what has no unique-id, only to remember it", () => {
+  test("retrieves messages without a unique-id, only to record their content", () => {
     const [step] = plan([{ number: 1, uid: undefined, size: 1 }], [], { firstRun: "none" }, true).retrieve;
     expect(step).toMatchObject({ id: undefined, baseline: true });
   });
@@ -145,45 +145,45 @@ describe("order and limits", () => {
     expect(summary(plan(listing, [], policy))).toBe(expected);
   });
 
-  test("what failed before comes last", () => {
+  test("messages that failed before come last", () => {
     expect(summary(plan(listing, [entry("a", "failed", { retryAt: 0 })]))).toBe("R2 R3 R1");
   });
 });
 
-describe("what is too large", () => {
+describe("a message that is too large", () => {
   const listing = [listed(1, "a", 99), listed(2, "b", 100)];
-  test("is left alone, and that is remembered once", () => {
+  test("is skipped, and recorded once", () => {
     const { entries } = plan(listing, [], { maxSize: 99 });
     expect(summary(plan(listing, [], { maxSize: 99 }))).toBe("R1 S2");
     expect(entries).toMatchObject([{ id: "b", status: "skipped", reason: "too large" }]);
     expect(plan(listing, [...entries], { maxSize: 99 }).entries).toEqual([]);
   });
 
-  test("gives its headers", () => {
+  test("has its headers delivered", () => {
     expect(summary(plan(listing, [], { maxSize: 99, tooLarge: "headers" }))).toBe("R1 H2");
     // As after a run in which the server had no TOP.
     const skipped = [entry("b", "skipped")];
     expect(summary(plan(listing, skipped, { maxSize: 99, tooLarge: "headers" }))).toBe("R1 H2");
   });
 
-  test("is deleted where that was asked for", () => {
+  test("is deleted if the policy says so", () => {
     const { remove } = plan(listing, [], { maxSize: 99, tooLarge: "delete" });
     expect(remove).toMatchObject([{ number: 2, entry: { id: "b", status: "deleted" } }]);
   });
 });
 
-describe("unique-ids that are none", () => {
-  test("without one, or with one that another has, a message goes by its content", () => {
+describe("unique-ids that are missing or not unique", () => {
+  test("a message with a missing or repeated unique-id is identified by its content", () => {
     expect(summary(plan([listed(1, "a"), { number: 2, uid: undefined, size: 1 }, listed(3, "a")]))).toBe(
       "C1 C2 C3",
     );
   });
 
   test.each<[string, LedgerEntry, Listed, string]>([
-    ["deleted, gone, and there again", entry("u1", "deleted", { goneSince: NOW - 1 }), listed(1), "C1"],
-    ["gone, and there again", entry("u1", "delivered", { goneSince: NOW - 1 }), listed(1), ""],
+    ["deleted, gone, and listed again", entry("u1", "deleted", { goneSince: NOW - 1 }), listed(1), "C1"],
+    ["gone, and listed again", entry("u1", "delivered", { goneSince: NOW - 1 }), listed(1), ""],
     [
-      "gone, and there again with another size",
+      "gone, and listed again with another size",
       entry("u1", "delivered", { goneSince: NOW - 1 }),
       listed(1, "u1", 7),
       "C1",
@@ -193,7 +193,7 @@ describe("unique-ids that are none", () => {
   });
 });
 
-describe("what is gone", () => {
+describe("a message that is gone", () => {
   test("is marked, not forgotten", () => {
     const { entries, forgotten } = plan([], [entry("a", "delivered")]);
     expect(entries).toEqual([entry("a", "delivered", { goneSince: NOW })]);
@@ -207,17 +207,17 @@ describe("what is gone", () => {
     expect(plan([], gone(2), { keepDays: 1 }).forgotten).toEqual(["a"]);
   });
 
-  test("and back is as if it had never been away", () => {
+  test("is treated as before if it is listed again", () => {
     const { entries } = plan([listed(1)], [entry("u1", "delivered", { goneSince: NOW - 5 })]);
     expect(entries).toEqual([entry("u1", "delivered")]);
   });
 
-  test("what goes by its content is not listed, and so not missed", () => {
+  test("is not marked as gone if it is identified by its content", () => {
     expect(plan([], [entry(contentId("d"), "delivered")]).entries).toEqual([]);
   });
 });
 
-test("nothing is deleted that was not delivered, unless that was asked for", () => {
+test("no message is deleted before its delivery, unless the policy says so", () => {
   const status = fc.constantFrom<MessageStatus>(
     ...(["delivered", "headers", "baseline", "skipped", "failed", "quarantined"] as const),
   );

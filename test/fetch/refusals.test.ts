@@ -1,11 +1,12 @@
-// What a refusal means for a run: a temporary one does not end the polling, and a lasting one is not tried again.
+// What a refusal means for a run: after a temporary one the polling continues, and a permanent one is not
+// retried.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Fault, Pop3Server } from "popwright/testing";
 import { fetchAll, FetchError, MemoryLedger, newMail } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
 import { accountOf, Inbox, mails, serverWith } from "./mail.ts";
 
-// No pause lasts: the random part of each is 0.
+// No test waits for a pause: the random part of each is 0.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
 afterEach(() => void vi.restoreAllMocks());
 
@@ -34,7 +35,7 @@ describe.each(TEMPORARY)("-ERR to %s: %s", (on, words, code) => {
     expect([error.code, error.temporary]).toEqual([code, true]);
   });
 
-  test("does not end newMail", async () => {
+  test("newMail continues", async () => {
     await using server = await refusing(on, words);
     const got: string[] = [];
     for await (const message of newMail(accountOf(server), { ledger: new MemoryLedger(), policy })) {
@@ -45,7 +46,7 @@ describe.each(TEMPORARY)("-ERR to %s: %s", (on, words, code) => {
     expect(got).toEqual(mails(1));
   });
 
-  test("does not end fetchAll", async () => {
+  test("fetchAll continues", async () => {
     await using server = await refusing(on, words);
     const inbox = new Inbox();
     const types: string[] = [];
@@ -69,7 +70,7 @@ describe.each<[on: string, words: string, code: string]>([
   ["AUTH", "mailbox not available: no such user", "POP3_AUTH_REJECTED"],
   ["AUTH", "[AUTH] internal error", "POP3_AUTH_REJECTED"],
 ])("-ERR to %s: %s", (on, words, code) => {
-  test("ends newMail, and is not temporary", async () => {
+  test("ends newMail, and is permanent", async () => {
     await using server = await refusing(on, words, "every");
     const failure: unknown = await newMail(accountOf(server), { ledger: new MemoryLedger(), policy })
       .next()
@@ -83,7 +84,7 @@ describe.each<[on: string, words: string, code: string]>([
 test.each([
   ["Server error: Failed to fetch messages in Inbox.", true],
   ["wrong password", false],
-])("+ERR %s ends the session, and its words count all the same", async (words, temporary) => {
+])("+ERR %s ends the session, and its text is still classified", async (words, temporary) => {
   await using server = await serverWith(mails(1), { faults: [{ on: "AUTH", reply: `+ERR ${words}\r\n` }] });
   const error = await new Fetcher(server, { policy }).failure();
   expect([error.code, error.temporary]).toEqual(["POP3_PROTOCOL", temporary]);
@@ -96,7 +97,7 @@ test.each([
   ["no such message", 1],
   ["[SYS/PERM] temporarily broken", 1],
 ])(
-  "RETR of one message refused with %j holds up no other, and counts against it: %s",
+  "RETR of one message refused with %j does not block others, and its tries are %s",
   async (words, tries) => {
     await using server = await serverWith(mails(3), { faults: [{ on: "RETR", reply: `-ERR ${words}\r\n` }] });
     const fetcher = new Fetcher(server, { policy: { ...policy, delete: "delivered" } });

@@ -1,5 +1,5 @@
-// Messages that are always refused, in front of others, do not keep these from coming; a destination that is down is
-// told from that after a few messages.
+// Messages that are always refused do not block the messages after them. After a few refusals in a row, a run
+// finds out whether the destination is down.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Pop3ServerOptions } from "popwright/testing";
 import { DestinationError, type FetchedMessage, type FetchPolicy } from "../../src/fetch/index.ts";
@@ -39,19 +39,19 @@ async function poll(
   }
 }
 
-describe("55 refused messages, and a good one", () => {
+describe("55 refused messages, and one that is accepted", () => {
   test.each<[where: string, good: number, policy: FetchPolicy, server: Pop3ServerOptions]>([
     ["after them", 56, {}, {}],
     ["in the middle", 30, {}, {}],
-    ["as the oldest, where the newest come first", 1, { order: "newest" }, {}],
+    ["as the oldest, with the newest first", 1, { order: "newest" }, {}],
     ["after them, in sessions of ten", 56, { commitEvery: 10 }, {}],
     ["after them, in runs of five", 56, { limits: { messages: 5 } }, {}],
     ["in the middle, in runs of three", 30, { limits: { messages: 3 } }, {}],
     ["after them, without unique-ids", 56, { noUidl: "content" }, { uidl: false }],
     ["in the middle, without unique-ids", 30, { noUidl: "content" }, { uidl: false }],
     ["after them, all of them too large", 56, { maxSize: 1, tooLarge: "headers" }, {}],
-    ["after them, which is deleted", 56, { delete: "delivered" }, {}],
-  ])("%s: it comes within the hour", async (_where, good, policy, options) => {
+    ["after them, with deletion", 56, { delete: "delivered" }, {}],
+  ])("%s: it is delivered within an hour", async (_where, good, policy, options) => {
     await using server = await serverWith(mails(56), options);
     const fetcher = new Fetcher(server, { policy });
     const taken: number[] = [];
@@ -65,7 +65,7 @@ describe("55 refused messages, and a good one", () => {
     expect(taken).toEqual([good]);
   });
 
-  test("it comes in the first run if it is the newest, and others have the blame", async () => {
+  test("it is delivered in the first run if it is the newest, and the refused ones are at fault", async () => {
     await using server = await serverWith(mails(56));
     const fetcher = new Fetcher(server);
     const destination = (message: FetchedMessage): void => {
@@ -82,7 +82,7 @@ describe("55 refused messages, and a good one", () => {
     );
   });
 
-  test("what came out of turn is not asked for again, and the rest comes in order", async () => {
+  test("a message delivered out of order is not retrieved again, and the rest comes in order", async () => {
     await using server = await serverWith(mails(9));
     const fetcher = new Fetcher(server);
     const destination = (message: FetchedMessage): void => {
@@ -97,7 +97,7 @@ describe("55 refused messages, and a good one", () => {
     expect(said(server).filter((line) => line === "RETR 9")).toHaveLength(2);
   });
 
-  test("new mail comes at once, though all that was there before is refused", async () => {
+  test("new mail is delivered at once, although all older mail is refused", async () => {
     await using server = await serverWith(mails(20));
     const fetcher = new Fetcher(server);
     const taken: number[] = [];
@@ -117,7 +117,7 @@ describe("a destination that is down", () => {
     throw new Error("closed today");
   };
 
-  test("ends each run after four messages, and none is blamed", async () => {
+  test("ends each run after four messages, and no message is at fault", async () => {
     await using server = await serverWith(mails(40));
     const fetcher = new Fetcher(server, { policy: { tries: 1 } });
     for (let run = 1; run <= 3; run++) {
@@ -129,7 +129,7 @@ describe("a destination that is down", () => {
     expect(await fetcher.run()).toMatchObject({ delivered: 40, skipped: [], failed: [] });
   });
 
-  test("is asked again soon while it was not offered everything, and then ever more seldom", async () => {
+  test("is tried again soon until it was offered every message, and then less and less often", async () => {
     await using server = await serverWith(mails(11));
     const fetcher = new Fetcher(server, { policy: { retry: { first: 0, longest: 0 } } });
     const pauses: number[] = [];
@@ -142,7 +142,7 @@ describe("a destination that is down", () => {
     expect(pauses).toEqual([1, 1, 4, 8, 16]);
   });
 
-  test("is asked ever more seldom if it says itself that it is down", async () => {
+  test("is tried less and less often if it reports that it is down", async () => {
     await using server = await serverWith(mails(11));
     const fetcher = new Fetcher(server);
     const pauses: number[] = [];
@@ -158,7 +158,7 @@ describe("a destination that is down", () => {
     expect(pauses).toEqual([1, 2, 4, 8]);
   });
 
-  test("is not taken for one that works because the ledger knows the last messages", async () => {
+  test("does not count as working because the ledger knows the last messages", async () => {
     await using server = await serverWith(mails(6), { uidl: false });
     const fetcher = new Fetcher(server, { policy: { noUidl: "content" } });
     expect(await fetcher.run()).toMatchObject({ delivered: 6 });
@@ -171,7 +171,7 @@ describe("a destination that is down", () => {
     expect(error.report.failed).toHaveLength(3);
   });
 
-  test("is not decided upon if the run is told to stop first", async () => {
+  test("is not diagnosed if the run is stopped first", async () => {
     await using server = await serverWith(mails(9));
     const fetcher = new Fetcher(server);
     const stop = new AbortController();

@@ -1,5 +1,5 @@
-// A ledger or a Maildir that was restored from a backup, and a mailbox under another name: nothing is lost, and what
-// comes twice is what the documentation says.
+// A ledger or a Maildir that was restored from a backup, and a renamed mailbox: no mail is lost, and only the
+// messages that the documentation names are delivered twice.
 import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -61,7 +61,7 @@ async function fetchTwice(server: Pop3Server, policy: FetchPolicy = {}): Promise
 }
 
 describe("an older ledger with a newer Maildir", () => {
-  test("gets nothing twice, and the report says what the ledger did not know", async () => {
+  test("causes no second delivery, and the report counts what the ledger did not know", async () => {
     await using server = await serverWith(mails(2));
     await fetchTwice(server);
     await restore("state");
@@ -70,7 +70,7 @@ describe("an older ledger with a newer Maildir", () => {
     expect(await run(server)).toMatchObject({ delivered: 0, known: 0, unrecorded: 0 });
   });
 
-  test("gets once more what its reader has thrown away since", async () => {
+  test("delivers again what the reader of the Maildir has deleted since", async () => {
     await using server = await serverWith(mails(2));
     await fetchTwice(server);
     for (const name of await readdir(join(directory, "Mail", "new"))) {
@@ -82,7 +82,7 @@ describe("an older ledger with a newer Maildir", () => {
     expect(await texts()).toEqual(mails(4));
   });
 
-  test("knows the messages that were deleted at the server since for gone", async () => {
+  test("marks messages that were deleted from the server since as gone", async () => {
     await using server = await serverWith(mails(2));
     const policy = { delete: "delivered" } as const;
     await fetchTwice(server, policy);
@@ -93,7 +93,7 @@ describe("an older ledger with a newer Maildir", () => {
 });
 
 describe("an older Maildir with a newer ledger", () => {
-  test("lacks what came since, until the ledger of the mailbox is deleted", async () => {
+  test("lacks newer messages until the ledger of the mailbox is deleted", async () => {
     await using server = await serverWith(mails(2));
     await fetchTwice(server);
     await restore("Mail");
@@ -104,7 +104,7 @@ describe("an older Maildir with a newer ledger", () => {
     expect(await texts()).toEqual(mails(4));
   });
 
-  test("loses nothing by a policy that deletes, if the ledger is deleted before the next run", async () => {
+  test("loses no mail with a policy that deletes, if the ledger is deleted before the next run", async () => {
     await using server = await serverWith(mails(2));
     await fetchTwice(server);
     await restore("Mail");
@@ -114,8 +114,8 @@ describe("an older Maildir with a newer ledger", () => {
   });
 });
 
-describe("both of the same time", () => {
-  test("get what came since, once", async () => {
+describe("a ledger and a Maildir of the same time", () => {
+  test("get newer messages once", async () => {
     await using server = await serverWith(mails(2));
     await fetchTwice(server);
     await restore("state");
@@ -139,8 +139,8 @@ describe("both of the same time", () => {
   });
 });
 
-describe("a mailbox under another name", () => {
-  test("gets nothing twice when its ledger was renamed, even what a crash kept out of the ledger", async () => {
+describe("a renamed mailbox", () => {
+  test("gets no message twice if its ledger was renamed, even one that a crash kept out of the ledger", async () => {
     await using server = await serverWith(mails(3));
     await run(server, { limits: { messages: 2 } });
     // A process died after the destination had the third, and before the ledger knew.
@@ -158,7 +158,7 @@ describe("a mailbox under another name", () => {
     expect(await texts()).toEqual(mails(3));
   });
 
-  test("keeps the keys for what comes later, for content, and after its ledger was deleted", async () => {
+  test("keeps the keys for later messages, for content, and after its ledger was deleted", async () => {
     await using server = await serverWith(mails(2), { uidl: false });
     const policy: FetchPolicy = { noUidl: "content" };
     await run(server, policy);
@@ -168,7 +168,7 @@ describe("a mailbox under another name", () => {
     expect(await texts()).toEqual(mails(2));
   });
 
-  test("gets everything once more without that", async () => {
+  test("gets every message again if its ledger was not renamed", async () => {
     await using server = await serverWith(mails(2));
     await run(server);
     expect(await run(server, {}, "bea")).toMatchObject({ delivered: 2, known: 0 });

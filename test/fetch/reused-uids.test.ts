@@ -1,4 +1,5 @@
-// A unique-id that another message has had: RFC 1939 forbids it, and servers that give message numbers do it each day.
+// Reused unique-ids: RFC 1939 forbids them, but servers that use message numbers as unique-ids reuse them
+// every day.
 import { expect, test } from "vitest";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, said, serverWith } from "./mail.ts";
@@ -10,7 +11,7 @@ test.each([
   ["of another size", mail(2, "much longer")],
   ["with the same headers, and another size", mail(1, "and a list has added its own words")],
   ["without headers", "nothing but text\r\n"],
-])("a message %s under the unique-id of one that was deleted is delivered", async (_name, second) => {
+])("a message %s with the unique-id of a deleted message is delivered", async (_name, second) => {
   await using server = await serverWith([mail(1)], { uids: ["1"] });
   const fetcher = new Fetcher(server, { policy: DELETE });
   expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
@@ -20,7 +21,7 @@ test.each([
   expect(server.maildrop("ann").messages).toHaveLength(0);
 });
 
-test("numbers for unique-ids: every message comes once", async () => {
+test("message numbers as unique-ids: every message is delivered once", async () => {
   await using server = await serverWith([]);
   const fetcher = new Fetcher(server, { policy: DELETE });
   for (let day = 0; day < 4; day++) {
@@ -31,7 +32,7 @@ test("numbers for unique-ids: every message comes once", async () => {
   expect(fetcher.inbox.texts).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((number) => mail(number)));
 });
 
-test("a message that is still there behind +OK to QUIT is deleted again, and not delivered twice", async () => {
+test("a message that is still listed after +OK to QUIT is deleted again, and not delivered twice", async () => {
   await using server = await serverWith([mail(1)], {
     faults: [{ on: "QUIT", carriedOut: false, reply: "+OK bye\r\n", close: Infinity }],
   });
@@ -43,7 +44,7 @@ test("a message that is still there behind +OK to QUIT is deleted again, and not
   expect(fetcher.inbox.texts).toEqual([mail(1)]);
 });
 
-test("another message under the unique-id of one that was kept is delivered", async () => {
+test("a message with the unique-id of a kept message is delivered", async () => {
   const other = mail(2, "much longer");
   await using server = await serverWith([mail(1)], { uids: ["1"] });
   const fetcher = new Fetcher(server);
@@ -55,7 +56,7 @@ test("another message under the unique-id of one that was kept is delivered", as
   expect(fetcher.inbox.texts).toEqual([mail(1), other]);
 });
 
-test("a message that is listed with another size than before is the same", async () => {
+test("a message that is listed with a new size counts as the same message", async () => {
   await using server = await serverWith([mail(1)]);
   const fetcher = new Fetcher(server);
   await fetcher.run();
@@ -67,7 +68,7 @@ test("a message that is listed with another size than before is the same", async
   expect(said(server).filter((line) => line.startsWith("RETR"))).toHaveLength(2);
 });
 
-test("a message is not delivered twice because another comes to have its unique-id, too", async () => {
+test("a message is not delivered twice because a second one gets its unique-id", async () => {
   await using server = await serverWith([mail(1)], { uids: ["a"] });
   const fetcher = new Fetcher(server);
   await fetcher.run();

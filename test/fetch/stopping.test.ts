@@ -1,4 +1,4 @@
-// How a run ends before its time: in good order on stop, at once on signal, and never so that mail is lost by it.
+// How a run ends early: in an orderly way on stop, at once on signal, and without losing mail in either case.
 import { getEventListeners } from "node:events";
 import { afterEach, expect, test, vi } from "vitest";
 import type { FetchedMessage, FetchEvent, FetchPolicy } from "../../src/fetch/index.ts";
@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 const ends = (lines: readonly string[]): string[] => lines.filter((line) => !line.startsWith("RETR"));
 
-test("what was asked for ahead keeps the session from QUIT; one that only deletes follows", async () => {
+test("after pipelined requests the session ends without QUIT; a session that only deletes follows", async () => {
   await using server = await serverWith(mails(6));
   const fetcher = new Fetcher(server, { policy: DELETE });
   const stop = new AbortController();
@@ -28,7 +28,7 @@ test("what was asked for ahead keeps the session from QUIT; one that only delete
   expect(fetcher.inbox.texts).toEqual(mails(6));
 });
 
-test("where there is no session for that, the next run deletes", async () => {
+test("if that session cannot be opened, the next run deletes", async () => {
   await using server = await serverWith(mails(6), {
     faults: [{ on: "greeting", nth: 2, reply: "-ERR [SYS/TEMP] not now\r\n", close: Infinity }],
   });
@@ -47,7 +47,7 @@ test("where there is no session for that, the next run deletes", async () => {
   expect(fetcher.inbox.texts).toEqual(mails(6));
 });
 
-test("so it is when its time is over", async () => {
+test("the time limit of the run has the same effect", async () => {
   await using server = await serverWith(mails(6));
   const fetcher = new Fetcher(server, { policy: { ...DELETE, limits: { seconds: 60 } } });
   vi.useFakeTimers({ toFake: ["performance"] });
@@ -70,7 +70,7 @@ test("with LOGIN-DELAY the next run deletes", async () => {
   expect(server.connections).toBe(1);
 });
 
-test("where nothing was asked for ahead, the session commits itself", async () => {
+test("without pipelined requests, the session itself commits", async () => {
   await using server = await serverWith(mails(2), { pipelining: false });
   const fetcher = new Fetcher(server, { policy: DELETE });
   const stop = new AbortController();
@@ -109,7 +109,7 @@ test.each<[string, (abort: AbortController) => (event: FetchEvent) => void, stri
   expect(fetcher.inbox.texts).toEqual(mails(6));
 });
 
-test("behind a signal the run is over when the destination is, and not before", async () => {
+test("after a signal the run ends when the destination has settled, and not before", async () => {
   await using server = await serverWith(mails(2));
   const fetcher = new Fetcher(server);
   const abort = new AbortController();
@@ -130,7 +130,7 @@ test("behind a signal the run is over when the destination is, and not before", 
   expect((await fetcher.known()).entries).toMatchObject([{ id: "uid-1", status: "delivered" }]);
 });
 
-test("a signal in the middle of QUIT: nobody knows what is deleted, and that is said", async () => {
+test("a signal during QUIT: the report says that the deletion is unknown", async () => {
   await using server = await serverWith(mails(1), { faults: [{ on: "QUIT", stall: 0 }] });
   const fetcher = new Fetcher(server, { policy: DELETE });
   const abort = new AbortController();
@@ -140,7 +140,7 @@ test("a signal in the middle of QUIT: nobody knows what is deleted, and that is 
   expect(await run).toMatchObject({ code: "POP3_ABORTED", committed: "unknown" });
 });
 
-test("a signal before the session, or while it opens, ends it", async () => {
+test("a signal before the session, or while it opens, ends the run", async () => {
   await using server = await serverWith(mails(1), { faults: [{ on: "greeting", stall: 0 }] });
   const fetcher = new Fetcher(server);
   const abort = new AbortController();
@@ -152,7 +152,7 @@ test("a signal before the session, or while it opens, ends it", async () => {
   expect(server.connections).toBe(1);
 });
 
-test("nobody is left to listen to stop and signal", async () => {
+test("no listener is left on stop and signal", async () => {
   await using server = await serverWith(mails(2), { faults: [{ on: "RETR", nth: 2, reset: 9 }] });
   const fetcher = new Fetcher(server, { policy: { retry: { first: 0 } } });
   const { signal } = new AbortController();

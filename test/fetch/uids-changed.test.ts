@@ -1,4 +1,5 @@
-// Whether everything is new, or has only other unique-ids than before.
+// Detection of changed unique-ids: whether all listed messages are new, or are known messages with new
+// unique-ids.
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";
 import type { Listed } from "../../src/fetch/plan/plan.ts";
@@ -19,20 +20,25 @@ describe("messages that should be there", () => {
     ["none of three is listed", listing("x", "y"), three, 3],
     ["one of three is listed", listing("x", "a"), three, 0],
     ["nothing is listed", [], three, 0],
-    ["two are few", listing("x"), map(known("a"), known("b")), 0],
+    ["two messages are too few", listing("x"), map(known("a"), known("b")), 0],
     [
-      "what we deleted is not missed",
+      "deleted messages are not expected",
       listing("x"),
       map(known("a", { status: "deleted" }), known("b"), known("c")),
       0,
     ],
     [
-      "what was gone before is not missed",
+      "messages that were gone before are not expected",
       listing("x"),
       map(known("a", { goneSince: 1 }), known("b"), known("c")),
       0,
     ],
-    ["what goes by its content is not listed", listing("x"), map(known("\0a"), known("b"), known("c")), 0],
+    [
+      "messages identified by content are not expected",
+      listing("x"),
+      map(known("\0a"), known("b"), known("c")),
+      0,
+    ],
   ])("%s", (_name, messages, entries, count) => {
     expect(vanished(messages, entries)).toHaveLength(count);
   });
@@ -67,24 +73,29 @@ test.each<[number[], number[], boolean]>([
     ).toBe(agree);
 });
 
-describe("headers that were looked at", () => {
+describe("compared headers", () => {
   type Sides = readonly (string | undefined)[];
   test.each<[string, listed: Sides, known: Sides, there: boolean]>([
-    ["one that names a message is known", ["1", "2", "3"], ["3", "8", "9"], true],
-    ["none that names a message is known", ["1", "2", "3"], ["7", "8", "9"], false],
-    ["names decide, whatever the rest looks like", ["1", "~a", "~a", "~a"], ["9", "~a", "~a", "~a"], false],
+    ["one identifying digest is known", ["1", "2", "3"], ["3", "8", "9"], true],
+    ["no identifying digest is known", ["1", "2", "3"], ["7", "8", "9"], false],
+    [
+      "identifying digests decide, whatever the others are",
+      ["1", "~a", "~a", "~a"],
+      ["9", "~a", "~a", "~a"],
+      false,
+    ],
     ["all look alike", ["~a", "~a", "~b"], ["~b", "~a", "~a"], true],
     ["they look different", ["~a", "~b", "~c"], ["~d", "~e", "~f"], false],
     ["two of three look alike", ["~a", "~b", "~c"], ["~a", "~b", "~f"], false],
-    ["what looks alike is less than what names", ["1", "2", "3"], ["~a", "~b", "~c"], false],
+    ["a similar digest is weaker than an identifying one", ["1", "2", "3"], ["~a", "~b", "~c"], false],
     [
-      "those that were never retrieved go by their sizes",
+      "messages that were never retrieved are compared by size",
       ["~a", "~b", "~c"],
       [undefined, undefined, undefined],
       true,
     ],
-    ["and so they do among others", ["1", "2", "3"], ["~a", undefined, undefined, undefined], true],
-    ["two of them are few", ["1", "2", "3"], ["~a", undefined, undefined], false],
+    ["so are those among others", ["1", "2", "3"], ["~a", undefined, undefined, undefined], true],
+    ["two of them are too few", ["1", "2", "3"], ["~a", undefined, undefined], false],
   ])("%s", (_name, listed, before, there) => {
     const messages = listed.map((_, i) => ({ number: i + 1, uid: "x", size: 5 }));
     const headers = new Map(listed.map((digest, i) => [i + 1, digest ?? ""]));
@@ -94,14 +105,14 @@ describe("headers that were looked at", () => {
     expect(areThere(messages, expected, headers)).toBe(there);
   });
 
-  test("messages that look alike and have other sizes are others", () => {
+  test("messages that look alike and have other sizes are different messages", () => {
     const headers = new Map([1, 2, 3].map((number) => [number, "~a"]));
     const before = [7, 8, 9].map((size) => known("a", { size, headers: "~a" }));
     expect(areThere(listing("x", "y", "z"), before, headers)).toBe(false);
   });
 });
 
-test("headers that only look alike match nothing: the message comes again", () => {
+test("headers that only look alike match nothing: the message is delivered again", () => {
   const { entries, forgotten } = matched(
     listing("x"),
     [known("a", { headers: "~1", size: 0 })],
@@ -110,7 +121,7 @@ test("headers that only look alike match nothing: the message comes again", () =
   expect([entries, forgotten]).toEqual([[], []]);
 });
 
-test("entries get their new unique-ids, each once, and what matches nothing is new", () => {
+test("each entry gets its new unique-id once, and a message without a match is new", () => {
   const expected = [known("a", { headers: "1" }), known("b", { headers: "2" }), known("c", { headers: "2" })];
   const headers = new Map([
     [1, "2"],

@@ -1,4 +1,4 @@
-// `tooLarge: "headers"` where the server has no TOP: the message is left alone, and the report says why.
+// `tooLarge: "headers"` if the server has no TOP: the message is skipped, and the report gives the reason.
 import { describe, expect, test } from "vitest";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -12,7 +12,7 @@ describe.each([
   ["lists its capabilities", {}],
   ["has no CAPA", { capabilities: false }],
 ] as const)("a server without TOP that %s", (_name, options) => {
-  test("keeps the message, run after run, and it never counts as a failure", async () => {
+  test("keeps the message in each run, and it never counts as a failure", async () => {
     await using server = await serverWith([mail(1), LARGE, mail(3)], { top: false, ...options });
     const fetcher = new Fetcher(server, { policy: { ...policy, tries: 1 } });
     const first = await fetcher.run();
@@ -38,7 +38,7 @@ describe.each([
   });
 });
 
-test("the headers come once the server has TOP", async () => {
+test("the headers are delivered as soon as the server has TOP", async () => {
   await using without = await serverWith([LARGE], { top: false });
   const fetcher = new Fetcher(without, { policy });
   await fetcher.run();
@@ -50,13 +50,13 @@ test("the headers come once the server has TOP", async () => {
   expect(later.inbox.messages.map(({ headersOnly }) => headersOnly)).toEqual([true]);
 });
 
-test("a server that does not list TOP but has it gives the headers", async () => {
+test("the headers are delivered if the server has TOP without listing it", async () => {
   await using server = await serverWith([LARGE], { capabilities: false });
   const fetcher = new Fetcher(server, { policy });
   expect(await fetcher.run()).toMatchObject({ delivered: 1, skipped: [], failed: [] });
 });
 
-test("nothing is asked where no message is too large, or in a dry run", async () => {
+test("the server is not asked for TOP if no message is too large, or in a dry run", async () => {
   await using server = await serverWith([mail(1), LARGE], { top: false, capabilities: false });
   const fetcher = new Fetcher(server, { policy: { ...policy, maxSize: 1000 } });
   await fetcher.run({ policy: { ...policy, dryRun: true } });

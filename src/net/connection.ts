@@ -321,7 +321,8 @@ export class Connection {
     const inFlight = this.#flight.length + (this.#unconfirmed === undefined ? 0 : 1);
     // Unsolicited octets come after the last reply, when nothing is in flight any more.
     const together = failure.code === "POP3_UNSOLICITED" ? this.#together : inFlight;
-    this.#brokePipeline = together > 1 && breaksPipeline(failure, this.#closedByPeer);
+    // While our own reader holds the stream back, the server waits for us.
+    this.#brokePipeline = together > 1 && !this.#held && this.#isPipelineBroken(failure);
     wireLog()?.("closed: %s", failure.message);
     this.#stop();
     this.#stream.destroy();
@@ -336,7 +337,13 @@ export class Connection {
     this.onClose?.(failure);
   }
 
-  /** Closes the connection after the reply to QUIT. */
+  /** The caller's bound on a response proves nothing, unless a whole message waits for that response to begin. */
+  #isPipelineBroken(failure: Pop3Error): boolean {
+    if (breaksPipeline(failure, this.#closedByPeer)) return true;
+    return failure.code === "POP3_TOTAL_TIMEOUT" && this.#unconfirmed !== undefined;
+  }
+
+  /** Ends in peace, behind the reply to QUIT. */
   end(): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#ended = true;

@@ -96,7 +96,7 @@ export interface Pop3ClientOptions {
   readonly utf8?: boolean;
   /**
    * Whether `connect` asks for the capabilities. Old servers close the connection on CAPA: then `connect` dials once
-   * more and does not ask. `false` saves that connection, and is for servers that never answer CAPA. Without CAPA, STLS is
+   * more and does not send that CAPA again. `false` saves that connection, and is for servers that never answer CAPA. Without CAPA, STLS is
    * tried if it is required, and the login is by USER and PASS, or as `auth` says.
    * @default true
    */

@@ -56,8 +56,8 @@ export type Pop3Pipelining = "on" | "limited" | "off" | "broken";
 
 const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
 
-/** The errors when a server ends the session instead of replying. */
-const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET"]);
+/** How a server ends a session in place of a reply, or within one. */
+const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"]);
 
 /** The TLS parameters of the connection. */
 export interface Pop3TlsInfo {
@@ -82,9 +82,11 @@ export class Session {
 
   #connection: Connection | undefined;
   #tlsSocket: TLSSocket | undefined;
-  /** Whether to send CAPA. */
-  #asksCapabilities: boolean;
-  /** Whether the server replied to CAPA with a list. */
+  /** How many times `connect` may send CAPA on one connection. */
+  #capaLimit: number;
+  /** How many times it has done so on this connection. */
+  #capaCount = 0;
+  /** CAPA was answered with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
   /** The known pipelining fault of the server software. */
@@ -102,7 +104,7 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings;
-    this.#asksCapabilities = settings.capa;
+    this.#capaLimit = settings.capa ? Infinity : 0;
   }
 
   /** The connection of the session. Throws `POP3_STATE` before the session is connected. */
@@ -160,9 +162,9 @@ export class Session {
   }
 
   /**
-   * Opens the session. Tries again if the server ends the connection when a TLS session is resumed: the next
-   * handshake is a full one. Tries again without CAPA if the server ends the connection after CAPA, as some
-   * old servers do.
+   * Opens. Once more if the server breaks off when a TLS session is resumed: the next handshake is a full one. Once
+   * more if CAPA ends the session, as it does with some old servers: then without that CAPA. A CAPA before it was
+   * answered, and is sent again: what it lists decides on TLS and on the login.
    */
   async #openAgain(given: AbortSignal | undefined): Promise<void> {
     for (let tries = 1; ; tries++) {
@@ -174,7 +176,7 @@ export class Session {
         const { socket } = this.settings;
         const isUsedUp = socket !== undefined && typeof socket !== "function";
         if (isUsedUp || given?.aborted === true || this.#wasClosed || tries > 2) throw error;
-        if (this.#wasEndedByCapa(error)) this.#asksCapabilities = false;
+        if (this.#wasEndedByCapa(error)) this.#capaLimit = this.#capaCount - 1;
         else if (!isSessionRefusal(error)) throw error;
         this.#startOver();
       }
@@ -186,6 +188,7 @@ export class Session {
     this.#connection = undefined;
     this.#tlsSocket = undefined;
     this.tlsInfo = undefined;
+    this.#capaCount = 0;
     this.#forget();
     this.#state = "disconnected";
     this.#failure = undefined;
@@ -193,11 +196,11 @@ export class Session {
   }
 
   /**
-   * Returns whether the connection ended without a reply to CAPA, or after CAPA was refused and before the
-   * reply to the next command. No password was sent in either case.
+   * Whether the connection ended in place of a reply to CAPA or within one; or after CAPA was refused, and before
+   * anything else was answered. This happens once: after that, network trouble is the likelier reason.
    */
   #wasEndedByCapa(error: unknown): boolean {
-    if (!this.#asksCapabilities || !Pop3Error.is(error)) return false;
+    if (this.#capaLimit !== Infinity || !Pop3Error.is(error)) return false;
     if (!ENDED.has(error.code)) return false;
     if (error.command === "CAPA") return true;
     const before = this.#connection?.lastCommand === "CAPA" && !this.#capaKnown;
@@ -357,7 +360,8 @@ export class Session {
 
   /** Sends CAPA, unless it must not be sent. Ignores a refusal: the server does not support CAPA. */
   async #askCapabilities(signal?: AbortSignal): Promise<void> {
-    if (!this.#asksCapabilities) return;
+    if (this.#capaCount >= this.#capaLimit) return;
+    this.#capaCount++;
     try {
       await this.capa(signal);
     } catch (error) {

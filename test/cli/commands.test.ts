@@ -5,7 +5,9 @@ import { describe, expect, test } from "vitest";
 import type { Subcommand } from "../../src/cli/command.ts";
 import { check } from "../../src/cli/check/check.ts";
 import { fetch } from "../../src/cli/fetch/fetch.ts";
+import { retry } from "../../src/cli/fetch/retry.ts";
 import { get } from "../../src/cli/commands/get.ts";
+import { ledger } from "../../src/cli/commands/ledger.ts";
 import { list } from "../../src/cli/commands/list.ts";
 import { serve } from "../../src/cli/commands/serve.ts";
 import { secretFrom } from "../../src/cli/secret.ts";
@@ -16,27 +18,25 @@ import { newDirectory } from "./place.ts";
 import { lineOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, serve];
+const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, serve];
 
 describe("help", () => {
-  test.each(COMMANDS)(
-    "$name: the help names every option, and its lines fit",
-    async ({ name, help, options }) => {
-      for (const option of Object.keys(options)) expect(help).toMatch(new RegExp(`--${option}\\b`));
-      const told = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
-      expect(Object.keys(options)).toEqual(expect.arrayContaining([...new Set(told)]));
-      for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
-      for (const words of [
-        [name, "--help"],
-        [name, "-h"],
-        ["help", name],
-      ]) {
-        const terminal = new Terminal();
-        expect(await terminal.run(...words)).toBe(0);
-        expect(terminal.out).toBe(help);
-      }
-    },
-  );
+  test.each(COMMANDS)("$name: every option is told, and every line fits", async ({ name, help, options }) => {
+    for (const option of Object.keys(options)) expect(help).toMatch(new RegExp(`--${option}\\b`));
+    const told = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
+    // Every command takes --help.
+    expect([...Object.keys(options), "help"]).toEqual(expect.arrayContaining([...new Set(told)]));
+    for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
+    for (const words of [
+      [name, "--help"],
+      [name, "-h"],
+      ["help", name],
+    ]) {
+      const terminal = new Terminal();
+      expect(await terminal.run(...words)).toBe(0);
+      expect(terminal.out).toBe(help);
+    }
+  });
 
   test("the help lists all commands, and --version prints the version", async () => {
     const terminal = new Terminal();

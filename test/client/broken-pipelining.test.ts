@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { OutOfOrderServer, type OutOfOrderOptions } from "../faults/out-of-order-server.ts";
 import { until } from "../faults/turns.ts";
-import { auth, offering, toScript } from "./ann.ts";
+import { auth, listen, logIn, offering, to, toScript } from "./ann.ts";
 import { codeOf, failureOf, settledCode, turns } from "./outcome.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
 import { expectNothingUnhandled } from "./unhandled.ts";
@@ -220,6 +220,16 @@ describe("a message of which all has come", () => {
     expect(client.pipelining).toBe("on");
   });
 
+  test("is not the fault of a server that waits for a reader of ours", async () => {
+    await using server = await listen({ messages: ["x".repeat(2 ** 22)] });
+    const client = await logIn(server, { timeouts: { body: 50 } });
+    const stream = client.retrStream(1);
+    const failed = new Promise((resolve) => stream.on("error", resolve));
+    expect(await codeOf(client.noop())).toBe("POP3_IDLE_TIMEOUT");
+    expect(await failed).toMatchObject({ code: "POP3_IDLE_TIMEOUT", command: "RETR 1" });
+    expect(client.pipelining).toBe("on");
+  });
+
   test("may be claimed as a stream while it waits", async () => {
     const listed = ["C: LIST", "S: +OK", "S: 1 5", "S: 2 5", "S: .", "C: UIDL", "S: +OK", "S: ."];
     const both = ["C: RETR 1", "C: RETR 2", "S: +OK", "S: one", "S: .", "* wait", "S: +OK", "S: two", "S: ."];
@@ -269,13 +279,13 @@ describe("a server whose session CAPA ends", () => {
   const WITHOUT: readonly Step[] = ["S: +OK hello", "C: USER ann", "S: +OK", "C: PASS secret", "S: +OK"];
 
   /** The first connection plays one script, those after it another. */
-  async function play(first: readonly Step[], more: Partial<Pop3ClientOptions> = {}): Promise<string[]> {
+  async function play(first: readonly Step[], second: readonly Step[] = WITHOUT): Promise<string[]> {
     await using old = await ScriptedServer.listen(first);
-    await using next = await ScriptedServer.listen(WITHOUT);
+    await using next = await ScriptedServer.listen(second);
     let dials = 0;
     const { connect: dial } = await import("node:net");
     const socket = (): ReturnType<typeof dial> => dial(dials++ === 0 ? old.port : next.port, "127.0.0.1");
-    const client = await Pop3Client.connect({ ...toScript(next), auth, socket, ...more });
+    const client = await Pop3Client.connect({ ...toScript(next), auth, socket });
     expect(client.state).toBe("transaction");
     client.close();
     await next.played();
@@ -286,6 +296,7 @@ describe("a server whose session CAPA ends", () => {
   test.each<[string, readonly Step[]]>([
     ["without a word", ["S: +OK hello", "C: CAPA", "* close"]],
     ["by a reset", ["S: +OK hello", "C: CAPA", "* reset"]],
+    ["within the list", ["S: +OK hello", "C: CAPA", "S: +OK", "S: STLS", "* close"]],
   ])("is dialled once more without CAPA: %s", async (_, script) => {
     expect(await play(script)).toEqual(["CAPA", "USER ann", "PASS secret"]);
   });
@@ -297,16 +308,20 @@ describe("a server whose session CAPA ends", () => {
   });
 
   test("after the login", async () => {
-    const script = [
-      ...offering("USER"),
-      "C: USER ann",
-      "S: +OK",
-      "C: PASS secret",
-      "S: +OK",
-      "C: CAPA",
-      "* close",
-    ];
-    expect((await play(script)).slice(-3)).toEqual(["CAPA", "USER ann", "PASS secret"]);
+    const login = [...offering("USER", "UIDL"), "C: USER ann", "S: +OK", "C: PASS secret", "S: +OK"];
+    // What the first CAPA lists is of use, and is asked for again.
+    const lines = await play([...login, "C: CAPA", "* close"], login);
+    const once = ["CAPA", "USER ann", "PASS secret"];
+    expect(lines).toEqual([...once, "CAPA", ...once]);
+  });
+
+  test("TLS that was offered before it is kept, though it is not required", async () => {
+    await using server = await listen({ stls: true, faults: [{ on: "CAPA", nth: 2, close: 0 }] });
+    const client = await Pop3Client.connect(
+      to(server, { stls: "if-offered", allowPlaintextAuth: true, auth }),
+    );
+    expect([client.secure, client.state, server.connections]).toEqual([true, "transaction", 2]);
+    client.close();
   });
 
   test("a stream of the caller's own cannot be dialled again", async () => {

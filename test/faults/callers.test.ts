@@ -70,7 +70,7 @@ describe("an unawaited call when the connection ends", () => {
 
   it("of a loop with messages in flight causes none", async () => {
     const heard = await overheard("unhandledRejection", () =>
-      withClient({ "RETR 2": never }, async (client, server) => {
+      withClient({ "RETR 3": never }, async (client, server) => {
         const loop = client.retrieve();
         const first = (await loop.next()).value as Pop3Message;
         expect((await first.buffer()).toString()).toBe(messageOf(1));

@@ -105,10 +105,11 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
       client.on("close", () => closings++);
       const first = await outcome(client.connect());
       const then = await outcome(client.noop());
-      await (
-        await server.peer()
-      ).gone;
-      return { first, then, state: client.state, closings };
+      const { state } = client;
+      const seen = closings;
+      client.close();
+      await Promise.all(server.peers.map(({ gone }) => gone));
+      return { first, then, state, closings: seen, connections: server.peers.length };
     }
 
     it("within connect", async () => {
@@ -116,7 +117,14 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
       const results = await forEach(points, connecting);
       expect(results).toEqual(
         points.map((point) => {
-          return [point.name, { ...expected(point, end), state: "closed", closings: 0 }];
+          // A session that CAPA ends is dialled once more, without that CAPA.
+          const again = point.line === "CAPA" && end !== "stall";
+          return [
+            point.name,
+            again
+              ? { first: "ok", then: "ok", state: "transaction", closings: 0, connections: 2 }
+              : { ...expected(point, end), state: "closed", closings: 0, connections: 1 },
+          ];
         }),
       );
     });
@@ -171,6 +179,9 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
           const at = CALLS.findIndex(([line]) => line === point.line);
           const { first, then } = expected(point, end);
           const codes = CALLS.map(([line], index) => {
+            // A message counts when the next reply has come, if that is on its way.
+            if (pipelined && index === at - 1 && line.startsWith("RETR") && point.within === "line")
+              return then;
             if (index < at) return "ok";
             if (line === "QUIT" && index === at) return "POP3_COMMIT_UNKNOWN";
             return index === at ? first : then;

@@ -3,6 +3,7 @@ import * as net from "node:net";
 import { TLSSocket } from "node:tls";
 import { makeCertificate, type Certificate } from "popwright/testing";
 import type { Pop3ClientOptions } from "popwright";
+import { serialUntilOf } from "../../src/net/serial-hosts.ts";
 
 /** What a server does with one connection, from its first octet to its last. */
 export type Script = (peer: Peer) => Promise<void> | void;
@@ -161,8 +162,12 @@ export class ScriptedServer implements AsyncDisposable {
 
   static async listen(script: Script, protection: Protection = "plain"): Promise<ScriptedServer> {
     const server = new ScriptedServer(script, protection);
-    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
-    return server;
+    const host = "127.0.0.1";
+    await new Promise<void>((resolve) => server.#server.listen(0, host, resolve));
+    if (serialUntilOf({ host, port: server.port }) === undefined) return server;
+    // A server before had this port, and broke pipelining.
+    await server[Symbol.asyncDispose]();
+    return ScriptedServer.listen(script, protection);
   }
 
   get port(): number {

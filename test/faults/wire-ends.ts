@@ -84,6 +84,7 @@ export const SESSION_POINTS: readonly Point[] = [
     [2, "line"],
     [-40, "block"],
   ]),
+  ...points("RETR 2", LINE.slice(0, 2)),
   // At each octet of CRLF . CRLF, but the last.
   ...points("RETR 2", [
     [-5, "block"],

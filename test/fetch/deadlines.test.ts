@@ -151,7 +151,26 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(fetcher.inbox.texts).toEqual([2, 4, 6, 8].map((number) => mail(number)));
   });
 
-  test("does not block the others if messages have no unique-id", async () => {
+  test("is not said of a message that has come, if only the next reply is missing", async () => {
+    await using server = await serverWith(mails(3), {
+      faults: [2, 4].map((nth) => ({ on: "RETR", nth, stall: 0 })),
+    });
+    const fetcher = new Fetcher(server, { policy: SLOW });
+    const run = fetcher.run();
+    await passAfter(server, 2);
+    // The run continues with one command at a time, and finds the message that is to blame.
+    await passAfter(server, 4);
+    expect(await run).toMatchObject({
+      outcome: "done",
+      delivered: 2,
+      left: 0,
+      failed: [{ number: 2, tries: 1 }],
+    });
+    expect(fetcher.inbox.texts).toEqual([mail(1), mail(3)]);
+    expect(server.connections).toBe(3);
+  });
+
+  test("does not keep the others back where messages have no unique-id", async () => {
     const policy: FetchPolicy = { ...SLOW, noUidl: "content", firstRun: { newest: 1 } };
     await using server = await serverWith(mails(3), {
       ...{ uidl: false, pipelining: false },
@@ -185,9 +204,10 @@ describe("a run that reaches limits.seconds", () => {
   test.each([
     ["a Buffer", mail(9)],
     ["a stream", LARGE],
-  ])("gives up the current message, which does not count as a failure: %s", async (_name, second) => {
+  ])("ends the message in progress, which is not to blame: %s", async (_name, second) => {
+    // Its reply has begun: until then the message before it does not count.
     await using server = await serverWith([mail(1), second, mail(3)], {
-      faults: [{ on: "RETR", nth: 2, stall: 10 }],
+      faults: [{ on: "RETR", nth: 2, stall: 40 }],
     });
     const fetcher = new Fetcher(server, { policy });
     const destination = (message: Parameters<typeof fetcher.inbox.deliver>[0]): void => {

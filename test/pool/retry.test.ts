@@ -73,17 +73,35 @@ describe("opening a session is retried", () => {
     expect(await call).toBe("transaction");
   });
 
-  test.each<[string, Fault]>([
-    ["is closed", { on: "greeting", close: 0 }],
-    ["is reset", { on: "greeting", reset: 0 }],
-    ["ends within a reply", { on: "CAPA", close: 5 }],
-    ["is closed after CAPA", { on: "CAPA", nth: 2, close: 0 }],
-  ])("if the connection %s", async (_, fault) => {
-    await using server = await serve(["ann"], { faults: [fault] });
+  test.each<[string, number, ...Fault[]]>([
+    ["is closed", 250, { on: "greeting", close: 0 }],
+    ["is reset", 250, { on: "greeting", reset: 0 }],
+    ["ends within a reply", 250, { on: "UTF8", close: 5 }],
+    [
+      "is closed after CAPA, and the next one, too",
+      250,
+      { on: "CAPA", close: 0 },
+      { on: "greeting", nth: 2, close: 0 },
+    ],
+    [
+      "is closed after the login, and the next login is refused",
+      1000,
+      { on: "CAPA", nth: 2, close: 0 },
+      { on: "AUTH", nth: 2, reply: TEMPORARY },
+    ],
+  ])("if the connection %s", async (_, pause, ...faults) => {
+    await using server = await serve(["ann"], { faults });
     await using pool = new Pop3Pool({ retryFor: 60_000 });
     const call = pool.use(plain(server, { pipelining: false }), state);
-    await goesOnAfter(250, pool, server);
+    await goesOnAfter(pause, pool, server);
     expect(await call).toBe("transaction");
+  });
+
+  test.each([1, 2])("without a pause if CAPA number %i ended the session", async (nth) => {
+    await using server = await serve(["ann"], { faults: [{ on: "CAPA", nth, close: 5 }] });
+    await using pool = new Pop3Pool({ retryFor: 60_000 });
+    expect(await pool.use(plain(server, { pipelining: false }), state)).toBe("transaction");
+    expect([server.connections, pool.statistics.retried]).toEqual([2, 0]);
   });
 
   test("if the server stops answering", async () => {

@@ -378,7 +378,7 @@ export class FetchSession {
     try {
       return (await messages.next()).value;
     } catch (error) {
-      if (!isTooSlow(error)) throw error;
+      if (!this.#isTooSlow(error)) throw error;
       this.#tried.add(step);
       await this.#notDelivered(step, error);
       return undefined;
@@ -547,7 +547,7 @@ export class FetchSession {
       await this.#leaveForLater(step);
       return;
     }
-    if (isTooSlow(error)) {
+    if (this.#isTooSlow(error)) {
       const seconds = String(this.#policy.limits.messageSeconds);
       const words = `the message took longer than ${seconds} seconds (policy.limits.messageSeconds)`;
       const { command } = error;
@@ -574,7 +574,15 @@ export class FetchSession {
     return this.#policy.limits.messageSeconds * 1000;
   }
 
-  /** Returns whether a call was given up because the time limit of the run has passed. */
+  /**
+   * Whether a message took longer than the policy allows. Not if it has come and only the next reply is missing: with
+   * one command at a time it does not wait for that.
+   */
+  #isTooSlow(error: unknown): error is Pop3ConnectionError {
+    return this.#client.pipelining !== "broken" && isTooSlow(error);
+  }
+
+  /** Whether a call was given up because the time of the run is over. */
   #timeIsOver(error: unknown): boolean {
     return this.#deadline.passed && Pop3Error.is(error) && error.code === "POP3_ABORTED";
   }
@@ -701,9 +709,7 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 /** The outcome of a session that ended before it retrieved anything. */
 const STOPPED: SessionOutcome = { ...NOTHING_DONE, withoutQuit: true, stopped: true };
 
-/**
- * Returns whether a message took longer than the policy allows: no other call of a run has a `totalTimeout`.
- */
+/** Whether a message has used up its time: no other call of a run has a `totalTimeout`. */
 function isTooSlow(error: unknown): error is Pop3ConnectionError {
   return Pop3Error.is(error) && (error as Partial<Pop3ConnectionError>).limit === "totalTimeout";
 }

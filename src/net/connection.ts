@@ -343,7 +343,7 @@ export class Connection {
     return failure.code === "POP3_TOTAL_TIMEOUT" && this.#unconfirmed !== undefined;
   }
 
-  /** Ends in peace, behind the reply to QUIT. */
+  /** Closes the connection after the reply to QUIT. */
   end(): void {
     if (this.#failure !== undefined || this.#ended) return;
     this.#ended = true;

@@ -56,7 +56,7 @@ export type Pop3Pipelining = "on" | "limited" | "off" | "broken";
 
 const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
 
-/** How a server ends a session in place of a reply, or within one. */
+/** The errors when a server ends the session instead of replying, or in the middle of a reply. */
 const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"]);
 
 /** The TLS parameters of the connection. */
@@ -86,7 +86,7 @@ export class Session {
   #capaLimit: number;
   /** How many times it has done so on this connection. */
   #capaCount = 0;
-  /** CAPA was answered with a list. */
+  /** Whether the server replied to CAPA with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
   /** The known pipelining fault of the server software. */

@@ -582,7 +582,7 @@ export class FetchSession {
     return this.#client.pipelining !== "broken" && isTooSlow(error);
   }
 
-  /** Whether a call was given up because the time of the run is over. */
+  /** Returns whether a call was given up because the time limit of the run has passed. */
   #timeIsOver(error: unknown): boolean {
     return this.#deadline.passed && Pop3Error.is(error) && error.code === "POP3_ABORTED";
   }
@@ -709,7 +709,7 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 /** The outcome of a session that ended before it retrieved anything. */
 const STOPPED: SessionOutcome = { ...NOTHING_DONE, withoutQuit: true, stopped: true };
 
-/** Whether a message has used up its time: no other call of a run has a `totalTimeout`. */
+/** Returns whether a message took longer than the policy allows: no other call of a run has a `totalTimeout`. */
 function isTooSlow(error: unknown): error is Pop3ConnectionError {
   return Pop3Error.is(error) && (error as Partial<Pop3ConnectionError>).limit === "totalTimeout";
 }

@@ -7,7 +7,7 @@ import { MIB } from "../faults/large-message.ts";
 import type { Peer } from "../faults/scripted-server.ts";
 import { turns, until } from "../faults/turns.ts";
 import type { Fault, Outcome, Point } from "./matrix-faults.ts";
-import type { MatrixServer } from "./matrix-server.ts";
+import type { MatrixServer, Script } from "./matrix-server.ts";
 import {
   answerTo,
   CALLS,
@@ -84,9 +84,12 @@ export async function serve(
 }
 
 /** What has to become of `connect` and of each call; `undefined`: one thing or the other. */
-function expected({ lines, at, mode }: Point, { first, then }: Outcome): (string | undefined)[] {
+function expected({ lines, at, mode, within }: Point, { first, then }: Outcome): (string | undefined)[] {
   const struck = at - (lines.length - CALLS.length);
   return [-1, ...CALLS.keys()].map((call) => {
+    // A message counts when the next reply has begun, if that is to come.
+    const waits = mode === "pipelined calls" && call === struck - 1 && within === "line";
+    if (waits && first !== "resolved" && /^(?:RETR|TOP)/.test(CALLS[call]?.line ?? "")) return then;
     // With pipelining `connect` does not wait for the last answer.
     if (call < struck || (call === struck && call === -1 && mode === "pipelined calls")) return "resolved";
     return call === Math.max(struck, -1) ? first : then;
@@ -103,13 +106,14 @@ export async function playCell(
   const { lines, at, mode } = point;
   const sent = new Map<string, string>();
   let commands = 0;
-  server.script = (peer, socket) =>
+  const sendTo = (peer: Peer, line: string) => async (text: string) => {
+    sent.set(line, (sent.get(line) ?? "") + text);
+    await peer.send(text);
+  };
+  const struck: Script = (peer, socket) =>
     serve(peer, lines, async (turn) => {
       const line = lines[turn] as string;
-      const send = async (text: string): Promise<void> => {
-        sent.set(line, (sent.get(line) ?? "") + text);
-        await peer.send(text);
-      };
+      const send = sendTo(peer, line);
       if (turn !== at) return line === HANDSHAKE ? peer.startTls() : send(answerTo(line, mode));
       const answer = line === HANDSHAKE ? "" : answerTo(line, mode);
       await send(answer.slice(0, point.octets));
@@ -118,6 +122,13 @@ export async function playCell(
       const place = { peer, send, rest: answer.slice(point.octets) };
       await fault.strike({ ...place, sendRaw: (text) => socket.write(octets(text)) }, point);
     });
+  const linesAgain = lines.filter((line, turn) => line !== "CAPA" || turn < at);
+  const again: Script = (peer) =>
+    serve(peer, linesAgain, async (turn) => {
+      const line = linesAgain[turn] as string;
+      return line === HANDSHAKE ? peer.startTls() : sendTo(peer, line)(answerTo(line, mode));
+    });
+  server.play(struck, ...(outcome.again === true ? [again] : []));
   const client = clientOf(server, point);
   let closings = 0;
   client.on("close", () => closings++);
@@ -136,7 +147,9 @@ export async function playCell(
     theWitness().saw(results.find((result) => result.code === code)?.error);
   // Nothing is written behind the failure.
   if (outcome.then === "resolved")
-    commands = lines.filter((line) => line !== GREETING && line !== HANDSHAKE).length;
+    commands = (outcome.again === true ? linesAgain : lines).filter(
+      (line) => line !== GREETING && line !== HANDSHAKE,
+    ).length;
   if (outcome.then !== undefined) expect(peer.commands, "commands").toHaveLength(commands);
 }
 

@@ -14,7 +14,7 @@ export function longestAnswer(lines: readonly string[], mode: Mode): number {
 export async function playCuts(server: MatrixServer, course: Course, octets: number): Promise<number> {
   const { lines, mode } = course;
   let cuts = 0;
-  server.script = (peer) => {
+  server.play((peer) => {
     let kept = "";
     let answered = 0;
     return serve(peer, lines, async (turn) => {
@@ -31,7 +31,7 @@ export async function playCuts(server: MatrixServer, course: Course, octets: num
       await peer.send(kept);
       kept = "";
     });
-  };
+  });
   const results = await converse(clientOf(server, course), mode);
   await server.over();
   expect(vi.getTimerCount(), "timers").toBe(0);

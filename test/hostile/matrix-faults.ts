@@ -33,6 +33,8 @@ export interface Outcome {
   readonly first: string;
   /** `resolved`: the session goes on as if nothing had been. `undefined`: nobody can know which answer is whose. */
   readonly then: string | undefined;
+  /** The client connects once more, without the CAPA that was struck, and all goes well. */
+  readonly again?: boolean;
 }
 
 export interface Fault {
@@ -50,6 +52,11 @@ const GARBAGE = "\xff\xfe\x00garbage HTTP/1.1 400\n\r\n\x16\x03\x01\r\n.\r\n";
 const FLOOD = octets("A".repeat(64 * 1024));
 
 const both = (code: string): Outcome => ({ first: code, then: code });
+
+/** A session that CAPA ends while `connect` waits for it is dialled once more. */
+function unlessCapa({ line, mode }: Point, outcome: Outcome): Outcome {
+  return line === "CAPA" && mode === "single calls" ? { ...both("resolved"), again: true } : outcome;
+}
 
 /** QUIT has something to commit: where its reply is lost, nobody knows whether it was. */
 function unlessQuit({ line }: Point, { first, then }: Outcome): Outcome {
@@ -85,7 +92,7 @@ function closed(point: Point): Outcome {
     : point.within === "block"
       ? "POP3_TRUNCATED"
       : "POP3_CLOSED";
-  return unlessQuit(point, { first, then: "POP3_CLOSED" });
+  return unlessCapa(point, unlessQuit(point, { first, then: "POP3_CLOSED" }));
 }
 
 export const FAULTS: readonly Fault[] = [
@@ -99,7 +106,10 @@ export const FAULTS: readonly Fault[] = [
     name: "RST",
     strike: ({ peer }) => endAs(peer, "reset"),
     outcome: (point) =>
-      unlessQuit(point, both(point.line === HANDSHAKE ? "POP3_TLS_HANDSHAKE" : "POP3_RESET")),
+      unlessCapa(
+        point,
+        unlessQuit(point, both(point.line === HANDSHAKE ? "POP3_TLS_HANDSHAKE" : "POP3_RESET")),
+      ),
   },
   {
     name: "silence",
@@ -193,7 +203,7 @@ export const FAULTS: readonly Fault[] = [
       const { line, lines, at } = point;
       if (lines.lastIndexOf(HANDSHAKE, at) === -1) return undefined;
       if (line === HANDSHAKE) return both("POP3_TLS_HANDSHAKE");
-      return unlessQuit(point, both("POP3_CLOSED"));
+      return unlessCapa(point, unlessQuit(point, both("POP3_CLOSED")));
     },
   },
 ];

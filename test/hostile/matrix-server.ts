@@ -5,27 +5,36 @@ import * as net from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Peer, ScriptedServer, type Protection } from "../faults/scripted-server.ts";
 import type { Pop3ClientOptions } from "popwright";
+import { serialUntilOf } from "../../src/net/serial-hosts.ts";
+
+const HOST = "127.0.0.1";
 
 /** `socket` is what is below TLS, or without TLS the same as `peer`. */
 export type Script = (peer: Peer, socket: net.Socket) => Promise<void>;
 
 export class MatrixServer implements AsyncDisposable {
-  readonly #server: net.Server;
+  #server: net.Server;
   readonly #tls: ConnectionOptions;
   #peer: Peer | undefined;
-  #script: Script = () => Promise.resolve();
+  /** For one connection after another. */
+  #scripts: Script[] = [];
   /** Of the connection that is there, or was the last. */
   #played: Promise<void> | undefined;
   #failure: Error | undefined;
 
   private constructor(tls: ConnectionOptions) {
     this.#tls = tls;
-    this.#server = net.createServer((socket) => {
-      if (this.#peer !== undefined) this.#failure ??= new Error("a second connection");
+    this.#server = this.#create();
+  }
+
+  #create(): net.Server {
+    return net.createServer((socket) => {
+      const script = this.#scripts.shift();
+      if (script === undefined) this.#failure ??= new Error("one connection more than there are scripts");
       const peer = (this.#peer = new Peer(socket));
-      this.#played = this.#script(peer, socket);
+      this.#played = script?.(peer, socket);
       // `over` tells of it, where anybody asks.
-      this.#played.catch(() => undefined);
+      this.#played?.catch(() => undefined);
     });
   }
 
@@ -33,29 +42,45 @@ export class MatrixServer implements AsyncDisposable {
     // The certificate that every Peer has.
     await using other = await ScriptedServer.listen(() => undefined, "tls");
     const server = new MatrixServer(other.options().tls ?? {});
-    server.#server.listen(0, "127.0.0.1");
-    await once(server.#server, "listening");
+    await server.#listen();
     return server;
   }
 
-  /** What the next connection will meet. */
-  set script(script: Script) {
+  async #listen(): Promise<void> {
+    this.#server.listen(0, HOST);
+    await once(this.#server, "listening");
+  }
+
+  get #port(): number {
+    return (this.#server.address() as net.AddressInfo).port;
+  }
+
+  /** Goes to another port if a client has learnt at this one that commands must be sent one at a time. */
+  async forget(): Promise<void> {
+    while (serialUntilOf({ host: HOST, port: this.#port }) !== undefined) {
+      await new Promise((resolve) => this.#server.close(resolve));
+      this.#server = this.#create();
+      await this.#listen();
+    }
+  }
+
+  /** What the next connections will meet. */
+  play(...scripts: Script[]): void {
     this.#peer = undefined;
     this.#failure = undefined;
-    this.#script = script;
+    this.#scripts = scripts;
   }
 
   /** Lead here; nobody logs in. */
   options(protection: Protection): Pop3ClientOptions {
-    const { port } = this.#server.address() as net.AddressInfo;
-    const address = { host: "127.0.0.1", port };
+    const address = { host: HOST, port: this.#port };
     if (protection === "plain") return { ...address, secure: false, stls: "never" };
     // An object of its own for each client: no TLS session is taken up again.
     const tls = { ...this.#tls };
     return protection === "tls" ? { ...address, tls } : { ...address, secure: false, stls: "required", tls };
   }
 
-  /** Resolves when the connection is gone, and its script has ended. Rejects with what that met. */
+  /** Resolves when the last connection is gone, and its script has ended. Rejects with what that met. */
   async over(): Promise<Peer> {
     const peer = this.#peer;
     if (peer === undefined) throw new Error("no connection came");

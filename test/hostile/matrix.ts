@@ -74,6 +74,7 @@ async function playEach<T>(
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   try {
     for (const each of all) {
+      await server.forget();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(HANGS), HANGING);

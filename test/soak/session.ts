@@ -120,8 +120,9 @@ class Session {
       const controller = new AbortController();
       options = { signal: controller.signal };
       void turns(random.below(12)).then(() => controller.abort());
-      // Its response may be too much, or too late, to be read to its end.
-      this.#allowed.add("POP3_ABANDONED").add("POP3_ABORTED");
+      // Its response may be too much, or too late, to be read to its end. In the middle of a login or of QUIT it ends the
+      // session: the calls after it were not aborted, and find the session closed.
+      this.#allowed.add("POP3_ABANDONED").add("POP3_ABORTED").add("POP3_CLOSED");
     }
     const code = await this.#codeOf(call(this.#client, this.#maildrop, random, options));
     if (code !== "ok" && !this.#allowed.has(code) && !also.includes(code))

@@ -54,6 +54,8 @@ function clientFor({ port, user }: Task, pass: string, pipelining: "auto" | fals
     secure: false,
     stls: "never",
     pipelining,
+    // By the letter of the RFC, as the reader that it is compared with.
+    listings: "strict",
     auth: { user, pass, mechanism: "USER" },
   });
 }

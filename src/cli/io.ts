@@ -17,7 +17,7 @@ export interface Io {
 }
 
 /** Whether an error means that the reader has closed the pipe, as in `popwright list ... | head`. */
-export function isNobodyReading(error: unknown): boolean {
+export function isReaderGone(error: unknown): boolean {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
 }

@@ -10,7 +10,7 @@ import { retry } from "./fetch/retry.ts";
 import { serve } from "./commands/serve.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
-import { isNobodyReading, type Io } from "./io.ts";
+import { isReaderGone, type Io } from "./io.ts";
 import { wrapped } from "./text.ts";
 import { ConfigurationError, quoted, UsageError } from "./usage.ts";
 
@@ -50,7 +50,7 @@ export async function run(args: readonly string[], io: Io, version: string): Pro
 
 async function tell(error: unknown, name: string | undefined, io: Io): Promise<ExitCode> {
   // The reader closed the pipe because it has enough: this is not a failure.
-  if (isNobodyReading(error)) return EXIT.ok;
+  if (isReaderGone(error)) return EXIT.ok;
   const code = exitCodeOf(error);
   const [what, ...advice] = explain(error);
   if (error instanceof UsageError) {

@@ -80,12 +80,12 @@ const HASH_ALGORITHM = 0xa0;
 export function signatureHash(certificate: Buffer): string | undefined {
   // Certificate ::= SEQUENCE { tbsCertificate, SEQUENCE { algorithm, parameters }, signature }
   const body = contentOf(certificate, 0);
-  const algorithm = body && elementBehind(body, 0);
+  const algorithm = body && elementAfter(body, 0);
   const fields = algorithm && contentOf(algorithm, 0);
   const id = fields && contentOf(fields, 0);
   if (fields === undefined || id === undefined) return undefined;
   if (id.toString("hex") !== RSASSA_PSS) return HASHES.get(id.toString("hex"));
-  const parameters = elementBehind(fields, 0);
+  const parameters = elementAfter(fields, 0);
   const options = parameters && contentOf(parameters, 0);
   // hashAlgorithm [0] is first, or missing for SHA-1. The mask algorithm, which follows it, must not be used.
   const named = options?.[0] === HASH_ALGORITHM ? contentOf(options, 0)?.toString("hex") : undefined;
@@ -109,7 +109,7 @@ function contentOf(der: Buffer, at: number): Buffer | undefined {
 }
 
 /** Returns the octets after the element at `at`. */
-function elementBehind(der: Buffer, at: number): Buffer | undefined {
+function elementAfter(der: Buffer, at: number): Buffer | undefined {
   const bounds = boundsOf(der, at);
   return bounds && der.subarray(bounds[1]);
 }

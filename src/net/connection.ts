@@ -529,7 +529,7 @@ export class Connection {
   /** Pauses the socket, because the reader of the block is full. */
   #hold(exchange: Exchange<unknown>): void {
     // A message that is not claimed yet is buffered, if another command waits for its reply.
-    if (this.#waitedBehind(exchange) && exchange.block?.elastic === true) return;
+    if (this.#waitedAfter(exchange) && exchange.block?.elastic === true) return;
     if (!this.#held) {
       this.#held = true;
       this.#stream.pause();
@@ -541,7 +541,7 @@ export class Connection {
   #rest(): void {
     const first = this.#flight.first;
     if (first === undefined) return;
-    if (this.#waitedBehind(first)) this.#watch.begin(this.#waits.stall, first.command.printable);
+    if (this.#waitedAfter(first)) this.#watch.begin(this.#waits.stall, first.command.printable);
     else this.#watch.pause();
   }
 
@@ -555,12 +555,12 @@ export class Connection {
   #addWanted(): void {
     this.#wanted++;
     const first = this.#flight.first;
-    if (!this.#held || first === undefined || !this.#waitedBehind(first)) return;
+    if (!this.#held || first === undefined || !this.#waitedAfter(first)) return;
     if (first.block?.elastic === true) this.resume();
     else this.#rest();
   }
 
-  #waitedBehind(first: Exchange<unknown>): boolean {
+  #waitedAfter(first: Exchange<unknown>): boolean {
     return this.#wanted > (first.ahead || first.abandoned ? 0 : 1);
   }
 

@@ -1,4 +1,4 @@
-// Who logs in, and how: what `auth` can be told, checked before anything is sent.
+// The options of the login, and their checks before anything is sent.
 import {
   mechanismNames,
   methodNamed,
@@ -19,35 +19,35 @@ import {
   withDefaults,
 } from "./checks.ts";
 
-/** A secret, or what gives it: called afresh for each login, so that nothing has to keep it. */
+/** A secret, or a function that returns it. It is called for each login, so the secret need not be kept. */
 export type Secret = string | (() => string | Promise<string>);
 
 /**
- * An OAuth2 access token, or what gives it: called afresh for each login, and once more with what the server said
- * where it refused the token.
+ * An OAuth2 access token, or a function that returns it. It is called for each login, and once more if the server
+ * refuses the token, with what the server said.
  */
 export type AccessToken = string | ((refusal?: OAuthRefusal) => string | Promise<string>);
 
 export interface Pop3Auth {
-  /** Needed by all but EXTERNAL and GSSAPI. */
+  /** The user name. Every mechanism needs it except EXTERNAL and GSSAPI. */
   readonly user?: string;
   readonly pass?: Secret;
-  /** In place of `pass`: OAUTHBEARER (RFC 7628) or XOAUTH2. */
+  /** Used instead of `pass`, with OAUTHBEARER (RFC 7628) or XOAUTH2. */
   readonly accessToken?: AccessToken;
-  /** Whom to act for, where it is not the user: only what can say that is chosen then, PLAIN and SCRAM for example. */
+  /** The user to act for, if it is another one. Only mechanisms that can express it are chosen, such as PLAIN and SCRAM. */
   readonly authzid?: string;
   /**
-   * Insists on one way in: `"SCRAM-SHA-256"`, `"PLAIN"`, `"USER"`, `"APOP"`, `"EXTERNAL"` ... (see docs/options.md),
-   * or a mechanism of your own.
+   * Uses only this mechanism: `"SCRAM-SHA-256"`, `"PLAIN"`, `"USER"`, `"APOP"`, `"EXTERNAL"` and others (see
+   * docs/options.md), or a mechanism of your own.
    */
   readonly mechanism?: string | SaslMechanism;
-  /** The same with several, the preferred first. */
+  /** Uses only these mechanisms, the preferred one first. */
   readonly mechanisms?: readonly (string | SaslMechanism)[];
-  /** Uses `mechanism` though the server does not list it. @default false */
+  /** Uses `mechanism` even if the server does not list it. @default false */
   readonly force?: boolean;
   /**
-   * Whether the first response goes out with AUTH, where it fits into the line.
-   * @default true; with XOAUTH2 at Exchange Online false, which that needs
+   * Whether the first response is sent with AUTH, if it fits into the line.
+   * @default true; false with XOAUTH2 at Exchange Online, which needs that
    */
   readonly initialResponse?: boolean;
   /** Whether SCRAM is bound to the TLS connection; `"required"`: nothing else takes the password. @default "if-offered" */
@@ -57,7 +57,7 @@ export interface Pop3Auth {
    * @default tls-exporter, tls-unique, tls-server-end-point; before TLS 1.3 without the first
    */
   readonly bindingTypes?: readonly ChannelBindingType[];
-  /** What SCRAM is held to. */
+  /** Limits on what the server may ask of SCRAM. */
   readonly scram?: Partial<ScramOptions>;
   /** The charset of user name and password with USER, PLAIN and LOGIN, as `iconv-lite` names it. @default UTF-8 */
   readonly charset?: string;

@@ -124,7 +124,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The known name that was probably meant: the same in other letters' case, or at most two typing errors away. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.min(3, Math.ceil(name.length / 2));
   for (const each of known) {

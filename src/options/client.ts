@@ -1,4 +1,4 @@
-// What can be configured: one table of defaults, checked before anything is sent.
+// The options of a client: their defaults, and their checks before anything is sent.
 import type { LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth.ts";
@@ -17,31 +17,31 @@ import type { ListingMode } from "../protocol/listing-block.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "../net/proxy.ts";
 
-/** Milliseconds, more than 0; `Infinity`: no clock. */
+/** Time limits. Milliseconds, greater than 0; `Infinity` switches one off. */
 export interface Pop3Timeouts {
   /** Name resolution and TCP. @default 30000 */
   readonly connect: number;
-  /** The TLS handshake, implicit or behind STLS. @default 15000 */
+  /** The TLS handshake, at the start or after STLS. @default 15000 */
   readonly tls: number;
   /** The greeting. @default 30000 */
   readonly greeting: number;
-  /** The first line of a reply, and all of a CAPA response; a trickle does not prolong it. @default 60000 */
+  /** The first line of a reply, and the whole of a CAPA response. Single bytes do not extend it. @default 60000 */
   readonly command: number;
-  /** From one octet of a longer response to the next. @default 60000 */
+  /** The pause between two bytes of a longer response. @default 60000 */
   readonly body: number;
   /**
-   * A whole response that is given at once: `retr`, `buffer()`, `top`, `list`, `uidl`, `capa`, `command` with
-   * `multiline`. It begins when the replies to earlier commands are complete. Streams have no such bound. A call may
+   * A whole response that is collected in memory: `retr`, `buffer()`, `top`, `list`, `uidl`, `capa`, `command` with
+   * `multiline`. It begins when the replies to earlier commands are complete. Streams have no such limit. A call may
    * have its own, see `totalTimeout`. @default 3600000 (an hour)
    */
   readonly total: number;
   /** The reply to QUIT, for which a server may have much to delete. @default 10000 */
   readonly quit: number;
-  /** Reading the rest of a response that was given up. @default 10000 */
+  /** Reading the rest of a response that the caller has given up. @default 10000 */
   readonly drain: number;
 }
 
-/** Bounds on what a server can make us take. Octets, unless named otherwise; `Infinity`: no bound. */
+/** Limits on what a server can send. Bytes, unless the name says otherwise; `Infinity` switches one off. */
 export interface Pop3Limits {
   /** A line of a server, CRLF included. RFC 1939 says 512; servers exceed that. @default 8192 */
   readonly line: number;
@@ -61,16 +61,16 @@ export interface Pop3Limits {
   readonly challenges: number;
   /** A message that is held in memory; streams have no limit. @default 67108864 (64 MiB) */
   readonly message: number;
-  /** What is read and dropped of given-up responses before the connection is closed instead. @default 8388608 (8 MiB) */
+  /** How much of abandoned responses is read and dropped before the connection is closed instead. @default 8388608 (8 MiB) */
   readonly drain: number;
   /**
-   * Bytes per second that a longer response has to bring on average, after a grace of `timeouts.body`; 0: any.
+   * Bytes per second that a longer response must deliver on average, after a grace of `timeouts.body`; 0: any.
    * @default 512
    */
   readonly minRate: number;
 }
 
-/** How many commands may be in flight, where the server lists PIPELINING. */
+/** How much may be in flight if the server lists PIPELINING. */
 export interface Pop3Window {
   /** Octets of the responses, as LIST announces them. @default 4194304 (4 MiB) */
   readonly octets?: number;
@@ -82,30 +82,30 @@ export interface Pop3ClientOptions {
   readonly host: string;
   /** @default 995, or 110 with `secure: false` */
   readonly port?: number;
-  /** TLS from the first octet (RFC 8314). @default true */
+  /** TLS from the first byte (RFC 8314). @default true */
   readonly secure?: boolean;
-  /** With `secure: false`: whether TLS is begun by STLS (RFC 2595). @default "required" */
+  /** With `secure: false`: whether STLS starts TLS (RFC 2595). @default "required" */
   readonly stls?: "required" | "if-offered" | "never";
   /** Who logs in. Without it `connect` stops in the AUTHORIZATION state. */
   readonly auth?: Pop3Auth;
   /**
-   * Switches to UTF-8 before the login, where the server lists UTF8 (RFC 6856): headers in UTF-8 come as they are,
-   * where some servers give a substitute for such a message otherwise.
+   * Switches to UTF-8 before the login if the server lists UTF8 (RFC 6856). Messages with UTF-8 in their headers then
+   * come as they are; without it some servers send a substitute.
    * @default false
    */
   readonly utf8?: boolean;
   /**
-   * Whether `connect` asks for the capabilities. Old servers close the connection on CAPA: then `connect` dials once
-   * more and does not send that CAPA again. `false` saves that connection, and is for servers that never answer CAPA. Without CAPA, STLS is
-   * tried if it is required, and the login is by USER and PASS, or as `auth` says.
+   * Whether `connect` sends CAPA. Some old servers close the connection on CAPA: then `connect` dials once more and
+   * does not send that CAPA again. `false` saves that second connection, and is for servers that never reply to CAPA.
+   * Without CAPA, STLS is tried if it is required, and the login uses USER and PASS, or what `auth` says.
    * @default true
    */
   readonly capa?: boolean;
-  /** Lets a password go out in clear where there is no TLS. `stls: "never"` says the same. @default false */
+  /** Allows a password to be sent without TLS. `stls: "never"` allows it as well. @default false */
   readonly allowPlaintextAuth?: boolean;
   /**
-   * For `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` ... Give the same object to every client
-   * of a server: then TLS sessions are taken up again, which saves most of the handshake.
+   * Options for `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` and so on. Give the same object to
+   * every client of a server: then TLS sessions are resumed, which saves most of the handshake.
    */
   readonly tls?: ConnectionOptions;
   /** Your own connected stream, or a function that makes one. */
@@ -189,7 +189,7 @@ export const DEFAULT_LIMITS: Pop3Limits = {
 
 export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 4096 };
 
-/** One object for all: TLS sessions are taken up again only with the same. */
+/** One object for all clients: TLS sessions are resumed only with the same object. */
 const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
 
 const NAMES: readonly string[] = Object.keys({

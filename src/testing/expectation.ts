@@ -5,6 +5,9 @@ import { unescaped } from "./escapes.ts";
 
 const ANYTHING = "****";
 
+/** How transcripts of version 0.1.0 mark an invalid line. */
+const OLD_MARK = "(no line of the protocol)";
+
 export class Expectation {
   /** The number of the line in the transcript, from 1. */
   readonly line: number;
@@ -24,7 +27,7 @@ export class Expectation {
     this.line = line;
     this.response = response;
     const { verb, printable } = read(unescaped(text), response);
-    const broken = text === BROKEN.printable;
+    const broken = text === BROKEN.printable || text === OLD_MARK;
     this.verb = verb;
     this.printable = broken ? text : printable;
     if (!broken) this.#pattern = patternOf(text, response);

@@ -40,7 +40,7 @@ describe("a challenge", () => {
     expect(exchange.initial?.toString()).toBe(MESSAGE);
     expect(await answer(exchange, "")).toBe(MESSAGE);
     expect(exchange.refusal).toBeUndefined();
-    // Behind that it can only be a refusal that says nothing.
+    // After that it can only be a refusal that says nothing.
     expect(await answer(exchange, "")).toBe("");
     expect(exchange.refusal).toEqual({});
   });

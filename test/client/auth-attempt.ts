@@ -95,7 +95,7 @@ export async function attempt(
     const written = wiretap.writes.length;
     await turns();
     expect(settled).toBe(1);
-    // Behind a failure there is silence.
+    // After a failure there is silence.
     if (error !== undefined) expect(wiretap.writes.length).toBe(written);
     const { state } = client;
     const lines = wiretap.lines.slice(before);

@@ -97,7 +97,7 @@ describe("a type that the server does not accept reveals nothing", () => {
     expect(await login(server, { bindingTypes })).toBe("C: AUTH SCRAM-SHA-512-PLUS ****");
     const session = said(server);
     expect(authLines(server)).toHaveLength(3);
-    // Behind each of the first two there is no response, as there was no challenge.
+    // After each of the first two there is no response, as there was no challenge.
     expect(session.filter((line) => line === "C: ****")).toHaveLength(2);
   });
 

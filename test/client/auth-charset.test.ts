@@ -8,7 +8,7 @@ import { codeOf, failureOf } from "./outcome.ts";
 import { ScriptedServer, type Step } from "./scripted-server.ts";
 import { visible } from "./secret.ts";
 
-/** Behind the login. */
+/** After the login. */
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
 /** Logs in, and gives what was written behind the first CAPA, an octet for each character. */

@@ -12,7 +12,7 @@ const token = { user: "ann", accessToken: "token-1" };
 const XOAUTH2 = base64("user=ann\x01auth=Bearer token-1\x01\x01");
 const PLAIN = base64("\0ann\0secret");
 
-/** Behind the login. */
+/** After the login. */
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
 describe("the first continuation", () => {

@@ -131,7 +131,7 @@ interface Drawn {
   readonly initialResponse: boolean;
 }
 
-/** Behind the last of them comes the answer to CAPA. */
+/** After the last of them comes the answer to CAPA. */
 const RIGHT: readonly Answer[] = [
   ...[{ say: "+ \r\n" }, { scram: "first" }, { scram: "final" }, { say: "+OK\r\n" }, { say: "-ERR\r\n" }],
 ] as const;

@@ -10,7 +10,7 @@ const base64 = (text: string): string => Buffer.from(text, "utf8").toString("bas
 
 const PLAIN = base64("\0ann\0secret");
 
-/** Behind the login. */
+/** After the login. */
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
 describe("on the wire", () => {

@@ -8,7 +8,7 @@ import { login } from "./scripted-session.ts";
 
 const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
 
-/** Behind the login. */
+/** After the login. */
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
 describe("the caller's mechanism", () => {

@@ -98,7 +98,7 @@ describe("the session is rolled back", () => {
     const client = await logIn(server);
     await client.dele(1);
     const leaving = client[Symbol.asyncDispose]();
-    // Behind RSET and before QUIT, a DELE would be committed.
+    // After RSET and before QUIT, a DELE would be committed.
     const calls = [client.dele(2), client.dele([3, 4]), client.quit()].map(codeOf);
     await leaving;
     expect(await Promise.all(calls)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);

@@ -7,7 +7,7 @@ import { TLSSocket, type TLSSocketOptions } from "node:tls";
  * One step. `"S: text"` sends a line, a Buffer is sent as it is; what stands together goes out in one write.
  * `"C: text"` expects a line, a pattern expects one that it matches. `"* tls"` begins TLS, `"* close"` sends FIN,
  * `"* reset"` sends RST, `"* octets"` waits until the client has written anything at all, `"* wait"` for
- * {@link ScriptedServer.goOn}. Behind the last step the server takes what comes until the client closes.
+ * {@link ScriptedServer.goOn}. After the last step the server takes what comes until the client closes.
  */
 export type Step = string | RegExp | Buffer;
 

@@ -125,7 +125,7 @@ test("a message that is always refused does not block others, and is quarantined
   const first = await fetcher.run({ policy, destination });
   expect(first).toMatchObject({ outcome: "done", delivered: 2, deleted: 2, committed: true });
   expect(first.failed).toMatchObject([{ number: 2, tries: 1, error: { message: "not that one" } }]);
-  // Behind a failure the session ends without QUIT; what is to be deleted gets one of its own.
+  // After a failure the session ends without QUIT; what is to be deleted gets one of its own.
   expect(said(server)).toEqual(["RETR 1", "RETR 2", "RETR 3", "DELE 1", "DELE 3", "QUIT"]);
 
   server.maildrop("ann").add(mail(4));

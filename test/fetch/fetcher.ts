@@ -50,7 +50,7 @@ export class Fetcher {
     });
   }
 
-  /** A run that is to fail. Behind it the server has seen the end of its sessions. */
+  /** A run that is to fail. After it the server has seen the end of its sessions. */
   async failure(options: Partial<FetchOptions> = {}): Promise<FetchError> {
     const error: unknown = await this.run(options).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(FetchError);

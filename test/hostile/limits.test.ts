@@ -207,7 +207,7 @@ test("every limit is tested except the rate, which is a timer", () => {
 test("the window limits the octets of commands in flight", async () => {
   const answers = { ECHO: () => new Promise<undefined>(() => undefined) };
   await outcome(answers, async (client, peer) => {
-    // Behind the CAPA of the login. 64 commands of 64 octets fill the window.
+    // After the CAPA of the login. 64 commands of 64 octets fill the window.
     await client.noop();
     const before = peer.received;
     const calls = Array.from({ length: 70 }, () => codeOf(client.command(line("ECHO ", 64).trimEnd())));

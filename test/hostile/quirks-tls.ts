@@ -114,7 +114,7 @@ export const QUIRKS_TLS: readonly Row[] = [
     server: ["S: +OK hello", "* octets"],
     options: { secure: true, stls: "never" },
     fails: "POP3_TLS_HANDSHAKE",
-    error: { message: expect.stringContaining("a port for STLS, perhaps") as string },
+    error: { message: expect.stringContaining("it may expect STLS") as string },
   },
   {
     row: "Q.40",

@@ -36,7 +36,7 @@ function groups(): Set<number> {
     .map((pid) => {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-        // Behind the name, which may hold anything: state, parent, process group.
+        // After the name, which may hold anything: state, parent, process group.
         const [state = "", parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
         return { state, parent: Number(parent), group: Number(group) };
       } catch {

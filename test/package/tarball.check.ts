@@ -67,11 +67,27 @@ afterAll(async () => {
 });
 
 test("the tarball contains what users need, and nothing else", () => {
-  const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-  expect(files.filter((file) => !file.startsWith("dist/"))).toEqual(documents);
+  const documents = [
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "package.json",
+  ];
+  expect(files.filter((file) => !/^(dist|docs)\//.test(file))).toEqual(documents);
   // Entries, the chunks they share, and the types of both.
-  const stray = files.filter((file) => !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|[\w.]+)$/.test(file));
+  const stray = files.filter(
+    (file) => !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|docs\/[\w-]+\.(md|svg)|[\w.]+)$/.test(file),
+  );
   expect(stray).toEqual([]);
+});
+
+test.each(["README.md", "SECURITY.md", "CHANGELOG.md"])("%s links to files that a user has", async (name) => {
+  const text = await readFile(join(directory, "package", name), "utf8");
+  const links = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target]) => target as string);
+  const missing = links.filter((link) => !/^https?:/.test(link) && !files.includes(link));
+  expect(missing).toEqual([]);
 });
 
 test.each(["consumer.mts", "consumer.cts"])("%s imports every entry", async (consumer) => {

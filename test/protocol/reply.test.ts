@@ -54,7 +54,7 @@ describe("the status", () => {
         const line = octets(`${status}${rest}`);
         for (let octet = 0; octet < 256; octet++) {
           line[at] = octet;
-          // Behind "+ ", whatever comes is a challenge.
+          // After "+ ", whatever comes is a challenge.
           if (octet === status.charCodeAt(at) || text(line).startsWith("+ ")) continue;
           if (parseReply(line) !== undefined) expect(text(line)).toBe("no reply");
         }

@@ -106,7 +106,7 @@ class Session {
       // It does not wait for long.
       this.#allowed.add("POP3_ABANDONED");
     } else client.close();
-    // Behind the end every call fails, at once.
+    // After the end every call fails, at once.
     this.#allowed.add("POP3_CLOSED").add("POP3_STATE");
     if ((await this.#ask((each) => each.noop(), [], false)) === "ok")
       throw new Error("an answer behind the end");

@@ -37,7 +37,7 @@ export interface Sessions {
   readonly seed: number;
   readonly seconds: number;
   readonly tally: Tally;
-  /** Behind each batch, without garbage; octets. */
+  /** After each batch, without garbage; octets. */
   readonly heap: readonly number[];
   /** The same, at the end of the warm-up. */
   readonly base: number;

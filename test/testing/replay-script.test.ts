@@ -158,8 +158,8 @@ describe("a line of the client", () => {
     expect(matches("*", "*", true)).toBe(true);
   });
 
-  it("may be none", () => {
-    const none = new Expectation(1, "(invalid line)", false);
+  it.each(["(invalid line)", "(no line of the protocol)"])("expects an invalid line: %s", (mark) => {
+    const none = new Expectation(1, mark, false);
     expect(none.matches(null)).toBe(true);
     expect(none.matches(Buffer.from("NOOP"))).toBe(false);
     expect(new Expectation(1, "NOOP", false).matches(null)).toBe(false);

@@ -19,7 +19,7 @@ import { destinationAt, type DeliveryPlace } from "./delivery-place.ts";
 import { withoutVariables } from "../environment.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
 import { explain, type Attempt } from "../explain.ts";
-import { isNobodyReading, type Io } from "../io.ts";
+import { isReaderGone, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { LEDGER_OPTIONS, sameLedger } from "./ledger-place.ts";
 import { leftAlone, leftAloneText } from "./left-alone.ts";
@@ -132,7 +132,7 @@ Examples
         await outcome.heard(event);
       } catch (error) {
         // The run goes on if the reader of the output has closed the pipe.
-        if (!isNobodyReading(error)) throw error;
+        if (!isReaderGone(error)) throw error;
       }
     }
     return outcome.exitCode(task.targets.length);

@@ -49,7 +49,7 @@ export async function append(
   const { file } = await openForAppending(path, lock.ours);
   try {
     const { size } = await file.stat();
-    const gap = await gapBehind(file, size);
+    const gap = await gapAfter(file, size);
     const note = await Note.create(path);
     try {
       const noted: Noted = { ...what, at: size + gap.length, gap: gap.length };
@@ -234,7 +234,7 @@ async function read(file: FileHandle, at: number, octets: number): Promise<Buffe
 /**
  * Returns the line ends that are missing for a blank line at the end. Other programs may have left them out.
  */
-async function gapBehind(file: FileHandle, size: number): Promise<string> {
+async function gapAfter(file: FileHandle, size: number): Promise<string> {
   if (size === 0) return "";
   const end = (await read(file, Math.max(0, size - 2), 2)).toString("latin1");
   if (end.endsWith("\n\n")) return "";

@@ -111,7 +111,7 @@ export class Journal {
   append(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
     for (const line of lines) this.#lines.push(line);
-    if (this.#coming === undefined) this.#last = this.#coming = this.#writeBehind(this.#last);
+    if (this.#coming === undefined) this.#last = this.#coming = this.#writeAfter(this.#last);
     return this.#coming;
   }
 
@@ -122,7 +122,7 @@ export class Journal {
   }
 
   /** Waits for the write before, then writes all lines that have arrived until then in one write. */
-  async #writeBehind(before: Promise<void>): Promise<void> {
+  async #writeAfter(before: Promise<void>): Promise<void> {
     await before;
     const text = this.#lines.map((line, at) => encodeLine(line, at === 0)).join("");
     this.#lines = [];

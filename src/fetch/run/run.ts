@@ -108,7 +108,7 @@ class Run {
     } catch (error) {
       const failure = this.#failure(error, ledger.state);
       // If this write fails, `running` stays set, and the next run knows that this one failed.
-      await ledger.record({ state: this.#stateBehind(failure, ledger.state) }).catch(() => undefined);
+      await ledger.record({ state: this.#stateAfter(failure, ledger.state) }).catch(() => undefined);
       throw failure;
     }
     const left = stopped || this.#draft.left > 0;
@@ -272,7 +272,7 @@ class Run {
     };
   }
 
-  #stateBehind({ report, temporary, cause }: FetchError, state: MailboxState): MailboxState {
+  #stateAfter({ report, temporary, cause }: FetchError, state: MailboxState): MailboxState {
     const { running: _, notBefore: __, notBeforeSaid: ___, serialUntil: ____, ...rest } = state;
     const failures = (state.failures ?? 0) + 1;
     // If the server asked for a pause, later runs must keep it. After a failure of the network they need not

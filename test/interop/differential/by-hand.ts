@@ -134,7 +134,7 @@ const GREETINGS = [
   ],
   ...["+ \r\n", "-ERR go away\r\n", "+OK hello\r\n+OK more\r\n"],
 ];
-/** Behind these the server closes, as some wait for what may yet come. */
+/** After these the server closes, as some wait for what may yet come. */
 const NO_GREETINGS = ["HTTP/1.1 200 OK\r\n", "220 ready\r\n", "* OK IMAP4rev1\r\n", "\r\n", "+OK"];
 
 const LISTINGS: Readonly<Record<string, string>> = {

@@ -64,7 +64,7 @@ function readBlock({ command, endsAtClose }: Exchange, rest: string): Reading {
  */
 function readListing(command: Exchange["command"], block: string): Outcome {
   const lines = block.split("\r\n");
-  // Behind the last CRLF there is nothing.
+  // After the last CRLF there is nothing.
   if (lines.pop() !== "") return null;
   const entries = new Map<number, string>();
   for (const line of lines) {

@@ -65,7 +65,8 @@ export interface Pop3Auth {
 
 export const DEFAULT_SCRAM: ScramOptions = { minIterations: 4096, maxIterations: 100_000 };
 
-const NAMES: readonly string[] = Object.keys({
+/** The names of all options of the login. The compiler reports a missing one. */
+export const AUTH_OPTIONS: Readonly<Record<keyof Pop3Auth, true>> = {
   user: true,
   pass: true,
   accessToken: true,
@@ -78,12 +79,12 @@ const NAMES: readonly string[] = Object.keys({
   bindingTypes: true,
   scram: true,
   charset: true,
-} satisfies Record<keyof Pop3Auth, true>);
+};
 
 /** Throws `POP3_CONFIG` if `auth` cannot be used. No secret is in the message. */
 export function checkAuth(auth: Pop3Auth): void {
   checkObject("auth", auth);
-  checkNames("auth", auth, NAMES);
+  checkNames("auth", auth, Object.keys(AUTH_OPTIONS));
   checkSecret("pass", auth.pass);
   checkSecret("accessToken", auth.accessToken);
   for (const name of ["user", "authzid", "charset"] as const) {

@@ -192,7 +192,8 @@ export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 
 /** One object for all clients: TLS sessions are resumed only with the same object. */
 const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
 
-const NAMES: readonly string[] = Object.keys({
+/** The names of all options. The compiler reports a missing one. */
+export const CLIENT_OPTIONS: Readonly<Record<keyof Pop3ClientOptions, true>> = {
   host: true,
   port: true,
   secure: true,
@@ -211,14 +212,14 @@ const NAMES: readonly string[] = Object.keys({
   limits: true,
   pipelining: true,
   listings: true,
-} satisfies Record<keyof Pop3ClientOptions, true>);
+};
 
 /** Checks options and completes them. Throws `POP3_CONFIG`, with a hint for an unknown name; never shows a secret. */
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
   const options: Pop3ClientOptions =
     typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
   checkObject("options", options);
-  checkNames("", options, NAMES);
+  checkNames("", options, Object.keys(CLIENT_OPTIONS));
   checkBoolean("secure", options.secure);
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
   checkBoolean("utf8", options.utf8);

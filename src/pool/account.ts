@@ -1,7 +1,7 @@
 // The account of a session: identifies its maildrop, and decides which account may reuse the session.
-import type { Pop3Auth } from "../options/auth.ts";
-import { checkObject } from "../options/checks.ts";
-import { completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
+import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
+import { checkNames, checkObject } from "../options/checks.ts";
+import { CLIENT_OPTIONS, completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
 import { parseUrl } from "../options/url.ts";
 import { copyOf, fingerprintOf, sameFingerprint, type Fingerprint } from "./fingerprint.ts";
 import type { PermitKey } from "./scheduler.ts";
@@ -21,6 +21,10 @@ export class Account implements PermitKey {
   constructor(given: Pop3ClientOptions | string | URL) {
     const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
     checkObject("options", options);
+    // The copy has only known options, and would hide a typo.
+    checkNames("", options, Object.keys(CLIENT_OPTIONS));
+    const auth: unknown = options.auth;
+    if (typeof auth === "object" && auth !== null) checkNames("auth", auth, Object.keys(AUTH_OPTIONS));
     this.options = copyOf(options);
     this.settings = completeOptions(this.options);
     this.host = this.settings.host.toLowerCase();

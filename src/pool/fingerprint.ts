@@ -1,51 +1,14 @@
 // Compares all options that a session depends on, so that a session is reused only with equal options. A
 // session with a different password or weaker TLS must not be reused.
 import { crypto } from "../auth/crypto.ts";
-import type { Pop3Auth } from "../options/auth.ts";
-import type { Pop3ClientOptions, Settings } from "../options/client.ts";
+import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
+import { CLIENT_OPTIONS, type Pop3ClientOptions, type Settings } from "../options/client.ts";
 
 export type Fingerprint = ReadonlyMap<string, unknown>;
 
-/** The names of all options. The compiler reports a missing one. */
-const OPTIONS = {
-  host: true,
-  port: true,
-  secure: true,
-  stls: true,
-  auth: true,
-  utf8: true,
-  capa: true,
-  allowPlaintextAuth: true,
-  tls: true,
-  socket: true,
-  proxy: true,
-  localAddress: true,
-  family: true,
-  lookup: true,
-  timeouts: true,
-  limits: true,
-  pipelining: true,
-  listings: true,
-} satisfies Record<keyof Pop3ClientOptions, true>;
-
-const AUTH_OPTIONS = {
-  user: true,
-  pass: true,
-  accessToken: true,
-  authzid: true,
-  mechanism: true,
-  mechanisms: true,
-  force: true,
-  initialResponse: true,
-  channelBinding: true,
-  bindingTypes: true,
-  scram: true,
-  charset: true,
-} satisfies Record<keyof Pop3Auth, true>;
-
 /** Copies the options, `auth` and arrays. Other objects, such as `tls` and `socket`, are not copied. */
 export function copyOf(options: Pop3ClientOptions): Pop3ClientOptions {
-  const copy = picked(options, OPTIONS);
+  const copy = picked(options, CLIENT_OPTIONS);
   const { auth } = options as { auth?: unknown };
   return typeof auth === "object" && auth !== null
     ? { ...copy, auth: picked(auth as Pop3Auth, AUTH_OPTIONS) }

@@ -241,12 +241,13 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   checkOneOf("stls", stls, ["required", "if-offered", "never"]);
   if (options.family !== undefined && ![4, 6].includes(options.family))
     throw configError(`family must be 4 or 6 (got ${shown(options.family)})`);
-  if (typeof options.tls === "boolean") {
+  const tls: unknown = options.tls;
+  if (typeof tls === "boolean") {
     throw configError(
-      `tls must be an object of options for tls.connect (got ${options.tls}): did you mean secure: ${options.tls}?`,
+      `tls must be an object of options for tls.connect (got ${tls}): did you mean secure: ${tls}?`,
     );
   }
-  if (options.tls !== undefined) checkObject("tls", options.tls);
+  if (tls !== undefined) checkObject("tls", tls);
   if (options.socket !== undefined && options.proxy !== undefined) {
     throw configError("socket and proxy cannot be given together: connect your own socket through the proxy");
   }

@@ -38,7 +38,10 @@ const WINDOWS: readonly Suite[] = [
   KILLED,
 ];
 const FILES: readonly Suite[] = [
-  { ...NPM_TEST, only: ["test/cli/", "test/fetch/"] },
+  {
+    ...NPM_TEST,
+    only: ["test/cli/", "test/fetch/destinations/", "test/fetch/ledger/", "test/fetch/fetch-mail.test.ts"],
+  },
   { ...KILLED, only: ["endurance/destinations.test.ts", "endurance/ledger.test.ts"] },
 ];
 

@@ -119,14 +119,14 @@ export default defineConfig(
   },
   {
     files: ["test/**/*.ts"],
-    ignores: ["test/fast-check.ts"],
+    ignores: ["test/support/fast-check.ts"],
     rules: {
       "no-restricted-imports": [
         "error",
         {
           paths: [
             ...withoutPrefix,
-            { name: "fast-check", message: "test/fast-check.ts has it with its seed." },
+            { name: "fast-check", message: "test/support/fast-check.ts has it with its seed." },
           ],
         },
       ],

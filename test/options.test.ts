@@ -1,6 +1,6 @@
 // What can be configured: defaults, what is wrong and said before anything is sent, and URLs; without a secret in any message.
 import { inspect } from "node:util";
-import fc from "./fast-check.ts";
+import fc from "./support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { checkAuth, DEFAULT_SCRAM, type Pop3Auth } from "../src/options/auth.ts";
 import { Pop3Error } from "../src/errors.ts";
@@ -12,7 +12,7 @@ import {
   type Pop3ClientOptions,
 } from "../src/options/client.ts";
 import { parseUrl } from "../src/options/url.ts";
-import { always } from "./protocol/octets.ts";
+import { always } from "./support/octets.ts";
 
 const host = "pop.example.com";
 const auth = { user: "ann", pass: "hunter2" };

@@ -1,9 +1,9 @@
 // APOP (RFC 1939 section 7) computes a digest only over a timestamp that is a valid msg-id.
 import { inspect } from "node:util";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { apopDigest, apopTimestamp } from "../../src/auth/apop.ts";
-import { always } from "../protocol/octets.ts";
+import { always } from "../support/octets.ts";
 
 const EXAMPLE = "<1896.697170952@dbc.mtview.ca.us>";
 

@@ -1,5 +1,5 @@
 // The order in which login methods are chosen, for each setting: never a weaker one than the server offers.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import {
   chooseMethod,

@@ -2,11 +2,11 @@
  * Runs an exchange of one mechanism without a client: begins it as the client does, and feeds it server data.
  */
 import { inspect } from "node:util";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
 import { Pop3Error } from "../../src/errors.ts";
-import { times } from "../protocol/octets.ts";
+import { times } from "../support/octets.ts";
 
 export const CREDENTIALS: Credentials = {
   user: "ann",

@@ -1,8 +1,8 @@
 // A server's words about a refused access token are read, whatever they are, and never contain the token.
 import { describe, expect, test } from "vitest";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { parseRefusal } from "../../src/auth/oauth-refusal.ts";
-import { always } from "../protocol/octets.ts";
+import { always } from "../support/octets.ts";
 
 const refusal = (said: unknown, secrets: readonly string[] = []): unknown =>
   parseRefusal(Buffer.from(typeof said === "string" ? said : JSON.stringify(said), "utf8"), secrets);

@@ -1,11 +1,11 @@
 // SCRAM against every server: only a server and a client with the same password accept each other.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import type { SaslContext, SaslExchange } from "../../src/auth/mechanism.ts";
 import { scram } from "../../src/auth/scram.ts";
 import { Pop3Error } from "../../src/errors.ts";
 import { CONTEXT, CREDENTIALS } from "./exchange.ts";
-import { ScramServer } from "./scram-server.ts";
+import { ScramServer } from "../support/scram-server.ts";
 
 // Few iterations: what they are does not matter here.
 const LIMITS = { minIterations: 2, maxIterations: 32 };

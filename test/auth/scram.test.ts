@@ -14,7 +14,7 @@ import {
 } from "../../src/auth/scram.ts";
 import type { Pop3ErrorCode } from "../../src/errors.ts";
 import { CONTEXT, begin as beginWith } from "./exchange.ts";
-import { ScramServer, hi } from "./scram-server.ts";
+import { ScramServer, hi } from "../support/scram-server.ts";
 
 const NONCE = "rOprNGfwEbeRWgbNEkqO";
 const SALT = "W22ZaJ0SNY7soEsUEjb6gQ==";

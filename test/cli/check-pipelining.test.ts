@@ -1,6 +1,6 @@
 // `check --pipelining` tests whether a server answers several RETR in order.
 import { expect, test } from "vitest";
-import { OutOfOrderServer, type OutOfOrderOptions } from "../faults/out-of-order-server.ts";
+import { OutOfOrderServer, type OutOfOrderOptions } from "../support/out-of-order-server.ts";
 import { annsServer, urlOf } from "./ann.ts";
 import { Terminal } from "./terminal.ts";
 

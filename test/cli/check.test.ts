@@ -4,7 +4,7 @@ import { makeCertificate, Pop3Server, type Fault, type Pop3ServerOptions } from 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { annsServer, urlOf } from "./ann.ts";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 import { Terminal } from "./terminal.ts";
 
 /** Returns the result of each step: `ok login`. */

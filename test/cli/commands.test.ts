@@ -14,7 +14,7 @@ import { secretFrom } from "../../src/cli/secret.ts";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 import { lineOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 

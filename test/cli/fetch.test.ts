@@ -6,9 +6,9 @@ import { defaultState } from "../../src/cli/default-state.ts";
 import { Progress } from "../../src/cli/fetch/progress.ts";
 import { FileLedger } from "../../src/fetch/index.ts";
 import type { Fault, Pop3Server, Pop3ServerOptions } from "../../src/testing/index.ts";
-import { turns, until } from "../faults/turns.ts";
+import { turns, until } from "../support/turns.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 import { lineOf, programOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 

@@ -1,5 +1,5 @@
 // parseJsonLines accepts and rejects the same texts as JSON.parse, and knows the line of each value.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { JsonSyntaxError, parseJsonLines } from "../../src/cli/json-lines.ts";
 

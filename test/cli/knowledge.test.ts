@@ -7,7 +7,7 @@ import { PROVIDERS, providerAt } from "../../src/cli/knowledge/providers.ts";
 import { KNOWN_REFUSALS, type KnownRefusal, type Stage } from "../../src/protocol/refusals.ts";
 import { parseReply } from "../../src/protocol/reply.ts";
 import { printable } from "../../src/protocol/printable.ts";
-import { SAMPLES } from "../protocol/refusal-samples.ts";
+import { SAMPLES } from "../support/refusal-samples.ts";
 
 const stage = ({ at = "login" }: KnownRefusal): Stage => at;
 const COMMANDS: Readonly<Record<Stage, string>> = {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { annsServer, urlOf } from "./ann.ts";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 
 const root = join(import.meta.dirname, "../..");
 const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;

@@ -1,7 +1,7 @@
 // Programs for the command line to start. They are scripts of Node, so they run on every platform.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 
 /** Returns the words that run a module with this text. Words after them are its arguments. */
 export async function programOf(text: string): Promise<[program: string, script: string]> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Pop3Server } from "../../src/testing/index.ts";
 import { annsServer, urlOf } from "./ann.ts";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 import { Terminal } from "./terminal.ts";
 
 /** Returns the lines that `check` prints, except the one with the port. */

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Pop3Server } from "../../src/testing/index.ts";
 import { FileLedger, type LedgerEntry } from "../../src/fetch/index.ts";
 import { annsServer, urlOf } from "./ann.ts";
-import { newDirectory } from "./place.ts";
+import { newDirectory } from "../support/place.ts";
 import { Terminal } from "./terminal.ts";
 
 const POISON: LedgerEntry = {

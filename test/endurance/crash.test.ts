@@ -4,7 +4,7 @@ import { writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { Pop3Server } from "popwright/testing";
-import { accountOf, mails, serverWith } from "../fetch/mail.ts";
+import { accountOf, mails, serverWith } from "../support/mail.ts";
 import {
   COUNT,
   dieAt,

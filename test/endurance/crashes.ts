@@ -1,8 +1,8 @@
 // Kills a fetcher, at a given step or at any moment. In the end every message must be there once, byte for
 // byte, and the maildrop must hold what the policy says.
 import { expect } from "vitest";
-import { mail, mails } from "../fetch/mail.ts";
-import { mboxForm } from "../fetch/destinations/mbox-form.ts";
+import { mail, mails } from "../support/mail.ts";
+import { mboxForm } from "../support/mbox-form.ts";
 import { Fetcher, type Kind, type Point } from "./fetcher.ts";
 
 const DELETE = { delete: "delivered" } as const;

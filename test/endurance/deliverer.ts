@@ -2,7 +2,7 @@
 // node --import tsx deliverer.ts KIND PATH COUNT. It prints each step before it takes it.
 import { fileURLToPath } from "node:url";
 import { EmlFolder, Maildir, Mbox, type Destination } from "popwright/fetch";
-import { delivery } from "../fetch/destinations/delivery.ts";
+import { delivery } from "../support/delivery.ts";
 
 export const KINDS = {
   maildir: (path: string): Destination => new Maildir(path),

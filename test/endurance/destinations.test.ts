@@ -8,9 +8,9 @@ import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { KINDS, messageOf, type Kind } from "./deliverer.ts";
-import { deliver } from "../fetch/destinations/delivery.ts";
-import { Folder, octetsIn } from "../fetch/destinations/folder.ts";
-import { bodiesOf, mboxForm } from "../fetch/destinations/mbox-form.ts";
+import { deliver } from "../support/delivery.ts";
+import { Folder, octetsIn } from "../support/folder.ts";
+import { bodiesOf, mboxForm } from "../support/mbox-form.ts";
 
 const root = join(import.meta.dirname, "../..");
 const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { accountOf, mail, serverWith } from "../fetch/mail.ts";
+import { accountOf, mail, serverWith } from "../support/mail.ts";
 
 const PROGRAM = join(import.meta.dirname, "disk-full.mjs");
 const COUNT = 40;

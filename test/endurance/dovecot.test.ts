@@ -3,7 +3,7 @@
 import { writeSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, test } from "vitest";
 import { Dovecot } from "../servers/dovecot.ts";
-import { reach } from "../interop/transport.ts";
+import { reach } from "../servers/transport.ts";
 import { dieAt, dieAtRandom, MOMENTS, type Maildrop } from "./crashes.ts";
 
 /** Two fetchers at a time, each with a maildrop of its own. */

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
-import { bodiesOf } from "../fetch/destinations/mbox-form.ts";
+import { bodiesOf } from "../support/mbox-form.ts";
 
 const CHILD = join(import.meta.dirname, "child.mjs");
 

@@ -8,9 +8,9 @@ import { expect, test } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
 import { fetchMail, FileLedger, type FetchReport } from "popwright/fetch";
 import { Pop3Server } from "popwright/testing";
-import { CountingProxy } from "../faults/counting-proxy.ts";
-import { scratch } from "../fetch/ledger/scratch.ts";
-import { mail } from "../fetch/mail.ts";
+import { CountingProxy } from "../support/counting-proxy.ts";
+import { scratch } from "../support/scratch.ts";
+import { mail } from "../support/mail.ts";
 
 const PROGRAM = join(import.meta.dirname, "large-mailbox.mjs");
 const COUNT = 100_000;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { FileLedger } from "../../src/fetch/ledger/file-ledger.ts";
-import { scratch } from "../fetch/ledger/scratch.ts";
+import { scratch } from "../support/scratch.ts";
 
 const RECORDER = fileURLToPath(new URL("recorder.ts", import.meta.url));
 

@@ -3,7 +3,7 @@
 import { readdir, readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { accountOf, mails, serverWith } from "../fetch/mail.ts";
+import { accountOf, mails, serverWith } from "../support/mail.ts";
 import { Fetcher, type Point } from "./fetcher.ts";
 
 const COUNT = 4;

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Mbox } from "popwright/fetch";
-import { deliver } from "../fetch/destinations/delivery.ts";
-import { bodiesOf, mboxForm } from "../fetch/destinations/mbox-form.ts";
-import { scratch } from "../fetch/ledger/scratch.ts";
+import { deliver } from "../support/delivery.ts";
+import { bodiesOf, mboxForm } from "../support/mbox-form.ts";
+import { scratch } from "../support/scratch.ts";
 
 const PROGRAM = join(import.meta.dirname, "stop-in-append.mjs");
 const OTHER = Buffer.from("Subject: other\r\n\r\ntwo lines\r\n");

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { bodiesOf, mboxForm } from "../fetch/destinations/mbox-form.ts";
-import { keyOf } from "../fetch/destinations/delivery.ts";
+import { bodiesOf, mboxForm } from "../support/mbox-form.ts";
+import { keyOf } from "../support/delivery.ts";
 
 const [ATTACKER, VICTIM] = [65_534, 1000];
 const PROGRAM = join(import.meta.dirname, "deliver-as.mjs");

@@ -5,11 +5,11 @@ import { once } from "node:events";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
-import { large, MIB, PIECE } from "./large-message.ts";
-import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { turns, until } from "./turns.ts";
+import { large, MIB, PIECE } from "../support/large-message.ts";
+import { maildropScript, messageOf, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -5,15 +5,15 @@ import { pipeline } from "node:stream/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3Message } from "popwright";
-import { Gate } from "./gate.ts";
-import { large, MIB } from "./large-message.ts";
-import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
-import { overheard } from "./overheard.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
-import { endAs } from "./wire-ends.ts";
+import { Gate } from "../support/gate.ts";
+import { large, MIB } from "../support/large-message.ts";
+import { maildropScript, messageOf, uidOf } from "../support/maildrop-script.ts";
+import { overheard } from "../support/overheard.ts";
+import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
+import { endAs } from "../support/wire-ends.ts";
 import { withClient } from "./with-client.ts";
-import { turns, until } from "./turns.ts";
+import { turns, until } from "../support/turns.ts";
 
 guardEachTest();
 

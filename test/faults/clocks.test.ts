@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
-import { large, MIB } from "./large-message.ts";
-import { maildropScript, type Answer } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
+import { large, MIB } from "../support/large-message.ts";
+import { maildropScript, type Answer } from "../support/maildrop-script.ts";
+import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
 
 guardEachTest();
 

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { large, MIB } from "./large-message.ts";
-import { uidOf } from "./maildrop-script.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
+import { large, MIB } from "../support/large-message.ts";
+import { uidOf } from "../support/maildrop-script.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { withClient } from "./with-client.ts";
 
 guardEachTest();

@@ -2,10 +2,10 @@
 // call.
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
-import { ScriptedServer, SECRET } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { turns } from "./turns.ts";
+import { maildropScript, uidOf, type Answers } from "../support/maildrop-script.ts";
+import { ScriptedServer, SECRET } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns } from "../support/turns.ts";
 
 guardEachTest();
 

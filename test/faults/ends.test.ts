@@ -2,9 +2,9 @@
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
-import { ScriptedServer, SECRET, type Protection, type Script } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
-import { turns } from "./turns.ts";
+import { ScriptedServer, SECRET, type Protection, type Script } from "../support/raw-server.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
+import { turns } from "../support/turns.ts";
 import {
   CONNECT_POINTS,
   endAs,
@@ -14,7 +14,7 @@ import {
   STLS_POINTS,
   type End,
   type Point,
-} from "./wire-ends.ts";
+} from "../support/wire-ends.ts";
 
 guardEachTest();
 

@@ -3,11 +3,11 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { large, MIB, PIECE } from "./large-message.ts";
-import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { until } from "./turns.ts";
+import { large, MIB, PIECE } from "../support/large-message.ts";
+import { maildropScript, messageOf, retrAnswer, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -3,11 +3,11 @@ import { getEventListeners } from "node:events";
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SaslMechanism } from "popwright";
-import { Gate } from "./gate.ts";
-import { capaAnswer, maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
-import { ScriptedServer, SECRET } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { turns, until } from "./turns.ts";
+import { Gate } from "../support/gate.ts";
+import { capaAnswer, maildropScript, uidOf, type Answers } from "../support/maildrop-script.ts";
+import { ScriptedServer, SECRET } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 
 guardEachTest();
 

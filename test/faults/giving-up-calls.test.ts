@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error, type CallOptions } from "popwright";
-import { Gate } from "./gate.ts";
-import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
-import { until } from "./turns.ts";
+import { Gate } from "../support/gate.ts";
+import { maildropScript, messageOf, retrAnswer, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
+import { until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -1,12 +1,12 @@
 // The session learns about the maildrop only from complete replies, never from an aborted one.
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { Gate } from "./gate.ts";
-import { large, MIB } from "./large-message.ts";
-import { capaAnswer, maildropScript, messageOf, uidOf, type Answer } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { turns, until } from "./turns.ts";
+import { Gate } from "../support/gate.ts";
+import { large, MIB } from "../support/large-message.ts";
+import { capaAnswer, maildropScript, messageOf, uidOf, type Answer } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -2,11 +2,11 @@
 import { getEventListeners, once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { Gate } from "./gate.ts";
-import { maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
-import { turns } from "./turns.ts";
+import { Gate } from "../support/gate.ts";
+import { maildropScript, messageOf, retrAnswer, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
+import { turns } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
-import { Gate } from "./gate.ts";
-import { large, MIB } from "./large-message.ts";
-import { maildropScript, messageOf, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
-import { until } from "./turns.ts";
+import { Gate } from "../support/gate.ts";
+import { large, MIB } from "../support/large-message.ts";
+import { maildropScript, messageOf, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
+import { until } from "../support/turns.ts";
 
 guardEachTest();
 

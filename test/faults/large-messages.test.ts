@@ -2,11 +2,11 @@
 // announced.
 import { describe, expect, it } from "vitest";
 import { type Pop3Client, type Pop3Message } from "popwright";
-import { messageOf, type Answers } from "./maildrop-script.ts";
-import { MIB } from "./large-message.ts";
-import { endless, expectBounded, flooded } from "./flooding.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { turns } from "./turns.ts";
+import { messageOf, type Answers } from "../support/maildrop-script.ts";
+import { MIB } from "../support/large-message.ts";
+import { endless, expectBounded, flooded } from "../support/flooding.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
-import { maildropScript, messageOf } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { codeOf, guardEachTest, outcome } from "./sentry.ts";
-import { endAs } from "./wire-ends.ts";
-import { until } from "./turns.ts";
+import { maildropScript, messageOf } from "../support/maildrop-script.ts";
+import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
+import { endAs } from "../support/wire-ends.ts";
+import { until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -2,11 +2,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { collectGarbage } from "./garbage.ts";
-import { maildropScript, messageOf, retrAnswer, uidOf, type Answers } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { endAs } from "./wire-ends.ts";
+import { collectGarbage } from "../support/garbage.ts";
+import { maildropScript, messageOf, retrAnswer, uidOf, type Answers } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { endAs } from "../support/wire-ends.ts";
 
 guardEachTest();
 

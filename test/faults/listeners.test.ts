@@ -4,11 +4,11 @@ import * as net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { Pop3Client } from "popwright";
-import { maildropScript, messageOf } from "./maildrop-script.ts";
-import { overheard } from "./overheard.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { until } from "./turns.ts";
+import { maildropScript, messageOf } from "../support/maildrop-script.ts";
+import { overheard } from "../support/overheard.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -1,14 +1,14 @@
 // Many random callers that read, leave and abort: every call settles, with its own answer.
 import type { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3Message } from "popwright";
-import { maildropScript, uidOf, type Answers } from "./maildrop-script.ts";
-import { ScriptedServer, type Peer } from "./scripted-server.ts";
-import { codeOf, guardEachTest } from "./sentry.ts";
-import { endAs, type End } from "./wire-ends.ts";
-import { turns } from "./turns.ts";
+import { maildropScript, uidOf, type Answers } from "../support/maildrop-script.ts";
+import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { codeOf, guardEachTest } from "../support/sentry.ts";
+import { endAs, type End } from "../support/wire-ends.ts";
+import { turns } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -2,11 +2,18 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error } from "popwright";
-import { Gate } from "./gate.ts";
-import { capaAnswer, honestAnswer, maildropScript, messageOf, retrAnswer, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
-import { turns, until } from "./turns.ts";
+import { Gate } from "../support/gate.ts";
+import {
+  capaAnswer,
+  honestAnswer,
+  maildropScript,
+  messageOf,
+  retrAnswer,
+  uidOf,
+} from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 
 guardEachTest();
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { Pop3Server } from "popwright/testing";
-import { CountingProxy } from "./counting-proxy.ts";
-import { guardEachTest } from "./sentry.ts";
+import { CountingProxy } from "../support/counting-proxy.ts";
+import { guardEachTest } from "../support/sentry.ts";
 
 guardEachTest();
 

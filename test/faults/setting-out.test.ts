@@ -4,9 +4,9 @@ import * as net from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
-import { maildropScript, uidOf } from "./maildrop-script.ts";
-import { ScriptedServer } from "./scripted-server.ts";
-import { guardEachTest, outcome } from "./sentry.ts";
+import { maildropScript, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { guardEachTest, outcome } from "../support/sentry.ts";
 
 guardEachTest();
 

@@ -4,7 +4,7 @@ import { markedMail, markOf, oldMail } from "../../src/fetch/plan/baseline.ts";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
 import type { Listed } from "../../src/fetch/plan/plan.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, serverWith } from "./mail.ts";
+import { mail, mails, serverWith } from "../support/mail.ts";
 
 const listing = (...sizes: (number | undefined)[]): Listed[] =>
   sizes.map((size, index) => ({ number: index + 1, uid: undefined, size }));

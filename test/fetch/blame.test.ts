@@ -9,7 +9,7 @@ import {
   type MailboxLedger,
 } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, serverWith } from "./mail.ts";
+import { mail, mails, serverWith } from "../support/mail.ts";
 
 afterEach(() => void vi.useRealTimers());
 

@@ -3,9 +3,9 @@
 import { describe, expect, test, vi } from "vitest";
 import { FileLedger, fetchMail, type FetchOptions, type FetchReport } from "../../src/fetch/index.ts";
 import { MemoryLedger, type FetchEvent, type MailboxState } from "../../src/fetch/index.ts";
-import { OutOfOrderServer, type OutOfOrderOptions } from "../faults/out-of-order-server.ts";
-import { newDirectory } from "../cli/place.ts";
-import { Inbox, mails } from "./mail.ts";
+import { OutOfOrderServer, type OutOfOrderOptions } from "../support/out-of-order-server.ts";
+import { newDirectory } from "../support/place.ts";
+import { Inbox, mails } from "../support/mail.ts";
 
 const COUNT = 12;
 const TEXTS = mails(COUNT);

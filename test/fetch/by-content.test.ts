@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Destination, FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, said, serverWith } from "./mail.ts";
+import { mail, mails, said, serverWith } from "../support/mail.ts";
 
 const CONTENT = { noUidl: "content" } as const;
 /** More than is held in memory to be known. */

@@ -11,7 +11,7 @@ import {
   type MailboxLedger,
 } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { accountOf, mails, serverWith } from "./mail.ts";
+import { accountOf, mails, serverWith } from "../support/mail.ts";
 
 const DELETE: FetchPolicy = { delete: "delivered", retry: { first: 0 } };
 

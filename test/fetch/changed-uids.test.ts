@@ -4,7 +4,7 @@ import type { Pop3Server, Pop3ServerOptions } from "popwright/testing";
 import type { LedgerEntry } from "../../src/fetch/index.ts";
 import { headerDigest, namesOne } from "../../src/fetch/plan/header-digest.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, serverWith } from "./mail.ts";
+import { mail, mails, serverWith } from "../support/mail.ts";
 
 /** What a machine sends each night: nothing but the text tells one from the other. */
 const report = (text: string): string => `From: cron@host.test\r\nSubject: backup\r\n\r\n${text}\r\n`;

@@ -1,5 +1,5 @@
 // Connections that are cut at random positions, again and again: in the end every message was delivered once.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import type { Fault } from "popwright/testing";
 import {
@@ -9,7 +9,7 @@ import {
   type FetchEvent,
   type FetchPolicy,
 } from "../../src/fetch/index.ts";
-import { accountOf, Inbox, mail, serverWith } from "./mail.ts";
+import { accountOf, Inbox, mail, serverWith } from "../support/mail.ts";
 
 /** From one packet's worth to what takes several. */
 const MESSAGES = Array.from({ length: 9 }, (_, number) => mail(number, "x".repeat((number * 7919) % 5000)));

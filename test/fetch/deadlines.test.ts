@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Pop3Server } from "popwright/testing";
 import type { Destination, FetchPolicy } from "../../src/fetch/index.ts";
-import { turns, until } from "../faults/turns.ts";
+import { turns, until } from "../support/turns.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, said, serverWith } from "./mail.ts";
+import { mail, mails, said, serverWith } from "../support/mail.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fetchAll, fetchMail, FileLedger, newMail, type FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { accountOf, mail, mails, said, serverWith } from "./mail.ts";
-import { scratch } from "./ledger/scratch.ts";
+import { accountOf, mail, mails, said, serverWith } from "../support/mail.ts";
+import { scratch } from "../support/scratch.ts";
 
 const DRY: FetchPolicy = { dryRun: true };
 const SIZE = mail(1).length;

@@ -9,8 +9,8 @@ import {
   syncDirectory,
   syncName,
 } from "../../src/fetch/files/fsync.ts";
-import { fileHandles, systemError } from "./ledger/file-handles.ts";
-import { scratch } from "./ledger/scratch.ts";
+import { fileHandles, systemError } from "../support/file-handles.ts";
+import { scratch } from "../support/scratch.ts";
 
 /** Counts what is synced. */
 async function countSyncs(): Promise<() => number> {

@@ -1,5 +1,5 @@
 // The stored reason of a failure: one short printable line without credentials.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { failureReason } from "../../src/fetch/failure-reason.ts";
 

@@ -10,7 +10,7 @@ import {
   type FetchedMessage,
   type FetchTarget,
 } from "../../src/fetch/index.ts";
-import { mail } from "./mail.ts";
+import { mail } from "../support/mail.ts";
 
 const BOXES = 1000;
 const HOSTS = 25;

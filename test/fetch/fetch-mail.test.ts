@@ -11,7 +11,7 @@ import {
   type FetchOptions,
   type FetchReport,
 } from "../../src/fetch/index.ts";
-import { accountOf, Inbox, mail, mails, said, serverWith } from "./mail.ts";
+import { accountOf, Inbox, mail, mails, said, serverWith } from "../support/mail.ts";
 
 class Fetcher {
   readonly ledger = new MemoryLedger();

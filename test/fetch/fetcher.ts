@@ -12,7 +12,7 @@ import {
   type LedgerEntry,
   type MailboxState,
 } from "../../src/fetch/index.ts";
-import { accountOf, Inbox } from "./mail.ts";
+import { accountOf, Inbox } from "../support/mail.ts";
 
 export class Fetcher {
   readonly ledger: MemoryLedger = new MemoryLedger();

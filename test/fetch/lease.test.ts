@@ -11,9 +11,9 @@ import {
 } from "../../src/fetch/index.ts";
 import { fileName } from "../../src/fetch/ledger/file-name.ts";
 import { Fetcher } from "./fetcher.ts";
-import { silence } from "./ledger/holders.ts";
-import { scratch } from "./ledger/scratch.ts";
-import { mail, said, serverWith } from "./mail.ts";
+import { silence } from "../support/holders.ts";
+import { scratch } from "../support/scratch.ts";
+import { mail, said, serverWith } from "../support/mail.ts";
 
 /** The default times of a `FileLedger`; milliseconds. */
 const [HEARTBEAT, STALE] = [10_000, 60_000];

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import type { Pop3Server } from "popwright/testing";
 import { fetchAll, MemoryLedger, newMail, type FetchEvent } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { until } from "../faults/turns.ts";
-import { accountOf, mails, said, serverWith } from "./mail.ts";
+import { until } from "../support/turns.ts";
+import { accountOf, mails, said, serverWith } from "../support/mail.ts";
 
 const POLICY = { poll: { shortest: 0, longest: 1 }, retry: { first: 0 } };
 

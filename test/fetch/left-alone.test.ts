@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DestinationError, type FetchedMessage, type FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, serverWith } from "./mail.ts";
+import { mail, mails, serverWith } from "../support/mail.ts";
 
 const AT_ONCE: FetchPolicy = { retry: { first: 0, longest: 0 }, tries: 3 };
 

@@ -4,7 +4,7 @@ import type { Pop3Server } from "popwright/testing";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
 import { fetchMail, MemoryLedger } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { accountOf, mail, mails, serverWith } from "./mail.ts";
+import { accountOf, mail, mails, serverWith } from "../support/mail.ts";
 
 /** The server answers like this from now on. */
 function says(server: Pop3Server, command: "LIST" | "UIDL", lines: readonly string[]): void {

@@ -1,7 +1,7 @@
 // newMail: a message that is done is not yielded again; any other message is.
 import { expect, test } from "vitest";
 import { FetchError, MemoryLedger, newMail, type NewMessage } from "../../src/fetch/index.ts";
-import { accountOf, mail, mails, said, serverWith } from "./mail.ts";
+import { accountOf, mail, mails, said, serverWith } from "../support/mail.ts";
 
 const policy = { poll: { shortest: 0, longest: 1 }, retry: { first: 0 }, delete: "delivered" } as const;
 

@@ -1,7 +1,7 @@
 // Message numbers are reliable only until DELE: no session of a run lists or retrieves after its first DELE.
 import { expect, test } from "vitest";
 import { Fetcher } from "./fetcher.ts";
-import { mails, serverWith } from "./mail.ts";
+import { mails, serverWith } from "../support/mail.ts";
 
 test.each([1, 2, Infinity])("with %s messages per session", async (commitEvery) => {
   await using server = await serverWith(mails(5));

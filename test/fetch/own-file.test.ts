@@ -4,8 +4,8 @@ import { chmod, link, readdir, readFile, stat, symlink, writeFile } from "node:f
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { ForeignFileError, openOwn, openRegular, removeName } from "../../src/fetch/files/own-file.ts";
-import { scratch } from "./ledger/scratch.ts";
-import { OBSTACLES, obstacles, place } from "./obstacles.ts";
+import { scratch } from "../support/scratch.ts";
+import { OBSTACLES, obstacles, place } from "../support/obstacles.ts";
 
 vi.mock("node:fs/promises", { spy: true });
 

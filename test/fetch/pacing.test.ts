@@ -7,9 +7,9 @@ import {
   type FetchEvent,
   type FetchPolicy,
 } from "../../src/fetch/index.ts";
-import { turns, until } from "../faults/turns.ts";
+import { turns, until } from "../support/turns.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mails, said, serverWith } from "./mail.ts";
+import { mails, said, serverWith } from "../support/mail.ts";
 
 const NOW = 1_000_000_000_000;
 

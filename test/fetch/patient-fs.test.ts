@@ -3,8 +3,8 @@ import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { link, open, patiently, rename, rm, unlink } from "../../src/fetch/files/patient-fs.ts";
-import { systemError } from "./ledger/file-handles.ts";
-import { scratch } from "./ledger/scratch.ts";
+import { systemError } from "../support/file-handles.ts";
+import { scratch } from "../support/scratch.ts";
 
 /** Calls what fails so often, and notes the pauses. */
 async function tried(

@@ -1,5 +1,5 @@
 // planFetch: what is done with each message, depending on the listing, the ledger and the policy.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry, MessageStatus } from "../../src/fetch/ledger/ledger.ts";
 import { contentId, planFetch, type FetchPlan, type Listed } from "../../src/fetch/plan/plan.ts";

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Fault, Pop3Server } from "popwright/testing";
 import { fetchAll, FetchError, MemoryLedger, newMail } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { accountOf, Inbox, mails, serverWith } from "./mail.ts";
+import { accountOf, Inbox, mails, serverWith } from "../support/mail.ts";
 
 // No test waits for a pause: the random part of each is 0.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));

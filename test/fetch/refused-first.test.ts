@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Pop3ServerOptions } from "popwright/testing";
 import { DestinationError, type FetchedMessage, type FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, said, serverWith } from "./mail.ts";
+import { mail, mails, said, serverWith } from "../support/mail.ts";
 
 const MINUTE = 60_000;
 

@@ -12,9 +12,9 @@ import {
   type FetchPolicy,
   type FetchReport,
 } from "../../src/fetch/index.ts";
-import { accountOf, mail, mails, serverWith } from "./mail.ts";
-import { silence } from "./ledger/holders.ts";
-import { scratch } from "./ledger/scratch.ts";
+import { accountOf, mail, mails, serverWith } from "../support/mail.ts";
+import { silence } from "../support/holders.ts";
+import { scratch } from "../support/scratch.ts";
 
 let directory: string;
 let ledger: FileLedger;

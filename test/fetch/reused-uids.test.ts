@@ -2,7 +2,7 @@
 // every day.
 import { expect, test } from "vitest";
 import { Fetcher } from "./fetcher.ts";
-import { mail, mails, said, serverWith } from "./mail.ts";
+import { mail, mails, said, serverWith } from "../support/mail.ts";
 
 const DELETE = { delete: "delivered" } as const;
 

@@ -2,9 +2,9 @@
 import { getEventListeners } from "node:events";
 import { afterEach, expect, test, vi } from "vitest";
 import type { FetchedMessage, FetchEvent, FetchPolicy } from "../../src/fetch/index.ts";
-import { turns, until } from "../faults/turns.ts";
+import { turns, until } from "../support/turns.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mails, said, serverWith } from "./mail.ts";
+import { mails, said, serverWith } from "../support/mail.ts";
 
 const DELETE: FetchPolicy = { delete: "delivered" };
 afterEach(() => void vi.useRealTimers());

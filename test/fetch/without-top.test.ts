@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
-import { mail, said, serverWith } from "./mail.ts";
+import { mail, said, serverWith } from "../support/mail.ts";
 
 const LARGE = mail(2, "x".repeat(500));
 const policy: FetchPolicy = { maxSize: 400, tooLarge: "headers", delete: "delivered", retry: { first: 0 } };

@@ -1,9 +1,9 @@
 // Timestamps, lists of mechanisms and challenges that try to obtain a secret.
 import { expect } from "vitest";
 import { apopDigest, Pop3Client, type Pop3Auth, type SaslMechanism } from "popwright";
-import { offering, toScript } from "../client/ann.ts";
-import { ScriptedServer, type Step } from "../client/scripted-server.ts";
-import { base64, SECRET, TIMESTAMP } from "../client/secret.ts";
+import { offering, toScript } from "../support/ann.ts";
+import { ScriptedServer, type Step } from "../support/scripted-server.ts";
+import { base64, SECRET, TIMESTAMP } from "../support/secret.ts";
 import type { Case, Row } from "./row.ts";
 
 const octets = (text: string): Buffer => Buffer.from(text, "latin1");

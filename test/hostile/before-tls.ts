@@ -2,9 +2,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
-import { SECRET } from "../client/secret.ts";
-import { OFFERED } from "../client/stls-attempt.ts";
-import type { Step } from "../client/scripted-server.ts";
+import { SECRET } from "../support/secret.ts";
+import { OFFERED } from "../support/stls-attempt.ts";
+import type { Step } from "../support/scripted-server.ts";
 import type { Row } from "./row.ts";
 
 const octets = (text: string): Buffer => Buffer.from(text, "latin1");

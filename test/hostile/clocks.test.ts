@@ -4,9 +4,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Pop3Timeouts } from "../../src/options/client.ts";
-import { codeOf } from "../client/outcome.ts";
-import { SECRET } from "../client/secret.ts";
-import { LOGIN_ANSWERS, MemoryServer, type Answers } from "./memory-server.ts";
+import { codeOf } from "../support/outcome.ts";
+import { SECRET } from "../support/secret.ts";
+import { LOGIN_ANSWERS, MemoryServer, type Answers } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();

@@ -2,8 +2,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "popwright";
-import { SECRET } from "../client/secret.ts";
-import { LOGIN_ANSWERS, MemoryServer, type Answers } from "./memory-server.ts";
+import { SECRET } from "../support/secret.ts";
+import { LOGIN_ANSWERS, MemoryServer, type Answers } from "../support/memory-server.ts";
 
 export const SECOND = 1000;
 

@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { Pop3Client } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
-import { SECRET } from "../client/secret.ts";
+import { SECRET } from "../support/secret.ts";
 import {
   auth,
   begin,
@@ -15,7 +15,7 @@ import {
   settle,
   type Call,
 } from "./deadline-call.ts";
-import type { Answers } from "./memory-server.ts";
+import type { Answers } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();

@@ -2,14 +2,14 @@
 import { getEventListeners } from "node:events";
 import { expect } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3ClientOptions } from "popwright";
-import { codeOf, turns } from "../client/outcome.ts";
-import { ScriptedServer as StepServer, type Step } from "../client/scripted-server.ts";
-import { SECRET } from "../client/secret.ts";
-import { OFFERED } from "../client/stls-attempt.ts";
-import { toScript } from "../client/ann.ts";
-import { maildropScript, uidOf } from "../faults/maildrop-script.ts";
-import { ScriptedServer } from "../faults/scripted-server.ts";
-import { until } from "../faults/turns.ts";
+import { codeOf, turns } from "../support/outcome.ts";
+import { ScriptedServer as StepServer, type Step } from "../support/scripted-server.ts";
+import { SECRET } from "../support/secret.ts";
+import { OFFERED } from "../support/stls-attempt.ts";
+import { toScript } from "../support/ann.ts";
+import { maildropScript, uidOf } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { until } from "../support/turns.ts";
 import type { Row } from "./row.ts";
 import { pipelined, session } from "./steps.ts";
 

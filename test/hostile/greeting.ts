@@ -1,7 +1,7 @@
 // The greeting: the first line of a server, and what the client knows after it.
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import { endless, expectBounded, flooded } from "../faults/flooding.ts";
+import { endless, expectBounded, flooded } from "../support/flooding.ts";
 import type { Row } from "./row.ts";
 import { theWitness } from "./witness.ts";
 

@@ -2,12 +2,12 @@
 import { expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Limits, type SaslMechanism } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
-import { codeOf, turns } from "../client/outcome.ts";
-import { SECRET } from "../client/secret.ts";
-import { MIB } from "../faults/large-message.ts";
-import { capaAnswer, maildropScript, type Answer, type Answers } from "../faults/maildrop-script.ts";
-import { ScriptedServer, type Peer } from "../faults/scripted-server.ts";
-import { until } from "../faults/turns.ts";
+import { codeOf, turns } from "../support/outcome.ts";
+import { SECRET } from "../support/secret.ts";
+import { MIB } from "../support/large-message.ts";
+import { capaAnswer, maildropScript, type Answer, type Answers } from "../support/maildrop-script.ts";
+import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { until } from "../support/turns.ts";
 import { entries, line, listing, message } from "./sized-answers.ts";
 import { watchEachTest } from "./witness.ts";
 

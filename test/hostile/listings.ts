@@ -1,8 +1,8 @@
 // Listings that are invalid, never end, or contradict each other.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
-import { endless, endlessListing, expectBounded, flooded } from "../faults/flooding.ts";
-import { uidOf } from "../faults/maildrop-script.ts";
+import { endless, endlessListing, expectBounded, flooded } from "../support/flooding.ts";
+import { uidOf } from "../support/maildrop-script.ts";
 import type { Row } from "./row.ts";
 import { octets, session } from "./steps.ts";
 

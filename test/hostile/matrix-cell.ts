@@ -2,10 +2,10 @@
 // after it.
 import { expect, vi } from "vitest";
 import { Pop3Client, Pop3Error } from "popwright";
-import { SECRET } from "../client/secret.ts";
-import { MIB } from "../faults/large-message.ts";
-import type { Peer } from "../faults/scripted-server.ts";
-import { turns, until } from "../faults/turns.ts";
+import { SECRET } from "../support/secret.ts";
+import { MIB } from "../support/large-message.ts";
+import type { Peer } from "../support/raw-server.ts";
+import { turns, until } from "../support/turns.ts";
 import type { Fault, Outcome, Point } from "./matrix-faults.ts";
 import type { MatrixServer, Script } from "./matrix-server.ts";
 import {

@@ -1,6 +1,6 @@
 // Every answer of a session in two packets, cut at each octet in turn: no cut makes a difference.
 import { expect, vi } from "vitest";
-import { turns } from "../faults/turns.ts";
+import { turns } from "../support/turns.ts";
 import { answerTo, GREETING, HANDSHAKE, type Course, type Mode } from "./matrix-session.ts";
 import { clientOf, converse, expectResults, serve } from "./matrix-cell.ts";
 import type { MatrixServer } from "./matrix-server.ts";

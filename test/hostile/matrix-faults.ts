@@ -1,8 +1,8 @@
 // The events that a connection can have at a point of the fault matrix, and the code of each.
 import { vi } from "vitest";
-import type { Peer } from "../faults/scripted-server.ts";
-import { turns } from "../faults/turns.ts";
-import { endAs } from "../faults/wire-ends.ts";
+import type { Peer } from "../support/raw-server.ts";
+import { turns } from "../support/turns.ts";
+import { endAs } from "../support/wire-ends.ts";
 import { GREETING, HANDSHAKE, LOGINS, type Course } from "./matrix-session.ts";
 import { octets } from "./steps.ts";
 

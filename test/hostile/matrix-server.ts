@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import * as net from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { Peer, ScriptedServer, type Protection } from "../faults/scripted-server.ts";
+import { Peer, ScriptedServer, type Protection } from "../support/raw-server.ts";
 import type { Pop3ClientOptions } from "popwright";
 import { serialUntilOf } from "../../src/net/serial-hosts.ts";
 

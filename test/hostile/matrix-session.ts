@@ -1,9 +1,9 @@
 // The session of the fault matrix: every line, the correct answer, the call, and the expected result.
 import type { Pop3Client } from "popwright";
-import { base64, SECRET } from "../client/secret.ts";
-import { MIB } from "../faults/large-message.ts";
-import { capaAnswer, honestAnswer } from "../faults/maildrop-script.ts";
-import type { Protection } from "../faults/scripted-server.ts";
+import { base64, SECRET } from "../support/secret.ts";
+import { MIB } from "../support/large-message.ts";
+import { capaAnswer, honestAnswer } from "../support/maildrop-script.ts";
+import type { Protection } from "../support/raw-server.ts";
 
 /** One call of the session. */
 export interface Call {

@@ -2,13 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { Pop3Client } from "popwright";
-import { collectGarbage } from "../faults/garbage.ts";
-import { MIB } from "../faults/large-message.ts";
-import { turns } from "../faults/turns.ts";
-import { endless, expectBounded, flooded } from "../faults/flooding.ts";
-import { maildropScript } from "../faults/maildrop-script.ts";
-import { ScriptedServer } from "../faults/scripted-server.ts";
-import { endAs } from "../faults/wire-ends.ts";
+import { collectGarbage } from "../support/garbage.ts";
+import { MIB } from "../support/large-message.ts";
+import { turns } from "../support/turns.ts";
+import { endless, expectBounded, flooded } from "../support/flooding.ts";
+import { maildropScript } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
+import { endAs } from "../support/wire-ends.ts";
 import type { Case, Row } from "./row.ts";
 import { octets, session, TAKES } from "./steps.ts";
 

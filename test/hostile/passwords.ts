@@ -1,10 +1,10 @@
 // Tokens and passwords: which are sent, which are sent once, and how a refusal is understood.
 import { expect } from "vitest";
 import type { Pop3Auth, Pop3Client, Pop3ErrorCode } from "popwright";
-import { offering } from "../client/ann.ts";
-import { codeOf } from "../client/outcome.ts";
-import type { Step } from "../client/scripted-server.ts";
-import { base64, SECRET, TIMESTAMP } from "../client/secret.ts";
+import { offering } from "../support/ann.ts";
+import { codeOf } from "../support/outcome.ts";
+import type { Step } from "../support/scripted-server.ts";
+import { base64, SECRET, TIMESTAMP } from "../support/secret.ts";
 import type { Row } from "./row.ts";
 
 const ANN: Pop3Auth = { user: "ann", pass: SECRET };

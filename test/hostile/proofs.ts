@@ -2,10 +2,10 @@
 import { expect } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ErrorCode } from "popwright";
 import { Pop3Server, type ScramServerOptions } from "popwright/testing";
-import { to } from "../client/ann.ts";
-import { codeOf } from "../client/outcome.ts";
-import { SECRET } from "../client/secret.ts";
-import { certificate } from "../client/stls-attempt.ts";
+import { to } from "../support/ann.ts";
+import { codeOf } from "../support/outcome.ts";
+import { SECRET } from "../support/secret.ts";
+import { certificate } from "../support/stls-attempt.ts";
 import type { Case, Row } from "./row.ts";
 
 const ANN: Pop3Auth = { user: "ann", pass: SECRET };

@@ -7,20 +7,20 @@
 // (c) every two cuts, and every octet by itself: test/protocol, by `everyCut` of octets.ts;
 // (d) the work is linear in the input: test/protocol/dot-decoder ("linear work"), message-buffer,
 //     octet-buffer, capabilities; here for the commands of a session;
-// (e) every promise settles, and every answer reaches the call that asked for it: test/client/random.test.ts,
+// (e) every promise settles, and every answer reaches the call that asked for it: test/client/session/random.test.ts,
 //     test/faults/model.test.ts;
 // (f) parsers throw only typed errors: test/protocol/listings, reply, capabilities; here for whole sessions;
 // (g) a secret is in no error, log line or inspection, for any text of a server: test/protocol/commands,
-//     test/client/secrets.test.ts and test/auth; here for servers that repeat the client's lines.
+//     test/client/login/secrets.test.ts and test/auth; here for servers that repeat the client's lines.
 import { inspect } from "node:util";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client, Pop3Error, type Pop3Auth } from "popwright";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
-import { until } from "../faults/turns.ts";
-import { base64, FORMS, SECRET, TIMESTAMP, visible } from "../client/secret.ts";
-import { cut, everyCut, octets, wireOf } from "../protocol/octets.ts";
-import { MemoryServer } from "./memory-server.ts";
+import { until } from "../support/turns.ts";
+import { base64, FORMS, SECRET, TIMESTAMP, visible } from "../support/secret.ts";
+import { cut, everyCut, octets, wireOf } from "../support/octets.ts";
+import { MemoryServer } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();

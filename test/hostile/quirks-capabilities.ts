@@ -1,10 +1,10 @@
 // What real servers do with CAPA, and what becomes of it here.
 import { expect } from "vitest";
 import { Pop3Client } from "popwright";
-import { toScript } from "../client/ann.ts";
-import { codeOf } from "../client/outcome.ts";
-import { base64, SECRET } from "../client/secret.ts";
-import { ScriptedServer, type Step } from "../client/scripted-server.ts";
+import { toScript } from "../support/ann.ts";
+import { codeOf } from "../support/outcome.ts";
+import { base64, SECRET } from "../support/secret.ts";
+import { ScriptedServer, type Step } from "../support/scripted-server.ts";
 import type { Row } from "./row.ts";
 import { octets, session } from "./steps.ts";
 

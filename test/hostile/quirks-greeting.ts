@@ -1,6 +1,6 @@
 // What real servers do with the greeting and with status lines, and how the client reacts.
 import { expect } from "vitest";
-import { SECRET } from "../client/secret.ts";
+import { SECRET } from "../support/secret.ts";
 import type { Row } from "./row.ts";
 import { octets, session } from "./steps.ts";
 

@@ -3,8 +3,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
 import { parseMessage } from "popwright/parse";
-import { maildropScript } from "../faults/maildrop-script.ts";
-import { turns } from "../faults/turns.ts";
+import { maildropScript } from "../support/maildrop-script.ts";
+import { turns } from "../support/turns.ts";
 import type { Case, Row } from "./row.ts";
 import { octets, session, TAKES } from "./steps.ts";
 

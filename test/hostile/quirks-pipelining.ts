@@ -1,11 +1,11 @@
 // What real servers do with commands that go out together, and what becomes of it here.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
-import { codeOf } from "../client/outcome.ts";
-import { SECRET } from "../client/secret.ts";
-import type { Step } from "../client/scripted-server.ts";
-import { capaAnswer, retrAnswer } from "../faults/maildrop-script.ts";
-import { turns } from "../faults/turns.ts";
+import { codeOf } from "../support/outcome.ts";
+import { SECRET } from "../support/secret.ts";
+import type { Step } from "../support/scripted-server.ts";
+import { capaAnswer, retrAnswer } from "../support/maildrop-script.ts";
+import { turns } from "../support/turns.ts";
 import type { Row } from "./row.ts";
 import { octets, pipelined } from "./steps.ts";
 

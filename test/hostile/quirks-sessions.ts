@@ -1,9 +1,9 @@
 // What real servers do with whole sessions (deletions, quotas, time, languages), and how the client reacts.
 import { once } from "node:events";
 import { expect } from "vitest";
-import { left, listen, logIn } from "../client/ann.ts";
-import { SECRET } from "../client/secret.ts";
-import type { Step } from "../client/scripted-server.ts";
+import { left, listen, logIn } from "../support/ann.ts";
+import { SECRET } from "../support/secret.ts";
+import type { Step } from "../support/scripted-server.ts";
 import type { Row } from "./row.ts";
 import { session } from "./steps.ts";
 

@@ -1,6 +1,6 @@
 // Steps that several quirks share: listings of a server, and a loop over them.
 import type { Pop3Client } from "popwright";
-import type { Step } from "../client/scripted-server.ts";
+import type { Step } from "../support/scripted-server.ts";
 import { octets } from "./steps.ts";
 
 /** LIST, or UIDL, with these lines. */

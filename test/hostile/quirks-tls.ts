@@ -2,9 +2,9 @@
 import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { makeCertificate, Pop3Server } from "popwright/testing";
-import { SECRET } from "../client/secret.ts";
-import type { Step } from "../client/scripted-server.ts";
-import { certificate, OFFERED } from "../client/stls-attempt.ts";
+import { SECRET } from "../support/secret.ts";
+import type { Step } from "../support/scripted-server.ts";
+import { certificate, OFFERED } from "../support/stls-attempt.ts";
 import type { Row } from "./row.ts";
 import { octets } from "./steps.ts";
 

@@ -1,8 +1,8 @@
 // Status lines that are invalid, too long or too many, and how their text is printed.
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
-import { SECRET } from "../client/secret.ts";
-import { MIB } from "../faults/large-message.ts";
+import { SECRET } from "../support/secret.ts";
+import { MIB } from "../support/large-message.ts";
 import type { Row } from "./row.ts";
 import { octets, session } from "./steps.ts";
 

@@ -1,8 +1,8 @@
 // Plays rows, and checks the error, the connection, the wire, and everything visible of each.
 import { expect, test, vi } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3ClientOptions, type Pop3ErrorCode } from "popwright";
-import { FORMS, SECRET } from "../client/secret.ts";
-import { turns, until } from "../faults/turns.ts";
+import { FORMS, SECRET } from "../support/secret.ts";
+import { turns, until } from "../support/turns.ts";
 import type { Case, Row, Section } from "./row.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { theWitness, watchEachTest } from "./witness.ts";

@@ -1,6 +1,6 @@
 // Answers of an exact number of octets or entries, in pieces that suit a socket.
-import { PIECE } from "../faults/large-message.ts";
-import type { Answer } from "../faults/maildrop-script.ts";
+import { PIECE } from "../support/large-message.ts";
+import type { Answer } from "../support/maildrop-script.ts";
 
 /** A line of so many octets, CRLF included. */
 export const line = (head: string, octets: number): string =>

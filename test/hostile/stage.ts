@@ -3,12 +3,12 @@
 import { expect } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
 import { Pop3Server, type Pop3ServerOptions } from "popwright/testing";
-import { said } from "../client/ann.ts";
-import { ScriptedServer, type Step } from "../client/scripted-server.ts";
-import { SECRET } from "../client/secret.ts";
-import { certificate } from "../client/stls-attempt.ts";
-import { ScriptedServer as RawServer, type Script } from "../faults/scripted-server.ts";
-import { until } from "../faults/turns.ts";
+import { said } from "../support/ann.ts";
+import { ScriptedServer, type Step } from "../support/scripted-server.ts";
+import { SECRET } from "../support/secret.ts";
+import { certificate } from "../support/stls-attempt.ts";
+import { ScriptedServer as RawServer, type Script } from "../support/raw-server.ts";
+import { until } from "../support/turns.ts";
 import type { Case } from "./row.ts";
 
 export interface Stage extends AsyncDisposable {

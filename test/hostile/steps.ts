@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { expect } from "vitest";
 import type { Pop3Client } from "popwright";
-import type { Step } from "../client/scripted-server.ts";
-import { SECRET } from "../client/secret.ts";
+import type { Step } from "../support/scripted-server.ts";
+import { SECRET } from "../support/secret.ts";
 
 /** A session of a server without CAPA, logged in, and what comes behind. */
 export function session(...steps: readonly Step[]): readonly Step[] {

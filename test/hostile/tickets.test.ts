@@ -5,9 +5,9 @@ import * as net from "node:net";
 import { TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
 import { Pop3Client } from "popwright";
-import { codeOf } from "../client/outcome.ts";
-import { SECRET } from "../client/secret.ts";
-import { certificate } from "../client/stls-attempt.ts";
+import { codeOf } from "../support/outcome.ts";
+import { SECRET } from "../support/secret.ts";
+import { certificate } from "../support/stls-attempt.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();

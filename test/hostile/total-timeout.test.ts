@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { Pop3Client } from "popwright";
 import { DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import { auth, begin, fakeTimeInEachTest, pass, repeated, SECOND, settle } from "./deadline-call.ts";
-import { LOGIN_ANSWERS, MemoryServer } from "./memory-server.ts";
+import { LOGIN_ANSWERS, MemoryServer } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();

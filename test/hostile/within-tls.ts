@@ -5,9 +5,9 @@ import { TLSSocket } from "node:tls";
 import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { makeCertificate, type Certificate, type Pop3ServerOptions } from "popwright/testing";
-import { codeOf } from "../client/outcome.ts";
-import { certificate } from "../client/stls-attempt.ts";
-import { until } from "../faults/turns.ts";
+import { codeOf } from "../support/outcome.ts";
+import { certificate } from "../support/stls-attempt.ts";
+import { until } from "../support/turns.ts";
 import type { Case, Row } from "./row.ts";
 
 /** Both ways into TLS, and what is said before it. */

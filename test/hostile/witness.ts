@@ -3,8 +3,8 @@
 import { tracingChannel } from "node:diagnostics_channel";
 import createDebug from "debug";
 import { afterEach, beforeEach, expect } from "vitest";
-import { FORMS, visible } from "../client/secret.ts";
-import { guardEachTest } from "../faults/sentry.ts";
+import { FORMS, visible } from "../support/secret.ts";
+import { guardEachTest } from "../support/sentry.ts";
 
 /** What one test has let be seen. */
 export class Witness {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { reach, transports, type Transport } from "./transport.ts";
+import { reach, transports, type Transport } from "../servers/transport.ts";
 
 const COUNT = 60;
 const MIB = 1024 * 1024;

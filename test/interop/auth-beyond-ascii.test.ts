@@ -5,7 +5,7 @@ import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { Cyrus } from "../servers/cyrus.ts";
 import { Dovecot } from "../servers/dovecot.ts";
 import type { MailServer } from "../servers/mail-server.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 const ofAsciiNames = {
   /** All of it is in ISO 8859-1. */

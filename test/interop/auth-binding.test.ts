@@ -11,7 +11,7 @@ import {
 import { Cyrus } from "../servers/cyrus.ts";
 import { Dovecot } from "../servers/dovecot.ts";
 import { pass, user } from "./auth-proofs.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 const users = { [user]: pass };

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../src/index.ts";
 import { Courier } from "../servers/courier.ts";
-import { reach, transports } from "./transport.ts";
+import { reach, transports } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 const users = { ann: "secret", ben: "secret" };

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Cyrus } from "../servers/cyrus.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 describe("popminpoll", () => {
   it("is announced, and a second login within the minute rejects", async () => {

@@ -6,7 +6,7 @@ import { Dovecot } from "../servers/dovecot.ts";
 import { signToken } from "../servers/tokens.ts";
 import { another, pass, tokenKey, user } from "./auth-proofs.ts";
 import { printed, spellings } from "./auth-secrets.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 const openidConfiguration = "https://auth.example.test/.well-known/openid-configuration";

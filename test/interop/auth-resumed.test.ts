@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 describe.each(["STLS", "TLS port"] as const)("Dovecot with ssl_verify_client_cert, %s", (transport) => {
   it.each(["TLSv1.2", "TLSv1.3"] as const)(

@@ -1,7 +1,7 @@
 // The four transports that differ for authentication: TLS 1.2 and TLS 1.3 have different channel bindings.
 import type { ConnectionOptions } from "node:tls";
 import type { Pop3ClientOptions } from "../../src/index.ts";
-import { reach, type ServerAddress } from "./transport.ts";
+import { reach, type ServerAddress } from "../servers/transport.ts";
 
 export type AuthTransport = "clear" | "STLS" | "TLS 1.2" | "TLS 1.3";
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 const header = "Subject: awkward\r\n\r\n";
 const octets = (text: string): Buffer => Buffer.from(text, "latin1");

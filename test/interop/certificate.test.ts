@@ -3,7 +3,7 @@ import type { LookupFunction } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 const auth = { user: "ann", pass: "secret" };

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
-import { reach, transports, type Transport } from "./transport.ts";
+import { reach, transports, type Transport } from "../servers/transport.ts";
 
 const messages = [3, 0, 12].map((lines) =>
   servedOctets(Buffer.from(`Subject: ${lines} lines\r\nFrom: ann\r\n\r\n${".Line\r\n".repeat(lines)}`)),

@@ -11,11 +11,11 @@ import {
   type FetchReport,
 } from "../../src/fetch/index.ts";
 import type { Pop3ClientOptions } from "../../src/index.ts";
-import { octetsIn } from "../fetch/destinations/folder.ts";
-import { scratch } from "../fetch/ledger/scratch.ts";
+import { octetsIn } from "../support/folder.ts";
+import { scratch } from "../support/scratch.ts";
 import { servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { reach, type ServerAddress, type Transport } from "./transport.ts";
+import { reach, type ServerAddress, type Transport } from "../servers/transport.ts";
 import type { Wire } from "./wire.ts";
 
 export const octets = (text: string): Buffer => Buffer.from(text, "latin1");

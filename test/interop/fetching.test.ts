@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { fetchAll, fetchMail, FileLedger, Maildir, newMail, type FetchEvent } from "../../src/fetch/index.ts";
-import { octetsIn } from "../fetch/destinations/folder.ts";
-import { scratch } from "../fetch/ledger/scratch.ts";
+import { octetsIn } from "../support/folder.ts";
+import { scratch } from "../support/scratch.ts";
 import { Courier } from "../servers/courier.ts";
 import { Cyrus } from "../servers/cyrus.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
@@ -21,7 +21,7 @@ import {
   served,
 } from "./fetching-place.ts";
 import { sha256 } from "./sha256.ts";
-import { transports } from "./transport.ts";
+import { transports } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 afterEach(() => void vi.useRealTimers());

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 const auth: Pop3Auth = { user: "ann", pass: "secret" };
 const inUse = {

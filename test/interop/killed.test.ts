@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Pop3Client, Pop3ConnectionError, Pop3Error, Pop3ProtocolError } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
-import { reach, transports, type Transport } from "./transport.ts";
+import { reach, transports, type Transport } from "../servers/transport.ts";
 
 /** More octets than the system holds for two sockets: what is not read is not sent. */
 const huge = Buffer.from(`Subject: huge\r\n\r\n${`${"x".repeat(998)}\r\n`.repeat(32_000)}`);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { reach, type Transport } from "./transport.ts";
+import { reach, type Transport } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 const MIB = 1024 * 1024;

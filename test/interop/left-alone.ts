@@ -1,7 +1,7 @@
 // A separate program with sessions whose server disappears. It ends by itself, unless something keeps it
 // alive.
 import { Pop3Client, Pop3Error } from "../../src/index.ts";
-import { reach, type ServerAddress } from "./transport.ts";
+import { reach, type ServerAddress } from "../servers/transport.ts";
 
 const server = JSON.parse(process.env["POP3_SERVER"] ?? "") as ServerAddress;
 const connect = (user: string): Promise<Pop3Client> =>

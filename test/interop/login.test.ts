@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Pop3Client, type Pop3Auth, type SaslMechanism } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
-import { reach, transports, type Transport } from "./transport.ts";
+import { reach, transports, type Transport } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 /** LOGIN that sends the user name with AUTH, as many clients do and our own LOGIN does not. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { reach, type Transport } from "./transport.ts";
+import { reach, type Transport } from "../servers/transport.ts";
 
 const COUNT = 10_000;
 const numbers = Array.from({ length: COUNT }, (_, index) => index + 1);

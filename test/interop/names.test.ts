@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 const accounts = [
   { user: "ann", pass: "two words" },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, Pop3Error, type Pop3ClientOptions } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 import { Wire } from "./wire.ts";
 
 const COUNT = 50;

@@ -5,7 +5,7 @@ import { Pop3Pool } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { accountOf, awkward, letter, letters, Place, served } from "./fetching-place.ts";
 import { sha256 } from "./sha256.ts";
-import { transports } from "./transport.ts";
+import { transports } from "../servers/transport.ts";
 
 describe("a pool", () => {
   const users = ["ann", "bea", "cem", "dan"];

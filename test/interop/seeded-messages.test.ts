@@ -1,11 +1,11 @@
 // Two thousand messages of every kind arrive byte for byte, however the stream is cut.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
-import { seededMessages } from "../messages.ts";
+import { seededMessages } from "../support/messages.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
 import { sha256 } from "./sha256.ts";
 import { dialSingleOctets } from "./single-octets.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 const COUNT = 2000;
 const SEED = 1939;

@@ -10,7 +10,7 @@ import { Kdc } from "../servers/kdc.ts";
 import { crlfLines } from "../servers/lines.ts";
 import type { MailServer, MailServerOptions } from "../servers/mail-server.ts";
 import { run } from "../servers/tool.ts";
-import { reach, transports } from "./transport.ts";
+import { reach, transports } from "../servers/transport.ts";
 
 const launchers = {
   Dovecot: (options: MailServerOptions) => Dovecot.start(options),

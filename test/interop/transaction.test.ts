@@ -4,7 +4,7 @@ import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Pop3Client, type Pop3Error } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
-import { reach } from "./transport.ts";
+import { reach } from "../servers/transport.ts";
 
 const auth = { user: "ann", pass: "secret" };
 const messages = Array.from({ length: 10 }, (_, index) =>

@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fetchMail, MemoryLedger, Maildir, type Destination } from "../../src/fetch/index.ts";
-import { octetsIn } from "../fetch/destinations/folder.ts";
-import { scratch } from "../fetch/ledger/scratch.ts";
+import { octetsIn } from "../support/folder.ts";
+import { scratch } from "../support/scratch.ts";
 import { WildDuck } from "../servers/wildduck.ts";
 import { sha256 } from "./sha256.ts";
 

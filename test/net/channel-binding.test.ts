@@ -1,6 +1,6 @@
 // The hash of tls-server-end-point (RFC 5929 section 4.1), by the signature algorithm of the certificate.
 import type { TLSSocket } from "node:tls";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { channelBinding, signatureHash } from "../../src/net/channel-binding.ts";
 

@@ -1,10 +1,10 @@
 // Commands go out in order, within the window, and never across one that must be alone (RFC 2449 section 6.6).
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Exchange } from "../../src/net/exchange.ts";
 import { Pipeline, type Window } from "../../src/net/pipeline.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
-import { always } from "../protocol/octets.ts";
+import { always } from "../support/octets.ts";
 
 interface Wanted {
   readonly octets?: number;

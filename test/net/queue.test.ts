@@ -1,8 +1,8 @@
 // A first-in, first-out queue whose speed does not depend on its length.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { Queue } from "../../src/net/queue.ts";
-import { always } from "../protocol/octets.ts";
+import { always } from "../support/octets.ts";
 
 test("gives nothing if it is empty", () => {
   const queue = new Queue<number>();

@@ -1,4 +1,4 @@
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import iconv from "iconv-lite";
 import { describe, expect, it } from "vitest";
 import { decodeCharset } from "../../src/parse/charset.ts";

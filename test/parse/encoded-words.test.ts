@@ -1,4 +1,4 @@
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { decodeText } from "../../src/parse/encoded-words.ts";
 

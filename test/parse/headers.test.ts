@@ -1,4 +1,4 @@
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { readHeaderSection } from "../../src/parse/fields.ts";
 import { parseHeaders } from "../../src/parse/index.ts";

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from "node:stream";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { decodeCharset, parseMessage } from "../../src/parse/index.ts";
 import type { ParsedMessage } from "../../src/parse/index.ts";

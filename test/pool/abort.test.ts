@@ -3,10 +3,10 @@
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3AbortError, Pop3Pool, type Pop3Client, type UseOptions } from "../../src/index.ts";
-import { said } from "../client/ann.ts";
-import { codeOf, failureOf, settledCode } from "../client/outcome.ts";
-import { guardEachTest } from "../faults/sentry.ts";
-import { turns, until } from "../faults/turns.ts";
+import { said } from "../support/ann.ts";
+import { codeOf, failureOf, settledCode } from "../support/outcome.ts";
+import { guardEachTest } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 import { account, gate, left, serve } from "./accounts.ts";
 
 guardEachTest();

@@ -3,8 +3,8 @@ import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { parseUrl, type Pop3Auth, type Pop3ClientOptions, type SaslMechanism } from "../../src/index.ts";
 import { Account } from "../../src/pool/account.ts";
-import { duplexPair } from "../client/duplex-pair.ts";
-import { expectNoSecret, SECRET, visible } from "../client/secret.ts";
+import { duplexPair } from "../support/duplex-pair.ts";
+import { expectNoSecret, SECRET, visible } from "../support/secret.ts";
 
 const ann: Pop3ClientOptions = { host: "mail.test", auth: { user: "ann", pass: SECRET } };
 const withAuth = (auth: Pop3Auth): Account => new Account({ host: "mail.test", auth });

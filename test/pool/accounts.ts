@@ -1,7 +1,7 @@
 // Accounts on embedded servers, and pools that are closed with their test.
 import type { Pop3ClientOptions } from "../../src/index.ts";
 import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
-import { to } from "../client/ann.ts";
+import { to } from "../support/ann.ts";
 
 /** One object for each server: with another one, a session is no longer the same. */
 const tls = new WeakMap<Pop3Server, Pick<Pop3ClientOptions, "tls">>();

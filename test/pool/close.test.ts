@@ -1,10 +1,10 @@
 // A closed pool opens no session, waits for those in use, and ends the others with QUIT.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3Pool, type Pop3Client } from "../../src/index.ts";
-import { said } from "../client/ann.ts";
-import { codeOf, failureOf } from "../client/outcome.ts";
-import { guardEachTest } from "../faults/sentry.ts";
-import { turns, until } from "../faults/turns.ts";
+import { said } from "../support/ann.ts";
+import { codeOf, failureOf } from "../support/outcome.ts";
+import { guardEachTest } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 import { account, gate, left, serve } from "./accounts.ts";
 
 guardEachTest();

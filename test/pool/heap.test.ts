@@ -1,5 +1,5 @@
 // A heap gives its first item, whatever was removed or changed before.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { Heap, type Ranked } from "../../src/pool/heap.ts";
 

@@ -3,10 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "../../src/index.ts";
 import type { Fault, Pop3Server } from "../../src/testing/index.ts";
-import { duplexPair } from "../client/duplex-pair.ts";
-import { codeOf, failureOf } from "../client/outcome.ts";
-import { guardEachTest } from "../faults/sentry.ts";
-import { turns, until } from "../faults/turns.ts";
+import { duplexPair } from "../support/duplex-pair.ts";
+import { codeOf, failureOf } from "../support/outcome.ts";
+import { guardEachTest } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 import { account, gate, serve } from "./accounts.ts";
 
 guardEachTest();

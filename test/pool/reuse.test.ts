@@ -5,9 +5,9 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3Pool, type Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
-import { said } from "../client/ann.ts";
-import { guardEachTest } from "../faults/sentry.ts";
-import { turns, until } from "../faults/turns.ts";
+import { said } from "../support/ann.ts";
+import { guardEachTest } from "../support/sentry.ts";
+import { turns, until } from "../support/turns.ts";
 import { account, left, serve } from "./accounts.ts";
 
 guardEachTest();

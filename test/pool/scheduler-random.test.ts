@@ -1,10 +1,10 @@
 // A random sequence of calls, pauses, aborts and releases gives the same order as a simple model that checks
 // every call each time. So no limit is exceeded, no call is forgotten, and the oldest runnable call goes
 // first.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { Scheduler, type Permit, type PermitKey, type SchedulerLimits } from "../../src/pool/scheduler.ts";
-import { codeOf, turns as loops } from "../client/outcome.ts";
+import { codeOf, turns as loops } from "../support/outcome.ts";
 
 type State = "waiting" | "active" | "paused" | "resuming" | "over" | "refused";
 

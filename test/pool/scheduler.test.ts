@@ -1,8 +1,8 @@
 // Which call runs next: the oldest whose maildrop and host are free, within the limits.
 import { describe, expect, test } from "vitest";
 import { Scheduler, type Permit, type SchedulerLimits } from "../../src/pool/scheduler.ts";
-import { codeOf, turns as loops } from "../client/outcome.ts";
-import { expectNothingUnhandled } from "../client/unhandled.ts";
+import { codeOf, turns as loops } from "../support/outcome.ts";
+import { expectNothingUnhandled } from "../support/unhandled.ts";
 
 expectNothingUnhandled();
 

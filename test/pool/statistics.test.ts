@@ -4,10 +4,10 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Pop3Pool, type Pop3Client, type Pop3PoolTrace } from "../../src/index.ts";
 import { Pop3Server } from "../../src/testing/index.ts";
-import { codeOf, failureOf } from "../client/outcome.ts";
-import { expectNoSecret, SECRET, visible } from "../client/secret.ts";
-import { guardEachTest } from "../faults/sentry.ts";
-import { until } from "../faults/turns.ts";
+import { codeOf, failureOf } from "../support/outcome.ts";
+import { expectNoSecret, SECRET, visible } from "../support/secret.ts";
+import { guardEachTest } from "../support/sentry.ts";
+import { until } from "../support/turns.ts";
 import { account, gate, serve } from "./accounts.ts";
 
 guardEachTest();

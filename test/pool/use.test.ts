@@ -1,9 +1,9 @@
 // The work with a session is a transaction: committed when the work resolves, and rolled back when it throws.
 import { describe, expect, test } from "vitest";
 import { Pop3Error, Pop3Pool, type Pop3Client } from "../../src/index.ts";
-import { said } from "../client/ann.ts";
-import { codeOf, failureOf } from "../client/outcome.ts";
-import { guardEachTest } from "../faults/sentry.ts";
+import { said } from "../support/ann.ts";
+import { codeOf, failureOf } from "../support/outcome.ts";
+import { guardEachTest } from "../support/sentry.ts";
 import { account, left, serve } from "./accounts.ts";
 
 guardEachTest();

@@ -1,7 +1,7 @@
 // Collects a small block whole, and keeps it within its limit.
 import { expect, test } from "vitest";
 import { SmallBlock } from "../../src/protocol/block.ts";
-import { everyCut, octets, text } from "./octets.ts";
+import { everyCut, octets, text } from "../support/octets.ts";
 
 test("passes the octets to its parser, however they are cut", () => {
   for (const chunks of everyCut(octets("one\r\ntwo\0\xff\r\n"))) {

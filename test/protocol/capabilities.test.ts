@@ -1,7 +1,7 @@
 // CAPA (RFC 2449 section 6): known capabilities are typed, unknown ones are kept, and no list makes it fail.
 import { describe, expect, test } from "vitest";
 import { NO_CAPABILITIES, parseCapabilities, type Capabilities } from "../../src/protocol/capabilities.ts";
-import { always, text, wireOf } from "./octets.ts";
+import { always, text, wireOf } from "../support/octets.ts";
 
 const capabilities = (...lines: string[]): Capabilities =>
   parseCapabilities(lines.map((line) => `${line}\r\n`).join(""));

@@ -1,13 +1,13 @@
 // Every command: its exact line, its printable form, and how its reply is parsed.
 import { inspect } from "node:util";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Pop3Error } from "../../src/errors.ts";
 import { SmallBlock, type BlockReader } from "../../src/protocol/block.ts";
 import * as commands from "../../src/protocol/commands.ts";
 import type { BlockCommand, Command, CommandLimits, LineCommand } from "../../src/protocol/commands.ts";
 import { parseReply, type Reply } from "../../src/protocol/reply.ts";
-import { always, octets, text } from "./octets.ts";
+import { always, octets, text } from "../support/octets.ts";
 
 const LIMITS: CommandLimits = {
   commandLine: 255,

@@ -15,7 +15,7 @@ import {
   times,
   whole,
   wireOf,
-} from "./octets.ts";
+} from "../support/octets.ts";
 
 interface Decoded {
   /** Latin-1. */

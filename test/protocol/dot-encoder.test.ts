@@ -1,7 +1,7 @@
 // The encoder of the dot rule: the wire form of a message, as a server sends it.
 import { expect, test } from "vitest";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";
-import { always, octets, text, wireOf } from "./octets.ts";
+import { always, octets, text, wireOf } from "../support/octets.ts";
 
 test.each([
   ["an empty message", "", ".\r\n"],

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Pop3ProtocolError } from "../../src/errors.ts";
 import { LineReader } from "../../src/protocol/line-reader.ts";
-import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "./octets.ts";
+import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "../support/octets.ts";
 
 /** The lines of `chunks`, and behind them what was thrown, as its code. */
 function read(chunks: readonly Buffer[], limit = 512, reader = new LineReader(limit)): string[] {

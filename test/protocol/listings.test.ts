@@ -1,5 +1,5 @@
 // STAT, LIST and UIDL (RFC 1939 sections 5 and 7): what is right is read, what is wrong is an error of ours, never a guess.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { Pop3ProtocolError } from "../../src/errors.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
@@ -8,7 +8,7 @@ import { isMessageNumber } from "../../src/protocol/listing-fields.ts";
 import type { MalformedLine } from "../../src/protocol/malformed-line.ts";
 import { parseScanListing, parseStat, parseUniqueId } from "../../src/protocol/listings.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
-import { always, cut, cutWire, everyCut, octets, singly, whole, wireOf } from "./octets.ts";
+import { always, cut, cutWire, everyCut, octets, singly, whole, wireOf } from "../support/octets.ts";
 
 const LIMITS: ListingRules = { entries: 1000, octets: 1024 * 1024, line: 512, mode: "strict" };
 const ok = (text: string): Reply => ({ status: "ok", text });

@@ -1,6 +1,6 @@
 // Collects one message in one Buffer. The announced size decides how memory is allocated, never what is read.
 import { constants } from "node:buffer";
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, test, vi } from "vitest";
 import {
   MessageBuffer,
@@ -8,7 +8,7 @@ import {
   messageKnownTooLarge,
   messageTooLarge,
 } from "../../src/protocol/message-buffer.ts";
-import { always, everyCut, inPieces, octets, singly, text } from "./octets.ts";
+import { always, everyCut, inPieces, octets, singly, text } from "../support/octets.ts";
 
 const MIB = 1024 * 1024;
 const tooLarge = expect.objectContaining({

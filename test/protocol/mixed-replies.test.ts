@@ -1,8 +1,8 @@
 // The reply to another command inside a message: found wherever it stands, and only if the size is wrong as well.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { MixedReplies } from "../../src/protocol/mixed-replies.ts";
-import { always, octets } from "./octets.ts";
+import { always, octets } from "../support/octets.ts";
 
 interface Given {
   readonly line?: string;

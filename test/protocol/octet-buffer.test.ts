@@ -1,7 +1,7 @@
 // Collects octets in pieces of any size, in memory proportional to the octets that have arrived.
 import { describe, expect, test, vi } from "vitest";
 import { OctetBuffer } from "../../src/protocol/octet-buffer.ts";
-import { inPieces } from "./octets.ts";
+import { inPieces } from "../support/octets.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,8 +1,8 @@
 // A peer's words are printed without cursor movements, forged lines or reversed text.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { printable } from "../../src/protocol/printable.ts";
-import { always } from "./octets.ts";
+import { always } from "../support/octets.ts";
 
 test.each([
   ["plain text", "no such message", "no such message"],

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { KNOWN_REFUSALS, type Stage, type Wait } from "../../src/protocol/refusals.ts";
 import { parseReply } from "../../src/protocol/reply.ts";
 import { judgeRefusal, stageOfCommand, type Verdict } from "../../src/retry.ts";
-import { SAMPLES } from "./refusal-samples.ts";
+import { SAMPLES } from "../support/refusal-samples.ts";
 
 const STAGES: readonly (Stage | undefined)[] = ["greeting", "login", "listing", "message", undefined];
 

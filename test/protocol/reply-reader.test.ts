@@ -1,7 +1,7 @@
 // Each octet goes to its reply, in the order of the wire. Octets that no command waits for are not read.
 import { describe, expect, test } from "vitest";
 import { ReplyReader, type ReplySink } from "../../src/protocol/reply-reader.ts";
-import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "./octets.ts";
+import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "../support/octets.ts";
 
 /** Waits for replies: `true` for one with a block behind its `+OK`. Notes what comes. */
 class Recorder implements ReplySink {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { decodeText, parseReply, printableLine } from "../../src/protocol/reply.ts";
 import { judgeRefusal } from "../../src/retry.ts";
-import { always, octets, text, wireOf } from "./octets.ts";
+import { always, octets, text, wireOf } from "../support/octets.ts";
 
 const parse = (line: string): unknown => parseReply(octets(line));
 

@@ -18,12 +18,12 @@ const NO_OLD_TLS =
   "BoringSSL takes no cipher list with a security level: there is no server of TLS 1.1 to be had";
 const BUN: readonly Known[] = [
   {
-    file: "test/client/auth-channel-binding.test.ts",
+    file: "test/client/login/channel-binding.test.ts",
     tests: /^TLSv1\.3 > .* > by default tries|> sends one line for each type|> sends no more with a separate/,
     why: "with TLS 1.3 Bun shows no Finished, so there is no tls-unique to try, and one attempt fewer",
   },
   {
-    file: "test/client/certificate.test.ts",
+    file: "test/client/tls/certificate.test.ts",
     tests: /signed by an unknown authority$/,
     why: UNTRUSTED,
   },
@@ -33,7 +33,7 @@ const BUN: readonly Known[] = [
     why: UNTRUSTED,
   },
   {
-    file: "test/client/wrong-port.test.ts",
+    file: "test/client/tls/wrong-port.test.ts",
     tests: /> if the server speaks no better than TLS 1\.1$/,
     why: NO_OLD_TLS,
   },
@@ -66,13 +66,13 @@ const NO_RESET = "a reset within TLS looks as if the server had closed the conne
 const LATE = "Deno reads what was sent some turns of its event loop later than Node, and in larger pieces";
 const DENO: readonly Known[] = [
   {
-    file: "test/client/auth-channel-binding.test.ts",
+    file: "test/client/login/channel-binding.test.ts",
     tests:
       /tls-exporter|tls-unique|> by default tries|> sends one line for each type|> sends no more with a separate|> if no type is accepted/,
     why: NO_BINDING,
   },
   {
-    file: "test/client/auth-edges.test.ts",
+    file: "test/client/login/edges.test.ts",
     tests: /^reports the refusal if the server closes before the next binding type$/,
     why: NO_BINDING,
   },
@@ -88,17 +88,17 @@ const DENO: readonly Known[] = [
     why: "as a server Deno demands the certificate that it was told to ask for",
   },
   {
-    file: "test/client/tls-session.test.ts",
+    file: "test/client/tls/tls-session.test.ts",
     tests: /: with the same options object$|> is not resumed with another port of the same host$/,
     why: NO_RESUMPTION,
   },
   {
-    file: "test/client/auth-edges.test.ts",
+    file: "test/client/login/edges.test.ts",
     tests: /^binds a resumed session with tls-server-end-point/,
     why: NO_RESUMPTION,
   },
   {
-    file: "test/client/certificate.test.ts",
+    file: "test/client/tls/certificate.test.ts",
     tests: /> rejects a certificate that is (?:expired an hour ago|not valid before tomorrow)$/,
     why: UNTRUSTED,
   },
@@ -130,12 +130,12 @@ const DENO: readonly Known[] = [
     why: NO_RESET,
   },
   {
-    file: "test/client/refusal.test.ts",
+    file: "test/client/login/refusal.test.ts",
     tests: /^over TLS, the connection ends instead of an answer > /,
     why: NO_RESET,
   },
   {
-    file: "test/client/endless.test.ts",
+    file: "test/client/messages/endless.test.ts",
     tests: /> rejects a message that is reset$/,
     why: NO_RESET,
   },
@@ -327,7 +327,7 @@ const WINDOWS: readonly Known[] = [
     sometimes: true,
   },
   {
-    file: "test/client/end.test.ts",
+    file: "test/client/session/end.test.ts",
     tests: /> RST while nobody waits$/,
     why: "under Wine a reset looks as if the server had closed the connection",
   },

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { CallOptions, Pop3Client, Pop3Message } from "popwright";
 import type { StoredMessage } from "popwright/testing";
-import { asReceived } from "../messages.ts";
+import { asReceived } from "../support/messages.ts";
 import type { Random } from "../../bench/random.ts";
 
 /** An answer that is not the right one. */

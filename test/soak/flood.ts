@@ -1,8 +1,8 @@
 // Floods one client after the other, each in a process of its own, and looks at how far its memory grew.
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { maildropScript } from "../faults/maildrop-script.ts";
-import { ScriptedServer } from "../faults/scripted-server.ts";
+import { maildropScript } from "../support/maildrop-script.ts";
+import { ScriptedServer } from "../support/raw-server.ts";
 import type { Grown } from "./flood-client.ts";
 import type { Flood } from "./floods.ts";
 

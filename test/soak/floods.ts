@@ -2,9 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pop3Client, Pop3ClientOptions } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
-import { MIB, PIECE } from "../faults/large-message.ts";
-import type { Answer, Answers } from "../faults/maildrop-script.ts";
-import type { Protection } from "../faults/scripted-server.ts";
+import { MIB, PIECE } from "../support/large-message.ts";
+import type { Answer, Answers } from "../support/maildrop-script.ts";
+import type { Protection } from "../support/raw-server.ts";
 
 export interface Flood {
   readonly name: string;

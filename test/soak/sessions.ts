@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { Random } from "../../bench/random.ts";
 import { makeCertificate, Pop3Server, type Pop3ServerOptions } from "popwright/testing";
 import type { Pop3ClientOptions } from "popwright";
-import { seededMessages } from "../messages.ts";
+import { seededMessages } from "../support/messages.ts";
 import { isSilent, randomTrouble, type Trouble } from "./random-fault.ts";
 import { runSession, type Tally } from "./session.ts";
 import { Watch, type Base } from "./watch.ts";

@@ -1,4 +1,4 @@
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { blockPieces, blockSize } from "../../src/protocol/block-pieces.ts";
 import { encodeBlock } from "../../src/protocol/dot-encoder.ts";

@@ -1,4 +1,4 @@
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { expect, it } from "vitest";
 import { escaped, unescaped } from "../../src/testing/escapes.ts";
 

@@ -1,5 +1,5 @@
 // A recorded session can be replayed as a server, and the same client gets the same results from it.
-import fc from "../fast-check.ts";
+import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error, type Pop3ClientOptions } from "../../src/index.ts";
 import {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Command } from "../../../src/fetch/index.ts";
-import { delivery } from "./delivery.ts";
+import { delivery } from "../../support/delivery.ts";
 
 /** Starts another process, which connects to a port and stays. */
 const PARENT = `

@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SpoolFile } from "../../../src/fetch/destinations/spool-file.ts";
 import { Command, type CommandOptions } from "../../../src/fetch/index.ts";
 import { breakFiles } from "./broken-files.ts";
-import { deliver, delivery, keyOf, MESSAGES } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const LARGE = MESSAGES["5 MB"] as Buffer;

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isDown, isLater } from "../../../src/fetch/destinations/destination-error.ts";
 import type { Destination } from "../../../src/fetch/index.ts";
 import { breakFiles, type FileStep } from "./broken-files.ts";
-import { begun, deliver, MESSAGES, piecesOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { begun, deliver, MESSAGES, piecesOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 export interface Subject {
   /** A destination in a directory; a second one in the same is another process's. */

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, deliverTo, EmlFolder, Maildir, Mbox } from "../../../src/fetch/index.ts";
 import { contract } from "./contract.ts";
-import { octetsIn } from "./folder.ts";
-import { bodiesOf, mboxForm } from "./mbox-form.ts";
+import { octetsIn } from "../../support/folder.ts";
+import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
 contract("Maildir", {
   make: (directory) => new Maildir(directory),

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EmlFolder } from "../../../src/fetch/index.ts";
-import { deliver, delivery, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { deliver, delivery, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmlFolder, Maildir, type Destination } from "../../../src/fetch/index.ts";
 import { isDown, isLater } from "../../../src/fetch/destinations/destination-error.ts";
-import { obstacles, place, type Obstacle } from "../obstacles.ts";
-import { begun, deliver, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { obstacles, place, type Obstacle } from "../../support/obstacles.ts";
+import { begun, deliver, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const EMPTY = Buffer.alloc(0);

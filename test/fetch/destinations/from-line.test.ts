@@ -3,8 +3,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { fromLine, fromLines, type FromLine } from "../../../src/fetch/destinations/from-line.ts";
-import { keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 let folder: Folder;
 beforeEach(async () => {

@@ -6,7 +6,7 @@ import {
   type FetchedMessage,
   type FunctionOptions,
 } from "../../../src/fetch/index.ts";
-import { begun, deliver, delivery, keyOf, MESSAGES } from "./delivery.ts";
+import { begun, deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 

@@ -1,7 +1,7 @@
 // The recipe for LMTP, against a server that accepts mail or refuses it.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lmtp } from "../../../examples/destinations/lmtp.ts";
-import { deliver, delivery, MESSAGES } from "./delivery.ts";
+import { deliver, delivery, MESSAGES } from "../../support/delivery.ts";
 import { LmtpServer } from "./lmtp-server.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n.1\r\n..\r\n");

@@ -3,8 +3,8 @@ import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Maildir } from "../../../src/fetch/index.ts";
-import { deliver, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { deliver, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const original = await importOriginal<typeof import("node:fs/promises")>();

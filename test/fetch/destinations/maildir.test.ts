@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Maildir } from "../../../src/fetch/index.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
-import { begun, deliver, delivery, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 

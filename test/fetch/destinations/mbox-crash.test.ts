@@ -3,11 +3,11 @@ import { chmod, lstat, rename, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Mbox } from "../../../src/fetch/index.ts";
-import { deadPid } from "../ledger/holders.ts";
+import { deadPid } from "../../support/holders.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
-import { begun, deliver, delivery } from "./delivery.ts";
-import { Folder } from "./folder.ts";
-import { bodiesOf, mboxForm } from "./mbox-form.ts";
+import { begun, deliver, delivery } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
+import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const TWO = Buffer.from("Subject: two\r\n\r\nFrom me\r\n2\r\n");

@@ -4,11 +4,11 @@ import { link, lutimes, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Mbox } from "../../../src/fetch/index.ts";
-import { obstacles, place, type Obstacle } from "../obstacles.ts";
+import { obstacles, place, type Obstacle } from "../../support/obstacles.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
-import { deliver, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
-import { bodiesOf, mboxForm } from "./mbox-form.ts";
+import { deliver, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
+import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
 const [ONE, TWO] = [Buffer.from("Subject: one\r\n\r\n1\r\n"), Buffer.from("Subject: two\r\n\r\n2\r\n")];
 const HEX = "0123456789abcdef";

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Mbox } from "../../../src/fetch/index.ts";
 import { isLater } from "../../../src/fetch/destinations/destination-error.ts";
-import { begun, deliver } from "./delivery.ts";
-import { Folder } from "./folder.ts";
-import { bodiesOf, mboxForm } from "./mbox-form.ts";
+import { begun, deliver } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
+import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 import { Sleeper, watchSteps } from "./sleepers.ts";
 
 vi.mock("node:fs/promises", { spy: true });

@@ -1,8 +1,8 @@
 // The text of a message in an mbox, for all ways to cut the message into pieces.
-import fc from "../../fast-check.ts";
+import fc from "../../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { MboxText } from "../../../src/fetch/destinations/mbox-text.ts";
-import { mboxForm } from "./mbox-form.ts";
+import { mboxForm } from "../../support/mbox-form.ts";
 
 function textOf(...pieces: readonly string[]): string {
   const text = new MboxText();

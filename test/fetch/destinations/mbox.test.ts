@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { processSpace } from "../../../src/fetch/files/process-space.ts";
 import { Mbox } from "../../../src/fetch/index.ts";
 import { breakFiles, fileHandlePrototype, methodOf } from "./broken-files.ts";
-import { begun, deliver, delivery, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
-import { bodiesOf, mboxForm } from "./mbox-form.ts";
+import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
+import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const TWO = Buffer.from("Subject: two\r\n\r\n2\r\n");

@@ -1,7 +1,7 @@
 // The recipe for S3 buckets, against a server that stores objects and refuses to overwrite them.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bucket } from "../../../examples/destinations/s3.ts";
-import { deliver, keyOf, MESSAGES } from "./delivery.ts";
+import { deliver, keyOf, MESSAGES } from "../../support/delivery.ts";
 import { HttpServer, type HttpAnswer } from "./http-server.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EmlFolder, Maildir } from "../../../src/fetch/index.ts";
 import { SpoolFile, sweep } from "../../../src/fetch/destinations/spool-file.ts";
-import { deliver, keyOf } from "./delivery.ts";
-import { Folder } from "./folder.ts";
+import { deliver, keyOf } from "../../support/delivery.ts";
+import { Folder } from "../../support/folder.ts";
 
 let folder: Folder;
 let spool: SpoolFile;

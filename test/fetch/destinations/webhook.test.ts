@@ -1,7 +1,7 @@
 // The recipe for webhooks, against a receiver that recognises keys.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { webhook } from "../../../examples/destinations/webhook.ts";
-import { deliver, delivery, keyOf, MESSAGES } from "./delivery.ts";
+import { deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
 import { HttpServer } from "./http-server.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");

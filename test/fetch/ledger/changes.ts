@@ -1,5 +1,5 @@
 // Random records, with all the characters that could have a meaning in a file of lines.
-import fc from "../../fast-check.ts";
+import fc from "../../support/fast-check.ts";
 import type {
   LedgerChanges,
   LedgerEntry,

@@ -3,7 +3,7 @@ import { link, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { Lock } from "../../../src/fetch/files/lock.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "../../support/scratch.ts";
 
 vi.mock("node:fs/promises", { spy: true });
 

@@ -1,15 +1,15 @@
 // A ledger in a directory: its files, its reaction to torn and foreign files, and the owner of a mailbox.
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import fc from "../../fast-check.ts";
+import fc from "../../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { fileName } from "../../../src/fetch/ledger/file-name.ts";
 import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
 import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
 import { changes, texts } from "./changes.ts";
-import { deadPid, lockText, silence } from "./holders.ts";
-import { scratch } from "./scratch.ts";
+import { deadPid, lockText, silence } from "../../support/holders.ts";
+import { scratch } from "../../support/scratch.ts";
 
 const ANN = "ann@pop.example.com:995";
 const NAME = fileName(ANN);

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { fileName } from "../../../src/fetch/ledger/file-name.ts";
-import { obstacles, place } from "../obstacles.ts";
-import { deadPid, lockText } from "./holders.ts";
-import { scratch } from "./scratch.ts";
+import { obstacles, place } from "../../support/obstacles.ts";
+import { deadPid, lockText } from "../../support/holders.ts";
+import { scratch } from "../../support/scratch.ts";
 
 const NAME = fileName("ann");
 const HEX = "0123456789abcdef";

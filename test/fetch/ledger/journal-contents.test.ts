@@ -1,6 +1,6 @@
 // Journals that were cut, torn or damaged give their complete records and nothing else, or an error that
 // names the line.
-import fc from "../../fast-check.ts";
+import fc from "../../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { applyChanges } from "../../../src/fetch/ledger/changes.ts";
 import {

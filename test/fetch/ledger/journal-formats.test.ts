@@ -9,7 +9,7 @@ import { decodeJournal, encodeJournal } from "../../../src/fetch/ledger/journal-
 import { encode, encodeLine } from "../../../src/fetch/ledger/journal-line.ts";
 import type { LedgerEntry, LedgerSnapshot } from "../../../src/fetch/ledger/ledger.ts";
 import { readAsFormat1 } from "./format-1-reader.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "../../support/scratch.ts";
 
 const ANN = "ann@pop.example.com:995";
 const PATH = "/ledger/ann.journal";

@@ -1,5 +1,5 @@
 // Lines of a journal: decoding returns what was encoded, in printable ASCII, and rejects a part of a line.
-import fc from "../../fast-check.ts";
+import fc from "../../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import {
   changesOf,

@@ -8,10 +8,10 @@ import { fileName } from "../../../src/fetch/ledger/file-name.ts";
 import { Journal, readJournal } from "../../../src/fetch/ledger/journal.ts";
 import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
 import { Lock } from "../../../src/fetch/files/lock.ts";
-import { until } from "../../faults/turns.ts";
-import { fileHandles, systemError } from "./file-handles.ts";
-import { deadPid, lockText, silence } from "./holders.ts";
-import { scratch } from "./scratch.ts";
+import { until } from "../../support/turns.ts";
+import { fileHandles, systemError } from "../../support/file-handles.ts";
+import { deadPid, lockText, silence } from "../../support/holders.ts";
+import { scratch } from "../../support/scratch.ts";
 
 const ANN = "ann@pop.example.com:995";
 const entry = (id: number | string, size = 0): LedgerEntry => ({

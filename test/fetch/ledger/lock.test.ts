@@ -8,11 +8,11 @@ import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Lock } from "../../../src/fetch/files/lock.ts";
 import { isClaim } from "../../../src/fetch/files/lock-file.ts";
-import { turns, until } from "../../faults/turns.ts";
-import { fileHandles, systemError } from "./file-handles.ts";
-import { deadPid, lockText, silence, type LockFields } from "./holders.ts";
-import { obstacles, place } from "../obstacles.ts";
-import { scratch } from "./scratch.ts";
+import { turns, until } from "../../support/turns.ts";
+import { fileHandles, systemError } from "../../support/file-handles.ts";
+import { deadPid, lockText, silence, type LockFields } from "../../support/holders.ts";
+import { obstacles, place } from "../../support/obstacles.ts";
+import { scratch } from "../../support/scratch.ts";
 
 vi.mock("node:fs/promises", { spy: true });
 

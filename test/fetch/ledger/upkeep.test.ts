@@ -6,9 +6,9 @@ import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { fileName } from "../../../src/fetch/ledger/file-name.ts";
 import type { LedgerEntry, MailboxState } from "../../../src/fetch/ledger/ledger.ts";
 import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
-import { fileHandles, systemError } from "./file-handles.ts";
-import { deadPid, lockText } from "./holders.ts";
-import { scratch } from "./scratch.ts";
+import { fileHandles, systemError } from "../../support/file-handles.ts";
+import { deadPid, lockText } from "../../support/holders.ts";
+import { scratch } from "../../support/scratch.ts";
 
 const OLD = "ann@pop.old.example:995";
 const NEW = "ann@pop.new.example:995";

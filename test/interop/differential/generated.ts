@@ -1,7 +1,7 @@
 // Random cases, the same in each run. They are made of parts that have a meaning in POP3, because random text
 // would find nothing.
-import fc from "../../fast-check.ts";
-import { asReceived } from "../../messages.ts";
+import fc from "../../support/fast-check.ts";
+import { asReceived } from "../../support/messages.ts";
 import type { Case, Command } from "./exchange.ts";
 
 const SEED = 1939;

@@ -1,7 +1,7 @@
 // Serves cases on loopback. The user name of a login chooses the case, which may be played any number of
 // times.
-import { turns } from "../../faults/turns.ts";
-import { ScriptedServer, type Peer } from "../../faults/scripted-server.ts";
+import { turns } from "../../support/turns.ts";
+import { ScriptedServer, type Peer } from "../../support/raw-server.ts";
 import type { Case, Exchange } from "./exchange.ts";
 
 /** What a client has to do: log in, and say these lines. */

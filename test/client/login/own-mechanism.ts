@@ -1,0 +1,20 @@
+// A mechanism of the caller.
+import type { SaslMechanism } from "../../../src/index.ts";
+
+/** A mechanism of one's own, that answers each challenge with its letters turned around. */
+export function own({
+  cleartext = false,
+  initial,
+}: {
+  cleartext?: boolean;
+  initial?: Buffer;
+}): SaslMechanism {
+  return {
+    name: "X-OWN",
+    cleartext,
+    start: () => ({
+      ...(initial !== undefined && { initial }),
+      respond: (challenge) => Buffer.from(challenge).reverse(),
+    }),
+  };
+}

@@ -1,0 +1,88 @@
+// The server must prove its identity before anything is sent within TLS, for each way to start TLS.
+import { describe, expect, test } from "vitest";
+import { Pop3Client, type Pop3ClientOptions } from "../../../src/index.ts";
+import { makeCertificate } from "../../../src/testing/index.ts";
+import { auth, listen, said, to } from "../../support/ann.ts";
+import { failureOf } from "../../support/outcome.ts";
+
+const HOUR = 3_600_000; // milliseconds
+const own = makeCertificate();
+
+/** The certificate of the server, the options of the client, what the error tells. */
+const REFUSED: [string, ReturnType<typeof makeCertificate>, Partial<Pop3ClientOptions>, RegExp][] = [
+  ["signed by an unknown authority", own, { tls: {} }, /self.signed/],
+  [
+    "signed by another authority than the trusted one",
+    own,
+    { tls: { ca: makeCertificate().cert } },
+    /self.signed|certificate/,
+  ],
+  ["issued for another name", makeCertificate({ names: ["other.test"] }), {}, /altnames/],
+  ["issued for a name instead of the address", makeCertificate({ names: ["localhost"] }), {}, /altnames/],
+  ["issued for another address", makeCertificate({ names: ["127.0.0.9"] }), {}, /altnames/],
+  [
+    "issued for another name that begins with the right one",
+    makeCertificate({ names: ["127.0.0.1.evil.test"] }),
+    {},
+    /altnames/,
+  ],
+  ["issued for no name", makeCertificate({ names: [] }), {}, /altnames|Cert/],
+  [
+    "expired an hour ago",
+    makeCertificate({
+      notBefore: new Date(Date.now() - 2 * HOUR),
+      notAfter: new Date(Date.now() - HOUR),
+    }),
+    {},
+    /expired/,
+  ],
+  [
+    "not valid before tomorrow",
+    makeCertificate({ notBefore: new Date(Date.now() + 24 * HOUR) }),
+    {},
+    /not yet valid/,
+  ],
+];
+
+describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
+  test.each(REFUSED)("rejects a certificate that is %s", async (_, certificate, options, reason) => {
+    await using server = await listen(
+      how === "by STLS" ? { stls: { ...certificate } } : { tls: { ...certificate } },
+    );
+    const failure = await failureOf(
+      Pop3Client.connect(to(server, { tls: { ca: certificate.cert }, auth, ...options })),
+    );
+    expect(failure).toMatchObject({ name: "Pop3ConnectionError", code: "POP3_TLS_CERT" });
+    expect(failure.message).toMatch(reason);
+    expect(failure.message).toContain("127.0.0.1");
+    await server.idle();
+    expect(said(server)).toEqual(how === "by STLS" ? ["C: CAPA", "C: STLS", "* TLS"] : ["* TLS"]);
+  });
+
+  test("checks the host name of the options, and no name that the server gives", async () => {
+    const certificate = makeCertificate({ names: ["evil.test"] });
+    await using server = await listen({
+      [how === "by STLS" ? "stls" : "tls"]: { ...certificate },
+      greeting: "evil.test POP3 server",
+      capabilities: ["IMPLEMENTATION evil.test"],
+    });
+    await expect(
+      Pop3Client.connect(to(server, { tls: { ca: certificate.cert }, auth })),
+    ).rejects.toMatchObject({ code: "POP3_TLS_CERT" });
+  });
+
+  test("checks the servername of the caller", async () => {
+    const certificate = makeCertificate({ names: ["mail.test"] });
+    await using server = await listen({ [how === "by STLS" ? "stls" : "tls"]: { ...certificate } });
+    const tls = { ca: certificate.cert, servername: "mail.test" };
+    await using client = await Pop3Client.connect(to(server, { tls, auth }));
+    expect(client.tlsInfo?.authorized).toBe(true);
+  });
+
+  test("reports an unverified certificate in tlsInfo if rejectUnauthorized is false", async () => {
+    await using server = await listen({ [how === "by STLS" ? "stls" : "tls"]: { ...own } });
+    await using client = await Pop3Client.connect(to(server, { tls: { rejectUnauthorized: false }, auth }));
+    expect(client.secure).toBe(true);
+    expect(client.tlsInfo?.authorized).toBe(false);
+  });
+});

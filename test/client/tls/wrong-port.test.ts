@@ -1,0 +1,65 @@
+// A server that speaks TLS when the client does not, or the other way round, or an old version.
+import { describe, expect, test } from "vitest";
+import { Pop3Client } from "../../../src/index.ts";
+import { auth, listen, said, to, toScript } from "../../support/ann.ts";
+import { codeOf, failureOf } from "../../support/outcome.ts";
+import { ScriptedServer } from "../../support/scripted-server.ts";
+import { certificate, OFFERED, tls } from "../../support/stls-attempt.ts";
+
+describe("connect() to the wrong port rejects", () => {
+  test("if it uses TLS and the server greets in clear text", async () => {
+    await using server = await ScriptedServer.listen(["S: +OK hello"]);
+    const failure = await failureOf(Pop3Client.connect({ host: "127.0.0.1", port: server.port, auth }));
+    expect(failure.code).toBe("POP3_TLS_HANDSHAKE");
+    expect(failure.message).toContain("STLS");
+    await server.played();
+    expect(server.clear).not.toContain("secret");
+  });
+
+  test("if it uses clear text and the server waits for TLS", async () => {
+    await using server = await listen({ tls: true });
+    const options = to(server, { secure: false, auth, timeouts: { greeting: 50 } });
+    expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_GREETING_TIMEOUT");
+    await server.idle();
+    expect(said(server)).toEqual(["* TLS"]);
+  });
+
+  test("if the server speaks no better than TLS 1.1", async () => {
+    const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+    await using server = await listen({ tls: { ...certificate, ...old } });
+    expect(await codeOf(Pop3Client.connect(to(server, { tls, auth })))).toBe("POP3_TLS_HANDSHAKE");
+  });
+
+  test("if it uses TLS and the server is silent", async () => {
+    await using server = await ScriptedServer.listen([]);
+    const options = { host: "127.0.0.1", port: server.port, auth, timeouts: { tls: 50 } };
+    expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_TLS_TIMEOUT");
+    await server.played();
+  });
+
+  test.each(["* close", "* reset"])("if it uses TLS and the server sends %s", async (end) => {
+    await using server = await ScriptedServer.listen(["* octets", end]);
+    const options = { host: "127.0.0.1", port: server.port, auth };
+    expect(["POP3_TLS_HANDSHAKE", "POP3_RESET", "POP3_CLOSED"]).toContain(
+      await codeOf(Pop3Client.connect(options)),
+    );
+    await server.played();
+  });
+
+  test("if the handshake is aborted by its signal, or by close()", async () => {
+    for (const [how, code] of [
+      ["signal", "POP3_ABORTED"],
+      ["close", "POP3_CLOSED"],
+    ] as const) {
+      await using server = await ScriptedServer.listen([...OFFERED, "C: STLS", "S: +OK begin", "* octets"]);
+      const controller = new AbortController();
+      const client = new Pop3Client(toScript(server, { stls: "required", tls, auth }));
+      const call = codeOf(client.connect({ signal: controller.signal }));
+      await server.wrote(/STLS\r\n./s);
+      if (how === "signal") controller.abort();
+      else client.close();
+      expect(await call).toBe(code);
+      await server.played();
+    }
+  });
+});

@@ -1,7 +1,7 @@
 // The events of a run, which `onEvent` and `fetchAll` report while it is in progress.
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { FetchError } from "./fetch-error.ts";
-import type { Skip } from "./plan/plan.ts";
+import type { Skip } from "./plan/steps.ts";
 import type { FailedMessage, FetchReport } from "./report.ts";
 
 /** An event of the run over `mailbox`. */

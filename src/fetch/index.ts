@@ -30,7 +30,7 @@ export { contentKey, messageKey } from "./mailbox.ts";
 export { newMail, type NewMailOptions, type NewMessage } from "./new-mail.ts";
 export type { FetchAccount, FetchOptions } from "./options.ts";
 export type { DeleteWhen, FetchPolicy, PollPauses, RetryPauses, RunLimits } from "./plan/policy.ts";
-export type { MessageFailure } from "./plan/plan.ts";
+export type { MessageFailure } from "./plan/steps.ts";
 export type { PlannedMessage, PlannedRun } from "./plan/planned.ts";
 export type { ListingMode } from "../protocol/listing-block.ts";
 export type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";

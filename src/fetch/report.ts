@@ -1,7 +1,7 @@
 // The report of a run: what it fetched, deleted and skipped, what failed, and when to run again.
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { PlannedRun } from "./plan/planned.ts";
-import type { Skip } from "./plan/plan.ts";
+import type { Skip } from "./plan/steps.ts";
 
 /** A message whose delivery failed in this run. */
 export interface FailedMessage {

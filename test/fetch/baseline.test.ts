@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { markedMail, markOf, oldMail } from "../../src/fetch/plan/baseline.ts";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
-import type { Listed } from "../../src/fetch/plan/plan.ts";
+import type { Listed } from "../../src/fetch/plan/steps.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "../support/mail.ts";
 

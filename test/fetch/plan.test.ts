@@ -2,7 +2,9 @@
 import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry, MessageStatus } from "../../src/fetch/ledger/ledger.ts";
-import { contentId, planFetch, type FetchPlan, type Listed } from "../../src/fetch/plan/plan.ts";
+import { contentId } from "../../src/fetch/plan/entry.ts";
+import { planFetch, type FetchPlan } from "../../src/fetch/plan/plan.ts";
+import type { Listed } from "../../src/fetch/plan/steps.ts";
 import { completePolicy, type FetchPolicy } from "../../src/fetch/plan/policy.ts";
 
 const DAY = 24 * 60 * 60 * 1000;

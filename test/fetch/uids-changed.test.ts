@@ -2,7 +2,7 @@
 // unique-ids.
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";
-import type { Listed } from "../../src/fetch/plan/plan.ts";
+import type { Listed } from "../../src/fetch/plan/steps.ts";
 import { areThere, matched, sampleOf, vanished } from "../../src/fetch/plan/uid-reset.ts";
 
 const known = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({

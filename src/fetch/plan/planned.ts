@@ -1,6 +1,7 @@
 // Turns a plan into the report of a dry run: what a real run would retrieve and delete.
 import { isDue } from "./schedule.ts";
-import type { FetchPlan, Listed } from "./plan.ts";
+import type { FetchPlan } from "./plan.ts";
+import type { Listed } from "./steps.ts";
 import type { CompletePolicy } from "./policy.ts";
 
 /** A message that a run would retrieve or delete. */

@@ -2,7 +2,8 @@
 // Without this check every message would look new and would be delivered again.
 import { namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import { isContentId, type Listed } from "./plan.ts";
+import { isContentId } from "./entry.ts";
+import type { Listed } from "./steps.ts";
 
 /** The smallest number of messages that is evidence: fewer may vanish together, or agree, by chance. */
 const FEW = 3;

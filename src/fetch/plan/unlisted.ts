@@ -3,7 +3,8 @@
 // list now.
 import { namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import { isContentId, type Listed } from "./plan.ts";
+import { isContentId } from "./entry.ts";
+import type { Listed } from "./steps.ts";
 
 /** The entries of the ledger whose unique-ids the server does not list. */
 export class Unlisted {

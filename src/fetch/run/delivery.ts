@@ -10,7 +10,9 @@ import { hasFailed } from "../ledger/another-try.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
 import { contentKey, messageKey } from "../mailbox.ts";
 import { reasonToWait } from "../plan/schedule.ts";
-import { contentId, isSettled, skipFailed, type Retrieve, type Skip } from "../plan/plan.ts";
+import { skipFailed } from "../plan/decide.ts";
+import { contentId, isSettled } from "../plan/entry.ts";
+import type { Retrieve, Skip } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import type { Unlisted } from "../plan/unlisted.ts";
 

@@ -6,7 +6,7 @@
 import type { Pop3Client } from "../../client.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../errors.ts";
 import { hasNoValues, numbersIn, type MalformedLine } from "../../protocol/malformed-line.ts";
-import type { Listed } from "../plan/plan.ts";
+import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 
 type Wishes = Pick<CompletePolicy, "noUidl" | "listings">;

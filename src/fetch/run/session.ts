@@ -16,16 +16,9 @@ import { listMaildrop } from "./listing.ts";
 import type { FetchSettings } from "../options.ts";
 import { isDue, retryPause } from "../plan/schedule.ts";
 import { plannedRun } from "../plan/planned.ts";
-import {
-  deleted,
-  entryOf,
-  isContentId,
-  isSettled,
-  planFetch,
-  type FetchPlan,
-  type Listed,
-  type Retrieve,
-} from "../plan/plan.ts";
+import { deleted, entryOf, isContentId, isSettled } from "../plan/entry.ts";
+import { planFetch, type FetchPlan } from "../plan/plan.ts";
+import type { Listed, Retrieve } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import { recogniseChangedUids } from "./uid-reset.ts";
 import type { MutableReport } from "../report.ts";

@@ -4,7 +4,7 @@ import { Pop3Error } from "../../errors.ts";
 import { isRefusal } from "./delivery.ts";
 import { headerDigest } from "../plan/header-digest.ts";
 import type { MailboxLedger } from "../ledger/ledger.ts";
-import type { Listed } from "../plan/plan.ts";
+import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
 

@@ -8,7 +8,7 @@ import { Message, announcedOctets } from "./session/message.ts";
 import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
-import type { Language } from "./protocol/commands.ts";
+import type { Language, Pop3State } from "./protocol/commands.ts";
 import { totalOfCall } from "./net/deadlines.ts";
 import { isMessageNumber } from "./protocol/listing-fields.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
@@ -16,7 +16,7 @@ import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
 import { MixedReplies } from "./protocol/mixed-replies.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";
-import { Session, type Pop3Pipelining, type Pop3State, type Pop3TlsInfo } from "./session/session.ts";
+import { Session, type Pop3Pipelining, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
 
 /** Options of every call. */
@@ -351,7 +351,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** CAPA (RFC 2449): lists the capabilities. Rejects with `POP3_REFUSED` if the server lacks CAPA. */
   async capa({ signal, totalTimeout }: ResponseOptions = {}): Promise<Capabilities> {
-    this.#session.check("CAPA");
+    this.#session.check(commands.bare("CAPA"));
     return this.#session.capa(signal, totalOfCall(totalTimeout));
   }
 
@@ -366,7 +366,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
         "POP3_INVALID_ARGUMENT",
         `the command for supports() must be "UIDL" or "TOP" (got ${inspect(command)})`,
       );
-    this.#session.check(command);
+    this.#session.check(commands.bare(command));
     return this.#transaction.supports(command, signal);
   }
 
@@ -375,7 +375,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * again. Rejects with `POP3_TLS_*`, and closes the connection, if TLS fails.
    */
   async stls({ signal }: CallOptions = {}): Promise<void> {
-    this.#session.check("STLS");
+    this.#session.check(commands.bare("STLS"));
     await this.#session.stls(signal);
   }
 
@@ -390,14 +390,14 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   async pass(secret: string, { signal }: CallOptions = {}): Promise<void> {
     const command = commands.pass(secret, this.#session.settings.limits);
-    this.#session.check(command.printable);
+    this.#session.check(command);
     this.#session.assertMaySendSecret();
     await this.#session.loginBy(command, signal);
   }
 
   /** APOP: a login by hand. Rejects with `POP3_NOT_SUPPORTED` if the greeting has no usable timestamp. */
   async apop(name: string, secret: string, { signal }: CallOptions = {}): Promise<void> {
-    this.#session.check("APOP");
+    this.#session.check(commands.bare("APOP"));
     const digest = this.#session.apopDigest(secret);
     const command = commands.apop(name, digest, this.#session.settings.limits);
     await this.#session.loginBy(commands.withSecrets(command, [secret]), signal);
@@ -405,7 +405,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** Logs in, as `connect` does with the option `auth`. */
   async authenticate(auth: Pop3Auth, { signal }: CallOptions = {}): Promise<void> {
-    this.#session.check("AUTH");
+    this.#session.check(commands.bare("AUTH"));
     await this.#session.login(auth, signal);
   }
 

@@ -9,7 +9,12 @@ import { parseScanListing, parseStat, parseUniqueId, type MaildropStat } from ".
 import { printable } from "./printable.ts";
 import { decodeText, parseReply, type Reply } from "./reply.ts";
 
+/** The three states of RFC 1939 section 3, plus `disconnected` and `closed`. */
+export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
+
 interface CommandLine {
+  /** The states of the session that allow it. */
+  readonly states: readonly Pop3State[];
   /** The line to send, without CRLF. It is encoded as UTF-8. */
   readonly line: string;
   /** The octets to send in place of `line`, if they are not UTF-8. */
@@ -48,6 +53,9 @@ export interface BlockCommand<T> extends CommandLine {
 
 export type Command<T> = LineCommand<T> | BlockCommand<T>;
 
+/** What is known of a command before it is built: enough to test whether the session allows it. */
+export type BareCommand = Pick<CommandLine, "states" | "printable">;
+
 /** The limits of commands and their replies, in octets unless the name says otherwise. */
 export interface CommandLimits {
   readonly commandLine: number;
@@ -68,26 +76,70 @@ const textOf = (reply: Reply): string => reply.text;
 const nothing = (): void => undefined;
 const MASK = "****";
 
-export const stat = (): LineCommand<MaildropStat> => simple("STAT", parseStat);
-export const noop = (): LineCommand<void> => simple("NOOP", nothing);
-export const rset = (): LineCommand<void> => simple("RSET", nothing);
-export const dele = (message: number): LineCommand<void> => simple(`DELE ${messageNumber(message)}`, nothing);
-export const quit = (): LineCommand<string> => ({ ...simple("QUIT", textOf), alone: true });
-export const stls = (): LineCommand<void> => ({ ...simple("STLS", nothing), alone: true });
-export const utf8 = (): LineCommand<void> => ({ ...simple("UTF8", nothing), alone: true });
+/** The verbs that have a method. */
+export type Verb =
+  | ("USER" | "PASS" | "APOP" | "AUTH" | "STLS" | "UTF8")
+  | ("STAT" | "LIST" | "UIDL" | "NOOP" | "RETR" | "TOP" | "DELE" | "RSET")
+  | ("CAPA" | "QUIT" | "LANG");
+
+interface VerbRules {
+  readonly states: readonly Pop3State[];
+  /** Whether it changes the session: then it is not allowed as a custom command. */
+  readonly changesSession: boolean;
+}
+
+const LOGIN: VerbRules = { states: ["authorization"], changesSession: true };
+const MAIL: VerbRules = { states: ["transaction"], changesSession: true };
+const QUERY: VerbRules = { states: ["transaction"], changesSession: false };
+const SESSION: VerbRules = { states: ["authorization", "transaction"], changesSession: true };
+const OTHER: VerbRules = { states: ["authorization", "transaction"], changesSession: false };
+
+/** The rules of RFC 1939, 2449, 2595, 5034 and 6856 for every verb. */
+const VERBS: Readonly<Record<Verb, VerbRules>> = {
+  USER: LOGIN,
+  PASS: LOGIN,
+  APOP: LOGIN,
+  AUTH: LOGIN,
+  STLS: LOGIN,
+  UTF8: LOGIN,
+  STAT: QUERY,
+  LIST: QUERY,
+  UIDL: QUERY,
+  NOOP: QUERY,
+  RETR: MAIL,
+  TOP: MAIL,
+  DELE: MAIL,
+  RSET: MAIL,
+  CAPA: SESSION,
+  QUIT: SESSION,
+  LANG: OTHER,
+};
+
+/** Describes a command whose arguments are not known yet. */
+export function bare(verb: Verb): BareCommand {
+  return { states: VERBS[verb].states, printable: verb };
+}
+
+export const stat = (): LineCommand<MaildropStat> => simple("STAT", "", parseStat);
+export const noop = (): LineCommand<void> => simple("NOOP", "", nothing);
+export const rset = (): LineCommand<void> => simple("RSET", "", nothing);
+export const dele = (message: number): LineCommand<void> => simple("DELE", messageNumber(message), nothing);
+export const quit = (): LineCommand<string> => ({ ...simple("QUIT", "", textOf), alone: true });
+export const stls = (): LineCommand<void> => ({ ...simple("STLS", "", nothing), alone: true });
+export const utf8 = (): LineCommand<void> => ({ ...simple("UTF8", "", nothing), alone: true });
 
 export const listOne = (message: number): LineCommand<number> =>
-  simple(`LIST ${messageNumber(message)}`, (reply, secrets) => parseScanListing(reply, message, secrets));
+  simple("LIST", messageNumber(message), (reply, secrets) => parseScanListing(reply, message, secrets));
 export const uidlOne = (message: number): LineCommand<string> =>
-  simple(`UIDL ${messageNumber(message)}`, (reply, secrets) => parseUniqueId(reply, message, secrets));
+  simple("UIDL", messageNumber(message), (reply, secrets) => parseUniqueId(reply, message, secrets));
 export const list = (rules: ListingRules): BlockCommand<Map<number, number>> =>
-  withBlock("LIST", () => scanListing(rules));
+  withBlock("LIST", "", () => scanListing(rules));
 export const uidl = (rules: ListingRules): BlockCommand<Map<number, string>> =>
-  withBlock("UIDL", () => uniqueIdListing(rules));
+  withBlock("UIDL", "", () => uniqueIdListing(rules));
 
 /** Creates RETR. `body` creates the reader of the message from the first line of the reply. */
 export const retr = <T>(message: number, body: (line: Buffer) => BlockReader<T>): BlockCommand<T> => ({
-  ...withBlock(`RETR ${messageNumber(message)}`, body),
+  ...withBlock("RETR", messageNumber(message), body),
   message: true,
 });
 
@@ -95,12 +147,13 @@ export const retr = <T>(message: number, body: (line: Buffer) => BlockReader<T>)
 export function top<T>(message: number, lines: number, body: () => BlockReader<T>): BlockCommand<T> {
   if (!Number.isSafeInteger(lines) || lines < 0)
     throw invalid(`the number of lines must be an integer >= 0 (got ${shown(lines)})`);
-  return { ...withBlock(`TOP ${messageNumber(message)} ${String(lines)}`, body), message: true };
+  return { ...withBlock("TOP", `${messageNumber(message)} ${String(lines)}`, body), message: true };
 }
 
 export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
   ...withBlock(
     "CAPA",
+    "",
     () =>
       new SmallBlock(limits.capabilityOctets, (octets) => {
         const text = decodeText(octets);
@@ -120,6 +173,7 @@ export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
 export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
   ...withBlock(
     "LANG",
+    "",
     () => new SmallBlock(limits.capabilityOctets, (octets) => parseLanguages(decodeText(octets))),
   ),
   small: true,
@@ -129,7 +183,7 @@ export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
 export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
   if (!/^[A-Za-z0-9*-]{1,80}$/.test(tag))
     throw invalid('the language must be a language tag such as "en" or "de-CH", or "*" for the default');
-  return checked(simple(`LANG ${tag}`, textOf), limits);
+  return checked(simple("LANG", tag, textOf), limits);
 }
 
 /** Creates USER. `encode` returns the octets of the line, if the charset is not UTF-8. */
@@ -140,7 +194,7 @@ export const user = (
 ): LineCommand<void> =>
   checked(
     {
-      ...simple(`USER ${argument("the user name", name)}`, nothing),
+      ...simple("USER", argument("the user name", name), nothing),
       encoded: encode?.(`USER ${name}`),
       printable: `USER ${printable(name)}`,
       refused: "POP3_AUTH_REJECTED",
@@ -155,7 +209,7 @@ export const pass = (
 ): LineCommand<void> =>
   checked(
     {
-      ...simple(`PASS ${argument("the password", secret)}`, nothing),
+      ...simple("PASS", argument("the password", secret), nothing),
       encoded: encode?.(`PASS ${secret}`),
       printable: `PASS ${MASK}`,
       secrets: [secret],
@@ -169,10 +223,9 @@ export const pass = (
 export function apop(name: string, digest: string, limits: CommandLimits): LineCommand<void> {
   if (/\s/.test(name))
     throw invalid("the user name must not contain white space for APOP; use another mechanism");
-  const line = `APOP ${argument("the user name", name)} ${digest}`;
   return checked(
     {
-      ...simple(line, nothing),
+      ...simple("APOP", `${argument("the user name", name)} ${digest}`, nothing),
       printable: `APOP ${printable(name)} ${MASK}`,
       secrets: [digest],
       alone: true,
@@ -194,13 +247,12 @@ export function auth(
   if (!/^[A-Z0-9_-]{1,20}$/.test(mechanism))
     throw invalid("the name of a SASL mechanism must be 1 to 20 characters of A-Z, 0-9, - and _ (RFC 4422)");
   const command: LineCommand<Reply> = {
-    line: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${initial}`,
+    ...simple("AUTH", initial === undefined ? mechanism : `${mechanism} ${initial}`, (reply) => reply),
     printable: initial === undefined ? `AUTH ${mechanism}` : `AUTH ${mechanism} ${MASK}`,
     secrets: initial === undefined ? [] : [initial],
     alone: true,
     refused: "POP3_AUTH_REJECTED",
     challenge: true,
-    parse: (reply) => reply,
   };
   return checked(command, limits);
 }
@@ -210,6 +262,7 @@ export function auth(
  * limit its length, so neither does this function.
  */
 export const authResponse = (response: string): LineCommand<Reply> => ({
+  states: LOGIN.states,
   line: response,
   printable: response === "*" ? "*" : MASK,
   subject: "the login",
@@ -219,14 +272,6 @@ export const authResponse = (response: string): LineCommand<Reply> => ({
   challenge: true,
   parse: (reply) => reply,
 });
-
-/**
- * The verbs that change the state of the session. They are not allowed as custom commands, only by their
- * methods.
- */
-const STATEFUL: ReadonlySet<string> = new Set(
-  "USER PASS APOP AUTH STLS QUIT RSET DELE UTF8 RETR TOP CAPA".split(" "),
-);
 
 /** Creates a custom command of the caller. Only its verb is ever printed. */
 export function custom(line: string, multiline: false, limits: CommandLimits): LineCommand<Reply>;
@@ -238,11 +283,12 @@ export function custom(
 ): LineCommand<Reply> | BlockCommand<CustomBlock> {
   const verb = (/^[!-~]+/.exec(argument("the command", line))?.[0] ?? "").toUpperCase();
   if (verb === "") throw invalid("the command must begin with its name, without a space before it");
-  if (STATEFUL.has(verb))
+  const { states, changesSession } = Object.hasOwn(VERBS, verb) ? VERBS[verb as Verb] : OTHER;
+  if (changesSession)
     throw invalid(
       `${verb} is not allowed as a custom command: it changes the session; use the client's method`,
     );
-  const said = { line, printable: line.length > verb.length ? `${verb} ${MASK}` : verb };
+  const said = { states, line, printable: line.length > verb.length ? `${verb} ${MASK}` : verb };
   if (!multiline) return checked({ ...said, parse: (reply) => reply }, limits);
   return checked(
     {
@@ -265,6 +311,7 @@ export interface CustomBlock extends Reply {
  * sent.
  */
 export const greeting = (): LineCommand<Reply> => ({
+  states: ["disconnected"],
   line: "",
   printable: "the greeting",
   alone: true,
@@ -277,12 +324,14 @@ export function withSecrets<C extends Command<unknown>>(command: C, secrets: rea
   return { ...command, secrets: [...(command.secrets ?? []), ...secrets] };
 }
 
-function simple<T>(line: string, parse: LineCommand<T>["parse"]): LineCommand<T> {
-  return { line, printable: line, parse };
+function simple<T>(verb: Verb, text: string, parse: LineCommand<T>["parse"]): LineCommand<T> {
+  const line = text === "" ? verb : `${verb} ${text}`;
+  return { states: VERBS[verb].states, line, printable: line, parse };
 }
 
-function withBlock<T>(line: string, block: (line: Buffer) => BlockReader<T>): BlockCommand<T> {
-  return { line, printable: line, block };
+function withBlock<T>(verb: Verb, text: string, block: BlockCommand<T>["block"]): BlockCommand<T> {
+  const line = text === "" ? verb : `${verb} ${text}`;
+  return { states: VERBS[verb].states, line, printable: line, block };
 }
 
 function messageNumber(message: number): string {

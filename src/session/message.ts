@@ -111,14 +111,11 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     const command = this.#command;
     const octets = announcedOctets(this.size, this.#options.top);
     this.#exchange = new Exchange<void>(command, this, { octets, ahead, total });
-    // In the usual case skip `check`, which parses the command: a session may have 100,000 messages.
-    if (this.#session.state !== "transaction" || this.#session.occupied) {
-      try {
-        this.#session.check(command.printable);
-      } catch (error) {
-        this.#exchange.reject(error as Pop3Error);
-        return;
-      }
+    try {
+      this.#session.check(command);
+    } catch (error) {
+      this.#exchange.reject(error as Pop3Error);
+      return;
     }
     this.#session.connection.submit(this.#exchange);
   }

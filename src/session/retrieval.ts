@@ -8,6 +8,7 @@ import type { Window } from "../net/pipeline.ts";
 import { totalOfCall } from "../net/deadlines.ts";
 import { Queue } from "../net/queue.ts";
 import { DEFAULT_WINDOW } from "../options/client.ts";
+import { bare } from "../protocol/commands.ts";
 import { isMessageNumber } from "../protocol/listing-fields.ts";
 import { hasNoValues } from "../protocol/malformed-line.ts";
 import type { Session } from "./session.ts";
@@ -124,7 +125,7 @@ export class Retrieval implements Pop3Retrieval {
   async #prepare(): Promise<void> {
     const signal = this.#signal;
     const transaction = this.#transaction;
-    this.#session.check(this.#top === undefined ? "RETR" : "TOP");
+    this.#session.check(bare(this.#top === undefined ? "RETR" : "TOP"));
     throwIfAborted(signal);
     if (this.#wished === undefined) {
       const failures = await Promise.all([

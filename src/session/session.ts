@@ -17,30 +17,10 @@ import type { Total } from "../net/deadline-timer.ts";
 import { loadWireLog } from "../net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "../protocol/capabilities.ts";
 import * as commands from "../protocol/commands.ts";
-import type { Command } from "../protocol/commands.ts";
+import type { BareCommand, Command, Pop3State } from "../protocol/commands.ts";
 import { pipeliningFault, type PipeliningFault } from "../protocol/pipelining-faults.ts";
 import type { Settings } from "../options/client.ts";
 
-/** The three states of RFC 1939 section 3, plus `disconnected` and `closed`. */
-export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
-
-/** The commands that RFC 1939, 2595, 5034 and 6856 allow only in some states. */
-const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
-  USER: ["authorization"],
-  PASS: ["authorization"],
-  APOP: ["authorization"],
-  AUTH: ["authorization"],
-  STLS: ["authorization"],
-  UTF8: ["authorization"],
-  STAT: ["transaction"],
-  LIST: ["transaction"],
-  UIDL: ["transaction"],
-  RETR: ["transaction"],
-  TOP: ["transaction"],
-  DELE: ["transaction"],
-  NOOP: ["transaction"],
-  RSET: ["transaction"],
-};
 /**
  * How the client sends commands:
  *
@@ -53,8 +33,6 @@ const STATES: Readonly<Record<string, readonly Pop3State[]>> = {
  *   closed the connection or did not reply. New sessions with this server are `"off"` for 24 hours.
  */
 export type Pop3Pipelining = "on" | "limited" | "off" | "broken";
-
-const ANY_STATE: readonly Pop3State[] = ["authorization", "transaction"];
 
 /** The errors when a server ends the session instead of replying, or in the middle of a reply. */
 const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"]);
@@ -279,32 +257,28 @@ export class Session {
 
   /** Sends a command. Rejects as `check` throws if the state does not allow it. */
   async execute<T>(command: Command<T>, options: SendOptions<T> = {}): Promise<T> {
-    this.check(command.printable);
+    this.check(command);
     return this.connection.send(command, options);
   }
 
   /** Throws `POP3_STATE` if the state does not allow the command; after the end, the error that ended it. */
-  check(printable: string): void {
-    const verb = printable.split(" ", 1)[0] as string;
+  check(command: BareCommand): void {
+    if (this.#occupied !== undefined || !command.states.includes(this.state)) throw this.#notNow(command);
+  }
+
+  #notNow({ states, printable }: BareCommand): Pop3Error {
     if (this.state === "closed" || this.state === "update") {
-      throw (this.failure ?? sessionOver()).forCommand(printable);
+      return (this.failure ?? sessionOver()).forCommand(printable);
     }
-    if (this.#occupied !== undefined) {
-      throw new Pop3Error("POP3_STATE", `${verb} must wait until ${this.#occupied} has finished`, {
-        command: printable,
-      });
-    }
-    const allowed = STATES[verb] ?? ANY_STATE;
-    if (!allowed.includes(this.state)) {
-      const where = `${allowed.join(" or ").toUpperCase()} state`;
-      throw new Pop3Error(
-        "POP3_STATE",
-        `${verb} is only allowed in the ${where}; the session is ${this.state.toUpperCase()}`,
-        {
-          command: printable,
-        },
-      );
-    }
+    const [verb = ""] = printable.split(" ", 1);
+    const where = `${states.join(" or ").toUpperCase()} state`;
+    return new Pop3Error(
+      "POP3_STATE",
+      this.#occupied === undefined
+        ? `${verb} is only allowed in the ${where}; the session is ${this.state.toUpperCase()}`
+        : `${verb} must wait until ${this.#occupied} has finished`,
+      { command: printable },
+    );
   }
 
   /** Whether an operation needs the session exclusively: connect, authentication or STLS. */
@@ -426,7 +400,7 @@ export class Session {
 
   /** Logs in by hand: `command` is PASS or APOP. */
   async loginBy(command: Command<void>, signal?: AbortSignal): Promise<void> {
-    this.check(command.printable);
+    this.check(command);
     await this.#alone("authentication", async () => {
       const { connection } = this;
       await asAuthClosed(connection, command, connection.send(command, { signal }));

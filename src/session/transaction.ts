@@ -241,7 +241,7 @@ export class Transaction {
   async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
     const { session } = this;
     const deletions = messages.map((message) => commands.dele(message));
-    session.check("DELE");
+    session.check(commands.bare("DELE"));
     const results = await Promise.allSettled(
       deletions.map((command, index) =>
         session.connection.send(command, {
@@ -257,7 +257,7 @@ export class Transaction {
 
   /** QUIT: commits. With marked messages a failure is `POP3_COMMIT_FAILED` or `POP3_COMMIT_UNKNOWN`. */
   quit(signal?: AbortSignal): Promise<void> {
-    this.session.check("QUIT");
+    this.session.check(commands.bare("QUIT"));
     if (signal?.aborted === true) return Promise.reject(aborted(signal, "QUIT"));
     this.#quitting = this.#quit(signal);
     return this.#quitting;

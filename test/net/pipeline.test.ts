@@ -15,7 +15,9 @@ interface Wanted {
 function command(line: string, { octets = 0, alone = false }: Wanted = {}): Exchange<unknown> {
   const ignore = (): void => undefined;
   const waiter = { resolve: ignore, reject: ignore };
-  return new Exchange<unknown>({ line, printable: line, alone, parse: ignore }, waiter, { octets });
+  return new Exchange<unknown>({ states: [], line, printable: line, alone, parse: ignore }, waiter, {
+    octets,
+  });
 }
 
 function flightOf(window: Window | undefined, ...exchanges: Exchange<unknown>[]): Pipeline {
@@ -180,7 +182,7 @@ describe("with nothing after messages", () => {
     const ignore = (): void => undefined;
     const block = (): BlockReader<unknown> => ({ octets: () => true, end: ignore });
     return new Exchange<unknown>(
-      { line, printable: line, message: true, block },
+      { states: [], line, printable: line, message: true, block },
       { resolve: ignore, reject: ignore },
     );
   };

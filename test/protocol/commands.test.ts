@@ -182,6 +182,32 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
   },
 );
 
+const EITHER = ["authorization", "transaction"];
+/** The states in which RFC 1939, 2449, 2595, 5034 and 6856 allow a command. */
+const STATES: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(
+    ["USER", "PASS", "APOP", "AUTH", "STLS", "UTF8"].map((verb) => [verb, ["authorization"]]),
+  ),
+  ...Object.fromEntries(
+    ["STAT", "LIST", "UIDL", "NOOP", "RETR", "TOP", "DELE", "RSET"].map((verb) => [verb, ["transaction"]]),
+  ),
+  ...Object.fromEntries(["CAPA", "QUIT", "LANG", "XTND"].map((verb) => [verb, EITHER])),
+};
+
+test("every command carries the states that allow it", () => {
+  const tested = new Set<string>();
+  for (const [make] of TABLE) {
+    const { line, states } = make();
+    const verb = (line.split(/\s/)[0] ?? "").toUpperCase();
+    if (!Object.hasOwn(STATES, verb)) continue;
+    tested.add(verb);
+    expect([verb, ...states]).toEqual([verb, ...(STATES[verb] ?? [])]);
+  }
+  expect([...tested].sort()).toEqual(Object.keys(STATES).sort());
+  expect(commands.bare("TOP")).toEqual({ states: ["transaction"], printable: "TOP" });
+  expect(commands.authResponse("*").states).toEqual(["authorization"]);
+});
+
 describe("the caller's charset", () => {
   const encode = (text: string): Buffer => octets(text);
 

@@ -4,17 +4,14 @@ import type { Readable } from "node:stream";
 import { inspect, type InspectOptions } from "node:util";
 import type { Pop3Auth } from "./options/auth.ts";
 import { Pop3Error } from "./errors.ts";
-import { Message, announcedOctets } from "./session/message.ts";
+import { Message } from "./session/message.ts";
 import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language, Pop3State } from "./protocol/commands.ts";
 import { totalOfCall } from "./net/deadlines.ts";
-import { isMessageNumber } from "./protocol/listing-fields.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";
-import { MessageBuffer, messageKnownTooLarge } from "./protocol/message-buffer.ts";
-import { MixedReplies } from "./protocol/mixed-replies.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";
 import { Session, type Pop3Pipelining, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
@@ -238,19 +235,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * `limits.message`, and with `POP3_TRUNCATED` if the connection ends within it.
    */
   async retr(message: number, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
-    const session = this.#session;
-    const size = this.#transaction.sizes?.get(message);
-    const { limits } = session.settings;
-    const command = commands.retr(
-      message,
-      (line) => new MessageBuffer(limits.message, size ?? 0, new MixedReplies(line, size)),
-    );
-    if ((size ?? 0) > limits.message) throw messageKnownTooLarge(limits.message, command.printable);
-    return session.execute(command, {
-      signal,
-      total: totalOfCall(totalTimeout),
-      octets: announcedOctets(size),
-    });
+    return new Message(this.#transaction, message, { signal, totalTimeout }).buffer();
   }
 
   /**
@@ -258,16 +243,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * @param lines default 0
    */
   async top(message: number, lines = 0, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
-    const session = this.#session;
-    const { limits } = session.settings;
-    return session.execute(
-      commands.top(message, lines, () => new MessageBuffer(limits.message, 0)),
-      {
-        signal,
-        total: totalOfCall(totalTimeout),
-        octets: announcedOctets(this.#transaction.sizes?.get(message), lines),
-      },
-    );
+    return new Message(this.#transaction, message, { top: lines, signal, totalTimeout }).buffer();
   }
 
   /**
@@ -279,19 +255,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * process does not crash. If you destroy the stream early, the next command can continue.
    */
   retrStream(message: number, { signal, totalTimeout }: ResponseOptions = {}): Readable {
-    let body: Message;
-    try {
-      if (!isMessageNumber(message))
-        throw new Pop3Error(
-          "POP3_INVALID_ARGUMENT",
-          `the message number must be an integer >= 1 (got ${inspect(message)})`,
-        );
-      body = new Message(this.#transaction, message, { signal, total: totalOfCall(totalTimeout) });
-    } catch (error) {
-      body = new Message(this.#transaction, 1);
-      body.abort(error as Pop3Error);
-    }
-    return body.stream();
+    return new Message(this.#transaction, message, { signal, totalTimeout }).stream();
   }
 
   /**

@@ -1,9 +1,9 @@
 // Delivers the bytes of one message as a Buffer or as a stream. Until the caller claims one of them, collects
 // the bytes up to the limit of the owner.
+import { constants } from "node:buffer";
 import type { Readable } from "node:stream";
-import { Pop3AbortError, type Pop3Error } from "../errors.ts";
+import { Pop3AbortError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
-import { largestMessage, messageTooLarge } from "../protocol/message-buffer.ts";
 import type { MixedReplies } from "../protocol/mixed-replies.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { CHUNK } from "../net/inlet.ts";
@@ -186,4 +186,26 @@ export class MessageBody implements BlockReader<void> {
     this.#reject?.(error);
     this.#stream?.destroy(error);
   }
+}
+
+/** Returns the limit, but at most the size of the largest Buffer in Node. */
+export function largestMessage(limit: number): number {
+  return Math.min(limit, constants.MAX_LENGTH);
+}
+
+/** Creates the error for a message that exceeds the limit while it is read: the connection is closed. */
+function messageTooLarge(limit: number): Pop3ProtocolError {
+  return new Pop3ProtocolError("POP3_MESSAGE_TOO_LARGE", tooLarge(limit));
+}
+
+/**
+ * Creates the error for a message that LIST announced as too large: `command` is not sent, the session
+ * continues.
+ */
+export function messageKnownTooLarge(limit: number, command: string): Pop3Error {
+  return new Pop3Error("POP3_MESSAGE_TOO_LARGE", tooLarge(limit), { command });
+}
+
+function tooLarge(limit: number): string {
+  return `the message is larger than the limit of ${String(limit)} bytes; read it as a stream, or raise limits.message`;
 }

@@ -4,15 +4,13 @@ import type { Readable } from "node:stream";
 import type { Pop3Error } from "../errors.ts";
 import { onAbort } from "../net/abort.ts";
 import { Exchange, type Waiter } from "../net/exchange.ts";
-import { aborted } from "../net/failures.ts";
-import { MessageBody, type BodyOwner } from "./message-body.ts";
-import { NO_TOTAL } from "../net/deadlines.ts";
+import { aborted, throwIfAborted } from "../net/failures.ts";
+import { MessageBody, messageKnownTooLarge, type BodyOwner } from "./message-body.ts";
+import { NO_TOTAL, totalOfCall } from "../net/deadlines.ts";
 import type { Total } from "../net/deadline-timer.ts";
 import * as commands from "../protocol/commands.ts";
 import type { BlockCommand } from "../protocol/commands.ts";
-import { messageKnownTooLarge } from "../protocol/message-buffer.ts";
 import { MixedReplies } from "../protocol/mixed-replies.ts";
-import type { Transaction } from "./transaction.ts";
 import type { Session } from "./session.ts";
 
 /** The size that is assumed for a message of unknown size, to count it against the window; octets. */
@@ -42,12 +40,19 @@ export interface MessageOptions {
   readonly top?: number | undefined;
   /** Cancels the message after it was claimed. */
   readonly signal?: AbortSignal | undefined;
-  /**
-   * The longest time for the whole response. @default `timeouts.total` for one Buffer, no limit for a stream
-   */
-  readonly total?: Total | undefined;
+  /** In milliseconds. @default `timeouts.total` for one Buffer, no limit for a stream */
+  readonly totalTimeout?: number | undefined;
   /** Counts `octets` more unclaimed bytes; fewer if negative. Returns whether more may be collected. */
   readonly collected?: (octets: number) => boolean;
+}
+
+/** Where a message comes from, and what its listings say. */
+export interface Maildrop {
+  readonly session: Session;
+  /** The sizes in octets; `undefined` before LIST. */
+  readonly sizes: ReadonlyMap<number, number> | undefined;
+  /** The unique-ids; `undefined` before UIDL. */
+  readonly uids: ReadonlyMap<number, string> | undefined;
 }
 
 /** Returns the octets that a message counts against the window. */
@@ -66,13 +71,13 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
   #exchange: Exchange<void> | undefined;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(transaction: Transaction, number: number, options: MessageOptions = {}) {
-    const { session } = transaction;
+  /** Wrong arguments fail the message when it is claimed. */
+  constructor({ session, sizes, uids }: Maildrop, number: number, options: MessageOptions = {}) {
     this.#session = session;
     this.#options = options;
     this.number = number;
-    this.uid = transaction.uids?.get(number);
-    this.size = transaction.sizes?.get(number);
+    this.uid = uids?.get(number);
+    this.size = sizes?.get(number);
     this.#body = new MessageBody(
       this,
       session.settings.limits.message,
@@ -104,19 +109,18 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
 
   /** Sends the command ahead: the message is not claimed yet. */
   request(): void {
-    this.#submit(true, this.#options.total ?? NO_TOTAL);
+    try {
+      const command = this.#command;
+      this.#session.check(command);
+      this.#submit(command, true, totalOfCall(this.#options.totalTimeout) ?? NO_TOTAL);
+    } catch (error) {
+      this.abort(error as Pop3Error);
+    }
   }
 
-  #submit(ahead: boolean, total: Total | undefined): void {
-    const command = this.#command;
+  #submit(command: BlockCommand<void>, ahead: boolean, total: Total | undefined): void {
     const octets = announcedOctets(this.size, this.#options.top);
     this.#exchange = new Exchange<void>(command, this, { octets, ahead, total });
-    try {
-      this.#session.check(command);
-    } catch (error) {
-      this.#exchange.reject(error as Pop3Error);
-      return;
-    }
     this.#session.connection.submit(this.#exchange);
   }
 
@@ -155,17 +159,20 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
   // BodyOwner: calls from the body.
 
   claimed(use: "buffer" | "stream"): void {
-    const { signal } = this.#options;
-    if (signal !== undefined) {
-      if (signal.aborted) {
-        this.abort(aborted(signal, this.#command.printable));
-        return;
-      }
-      this.#unsubscribe = onAbort(signal, () => this.abort(aborted(signal, this.#command.printable)));
+    const { signal, totalTimeout } = this.#options;
+    const sent = this.#exchange;
+    try {
+      const command = this.#command;
+      const total = totalOfCall(totalTimeout) ?? (use === "stream" ? NO_TOTAL : undefined);
+      if (sent === undefined) this.#session.check(command);
+      throwIfAborted(signal, command.printable);
+      if (signal !== undefined)
+        this.#unsubscribe = onAbort(signal, () => this.abort(aborted(signal, command.printable)));
+      if (sent === undefined) this.#submit(command, false, total);
+      else this.#session.connection.want(sent, total);
+    } catch (error) {
+      this.abort(error as Pop3Error);
     }
-    const total = this.#options.total ?? (use === "stream" ? NO_TOTAL : undefined);
-    if (this.#exchange === undefined) this.#submit(false, total);
-    else this.#session.connection.want(this.#exchange, total);
   }
 
   resumed(): void {

@@ -84,7 +84,8 @@ export class Retrieval implements Pop3Retrieval {
     this.#wished = numbers === undefined ? undefined : [...numbers];
     this.#top = top;
     this.#signal = signal;
-    this.#options = { top, signal, total: totalOfCall(totalTimeout), collected: this.#collect };
+    this.#options = { top, signal, totalTimeout, collected: this.#collect };
+    totalOfCall(totalTimeout); // throws now, not at each message
     if (this.#wished?.every(isMessageNumber) === false) {
       throw new Pop3Error("POP3_INVALID_ARGUMENT", "the message numbers must be integers >= 1");
     }

@@ -15,7 +15,7 @@ import * as commands from "../protocol/commands.ts";
 import type { ListingRules } from "../protocol/listing-block.ts";
 import type { MaildropStat } from "../protocol/listings.ts";
 import { numbersIn, type MalformedLine } from "../protocol/malformed-line.ts";
-import { MessageBuffer } from "../protocol/message-buffer.ts";
+import { Message } from "./message.ts";
 import { listingAfterDele, renumbered, type ListingAfterDele } from "./renumbering.ts";
 import type { Session } from "./session.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -191,11 +191,7 @@ export class Transaction {
         const message = [...listed].find((each) => !this.marked.has(each));
         // TOP cannot be tried if the maildrop has no unmarked message.
         if (message === undefined) return false;
-        const { limits } = this.session.settings;
-        await this.session.execute(
-          commands.top(message, 0, () => new MessageBuffer(limits.message, 0)),
-          { signal },
-        );
+        await new Message(this, message, { top: 0, signal }).buffer();
       }
       this.#tried.set(command, true);
       return true;

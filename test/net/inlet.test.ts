@@ -7,7 +7,7 @@ import { Inlet } from "../../src/net/inlet.ts";
 import { MessageBody } from "../../src/session/message-body.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import * as commands from "../../src/protocol/commands.ts";
-import { MessageBuffer } from "../../src/protocol/message-buffer.ts";
+import { SmallBlock } from "../../src/protocol/block.ts";
 
 /** A message in which no two stretches of a few octets are the same. */
 const message = Buffer.from(
@@ -52,7 +52,7 @@ test.each([1, 7, 1000, 70_000, 200_000])(
     const inlet = new Inlet();
     const connection = connect(inlet);
     const retr = (): Promise<Buffer> =>
-      connection.send(commands.retr(1, () => new MessageBuffer(Infinity, 0)));
+      connection.send(commands.retr(1, () => new SmallBlock(Infinity, (octets) => octets)));
     const listing = connection.send(commands.uidl({ entries: 9999, octets: Infinity, line: 512 }));
     const messages = Promise.all([retr(), retr()]);
     await turn();

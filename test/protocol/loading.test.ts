@@ -5,7 +5,6 @@ test.each([
   ["commands", () => import("../../src/protocol/commands.ts"), "stat"],
   ["replies", () => import("../../src/protocol/reply-reader.ts"), "ReplyReader"],
   ["blocks", () => import("../../src/protocol/block-pieces.ts"), "blockPieces"],
-  ["messages", () => import("../../src/protocol/message-buffer.ts"), "MessageBuffer"],
   ["authentication", () => import("../../src/auth/choice.ts"), "chooseMethod"],
   ["APOP", () => import("../../src/auth/apop.ts"), "apopDigest"],
 ])("%s", async (_, load, name) => {

@@ -32,8 +32,12 @@ const ISO_2022_JP_LABELS = [
   "jis",
 ];
 
-/** Codecs of iconv-lite that are not charsets: a label must not select them. */
-const NO_CHARSETS = new Set(["base64", "hex", "internal"]);
+/**
+ * Codecs of iconv-lite that a label must not select. Most are not charsets. UTF-7 is one, but it hides markup
+ * from every filter that looks for `<`: `+ADw-script+AD4-` is `<script>`. Browsers and mail readers no longer
+ * decode it.
+ */
+const REFUSED = /^(?:base64|hex|internal|(?:(?:cs)?unicode11)?utf7(?:imap)?)$/;
 
 /** The maximum length of a label. No charset has a longer name, so a longer label is not looked up. */
 const LABEL_MAX = 64;
@@ -50,13 +54,13 @@ const decoders = new Map<string, Decode>([
 ]);
 
 /**
- * Decodes bytes in the charset with the given label: `utf-8`, `koi8-r`, `iso-2022-jp`, `cp437`, `utf-7` and
- * so on.
+ * Decodes bytes in the charset with the given label: `utf-8`, `koi8-r`, `iso-2022-jp`, `cp437` and so on.
  *
  * - Ignores case, blanks and quotes around the label, and the language of RFC 2231 (`utf-8*en`).
  * - Reads `iso-8859-1` and `us-ascii` as windows-1252, which is a superset of both.
  * - Reads `utf-16` without a byte order mark as big-endian (RFC 2781 section 4.3).
- * - With an unknown label: UTF-8 if the bytes are valid UTF-8, otherwise windows-1252.
+ * - With an unknown label: UTF-8 if the bytes are valid UTF-8, otherwise windows-1252. UTF-7 counts as unknown:
+ *   its bytes are returned as they are (`+ADw-`), since decoding them can produce markup that no filter saw.
  * - Invalid bytes become U+FFFD. A byte order mark is removed.
  *
  * Loads `iconv-lite` at the first label that the platform's `TextDecoder` does not know.
@@ -101,9 +105,14 @@ function platformDecoder(name: string): Decode | undefined {
 }
 
 async function iconvDecoder(name: string): Promise<Decode | undefined> {
-  if (name.length > LABEL_MAX || NO_CHARSETS.has(name.replace(/[^a-z0-9]/g, ""))) return undefined;
+  if (name.length > LABEL_MAX || REFUSED.test(iconvName(name))) return undefined;
   const { default: iconv } = await import("iconv-lite");
   return iconv.encodingExists(name) ? (octets) => iconv.decode(octets, name) : undefined;
+}
+
+/** Returns the name under which iconv-lite looks for a codec: `utf-7:1994` is `utf7`. */
+function iconvName(label: string): string {
+  return label.replace(/:\d{4}$|[^0-9a-z]/g, "");
 }
 
 function decodeUtf8(octets: Buffer): string {

@@ -1,6 +1,6 @@
 // Converts the results of mailparser to our types: absent instead of `false`, always arrays instead of one or
 // many.
-import type { AddressObject, Attachment, EmailAddress, HeaderValue } from "mailparser";
+import type { AddressObject, Attachment, EmailAddress, HeaderValue, StructuredHeader } from "mailparser";
 import { decodeText } from "./encoded-words.ts";
 import type { MailAddress, MailAttachment } from "./message.ts";
 
@@ -52,14 +52,19 @@ function fieldText(value: HeaderValue): string | undefined {
   if (typeof value === "string") return value;
   if (value instanceof Date) return value.toUTCString();
   if (Array.isArray(value)) return value[0] === undefined ? undefined : fieldText(value[0]);
-  if ("text" in value) return value.text;
-  if (!("params" in value)) return undefined;
+  if ("text" in value && typeof value.text === "string") return value.text;
+  if (!isStructured(value)) return undefined;
   const parameters = Object.entries(value.params).map(([name, text]) => `; ${name}=${quoted(text)}`);
   return (value.value || "") + parameters.join("");
 }
 
 function charsetOf(value: HeaderValue | undefined): string | undefined {
-  return typeof value === "object" && "params" in value ? value.params["charset"] : undefined;
+  return value !== undefined && isStructured(value) ? value.params["charset"] : undefined;
+}
+
+/** Tells a field with parameters from the fields that are objects of other shapes. */
+function isStructured(value: HeaderValue): value is StructuredHeader {
+  return typeof value === "object" && "params" in value && "value" in value;
 }
 
 /** RFC 2045 section 5.1: quotes a value with special characters. */

@@ -49,7 +49,7 @@ type SimpleParser = (source: Readable | Buffer, options: ParserOptions) => Promi
 
 async function loadParser(): Promise<SimpleParser> {
   const { simpleParser } = await import("mailparser");
-  return simpleParser as unknown as SimpleParser; // its types ask for a stream object as `Iconv`, not a class
+  return simpleParser; // its types ask for a stream object as `Iconv`, not a class
 }
 
 /**
@@ -78,13 +78,9 @@ export async function runParser(
 export async function htmlToText(html: string): Promise<string | undefined> {
   const parse = await loadParser();
   const message = Buffer.from(`Content-Type: text/html; charset=utf-8\r\n\r\n${html}`);
-  try {
-    return (
-      await parse(message, { ...FIXED, skipHtmlToText: false, skipTextToHtml: true, skipImageLinks: true })
-    ).text;
-  } catch {
-    return undefined;
-  }
+  const options = { ...FIXED, skipHtmlToText: false, skipTextToHtml: true, skipImageLinks: true };
+  const { text, textConversionError } = await parse(message, options);
+  return textConversionError === undefined ? text : undefined;
 }
 
 /**
@@ -99,7 +95,7 @@ const SEPARATOR = "<br/>\n";
 
 /** Returns the HTML parts. If the parser does not convert text parts, it leaves only separators for them. */
 export function htmlOf(mail: ParsedMail, skipTextToHtml: boolean): string | undefined {
-  const html = mail.html || "";
+  const html = mail.html === false ? "" : (mail.html ?? "");
   let start = 0;
   let end = html.length;
   if (skipTextToHtml && mail.text !== undefined) {

@@ -24,7 +24,6 @@ describe("decodeCharset", () => {
     ["cp437", "8184", "üä"],
     ["cp850", "819b", "üø"],
     ["iso-8859-16", "a4", "€"],
-    ["utf-7", "48692b414f512d21", "Hiä!"],
     ["utf-16le", "6100e400", "aä"],
   ])("decodes %s", async (label, octets, text) => {
     expect(await decodeCharset(hex(octets), label)).toBe(text);
@@ -61,6 +60,23 @@ describe("decodeCharset", () => {
     for (const label of unknown) {
       expect(await decodeCharset(hex("c3a4"), label)).toBe("ä");
       expect(await decodeCharset(hex("e480"), label)).toBe("ä€");
+    }
+  });
+
+  it("never decodes UTF-7, which can hide markup, under any of its names", async () => {
+    const labels = [
+      "utf-7",
+      "UTF7",
+      "utf_7",
+      "utf-7:1994",
+      "UTF-7-IMAP",
+      "unicode-1-1-utf-7",
+      '"csUnicode11UTF7"*en',
+    ];
+    for (const label of labels) {
+      expect(await decodeCharset(Buffer.from("+ADw-script+AD4- &AOQ-"), label)).toBe(
+        "+ADw-script+AD4- &AOQ-",
+      );
     }
   });
 

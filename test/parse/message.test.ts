@@ -156,7 +156,6 @@ describe("parseMessage", () => {
     ["big5", "8bit", "a741a66e", "你好"],
     ["iso-2022-jp", "7bit", "1b2442 2433 2473 1b2842", "こん"],
     ["cp437", "8bit", "8184", "üä"],
-    ["utf-7", "7bit", "48692b414f512d21", "Hiä!"],
     ["x-unknown", "8bit", "e4", "ä"],
     ["ks_c_5601-1987", "8bit", "bec8b3e7", "안녕"],
   ])("decodes a text in %s", async (charset, encoding, hex, text) => {
@@ -168,6 +167,27 @@ describe("parseMessage", () => {
     );
     const body = Buffer.from(hex.replaceAll(" ", ""), "hex");
     expect((await parse(Buffer.concat([latin1(header), body]))).text).toBe(text);
+  });
+
+  it("never decodes UTF-7: not in text, HTML, names of people or names of files", async () => {
+    const script = "+ADw-script+AD4-";
+    for (const charset of ["utf-7", "UTF7", "utf-7:1994", "unicode-1-1-utf-7"]) {
+      const text = await parse(`Content-Type: text/plain; charset="${charset}"\r\n\r\n${script}`);
+      expect(text.text).toBe(script);
+      const html = await parse(`Content-Type: text/html; charset="${charset}"\r\n\r\n${script}`);
+      expect(html.html).toBe(script);
+    }
+    const named = await parse(
+      lines(
+        `From: =?utf-7?Q?${script}?= <a@example.com>`,
+        "Content-Type: application/pdf",
+        `Content-Disposition: attachment; filename*=utf-7''${script}`,
+        "",
+        "x",
+      ),
+    );
+    expect(named.from).toEqual([{ name: script, address: "a@example.com" }]);
+    expect(named.attachments[0]?.filename).toBe(script);
   });
 
   it("reads format=flowed (RFC 3676)", async () => {

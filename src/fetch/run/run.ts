@@ -7,7 +7,8 @@ import { rememberSerial, serialUntilOf, type Host } from "../../net/serial-hosts
 import { retryAfter, temporaryCause } from "../../retry.ts";
 import { isDown } from "../destinations/destination-error.ts";
 import { FetchError } from "../fetch-error.ts";
-import { FetchSession, type SessionOutcome, type SessionTask, type Spent } from "./session.ts";
+import { runSession } from "./session.ts";
+import { STOPPED, type SessionOutcome, type SessionTask, type Spent } from "./task.ts";
 import type { MailboxLedger, MailboxState } from "../ledger/ledger.ts";
 import { Rehearsal } from "../ledger/rehearsal.ts";
 import { completeOptions } from "../../options/client.ts";
@@ -227,7 +228,7 @@ class Run {
     this.#lastLogin = performance.now();
     this.#loginDelay = (client.capabilities.loginDelay?.seconds ?? 0) * 1000;
     try {
-      const outcome = await new FetchSession(client, ledger, this.#settings, this.#draft, task).run();
+      const outcome = await runSession(client, ledger, this.#settings, this.#draft, task);
       if (outcome.withoutQuit) client.close();
       return outcome;
     } catch (error) {
@@ -322,17 +323,6 @@ function isOutage(cause: unknown): boolean {
 function notBefore(time: number): MailboxState {
   return { notBefore: Math.round(time), notBeforeSaid: Date.now() };
 }
-
-/** The outcome of a session that was stopped before it began. */
-const STOPPED: SessionOutcome = {
-  marked: [],
-  withoutQuit: true,
-  more: false,
-  toDelete: false,
-  stopped: true,
-  down: undefined,
-  untried: false,
-};
 
 /**
  * Returns whether an error says that QUIT deleted the marked messages; `undefined` if it does not say

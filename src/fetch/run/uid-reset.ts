@@ -16,7 +16,7 @@ import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
 export async function recogniseChangedUids(
   client: Pop3Client,
   listing: readonly Listed[],
-  ledger: MailboxLedger,
+  ledger: Pick<MailboxLedger, "entries" | "record">,
   { uidsChanged, dryRun }: Pick<CompletePolicy, "uidsChanged" | "dryRun">,
   signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -111,8 +111,9 @@ export interface Pop3ClientOptions {
   /** Your own connected stream, or a function that makes one. */
   readonly socket?: SocketSource;
   /**
-   * The URL of a proxy: `http://`, `https://` (CONNECT), `socks5://` or `socks4a://` (these two need the package
-   * `socks`). The name of the server is resolved by the proxy.
+   * The URL of a proxy: `http://`, `https://` (CONNECT), `socks5://` (also as `socks://` and `socks5h://`), `socks4a://`
+   * or `socks4://` (the SOCKS ones need the package `socks`). It may have a user name and a password, percent-encoded.
+   * The proxy resolves the name of the server, except with `socks4://`.
    */
   readonly proxy?: string | URL;
   readonly localAddress?: string;

@@ -1,5 +1,5 @@
 // The URL form of the options: our own, and that of RFC 2384.
-import { domainToASCII } from "node:url";
+import { hostFrom } from "../net/authority.ts";
 import { configError } from "./checks.ts";
 
 /** What a URL says: `Pop3ClientOptions`, as far as it goes. */
@@ -57,7 +57,7 @@ export function parseUrl(given: string | URL): UrlOptions {
     throw configError("the URL has a password but no user name");
   if (mechanism === "") throw configError("the URL has ;auth= without the name of a mechanism");
   return {
-    host: hostFrom(url.hostname),
+    host: decode(url.hostname, hostFrom),
     secure,
     ...(url.port !== "" && { port: Number(url.port) }),
     ...(stls !== undefined && { stls: stls as "required" }),
@@ -73,17 +73,10 @@ export function parseUrl(given: string | URL): UrlOptions {
   };
 }
 
-function decode(text: string): string {
+function decode(text: string, decoded: (text: string) => string = decodeURIComponent): string {
   try {
-    return decodeURIComponent(text);
+    return decoded(text);
   } catch {
     throw configError("the URL must be percent-encoded UTF-8: write % itself as %25");
   }
-}
-
-/** URLs of schemes that are not the web's keep a name as it was written: it is encoded here (RFC 3490). */
-function hostFrom(hostname: string): string {
-  if (hostname.startsWith("[")) return hostname.slice(1, -1);
-  const name = decode(hostname);
-  return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
 }

@@ -64,8 +64,11 @@ export function tunnelTo(port: number, answer = "HTTP/1.1 200 Connected\r\n\r\n"
   };
 }
 
-/** SOCKS5 (RFC 1928), with user name and password (RFC 1929) where `secret` is given. */
-export function socks5To(port: number, secret?: string): Handshake {
+/**
+ * SOCKS5 (RFC 1928), with user name and password (RFC 1929) if `secret` is given. `more`: octets in the packet
+ * of the last reply.
+ */
+export function socks5To(port: number, secret?: string, more = ""): Handshake {
   return async (client) => {
     const next = async (): Promise<Buffer> => {
       const [octets] = (await once(client, "data")) as [Buffer];
@@ -82,7 +85,16 @@ export function socks5To(port: number, secret?: string): Handshake {
     await next();
     const target = await reach(port);
     client.pause();
-    client.write(Buffer.from([5, 0, 0, 1, 127, 0, 0, 1, 0, 0]));
+    client.write(Buffer.concat([Buffer.from([5, 0, 0, 1, 127, 0, 0, 1, 0, 0]), Buffer.from(more)]));
+    return target;
+  };
+}
+
+/** SOCKS4 and SOCKS4A. `more`: octets in the packet of the reply. */
+export function socks4To(port: number, more = ""): Handshake {
+  return async (client) => {
+    const target = await reach(port);
+    client.write(Buffer.concat([Buffer.from([0, 0x5a, 0, 0, 0, 0, 0, 0]), Buffer.from(more)]));
     return target;
   };
 }

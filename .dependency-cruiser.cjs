@@ -44,10 +44,21 @@ module.exports = {
     },
     {
       name: "testing-uses-protocol-and-errors",
-      comment: "A server that shared the client's code would share its mistakes.",
+      comment:
+        "A server that shared the client's code would share its mistakes. Checks of names and types are alike.",
       severity: "error",
       from: { path: "^src/testing/" },
-      to: { path: "^src/", pathNot: "^src/(testing|protocol)/|^src/errors\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/(testing|protocol)/|^src/(errors|options/checks)\\.ts$" },
+    },
+    {
+      name: "mechanisms-of-testing-know-no-server",
+      comment: "Each declares its own options; of the server it needs the accounts.",
+      severity: "error",
+      from: { path: "^src/testing/mechanisms/" },
+      to: {
+        path: "^src/testing/",
+        pathNot: "^src/testing/(mechanisms/|(accounts|message-id|saslprep)\\.ts$)",
+      },
     },
     {
       name: "parse-uses-errors",

@@ -118,13 +118,27 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["auth.password", "auth.passwd", "auth.secret"].map((name) => [name, THIS_IS("auth.pass")] as const),
   ...["auth.username", "auth.login", "auth.name"].map((name) => [name, THIS_IS("auth.user")] as const),
   ...["auth.token", "auth.oauth", "auth.xoauth2"].map((name) => [name, THIS_IS("auth.accessToken")] as const),
+  ...["server.secure", "server.ssl"].map((name) => [name, THIS_IS("server.tls")] as const),
+  ...["server.accounts", "server.mailboxes"].map((name) => [name, THIS_IS("server.users")] as const),
+  ...["server.mechanisms", "server.auth"].map((name) => [name, THIS_IS("server.sasl")] as const),
+  ["server.starttls", THIS_IS("server.stls")],
+  ...["server.messages", "server.pass", "server.password"].map(
+    (name) => [name, ": it belongs to a user: users: { ann: { pass, messages } }"] as const,
+  ),
+  ...["user.password", "user.secret"].map((name) => [name, THIS_IS("user.pass")] as const),
+  ["user.token", THIS_IS("user.accessToken")],
+  ["user.mails", THIS_IS("user.messages")],
+  ...["fault.command", "fault.verb", "fault.when"].map((name) => [name, THIS_IS("fault.on")] as const),
+  ...["fault.response", "fault.answer"].map((name) => [name, THIS_IS("fault.reply")] as const),
+  ["fault.times", THIS_IS("fault.nth")],
+  ["fault.drop", ": did you mean fault.close, fault.cut, fault.reset or fault.stall?"],
   ...["auth.type", "auth.method", "auth.authmethod"].map(
     (name) => [name, THIS_IS("auth.mechanism")] as const,
   ),
 ]);
 
 /** The known name that was probably meant: the same in other letters' case, or at most two typing errors away. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.min(3, Math.ceil(name.length / 2));
   for (const each of known) {

@@ -33,6 +33,16 @@ export interface Pop3ServerUser {
   readonly uids?: readonly string[];
 }
 
+/** The names of all options of a user. */
+export const USER_NAMES: readonly string[] = Object.keys({
+  pass: true,
+  accessToken: true,
+  certificateName: true,
+  refusal: true,
+  messages: true,
+  uids: true,
+} satisfies Record<keyof Pop3ServerUser, true>);
+
 /** A user who can log in. */
 export interface Account {
   readonly name: string;

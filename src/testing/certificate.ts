@@ -2,6 +2,7 @@
 // expires.
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
+import { checkNames, checkObject } from "../options/checks.ts";
 import {
   bitString,
   der,
@@ -40,6 +41,13 @@ export interface CertificateOptions {
   readonly notAfter?: Date;
 }
 
+const NAMES: readonly string[] = Object.keys({
+  names: true,
+  commonName: true,
+  notBefore: true,
+  notAfter: true,
+} satisfies Record<keyof CertificateOptions, true>);
+
 const DAY = 24 * 60 * 60 * 1000; // milliseconds
 const ECDSA_WITH_SHA256 = sequence(objectIdentifier("1.2.840.10045.4.3.2"));
 const SERVER_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.1");
@@ -48,9 +56,11 @@ const CLIENT_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.2");
 /**
  * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server}, for any other TLS server, or for a TLS
  * client. Each call makes a new key. To test failures, use names to which the client does not connect, or a
- * `notAfter` in the past.
+ * `notAfter` in the past. Throws `POP3_CONFIG` for an unknown option.
  */
 export function makeCertificate(options: CertificateOptions = {}): Certificate {
+  checkObject("the options of makeCertificate", options);
+  checkNames("certificate", options, NAMES);
   const {
     names = ["localhost", "127.0.0.1", "::1"],
     commonName = "popwright test server",

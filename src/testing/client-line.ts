@@ -25,6 +25,9 @@ const OPEN: ReadonlySet<string> = new Set(
   "USER STAT LIST UIDL RETR TOP DELE RSET NOOP QUIT CAPA STLS UTF8 LANG".split(" "),
 );
 
+/** All commands of the server. */
+export const VERBS: readonly string[] = [...OPEN, "PASS", "APOP", "AUTH"];
+
 /** An invalid line: it is too long, or contains NUL or a bare LF. */
 export const BROKEN: ClientLine = { verb: "", text: "", octets: 0, printable: "(invalid line)" };
 

@@ -1,10 +1,11 @@
 // The exports of "popwright/testing".
 export type { Account, Accounts, Charset, Pop3ServerUser } from "./accounts.ts";
 export { makeCertificate, type Certificate, type CertificateOptions } from "./certificate.ts";
-export type { Fault } from "./faults.ts";
+export type { Fault } from "./fault.ts";
 export type { Maildrop, StoredMessage } from "./maildrop.ts";
 export type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
 export type { Exchange, SaslSession, ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
+export type { MechanismOptions } from "./mechanisms/index.ts";
 export type { OAuthError } from "./mechanisms/oauth.ts";
 export type { ScramServerOptions } from "./mechanisms/scram.ts";
 export type { CapabilityQuestion, Pop3ServerOptions, SessionState } from "./options.ts";

@@ -1,7 +1,7 @@
 // Listens on a port: owns its address, its certificate and every connection until close().
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, type TLSSocketOptions } from "node:tls";
-import { Pop3Error } from "../errors.ts";
+import { checkNumber } from "../options/checks.ts";
 import { makeCertificate } from "./certificate.ts";
 import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
@@ -50,13 +50,8 @@ export class Listener {
   /** `tls`: options of `node:tls`, both for implicit TLS and for STLS. */
   protected constructor(options: ListenerOptions, secure: boolean, tls: TLSSocketOptions = {}) {
     const { chunk = Infinity, latency = 0 } = options;
-    if (!(chunk >= 1))
-      throw new Pop3Error("POP3_CONFIG", `chunk must be a number >= 1 (got ${String(chunk)})`);
-    if (!(latency >= 0))
-      throw new Pop3Error(
-        "POP3_CONFIG",
-        `latency must be a number of milliseconds >= 0 (got ${String(latency)})`,
-      );
+    checkNumber("chunk", chunk, 1);
+    checkNumber("latency", latency);
     this.#options = options;
     this.secure = secure;
     const { key, cert } = tls.key === undefined ? makeCertificate() : { key: tls.key, cert: tls.cert };

@@ -1,6 +1,6 @@
 // The features that a session offers: the options with all defaults, and the capabilities that follow from
 // them.
-import { Pop3Error } from "../errors.ts";
+import { configError } from "../options/checks.ts";
 import { mechanismNamed } from "./mechanisms/index.ts";
 import type { ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
 import type { CapabilityQuestion, Pop3ServerOptions } from "./options.ts";
@@ -26,9 +26,9 @@ export interface Offer {
 export function offerOf(options: Pop3ServerOptions): Offer {
   const greeting = options.greeting ?? "popwright test server ready";
   if (/[\r\n]/.test(`${greeting}${String(options.apop)}`))
-    throw config("greeting and apop must be one line, without CR and LF");
+    throw configError("greeting and apop must be one line, without CR and LF");
   for (const { refusal = "" } of Object.values(options.users ?? {}))
-    if (/[\r\n]/.test(refusal)) throw config("refusal must be one line, without CR and LF");
+    if (/[\r\n]/.test(refusal)) throw configError("refusal must be one line, without CR and LF");
   return {
     greeting,
     capabilities: options.capabilities ?? [],
@@ -49,10 +49,6 @@ export function offerOf(options: Pop3ServerOptions): Offer {
     attempts: options.attempts ?? Infinity,
     now: options.now ?? Date.now,
   };
-}
-
-function config(message: string): Pop3Error {
-  return new Pop3Error("POP3_CONFIG", message);
 }
 
 /** Returns whether the server knows a command. Commands that no option switches off are always known. */

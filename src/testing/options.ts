@@ -1,12 +1,13 @@
-// The options of the test server and their defaults.
+// The options of the test server, their defaults, and the checks of their names.
 import type { TLSSocketOptions } from "node:tls";
-import type { Charset, Pop3ServerUser } from "./accounts.ts";
-import type { Fault } from "./faults.ts";
+import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
+import { USER_NAMES, type Charset, type Pop3ServerUser } from "./accounts.ts";
+import type { Fault } from "./fault.ts";
 import type { ListenerOptions } from "./listener.ts";
-import type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
+import { DIGEST_MD5_NAMES } from "./mechanisms/digest-md5.ts";
+import type { MechanismOptions } from "./mechanisms/index.ts";
 import type { ServerMechanism } from "./mechanisms/mechanism.ts";
-import type { OAuthError } from "./mechanisms/oauth.ts";
-import type { ScramServerOptions } from "./mechanisms/scram.ts";
+import { SCRAM_NAMES } from "./mechanisms/scram.ts";
 
 /** The state of a session (RFC 1939 section 3). */
 export type SessionState = "AUTHORIZATION" | "TRANSACTION" | "UPDATE";
@@ -22,7 +23,7 @@ export interface CapabilityQuestion {
   readonly standard: readonly string[];
 }
 
-export interface Pop3ServerOptions extends ListenerOptions {
+export interface Pop3ServerOptions extends ListenerOptions, MechanismOptions {
   /** User name → secrets and messages. @default no users */
   readonly users?: Readonly<Record<string, Pop3ServerUser>>;
   /**
@@ -66,23 +67,6 @@ export interface Pop3ServerOptions extends ListenerOptions {
    * @default ["PLAIN", "LOGIN"]
    */
   readonly sasl?: readonly (string | ServerMechanism)[];
-  /** Options of SCRAM (RFC 5802, RFC 7677), and wrong messages to send. @default the messages are correct */
-  readonly scram?: ScramServerOptions;
-  /** Options of DIGEST-MD5 (RFC 2831), and wrong messages to send. @default the messages are correct */
-  readonly digestMd5?: DigestMd5ServerOptions;
-  /** The challenge of CRAM-MD5 (RFC 2195), the same for every login. @default a new one for each login */
-  readonly cramMd5?: string;
-  /**
-   * The challenge with which XOAUTH2 and OAUTHBEARER refuse a token, before `-ERR`. An object is sent as
-   * JSON, a string unchanged.
-   * @default `status`, `scope` and the other members that Google (XOAUTH2) or RFC 7628 (OAUTHBEARER) send
-   */
-  readonly oauthError?: OAuthError;
-  /**
-   * The user whose maildrop ANONYMOUS (RFC 4505) opens. The mechanism ANONYMOUS requires it.
-   * @default none
-   */
-  readonly anonymous?: string;
   /**
    * The charset of names and passwords in USER, PASS, APOP, PLAIN, LOGIN and CRAM-MD5. `latin1` compares them
    * byte for byte. `utf8` refuses invalid UTF-8 and compares the texts after SASLprep (RFC 6856 section 2.2).
@@ -107,4 +91,78 @@ export interface Pop3ServerOptions extends ListenerOptions {
   readonly lock?: boolean;
   /** Faults to inject from the start. `server.fault()` adds more later. @default none */
   readonly faults?: readonly Fault[];
+  /**
+   * Whether a fault may remain unused. If `false`, the end of an `await using` block throws `POP3_CONFIG` if
+   * a fault has not changed any response: then the test has not tested what it was meant to test.
+   * @default false
+   */
+  readonly allowUnusedFaults?: boolean;
+}
+
+const NAMES: readonly string[] = Object.keys({
+  host: true,
+  port: true,
+  chunk: true,
+  latency: true,
+  users: true,
+  tls: true,
+  stls: true,
+  requireTls: true,
+  greeting: true,
+  capabilities: true,
+  pipelining: true,
+  user: true,
+  apop: true,
+  sasl: true,
+  scram: true,
+  digestMd5: true,
+  cramMd5: true,
+  oauthError: true,
+  anonymous: true,
+  charset: true,
+  attempts: true,
+  uidl: true,
+  top: true,
+  utf8: true,
+  lang: true,
+  loginDelay: true,
+  now: true,
+  lock: true,
+  faults: true,
+  allowUnusedFaults: true,
+} satisfies Record<keyof Pop3ServerOptions, true>);
+
+const SWITCHES = [
+  "requireTls",
+  "pipelining",
+  "user",
+  "uidl",
+  "top",
+  "utf8",
+  "lang",
+  "lock",
+  "allowUnusedFaults",
+] as const;
+
+/**
+ * Throws `POP3_CONFIG` for an unknown name at any level. `tls`, `stls` and mechanisms of the caller's own are
+ * not ours, and not checked; {@link checkFault} checks the faults.
+ */
+export function checkServerOptions(options: Pop3ServerOptions): void {
+  checkObject("the options of Pop3Server", options);
+  checkNames("server", options, NAMES);
+  for (const name of SWITCHES) checkBoolean(`server.${name}`, options[name]);
+  for (const name of ["sasl", "faults"] as const)
+    if (options[name] !== undefined && !Array.isArray(options[name]))
+      throw configError(`server.${name} must be an array (got ${shown(options[name])})`);
+  checkLevel("users", options.users);
+  for (const user of Object.values(options.users ?? {})) checkLevel("user", user, USER_NAMES);
+  checkLevel("scram", options.scram, SCRAM_NAMES);
+  checkLevel("digestMd5", options.digestMd5, DIGEST_MD5_NAMES);
+}
+
+function checkLevel(what: string, value: object | undefined, names?: readonly string[]): void {
+  if (value === undefined) return;
+  checkObject(what, value);
+  if (names !== undefined) checkNames(what, value, names);
 }

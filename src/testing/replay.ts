@@ -2,6 +2,7 @@
 // part.
 import type { Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
+import { checkBoolean, checkNames, checkObject } from "../options/checks.ts";
 import { Listener, type ListenerOptions } from "./listener.ts";
 import { Playback, type ReplayMismatch } from "./playback.ts";
 import { parseTranscript, type Act, type Script } from "./script.ts";
@@ -22,6 +23,15 @@ export interface ReplayOptions extends ListenerOptions {
    */
   readonly repeat?: boolean;
 }
+
+const NAMES: readonly string[] = Object.keys({
+  host: true,
+  port: true,
+  chunk: true,
+  latency: true,
+  tls: true,
+  repeat: true,
+} satisfies Record<keyof ReplayOptions, true>);
 
 /**
  * A server that replays a transcript. `Pop3Server.replay` makes it. Each connection gets the next session.
@@ -45,6 +55,9 @@ export class ReplayServer extends Listener {
     transcript: string | readonly string[] | Transcript,
     options: ReplayOptions,
   ): Promise<ReplayServer> {
+    checkObject("the options of replay", options);
+    checkNames("replay", options, NAMES);
+    checkBoolean("replay.repeat", options.repeat);
     const text = Array.isArray(transcript) ? transcript.join("\n") : String(transcript);
     const server = new ReplayServer(parseTranscript(text), options);
     return server.open((...connection) => server.#take(...connection));

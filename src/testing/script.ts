@@ -1,8 +1,8 @@
 // Parses a transcript into sessions. Each session lists what the server sends after each line of the client.
-import { Pop3Error } from "../errors.ts";
+import { configError } from "../options/checks.ts";
 import { unescaped } from "./escapes.ts";
 import { Expectation } from "./expectation.ts";
-import { ENDS, type FaultEnd } from "./faults.ts";
+import { ENDS, type FaultEnd } from "./fault.ts";
 
 /** Bytes that the server sends: given bytes, a message of a given size, or bytes repeated without end. */
 export type Saying = { readonly octets: Buffer } | { readonly message: number } | { readonly flood: Buffer };
@@ -51,8 +51,7 @@ export function parseTranscript(text: string): Script[] {
   }
   if (session !== undefined) scripts.push(session);
   if (scripts.length === 0)
-    throw new Pop3Error(
-      "POP3_CONFIG",
+    throw configError(
       'the transcript has no session: it must have at least one line of the server ("S: +OK")',
     );
   return scripts;
@@ -160,7 +159,7 @@ class SessionReader implements Script {
   }
 
   #wrong(why: string): never {
-    throw new Pop3Error("POP3_CONFIG", `line ${String(this.lastLine)} of the transcript: ${why}`);
+    throw configError(`line ${String(this.lastLine)} of the transcript: ${why}`);
   }
 }
 

@@ -1,15 +1,16 @@
 // A POP3 server for tests, in this process. Its answers follow the RFCs, except for the faults that a test
 // orders.
 import type { Socket } from "node:net";
-import { Pop3Error } from "../errors.ts";
+import { configError } from "../options/checks.ts";
 import { Accounts } from "./accounts.ts";
 import { Connection } from "./connection.ts";
-import { Faults, type Fault } from "./faults.ts";
+import type { Fault } from "./fault.ts";
+import { Faults } from "./faults.ts";
 import { Listener } from "./listener.ts";
 import type { Maildrop } from "./maildrop.ts";
 import { messageId } from "./message-id.ts";
 import { offerOf, type Offer } from "./offer.ts";
-import type { Pop3ServerOptions } from "./options.ts";
+import { checkServerOptions, type Pop3ServerOptions } from "./options.ts";
 import { ReplayServer, type ReplayOptions } from "./replay.ts";
 import { Session } from "./session.ts";
 import type { Transcript } from "./transcript.ts";
@@ -47,6 +48,7 @@ export class Pop3Server extends Listener {
    * error if the port is not available.
    */
   static async listen(options: Pop3ServerOptions = {}): Promise<Pop3Server> {
+    checkServerOptions(options);
     const server = new Pop3Server(options);
     return server.open((...connection) => server.#take(...connection));
   }
@@ -79,13 +81,29 @@ export class Pop3Server extends Listener {
   maildrop(user: string): Maildrop {
     const account = this.#accounts.find(user);
     if (account === undefined)
-      throw new Pop3Error("POP3_CONFIG", `unknown user ${JSON.stringify(user)}: is it in the option users?`);
+      throw configError(`unknown user ${JSON.stringify(user)}: is it in the option users?`);
     return account.maildrop;
   }
 
   /** Adds faults for the responses from now on. Throws `POP3_CONFIG` for an invalid fault. */
   fault(...faults: readonly Fault[]): void {
     for (const fault of faults) this.#faults.add(fault);
+  }
+
+  /** The faults that have not changed a response so far, in the order in which they were added. */
+  get unusedFaults(): readonly Fault[] {
+    return this.#faults.unused;
+  }
+
+  /**
+   * Closes the server at the end of an `await using` block. Then rejects with `POP3_CONFIG` if a fault was not
+   * used, unless `allowUnusedFaults` is set. If the block has thrown an error, the language throws a
+   * `SuppressedError`, and `suppressed` is the error of the block. {@link Pop3Server.close} never rejects for
+   * this reason: in a `finally` block it would replace the error.
+   */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    if (this.#options.allowUnusedFaults !== true) this.#faults.checkUsed();
   }
 
   #take(socket: Socket, wire: WireSetup, over: () => void): Connection {

@@ -270,6 +270,7 @@ describe("the step that fails", () => {
     await using server = await annsServer({ faults: [{ on: "greeting", stall: 0 }] });
     const terminal = new Terminal();
     const code = terminal.run("check", urlOf(server));
+    while (server.unusedFaults.length > 0) await new Promise((resolve) => setImmediate(resolve));
     terminal.signal.abort();
     expect(await code).toBe(75);
   });

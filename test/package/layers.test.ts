@@ -61,6 +61,12 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     'import "../net/proxy.ts";',
     "src/net/proxy.ts",
   ],
+  [
+    "mechanisms-of-testing-know-no-server",
+    "src/testing/mechanisms/plain.ts",
+    'import "../offer.ts";',
+    "src/testing/offer.ts",
+  ],
   ["parse-uses-errors", "src/parse/index.ts", 'import "../protocol/reply.ts";', "src/protocol/reply.ts"],
   ["nothing-uses-testing-or-parse", "src/fetch/many.ts", 'import "../parse/index.ts";', "src/parse/index.ts"],
   [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { distorted, Faults, type Fault } from "../../src/testing/faults.ts";
-import { Pop3Server, type Pop3ServerOptions } from "../../src/testing/index.ts";
+import { distorted, Faults } from "../../src/testing/faults.ts";
+import { Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import { RawClient } from "./raw-client.ts";
 
 const MESSAGE = "Subject: one\r\n\r\nline\r\n";
@@ -234,7 +234,7 @@ describe("a fault around STLS", () => {
 describe("Faults", () => {
   const struck = (fault: Fault, ...responses: string[]): boolean[] => {
     const faults = new Faults();
-    faults.add(fault);
+    faults.add({ split: 1, ...fault });
     return responses.map((on) => faults.strike(on) !== undefined);
   };
 

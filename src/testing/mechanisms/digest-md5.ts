@@ -17,6 +17,14 @@ export interface DigestMd5ServerOptions {
   readonly rspauth?: (message: string) => string | undefined;
 }
 
+/** The names of all options. */
+export const DIGEST_MD5_NAMES: readonly string[] = Object.keys({
+  realm: true,
+  nonce: true,
+  challenge: true,
+  rspauth: true,
+} satisfies Record<keyof DigestMd5ServerOptions, true>);
+
 /** The inputs of the digest, with the names of RFC 2831 section 2.1.2. */
 export interface DigestParts {
   readonly username: string;

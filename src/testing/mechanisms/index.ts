@@ -1,17 +1,37 @@
 // The built-in mechanisms of the test server, by name.
-import { Pop3Error } from "../../errors.ts";
-import type { Pop3ServerOptions } from "../options.ts";
+import { configError } from "../../options/checks.ts";
 import { anonymous } from "./anonymous.ts";
 import { cramMd5 } from "./cram-md5.ts";
-import { digestMd5 } from "./digest-md5.ts";
+import { digestMd5, type DigestMd5ServerOptions } from "./digest-md5.ts";
 import { external } from "./external.ts";
 import { login } from "./login.ts";
 import type { ServerMechanism } from "./mechanism.ts";
-import { oauthbearer, xoauth2 } from "./oauth.ts";
+import { oauthbearer, xoauth2, type OAuthError } from "./oauth.ts";
 import { plain } from "./plain.ts";
-import { scram } from "./scram.ts";
+import { scram, type ScramServerOptions } from "./scram.ts";
 
-const MECHANISMS: Readonly<Record<string, (options: Pop3ServerOptions) => ServerMechanism>> = {
+/** The options of the built-in mechanisms. */
+export interface MechanismOptions {
+  /** Options of SCRAM (RFC 5802, RFC 7677), and wrong messages to send. @default the messages are correct */
+  readonly scram?: ScramServerOptions;
+  /** Options of DIGEST-MD5 (RFC 2831), and wrong messages to send. @default the messages are correct */
+  readonly digestMd5?: DigestMd5ServerOptions;
+  /** The challenge of CRAM-MD5 (RFC 2195), the same for every login. @default a new one for each login */
+  readonly cramMd5?: string;
+  /**
+   * The challenge with which XOAUTH2 and OAUTHBEARER refuse a token, before `-ERR`. An object is sent as
+   * JSON, a string unchanged.
+   * @default `status`, `scope` and the other members that Google (XOAUTH2) or RFC 7628 (OAUTHBEARER) send
+   */
+  readonly oauthError?: OAuthError;
+  /**
+   * The user whose maildrop ANONYMOUS (RFC 4505) opens. The mechanism ANONYMOUS requires it.
+   * @default none
+   */
+  readonly anonymous?: string;
+}
+
+const MECHANISMS: Readonly<Record<string, (options: MechanismOptions) => ServerMechanism>> = {
   PLAIN: () => plain,
   LOGIN: () => login,
   "CRAM-MD5": (options) => cramMd5(options.cramMd5),
@@ -26,10 +46,7 @@ const MECHANISMS: Readonly<Record<string, (options: Pop3ServerOptions) => Server
   ANONYMOUS: (options) => {
     const { anonymous: user } = options;
     if (user === undefined)
-      throw new Pop3Error(
-        "POP3_CONFIG",
-        "anonymous is undefined: it must be set for the mechanism ANONYMOUS",
-      );
+      throw configError("anonymous is undefined: it must be set for the mechanism ANONYMOUS");
     return anonymous(user);
   },
   XOAUTH2: (options) => xoauth2(options.oauthError),
@@ -39,9 +56,9 @@ const MECHANISMS: Readonly<Record<string, (options: Pop3ServerOptions) => Server
 /**
  * Makes a mechanism. Throws `POP3_CONFIG` if the name is unknown or an option of the mechanism is missing.
  */
-export function mechanismNamed(name: string, options: Pop3ServerOptions): ServerMechanism {
+export function mechanismNamed(name: string, options: MechanismOptions): ServerMechanism {
   const make = new Map(Object.entries(MECHANISMS)).get(name.toUpperCase());
   if (make !== undefined) return make(options);
   const known = Object.keys(MECHANISMS).join(", ");
-  throw new Pop3Error("POP3_CONFIG", `unknown SASL mechanism ${name}: must be one of ${known}`);
+  throw configError(`unknown SASL mechanism ${name}: must be one of ${known}`);
 }

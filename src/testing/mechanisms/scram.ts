@@ -2,7 +2,7 @@
 // challenge, and the client answers with an empty response: `+OK` has no place for the proof in POP3 (RFC
 // 5034 section 4).
 import { createHash, randomBytes } from "node:crypto";
-import { Pop3Error } from "../../errors.ts";
+import { configError } from "../../options/checks.ts";
 import type { Accounts } from "../accounts.ts";
 import { EMPTY, type Exchange, type SaslSession, type ServerMechanism } from "./mechanism.ts";
 import { ScramKeys, type ScramHash } from "./scram-keys.ts";
@@ -33,6 +33,16 @@ export interface ScramServerOptions {
    */
   readonly serverFinal?: (message: string) => string | undefined;
 }
+
+/** The names of all options. */
+export const SCRAM_NAMES: readonly string[] = Object.keys({
+  iterations: true,
+  salt: true,
+  nonce: true,
+  channelBindings: true,
+  serverFirst: true,
+  serverFinal: true,
+} satisfies Record<keyof ScramServerOptions, true>);
 
 /** The options with defaults, except those whose default changes with each exchange. */
 type Settings = ScramServerOptions & Required<Omit<ScramServerOptions, "salt" | "nonce">>;
@@ -65,8 +75,7 @@ export function scram(
   } = options;
   const settings = { ...options, iterations, channelBindings, serverFirst, serverFinal };
   if (!(Number.isInteger(iterations) && iterations >= 1 && iterations <= MOST_ITERATIONS))
-    throw new Pop3Error(
-      "POP3_CONFIG",
+    throw configError(
       `scram.iterations must be an integer from 1 to ${String(MOST_ITERATIONS)} (got ${String(iterations)})`,
     );
   return {

@@ -1,4 +1,5 @@
 // Waits for a time, or until a signal is aborted.
+import { onAbort } from "./abort.ts";
 
 /** The longest delay of a timer in Node, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
@@ -19,15 +20,16 @@ export function isAborted(signals: readonly (AbortSignal | undefined)[]): boolea
   return signals.some((signal) => signal?.aborted === true);
 }
 
-async function nap(milliseconds: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
-  let wake = (): void => undefined;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    wake = () => {
+function nap(milliseconds: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
       clearTimeout(timer);
+      for (const unsubscribe of unsubscribes) unsubscribe();
       resolve();
     };
-    for (const signal of signals) signal?.addEventListener("abort", wake);
+    const timer = setTimeout(wake, milliseconds);
+    const unsubscribes = signals
+      .filter((signal) => signal !== undefined)
+      .map((signal) => onAbort(signal, wake));
   });
-  for (const signal of signals) signal?.removeEventListener("abort", wake);
 }

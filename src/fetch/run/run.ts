@@ -1,11 +1,9 @@
 // Runs once over one mailbox: takes its lease in the ledger, works through its sessions, and computes the
 // next poll.
 import type { Pop3Client } from "../../client.ts";
-import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../../errors.ts";
+import { Pop3AbortError, Pop3Error } from "../../errors.ts";
 import { Pop3Pool } from "../../pool/pool.ts";
 import { rememberSerial, serialUntilOf, type Host } from "../../net/serial-hosts.ts";
-import { retryAfter, temporaryCause } from "../../retry.ts";
-import { isDown } from "../destinations/destination-error.ts";
 import { FetchError } from "../fetch-error.ts";
 import { runSession } from "./session.ts";
 import { STOPPED, type SessionOutcome, type SessionTask, type Spent } from "./task.ts";
@@ -13,12 +11,11 @@ import type { MailboxLedger, MailboxState } from "../ledger/ledger.ts";
 import { Rehearsal } from "../ledger/rehearsal.ts";
 import { completeOptions } from "../../options/client.ts";
 import type { FetchSettings } from "../options.ts";
-import { pollPause } from "../plan/schedule.ts";
 import { emptyReport, type MutableReport, type FetchReport } from "../report.ts";
-import { isAborted, sleep } from "../../net/sleep.ts";
-
-/** The longest LOGIN-DELAY that a run waits for, in milliseconds. */
-const WORTH_WAITING = 60_000;
+import { isAborted } from "../../net/sleep.ts";
+import { LoginPause } from "./login-pause.ts";
+import { pauseAfterFailure, stateAfterFailure, stateAtEnd, type Aftermath } from "./next-poll.ts";
+import { Opening } from "./opening.ts";
 
 /** Runs once over a mailbox. Rejects with {@link FetchError}. */
 export async function runFetch(settings: FetchSettings): Promise<FetchReport> {
@@ -29,11 +26,9 @@ class Run {
   readonly #settings: FetchSettings;
   readonly #pool: Pop3Pool;
   readonly #draft: MutableReport;
-  /** By `performance.now()`, like `#lastLogin`, because the system clock may be set back. */
+  /** By `performance.now()`, because the system clock may be set back. */
   readonly #began: number = performance.now();
-  /** The LOGIN-DELAY of the server, in milliseconds. */
-  #loginDelay = 0;
-  #lastLogin = 0;
+  readonly #loginPause: LoginPause = new LoginPause();
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
   /** Why the destination is down, if it is. */
   #down: Error | undefined;
@@ -109,15 +104,19 @@ class Run {
     } catch (error) {
       const failure = this.#failure(error, ledger.state);
       // If this write fails, `running` stays set, and the next run knows that this one failed.
-      await ledger.record({ state: this.#stateAfter(failure, ledger.state) }).catch(() => undefined);
+      await ledger
+        .record({ state: stateAfterFailure(failure, ledger.state, this.#aftermath) })
+        .catch(() => undefined);
       throw failure;
     }
     const left = stopped || this.#draft.left > 0;
-    const state = this.#stateAtEnd(ledger.state, left);
+    const { policy } = this.#settings;
+    const mailCame = this.#draft.delivered > 0;
+    const state = stateAtEnd(ledger.state, policy.poll, { left, mailCame }, this.#aftermath);
     await ledger.record({ state });
     const next = Math.max(Date.now() + (state.interval ?? 0), state.notBefore ?? 0);
     const outcome = left ? "stopped" : "done";
-    return this.#report(this.#settings.policy.dryRun && !stopped ? "dry-run" : outcome, next);
+    return this.#report(policy.dryRun && !stopped ? "dry-run" : outcome, next);
   }
 
   /** Runs sessions until all is done. Returns whether the run was stopped before that. */
@@ -161,6 +160,10 @@ class Run {
     return !isAborted([stop, signal]) && (await this.#mayLogInAgain());
   }
 
+  get #aftermath(): Aftermath {
+    return { loginPause: this.#loginPause.left, serialUntil: this.#serialUntil };
+  }
+
   get #server(): Host {
     return completeOptions(this.#settings.account);
   }
@@ -177,56 +180,49 @@ class Run {
     return this.#spent.messages + deleted + failed.length;
   }
 
+  /** Opens a session, works in it, and commits with QUIT. */
   async #session(ledger: MailboxLedger, task: SessionTask): Promise<SessionOutcome> {
     const { account, stop, signal } = this.#settings;
-    let client: Pop3Client | undefined;
+    const opening = new Opening(task.retrieve ? stop : undefined, signal);
     let outcome: SessionOutcome | undefined;
-    // Both signals end the wait for a session. After it is open, the session itself watches `stop`, and
-    // `signal` closes the connection. The run ends only after the destination has settled, so that no other
-    // run can take the mailbox before.
-    const opening = new AbortController();
-    const onStop = (): void => {
-      if (client === undefined && task.retrieve) opening.abort(stop?.reason);
-    };
-    const onAbort = (): void => {
-      if (client === undefined) opening.abort(signal?.reason);
-      else client.close();
-    };
-    signal?.addEventListener("abort", onAbort);
-    stop?.addEventListener("abort", onStop);
-    if (signal?.aborted === true) onAbort();
-    if (stop?.aborted === true) onStop();
     try {
       await this.#pool.use(
         account,
-        async (opened) => {
-          client = opened;
-          outcome = await this.#work(opened, ledger, task);
+        async (client) => {
+          opening.opened(client);
+          outcome = await this.#work(client, ledger, task);
         },
         // A session that the pool has kept open does not see new mail.
         { fresh: true, signal: opening.signal },
       );
     } catch (error) {
-      const { committed } = outcomeOfQuit(error);
-      if (committed !== undefined) this.#draft.committed = committed;
-      if (signal?.aborted !== true && outcome !== undefined && committed !== undefined)
-        return { ...outcome, more: false, toDelete: false };
-      if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
-      if (client === undefined && stop?.aborted === true) return STOPPED;
-      throw error;
+      return this.#outcomeAfter(error, outcome, opening.isOpen);
     } finally {
-      signal?.removeEventListener("abort", onAbort);
-      stop?.removeEventListener("abort", onStop);
+      opening.release();
     }
     const done = outcome as unknown as SessionOutcome; // set in a callback, which the compiler does not see
     if (done.marked.length > 0) await this.#deleted(ledger, done);
-    if (signal?.aborted === true && done.withoutQuit) throw new Pop3AbortError(signal.reason);
+    if (done.withoutQuit) this.#throwIfAborted();
     return done;
   }
 
+  /** Returns the outcome of a session that ended with an error, or throws what the run fails with. */
+  #outcomeAfter(error: unknown, outcome: SessionOutcome | undefined, wasOpen: boolean): SessionOutcome {
+    const { committed } = outcomeOfQuit(error);
+    if (committed !== undefined) this.#draft.committed = committed;
+    this.#throwIfAborted();
+    if (outcome !== undefined && committed !== undefined) return { ...outcome, more: false, toDelete: false };
+    if (!wasOpen && isAborted([this.#settings.stop])) return STOPPED;
+    throw error;
+  }
+
+  #throwIfAborted(): void {
+    const { signal } = this.#settings;
+    if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
+  }
+
   async #work(client: Pop3Client, ledger: MailboxLedger, task: SessionTask): Promise<SessionOutcome> {
-    this.#lastLogin = performance.now();
-    this.#loginDelay = (client.capabilities.loginDelay?.seconds ?? 0) * 1000;
+    this.#loginPause.loggedIn(client);
     try {
       const outcome = await runSession(client, ledger, this.#settings, this.#draft, task);
       if (outcome.withoutQuit) client.close();
@@ -247,60 +243,16 @@ class Run {
     await onEvent({ mailbox, type: "deleted", messages: marked.length });
   }
 
-  /** How long LOGIN-DELAY forbids another login from now on, in milliseconds. */
-  get #loginPause(): number {
-    return this.#loginDelay === 0 ? 0 : this.#lastLogin + this.#loginDelay - performance.now();
-  }
-
-  /** Waits for LOGIN-DELAY if it is short. Returns whether the run may log in again. */
-  async #mayLogInAgain(): Promise<boolean> {
-    const pause = this.#loginPause;
-    if (pause <= 0) return true;
-    if (pause > WORTH_WAITING) return false;
+  #mayLogInAgain(): Promise<boolean> {
     const { stop, signal } = this.#settings;
-    await sleep(pause, stop, signal);
-    return !isAborted([stop]);
-  }
-
-  #stateAtEnd({ lastRun, interval, baseline }: MailboxState, left: boolean): MailboxState {
-    const { poll } = this.#settings.policy;
-    return {
-      ...(lastRun === undefined ? {} : { lastRun }),
-      ...(baseline === undefined ? {} : { baseline }),
-      interval: left ? poll.shortest : pollPause(poll, interval, this.#draft.delivered > 0),
-      ...(this.#loginPause > 0 ? notBefore(Date.now() + this.#loginPause) : {}),
-      ...this.#serialUntil,
-    };
-  }
-
-  #stateAfter({ report, temporary, cause }: FetchError, state: MailboxState): MailboxState {
-    const { running: _, notBefore: __, notBeforeSaid: ___, serialUntil: ____, ...rest } = state;
-    const failures = (state.failures ?? 0) + 1;
-    // If the server asked for a pause, later runs must keep it. After a failure of the network they need not
-    // wait.
-    const binds = temporary && cause instanceof Pop3ReplyError;
-    const next = binds ? report.nextPollAt : Date.now() + this.#loginPause;
-    const lasting = { ...rest, failures, ...this.#serialUntil };
-    return { ...lasting, ...(binds || this.#loginPause > 0 ? notBefore(next) : {}) };
+    return this.#loginPause.pass(stop, signal);
   }
 
   #failure(cause: unknown, { failures = 0 }: MailboxState): FetchError {
-    const waitFor = temporaryCause(cause);
-    const temporary = waitFor !== undefined || isOutage(cause);
     const { poll } = this.#settings.policy;
-    // Back off exponentially, because a server may be down for days. But if there are messages that the
-    // destination was never offered, poll again soon: each run tries some of them, and the destination may
-    // take one.
-    const doublings = this.#untried ? 0 : failures;
-    const growing = Math.min(poll.longest, poll.shortest * 2 ** doublings) * Math.random();
-    // A dead session keeps the maildrop locked until the server notices. That takes minutes, and no try
-    // succeeds before.
-    const soon = waitFor === "network" || waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY";
-    const least = soon ? 0 : poll.shortest;
-    const again = waitFor === undefined ? 0 : retryAfter(cause, failures + 1);
-    const pause = temporary ? Math.max(least, again, growing) : poll.longest;
+    const { temporary, pause } = pauseAfterFailure(cause, poll, failures, this.#untried);
     const code = cause === this.#down ? "POP3_DESTINATION" : "POP3_CALLER";
-    const report = this.#report("failed", Date.now() + Math.max(pause, this.#loginPause));
+    const report = this.#report("failed", Date.now() + Math.max(pause, this.#loginPause.left));
     return new FetchError({ code, cause, temporary, report });
   }
 
@@ -312,16 +264,6 @@ class Run {
       duration: Math.round(performance.now() - this.#began),
     };
   }
-}
-
-/** Returns whether the destination or the disk of the ledger is down. A later run may succeed. */
-function isOutage(cause: unknown): boolean {
-  if (isDown(cause)) return true;
-  return Pop3Error.is(cause) && cause.code === "POP3_LEDGER" && isDown(cause.cause);
-}
-
-function notBefore(time: number): MailboxState {
-  return { notBefore: Math.round(time), notBeforeSaid: Date.now() };
 }
 
 /**

@@ -2,7 +2,8 @@
 // failure affecting another mailbox.
 import { setMaxListeners } from "node:events";
 import { checkNames, checkObject, configError } from "../options/checks.ts";
-import { Pop3Pool } from "../pool/pool.ts";
+import { Account } from "../pool/account.ts";
+import { completePoolOptions } from "../pool/options.ts";
 import { Scheduler } from "../pool/scheduler.ts";
 import type { Destination } from "./destinations/destination.ts";
 import type { Deliver } from "./destinations/function.ts";
@@ -13,6 +14,8 @@ import { completeFetchOptions, type FetchAccount, type FetchOptions, type FetchS
 import type { FetchPolicy } from "./plan/policy.ts";
 import { emptyReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
+import { onAbort } from "../net/abort.ts";
+import { FirstAbort } from "../net/first-abort.ts";
 import { sleep } from "../net/sleep.ts";
 
 /** An account, optionally with its own mailbox name, policy or destination. */
@@ -70,18 +73,16 @@ export async function* fetchAll(
   checkNames("", options, NAMES);
   const leave = new AbortController();
   const { maxSessions = 50, maxPerHost = 5 } = options;
-  const pool = new Pop3Pool({ maxSessions, maxPerHost });
+  completePoolOptions({ maxSessions, maxPerHost });
   const queue = new EventQueue<FetchEvent>();
-  // Derived signals, so that the caller's signals do not warn: one listener per mailbox is not a leak.
-  const stop = AbortSignal.any([leave.signal, ...(options.stop === undefined ? [] : [options.stop])]);
-  const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
-  setMaxListeners(0, stop, signal);
-  const all = new Mailboxes(
-    { ...options, stop, signal },
-    pool,
-    queue,
-    new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: Infinity }),
-  );
+  const stop = new FirstAbort(leave.signal, options.stop);
+  const signal = new FirstAbort(options.signal);
+  // The destination gets this signal, and may listen to it once per message: with many mailboxes that is not a
+  // leak.
+  setMaxListeners(0, signal.signal);
+  // Each run has one session at a time, so a permit for the run is a permit for its session.
+  const scheduler = new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: Infinity });
+  const all = new Mailboxes({ ...options, stop: stop.signal, signal: signal.signal }, queue, scheduler);
   const running = all.run(targets).finally(() => {
     queue.end();
   });
@@ -94,7 +95,8 @@ export async function* fetchAll(
     leave.abort();
     queue.close();
     await running.catch(() => undefined);
-    await pool.close();
+    stop.release();
+    signal.release();
   }
 }
 
@@ -107,31 +109,28 @@ interface Wishes extends FetchAllOptions {
 /** Runs all mailboxes and puts their events into the queue. */
 class Mailboxes {
   readonly #options: Wishes;
-  readonly #pool: Pop3Pool;
   readonly #queue: EventQueue<FetchEvent>;
-  readonly #turns: Scheduler;
+  readonly #scheduler: Scheduler;
   /** The error that ends everything: not of one mailbox, but for example of the iterator of targets. */
   #failure: { readonly error: unknown } | undefined;
   readonly #failed: AbortController = new AbortController();
   /** Ends every wait. */
-  readonly #end: AbortSignal;
+  readonly #end: FirstAbort;
   /** The names in the ledger of the mailboxes that are in use. */
   readonly #fetched: Set<string> = new Set();
 
-  constructor(options: Wishes, pool: Pop3Pool, queue: EventQueue<FetchEvent>, turns: Scheduler) {
+  constructor(options: Wishes, queue: EventQueue<FetchEvent>, scheduler: Scheduler) {
     this.#options = options;
-    this.#pool = pool;
     this.#queue = queue;
-    this.#turns = turns;
-    this.#end = AbortSignal.any([options.stop, options.signal, this.#failed.signal]);
-    setMaxListeners(0, this.#end);
+    this.#scheduler = scheduler;
+    this.#end = new FirstAbort(options.stop, options.signal, this.#failed.signal);
   }
 
   async run(targets: Iterable<FetchTarget> | AsyncIterable<FetchTarget>): Promise<void> {
     const tasks = new Set<Promise<void>>();
     let count = 0;
     try {
-      for await (const target of until(this.#end, targets)) {
+      for await (const target of until(this.#end.signal, targets)) {
         if (this.#isOver) break;
         const task = this.#mailbox(target, ++count).catch(this.#fail);
         tasks.add(task);
@@ -142,6 +141,7 @@ class Mailboxes {
     }
     // Wait for the runs in progress, even after a failure.
     await Promise.all(tasks);
+    this.#end.release();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
@@ -151,13 +151,15 @@ class Mailboxes {
   };
 
   get #isOver(): boolean {
-    return this.#end.aborted;
+    return this.#end.signal.aborted;
   }
 
   async #mailbox(target: FetchTarget, place: number): Promise<void> {
     let settings: FetchSettings;
+    let account: Account;
     try {
       settings = this.#settings(target);
+      account = new Account(settings.account);
       // With equal names, the ledger would confuse the mail of the two accounts.
       if (this.#fetched.has(settings.mailbox))
         throw configError(
@@ -173,9 +175,9 @@ class Mailboxes {
     this.#fetched.add(settings.mailbox);
     try {
       do {
-        const next = await this.#turn(settings);
+        const next = await this.#turn(settings, account);
         if (this.#options.repeat !== true) return;
-        await sleep(next - Date.now(), this.#end);
+        await sleep(next - Date.now(), this.#end.signal);
       } while (!this.#isOver);
     } finally {
       this.#fetched.delete(settings.mailbox);
@@ -190,7 +192,6 @@ class Mailboxes {
     return completeFetchOptions(account, {
       ledger,
       destination,
-      pool: this.#pool,
       stop,
       signal,
       ...(policy === undefined ? {} : { policy }),
@@ -201,23 +202,22 @@ class Mailboxes {
   }
 
   /**
-   * Waits for this mailbox's permit and does one run. Returns when the next run is due, in milliseconds since
-   * 1970.
+   * Waits for the permit of this account and does one run. Returns when the next run is due, in milliseconds
+   * since 1970.
    */
-  async #turn(settings: FetchSettings): Promise<number> {
-    const key = { maildrop: settings.mailbox, host: settings.account.host.toLowerCase() };
-    const turn = await this.#turns.take(key, this.#end).catch((error: unknown) => {
+  async #turn(settings: FetchSettings, account: Account): Promise<number> {
+    const permit = await this.#scheduler.take(account, this.#end.signal).catch((error: unknown) => {
       if (this.#isOver) return undefined;
       throw error;
     });
-    if (turn === undefined) return Infinity;
+    if (permit === undefined) return Infinity;
     try {
       return (await runFetch(settings)).nextPollAt;
     } catch (error) {
       if (error instanceof FetchError) return error.report.nextPollAt;
       throw error;
     } finally {
-      turn.release();
+      permit.release();
     }
   }
 }
@@ -228,9 +228,10 @@ async function* until<T>(
   items: Iterable<T> | AsyncIterable<T>,
 ): AsyncGenerator<T, void, undefined> {
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  let unsubscribe = (): void => undefined;
   const end = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    else unsubscribe = onAbort(signal, () => resolve(undefined));
   });
   let ended = false as boolean; // set in a callback, which the compiler does not see
   const take = async (): Promise<IteratorResult<T, unknown> | undefined> => {
@@ -242,6 +243,7 @@ async function* until<T>(
     for (let next = await take(); next !== undefined && next.done !== true; next = await take())
       yield next.value;
   } finally {
+    unsubscribe();
     // The iterator may handle `return` only after its next item, so do not wait for it.
     if (!ended) Promise.resolve(iterator.return?.()).catch(() => undefined);
   }

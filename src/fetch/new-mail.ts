@@ -6,6 +6,7 @@ import { FetchError } from "./fetch-error.ts";
 import { completeFetchOptions, type FetchAccount, type FetchOptions } from "./options.ts";
 import type { FetchReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
+import { FirstAbort } from "../net/first-abort.ts";
 import { isAborted, sleep } from "../net/sleep.ts";
 
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
@@ -43,16 +44,18 @@ export async function* newMail(
 ): AsyncGenerator<NewMessage, void, undefined> {
   if ("destination" in options)
     throw configError("unknown option destination: newMail gives the messages to your loop; see fetchMail");
-  const leave = new AbortController();
-  const stop = options.stop === undefined ? leave.signal : AbortSignal.any([leave.signal, options.stop]);
   const handoff = new Handoff();
-  const settings = completeFetchOptions(account, { ...options, stop, destination: handoff });
-  if (settings.policy.dryRun)
+  const given = completeFetchOptions(account, { ...options, destination: handoff });
+  if (given.policy.dryRun)
     throw configError("policy.dryRun must not be true for newMail, which needs messages: call fetchMail");
-  const most = settings.account.limits?.message ?? 64 * 1024 * 1024;
+  const most = given.account.limits?.message ?? 64 * 1024 * 1024;
   if (typeof most !== "number")
     throw configError(`limits.message must be a number >= 0 (got ${shown(most)})`);
   handoff.limit = most;
+  const leave = new AbortController();
+  const either = new FirstAbort(leave.signal, given.stop);
+  const stop = either.signal;
+  const settings = { ...given, stop };
   let run: Promise<FetchReport> | undefined;
   try {
     do {
@@ -79,6 +82,7 @@ export async function* newMail(
     handoff.close();
     // Wait until the run has recorded what is done and has released the mailbox.
     await run?.catch(() => undefined);
+    either.release();
   }
 }
 

@@ -185,3 +185,22 @@ test("leaving the loop ends every run, and no mail is lost", async () => {
   await all(fetchAll(accounts, options));
   expect([...got.values()]).toEqual(Array.from({ length: 30 }, () => 1));
 });
+
+test("two mailbox names of one maildrop: one session after the other", async () => {
+  await using server = await listen(1);
+  const account = accountOf(server, 0);
+  const events = await all(
+    fetchAll(
+      [
+        { account, mailbox: "first" },
+        { account: { ...account }, mailbox: "second" },
+      ],
+      { ledger: new MemoryLedger(), destination: () => undefined },
+    ),
+  );
+  const ended = events.flatMap((event) => (event.type === "end" ? [event] : []));
+  expect(ended.map(({ mailbox, report }) => [mailbox, report.delivered])).toEqual([
+    ["first", 1],
+    ["second", 1],
+  ]);
+});

@@ -6,6 +6,7 @@ import { Pop3AbortError } from "../../errors.ts";
 import { checkNames, checkObject, configError, shown, withDefaults } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
+import { onAbort } from "../../net/abort.ts";
 import { isAborted } from "../../net/sleep.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
@@ -128,13 +129,13 @@ export class Command implements Destination {
   async #run(delivery: Delivery, input: number, signal: AbortSignal | undefined): Promise<void> {
     if (isAborted([signal])) throw new Pop3AbortError(signal?.reason);
     const program = await this.#start(delivery, input);
-    const onAbort = (): void => void program.kill("abort");
-    signal?.addEventListener("abort", onAbort);
-    if (isAborted([signal])) onAbort();
+    const kill = (): void => void program.kill("abort");
+    const unsubscribe = signal && onAbort(signal, kill);
+    if (isAborted([signal])) kill();
     try {
       this.#check(await program.ended, signal);
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unsubscribe?.();
     }
   }
 

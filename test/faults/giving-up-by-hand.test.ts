@@ -19,6 +19,7 @@ const login = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
 describe("by hand", () => {
   const byHand = { auth: undefined } as unknown as Partial<Pop3ClientOptions>;
   const CALLS: Record<string, [Answers, (client: Pop3Client, signal: AbortSignal) => Promise<void>]> = {
+    user: [{ USER: never }, (client, signal) => client.user("ann", { signal })],
     pass: [{ PASS: never }, (client, signal) => client.pass(SECRET, { signal })],
     apop: [{ APOP: never }, (client, signal) => client.apop("ann", SECRET, { signal })],
     authenticate: [{ AUTH: never }, (client, signal) => client.authenticate(login, { signal })],

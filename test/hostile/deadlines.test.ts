@@ -206,14 +206,6 @@ const CALLS: Readonly<Record<string, Call & { readonly states: readonly State[] 
   },
 };
 
-test("every method of the client is tested", () => {
-  const methods = Object.getOwnPropertyNames(Pop3Client.prototype).filter(
-    (name) => typeof Object.getOwnPropertyDescriptor(Pop3Client.prototype, name)?.value === "function",
-  );
-  const tried = Object.keys(CALLS).map((name) => name.split(/[ :]/, 1)[0]);
-  expect(methods.filter((name) => !tried.includes(name))).toEqual(["constructor", "close"]);
-});
-
 describe.each(Object.entries(CALLS))("%s", (_, call) => {
   describe.each(call.states.map((state) => [state.name, state] as const))("%s", (_name, state) => {
     test("ends in time with a silent server", async () => {

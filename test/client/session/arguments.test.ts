@@ -77,6 +77,13 @@ const WRONG: readonly (readonly [string, string, readonly Call[]])[] = [
       ...["quit", "Dele 1", "RETR\t1", "dele  1"],
     ].map((line) => (client) => client.command(line)),
   ],
+  [
+    "supports",
+    "POP3_INVALID_ARGUMENT",
+    ["", "uidl", "RETR", "TOP 1 0\r\nDELE 1", undefined].map(
+      (command) => (client) => client.supports(command as "TOP"),
+    ),
+  ],
   ["a long command", "POP3_COMMAND_TOO_LONG", [(client) => client.command(`XTND ${many("x")}`)]],
 ];
 

@@ -144,6 +144,17 @@ test("UTF8 is sent before the login", async () => {
   await server.played();
 });
 
+test("-ERR to UTF8 fails the call, and the session continues", async () => {
+  const script = [...offering("UTF8 USER", "USER"), "C: UTF8", "S: -ERR not now", "C: CAPA", "S: -ERR"];
+  await using server = await ScriptedServer.listen(script);
+  const client = await Pop3Client.connect(toScript(server));
+  expect(await failureOf(client.utf8())).toMatchObject({ code: "POP3_REFUSED", command: "UTF8" });
+  expect(client.state).toBe("authorization");
+  await failureOf(client.capa());
+  client.close();
+  await server.played();
+});
+
 const REFUSABLE: [string, string, (client: Pop3Client) => Promise<unknown>][] = [
   ["STAT", "STAT", (client) => client.stat()],
   ["LIST", "LIST", (client) => client.list()],

@@ -39,6 +39,7 @@ const COMMANDS: readonly (readonly [string, readonly Pop3State[], Call])[] = [
   ["dele of none", TRANSACTION, (client) => client.dele([])],
   ["noop", TRANSACTION, (client) => client.noop()],
   ["rset", TRANSACTION, (client) => client.rset()],
+  ["supports", TRANSACTION, (client) => client.supports("UIDL")],
   ["capa", BOTH, (client) => client.capa()],
   ["lang", BOTH, (client) => client.lang()],
   ["lang of one", BOTH, (client) => client.lang("en")],

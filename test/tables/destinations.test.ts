@@ -1,0 +1,92 @@
+// A destination is complete when it passes the contract, survives a kill, has a form for the command line, and is
+// documented.
+import { expect, test } from "vitest";
+import { PLACES } from "../../src/cli/fetch/delivery-place.ts";
+import { fetch } from "../../src/cli/fetch/fetch.ts";
+import { codeIn, exportsFrom, firstColumn, sectionOf, textOf } from "./source.ts";
+
+/** What `popwright/fetch` exports of the destinations; an error is none. */
+const DESTINATIONS = exportsFrom("src/fetch/index.ts", /\/destinations\//).filter(
+  (name) => !name.endsWith("Error"),
+);
+
+/** The destinations that a file does not name by `sign`, such as `new Maildir(`. */
+function missing(
+  file: string,
+  sign: (name: string) => string,
+  names: readonly string[] = DESTINATIONS,
+): string[] {
+  const text = textOf(file);
+  return names.filter((name) => !text.includes(sign(name)));
+}
+
+test("each destination passes the contract", () => {
+  const file = "test/fetch/destinations/destinations.test.ts";
+  expect(
+    missing(file, (name) => `contract("${name}"`).map(
+      (name) => `${name} is not tested by the contract: add contract("${name}", ...) to ${file}`,
+    ),
+  ).toEqual([]);
+});
+
+/** Destinations that a kill is not tested with, and why. */
+const NOT_KILLED: Readonly<Record<string, string>> = {
+  deliverTo: "the caller's function does the work",
+  EmlFolder: "it writes files with the code of Maildir",
+};
+
+test("each destination is killed in test/endurance", () => {
+  const file = "test/endurance/child.mjs";
+  const names = DESTINATIONS.filter((name) => NOT_KILLED[name] === undefined);
+  expect(
+    missing(file, (name) => `new ${name}(`, names).map(
+      (name) =>
+        `no kill is tested with ${name}: add it to place() in ${file}, and to test/endurance/crashes.ts`,
+    ),
+  ).toEqual([]);
+});
+
+test("each destination has a form for the command line", () => {
+  const file = "src/cli/fetch/delivery-place.ts";
+  const names = DESTINATIONS.filter((name) => name !== "deliverTo");
+  expect(
+    missing(file, (name) => `new ${name}(`, names).map(
+      (name) => `no configuration names ${name}: add it to ${file}`,
+    ),
+  ).toEqual([]);
+  expect(PLACES.length, `PLACES in ${file} has one name for each destination`).toBe(names.length);
+});
+
+test("the help and the documentation of the command line name each form", () => {
+  const format = /--format FORMAT([^]*?)\n {2}--/.exec(fetch.help)?.[1] ?? "";
+  expect(
+    // A program is named in the configuration file only.
+    PLACES.filter((name) => name !== "command" && !new RegExp(`\\b${name}\\b`).test(format)).map(
+      (name) => `the help has no format ${name}: add it to --format in src/cli/fetch/fetch.ts`,
+    ),
+  ).toEqual([]);
+  const file = "docs/command-line.md";
+  const options = sectionOf(file, "## fetch");
+  const configuration = sectionOf(file, "### The configuration file");
+  expect(
+    PLACES.filter(
+      (name) =>
+        !codeIn(configuration).some((code) => code.includes(`"${name}":`)) ||
+        (name !== "command" && !codeIn(options).includes(name)),
+    ).map((name) => `${name} is not documented: add it to --format and to the key "to" in ${file}`),
+  ).toEqual([]);
+});
+
+test("the documentation has a row for each destination", () => {
+  for (const [file, heading] of [
+    ["docs/destinations.md", undefined],
+    ["docs/fetching.md", "## Destinations"],
+  ] as const) {
+    const named = firstColumn(file, heading).map((code) => /^(?:new )?(\w+)\(/.exec(code)?.[1]);
+    expect(
+      DESTINATIONS.filter((name) => !named.includes(name)).map(
+        (name) => `${name} is not documented: add a row to the table of destinations in ${file}`,
+      ),
+    ).toEqual([]);
+  }
+});

@@ -1,0 +1,248 @@
+// Each option is documented, and each documented option exists.
+import { describe, expect, test } from "vitest";
+import { check } from "../../src/cli/check/check.ts";
+import { ledger } from "../../src/cli/commands/ledger.ts";
+import { get } from "../../src/cli/commands/get.ts";
+import { list } from "../../src/cli/commands/list.ts";
+import { serve } from "../../src/cli/commands/serve.ts";
+import { fetch } from "../../src/cli/fetch/fetch.ts";
+import { retry } from "../../src/cli/fetch/retry.ts";
+import { firstColumn, propertiesOf, sectionOf, stringsOf, textOf } from "./source.ts";
+
+interface Options {
+  readonly of: string;
+  /** The interfaces, as file and name. */
+  readonly types: readonly (readonly [file: string, name: string])[];
+  readonly file: string;
+  /** The heading above the table; `undefined`: the whole document. */
+  readonly heading: string | undefined;
+  /** The header of the first column, if other tables are below the heading. */
+  readonly header?: string;
+  /** Whether each option has a row of its own, and the table has no other rows. @default true */
+  readonly isTable?: boolean;
+}
+
+const CLIENT = "src/options/client.ts";
+const POLICY = "src/fetch/plan/policy.ts";
+const LISTENER = ["src/testing/listener.ts", "ListenerOptions"] as const;
+
+const OPTIONS: readonly Options[] = [
+  {
+    of: "the client",
+    types: [[CLIENT, "Pop3ClientOptions"]],
+    file: "docs/options.md",
+    heading: "# Options",
+    header: "option",
+  },
+  { of: "auth", types: [["src/options/auth.ts", "Pop3Auth"]], file: "docs/options.md", heading: "## `auth`" },
+  { of: "timeouts", types: [[CLIENT, "Pop3Timeouts"]], file: "docs/options.md", heading: "## `timeouts`" },
+  { of: "limits", types: [[CLIENT, "Pop3Limits"]], file: "docs/options.md", heading: "## `limits`" },
+  {
+    of: "pipelining",
+    types: [[CLIENT, "Pop3Window"]],
+    file: "docs/options.md",
+    heading: "## `pipelining`",
+    isTable: false,
+  },
+  {
+    of: "auth.scram",
+    types: [["src/auth/mechanism.ts", "ScramOptions"]],
+    file: "docs/options.md",
+    heading: "## `auth`",
+    isTable: false,
+  },
+  {
+    of: "a call",
+    types: [
+      ["src/client.ts", "CallOptions"],
+      ["src/client.ts", "ResponseOptions"],
+    ],
+    file: "docs/commands.md",
+    heading: "## Options of the calls",
+    isTable: false,
+  },
+  {
+    of: "the pool",
+    types: [["src/pool/options.ts", "Pop3PoolOptions"]],
+    file: "docs/pool.md",
+    heading: "# Many maildrops: `Pop3Pool`",
+    header: "option",
+  },
+  {
+    of: "pool.use",
+    types: [["src/pool/options.ts", "UseOptions"]],
+    file: "docs/pool.md",
+    heading: "# Many maildrops: `Pop3Pool`",
+    isTable: false,
+  },
+  {
+    of: "fetchMail",
+    types: [["src/fetch/options.ts", "FetchOptions"]],
+    file: "docs/fetching.md",
+    heading: "## One mailbox, many, or message by message",
+    header: "option",
+  },
+  {
+    of: "fetchAll and newMail",
+    types: [
+      ["src/fetch/fetch-all.ts", "FetchAllOptions"],
+      ["src/fetch/new-mail.ts", "NewMailOptions"],
+    ],
+    file: "docs/fetching.md",
+    heading: "## One mailbox, many, or message by message",
+    isTable: false,
+  },
+  {
+    of: "a policy",
+    types: [[POLICY, "FetchPolicy"]],
+    file: "docs/fetching.md",
+    heading: "## Policy",
+  },
+  {
+    of: "delete, limits, retry and poll of a policy",
+    types: ["DeleteWhen", "RunLimits", "RetryPauses", "PollPauses"].map((name) => [POLICY, name] as const),
+    file: "docs/fetching.md",
+    heading: "## Policy",
+    isTable: false,
+  },
+  {
+    of: "FileLedger",
+    types: [["src/fetch/ledger/file-ledger.ts", "FileLedgerOptions"]],
+    file: "docs/fetching.md",
+    heading: "## Ledgers",
+    isTable: false,
+  },
+  ...(
+    [
+      ["eml-folder", "EmlFolder"],
+      ["mbox", "Mbox"],
+      ["command", "Command"],
+      ["function", "Function", "## A function"],
+    ] as const
+  ).map(([file, name, heading = `## ${name}`]): Options => ({
+    of: name,
+    types: [[`src/fetch/destinations/${file}.ts`, `${name}Options`]],
+    file: "docs/destinations.md",
+    heading,
+    isTable: false,
+  })),
+  {
+    of: "Pop3Server",
+    types: [["src/testing/options.ts", "Pop3ServerOptions"], LISTENER],
+    file: "docs/testing.md",
+    heading: "# `popwright/testing`",
+    header: "option",
+  },
+  {
+    of: "a user of Pop3Server",
+    types: [["src/testing/accounts.ts", "Pop3ServerUser"]],
+    file: "docs/testing.md",
+    heading: "# `popwright/testing`",
+    isTable: false,
+  },
+  {
+    of: "a fault",
+    types: [["src/testing/faults.ts", "Fault"]],
+    file: "docs/testing.md",
+    heading: "## Faults",
+  },
+  {
+    of: "Pop3Server.replay",
+    types: [["src/testing/replay.ts", "ReplayOptions"], LISTENER],
+    file: "docs/testing.md",
+    heading: "## Replaying a session",
+    header: "option",
+  },
+  {
+    of: "scram and digestMd5 of Pop3Server",
+    types: [
+      ["src/testing/mechanisms/scram.ts", "ScramServerOptions"],
+      ["src/testing/mechanisms/digest-md5.ts", "DigestMd5ServerOptions"],
+    ],
+    file: "docs/testing.md",
+    heading: "## Logins",
+    isTable: false,
+  },
+];
+
+/** The words in code font or in a block of code. */
+function wordsInCode(text: string): Set<string> {
+  const code = Array.from(text.matchAll(/^```[^]*?^```$|`[^`]+`/gm), ([found]) => found);
+  return new Set(code.flatMap((each) => each.match(/\w+/g) ?? []));
+}
+
+describe.each(OPTIONS)("the options of $of", ({ types, file, heading, header, isTable = true }) => {
+  const names = types.flatMap(([source, name]) => propertiesOf(source, name));
+  const documented = (): readonly string[] =>
+    isTable
+      ? firstColumn(file, heading, header).filter((code) => /^\w+$/.test(code))
+      : [...wordsInCode(sectionOf(file, heading))];
+  const place = `${heading === undefined ? "" : `"${heading}" in `}${file}`;
+
+  test("are documented", () => {
+    const known = documented();
+    expect(
+      names
+        .filter((name) => !known.includes(name))
+        .map((name) => `${name} is not documented: add it to ${place}`),
+    ).toEqual([]);
+  });
+
+  if (isTable)
+    test("are all that the documentation names", () => {
+      expect(
+        documented()
+          .filter((name) => !names.includes(name))
+          .map((name) => `there is no option ${name}: correct ${place}`),
+      ).toEqual([]);
+    });
+});
+
+describe.each(
+  [check, list, get, fetch, retry, ledger, serve].map((command) => [command.name, command] as const),
+)("popwright %s", (name, { options, help }) => {
+  test("has each option in its help", () => {
+    const inHelp = new Set(Array.from(help.matchAll(/--([a-z-]+)/g), ([, option]) => option));
+    expect(
+      Object.keys(options)
+        .filter((option) => !inHelp.has(option))
+        .map((option) => `the help of ${name} does not explain --${option}: add it to the help in src/cli/`),
+    ).toEqual([]);
+    const common = ["config", "help", "version"];
+    expect(
+      [...inHelp]
+        .filter((option) => option !== undefined && !(option in options) && !common.includes(option))
+        .map((option) => `the help of ${name} explains --${String(option)}, which it does not take`),
+    ).toEqual([]);
+  });
+
+  test("has each option in docs/command-line.md", () => {
+    const text = textOf("docs/command-line.md");
+    expect(
+      Object.keys(options)
+        .filter((option) => !new RegExp(`--${option}\\b`).test(text))
+        .map((option) => `--${option} is not documented: add it to docs/command-line.md`),
+    ).toEqual([]);
+  });
+});
+
+test("the keys of the configuration file are documented, and no others", () => {
+  const source = "src/cli/fetch/configuration.ts";
+  const file = "docs/command-line.md";
+  const documented = firstColumn(file, "### The configuration file");
+  const keys = stringsOf(source, "TOP", "ACCOUNT");
+  expect(
+    keys
+      .filter((key) => !documented.includes(key))
+      .map((key) => `${key} is not documented: add it to ${file}`),
+  ).toEqual([]);
+  expect(
+    documented.filter((key) => !keys.includes(key)).map((key) => `there is no key ${key}: correct ${file}`),
+  ).toEqual([]);
+  const words = wordsInCode(sectionOf(file, "### The configuration file"));
+  expect(
+    propertiesOf(POLICY, "FetchPolicy")
+      .filter((name) => !words.has(name))
+      .map((name) => `${name} of a policy is not documented: add it to the key "policy" in ${file}`),
+  ).toEqual([]);
+});

@@ -1,7 +1,7 @@
 // Every call, in every state of its response, ends in time: with a silent server, and with one that sends 33
 // bytes per second.
 import { describe, expect, test, vi } from "vitest";
-import { Pop3Client } from "popwright";
+import { type Pop3Client } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import { SECRET } from "../support/secret.ts";
 import {

@@ -11,8 +11,8 @@ import { firstColumn, propertiesOf, sectionOf, stringsOf, textOf } from "./sourc
 
 interface Options {
   readonly of: string;
-  /** The interfaces, as file and name. */
-  readonly types: readonly (readonly [file: string, name: string])[];
+  /** The interfaces, as folder and name. */
+  readonly types: readonly (readonly [folder: string, name: string])[];
   readonly file: string;
   /** The heading above the table; `undefined`: the whole document. */
   readonly heading: string | undefined;
@@ -22,9 +22,9 @@ interface Options {
   readonly isTable?: boolean;
 }
 
-const CLIENT = "src/options/client.ts";
-const POLICY = "src/fetch/plan/policy.ts";
-const LISTENER = ["src/testing/listener.ts", "ListenerOptions"] as const;
+const CLIENT = "src/options";
+const POLICY = "src/fetch";
+const LISTENER = ["src/testing", "ListenerOptions"] as const;
 
 const OPTIONS: readonly Options[] = [
   {
@@ -34,7 +34,7 @@ const OPTIONS: readonly Options[] = [
     heading: "# Options",
     header: "option",
   },
-  { of: "auth", types: [["src/options/auth.ts", "Pop3Auth"]], file: "docs/options.md", heading: "## `auth`" },
+  { of: "auth", types: [["src/options", "Pop3Auth"]], file: "docs/options.md", heading: "## `auth`" },
   { of: "timeouts", types: [[CLIENT, "Pop3Timeouts"]], file: "docs/options.md", heading: "## `timeouts`" },
   { of: "limits", types: [[CLIENT, "Pop3Limits"]], file: "docs/options.md", heading: "## `limits`" },
   {
@@ -46,7 +46,7 @@ const OPTIONS: readonly Options[] = [
   },
   {
     of: "auth.scram",
-    types: [["src/auth/mechanism.ts", "ScramOptions"]],
+    types: [["src/auth", "ScramOptions"]],
     file: "docs/options.md",
     heading: "## `auth`",
     isTable: false,
@@ -54,8 +54,8 @@ const OPTIONS: readonly Options[] = [
   {
     of: "a call",
     types: [
-      ["src/client.ts", "CallOptions"],
-      ["src/client.ts", "ResponseOptions"],
+      ["src", "CallOptions"],
+      ["src", "ResponseOptions"],
     ],
     file: "docs/commands.md",
     heading: "## Options of the calls",
@@ -63,21 +63,21 @@ const OPTIONS: readonly Options[] = [
   },
   {
     of: "the pool",
-    types: [["src/pool/options.ts", "Pop3PoolOptions"]],
+    types: [["src/pool", "Pop3PoolOptions"]],
     file: "docs/pool.md",
     heading: "# Many maildrops: `Pop3Pool`",
     header: "option",
   },
   {
     of: "pool.use",
-    types: [["src/pool/options.ts", "UseOptions"]],
+    types: [["src/pool", "UseOptions"]],
     file: "docs/pool.md",
     heading: "# Many maildrops: `Pop3Pool`",
     isTable: false,
   },
   {
     of: "fetchMail",
-    types: [["src/fetch/options.ts", "FetchOptions"]],
+    types: [["src/fetch", "FetchOptions"]],
     file: "docs/fetching.md",
     heading: "## One mailbox, many, or message by message",
     header: "option",
@@ -85,8 +85,8 @@ const OPTIONS: readonly Options[] = [
   {
     of: "fetchAll and newMail",
     types: [
-      ["src/fetch/fetch-all.ts", "FetchAllOptions"],
-      ["src/fetch/new-mail.ts", "NewMailOptions"],
+      ["src/fetch", "FetchAllOptions"],
+      ["src/fetch", "NewMailOptions"],
     ],
     file: "docs/fetching.md",
     heading: "## One mailbox, many, or message by message",
@@ -107,48 +107,43 @@ const OPTIONS: readonly Options[] = [
   },
   {
     of: "FileLedger",
-    types: [["src/fetch/ledger/file-ledger.ts", "FileLedgerOptions"]],
+    types: [["src/fetch", "FileLedgerOptions"]],
     file: "docs/fetching.md",
     heading: "## Ledgers",
     isTable: false,
   },
-  ...(
-    [
-      ["eml-folder", "EmlFolder"],
-      ["mbox", "Mbox"],
-      ["command", "Command"],
-      ["function", "Function", "## A function"],
-    ] as const
-  ).map(([file, name, heading = `## ${name}`]): Options => ({
-    of: name,
-    types: [[`src/fetch/destinations/${file}.ts`, `${name}Options`]],
-    file: "docs/destinations.md",
-    heading,
-    isTable: false,
-  })),
+  ...([["EmlFolder"], ["Mbox"], ["Command"], ["Function", "## A function"]] as const).map(
+    ([name, heading = `## ${name}`]): Options => ({
+      of: name,
+      types: [["src/fetch/destinations", `${name}Options`]],
+      file: "docs/destinations.md",
+      heading,
+      isTable: false,
+    }),
+  ),
   {
     of: "Pop3Server",
-    types: [["src/testing/options.ts", "Pop3ServerOptions"], LISTENER],
+    types: [["src/testing", "Pop3ServerOptions"], LISTENER],
     file: "docs/testing.md",
     heading: "# `popwright/testing`",
     header: "option",
   },
   {
     of: "a user of Pop3Server",
-    types: [["src/testing/accounts.ts", "Pop3ServerUser"]],
+    types: [["src/testing", "Pop3ServerUser"]],
     file: "docs/testing.md",
     heading: "# `popwright/testing`",
     isTable: false,
   },
   {
     of: "a fault",
-    types: [["src/testing/faults.ts", "Fault"]],
+    types: [["src/testing", "Fault"]],
     file: "docs/testing.md",
     heading: "## Faults",
   },
   {
     of: "Pop3Server.replay",
-    types: [["src/testing/replay.ts", "ReplayOptions"], LISTENER],
+    types: [["src/testing", "ReplayOptions"], LISTENER],
     file: "docs/testing.md",
     heading: "## Replaying a session",
     header: "option",
@@ -156,8 +151,8 @@ const OPTIONS: readonly Options[] = [
   {
     of: "scram and digestMd5 of Pop3Server",
     types: [
-      ["src/testing/mechanisms/scram.ts", "ScramServerOptions"],
-      ["src/testing/mechanisms/digest-md5.ts", "DigestMd5ServerOptions"],
+      ["src/testing", "ScramServerOptions"],
+      ["src/testing", "DigestMd5ServerOptions"],
     ],
     file: "docs/testing.md",
     heading: "## Logins",
@@ -172,7 +167,7 @@ function wordsInCode(text: string): Set<string> {
 }
 
 describe.each(OPTIONS)("the options of $of", ({ types, file, heading, header, isTable = true }) => {
-  const names = types.flatMap(([source, name]) => propertiesOf(source, name));
+  const names = types.flatMap(([folder, name]) => propertiesOf(folder, name));
   const documented = (): readonly string[] =>
     isTable
       ? firstColumn(file, heading, header).filter((code) => /^\w+$/.test(code))

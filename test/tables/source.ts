@@ -1,5 +1,5 @@
 // Reads names from the sources and from the tables of the tests, by the compiler's parser: nothing is executed.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
@@ -108,9 +108,12 @@ export function unionOf(file: string, type: string): string[] {
   return stringsIn(declared(file, type, ts.isTypeAliasDeclaration).type);
 }
 
-/** The names of the properties that an interface declares itself. */
-export function propertiesOf(file: string, type: string): string[] {
-  return declared(file, type, ts.isInterfaceDeclaration)
+/** The names of the properties that an interface of a folder of the sources declares itself. */
+export function propertiesOf(folder: string, type: string): string[] {
+  const file = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .map((name) => `${folder}/${name}`)
+    .find((name) => name.endsWith(".ts") && new RegExp(`\\binterface ${type}\\b`).test(textOf(name)));
+  return declared(file ?? folder, type, ts.isInterfaceDeclaration)
     .members.filter(ts.isPropertySignature)
     .map(({ name }) => name.getText());
 }

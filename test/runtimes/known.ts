@@ -264,6 +264,11 @@ const WINDOWS: readonly Known[] = [
     why: "its folder has a colon in its name, which is refused there: see windows-path.test.ts",
   },
   {
+    file: "test/fetch/destinations/eml-folder.test.ts",
+    tests: /symbolic link/,
+    why: NO_OTHERS,
+  },
+  {
     file: "test/fetch/ledger/lock.test.ts",
     tests: /^a holder > (?:learns|whose lock was removed)/,
     why: OPEN,

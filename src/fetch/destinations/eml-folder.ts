@@ -1,7 +1,8 @@
 // A folder of .eml files: one for each message, whole or not there, named after its key.
 import { checkNames, checkObject, configError, shown } from "../../options/checks.ts";
-import { isAbsolute, join, relative } from "node:path";
-import { makeDirectory } from "../files/fsync.ts";
+import { isAbsolute, join, relative, sep } from "node:path";
+import { isSystemError, makeDirectory } from "../files/fsync.ts";
+import { lstat } from "../files/patient-fs.ts";
 import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";
@@ -11,7 +12,7 @@ export interface EmlFolderOptions {
   /**
    * Returns the sub-folder of a message, such as `inbox` or `2026/07`; `""` is the folder itself. It must
    * return the same result every time, because a message is recognised only in that sub-folder. Do not use a
-   * unique-id as a part of the path.
+   * unique-id as a part of the path. A symbolic link in it is refused, because it may lead out of the folder.
    * @default the folder itself
    */
   readonly subfolder?: (delivery: Delivery) => string;
@@ -40,6 +41,7 @@ export class EmlFolder implements Destination {
     const folder = join(this.#path, this.#subfolder(delivery));
     if (!isWithin(this.#path, folder))
       throw new DestinationError("the sub-folder of the message must be inside the folder");
+    await checkLinks(this.#path, folder);
     return this.#places.use(folder, async () => {
       const target = join(folder, `${delivery.key}.eml`);
       if (await isThere(target)) return "known";
@@ -51,6 +53,29 @@ export class EmlFolder implements Destination {
 function isWithin(folder: string, path: string): boolean {
   const [first] = relative(folder, path).split(/[/\\]/, 1);
   return first !== ".." && !isAbsolute(relative(folder, path));
+}
+
+/** Rejects if a part of `path` below `folder` is a symbolic link: the mail would be written somewhere else. */
+async function checkLinks(folder: string, path: string): Promise<void> {
+  const parts = relative(folder, path).split(sep).filter(Boolean);
+  for (let at = 1; at <= parts.length; at++) {
+    const part = join(folder, ...parts.slice(0, at));
+    // The message is not the cause, and messages in other sub-folders are delivered.
+    if (await isLink(part))
+      throw new DestinationError(
+        `${part} is a symbolic link, which may lead out of the folder. Replace it by a directory`,
+        { later: true },
+      );
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch (error) {
+    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
+    throw error;
+  }
 }
 
 async function prepare(folder: string): Promise<void> {

@@ -1,4 +1,5 @@
 // An EmlFolder: the names of its files and of its sub-folders.
+import { mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EmlFolder } from "../../../src/fetch/index.ts";
@@ -47,4 +48,41 @@ test.each(["..", "../other", "a/../../b"])('rejects the sub-folder "%s"', async 
     message: "the sub-folder of the message must be inside the folder",
   });
   expect(await folder.files()).toEqual([]);
+});
+
+test.each(["link", "link/below", "a/link"])(
+  "refuses the symbolic link in the sub-folder %s",
+  async (name) => {
+    const outside = join(folder.path, "outside");
+    await mkdir(outside);
+    await mkdir(join(folder.path, "mail", "a"), { recursive: true });
+    await symlink(outside, join(folder.path, "mail", name.startsWith("a/") ? name : "link"), "junction");
+    const destination = new EmlFolder(join(folder.path, "mail"), { subfolder: () => name });
+    await expect(deliver(destination, "one", ONE)).rejects.toMatchObject({
+      code: "POP3_DESTINATION",
+      down: false,
+      later: true,
+      message: expect.stringContaining("link is a symbolic link, which may lead out of the folder") as string,
+    });
+    expect(await readdir(outside)).toEqual([]);
+  },
+);
+
+test("refuses a symbolic link that replaces a sub-folder after its first message", async () => {
+  const destination = new EmlFolder(join(folder.path, "mail"), { subfolder: () => "a" });
+  expect(await deliver(destination, "one", ONE)).toBe("new");
+  const outside = join(folder.path, "outside");
+  await mkdir(outside);
+  await rm(join(folder.path, "mail", "a"), { recursive: true });
+  await symlink(outside, join(folder.path, "mail", "a"), "junction");
+  await expect(deliver(destination, "two", ONE)).rejects.toMatchObject({ code: "POP3_DESTINATION" });
+  expect(await readdir(outside)).toEqual([]);
+});
+
+test("the folder itself may be a symbolic link: the caller has named it", async () => {
+  await mkdir(join(folder.path, "real"));
+  await symlink(join(folder.path, "real"), join(folder.path, "mail"), "junction");
+  const destination = new EmlFolder(join(folder.path, "mail"), { subfolder: () => "a" });
+  expect(await deliver(destination, "one", ONE)).toBe("new");
+  expect(await folder.files("real")).toEqual([`a/${keyOf("one")}.eml`]);
 });

@@ -3,11 +3,12 @@ import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
 import { checkNames, checkObject } from "../options/checks.ts";
 import { CLIENT_OPTIONS, completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
 import { parseUrl } from "../options/url.ts";
-import { copyOf, fingerprintOf, sameFingerprint, type Fingerprint } from "./fingerprint.ts";
+import { copyOf } from "./copy.ts";
+import { fingerprintOf, sameFingerprint, type Fingerprint } from "./fingerprint.ts";
 import type { PermitKey } from "./scheduler.ts";
 
 export class Account implements PermitKey {
-  /** A copy: the caller may change its object while the call waits. */
+  /** A copy: the caller may change its objects while the call waits. */
   readonly options: Pop3ClientOptions;
   readonly settings: Settings;
   /** Identifies the maildrop: only one session at a time may use it. */

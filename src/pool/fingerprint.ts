@@ -1,29 +1,9 @@
 // Compares all options that a session depends on, so that a session is reused only with equal options. A
 // session with a different password or weaker TLS must not be reused.
 import { crypto } from "../auth/crypto.ts";
-import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
-import { CLIENT_OPTIONS, type Pop3ClientOptions, type Settings } from "../options/client.ts";
+import type { Settings } from "../options/client.ts";
 
 export type Fingerprint = ReadonlyMap<string, unknown>;
-
-/** Copies the options, `auth` and arrays. Other objects, such as `tls` and `socket`, are not copied. */
-export function copyOf(options: Pop3ClientOptions): Pop3ClientOptions {
-  const copy = picked(options, CLIENT_OPTIONS);
-  const { auth } = options as { auth?: unknown };
-  return typeof auth === "object" && auth !== null
-    ? { ...copy, auth: picked(auth as Pop3Auth, AUTH_OPTIONS) }
-    : copy;
-}
-
-/** Copies by name, because an instance of a class may have inherited properties. */
-function picked<T extends object>(given: T, names: Record<keyof T, true>): T {
-  const copy: Partial<Record<keyof T, unknown>> = {};
-  for (const name of Object.keys(names) as (keyof T)[]) {
-    const value: unknown = given[name];
-    if (value !== undefined) copy[name] = Array.isArray(value) ? [...(value as unknown[])] : value;
-  }
-  return copy as T;
-}
 
 /** Objects whose values are compared one by one. Other objects and functions are compared by identity. */
 const TABLES =
@@ -44,9 +24,8 @@ export function sameFingerprint(ours: Fingerprint, theirs: Fingerprint): boolean
 function* facts(name: string, value: unknown): Generator<[string, unknown]> {
   const table = typeof value === "object" && value !== null && TABLES.test(name);
   if (!table) yield [name, typeof value === "string" && SECRETS.test(name) ? digest(value) : value];
-  // The caller may have changed the `tls` object: compare its values, too.
-  if (!table && name !== "settings.tls") return;
-  for (const [option, inner] of Object.entries(value as object)) yield* facts(`${name}.${option}`, inner);
+  if (!table) return;
+  for (const [option, inner] of Object.entries(value)) yield* facts(`${name}.${option}`, inner);
 }
 
 function digest(secret: string): string {

@@ -9,6 +9,23 @@ import { expectNoSecret, SECRET, visible } from "../support/secret.ts";
 const ann: Pop3ClientOptions = { host: "mail.test", auth: { user: "ann", pass: SECRET } };
 const withAuth = (auth: Pop3Auth): Account => new Account({ host: "mail.test", auth });
 
+function nested() {
+  return {
+    host: "mail.test",
+    auth: {
+      user: "ann",
+      pass: SECRET,
+      scram: { minIterations: 4096 },
+      bindingTypes: ["tls-exporter"] as ("tls-exporter" | "tls-unique")[],
+    },
+    timeouts: { quit: 1 },
+    limits: { message: 1 },
+    pipelining: { octets: 1 },
+    proxy: new URL("http://proxy.test"),
+    tls: { rejectUnauthorized: false, ca: ["one"] },
+  };
+}
+
 describe("the maildrop", () => {
   const maildrop = (given: Pop3ClientOptions | string | URL): string => new Account(given).maildrop;
 
@@ -132,6 +149,32 @@ describe("a session may be shared", () => {
     const before = new Account(options);
     options.tls.rejectUnauthorized = true;
     expect(before.matches(new Account(options))).toBe(false);
+  });
+
+  test.each<[string, (options: ReturnType<typeof nested>) => void]>([
+    ["a timeout", ({ timeouts }) => (timeouts.quit = 5)],
+    ["a limit", ({ limits }) => (limits.message = 5)],
+    ["the window", ({ pipelining }) => (pipelining.octets = 5)],
+    ["the proxy", ({ proxy }) => (proxy.hostname = "other.test")],
+    ["a limit of SCRAM", ({ auth }) => (auth.scram.minIterations = 5000)],
+    ["a kind of channel binding", ({ auth }) => void auth.bindingTypes.push("tls-unique")],
+    ["a check of TLS", ({ tls }) => (tls.rejectUnauthorized = true)],
+    ["an option of TLS, removed", ({ tls }) => delete (tls as Partial<typeof tls>).rejectUnauthorized],
+    ["an authority of TLS", ({ tls }) => void tls.ca.push("another")],
+  ])("a change inside an object of the options does not reach what waits: %s", (_, change) => {
+    const options = nested();
+    const before = new Account(options);
+    change(options);
+    expect(before.options).toEqual(nested());
+    expect(before.settings).toEqual(new Account(nested()).settings);
+    const after = new Account(options);
+    expect(before.matches(after)).toBe(false);
+    expect(after.matches(new Account(options))).toBe(true);
+  });
+
+  test("an unchanged object for TLS gives the same copy, so that TLS sessions are resumed", () => {
+    const options = nested();
+    expect(new Account({ ...options }).options.tls).toBe(new Account({ ...options }).options.tls);
   });
 
   test("not where `auth` has come to say something else; what waits goes on with what it was given", () => {

@@ -345,7 +345,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** USER: the first half of a login by hand. Call {@link pass} next. */
   async user(name: string, { signal }: CallOptions = {}): Promise<void> {
-    await this.#session.execute(commands.user(name, this.#session.settings.limits), { signal });
+    const { settings, secrets } = this.#session;
+    if (!settings.logUser) secrets.hide(name);
+    await this.#session.execute(commands.user(name, settings.limits, undefined, secrets), { signal });
   }
 
   /**
@@ -362,9 +364,12 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /** APOP: a login by hand. Rejects with `POP3_NOT_SUPPORTED` if the greeting has no usable timestamp. */
   async apop(name: string, secret: string, { signal }: CallOptions = {}): Promise<void> {
     this.#session.check(commands.bare("APOP"));
+    const { settings, secrets } = this.#session;
     const digest = this.#session.apopDigest(secret);
-    const command = commands.apop(name, digest, this.#session.settings.limits);
-    await this.#session.loginBy(commands.withSecrets(command, [secret]), signal);
+    if (!settings.logUser) secrets.hide(name);
+    const command = commands.apop(name, digest, settings.limits, secrets);
+    secrets.add(secret);
+    await this.#session.loginBy(command, signal);
   }
 
   /** Logs in, as `connect` does with the option `auth`. */

@@ -42,6 +42,7 @@ describe("defaults", () => {
       limits: DEFAULT_LIMITS,
       window: DEFAULT_WINDOW,
       listings: "lenient",
+      logUser: true,
     });
   });
 

@@ -1,7 +1,7 @@
 // The exchange of a bearer token (RFC 6750): one message with the token, then success, or one challenge with
 // the reason of the refusal.
 import { Pop3Error, type OAuthRefusal } from "../errors.ts";
-import type { SaslExchange } from "./mechanism.ts";
+import type { SaslContext, SaslExchange } from "./mechanism.ts";
 import { parseRefusal } from "./oauth-refusal.ts";
 
 // RFC 6750 section 2.1 allows fewer characters (b64token). Providers do not keep to that, and these
@@ -10,13 +10,14 @@ const TOKEN = /^[!-~]+$/;
 
 /**
  * Starts the exchange. `message`: the text before and after the token. `acknowledgement`: the response to a
- * refusal; the server waits for it before it sends `-ERR`. Throws `POP3_INVALID_ARGUMENT` if the token is
+ * refusal; the server waits for it before it sends `-ERR`. `printable`: makes the reason of a refusal safe. Throws `POP3_INVALID_ARGUMENT` if the token is
  * invalid.
  */
 export function bearerExchange(
   token: string,
   message: readonly [before: string, after: string],
   acknowledgement: Buffer,
+  printable: SaslContext["printable"],
 ): SaslExchange {
   if (!TOKEN.test(token)) {
     throw new Pop3Error(
@@ -44,7 +45,7 @@ export function bearerExchange(
         again = false;
         return initial;
       }
-      refusal = parseRefusal(challenge, [initial.toString("base64"), token]);
+      refusal = parseRefusal(challenge, printable);
       return acknowledgement;
     },
   };

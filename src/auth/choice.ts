@@ -3,6 +3,7 @@
 import { Pop3Error } from "../errors.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
 import { printable } from "../protocol/printable.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 import { anonymous } from "./anonymous.ts";
 import { cramMd5 } from "./cram-md5.ts";
 import { digestMd5 } from "./digest-md5.ts";
@@ -40,6 +41,8 @@ export interface ServerOffer {
   readonly timestamp: boolean;
   /** Whether the connection has a channel binding that the caller allows. @default true */
   readonly bindable?: boolean;
+  /** Masked if the names of the mechanisms contain them. */
+  readonly secrets?: Secrets;
 }
 
 export interface AuthPreferences {
@@ -116,7 +119,7 @@ export function chooseMethod(offer: ServerOffer, wish: AuthPreferences): Method 
   const offered = [...(offer.capabilities?.sasl ?? []), ...(offer.timestamp ? ["APOP"] : [])];
   throw new Pop3Error(
     "POP3_AUTH_NO_MECHANISM",
-    `${candidates.length === 0 ? "no login method can do what the options demand" : `none of ${candidates.map(nameOf).join(", ")} can be used`}; the server offers ${printable(offered.slice(0, 16).join(", ")) || "none"}`,
+    `${candidates.length === 0 ? "no login method can do what the options demand" : `none of ${candidates.map(nameOf).join(", ")} can be used`}; the server offers ${printable(offered.slice(0, 16).join(", "), offer.secrets) || "none"}`,
   );
 }
 

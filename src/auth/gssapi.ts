@@ -2,8 +2,8 @@
 // `kerberos` does the cryptography. It is an optional peer dependency, loaded at the first login that needs
 // it.
 import { Pop3Error, type Pop3ErrorCode } from "../errors.ts";
-import { printable } from "../protocol/printable.ts";
-import type { SaslMechanism } from "./mechanism.ts";
+import { foreignError } from "../protocol/foreign-error.ts";
+import type { SaslContext, SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./plain-text.ts";
 
 /**
@@ -50,7 +50,7 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
     name: "GSSAPI",
     cleartext: false,
     secret: "none",
-    async start({ user, authzid }, { host }) {
+    async start({ user, authzid }, { host, printable }) {
       // The ticket proves the identity. We name the user anyway: if the ticket belongs to another user, the
       // server refuses the login and does not open that user's maildrop.
       const actFor = plainText("the user name or the authorization identity", authzid || user);
@@ -64,7 +64,7 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
         throw new Pop3Error("POP3_NOT_SUPPORTED", MISSING, { cause });
       });
       const service = `pop@${host}`;
-      const context = await begin(kerberos, service);
+      const context = await begin(kerberos, service, printable);
       let agreed = false;
       return {
         initial: context.token,
@@ -79,7 +79,12 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
             agreed = true;
             return wrapped;
           } catch (cause) {
-            throw failure("POP3_AUTH_PROTOCOL", `Kerberos has refused the token of ${service}`, cause);
+            throw failure(
+              "POP3_AUTH_PROTOCOL",
+              `Kerberos has refused the token of ${service}`,
+              cause,
+              printable,
+            );
           }
         },
         succeeded() {
@@ -99,6 +104,7 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
 async function begin(
   kerberos: Kerberos,
   service: string,
+  printable: SaslContext["printable"],
 ): Promise<{ client: KerberosClient; token: Buffer }> {
   try {
     const client = await kerberos.initializeClient(service, {
@@ -107,7 +113,7 @@ async function begin(
     });
     return { client, token: decode(await client.step("")) };
   } catch (cause) {
-    throw failure("POP3_NOT_SUPPORTED", `Kerberos has no ticket for ${service}`, cause);
+    throw failure("POP3_NOT_SUPPORTED", `Kerberos has no ticket for ${service}`, cause, printable);
   }
 }
 
@@ -132,9 +138,14 @@ function checkLayers(layers: Buffer): void {
 
 const decode = (base64: string | null): Buffer => Buffer.from(base64 ?? "", "base64");
 
-/** Makes an error with the text of Kerberos: it says what to do, and it has no secrets. */
-function failure(code: Pop3ErrorCode, message: string, cause: unknown): Pop3Error {
+/** Makes an error with the text of Kerberos: it says what to do. */
+function failure(
+  code: Pop3ErrorCode,
+  message: string,
+  cause: unknown,
+  printable: SaslContext["printable"],
+): Pop3Error {
   if (Pop3Error.is(cause)) return cause;
   const words = cause instanceof Error ? `: ${printable(cause.message)}` : "";
-  return new Pop3Error(code, `${message}${words}`, { cause });
+  return new Pop3Error(code, `${message}${words}`, { cause: foreignError(cause) });
 }

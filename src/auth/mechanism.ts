@@ -48,6 +48,11 @@ export interface SaslContext {
   /** Returns the data of a channel binding; `undefined` if this connection does not have that type. */
   channelBinding(type: ChannelBindingType): Buffer | undefined;
   readonly scram: ScramOptions;
+  /**
+   * Makes text of the server safe for an error message: without the secrets of the session, with escapes in
+   * place of invisible characters, and at most 512 characters long.
+   */
+  readonly printable: (text: string) => string;
 }
 
 export interface SaslMechanism {

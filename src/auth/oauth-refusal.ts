@@ -1,7 +1,6 @@
 // Parses the reason for which a server refuses an access token: JSON in a challenge (RFC 7628 section 3.2.2).
 // It never throws; a challenge that it cannot read gives an empty reason.
 import type { OAuthRefusal } from "../errors.ts";
-import { printable } from "../protocol/printable.ts";
 
 /** The names on the wire and in our type. XOAUTH2 has `schemes`, OAUTHBEARER has `openid-configuration`. */
 const FIELDS = [
@@ -11,8 +10,8 @@ const FIELDS = [
   ["openid-configuration", "openidConfiguration"],
 ] as const;
 
-/** Returns the known members of `challenge` as printable, shortened strings, with the `secrets` masked. */
-export function parseRefusal(challenge: Buffer, secrets: readonly string[]): OAuthRefusal {
+/** Returns the known members of `challenge`, each made safe to show by `printable`. */
+export function parseRefusal(challenge: Buffer, printable: (text: string) => string): OAuthRefusal {
   let said: unknown;
   try {
     said = JSON.parse(challenge.toString("utf8"));
@@ -23,7 +22,7 @@ export function parseRefusal(challenge: Buffer, secrets: readonly string[]): OAu
   const refusal: { -readonly [field in keyof OAuthRefusal]: OAuthRefusal[field] } = {};
   for (const [name, field] of FIELDS) {
     const value = (said as Readonly<Record<string, unknown>>)[name];
-    if (typeof value === "string") refusal[field] = printable(value, secrets);
+    if (typeof value === "string") refusal[field] = printable(value);
   }
   return refusal;
 }

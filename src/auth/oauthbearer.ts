@@ -10,11 +10,11 @@ export const oauthBearer: SaslMechanism = {
   // There is no field for another identity.
   authzid: false,
   secret: "token",
-  start({ user, accessToken }, { host, port }) {
+  start({ user, accessToken }, { host, port, printable }) {
     const name = saslName(plainText("the user name", user));
     const header = name === "" ? "n,," : `n,a=${name},`;
     const before = `${header}\x01host=${host}\x01port=${port}\x01auth=Bearer `;
-    return bearerExchange(accessToken, [before, "\x01\x01"], Buffer.of(1));
+    return bearerExchange(accessToken, [before, "\x01\x01"], Buffer.of(1), printable);
   },
 };
 

@@ -1,8 +1,7 @@
 // Writes and parses the messages of SCRAM (RFC 5802 section 7): attributes with one-letter names, in a fixed
 // order.
 import { Pop3Error } from "../errors.ts";
-import { printable } from "../protocol/printable.ts";
-import type { ScramOptions } from "./mechanism.ts";
+import type { SaslContext, ScramOptions } from "./mechanism.ts";
 
 /** `attr-val` of the grammar, after the split at commas. */
 const ATTRIBUTE = /^[A-Za-z]=[^\0]+$/;
@@ -33,6 +32,8 @@ export function clientFinalWithoutProof(header: string, binding: Buffer, nonce: 
   return `c=${Buffer.concat([Buffer.from(header, "utf8"), binding]).toString("base64")},r=${nonce}`;
 }
 
+type Printable = SaslContext["printable"];
+
 /** The content of `server-first-message`. */
 export interface ServerFirst {
   /** The client's nonce, followed by the server's. */
@@ -43,10 +44,16 @@ export interface ServerFirst {
 
 /**
  * Parses `server-first-message` and checks all of it, because the client computes with these values next.
- * Throws `POP3_AUTH_PROTOCOL`, `POP3_SCRAM_ITERATIONS_LOW` or `POP3_SCRAM_ITERATIONS_HIGH`.
+ * Throws `POP3_AUTH_PROTOCOL`, `POP3_SCRAM_ITERATIONS_LOW` or `POP3_SCRAM_ITERATIONS_HIGH`. `printable`: makes
+ * an error of the server safe to show.
  */
-export function parseServerFirst(challenge: Buffer, clientNonce: string, limits: ScramOptions): ServerFirst {
-  const take = attributesOf(challenge);
+export function parseServerFirst(
+  challenge: Buffer,
+  clientNonce: string,
+  limits: ScramOptions,
+  printable: Printable,
+): ServerFirst {
+  const take = attributesOf(challenge, printable);
   const nonce = take("r");
   if (!NONCE.test(nonce)) throw malformed("has a nonce that is not printable ASCII");
   if (!nonce.startsWith(clientNonce)) throw malformed("has a nonce that does not begin with ours");
@@ -75,15 +82,15 @@ export function parseServerFirst(challenge: Buffer, clientNonce: string, limits:
 }
 
 /** Returns the server's signature in base64 from `server-final-message`. Throws `POP3_AUTH_PROTOCOL`. */
-export function parseServerFinal(challenge: Buffer): string {
-  return attributesOf(challenge)("v");
+export function parseServerFinal(challenge: Buffer, printable: Printable): string {
+  return attributesOf(challenge, printable)("v");
 }
 
 /**
  * Returns a function that takes the next attribute, which must have the given name. Trailing attributes are
  * ignored.
  */
-function attributesOf(challenge: Buffer): (name: string) => string {
+function attributesOf(challenge: Buffer, printable: Printable): (name: string) => string {
   const attributes = challenge.toString("utf8").split(",");
   if (!attributes.every((attribute) => ATTRIBUTE.test(attribute)))
     throw malformed("is not a list of attributes");

@@ -29,6 +29,7 @@ interface Identity {
   readonly authzid: string;
   readonly limits: ScramOptions;
   readonly newNonce: () => string;
+  readonly printable: SaslContext["printable"];
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -57,6 +58,7 @@ export function scram(digest: Digest, plus: boolean, newNonce: () => string = ra
         authzid,
         limits: context.scram,
         newNonce,
+        printable: context.printable,
       };
       return new ScramExchange(identity, binding, others);
     },
@@ -148,8 +150,8 @@ class ScramExchange implements SaslExchange {
 
   /** Returns the client's final message (RFC 5802 section 3). */
   async #prove(challenge: Buffer): Promise<Buffer> {
-    const { digest, pass, limits } = this.#identity;
-    const { nonce, salt, iterations } = parseServerFirst(challenge, this.#nonce, limits);
+    const { digest, pass, limits, printable } = this.#identity;
+    const { nonce, salt, iterations } = parseServerFirst(challenge, this.#nonce, limits, printable);
     const withoutProof = clientFinalWithoutProof(this.#header, this.#binding.data, nonce);
     // The server's message is signed unchanged, octet for octet.
     const signed = Buffer.concat([
@@ -170,7 +172,7 @@ class ScramExchange implements SaslExchange {
   }
 
   #verify(challenge: Buffer): void {
-    const shown = Buffer.from(parseServerFinal(challenge));
+    const shown = Buffer.from(parseServerFinal(challenge, this.#identity.printable));
     const wanted = this.#signature;
     if (shown.length !== wanted.length || !crypto().timingSafeEqual(shown, wanted)) {
       throw unproven("has sent a wrong proof");

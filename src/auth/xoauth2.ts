@@ -8,8 +8,8 @@ export const xoauth2: SaslMechanism = {
   cleartext: true,
   authzid: false,
   secret: "token",
-  start({ user, accessToken }) {
+  start({ user, accessToken }, { printable }) {
     const before = `user=${plainText("the user name", user)}\x01auth=Bearer `;
-    return bearerExchange(accessToken, [before, "\x01\x01"], Buffer.alloc(0));
+    return bearerExchange(accessToken, [before, "\x01\x01"], Buffer.alloc(0), printable);
   },
 };

@@ -6,6 +6,7 @@ import { ReaderThrew } from "../protocol/block.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import { ReplyReader } from "../protocol/reply-reader.ts";
 import { parseReply, printableLine, replyStatus, type Reply } from "../protocol/reply.ts";
+import { Secrets } from "../protocol/secrets.ts";
 import { onAbort } from "./abort.ts";
 import { Exchange, meantAsRefusal, refusal, type ExchangeOptions, type Waiter } from "./exchange.ts";
 import {
@@ -27,7 +28,7 @@ import type { Inlet } from "./inlet.ts";
 import { traceCommand } from "./trace.ts";
 import { NO_TOTAL, deadlinesOf, type ConnectionTimeouts, type Deadlines } from "./deadlines.ts";
 import { DeadlineTimer, type Total } from "./deadline-timer.ts";
-import { isRecorded, record, wireLog } from "./wire-log.ts";
+import { BlockRecord, isRecorded, record, wireLog } from "./wire-log.ts";
 
 /** The server's address, for traces. */
 export interface Peer {
@@ -50,9 +51,6 @@ export interface SendOptions<T> extends ExchangeOptions<T> {
   /** Abandons the exchange, see {@link Connection.abandon}. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** The number of secrets to remember: enough for several logins. */
-const SECRETS = 128;
 
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
 
@@ -85,8 +83,9 @@ export class Connection {
   #held = false;
   /** Octets read and dropped since the last reply that a caller waited for. */
   #drained = 0;
-  /** Secrets that were sent. They are masked if the server repeats them. The latest are last. */
-  readonly #secrets: string[] = [];
+  /** Masked if the server repeats them. The secrets of each command are added when it is sent. */
+  readonly #secrets: Secrets;
+  readonly #record: BlockRecord;
   /** The command that was answered last. */
   #last: Command<unknown> | undefined;
   #failure: Pop3Error | undefined;
@@ -101,14 +100,20 @@ export class Connection {
   #together = 0;
   #brokePipeline = false;
 
-  /** `inlet`: receives the chunks of the stream in place of `data` events. */
+  /**
+   * `inlet`: receives the chunks of the stream in place of `data` events. `secrets`: what the server may know
+   * before a command sends it.
+   */
   constructor(
     stream: Duplex,
     peer: Peer,
     timeouts: ConnectionTimeouts,
     limits: ConnectionLimits,
     inlet?: Inlet,
+    secrets: Secrets = new Secrets(),
   ) {
+    this.#secrets = secrets;
+    this.#record = new BlockRecord(secrets);
     this.#stream = stream;
     this.#inlet = inlet;
     this.#peer = peer;
@@ -390,7 +395,7 @@ export class Connection {
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
     for (const exchange of batch) {
       const { line, encoded, printable, secrets } = exchange.command;
-      if (secrets !== undefined) this.#keepSecret(secrets);
+      if (secrets !== undefined) this.#secrets.add(...secrets);
       // A command in another charset is rare: write it separately.
       if (encoded !== undefined) {
         if (text !== "") this.#stream.write(text, "utf8");
@@ -402,17 +407,6 @@ export class Connection {
     }
     if (text !== "") this.#stream.write(text, "utf8");
   };
-
-  #keepSecret(secrets: readonly string[]): void {
-    for (const secret of secrets) {
-      this.#secrets.push(secret);
-      // The secret also appears as Latin-1, if another part of the line is not valid UTF-8.
-      const octets = Buffer.from(secret, "utf8").toString("latin1");
-      if (octets !== secret) this.#secrets.push(octets);
-    }
-    // A caller may log in by hand many times.
-    if (this.#secrets.length > SECRETS) this.#secrets.splice(0, this.#secrets.length - SECRETS);
-  }
 
   /**
    * Starts the timers of the exchange at the head of the queue. `came`: its reply may start in this chunk.
@@ -467,7 +461,7 @@ export class Connection {
     if (reply === undefined || (reply.status === "continue" && command.challenge !== true)) {
       throw notAReply(command, line, this.#secrets, meantAsRefusal(command, line, this.#secrets));
     }
-    if (reply.status === "err") this.#land().reject(refusal(command, reply, this.#secrets));
+    if (reply.status === "err") this.#land().reject(refusal(command, line, this.#secrets));
     else if (command.block === undefined) this.#finish(() => command.parse(reply, this.#secrets));
     return false;
   }
@@ -475,7 +469,7 @@ export class Connection {
   #octets(octets: Buffer): void {
     const exchange = this.#flight.first;
     if (exchange === undefined) return; // closed while this chunk was read
-    if (isRecorded()) record({ block: octets });
+    this.#record.octets(octets, exchange.command.block !== undefined && exchange.command.message === true);
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
       if (this.#drained > this.#limits.drain) this.close(givenUp(exchange.command));
@@ -491,10 +485,10 @@ export class Connection {
   }
 
   #blockEnd(): void {
-    if (isRecorded()) record({ end: "block" });
     const exchange = this.#flight.first;
     if (exchange === undefined) return; // closed while this chunk was read
     const { block, command } = exchange;
+    this.#record.end(command.block !== undefined && command.message === true);
     if (block === undefined) this.#land();
     else if (command.block === undefined || command.message !== true || this.#flight.length === 1)
       this.#finish(() => block.end(this.#secrets));
@@ -591,6 +585,6 @@ export class Connection {
   };
 
   readonly #onError = (cause: NodeJS.ErrnoException): void => {
-    this.close(streamFailed(cause));
+    this.close(streamFailed(cause, this.#secrets));
   };
 }

@@ -2,7 +2,9 @@
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 import { asciiHost, authority } from "./authority.ts";
 import type { Inlet } from "./inlet.ts";
 import { proxyText, type Proxy } from "./proxy.ts";
@@ -28,6 +30,8 @@ export interface DialOptions {
   readonly timeout: number;
   /** Receives the chunks of our own socket. With it, the socket stays paused until the caller resumes it. */
   readonly inlet?: Inlet | undefined;
+  /** What no error may show. */
+  readonly secrets?: Secrets | undefined;
 }
 
 /** Opens a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
@@ -65,7 +69,7 @@ function tcp(
     const socket = new net.Socket(inlet && ({ onread: inlet.onread } as net.SocketConstructorOpts));
     if (inlet !== undefined) socket.pause();
     const onError = (cause: Error): void => {
-      reject(connectError(peer, cause));
+      reject(connectError(peer, cause, options.secrets));
     };
     socket.once("connect", () => {
       socket.off("error", onError);
@@ -92,14 +96,15 @@ function tcp(
     } catch (cause) {
       // Node does not accept the address or the lookup function.
       undo();
-      reject(connectError(peer, cause));
+      reject(connectError(peer, cause, options.secrets));
     }
     return undo;
   });
 }
 
 /** Opens the connection through a proxy. The timeout applies to each step separately. */
-async function tunnel(proxy: Proxy, options: DialOptions, signal?: AbortSignal): Promise<Duplex> {
+async function tunnel(given: Proxy, options: DialOptions, signal?: AbortSignal): Promise<Duplex> {
+  const proxy: Proxy = { ...given, secrets: options.secrets };
   const name = proxyText(proxy);
   const overSocks = proxy.kind.startsWith("socks");
   if (overSocks) await loadSocks();
@@ -131,15 +136,16 @@ async function secureProxy(
   timeout: number,
   signal?: AbortSignal,
 ): Promise<Duplex> {
-  const { host, port } = proxy;
-  const settings = { host, port, tls: {}, timeout, limit: "timeouts.connect", peer: proxyText(proxy) };
+  const { host, port, secrets } = proxy;
+  const peer = proxyText(proxy);
+  const settings = { host, port, tls: {}, timeout, limit: "timeouts.connect", peer, secrets };
   const stream = await secure(socket, settings, signal);
   return stream.on("error", ignore);
 }
 
 function ownSocket(
   source: SocketSource,
-  { host, port }: DialOptions,
+  { host, port, secrets }: DialOptions,
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<Duplex> {
@@ -172,7 +178,7 @@ function ownSocket(
         } else resolve(stream);
       },
       (cause: unknown) => {
-        reject(Pop3Error.is(cause) ? cause : connectError(authority({ host, port }), cause));
+        reject(Pop3Error.is(cause) ? cause : connectError(authority({ host, port }), cause, secrets));
       },
     );
     return () => {
@@ -181,10 +187,12 @@ function ownSocket(
   });
 }
 
-function connectError(peer: string, cause: unknown): Pop3ConnectionError {
-  return new Pop3ConnectionError("POP3_CONNECT", `cannot connect to ${peer}: ${printable(reason(cause))}`, {
-    cause,
-  });
+function connectError(peer: string, cause: unknown, secrets: Secrets | undefined): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    "POP3_CONNECT",
+    `cannot connect to ${peer}: ${printable(reason(cause), secrets)}`,
+    { cause: foreignError(cause, secrets) },
+  );
 }
 
 /** The message of Node's error. If Node tried several addresses, the message for each of them. */

@@ -4,6 +4,7 @@ import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printable } from "../protocol/printable.ts";
 import { parseReply, type Reply } from "../protocol/reply.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 import { judgeRefusal, stageOfCommand } from "../retry.ts";
 import type { Total, Deadline } from "./deadline-timer.ts";
 
@@ -98,12 +99,18 @@ export class Exchange<T> {
   }
 }
 
-/** Creates the caller's error for a `-ERR`. The server may repeat `secrets` in it, so they are masked. */
-export function refusal(command: Command<unknown>, reply: Reply, secrets: readonly string[]): Pop3ReplyError {
-  const { responseCode } = reply;
-  const text = printable(reply.text, secrets);
+/**
+ * Creates the caller's error for the line of a `-ERR`. The server may repeat `secrets` in it, so they are masked
+ * before the response code is read.
+ */
+export function refusal(command: Command<unknown>, line: Buffer, secrets: Secrets): Pop3ReplyError {
+  // The connection has checked that the line is a reply.
+  const shown = parseReply(line, secrets) as Reply;
+  const text = printable(shown.text);
+  const responseCode = shown.responseCode === undefined ? undefined : printable(shown.responseCode);
   const stage = command.refused === "POP3_AUTH_REJECTED" ? "login" : stageOfCommand(command.printable);
-  const temporary = judgeRefusal({ responseCode, text }, stage).waitFor !== undefined;
+  // Judged as it was sent: a password may be a part of the words that say what a refusal means.
+  const temporary = judgeRefusal(parseReply(line) as Reply, stage).waitFor !== undefined;
   const code = command.refused ?? "POP3_REFUSED";
   const subject = command.subject ?? command.printable;
   return new Pop3ReplyError(
@@ -123,9 +130,8 @@ const PLUS_ERR = Buffer.from("+ERR ");
 export function meantAsRefusal(
   command: Command<unknown>,
   line: Buffer,
-  secrets: readonly string[],
+  secrets: Secrets,
 ): Pop3ReplyError | undefined {
   if (!line.subarray(0, PLUS_ERR.length).equals(PLUS_ERR)) return undefined;
-  const reply = parseReply(Buffer.concat([Buffer.from("-"), line.subarray(1)]));
-  return reply === undefined ? undefined : refusal(command, reply, secrets);
+  return refusal(command, Buffer.concat([Buffer.from("-"), line.subarray(1)]), secrets);
 }

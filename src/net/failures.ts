@@ -7,7 +7,10 @@ import {
   type Pop3ErrorCode,
 } from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
+import { foreignError } from "../protocol/foreign-error.ts";
+import { printable } from "../protocol/printable.ts";
 import { printableLine } from "../protocol/reply.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 
 /** The abort reason of the session's own signal: the session has ended, after a failure or by `close`. */
 export class SessionEnd {
@@ -46,18 +49,17 @@ export function truncated(): Pop3ConnectionError {
 }
 
 /** Converts an `error` event of the socket. */
-export function streamFailed(cause: NodeJS.ErrnoException): Pop3ConnectionError {
-  return cause.code === "ECONNRESET" || cause.code === "EPIPE"
+export function streamFailed(error: NodeJS.ErrnoException, secrets: Secrets): Pop3ConnectionError {
+  const cause = foreignError(error, secrets);
+  return error.code === "ECONNRESET" || error.code === "EPIPE"
     ? new Pop3ConnectionError("POP3_RESET", "the connection was reset", { cause })
-    : new Pop3ConnectionError("POP3_CLOSED", `the connection failed: ${cause.message}`, { cause });
+    : new Pop3ConnectionError("POP3_CLOSED", `the connection failed: ${printable(error.message, secrets)}`, {
+        cause,
+      });
 }
 
 /** Reports octets that belong to no command. They came after the reply to `last`. */
-export function unsolicited(
-  last: Command<unknown> | undefined,
-  octets: Buffer,
-  secrets: readonly string[],
-): Pop3Error {
+export function unsolicited(last: Command<unknown> | undefined, octets: Buffer, secrets: Secrets): Pop3Error {
   if (last?.printable === "STLS") return injected();
   return new Pop3ProtocolError(
     "POP3_UNSOLICITED",
@@ -85,7 +87,7 @@ export function givenUp(command: Command<unknown>, cause?: Pop3Error): Pop3Conne
 export function notAReply(
   command: Command<unknown>,
   line: Buffer,
-  secrets: readonly string[],
+  secrets: Secrets,
   cause?: Pop3Error,
 ): Pop3ProtocolError {
   return new Pop3ProtocolError(

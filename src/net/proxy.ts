@@ -1,6 +1,8 @@
 // Parses the URL of a proxy. The URL itself is never part of an error, because it may hold a password.
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
+import { Secrets } from "../protocol/secrets.ts";
 import { authority, hostFrom } from "./authority.ts";
 
 /** The parts of a proxy's URL. */
@@ -10,6 +12,8 @@ export interface Proxy {
   readonly port: number;
   readonly user: string | undefined;
   readonly pass: string | undefined;
+  /** What no error may show, in addition to the proxy's own password. */
+  readonly secrets?: Secrets | undefined;
 }
 
 const SOCKS_PORT = 1080;
@@ -103,17 +107,10 @@ export function basicCredentials({ user, pass = "" }: Proxy): string | undefined
   return user === undefined ? undefined : Buffer.from(`${user}:${pass}`).toString("base64");
 }
 
-/** Reports a failure of the proxy in its own words, without its password. */
+/** Reports a failure of the proxy in its own words, without secrets. */
 export function proxyFailed(proxy: Proxy, words: string, cause?: unknown): Pop3ConnectionError {
-  const { pass = "" } = proxy;
-  const secrets = [
-    basicCredentials(proxy) ?? "",
-    pass,
-    encodeURIComponent(pass),
-    // A status line is read as Latin-1.
-    Buffer.from(pass).toString("latin1"),
-  ];
+  const secrets = proxy.secrets ?? new Secrets(proxy.pass ?? "", basicCredentials(proxy) ?? "");
   return new Pop3ConnectionError("POP3_CONNECT", `${proxyText(proxy)} failed: ${printable(words, secrets)}`, {
-    cause: cause ?? undefined,
+    cause: cause === undefined || cause === null ? undefined : foreignError(cause, secrets),
   });
 }

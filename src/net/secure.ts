@@ -3,7 +3,9 @@ import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import type * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 import { settle } from "./settle.ts";
 import { rememberedSession, rememberSessions, sessionRefused } from "./tls-sessions.ts";
 
@@ -19,6 +21,8 @@ export interface TlsSettings {
   readonly limit?: string;
   /** Names the other end in errors. @default the host */
   readonly peer?: string;
+  /** What no error may show. */
+  readonly secrets?: Secrets | undefined;
 }
 
 /**
@@ -26,7 +30,7 @@ export interface TlsSettings {
  * `POP3_ABORTED`, and with `POP3_CONFIG` if Node rejects the options. In each case it closes the stream.
  */
 export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSignal): Promise<tls.TLSSocket> {
-  const { host, timeout, limit = "timeouts.tls", peer = host } = settings;
+  const { host, timeout, limit = "timeouts.tls", peer = host, secrets } = settings;
   // An IP address is not a server name (RFC 6066 section 3). Node compares it as an address.
   const servername = settings.tls.servername ?? (net.isIP(host) === 0 ? host : "");
   const server = `${host} ${String(settings.port)} ${servername}`;
@@ -43,7 +47,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     let secured = false;
     const fail = (cause: Error): void => {
       if (secured) return;
-      const error = tlsError(peer, cause);
+      const error = tlsError(peer, cause, secrets);
       if (session !== undefined && error.code === "POP3_TLS_HANDSHAKE")
         sessionRefused(settings.tls, server, error);
       reject(error);
@@ -61,7 +65,11 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
         socket: stream,
       });
     } catch (cause) {
-      reject(new Pop3Error("POP3_CONFIG", `the TLS options are invalid: ${reason(cause)}`, { cause }));
+      reject(
+        new Pop3Error("POP3_CONFIG", `the TLS options are invalid: ${printable(reason(cause), secrets)}`, {
+          cause: foreignError(cause, secrets),
+        }),
+      );
       return () => stream.destroy();
     }
     rememberSessions(socket, settings.tls, server);
@@ -82,12 +90,13 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   });
 }
 
-function tlsError(peer: string, cause: NodeJS.ErrnoException): Pop3ConnectionError {
-  const code = cause.code ?? "";
+function tlsError(peer: string, error: NodeJS.ErrnoException, secrets?: Secrets): Pop3ConnectionError {
+  const code = error.code ?? "";
+  const cause = foreignError(error, secrets);
   if (CERTIFICATE_CODE.test(code)) {
     return new Pop3ConnectionError(
       "POP3_TLS_CERT",
-      `the certificate of ${peer} is not valid: ${cause.message}`,
+      `the certificate of ${peer} is not valid: ${printable(error.message, secrets)}`,
       { cause },
     );
   }
@@ -97,7 +106,7 @@ function tlsError(peer: string, cause: NodeJS.ErrnoException): Pop3ConnectionErr
       : "";
   return new Pop3ConnectionError(
     "POP3_TLS_HANDSHAKE",
-    `the TLS handshake with ${peer} failed: ${printable(words(cause))}${hint}`,
+    `the TLS handshake with ${peer} failed: ${printable(words(error), secrets)}${hint}`,
     {
       cause,
     },

@@ -1,16 +1,16 @@
 // Reports the commands and replies of a session, without secrets: as lines of the package `debug`, which is
 // loaded only on request, and as events for a recorder.
+import { isUtf8 } from "node:buffer";
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Debugger } from "debug";
+import type { Secrets } from "../protocol/secrets.ts";
 
-/**
- * One event on the wire. Secrets are masked in lines. The octets of a block are only valid during the event.
- */
+/** One event on the wire, without secrets. Of a message it has only the size in octets. */
 export type WireEvent =
   | { readonly client: string }
   | { readonly server: string }
-  | { readonly block: Buffer }
-  | { readonly end: "block" };
+  | { readonly listing: Buffer }
+  | { readonly message: number };
 
 const WIRE = "popwright:wire";
 const events = channel(WIRE);
@@ -46,4 +46,35 @@ export function isRecorded(): boolean {
 
 export function record(event: WireEvent): void {
   events.publish(event);
+}
+
+/** Records the block of a reply when it is complete. */
+export class BlockRecord {
+  readonly #secrets: Secrets;
+  #pieces: Buffer[] = [];
+  #octets = 0;
+
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets;
+  }
+
+  /** `message`: whether the block is a message, whose content is not recorded. */
+  octets(octets: Buffer, message: boolean): void {
+    if (!isRecorded()) return;
+    this.#octets += octets.length;
+    // Copy: the read buffer is reused.
+    if (!message) this.#pieces.push(Buffer.from(octets));
+  }
+
+  end(message: boolean): void {
+    if (isRecorded())
+      record(message ? { message: this.#octets } : { listing: this.#masked(Buffer.concat(this.#pieces)) });
+    this.#pieces = [];
+    this.#octets = 0;
+  }
+
+  #masked(listing: Buffer): Buffer {
+    const charset = isUtf8(listing) ? "utf8" : "latin1";
+    return Buffer.from(this.#secrets.mask(listing.toString(charset)), charset);
+  }
 }

@@ -136,6 +136,12 @@ export interface Pop3ClientOptions {
    * @default "lenient"
    */
   readonly listings?: ListingMode;
+  /**
+   * Whether user names may be shown. `false` puts `****` in their place in errors, in the log, on the diagnostics
+   * channels and in recordings, also where the server repeats them.
+   * @default true
+   */
+  readonly logUser?: boolean;
 }
 
 /** The same, complete. */
@@ -159,6 +165,7 @@ export interface Settings {
   /** `undefined`: never. */
   readonly window: Window | undefined;
   readonly listings: ListingMode;
+  readonly logUser: boolean;
 }
 
 export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
@@ -213,6 +220,7 @@ export const CLIENT_OPTIONS: Readonly<Record<keyof Pop3ClientOptions, true>> = {
   limits: true,
   pipelining: true,
   listings: true,
+  logUser: true,
 };
 
 /** Checks options and completes them. Throws `POP3_CONFIG`, with a hint for an unknown name; never shows a secret. */
@@ -225,6 +233,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   checkBoolean("allowPlaintextAuth", options.allowPlaintextAuth);
   checkBoolean("utf8", options.utf8);
   checkBoolean("capa", options.capa);
+  checkBoolean("logUser", options.logUser);
   const secure = options.secure ?? true;
   if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
     // A URL with a password may be here by mistake: it is not shown.
@@ -273,6 +282,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     limits: withDefaults("limits", DEFAULT_LIMITS, options.limits),
     window: windowFrom(options.pipelining ?? "auto"),
     listings: options.listings ?? "lenient",
+    logUser: options.logUser ?? true,
   };
 }
 

@@ -1,6 +1,7 @@
 // Defines the reader of the block of a multi-line response. Every reader enforces a limit.
 import { Pop3ProtocolError } from "../errors.ts";
 import { OctetBuffer } from "./octet-buffer.ts";
+import type { Secrets } from "./secrets.ts";
 
 export interface BlockReader<T> {
   /** Whether it is not claimed yet: it may buffer beyond its limit if another command waits for its reply. */
@@ -22,7 +23,7 @@ export interface BlockReader<T> {
    * Returns the value of the complete block. Throws if its content is wrong; the error does not contain the
    * `secrets`. Then the call fails, and the session continues.
    */
-  end(secrets?: readonly string[]): T;
+  end(secrets?: Secrets): T;
 }
 
 /** Collects a small block, and parses it when it is complete. */

@@ -8,6 +8,7 @@ import { isMessageNumber } from "./listing-fields.ts";
 import { parseScanListing, parseStat, parseUniqueId, type MaildropStat } from "./listings.ts";
 import { printable } from "./printable.ts";
 import { decodeText, parseReply, type Reply } from "./reply.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** The three states of RFC 1939 section 3, plus `disconnected` and `closed`. */
 export type Pop3State = "disconnected" | "authorization" | "transaction" | "update" | "closed";
@@ -36,7 +37,7 @@ export interface LineCommand<T> extends CommandLine {
   /** Whether the reply may be a challenge, `+ ` (AUTH and the responses to its challenges). */
   readonly challenge?: boolean;
   /** Parses the reply. Throws if its content is wrong; the error does not contain the `secrets`. */
-  parse(reply: Reply, secrets?: readonly string[]): T;
+  parse(reply: Reply, secrets?: Secrets): T;
   readonly block?: undefined;
 }
 
@@ -186,17 +187,21 @@ export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
   return checked(simple("LANG", tag, textOf), limits);
 }
 
-/** Creates USER. `encode` returns the octets of the line, if the charset is not UTF-8. */
+/**
+ * Creates USER. `encode` returns the octets of the line, if the charset is not UTF-8. `secrets` may hide the
+ * name.
+ */
 export const user = (
   name: string,
   limits: CommandLimits,
   encode?: (text: string) => Buffer,
+  secrets?: Secrets,
 ): LineCommand<void> =>
   checked(
     {
       ...simple("USER", argument("the user name", name), nothing),
       encoded: encode?.(`USER ${name}`),
-      printable: `USER ${printable(name)}`,
+      printable: `USER ${printable(name, secrets)}`,
       refused: "POP3_AUTH_REJECTED",
     },
     limits,
@@ -219,14 +224,19 @@ export const pass = (
     limits,
   );
 
-/** Creates APOP. `digest` is 32 hexadecimal digits (RFC 1939 section 7). */
-export function apop(name: string, digest: string, limits: CommandLimits): LineCommand<void> {
+/** Creates APOP. `digest` is 32 hexadecimal digits (RFC 1939 section 7). `secrets` may hide the name. */
+export function apop(
+  name: string,
+  digest: string,
+  limits: CommandLimits,
+  secrets?: Secrets,
+): LineCommand<void> {
   if (/\s/.test(name))
     throw invalid("the user name must not contain white space for APOP; use another mechanism");
   return checked(
     {
       ...simple("APOP", `${argument("the user name", name)} ${digest}`, nothing),
-      printable: `APOP ${printable(name)} ${MASK}`,
+      printable: `APOP ${printable(name, secrets)} ${MASK}`,
       secrets: [digest],
       alone: true,
       refused: "POP3_AUTH_REJECTED",
@@ -318,11 +328,6 @@ export const greeting = (): LineCommand<Reply> => ({
   refused: "POP3_GREETING_REJECTED",
   parse: (reply) => reply,
 });
-
-/** Returns the command with further secrets that the server may repeat, and that must not be printed. */
-export function withSecrets<C extends Command<unknown>>(command: C, secrets: readonly string[]): C {
-  return { ...command, secrets: [...(command.secrets ?? []), ...secrets] };
-}
 
 function simple<T>(verb: Verb, text: string, parse: LineCommand<T>["parse"]): LineCommand<T> {
   const line = text === "" ? verb : `${verb} ${text}`;

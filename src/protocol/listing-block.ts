@@ -16,6 +16,7 @@ import {
   type MalformedLine,
   type MalformedReason,
 } from "./malformed-line.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** How a listing with malformed lines is handled. */
 export type ListingMode = "lenient" | "strict";
@@ -185,7 +186,7 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     );
   }
 
-  end(secrets?: readonly string[]): Map<number, V> {
+  end(secrets?: Secrets): Map<number, V> {
     const { malformed } = this.#rules;
     malformed?.(this.#bad.map((line) => malformedLine(this.#command, line, secrets)));
     // A blank unique-id is an answer: the server has none.

@@ -4,6 +4,7 @@ import { Pop3ProtocolError } from "../errors.ts";
 import { Fields, lastId, second } from "./listing-fields.ts";
 import { printable } from "./printable.ts";
 import type { Reply } from "./reply.ts";
+import type { Secrets } from "./secrets.ts";
 
 /**
  * The result of STAT: the number of messages that are not marked as deleted, and their total size in octets.
@@ -14,7 +15,7 @@ export interface MaildropStat {
 }
 
 /** Parses the reply to STAT: `+OK 2 320` → `{ count: 2, size: 320 }`. Throws `POP3_BAD_RESPONSE`. */
-export function parseStat(reply: Reply, secrets?: readonly string[]): MaildropStat {
+export function parseStat(reply: Reply, secrets?: Secrets): MaildropStat {
   const fields = new Fields(reply.text);
   const count = fields.number();
   const size = second(fields);
@@ -31,7 +32,7 @@ export function parseStat(reply: Reply, secrets?: readonly string[]): MaildropSt
  * Parses the reply to `LIST 2`: `+OK 2 200` → `200`. Throws `POP3_BAD_RESPONSE`, or `POP3_PROTOCOL` if the
  * reply is about another message.
  */
-export function parseScanListing(reply: Reply, message: number, secrets?: readonly string[]): number {
+export function parseScanListing(reply: Reply, message: number, secrets?: Secrets): number {
   const fields = new Fields(reply.text);
   const named = fields.number();
   const size = second(fields);
@@ -50,7 +51,7 @@ export function parseScanListing(reply: Reply, message: number, secrets?: readon
  * Parses the reply to `UIDL 2`: `+OK 2 QhdPYR:00WBw1Ph7x7` → `"QhdPYR:00WBw1Ph7x7"`. Throws the same errors
  * as {@link parseScanListing}.
  */
-export function parseUniqueId(reply: Reply, message: number, secrets?: readonly string[]): string {
+export function parseUniqueId(reply: Reply, message: number, secrets?: Secrets): string {
   const fields = new Fields(reply.text);
   const named = fields.number();
   const id = lastId(fields);

@@ -1,6 +1,7 @@
 // Describes a malformed line of LIST or UIDL (RFC 1939): the line, and what is wrong with it.
 import { Pop3Error } from "../errors.ts";
 import { printableLine } from "./reply.ts";
+import type { Secrets } from "./secrets.ts";
 
 /**
  * The fault of a malformed line:
@@ -39,14 +40,14 @@ export interface BadLine {
 const SHOWN = 100;
 
 /** Formats a line for an error, without control characters and `secrets`. */
-export function shownLine(raw: string, secrets?: readonly string[]): string {
+export function shownLine(raw: string, secrets?: Secrets): string {
   return printableLine(Buffer.from(raw, "latin1"), secrets);
 }
 
 export function malformedLine(
   command: MalformedLine["command"],
   { number, raw, reason }: BadLine,
-  secrets?: readonly string[],
+  secrets?: Secrets,
 ): MalformedLine {
   const text = shownLine(raw, secrets);
   return { command, number, text: text.length > SHOWN ? `${text.slice(0, SHOWN - 1)}…` : text, reason };

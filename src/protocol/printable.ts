@@ -1,4 +1,5 @@
 // Makes the text of a peer safe to print: it cannot move the cursor, forge a line or reverse the text.
+import { Secrets } from "./secrets.ts";
 
 /** The most characters of a peer's text in an error. */
 const LONGEST = 512;
@@ -6,10 +7,17 @@ const LONGEST = 512;
 // Controls, line and paragraph separators, the marks that reorder text, and the byte order mark.
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
-/** Escapes unsafe characters, masks `secrets`, and cuts `text` after 512 characters. */
-export function printable(text: string, secrets: readonly string[] = []): string {
-  for (const secret of secrets) if (secret !== "") text = text.replaceAll(secret, "****");
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+const NONE = new Secrets();
+
+/** Tests whether a text has no unsafe character. */
+export function isPrintable(text: string): boolean {
+  return text.search(UNSAFE) === -1;
+}
+
+/** Masks `secrets`, escapes unsafe characters, and cuts `text` after 512 characters. */
+export function printable(text: string, secrets: Secrets = NONE): string {
+  const shown = secrets.mask(text);
+  const cut = shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
   return cut.replace(UNSAFE, (character) => {
     const code = character.charCodeAt(0);
     return code < 0x100

@@ -2,6 +2,7 @@
 // section 3).
 import { isUtf8 } from "node:buffer";
 import { printable } from "./printable.ts";
+import type { Secrets } from "./secrets.ts";
 
 export interface Reply {
   /** `ok` and `err` complete a command; `continue` is a challenge (RFC 5034 section 4). */
@@ -20,13 +21,15 @@ const RESPONSE_CODE = /^\[([!-.0-\\^-~]+(?:\/[!-.0-\\^-~]+)*)\] ?/;
 
 /**
  * Parses a status line without its CRLF. Returns `undefined` if it is not one. The status must be in upper
- * case, and a space or the end of the line must follow. `+OKAY`, `+ERR` and `-err` are not replies.
+ * case, and a space or the end of the line must follow. `+OKAY`, `+ERR` and `-err` are not replies. `secrets`
+ * are masked before the response code is read: for a reply that is shown, not for one that a program uses.
  */
-export function parseReply(line: Buffer): Reply | undefined {
+export function parseReply(line: Buffer, secrets?: Secrets): Reply | undefined {
   const status = replyStatus(line);
   if (status === undefined) return undefined;
   const skip = status === "continue" ? 2 : status === "ok" ? 4 : 5;
-  const text = decodeText(line.subarray(skip));
+  const sent = decodeText(line.subarray(skip));
+  const text = secrets === undefined ? sent : secrets.mask(sent);
   if (status === "continue" || text.charCodeAt(0) !== 0x5b) return { status, text };
   const code = RESPONSE_CODE.exec(text);
   if (code === null) return { status, text };
@@ -54,6 +57,6 @@ export function decodeText(octets: Buffer): string {
 }
 
 /** Formats a line or other octets for an error: escapes and cuts them, and masks `secrets`. */
-export function printableLine(line: Buffer, secrets?: readonly string[]): string {
+export function printableLine(line: Buffer, secrets?: Secrets): string {
   return printable(decodeText(line.subarray(0, 64 * 1024)), secrets);
 }

@@ -7,6 +7,8 @@ import { bindingTypesOf, channelBinding } from "../net/channel-binding.ts";
 import { withDefaults } from "../options/checks.ts";
 import type { Settings } from "../options/client.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
+import { printable } from "../protocol/printable.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 
 export interface KnownOfServer {
   readonly settings: Settings;
@@ -16,13 +18,15 @@ export interface KnownOfServer {
   readonly socket: TLSSocket | undefined;
   /** Whether the greeting has a timestamp that APOP may use. */
   readonly timestamp: boolean;
+  /** What no error may show. */
+  readonly secrets: Secrets;
 }
 
 /** Returns the method to log in with. Throws as `chooseMethod` does. */
 export function methodFor(auth: Pop3Auth, known: KnownOfServer): Method {
-  const { settings, capabilities, socket, timestamp } = known;
+  const { settings, capabilities, socket, timestamp, secrets } = known;
   return chooseMethod(
-    { capabilities, secure: socket !== undefined, timestamp, bindable: isBindable(auth, known) },
+    { capabilities, secure: socket !== undefined, timestamp, bindable: isBindable(auth, known), secrets },
     {
       mechanisms: wishedMechanisms(auth),
       secret: secretKind(auth),
@@ -41,7 +45,7 @@ function isBindable(auth: Pop3Auth, known: KnownOfServer): boolean {
 
 /** Returns the facts about the connection that a SASL mechanism may use. */
 export function saslContextFor(auth: Pop3Auth, known: KnownOfServer): SaslContext {
-  const { settings, capabilities, socket } = known;
+  const { settings, capabilities, socket, secrets } = known;
   const bindable = auth.channelBinding === "never" ? undefined : socket;
   return {
     host: settings.host,
@@ -51,5 +55,6 @@ export function saslContextFor(auth: Pop3Auth, known: KnownOfServer): SaslContex
     bindingTypes: bindable === undefined ? [] : (auth.bindingTypes ?? bindingTypesOf(bindable)),
     channelBinding: (type) => bindable && channelBinding(bindable, type),
     scram: withDefaults("auth.scram", DEFAULT_SCRAM, auth.scram),
+    printable: (text) => printable(text, secrets),
   };
 }

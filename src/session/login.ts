@@ -8,6 +8,7 @@ import { untilAborted } from "../net/settle.ts";
 import type { Pop3Limits } from "../options/client.ts";
 import * as commands from "../protocol/commands.ts";
 import type { Command } from "../protocol/commands.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 import { converse } from "./sasl.ts";
 import { encoderOf, type Encoder } from "./text-encoder.ts";
 
@@ -22,6 +23,8 @@ export interface LoginContext {
   readonly greeting: string;
   /** The signal of the caller. It is also aborted when the session is closed. */
   readonly signal: AbortSignal;
+  /** Masked in errors and logs. The secrets of the login are added before anything is sent. */
+  readonly secrets: Secrets;
 }
 
 /** The resolved credentials of one login. */
@@ -79,14 +82,13 @@ async function resolveSecret(what: string, given: unknown, signal: AbortSignal):
 }
 
 async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: LoginContext): Promise<void> {
-  const { connection, limits, signal, sasl } = context;
+  const { connection, limits, signal, sasl, secrets } = context;
   const { user, pass, accessToken, encode } = proof;
-  const secrets = [pass, accessToken]
-    .filter((secret) => secret !== "")
-    .flatMap((secret) => [secret, encode(secret).toString("latin1"), encode(secret).toString("base64")]);
-  /** Sends a command of the login. The secrets are masked if an error or log shows the reply. */
-  const send = <T>(command: Command<T>): Promise<T> =>
-    connection.send(commands.withSecrets(command, secrets), { signal });
+  for (const secret of [pass, accessToken]) {
+    // Also as PLAIN would send it: a server may convert one login into the other.
+    if (secret !== "") secrets.add(secret, encode(secret).toString("latin1"), inPlain(user, encode(secret)));
+  }
+  const send = <T>(command: Command<T>): Promise<T> => connection.send(command, { signal });
   /**
    * Sends a command that contains credentials. If the server then closes the connection, it rejected them.
    */
@@ -94,12 +96,12 @@ async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: Logi
   if (method === "USER") {
     // Build both commands before sending: if the password cannot be sent, send nothing.
     const inCharset = auth.charset === undefined ? undefined : encode;
-    const first = commands.user(user, limits, inCharset);
+    const first = commands.user(user, limits, inCharset, secrets);
     const second = commands.pass(pass, limits, inCharset);
     await send(first);
     await sendProof(second);
   } else if (method === "APOP") {
-    await sendProof(commands.apop(user, context.apopDigest(pass), limits));
+    await sendProof(commands.apop(user, context.apopDigest(pass), limits, secrets));
   } else {
     const credentials = { user, pass, accessToken, authzid: auth.authzid ?? "", encode };
     const exchange = await untilAborted(signal, () => method.start(credentials, sasl));
@@ -112,8 +114,14 @@ async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: Logi
       },
       closedByPeer: () => connection.closedByPeer,
       signal,
+      secrets,
     });
   }
+}
+
+/** Returns the message of PLAIN (RFC 4616) in base64. */
+function inPlain(user: string, secret: Buffer): string {
+  return Buffer.concat([Buffer.from(`\0${user}\0`), secret]).toString("base64");
 }
 
 /** Exchange Online closes the connection if `AUTH XOAUTH2` has the token on the same line. */

@@ -8,6 +8,7 @@ import type { Pop3Limits } from "../options/client.ts";
 import * as commands from "../protocol/commands.ts";
 import type { Command } from "../protocol/commands.ts";
 import type { Reply } from "../protocol/reply.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 
 /** The operations on the connection that a SASL exchange needs. */
 export interface SaslLine {
@@ -19,6 +20,8 @@ export interface SaslLine {
   /** Whether the server has closed the connection. */
   readonly closedByPeer: () => boolean;
   readonly signal: AbortSignal;
+  /** The digests of responses are added: a password can be guessed from one. */
+  readonly secrets: Secrets;
 }
 
 /**
@@ -106,7 +109,8 @@ class Conversation {
         throw error;
       }
       this.responded = true;
-      reply = await this.#answer(encode(response), digestsIn(response));
+      this.#line.secrets.add(...digestsIn(response));
+      reply = await this.#answer(encode(response));
     }
     try {
       exchange.succeeded?.();
@@ -131,12 +135,10 @@ class Conversation {
    * Answers a challenge. If the login is aborted before that, closes the connection: the server would take
    * the next command for the answer.
    */
-  #answer(response: string, digests: readonly string[] = []): Promise<Reply> {
+  #answer(response: string): Promise<Reply> {
     const { signal, close, send, sendProof } = this.#line;
     if (signal.aborted) close(aborted(signal));
-    return (response === "*" ? send : sendProof)(
-      commands.withSecrets(commands.authResponse(response), digests),
-    );
+    return (response === "*" ? send : sendProof)(commands.authResponse(response));
   }
 
   /** Cancels AUTH with `*`. The server must refuse it: `+OK` would mean a login as an unknown identity. */

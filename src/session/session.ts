@@ -21,6 +21,8 @@ import * as commands from "../protocol/commands.ts";
 import type { BareCommand, Command, Pop3State } from "../protocol/commands.ts";
 import { pipeliningFault, type PipeliningFault } from "../protocol/pipelining-faults.ts";
 import type { Settings } from "../options/client.ts";
+import { addAuth, secretsOf } from "../options/secrets.ts";
+import type { Secrets } from "../protocol/secrets.ts";
 
 /**
  * How the client sends commands:
@@ -52,6 +54,8 @@ export interface Pop3TlsInfo {
 
 export class Session {
   readonly settings: Settings;
+  /** What no error, log or recording of this session may show. */
+  readonly secrets: Secrets;
   #state: Pop3State = "disconnected";
   greeting: string | undefined;
   capabilities: Capabilities = NO_CAPABILITIES;
@@ -83,6 +87,7 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.secrets = secretsOf(settings);
     this.#capaLimit = settings.capa ? Infinity : 0;
   }
 
@@ -187,7 +192,7 @@ export class Session {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { settings } = this;
+    const { settings, secrets } = this;
     await loadWireLog();
     // Use a plain inlet only if the options start no TLS: a TLS socket reads from the socket itself. That
     // also holds if the caller calls `stls()` later.
@@ -198,7 +203,7 @@ export class Session {
       settings.socket === undefined
         ? plainInlet()
         : undefined;
-    const stream = await dial({ ...settings, timeout: settings.timeouts.connect, inlet }, signal);
+    const stream = await dial({ ...settings, timeout: settings.timeouts.connect, inlet, secrets }, signal);
     let connected = stream;
     if (settings.secure) connected = await this.#handshake(stream, signal);
     const connection = this.#attach(connected, inlet);
@@ -216,7 +221,14 @@ export class Session {
 
   #attach(stream: ConstructorParameters<typeof Connection>[0], inlet?: Inlet): Connection {
     const { settings } = this;
-    const connection = new Connection(stream, settings, settings.timeouts, settings.limits, inlet);
+    const connection = new Connection(
+      stream,
+      settings,
+      settings.timeouts,
+      settings.limits,
+      inlet,
+      this.secrets,
+    );
     connection.onClose = (failure) => {
       if (connection.brokePipeline) {
         this.#brokePipeline = true;
@@ -230,7 +242,11 @@ export class Session {
 
   async #handshake(stream: Parameters<typeof secure>[0], signal?: AbortSignal): Promise<TLSSocket> {
     const { host, port, tls, timeouts } = this.settings;
-    const socket = await secure(stream, { host, port, tls, timeout: timeouts.tls }, signal);
+    const socket = await secure(
+      stream,
+      { host, port, tls, timeout: timeouts.tls, secrets: this.secrets },
+      signal,
+    );
     this.#tlsSocket = socket;
     this.tlsInfo = {
       protocol: socket.getProtocol() ?? "unknown",
@@ -379,11 +395,13 @@ export class Session {
   /** Chooses one method, logs in with it, and asks for the capabilities again. */
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
     checkAuth(auth);
+    addAuth(this.secrets, auth, this.settings.logUser);
     const known = {
       settings: this.settings,
       capabilities: this.#capaKnown ? this.capabilities : undefined,
       socket: this.#tlsSocket,
       timestamp: this.#timestamp !== undefined,
+      secrets: this.secrets,
     };
     const method = methodFor(auth, known);
     await this.#alone("authentication", async () => {
@@ -393,6 +411,7 @@ export class Session {
         apopDigest: (secret) => this.apopDigest(secret),
         sasl: saslContextFor(auth, known),
         greeting: this.greeting ?? "",
+        secrets: this.secrets,
         signal: this.#untilClosed(signal),
       });
       await this.#loggedIn(signal);

@@ -6,6 +6,8 @@ import fc from "../support/fast-check.ts";
 import { expect } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
 import { Pop3Error } from "../../src/errors.ts";
+import { printable } from "../../src/protocol/printable.ts";
+import { Secrets } from "../../src/protocol/secrets.ts";
 import { times } from "../support/octets.ts";
 
 export const CREDENTIALS: Credentials = {
@@ -16,6 +18,8 @@ export const CREDENTIALS: Credentials = {
   encode: (text) => Buffer.from(text, "utf8"),
 };
 
+const SECRETS = new Secrets(CREDENTIALS.pass, CREDENTIALS.accessToken);
+
 export const CONTEXT: SaslContext = {
   host: "pop.example.com",
   port: 995,
@@ -24,6 +28,7 @@ export const CONTEXT: SaslContext = {
   bindingTypes: [],
   channelBinding: () => undefined,
   scram: { minIterations: 4096, maxIterations: 100_000 },
+  printable: (text) => printable(text, SECRETS),
 };
 
 /** Rejects where `start` throws. */

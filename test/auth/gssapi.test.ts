@@ -155,7 +155,7 @@ describe("if Kerberos fails", () => {
       await expect(attempt).rejects.toMatchObject({
         code: "POP3_NOT_SUPPORTED",
         message: "Kerberos has no ticket for pop@pop.example.com: GSS failure\\x1b: no credentials",
-        cause,
+        cause: new Error("GSS failure\\x1b: no credentials"),
       });
     },
   );
@@ -165,7 +165,7 @@ describe("if Kerberos fails", () => {
     await expect(answer(exchange, "L")).rejects.toMatchObject({
       code: "POP3_AUTH_PROTOCOL",
       message: "Kerberos has refused the token of pop@pop.example.com: GSS failure\\x1b: no credentials",
-      cause,
+      cause: new Error("GSS failure\\x1b: no credentials"),
     });
     await refused("POP3_AUTH_PROTOCOL", () => exchange.succeeded?.());
   });

@@ -2,16 +2,20 @@
 import { describe, expect, test } from "vitest";
 import fc from "../support/fast-check.ts";
 import { parseRefusal } from "../../src/auth/oauth-refusal.ts";
+import { printable } from "../../src/protocol/printable.ts";
+import { Secrets } from "../../src/protocol/secrets.ts";
 import { always } from "../support/octets.ts";
 
 const refusal = (said: unknown, secrets: readonly string[] = []): unknown =>
-  parseRefusal(Buffer.from(typeof said === "string" ? said : JSON.stringify(said), "utf8"), secrets);
+  parseRefusal(Buffer.from(typeof said === "string" ? said : JSON.stringify(said), "utf8"), (text) =>
+    printable(text, new Secrets(...secrets)),
+  );
 
 test("reads the examples of RFC 7628 sections 4.3 and 4.4", () => {
   const bearer =
     "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NvcGUiOiJleGFtcGxlX3Njb3BlIiwib3BlbmlkLWNvbmZpZ3VyYXRpb24iOiJo" +
     "dHRwczovL2V4YW1wbGUuY29tLy53ZWxsLWtub3duL29wZW5pZC1jb25maWd1cmF0aW9uIn0=";
-  expect(parseRefusal(Buffer.from(bearer, "base64"), [])).toEqual({
+  expect(parseRefusal(Buffer.from(bearer, "base64"), printable)).toEqual({
     status: "invalid_token",
     scope: "example_scope",
     openidConfiguration: "https://example.com/.well-known/openid-configuration",
@@ -19,7 +23,7 @@ test("reads the examples of RFC 7628 sections 4.3 and 4.4", () => {
   const smtp =
     "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NoZW1lcyI6ImJlYXJlciBtYWMiLCJzY29wZSI6Imh0dHBzOi8vbWFpbC5leGFt" +
     "cGxlLmNvbS8ifQ==";
-  expect(parseRefusal(Buffer.from(smtp, "base64"), [])).toEqual({
+  expect(parseRefusal(Buffer.from(smtp, "base64"), printable)).toEqual({
     status: "invalid_token",
     schemes: "bearer mac",
     scope: "https://mail.example.com/",
@@ -75,7 +79,7 @@ test("whatever the octets are, gives strings that can be printed", () => {
   const json = fc.json().map((text) => Buffer.from(`{"status":${text},"scope":${text}}`));
   const octets = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array));
   always(fc.oneof(json, octets), (challenge) => {
-    for (const [name, value] of Object.entries(parseRefusal(challenge, []))) {
+    for (const [name, value] of Object.entries(parseRefusal(challenge, printable))) {
       expect(["status", "scope", "schemes", "openidConfiguration"]).toContain(name);
       expect(value).not.toMatch(/\p{Cc}/u);
     }

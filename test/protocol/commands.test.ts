@@ -226,13 +226,6 @@ describe("the caller's charset", () => {
   });
 });
 
-test("withSecrets adds texts to the secrets of a command", () => {
-  const { secrets, ...rest } = commands.withSecrets(commands.pass("tanstaaf", LIMITS), ["token", "more"]);
-  expect(secrets).toEqual(["tanstaaf", "token", "more"]);
-  expect(rest).toMatchObject({ line: "PASS tanstaaf", printable: "PASS ****", alone: true });
-  expect(commands.withSecrets(commands.noop(), ["token"]).secrets).toEqual(["token"]);
-});
-
 test("escapes control characters of a user name in the printable form", () => {
   expect(commands.user("ann\x1b[2J", LIMITS).printable).toBe("USER ann\\x1b[2J");
   expect(commands.apop("ann\x1b[2J", DIGEST, LIMITS).printable).toBe("APOP ann\\x1b[2J ****");

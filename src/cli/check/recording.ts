@@ -17,9 +17,6 @@ export class Recording {
   readonly #asked: string[] = [];
   #command: string | undefined;
   #greeted = false;
-  /** The current block: the octets of a listing, or only the number of octets of a message. */
-  #listing: Buffer[] = [];
-  #octets = 0;
 
   /** `secure`: the session begins with TLS. */
   constructor(secure: boolean) {
@@ -44,8 +41,8 @@ export class Recording {
   #hear(event: WireEvent): void {
     if ("client" in event) this.#asked.push(event.client);
     else if ("server" in event) this.#reply(event.server);
-    else if ("block" in event) this.#block(event.block);
-    else this.#blockEnd();
+    else if ("message" in event) this.#session.block(event.message);
+    else this.#listing(event.listing);
   }
 
   #reply(line: string): void {
@@ -56,19 +53,8 @@ export class Recording {
     if (this.#command === "STLS" && line.startsWith("+OK")) this.#session.note("TLS");
   }
 
-  #block(octets: Buffer): void {
-    this.#octets += octets.length;
-    if (this.#isListing) this.#listing.push(Buffer.from(octets));
-  }
-
-  #blockEnd(): void {
-    if (this.#isListing) this.#session.listing(Buffer.concat(this.#listing));
-    else this.#session.block(this.#octets);
-    this.#listing = [];
-    this.#octets = 0;
-  }
-
-  get #isListing(): boolean {
-    return /^(?:CAPA|LIST|UIDL)$/.test(this.#command ?? "");
+  #listing(lines: Buffer): void {
+    if (/^(?:CAPA|LIST|UIDL)$/.test(this.#command ?? "")) this.#session.listing(lines);
+    else this.#session.block(lines.length);
   }
 }

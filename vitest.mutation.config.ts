@@ -20,7 +20,7 @@ const config: ViteUserConfig = {
         test: {
           ...test,
           name: "together",
-          include: ["test/{protocol,auth}/**/*.test.ts", "test/testing/block-pieces.test.ts"],
+          include: ["test/{protocol,auth}/**/*.test.ts"],
           exclude: MOCKING,
           // One thread for all files of a mutant: to start another takes longer than to run them.
           isolate: false,

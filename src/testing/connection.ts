@@ -1,6 +1,6 @@
 // One connection of a client: reads its lines, sends the answers, and applies the faults.
 import type { Socket } from "node:net";
-import { blockPieces, blockSize } from "../protocol/block-pieces.ts";
+import { blockPieces, blockSize } from "../protocol/dot-encoder.ts";
 import type { Answer } from "./answer.ts";
 import type { ClientLine } from "./client-line.ts";
 import { escaped } from "./escapes.ts";

@@ -1,6 +1,6 @@
 // The commands of the TRANSACTION state (RFC 1939 section 5). Each is a function of the snapshot and its
 // arguments.
-import { blockSize } from "../protocol/block-pieces.ts";
+import { blockSize } from "../protocol/dot-encoder.ts";
 import { err, ok, okWithLines, type Answer } from "./answer.ts";
 import type { Snapshot, StoredMessage } from "./maildrop.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, it } from "vitest";
-import { blockSize } from "../../src/protocol/block-pieces.ts";
+import { blockSize } from "../../src/protocol/dot-encoder.ts";
 import { Connection } from "../../src/testing/connection.ts";
 import { Faults } from "../../src/testing/faults.ts";
 import { makeCertificate, Pop3Server } from "../../src/testing/index.ts";

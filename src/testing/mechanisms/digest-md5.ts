@@ -48,20 +48,15 @@ export function digestMd5(options: DigestMd5ServerOptions = {}): ServerMechanism
     *exchange(accounts) {
       const nonce = options.nonce ?? randomBytes(18).toString("base64");
       const sent = `realm="${realm}",nonce="${nonce}",qop="auth",algorithm=md5-sess,charset=utf-8`;
-      const given = directivesOf((yield Buffer.from(challenge(sent), "utf8")).toString("latin1"));
-      if (given === undefined) return "invalid digest-response";
-      const charset = given.get("charset")?.toLowerCase() === "utf-8" ? "utf8" : "latin1";
-      const text = (name: string): string => Buffer.from(given.get(name) ?? "", "latin1").toString(charset);
-      const [cnonce, nc, qop = "auth", digestUri = "", authzid] = NAMES.map((name) => given.get(name));
-      if (text("realm") !== realm || given.get("nonce") !== nonce || cnonce === undefined)
-        return "wrong realm, nonce or cnonce";
-      if (nc !== "00000001" || qop !== "auth") return "nc must be 00000001, and qop must be auth";
-      if (!/^pop\/[^/]/i.test(digestUri)) return "the service must be pop"; // RFC 5034 section 4
-      const username = text("username");
-      const account = accounts.find(username);
+      const response = responseOf((yield Buffer.from(challenge(sent), "utf8")).toString("latin1"));
+      if (response === undefined) return "invalid digest-response";
+      const wrong = refusalOf(response, realm, nonce);
+      if (wrong !== undefined) return wrong;
+      const account = accounts.find(response.username);
       if (account?.pass === undefined) return undefined;
-      const parts = { username, realm, passwd: account.pass, nonce, cnonce, nc, qop, digestUri, authzid };
-      if (given.get("response") !== digestOf("AUTHENTICATE", parts)) return undefined;
+      const parts = { ...response, passwd: account.pass };
+      if (response.response !== digestOf("AUTHENTICATE", parts)) return undefined;
+      const { authzid } = response;
       if (authzid !== undefined && accounts.find(utf8Of(authzid)) !== account) return undefined;
       const proof = rspauth(`rspauth=${digestOf("", parts)}`);
       if (proof === undefined) return account;
@@ -71,9 +66,41 @@ export function digestMd5(options: DigestMd5ServerOptions = {}): ServerMechanism
   };
 }
 
-const NAMES = ["cnonce", "nc", "qop", "digest-uri", "authzid"] as const;
-
 const same = (message: string): string => message;
+
+/** The digest-response of the client (section 2.1.2): the inputs of the digest, and the digest itself. */
+interface DigestResponse extends Omit<DigestParts, "passwd"> {
+  readonly response: string | undefined;
+}
+
+/** Parses a digest-response, given as one character for each byte. Returns `undefined` if it is malformed. */
+function responseOf(text: string): DigestResponse | undefined {
+  const given = directivesOf(text);
+  if (given === undefined) return undefined;
+  const charset = given.get("charset")?.toLowerCase() === "utf-8" ? "utf8" : "latin1";
+  const value = (name: string): string => given.get(name) ?? "";
+  const decoded = (name: string): string => Buffer.from(value(name), "latin1").toString(charset);
+  return {
+    username: decoded("username"),
+    realm: decoded("realm"),
+    nonce: value("nonce"),
+    cnonce: value("cnonce"),
+    nc: value("nc"),
+    qop: given.get("qop") ?? "auth",
+    digestUri: value("digest-uri"),
+    authzid: given.get("authzid"),
+    response: given.get("response"),
+  };
+}
+
+/** Returns why a response does not fit the challenge; `undefined` if it does. */
+function refusalOf(given: DigestResponse, realm: string, nonce: string): string | undefined {
+  if (given.realm !== realm || given.nonce !== nonce || given.cnonce === "")
+    return "wrong realm, nonce or cnonce";
+  if (given.nc !== "00000001" || given.qop !== "auth") return "nc must be 00000001, and qop must be auth";
+  // RFC 5034 section 4
+  return /^pop\/[^/]/i.test(given.digestUri) ? undefined : "the service must be pop";
+}
 
 /** Returns the digest. `method`: `AUTHENTICATE` for the client's response, `""` for rspauth. */
 export function digestOf(method: "AUTHENTICATE" | "", parts: DigestParts): string {

@@ -85,7 +85,8 @@ export function checkNames(table: string, given: object, known: readonly string[
 /** The most characters of an unknown name that an error shows. */
 const LONGEST_NAME = 80;
 
-function suggestion(name: string, known: readonly string[], full: (option: string) => string): string {
+/** The end of an error about an unknown name: the name that was probably meant, or all names. `full`: as it is shown. */
+export function suggestion(name: string, known: readonly string[], full: (option: string) => string): string {
   const near = nearest(name, known);
   if (near !== undefined) return `: did you mean ${full(near)}?`;
   return known.length > 0 && known.length <= 12 ? `: the options are ${known.join(", ")}` : "";

@@ -4,6 +4,8 @@ import { dirname, resolve } from "node:path";
 import { Pop3Error } from "../../errors.ts";
 import { completePolicy } from "../../fetch/plan/policy.ts";
 import type { FetchPolicy } from "../../fetch/index.ts";
+import { nearest, suggestion } from "../../options/checks.ts";
+import { printable } from "../../protocol/printable.ts";
 import { checkMechanism, mailboxOf, optionsOf, passwordIn, type AccountSource } from "../account.ts";
 import { wordsOfCommand } from "./command-words.ts";
 import { PLACES, type DeliveryPlace } from "./delivery-place.ts";
@@ -69,6 +71,28 @@ const ACCOUNT = [
   "tokenEnv",
   "tokenCommand",
 ] as const;
+
+/** Keys that users try first, in lower case, and what to do instead. `fetch` has other options of these names. */
+const FOREIGN: ReadonlyMap<string, string> = new Map([
+  ...["password", "pass"].map(
+    (key) => [key, ": use passwordEnv or passwordCommand, so that the file contains no secret"] as const,
+  ),
+  ...["token", "accesstoken"].map(
+    (key) => [key, ": use tokenEnv or tokenCommand, so that the file contains no secret"] as const,
+  ),
+  ...["host", "port", "user", "username", "server"].map(
+    (key) => [key, ": it is a part of url, as in pop3s://user@pop.example.com"] as const,
+  ),
+  ...["maildir", "eml", "mbox", "command", "destination"].map(
+    (key) => [key, ': did you mean to? As in "to": { "maildir": "Mail" }'] as const,
+  ),
+  ...["delete", "maxSize", "firstRun", "order", "limits", "keepDays"].map(
+    (key) => [key.toLowerCase(), ": it is a part of policy"] as const,
+  ),
+]);
+
+/** The most characters of an unknown key that an error shows. */
+const LONGEST_KEY = 80;
 
 class Checker {
   readonly #file: string;
@@ -181,8 +205,9 @@ class Checker {
       completePolicy(policy);
     } catch (error) {
       if (!Pop3Error.is(error)) throw error;
-      const [, name] = /\bpolicy\.(\w+)/.exec(error.message) ?? [];
-      throw this.#wrong(name === undefined ? path : `${path}.${name}`, error.message);
+      // The error names the key itself.
+      const [, key = ""] = /\bpolicy((?:\.\w+)*)/.exec(error.message) ?? [];
+      throw this.#at(`${path}${key}`, error.message);
     }
     return policy;
   }
@@ -218,14 +243,18 @@ class Checker {
   #table(path: JsonPath, value: unknown, names?: readonly string[]): Table {
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw this.#wrong(path, "must be an object");
-    for (const name of Object.keys(value)) {
-      if (names?.includes(name) === false)
-        throw this.#wrong(
-          path === "" ? name : `${path}.${name}`,
-          `is unknown: it must be one of ${names.join(", ")}`,
-        );
-    }
+    if (names !== undefined) this.#checkKeys(path, value, names);
     return value as Table;
+  }
+
+  #checkKeys(path: JsonPath, value: object, names: readonly string[]): void {
+    const full = (key: string): string => (path === "" ? key : `${path}.${key}`);
+    for (const key of Object.keys(value)) {
+      if (names.includes(key)) continue;
+      const foreign = nearest(key, names) === undefined ? FOREIGN.get(key.toLowerCase()) : undefined;
+      const hint = foreign ?? suggestion(key, names, (each) => each);
+      throw this.#at(full(key), `${printable(full(key)).slice(0, LONGEST_KEY)} is unknown${hint}`);
+    }
   }
 
   #string(path: JsonPath, value: unknown): string | undefined {
@@ -239,10 +268,10 @@ class Checker {
   }
 
   #wrong(path: JsonPath, message: string): ConfigurationError {
-    const where = `${this.#file}:${String(this.#document.lineOf(path))}`;
-    // An error of the policy names the key itself.
-    return new ConfigurationError(
-      `${where}: ${message.startsWith("policy") ? message : `${path || "the configuration"} ${message}`}`,
-    );
+    return this.#at(path, `${path || "the configuration"} ${message}`);
+  }
+
+  #at(path: JsonPath, message: string): ConfigurationError {
+    return new ConfigurationError(`${this.#file}:${String(this.#document.lineOf(path))}: ${message}`);
   }
 }

@@ -1,22 +1,67 @@
-// Two builds of one source, a file for each entry of "exports"; what the entries share lies in common chunks.
-import { readFileSync } from "node:fs";
+// A file for each entry of "exports", as ESM and as CommonJS, with types; and the command line, as ESM alone. What the
+// entries share is in chunks with names of their own.
+import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
 import type { Options } from "tsup";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
 
-const config: Options = {
+/** A module that a chunk contains, and the name of the chunk. The first line that fits counts. */
+const CHUNKS = [
+  ["src/testing/server.ts", "server"],
+  ["src/fetch/run/run.ts", "fetching"],
+  ["src/client.ts", "client"],
+  ["src/options/checks.ts", "checks"],
+  ["src/errors.ts", "errors"],
+] as const;
+
+/** The name of a chunk with this content; `undefined` for an empty one. */
+function chunkName(code: string): string | undefined {
+  const modules = [...code.matchAll(/^\/\/ (src\/\S+\.ts)$/gm)].map(([, path]) => path as string);
+  const [, known] = CHUNKS.find(([module]) => modules.includes(module)) ?? [];
+  // Within a chunk, a module follows those that it imports.
+  return (
+    known ??
+    modules
+      .at(-1)
+      ?.replace(/^src\/|\.ts$/g, "")
+      .replaceAll("/", "-")
+  );
+}
+
+/** esbuild names chunks by a digest: a stack trace is to say more than `chunk-66W3E4CM.js`. */
+function renameChunks(paths: readonly string[]): void {
+  const files = new Map(paths.map((path) => [path, readFileSync(path, "utf8")]));
+  const names = new Map<string, string | undefined>();
+  for (const [path, code] of files) {
+    const [chunk] = /chunk-[A-Z0-9]{8}(?=\.c?js$)/.exec(path) ?? [];
+    if (chunk !== undefined) names.set(chunk, chunkName(code));
+  }
+  if (new Set(names.values()).size < names.size) throw new Error("two chunks have the same name: see CHUNKS");
+  for (const [path, code] of files) {
+    // An empty chunk is left out, with the imports of it.
+    const lines = code.split("\n").filter((line) => {
+      const [, chunk = ""] = /^(?:import|require\()\s*'\.\/(chunk-\w+)\.c?js'\)?;$/.exec(line) ?? [];
+      return !names.has(chunk) || names.get(chunk) !== undefined;
+    });
+    const renamed = lines.join("\n").replace(/\bchunk-[A-Z0-9]{8}\b/g, (chunk) => names.get(chunk) ?? chunk);
+    const [chunk = ""] = /chunk-[A-Z0-9]{8}(?=\.c?js$)/.exec(path) ?? [];
+    if (names.has(chunk)) unlinkSync(path);
+    const name = names.get(chunk);
+    if (name !== undefined) writeFileSync(join(dirname(path), name + extname(path)), renamed);
+    else if (!names.has(chunk)) writeFileSync(path, renamed);
+  }
+}
+
+const library = {
   entry: {
     index: "src/index.ts",
     fetch: "src/fetch/index.ts",
-    cli: "src/cli/main.ts",
     parse: "src/parse/index.ts",
     testing: "src/testing/index.ts",
   },
-  format: ["esm", "cjs"],
   target: "node20",
   define: { POPWRIGHT_VERSION: JSON.stringify(version) },
-  // TypeScript 6 warns about options that this version sets.
-  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
   // No source maps: the code is not minified, a stack trace can be followed in it, and maps would double the package.
   sourcemap: false,
   // In CommonJS too, or each entry would have error classes of its own.
@@ -34,10 +79,26 @@ const config: Options = {
         return { code: renamed };
       },
     },
+    {
+      name: "chunk-names",
+      buildEnd({ writtenFiles }) {
+        renameChunks(writtenFiles.map(({ name }) => name));
+      },
+    },
   ],
   removeNodeProtocol: false,
-  clean: true,
   silent: true,
-};
+} satisfies Options;
+
+const config: Options[] = [
+  { ...library, format: "esm", entry: { ...library.entry, cli: "src/cli/main.ts" } },
+  { ...library, format: "cjs" },
+  {
+    ...library,
+    format: ["esm", "cjs"],
+    // TypeScript 6 warns about options that this version sets.
+    dts: { only: true, compilerOptions: { ignoreDeprecations: "6.0" } },
+  },
+];
 
 export default config;

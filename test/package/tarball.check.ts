@@ -83,6 +83,11 @@ test("the tarball contains what users need, and nothing else", () => {
   expect(stray).toEqual([]);
 });
 
+test("the command line is ESM without types, and each file has a name that says what is in it", () => {
+  expect(files.filter((file) => file.startsWith("dist/cli."))).toEqual(["dist/cli.js"]);
+  expect(files.filter((file) => /(?:^|\W)chunk|-[A-Z0-9]{8}\.c?js$/.test(file))).toEqual([]);
+});
+
 test.each(["README.md", "SECURITY.md", "CHANGELOG.md"])("%s links to files that a user has", async (name) => {
   const text = await readFile(join(directory, "package", name), "utf8");
   const links = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target]) => target as string);

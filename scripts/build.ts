@@ -1,0 +1,57 @@
+// `npm run build`: builds dist/ with tsup, unless it is up to date. It is if neither the inputs nor dist/ have changed since
+// the last build. Their digests are compared, no times. `--force` builds in any case.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+/** All that the content of dist/ depends on. The lock file names the versions of the tools. */
+const INPUTS = [
+  "src",
+  "scripts/build.ts",
+  "tsup.config.ts",
+  "tsconfig.json",
+  "package.json",
+  "package-lock.json",
+];
+
+/** Builds the package in the directory `root`. Returns whether that was necessary. Throws if tsup fails. */
+export function build(root: string, force = false): boolean {
+  const record = join(root, "node_modules/.cache/popwright-build");
+  const state = (): string => `${digestOf(root, INPUTS)} ${digestOf(root, ["dist"])}\n`;
+  const recorded = existsSync(record) ? readFileSync(record, "utf8") : "";
+  if (!force && recorded === state()) return false;
+  rmSync(record, { force: true });
+  // Not by tsup: its three builds run side by side, and one would remove what another has written.
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  const tsup = join(root, "node_modules/tsup/dist/cli-default.js");
+  execFileSync(process.execPath, [tsup], { cwd: root, stdio: "inherit" });
+  mkdirSync(dirname(record), { recursive: true });
+  writeFileSync(record, state());
+  return true;
+}
+
+/** The names and contents of all files of `paths`, as one digest. A path that does not exist counts as empty. */
+function digestOf(root: string, paths: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const path of paths.flatMap((each) => filesIn(join(root, each)))) {
+    const content = readFileSync(path);
+    hash.update(`${relative(root, path)}\0${String(content.length)}\0`).update(content);
+  }
+  return hash.digest("hex");
+}
+
+function filesIn(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const root = join(import.meta.dirname, "..");
+  if (!build(root, process.argv.includes("--force"))) console.log("dist/ is up to date");
+}

@@ -3,7 +3,17 @@ import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { inspect, type InspectOptions } from "node:util";
 import type { Pop3Auth } from "./options/auth.ts";
-import { Pop3Error } from "./errors.ts";
+import {
+  CALL,
+  RESPONSE,
+  checkCallOptions,
+  type CallOptions,
+  type NamesOf,
+  type ResponseOptions,
+} from "./options/call.ts";
+import { argumentError, checkBoolean, checkText, shown } from "./options/checks.ts";
+import type { Pop3Error } from "./errors.ts";
+import { call, callerOf, located } from "./session/caller.ts";
 import { Message } from "./session/message.ts";
 import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
@@ -16,31 +26,13 @@ import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/r
 import { Session, type Pop3Pipelining, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
 
-/** Options of every call. */
-export interface CallOptions {
-  /**
-   * Cancels the call: it rejects at once with `POP3_ABORTED`. If the command was already sent, its reply is
-   * read and dropped, within `limits.drain` and `timeouts.drain`. The connection is closed if the reply
-   * exceeds them, or if the call is a login, STLS or QUIT.
-   */
-  readonly signal?: AbortSignal | undefined;
+/** Options of {@link Pop3Client.command}. */
+export interface Pop3CommandOptions extends ResponseOptions {
+  /** Whether a block of lines follows the `+OK` of the reply. @default false */
+  readonly multiline?: boolean | undefined;
 }
 
-/** Options of every call whose response may be long. */
-export interface ResponseOptions extends CallOptions {
-  /**
-   * The longest time for the whole response, in milliseconds. The clock starts when the replies to all
-   * earlier commands are complete. It stops while you do not read a stream. After that time the session ends
-   * with `POP3_TOTAL_TIMEOUT`. `Infinity`: no limit. The call rejects with `POP3_INVALID_ARGUMENT` if the
-   * value is not a number > 0.
-   * @default `timeouts.total`, `Infinity` for a stream
-   * @example
-   * ```ts
-   * const message = await client.retr(1, { totalTimeout: 5 * 60_000 });
-   * ```
-   */
-  readonly totalTimeout?: number | undefined;
-}
+const COMMAND: NamesOf<Pop3CommandOptions> = { ...RESPONSE, multiline: true };
 
 /** The reply to {@link Pop3Client.command}. */
 export interface CommandReply {
@@ -131,8 +123,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * Rejects with `POP3_CONNECT`, `POP3_TLS_CERT`, `POP3_TLS_REQUIRED`, `POP3_GREETING_REJECTED`,
    * `POP3_AUTH_REJECTED`, `POP3_TEMPORARY` and other codes. The connection is closed then.
    */
-  async connect({ signal }: CallOptions = {}): Promise<void> {
-    await this.#session.open(signal);
+  connect(options?: CallOptions): Promise<void> {
+    return located(() => this.#session.open(checkCallOptions(options, CALL).signal));
   }
 
   /** The state of the session (RFC 1939 section 3). */
@@ -194,8 +186,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /** STAT: the number of messages that are not marked, and their total size in bytes. */
-  async stat({ signal }: CallOptions = {}): Promise<MaildropStat> {
-    return this.#transaction.stat(signal);
+  stat(options?: CallOptions): Promise<MaildropStat> {
+    return call(options, CALL, ({ signal }) => this.#transaction.stat(signal));
   }
 
   /**
@@ -210,9 +202,12 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   list(options?: ResponseOptions): Promise<Map<number, number>>;
   /** LIST of one message: its size in bytes. Rejects with `POP3_REFUSED` if there is no such message. */
   list(message: number, options?: CallOptions): Promise<number>;
-  async list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
-    if (isCallOptions(first)) return this.#transaction.list(first?.signal, totalOfCall(first?.totalTimeout));
-    return this.#transaction.listOne(first, options?.signal);
+  list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
+    if (isOptions(first))
+      return call(first, RESPONSE, ({ signal, totalTimeout }) =>
+        this.#transaction.list(signal, totalOfCall(totalTimeout)),
+      );
+    return call(options, CALL, ({ signal }) => this.#transaction.listOne(first, signal));
   }
 
   /**
@@ -224,9 +219,12 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   uidl(options?: ResponseOptions): Promise<Map<number, string>>;
   /** UIDL of one message: its unique-id. Rejects with `POP3_REFUSED` if there is no such message. */
   uidl(message: number, options?: CallOptions): Promise<string>;
-  async uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
-    if (isCallOptions(first)) return this.#transaction.uidl(first?.signal, totalOfCall(first?.totalTimeout));
-    return this.#transaction.uidlOne(first, options?.signal);
+  uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
+    if (isOptions(first))
+      return call(first, RESPONSE, ({ signal, totalTimeout }) =>
+        this.#transaction.uidl(signal, totalOfCall(totalTimeout)),
+      );
+    return call(options, CALL, ({ signal }) => this.#transaction.uidlOne(first, signal));
   }
 
   /**
@@ -234,16 +232,18 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * `POP3_REFUSED` if there is no such message, with `POP3_MESSAGE_TOO_LARGE` if it is larger than
    * `limits.message`, and with `POP3_TRUNCATED` if the connection ends within it.
    */
-  async retr(message: number, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
-    return new Message(this.#transaction, message, { signal, totalTimeout }).buffer();
+  retr(message: number, options?: ResponseOptions): Promise<Buffer> {
+    return call(options, RESPONSE, (given) => new Message(this.#transaction, message, given).buffer());
   }
 
   /**
    * TOP: the headers, the empty line, and the first `lines` lines of the body. Rejects as {@link retr} does.
    * @param lines default 0
    */
-  async top(message: number, lines = 0, { signal, totalTimeout }: ResponseOptions = {}): Promise<Buffer> {
-    return new Message(this.#transaction, message, { top: lines, signal, totalTimeout }).buffer();
+  top(message: number, lines = 0, options?: ResponseOptions): Promise<Buffer> {
+    return call(options, RESPONSE, (given) =>
+      new Message(this.#transaction, message, { ...given, top: lines }).buffer(),
+    );
   }
 
   /**
@@ -254,41 +254,58 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * An error destroys the stream: `error` is emitted and `end` never is. Without an `error` listener the
    * process does not crash. If you destroy the stream early, the next command can continue.
    */
-  retrStream(message: number, { signal, totalTimeout }: ResponseOptions = {}): Readable {
-    return new Message(this.#transaction, message, { signal, totalTimeout }).stream();
+  retrStream(message: number, options?: ResponseOptions): Readable {
+    try {
+      const given = checkCallOptions(options, RESPONSE);
+      return new Message(this.#transaction, message, { ...given, caller: callerOf() }).stream();
+    } catch (error) {
+      const failed = new Message(this.#transaction, message);
+      failed.abort(error as Pop3Error);
+      return failed.stream();
+    }
   }
 
   /**
    * Retrieves messages in order. Commands are pipelined if the server allows it, but the server is not read
    * faster than you take the messages.
    *
-   * Without `numbers` it sends LIST and UIDL, and retrieves all messages that are not marked. A message whose
-   * line in LIST is malformed is retrieved, too, if UIDL has it. If the server refuses UIDL, the loop
+   * Sends LIST and UIDL, and retrieves all messages that are not marked. A message whose line in LIST is
+   * malformed is retrieved, too, if UIDL has it. If the server refuses UIDL, the loop
    * continues without unique-ids; it rejects if CAPA lists UIDL or the refusal is temporary.
    *
    * If one message is gone, only the calls for that message reject, and the loop continues. You may leave the
    * loop at any time: messages that were requested but not taken are dropped.
    */
-  retrieve(numbers?: Iterable<number>, options: RetrieveOptions = {}): Pop3Retrieval {
-    return new Retrieval(this.#transaction, numbers, options);
+  retrieve(options?: RetrieveOptions): Pop3Retrieval;
+  /** Retrieves the messages with these numbers, in the order in which they are given. */
+  retrieve(numbers: Iterable<number> | undefined, options?: RetrieveOptions): Pop3Retrieval;
+  retrieve(first?: Iterable<number> | RetrieveOptions, options?: RetrieveOptions): Pop3Retrieval {
+    if (first === undefined || isList(first)) return new Retrieval(this.#transaction, first, options);
+    if (typeof first !== "object" || (first as object | null) === null || options !== undefined)
+      throw argumentError(
+        `numbers must be an iterable of message numbers, or undefined for all messages (got ${shown(first)})`,
+      );
+    return new Retrieval(this.#transaction, undefined, first);
   }
 
   /**
    * DELE: marks messages; {@link quit} deletes them. The commands for several messages are pipelined. The
    * call waits for all replies, then rejects with the first refusal. {@link marked} shows which succeeded.
    */
-  async dele(messages: number | readonly number[], { signal }: CallOptions = {}): Promise<void> {
-    await this.#transaction.dele(isList(messages) ? messages : [messages], signal);
+  dele(messages: number | Iterable<number>, options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) =>
+      this.#transaction.dele(isList(messages) ? [...messages] : [messages], signal),
+    );
   }
 
   /** NOOP: does nothing, but keeps the server from closing an idle session. */
-  async noop({ signal }: CallOptions = {}): Promise<void> {
-    await this.#session.execute(commands.noop(), { signal });
+  noop(options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => this.#session.execute(commands.noop(), { signal }));
   }
 
   /** RSET: unmarks all messages. */
-  async rset({ signal }: CallOptions = {}): Promise<void> {
-    await this.#transaction.rset(signal);
+  rset(options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => this.#transaction.rset(signal));
   }
 
   /**
@@ -296,8 +313,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * could not delete all of them, and with `POP3_COMMIT_UNKNOWN` if its reply was lost. Both errors have the
    * message numbers in `marked`. If no message is marked, the call resolves even if the reply is lost.
    */
-  async quit({ signal }: CallOptions = {}): Promise<void> {
-    await this.#transaction.quit(signal);
+  quit(options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => this.#transaction.quit(signal));
   }
 
   /** Drops the connection at once. Nothing is deleted. All waiting calls reject with `POP3_CLOSED`. */
@@ -314,9 +331,11 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   /** CAPA (RFC 2449): lists the capabilities. Rejects with `POP3_REFUSED` if the server lacks CAPA. */
-  async capa({ signal, totalTimeout }: ResponseOptions = {}): Promise<Capabilities> {
-    this.#session.check(commands.bare("CAPA"));
-    return this.#session.capa(signal, totalOfCall(totalTimeout));
+  capa(options?: ResponseOptions): Promise<Capabilities> {
+    return call(options, RESPONSE, ({ signal, totalTimeout }) => {
+      this.#session.check(commands.bare("CAPA"));
+      return this.#session.capa(signal, totalOfCall(totalTimeout));
+    });
   }
 
   /**
@@ -324,74 +343,87 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * command, tries it: some servers list too little, and old servers do not support CAPA. The result of a try
    * is remembered.
    */
-  async supports(command: "UIDL" | "TOP", { signal }: CallOptions = {}): Promise<boolean> {
-    if (!["UIDL", "TOP"].includes(command))
-      throw new Pop3Error(
-        "POP3_INVALID_ARGUMENT",
-        `the command for supports() must be "UIDL" or "TOP" (got ${inspect(command)})`,
-      );
-    this.#session.check(commands.bare(command));
-    return this.#transaction.supports(command, signal);
+  supports(command: "UIDL" | "TOP", options?: CallOptions): Promise<boolean> {
+    return call(options, CALL, ({ signal }) => {
+      if (!["UIDL", "TOP"].includes(command))
+        throw argumentError(`the command for supports() must be "UIDL" or "TOP" (got ${shown(command)})`);
+      this.#session.check(commands.bare(command));
+      return this.#transaction.supports(command, signal);
+    });
   }
 
   /**
    * STLS (RFC 2595): starts TLS by hand. Forgets the capabilities that the server sent without TLS, and asks
    * again. Rejects with `POP3_TLS_*`, and closes the connection, if TLS fails.
    */
-  async stls({ signal }: CallOptions = {}): Promise<void> {
-    this.#session.check(commands.bare("STLS"));
-    await this.#session.stls(signal);
+  stls(options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => {
+      this.#session.check(commands.bare("STLS"));
+      return this.#session.stls(signal);
+    });
   }
 
   /** USER: the first half of a login by hand. Call {@link pass} next. */
-  async user(name: string, { signal }: CallOptions = {}): Promise<void> {
-    const { settings, secrets } = this.#session;
-    if (!settings.logUser) secrets.hide(name);
-    await this.#session.execute(commands.user(name, settings.limits, undefined, secrets), { signal });
+  user(name: string, options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => {
+      checkText("the user name", name, argumentError);
+      const { settings, secrets } = this.#session;
+      if (!settings.logUser) secrets.hide(name);
+      return this.#session.execute(commands.user(name, settings.limits, undefined, secrets), { signal });
+    });
   }
 
   /**
    * PASS: the second half of a login by hand. Rejects with `POP3_TLS_REQUIRED` if the connection has no TLS,
    * unless `allowPlaintextAuth` is set.
    */
-  async pass(secret: string, { signal }: CallOptions = {}): Promise<void> {
-    const command = commands.pass(secret, this.#session.settings.limits);
-    this.#session.check(command);
-    this.#session.assertMaySendSecret();
-    await this.#session.loginBy(command, signal);
+  pass(secret: string, options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => {
+      const command = commands.pass(secret, this.#session.settings.limits);
+      this.#session.check(command);
+      this.#session.assertMaySendSecret();
+      return this.#session.loginBy(command, signal);
+    });
   }
 
   /** APOP: a login by hand. Rejects with `POP3_NOT_SUPPORTED` if the greeting has no usable timestamp. */
-  async apop(name: string, secret: string, { signal }: CallOptions = {}): Promise<void> {
-    this.#session.check(commands.bare("APOP"));
-    const { settings, secrets } = this.#session;
-    const digest = this.#session.apopDigest(secret);
-    if (!settings.logUser) secrets.hide(name);
-    const command = commands.apop(name, digest, settings.limits, secrets);
-    secrets.add(secret);
-    await this.#session.loginBy(command, signal);
+  apop(name: string, secret: string, options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => {
+      checkText("the user name", name, argumentError);
+      this.#session.check(commands.bare("APOP"));
+      const { settings, secrets } = this.#session;
+      const digest = this.#session.apopDigest(secret);
+      if (!settings.logUser) secrets.hide(name);
+      const command = commands.apop(name, digest, settings.limits, secrets);
+      secrets.add(secret);
+      return this.#session.loginBy(command, signal);
+    });
   }
 
   /** Logs in, as `connect` does with the option `auth`. */
-  async authenticate(auth: Pop3Auth, { signal }: CallOptions = {}): Promise<void> {
-    this.#session.check(commands.bare("AUTH"));
-    await this.#session.login(auth, signal);
+  authenticate(auth: Pop3Auth, options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => {
+      this.#session.check(commands.bare("AUTH"));
+      return this.#session.login(auth, signal);
+    });
   }
 
   /** UTF8 (RFC 6856), before the login: allows UTF-8 in headers, user names and the server's texts. */
-  async utf8({ signal }: CallOptions = {}): Promise<void> {
-    await this.#session.execute(commands.utf8(), { signal });
+  utf8(options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => this.#session.execute(commands.utf8(), { signal }));
   }
 
   /** LANG (RFC 6856): lists the languages that the server can use for its texts. */
   lang(options?: CallOptions): Promise<Language[]>;
   /** LANG: sets the language of the server's texts; `*`: its default. Resolves with the reply text. */
   lang(tag: string, options?: CallOptions): Promise<string>;
-  async lang(first?: string | CallOptions, options?: CallOptions): Promise<Language[] | string> {
+  lang(first?: string | CallOptions, options?: CallOptions): Promise<Language[] | string> {
     const { limits } = this.#session.settings;
-    if (isCallOptions(first))
-      return this.#session.execute(commands.langList(limits), { signal: first?.signal });
-    return this.#session.execute(commands.lang(first, limits), { signal: options?.signal });
+    if (isOptions(first))
+      return call(first, CALL, ({ signal }) => this.#session.execute(commands.langList(limits), { signal }));
+    return call(options, CALL, ({ signal }) =>
+      this.#session.execute(commands.lang(first, limits), { signal }),
+    );
   }
 
   /**
@@ -399,30 +431,34 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * and logs show only the first word of the command. Rejects with `POP3_INVALID_ARGUMENT` for commands that
    * change the session.
    */
-  async command(
+  command(line: string, options?: Pop3CommandOptions): Promise<CommandReply> {
+    return call(options, COMMAND, (given) => this.#command(line, given));
+  }
+
+  async #command(
     line: string,
-    { multiline = false, signal, totalTimeout }: ResponseOptions & { readonly multiline?: boolean } = {},
+    { multiline = false, signal, totalTimeout }: Pop3CommandOptions,
   ): Promise<CommandReply> {
-    const { limits } = this.#session.settings;
+    checkBoolean("options.multiline", multiline, argumentError);
+    const session = this.#session;
+    const { limits } = session.settings;
+    const total = totalOfCall(totalTimeout);
     if (multiline) {
-      const { text, responseCode, block } = await this.#session.execute(commands.custom(line, true, limits), {
-        signal,
-        total: totalOfCall(totalTimeout),
-      });
+      const command = commands.custom(line, true, limits);
+      const { text, responseCode, block } = await session.execute(command, { signal, total });
       return { text, responseCode, block };
     }
-    const { text, responseCode } = await this.#session.execute(commands.custom(line, false, limits), {
-      signal,
-    });
+    const command = commands.custom(line, false, limits);
+    const { text, responseCode } = await session.execute(command, { signal, total });
     return { text, responseCode, block: undefined };
   }
 }
 
-function isList(messages: number | readonly number[]): messages is readonly number[] {
-  return Array.isArray(messages);
+function isList(value: unknown): value is Iterable<number> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
 
 /** Any other value counts as the first argument of the command, valid or not. */
-function isCallOptions(value: unknown): value is CallOptions | undefined {
+function isOptions(value: unknown): value is CallOptions | undefined {
   return value === undefined || (typeof value === "object" && value !== null);
 }

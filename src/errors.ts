@@ -13,6 +13,8 @@ export type Pop3CallErrorCode =
   | "POP3_COMMAND_TOO_LONG"
   | "POP3_STATE"
   | "POP3_NOT_SUPPORTED"
+  // A message of `retrieve()` that was not taken before the loop continued.
+  | "POP3_MESSAGE_PASSED"
   // Logging in: no acceptable mechanism, or a failed exchange.
   | "POP3_AUTH_NO_MECHANISM"
   | "POP3_AUTH_PROTOCOL"

@@ -11,7 +11,8 @@ export type {
   ScramOptions,
 } from "./auth/mechanism.ts";
 export { Pop3Client } from "./client.ts";
-export type { CallOptions, CommandReply, Pop3ClientEvents, ResponseOptions } from "./client.ts";
+export type { Pop3CommandOptions, CommandReply, Pop3ClientEvents } from "./client.ts";
+export type { CallOptions, ResponseOptions } from "./options/call.ts";
 export {
   Pop3AbortError,
   Pop3ConnectionError,

@@ -1,7 +1,7 @@
 // Fetches the mail of many mailboxes: with a limit in total and per host, in fair order, and without one
 // failure affecting another mailbox.
 import { setMaxListeners } from "node:events";
-import { checkNames, checkObject, configError } from "../options/checks.ts";
+import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
 import { Account } from "../pool/account.ts";
 import { completePoolOptions } from "../pool/options.ts";
 import { Scheduler } from "../pool/scheduler.ts";
@@ -10,13 +10,20 @@ import type { Deliver } from "./destinations/function.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { FetchEvent } from "./events.ts";
 import { FetchError } from "./fetch-error.ts";
-import { completeFetchOptions, type FetchAccount, type FetchOptions, type FetchSettings } from "./options.ts";
+import {
+  checkRunOptions,
+  completeFetchOptions,
+  type FetchAccount,
+  type FetchOptions,
+  type FetchSettings,
+} from "./options.ts";
 import type { FetchPolicy } from "./plan/policy.ts";
 import { emptyReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
 import { onAbort } from "../net/abort.ts";
 import { FirstAbort } from "../net/first-abort.ts";
 import { sleep } from "../net/sleep.ts";
+import { callerOf, locatedLoop } from "../session/caller.ts";
 
 /** An account, optionally with its own mailbox name, policy or destination. */
 export type FetchTarget =
@@ -65,12 +72,24 @@ const NAMES: readonly string[] = Object.keys({
  *   if (event.type === "failed") console.error(event.mailbox, event.error.message);
  * }
  */
-export async function* fetchAll(
+export function fetchAll(
+  targets: Iterable<FetchTarget> | AsyncIterable<FetchTarget>,
+  options: FetchAllOptions,
+): AsyncGenerator<FetchEvent, void, undefined> {
+  return locatedLoop(callerOf(), eventsOf(targets, options));
+}
+
+async function* eventsOf(
   targets: Iterable<FetchTarget> | AsyncIterable<FetchTarget>,
   options: FetchAllOptions,
 ): AsyncGenerator<FetchEvent, void, undefined> {
   checkObject("options", options);
   checkNames("", options, NAMES);
+  checkRunOptions(options);
+  checkBoolean("repeat", options.repeat);
+  const isLoop = typeof targets === "object" && (targets as object | null) !== null;
+  if (!isLoop || !(Symbol.iterator in targets || Symbol.asyncIterator in targets))
+    throw configError(`targets must be an iterable of accounts, such as an array (got ${shown(targets)})`);
   const leave = new AbortController();
   const { maxSessions = 50, maxPerHost = 5 } = options;
   completePoolOptions({ maxSessions, maxPerHost });

@@ -1,11 +1,15 @@
 // Computes the names of mailboxes and the keys of messages. They are stored, so they must never change.
 import { createHash } from "node:crypto";
+import { argumentError, checkText, shown } from "../options/checks.ts";
 
 /**
  * Returns the key of a message with a unique-id: SHA-256 of mailbox and unique-id, in hexadecimal. It is safe
- * in a file name. It does not contain the mailbox or the unique-id in readable form.
+ * in a file name. It does not contain the mailbox or the unique-id in readable form. Throws
+ * `POP3_INVALID_ARGUMENT`.
  */
 export function messageKey(mailbox: string, uid: string): string {
+  checkText("mailbox", mailbox, argumentError);
+  if (typeof uid !== "string") throw argumentError(`uid must be a string (got ${shown(uid)})`);
   return createHash("sha256").update(`${mailbox}\0${uid}`, "utf8").digest("hex");
 }
 
@@ -15,6 +19,8 @@ export function messageKey(mailbox: string, uid: string): string {
  * `messageKey` has one, so the two kinds of keys cannot be equal.
  */
 export function contentKey(mailbox: string, digest: string): string {
+  checkText("mailbox", mailbox, argumentError);
+  checkText("digest", digest, argumentError);
   return createHash("sha256").update(`${mailbox}\0\0${digest}`, "utf8").digest("hex");
 }
 

@@ -1,5 +1,5 @@
 // New mail as it comes, message by message: each is delivered when the reader says that it is done with it.
-import { configError, shown } from "../options/checks.ts";
+import { checkBoolean, checkObject, configError, shown } from "../options/checks.ts";
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -8,6 +8,7 @@ import type { FetchReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
 import { FirstAbort } from "../net/first-abort.ts";
 import { isAborted, sleep } from "../net/sleep.ts";
+import { callerOf, locatedLoop } from "../session/caller.ts";
 
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
   /** Polls for more mail until `stop` or `signal` is aborted. @default true */
@@ -38,10 +39,20 @@ export interface NewMessage extends Delivery {
  *   message.done();
  * }
  */
-export async function* newMail(
+export function newMail(
   account: FetchAccount,
-  { repeat = true, ...options }: NewMailOptions,
+  options: NewMailOptions,
 ): AsyncGenerator<NewMessage, void, undefined> {
+  return locatedLoop(callerOf(), messagesOf(account, options));
+}
+
+async function* messagesOf(
+  account: FetchAccount,
+  newMailOptions: NewMailOptions,
+): AsyncGenerator<NewMessage, void, undefined> {
+  checkObject("options", newMailOptions);
+  const { repeat = true, ...options } = newMailOptions;
+  checkBoolean("repeat", repeat);
   if ("destination" in options)
     throw configError("unknown option destination: newMail gives the messages to your loop; see fetchMail");
   const handoff = new Handoff();

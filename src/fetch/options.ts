@@ -1,5 +1,14 @@
 // What a run over one mailbox is given, and what is made of it.
-import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
+import {
+  checkBoolean,
+  checkFunction,
+  checkNames,
+  checkObject,
+  checkSignal,
+  checkText,
+  configError,
+  shown,
+} from "../options/checks.ts";
 import { completeOptions, type Pop3ClientOptions } from "../options/client.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
@@ -75,16 +84,12 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
   checkObject("options", options);
   checkNames("", options, NAMES);
   const { ledger, destination, policy, mailbox, pool, force, onEvent, stop, signal } = options;
-  checkBoolean("force", force);
-  if (typeof (ledger as Partial<Ledger> | undefined)?.open !== "function")
-    throw configError(`ledger must be a Ledger, such as new FileLedger("./ledger") (got ${shown(ledger)})`);
-  const taking = typeof destination === "function" ? deliverTo(destination) : destination;
-  if (typeof (taking as Partial<Destination> | undefined)?.begin !== "function")
-    throw configError(
-      `destination must be a function or a Destination, such as new Maildir("./Mail") (got ${shown(destination)})`,
-    );
-  if (mailbox !== undefined && (typeof mailbox !== "string" || mailbox === ""))
-    throw configError(`mailbox must be a non-empty string (got ${shown(mailbox)})`);
+  checkRunOptions(options);
+  const taking = destinationOf(destination);
+  if (mailbox !== undefined) checkText("mailbox", mailbox);
+  if (pool !== undefined && typeof (pool as Partial<Pop3Pool> | null)?.use !== "function")
+    throw configError(`pool must be a Pop3Pool (got ${shown(pool)})`);
+  checkFunction("onEvent", onEvent);
   const client = accountOf(account);
   const complete = completePolicy(policy, client.listings);
   return {
@@ -99,6 +104,29 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
     stop,
     signal,
   };
+}
+
+/** Checks what is the same for one mailbox and for many. Throws `POP3_CONFIG`. */
+export function checkRunOptions(
+  options: Omit<FetchOptions, "destination"> & { readonly destination?: unknown },
+): void {
+  const { ledger, destination, policy, force, stop, signal } = options;
+  checkBoolean("force", force);
+  checkSignal("stop", stop);
+  checkSignal("signal", signal);
+  if (typeof (ledger as Partial<Ledger> | undefined | null)?.open !== "function")
+    throw configError(`ledger must be a Ledger, such as new FileLedger("./ledger") (got ${shown(ledger)})`);
+  if (destination !== undefined) destinationOf(destination);
+  completePolicy(policy);
+}
+
+function destinationOf(given: unknown): Destination {
+  const destination = typeof given === "function" ? deliverTo(given as Deliver) : given;
+  if (typeof (destination as Partial<Destination> | undefined | null)?.begin !== "function")
+    throw configError(
+      `destination must be a function or a Destination, such as new Maildir("./Mail") (got ${shown(given)})`,
+    );
+  return destination as Destination;
 }
 
 /** Checks the account. Throws `POP3_CONFIG` if it is invalid or has no login. */

@@ -18,6 +18,7 @@ import {
   shown,
   withDefaults,
 } from "./checks.ts";
+import { typeOf } from "../protocol/printable.ts";
 
 /** A secret, or a function that returns it. It is called for each login, so the secret need not be kept. */
 export type Secret = string | (() => string | Promise<string>);
@@ -128,7 +129,7 @@ function checkSecret(name: string, value: unknown): void {
   if (value === undefined || typeof value === "function" || (typeof value === "string" && value !== ""))
     return;
   // Only the type is shown: the value may be a secret.
-  const got = value === "" ? "an empty string" : value === null ? "null" : `a value of type ${typeof value}`;
+  const got = value === "" ? "an empty string" : typeOf(value);
   throw configError(`auth.${name} must be a non-empty string, or a function that returns one (got ${got})`);
 }
 

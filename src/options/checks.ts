@@ -1,42 +1,62 @@
 // Checks of what callers give, for JavaScript has no types. An error names the option, shows the value unless it may be
 // a secret, says what is expected, and what to do if that can be known.
 import { Pop3Error } from "../errors.ts";
-import { printable } from "../protocol/printable.ts";
+import { printable, shown } from "../protocol/printable.ts";
+
+export { shown };
 
 /** What is wrong with options: nothing was sent. */
 export function configError(message: string): Pop3Error {
   return new Pop3Error("POP3_CONFIG", message);
 }
 
-/**
- * A value as an error shows it. Of strings only what looks like a number or a switch is shown: any other may be a secret
- * that was given in the wrong place.
- */
-export function shown(value: unknown): string {
-  switch (typeof value) {
-    case "string":
-      return HARMLESS.test(value) ? `"${value}"` : value === "" ? "an empty string" : "a string";
-    case "function":
-    case "symbol":
-      return `a ${typeof value}`;
-    case "object":
-      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
-    default:
-      return String(value);
-  }
+/** What is wrong with an argument of a call: nothing was sent. */
+export function argumentError(message: string): Pop3Error {
+  return new Pop3Error("POP3_INVALID_ARGUMENT", message);
 }
 
-const HARMLESS = /^(?:-?\d[\d.,]{0,11} ?[a-z]{0,7}|true|false|yes|no|on|off)$/i;
+/** Makes the error of a check: {@link configError} for options of an object, {@link argumentError} for a call. */
+type Failure = (message: string) => Pop3Error;
 
-export function checkObject(what: string, value: unknown): asserts value is object {
+export function checkObject(
+  what: string,
+  value: unknown,
+  failure: Failure = configError,
+): asserts value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw configError(`${what} must be an object (got ${shown(value)})`);
+    throw failure(`${what} must be an object (got ${shown(value)})`);
 }
 
-export function checkBoolean(what: string, value: unknown): void {
+export function checkBoolean(what: string, value: unknown, failure: Failure = configError): void {
   // "false" would be true.
   if (value !== undefined && typeof value !== "boolean")
-    throw configError(`${what} must be true or false (got ${shown(value)})`);
+    throw failure(`${what} must be true or false (got ${shown(value)})`);
+}
+
+/** Throws if the value is given and is not an AbortSignal. */
+export function checkSignal(what: string, value: unknown, failure: Failure = configError): void {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  // Not `instanceof`: the global of a test environment may be another class.
+  if (value === undefined || (typeof aborted === "boolean" && typeof addEventListener === "function")) return;
+  const isController = value instanceof AbortController;
+  const hint = isController ? `an AbortController): did you mean its signal?` : `${shown(value)})`;
+  throw failure(`${what} must be an AbortSignal (got ${hint}`);
+}
+
+/** Throws if the value is given and is not a function. */
+export function checkFunction(what: string, value: unknown, failure: Failure = configError): void {
+  if (value !== undefined && typeof value !== "function")
+    throw failure(`${what} must be a function (got ${shown(value)})`);
+}
+
+/** Throws if the value is not a string of at least one character. */
+export function checkText(
+  what: string,
+  value: unknown,
+  failure: Failure = configError,
+): asserts value is string {
+  if (typeof value !== "string" || value === "")
+    throw failure(`${what} must be a non-empty string (got ${shown(value)})`);
 }
 
 /** Throws if the value is given and is not one of `choices`. */
@@ -73,12 +93,17 @@ export function withDefaults<T extends object>(what: string, defaults: T, given:
  * Throws if an object has an option that is not one of `known`: a typo must not be ignored. `table`: the name of the
  * options object, "" for the outermost.
  */
-export function checkNames(table: string, given: object, known: readonly string[]): void {
+export function checkNames(
+  table: string,
+  given: object,
+  known: readonly string[],
+  failure: Failure = configError,
+): void {
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const full = (option: string): string => (table === "" ? option : `${table}.${option}`);
     const hint = FOREIGN.get(full(name).toLowerCase()) ?? suggestion(name, known, full);
-    throw configError(`unknown option ${printable(full(name)).slice(0, LONGEST_NAME)}${hint}`);
+    throw failure(`unknown option ${printable(full(name)).slice(0, LONGEST_NAME)}${hint}`);
   }
 }
 
@@ -133,6 +158,10 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["fault.response", "fault.answer"].map((name) => [name, THIS_IS("fault.reply")] as const),
   ["fault.times", THIS_IS("fault.nth")],
   ["fault.drop", ": did you mean fault.close, fault.cut, fault.reset or fault.stall?"],
+  ["options.timeout", ": did you mean options.totalTimeout, or timeouts of the client?"],
+  ...["options.abort", "options.abortsignal", "options.abortcontroller"].map(
+    (name) => [name, THIS_IS("options.signal")] as const,
+  ),
   ...["auth.type", "auth.method", "auth.authmethod"].map(
     (name) => [name, THIS_IS("auth.mechanism")] as const,
   ),

@@ -1,14 +1,17 @@
 // The options of a client: their defaults, and their checks before anything is sent.
 import type { LookupFunction } from "node:net";
+import type { Duplex } from "node:stream";
 import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth.ts";
 import type { SocketSource } from "../net/dial.ts";
 import type { Window } from "../net/pipeline.ts";
 import {
   checkBoolean,
+  checkFunction,
   checkNames,
   checkObject,
   checkOneOf,
+  checkText,
   configError,
   shown,
   withDefaults,
@@ -258,6 +261,13 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     );
   }
   if (tls !== undefined) checkObject("tls", tls);
+  if (options.localAddress !== undefined) checkText("localAddress", options.localAddress);
+  checkFunction("lookup", options.lookup);
+  const socket = options.socket as Partial<Duplex> | null | undefined;
+  if (socket !== undefined && typeof socket !== "function" && typeof socket?.pipe !== "function")
+    throw configError(
+      `socket must be a connected stream, or a function that returns one (got ${shown(socket)})`,
+    );
   if (options.socket !== undefined && options.proxy !== undefined) {
     throw configError("socket and proxy cannot be given together: connect your own socket through the proxy");
   }

@@ -1,5 +1,5 @@
 // The options of a pool: their types, defaults and checks.
-import type { CallOptions } from "../client.ts";
+import { CALL, type CallOptions, type NamesOf } from "../options/call.ts";
 import { configError, withDefaults } from "../options/checks.ts";
 
 export interface Pop3PoolOptions {
@@ -32,6 +32,8 @@ export interface UseOptions extends CallOptions {
   /** Whether to open a new session, which sees new mail, instead of reusing an idle one. @default false */
   readonly fresh?: boolean;
 }
+
+export const USE: NamesOf<UseOptions> = { ...CALL, retryFor: true, fresh: true };
 
 export type PoolSettings = Required<Pop3PoolOptions>;
 

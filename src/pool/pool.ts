@@ -6,13 +6,20 @@ import type { Pop3Client } from "../client.ts";
 import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../errors.ts";
 import { SessionEnd, throwIfAborted } from "../net/failures.ts";
 import { settle, untilAborted } from "../net/settle.ts";
-import { checkBoolean, withDefaults } from "../options/checks.ts";
+import { checkBoolean, checkNames, checkNumber, checkObject, checkSignal } from "../options/checks.ts";
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { Account } from "./account.ts";
+import { located } from "../session/caller.ts";
 import { FirstAbort } from "../net/first-abort.ts";
 import { IdleSessions } from "./idle-sessions.ts";
 import { openSession } from "./opening.ts";
-import { completePoolOptions, type Pop3PoolOptions, type PoolSettings, type UseOptions } from "./options.ts";
+import {
+  USE,
+  completePoolOptions,
+  type Pop3PoolOptions,
+  type PoolSettings,
+  type UseOptions,
+} from "./options.ts";
 import type { PooledClient } from "./pooled-client.ts";
 import { Counts, type Pop3PoolStatistics } from "./statistics.ts";
 import { traceUse, type Pop3PoolTrace } from "./trace.ts";
@@ -98,7 +105,15 @@ export class Pop3Pool {
    * `work` must wait for everything it starts: after it has settled, it must not use the client. Do not call
    * `use` for the same maildrop inside `work`: that is a deadlock.
    */
-  async use<T>(
+  use<T>(
+    account: Pop3ClientOptions | string | URL,
+    work: (client: Pop3Client) => Promise<T> | T,
+    options?: UseOptions,
+  ): Promise<T> {
+    return located(() => this.#traced(account, work, options));
+  }
+
+  async #traced<T>(
     account: Pop3ClientOptions | string | URL,
     work: (client: Pop3Client) => Promise<T> | T,
     options: UseOptions = {},
@@ -144,9 +159,13 @@ export class Pop3Pool {
   }
 
   #useOf(given: Pop3ClientOptions | string | URL, options: UseOptions): Use {
-    const { signal, fresh, ...rest } = options;
+    checkObject("options", options);
+    checkNames("options", options, Object.keys(USE));
+    const { signal, fresh } = options;
+    checkSignal("options.signal", signal);
     checkBoolean("options.fresh", fresh);
-    const { retryFor } = withDefaults("options", { retryFor: this.#settings.retryFor }, rest);
+    const { retryFor = this.#settings.retryFor } = options;
+    checkNumber("options.retryFor", retryFor);
     const account = new Account(given);
     const { host, port } = account.settings;
     const trace = { host, port, waited: undefined, attempts: 0, reused: false };

@@ -1,5 +1,6 @@
 // A client that remembers whether its user ended the session, so that the pool does not end it again.
-import { Pop3Client, type CallOptions } from "../client.ts";
+import { Pop3Client } from "../client.ts";
+import type { CallOptions } from "../options/call.ts";
 
 export class PooledClient extends Pop3Client {
   /** Resolves when the end that the user requested is complete; never rejects. `undefined`: not requested. */

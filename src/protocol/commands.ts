@@ -4,9 +4,9 @@ import { Pop3Error, Pop3ProtocolError, type Pop3ReplyErrorCode } from "../errors
 import { SmallBlock, type BlockReader } from "./block.ts";
 import { parseCapabilities, type Capabilities } from "./capabilities.ts";
 import { scanListing, uniqueIdListing, type ListingRules } from "./listing-block.ts";
-import { isMessageNumber } from "./listing-fields.ts";
 import { parseScanListing, parseStat, parseUniqueId, type MaildropStat } from "./listings.ts";
-import { printable } from "./printable.ts";
+import { messageNumber } from "./message-number.ts";
+import { printable, shown, typeOf } from "./printable.ts";
 import { decodeText, parseReply, type Reply } from "./reply.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -182,8 +182,10 @@ export const langList = (limits: CommandLimits): BlockCommand<Language[]> => ({
 
 /** Creates LANG with a language for the replies: a tag, `*` for the default of the server, or `i-default`. */
 export function lang(tag: string, limits: CommandLimits): LineCommand<string> {
-  if (!/^[A-Za-z0-9*-]{1,80}$/.test(tag))
-    throw invalid('the language must be a language tag such as "en" or "de-CH", or "*" for the default');
+  if (typeof tag !== "string" || !/^[A-Za-z0-9*-]{1,80}$/.test(tag))
+    throw invalid(
+      `the language must be a language tag such as "en" or "de-CH", or "*" for the default (got ${shown(tag)})`,
+    );
   return checked(simple("LANG", tag, textOf), limits);
 }
 
@@ -231,11 +233,12 @@ export function apop(
   limits: CommandLimits,
   secrets?: Secrets,
 ): LineCommand<void> {
+  argument("the user name", name);
   if (/\s/.test(name))
     throw invalid("the user name must not contain white space for APOP; use another mechanism");
   return checked(
     {
-      ...simple("APOP", `${argument("the user name", name)} ${digest}`, nothing),
+      ...simple("APOP", `${name} ${digest}`, nothing),
       printable: `APOP ${printable(name, secrets)} ${MASK}`,
       secrets: [digest],
       alone: true,
@@ -339,14 +342,13 @@ function withBlock<T>(verb: Verb, text: string, block: BlockCommand<T>["block"])
   return { states: VERBS[verb].states, line, printable: line, block };
 }
 
-function messageNumber(message: number): string {
-  if (!isMessageNumber(message))
-    throw invalid(`the message number must be an integer >= 1 (got ${shown(message)})`);
-  return String(message);
-}
-
 function argument(what: string, value: string): string {
-  if (typeof value !== "string" || value === "") throw invalid(`${what} must be a non-empty string`);
+  const given: unknown = value;
+  // Only the type is shown: the value may be a secret.
+  if (typeof given !== "string" || given === "")
+    throw invalid(
+      `${what} must be a non-empty string (got ${given === "" ? "an empty string" : typeOf(given)})`,
+    );
   if (/[\r\n\0]/.test(value)) throw invalid(`${what} must not contain CR, LF or NUL`);
   return value;
 }
@@ -363,11 +365,6 @@ function checked<C extends CommandLine>(command: C, limits: CommandLimits): C {
     );
   }
   return command;
-}
-
-/** Formats a number for an error. Anything else may be a secret, so only its type is shown. */
-function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : typeof value;
 }
 
 function invalid(message: string): Pop3Error {

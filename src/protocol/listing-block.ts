@@ -8,7 +8,8 @@
 // the limit ends the session in both modes: it is a flood, not an entry.
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
-import { Fields, isMessageNumber, lastId, second } from "./listing-fields.ts";
+import { Fields, lastId, second } from "./listing-fields.ts";
+import { isMessageNumber } from "./message-number.ts";
 import {
   malformedLine,
   shownLine,

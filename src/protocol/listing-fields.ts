@@ -84,7 +84,3 @@ export function lastId(fields: Fields): string | undefined {
   fields.spaces();
   return fields.over && (apart || id === "") ? id : undefined;
 }
-
-export function isMessageNumber(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
-}

@@ -1,4 +1,5 @@
-// Makes the text of a peer safe to print: it cannot move the cursor, forge a line or reverse the text.
+// Makes the text of a peer safe to print: it cannot move the cursor, forge a line or reverse the text. Shows a value of
+// the caller without a secret.
 import { Secrets } from "./secrets.ts";
 
 /** The most characters of a peer's text in an error. */
@@ -24,4 +25,29 @@ export function printable(text: string, secrets: Secrets = NONE): string {
       ? `\\x${code.toString(16).padStart(2, "0")}`
       : `\\u${code.toString(16).padStart(4, "0")}`;
   });
+}
+
+/**
+ * A value as an error shows it. Of strings only what looks like a number or a switch is shown: any other may be a secret
+ * that was given in the wrong place.
+ */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return HARMLESS.test(value) ? `"${value}"` : value === "" ? "an empty string" : "a string";
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`;
+    case "object":
+      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+    default:
+      return String(value);
+  }
+}
+
+const HARMLESS = /^(?:-?\d[\d.,]{0,11} ?[a-z]{0,7}|true|false|yes|no|on|off)$/i;
+
+/** The type of a value that may be a secret. */
+export function typeOf(value: unknown): string {
+  return value === null || value === undefined ? String(value) : `a value of type ${typeof value}`;
 }

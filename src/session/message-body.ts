@@ -7,6 +7,7 @@ import type { BlockReader } from "../protocol/block.ts";
 import type { MixedReplies } from "../protocol/mixed-replies.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { CHUNK } from "../net/inlet.ts";
+import { seenFrom, type Caller } from "./caller.ts";
 import { MessageStream } from "./message-stream.ts";
 
 /** The owner of a body: sends its command, and limits the memory of unclaimed bodies. */
@@ -27,6 +28,7 @@ export class MessageBody implements BlockReader<void> {
   readonly #owner: BodyOwner;
   readonly #limit: number;
   readonly #collector: OctetBuffer;
+  readonly #caller: Caller | undefined;
   #use: "none" | "buffer" | "stream" | "dropped" = "none";
   #held = false;
   #complete = false;
@@ -37,8 +39,9 @@ export class MessageBody implements BlockReader<void> {
   #reject: ((error: Pop3Error) => void) | undefined;
 
   /** `limit`: the most bytes to hold in memory. `announced`: as for {@link OctetBuffer}. */
-  constructor(owner: BodyOwner, limit: number, announced: number) {
+  constructor(owner: BodyOwner, limit: number, announced: number, caller?: Caller) {
     this.#owner = owner;
+    this.#caller = caller;
     this.#limit = largestMessage(limit);
     this.#collector = new OctetBuffer(Math.min(announced, this.#limit));
   }
@@ -62,10 +65,7 @@ export class MessageBody implements BlockReader<void> {
   buffer(): Promise<Buffer> {
     if (this.#result !== undefined) return this.#result;
     if (this.#failure === undefined) {
-      if (this.#use !== "none")
-        return Promise.reject(
-          new TypeError("the message was already taken as a stream: call buffer() or stream(), not both"),
-        );
+      if (this.#use !== "none") return Promise.reject(takenTwice("as a stream"));
       this.#claim("buffer");
     }
     if (this.#failure !== undefined) this.#result = Promise.reject(this.#failure);
@@ -84,8 +84,7 @@ export class MessageBody implements BlockReader<void> {
   /** Claims the message as a stream. Errors destroy it: a truncated message never emits `end`. */
   stream(): Readable {
     if (this.#stream !== undefined) return this.#stream;
-    if (this.#use === "buffer")
-      throw new TypeError("the message was already taken as a Buffer: call buffer() or stream(), not both");
+    if (this.#use === "buffer") throw takenTwice("as a Buffer");
     const stream = new MessageStream({
       wanted: () => {
         this.#resume();
@@ -180,7 +179,7 @@ export class MessageBody implements BlockReader<void> {
   /** Fails the body: the server refused the command, the connection ended, or the caller cancelled. */
   fail(error: Pop3Error): void {
     if (this.#complete || this.#failure !== undefined) return;
-    this.#failure = error;
+    this.#failure = seenFrom(error, this.#caller);
     if (this.#use === "none") this.#owner.collected(-this.#collector.size);
     this.#collector.take();
     this.#reject?.(error);
@@ -208,4 +207,11 @@ export function messageKnownTooLarge(limit: number, command: string): Pop3Error 
 
 function tooLarge(limit: number): string {
   return `the message is larger than the limit of ${String(limit)} bytes; read it as a stream, or raise limits.message`;
+}
+
+function takenTwice(how: string): Pop3Error {
+  return new Pop3Error(
+    "POP3_STATE",
+    `the message was already taken ${how}: call buffer() or stream(), not both`,
+  );
 }

@@ -5,6 +5,7 @@ import type { Pop3Error } from "../errors.ts";
 import { onAbort } from "../net/abort.ts";
 import { Exchange, type Waiter } from "../net/exchange.ts";
 import { aborted, throwIfAborted } from "../net/failures.ts";
+import type { Caller } from "./caller.ts";
 import { MessageBody, messageKnownTooLarge, type BodyOwner } from "./message-body.ts";
 import { NO_TOTAL, totalOfCall } from "../net/deadlines.ts";
 import type { Total } from "../net/deadline-timer.ts";
@@ -28,10 +29,13 @@ export interface Pop3Message extends AsyncIterable<Buffer> {
   readonly size: number | undefined;
   /**
    * Returns the message in one Buffer. Rejects as {@link Pop3Client.retr} does, with `POP3_REFUSED` if the
-   * message is gone.
+   * message is gone, and with `POP3_MESSAGE_PASSED` if the loop has continued or ended.
    */
   buffer(): Promise<Buffer>;
-  /** Returns the message as a stream. An error destroys the stream: a truncated message never emits `end`. */
+  /**
+   * Returns the message as a stream. An error destroys the stream: a truncated message never emits `end`.
+   * Throws `POP3_STATE` after `buffer()`, as `buffer()` rejects after `stream()`.
+   */
   stream(): Readable;
 }
 
@@ -42,6 +46,8 @@ export interface MessageOptions {
   readonly signal?: AbortSignal | undefined;
   /** In milliseconds. @default `timeouts.total` for one Buffer, no limit for a stream */
   readonly totalTimeout?: number | undefined;
+  /** The place in the program that asked for the message. */
+  readonly caller?: Caller | undefined;
   /** Counts `octets` more unclaimed bytes; fewer if negative. Returns whether more may be collected. */
   readonly collected?: (octets: number) => boolean;
 }
@@ -82,6 +88,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
       this,
       session.settings.limits.message,
       options.top === undefined ? (this.size ?? 0) : 0,
+      options.caller,
     );
   }
 

@@ -1,15 +1,18 @@
 // Retrieves many messages, in order and pipelined. The window limits the commands sent ahead, and also the
 // memory for messages that arrive before the caller claims them.
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { callerOf, seenFrom, type Caller } from "./caller.ts";
 import { announcedOctets, Message, type MessageOptions, type Pop3Message } from "./message.ts";
 import { onAbort } from "../net/abort.ts";
 import { isContentError, throwIfAborted } from "../net/failures.ts";
 import type { Window } from "../net/pipeline.ts";
 import { totalOfCall } from "../net/deadlines.ts";
 import { Queue } from "../net/queue.ts";
+import { checkCallOptions, RESPONSE, type CallOptions, type NamesOf } from "../options/call.ts";
+import { argumentError, shown } from "../options/checks.ts";
 import { DEFAULT_WINDOW } from "../options/client.ts";
 import { bare } from "../protocol/commands.ts";
-import { isMessageNumber } from "../protocol/listing-fields.ts";
+import { messageNumber } from "../protocol/message-number.ts";
 import { hasNoValues } from "../protocol/malformed-line.ts";
 import type { Session } from "./session.ts";
 import type { Transaction } from "./transaction.ts";
@@ -20,7 +23,8 @@ const WORTH_LISTING = 8;
 /** The length of a RETR with a message number of five digits; octets. */
 const COMMAND_OCTETS = 12;
 
-export interface RetrieveOptions {
+/** Options of {@link Pop3Client.retrieve}. */
+export interface RetrieveOptions extends CallOptions {
   /** Retrieves only the headers and this number of lines of each body (TOP). */
   readonly top?: number | undefined;
   /** Ends the loop, and all its messages that are claimed and incomplete, with `POP3_ABORTED`. */
@@ -33,6 +37,8 @@ export interface RetrieveOptions {
    */
   readonly totalTimeout?: number | undefined;
 }
+
+const RETRIEVE: NamesOf<RetrieveOptions> = { ...RESPONSE, top: true };
 
 /** The result of `retrieve()`. Use it in a `for await` loop, or call `next()` for each message. */
 export interface Pop3Retrieval extends AsyncIterator<Pop3Message, undefined, undefined> {
@@ -58,6 +64,8 @@ export class Retrieval implements Pop3Retrieval {
   readonly #ahead = new Queue<Message>();
   /** One object, shared by all messages: there may be many. */
   readonly #options: MessageOptions;
+  /** The call of `retrieve()`: captured once, for all messages of the loop. */
+  readonly #caller: Caller;
   #current: Message | undefined;
   /** Octets that count against the window: from the current message to the last one requested. */
   #octets = 0;
@@ -77,21 +85,26 @@ export class Retrieval implements Pop3Retrieval {
   constructor(
     transaction: Transaction,
     numbers: Iterable<number> | undefined,
-    { top, signal, totalTimeout }: RetrieveOptions,
+    options: RetrieveOptions | undefined,
   ) {
+    const { top, signal, totalTimeout } = checkCallOptions(options, RETRIEVE);
     this.#transaction = transaction;
     this.#session = transaction.session;
     this.#wished = numbers === undefined ? undefined : [...numbers];
     this.#top = top;
     this.#signal = signal;
-    this.#options = { top, signal, totalTimeout, collected: this.#collect };
+    this.#caller = callerOf(Retrieval);
+    this.#options = {
+      top,
+      signal,
+      totalTimeout,
+      caller: this.#caller,
+      collected: this.#collect,
+    };
     totalOfCall(totalTimeout); // throws now, not at each message
-    if (this.#wished?.every(isMessageNumber) === false) {
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", "the message numbers must be integers >= 1");
-    }
-    if (top !== undefined && !(Number.isSafeInteger(top) && top >= 0)) {
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", "top must be an integer >= 0: the number of lines");
-    }
+    this.#wished?.forEach(messageNumber);
+    if (top !== undefined && !(Number.isSafeInteger(top) && top >= 0))
+      throw argumentError(`options.top must be an integer >= 0: the number of lines (got ${shown(top)})`);
   }
 
   [Symbol.asyncIterator](): this {
@@ -100,15 +113,15 @@ export class Retrieval implements Pop3Retrieval {
 
   next(): Promise<IteratorResult<Pop3Message, undefined>> {
     if (this.#ready) return this.#step();
-    this.#prepared ??= this.#prepare();
+    this.#prepared ??= this.#prepare().catch((error: unknown) => {
+      throw seenFrom(error, this.#caller);
+    });
     return this.#prepared.then(() => this.#step());
   }
 
   /** Leaves the loop: drops all messages that are not claimed. */
   return(): Promise<IteratorResult<Pop3Message, undefined>> {
-    this.#finish((message) => {
-      message.leave(leftError);
-    });
+    this.#finish(pass);
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -174,7 +187,7 @@ export class Retrieval implements Pop3Retrieval {
   }
 
   #step(): Promise<IteratorResult<Pop3Message, undefined>> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#failure !== undefined) return Promise.reject(seenFrom(this.#failure, this.#caller));
     if (this.#over) return Promise.resolve({ done: true, value: undefined });
     this.#pass();
     this.#fill();
@@ -184,7 +197,7 @@ export class Retrieval implements Pop3Retrieval {
       this.#finish((left) => {
         left.leave(() => lost);
       });
-      return Promise.reject(lost.forCommand(`RETR ${String(message.number)}`));
+      return Promise.reject(seenFrom(lost.forCommand(`RETR ${String(message.number)}`), this.#caller));
     }
     if (message === undefined) return this.return();
     this.#current = message;
@@ -196,7 +209,7 @@ export class Retrieval implements Pop3Retrieval {
     const message = this.#current;
     if (message === undefined) return;
     this.#current = undefined;
-    message.leave(leftError);
+    pass(message);
     if (message === this.#large) this.#large = undefined;
     else {
       this.#octets -= announcedOctets(message.size, this.#top);
@@ -264,6 +277,13 @@ function tolerate(error: unknown): void {
   if (!(error instanceof Pop3ReplyError) && !isContentError(error)) throw error;
 }
 
-function leftError(): Pop3AbortError {
-  return new Pop3AbortError(new Error("the loop continued or ended before the message was taken"));
+/** Drops a message that is not claimed: the loop continues or ends. */
+function pass(message: Message): void {
+  message.leave(
+    () =>
+      new Pop3Error(
+        "POP3_MESSAGE_PASSED",
+        `message ${message.number} was passed by the loop: call buffer() or stream() before the loop continues or ends`,
+      ),
+  );
 }

@@ -236,13 +236,13 @@ test.each([
   [() => commands.top(1, -1, body), "the number of lines must be an integer >= 0 (got -1)"],
   [
     () => commands.lang("", LIMITS),
-    'the language must be a language tag such as "en" or "de-CH", or "*" for the default',
+    'the language must be a language tag such as "en" or "de-CH", or "*" for the default (got an empty string)',
   ],
-  [() => commands.user("", LIMITS), "the user name must be a non-empty string"],
+  [() => commands.user("", LIMITS), "the user name must be a non-empty string (got an empty string)"],
   [() => commands.user("\n", LIMITS), "the user name must not contain CR, LF or NUL"],
-  [() => commands.pass("", LIMITS), "the password must be a non-empty string"],
+  [() => commands.pass("", LIMITS), "the password must be a non-empty string (got an empty string)"],
   [() => commands.pass("\0", LIMITS), "the password must not contain CR, LF or NUL"],
-  [() => commands.apop("", DIGEST, LIMITS), "the user name must be a non-empty string"],
+  [() => commands.apop("", DIGEST, LIMITS), "the user name must be a non-empty string (got an empty string)"],
   [
     () => commands.apop("a b", DIGEST, LIMITS),
     "the user name must not contain white space for APOP; use another mechanism",
@@ -251,7 +251,7 @@ test.each([
     () => commands.auth("plain", undefined, LIMITS),
     "the name of a SASL mechanism must be 1 to 20 characters of A-Z, 0-9, - and _ (RFC 4422)",
   ],
-  [() => commands.custom("", false, LIMITS), "the command must be a non-empty string"],
+  [() => commands.custom("", false, LIMITS), "the command must be a non-empty string (got an empty string)"],
   [() => commands.custom("a\rb", false, LIMITS), "the command must not contain CR, LF or NUL"],
   [
     () => commands.custom(" ", false, LIMITS),

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Pop3ProtocolError } from "../../src/errors.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
 import { scanListing, uniqueIdListing, type ListingRules } from "../../src/protocol/listing-block.ts";
-import { isMessageNumber } from "../../src/protocol/listing-fields.ts";
+import { isMessageNumber } from "../../src/protocol/message-number.ts";
 import type { MalformedLine } from "../../src/protocol/malformed-line.ts";
 import { parseScanListing, parseStat, parseUniqueId } from "../../src/protocol/listings.ts";
 import type { Reply } from "../../src/protocol/reply.ts";

@@ -3,12 +3,12 @@
 // a message.
 import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
-import { checkNames, checkObject, configError, shown, withDefaults } from "../../options/checks.ts";
+import { checkNames, checkObject, checkText, configError, withDefaults } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { onAbort } from "../../net/abort.ts";
 import { isAborted } from "../../net/sleep.ts";
-import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
+import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";
 import { Program, type ProgramEnd } from "./program.ts";
@@ -76,13 +76,15 @@ export class Command implements Destination {
 
   /** Throws `POP3_CONFIG` if an option is invalid. */
   constructor(program: string, args: readonly string[] = [], options: CommandOptions = {}) {
-    if (typeof program !== "string" || program === "")
-      throw configError(`the program of a Command must be a non-empty string (got ${shown(program)})`);
+    checkText("the program of a Command", program);
+    if (!Array.isArray(args) || args.some((arg) => typeof arg !== "string"))
+      throw configError("the arguments of a Command must be an array of strings");
     checkObject("command", options);
     checkNames("command", options, ["timeout", "cwd", "env", "spool"]);
-    const { timeout, spool } = options;
-    if (spool !== undefined && (typeof spool !== "string" || spool === ""))
-      throw configError(`command.spool must be the path of a directory (got ${shown(spool)})`);
+    const { timeout, spool, cwd, env } = options;
+    if (spool !== undefined) checkText("command.spool", spool);
+    if (cwd !== undefined) checkText("command.cwd", cwd);
+    if (env !== undefined) checkObject("command.env", env);
     this.#program = program;
     this.#args = args;
     this.#options = options;
@@ -94,6 +96,7 @@ export class Command implements Destination {
   }
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter> {
+    checkDelivery(delivery, signal);
     if (isAborted([signal])) throw new Pop3AbortError(signal?.reason);
     const directory = this.#options.spool ?? tmpdir();
     const file = await spooling(directory, () => this.#createFile(directory, delivery.key));

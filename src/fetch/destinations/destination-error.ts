@@ -1,4 +1,5 @@
 // The error with which a destination refuses one message, or all of them.
+import { checkNames, checkObject } from "../../options/checks.ts";
 import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
 
 export interface DestinationErrorOptions {
@@ -21,7 +22,11 @@ export class DestinationError extends Pop3Error {
   /** Whether the message itself is not the cause. */
   readonly later: boolean;
 
-  constructor(message: string, { cause, down = false, later = down }: DestinationErrorOptions = {}) {
+  /** Throws `POP3_CONFIG` for an unknown option: a typo would put the blame on a message. */
+  constructor(message: string, options: DestinationErrorOptions = {}) {
+    checkObject("options", options);
+    checkNames("options", options, ["cause", "down", "later"]);
+    const { cause, down = false, later = down } = options;
     super("POP3_DESTINATION", message, { cause });
     this.down = down;
     this.later = later;

@@ -1,5 +1,6 @@
 // The interface of a destination: it stores a message under a key, completely or not at all, and recognises
 // the key if the message comes again.
+import { argumentError, checkObject, checkSignal, checkText } from "../../options/checks.ts";
 
 /** Describes a message to a destination, before its content arrives. */
 export interface Delivery {
@@ -19,6 +20,14 @@ export interface Delivery {
   readonly size: number | undefined;
   /** Whether only the headers are delivered, because the message is larger than the policy allows. */
   readonly headersOnly: boolean;
+}
+
+/** Throws `POP3_INVALID_ARGUMENT` if a destination is called with anything else. */
+export function checkDelivery(delivery: Delivery, signal?: AbortSignal): void {
+  checkObject("delivery", delivery, argumentError);
+  checkText("delivery.key", delivery.key, argumentError);
+  checkText("delivery.mailbox", delivery.mailbox, argumentError);
+  checkSignal("signal", signal, argumentError);
 }
 
 /** Stores one message. Exactly one of `commit` and `abort` is called, once, whatever happens in between. */

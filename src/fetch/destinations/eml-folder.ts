@@ -1,9 +1,9 @@
 // A folder of .eml files: one for each message, whole or not there, named after its key.
-import { checkNames, checkObject, configError, shown } from "../../options/checks.ts";
+import { checkFunction, checkNames, checkObject, checkText } from "../../options/checks.ts";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { lstat } from "../files/patient-fs.ts";
-import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
+import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";
 import { isThere, SpoolFile, sweep, writerTo } from "./spool-file.ts";
@@ -29,15 +29,16 @@ export class EmlFolder implements Destination {
   readonly #places: Places = new Places(prepare);
 
   constructor(path: string, options: EmlFolderOptions = {}) {
-    if (typeof path !== "string" || path === "")
-      throw configError(`the path of an EmlFolder must be a non-empty string (got ${shown(path)})`);
+    checkText("the path of an EmlFolder", path);
     checkObject("options", options);
     checkNames("", options, ["subfolder"]);
+    checkFunction("subfolder", options.subfolder);
     this.#path = path;
     this.#subfolder = options.subfolder ?? (() => "");
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
+    checkDelivery(delivery);
     const folder = join(this.#path, this.#subfolder(delivery));
     if (!isWithin(this.#path, folder))
       throw new DestinationError("the sub-folder of the message must be inside the folder");

@@ -1,6 +1,6 @@
 // Delivers each message to a function. The function receives the whole message, and refuses it by throwing an
 // error.
-import { withDefaults } from "../../options/checks.ts";
+import { configError, shown, withDefaults } from "../../options/checks.ts";
 import type { Delivery, Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 
@@ -32,6 +32,8 @@ export interface FunctionOptions {
  * Throws `POP3_CONFIG` if an option is invalid.
  */
 export function deliverTo(deliver: Deliver, options?: FunctionOptions): Destination {
+  if (typeof deliver !== "function")
+    throw configError(`deliver must be a function that takes a message (got ${shown(deliver)})`);
   const { limit } = withDefaults("deliverTo", { limit: 64 * 1024 * 1024 }, options);
   return {
     begin(delivery, signal) {

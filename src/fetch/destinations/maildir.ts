@@ -4,7 +4,7 @@ import { configError, shown } from "../../options/checks.ts";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory, syncDirectory } from "../files/fsync.ts";
-import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
+import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import { Places } from "./places.ts";
 import { isThere, octetsIn, SpoolFile, sweep, writerTo } from "./spool-file.ts";
 
@@ -65,6 +65,7 @@ export class Maildir implements Destination {
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
+    checkDelivery(delivery);
     const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
     return this.#places.use(path, async () => {
       const { key } = delivery;

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { configError, shown, withDefaults } from "../../options/checks.ts";
 import { makeDirectory } from "../files/fsync.ts";
-import type { Delivery, DeliveryWriter, Destination } from "./destination.ts";
+import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import { fromLine } from "./from-line.ts";
 import { MboxFile } from "./mbox-file.ts";
 import { MboxText } from "./mbox-text.ts";
@@ -48,6 +48,7 @@ export class Mbox implements Destination {
   }
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {
+    checkDelivery(delivery, signal);
     const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
     checkPath(path);
     const folder = dirname(path);

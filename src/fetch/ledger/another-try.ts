@@ -1,4 +1,5 @@
 // Makes failed messages due again. Every ledger uses this one rule.
+import { argumentError, checkText } from "../../options/checks.ts";
 import type { LedgerEntry, LedgerSnapshot, MailboxLedger } from "./ledger.ts";
 
 /** The part of a ledger that {@link releaseMessages} needs. */
@@ -21,6 +22,7 @@ export async function releaseMessages(
   mailbox: string,
   id: string | undefined,
 ): Promise<readonly LedgerEntry[]> {
+  if (id !== undefined) checkText("id", id, argumentError);
   if (released(await ledger.read(mailbox), id).length === 0) return [];
   const held = await ledger.open(mailbox);
   try {

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
-import { configError, shown, withDefaults } from "../../options/checks.ts";
+import { argumentError, checkText, configError, withDefaults } from "../../options/checks.ts";
 import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../files/fsync.ts";
 import { removeName } from "../files/own-file.ts";
 import { rm } from "../files/patient-fs.ts";
@@ -60,8 +60,7 @@ export class FileLedger implements Ledger {
 
   /** Throws `POP3_CONFIG` if an option is invalid. */
   constructor(directory: string, options?: FileLedgerOptions) {
-    if (typeof directory !== "string" || directory === "")
-      throw configError(`the directory of a FileLedger must be a non-empty string (got ${shown(directory)})`);
+    checkText("the directory of a FileLedger", directory);
     this.directory = directory;
     this.#times = withDefaults("ledger", DEFAULTS, options);
     const { heartbeat, stale } = this.#times;
@@ -78,6 +77,7 @@ export class FileLedger implements Ledger {
    * damaged.
    */
   async open(mailbox: string): Promise<MailboxLedger> {
+    checkText("mailbox", mailbox, argumentError);
     return explained(`cannot open the ledger of ${mailbox}`, async () => {
       const lock = await this.#take(mailbox);
       try {
@@ -97,6 +97,7 @@ export class FileLedger implements Ledger {
    * read, is damaged, or was written by a newer version.
    */
   async read(mailbox: string): Promise<LedgerSnapshot> {
+    checkText("mailbox", mailbox, argumentError);
     return explained(`cannot read the ledger of ${mailbox}`, async () => {
       const { entries, state, keyName } = await readJournal(this.#path(mailbox, "journal"), mailbox);
       return keyName === undefined ? { entries, state } : { entries, state, keyName };
@@ -168,6 +169,7 @@ export class FileLedger implements Ledger {
    * mailbox, and with `POP3_LEDGER` if the directory cannot be written to.
    */
   async delete(mailbox: string): Promise<boolean> {
+    checkText("mailbox", mailbox, argumentError);
     return explained(`cannot delete the ledger of ${mailbox}`, async () => {
       const path = this.#path(mailbox, "journal");
       const exists = (await this.#files()).includes(`${fileName(mailbox)}.journal`);

@@ -1,5 +1,6 @@
 // A ledger in memory: for tests, and for programs that need not remember what they fetched after they end.
 import { Pop3Error } from "../../errors.ts";
+import { argumentError, checkText } from "../../options/checks.ts";
 import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
 import type {
@@ -26,6 +27,7 @@ export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
 
   async open(mailbox: string): Promise<MailboxLedger> {
+    checkText("mailbox", mailbox, argumentError);
     let kept = this.#mailboxes.get(mailbox);
     if (kept === undefined) {
       kept = nothing();
@@ -37,7 +39,8 @@ export class MemoryLedger implements Ledger {
   }
 
   /** Reads what is known of a mailbox now, even if a run holds it. */
-  read(mailbox: string): Promise<LedgerSnapshot> {
+  async read(mailbox: string): Promise<LedgerSnapshot> {
+    checkText("mailbox", mailbox, argumentError);
     const { entries, state, keyName } = this.#mailboxes.get(mailbox) ?? nothing();
     const snapshot = { entries: new Map(entries), state };
     return Promise.resolve(keyName === undefined ? snapshot : { ...snapshot, keyName });
@@ -65,6 +68,7 @@ export class MemoryLedger implements Ledger {
 
   /** Forgets everything about a mailbox, as {@link FileLedger.delete} does. */
   async delete(mailbox: string): Promise<boolean> {
+    checkText("mailbox", mailbox, argumentError);
     this.#checkFree(mailbox);
     const kept = this.#mailboxes.get(mailbox);
     if (kept?.keyName === undefined) this.#mailboxes.delete(mailbox);

@@ -1,14 +1,13 @@
 // Checks and prepares the renaming of a ledger. Every ledger uses this one rule.
 import { isDeepStrictEqual } from "node:util";
 import { Pop3Error } from "../../errors.ts";
-import { configError } from "../../options/checks.ts";
+import { checkText, configError } from "../../options/checks.ts";
 import type { LedgerSnapshot } from "./ledger.ts";
 
 /** Throws `POP3_CONFIG` if a name is not a non-empty string, or if the two are the same. */
 export function checkNames(from: string, to: string): void {
   for (const [what, name] of Object.entries({ from, to })) {
-    if (typeof name !== "string" || name === "")
-      throw configError(`the name to rename ${what} must be a non-empty string`);
+    checkText(`the name to rename ${what}`, name);
   }
   if (from === to)
     throw configError(`the ledger of ${from} already has this name: the new name must be another one`);

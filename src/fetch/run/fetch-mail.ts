@@ -1,6 +1,7 @@
 // Fetches the mail of one mailbox, once.
 import { completeFetchOptions, type FetchAccount, type FetchOptions } from "../options.ts";
 import type { FetchReport } from "../report.ts";
+import { located } from "../../session/caller.ts";
 import { runFetch } from "./run.ts";
 
 /**
@@ -20,6 +21,6 @@ import { runFetch } from "./run.ts";
  *   policy: { delete: { afterDays: 14 } },
  * });
  */
-export async function fetchMail(account: FetchAccount, options: FetchOptions): Promise<FetchReport> {
-  return runFetch(completeFetchOptions(account, options));
+export function fetchMail(account: FetchAccount, options: FetchOptions): Promise<FetchReport> {
+  return located(() => runFetch(completeFetchOptions(account, options)), fetchMail);
 }

@@ -1,0 +1,356 @@
+// A wrong argument is refused by an error of ours, which names it and says what is expected, before anything is sent.
+// The table has a row for every public function, constructor and method. They are found by reflection, so a new one
+// without a row fails.
+import { Readable } from "node:stream";
+import { inspect } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as popwright from "popwright";
+import * as fetching from "popwright/fetch";
+import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
+import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
+import type { Pop3Server } from "popwright/testing";
+import { listen, said, to, auth } from "../support/ann.ts";
+import { newDirectory } from "../support/place.ts";
+
+/** It is in the wrong values, and must be in no error. */
+const SECRET = "hunter2-0c1d";
+
+/** What is wrong, and what is expected. */
+const HELPFUL = / must | missing| undefined|^unknown option |cannot be| needs |not allowed|the URL /;
+
+/** Wrong values for a parameter. */
+type Wrong = readonly unknown[];
+
+const NOT_OBJECTS: Wrong = [null, 5, true, SECRET, [SECRET], () => SECRET, Symbol("x")];
+const SIGNALS: Wrong = [null, 1, SECRET, {}, [], new AbortController(), { aborted: false }];
+const NUMBERS: Wrong = [null, 0, -1, 1.5, NaN, Infinity, "1", SECRET, {}, true, 1n, Symbol("x")];
+const TEXTS: Wrong = [undefined, null, "", 5, {}, [SECRET], true, () => SECRET, Symbol("x")];
+const NOT_TEXTS = TEXTS.filter((value) => value !== "");
+const FUNCTIONS: Wrong = [undefined, null, 5, SECRET, {}, [], true];
+
+/** Objects with one option that is wrong, added to `good`. */
+const each = (good: object, wrong: Readonly<Record<string, Wrong>>): Wrong =>
+  Object.entries(wrong).flatMap(([name, values]) => values.map((value) => ({ ...good, [name]: value })));
+
+const TIMES: Wrong = [null, 0, -1, NaN, "5", SECRET, {}];
+const CALL: Wrong = [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })];
+const RESPONSE: Wrong = [...CALL, ...each({}, { totalTimeout: TIMES })];
+const RETRIEVE: Wrong = [...RESPONSE, ...each({}, { top: NUMBERS.filter((value) => value !== 0) })];
+
+// Where nothing listens: nothing must be sent there.
+const account = { host: "127.0.0.1", port: 1, auth };
+const SWITCHES: Wrong = [0, "false", {}];
+
+const CLIENT: Wrong = [
+  ...NOT_OBJECTS,
+  undefined,
+  "",
+  SECRET,
+  `https://ann:${SECRET}@host`,
+  `pop3s://ann:${SECRET}@host/inbox`,
+  ...each(account, {
+    host: [undefined, null, "", 5, {}, `ann:${SECRET}@host`],
+    port: [0, 65_536, "995", {}],
+    secure: SWITCHES,
+    stls: [true, SECRET, {}],
+    auth: [SECRET, 5, [], {}, { user: "ann" }, { user: "ann", pass: "" }, { pass: SECRET }],
+    utf8: SWITCHES,
+    capa: SWITCHES,
+    logUser: SWITCHES,
+    allowPlaintextAuth: SWITCHES,
+    tls: [true, SECRET, 5, []],
+    socket: [SECRET, 5, {}, true],
+    proxy: [5, {}, "", SECRET, `ftp://ann:${SECRET}@proxy`],
+    localAddress: ["", 5, {}],
+    family: [5, "4", {}],
+    lookup: [SECRET, 5, {}],
+    timeouts: [5, SECRET, [], { connect: 0 }, { connect: "5" }, { connect: null }],
+    limits: [5, SECRET, [], { message: -1 }, { message: "5" }],
+    pipelining: [true, SECRET, [], { octets: -1 }],
+    listings: [SECRET, {}, true],
+  } satisfies Record<keyof Pop3ClientOptions, Wrong>),
+];
+
+const LEDGER: Wrong = [undefined, null, 5, SECRET, {}, [], () => SECRET];
+const DESTINATION: Wrong = [undefined, null, 5, SECRET, {}, []];
+const good = { ledger: new MemoryLedger(), destination: (): void => undefined };
+const POLICY: Wrong = [
+  ...NOT_OBJECTS.filter((value) => typeof value !== "string"),
+  { delete: SECRET },
+  { tries: 0 },
+  { maxSize: "5" },
+  { poll: 5 },
+  { firstRun: { newest: -1 } },
+];
+const RUN = {
+  ledger: LEDGER,
+  policy: POLICY,
+  mailbox: TEXTS.slice(1),
+  pool: [null, 5, SECRET, {}],
+  force: SWITCHES,
+  onEvent: FUNCTIONS.slice(1),
+  stop: SIGNALS,
+  signal: SIGNALS,
+};
+const { mailbox: _mailbox, pool: _pool, onEvent: _onEvent, ...MANY } = RUN;
+
+const delivery: Delivery = {
+  key: "0".repeat(64),
+  mailbox: "ann@pop.example.com:995",
+  uid: "1",
+  size: 1,
+  headersOnly: false,
+};
+const DELIVERY: Wrong = [undefined, ...NOT_OBJECTS, {}, { ...delivery, key: "" }, { ...delivery, key: 5 }];
+
+interface Row {
+  /** Arguments that are right, so that exactly one is wrong. */
+  readonly good: readonly unknown[];
+  /** Wrong values for each parameter. */
+  readonly wrong: readonly Wrong[];
+  /** The session state that the method needs. */
+  readonly state?: "authorization";
+}
+
+const noParameters: Row = { good: [], wrong: [] };
+const onlyOptions: Row = { good: [], wrong: [CALL] };
+const names: Row = { good: ["ann@host:995"], wrong: [TEXTS] };
+const begins: Row = { good: [delivery], wrong: [DELIVERY] };
+const beginsLate: Row = { good: [delivery], wrong: [DELIVERY, SIGNALS] };
+
+/** `Class` is its constructor, `Class.name` a static method, `Class#name` a method. */
+const TABLE: Readonly<Record<string, Row>> = {
+  parseUrl: { good: ["pop3s://host"], wrong: [[undefined, null, 5, {}, SECRET, `https://x:${SECRET}@y`]] },
+  apopDigest: { good: ["<1.2@host>", "x"], wrong: [NOT_TEXTS, NOT_TEXTS] },
+
+  Pop3Client: { good: [account], wrong: [CLIENT] },
+  "Pop3Client.connect": { good: [account], wrong: [CLIENT, CALL] },
+  "Pop3Client#connect": onlyOptions,
+  "Pop3Client#stat": onlyOptions,
+  "Pop3Client#list": { good: [1], wrong: [NUMBERS.filter((value) => typeof value !== "object"), CALL] },
+  "Pop3Client#uidl": { good: [1], wrong: [NUMBERS.filter((value) => typeof value !== "object"), CALL] },
+  "Pop3Client#retr": { good: [1], wrong: [NUMBERS, RESPONSE] },
+  "Pop3Client#top": { good: [1, 0], wrong: [NUMBERS, NUMBERS.filter((value) => value !== 0), RESPONSE] },
+  "Pop3Client#retrStream": { good: [1], wrong: [NUMBERS, RESPONSE] },
+  "Pop3Client#retrieve": {
+    good: [[1]],
+    wrong: [[null, 5, SECRET, () => 1, { singal: 1 }, ...NUMBERS.map((number) => [1, number])], RETRIEVE],
+  },
+  "Pop3Client#dele": {
+    good: [[1]],
+    wrong: [[undefined, ...NUMBERS, ...NUMBERS.map((number) => new Set([1, number]))], CALL],
+  },
+  "Pop3Client#noop": onlyOptions,
+  "Pop3Client#rset": onlyOptions,
+  "Pop3Client#quit": onlyOptions,
+  "Pop3Client#close": noParameters,
+  "Pop3Client#capa": { good: [], wrong: [RESPONSE] },
+  "Pop3Client#supports": { good: ["UIDL"], wrong: [[undefined, null, "", "RETR", SECRET, 5], CALL] },
+  "Pop3Client#stls": { ...onlyOptions, state: "authorization" },
+  "Pop3Client#user": { good: ["ann"], wrong: [TEXTS, CALL], state: "authorization" },
+  "Pop3Client#pass": { good: ["x"], wrong: [TEXTS, CALL], state: "authorization" },
+  "Pop3Client#apop": { good: ["ann", "x"], wrong: [TEXTS, NOT_TEXTS, CALL], state: "authorization" },
+  "Pop3Client#authenticate": {
+    good: [auth],
+    wrong: [
+      [undefined, ...NOT_OBJECTS, {}, { user: "ann" }, { user: 5, pass: SECRET }, { user: "ann", pass: 5 }],
+      CALL,
+    ],
+    state: "authorization",
+  },
+  "Pop3Client#utf8": { ...onlyOptions, state: "authorization" },
+  "Pop3Client#lang": { good: ["en"], wrong: [[null, 5, "", "e n", true, () => SECRET], CALL] },
+  "Pop3Client#command": {
+    good: ["XTND"],
+    wrong: [
+      [...TEXTS, "RETR 1", "NOOP\r\nRSET"],
+      [...RESPONSE, ...each({}, { multiline: SWITCHES })],
+    ],
+  },
+
+  Pop3Pool: {
+    good: [],
+    wrong: [[...NOT_OBJECTS, { maxSessions: 0 }, { maxPerHost: "5" }, { idleTimeout: -1 }]],
+  },
+  "Pop3Pool#use": {
+    good: [account, (): void => undefined],
+    wrong: [CLIENT, FUNCTIONS, [...CALL, ...each({}, { retryFor: [-1, "5", null], fresh: SWITCHES })]],
+  },
+  "Pop3Pool#close": noParameters,
+
+  fetchMail: {
+    good: [account, good],
+    wrong: [
+      [...CLIENT, { host: "x" }],
+      [undefined, ...NOT_OBJECTS, ...each(good, { ...RUN, destination: DESTINATION })],
+    ],
+  },
+  fetchAll: {
+    good: [[account], good],
+    wrong: [
+      [undefined, null, 5, {}],
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        // A target may have a destination of its own.
+        ...each(good, {
+          ...MANY,
+          destination: DESTINATION.slice(1),
+          repeat: SWITCHES,
+          maxSessions: [0, "5", null],
+        }),
+      ],
+    ],
+  },
+  newMail: {
+    good: [account, { ledger: good.ledger }],
+    wrong: [
+      [...CLIENT, { host: "x" }],
+      [undefined, ...NOT_OBJECTS, ...each({ ledger: good.ledger }, { ...RUN, repeat: SWITCHES })],
+    ],
+  },
+  messageKey: { good: ["ann@host:995", "1"], wrong: [TEXTS, NOT_TEXTS] },
+  contentKey: { good: ["ann@host:995", "0".repeat(64)], wrong: [TEXTS, TEXTS] },
+  deliverTo: {
+    good: [(): void => undefined],
+    wrong: [FUNCTIONS, [...NOT_OBJECTS, ...each({}, { limit: [-1, "5", null] })]],
+  },
+
+  Maildir: { good: ["x"], wrong: [TEXTS.filter((value) => typeof value !== "function")] },
+  "Maildir#begin": begins,
+  EmlFolder: { good: ["x"], wrong: [TEXTS, [...NOT_OBJECTS, { subfolder: 5 }, { subfolder: null }]] },
+  "EmlFolder#begin": begins,
+  Mbox: {
+    good: ["x"],
+    wrong: [TEXTS.filter((value) => typeof value !== "function"), [...NOT_OBJECTS, { lockTimeout: -1 }]],
+  },
+  "Mbox#begin": beginsLate,
+  Command: {
+    good: ["x", []],
+    wrong: [
+      TEXTS,
+      [null, 5, {}, SECRET, [5], [null]],
+      [...NOT_OBJECTS, { timeout: "5" }, { cwd: 5 }, { env: 5 }, { env: null }, { spool: "" }],
+    ],
+  },
+  "Command#begin": beginsLate,
+
+  FileLedger: { good: ["x"], wrong: [TEXTS, [...NOT_OBJECTS, { stale: "5" }, { heartbeat: 0 }]] },
+  "FileLedger#open": names,
+  "FileLedger#read": names,
+  "FileLedger#release": { good: ["ann@host:995"], wrong: [TEXTS, TEXTS.slice(1)] },
+  "FileLedger#mailboxes": noParameters,
+  "FileLedger#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
+  "FileLedger#delete": names,
+  MemoryLedger: noParameters,
+  "MemoryLedger#open": names,
+  "MemoryLedger#read": names,
+  "MemoryLedger#release": { good: ["ann@host:995"], wrong: [TEXTS, TEXTS.slice(1)] },
+  "MemoryLedger#mailboxes": noParameters,
+  "MemoryLedger#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
+  "MemoryLedger#delete": names,
+};
+
+type Callable = (...args: readonly unknown[]) => unknown;
+type Constructable = new (...args: readonly unknown[]) => object;
+
+const isClass = (value: unknown): value is Constructable =>
+  typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+
+/** Every function, constructor and method of the entries; the errors are not called by the user. */
+function* publicCalls(): Generator<readonly [name: string, made: Callable | Constructable]> {
+  for (const [name, value] of Object.entries({ ...popwright, ...fetching })) {
+    if (typeof value !== "function" || value.prototype instanceof Error) continue;
+    yield [name, value as unknown as Callable];
+    if (!isClass(value)) continue;
+    for (const [mark, holder] of [
+      [".", value],
+      ["#", value.prototype as object],
+    ] as const) {
+      for (const [key, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(holder)))
+        if (typeof method === "function" && key !== "constructor")
+          yield [`${name}${mark}${key}`, method as Callable];
+    }
+  }
+}
+
+const calls = new Map(publicCalls());
+
+test("every public function, constructor and method has a row, and every row its function", () => {
+  expect(Object.keys(TABLE).sort()).toEqual([...calls.keys()].sort());
+});
+
+let server: Pop3Server;
+let directory: string;
+beforeAll(async () => {
+  server = await listen({ tls: true });
+  directory = await newDirectory();
+});
+afterAll(() => server.close());
+
+/** The object whose method is called. */
+async function subjectOf(type: string, state: Row["state"]): Promise<object> {
+  switch (type) {
+    case "Pop3Client":
+      return Pop3Client.connect(to(server, state === undefined ? { auth } : {}));
+    case "Pop3Pool":
+      return new Pop3Pool();
+    case "Maildir":
+      return new Maildir(directory);
+    case "EmlFolder":
+      return new EmlFolder(directory);
+    case "Mbox":
+      return new Mbox(`${directory}/mbox`);
+    case "Command":
+      return new Command(process.execPath);
+    case "FileLedger":
+      return new FileLedger(directory);
+    default:
+      return new MemoryLedger();
+  }
+}
+
+/** What became of a call: of a promise, of the first step of a loop, or of a stream. */
+async function settled(result: unknown): Promise<unknown> {
+  if (result instanceof Readable) return result.toArray();
+  const value = await result;
+  if (typeof value === "object" && value !== null && Symbol.asyncIterator in value)
+    return (value as AsyncIterable<unknown>)[Symbol.asyncIterator]().next();
+  return value;
+}
+
+describe.each(Object.entries(TABLE).filter(([, { wrong }]) => wrong.length > 0))("%s", (name, row) => {
+  const [type = "", method] = name.split(/[.#]/);
+
+  test.each(row.wrong.map((_values, index) => index))(
+    "refuses wrong values of parameter %d",
+    async (index) => {
+      const subject = name.includes("#") ? await subjectOf(type, row.state) : undefined;
+      const before = said(server).length;
+      const faults: string[] = [];
+      for (const value of row.wrong[index] ?? []) {
+        const args = [...row.good];
+        // A parameter before it that was left out.
+        while (args.length < index) args.push(undefined);
+        args[index] = value;
+        const error = await Promise.resolve()
+          .then(() => {
+            const made = calls.get(name) as Callable & Constructable;
+            if (method === undefined && isClass(made)) return new made(...args);
+            return settled(made.apply(subject, args));
+          })
+          .then(
+            (resolved) => ({ code: "resolved", message: inspect(resolved) }),
+            (thrown: unknown) => thrown as Pop3Error,
+          );
+        const { code, message } = error;
+        const refused = Pop3Error.is(error) && ["POP3_INVALID_ARGUMENT", "POP3_CONFIG"].includes(code);
+        if (!refused || message.includes(SECRET) || !HELPFUL.test(message))
+          faults.push(inspect([value, code, message], { breakLength: Infinity }));
+      }
+      expect(faults).toEqual([]);
+      expect(said(server).slice(before)).toEqual([]);
+      if (subject instanceof Pop3Client) subject.close();
+    },
+  );
+});

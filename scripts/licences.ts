@@ -1,0 +1,93 @@
+// `npm run licences`: what a user installs with popwright, and under which licences. Fails if one is not permissive, or not
+// known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
+import { execSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+/** A user may do with them what the licence of popwright allows. */
+const PERMISSIVE = ["MIT", "MIT-0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "0BSD"];
+
+interface Component {
+  readonly "bom-ref": string;
+  readonly name: string;
+  readonly version: string;
+  readonly licenses?: readonly {
+    readonly license?: { readonly id?: string };
+    readonly expression?: string;
+  }[];
+}
+
+interface Bom {
+  readonly metadata: { readonly component: Component };
+  readonly components: readonly Component[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+
+const root = join(import.meta.dirname, "..");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+
+/** With all development tools: `--omit=dev` would leave out what both a tool and popwright need. */
+const bom = JSON.parse(
+  execSync("npm sbom --sbom-format=cyclonedx --workspaces=false --include-workspace-root", {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: Infinity,
+  }),
+) as Bom;
+
+/** The packages that `dependencies` names, and all that they need. */
+function installed(): Component[] {
+  const dependsOn = new Map(bom.dependencies.map((each) => [each.ref, each.dependsOn]));
+  const found = new Set<string>();
+  const walk = (ref: string): void => {
+    if (found.has(ref)) return;
+    found.add(ref);
+    dependsOn.get(ref)?.forEach(walk);
+  };
+  const own = dependsOn.get(bom.metadata.component["bom-ref"]) ?? [];
+  bom.components
+    .filter((each) => own.includes(each["bom-ref"]) && isDirect(each))
+    .forEach((each) => {
+      walk(each["bom-ref"]);
+    });
+  return bom.components.filter((each) => found.has(each["bom-ref"]));
+}
+
+function isDirect({ name }: Component): boolean {
+  return name in manifest.dependencies;
+}
+
+/** An expression is permissive if one of its choices is, and all parts of that choice are. */
+function isPermissive(component: Component): boolean {
+  const [licence] = component.licenses ?? [];
+  const text = licence?.expression ?? licence?.license?.id ?? "";
+  const choices = text.replace(/[()]/g, "").split(" OR ");
+  return choices.some((choice) => choice.split(" AND ").every((id) => PERMISSIVE.includes(id)));
+}
+
+const packages = installed();
+const missing = Object.keys(manifest.dependencies).filter(
+  (name) => !packages.some((each) => each.name === name),
+);
+if (missing.length > 0) throw new Error(`npm sbom does not list ${missing.join(", ")}: run npm ci`);
+const wrong = packages.filter((each) => !isPermissive(each));
+for (const { name, version, licenses } of wrong)
+  console.error(`${name}@${version}: ${JSON.stringify(licenses)} is not in the list of permissive licences`);
+console.log(
+  `${packages.length} packages are installed with popwright, ${wrong.length} of them under another licence`,
+);
+if (wrong.length > 0) process.exitCode = 1;
+
+const { sbom } = parseArgs({ options: { sbom: { type: "string" } } }).values;
+if (sbom !== undefined) {
+  const refs = packages.map((each) => each["bom-ref"]);
+  const direct = packages.filter(isDirect).map((each) => each["bom-ref"]);
+  const dependencies = [
+    { ref: bom.metadata.component["bom-ref"], dependsOn: direct },
+    ...bom.dependencies.filter(({ ref }) => refs.includes(ref)),
+  ];
+  writeFileSync(sbom, `${JSON.stringify({ ...bom, components: packages, dependencies }, null, 2)}\n`);
+}

@@ -11,6 +11,7 @@ import { proxyText, type Proxy } from "./proxy.ts";
 import { secure } from "./secure.ts";
 import { settle, type Clock } from "./settle.ts";
 import { httpConnect, loadSocks, socksConnect } from "./tunnel.ts";
+import { isRecorded, record } from "./wire-log.ts";
 
 /** The caller's own connection: a connected stream, or a function that returns one. */
 export type SocketSource =
@@ -37,9 +38,14 @@ export interface DialOptions {
 /** Opens a connected stream. Rejects with `POP3_CONNECT`, `POP3_CONNECT_TIMEOUT` or `POP3_ABORTED`. */
 export async function dial(options: DialOptions, signal?: AbortSignal): Promise<Duplex> {
   const clock = connectClock(options.timeout, `no connection to ${authority(options)}`);
-  if (options.socket !== undefined) return ownSocket(options.socket, options, clock, signal);
-  if (options.proxy !== undefined) return tunnel(options.proxy, options, signal);
-  return tcp(options, authority(options), clock, signal);
+  const { socket, proxy } = options;
+  const stream = await (socket !== undefined
+    ? ownSocket(socket, options, clock, signal)
+    : proxy !== undefined
+      ? tunnel(proxy, options, signal)
+      : tcp(options, authority(options), clock, signal));
+  if (isRecorded()) record({ step: "connected" });
+  return stream;
 }
 
 function connectClock(timeout: number, what: string): Clock {

@@ -7,13 +7,21 @@ import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { settle } from "./settle.ts";
-import { rememberedSession, rememberSessions, sessionRefused } from "./tls-sessions.ts";
+import { tlsFingerprint } from "./tls-fingerprint.ts";
+import {
+  rememberedSession,
+  rememberSessions,
+  sessionRefused,
+  sharedContext,
+  type IdentityCheck,
+} from "./tls-sessions.ts";
+import { isRecorded, record } from "./wire-log.ts";
 
 export interface TlsSettings {
   /** The host name that the certificate must be valid for. */
   readonly host: string;
   readonly port: number;
-  /** Options for `tls.connect`. The same object with the same server resumes the previous TLS session. */
+  /** Options for `tls.connect`. Equal options with the same server resume the previous TLS session. */
   readonly tls: tls.ConnectionOptions;
   /** The timeout of the handshake in milliseconds. */
   readonly timeout: number;
@@ -30,10 +38,13 @@ export interface TlsSettings {
  * `POP3_ABORTED`, and with `POP3_CONFIG` if Node rejects the options. In each case it closes the stream.
  */
 export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSignal): Promise<tls.TLSSocket> {
-  const { host, timeout, limit = "timeouts.tls", peer = host, secrets } = settings;
+  const { host, port, timeout, limit = "timeouts.tls", peer = host, secrets } = settings;
+  // A copy without undefined values, which would replace the defaults of Node.
+  const options: tls.ConnectionOptions = Object.fromEntries(
+    Object.entries(settings.tls).filter(([, value]) => value !== undefined),
+  );
   // An IP address is not a server name (RFC 6066 section 3). Node compares it as an address.
-  const servername = settings.tls.servername ?? (net.isIP(host) === 0 ? host : "");
-  const server = `${host} ${String(settings.port)} ${servername}`;
+  const servername = options.servername ?? (net.isIP(host) === 0 ? host : "");
   const late = (): Pop3Error =>
     new Pop3ConnectionError(
       "POP3_TLS_TIMEOUT",
@@ -43,13 +54,19 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   // An abort before the handshake must also close the connection.
   if (signal?.aborted === true) stream.destroy();
   return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
-    const session = rememberedSession(settings.tls, server);
+    const fingerprint = tlsFingerprint(options);
+    const key = JSON.stringify([host, port, servername, fingerprint]);
+    const identity = new Identity(options.checkServerIdentity);
+    // The caller may give a session. We cannot know how that was verified.
+    const tried =
+      options.session === undefined
+        ? rememberedSession(key, (shown) => identity.check(servername || host, shown) === undefined)
+        : undefined;
     let secured = false;
     const fail = (cause: Error): void => {
       if (secured) return;
-      const error = tlsError(peer, cause, secrets);
-      if (session !== undefined && error.code === "POP3_TLS_HANDSHAKE")
-        sessionRefused(settings.tls, server, error);
+      const error = tlsError(peer, cause, cause === identity.refusal, secrets);
+      if (tried !== undefined && error.code === "POP3_TLS_HANDSHAKE") sessionRefused(key, error);
       reject(error);
     };
     // The underlying stream may fail too, at the same time or later: it must always have an error listener.
@@ -58,8 +75,10 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     try {
       // Loaded at the first connection, because it takes as long to load as this whole package.
       socket = process.getBuiltinModule("node:tls").connect({
-        session,
-        ...settings.tls,
+        secureContext: sharedContext(fingerprint, options),
+        session: tried?.session,
+        ...options,
+        ...identity.option,
         servername,
         host,
         socket: stream,
@@ -72,7 +91,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
       );
       return () => stream.destroy();
     }
-    rememberSessions(socket, settings.tls, server);
+    if (options.session === undefined) rememberSessions(socket, key, tried, () => identity.shown);
     socket.on("error", fail);
     const onClose = (): void => {
       fail(new Error("the server closed the connection during the handshake"));
@@ -81,6 +100,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
     socket.once("secureConnect", () => {
       socket.off("close", onClose);
       secured = true;
+      if (isRecorded()) record({ step: "secured" });
       resolve(socket);
     });
     return () => {
@@ -90,10 +110,44 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   });
 }
 
-function tlsError(peer: string, error: NodeJS.ErrnoException, secrets?: Secrets): Pop3ConnectionError {
+/** Asks the caller's `checkServerIdentity`, and keeps what it was asked and what it answered. */
+class Identity {
+  /** The certificate that was accepted. */
+  shown: tls.PeerCertificate | undefined;
+  /** The error with which the caller refused the certificate. */
+  refusal: Error | undefined;
+  readonly #given: IdentityCheck | undefined;
+
+  constructor(given: IdentityCheck | undefined) {
+    this.#given = given;
+  }
+
+  /** The option for `tls.connect`. */
+  get option(): { readonly checkServerIdentity?: IdentityCheck } {
+    return this.#given === undefined ? {} : { checkServerIdentity: (name, shown) => this.check(name, shown) };
+  }
+
+  check(name: string, shown: tls.PeerCertificate): Error | undefined {
+    try {
+      this.refusal = this.#given?.(name, shown);
+    } catch (error) {
+      // In the handshake, nothing else would catch it.
+      this.refusal = error instanceof Error ? error : new Error(String(error));
+    }
+    this.shown = this.refusal === undefined ? shown : undefined;
+    return this.refusal;
+  }
+}
+
+function tlsError(
+  peer: string,
+  error: NodeJS.ErrnoException,
+  isIdentity: boolean,
+  secrets?: Secrets,
+): Pop3ConnectionError {
   const code = error.code ?? "";
   const cause = foreignError(error, secrets);
-  if (CERTIFICATE_CODE.test(code)) {
+  if (isIdentity || CERTIFICATE_CODE.test(code)) {
     return new Pop3ConnectionError(
       "POP3_TLS_CERT",
       `the certificate of ${peer} is not valid: ${printable(error.message, secrets)}`,
@@ -107,9 +161,7 @@ function tlsError(peer: string, error: NodeJS.ErrnoException, secrets?: Secrets)
   return new Pop3ConnectionError(
     "POP3_TLS_HANDSHAKE",
     `the TLS handshake with ${peer} failed: ${printable(words(error), secrets)}${hint}`,
-    {
-      cause,
-    },
+    { cause },
   );
 }
 

@@ -7,6 +7,8 @@ import type { Secrets } from "../protocol/secrets.ts";
 
 /** One event on the wire, without secrets. Of a message it has only the size in octets. */
 export type WireEvent =
+  /** There is a connection, through a proxy if there is one; a TLS handshake has succeeded. */
+  | { readonly step: "connected" | "secured" }
   | { readonly client: string }
   | { readonly server: string }
   | { readonly listing: Buffer }

@@ -107,8 +107,8 @@ export interface Pop3ClientOptions {
   /** Allows a password to be sent without TLS. `stls: "never"` allows it as well. @default false */
   readonly allowPlaintextAuth?: boolean;
   /**
-   * Options for `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` and so on. Give the same object to
-   * every client of a server: then TLS sessions are resumed, which saves most of the handshake.
+   * Options for `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` and so on. Clients of a server with
+   * options of equal values resume TLS sessions, which saves most of the handshake. Functions are compared by identity.
    */
   readonly tls?: ConnectionOptions;
   /** Your own connected stream, or a function that makes one. */
@@ -200,7 +200,6 @@ export const DEFAULT_LIMITS: Pop3Limits = {
 
 export const DEFAULT_WINDOW: Window = { octets: 4 * 1024 * 1024, commandOctets: 4096 };
 
-/** One object for all clients: TLS sessions are resumed only with the same object. */
 const DEFAULT_TLS: ConnectionOptions = Object.freeze({});
 
 /** The names of all options. The compiler reports a missing one. */

@@ -42,7 +42,7 @@ export class Recording {
     if ("client" in event) this.#asked.push(event.client);
     else if ("server" in event) this.#reply(event.server);
     else if ("message" in event) this.#session.block(event.message);
-    else this.#listing(event.listing);
+    else if ("listing" in event) this.#listing(event.listing);
   }
 
   #reply(line: string): void {

@@ -59,6 +59,28 @@ describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
     expect(said(server)).toEqual(how === "by STLS" ? ["C: CAPA", "C: STLS", "* TLS"] : ["* TLS"]);
   });
 
+  test.each([
+    ["escapes", "x \x1b[2J\x1b]8;;http://evil.test\x07", /\\x1b\[2J\\x1b\]8/],
+    ["line ends", "x\r\n\tok   connection", /\\x0d\\x0a\\x09ok/],
+    [
+      "invisible and reordering characters",
+      "a\u200b\u00ad\u202e\u{e0041}b",
+      /\\u200b\\xad\\u202e\\u\{e0041\}/,
+    ],
+  ])("cleans a certificate's name of %s, in the error and in its cause", async (_, commonName, shown) => {
+    const certificate = makeCertificate({ names: [], commonName });
+    await using server = await listen({ [how === "by STLS" ? "stls" : "tls"]: { ...certificate } });
+    const tls = { ca: certificate.cert, servername: "localhost" };
+    const failure = await failureOf(Pop3Client.connect(to(server, { tls, auth })));
+    expect(failure).toMatchObject({ code: "POP3_TLS_CERT" });
+    expect(failure.message).toMatch(shown);
+    const cause = failure.cause as Error;
+    for (const text of [failure.message, failure.stack, cause.message, cause.stack])
+      expect(text?.replaceAll("\n", "")).not.toMatch(
+        /[\p{Cc}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u,
+      );
+  });
+
   test("checks the host name of the options, and no name that the server gives", async () => {
     const certificate = makeCertificate({ names: ["evil.test"] });
     await using server = await listen({

@@ -3,12 +3,23 @@
 import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
 import type { Output } from "./io.ts";
 
-/** Characters that JSON does not escape, but that control a terminal or change the direction of text. */
-const UNSAFE = /[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+/**
+ * Characters that JSON does not escape, but that control a terminal, change the direction of text or are
+ * invisible.
+ */
+const UNSAFE = /[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 function jsonLine(value: unknown): string {
   const text = JSON.stringify(value, (_name, each: unknown) => plain(each));
-  return `${text.replace(UNSAFE, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+  return `${text.replace(UNSAFE, escape)}\n`;
+}
+
+/** JSON escapes a character beyond the first plane as its two UTF-16 units. */
+function escape(character: string): string {
+  return character
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
 }
 
 export function writeJson(output: Output, value: unknown): Promise<void> {

@@ -1,12 +1,13 @@
-// Makes the text of a peer safe to print: it cannot move the cursor, forge a line or reverse the text. Shows a value of
-// the caller without a secret.
+// Makes the text of a peer safe to print: it cannot move the cursor, forge a line, reverse the text or hide. Shows a
+// value of the caller without a secret.
 import { Secrets } from "./secrets.ts";
 
 /** The most characters of a peer's text in an error. */
 const LONGEST = 512;
 
-// Controls, line and paragraph separators, the marks that reorder text, and the byte order mark.
-const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+// Controls, line and paragraph separators, marks that reorder text, and characters that are invisible: tags,
+// zero-width characters, soft hyphens, variation selectors, the byte order mark, annotations.
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 const NONE = new Secrets();
 
@@ -19,12 +20,14 @@ export function isPrintable(text: string): boolean {
 export function printable(text: string, secrets: Secrets = NONE): string {
   const shown = secrets.mask(text);
   const cut = shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
-  return cut.replace(UNSAFE, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x100
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : `\\u${code.toString(16).padStart(4, "0")}`;
-  });
+  return cut.replace(UNSAFE, escape);
+}
+
+function escape(character: string): string {
+  const code = character.codePointAt(0) as number;
+  const digits = code.toString(16);
+  if (code > 0xffff) return `\\u{${digits}}`;
+  return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u${digits.padStart(4, "0")}`;
 }
 
 /**

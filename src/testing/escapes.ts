@@ -1,14 +1,15 @@
 // Converts bytes to printable text and back without loss: unprintable characters become escapes.
 import { isUtf8 } from "node:buffer";
 
-// Control characters, line and paragraph separators, bidirectional controls and the byte order mark. Also a
+// Control characters, line and paragraph separators, bidirectional controls and invisible characters. Also a
 // backslash that would start an escape, and one at the end of the line: a transcript gives that one a meaning
 // ("no CRLF").
-const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4})/gu;
-const UNSAFE_OCTET = /[^ -~]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4})/g;
+const UNSAFE =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\})/gu;
+const UNSAFE_OCTET = /[^ -~]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\})/g;
 
 /**
- * Escapes bytes: `\xNN` is a byte, `\uNNNN` a character in UTF-8; any other backslash is a backslash. If the
+ * Escapes bytes: `\xNN` is a byte, `\uNNNN` or `\u{N}` a character in UTF-8; any other backslash is a backslash. If the
  * bytes are not valid UTF-8 as a whole, every byte outside ASCII is escaped.
  */
 export function escaped(octets: Buffer): string {
@@ -20,18 +21,21 @@ export function escaped(octets: Buffer): string {
 
 /** Returns the bytes of a text that {@link escaped} or a person has written. */
 export function unescaped(text: string): Buffer {
-  const pieces = text.split(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4})/);
+  const pieces = text.split(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\})/);
   return Buffer.concat(
     pieces.map((piece, index) => {
       if (index % 2 === 0) return Buffer.from(piece, "utf8");
       if (piece.startsWith("x")) return Buffer.from(piece.slice(1), "hex");
-      return Buffer.from(String.fromCharCode(parseInt(piece.slice(1), 16)), "utf8");
+      return Buffer.from(String.fromCodePoint(parseInt(piece.replace(/[u{}]/g, ""), 16)), "utf8");
     }),
   );
 }
 
 const octet = (character: string): string => `\\x${hexadecimal(character, 2)}`;
-const codePoint = (character: string): string => `\\u${hexadecimal(character, 4)}`;
+const codePoint = (character: string): string =>
+  character.length === 1
+    ? `\\u${hexadecimal(character, 4)}`
+    : `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
 
 function hexadecimal(character: string, digits: number): string {
   return character.charCodeAt(0).toString(16).padStart(digits, "0");

@@ -18,6 +18,12 @@ test.each([
   ["line and paragraph separators", "\u2028\u2029", "\\u2028\\u2029"],
   ["marks that reorder text", "\u202e\u2066\u200f\u061c", "\\u202e\\u2066\\u200f\\u061c"],
   ["a byte order mark", "\ufeff", "\\ufeff"],
+  ["zero-width characters", "a\u200bb\u200cc\u200dd\u2060", "a\\u200bb\\u200cc\\u200dd\\u2060"],
+  ["soft hyphens", "pass\u00adword", "pass\\xadword"],
+  ["tag characters", "\u{e0001}\u{e0041}\u{e007f}", "\\u{e0001}\\u{e0041}\\u{e007f}"],
+  ["variation selectors", "a\ufe0f\u{e0100}", "a\\ufe0f\\u{e0100}"],
+  ["fillers and invisible operators", "\u3164\u115f\u2062", "\\u3164\\u115f\\u2062"],
+  ["annotations", "\ufff9a\ufffb", "\\ufff9a\\ufffb"],
 ])("prints %s", (_, text, expected) => {
   expect(printable(text)).toBe(expected);
 });
@@ -48,12 +54,14 @@ test("leaves only safe characters in any text, and limits the length", () => {
     "\u202e",
     "\u2069",
     "\ufeff",
+    "\u200b",
+    "\u{e0041}",
   );
   always(
     fc.oneof(fc.string({ unit: "binary", maxLength: 50 }), fc.string({ unit, maxLength: 700 })),
     (text) => {
       const shown = printable(text);
-      expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/u);
+      expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u);
       expect(shown.length).toBeLessThanOrEqual(512 * 6 + 1);
       // What is safe stays as it is.
       expect(printable(shown.slice(0, 512))).toBe(shown.slice(0, 512));

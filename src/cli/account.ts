@@ -5,6 +5,7 @@ import { methodNamed } from "../auth/choice.ts";
 import { Pop3Error } from "../errors.ts";
 import { nameOf } from "../fetch/options.ts";
 import { parseUrl, type Pop3ClientOptions, type UrlOptions } from "../index.ts";
+import { proxyFrom, proxyText } from "../net/proxy.ts";
 import { completeOptions } from "../options/client.ts";
 import type { Attempt } from "./explain.ts";
 import type { Io } from "./io.ts";
@@ -17,6 +18,7 @@ export const ACCOUNT_OPTIONS = {
   "token-command": { type: "string" },
   ca: { type: "string" },
   mechanism: { type: "string" },
+  proxy: { type: "string" },
 } as const;
 
 export interface AccountWords {
@@ -24,11 +26,13 @@ export interface AccountWords {
   readonly "token-command"?: string | undefined;
   readonly ca?: string | undefined;
   readonly mechanism?: string | undefined;
+  readonly proxy?: string | undefined;
 }
 
-/** The environment variables with the secrets. */
+/** The environment variables with the secrets. The URL of a proxy may contain a password. */
 export const PASSWORD = "POPWRIGHT_PASSWORD";
 export const TOKEN = "POPWRIGHT_TOKEN";
+export const PROXY = "POPWRIGHT_PROXY";
 
 export interface AccountSource {
   readonly url: string;
@@ -36,6 +40,8 @@ export interface AccountSource {
   readonly token: SecretSource;
   readonly ca?: string | undefined;
   readonly mechanism?: string | undefined;
+  /** The URL of a proxy. */
+  readonly proxy?: string | undefined;
 }
 
 /**
@@ -48,6 +54,12 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
       `the URL must not contain a password, because other users of this machine can read it. Set ${PASSWORD} instead`,
     );
   }
+  if (words.proxy !== undefined && passwordIn(words.proxy)) {
+    throw new UsageError(
+      `--proxy must not contain a password, because other users of this machine can read it. Set ${PROXY} to the URL of the proxy instead`,
+    );
+  }
+  const inEnvironment = io.env[PROXY] === "" ? undefined : io.env[PROXY];
   return accountFrom(
     {
       url,
@@ -55,33 +67,50 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
       token: { variable: TOKEN, command: words["token-command"] },
       ca: words.ca,
       mechanism: words.mechanism,
+      proxy: words.proxy ?? inEnvironment,
     },
     io,
   );
 }
 
 /**
- * Builds the account. Throws {@link UsageError} if the URL is invalid or the mechanism is unknown, and
- * {@link ConfigurationError} if the file with the certificates cannot be read.
+ * Builds the account. Throws {@link UsageError} if a URL is invalid or the mechanism is unknown, and
+ * {@link ConfigurationError} if the file with the certificates cannot be read. `env`: what a command that prints
+ * the secret gets as its environment.
  */
-export async function accountFrom(source: AccountSource, io: Io): Promise<Pop3ClientOptions> {
+export async function accountFrom(
+  source: AccountSource,
+  io: Io,
+  env: NodeJS.ProcessEnv = io.env,
+): Promise<Pop3ClientOptions> {
   const options = optionsOf(source.url);
   if (source.mechanism !== undefined) checkMechanism(source.mechanism);
+  if (source.proxy !== undefined) checkProxy(source.proxy);
   const tls = source.ca === undefined ? undefined : { ca: await certificate(source.ca) };
   const { user, ...rest } = options.auth ?? {};
   const mechanism = source.mechanism === undefined ? {} : { mechanism: source.mechanism };
-  const account: Pop3ClientOptions = { ...options, ...(tls === undefined ? {} : { tls }) };
+  const account: Pop3ClientOptions = {
+    ...options,
+    ...(tls === undefined ? {} : { tls }),
+    ...(source.proxy === undefined ? {} : { proxy: source.proxy }),
+  };
   if (user === undefined) return account;
   const byToken = source.token.command !== undefined || (io.env[source.token.variable ?? ""] ?? "") !== "";
   const secret = byToken
-    ? { accessToken: secretFrom(source.token, "access token", io) }
-    : { pass: secretFrom(source.password, `password of ${user}`, io) };
+    ? { accessToken: secretFrom(source.token, "access token", io, env) }
+    : { pass: secretFrom(source.password, `password of ${user}`, io, env) };
   return { ...account, auth: { ...rest, user, ...secret, ...mechanism } };
 }
 
 /** Returns the parts of an account that the explanation of a failure needs. */
-export function attemptOf({ host, port, secure = true, auth }: Pop3ClientOptions): Attempt {
-  return { host, port: port ?? (secure ? 995 : 110), secure, user: auth?.user };
+export function attemptOf({ host, port, secure = true, auth, proxy }: Pop3ClientOptions): Attempt {
+  return {
+    host,
+    port: port ?? (secure ? 995 : 110),
+    secure,
+    user: auth?.user,
+    proxy: proxy === undefined ? undefined : proxyText(proxyFrom(proxy)),
+  };
 }
 
 /** Parses a URL. Throws {@link UsageError} if it is invalid. */
@@ -104,6 +133,15 @@ export function optionsOf(url: string): UrlOptions {
 /** Throws {@link UsageError} if the mechanism is unknown. */
 export function checkMechanism(name: string): void {
   if (methodNamed(name) === undefined) throw new UsageError(`unknown mechanism "${name}"`);
+}
+
+/** Throws {@link UsageError} if the URL of a proxy is invalid. */
+export function checkProxy(url: string): void {
+  try {
+    proxyFrom(url);
+  } catch (error) {
+    throw Pop3Error.is(error) ? new UsageError(error.message) : error;
+  }
 }
 
 /** Returns the default name of the mailbox in the ledger: `user@host:port`. */

@@ -27,4 +27,6 @@ The secret is never part of the command line. It comes from
 
   --ca FILE          trusts the certificates (PEM) in FILE instead of the usual ones
   --mechanism NAME   uses only this login method: PLAIN, SCRAM-SHA-256, USER, XOAUTH2 ...
+  --proxy URL        connects through a proxy: http://HOST:PORT, https://, socks5:// or socks4a://; with a
+                     password in it, set POPWRIGHT_PROXY to the URL instead
 `;

@@ -4,7 +4,7 @@ import { Pop3Error } from "../errors.ts";
 import { FetchError } from "../fetch/index.ts";
 import { temporaryCause } from "../retry.ts";
 import { AccountError } from "./explain.ts";
-import { ConfigurationError, UsageError } from "./usage.ts";
+import { ConfigurationError, NoMessageError, UsageError } from "./usage.ts";
 
 export const EXIT = {
   /** Success, with or without new mail. */
@@ -14,6 +14,8 @@ export const EXIT = {
   usage: 64,
   /** The run succeeded, but some messages are left alone: they have used up their tries. */
   leftAlone: 65,
+  /** The maildrop has no such message. */
+  noMessage: 66,
   /** There is no server, it does not speak POP3, or it does not offer the required security. */
   unavailable: 69,
   /** Internal error (please report it). */
@@ -35,6 +37,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof AccountError) return exitCodeOf(error.cause);
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigurationError) return EXIT.configuration;
+  if (error instanceof NoMessageError) return EXIT.noMessage;
   if (!Pop3Error.is(error)) return exitCodeOfSystem(error);
   const { code } = error;
   const cause = error instanceof FetchError ? error.cause : error;

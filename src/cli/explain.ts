@@ -1,9 +1,10 @@
 // Explains a failure to the user: what happened, and what to do about it.
 import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
 import { FetchError } from "../fetch/index.ts";
+import { authority, hostText } from "../net/authority.ts";
 import type { KnownRefusal, Stage } from "../protocol/refusals.ts";
 import { judgeRefusal, stageOfCommand, type Refusal } from "../retry.ts";
-import { BY_CAUSE, BY_CODE } from "./knowledge/failures.ts";
+import { adviceFor, BY_CODE } from "./knowledge/failures.ts";
 import { KNOWN_TEXTS, type KnownText } from "./knowledge/known-texts.ts";
 import { providerAt } from "./knowledge/providers.ts";
 
@@ -14,6 +15,8 @@ export interface Attempt {
   /** Whether TLS starts with the connection, without STLS. */
   readonly secure?: boolean | undefined;
   readonly user?: string | undefined;
+  /** The name of the proxy in errors. */
+  readonly proxy?: string | undefined;
 }
 
 /** A failure, together with the account for which it happened. */
@@ -81,20 +84,31 @@ function isAboutLogin({ code }: Pop3Error): boolean {
 }
 
 function advice(error: Pop3Error, attempt: Attempt): string[] {
-  const line = wrongPort(error, attempt) ?? BY_CAUSE[causeCode(error) ?? ""] ?? BY_CODE[error.code];
+  const line =
+    atProxy(error, attempt) ??
+    wrongPort(error, attempt) ??
+    adviceFor(causeCode(error)) ??
+    BY_CODE[error.code];
   return line === undefined ? [] : [line];
+}
+
+/** Returns advice if the proxy failed: advice about the server would mislead. */
+function atProxy({ code, message }: Pop3Error, { host = "HOST", port, proxy }: Attempt): string | undefined {
+  if (proxy === undefined || code === "POP3_TLS_INJECTION" || !message.includes(proxy)) return undefined;
+  const server = authority({ host, port: port ?? 995 });
+  return `The connection goes through ${proxy} (--proxy, POPWRIGHT_PROXY, or "proxy" in the configuration). Check its scheme, name, port and password, and whether it allows connections to ${server}.`;
 }
 
 /** Returns advice if the client expected TLS at a port without TLS, or the other way round. */
 function wrongPort(error: Pop3Error, { host = "HOST", port, secure }: Attempt): string | undefined {
   const code = causeCode(error) ?? "";
   if (secure === true && /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)) {
-    const where = port === undefined || port === 110 ? host : `${host}:${String(port)}`;
+    const where = port === undefined || port === 110 ? hostText(host) : authority({ host, port });
     return `This port begins without TLS. Use pop3://${where}, which turns TLS on with STLS.`;
   }
   const silent = ["POP3_GREETING_TIMEOUT", "POP3_CLOSED", "POP3_RESET", "POP3_BAD_GREETING"];
   return secure === false && port === 995 && silent.includes(error.code)
-    ? `Port 995 begins with TLS. Use pop3s://${host}.`
+    ? `Port 995 begins with TLS. Use pop3s://${hostText(host)}.`
     : undefined;
 }
 

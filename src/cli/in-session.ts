@@ -4,6 +4,7 @@ import { Pop3Client, type Pop3ClientOptions } from "../index.ts";
 import { attemptOf } from "./account.ts";
 import { AccountError } from "./explain.ts";
 import type { Io } from "./io.ts";
+import { Waiting } from "./waiting.ts";
 
 /**
  * Connects, calls `run`, and ends the session with QUIT. Rejects with {@link AccountError} if the session
@@ -11,9 +12,11 @@ import type { Io } from "./io.ts";
  */
 export async function inSession<T>(
   account: Pop3ClientOptions,
-  { stop }: Io,
+  io: Io,
   run: (client: Pop3Client) => Promise<T>,
 ): Promise<T> {
+  const { stop } = io;
+  using _waiting = new Waiting(attemptOf(account), io);
   try {
     await using client = await Pop3Client.connect(account, { signal: stop });
     const leave = (): void => client.close();

@@ -14,6 +14,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT and SIGTERM, or their equivalents on Windows. The command must then end cleanly. */
   readonly stop: AbortSignal;
+  /** After how many milliseconds the user is told what a command waits for; `Infinity`: never. @default 3000 */
+  readonly patience?: number | undefined;
 }
 
 /** Whether an error means that the reader has closed the pipe, as in `popwright list ... | head`. */

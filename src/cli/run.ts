@@ -12,7 +12,7 @@ import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
 import { isReaderGone, type Io } from "./io.ts";
 import { wrapped } from "./text.ts";
-import { ConfigurationError, quoted, UsageError } from "./usage.ts";
+import { ConfigurationError, NoMessageError, quoted, UsageError } from "./usage.ts";
 
 const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, serve];
 
@@ -68,6 +68,8 @@ async function tell(error: unknown, name: string | undefined, io: Io): Promise<E
 
 /** Whether an error is an internal one: it comes neither from popwright nor from the operating system. */
 function isUnforeseen(error: unknown): error is Error {
-  const foreseen = [AccountError, UsageError, ConfigurationError].some((kind) => error instanceof kind);
+  const foreseen = [AccountError, UsageError, ConfigurationError, NoMessageError].some(
+    (kind) => error instanceof kind,
+  );
   return error instanceof Error && !foreseen && !Pop3Error.is(error) && !("code" in error);
 }

@@ -22,16 +22,21 @@ export interface SecretSource {
 
 /**
  * Returns a function that reads the secret. Before the first call no command runs and no prompt appears.
- * `what` names the secret for the user.
+ * `what` names the secret for the user. `env`: the environment of the command.
  */
-export function secretFrom(source: SecretSource, what: string, io: Io): () => Promise<string> {
+export function secretFrom(
+  source: SecretSource,
+  what: string,
+  io: Io,
+  env: NodeJS.ProcessEnv = io.env,
+): () => Promise<string> {
   const { command, variable } = source;
   if (command !== undefined) {
     let printed: string | undefined;
     return async () => {
       // A run that is stopping may have to log in once more, to delete delivered messages.
       if (io.stop.aborted && printed !== undefined) return printed;
-      return (printed = await printedBy(command, io.stop));
+      return (printed = await printedBy(command, env, io.stop));
     };
   }
   let entered: Promise<string> | undefined;
@@ -50,13 +55,17 @@ export function secretFrom(source: SecretSource, what: string, io: Io): () => Pr
   };
 }
 
-function printedBy(command: string | readonly string[], signal: AbortSignal): Promise<string> {
+function printedBy(
+  command: string | readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<string> {
   const [program = "", ...args] = typeof command === "string" ? wordsOfCommand(command) : command;
   return new Promise((resolve, reject) => {
     const child = execFile(
       program,
       args,
-      { timeout: PATIENCE, encoding: "utf8", signal },
+      { timeout: PATIENCE, encoding: "utf8", env, signal },
       (error, stdout) => {
         const [secret = ""] = stdout.split(/\r?\n/, 1);
         // The message has neither its output nor its arguments: both may contain the secret.

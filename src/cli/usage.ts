@@ -11,6 +11,11 @@ export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
 
+/** The maildrop does not have the message: exit code 66. */
+export class NoMessageError extends Error {
+  override readonly name = "NoMessageError";
+}
+
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Words<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 

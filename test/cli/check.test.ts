@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { annsServer, urlOf } from "./ann.ts";
 import { newDirectory } from "../support/place.ts";
+import { OctetServer } from "./octet-server.ts";
 import { Terminal } from "./terminal.ts";
 
 /** Returns the result of each step: `ok login`. */
@@ -240,6 +241,51 @@ describe("the step that fails", () => {
     const second = new Terminal();
     expect(await second.run("check", urlOf(other), "--ca", ca)).toBe(69);
     expect(second.words).toContain("The certificate is for another name");
+  });
+
+  // A ServerHello of TLS 1.2 without the extension of RFC 5746, and alerts of level 2 (RFC 8446 section 6).
+  const HELLO = [
+    ...Buffer.from("160303002a020000260303", "hex"),
+    ...Buffer.alloc(32, 7),
+    ...Buffer.from("00c02f00", "hex"),
+  ];
+  test.each<[string, number[], string[]]>([
+    ["no secure renegotiation", HELLO, ["RFC 5746", "SSL_OP_LEGACY_SERVER_CONNECT", "Ask its operator"]],
+    ["a handshake failure", [0x15, 3, 3, 0, 2, 2, 40], ["no cipher", "DEFAULT@SECLEVEL=0"]],
+    ["insufficient security", [0x15, 3, 3, 0, 2, 2, 71], ["no cipher", "DEFAULT@SECLEVEL=0"]],
+    ["an old version", [0x15, 3, 1, 0, 2, 2, 70], ["versions of TLS", "minVersion"]],
+    ["a hello of TLS 1.0", [0x16, 3, 1, ...HELLO.slice(3, 9), 3, 1, ...HELLO.slice(11)], ["minVersion"]],
+    ["a required certificate", [0x15, 3, 3, 0, 2, 2, 116], ["client certificate"]],
+    ["an unknown name", [0x15, 3, 3, 0, 2, 2, 112], ["does not know this name"]],
+  ])("check explains what to do about a server with %s", async (_, octets, words) => {
+    await using server = await OctetServer.listen((client) => {
+      client.once("data", () => client.write(Buffer.from(octets)));
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("check", `pop3s://ann@localhost:${String(server.port)}`)).toBe(69);
+    expect(terminal.words).toContain("(POP3_TLS_HANDSHAKE)");
+    for (const word of words) expect(terminal.words).toContain(word);
+  });
+
+  test.each(["", "?stls=if-offered"])("check writes an IPv6 address as a URL has it%s", async (query) => {
+    await using server = await annsServer({ host: "::1", stls: false });
+    const terminal = new Terminal();
+    await terminal.run("check", `pop3://ann@[::1]:${String(server.port)}${query || "?stls=never"}`);
+    expect(terminal.words).toContain(`[::1]:${String(server.port)}, in clear text`);
+    expect(terminal.words).toContain("pop3s://[::1]");
+    expect(terminal.words).not.toMatch(/[^[]::1/);
+  });
+
+  test("check writes an IPv6 address as a URL has it, if a connection fails or is on the wrong port", async () => {
+    const server = await annsServer({ host: "::1" });
+    const { port } = server;
+    const wrong = new Terminal();
+    expect(await wrong.run("check", `pop3s://ann@[::1]:${String(port)}`)).toBe(69);
+    expect(wrong.words).toContain(`Use pop3://[::1]:${String(port)}`);
+    await server.close();
+    const closed = new Terminal();
+    expect(await closed.run("check", `pop3s://ann@[::1]:${String(port)}`)).toBe(69);
+    expect(closed.words).toContain(`cannot connect to [::1]:${String(port)}: `);
   });
 
   test("check explains TLS at a port that begins without it", async () => {

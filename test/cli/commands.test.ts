@@ -306,9 +306,21 @@ describe("get", () => {
   test("explains that a message does not exist", async () => {
     await using server = await annsServer();
     const terminal = new Terminal();
-    expect(await terminal.run("get", urlOf(server), "3")).toBe(69);
-    expect(await terminal.run("get", urlOf(server), "uid:none")).toBe(64);
+    expect(await terminal.run("get", urlOf(server), "3")).toBe(66);
+    expect(terminal.words).toContain("there is no message 3: the maildrop has 2 messages");
+    expect(await terminal.run("get", urlOf(server), "99", "--top", "0")).toBe(66);
+    expect(await terminal.run("get", urlOf(server), "uid:none")).toBe(66);
     expect(terminal.words).toContain("no message has the unique-id none");
+    const file = join(await newDirectory(), "message.eml");
+    expect(await terminal.run("get", urlOf(server), "3", "--output", file)).toBe(66);
+    await expect(readFile(file)).rejects.toThrow("ENOENT");
+  });
+
+  test("a message that the server refuses for another reason exists", async () => {
+    await using server = await annsServer({ faults: [{ on: "RETR", reply: "-ERR cannot read it\r\n" }] });
+    const terminal = new Terminal();
+    expect(await terminal.run("get", urlOf(server), "2")).toBe(69);
+    expect(terminal.words).toContain("cannot read it");
   });
 });
 

@@ -377,6 +377,43 @@ describe("several accounts", () => {
     expect(env).not.toMatch(/^(?:POPWRIGHT_PASSWORD|POPWRIGHT_TOKEN|BOB|EVE)=/m);
   });
 
+  test("a command that prints a secret gets no other secrets", async () => {
+    const users = Object.fromEntries(
+      ["ann", "bob", "eve"].map((name) => [name, { pass: name, messages: MESSAGES }]),
+    );
+    await using server = await annsServer({ users });
+    const terminal = new Terminal();
+    Object.assign(terminal.env, process.env, {
+      HOME: directory,
+      POPWRIGHT_PASSWORD: "p1",
+      POPWRIGHT_PROXY: "",
+      ANN: "p2",
+      BOB: "bob",
+      EVE: "p3",
+      CONTEXT: "kept",
+    });
+    const seen = join(directory, "seen");
+    const program = await programOf(`
+      import { appendFileSync } from "node:fs";
+      const lines = Object.entries(process.env).map(([name, value]) => name + "=" + value + "\\n");
+      appendFileSync(process.argv[3], lines.join(""));
+      console.log(process.argv[2]);
+    `);
+    const path = await configured({
+      to: { eml: "Mail" },
+      accounts: [
+        { url: urlOf(server), passwordEnv: "ANN", passwordCommand: [...program, "ann", seen] },
+        { url: urlOf(server, "bob"), passwordEnv: "BOB" },
+        { url: urlOf(server, "eve"), passwordEnv: "EVE", passwordCommand: [...program, "eve", seen] },
+      ],
+    });
+    expect(await terminal.run("fetch", "--config", path)).toBe(0);
+    const env = await readFile(seen, "utf8");
+    expect(env.match(/^CONTEXT=kept$/gm)).toHaveLength(2);
+    expect(env).toContain(`HOME=${directory}`);
+    expect(env).not.toMatch(/^(?:POPWRIGHT_PASSWORD|POPWRIGHT_PROXY|ANN|BOB|EVE)=/m);
+  });
+
   test("78: duplicate accounts and unknown mechanisms are rejected before connecting", async () => {
     await using server = await annsServer();
     const account = { url: urlOf(server), to: { maildir: "Mail" } };

@@ -15,6 +15,8 @@ export class Terminal {
   heard: ((text: string) => void) | undefined;
   /** Called with each text that is written to stdout. */
   told: (() => void) | undefined;
+  /** After how many milliseconds a command says what it waits for. A test is not slow by itself. */
+  patience: number | undefined = Infinity;
   /** Whether the reader of stdout has closed the pipe, as `| head` does. */
   unread = false;
   readonly #out: Buffer[] = [];
@@ -59,6 +61,7 @@ export class Terminal {
       }),
       env: this.env,
       stop: this.signal.signal,
+      patience: this.patience,
     };
   }
 

@@ -10,6 +10,7 @@ import { writeJson } from "../json.ts";
 import { Recording } from "./recording.ts";
 import { wrapped } from "../text.ts";
 import { positionals, wordsOf } from "../usage.ts";
+import { Waiting } from "../waiting.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
@@ -45,6 +46,7 @@ Examples
     const attempt = attemptOf(account);
     const steps: Step[] = [];
     using recording = values.record === undefined ? undefined : new Recording(attempt.secure === true);
+    using _waiting = new Waiting(attempt, io);
     for await (const step of examine(account, io.stop, { retrieve: values.pipelining === true })) {
       steps.push(step);
       if (values.json !== true) await io.stdout.write(linesOf(step, attempt, io));

@@ -1,6 +1,7 @@
 // Examines a server in one session, step by step, and stops at the first failure. It changes nothing on the
 // server.
 import { Pop3Error, Pop3ReplyError } from "../../errors.ts";
+import { authority, hostText } from "../../net/authority.ts";
 import { hasNoValues } from "../../protocol/malformed-line.ts";
 import { pipeliningFault } from "../../protocol/pipelining-faults.ts";
 import { printable } from "../../protocol/printable.ts";
@@ -92,11 +93,12 @@ type Findings = readonly [text: string, facts: Step["facts"], notes: readonly st
 
 function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3ClientOptions): Findings {
   const { host, secure = true } = account;
-  const place = `${host}:${String(account.port ?? (secure ? 995 : 110))}`;
+  const place = authority({ host, port: account.port ?? (secure ? 995 : 110) });
+  const overTls = `pop3s://${hostText(host)}`;
   if (tlsInfo === undefined) {
     const better = capabilities.stls
       ? "The server offers STLS: remove ?stls=never to use it."
-      : `The server does not offer STLS. It may have TLS at another port: pop3s://${host}`;
+      : `The server does not offer STLS. It may have TLS at another port: ${overTls}`;
     return [
       `${place}, in clear text`,
       { tls: null },
@@ -107,7 +109,7 @@ function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3Client
   const verified = authorized ? "certificate verified" : "certificate NOT verified";
   const notes = secure
     ? []
-    : [`TLS from the first byte is safer. If the server has a port for it, use pop3s://${host}`];
+    : [`TLS from the first byte is safer. If the server has a port for it, use ${overTls}`];
   const text = `${place}, ${protocol}${secure ? "" : " by STLS"}, ${cipher}, ${verified}`;
   return [text, { tls: { protocol, cipher, authorized, stls: !secure } }, notes];
 }

@@ -1,13 +1,15 @@
 // `popwright get`: writes one message exactly as the server sends it.
 import { open, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import type { Pop3Client } from "../../index.ts";
+import { Pop3ReplyError, type Pop3Client } from "../../index.ts";
+import { printable } from "../../protocol/printable.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { inSession } from "../in-session.ts";
 import type { Io } from "../io.ts";
-import { positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+import { count } from "../text.ts";
+import { NoMessageError, positionals, wholeNumber, wordsOf } from "../usage.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
@@ -28,6 +30,10 @@ Writes a message exactly as the server sends it, with CRLF line ends. It changes
   --top LINES        writes only the headers and the first LINES lines of the body
 
 ${ACCOUNT_HELP}
+Exit codes
+  0 done    64 usage    66 no such message    69 server unavailable    73 the file cannot be written
+  75 try again later    77 authentication    78 configuration
+
 Examples
   popwright get pop3s://ann@pop.example.com 3 > message.eml
   popwright get pop3s://ann@pop.example.com uid:000001ab --top 0
@@ -41,7 +47,11 @@ Examples
     const account = await accountFromWords(url, values, io);
     await inSession(account, io, async (client) => {
       const number = uid === undefined ? (wished as number) : await numberOf(client, uid);
-      await write(pieces(client, number, top), values.output, io);
+      try {
+        await write(pieces(client, number, top), values.output, io);
+      } catch (error) {
+        throw (await missing(client, number, error)) ?? error;
+      }
     });
     return EXIT.ok;
   },
@@ -49,7 +59,21 @@ Examples
 
 async function numberOf(client: Pop3Client, uid: string): Promise<number> {
   for (const [number, each] of await client.uidl()) if (each === uid) return number;
-  throw new UsageError(`no message has the unique-id ${uid}`);
+  throw new NoMessageError(`no message has the unique-id ${printable(uid)}`);
+}
+
+/** Returns the error for a message that does not exist, if that is why the server refused it. */
+async function missing(
+  client: Pop3Client,
+  number: number,
+  error: unknown,
+): Promise<NoMessageError | undefined> {
+  if (!Pop3ReplyError.is(error) || error.temporary) return undefined;
+  const { count: messages } = await client.stat();
+  if (number <= messages) return undefined;
+  return new NoMessageError(
+    `there is no message ${String(number)}: the maildrop has ${count(messages, "message")}`,
+  );
 }
 
 async function* pieces(

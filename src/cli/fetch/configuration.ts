@@ -6,7 +6,17 @@ import { completePolicy } from "../../fetch/plan/policy.ts";
 import type { FetchPolicy } from "../../fetch/index.ts";
 import { nearest, suggestion } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
-import { checkMechanism, mailboxOf, optionsOf, passwordIn, type AccountSource } from "../account.ts";
+import {
+  checkMechanism,
+  checkProxy,
+  mailboxOf,
+  optionsOf,
+  PASSWORD,
+  passwordIn,
+  PROXY,
+  TOKEN,
+  type AccountSource,
+} from "../account.ts";
 import { wordsOfCommand } from "./command-words.ts";
 import { PLACES, type DeliveryPlace } from "./delivery-place.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
@@ -66,6 +76,7 @@ const ACCOUNT = [
   "policy",
   "ca",
   "mechanism",
+  "proxy",
   "passwordEnv",
   "passwordCommand",
   "tokenEnv",
@@ -120,11 +131,14 @@ class Checker {
       maxSessions: this.#count("maxSessions", top["maxSessions"]),
       maxPerHost: this.#count("maxPerHost", top["maxPerHost"]),
       accounts: checked,
-      secrets: new Set(
-        checked.flatMap(({ source: { password, token } }) =>
+      secrets: new Set([
+        PASSWORD,
+        TOKEN,
+        PROXY,
+        ...checked.flatMap(({ source: { password, token } }) =>
           [password.variable, token.variable].filter((name) => name !== undefined),
         ),
-      ),
+      ]),
       pathOf: (path) => resolve(base, path),
     };
   }
@@ -157,7 +171,8 @@ class Checker {
           command: this.#command(`${path}.tokenCommand`, account["tokenCommand"]),
         },
         ca: text("ca"),
-        mechanism: this.#mechanism(`${path}.mechanism`, text("mechanism")),
+        mechanism: this.#checked(`${path}.mechanism`, text("mechanism"), checkMechanism),
+        proxy: this.#checked(`${path}.proxy`, text("proxy"), checkProxy),
       },
       to: place,
       policy: this.#policy(`${path}.policy`, account["policy"], policy),
@@ -176,14 +191,14 @@ class Checker {
     }
   }
 
-  #mechanism(path: JsonPath, mechanism: string | undefined): string | undefined {
-    if (mechanism === undefined) return undefined;
+  #checked(path: JsonPath, text: string | undefined, check: (text: string) => void): string | undefined {
+    if (text === undefined) return undefined;
     try {
-      checkMechanism(mechanism);
+      check(text);
     } catch (error) {
       throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
     }
-    return mechanism;
+    return text;
   }
 
   #checkUrl(path: JsonPath, url: string): void {

@@ -11,6 +11,7 @@ import {
 } from "../../fetch/index.ts";
 import { nameOf } from "../../fetch/options.ts";
 import { Pop3ConnectionError, Pop3ReplyError, type Pop3ClientOptions } from "../../index.ts";
+import { hostText } from "../../net/authority.ts";
 import { ACCOUNT_OPTIONS, accountFrom, accountFromWords, attemptOf } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -145,7 +146,7 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
     throw new UsageError("--to is missing: it must name the destination of the mail");
   const account = await accountFromWords(url, values, io);
   if (account.auth === undefined)
-    throw new UsageError(`the URL must name a user, as in pop3s://USER@${account.host}`);
+    throw new UsageError(`the URL must name a user, as in pop3s://USER@${hostText(account.host)}`);
   // A dry run does not use the destination.
   const place = placeOf({ ...values, to: values.to ?? "." });
   const destination = destinationAt(place, (path) => resolve(path), io.env);
@@ -167,6 +168,7 @@ const IN_FILE = [
   "token-command",
   "ca",
   "mechanism",
+  "proxy",
 ] as const;
 
 async function fromFile(words: readonly string[], values: Values, io: Io): Promise<Task> {
@@ -181,7 +183,7 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
   const targets = await Promise.all(
     accounts.map(async ({ name, source, to, policy }): Promise<Target> => {
       const ca = source.ca === undefined ? undefined : pathOf(source.ca);
-      const account = await accountFrom({ ...source, ca }, io);
+      const account = await accountFrom({ ...source, ca }, io, env);
       return {
         account,
         mailbox: name ?? nameOf(account),

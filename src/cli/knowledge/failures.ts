@@ -6,8 +6,15 @@ const UNKNOWN_AUTHORITY =
 const NO_WAY =
   "This machine cannot reach the server. Check that it is on the network, and that no firewall blocks the port.";
 
+const OLD_TLS =
+  'The server supports only versions of TLS that are no longer safe. Ask its operator to update it. Until then the library connects with tls: { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" }: see "Old servers" in docs/options.md.';
+const NO_CIPHER =
+  'Server and client have no cipher or signature algorithm in common, or the server wants a client certificate. An old server offers only ciphers that are no longer safe: ask its operator to update it. Until then the library connects with tls: { ciphers: "DEFAULT@SECLEVEL=0" }: see "Old servers" in docs/options.md.';
+const WEAK_KEY =
+  'The server uses a key or a signature that is too weak today. Ask its operator for a new one. Until then the library connects with tls: { ciphers: "DEFAULT@SECLEVEL=0" }: see "Old servers" in docs/options.md.';
+
 /** By the code of Node's error. */
-export const BY_CAUSE: Readonly<Record<string, string>> = {
+const BY_CAUSE: Readonly<Record<string, string>> = {
   ENOTFOUND: "There is no server with this name. Check the name for typos.",
   EAI_AGAIN: "The DNS lookup failed for now. Check that this machine is on the network.",
   ECONNREFUSED:
@@ -28,10 +35,39 @@ export const BY_CAUSE: Readonly<Record<string, string>> = {
     "The server does not send its whole certificate chain, or this machine does not trust its authority. --ca FILE helps in both cases.",
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
-  ERR_SSL_UNSUPPORTED_PROTOCOL: "The server supports only versions of TLS that are no longer safe.",
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "The server supports only versions of TLS that are no longer safe.",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: OLD_TLS,
+  ERR_SSL_VERSION_TOO_LOW: OLD_TLS,
+  ERR_SSL_ALERT_PROTOCOL_VERSION: OLD_TLS,
+  ERR_SSL_UNSAFE_LEGACY_RENEGOTIATION_DISABLED:
+    'The server does not support secure renegotiation (RFC 5746), so it has not been updated since 2010, or an old TLS device is in front of it. Ask its operator to update it. Until then the library connects with tls: { secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT } of node:crypto: see "Old servers" in docs/options.md.',
+  ERR_SSL_ALERT_HANDSHAKE_FAILURE: NO_CIPHER,
+  ERR_SSL_ALERT_INSUFFICIENT_SECURITY: NO_CIPHER,
+  ERR_SSL_NO_SHARED_CIPHER: NO_CIPHER,
+  ERR_SSL_WRONG_CIPHER_RETURNED: NO_CIPHER,
+  ERR_SSL_NO_CIPHERS_AVAILABLE: NO_CIPHER,
+  ERR_SSL_DH_KEY_TOO_SMALL: WEAK_KEY,
+  ERR_SSL_BAD_DH_VALUE: WEAK_KEY,
+  ERR_SSL_EE_KEY_TOO_SMALL: WEAK_KEY,
+  ERR_SSL_CA_KEY_TOO_SMALL: WEAK_KEY,
+  ERR_SSL_CA_MD_TOO_WEAK: WEAK_KEY,
+  ERR_SSL_WRONG_SIGNATURE_TYPE: WEAK_KEY,
+  ERR_SSL_LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED: WEAK_KEY,
+  EE_KEY_TOO_SMALL: WEAK_KEY,
+  CA_KEY_TOO_SMALL: WEAK_KEY,
+  CA_MD_TOO_WEAK: WEAK_KEY,
+  ERR_SSL_ALERT_CERTIFICATE_REQUIRED:
+    "The server requires a client certificate: the options cert and key of tls in the library.",
+  ERR_SSL_UNRECOGNIZED_NAME: "The server does not know this name. Use the name that its operator gives.",
   ENOSPC: "The disk of the destination is full.",
 };
+
+/** Returns advice for the code of Node's error, if there is any. */
+export function adviceFor(code: string | undefined): string | undefined {
+  if (code === undefined) return undefined;
+  // OpenSSL names an alert after the version that introduced it, and a newer OpenSSL names it differently.
+  const alert = code.replace(/^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS|TLS)_(?:ALERT_)?/, "ERR_SSL_ALERT_");
+  return BY_CAUSE[code] ?? BY_CAUSE[alert] ?? BY_CAUSE[alert.replace("_ALERT_", "_")];
+}
 
 /** By our own code, if there is no advice for the code of Node's error. */
 export const BY_CODE: Readonly<Partial<Record<Pop3ErrorCode, string>>> = {

@@ -1,6 +1,6 @@
 // Decodes bytes in any charset to a string. It accepts any bytes and any label.
 import { isUtf8 } from "node:buffer";
-import { types } from "node:util";
+import { TextDecoder, types } from "node:util";
 
 /**
  * windows-1252 at 0x80-0x9F, where ISO-8859-1 has control characters. Its five undefined bytes stay
@@ -32,6 +32,9 @@ const ISO_2022_JP_LABELS = [
   "jis",
 ];
 
+/** The length of the longest escape sequence of ISO-2022-JP. */
+const ESCAPE_MAX = 4;
+
 /**
  * Codecs of iconv-lite that a label must not select. Most are not charsets. UTF-7 is one, but it hides markup
  * from every filter that looks for `<`: `+ADw-script+AD4-` is `<script>`. Browsers and mail readers no longer
@@ -42,15 +45,23 @@ const REFUSED = /^(?:base64|hex|internal|(?:(?:cs)?unicode11)?utf7(?:imap)?)$/;
 /** The maximum length of a label. No charset has a longer name, so a longer label is not looked up. */
 const LABEL_MAX = 64;
 
-type Decode = (octets: Buffer) => string;
+/** Decodes a text piece by piece. The pieces may be cut anywhere. */
+export interface TextPieceDecoder {
+  write(octets: Buffer): string;
+  end(): string;
+}
+
+type Open = () => TextPieceDecoder;
 
 /** Label → decoder. Only known labels are added, so the map cannot grow without limit. */
-const decoders = new Map<string, Decode>([
-  ["utf-8", decodeUtf8],
-  ["utf8", decodeUtf8],
-  ["utf-16", decodeUtf16],
-  ["utf16", decodeUtf16],
-  ...ISO_2022_JP_LABELS.map((label): [string, Decode] => [label, decodeIso2022Jp]),
+const decoders = new Map<string, Open>([
+  ["utf8", () => new PlatformDecoder("utf-8")],
+  ["utf-16", () => new Utf16Decoder()],
+  ["utf16", () => new Utf16Decoder()],
+  ...ISO_2022_JP_LABELS.map((label): [string, Open] => [
+    label,
+    () => new LineDecoder(new Iso2022JpDecoder()),
+  ]),
 ]);
 
 /**
@@ -71,9 +82,18 @@ const decoders = new Map<string, Decode>([
 export async function decodeCharset(octets: Uint8Array, label: string): Promise<string> {
   if (!types.isUint8Array(octets)) throw new TypeError("octets must be a Buffer or Uint8Array");
   if (typeof label !== "string") throw new TypeError("label must be a string");
+  const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  const decoder = await openDecoder(label);
+  return decoder === undefined ? decodeUnlabelled(bytes) : decoder.write(bytes) + decoder.end();
+}
+
+/** Returns a decoder for the charset with the given label, or `undefined` if the label is not known. */
+export async function openDecoder(label: string): Promise<TextPieceDecoder | undefined> {
   const name = normalizeLabel(label);
-  const decode = decoders.get(name) ?? (await findDecoder(name));
-  return decode(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+  const open = decoders.get(name) ?? platformDecoder(name) ?? (await iconvDecoder(name));
+  if (open === undefined) return undefined;
+  decoders.set(name, open);
+  return open();
 }
 
 /** Decodes bytes without a label: as UTF-8 if they are valid UTF-8, otherwise as windows-1252. */
@@ -87,27 +107,28 @@ export function normalizeLabel(label: string): string {
   return (star < 0 ? label : label.slice(0, star)).replace(/["']/g, "").trim().toLowerCase();
 }
 
-async function findDecoder(name: string): Promise<Decode> {
-  const decode = platformDecoder(name) ?? (await iconvDecoder(name));
-  if (decode === undefined) return decodeUnlabelled;
-  decoders.set(name, decode);
-  return decode;
-}
-
-function platformDecoder(name: string): Decode | undefined {
-  if (WINDOWS_1252_LABELS.has(name)) return decodeWindows1252;
+function platformDecoder(name: string): Open | undefined {
+  if (WINDOWS_1252_LABELS.has(name)) return () => new Windows1252Decoder();
   try {
-    const decoder = new TextDecoder(name);
-    return (octets) => decoder.decode(octets);
+    new TextDecoder(name);
+    return () => new PlatformDecoder(name);
   } catch {
     return undefined; // a RangeError: TextDecoder does not know the label
   }
 }
 
-async function iconvDecoder(name: string): Promise<Decode | undefined> {
+async function iconvDecoder(name: string): Promise<Open | undefined> {
   if (name.length > LABEL_MAX || REFUSED.test(iconvName(name))) return undefined;
   const { default: iconv } = await import("iconv-lite");
-  return iconv.encodingExists(name) ? (octets) => iconv.decode(octets, name) : undefined;
+  if (!iconv.encodingExists(name)) return undefined;
+  return () => {
+    const decoder = iconv.getDecoder(name);
+    // Its decoders of two-byte charsets lose text if a piece ends within a character.
+    return new LineDecoder({
+      write: (octets) => decoder.write(octets),
+      end: () => decoder.end() ?? "",
+    });
+  };
 }
 
 /** Returns the name under which iconv-lite looks for a codec: `utf-7:1994` is `utf7`. */
@@ -120,18 +141,121 @@ function decodeUtf8(octets: Buffer): string {
   return octets.toString("utf8", marked ? 3 : 0);
 }
 
-function decodeUtf16(octets: Buffer): string {
-  const little = octets[0] === 0xff && octets[1] === 0xfe;
-  return new TextDecoder(little ? "utf-16le" : "utf-16be").decode(octets);
+/** The charsets of the platform. TextDecoder removes a byte order mark. */
+class PlatformDecoder implements TextPieceDecoder {
+  readonly #decoder: TextDecoder;
+
+  constructor(name: string) {
+    this.#decoder = new TextDecoder(name);
+  }
+
+  write(octets: Buffer): string {
+    return this.#decoder.decode(octets, { stream: true });
+  }
+
+  end(): string {
+    return this.#decoder.decode();
+  }
+}
+
+class Windows1252Decoder implements TextPieceDecoder {
+  write(octets: Buffer): string {
+    return decodeWindows1252(octets);
+  }
+
+  end(): string {
+    return "";
+  }
+}
+
+/** UTF-16 in the byte order of its mark, otherwise big-endian. */
+class Utf16Decoder implements TextPieceDecoder {
+  #first = Buffer.alloc(0);
+  #decoder: PlatformDecoder | undefined;
+
+  write(octets: Buffer): string {
+    if (this.#decoder !== undefined) return this.#decoder.write(octets);
+    this.#first = Buffer.concat([this.#first, octets]);
+    return this.#first.length < 2 ? "" : this.#open().write(this.#first);
+  }
+
+  end(): string {
+    if (this.#decoder !== undefined) return this.#decoder.end();
+    const decoder = this.#open();
+    return decoder.write(this.#first) + decoder.end();
+  }
+
+  #open(): PlatformDecoder {
+    const little = this.#first[0] === 0xff && this.#first[1] === 0xfe;
+    this.#decoder = new PlatformDecoder(little ? "utf-16le" : "utf-16be");
+    return this.#decoder;
+  }
 }
 
 /**
- * Decodes ISO-2022-JP. If two encoded-words are joined, one escape sequence may directly follow another, for
- * which TextDecoder returns U+FFFD. The first of the two has no effect and is removed.
+ * ISO-2022-JP. If two encoded-words are joined, one escape sequence may directly follow another, for which
+ * TextDecoder returns U+FFFD. The first of the two has no effect and is removed.
  */
-function decodeIso2022Jp(octets: Buffer): string {
-  const text = octets.toString("latin1").replace(/\x1b(?:\([A-J]|\$[@-B]|\$\([C-D])(?=\x1b)/g, "");
-  return new TextDecoder("iso-2022-jp").decode(Buffer.from(text, "latin1"));
+class Iso2022JpDecoder implements TextPieceDecoder {
+  readonly #decoder = new PlatformDecoder("iso-2022-jp");
+  #rest = "";
+
+  write(octets: Buffer): string {
+    const text = this.#rest + octets.toString("latin1");
+    const cut = escapesEnd(text);
+    this.#rest = text.slice(cut);
+    return this.#decode(text.slice(0, cut));
+  }
+
+  end(): string {
+    return this.#decode(this.#rest) + this.#decoder.end();
+  }
+
+  #decode(text: string): string {
+    const kept = text.replace(/\x1b(?:\([A-J]|\$[@-B]|\$\([C-D])(?=\x1b)/g, "");
+    return this.#decoder.write(Buffer.from(kept, "latin1"));
+  }
+}
+
+/**
+ * Returns where the escape sequences begin that end a piece, or the length of the piece: another may follow.
+ * Looks at the end of the piece alone, or a text of nothing else would be kept whole.
+ */
+function escapesEnd(text: string): number {
+  let cut = text.length;
+  for (let count = 0; count < 16; count++) {
+    const escape = cut > 0 ? text.lastIndexOf("\x1b", cut - 1) : -1;
+    if (escape < 0 || escape < cut - ESCAPE_MAX) break;
+    cut = escape;
+  }
+  return cut;
+}
+
+const LF = 0x0a;
+
+/** The most bytes of a line that `LineDecoder` keeps until its end comes. */
+const LINE_MAX = 4096;
+
+/** Passes on whole lines, for decoders that cannot take pieces cut anywhere. */
+class LineDecoder implements TextPieceDecoder {
+  readonly #decoder: TextPieceDecoder;
+  #rest = Buffer.alloc(0);
+
+  constructor(decoder: TextPieceDecoder) {
+    this.#decoder = decoder;
+  }
+
+  write(octets: Buffer): string {
+    const whole = Buffer.concat([this.#rest, octets]);
+    const line = whole.lastIndexOf(LF) + 1;
+    const cut = whole.length - line > LINE_MAX ? whole.length : line;
+    this.#rest = whole.subarray(cut);
+    return this.#decoder.write(whole.subarray(0, cut));
+  }
+
+  end(): string {
+    return this.#decoder.write(this.#rest) + this.#decoder.end();
+  }
 }
 
 /** Decodes windows-1252, and so ISO-8859-1 and US-ASCII. */

@@ -32,18 +32,78 @@ const CHARSET_MAX = 75;
  * header.
  */
 export async function decodeText(octets: Buffer): Promise<string> {
-  const line = octets.toString("latin1");
-  const utf8 = isUtf8(octets);
   let text = "";
-  for (const { charset, words, literal } of cutPieces(line)) {
-    if (charset !== undefined) {
-      text += (await decodeCharset(wordOctets(words), charset)).replace(/[\r\n\0]/g, " ");
+  for await (const piece of decodePieces(octets)) text += piece.text;
+  return text;
+}
+
+/**
+ * Returns the line as UTF-8 text in which each run of encoded-words is one word in UTF-8, for a parser that
+ * needs to know what was encoded but decodes words by rules of its own.
+ */
+export async function recodeWords(octets: Buffer): Promise<string> {
+  let line = "";
+  let words = "";
+  const flush = (): void => {
+    if (words !== "") line += `=?utf-8?B?${Buffer.from(words).toString("base64")}?=`;
+    words = "";
+  };
+  for await (const { text, encoded } of decodePieces(octets)) {
+    if (encoded) {
+      words += text;
     } else {
-      const raw = Buffer.from(literal, "latin1");
-      text += utf8 ? raw.toString("utf8") : decodeWindows1252(raw);
+      flush();
+      line += text;
     }
   }
-  return text;
+  flush();
+  return line;
+}
+
+async function* decodePieces(octets: Buffer): AsyncGenerator<{ text: string; encoded: boolean }, void> {
+  const line = octets.toString("latin1");
+  const utf8 = isUtf8(octets);
+  for (const { charset, words, literal } of cutPieces(line)) {
+    if (charset !== undefined) {
+      yield { text: (await decodeWords(words, charset)).replace(/[\r\n\0]/g, " "), encoded: true };
+    } else {
+      const raw = Buffer.from(literal, "latin1");
+      yield { text: utf8 ? raw.toString("utf8") : decodeWindows1252(raw), encoded: false };
+    }
+  }
+}
+
+/** What no sender means to write in a field: a sign that bytes were joined, or separated, at the wrong place. */
+const WRONG = /[\ufffd\x00-\x08\x0e-\x1f]/;
+
+/**
+ * Decodes the words of one charset, joined if that gives text: some senders split a character, or a group of
+ * base64, over two words. Others leave out the padding of each word, and then each stands for itself.
+ */
+async function decodeWords(words: readonly EncodedWord[], charset: string): Promise<string> {
+  const joined = await decodeCharset(wordOctets(words), charset);
+  if (words.length === 1 || (isAligned(words) && !WRONG.test(joined)) || !words.every(isWhole)) return joined;
+  let text = "";
+  for (const word of words) text += await decodeCharset(wordOctets([word]), charset);
+  return WRONG.test(text) ? joined : text;
+}
+
+/** Returns whether the base64 between two paddings consists of whole groups of four characters. */
+function isAligned(words: readonly EncodedWord[]): boolean {
+  let open = 0;
+  for (const { encoding, text } of words) {
+    const group = encoding === "B" ? text.replace(/[ \t]/g, "") : "";
+    if (encoding === "Q" && open % 4 !== 0) return false;
+    open = group.endsWith("=") ? 0 : open + group.length;
+  }
+  return open % 4 === 0;
+}
+
+/** Returns whether a word of base64 ends where a byte ends: the bits after its last byte are zero. */
+function isWhole({ encoding, text }: EncodedWord): boolean {
+  if (encoding === "Q") return true;
+  const group = text.replace(/[ \t=]/g, "");
+  return Buffer.from(group, "base64").toString("base64").replace(/=+$/, "") === group;
 }
 
 /**

@@ -1,16 +1,11 @@
 // Splits the header section of a message into fields, in order and with unchanged bytes.
+import { Pop3Error } from "../errors.ts";
 
 const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
-
-/**
- * The maximum number of fields kept. Real messages have fewer than 200; each takes some hundred bytes of
- * memory.
- */
-const FIELDS_MAX = 10_000;
 
 /** One field of a header section, undecoded. */
 export interface RawField {
@@ -29,13 +24,26 @@ export interface HeaderSection {
   readonly bodyStart: number;
 }
 
+/** The default of `maxHeaderSize`, in bytes. Mail has a few KiB, and servers refuse more than 100 KiB or so. */
+export const HEADER_MAX = 262_144;
+
+/**
+ * Reads the header section of a message, of which the first `max + 1` bytes are enough. Throws
+ * `POP3_MESSAGE_TOO_LARGE` if the section is larger than `max` bytes.
+ */
+export function readBoundedSection(octets: Buffer, max: number): HeaderSection {
+  const section = readHeaderSection(octets.subarray(0, max + 1));
+  if (section.bodyStart <= max) return section;
+  const message = `the header section is larger than maxHeaderSize (${String(max)} bytes)`;
+  throw new Pop3Error("POP3_MESSAGE_TOO_LARGE", message);
+}
+
 /**
  * Reads up to the first empty line, or to the end. CRLF and bare LF both end a line, since stored mail has
  * both.
  *
  * Skips a line that is neither a field nor the continuation of one (such as an mbox `From ` line), with its
- * continuations. Skips the fields after the first 10,000. If no line is a field, there is no header section,
- * and the whole message is the body.
+ * continuations. If no line is a field, there is no header section, and the whole message is the body.
  */
 export function readHeaderSection(octets: Buffer): HeaderSection {
   const fields: RawField[] = [];
@@ -45,7 +53,7 @@ export function readHeaderSection(octets: Buffer): HeaderSection {
     if (line.end === start) return { fields, bodyStart: start === 0 || fields.length > 0 ? line.next : 0 };
     let { end, next } = line;
     while (isBlank(octets[next])) ({ end, next } = lineEnd(octets, next));
-    const field = fields.length < FIELDS_MAX ? readField(octets.subarray(start, end)) : undefined;
+    const field = readField(octets.subarray(start, end));
     if (field !== undefined) fields.push(field);
     start = next;
   }

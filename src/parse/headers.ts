@@ -1,16 +1,21 @@
 // Reads a header section: its fields in order, each as bytes and as text. Names are found in upper or lower
 // case.
 import { types } from "node:util";
-import { decodeUnlabelled } from "./charset.ts";
 import { decodeText } from "./encoded-words.ts";
-import { readHeaderSection, unfold } from "./fields.ts";
+import { HEADER_MAX, readBoundedSection, unfold } from "./fields.ts";
 import type { RawField } from "./fields.ts";
+import { checkNames, limit } from "./options.ts";
+import { Turns } from "./turns.ts";
 
-/**
- * The maximum bytes of field bodies in which encoded-words are decoded. That takes a millisecond for real
- * mail, and a third of a second at this limit.
- */
-const DECODED_MAX = 1024 * 1024;
+/** Options of `parseHeaders`. */
+export interface ParseHeadersOptions {
+  /**
+   * The maximum size of the header section in bytes. It also limits the memory, to some hundred times this size
+   * for a section of the shortest fields.
+   * @default 262144 (256 KiB)
+   */
+  readonly maxHeaderSize?: number | undefined;
+}
 
 /** One field of a header section. */
 export interface HeaderField {
@@ -82,9 +87,13 @@ export class MessageHeaders implements Iterable<HeaderField> {
  * decoded. A malformed encoded-word stays unchanged. Raw 8-bit bytes are UTF-8 if the field is valid UTF-8,
  * otherwise windows-1252. Lines that are not fields are skipped.
  *
- * No content makes it fail, and it takes linear time. Against hostile messages, it reads only the first
- * 10,000 fields, and decodes encoded-words only in the first MiB of them. Rejects with a `TypeError` if
- * `source` is not a `Uint8Array`.
+ * It takes linear time, and handles at most 64 KiB of field bodies in a turn of the event loop, or one field if
+ * that is longer.
+ *
+ * Rejects with
+ * - a `Pop3Error` with the code `POP3_MESSAGE_TOO_LARGE` if the section is larger than `maxHeaderSize`; no other
+ *   content makes it fail;
+ * - a `TypeError` if `source` is not a `Uint8Array`, or a `TypeError` or `RangeError` if an option is wrong.
  *
  * @example
  * ```ts
@@ -92,21 +101,23 @@ export class MessageHeaders implements Iterable<HeaderField> {
  * console.log(headers.get("subject"), headers.getAll("received").length);
  * ```
  */
-export async function parseHeaders(source: Uint8Array): Promise<MessageHeaders> {
+export async function parseHeaders(
+  source: Uint8Array,
+  options: ParseHeadersOptions = {},
+): Promise<MessageHeaders> {
   if (!types.isUint8Array(source)) throw new TypeError("source must be a Buffer or Uint8Array");
+  checkNames(options, ["maxHeaderSize"]);
+  const max = limit("maxHeaderSize", options.maxHeaderSize, HEADER_MAX);
   const octets = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  return decodeFields(readHeaderSection(octets).fields);
+  return decodeFields(readBoundedSection(octets, max).fields, new Turns());
 }
 
 /** Decodes the fields. Copies their bytes, so that a header does not keep the whole message in memory. */
-export async function decodeFields(fields: readonly RawField[]): Promise<MessageHeaders> {
+export async function decodeFields(fields: readonly RawField[], turns: Turns): Promise<MessageHeaders> {
   const decoded: HeaderField[] = [];
-  let octets = 0;
   for (const { name, raw, body } of fields) {
-    const line = unfold(body);
-    octets += line.length;
-    const value = octets <= DECODED_MAX ? await decodeText(line) : decodeUnlabelled(line);
-    decoded.push({ name, value, raw: Buffer.from(raw) });
+    await turns.take(raw.length);
+    decoded.push({ name, value: await decodeText(unfold(body)), raw: Buffer.from(raw) });
   }
   return new MessageHeaders(decoded);
 }

@@ -11,13 +11,13 @@ export type MessageSource = Uint8Array | AsyncIterable<Uint8Array>;
 export interface ParseOptions {
   /**
    * The maximum size of a message in bytes. It also limits the memory: parsing takes two to eight times this
-   * size.
+   * size. Messages with more than one line end for each 16 bytes of it are refused if they have parts.
    * @default 67108864 (64 MiB)
    */
   readonly maxMessageSize?: number | undefined;
   /**
-   * The maximum size of the header of one part in bytes. In the header of the message itself, only addresses
-   * and `Content-` fields count.
+   * The maximum size of a header section in bytes: that of the message, and that of each part, in which a line
+   * counts as at least 64 bytes. It is also the most that one turn of the event loop handles.
    * @default 262144 (256 KiB)
    */
   readonly maxHeaderSize?: number | undefined;
@@ -50,7 +50,7 @@ export interface ParseOptions {
    * @default false
    */
   readonly keepDeliveryStatus?: boolean | undefined;
-  /** Cancels the parsing. It is checked after every 64 KiB; a source stream is destroyed at once. */
+  /** Cancels the parsing. It is checked in every turn, after 64 KiB; a source stream is destroyed at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -71,7 +71,10 @@ export interface MailAttachment {
    * unchecked.
    */
   readonly filename?: string;
-  /** The type in lower case, without parameters: `image/png`; `message/rfc822` for an attached message. */
+  /**
+   * The type that the message says, in lower case, without parameters: `image/png`; `message/rfc822` for an
+   * attached message. It is never guessed from the name.
+   */
   readonly contentType: string;
   /** `attachment`, `inline`, or another value of the sender, in lower case. @default "attachment" */
   readonly contentDisposition: string;
@@ -112,7 +115,10 @@ export interface ParsedMessage {
   readonly cc: readonly MailAddress[];
   readonly bcc: readonly MailAddress[];
   readonly replyTo: readonly MailAddress[];
-  /** The text parts, one after another, with LF line ends. */
+  /**
+   * The text parts, one after another, with LF line ends. A text with a file name is an attachment if another
+   * part is the body.
+   */
   readonly text?: string;
   /**
    * The HTML parts, one after another, with LF line ends. The HTML is the sender's: sanitize it before you

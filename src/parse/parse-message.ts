@@ -1,36 +1,53 @@
-// Parses a message: checks its limits before it calls mailparser, and reads the header fields itself.
-import { Pop3AbortError, Pop3Error } from "../errors.ts";
+// Parses a message: checks its limits, splits it into parts, and decodes them.
+import { Pop3AbortError } from "../errors.ts";
+import { inlineImages, readAttachment } from "./attachment.ts";
+import { readBody, sortParts } from "./body.ts";
+import type { Body } from "./body.ts";
 import { parseDateTime } from "./date-time.ts";
-import { readHeaderSection } from "./fields.ts";
+import { HEADER_MAX, readBoundedSection } from "./fields.ts";
+import type { RawField } from "./fields.ts";
 import { decodeFields } from "./headers.ts";
 import type { MessageHeaders } from "./headers.ts";
 import { parseMessageIds } from "./message-id.ts";
-import { readOctets } from "./message-octets.ts";
-import type { MessageSource, ParsedMessage, ParseOptions } from "./message.ts";
-import { parserHeader } from "./parser-input.ts";
-import { mailAddresses, mailAttachment } from "./parser-output.ts";
-import { htmlOf, htmlToText, runParser, textOf } from "./parser.ts";
-import { COST_MAX, parsingCost } from "./parsing-cost.ts";
+import { afterOctets, firstOctets, readOctets } from "./message-octets.ts";
+import type { MailAttachment, MessageSource, ParsedMessage, ParseOptions } from "./message.ts";
+import { checkNames, limit } from "./options.ts";
+import { htmlToText, readAddresses, textToHtml } from "./parser.ts";
+import { splitParts } from "./parts.ts";
+import { Turns } from "./turns.ts";
 
 const MIB = 1024 * 1024;
 
-/** The allowed steps per byte of `maxMessageSize`, if the caller raises it. Base64 takes up to seven. */
-const STEPS_PER_OCTET = 8;
+const OPTIONS = [
+  "maxMessageSize",
+  "maxHeaderSize",
+  "maxParts",
+  "maxHtmlLengthToParse",
+  "skipHtmlToText",
+  "skipTextToHtml",
+  "skipImageLinks",
+  "skipTextLinks",
+  "keepDeliveryStatus",
+  "signal",
+];
 
 /**
  * Parses a message: header fields, addresses, text, HTML and attachments.
  *
- * Malformed mail does not make it fail: a part that it cannot understand is absent, or text. It rejects with
+ * Malformed mail does not make it fail: what it cannot understand is text, or stays as it is. It rejects with
  * - a `Pop3Error` with the code `POP3_MESSAGE_TOO_LARGE` if the message exceeds `maxMessageSize`,
- * `maxHeaderSize` or   `maxParts`, or if parsing it would take many seconds or gigabytes (only hostile
- * messages do);
+ * `maxHeaderSize` or `maxParts`, or if parsing it would take many seconds (only hostile messages do);
  * - a `Pop3AbortError` (`POP3_ABORTED`) if `signal` is aborted;
  * - the error of the stream, if the source is a stream and fails;
  * - a `TypeError` or `RangeError` if an argument is wrong, or the source yields anything but bytes.
  *
- * Text is decoded from its declared charset as by `decodeCharset`, or as UTF-8 if it declares none; header
- * fields are decoded as by `parseHeaders`. A message of the usual size takes a few milliseconds. The first
- * call also loads mailparser (about 80 ms).
+ * Text is decoded from its declared charset as by `decodeCharset`. If it declares none: from the charset that a
+ * byte order mark or, in HTML, a `meta` element names, else as UTF-8 if it is valid UTF-8, else as windows-1252.
+ * Header fields and names are decoded as by `parseHeaders`.
+ *
+ * A turn of the event loop handles at most 64 KiB of the message, or one header section. Only the conversions
+ * that you switch on with the `skip` options handle a whole text or HTML at once. A message of the usual size
+ * takes about a millisecond. The first call also loads mailparser (about 80 ms).
  *
  * @example
  * ```ts
@@ -42,50 +59,62 @@ export async function parseMessage(
   source: MessageSource,
   options: ParseOptions = {},
 ): Promise<ParsedMessage> {
+  checkNames(options, OPTIONS);
   const maxMessageSize = limit("maxMessageSize", options.maxMessageSize, 64 * MIB);
-  const maxHeadSize = limit("maxHeaderSize", options.maxHeaderSize, MIB / 4);
-  const maxChildNodes = limit("maxParts", options.maxParts, 1000);
+  const maxHeaderSize = limit("maxHeaderSize", options.maxHeaderSize, HEADER_MAX);
+  const maxParts = limit("maxParts", options.maxParts, 1000);
   const maxHtmlLength = limit("maxHtmlLengthToParse", options.maxHtmlLengthToParse, MIB / 4);
-  const {
-    skipHtmlToText = true,
-    skipTextToHtml = true,
-    skipImageLinks = true,
-    skipTextLinks = true,
-  } = options;
-  const { keepDeliveryStatus = false, signal } = options;
+  const { signal } = options;
   if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
 
+  const turns = new Turns(signal);
   const octets = await readOctets(source, maxMessageSize, signal);
-  const { fields, bodyStart } = readHeaderSection(octets);
-  const body = octets.subarray(bodyStart);
-  if (parsingCost(body) > Math.max(COST_MAX, maxMessageSize * STEPS_PER_OCTET)) {
-    throw new Pop3Error("POP3_MESSAGE_TOO_LARGE", "the message would take too long to parse");
-  }
-  const choices = {
-    maxHeadSize,
-    maxChildNodes,
-    skipTextToHtml,
-    skipImageLinks,
-    skipTextLinks,
-    keepDeliveryStatus,
-  };
-  const mail = await runParser([parserHeader(fields), body], choices, signal);
-  const html = htmlOf(mail, skipTextToHtml);
-  let text = textOf(mail);
-  if (text === undefined && html !== undefined && !skipHtmlToText && html.length <= maxHtmlLength) {
-    text = await htmlToText(html);
-  }
+  const { fields, bodyStart } = readBoundedSection(firstOctets(octets, maxHeaderSize + 1), maxHeaderSize);
+  const limits = { maxMessageSize, maxHeaderSize, maxParts };
+  const parts = await splitParts(fields, afterOctets(octets, bodyStart), limits, turns);
+  const sorted = sortParts(parts, options.keepDeliveryStatus ?? false);
+  const attachments: MailAttachment[] = [];
+  for (const part of sorted.attachments) attachments.push(await readAttachment(part, turns));
+  const toHtml =
+    options.skipTextToHtml === false ? await textToHtml(options.skipTextLinks ?? true) : undefined;
+  const body = await readBody(sorted.body, toHtml, turns);
   return {
-    ...headerProperties(await decodeFields(fields)),
-    from: mailAddresses(mail.from),
-    to: mailAddresses(mail.to),
-    cc: mailAddresses(mail.cc),
-    bcc: mailAddresses(mail.bcc),
-    replyTo: mailAddresses(mail.replyTo),
+    ...headerProperties(await decodeFields(fields, turns)),
+    ...(await addressProperties(fields)),
+    ...(await converted(body, attachments, options, maxHtmlLength)),
+    attachments,
+  };
+}
+
+/** Makes the conversions of HTML that the caller asked for. */
+async function converted(
+  body: Body,
+  attachments: readonly MailAttachment[],
+  { skipHtmlToText = true, skipImageLinks = true }: ParseOptions,
+  maxHtmlLength: number,
+): Promise<Body> {
+  const { html } = body;
+  if (html === undefined) return body;
+  const makesText = !skipHtmlToText && body.text === undefined && html.length <= maxHtmlLength;
+  const text = makesText ? await htmlToText(html) : body.text;
+  return {
+    ...body,
     ...(text === undefined ? {} : { text }),
-    ...(html === undefined ? {} : { html }),
-    ...(mail.textAsHtml ? { textAsHtml: mail.textAsHtml } : {}),
-    attachments: await Promise.all(mail.attachments.map(mailAttachment)),
+    html: skipImageLinks ? html : inlineImages(html, attachments),
+  };
+}
+
+/** Of two `From` or `Reply-To` fields, the first counts. */
+async function addressProperties(
+  fields: readonly RawField[],
+): Promise<Pick<ParsedMessage, "from" | "to" | "cc" | "bcc" | "replyTo">> {
+  const named = (name: string): RawField[] => fields.filter((field) => field.name.toLowerCase() === name);
+  return {
+    from: await readAddresses(named("from").slice(0, 1)),
+    to: await readAddresses(named("to")),
+    cc: await readAddresses(named("cc")),
+    bcc: await readAddresses(named("bcc")),
+    replyTo: await readAddresses(named("reply-to").slice(0, 1)),
   };
 }
 
@@ -104,11 +133,4 @@ function headerProperties(
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
     references: parseMessageIds(headers.getAll("references").join(" ")),
   };
-}
-
-function limit(name: string, value: number | undefined, byDefault: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number (got ${typeof value})`);
-  if (!(value >= 1)) throw new RangeError(`${name} must be a number >= 1 (got ${String(value)})`);
-  return value;
 }

@@ -1,106 +1,43 @@
-// Calls mailparser, and loads it at the first message. No other file calls it.
-import type { Readable } from "node:stream";
-import type { ParsedMail } from "mailparser";
-import { Pop3Error } from "../errors.ts";
-import { CharsetStream } from "./charset-stream.ts";
-import { parserInput } from "./parser-input.ts";
+// Calls mailparser for addresses and for conversions between text and HTML, and loads it when one is needed.
+import type { EmailAddress } from "mailparser";
+import { recodeWords } from "./encoded-words.ts";
+import { unfold } from "./fields.ts";
+import type { RawField } from "./fields.ts";
+import type { MailAddress } from "./message.ts";
 
-/**
- * The mailparser options that we use. Its own types lack the options of its splitter and have a wrong
- * `Iconv`.
- */
-interface ParserOptions {
-  readonly Iconv?: typeof CharsetStream;
-  readonly maxHeadSize?: number;
-  readonly maxChildNodes?: number;
-  readonly ignoreEmbedded?: boolean;
-  readonly skipHtmlToText?: boolean;
-  readonly skipTextToHtml: boolean;
-  readonly skipImageLinks: boolean;
-  readonly skipTextLinks?: boolean;
-  readonly keepDeliveryStatus?: boolean;
-  readonly checksumAlgo?: string;
+/** Returns the addresses in the fields, in order. */
+export async function readAddresses(fields: readonly RawField[]): Promise<MailAddress[]> {
+  if (fields.length === 0) return [];
+  const { parseAddressHeader } = await import("mailparser");
+  // Names are decoded by our rules, like every other field: the parser finds only words in UTF-8.
+  const values: string[] = [];
+  for (const { body } of fields) values.push(await recodeWords(unfold(body)));
+  return parseAddressHeader(values).value.map(mailAddress).filter(saysAnything);
 }
 
-/** The options that the caller sets. */
-export type ParserChoices = Required<
-  Pick<
-    ParserOptions,
-    | "maxHeadSize"
-    | "maxChildNodes"
-    | "skipTextToHtml"
-    | "skipImageLinks"
-    | "skipTextLinks"
-    | "keepDeliveryStatus"
-  >
->;
-
-const FIXED = {
-  Iconv: CharsetStream,
-  // Keep an attached message whole, even if its sender marked it as inline.
-  ignoreEmbedded: true,
-  // `htmlToText` does this: here, HTML that is too long or nested too deeply would make the parser fail.
-  skipHtmlToText: true,
-  // The checksum cannot be switched off, and its default, MD5, does not exist in Node's FIPS mode.
-  checksumAlgo: "sha256",
-} satisfies Partial<ParserOptions>;
-
-type SimpleParser = (source: Readable | Buffer, options: ParserOptions) => Promise<ParsedMail>;
-
-async function loadParser(): Promise<SimpleParser> {
-  const { simpleParser } = await import("mailparser");
-  return simpleParser; // its types ask for a stream object as `Iconv`, not a class
+function mailAddress({ name, address = "", group }: EmailAddress): MailAddress {
+  return group === undefined
+    ? { name, address }
+    : { name, address, group: group.map(mailAddress).filter(saysAnything) };
 }
 
-/**
- * Parses a message in pieces. Rejects with `POP3_MESSAGE_TOO_LARGE` if the message exceeds a limit of
- * mailparser.
- */
-export async function runParser(
-  pieces: readonly Buffer[],
-  choices: ParserChoices,
-  signal: AbortSignal | undefined,
-): Promise<ParsedMail> {
-  const parse = await loadParser();
-  const input = parserInput(pieces, signal);
-  try {
-    return await parse(input, { ...FIXED, ...choices });
-  } catch (error) {
-    if (!(error instanceof Error) || !("code" in error) || error.code !== "EMAXLEN") throw error;
-    const message = "the message has more than maxParts parts, or a header larger than maxHeaderSize";
-    throw new Pop3Error("POP3_MESSAGE_TOO_LARGE", message, { cause: error });
-  } finally {
-    input.destroy();
-  }
+/** Returns false for an empty address: the parser returns one for `<>` and for a stray comma. */
+function saysAnything({ name, address, group }: MailAddress): boolean {
+  return name !== "" || address !== "" || group !== undefined;
 }
 
 /** Converts HTML to text. Resolves with `undefined` if it is nested too deeply for the parser. */
 export async function htmlToText(html: string): Promise<string | undefined> {
-  const parse = await loadParser();
+  const { simpleParser } = await import("mailparser");
   const message = Buffer.from(`Content-Type: text/html; charset=utf-8\r\n\r\n${html}`);
-  const options = { ...FIXED, skipHtmlToText: false, skipTextToHtml: true, skipImageLinks: true };
-  const { text, textConversionError } = await parse(message, options);
+  const options = { skipTextToHtml: true, skipImageLinks: true };
+  const { text, textConversionError } = await simpleParser(message, options);
   return textConversionError === undefined ? text : undefined;
 }
 
-/**
- * Returns the text parts. The parser adds an empty text for each HTML part, and a line end between two parts.
- */
-export function textOf({ text }: ParsedMail): string | undefined {
-  return text === undefined || /^\n*$/.test(text) ? undefined : text;
-}
-
-/** The separator that the parser puts between two HTML parts. */
-const SEPARATOR = "<br/>\n";
-
-/** Returns the HTML parts. If the parser does not convert text parts, it leaves only separators for them. */
-export function htmlOf(mail: ParsedMail, skipTextToHtml: boolean): string | undefined {
-  const html = mail.html === false ? "" : (mail.html ?? "");
-  let start = 0;
-  let end = html.length;
-  if (skipTextToHtml && mail.text !== undefined) {
-    while (html.startsWith(SEPARATOR, start)) start += SEPARATOR.length;
-    while (end > start && html.endsWith(SEPARATOR, end)) end -= SEPARATOR.length;
-  }
-  return end > start ? html.slice(start, end) : undefined;
+/** Returns a function that converts text to HTML, with links unless `skipTextLinks` is set. */
+export async function textToHtml(skipTextLinks: boolean): Promise<(text: string) => string> {
+  const { MailParser } = await import("mailparser");
+  const parser = new MailParser({ skipTextLinks });
+  return (text) => parser.textToHtml(text);
 }

@@ -48,13 +48,7 @@ export const MIME: readonly Row[] = [
   refused("a message of 300 000 parts", multipart("--b\r\n\r\nx\r\n".repeat(300_000))),
   refused("a message of 10 000 levels", nested(10_000)),
   refused("20 MiB of addresses", `To: ${"a@b,".repeat(5 * MIB)}\r\n\r\nx`),
-  parsing(
-    "3E.124",
-    "a subject of 20 MiB is a subject",
-    `Subject: ${"a".repeat(20 * MIB)}\r\n\r\ntext`,
-    ({ subject, text }) => [subject?.length, text],
-    [20 * MIB, "text"],
-  ),
+  refused("a subject of 20 MiB", `Subject: ${"a".repeat(20 * MIB)}\r\n\r\ntext`),
   parsing(
     "3E.125",
     "20 MiB of HTML are not parsed",

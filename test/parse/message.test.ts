@@ -346,7 +346,7 @@ describe("parseMessage", () => {
     expect((await parse(header + part)).text).toBe("text");
     expect((await parse(`${header}${part}\r\n--b\r\n`)).text).toBe("text");
     expect((await parse(`${header}--b--\r\n`)).text).toBeUndefined();
-    expect((await parse(`${header}preamble only`)).text).toBeUndefined();
+    expect((await parse(`${header}preamble only`)).text).toBe("preamble only");
     expect((await parse("Content-Type: multipart/mixed\r\n\r\ntext")).attachments).toEqual([]);
   });
 
@@ -484,7 +484,7 @@ describe("parseMessage with options", () => {
     );
     const message = await parseMessage(latin1(mixed));
     expect(message.html).toBe("<p>middle");
-    expect(message.text).toBe("before\n\nafter");
+    expect(message.text).toBe("before\nafter");
   });
 
   it("rejects invalid arguments", async () => {
@@ -496,6 +496,8 @@ describe("parseMessage with options", () => {
       await expect(parseMessage(latin1(""), { [name]: 0 })).rejects.toThrow(RangeError);
       await expect(parseMessage(latin1(""), { [name]: Number.NaN })).rejects.toThrow(RangeError);
     }
+    const misspelt = parseMessage(latin1(""), { maxMessagesize: 1 } as object);
+    await expect(misspelt).rejects.toThrow("unknown option maxMessagesize");
   });
 });
 

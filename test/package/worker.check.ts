@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 
 const ROOT = new URL("../../", import.meta.url);
-const EXAMPLE = new URL("examples/parse-in-worker.ts", ROOT).href;
+const EXAMPLE = new URL("examples/parse-in-worker.mjs", ROOT).href;
 
 let directory: string | undefined;
 
@@ -23,22 +23,19 @@ afterEach(async () => {
   directory = undefined;
 });
 
-const run = async (script: string): Promise<unknown> => {
-  const options = ["--import", "tsx", "--input-type=module", "--eval", script];
-  return JSON.parse((await promisify(execFile)(process.execPath, options, { cwd: ROOT })).stdout);
-};
-
-describe("examples/parse-in-worker.ts", () => {
+describe("examples/parse-in-worker.mjs", () => {
   it("prints what is in the files", async () => {
     const first = await file("a.eml", "Subject: =?utf-8?Q?=C3=A9?=\r\n\r\ntext\r\n");
     const second = await file("b.eml", "Subject: b\r\nContent-Type: a/b; name=c.txt\r\n\r\nxyz");
-    const args = ["--import", "tsx", "examples/parse-in-worker.ts", first, second];
+    const args = ["examples/parse-in-worker.mjs", first, second];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
     expect(stdout).toBe(`${first} é []\n${second} b [ { filename: 'c.txt', size: 3 } ]\n`);
   });
 
   it("answers in order, hands on errors, and rejects what waits when it is closed", async () => {
-    const outcomes = await run(`
+    const script = await file(
+      "use.mjs",
+      `
       const { MailWorker } = await import(${JSON.stringify(EXAMPLE)});
       const worker = new MailWorker();
       const messages = ["Subject: 1\\r\\n\\r\\n", "Subject: " + "x".repeat(300000) + "\\r\\n\\r\\n", "Subject: 3\\r\\n\\r\\n"];
@@ -46,8 +43,10 @@ describe("examples/parse-in-worker.ts", () => {
       const waiting = worker.parse(Buffer.from("Subject: 4\\r\\n\\r\\n"));
       const [, late] = await Promise.all([worker.close(), Promise.allSettled([waiting])]);
       console.log(JSON.stringify([...settled, ...late].map(({ value, reason }) => value?.subject ?? reason.message)));
-    `);
-    expect(outcomes).toEqual([
+    `,
+    );
+    const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: ROOT });
+    expect(JSON.parse(stdout)).toEqual([
       "1",
       "the header section is larger than maxHeaderSize (262144 bytes)",
       "3",

@@ -171,7 +171,7 @@ describe("a run that is stopped after the first message", () => {
 
 describe("a reader that has closed the pipe", () => {
   test.each([["--json"], ["--json", "--delete", "delivered"]])(
-    "all mail comes all the same: %j",
+    "all mail comes nevertheless: %j",
     async (...words) => {
       await using server = await annsServer();
       const terminal = new Terminal();

@@ -70,7 +70,7 @@ describe("the last octets of a server", () => {
     expect(await outcome(client.noop())).toBe("POP3_CLOSED");
   });
 
-  it("before FIN are no complete message if half is missing, even if it is read later", async () => {
+  it("before FIN are not a complete message if half is missing, even if it is read later", async () => {
     await using server = await ScriptedServer.listen(
       maildropScript({
         RETR: async (peer) => {

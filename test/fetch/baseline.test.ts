@@ -106,7 +106,7 @@ test("a first run that is cut off with several commands in flight, and continues
   expect((await fetcher.known()).state.baseline).toBeUndefined();
 });
 
-test("what nobody can tell from new mail is delivered: the old mail has changed behind a cut", async () => {
+test("old mail that has changed after a broken first run is delivered: it cannot be distinguished from new mail", async () => {
   const sized = [1, 2, 3].map((number) => mail(number, "x".repeat(number)));
   await using server = await serverWith(sized, {
     uidl: false,

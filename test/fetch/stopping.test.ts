@@ -152,7 +152,7 @@ test("a signal before the session, or while it opens, ends the run", async () =>
   expect(server.connections).toBe(1);
 });
 
-test.each([true, false])("nobody is left to listen to stop and signal; pipelining %s", async (pipelining) => {
+test.each([true, false])("no listener is left on stop and signal; pipelining %s", async (pipelining) => {
   await using server = await serverWith(mails(2), { pipelining, faults: [{ on: "RETR", nth: 2, reset: 9 }] });
   const fetcher = new Fetcher(server, { policy: { retry: { first: 0 } } });
   const { signal } = new AbortController();

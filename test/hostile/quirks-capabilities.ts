@@ -70,7 +70,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   },
   {
     row: "Q.18",
-    name: "a server that is not to be asked for CAPA: a session without it, and by hand it is asked all the same",
+    name: "a server that must not be asked for CAPA: a session without it; an explicit capa() still asks",
     server: ["S: +OK hello", ...LOGIN, "C: LIST 1", "S: +OK 1 120", ...listed("UIDL")],
     options: { capa: false },
     calls: async (client) => [await client.list(1), (await client.capa()).uidl],
@@ -79,7 +79,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   },
   {
     row: "Q.19",
-    name: "CAPA is known before the login and refused behind it: what was listed stands",
+    name: "CAPA is known before the login and refused after it: the first list stays valid",
     server: ["S: +OK hello", ...listed("TOP", "UIDL", "USER"), ...LOGIN, ...NO_CAPA],
     calls: ({ capabilities: { top, uidl } }) => Promise.resolve([top, uidl]),
     gives: [true, true],
@@ -87,7 +87,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   },
   {
     row: "Q.19",
-    name: "CAPA is refused before the login and known behind it",
+    name: "CAPA is refused before the login and known after it",
     server: ["S: +OK hello", ...NO_CAPA, ...LOGIN, ...listed("TOP", "UIDL")],
     calls: ({ capabilities: { top, uidl } }) => Promise.resolve([top, uidl]),
     gives: [true, true],
@@ -95,7 +95,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   },
   {
     row: "Q.20",
-    name: "other capabilities behind the login: the latest count, and nothing of the others is left",
+    name: "other capabilities after the login: the latest count, and nothing of the others is left",
     server: [
       ...["S: +OK hello", ...listed("USER", "UIDL", "SASL XOAUTH2", "EXPIRE 31 USER", "UTF8"), ...LOGIN],
       ...listed("UIDL", "PIPELINING", "EXPIRE NEVER", "XOIP", "IMPLEMENTATION Z Server"),
@@ -110,7 +110,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   },
   {
     row: "Q.21",
-    name: "UIDL is listed behind the login only",
+    name: "UIDL is listed after the login only",
     server: [
       ...["S: +OK hello", ...listed("USER"), ...LOGIN, ...listed("UIDL")],
       ...["C: UIDL 1", "S: +OK 1 a"],
@@ -166,7 +166,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   })),
   {
     row: "Q.25",
-    name: "an empty list is no error, and USER is left",
+    name: "an empty list is not an error, and USER is left",
     server: ["S: +OK hello", ...listed(), ...LOGIN, ...listed()],
     calls: ({ capabilities: { all } }) => Promise.resolve(all.size),
     gives: 0,

@@ -149,7 +149,7 @@ describe("the window", () => {
 describe("a command that must be alone", () => {
   const alone = (line: string): Exchange<unknown> => command(line, { alone: true });
 
-  test("waits for those before it, and holds those behind it", () => {
+  test("waits for those before it, and holds those after it", () => {
     const flight = flightOf(WIDE, ...letters("ab"), alone("QUIT"), ...letters("cd"));
     expect(departing(flight)).toEqual(["a", "b"]);
     expect([landing(flight), departing(flight)]).toEqual(["a", []]);
@@ -164,7 +164,7 @@ describe("a command that must be alone", () => {
     expect([departing(flight), departing(flight), landing(flight)]).toEqual([["UTF8"], [], "UTF8"]);
   });
 
-  test("behind a window that was full", () => {
+  test("after a window that was full", () => {
     const flight = flightOf(
       { octets: 10, commandOctets: 1000 },
       command("a", { octets: 10 }),
@@ -229,7 +229,7 @@ describe("what was given up", () => {
     expect([landing(flight), landing(flight)]).toEqual(["a", "b"]);
   });
 
-  test("holds nobody up, alone or not", () => {
+  test("delays no other command, alone or not", () => {
     const given = command("QUIT", { alone: true });
     given.abandoned = true;
     expect(departing(flightOf(WIDE, command("a"), given, command("b")))).toEqual(["a", "b"]);

@@ -53,14 +53,14 @@ describe("the maildrop", () => {
     expect(new Set(different.map(maildrop)).size).toBe(6);
   });
 
-  test("is that of the object, where it names nobody", () => {
+  test("is that of the object, if it names no user", () => {
     const external: Pop3Auth = { mechanism: "EXTERNAL" };
     const first = withAuth(external).maildrop;
     expect(withAuth(external).maildrop).toBe(first);
     expect(withAuth({ mechanism: "EXTERNAL" }).maildrop).not.toBe(first);
   });
 
-  test("is nobody's, where nobody logs in", () => {
+  test("belongs to no user if there is no login", () => {
     const options = { host: "mail.test" };
     expect(maildrop(options)).not.toBe(maildrop(options));
   });
@@ -177,7 +177,7 @@ describe("a session may be shared", () => {
     expect(new Account({ ...options }).options.tls).toBe(new Account({ ...options }).options.tls);
   });
 
-  test("not where `auth` has come to say something else; what waits goes on with what it was given", () => {
+  test("not if `auth` has changed since; a waiting call keeps what it was given", () => {
     const options = { host: "mail.test", auth: { user: "ann", pass: "one", mechanisms: ["PLAIN"] } };
     const before = new Account(options);
     options.auth.pass = "two";

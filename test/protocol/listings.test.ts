@@ -69,7 +69,7 @@ describe("STAT", () => {
       "2 320\u2028x",
       "__proto__ 1",
     ],
-  ])("%j is none: the call fails, the session lives", (text) => {
+  ])("%j is not a valid one: the call fails, the session lives", (text) => {
     expect(() => parseStat(ok(text))).toThrow(withCode("POP3_BAD_RESPONSE"));
   });
 
@@ -104,7 +104,7 @@ describe("LIST with a message number", () => {
     "2 200x",
     `2 ${LARGEST + 1}`,
     "2 1e3",
-  ])("%j is none", (text) => {
+  ])("%j is not a valid one", (text) => {
     expect(() => parseScanListing(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
   });
 
@@ -148,7 +148,7 @@ describe("UIDL with a message number", () => {
     "2\tabc",
     "-2 abc",
     "x abc",
-  ])("%j is none", (text) => {
+  ])("%j is not a valid one", (text) => {
     expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
   });
 
@@ -249,7 +249,7 @@ describe("LIST", () => {
       "+OK 1 1\r\n",
       "x\r\n1 1\r\n",
     ],
-  ])("%j is none, at every cut", (wire) => {
+  ])("%j is not a valid one, at every cut", (wire) => {
     expect(atEveryCut(wire, scan)).toEqual(["POP3_BAD_LISTING"]);
   });
 
@@ -324,7 +324,7 @@ describe("UIDL", () => {
       "+OK 1 a\r\n",
       `${LARGEST + 1} a\r\n`,
     ],
-  ])("%j is none, at every cut", (wire) => {
+  ])("%j is not a valid one, at every cut", (wire) => {
     expect(atEveryCut(wire, uids)).toEqual(["POP3_BAD_LISTING"]);
   });
 });
@@ -408,7 +408,7 @@ describe("lenient: a malformed line is left out, and named", () => {
       expect(lenient(uniqueIdListing, `${bad}\r\n1 a\r\n2 b\r\n`)[0]).toEqual([[2, "b"]]);
   });
 
-  test("lines out of order are no fault", () => {
+  test("lines out of order are not a fault", () => {
     expect(lenient(scanListing, "9 1\r\n4 2\r\n7 3\r\n")).toEqual([
       [
         [9, 1],
@@ -479,7 +479,7 @@ describe("limits", () => {
     }
   });
 
-  test("each line has the whole of it, wherever it stands in a chunk", () => {
+  test("each line has the whole of it, at any place in a chunk", () => {
     const lines = Array.from({ length: 9 }, (_, index) => `${index + 1} ${"x".repeat(28)}\r\n`);
     expect(uids(whole(octets(lines.join(""))), { ...LIMITS, line: 32 })).toHaveLength(9);
     expect(uids(whole(octets(`${lines.join("")}10 ${"x".repeat(28)}\r\n`)), { ...LIMITS, line: 32 })).toBe(

@@ -46,7 +46,7 @@ test.each([
   ['{"password": "wrong"}', '{"password": "****"}'],
   [`-ERR ${base64("wrong")}`, "-ERR ****"],
   [`-ERR X${base64("wrong")}`, `-ERR X${base64("wrong")}`],
-])("masks a short secret only where it was sent: %s", (text, expected) => {
+])("masks a short secret only in the form in which it was sent: %s", (text, expected) => {
   expect(new Secrets("wrong").mask(text)).toBe(expected);
 });
 

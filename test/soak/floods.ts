@@ -150,7 +150,7 @@ export const FLOODS: readonly Flood[] = [
     bound: MESSAGE,
   },
   {
-    name: "a block without end, of a command of one's own",
+    name: "a block without end, of a command of the caller's own",
     answers: { XTND: message },
     call: (client) => client.command("XTND", { multiline: true }),
     ends: ["POP3_RESPONSE_TOO_LARGE"],
@@ -172,7 +172,7 @@ export const FLOODS: readonly Flood[] = [
     bound: PASSING,
   },
   {
-    name: "a message without end, into a stream that nobody reads",
+    name: "a message without end, into a stream that is not read",
     answers: { RETR: message },
     call: async (client) => {
       const stream = client.retrStream(1);
@@ -194,7 +194,7 @@ export const FLOODS: readonly Flood[] = [
     bound: DEFAULT_WINDOW.octets + NOTHING,
   },
   {
-    name: "a message without end, in a loop that does not claim it, and a call behind it",
+    name: "a message without end, in a loop that does not claim it, and a call after it",
     answers: { RETR: message },
     call: async (client) => {
       await client.retrieve([1, 2]).next();
@@ -217,7 +217,7 @@ export const FLOODS: readonly Flood[] = [
     bound: DEFAULT_LIMITS.drain + NOTHING,
   },
   {
-    name: "what nobody has asked for",
+    name: "bytes that no command asked for",
     answers: { SYNC: endless("+OK\r\n", () => forever(PIECE)) },
     call: async (client) => {
       await client.command("SYNC");
@@ -228,7 +228,7 @@ export const FLOODS: readonly Flood[] = [
     bound: NOTHING,
   },
   {
-    name: "whatever comes behind the reply to QUIT",
+    name: "bytes after the reply to QUIT",
     answers: { QUIT: endless("+OK\r\n", () => forever(PIECE)) },
     call: async (client) => {
       await client.quit();

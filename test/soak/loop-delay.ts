@@ -78,7 +78,7 @@ const LOADS: readonly Load[] = [
     hash: hashOf(Buffer.alloc(64 * MIB, LINE)),
   },
   {
-    name: "a message of 64 MiB that nobody announced",
+    name: "a message of 64 MiB that was not announced",
     // Its memory doubles as it comes, so that 32 MiB are copied at once.
     longest: 2 * LONGEST,
     chunks: () => repeated(LINE.toString("latin1"), MIB),

@@ -44,7 +44,7 @@ describe("a maildrop", () => {
     ]);
   });
 
-  it("refuses a unique-id that is no part of a line", () => {
+  it("refuses a unique-id that does not fit into a line", () => {
     expect(() => new Maildrop(true).add("a", "x\r\ny")).toThrow(/uid must not contain/);
   });
 });

@@ -402,7 +402,7 @@ describe("STLS (RFC 2595)", () => {
     }
   });
 
-  it("is refused behind UTF8 (RFC 6856)", () => {
+  it("is refused after UTF8 (RFC 6856)", () => {
     expectDialogue("C: UTF8\nS: +OK UTF8 is on\nC: STLS\nS: -ERR STLS is not allowed after UTF8");
   });
 

@@ -57,7 +57,7 @@ describe("the commands that are sent ahead", () => {
     ).toBeLessThanOrEqual(4096);
   });
 
-  test("are none with pipelining false", async () => {
+  test("are not sent with pipelining false", async () => {
     expect(await ahead([100, 100, 100], { octets: 1000, commandOctets: 12 })).toEqual([1]);
   });
 

@@ -151,7 +151,7 @@ describe("a program that is not known", () => {
     expect(await retrieved(await connect(server))).toEqual([TEXTS, "resolved"]);
   });
 
-  test("what is written in a message by right is no fault", async () => {
+  test("text that a message may contain is not a fault", async () => {
     const texts = ["S: a\r\n\r\n+OK 12 octets\r\n", "-ERR\r\n", "+OK\r\n"];
     await using server = await ScriptedServer.listen(
       pipelined([
@@ -210,7 +210,7 @@ describe("a message of which all has come", () => {
     client.close();
   });
 
-  test("is lost if the session is closed while it waits, which is no fault of the server", async () => {
+  test("is lost if the session is closed while it waits, and the server is not blamed", async () => {
     await using server = await ScriptedServer.listen([...STEPS, "* wait"]);
     const client = await Pop3Client.connect(toScript(server, { auth }));
     const [first, second] = [client.retr(1), client.retr(2)];
@@ -344,7 +344,7 @@ describe("a server whose session CAPA ends", () => {
     expect(silent.connections).toBe(1);
   });
 
-  test("a wrong password that is answered by closing is no reason to dial again", async () => {
+  test("a wrong password that is answered by closing does not lead to another connection", async () => {
     await using server = await ScriptedServer.listen([
       ...["S: +OK hello", "C: CAPA", "S: -ERR", "C: USER ann", "S: +OK", "C: PASS secret", "* close"],
     ]);

@@ -129,7 +129,7 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
       await after.close();
     });
 
-    test("may be closed twice, which gives the mailbox of the next run to nobody", async () => {
+    test("may be closed twice: the second time does not release the mailbox of the next run", async () => {
       const ledger = await make();
       const first = await ledger.open(ANN);
       await Promise.all([first.close(), first.close()]);

@@ -24,7 +24,6 @@ interface Options {
 
 const CLIENT = "src/options";
 const POLICY = "src/fetch";
-const LISTENER = ["src/testing", "ListenerOptions"] as const;
 
 const OPTIONS: readonly Options[] = [
   {
@@ -123,7 +122,7 @@ const OPTIONS: readonly Options[] = [
   ),
   {
     of: "Pop3Server",
-    types: [["src/testing", "Pop3ServerOptions"], LISTENER],
+    types: [["src/testing", "Pop3ServerOptions"]],
     file: "docs/testing.md",
     heading: "# `popwright/testing`",
     header: "option",
@@ -143,7 +142,7 @@ const OPTIONS: readonly Options[] = [
   },
   {
     of: "Pop3Server.replay",
-    types: [["src/testing", "ReplayOptions"], LISTENER],
+    types: [["src/testing", "ReplayOptions"]],
     file: "docs/testing.md",
     heading: "## Replaying a session",
     header: "option",

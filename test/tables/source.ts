@@ -108,14 +108,27 @@ export function unionOf(file: string, type: string): string[] {
   return stringsIn(declared(file, type, ts.isTypeAliasDeclaration).type);
 }
 
-/** The names of the properties that an interface of a folder of the sources declares itself. */
+/** The names of the properties of an interface that a folder of the sources declares, with those that it extends there. */
 export function propertiesOf(folder: string, type: string): string[] {
-  const file = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+  const file = interfaceIn(folder, type);
+  if (file === undefined)
+    throw new Error(`${folder} has no interface ${type}: correct the name in test/tables`);
+  const { members, heritageClauses = [] } = declared(file, type, ts.isInterfaceDeclaration);
+  const extended = heritageClauses
+    .flatMap(({ types }) => types)
+    .map((each) => each.getText())
+    .filter((name) => interfaceIn(folder, name) !== undefined);
+  return [
+    ...members.filter(ts.isPropertySignature).map(({ name }) => name.getText()),
+    ...extended.flatMap((name) => propertiesOf(folder, name)),
+  ];
+}
+
+function interfaceIn(folder: string, type: string): string | undefined {
+  if (!/^\w+$/.test(type)) return undefined;
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name}`)
     .find((name) => name.endsWith(".ts") && new RegExp(`\\binterface ${type}\\b`).test(textOf(name)));
-  return declared(file ?? folder, type, ts.isInterfaceDeclaration)
-    .members.filter(ts.isPropertySignature)
-    .map(({ name }) => name.getText());
 }
 
 /**

@@ -38,7 +38,7 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
 
 test.each<NodeJS.Signals>(
   process.platform === "win32" ? ["SIGINT", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM"],
-)("%s ends fetch --watch cleanly", { timeout: 120_000 }, async (name) => {
+)("%s ends fetch --watch cleanly", async (name) => {
   await using server = await annsServer();
   const directory = await newDirectory();
   const words = ["--to", join(directory, "Mail"), "--state", join(directory, "state"), "--watch", "--json"];
@@ -53,7 +53,7 @@ test.each<NodeJS.Signals>(
   expect(await readdir(join(directory, "Mail", "new"))).toHaveLength(2);
 });
 
-test("a reader that closes the pipe early is not a failure", { timeout: 120_000 }, async () => {
+test("a reader that closes the pipe early is not a failure", async () => {
   const messages = Array.from({ length: 20_000 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
   await using server = await annsServer({ users: { ann: { pass: "secret", messages } } });
   const child = start("list", urlOf(server), "--json");

@@ -51,7 +51,7 @@ async function run(
     cwd: root,
     env: { ...process.env, DEBUG: "popwright:*", REFRESH_TOKEN_FILE: tokenFile, ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
+    timeout: 150_000,
   });
   let stdout = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -111,7 +111,7 @@ const microsoft = {
   sasl: ["PLAIN", exchange],
 };
 
-describe("gmail.ts", { timeout: 60_000 }, () => {
+describe("gmail.ts", () => {
   const env = {
     GMAIL_USER: "ann@gmail.com",
     GOOGLE_CLIENT_ID: "client-1",
@@ -179,40 +179,36 @@ describe("gmail.ts", { timeout: 60_000 }, () => {
   });
 });
 
-test(
-  "microsoft365.ts logs in in two steps, and saves the new refresh token",
-  { timeout: 60_000 },
-  async () => {
-    await using server = await Pop3Server.listen({
-      ...microsoft,
-      users: { "ann@example.com": { accessToken: FRESH, messages: MESSAGES } },
-    });
-    await using provider = await IdentityProvider.listen((form, nth) => ({
-      ...grants(form, nth),
-      refresh_token: `hunter2-refresh-${nth + 1}`,
-    }));
-    const outcome = await run(["microsoft365.ts"], {
-      MICROSOFT_USER: "ann@example.com",
-      MICROSOFT_CLIENT_ID: "client-1",
-      ...(await placesOf(server, provider)),
-    });
-    expect(outcome).toMatchObject({ stdout: "2 messages\n", code: 0 });
-    expect(provider.requests).toEqual(
-      ["hunter2-refresh-1", "hunter2-refresh-2"].map((refresh_token) => ({
-        client_id: "client-1",
-        scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
-        grant_type: "refresh_token",
-        refresh_token,
-      })),
-    );
-    expect(clientLines(server)).toEqual(["C: AUTH XOAUTH2", "C: ****", "C: AUTH XOAUTH2", "C: ****"]);
-    expectNoSecret(outcome);
-    expect(await readFile(tokenFile, "utf8")).toBe("hunter2-refresh-3\n");
-    expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
-  },
-);
+test("microsoft365.ts logs in in two steps, and saves the new refresh token", async () => {
+  await using server = await Pop3Server.listen({
+    ...microsoft,
+    users: { "ann@example.com": { accessToken: FRESH, messages: MESSAGES } },
+  });
+  await using provider = await IdentityProvider.listen((form, nth) => ({
+    ...grants(form, nth),
+    refresh_token: `hunter2-refresh-${nth + 1}`,
+  }));
+  const outcome = await run(["microsoft365.ts"], {
+    MICROSOFT_USER: "ann@example.com",
+    MICROSOFT_CLIENT_ID: "client-1",
+    ...(await placesOf(server, provider)),
+  });
+  expect(outcome).toMatchObject({ stdout: "2 messages\n", code: 0 });
+  expect(provider.requests).toEqual(
+    ["hunter2-refresh-1", "hunter2-refresh-2"].map((refresh_token) => ({
+      client_id: "client-1",
+      scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
+      grant_type: "refresh_token",
+      refresh_token,
+    })),
+  );
+  expect(clientLines(server)).toEqual(["C: AUTH XOAUTH2", "C: ****", "C: AUTH XOAUTH2", "C: ****"]);
+  expectNoSecret(outcome);
+  expect(await readFile(tokenFile, "utf8")).toBe("hunter2-refresh-3\n");
+  expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
+});
 
-test("microsoft365-application.ts opens every mailbox with one token", { timeout: 60_000 }, async () => {
+test("microsoft365-application.ts opens every mailbox with one token", async () => {
   await using server = await Pop3Server.listen({
     ...microsoft,
     users: {
@@ -251,7 +247,7 @@ test("microsoft365-application.ts opens every mailbox with one token", { timeout
   expectNoSecret(outcome);
 });
 
-describe("oauth2-sign-in.ts", { timeout: 60_000 }, () => {
+describe("oauth2-sign-in.ts", () => {
   test.each([
     ["google", { client_id: "google-1", client_secret: "hunter2-client" }, "https://mail.google.com/"],
     [

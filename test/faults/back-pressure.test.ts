@@ -2,9 +2,10 @@
 // in memory.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
+import { stopClocks, timePasses } from "../support/clock.ts";
 import { large, MIB, PIECE } from "../support/large-message.ts";
 import { maildropScript, messageOf, uidOf } from "../support/maildrop-script.ts";
 import { ScriptedServer, type Peer } from "../support/raw-server.ts";
@@ -25,11 +26,11 @@ function memory(): number {
   return Math.max(rss, arrayBuffers);
 }
 
-/** Resolves when the server gets rid of nothing more: no octet within 50 ms, or far more than any bound. */
+/** Resolves when the server gets rid of nothing more: no octet in many turns, or far more than any bound. */
 async function atRest(peer: Peer): Promise<number> {
   for (let taken = -1; taken !== peer.taken && taken < 8 * SYSTEM;) {
     taken = peer.taken;
-    await delay(50);
+    await turns(100);
   }
   return peer.taken;
 }
@@ -111,7 +112,7 @@ describe.each(["plain", "tls"] as const)("%s", (protection) => {
         await turn();
         most = Math.max(most, memory() - before);
       }
-      if (pieces % 1024 === 0) await delay(1);
+      if (pieces % 1024 === 0) await turn();
     }
     expect(got.digest("hex")).toBe(wanted.digest("hex"));
     expect(most).toBeLessThan(MEMORY);
@@ -154,25 +155,29 @@ it("an unclaimed message does not block the commands after it", async () => {
   client.close();
 });
 
-it("an unclaimed message does not block them after aborted calls, either", async () => {
-  await using server = await ScriptedServer.listen(
-    maildropScript({ LIST: "+OK\r\n1 1000\r\n.\r\n", "RETR 1": large(20 * MIB) }),
-  );
-  const client = await Pop3Client.connect(server.options({ timeouts: { body: 400 } }));
-  const controller = new AbortController();
-  const { signal } = controller;
-  const aborted = [1, 2, 3, 4].map((n) => outcome(client.uidl(n, { signal })));
-  await until(() => server.peers[0]?.commands.includes("UIDL 4") === true);
-  controller.abort();
-  await Promise.all(aborted);
-  await client.noop();
-  const message = (await client.retrieve().next()).value as Pop3Message;
-  await atRest(server.peers[0] as Peer);
-  expect(await client.uidl(3)).toBe(uidOf(3));
-  expect((await message.buffer()).length).toBe(20 * MIB);
-  // And a reader who rests has only so long, when others wait.
-  client.retrStream(1);
-  expect(await outcome(client.noop())).toBe("POP3_IDLE_TIMEOUT");
+describe("with a time limit", () => {
+  stopClocks();
+
+  it("an unclaimed message does not block them after aborted calls, either", async () => {
+    await using server = await ScriptedServer.listen(
+      maildropScript({ LIST: "+OK\r\n1 1000\r\n.\r\n", "RETR 1": large(20 * MIB) }),
+    );
+    const client = await Pop3Client.connect(server.options({ timeouts: { body: 400 } }));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = [1, 2, 3, 4].map((n) => outcome(client.uidl(n, { signal })));
+    await until(() => server.peers[0]?.commands.includes("UIDL 4") === true);
+    controller.abort();
+    await Promise.all(aborted);
+    await client.noop();
+    const message = (await client.retrieve().next()).value as Pop3Message;
+    await atRest(server.peers[0] as Peer);
+    expect(await client.uidl(3)).toBe(uidOf(3));
+    expect((await message.buffer()).length).toBe(20 * MIB);
+    // And a reader who rests has only so long, when others wait.
+    client.retrStream(1);
+    expect(await outcome(timePasses(client.noop()))).toBe("POP3_IDLE_TIMEOUT");
+  });
 });
 
 it("a loop over large messages holds at most one window of them", async () => {

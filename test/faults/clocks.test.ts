@@ -1,20 +1,21 @@
 // Every wait has two timers: one for silence and one for slow octets. Neither runs while the reader has
 // paused.
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { pause, stopClocks, timePasses } from "../support/clock.ts";
 import { large, MIB } from "../support/large-message.ts";
 import { maildropScript, type Answer } from "../support/maildrop-script.ts";
 import { ScriptedServer, type Peer } from "../support/raw-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 
 guardEachTest();
+stopClocks();
 
 /** Milliseconds from one octet to the next. */
 const STEP = 3;
 const CLOCK = 60;
-/** Where the clock must not go off: what keeps it from that may be late on a busy machine. */
+/** Where the clock must not go off. */
 const PATIENT = 250;
 
 /** `head`, and one octet after the other without end. */
@@ -29,7 +30,7 @@ function trickle(head = "", octet = "x"): Answer {
 async function drip(peer: Peer, octet: string): Promise<void> {
   while (!peer.over) {
     await peer.send(octet);
-    await delay(STEP);
+    await pause(STEP);
   }
 }
 
@@ -52,7 +53,7 @@ it.each(Object.entries(TRICKLES))(
   "connect() ends although octets trickle in: %s",
   async (_name, [answers, options, code]) => {
     await using server = await ScriptedServer.listen(maildropScript(answers));
-    expect(await outcome(Pop3Client.connect(server.options(options)))).toBe(code);
+    expect(await outcome(timePasses(Pop3Client.connect(server.options(options))))).toBe(code);
     await server.peers[0]?.gone;
   },
 );
@@ -65,7 +66,7 @@ it("the handshake ends although octets trickle in", async () => {
   });
   const options = { secure: true, timeouts: { tls: CLOCK } };
   const { stls: _, ...rest } = server.options(options);
-  expect(await outcome(Pop3Client.connect(rest))).toBe("POP3_TLS_TIMEOUT");
+  expect(await outcome(timePasses(Pop3Client.connect(rest)))).toBe("POP3_TLS_TIMEOUT");
   await server.peers[0]?.gone;
 });
 
@@ -124,7 +125,7 @@ it.each(Object.entries(CALLS))(
       }),
     );
     const client = await Pop3Client.connect(server.options(options));
-    expect(await outcome(call(client))).toBe(code);
+    expect(await outcome(timePasses(call(client)))).toBe(code);
     expect(client.state).toBe("closed");
     await server.peers[0]?.gone;
   },
@@ -136,7 +137,7 @@ it("an abandoned message is drained only for a limited time", async () => {
   const stream = client.retrStream(1);
   await once(stream, "data");
   stream.destroy();
-  expect(await outcome(client.noop())).toBe("POP3_ABANDONED");
+  expect(await outcome(timePasses(client.noop()))).toBe("POP3_ABANDONED");
   await server.peers[0]?.gone;
 });
 
@@ -148,7 +149,7 @@ it("a slow message succeeds if minRate is 0", async () => {
         await peer.send("+OK\r\n");
         for (const octet of body) {
           await peer.send(octet);
-          await delay(STEP);
+          await pause(STEP);
         }
         return ".\r\n";
       },
@@ -156,7 +157,7 @@ it("a slow message succeeds if minRate is 0", async () => {
   );
   const options = { timeouts: { body: PATIENT }, limits: { minRate: 0 } };
   const client = await Pop3Client.connect(server.options(options));
-  expect((await client.retr(1)).toString()).toBe(body);
+  expect((await timePasses(client.retr(1))).toString()).toBe(body);
   client.close();
 });
 
@@ -179,7 +180,7 @@ describe("while the reader has paused", () => {
     await withLargeMessage(async (client) => {
       const stream = client.retrStream(1);
       await once(stream, "readable");
-      await delay(PATIENT * 2);
+      await timePasses(pause(PATIENT * 2));
       return ((await stream.toArray()) as Buffer[]).reduce((sum, { length }) => sum + length, 0);
     });
   });
@@ -187,7 +188,7 @@ describe("while the reader has paused", () => {
   it("no timer runs for an unclaimed message", async () => {
     await withLargeMessage(async (client) => {
       const message = (await client.retrieve([1]).next()).value;
-      await delay(PATIENT * 2);
+      await timePasses(pause(PATIENT * 2));
       return (await message?.buffer())?.length ?? 0;
     });
   });
@@ -202,7 +203,7 @@ describe("while the reader has paused", () => {
     const stream = client.retrStream(1);
     const failed = once(stream, "error");
     await once(stream, "readable");
-    expect(await outcome(client.noop())).toBe("POP3_IDLE_TIMEOUT");
+    expect(await outcome(timePasses(client.noop()))).toBe("POP3_IDLE_TIMEOUT");
     expect((await failed)[0]).toMatchObject({ code: "POP3_IDLE_TIMEOUT" });
   });
 });

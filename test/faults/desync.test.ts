@@ -39,14 +39,14 @@ const UNSOLICITED: Record<string, string> = {
 describe.each(Object.entries(NO_REPLIES))("%s instead of a reply", (_name, octets) => {
   it("as the greeting ends the session, and no secret is sent", async () => {
     await using server = await ScriptedServer.listen(maildropScript({ greeting: octets }));
-    const code = await outcome(Pop3Client.connect(server.options({ timeouts: { greeting: 50 } })));
+    const code = await outcome(Pop3Client.connect(server.options()));
     expect(["POP3_BAD_GREETING", "POP3_PROTOCOL", "POP3_UNSOLICITED"]).toContain(code);
     expect(server.peers[0]?.received).toBe(0);
   });
 
   it.each([true, false])("as the reply to STAT ends the session, pipelined: %s", async (pipelining) => {
     await using server = await ScriptedServer.listen(maildropScript({ STAT: octets }, { pipelining }));
-    const client = await Pop3Client.connect(server.options({ timeouts: { command: 200 } }));
+    const client = await Pop3Client.connect(server.options());
     const calls = [client.stat(), client.uidl(2), client.retr(3)].map(outcome);
     const [first, ...others] = await Promise.all(calls);
     if (octets === "+OK\r\n\n") expect(first).toBe("POP3_BAD_RESPONSE");

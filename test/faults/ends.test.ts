@@ -2,6 +2,7 @@
 import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { stopClocks, timePasses } from "../support/clock.ts";
 import { ScriptedServer, SECRET, type Protection, type Script } from "../support/raw-server.ts";
 import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { turns } from "../support/turns.ts";
@@ -17,8 +18,9 @@ import {
 } from "../support/wire-ends.ts";
 
 guardEachTest();
+stopClocks();
 
-/** Long enough for an honest server on a busy machine, short enough to wait for; milliseconds. */
+/** Milliseconds. */
 const CLOCK = 250;
 
 /** Only the clock that is to go off is a short one. */
@@ -114,7 +116,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
 
     it("within connect", async () => {
       const points = protection === "stls" ? STLS_POINTS : [...CONNECT_POINTS, ...SECOND_CAPA_POINTS];
-      const results = await forEach(points, connecting);
+      const results = await timePasses(forEach(points, connecting));
       expect(results).toEqual(
         points.map((point) => {
           // A session that CAPA ends is dialled once more, without that CAPA.
@@ -150,7 +152,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
             timeouts: { tls: end === "stall" ? CLOCK : 10_000 },
           }),
         );
-        expect(await outcome(client.connect())).toBe(code);
+        expect(await outcome(timePasses(client.connect()))).toBe(code);
         expect(client.state).toBe("closed");
         expect(await outcome(client.noop())).toBe(code);
         await (
@@ -160,7 +162,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
     }
 
     it.each([true, false])("within the session, pipelined: %s", async (pipelined) => {
-      const results = await forEach(SESSION_POINTS, async (point) => {
+      const sessions = forEach(SESSION_POINTS, async (point) => {
         const script = endingScript(point, end, { pipelining: pipelined });
         await using server = await ScriptedServer.listen(script, protection);
         const client = await Pop3Client.connect(server.options(optionsAt(point)));
@@ -174,6 +176,7 @@ describe.each(["plain", "stls", "tls"] as const)("%s", (protection: Protection) 
         ).gone;
         return { codes, state: client.state, closings };
       });
+      const results = await timePasses(sessions);
       expect(results).toEqual(
         SESSION_POINTS.map((point) => {
           const at = CALLS.findIndex(([line]) => line === point.line);
@@ -199,7 +202,7 @@ it.each(["close", "reset", "stall"] as const)(
     const point = SESSION_POINTS.find(({ line }) => line === "QUIT") as Point;
     await using server = await ScriptedServer.listen(endingScript(point, end, {}));
     const client = await Pop3Client.connect(server.options({ auth: AUTH, timeouts: { quit: 50 } }));
-    expect(await outcome(client.quit())).toBe("ok");
+    expect(await outcome(timePasses(client.quit()))).toBe("ok");
     expect(client.state).toBe("closed");
     await (
       await server.peer()

@@ -1,13 +1,12 @@
 // Responses that arrived completely before the end are returned. Incomplete ones are never taken as complete.
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Message } from "popwright";
 import { maildropScript, messageOf } from "../support/maildrop-script.ts";
 import { ScriptedServer, type Peer } from "../support/raw-server.ts";
 import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { endAs } from "../support/wire-ends.ts";
-import { until } from "../support/turns.ts";
+import { turns, until } from "../support/turns.ts";
 
 guardEachTest();
 
@@ -64,7 +63,7 @@ describe("the last octets of a server", () => {
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
     await until(() => stream.readableLength > 0);
-    await delay(20);
+    await turns();
     expect(Buffer.concat((await stream.toArray()) as Buffer[]).toString()).toBe(`${body}\r\n`);
     await server.peers[0]?.gone;
     expect(await outcome(client.noop())).toBe("POP3_CLOSED");
@@ -83,7 +82,7 @@ describe("the last octets of a server", () => {
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
     await until(() => stream.readableLength > 0);
-    await delay(20);
+    await turns();
     expect(await outcome(stream.toArray())).toBe("POP3_TRUNCATED");
   });
 

@@ -1,18 +1,21 @@
 // Listeners, handles, memory and timers over many sessions, or one long one.
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
+import { pause, stopClocks, timePasses } from "../support/clock.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf, type Answers } from "../support/maildrop-script.ts";
 import { ScriptedServer } from "../support/raw-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
+import { turns } from "../support/turns.ts";
 import { endAs } from "../support/wire-ends.ts";
 
 guardEachTest();
 
 describe("timers", () => {
+  stopClocks();
+
   const slow: Answers[string] = async (_peer, line) => {
-    await delay(40);
+    await pause(40);
     return `+OK ${line.slice(5)}\r\n`;
   };
 
@@ -20,7 +23,7 @@ describe("timers", () => {
     await using server = await ScriptedServer.listen(maildropScript({ ECHO: slow }));
     const client = await Pop3Client.connect(server.options({ timeouts: { command: 200 } }));
     const calls = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => client.command(`ECHO ${n}`).then(({ text }) => text));
-    expect(await Promise.all(calls)).toEqual(["1", "2", "3", "4", "5", "6", "7", "8"]);
+    expect(await timePasses(Promise.all(calls))).toEqual(["1", "2", "3", "4", "5", "6", "7", "8"]);
     client.close();
   });
 
@@ -28,8 +31,8 @@ describe("timers", () => {
     await using server = await ScriptedServer.listen(maildropScript({ ECHO: slow }));
     const client = await Pop3Client.connect(server.options({ timeouts: { quit: 100 } }));
     const calls = [1, 2, 3, 4].map((n) => client.command(`ECHO ${n}`));
-    await client.dele(1);
-    await client.quit();
+    await timePasses(client.dele(1));
+    await timePasses(client.quit());
     await Promise.all(calls);
   });
 });
@@ -40,7 +43,7 @@ describe("a limit smaller than a chunk", () => {
     const client = await Pop3Client.connect(server.options({ limits: { message: 1000 } }));
     const seen: string[] = [];
     for await (const message of client.retrieve()) {
-      await delay(1);
+      await turns(1);
       if (message.number % 3 === 0) continue;
       if (message.number % 2 === 0) await client.noop();
       seen.push((await message.buffer()).toString());

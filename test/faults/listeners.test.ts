@@ -1,7 +1,6 @@
 // A failure in a caller's listener, socket or signal affects only that caller, and no other call.
 import { once } from "node:events";
 import * as net from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { maildropScript, messageOf } from "../support/maildrop-script.ts";
@@ -29,10 +28,7 @@ it("a listener that throws does not stop an abort from reaching other calls", as
     const calls = [one.quit({ signal }), other.uidl(1, { signal })].map(outcome);
     await until(() => server.peers.every(({ commands }) => /^(?:QUIT|UIDL)/.test(commands.at(-1) ?? "")));
     controller.abort();
-    expect(await Promise.race([Promise.all(calls), delay(500, "hangs")])).toEqual([
-      "POP3_ABORTED",
-      "POP3_ABORTED",
-    ]);
+    expect(await Promise.all(calls)).toEqual(["POP3_ABORTED", "POP3_ABORTED"]);
     other.close();
   });
   expect(heard).toEqual([thrown]);

@@ -4,6 +4,7 @@ import * as net from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
+import { stopClocks, timePasses } from "../support/clock.ts";
 import { maildropScript, uidOf } from "../support/maildrop-script.ts";
 import { ScriptedServer } from "../support/raw-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
@@ -131,6 +132,8 @@ it("connect() rejects if the caller's socket fails before it is used", async () 
 });
 
 describe("disposal of a client", () => {
+  stopClocks();
+
   it("with marks removes them on the server", async () => {
     await using server = await ScriptedServer.listen(maildropScript());
     const client = await Pop3Client.connect(server.options());
@@ -160,7 +163,7 @@ describe("disposal of a client", () => {
     );
     const client = await Pop3Client.connect(server.options({ timeouts: { quit: 500 } }));
     await client.dele(1);
-    await client[Symbol.asyncDispose]();
+    await timePasses(client[Symbol.asyncDispose]());
     expect(client.state).toBe("closed");
     await server.peers[0]?.gone;
     expect(server.peers[0]?.commands.includes("QUIT")).toBe(verb === "QUIT");
@@ -180,7 +183,7 @@ describe("disposal of a client", () => {
     );
     const client = await Pop3Client.connect(server.options({ timeouts: { quit: 50 } }));
     const message = outcome(client.retr(1));
-    await client[Symbol.asyncDispose]();
+    await timePasses(client[Symbol.asyncDispose]());
     expect(await message).not.toBe("ok");
     expect(client.state).toBe("closed");
     await server.peers[0]?.gone;

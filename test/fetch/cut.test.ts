@@ -39,7 +39,7 @@ const policies = fc.constantFrom<FetchPolicy>(
   {},
 );
 
-test("a connection that is cut at random", { timeout: 60_000 }, async () => {
+test("a connection that is cut at random", async () => {
   let failed = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(cut, { minLength: 1, maxLength: 6 }), policies, async (faults, policy) => {

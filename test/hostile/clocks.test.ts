@@ -1,22 +1,17 @@
 // The two timers of every wait, with their defaults: silence ends it, and octets that trickle in do not delay
 // that.
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Pop3Timeouts } from "../../src/options/client.ts";
+import { stopClocks } from "../support/clock.ts";
 import { codeOf } from "../support/outcome.ts";
 import { SECRET } from "../support/secret.ts";
 import { LOGIN_ANSWERS, MemoryServer, type Answers } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+stopClocks();
 
 const auth = { user: "ann", pass: SECRET, mechanism: "USER" };
 

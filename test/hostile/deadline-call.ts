@@ -1,21 +1,11 @@
 // Calls whose responses a test writes while simulated time passes.
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, vi } from "vitest";
+import { vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "popwright";
 import { SECRET } from "../support/secret.ts";
 import { LOGIN_ANSWERS, MemoryServer, type Answers } from "../support/memory-server.ts";
 
 export const SECOND = 1000;
-
-/** To be called at the top of a file: each of its tests has clocks that stand still until it sets them forward. */
-export function fakeTimeInEachTest(): void {
-  beforeEach(() => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-}
 
 /** Lets what has come be read. */
 export async function settle(): Promise<void> {

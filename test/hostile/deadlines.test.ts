@@ -3,23 +3,14 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Pop3Client } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
+import { stopClocks } from "../support/clock.ts";
 import { SECRET } from "../support/secret.ts";
-import {
-  auth,
-  begin,
-  connect,
-  fakeTimeInEachTest,
-  pass,
-  repeated,
-  SECOND,
-  settle,
-  type Call,
-} from "./deadline-call.ts";
+import { auth, begin, connect, pass, repeated, SECOND, settle, type Call } from "./deadline-call.ts";
 import type { Answers } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();
-fakeTimeInEachTest();
+stopClocks();
 
 /** Bytes per second of the slow server. */
 const SLOW = 33;

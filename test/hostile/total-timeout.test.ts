@@ -1,13 +1,14 @@
 // The time limit of a whole response: `timeouts.total`, and `totalTimeout` of a call.
 import { describe, expect, test, vi } from "vitest";
+import { stopClocks } from "../support/clock.ts";
 import { Pop3Client } from "popwright";
 import { DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
-import { auth, begin, fakeTimeInEachTest, pass, repeated, SECOND, settle } from "./deadline-call.ts";
+import { auth, begin, pass, repeated, SECOND, settle } from "./deadline-call.ts";
 import { LOGIN_ANSWERS, MemoryServer } from "../support/memory-server.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();
-fakeTimeInEachTest();
+stopClocks();
 
 const { body, total } = DEFAULT_TIMEOUTS;
 /** Bytes per second of a server that is just fast enough. */

@@ -1,16 +1,17 @@
 // An aborted call settles at once in every phase, commits nothing that it has not sent, and removes its
 // listeners.
 import { getEventListeners } from "node:events";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Pop3AbortError, Pop3Pool, type Pop3Client, type UseOptions } from "../../src/index.ts";
 import { said } from "../support/ann.ts";
+import { stopClocks, timePasses } from "../support/clock.ts";
 import { codeOf, failureOf, settledCode } from "../support/outcome.ts";
 import { guardEachTest } from "../support/sentry.ts";
 import { turns, until } from "../support/turns.ts";
 import { account, gate, left, serve } from "./accounts.ts";
 
 guardEachTest();
-afterEach(() => vi.useRealTimers());
+stopClocks();
 
 const nothing = (): void => undefined;
 
@@ -96,7 +97,6 @@ describe("an aborted call rejects with POP3_ABORTED", () => {
   });
 
   test("while it waits for a free slot for the next attempt", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await using server = await serve(["ann", "bob"], {
       faults: [{ on: "greeting", reply: "-ERR [IN-USE] busy\r\n" }],
     });
@@ -222,7 +222,7 @@ describe("an aborted call rejects with POP3_ABORTED", () => {
     await until(() => said(server).includes("C: QUIT"));
     controller.abort();
     expect(await call).toBe("POP3_ABORTED");
-    expect(await quit).toBe("POP3_COMMIT_UNKNOWN");
+    expect(await timePasses(quit ?? Promise.resolve("not called"))).toBe("POP3_COMMIT_UNKNOWN");
   });
 
   test("while it rolls back, but with the work's error", async () => {
@@ -237,8 +237,8 @@ describe("an aborted call rejects with POP3_ABORTED", () => {
     const call = codeOf(pool.use(ann, work, options));
     await until(() => said(server).includes("C: RSET"));
     controller.abort();
-    expect(await call).toBe("Error: no");
-    expect(await pool.use(ann, (client) => client.stat())).toEqual({ count: 3, size: 9 });
+    expect(await timePasses(call)).toBe("Error: no");
+    expect(await timePasses(pool.use(ann, (client) => client.stat()))).toEqual({ count: 3, size: 9 });
   });
 
   test("while it checks a kept session with NOOP", async () => {
@@ -274,7 +274,7 @@ describe("an aborted call rejects with POP3_ABORTED", () => {
     const next = pool.use(ann, () => server.sessions);
     await turns();
     expect(server.connections).toBe(1);
-    expect(await next).toBe(1);
+    expect(await timePasses(next)).toBe(1);
     await pool.close();
     expect(server.sessions).toBe(0);
   });
@@ -292,7 +292,7 @@ describe("an aborted call rejects with POP3_ABORTED", () => {
     const sessions = pool.use(account(server, "joe"), () => server.sessions);
     await turns();
     expect(server.connections).toBe(1);
-    expect(await sessions).toBe(1);
+    expect(await timePasses(sessions)).toBe(1);
   });
 });
 

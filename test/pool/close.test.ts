@@ -1,14 +1,15 @@
 // A closed pool opens no session, waits for those in use, and ends the others with QUIT.
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Pop3Pool, type Pop3Client } from "../../src/index.ts";
 import { said } from "../support/ann.ts";
+import { stopClocks, timePasses } from "../support/clock.ts";
 import { codeOf, failureOf } from "../support/outcome.ts";
 import { guardEachTest } from "../support/sentry.ts";
 import { turns, until } from "../support/turns.ts";
 import { account, gate, left, serve } from "./accounts.ts";
 
 guardEachTest();
-afterEach(() => vi.useRealTimers());
+stopClocks();
 
 const nothing = (): void => undefined;
 
@@ -80,7 +81,6 @@ describe("close()", () => {
   });
 
   test("rejects a call that waits for the next attempt, or for a slot for it", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await using server = await serve(["ann", "bob", "joe"], {
       faults: [1, 2].map((nth) => ({ on: "greeting", nth, reply: "-ERR [IN-USE] busy\r\n" })),
     });
@@ -126,13 +126,12 @@ describe("close()", () => {
     const closing = pool.close();
     expect(await call).toBe("POP3_POOL_CLOSED");
     expect(pool.statistics.open).toBe(1);
-    await closing;
+    await timePasses(closing);
     expect(pool.statistics.open).toBe(0);
     expect(server.connections).toBe(1);
   });
 
   test("ends kept sessions with QUIT, and stops all timers", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await using server = await serve(["ann", "bob"]);
     const pool = new Pop3Pool({ idleTimeout: 60_000 });
     await Promise.all(["ann", "bob"].map((user) => pool.use(account(server, user), nothing)));
@@ -182,7 +181,7 @@ describe("close()", () => {
     );
     expect(await aborted).toBe("POP3_ABORTED");
     expect(pool.statistics.inUse).toBeGreaterThan(0);
-    await pool.close();
+    await timePasses(pool.close());
     expect(await committed).toBe("POP3_COMMIT_UNKNOWN");
     expect(pool.statistics.open).toBe(0);
     await server.idle();
@@ -193,7 +192,7 @@ describe("close()", () => {
     await using server = await serve(["ann"], { faults: [{ on: "QUIT", stall: 0 }] });
     const pool = new Pop3Pool({ idleTimeout: 60_000 });
     await pool.use(account(server, "ann", { timeouts: { quit: 50 } }), nothing);
-    await pool.close();
+    await timePasses(pool.close());
     await server.idle();
   });
 });

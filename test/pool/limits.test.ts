@@ -55,7 +55,7 @@ class Crowd implements AsyncDisposable {
   }
 }
 
-describe("300 uses of 60 maildrops on 3 hosts keep the limits", { timeout: 60_000 }, () => {
+describe("300 uses of 60 maildrops on 3 hosts keep the limits", () => {
   test.each([
     ["with a new session each", 0],
     ["with kept sessions", 60_000],

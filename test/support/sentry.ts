@@ -6,7 +6,7 @@ import { Pop3Error } from "popwright";
 import { SECRET } from "./raw-server.ts";
 
 /** How long handles may take to close behind a test; milliseconds. */
-const CLOSING = 2000;
+const CLOSING = 20_000;
 
 /** Sockets, timers, requests: what keeps a process alive, and how many of each. */
 function handles(): Map<string, number> {

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
 import { makeCertificate, type Certificate } from "../../src/testing/index.ts";
 import { auth, toScript } from "./ann.ts";
+import { timePasses } from "./clock.ts";
 import { codeOf } from "./outcome.ts";
 import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";
 
@@ -31,7 +32,7 @@ export async function attempt(
 ): Promise<Outcome> {
   await using server = await ScriptedServer.listen(script, { tls: certificate, ...how });
   const client = new Pop3Client(toScript(server, { stls: "required", tls, auth, ...more }));
-  const code = await codeOf(client.connect());
+  const code = await codeOf(timePasses(client.connect()));
   if (code === "resolved") client.close();
   expect(client.state).toBe("closed");
   await server.played();

@@ -4,8 +4,11 @@ import createDebug from "debug";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../../src/index.ts";
 import { listen, offering, to, toScript } from "../../support/ann.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { base64, expectNoSecret, FORMS, SECRET, TIMESTAMP, visible } from "../../support/secret.ts";
+
+stopClocks();
 
 const auth = { user: "ann", pass: SECRET };
 
@@ -67,10 +70,9 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
     await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines, ...steps]);
     const options: Pop3ClientOptions = toScript(server, {
       auth: { ...auth, ...given },
-      timeouts: { command: outcome.includes("silence") || outcome.includes("many") ? 100 : 10_000 },
     });
     const client = new Pop3Client(options);
-    const error: unknown = await client.connect().catch((thrown: unknown) => thrown);
+    const error: unknown = await timePasses(client.connect()).catch((thrown: unknown) => thrown);
     expect(error === undefined).toBe(outcome === "is accepted");
     expectNoSecret(visible(error));
     expectNoSecret(visible(client));

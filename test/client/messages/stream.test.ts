@@ -5,10 +5,12 @@ import { pipeline } from "node:stream/promises";
 import { describe, expect, test } from "vitest";
 import type { Readable } from "node:stream";
 import { listen, logIn, said } from "../../support/ann.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, turns } from "../../support/outcome.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();
+stopClocks();
 
 const LARGE = Buffer.alloc(3_000_000, "some text, and a little more of it\r\n");
 const mail = ["one\r\n", LARGE, "three\r\n"];
@@ -188,7 +190,7 @@ describe("several streams at once", () => {
     await using client = await logIn(server, { timeouts: { body: 50 } });
     const stream = client.retrStream(2);
     const failed = once(stream, "error");
-    expect(await codeOf(client.noop())).toBe("POP3_IDLE_TIMEOUT");
+    expect(await codeOf(timePasses(client.noop()))).toBe("POP3_IDLE_TIMEOUT");
     expect(await failed).toMatchObject([{ code: "POP3_IDLE_TIMEOUT" }]);
   });
 

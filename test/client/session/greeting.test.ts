@@ -2,8 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ReplyError } from "../../../src/index.ts";
 import { auth, toScript } from "../../support/ann.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { failureOf } from "../../support/outcome.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
+
+stopClocks();
 
 describe("the greeting", () => {
   test.each<[string, string | Buffer, string]>([
@@ -52,7 +55,8 @@ describe("the greeting", () => {
   test("that does not come ends in a timeout", async () => {
     await using server = await ScriptedServer.listen([]);
     const options = toScript(server, { timeouts: { greeting: 20 } });
-    await expect(Pop3Client.connect(options)).rejects.toMatchObject({ code: "POP3_GREETING_TIMEOUT" });
+    const call = timePasses(Pop3Client.connect(options));
+    await expect(call).rejects.toMatchObject({ code: "POP3_GREETING_TIMEOUT" });
     await server.played();
   });
 

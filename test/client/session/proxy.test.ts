@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { Pop3Server } from "popwright/testing";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
 import {
   ProxyServer,
@@ -14,6 +15,8 @@ import {
   tunnelTo,
   type Handshake,
 } from "../../support/proxy-server.ts";
+
+stopClocks();
 
 const USERS = { ann: { pass: "secret", messages: ["Subject: hello\r\n\r\nworld\r\n"] } };
 const AUTH = { user: "ann", pass: "secret" };
@@ -240,11 +243,13 @@ describe.each(SILENT)("%s: a proxy that is silent %s", (scheme, _where, replies)
     const gone = new Gone();
     await using proxy = await ProxyServer.listen(gone.after(silent));
     const failure = await failureOf(
-      Pop3Client.connect({
-        host: "127.0.0.9",
-        proxy: `${scheme}://${credentials}@127.0.0.1:${proxy.port}`,
-        timeouts: { connect: 100 },
-      }),
+      timePasses(
+        Pop3Client.connect({
+          host: "127.0.0.9",
+          proxy: `${scheme}://${credentials}@127.0.0.1:${proxy.port}`,
+          timeouts: { connect: 100 },
+        }),
+      ),
     );
     expect(failure.code).toMatch(/^POP3_(?:CONNECT|TLS)_TIMEOUT$/);
     expect(failure).toMatchObject({ limit: "timeouts.connect" });

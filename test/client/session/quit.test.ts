@@ -3,18 +3,20 @@ import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Error } from "../../../src/index.ts";
 import type { Fault, Pop3Server } from "../../../src/testing/index.ts";
 import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "../../support/ann.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, failureOf, turns } from "../../support/outcome.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();
+stopClocks();
 
 describe("quit()", () => {
   /** Marks 3 and 1, and gives what QUIT rejects with. */
   async function quit(server: Pop3Server): Promise<Pop3Error> {
     const client = await logIn(server, { timeouts: { quit: 100 } });
     await client.dele([3, 1]);
-    const failure = await failureOf(client.quit());
+    const failure = await failureOf(timePasses(client.quit()));
     expect(client.state).toBe("closed");
     return failure;
   }
@@ -159,7 +161,7 @@ describe("quit()", () => {
     const client = await logIn(server, { timeouts: { quit: 50 } });
     await client.dele(1);
     await client.rset();
-    await client.quit();
+    await timePasses(client.quit());
     expect(client.state).toBe("closed");
     expect(await left(server)).toBe("12345");
   });

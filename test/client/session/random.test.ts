@@ -59,7 +59,7 @@ const fault: fc.Arbitrary<Fault> = fc
 
 const EVERYTHING = Array.from({ length: COUNT }, (_, index) => index + 1);
 
-test("settles every call without faults", { timeout: 60_000 }, async () => {
+test("settles every call without faults", async () => {
   const property = fc.asyncProperty(fc.record(setup), async ({ actions, sizes, options, chunk, end }) => {
     const messages = sizes.map((size, index) => bodyOf(index + 1, size));
     await using server = await listen({ messages, chunk });
@@ -81,7 +81,7 @@ test("settles every call without faults", { timeout: 60_000 }, async () => {
   await fc.assert(property, { seed: 11, numRuns: 200 });
 });
 
-test("settles every call with a random fault", { timeout: 60_000 }, async () => {
+test("settles every call with a random fault", async () => {
   const property = fc.asyncProperty(
     fc.record({ ...setup, fault }),
     async ({ actions, sizes, options, chunk, end, fault }) => {

@@ -3,12 +3,15 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type LookupFunction } from "node:net";
 import * as nodeStream from "node:stream";
 import type { Duplex } from "node:stream";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SocketSource } from "../../../src/index.ts";
 import { makeCertificate } from "../../../src/testing/index.ts";
 import { auth, listen, to } from "../../support/ann.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { duplexPair } from "../../support/duplex-pair.ts";
 import { codeOf, failureOf, turns } from "../../support/outcome.ts";
+
+stopClocks();
 
 describe("the caller's socket", () => {
   test("can be connected", async () => {
@@ -163,7 +166,7 @@ describe("the caller's socket", () => {
       socket: () => new Promise<Duplex>((resolve) => (give = resolve)),
       timeouts: { connect: 20 },
     });
-    await expect(client.connect()).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
+    await expect(timePasses(client.connect())).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
     give(socket);
     await turns();
     expect(socket.destroyed).toBe(true);
@@ -194,7 +197,7 @@ describe("a failure before the greeting", () => {
 
   test("is a name that is never resolved", async () => {
     const call = Pop3Client.connect({ host: "mail.test", lookup: () => {}, timeouts: { connect: 20 } });
-    await expect(call).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
+    await expect(timePasses(call)).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });
   });
 
   test("does not occur if one address of a name does not answer", async () => {
@@ -212,10 +215,6 @@ describe("a failure before the greeting", () => {
 });
 
 describe("a peer that answers before the write returns", () => {
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
   test("leaves no timer running for a reply that has arrived", async () => {
     const [ours, theirs] = nodeStream.duplexPair();
     theirs.on("data", (octets: Buffer) => {
@@ -229,7 +228,6 @@ describe("a peer that answers before the write returns", () => {
       socket: ours,
       auth: { ...auth, mechanism: "USER" },
     });
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     await client.stat();
     vi.advanceTimersByTime(3_600_000);
     expect(client.state).toBe("transaction");

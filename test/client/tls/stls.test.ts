@@ -3,8 +3,11 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { auth, listen, to, toScript } from "../../support/ann.ts";
+import { stopClocks } from "../../support/clock.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { ASKED, attempt, OFFERED, tls } from "../../support/stls-attempt.ts";
+
+stopClocks();
 
 describe("without TLS, connect() rejects", () => {
   test("if STLS is not listed", async () => {

@@ -2,8 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
+import { stopClocks } from "../../support/clock.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { ASKED, attempt, certificate, OFFERED, tls } from "../../support/stls-attempt.ts";
+
+stopClocks();
 
 describe("within TLS", () => {
   const BEGUN: readonly Step[] = ["C: STLS", "S: +OK", "* tls", "C: CAPA"];

@@ -2,9 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 import { certificate, OFFERED, tls } from "../../support/stls-attempt.ts";
+
+stopClocks();
 
 describe("connect() to the wrong port rejects", () => {
   test("if it uses TLS and the server greets in clear text", async () => {
@@ -19,7 +22,7 @@ describe("connect() to the wrong port rejects", () => {
   test("if it uses clear text and the server waits for TLS", async () => {
     await using server = await listen({ tls: true });
     const options = to(server, { secure: false, auth, timeouts: { greeting: 50 } });
-    expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_GREETING_TIMEOUT");
+    expect(await codeOf(timePasses(Pop3Client.connect(options)))).toBe("POP3_GREETING_TIMEOUT");
     await server.idle();
     expect(said(server)).toEqual(["* TLS"]);
   });
@@ -33,7 +36,7 @@ describe("connect() to the wrong port rejects", () => {
   test("if it uses TLS and the server is silent", async () => {
     await using server = await ScriptedServer.listen([]);
     const options = { host: "127.0.0.1", port: server.port, auth, timeouts: { tls: 50 } };
-    expect(await codeOf(Pop3Client.connect(options))).toBe("POP3_TLS_TIMEOUT");
+    expect(await codeOf(timePasses(Pop3Client.connect(options)))).toBe("POP3_TLS_TIMEOUT");
     await server.played();
   });
 

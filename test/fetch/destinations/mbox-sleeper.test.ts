@@ -99,7 +99,7 @@ test.each([
   ["another one delivers", false, (): Sleeper => new Sleeper(() => false)],
   ["another one is in the middle of a message", false, (): Sleeper => inTheMiddle()],
   ["another one delivers, after a crash", true, (): Sleeper => new Sleeper(() => false)],
-])("a process sleeps while %s", { timeout: 120_000 }, async (_, isLeft, fast) => {
+])("a process sleeps while %s", async (_, isLeft, fast) => {
   await watchSteps();
   const steps: string[] = [];
   for (let nth = 0; ; nth++) {

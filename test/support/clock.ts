@@ -1,0 +1,54 @@
+// Simulated clocks: time passes only when a test lets it, and only while nothing else happens. So no time limit in a
+// test depends on the speed of the machine.
+import { Readable } from "node:stream";
+import { afterEach, beforeEach, vi } from "vitest";
+import { turns } from "./turns.ts";
+
+/** Turns of the event loop in which nothing was read: what was sent has arrived by then. */
+const QUIET = 50;
+
+/** How often any stream was read. */
+let reads = 0;
+const { push } = Readable.prototype as {
+  readonly push: (this: Readable, ...given: Parameters<Readable["push"]>) => boolean;
+};
+Readable.prototype.push = function (...given): boolean {
+  reads++;
+  return push.apply(this, given);
+};
+
+/** To be called at the top of a file, or of a `describe`. The clocks of each test stand still. */
+export function stopClocks(): void {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+}
+
+/**
+ * Lets time pass, from one timer to the next, until `call` has settled, and settles as it does. Before each step,
+ * everything that was sent is read. A call that has no time limit never settles: the test fails.
+ */
+export async function timePasses<T>(call: Promise<T>): Promise<T> {
+  let outcome: "waits" | "settled" = "waits";
+  const settle = (): void => {
+    outcome = "settled";
+  };
+  const waits = (): boolean => outcome === "waits";
+  call.then(settle, settle);
+  while (waits()) {
+    for (let before = -1; before !== reads && waits();) {
+      before = reads;
+      await turns(QUIET);
+    }
+    if (waits()) vi.advanceTimersToNextTimer();
+  }
+  return call;
+}
+
+/** A pause in simulated time where the clocks are stopped. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

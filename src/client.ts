@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import { inspect, type InspectOptions } from "node:util";
-import type { Pop3Auth } from "./options/auth.ts";
+import { checkAuth, type Pop3Auth } from "./options/auth.ts";
 import {
   CALL,
   RESPONSE,
@@ -404,6 +404,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   authenticate(auth: Pop3Auth, options?: CallOptions): Promise<void> {
     return call(options, CALL, ({ signal }) => {
       this.#session.check(commands.bare("AUTH"));
+      checkAuth(auth);
       return this.#session.login(auth, signal);
     });
   }

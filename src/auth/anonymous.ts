@@ -1,7 +1,7 @@
 // ANONYMOUS (RFC 4505): logs in without an identity, and sends trace information for the server's log.
 import { Pop3Error } from "../errors.ts";
 import type { SaslMechanism } from "./mechanism.ts";
-import { oneMessage } from "./one-message.ts";
+import { oneMessage } from "./message.ts";
 
 /** The maximum characters of an opaque token (RFC 4505 section 2). We limit an address to the same length. */
 const LONGEST = 255;

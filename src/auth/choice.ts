@@ -11,7 +11,7 @@ import { external } from "./external.ts";
 import { gssapi } from "./gssapi.ts";
 import { login } from "./login.ts";
 import type { SaslMechanism } from "./mechanism.ts";
-import { oauthBearer } from "./oauthbearer.ts";
+import { oauthBearer, xoauth2 } from "./oauth.ts";
 import { plain } from "./plain.ts";
 import {
   scramSha1,
@@ -21,7 +21,6 @@ import {
   scramSha512,
   scramSha512Plus,
 } from "./scram.ts";
-import { xoauth2 } from "./xoauth2.ts";
 
 /** A login method: POP3's own `USER` (with PASS) and `APOP`, or a SASL mechanism. */
 export type Method = "USER" | "APOP" | SaslMechanism;
@@ -177,14 +176,11 @@ function isSafeInClear(method: Method, insisted: boolean): boolean {
   return insisted && (method === "APOP" || (method !== "USER" && !method.cleartext));
 }
 
-function isOffered(
-  method: Method,
-  { capabilities, timestamp, bindable }: ServerOffer,
-  wish: AuthPreferences,
-): boolean {
+function isOffered(method: Method, offer: ServerOffer, wish: AuthPreferences): boolean {
+  const { capabilities } = offer;
   const insisted = wish.mechanisms.length > 0;
-  if (method === "APOP") return timestamp;
-  if (bindable === false && BOUND.includes(method)) return false;
+  if (method === "APOP") return offer.timestamp;
+  if (BOUND.includes(method) && offer.bindable === false) return false;
   // Without CAPA, RFC 1939 leaves only USER and PASS. Many servers that list SASL do not list USER: there,
   // USER is used only on demand.
   if (method === "USER")

@@ -3,7 +3,7 @@
 import { Pop3Error } from "../errors.ts";
 import { crypto } from "./crypto.ts";
 import type { SaslMechanism } from "./mechanism.ts";
-import { plainText } from "./plain-text.ts";
+import { plainText } from "./message.ts";
 
 // RFC 2195 requires a msg-id, but servers do not keep to its grammar. We require its characters: a server
 // that may send any octets could make us sign the challenge of another protocol.

@@ -5,7 +5,7 @@ import { Pop3Error } from "../errors.ts";
 import { crypto } from "./crypto.ts";
 import { parseChallenge, parseResponseAuth, type DigestChallenge } from "./digest-challenge.ts";
 import type { Credentials, SaslMechanism } from "./mechanism.ts";
-import { plainText } from "./plain-text.ts";
+import { plainText } from "./message.ts";
 
 /** Octets; a response must be shorter (RFC 2831 section 2.1.2). */
 const LONGEST = 4096;

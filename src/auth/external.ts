@@ -1,7 +1,6 @@
 // EXTERNAL (RFC 4422 appendix A): the client's TLS certificate proves its identity.
 import type { SaslMechanism } from "./mechanism.ts";
-import { oneMessage } from "./one-message.ts";
-import { plainText } from "./plain-text.ts";
+import { oneMessage, plainText } from "./message.ts";
 
 export const external: SaslMechanism = {
   name: "EXTERNAL",

@@ -4,7 +4,7 @@
 import { Pop3Error, type Pop3ErrorCode } from "../errors.ts";
 import { foreignError } from "../protocol/foreign-error.ts";
 import type { SaslContext, SaslMechanism } from "./mechanism.ts";
-import { plainText } from "./plain-text.ts";
+import { plainText } from "./message.ts";
 
 /**
  * The part of the package that we use. Its own types differ from its code, and are missing if it is not

@@ -1,7 +1,7 @@
 // PLAIN (RFC 4616): sends authorization identity, user name and password in one message.
 import { Pop3Error } from "../errors.ts";
 import type { SaslMechanism } from "./mechanism.ts";
-import { oneMessage } from "./one-message.ts";
+import { oneMessage } from "./message.ts";
 
 export const plain: SaslMechanism = {
   name: "PLAIN",

@@ -1,56 +1,61 @@
-// Logs in by one method. The password or token is a value, or a function that is called just before use.
-import type { Pop3Auth } from "../options/auth.ts";
-import { secretOf, type Method } from "../auth/choice.ts";
-import type { SaslContext } from "../auth/mechanism.ts";
-import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../errors.ts";
+// Logs in: chooses one method from the options and from what the server offers, resolves the secret, and proves
+// the identity. The secret is a value, or a function that is called just before use.
+import type { TLSSocket } from "node:tls";
+import { apopDigest } from "../auth/apop.ts";
+import { chooseMethod, secretOf, type Method } from "../auth/choice.ts";
+import type { ChannelBindingType, Credentials, SaslContext } from "../auth/mechanism.ts";
+import { Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { bindingTypesOf, channelBinding } from "../net/channel-binding.ts";
 import type { Connection } from "../net/connection.ts";
 import { untilAborted } from "../net/settle.ts";
-import type { Pop3Limits } from "../options/client.ts";
+import { DEFAULT_SCRAM, secretKind, wishedMechanisms, type Pop3Auth } from "../options/auth.ts";
+import { withDefaults } from "../options/checks.ts";
+import type { Settings } from "../options/client.ts";
+import type { Capabilities } from "../protocol/capabilities.ts";
 import * as commands from "../protocol/commands.ts";
-import type { Command } from "../protocol/commands.ts";
+import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
+import { LoginLine } from "./login-line.ts";
 import { converse } from "./sasl.ts";
-import { encoderOf, type Encoder } from "./text-encoder.ts";
 
-export interface LoginContext {
+/** The session in which the login takes place. */
+export interface LoginSession {
+  readonly settings: Settings;
   readonly connection: Connection;
-  readonly limits: Pop3Limits;
-  /** Computes APOP's digest of a secret and the timestamp of the greeting. */
-  readonly apopDigest: (secret: string) => string;
-  /** The facts about the connection that a SASL mechanism may use. */
-  readonly sasl: SaslContext;
+  /** The capabilities; `undefined` if the server does not support CAPA. */
+  readonly capabilities: Capabilities | undefined;
+  /** `undefined` without TLS. */
+  readonly tlsSocket: TLSSocket | undefined;
   /** The text of the greeting. */
   readonly greeting: string;
-  /** The signal of the caller. It is also aborted when the session is closed. */
-  readonly signal: AbortSignal;
+  /** The timestamp in the greeting, if APOP may use it. */
+  readonly timestamp: string | undefined;
   /** Masked in errors and logs. The secrets of the login are added before anything is sent. */
   readonly secrets: Secrets;
-}
-
-/** The resolved credentials of one login. */
-interface Proof {
-  readonly user: string;
-  readonly pass: string;
-  readonly accessToken: string;
-  readonly encode: Encoder;
+  /** The signal of the caller. It is also aborted when the session is closed. */
+  readonly signal: AbortSignal;
 }
 
 /**
- * Logs in. Resolves when the server has accepted the login. Rejects with the refusal of the server, or with
- * the error that stopped the login. If the server rejects a token, asks the token function once for a new
- * one.
+ * Logs in. Resolves when the server has accepted the login. Rejects as `chooseMethod` throws, with the refusal
+ * of the server, or with the error that stopped the login. If the server rejects a token, asks the token
+ * function once for a new one.
  */
-export async function logIn(method: Method, auth: Pop3Auth, context: LoginContext): Promise<void> {
-  const { signal, connection } = context;
+export async function logIn(auth: Pop3Auth, session: LoginSession): Promise<void> {
+  const { connection, signal } = session;
+  const sasl = saslContext(auth, session);
+  const method = choose(auth, session, sasl);
   const kind = secretOf(method);
-  const proof: Proof = {
+  const credentials: Credentials = {
     user: auth.user ?? "",
     pass: kind === "password" ? await resolveSecret("password", auth.pass, signal) : "",
     accessToken: kind === "token" ? await resolveSecret("access token", auth.accessToken, signal) : "",
+    authzid: auth.authzid ?? "",
     encode: await encoderOf(auth.charset),
   };
+  const prove = (using: Credentials): Promise<void> => proveIdentity(method, using, auth, session, sasl);
   try {
-    await prove(method, auth, proof, context);
+    await prove(credentials);
   } catch (refusal) {
     const give = auth.accessToken;
     const lost = (): boolean => connection.failure !== undefined;
@@ -62,9 +67,54 @@ export async function logIn(method: Method, auth: Pop3Auth, context: LoginContex
         throw connection.closedByPeer ? refusal : error;
       },
     );
-    if (fresh === proof.accessToken || lost()) throw refusal;
-    await prove(method, auth, { ...proof, accessToken: fresh }, context);
+    if (fresh === credentials.accessToken || lost()) throw refusal;
+    await prove({ ...credentials, accessToken: fresh });
   }
+}
+
+function choose(auth: Pop3Auth, session: LoginSession, sasl: SaslContext): Method {
+  const { settings, capabilities, timestamp, secrets } = session;
+  return chooseMethod(
+    {
+      capabilities,
+      secure: sasl.secure,
+      secrets,
+      timestamp: timestamp !== undefined,
+      get bindable() {
+        return sasl.bindingTypes.some((type) => sasl.channelBinding(type) !== undefined);
+      },
+    },
+    {
+      mechanisms: wishedMechanisms(auth),
+      secret: secretKind(auth),
+      authzid: (auth.authzid ?? "") !== "",
+      allowPlaintext: settings.allowPlaintextAuth,
+      force: auth.force ?? false,
+      channelBinding: auth.channelBinding ?? "if-offered",
+    },
+  );
+}
+
+/** Returns the facts about the connection that a SASL mechanism may use. Each binding is computed once. */
+function saslContext(
+  auth: Pop3Auth,
+  { settings, capabilities, tlsSocket, secrets }: LoginSession,
+): SaslContext {
+  const bindable = auth.channelBinding === "never" ? undefined : tlsSocket;
+  const bindings = new Map<ChannelBindingType, Buffer | undefined>();
+  return {
+    host: settings.host,
+    port: settings.port,
+    secure: tlsSocket !== undefined,
+    offered: capabilities?.sasl ?? [],
+    bindingTypes: bindable === undefined ? [] : (auth.bindingTypes ?? bindingTypesOf(bindable)),
+    channelBinding(type) {
+      if (bindable !== undefined && !bindings.has(type)) bindings.set(type, channelBinding(bindable, type));
+      return bindings.get(type);
+    },
+    scram: withDefaults("auth.scram", DEFAULT_SCRAM, auth.scram),
+    printable: (text) => printable(text, secrets),
+  };
 }
 
 /** Returns whether the server rejected the credentials, and the refusal is not temporary. */
@@ -81,41 +131,33 @@ async function resolveSecret(what: string, given: unknown, signal: AbortSignal):
   return secret;
 }
 
-async function prove(method: Method, auth: Pop3Auth, proof: Proof, context: LoginContext): Promise<void> {
-  const { connection, limits, signal, sasl, secrets } = context;
-  const { user, pass, accessToken, encode } = proof;
+async function proveIdentity(
+  method: Method,
+  credentials: Credentials,
+  auth: Pop3Auth,
+  { settings, connection, greeting, timestamp, secrets, signal }: LoginSession,
+  sasl: SaslContext,
+): Promise<void> {
+  const { limits } = settings;
+  const { user, pass, accessToken, encode } = credentials;
   for (const secret of [pass, accessToken]) {
     // Also as PLAIN would send it: a server may convert one login into the other.
     if (secret !== "") secrets.add(secret, encode(secret).toString("latin1"), inPlain(user, encode(secret)));
   }
-  const send = <T>(command: Command<T>): Promise<T> => connection.send(command, { signal });
-  /**
-   * Sends a command that contains credentials. If the server then closes the connection, it rejected them.
-   */
-  const sendProof = <T>(command: Command<T>): Promise<T> => asAuthClosed(connection, command, send(command));
+  const line = new LoginLine(connection, limits, secrets, signal);
   if (method === "USER") {
     // Build both commands before sending: if the password cannot be sent, send nothing.
     const inCharset = auth.charset === undefined ? undefined : encode;
     const first = commands.user(user, limits, inCharset, secrets);
     const second = commands.pass(pass, limits, inCharset);
-    await send(first);
-    await sendProof(second);
+    await line.send(first);
+    await line.sendProof(second);
   } else if (method === "APOP") {
-    await sendProof(commands.apop(user, context.apopDigest(pass), limits, secrets));
+    await line.sendProof(commands.apop(user, apopDigest(timestamp ?? "", pass), limits, secrets));
   } else {
-    const credentials = { user, pass, accessToken, authzid: auth.authzid ?? "", encode };
     const exchange = await untilAborted(signal, () => method.start(credentials, sasl));
-    await converse(method.name, exchange, auth.initialResponse ?? !takesTwoSteps(method.name, context), {
-      limits,
-      send,
-      sendProof,
-      close: (failure) => {
-        connection.close(failure);
-      },
-      closedByPeer: () => connection.closedByPeer,
-      signal,
-      secrets,
-    });
+    const inline = auth.initialResponse ?? !takesTwoSteps(method.name, greeting, settings.host);
+    await converse(method.name, exchange, inline, line);
   }
 }
 
@@ -125,30 +167,48 @@ function inPlain(user: string, secret: Buffer): string {
 }
 
 /** Exchange Online closes the connection if `AUTH XOAUTH2` has the token on the same line. */
-function takesTwoSteps(mechanism: string, { greeting, sasl }: LoginContext): boolean {
+function takesTwoSteps(mechanism: string, greeting: string, host: string): boolean {
   return (
     mechanism === "XOAUTH2" &&
-    (/Microsoft Exchange/i.test(greeting) || /(?:^|\.)(?:office365|outlook)\.[a-z.]+$/i.test(sasl.host))
+    (/Microsoft Exchange/i.test(greeting) || /(?:^|\.)(?:office365|outlook)\.[a-z.]+$/i.test(host))
   );
 }
 
+type Encoder = Credentials["encode"];
+
+const utf8: Encoder = (text) => {
+  // A lone surrogate has no UTF-8 encoding: Node would send U+FFFD instead.
+  if (/\p{Surrogate}/u.test(text))
+    throw new Pop3Error(
+      "POP3_INVALID_ARGUMENT",
+      "the user name and the password must be well-formed Unicode: one has a lone surrogate",
+    );
+  return Buffer.from(text, "utf8");
+};
+
 /**
- * Waits for the reply to a command that contains credentials. Some servers do not refuse a wrong password:
- * they close the connection without a reply. Then this rejects with `POP3_AUTH_CLOSED`.
+ * Returns an encoder for `charset`, a name of `iconv-lite`; `undefined`: UTF-8. Rejects with `POP3_CONFIG` if
+ * the charset is unknown or not compatible with ASCII, which commands need. The encoder throws
+ * `POP3_INVALID_ARGUMENT` for characters that the charset lacks: `iconv-lite` would replace them.
  */
-export async function asAuthClosed<T>(
-  connection: Connection,
-  { printable }: Command<T>,
-  reply: Promise<T>,
-): Promise<T> {
-  try {
-    return await reply;
-  } catch (cause) {
-    if (cause instanceof Pop3ReplyError || !connection.closedByPeer) throw cause;
-    throw new Pop3ConnectionError(
-      "POP3_AUTH_CLOSED",
-      "the server closed the connection instead of replying to the login: the password or token may be wrong",
-      { command: printable, cause },
+async function encoderOf(charset: string | undefined): Promise<Encoder> {
+  if (charset === undefined) return utf8;
+  const { default: iconv } = await import("iconv-lite");
+  const ascii = "USER ann";
+  if (!iconv.encodingExists(charset) || iconv.encode(ascii, charset).toString("latin1") !== ascii) {
+    throw new Pop3Error(
+      "POP3_CONFIG",
+      `auth.charset must be a charset of iconv-lite that is compatible with ASCII (got "${charset}")`,
     );
   }
+  return (text) => {
+    const octets = iconv.encode(text, charset);
+    if (iconv.decode(octets, charset) !== text) {
+      throw new Pop3Error(
+        "POP3_INVALID_ARGUMENT",
+        `the user name or the password has characters that ${charset} does not have`,
+      );
+    }
+    return octets;
+  };
 }

@@ -4,25 +4,9 @@ import type { SaslExchange } from "../auth/mechanism.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError, type OAuthRefusal } from "../errors.ts";
 import { aborted } from "../net/failures.ts";
 import { untilAborted } from "../net/settle.ts";
-import type { Pop3Limits } from "../options/client.ts";
 import * as commands from "../protocol/commands.ts";
-import type { Command } from "../protocol/commands.ts";
 import type { Reply } from "../protocol/reply.ts";
-import type { Secrets } from "../protocol/secrets.ts";
-
-/** The operations on the connection that a SASL exchange needs. */
-export interface SaslLine {
-  readonly limits: Pop3Limits;
-  readonly send: <T>(command: Command<T>) => Promise<T>;
-  /** Sends a command that contains a response of the mechanism. */
-  readonly sendProof: <T>(command: Command<T>) => Promise<T>;
-  readonly close: (failure: Pop3Error) => void;
-  /** Whether the server has closed the connection. */
-  readonly closedByPeer: () => boolean;
-  readonly signal: AbortSignal;
-  /** The digests of responses are added: a password can be guessed from one. */
-  readonly secrets: Secrets;
-}
+import type { LoginLine } from "./login-line.ts";
 
 /**
  * Authenticates with the mechanism `name`. `inline`: sends the initial response on the line of AUTH, if it
@@ -33,7 +17,7 @@ export async function converse(
   name: string,
   exchange: SaslExchange,
   inline: boolean,
-  line: SaslLine,
+  line: LoginLine,
   refused?: Pop3ReplyError,
 ): Promise<void> {
   const conversation = new Conversation(name, exchange, line);
@@ -42,7 +26,7 @@ export async function converse(
   } catch (error) {
     if (!(error instanceof Pop3ReplyError)) {
       // The server closed the connection after it refused the previous attempt. That refusal explains more.
-      throw refused !== undefined && !conversation.answered && line.closedByPeer() ? refused : error;
+      throw refused !== undefined && !conversation.answered && line.closedByPeer ? refused : error;
     }
     // The server refused AUTH before it saw a response. It may require the initial response on the same line.
     if (!inline && !conversation.responded && conversation.fitsInline) {
@@ -65,9 +49,9 @@ class Conversation {
   answered = false;
   readonly #name: string;
   readonly #exchange: SaslExchange;
-  readonly #line: SaslLine;
+  readonly #line: LoginLine;
 
-  constructor(name: string, exchange: SaslExchange, line: SaslLine) {
+  constructor(name: string, exchange: SaslExchange, line: LoginLine) {
     this.#name = name;
     this.#exchange = exchange;
     this.#line = line;
@@ -136,9 +120,10 @@ class Conversation {
    * the next command for the answer.
    */
   #answer(response: string): Promise<Reply> {
-    const { signal, close, send, sendProof } = this.#line;
-    if (signal.aborted) close(aborted(signal));
-    return (response === "*" ? send : sendProof)(commands.authResponse(response));
+    const line = this.#line;
+    if (line.signal.aborted) line.close(aborted(line.signal));
+    const command = commands.authResponse(response);
+    return response === "*" ? line.send(command) : line.sendProof(command);
   }
 
   /** Cancels AUTH with `*`. The server must refuse it: `+OK` would mean a login as an unknown identity. */

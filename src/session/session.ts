@@ -1,11 +1,11 @@
 // One POP3 session, from connecting to its end. Sends a command only in the states that allow it (RFC 1939
 // section 3), and keeps the facts about the server. The connection carries the commands.
 import type { TLSSocket } from "node:tls";
-import { checkAuth, type Pop3Auth } from "../options/auth.ts";
+import type { Pop3Auth } from "../options/auth.ts";
 import { apopDigest, apopTimestamp } from "../auth/apop.ts";
 import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "../errors.ts";
-import { asAuthClosed, logIn } from "./login.ts";
-import { methodFor, saslContextFor } from "./login-choice.ts";
+import { LoginLine } from "./login-line.ts";
+import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "../net/connection.ts";
 import { dial } from "../net/dial.ts";
 import { SessionEnd, sessionOver } from "../net/failures.ts";
@@ -392,25 +392,17 @@ export class Session {
     });
   }
 
-  /** Chooses one method, logs in with it, and asks for the capabilities again. */
+  /** Logs in with checked options, and asks for the capabilities again. */
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
-    checkAuth(auth);
     addAuth(this.secrets, auth, this.settings.logUser);
-    const known = {
-      settings: this.settings,
-      capabilities: this.#capaKnown ? this.capabilities : undefined,
-      socket: this.#tlsSocket,
-      timestamp: this.#timestamp !== undefined,
-      secrets: this.secrets,
-    };
-    const method = methodFor(auth, known);
     await this.#alone("authentication", async () => {
-      await logIn(method, auth, {
+      await logIn(auth, {
+        settings: this.settings,
         connection: this.connection,
-        limits: this.settings.limits,
-        apopDigest: (secret) => this.apopDigest(secret),
-        sasl: saslContextFor(auth, known),
+        capabilities: this.#capaKnown ? this.capabilities : undefined,
+        tlsSocket: this.#tlsSocket,
         greeting: this.greeting ?? "",
+        timestamp: this.#timestamp,
         secrets: this.secrets,
         signal: this.#untilClosed(signal),
       });
@@ -422,8 +414,12 @@ export class Session {
   async loginBy(command: Command<void>, signal?: AbortSignal): Promise<void> {
     this.check(command);
     await this.#alone("authentication", async () => {
-      const { connection } = this;
-      await asAuthClosed(connection, command, connection.send(command, { signal }));
+      await new LoginLine(
+        this.connection,
+        this.settings.limits,
+        this.secrets,
+        this.#untilClosed(signal),
+      ).sendProof(command);
       await this.#loggedIn(signal);
     });
   }

@@ -1,7 +1,7 @@
 // A server's words about a refused access token are read, whatever they are, and never contain the token.
 import { describe, expect, test } from "vitest";
 import fc from "../support/fast-check.ts";
-import { parseRefusal } from "../../src/auth/oauth-refusal.ts";
+import { parseRefusal } from "../../src/auth/oauth.ts";
 import { printable } from "../../src/protocol/printable.ts";
 import { Secrets } from "../../src/protocol/secrets.ts";
 import { always } from "../support/octets.ts";

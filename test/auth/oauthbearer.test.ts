@@ -1,6 +1,6 @@
 // OAUTHBEARER (RFC 7628) sends an access token and the user, and answers a refusal with one octet.
 import { describe, expect, test } from "vitest";
-import { oauthBearer } from "../../src/auth/oauthbearer.ts";
+import { oauthBearer } from "../../src/auth/oauth.ts";
 import { answer, begin, refused, survives } from "./exchange.ts";
 
 const FIELDS = "\x01host=pop.example.com\x01port=995\x01auth=Bearer hunter2-token\x01\x01";

@@ -1,6 +1,6 @@
 // XOAUTH2 sends the user name and the access token, and answers a refusal with an empty line.
 import { describe, expect, test } from "vitest";
-import { xoauth2 } from "../../src/auth/xoauth2.ts";
+import { xoauth2 } from "../../src/auth/oauth.ts";
 import { answer, begin, refused, survives } from "./exchange.ts";
 
 const MESSAGE = "user=ann\x01auth=Bearer hunter2-token\x01\x01";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import * as tls from "node:tls";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   Pop3Client,
   type ChannelBinding,
@@ -133,6 +133,17 @@ describe("a type that the server does not accept reveals nothing", () => {
     expect(await login(server)).toBe("POP3_AUTH_REJECTED");
     expect(authLines(server)).toHaveLength(1);
   });
+});
+
+test("exports the keying material once for each login", async () => {
+  await using server = await listen({ scram: { channelBindings: ["tls-exporter"] } });
+  const spy = vi.spyOn(tls.TLSSocket.prototype, "exportKeyingMaterial");
+  const client = await Pop3Client.connect(to(server, { auth: { ...auth, channelBinding: "required" } }));
+  // The server is in this process, too.
+  const ports = spy.mock.contexts.map((socket) => (socket as tls.TLSSocket).remotePort);
+  spy.mockRestore();
+  client.close();
+  expect(ports.filter((port) => port === server.port)).toHaveLength(1);
 });
 
 describe("channelBinding", () => {

@@ -1,6 +1,7 @@
 // Runs a command in a session. An error of the session is reported with its account.
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
 import { Pop3Client, type Pop3ClientOptions } from "../index.ts";
+import { onAbort } from "../net/abort.ts";
 import { attemptOf } from "./account.ts";
 import { AccountError } from "./explain.ts";
 import type { Io } from "./io.ts";
@@ -19,11 +20,10 @@ export async function inSession<T>(
   using _waiting = new Waiting(attemptOf(account), io);
   try {
     await using client = await Pop3Client.connect(account, { signal: stop });
-    const leave = (): void => client.close();
-    stop.addEventListener("abort", leave, { once: true });
+    const unsubscribe = onAbort(stop, () => client.close());
     const value = await run(client);
     await client.quit();
-    stop.removeEventListener("abort", leave);
+    unsubscribe();
     return value;
   } catch (thrown) {
     const error = stop.aborted ? new Pop3AbortError(stop.reason) : thrown;

@@ -20,9 +20,8 @@ import {
 import type { FetchPolicy } from "./plan/policy.ts";
 import { emptyReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
-import { onAbort } from "../net/abort.ts";
-import { FirstAbort } from "../net/first-abort.ts";
-import { sleep } from "../net/sleep.ts";
+import { FirstAbort, onAbort } from "../net/abort.ts";
+import { sleep } from "../net/settle.ts";
 import { callerOf, locatedLoop } from "../session/caller.ts";
 
 /** An account, optionally with its own mailbox name, policy or destination. */
@@ -249,8 +248,7 @@ async function* until<T>(
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let unsubscribe = (): void => undefined;
   const end = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else unsubscribe = onAbort(signal, () => resolve(undefined));
+    unsubscribe = onAbort(signal, () => resolve(undefined));
   });
   let ended = false as boolean; // set in a callback, which the compiler does not see
   const take = async (): Promise<IteratorResult<T, unknown> | undefined> => {

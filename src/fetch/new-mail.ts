@@ -6,8 +6,8 @@ import { FetchError } from "./fetch-error.ts";
 import { completeFetchOptions, type FetchAccount, type FetchOptions } from "./options.ts";
 import type { FetchReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
-import { FirstAbort } from "../net/first-abort.ts";
-import { isAborted, sleep } from "../net/sleep.ts";
+import { FirstAbort, isAborted } from "../net/abort.ts";
+import { sleep } from "../net/settle.ts";
 import { callerOf, locatedLoop } from "../session/caller.ts";
 
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
@@ -81,13 +81,13 @@ async function* messagesOf(
       const next = await run.then(
         ({ nextPollAt }) => nextPollAt,
         (error: unknown) => {
-          if (!(error instanceof FetchError) || !error.temporary || !repeat || isAborted([settings.signal]))
+          if (!(error instanceof FetchError) || !error.temporary || !repeat || isAborted(settings.signal))
             throw error;
           return error.report.nextPollAt;
         },
       );
       if (repeat) await sleep(next - Date.now(), stop, settings.signal);
-    } while (repeat && !isAborted([stop, settings.signal]));
+    } while (repeat && !isAborted(stop, settings.signal));
   } finally {
     leave.abort();
     handoff.close();

@@ -1,6 +1,6 @@
-// Wraps callback code in a promise that settles once: with its result, by a timeout or by an abort signal.
+// Waits, but never longer than a timeout or an abort signal allows: for callbacks, for calls, or for a time.
 import type { Pop3Error } from "../errors.ts";
-import { onAbort } from "./abort.ts";
+import { isAborted, onAbort } from "./abort.ts";
 import { aborted } from "./failures.ts";
 
 /** The longest delay of `setTimeout`, in milliseconds. */
@@ -14,7 +14,11 @@ export interface Clock {
 }
 
 /** Calls `call` and returns its result. Rejects as soon as the signal is aborted. There is no time limit. */
-export function untilAborted<T>(signal: AbortSignal, call: () => T | Promise<T>): Promise<T> {
+export async function untilAborted<T>(
+  signal: AbortSignal | undefined,
+  call: () => T | Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return call();
   return settle<T>(signal, undefined, (resolve, reject) => {
     Promise.resolve()
       .then(() => call())
@@ -68,5 +72,28 @@ export function settle<T>(
     }, fail);
     // `start` may have failed before it returned `undo`.
     if (failed) undo();
+  });
+}
+
+/** Resolves after `milliseconds`, or as soon as one of the signals is aborted. Never rejects. */
+export async function sleep(
+  milliseconds: number,
+  ...signals: readonly (AbortSignal | undefined)[]
+): Promise<void> {
+  // Monotonic: the system clock may be set back.
+  const until = performance.now() + milliseconds;
+  for (let left = milliseconds; left > 0 && !isAborted(...signals); left = until - performance.now())
+    await nap(Math.min(left, LONGEST_TIMER), signals);
+}
+
+function nap(milliseconds: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer);
+      for (const unsubscribe of subscriptions) unsubscribe();
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    const subscriptions = signals.map((signal) => onAbort(signal, wake));
   });
 }

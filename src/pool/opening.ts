@@ -1,6 +1,7 @@
 // Opens a session, and tries again after temporary errors, until `retryFor` has passed. Between two attempts
 // it keeps the maildrop reserved, but frees the slots of host and pool for other calls.
-import { LONGEST_TIMER, settle, untilAborted } from "../net/settle.ts";
+import { throwIfAborted } from "../net/failures.ts";
+import { sleep, untilAborted } from "../net/settle.ts";
 import type { Account } from "./account.ts";
 import { isTemporary, retryAfter } from "../retry.ts";
 import { PooledClient } from "./pooled-client.ts";
@@ -39,19 +40,10 @@ export async function openSession(opening: Opening): Promise<PooledClient> {
       const late = performance.now() - first + pause >= retryFor;
       if (late || signal.aborted || !isTemporary(error) || !account.reconnects) throw error;
       turn.pause();
-      await counts.during("pausing", passed(pause, signal));
+      await counts.during("pausing", sleep(pause, signal));
+      throwIfAborted(signal);
       await turn.resume(signal);
       counts.retried++;
     }
   }
-}
-
-/** Resolves after the given time. */
-function passed(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return settle(signal, undefined, (resolve) => {
-    const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER));
-    return () => {
-      clearTimeout(timer);
-    };
-  });
 }

@@ -10,7 +10,7 @@ import { checkBoolean, checkNames, checkNumber, checkObject, checkSignal } from 
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { Account } from "./account.ts";
 import { located } from "../session/caller.ts";
-import { FirstAbort } from "../net/first-abort.ts";
+import { FirstAbort } from "../net/abort.ts";
 import { IdleSessions } from "./idle-sessions.ts";
 import { openSession } from "./opening.ts";
 import {
@@ -190,14 +190,14 @@ export class Pop3Pool {
       turn.release();
     };
     try {
-      const value = await abortable(signal, () => work(client));
+      const value = await untilAborted(signal, () => work(client));
       await this.#end(client, use);
       over();
       return value;
     } catch (error) {
       const left = client[Symbol.asyncDispose]().then(over);
       // Release the permit when the session has ended. A caller that has aborted does not wait for that.
-      await abortable(signal, () => left).catch(() => undefined);
+      await untilAborted(signal, () => left).catch(() => undefined);
       throw error;
     }
   }
@@ -248,7 +248,7 @@ export class Pop3Pool {
 
   /** Ends a use after `work` has succeeded: keeps the session for reuse if possible, otherwise commits. */
   async #end(client: PooledClient, { account, signal }: Use): Promise<void> {
-    if (await abortable(signal, () => client.dismissed())) return;
+    if (await untilAborted(signal, () => client.dismissed())) return;
     const keeps = this.#settings.idleTimeout > 0 && this.#closed === undefined && account.reusable;
     if (keeps && client.state === "transaction" && client.marked.size === 0) {
       this.#idle.keep(account, client);
@@ -262,11 +262,6 @@ export class Pop3Pool {
       await client[Symbol.asyncDispose]();
     }
   }
-}
-
-/** Returns the result of `call`. Rejects as soon as the signal is aborted. */
-async function abortable<T>(signal: AbortSignal | undefined, call: () => Promise<T> | T): Promise<T> {
-  return signal === undefined ? call() : untilAborted(signal, call);
 }
 
 /** Returns whether an idle session can be reused: it answers NOOP and has no marked messages. */

@@ -173,8 +173,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
       const total = totalOfCall(totalTimeout) ?? (use === "stream" ? NO_TOTAL : undefined);
       if (sent === undefined) this.#session.check(command);
       throwIfAborted(signal, command.printable);
-      if (signal !== undefined)
-        this.#unsubscribe = onAbort(signal, () => this.abort(aborted(signal, command.printable)));
+      this.#unsubscribe = signal && onAbort(signal, () => this.abort(aborted(signal, command.printable)));
       if (sent === undefined) this.#submit(command, false, total);
       else this.#session.connection.want(sent, total);
     } catch (error) {

@@ -157,7 +157,7 @@ export class Retrieval implements Pop3Retrieval {
     if (this.#finishing) this.#numbers = [];
     if (this.#over) return;
     throwIfAborted(signal);
-    if (signal !== undefined) this.#unsubscribe = onAbort(signal, this.#onAbort);
+    this.#unsubscribe = onAbort(signal, this.#onAbort);
     this.#ready = true;
   }
 

@@ -12,6 +12,7 @@ import { SessionEnd, sessionOver } from "../net/failures.ts";
 import { plainInlet, type Inlet } from "../net/inlet.ts";
 import { rememberSerial, serialUntilOf } from "../net/serial-hosts.ts";
 import { secure } from "../net/secure.ts";
+import { FirstAbort } from "../net/abort.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
 import { traceSession } from "../net/trace.ts";
 import type { Total } from "../net/deadline-timer.ts";
@@ -140,9 +141,20 @@ export class Session {
     }
   }
 
-  /** Returns a signal that is also aborted by `close`, for the time before there is a connection to close. */
-  #untilClosed(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  /**
+   * Calls `work` with a signal that `close` aborts, too: it may wait when there is no connection to close, or
+   * not for the connection.
+   */
+  async #untilClosed<T>(
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const first = new FirstAbort(signal, this.#closing.signal);
+    try {
+      return await work(first.signal);
+    } finally {
+      first.release();
+    }
   }
 
   /**
@@ -153,7 +165,7 @@ export class Session {
   async #openAgain(given: AbortSignal | undefined): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        await this.#open(this.#untilClosed(given));
+        await this.#untilClosed(given, (signal) => this.#open(signal));
         return;
       } catch (error) {
         // A socket that the caller gave cannot be used twice.
@@ -382,7 +394,7 @@ export class Session {
       const stream = connection.detach();
       this.#forget();
       try {
-        this.#attach(await this.#handshake(stream, this.#untilClosed(signal)));
+        this.#attach(await this.#untilClosed(signal, (either) => this.#handshake(stream, either)));
       } catch (error) {
         // During `connect`, `open` ends the session.
         if (this.#opened) this.#ended(error as Pop3Error);
@@ -396,16 +408,18 @@ export class Session {
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
     addAuth(this.secrets, auth, this.settings.logUser);
     await this.#alone("authentication", async () => {
-      await logIn(auth, {
-        settings: this.settings,
-        connection: this.connection,
-        capabilities: this.#capaKnown ? this.capabilities : undefined,
-        tlsSocket: this.#tlsSocket,
-        greeting: this.greeting ?? "",
-        timestamp: this.#timestamp,
-        secrets: this.secrets,
-        signal: this.#untilClosed(signal),
-      });
+      await this.#untilClosed(signal, (either) =>
+        logIn(auth, {
+          settings: this.settings,
+          connection: this.connection,
+          capabilities: this.#capaKnown ? this.capabilities : undefined,
+          tlsSocket: this.#tlsSocket,
+          greeting: this.greeting ?? "",
+          timestamp: this.#timestamp,
+          secrets: this.secrets,
+          signal: either,
+        }),
+      );
       await this.#loggedIn(signal);
     });
   }
@@ -414,12 +428,10 @@ export class Session {
   async loginBy(command: Command<void>, signal?: AbortSignal): Promise<void> {
     this.check(command);
     await this.#alone("authentication", async () => {
-      await new LoginLine(
-        this.connection,
-        this.settings.limits,
-        this.secrets,
-        this.#untilClosed(signal),
-      ).sendProof(command);
+      const { connection, settings, secrets } = this;
+      await this.#untilClosed(signal, (either) =>
+        new LoginLine(connection, settings.limits, secrets, either).sendProof(command),
+      );
       await this.#loggedIn(signal);
     });
   }

@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { Pop3Server } from "popwright/testing";
 import { fetchAll, fetchMail, MemoryLedger, newMail } from "../../src/fetch/index.ts";
-import { sleep } from "../../src/net/sleep.ts";
+import { sleep } from "../../src/net/settle.ts";
 import { accountOf, mail } from "../support/mail.ts";
 
 /** Node warns of a leak from the eleventh listener on. */

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { onAbort } from "../../net/abort.ts";
 import { Pop3Server } from "../../testing/index.ts";
 import { PASSWORD } from "../account.ts";
 import type { Subcommand } from "../command.ts";
@@ -85,8 +86,7 @@ function noDirectory(directory: string): (error: Error) => never {
 }
 
 async function until(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => {
-    signal.addEventListener("abort", resolve, { once: true });
+  await new Promise<void>((resolve) => {
+    onAbort(signal, resolve);
   });
 }

@@ -7,7 +7,7 @@ import { checkNames, checkObject, checkText, configError, withDefaults } from ".
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { onAbort } from "../../net/abort.ts";
-import { isAborted } from "../../net/sleep.ts";
+import { throwIfAborted } from "../../net/failures.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";
@@ -97,7 +97,7 @@ export class Command implements Destination {
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter> {
     checkDelivery(delivery, signal);
-    if (isAborted([signal])) throw new Pop3AbortError(signal?.reason);
+    throwIfAborted(signal);
     const directory = this.#options.spool ?? tmpdir();
     const file = await spooling(directory, () => this.#createFile(directory, delivery.key));
     let synced = false;
@@ -130,15 +130,13 @@ export class Command implements Destination {
   }
 
   async #run(delivery: Delivery, input: number, signal: AbortSignal | undefined): Promise<void> {
-    if (isAborted([signal])) throw new Pop3AbortError(signal?.reason);
+    throwIfAborted(signal);
     const program = await this.#start(delivery, input);
-    const kill = (): void => void program.kill("abort");
-    const unsubscribe = signal && onAbort(signal, kill);
-    if (isAborted([signal])) kill();
+    const unsubscribe = onAbort(signal, () => void program.kill("abort"));
     try {
       this.#check(await program.ended, signal);
     } finally {
-      unsubscribe?.();
+      unsubscribe();
     }
   }
 

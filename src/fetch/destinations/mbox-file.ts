@@ -2,11 +2,11 @@
 import { constants } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Pop3AbortError } from "../../errors.ts";
 import { isSystemError } from "../files/fsync.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
 import { ForeignFileError, notRegular, type OurFile } from "../files/own-file.ts";
-import { isAborted, sleep } from "../../net/sleep.ts";
+import { throwIfAborted } from "../../net/failures.ts";
+import { sleep } from "../../net/settle.ts";
 import { DestinationError } from "./destination-error.ts";
 import { fromLines } from "./from-line.ts";
 import { append, type MboxLock, type Seen } from "./mbox-append.ts";
@@ -74,7 +74,7 @@ export class MboxFile {
   async #lock(signal: AbortSignal | undefined): Promise<Lock> {
     const until = Date.now() + this.#lockTimeout;
     for (let pause = SHORTEST; ; pause = Math.min(LONGEST, pause * 2)) {
-      if (isAborted([signal])) throw new Pop3AbortError(signal?.reason);
+      throwIfAborted(signal);
       const lock = await Lock.take(`${this.path}.lock`, LOCK);
       if (lock !== undefined) return lock;
       if (Date.now() >= until)

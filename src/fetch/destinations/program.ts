@@ -4,6 +4,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { win32 } from "node:path";
 import type { Readable } from "node:stream";
+import { LONGEST_TIMER } from "../../net/settle.ts";
 
 /** The program to start, and its environment. */
 export interface ProgramStart {
@@ -37,8 +38,6 @@ type Child = ChildProcessByStdio<null, null, Readable>;
 const [GRACE, LAST_WORDS] = [5000, 1000];
 /** How much of its standard error is kept; bytes. */
 const WORDS = 2048;
-/** The longest delay of a timer; milliseconds. */
-const LONGEST = 0x7fff_ffff;
 const WINDOWS = process.platform === "win32";
 
 export class Program {
@@ -56,7 +55,7 @@ export class Program {
     });
     // A signal could not be sent: `ended` stays pending until the program ends.
     child.on("error", () => undefined);
-    const clock = timeout > LONGEST ? undefined : setTimeout(() => void this.kill("timeout"), timeout);
+    const clock = timeout > LONGEST_TIMER ? undefined : setTimeout(() => void this.kill("timeout"), timeout);
     this.ended = this.#untilEnd().finally(() => clearTimeout(clock));
   }
 

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
+import { LONGEST_TIMER } from "../../net/settle.ts";
 import { argumentError, checkText, configError, withDefaults } from "../../options/checks.ts";
 import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory } from "../files/fsync.ts";
 import { removeName } from "../files/own-file.ts";
@@ -38,9 +39,6 @@ export interface FileLedgerOptions {
 
 const DEFAULTS: LockTimes = { heartbeat: 10_000, stale: 60_000 };
 
-/** The longest delay of a timer; milliseconds. */
-const LONGEST = 0x7fff_ffff;
-
 /**
  * Remembers in a directory which messages were fetched. The directory is created if it is missing, readable
  * for its owner only. A journal is a text file with one line for each recorded fact. It never needs repair
@@ -64,9 +62,9 @@ export class FileLedger implements Ledger {
     this.directory = directory;
     this.#times = withDefaults("ledger", DEFAULTS, options);
     const { heartbeat, stale } = this.#times;
-    if (heartbeat < 1 || heartbeat > LONGEST || heartbeat >= stale)
+    if (heartbeat < 1 || heartbeat > LONGEST_TIMER || heartbeat >= stale)
       throw configError(
-        `ledger.heartbeat must be from 1 to ${String(LONGEST)}, and less than ledger.stale ` +
+        `ledger.heartbeat must be from 1 to ${String(LONGEST_TIMER)}, and less than ledger.stale ` +
           `(got ${String(heartbeat)}, with ledger.stale ${String(stale)})`,
       );
   }

@@ -1,24 +1,22 @@
 // Provides the signal that ends all calls to the server: it is aborted at a given time, or earlier by the
 // caller's signal.
 import { onAbort } from "../../net/abort.ts";
-import { sleep } from "../../net/sleep.ts";
+import { sleep } from "../../net/settle.ts";
 
 /** A signal with a time limit. Call {@link clear} when it is no longer needed. */
 export class Deadline {
   readonly #controller: AbortController = new AbortController();
   readonly #cleared: AbortController = new AbortController();
-  readonly #unsubscribe: (() => void) | undefined;
+  readonly #unsubscribe: () => void;
   #passed = false;
 
   /**
    * `until`: milliseconds, by `performance.now()`; `Infinity`: no time limit. `signal`: the caller's signal.
    */
   constructor(until: number, signal: AbortSignal | undefined) {
-    const abort = (): void => {
+    this.#unsubscribe = onAbort(signal, () => {
       this.#controller.abort(signal?.reason);
-    };
-    if (signal?.aborted === true) abort();
-    else if (signal !== undefined) this.#unsubscribe = onAbort(signal, abort);
+    });
     if (until !== Infinity) void this.#wait(until);
   }
 
@@ -35,7 +33,7 @@ export class Deadline {
   /** Stops the timer and removes the listener from the caller's signal. */
   clear(): void {
     this.#cleared.abort();
-    this.#unsubscribe?.();
+    this.#unsubscribe();
   }
 
   async #wait(until: number): Promise<void> {

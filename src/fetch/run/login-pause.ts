@@ -1,6 +1,7 @@
 // Keeps the LOGIN-DELAY of the server (RFC 2449 section 6.5) between the sessions of a run, and after it.
 import type { Pop3Client } from "../../client.ts";
-import { isAborted, sleep } from "../../net/sleep.ts";
+import { isAborted } from "../../net/abort.ts";
+import { sleep } from "../../net/settle.ts";
 
 /** The longest LOGIN-DELAY that a run waits for, in milliseconds. */
 const WORTH_WAITING = 60_000;
@@ -28,6 +29,6 @@ export class LoginPause {
     if (left <= 0) return true;
     if (left > WORTH_WAITING) return false;
     await sleep(left, stop, signal);
-    return !isAborted([stop]);
+    return !isAborted(stop);
   }
 }

@@ -41,7 +41,6 @@ export class Opening {
       if (this.isOpen) whenOpen();
       else this.#controller.abort(signal.reason);
     };
-    if (signal.aborted) heard();
-    else this.#unsubscribe.push(onAbort(signal, heard));
+    this.#unsubscribe.push(onAbort(signal, heard));
   }
 }

@@ -12,7 +12,7 @@ import { Rehearsal } from "../ledger/rehearsal.ts";
 import { completeOptions } from "../../options/client.ts";
 import type { FetchSettings } from "../options.ts";
 import { emptyReport, type MutableReport, type FetchReport } from "../report.ts";
-import { isAborted } from "../../net/sleep.ts";
+import { isAborted } from "../../net/abort.ts";
 import { LoginPause } from "./login-pause.ts";
 import { pauseAfterFailure, stateAfterFailure, stateAtEnd, type Aftermath } from "./next-poll.ts";
 import { Opening } from "./opening.ts";
@@ -157,7 +157,7 @@ class Run {
     const { mailbox, onEvent, stop, signal } = this.#settings;
     await ledger.record({ state: { ...ledger.state, ...this.#serialUntil } });
     await onEvent({ mailbox, type: "pipelining-broken", error });
-    return !isAborted([stop, signal]) && (await this.#mayLogInAgain());
+    return !isAborted(stop, signal) && (await this.#mayLogInAgain());
   }
 
   get #aftermath(): Aftermath {
@@ -212,7 +212,7 @@ class Run {
     if (committed !== undefined) this.#draft.committed = committed;
     this.#throwIfAborted();
     if (outcome !== undefined && committed !== undefined) return { ...outcome, more: false, toDelete: false };
-    if (!wasOpen && isAborted([this.#settings.stop])) return STOPPED;
+    if (!wasOpen && isAborted(this.#settings.stop)) return STOPPED;
     throw error;
   }
 

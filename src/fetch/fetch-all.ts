@@ -193,7 +193,7 @@ class Mailboxes {
     this.#fetched.add(settings.mailbox);
     try {
       do {
-        const next = await this.#turn(settings, account);
+        const next = await this.#runOnce(settings, account);
         if (this.#options.repeat !== true) return;
         await sleep(next - Date.now(), this.#end.signal);
       } while (!this.#isOver);
@@ -223,7 +223,7 @@ class Mailboxes {
    * Waits for the permit of this account and does one run. Returns when the next run is due, in milliseconds
    * since 1970.
    */
-  async #turn(settings: FetchSettings, account: Account): Promise<number> {
+  async #runOnce(settings: FetchSettings, account: Account): Promise<number> {
     const permit = await this.#scheduler.take(account, this.#end.signal).catch((error: unknown) => {
       if (this.#isOver) return undefined;
       throw error;

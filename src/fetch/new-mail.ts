@@ -71,7 +71,7 @@ async function* messagesOf(
   try {
     do {
       run = runFetch(settings).finally(() => {
-        handoff.over();
+        handoff.runEnded();
       });
       run.catch(() => undefined);
       for (let message = await handoff.take(); message !== undefined; message = await handoff.take()) {
@@ -104,7 +104,7 @@ class Handoff implements Destination {
   #message: NewMessage | undefined;
   #settle: ((error?: unknown) => void) | undefined;
   #look: () => void = () => undefined;
-  #over = false;
+  #ended = false;
   #closed = false;
 
   begin(delivery: Delivery): Promise<DeliveryWriter> {
@@ -124,11 +124,11 @@ class Handoff implements Destination {
 
   /** Waits for the next message. Returns `undefined` when the run is over. */
   async take(): Promise<NewMessage | undefined> {
-    if (this.#message === undefined && !this.#over)
+    if (this.#message === undefined && !this.#ended)
       await new Promise<void>((resolve) => (this.#look = resolve));
     const message = this.#message;
     this.#message = undefined;
-    if (message === undefined) this.#over = false;
+    if (message === undefined) this.#ended = false;
     return message;
   }
 
@@ -137,9 +137,9 @@ class Handoff implements Destination {
     this.#settle?.(new Error("the loop continued without message.done()"));
   }
 
-  /** The run is over. */
-  over(): void {
-    this.#over = true;
+  /** The run has ended. */
+  runEnded(): void {
+    this.#ended = true;
     this.#look();
   }
 

@@ -9,10 +9,9 @@ import {
   configError,
   shown,
 } from "../options/checks.ts";
-import { completeOptions, type Pop3ClientOptions } from "../options/client.ts";
+import { completeOptions, optionsFrom, type Pop3ClientOptions } from "../options/client.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
-import { parseUrl } from "../options/url.ts";
 import type { Destination } from "./destinations/destination.ts";
 import { deliverTo, type Deliver } from "./destinations/function.ts";
 import type { Listener } from "./events.ts";
@@ -131,7 +130,7 @@ function destinationOf(given: unknown): Destination {
 
 /** Checks the account. Throws `POP3_CONFIG` if it is invalid or has no login. */
 function accountOf(account: FetchAccount): Pop3ClientOptions {
-  const options = typeof account === "string" || account instanceof URL ? parseUrl(account) : account;
+  const options = optionsFrom(account);
   if (completeOptions(options).auth === undefined)
     throw configError("auth is missing: fetching mail needs a login");
   return options;

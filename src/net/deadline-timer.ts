@@ -47,7 +47,7 @@ export class DeadlineTimer {
   #total: Total | undefined;
   #command = "";
   /** The time when the response became the first, plus the time in which our reader did not read. */
-  #turn = 0;
+  #began = 0;
   #since = 0;
   #last = 0;
   #octets = 0;
@@ -68,10 +68,10 @@ export class DeadlineTimer {
     if (!came) this.#last = performance.now();
     if (total !== undefined) {
       this.#total = total;
-      this.#turn = this.#last;
+      this.#began = this.#last;
     } else {
       const rest = this.#wait?.reader === true ? this.#since : this.#pausedAt;
-      if (rest !== undefined) this.#turn += this.#last - rest;
+      if (rest !== undefined) this.#began += this.#last - rest;
     }
     this.#wait = wait;
     this.#command = command;
@@ -103,7 +103,7 @@ export class DeadlineTimer {
     const held = performance.now() - this.#pausedAt;
     this.#since += held;
     this.#last += held;
-    this.#turn += held;
+    this.#began += held;
     this.#pausedAt = undefined;
     this.#set();
   }
@@ -166,6 +166,6 @@ export class DeadlineTimer {
   }
 
   #responseDue({ reader }: Deadline): number {
-    return this.#total === undefined || reader === true ? Infinity : this.#turn + this.#total.time;
+    return this.#total === undefined || reader === true ? Infinity : this.#began + this.#total.time;
   }
 }

@@ -225,10 +225,14 @@ export const CLIENT_OPTIONS: Readonly<Record<keyof Pop3ClientOptions, true>> = {
   logUser: true,
 };
 
+/** Returns options unchanged, and a URL as options. Throws `POP3_CONFIG` if the URL is invalid. */
+export function optionsFrom(given: Pop3ClientOptions | string | URL): Pop3ClientOptions {
+  return typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+}
+
 /** Checks options and completes them. Throws `POP3_CONFIG`, with a hint for an unknown name; never shows a secret. */
 export function completeOptions(given: Pop3ClientOptions | string | URL): Settings {
-  const options: Pop3ClientOptions =
-    typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+  const options = optionsFrom(given);
   checkObject("options", options);
   checkNames("", options, Object.keys(CLIENT_OPTIONS));
   checkBoolean("secure", options.secure);

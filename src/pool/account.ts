@@ -1,8 +1,13 @@
 // The account of a session: identifies its maildrop, and decides which account may reuse the session.
 import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
 import { checkNames, checkObject } from "../options/checks.ts";
-import { CLIENT_OPTIONS, completeOptions, type Pop3ClientOptions, type Settings } from "../options/client.ts";
-import { parseUrl } from "../options/url.ts";
+import {
+  CLIENT_OPTIONS,
+  completeOptions,
+  optionsFrom,
+  type Pop3ClientOptions,
+  type Settings,
+} from "../options/client.ts";
 import { copyOf } from "./copy.ts";
 import { fingerprintOf, sameFingerprint, type Fingerprint } from "./fingerprint.ts";
 import type { PermitKey } from "./scheduler.ts";
@@ -20,7 +25,7 @@ export class Account implements PermitKey {
 
   /** Copies and checks the options. Throws `POP3_CONFIG` if they are invalid. */
   constructor(given: Pop3ClientOptions | string | URL) {
-    const options = typeof given === "string" || given instanceof URL ? parseUrl(given) : given;
+    const options = optionsFrom(given);
     checkObject("options", options);
     // The copy has only known options, and would hide a typo.
     checkNames("", options, Object.keys(CLIENT_OPTIONS));

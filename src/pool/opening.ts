@@ -11,7 +11,7 @@ import type { Permit } from "./scheduler.ts";
 
 export interface Opening {
   readonly account: Account;
-  readonly turn: Permit;
+  readonly permit: Permit;
   /** Milliseconds after the first attempt in which another attempt may start. */
   readonly retryFor: number;
   readonly signal: AbortSignal;
@@ -23,7 +23,7 @@ export interface Opening {
 
 /** Opens a session and logs in. Rejects with the error of the last attempt. */
 export async function openSession(opening: Opening): Promise<PooledClient> {
-  const { account, turn, retryFor, signal, makeRoom, counts, trace } = opening;
+  const { account, permit, retryFor, signal, makeRoom, counts, trace } = opening;
   let first: number | undefined;
   for (;;) {
     await untilAborted(signal, makeRoom);
@@ -39,10 +39,10 @@ export async function openSession(opening: Opening): Promise<PooledClient> {
       const pause = retryAfter(error, trace.attempts, Math.random, loginDelay?.seconds);
       const late = performance.now() - first + pause >= retryFor;
       if (late || signal.aborted || !isTemporary(error) || !account.reconnects) throw error;
-      turn.pause();
+      permit.pause();
       await counts.during("pausing", sleep(pause, signal));
       throwIfAborted(signal);
-      await turn.resume(signal);
+      await permit.resume(signal);
       counts.retried++;
     }
   }

@@ -59,7 +59,7 @@ interface Use {
  */
 export class Pop3Pool {
   readonly #settings: PoolSettings;
-  readonly #turns: Scheduler;
+  readonly #scheduler: Scheduler;
   readonly #idle: IdleSessions;
   readonly #counts: Counts = new Counts();
   readonly #closing: AbortController = new AbortController();
@@ -69,7 +69,7 @@ export class Pop3Pool {
   constructor(options: Pop3PoolOptions = {}) {
     this.#settings = completePoolOptions(options);
     const { maxSessions, maxPerHost, maxWaiting, idleTimeout } = this.#settings;
-    this.#turns = new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: maxWaiting });
+    this.#scheduler = new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: maxWaiting });
     this.#idle = new IdleSessions(idleTimeout);
   }
 
@@ -87,7 +87,7 @@ export class Pop3Pool {
     const { inUse, connecting, pausing, opened, reused, retried, failed } = this.#counts;
     const idle = this.#idle.size;
     const open = inUse + idle + connecting;
-    const waiting = this.#turns.waiting + pausing;
+    const waiting = this.#scheduler.waiting + pausing;
     return Object.freeze({ inUse, idle, connecting, open, waiting, opened, reused, retried, failed });
   }
 
@@ -151,9 +151,9 @@ export class Pop3Pool {
   }
 
   async #close(): Promise<void> {
-    const turns = this.#turns.close();
+    const released = this.#scheduler.close();
     this.#closing.abort(new SessionEnd(closed()));
-    await Promise.all([turns, this.#idle.shrink(0)]);
+    await Promise.all([released, this.#idle.shrink(0)]);
     // A cancelled call may have left an idle session in the meantime.
     await this.#idle.shrink(0);
   }
@@ -175,27 +175,27 @@ export class Pop3Pool {
   async #use<T>(use: Use, work: (client: Pop3Client) => Promise<T> | T): Promise<T> {
     const { account, signal, trace } = use;
     const began = performance.now();
-    const turn = await this.#turns.take(account, signal);
+    const permit = await this.#scheduler.take(account, signal);
     trace.waited = performance.now() - began;
     let client: PooledClient;
     try {
-      client = await this.#session(use, turn);
+      client = await this.#session(use, permit);
     } catch (error) {
-      turn.release();
+      permit.release();
       throw error;
     }
     this.#counts.inUse++;
-    const over = (): void => {
+    const finish = (): void => {
       this.#counts.inUse--;
-      turn.release();
+      permit.release();
     };
     try {
       const value = await untilAborted(signal, () => work(client));
       await this.#end(client, use);
-      over();
+      finish();
       return value;
     } catch (error) {
-      const left = client[Symbol.asyncDispose]().then(over);
+      const left = client[Symbol.asyncDispose]().then(finish);
       // Release the permit when the session has ended. A caller that has aborted does not wait for that.
       await untilAborted(signal, () => left).catch(() => undefined);
       throw error;
@@ -203,7 +203,7 @@ export class Pop3Pool {
   }
 
   /** Returns an idle session or opens a new one. */
-  async #session(use: Use, turn: Permit): Promise<PooledClient> {
+  async #session(use: Use, permit: Permit): Promise<PooledClient> {
     const { account, retryFor, trace } = use;
     const giveUp = new FirstAbort(use.signal, this.#closing.signal);
     const { signal } = giveUp;
@@ -211,7 +211,7 @@ export class Pop3Pool {
       const kept = await this.#kept(use, signal);
       if (kept !== undefined) return kept;
       const makeRoom = (): Promise<unknown> => this.#makeRoom(account.host);
-      return await openSession({ account, turn, retryFor, signal, makeRoom, counts: this.#counts, trace });
+      return await openSession({ account, permit, retryFor, signal, makeRoom, counts: this.#counts, trace });
     } catch (error) {
       if (!signal.aborted) this.#counts.failed++;
       throw error;
@@ -241,8 +241,8 @@ export class Pop3Pool {
   async #makeRoom(host: string): Promise<void> {
     const { maxSessions, maxPerHost } = this.#settings;
     await Promise.all([
-      this.#idle.shrink(maxPerHost - this.#turns.activeOn(host), host),
-      this.#idle.shrink(maxSessions - this.#turns.active),
+      this.#idle.shrink(maxPerHost - this.#scheduler.activeOn(host), host),
+      this.#idle.shrink(maxSessions - this.#scheduler.active),
     ]);
   }
 

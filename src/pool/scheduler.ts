@@ -50,7 +50,7 @@ interface Call extends Ranked {
   readonly maildrop: string;
   readonly host: Host;
   /** `new`: it has not had a permit yet. */
-  state: "new" | "active" | "paused" | "over";
+  state: "new" | "active" | "paused" | "released";
   /** The heap in which it waits: for the maildrop, or for slots. */
   line: Heap<Call> | undefined;
   go: () => void;
@@ -68,7 +68,7 @@ export class Scheduler {
   #calls = 0;
   #active = 0;
   /** Permits that are not released yet, active or paused. */
-  #turns = 0;
+  #permits = 0;
   #closed: Promise<void> | undefined;
   #emptied: () => void = () => undefined;
 
@@ -119,7 +119,7 @@ export class Scheduler {
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#emptied = resolve;
-      if (this.#turns === 0) resolve();
+      if (this.#permits === 0) resolve();
     });
     for (const call of [...this.#waiting]) call.refuse(closed());
     return this.#closed;
@@ -151,7 +151,7 @@ export class Scheduler {
       this.#lineUp(call);
       this.#next();
       return () => {
-        this.#leave(call);
+        this.#cancel(call);
       };
     });
   }
@@ -180,8 +180,8 @@ export class Scheduler {
       const host = this.#open.first;
       const call = host?.ready.first;
       if (host === undefined || call === undefined) return;
-      this.#unline(call);
-      if (call.state === "new") this.#turns++;
+      this.#leaveLine(call);
+      if (call.state === "new") this.#permits++;
       call.state = "active";
       this.#active++;
       host.active++;
@@ -191,7 +191,7 @@ export class Scheduler {
   }
 
   /** Removes a call from its queue: it got a permit or was cancelled. */
-  #unline(call: Call): void {
+  #leaveLine(call: Call): void {
     this.#waiting.delete(call);
     call.line?.delete(call);
     call.line = undefined;
@@ -199,12 +199,12 @@ export class Scheduler {
   }
 
   /** Cancels a wait. It frees no slot, so no other call becomes runnable. */
-  #leave(call: Call): void {
+  #cancel(call: Call): void {
     const next = call.line === call.host.ready;
-    this.#unline(call);
+    this.#leaveLine(call);
     if (call.state === "new") {
       if (next) this.#passOn(call.maildrop);
-      this.#over(call);
+      this.#finish(call);
     }
   }
 
@@ -221,15 +221,15 @@ export class Scheduler {
   }
 
   #release(call: Call): void {
-    if (call.state === "over") return;
+    if (call.state === "released") return;
     if (this.#waiting.has(call)) call.refuse(givenBack());
     this.#vacate(call);
-    this.#over(call);
+    this.#finish(call);
     // Release maildrop, host slot and pool slot before waking any call: the oldest may wait for any of them.
     this.#passOn(call.maildrop);
     this.#next();
-    this.#turns--;
-    if (this.#turns === 0) this.#emptied();
+    this.#permits--;
+    if (this.#permits === 0) this.#emptied();
   }
 
   #pause(call: Call): void {
@@ -248,14 +248,14 @@ export class Scheduler {
   }
 
   async #resume(call: Call, signal: AbortSignal | undefined): Promise<void> {
-    if (call.state === "over") throw givenBack();
+    if (call.state === "released") throw givenBack();
     if (call.state === "active") return;
     if (this.#closed !== undefined) throw closed();
     await this.#wait(call, signal);
   }
 
-  #over(call: Call): void {
-    call.state = "over";
+  #finish(call: Call): void {
+    call.state = "released";
     const { host } = call;
     if (--host.calls === 0) this.#hosts.delete(host.name);
   }

@@ -9,8 +9,8 @@ export class LineReader {
   line: Buffer = Buffer.alloc(0);
   /** The longest line in octets, CRLF included. */
   limit: number;
-  #held: Buffer[] = [];
-  #heldOctets = 0;
+  #parts: Buffer[] = [];
+  #partOctets = 0;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -26,35 +26,35 @@ export class LineReader {
   read(chunk: Buffer, from: number): number {
     const lf = chunk.indexOf(LF, from);
     const end = lf === -1 ? chunk.length : lf + 1;
-    if (this.#heldOctets + (end - from) > this.limit) {
+    if (this.#partOctets + (end - from) > this.limit) {
       throw new Pop3ProtocolError(
         "POP3_LINE_TOO_LONG",
         `the server sent a line longer than the limit of ${String(this.limit)} bytes`,
       );
     }
     if (lf === -1) {
-      this.#hold(chunk.subarray(from));
+      this.#keep(chunk.subarray(from));
       return -1;
     }
-    if (this.#held.length === 0) {
+    if (this.#parts.length === 0) {
       // The usual case: the line is complete in one chunk.
       this.line = checked(chunk.subarray(from, Math.max(lf - 1, from)), chunk[lf - 1] === CR && lf > from);
       return end;
     }
-    this.#hold(chunk.subarray(from, end));
-    const line = Buffer.concat(this.#held);
-    this.#held = [];
-    this.#heldOctets = 0;
+    this.#keep(chunk.subarray(from, end));
+    const line = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#partOctets = 0;
     this.line = checked(line.subarray(0, -2), line[line.length - 2] === CR);
     return end;
   }
 
-  #hold(octets: Buffer): void {
+  #keep(octets: Buffer): void {
     if (octets.length === 0) return;
     checked(octets, true);
     // Copy: the read buffer may be reused before the line is complete.
-    this.#held.push(Buffer.from(octets));
-    this.#heldOctets += octets.length;
+    this.#parts.push(Buffer.from(octets));
+    this.#partOctets += octets.length;
   }
 }
 

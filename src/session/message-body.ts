@@ -30,7 +30,7 @@ export class MessageBody implements BlockReader<void> {
   readonly #collector: OctetBuffer;
   readonly #caller: Caller | undefined;
   #use: "none" | "buffer" | "stream" | "dropped" = "none";
-  #held = false;
+  #paused = false;
   #complete = false;
   #failure: Pop3Error | undefined;
   #stream: MessageStream | undefined;
@@ -134,8 +134,8 @@ export class MessageBody implements BlockReader<void> {
   }
 
   #resume(): void {
-    if (!this.#held) return;
-    this.#held = false;
+    if (!this.#paused) return;
+    this.#paused = false;
     this.#owner.resumed();
   }
 
@@ -154,7 +154,7 @@ export class MessageBody implements BlockReader<void> {
       this.#collector.append(octets);
       room = this.#owner.collected(octets.length) && this.#collector.size <= this.#limit - CHUNK;
     }
-    this.#held = !room;
+    this.#paused = !room;
     return room;
   }
 
@@ -171,7 +171,7 @@ export class MessageBody implements BlockReader<void> {
 
   end(): void {
     this.#complete = true;
-    this.#held = false;
+    this.#paused = false;
     if (this.#use === "buffer") this.#resolve?.(this.#collector.join());
     else if (this.#use === "stream") this.#stream?.push(null);
   }

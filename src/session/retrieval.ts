@@ -76,7 +76,7 @@ export class Retrieval implements Pop3Retrieval {
   #large: Message | undefined;
   /** Octets that arrived and are not claimed yet. */
   #collected = 0;
-  #over = false;
+  #ended = false;
   #finishing = false;
   #failure: Pop3Error | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -155,7 +155,7 @@ export class Retrieval implements Pop3Retrieval {
       this.#numbers = this.#wished;
     }
     if (this.#finishing) this.#numbers = [];
-    if (this.#over) return;
+    if (this.#ended) return;
     throwIfAborted(signal);
     this.#unsubscribe = onAbort(signal, this.#onAbort);
     this.#ready = true;
@@ -188,7 +188,7 @@ export class Retrieval implements Pop3Retrieval {
 
   #step(): Promise<IteratorResult<Pop3Message, undefined>> {
     if (this.#failure !== undefined) return Promise.reject(seenFrom(this.#failure, this.#caller));
-    if (this.#over) return Promise.resolve({ done: true, value: undefined });
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     this.#pass();
     this.#fill();
     const message = this.#finishing && this.ahead === 0 ? undefined : this.#ahead.shift();
@@ -262,8 +262,8 @@ export class Retrieval implements Pop3Retrieval {
   };
 
   #finish(release: (message: Message) => void): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#ended) return;
+    this.#ended = true;
     this.#ready = true;
     this.#unsubscribe?.();
     if (this.#current !== undefined) release(this.#current);

@@ -30,7 +30,7 @@ export class MboxFile {
   readonly #keys: Set<string> = new Set();
   #seen: Seen | undefined;
   /** The last task under the lock. Tasks run one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, lockTimeout: number) {
     this.path = path;
@@ -53,9 +53,9 @@ export class MboxFile {
   }
 
   #locked<T>(signal: AbortSignal | undefined, work: (lock: MboxLock) => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(() => explained(() => this.#underLock(signal, work)));
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    const task = this.#last.then(() => explained(() => this.#underLock(signal, work)));
+    this.#last = task.catch(() => undefined);
+    return task;
   }
 
   async #underLock<T>(signal: AbortSignal | undefined, work: (lock: MboxLock) => Promise<T>): Promise<T> {

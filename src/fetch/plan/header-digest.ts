@@ -18,16 +18,16 @@ const LOOKS = "~";
 /** Collects the headers of a message, piece by piece. */
 export class HeaderDigest {
   #head = "";
-  #over = false;
+  #complete = false;
 
   push(octets: Buffer): void {
-    if (this.#over) return;
+    if (this.#complete) return;
     // The blank line may be split between two pieces.
     const from = Math.max(0, this.#head.length - END.length);
     this.#head += octets.toString("latin1", 0, Math.min(octets.length, MOST));
     const end = this.#head.indexOf(END, from);
     if (end >= 0) this.#head = this.#head.slice(0, end);
-    this.#over = end >= 0 || this.#head.length >= MOST;
+    this.#complete = end >= 0 || this.#head.length >= MOST;
   }
 
   /**

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -75,10 +75,13 @@ test("the tarball contains what users need, and nothing else", () => {
     "SECURITY.md",
     "package.json",
   ];
-  expect(files.filter((file) => !/^(dist|docs)\//.test(file))).toEqual(documents);
+  expect(files.filter((file) => !/^(dist|docs|examples)\//.test(file))).toEqual(documents);
   // Entries, the chunks they share, and the types of both.
   const stray = files.filter(
-    (file) => !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|docs\/[\w-]+\.(md|svg)|[\w.]+)$/.test(file),
+    (file) =>
+      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|docs\/[\w-]+\.(md|svg)|examples\/[\w/-]+\.(ts|mjs)|[\w.]+)$/.test(
+        file,
+      ),
   );
   expect(stray).toEqual([]);
 });
@@ -88,10 +91,28 @@ test("the command line is ESM without types, and each file has a name that says 
   expect(files.filter((file) => /(?:^|\W)chunk|-[A-Z0-9]{8}\.c?js$/.test(file))).toEqual([]);
 });
 
-test.each(["README.md", "SECURITY.md", "CHANGELOG.md"])("%s links to files that a user has", async (name) => {
-  const text = await readFile(join(directory, "package", name), "utf8");
-  const links = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target]) => target as string);
-  const missing = links.filter((link) => !/^https?:/.test(link) && !files.includes(link));
+/** Whether the tarball has this file, or this folder. */
+const isThere = (path: string): boolean => files.some((file) => file === path || file.startsWith(`${path}/`));
+
+test("every document links to files that a user has", async () => {
+  const missing: string[] = [];
+  for (const name of files.filter((file) => file.endsWith(".md"))) {
+    const text = await readFile(join(directory, "package", name), "utf8");
+    for (const [, target = ""] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g))
+      if (!/^https?:/.test(target) && !isThere(posix.join(posix.dirname(name), target)))
+        missing.push(`${name}: ${target}`);
+  }
+  expect(missing).toEqual([]);
+});
+
+test("help, errors and doc comments name files that a user has", async () => {
+  const missing: string[] = [];
+  for (const name of files.filter((file) => file.startsWith("dist/"))) {
+    const text = await readFile(join(directory, "package", name), "utf8");
+    for (const [path] of text.matchAll(/\b(?:docs|examples|src|test)\/[\w/-]+\.(?:md|ts)\b/g))
+      // esbuild writes the name of each module before it.
+      if (!isThere(path) && !text.includes(`\n// ${path}\n`)) missing.push(`${name}: ${path}`);
+  }
   expect(missing).toEqual([]);
 });
 

@@ -2,7 +2,7 @@
 import type { Options } from "tsup";
 
 const config: Options = {
-  entry: ["main", "guard", "client", "load-server", "delay-proxy"].map((name) => `bench/${name}.ts`),
+  entry: ["main", "guard", "client", "load-server", "delay-proxy", "parse"].map((name) => `bench/${name}.ts`),
   outDir: "bench/dist",
   format: "esm",
   target: "node20",

@@ -1,6 +1,6 @@
 // Decodes encoded-words (RFC 2047) to text in linear time. Malformed encoded-words stay unchanged.
 import { isUtf8 } from "node:buffer";
-import { decodeCharset, decodeWindows1252, normalizeLabel } from "./charset.ts";
+import { decodeCharset, decodeUnlabelled, decodeWindows1252, normalizeLabel } from "./charset.ts";
 
 /** The parts of an encoded-word `=?charset?encoding?text?=`. */
 interface EncodedWord {
@@ -32,6 +32,7 @@ const CHARSET_MAX = 75;
  * header.
  */
 export async function decodeText(octets: Buffer): Promise<string> {
+  if (!octets.includes("=?")) return decodeUnlabelled(octets);
   let text = "";
   for await (const piece of decodePieces(octets)) text += piece.text;
   return text;

@@ -10,7 +10,7 @@ export type MessageSource = Uint8Array | AsyncIterable<Uint8Array>;
  */
 export interface ParseOptions {
   /**
-   * The maximum size of a message in bytes. It also limits the memory: parsing takes two to eight times this
+   * The maximum size of a message in bytes. It also limits the memory: parsing takes one to nine times this
    * size. Messages with more than one line end for each 16 bytes of it are refused if they have parts.
    * @default 67108864 (64 MiB)
    */

@@ -1,7 +1,7 @@
 // Reads and checks the configuration file of `fetch`. An error names the file, the line and the key.
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { Pop3Error } from "../../errors.ts";
+import { Pop3Error } from "../../index.ts";
 import { completePolicy } from "../../fetch/plan/policy.ts";
 import type { FetchPolicy } from "../../fetch/index.ts";
 import { nearest, suggestion } from "../../options/checks.ts";

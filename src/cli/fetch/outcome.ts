@@ -1,0 +1,154 @@
+// Prints the events of `popwright fetch`, and computes its exit code.
+import type { FetchError, FetchEvent, FetchReport } from "../../fetch/index.ts";
+import { Pop3ConnectionError, Pop3ReplyError } from "../../index.ts";
+import { attemptOf } from "../account.ts";
+import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
+import { explain, type Attempt } from "../explain.ts";
+import type { Io } from "../io.ts";
+import { writeJson } from "../json.ts";
+import { count, octetsText, wrapped } from "../text.ts";
+import { leftAlone, leftAloneText } from "./left-alone.ts";
+import { plannedSummary, plannedTable } from "./planned-text.ts";
+import { Progress } from "./progress.ts";
+import type { Flags, Task } from "./task.ts";
+
+/** Prints the events, and collects what determines the exit code. */
+export class Outcome {
+  /** For explanations of failures, by mailbox. */
+  readonly #attempts: Map<string, Attempt> = new Map();
+  readonly #flags: Flags;
+  readonly #io: Io;
+  readonly #progress: Progress;
+  readonly #codes: Map<string, ExitCode> = new Map();
+  readonly #task: Task;
+  /** The last text about messages that are left alone, by mailbox: a poll does not repeat the same text. */
+  readonly #toldLeftAlone: Map<string, string> = new Map();
+
+  constructor(task: Task, flags: Flags, io: Io) {
+    const { targets } = task;
+    this.#task = task;
+    for (const { account, mailbox } of targets) this.#attempts.set(mailbox, attemptOf(account));
+    this.#flags = flags;
+    this.#io = io;
+    this.#progress = new Progress(io.stderr);
+  }
+
+  async heard(event: FetchEvent): Promise<void> {
+    if (event.type === "end") this.#codes.set(event.mailbox, this.#codeOf(event.report));
+    if (event.type === "failed") this.#codes.set(event.mailbox, exitCodeOf(event.error));
+    if (this.#flags.json) {
+      await writeJson(this.#io.stdout, event);
+      return;
+    }
+    const { dryRun: isDry } = this.#flags;
+    if (!this.#flags.quiet && !isDry) await this.#progress.heard(event);
+    if (event.type === "end" && isDry) await this.#io.stdout.write(plannedTable(event.report));
+    const text = this.#textOf(event);
+    if (text === undefined) return;
+    await this.#progress.clear();
+    await this.#io.stderr.write(`${event.mailbox}: ${text}\n`);
+  }
+
+  #textOf(event: FetchEvent): string | undefined {
+    if (event.type === "failed") return this.#failure(event.error);
+    if (event.type === "message-failed") {
+      const left = event.retryAt === undefined ? ": it will not be tried again" : "";
+      return `message ${String(event.number)} was not delivered (${event.reason})${left}`;
+    }
+    if (event.type === "pipelining-broken") {
+      const words = event.error instanceof Error ? event.error.message : String(event.error);
+      return `the server cannot handle several commands at once (${words}): popwright now sends one at a time`;
+    }
+    if (event.type !== "end") return undefined;
+    const { report } = event;
+    const lines = this.#leftAlone(report);
+    // With --watch, a poll that finds nothing to do prints nothing.
+    const idle = report.delivered + report.deleted === 0 && this.#flags.watch;
+    if (!idle && !this.#flags.quiet) lines.unshift(...this.#summary(report));
+    return lines.length === 0 ? undefined : this.#set(lines);
+  }
+
+  #summary(report: FetchReport): string[] {
+    const { outcome, unrecorded } = report;
+    if (outcome === "dry-run") return [plannedSummary(report)];
+    // One message is normal after a crash. More mean that the ledger was lost.
+    if (unrecorded < 2) return [summaryOf(report)];
+    return [
+      summaryOf(report),
+      `${count(unrecorded, "message")} of these were delivered before, and the ledger in ${this.#task.state} did not know them. ` +
+        "Was the ledger lost, or replaced by an older copy?",
+    ];
+  }
+
+  #leftAlone(report: FetchReport): string[] {
+    const { mailbox } = report;
+    const lines = leftAloneText(report, `popwright retry${this.#task.retryWords}`);
+    const text = lines.join("\n");
+    if (text === (this.#toldLeftAlone.get(mailbox) ?? "")) return [];
+    this.#toldLeftAlone.set(mailbox, text);
+    return lines;
+  }
+
+  #set(lines: readonly string[]): string {
+    return lines.map((line) => wrapped(line, 2, this.#io.stderr.columns)).join("\n  ");
+  }
+
+  #failure({ cause, report }: FetchError): string {
+    const lines = explain(cause, this.#attempts.get(report.mailbox));
+    if (this.#flags.watch && Number.isFinite(report.nextPollAt))
+      lines.push(`The next try is at ${new Date(report.nextPollAt).toISOString()}.`);
+    return this.#set(lines);
+  }
+
+  #codeOf(report: FetchReport): ExitCode {
+    const { failed, left, outcome } = report;
+    // With --watch, a signal is the normal end.
+    const interrupted = outcome === "stopped" && left > 0 && this.#io.stop.aborted && !this.#flags.watch;
+    if (outcome === "deferred" || interrupted) return EXIT.later;
+    if (failed.length === 0) {
+      // With --watch, this was printed when it happened.
+      return leftAlone(report) > 0 && !this.#flags.watch ? EXIT.leftAlone : EXIT.ok;
+    }
+    const byServer = failed.every(
+      ({ error }) => error instanceof Pop3ReplyError || error instanceof Pop3ConnectionError,
+    );
+    return byServer ? EXIT.unavailable : EXIT.destination;
+  }
+
+  exitCode(accounts: number): ExitCode {
+    const codes = new Set(this.#codes.values());
+    const [code = EXIT.ok] = codes;
+    if (accounts === 1 || codes.size === 1) return code;
+    return codes.size === 0 ? EXIT.ok : EXIT.some;
+  }
+}
+
+function summaryOf({
+  outcome,
+  delivered,
+  known,
+  deleted,
+  octets,
+  skipped,
+  left,
+  malformed,
+  committed,
+  nextPollAt,
+}: FetchReport): string {
+  if (outcome === "deferred")
+    return `too early: the next poll is at ${new Date(nextPollAt).toISOString()}. Use --force to connect now`;
+  const parts = [
+    delivered === 0 ? "no new mail" : `${count(delivered, "message")} delivered, ${octetsText(octets)}`,
+  ];
+  if (known > 0) parts.push(`${String(known)} known`);
+  if (deleted > 0) parts.push(`${String(deleted)} deleted`);
+  if (skipped.length > 0) parts.push(`${String(skipped.length)} left alone`);
+  if (left > 0) parts.push(`${String(left)} left for the next run`);
+  const [line] = malformed;
+  if (line !== undefined)
+    parts.push(`${count(malformed.length, "malformed line")} in LIST or UIDL, such as "${line.text}"`);
+  if (committed === false) parts.push("the server could not delete everything");
+  if (committed === "unknown")
+    parts.push("it is unknown whether the server deleted anything: the next run will see");
+  return parts.join(", ");
+}

@@ -2,6 +2,7 @@
 import { checkBoolean, checkObject, configError, shown } from "../options/checks.ts";
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
+import { inMemory } from "./destinations/in-memory.ts";
 import { FetchError } from "./fetch-error.ts";
 import { completeFetchOptions, type FetchAccount, type FetchOptions } from "./options.ts";
 import type { FetchReport } from "./report.ts";
@@ -107,19 +108,8 @@ class Handoff implements Destination {
   #ended = false;
   #closed = false;
 
-  begin(delivery: Delivery): Promise<DeliveryWriter> {
-    const pieces: Buffer[] = [];
-    let size = 0;
-    return Promise.resolve({
-      write: (octets: Buffer) => {
-        size += octets.length;
-        if (size > this.limit)
-          throw new DestinationError(`the message has over ${String(this.limit)} bytes (limits.message)`);
-        pieces.push(octets);
-      },
-      commit: () => this.#hand(delivery, pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)),
-      abort: () => Promise.resolve(),
-    });
+  async begin(delivery: Delivery): Promise<DeliveryWriter> {
+    return inMemory(this.limit, "limits.message", (octets) => this.#hand(delivery, octets));
   }
 
   /** Waits for the next message. Returns `undefined` when the run is over. */

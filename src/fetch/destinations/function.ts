@@ -2,7 +2,7 @@
 // error.
 import { configError, shown, withDefaults } from "../../options/checks.ts";
 import type { Delivery, Destination } from "./destination.ts";
-import { DestinationError } from "./destination-error.ts";
+import { inMemory } from "./in-memory.ts";
 
 /** A message as passed to a function. */
 export interface FetchedMessage extends Delivery {
@@ -36,21 +36,10 @@ export function deliverTo(deliver: Deliver, options?: FunctionOptions): Destinat
     throw configError(`deliver must be a function that takes a message (got ${shown(deliver)})`);
   const { limit } = withDefaults("deliverTo", { limit: 64 * 1024 * 1024 }, options);
   return {
-    begin(delivery, signal) {
-      const pieces: Buffer[] = [];
-      let size = 0;
-      return Promise.resolve({
-        write(octets) {
-          size += octets.length;
-          if (size > limit) throw new DestinationError(`the message is larger than ${String(limit)} bytes`);
-          pieces.push(octets);
-        },
-        async commit() {
-          const octets = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
-          return (await deliver({ ...delivery, octets }, signal)) === "known" ? "known" : "new";
-        },
-        abort: () => Promise.resolve(),
-      });
+    async begin(delivery, signal) {
+      return inMemory(limit, "limit of deliverTo", async (octets) =>
+        (await deliver({ ...delivery, octets }, signal)) === "known" ? "known" : "new",
+      );
     },
   };
 }

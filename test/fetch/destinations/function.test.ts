@@ -63,7 +63,7 @@ test("is not called for a message that is too large", async () => {
   expect(await deliver(destination, "one", ONE)).toBe("new");
   await expect(deliver(destination, "5 MB", MESSAGES["5 MB"] as Buffer)).rejects.toMatchObject({
     code: "POP3_DESTINATION",
-    message: "the message is larger than 19 bytes",
+    message: "the message is larger than 19 bytes (limit of deliverTo)",
     down: false,
     later: false,
   });

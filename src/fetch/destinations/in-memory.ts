@@ -1,0 +1,25 @@
+// Collects a message in memory, up to a limit, for a destination that takes it as one Buffer.
+import type { DeliveryWriter } from "./destination.ts";
+import { DestinationError } from "./destination-error.ts";
+
+/**
+ * Returns a writer that calls `take` with the whole message. A message with more than `limit` bytes is refused.
+ * `option`: the name of the limit, for the error.
+ */
+export function inMemory(
+  limit: number,
+  option: string,
+  take: (octets: Buffer) => Promise<"new" | "known">,
+): DeliveryWriter {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  return {
+    write(octets) {
+      size += octets.length;
+      if (size > limit) throw new DestinationError(`the message is larger than ${limit} bytes (${option})`);
+      pieces.push(octets);
+    },
+    commit: () => take(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)),
+    abort: () => Promise.resolve(),
+  };
+}

@@ -25,6 +25,25 @@ const downwards = layers.slice(1).map(([name, path], index) => ({
   to: { path: layers.slice(0, index + 1).map(([, above]) => above) },
 }));
 
+/** What the command line uses in addition to the entries. */
+const besidesTheEntries = [
+  // Words from and for the user: names of mechanisms and proxies, hosts with brackets, the nearest name to a typo.
+  "^src/options/(checks|client)\\.ts$",
+  "^src/protocol/printable\\.ts$",
+  "^src/auth/choice\\.ts$",
+  "^src/net/(authority|proxy)\\.ts$",
+  // What a refusal means, and whether it is temporary.
+  "^src/retry\\.ts$",
+  "^src/protocol/(refusals|malformed-line|pipelining-faults)\\.ts$",
+  // The configuration file and the ledger.
+  "^src/fetch/(options|plan/policy|ledger/another-try)\\.ts$",
+  // The one way to listen to a signal.
+  "^src/net/abort\\.ts$",
+  // `popwright check --record`.
+  "^src/net/wire-log\\.ts$",
+  "^src/testing/(escapes|transcript)\\.ts$",
+];
+
 /** Modules of Node through which the outside is reached, `/promises` included. */
 const sockets = "^(node:)?(net|tls|dns|dgram|http|https|http2)(/|$)";
 
@@ -41,6 +60,17 @@ module.exports = {
       severity: "error",
       from: { path: "^src/", pathNot: [...layers.map(([, path]) => path), ...besides] },
       to: {},
+    },
+    {
+      name: "cli-uses-the-entries",
+      comment:
+        "The command line is a program over what users have. docs/design.md names what more it uses, and why.",
+      severity: "error",
+      from: { path: "^src/cli/" },
+      to: {
+        path: "^src/",
+        pathNot: ["^src/cli/", "^src/((fetch|testing)/)?index\\.ts$", ...besidesTheEntries],
+      },
     },
     {
       name: "testing-uses-protocol-and-errors",

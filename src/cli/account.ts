@@ -2,9 +2,8 @@
 // prompt, never from the URL.
 import { readFile } from "node:fs/promises";
 import { methodNamed } from "../auth/choice.ts";
-import { Pop3Error } from "../errors.ts";
 import { nameOf } from "../fetch/options.ts";
-import { parseUrl, type Pop3ClientOptions, type UrlOptions } from "../index.ts";
+import { parseUrl, Pop3Error, type Pop3ClientOptions, type UrlOptions } from "../index.ts";
 import { proxyFrom, proxyText } from "../net/proxy.ts";
 import { completeOptions } from "../options/client.ts";
 import type { Attempt } from "./explain.ts";

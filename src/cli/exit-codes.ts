@@ -1,6 +1,6 @@
 // Chooses the exit code of the process from the codes of sysexits.h, so that a script can decide what to do
 // next.
-import { Pop3Error } from "../errors.ts";
+import { Pop3Error } from "../index.ts";
 import { FetchError } from "../fetch/index.ts";
 import { temporaryCause } from "../retry.ts";
 import { AccountError } from "./explain.ts";

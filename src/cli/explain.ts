@@ -1,5 +1,5 @@
 // Explains a failure to the user: what happened, and what to do about it.
-import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
+import { Pop3Error, type Pop3ReplyError } from "../index.ts";
 import { FetchError } from "../fetch/index.ts";
 import { authority, hostText } from "../net/authority.ts";
 import type { KnownRefusal, Stage } from "../protocol/refusals.ts";

@@ -1,6 +1,5 @@
 // Runs a command in a session. An error of the session is reported with its account.
-import { Pop3AbortError, Pop3Error } from "../errors.ts";
-import { Pop3Client, type Pop3ClientOptions } from "../index.ts";
+import { Pop3AbortError, Pop3Client, Pop3Error, type Pop3ClientOptions } from "../index.ts";
 import { onAbort } from "../net/abort.ts";
 import { attemptOf } from "./account.ts";
 import { AccountError } from "./explain.ts";

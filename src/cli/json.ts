@@ -1,6 +1,6 @@
 // Writes one JSON value per line, for programs. An error has the fields that a program can act on, and no
 // secret.
-import { Pop3Error, type Pop3ReplyError } from "../errors.ts";
+import { Pop3Error, type Pop3ReplyError } from "../index.ts";
 import type { Output } from "./io.ts";
 
 /**

@@ -1,5 +1,5 @@
 // Runs the command line: takes the arguments, and returns the exit code.
-import { Pop3Error } from "../errors.ts";
+import { Pop3Error } from "../index.ts";
 import type { Subcommand } from "./command.ts";
 import { check } from "./check/check.ts";
 import { fetch } from "./fetch/fetch.ts";

@@ -1,11 +1,16 @@
 // Examines a server in one session, step by step, and stops at the first failure. It changes nothing on the
 // server.
-import { Pop3Error, Pop3ReplyError } from "../../errors.ts";
 import { authority, hostText } from "../../net/authority.ts";
 import { hasNoValues } from "../../protocol/malformed-line.ts";
 import { pipeliningFault } from "../../protocol/pipelining-faults.ts";
 import { printable } from "../../protocol/printable.ts";
-import { Pop3Client, type MalformedLine, type Pop3ClientOptions } from "../../index.ts";
+import {
+  Pop3Client,
+  Pop3Error,
+  Pop3ReplyError,
+  type MalformedLine,
+  type Pop3ClientOptions,
+} from "../../index.ts";
 import { malformedTexts } from "../malformed.ts";
 import { count, octetsText } from "../text.ts";
 

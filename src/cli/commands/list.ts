@@ -1,6 +1,5 @@
 // `popwright list`: lists the messages of a maildrop, as the server reports them.
-import { Pop3ReplyError } from "../../errors.ts";
-import type { Pop3Client } from "../../index.ts";
+import { type Pop3Client, Pop3ReplyError } from "../../index.ts";
 import { numbersIn } from "../../protocol/malformed-line.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";

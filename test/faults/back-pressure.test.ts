@@ -8,7 +8,8 @@ import { Pop3Client, type Pop3Message } from "popwright";
 import { stopClocks, timePasses } from "../support/clock.ts";
 import { large, MIB, PIECE } from "../support/large-message.ts";
 import { maildropScript, messageOf, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
+import type { Peer } from "../support/peer.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { turns, until } from "../support/turns.ts";
 

@@ -6,7 +6,8 @@ import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { pause, stopClocks, timePasses } from "../support/clock.ts";
 import { large, MIB } from "../support/large-message.ts";
 import { maildropScript, type Answer } from "../support/maildrop-script.ts";
-import { ScriptedServer, type Peer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
+import type { Peer } from "../support/peer.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 
 guardEachTest();

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { maildropScript, uidOf, type Answers } from "../support/maildrop-script.ts";
-import { ScriptedServer, SECRET } from "../support/raw-server.ts";
+import { ScriptedServer, SECRET } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { turns } from "../support/turns.ts";
 

@@ -3,7 +3,7 @@ import * as net from "node:net";
 import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { stopClocks, timePasses } from "../support/clock.ts";
-import { ScriptedServer, SECRET, type Protection, type Script } from "../support/raw-server.ts";
+import { ScriptedServer, SECRET, type Protection, type Script } from "../support/scripted-server.ts";
 import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { turns } from "../support/turns.ts";
 import {

@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { capaAnswer, maildropScript, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer, SECRET } from "../support/raw-server.ts";
+import { ScriptedServer, SECRET } from "../support/scripted-server.ts";
 import { MIB } from "../support/large-message.ts";
 import { endless, endlessListing, expectBounded, flooded } from "../support/flooding.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";

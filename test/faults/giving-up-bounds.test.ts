@@ -6,7 +6,7 @@ import { Pop3Client } from "popwright";
 import { stopClocks, timePasses } from "../support/clock.ts";
 import { large, MIB, PIECE } from "../support/large-message.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { until } from "../support/turns.ts";
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type SaslMechanism } from "popwright";
 import { Gate } from "../support/gate.ts";
 import { capaAnswer, maildropScript, uidOf, type Answers } from "../support/maildrop-script.ts";
-import { ScriptedServer, SECRET } from "../support/raw-server.ts";
+import { ScriptedServer, SECRET } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { turns, until } from "../support/turns.ts";
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3Error, type CallOptions } from "popwright";
 import { Gate } from "../support/gate.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { until } from "../support/turns.ts";
 

@@ -5,7 +5,7 @@ import { stopClocks, timePasses } from "../support/clock.ts";
 import { Gate } from "../support/gate.ts";
 import { large, MIB } from "../support/large-message.ts";
 import { capaAnswer, maildropScript, messageOf, uidOf, type Answer } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { turns, until } from "../support/turns.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { Gate } from "../support/gate.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { turns } from "../support/turns.ts";
 

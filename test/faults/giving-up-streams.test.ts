@@ -6,7 +6,7 @@ import { Pop3Client, type Pop3Message } from "popwright";
 import { Gate } from "../support/gate.ts";
 import { large, MIB } from "../support/large-message.ts";
 import { maildropScript, messageOf, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { codeOf, guardEachTest, outcome } from "../support/sentry.ts";
 import { until } from "../support/turns.ts";
 

@@ -4,7 +4,7 @@ import { Pop3Client } from "popwright";
 import { pause, stopClocks, timePasses } from "../support/clock.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { maildropScript, messageOf, retrAnswer, uidOf, type Answers } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { turns } from "../support/turns.ts";
 import { endAs } from "../support/wire-ends.ts";

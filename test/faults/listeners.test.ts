@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { Pop3Client } from "popwright";
 import { maildropScript, messageOf } from "../support/maildrop-script.ts";
 import { overheard } from "../support/overheard.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { until } from "../support/turns.ts";
 

@@ -11,7 +11,7 @@ import {
   retrAnswer,
   uidOf,
 } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 import { turns, until } from "../support/turns.ts";
 

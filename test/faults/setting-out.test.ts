@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { stopClocks, timePasses } from "../support/clock.ts";
 import { maildropScript, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { guardEachTest, outcome } from "../support/sentry.ts";
 
 guardEachTest();

@@ -1,7 +1,7 @@
 // Runs a test with a client of a scripted server.
 import { Pop3Client } from "popwright";
 import { maildropScript, type Answers } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 
 /** Runs with a client that has logged in, and closes it. */
 export async function withClient(

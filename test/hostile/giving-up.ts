@@ -3,12 +3,11 @@ import { getEventListeners } from "node:events";
 import { expect } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3ClientOptions } from "popwright";
 import { codeOf, turns } from "../support/outcome.ts";
-import { ScriptedServer as StepServer, type Step } from "../support/scripted-server.ts";
 import { SECRET } from "../support/secret.ts";
 import { OFFERED } from "../support/stls-attempt.ts";
 import { toScript } from "../support/ann.ts";
 import { maildropScript, uidOf } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer, type Step } from "../support/scripted-server.ts";
 import { until } from "../support/turns.ts";
 import type { Row } from "./row.ts";
 import { pipelined, session } from "./steps.ts";
@@ -33,7 +32,7 @@ const ON_THE_WAY: Readonly<Record<string, [Step[], RegExp, Partial<Pop3ClientOpt
 
 async function abortOnTheWay(where: string): Promise<void> {
   const [script, written, options] = ON_THE_WAY[where] as [Step[], RegExp, Partial<Pop3ClientOptions>];
-  await using server = await StepServer.listen(script);
+  await using server = await ScriptedServer.listen(script);
   const controller = new AbortController();
   if (where === "before it starts") controller.abort();
   const client = new Pop3Client(toScript(server, { auth: { user: "ann", pass: SECRET }, ...options }));

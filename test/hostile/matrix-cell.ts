@@ -4,7 +4,7 @@ import { expect, vi } from "vitest";
 import { Pop3Client, Pop3Error } from "popwright";
 import { SECRET } from "../support/secret.ts";
 import { MIB } from "../support/large-message.ts";
-import type { Peer } from "../support/raw-server.ts";
+import type { Peer } from "../support/peer.ts";
 import { turns, until } from "../support/turns.ts";
 import type { Fault, Outcome, Point } from "./matrix-faults.ts";
 import type { MatrixServer, Script } from "./matrix-server.ts";

@@ -1,6 +1,6 @@
 // The events that a connection can have at a point of the fault matrix, and the code of each.
 import { vi } from "vitest";
-import type { Peer } from "../support/raw-server.ts";
+import type { Peer } from "../support/peer.ts";
 import { turns } from "../support/turns.ts";
 import { endAs } from "../support/wire-ends.ts";
 import { GREETING, HANDSHAKE, LOGINS, type Course } from "./matrix-session.ts";

@@ -2,8 +2,9 @@
 // TLS.
 import { once } from "node:events";
 import * as net from "node:net";
-import type { ConnectionOptions } from "node:tls";
-import { Peer, ScriptedServer, type Protection } from "../support/raw-server.ts";
+import { tls as trusted } from "../support/certificate.ts";
+import type { Protection } from "../support/scripted-server.ts";
+import { Peer } from "../support/peer.ts";
 import type { Pop3ClientOptions } from "popwright";
 import { serialUntilOf } from "../../src/net/serial-hosts.ts";
 
@@ -14,7 +15,6 @@ export type Script = (peer: Peer, socket: net.Socket) => Promise<void>;
 
 export class MatrixServer implements AsyncDisposable {
   #server: net.Server;
-  readonly #tls: ConnectionOptions;
   #peer: Peer | undefined;
   /** For one connection after another. */
   #scripts: Script[] = [];
@@ -22,8 +22,7 @@ export class MatrixServer implements AsyncDisposable {
   #played: Promise<void> | undefined;
   #failure: Error | undefined;
 
-  private constructor(tls: ConnectionOptions) {
-    this.#tls = tls;
+  private constructor() {
     this.#server = this.#create();
   }
 
@@ -39,9 +38,7 @@ export class MatrixServer implements AsyncDisposable {
   }
 
   static async listen(): Promise<MatrixServer> {
-    // The certificate that every Peer has.
-    await using other = await ScriptedServer.listen(() => undefined, "tls");
-    const server = new MatrixServer(other.options().tls ?? {});
+    const server = new MatrixServer();
     await server.#listen();
     return server;
   }
@@ -76,7 +73,7 @@ export class MatrixServer implements AsyncDisposable {
     const address = { host: HOST, port: this.#port };
     if (protection === "plain") return { ...address, secure: false, stls: "never" };
     // An object of its own for each client: no TLS session is taken up again.
-    const tls = { ...this.#tls };
+    const tls = { ...trusted };
     return protection === "tls" ? { ...address, tls } : { ...address, secure: false, stls: "required", tls };
   }
 

@@ -3,7 +3,7 @@ import type { Pop3Client } from "popwright";
 import { base64, SECRET } from "../support/secret.ts";
 import { MIB } from "../support/large-message.ts";
 import { capaAnswer, honestAnswer } from "../support/maildrop-script.ts";
-import type { Protection } from "../support/raw-server.ts";
+import type { Protection } from "../support/scripted-server.ts";
 
 /** One call of the session. */
 export interface Call {

@@ -1,6 +1,6 @@
 // Every fault at every point of a session.
 import { expect, vi } from "vitest";
-import type { Protection } from "../support/raw-server.ts";
+import type { Protection } from "../support/scripted-server.ts";
 import { playCell } from "./matrix-cell.ts";
 import { longestAnswer, playCuts } from "./matrix-cuts.ts";
 import { FAULTS, type Fault, type Point } from "./matrix-faults.ts";

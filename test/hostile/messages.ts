@@ -7,7 +7,7 @@ import { MIB } from "../support/large-message.ts";
 import { turns } from "../support/turns.ts";
 import { endless, expectBounded, flooded } from "../support/flooding.ts";
 import { maildropScript } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import { endAs } from "../support/wire-ends.ts";
 import type { Case, Row } from "./row.ts";
 import { octets, session, TAKES } from "./steps.ts";

@@ -5,7 +5,7 @@ import { Pop3Server, type ScramServerOptions } from "popwright/testing";
 import { to } from "../support/ann.ts";
 import { codeOf } from "../support/outcome.ts";
 import { SECRET } from "../support/secret.ts";
-import { certificate } from "../support/stls-attempt.ts";
+import { certificate } from "../support/certificate.ts";
 import type { Case, Row } from "./row.ts";
 
 const ANN: Pop3Auth = { user: "ann", pass: SECRET };

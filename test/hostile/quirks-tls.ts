@@ -4,7 +4,8 @@ import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { makeCertificate, Pop3Server } from "popwright/testing";
 import { SECRET } from "../support/secret.ts";
 import type { Step } from "../support/scripted-server.ts";
-import { certificate, OFFERED } from "../support/stls-attempt.ts";
+import { certificate } from "../support/certificate.ts";
+import { OFFERED } from "../support/stls-attempt.ts";
 import type { Row } from "./row.ts";
 import { octets } from "./steps.ts";
 

@@ -1,10 +1,9 @@
 // What real servers do with unique-ids, and how the client reacts.
 import { expect } from "vitest";
 import { Pop3Client } from "popwright";
-import type { Step } from "../support/scripted-server.ts";
 import { SECRET } from "../support/secret.ts";
 import { maildropScript } from "../support/maildrop-script.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer, type Step } from "../support/scripted-server.ts";
 import { LIST, looped, RETR, UIDL } from "./quirks-steps.ts";
 import type { Row } from "./row.ts";
 import { octets, session } from "./steps.ts";

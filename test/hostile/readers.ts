@@ -5,11 +5,10 @@ import { expect } from "vitest";
 import { Pop3Client } from "popwright";
 import { toScript } from "../support/ann.ts";
 import { codeOf, turns } from "../support/outcome.ts";
-import { ScriptedServer as StepServer } from "../support/scripted-server.ts";
 import { large, MIB } from "../support/large-message.ts";
 import { maildropScript } from "../support/maildrop-script.ts";
 import { overheard } from "../support/overheard.ts";
-import { ScriptedServer } from "../support/raw-server.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
 import type { Row } from "./row.ts";
 import { session } from "./steps.ts";
 
@@ -142,7 +141,7 @@ export const READERS: readonly Row[] = [
     row: "3D.115",
     name: "close() during connect()",
     play: async () => {
-      await using server = await StepServer.listen(["S: +OK hello", "C: CAPA"]);
+      await using server = await ScriptedServer.listen(["S: +OK hello", "C: CAPA"]);
       const client = new Pop3Client(toScript(server));
       const call = codeOf(client.connect());
       await server.wrote(/CAPA/);

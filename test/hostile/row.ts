@@ -1,8 +1,7 @@
 // A row is data: a hostile or broken server, the calls of the client, and the expected result.
 import type { Pop3Client, Pop3ClientOptions, Pop3ErrorCode } from "popwright";
 import type { Pop3ServerOptions } from "popwright/testing";
-import type { ScriptOptions, Step } from "../support/scripted-server.ts";
-import type { Protection, Script } from "../support/raw-server.ts";
+import type { Protection, Script, ScriptOptions, Step } from "../support/scripted-server.ts";
 import type { Stage } from "./stage.ts";
 
 interface Numbered {

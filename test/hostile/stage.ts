@@ -4,10 +4,9 @@ import { expect } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
 import { Pop3Server, type Pop3ServerOptions } from "popwright/testing";
 import { said } from "../support/ann.ts";
-import { ScriptedServer, type Step } from "../support/scripted-server.ts";
+import { ScriptedServer, type Script, type Step } from "../support/scripted-server.ts";
 import { SECRET } from "../support/secret.ts";
-import { certificate } from "../support/stls-attempt.ts";
-import { ScriptedServer as RawServer, type Script } from "../support/raw-server.ts";
+import { certificate } from "../support/certificate.ts";
 import { until } from "../support/turns.ts";
 import type { Case } from "./row.ts";
 
@@ -102,7 +101,7 @@ async function rawStage(
   script: Script,
   { protection = "plain", told }: Pick<Case, "protection" | "told">,
 ): Promise<Stage> {
-  const server = await RawServer.listen(script, protection);
+  const server = await ScriptedServer.listen(script, protection);
   const lines = (): string[] => server.peers.flatMap(({ commands }) => commands);
   const { tls, secure = false } = server.options();
   return {

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { Pop3Client } from "popwright";
 import { codeOf } from "../support/outcome.ts";
 import { SECRET } from "../support/secret.ts";
-import { certificate } from "../support/stls-attempt.ts";
+import { certificate } from "../support/certificate.ts";
 import { watchEachTest } from "./witness.ts";
 
 watchEachTest();

@@ -9,7 +9,7 @@ import { codeOf } from "../support/outcome.ts";
 import { ProxyServer, tunnelTo } from "../support/proxy-server.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
 import { SECRET } from "../support/secret.ts";
-import { certificate } from "../support/stls-attempt.ts";
+import { certificate } from "../support/certificate.ts";
 import type { Case, Row } from "./row.ts";
 import { MESSAGES } from "./stage.ts";
 import { theWitness } from "./witness.ts";

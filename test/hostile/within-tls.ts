@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { makeCertificate, type Certificate, type Pop3ServerOptions } from "popwright/testing";
 import { codeOf } from "../support/outcome.ts";
-import { certificate } from "../support/stls-attempt.ts";
+import { certificate } from "../support/certificate.ts";
 import { until } from "../support/turns.ts";
 import type { Case, Row } from "./row.ts";
 

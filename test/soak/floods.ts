@@ -4,7 +4,7 @@ import type { Pop3Client, Pop3ClientOptions } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
 import { MIB, PIECE } from "../support/large-message.ts";
 import type { Answer, Answers } from "../support/maildrop-script.ts";
-import type { Protection } from "../support/raw-server.ts";
+import type { Protection } from "../support/scripted-server.ts";
 
 export interface Flood {
   readonly name: string;

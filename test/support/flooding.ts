@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { MIB } from "./large-message.ts";
 import { maildropScript, type Answer, type Answers } from "./maildrop-script.ts";
-import { ScriptedServer } from "./raw-server.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 import { outcome } from "./sentry.ts";
 
 /** What one read of a socket gives at most: beyond a limit no more than this is taken. In Bun it is more. */

@@ -1,5 +1,5 @@
 // A message larger than a stream, a window or the system's buffers, sent as fast as the client reads.
-import type { Peer } from "./raw-server.ts";
+import type { Peer } from "./peer.ts";
 
 export const MIB: number = 1024 * 1024;
 

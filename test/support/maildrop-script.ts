@@ -1,5 +1,6 @@
 // The script of a correct server with a small maildrop, of which single answers are replaced.
-import type { Peer, Script } from "./raw-server.ts";
+import type { Script } from "./scripted-server.ts";
+import type { Peer } from "./peer.ts";
 
 /** What is sent as the answer, or what is done in place of it. A string that it returns is sent. STLS has to begin TLS itself. */
 export type Answer = string | Buffer | ((peer: Peer, line: string) => Promise<Sent> | Sent);

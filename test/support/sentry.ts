@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, expect } from "vitest";
 import { Pop3Error } from "popwright";
-import { SECRET } from "./raw-server.ts";
+import { SECRET } from "./scripted-server.ts";
 
 /** How long handles may take to close behind a test; milliseconds. */
 const CLOSING = 20_000;

@@ -1,14 +1,12 @@
 // An attempt to log in by STLS with a script.
 import { expect } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
-import { makeCertificate, type Certificate } from "../../src/testing/index.ts";
 import { auth, toScript } from "./ann.ts";
 import { timePasses } from "./clock.ts";
+import { certificate, tls } from "./certificate.ts";
 import { codeOf } from "./outcome.ts";
 import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";
 
-export const certificate: Certificate = makeCertificate();
-export const tls: { readonly ca: string } = { ca: certificate.cert };
 export const OFFERED: readonly Step[] = [
   "S: +OK hello <1.2@mail.test>",
   "C: CAPA",

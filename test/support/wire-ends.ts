@@ -1,6 +1,7 @@
 // How a connection ends, and at which octet of which answer: the points of the fault matrix.
 import { honestAnswer, maildropScript, type MaildropOptions } from "./maildrop-script.ts";
-import { SECRET, type Peer, type Script } from "./raw-server.ts";
+import { SECRET, type Script } from "./scripted-server.ts";
+import type { Peer } from "./peer.ts";
 import { turns } from "./turns.ts";
 
 /** FIN (under TLS with close_notify), FIN in the middle of TLS, RST, or silence for ever. */

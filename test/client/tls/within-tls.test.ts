@@ -4,7 +4,8 @@ import { Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
 import { stopClocks } from "../../support/clock.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
-import { ASKED, attempt, certificate, OFFERED, tls } from "../../support/stls-attempt.ts";
+import { certificate, tls } from "../../support/certificate.ts";
+import { ASKED, attempt, OFFERED } from "../../support/stls-attempt.ts";
 
 stopClocks();
 

@@ -5,7 +5,8 @@ import { auth, listen, said, to, toScript } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
-import { certificate, OFFERED, tls } from "../../support/stls-attempt.ts";
+import { certificate, tls } from "../../support/certificate.ts";
+import { OFFERED } from "../../support/stls-attempt.ts";
 
 stopClocks();
 

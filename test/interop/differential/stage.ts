@@ -1,7 +1,8 @@
 // Serves cases on loopback. The user name of a login chooses the case, which may be played any number of
 // times.
 import { turns } from "../../support/turns.ts";
-import { ScriptedServer, type Peer } from "../../support/raw-server.ts";
+import { ScriptedServer } from "../../support/scripted-server.ts";
+import type { Peer } from "../../support/peer.ts";
 import type { Case, Exchange } from "./exchange.ts";
 
 /** What a client has to do: log in, and say these lines. */

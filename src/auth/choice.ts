@@ -80,9 +80,12 @@ const CLEARTEXT: readonly Method[] = [plain, login, "USER"];
  */
 const OBSOLETE: readonly Method[] = [digestMd5, cramMd5];
 
-/** Over TLS, obsolete methods come last. Without TLS, they are still better than a password in the clear. */
+/**
+ * Over TLS, obsolete methods come last. Without TLS, they are still better than a password in the clear: an
+ * eavesdropper has to guess the password, one try for each hash.
+ */
 const WITH_TLS: readonly Method[] = [...BOUND, ...MUTUAL, ...CLEARTEXT, ...OBSOLETE, "APOP"];
-const IN_CLEAR: readonly Method[] = [...MUTUAL, ...OBSOLETE, ...CLEARTEXT];
+const IN_CLEAR: readonly Method[] = [...MUTUAL, ...OBSOLETE, "APOP", ...CLEARTEXT];
 
 const TOKEN: readonly Method[] = [oauthBearer, xoauth2];
 /** Used only if the caller demands them: no option has the proof of identity that they need. */

@@ -113,10 +113,11 @@ export function refusal(command: Command<unknown>, line: Buffer, secrets: Secret
   const temporary = judgeRefusal(parseReply(line) as Reply, stage).waitFor !== undefined;
   const code = command.refused ?? "POP3_REFUSED";
   const subject = command.subject ?? command.printable;
+  const advice = command.advice === undefined || temporary ? "" : ` (${command.advice})`;
   return new Pop3ReplyError(
     // A locked maildrop or a pause between logins says nothing about the password.
     code === "POP3_AUTH_REJECTED" && temporary ? "POP3_TEMPORARY" : code,
-    text === "" ? `the server refused ${subject}` : `the server refused ${subject}: ${text}`,
+    `the server refused ${subject}${text === "" ? "" : `: ${text}`}${advice}`,
     { responseCode, text, temporary },
     { command: command.printable },
   );

@@ -30,6 +30,8 @@ interface CommandLine {
   readonly alone?: boolean;
   /** The error code for a `-ERR`. @default "POP3_REFUSED" */
   readonly refused?: Pop3ReplyErrorCode;
+  /** What the error for a `-ERR` says in addition, unless the refusal is temporary. */
+  readonly advice?: string;
 }
 
 /** A command whose reply is one line. */
@@ -243,6 +245,7 @@ export function apop(
       secrets: [digest],
       alone: true,
       refused: "POP3_AUTH_REJECTED",
+      advice: 'many servers print a timestamp without having an APOP secret: try mechanism: "USER"',
     },
     limits,
   );

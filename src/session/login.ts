@@ -73,19 +73,22 @@ export async function logIn(auth: Pop3Auth, session: LoginSession): Promise<void
 }
 
 function choose(auth: Pop3Auth, session: LoginSession, sasl: SaslContext): Method {
-  const { settings, capabilities, timestamp, secrets } = session;
+  const { settings, capabilities, secrets } = session;
+  const mechanisms = wishedMechanisms(auth);
+  // Not every login can be sent with APOP. Then it is only an error if the caller demands APOP.
+  const timestamp = session.timestamp !== undefined && (mechanisms.length > 0 || fitsApop(auth));
   return chooseMethod(
     {
       capabilities,
       secure: sasl.secure,
       secrets,
-      timestamp: timestamp !== undefined,
+      timestamp,
       get bindable() {
         return sasl.bindingTypes.some((type) => sasl.channelBinding(type) !== undefined);
       },
     },
     {
-      mechanisms: wishedMechanisms(auth),
+      mechanisms,
       secret: secretKind(auth),
       authzid: (auth.authzid ?? "") !== "",
       allowPlaintext: settings.allowPlaintextAuth,
@@ -93,6 +96,11 @@ function choose(auth: Pop3Auth, session: LoginSession, sasl: SaslContext): Metho
       channelBinding: auth.channelBinding ?? "if-offered",
     },
   );
+}
+
+/** Whether APOP can express the login: a name without white space, and a secret in UTF-8. */
+function fitsApop({ user = "", charset }: Pop3Auth): boolean {
+  return charset === undefined && !/\s/.test(user);
 }
 
 /** Returns the facts about the connection that a SASL mechanism may use. Each binding is computed once. */

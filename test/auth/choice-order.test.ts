@@ -42,9 +42,10 @@ const TABLE: readonly Row[] = [
   { name: "ANONYMOUS", inClear: "insisted on", secret: "none" },
 ];
 
-/** In clear a digest is better than the password itself, -PLUS has nothing to be bound to, and APOP comes never. */
+/** In clear text a digest is better than the password itself, and -PLUS has nothing to be bound to. */
 const IN_CLEAR: readonly string[] = [
-  ...["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "PLAIN", "LOGIN", "USER"],
+  ...["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "APOP"],
+  ...["PLAIN", "LOGIN", "USER"],
 ];
 
 const NAMES = TABLE.map(({ name }) => name);

@@ -80,11 +80,15 @@ describe("the choice without requested mechanisms", () => {
     ["USER", TLS, NOTHING, "USER"],
     ["SASL XOAUTH2", TLS, NOTHING, "APOP"],
     ["USER", CLEAR, NOTHING, "POP3_TLS_REQUIRED"],
-    ["SASL XOAUTH2", CLEAR, NOTHING, "POP3_AUTH_NO_MECHANISM"],
-    ["SASL XOAUTH2", CLEAR, PLAINTEXT, "POP3_AUTH_NO_MECHANISM"],
-    [undefined, CLEAR, PLAINTEXT, "USER"],
+    ["SASL XOAUTH2", CLEAR, NOTHING, "POP3_TLS_REQUIRED"],
+    ["SASL XOAUTH2", CLEAR, PLAINTEXT, "APOP"],
+    ["USER,SASL PLAIN LOGIN", CLEAR, PLAINTEXT, "APOP"],
+    ["SASL PLAIN CRAM-MD5", CLEAR, PLAINTEXT, "CRAM-MD5"],
+    ["SASL PLAIN DIGEST-MD5", CLEAR, PLAINTEXT, "DIGEST-MD5"],
+    ["SASL PLAIN SCRAM-SHA-1", CLEAR, PLAINTEXT, "SCRAM-SHA-1"],
+    [undefined, CLEAR, PLAINTEXT, "APOP"],
   ])(
-    "with an APOP timestamp, CAPA %j, TLS %j: APOP comes last, and never by default in clear text",
+    "with an APOP timestamp, CAPA %j, TLS %j: APOP comes last over TLS, and before the password in clear text",
     (capa, secure, wish, expected) => {
       expect(choose(offer(capa, secure, true), wish)).toBe(expected);
     },

@@ -206,7 +206,7 @@ describe("the step that fails", () => {
     ],
     [
       "a connection that closes after PASS",
-      { on: "AUTH", close: 0 },
+      { on: "APOP", close: 0 },
       "FAIL login",
       77,
       "some servers answer a wrong password",

@@ -1,7 +1,7 @@
 // Timestamps, lists of mechanisms and challenges that try to obtain a secret.
 import { expect } from "vitest";
 import { apopDigest, Pop3Client, type Pop3Auth, type SaslMechanism } from "popwright";
-import { offering, toScript } from "../support/ann.ts";
+import { offering, offeringApop, toScript } from "../support/ann.ts";
 import { ScriptedServer, type Step } from "../support/scripted-server.ts";
 import { base64, SECRET, TIMESTAMP } from "../support/secret.ts";
 import type { Case, Row } from "./row.ts";
@@ -102,8 +102,7 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     row: "3B.45",
-    name: "APOP in clear text is used only on request",
-    differs: 'the caller requests it with `mechanism: "APOP"`',
+    name: "APOP in clear text goes before a password that may be sent",
     server: [
       `S: +OK ${TIMESTAMP}`,
       "C: CAPA",
@@ -111,7 +110,6 @@ export const AUTHENTICATION: readonly Row[] = [
       `C: APOP ann ${apopDigest(TIMESTAMP, SECRET)}`,
       ...IN,
     ],
-    options: { auth: { ...ANN, mechanism: "APOP" } },
     calls: (client) => Promise.resolve(client.state),
     gives: "transaction",
     leaves: "transaction",
@@ -134,7 +132,7 @@ export const AUTHENTICATION: readonly Row[] = [
   {
     row: "3B.48",
     name: "APOP is refused: no USER and PASS follow",
-    server: [...offering("USER", "SASL PLAIN"), /^APOP ann [0-9a-f]{32}$/, "S: -ERR permission denied"],
+    server: [...offeringApop("USER", "SASL PLAIN"), /^APOP ann [0-9a-f]{32}$/, "S: -ERR permission denied"],
     options: { auth: { ...ANN, mechanism: "APOP" } },
     fails: "POP3_AUTH_REJECTED",
   },

@@ -45,7 +45,12 @@ export const LOGGED_IN: readonly string[] = [
 /** A session up to the login: the greeting, and CAPA with these lines. Steps of a script. */
 export function offering(...capabilities: string[]): string[] {
   const listed = capabilities.map((capability) => `S: ${capability}`);
-  return ["S: +OK hello <1.2@mail.test>", "C: CAPA", "S: +OK", ...listed, "S: ."];
+  return ["S: +OK hello", "C: CAPA", "S: +OK", ...listed, "S: ."];
+}
+
+/** The same, with a timestamp for APOP in the greeting. */
+export function offeringApop(...capabilities: string[]): string[] {
+  return ["S: +OK hello <1.2@mail.test>", ...offering(...capabilities).slice(1)];
 }
 
 /** Five messages, `1` to `5`. */

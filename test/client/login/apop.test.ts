@@ -1,8 +1,8 @@
-// APOP is used only on request, with a timestamp that can be trusted, and never by default in clear text.
+// APOP needs a timestamp that can be trusted. In clear text it goes before a password, if that may be sent.
 import { describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
-import { codeOf } from "../../support/outcome.ts";
+import { codeOf, failureOf } from "../../support/outcome.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
 const apop = { ...auth, mechanism: "APOP" };
@@ -51,15 +51,87 @@ describe.each<[string, Buffer | string]>([
   });
 });
 
-test("is not chosen by default in clear text", async () => {
-  const script = ["S: +OK <1.2@mail.test>", "C: CAPA", "S: +OK", "S: SASL X-OWN", "S: ."];
-  for (const allowPlaintextAuth of [true, false]) {
-    await using server = await ScriptedServer.listen(script);
-    const call = Pop3Client.connect(toScript(server, { allowPlaintextAuth, auth }));
-    await expect(call).rejects.toMatchObject({ code: "POP3_AUTH_NO_MECHANISM" });
+const TIMESTAMP = "<1896.697170952@dbc.mtview.ca.us>";
+const DIGEST = apopDigest(TIMESTAMP, auth.pass);
+
+/** What a server offers in clear text, and the first line of the login where a password may be sent. */
+const CHOSEN: readonly (readonly [string, readonly string[], string])[] = [
+  ["PLAIN, LOGIN and USER", ["SASL PLAIN LOGIN", "USER"], `APOP ann ${DIGEST}`],
+  ["USER", ["USER"], `APOP ann ${DIGEST}`],
+  ["nothing that is known", ["SASL X-OWN"], `APOP ann ${DIGEST}`],
+  ["CRAM-MD5", ["SASL PLAIN CRAM-MD5", "USER"], "AUTH CRAM-MD5"],
+  ["DIGEST-MD5", ["SASL PLAIN CRAM-MD5 DIGEST-MD5", "USER"], "AUTH DIGEST-MD5"],
+];
+
+describe.each(CHOSEN)("in clear text, with a timestamp and an offer of %s", (_, capabilities, line) => {
+  const offer = [
+    `S: +OK ${TIMESTAMP}`,
+    "C: CAPA",
+    "S: +OK",
+    ...capabilities.map((each) => `S: ${each}`),
+    "S: .",
+  ];
+
+  test("what does not show the password is preferred, and a refusal is the end", async () => {
+    await using server = await ScriptedServer.listen([...offer, `C: ${line}`, "S: -ERR no"]);
+    const failure = await failureOf(Pop3Client.connect(toScript(server, { auth })));
+    expect(failure).toMatchObject({ code: "POP3_AUTH_REJECTED" });
+    expect(failure.message.includes('try mechanism: "USER"')).toBe(line.startsWith("APOP"));
+    await server.played();
+    expect(server.lines).toEqual(["CAPA", line]);
+  });
+
+  test("nothing is sent if a password must not be sent", async () => {
+    await using server = await ScriptedServer.listen(offer);
+    const call = Pop3Client.connect(toScript(server, { allowPlaintextAuth: false, auth }));
+    await expect(call).rejects.toMatchObject({ code: "POP3_TLS_REQUIRED" });
     await server.played();
     expect(server.lines).toEqual(["CAPA"]);
-  }
+  });
+});
+
+test("a server without CAPA gets APOP in clear text, if its greeting has a timestamp", async () => {
+  const script = [`S: +OK ${TIMESTAMP}`, "C: CAPA", "S: -ERR", `C: APOP ann ${DIGEST}`, "S: +OK"];
+  await using server = await ScriptedServer.listen([...script, "C: CAPA", "S: -ERR"]);
+  const client = await Pop3Client.connect(toScript(server, { auth }));
+  expect(client.state).toBe("transaction");
+  client.close();
+});
+
+test.each([
+  ["a timestamp that is not valid", "+OK <1896@dbc@mtview>", {}],
+  ["no timestamp", "+OK hello", {}],
+  ["a user name with a space", `+OK ${TIMESTAMP}`, { user: "ann b" }],
+  ["a charset", `+OK ${TIMESTAMP}`, { charset: "latin1" }],
+  ["USER demanded", `+OK ${TIMESTAMP}`, { mechanism: "USER" }],
+])("USER and PASS log in for %s", async (_, greeting, more) => {
+  const login = { ...auth, ...more };
+  const script = [
+    `S: ${greeting}`,
+    "C: CAPA",
+    "S: -ERR",
+    `C: USER ${login.user}`,
+    "S: +OK",
+    "C: PASS secret",
+  ];
+  await using server = await ScriptedServer.listen([...script, "S: +OK", "C: CAPA", "S: -ERR"]);
+  const client = await Pop3Client.connect(toScript(server, { auth: login }));
+  expect(client.state).toBe("transaction");
+  client.close();
+});
+
+test("a refusal says that the server may have no secret for APOP, but not if it is temporary", async () => {
+  const script = [`S: +OK ${TIMESTAMP}`, "C: CAPA", "S: -ERR", `C: APOP ann ${DIGEST}`];
+  await using refusing = await ScriptedServer.listen([...script, "S: -ERR invalid command"]);
+  const refused = await failureOf(Pop3Client.connect(toScript(refusing, { auth })));
+  expect(refused.message).toBe(
+    'the server refused APOP ann ****: invalid command (many servers print a timestamp without having an APOP secret: try mechanism: "USER")',
+  );
+  expect(refused).toMatchObject({ code: "POP3_AUTH_REJECTED", text: "invalid command" });
+  await using locked = await ScriptedServer.listen([...script, "S: -ERR [IN-USE] locked"]);
+  const later = await failureOf(Pop3Client.connect(toScript(locked, { auth })));
+  expect(later).toMatchObject({ code: "POP3_TEMPORARY" });
+  expect(later.message).not.toContain("USER");
 });
 
 test("is not chosen instead of a password that must not be sent in clear text", async () => {

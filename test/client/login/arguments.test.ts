@@ -2,7 +2,7 @@
 // shows nothing of them.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../../src/index.ts";
-import { offering, toScript } from "../../support/ann.ts";
+import { offering, offeringApop, toScript } from "../../support/ann.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { login } from "../../support/scripted-session.ts";
@@ -12,7 +12,7 @@ const SASL = [
   ...["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"],
   ...["XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"],
 ];
-const OFFERED = offering("USER", `SASL ${SASL.join(" ")}`);
+const OFFERED = offeringApop("USER", `SASL ${SASL.join(" ")}`);
 const CR_LF = ["hunter2\r\nDELE 1", "hunter2\r", "\nhunter2", "\r\n"];
 const NUL = ["hunter2\0", "\0hunter2", "hun\0ter2"];
 const LONE_SURROGATE = ["hunter2\ud800"];
@@ -82,7 +82,7 @@ describe("a line end that is harmless within base64", () => {
   });
 
   test("is part of the digest with APOP and CRAM-MD5", async () => {
-    const apop = [...offering("USER"), /^APOP ann [0-9a-f]{32}$/, "S: +OK", ...CAPA];
+    const apop = [...offeringApop("USER"), /^APOP ann [0-9a-f]{32}$/, "S: +OK", ...CAPA];
     expect(await login(apop, { pass, mechanism: "APOP" })).toBe("transaction");
     const challenged = ["C: AUTH CRAM-MD5", "S: + PDFAMj4=", /^[A-Za-z0-9+/=]+$/, "S: +OK", ...CAPA];
     const cramMd5 = [...offering("SASL CRAM-MD5"), ...challenged];

@@ -1,7 +1,7 @@
 // A login that is aborted at each of its steps: nothing more is sent, and the session ends.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type SaslMechanism } from "../../../src/index.ts";
-import { auth, listen, offering, said, to, toScript } from "../../support/ann.ts";
+import { auth, listen, offering, offeringApop, said, to, toScript } from "../../support/ann.ts";
 import { codeOf, turns } from "../../support/outcome.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
@@ -30,7 +30,7 @@ describe.each(MOMENTS)("aborted after %s", (_, mechanism, offered, steps, writte
     ["the signal", "POP3_ABORTED"],
     ["close()", "POP3_CLOSED"],
   ])("ends the session by %s", async (how, code) => {
-    await using server = await ScriptedServer.listen([...offering(offered), ...steps]);
+    await using server = await ScriptedServer.listen([...offeringApop(offered), ...steps]);
     const client = await Pop3Client.connect(toScript(server));
     const controller = new AbortController();
     const call = codeOf(client.authenticate({ ...auth, mechanism }, { signal: controller.signal }));

@@ -2,7 +2,7 @@
 // secret.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../../src/index.ts";
-import { auth, listen, offering, to, toScript } from "../../support/ann.ts";
+import { auth, listen, offering, offeringApop, to, toScript } from "../../support/ann.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 
@@ -73,7 +73,7 @@ describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
     "rejects with a typed refusal on -ERR %j",
     async (reply, responseCode, text, temporary) => {
       await using server = await ScriptedServer.listen([
-        ...offering(...offered),
+        ...(given.mechanism === "APOP" ? offeringApop : offering)(...offered),
         ...lines,
         `S: -ERR ${reply}`,
       ]);
@@ -100,7 +100,11 @@ describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
     ["+OK in lower case", ["S: +ok"], "POP3_PROTOCOL"],
     ["silence", [], "POP3_COMMAND_TIMEOUT"],
   ])("rejects with another error on %s", async (_, steps, code) => {
-    await using server = await ScriptedServer.listen([...offering(...offered), ...lines, ...steps]);
+    await using server = await ScriptedServer.listen([
+      ...(given.mechanism === "APOP" ? offeringApop : offering)(...offered),
+      ...lines,
+      ...steps,
+    ]);
     const timeouts = { command: steps.length === 0 ? 100 : 10_000 };
     const options = toScript(server, { auth: { ...auth, ...given }, timeouts });
     expect(await codeOf(Pop3Client.connect(options))).toBe(code);
@@ -131,7 +135,7 @@ test.each<[string, Step[]]>([
   ["PASS", ["C: USER ann", "S: +OK", "C: PASS secret"]],
   ["APOP", [/^APOP ann \w{32}$/]],
 ])("rejects with POP3_AUTH_CLOSED on FIN instead of the answer to %s, by hand", async (verb, lines) => {
-  await using server = await ScriptedServer.listen([...offering("USER"), ...lines, "* close"]);
+  await using server = await ScriptedServer.listen([...offeringApop("USER"), ...lines, "* close"]);
   const client = await Pop3Client.connect(toScript(server));
   if (verb === "PASS") await client.user("ann");
   const call = verb === "PASS" ? client.pass("secret") : client.apop("ann", "secret");

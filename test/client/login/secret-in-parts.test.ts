@@ -174,7 +174,7 @@ describe("logUser: false hides the user", () => {
     const errors = [
       await client.user("annabel").catch((thrown: unknown) => thrown),
       await client.apop("annabel", SECRET).catch((thrown: unknown) => thrown),
-      await client.authenticate(auth).catch((thrown: unknown) => thrown),
+      await client.authenticate({ ...auth, mechanism: "USER" }).catch((thrown: unknown) => thrown),
     ];
     client.close();
     expect(errors).toMatchObject([

@@ -3,7 +3,7 @@ import { tracingChannel } from "node:diagnostics_channel";
 import createDebug from "debug";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { apopDigest, Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../../src/index.ts";
-import { listen, offering, to, toScript } from "../../support/ann.ts";
+import { listen, offering, offeringApop, to, toScript } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { base64, expectNoSecret, FORMS, SECRET, TIMESTAMP, visible } from "../../support/secret.ts";
@@ -67,7 +67,11 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
   ];
 
   test.each(OUTCOMES)("shows no secret if it %s", async (outcome, steps) => {
-    await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines, ...steps]);
+    await using server = await ScriptedServer.listen([
+      ...(given.mechanism === "APOP" ? offeringApop : offering)(...capabilities),
+      ...lines,
+      ...steps,
+    ]);
     const options: Pop3ClientOptions = toScript(server, {
       auth: { ...auth, ...given },
     });
@@ -86,7 +90,10 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
   });
 
   test("shows no secret if it is aborted", async () => {
-    await using server = await ScriptedServer.listen([...offering(...capabilities), ...lines]);
+    await using server = await ScriptedServer.listen([
+      ...(given.mechanism === "APOP" ? offeringApop : offering)(...capabilities),
+      ...lines,
+    ]);
     const controller = new AbortController();
     const client = new Pop3Client(toScript(server, { auth: { ...auth, ...given } }));
     const call = client.connect({ signal: controller.signal }).catch((thrown: unknown) => thrown);
@@ -101,7 +108,7 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
     ["the secret", SECRET],
   ])("shows no secret if the refusal repeats %s", async (__, repeated) => {
     await using server = await ScriptedServer.listen([
-      ...offering(...capabilities),
+      ...(given.mechanism === "APOP" ? offeringApop : offering)(...capabilities),
       ...lines,
       `S: -ERR I do not understand "${repeated}", sorry`,
     ]);
@@ -116,7 +123,7 @@ describe.each(WAYS)("%s", (_, given, capabilities, lines, line) => {
 test("shows no secret by hand, if refusals repeat the client's lines", async () => {
   const digest = apopDigest(TIMESTAMP, SECRET);
   await using server = await ScriptedServer.listen([
-    ...offering("USER", "SASL PLAIN"),
+    ...offeringApop("USER", "SASL PLAIN"),
     ...["C: USER ann", "S: +OK", /^PASS/, `S: -ERR what is "PASS ${SECRET}"?`],
     ...[/^APOP/, `S: -ERR what is "APOP ann ${digest}"?`],
     ...[/^APOP/, `S: -ERR it is not ${SECRET}`],
@@ -128,7 +135,7 @@ test("shows no secret by hand, if refusals repeat the client's lines", async () 
     () => client.user("ann").then(() => client.pass(SECRET)),
     () => client.apop("ann", SECRET),
     () => client.apop("ann", SECRET),
-    () => client.authenticate(auth),
+    () => client.authenticate({ ...auth, mechanism: "PLAIN" }),
   ];
   for (const call of calls) {
     const error: unknown = await call().catch((thrown: unknown) => thrown);

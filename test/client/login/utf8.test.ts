@@ -15,7 +15,9 @@ describe("utf8: true", () => {
     await using client = await Pop3Client.connect(to(server, { auth, utf8: true, ...more }));
     expect(client.state).toBe("transaction");
     await client.stat();
-    expect(said(server)).toEqual([...before, "C: AUTH PLAIN ****", "C: CAPA", "C: STAT"]);
+    // In clear text, APOP goes before the password.
+    const login = before.includes("* TLS") ? "C: AUTH PLAIN ****" : "C: APOP ann ****";
+    expect(said(server)).toEqual([...before, login, "C: CAPA", "C: STAT"]);
   });
 
   test("sends UTF8 without a login", async () => {

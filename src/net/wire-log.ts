@@ -3,6 +3,8 @@
 import { isUtf8 } from "node:buffer";
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Debugger } from "debug";
+import type { Command } from "../protocol/commands.ts";
+import { printableLine, type Reply } from "../protocol/reply.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 
 /** One event on the wire, without secrets. Of a message it has only the size in octets. */
@@ -30,7 +32,7 @@ export async function loadWireLog(): Promise<void> {
 }
 
 /** Returns the log, if it is loaded and enabled. */
-export function wireLog(): Debugger | undefined {
+function wireLog(): Debugger | undefined {
   return wire?.enabled === true ? wire : undefined;
 }
 
@@ -50,8 +52,8 @@ export function record(event: WireEvent): void {
   events.publish(event);
 }
 
-/** Records the block of a reply when it is complete. */
-export class BlockRecord {
+/** Reports what one connection sends and receives. */
+export class WireLog {
   readonly #secrets: Secrets;
   #pieces: Buffer[] = [];
   #octets = 0;
@@ -60,7 +62,25 @@ export class BlockRecord {
     this.#secrets = secrets;
   }
 
-  /** `message`: whether the block is a message, whose content is not recorded. */
+  sent({ printable }: Command<unknown>): void {
+    wireLog()?.("C: %s", printable);
+    if (isRecorded()) record({ client: printable });
+  }
+
+  received(line: Buffer, status: Reply["status"] | undefined): void {
+    const log = wireLog();
+    if (log === undefined && !isRecorded()) return;
+    // Never log a challenge: with it and the response, a password can be guessed offline.
+    const shown = status === "continue" ? "+ ****" : printableLine(line, this.#secrets);
+    log?.("S: %s", shown);
+    if (isRecorded()) record({ server: shown });
+  }
+
+  closed({ message }: Error): void {
+    wireLog()?.("closed: %s", message);
+  }
+
+  /** Octets of a block: it is recorded when it is complete. `message`: its content is not recorded. */
   octets(octets: Buffer, message: boolean): void {
     if (!isRecorded()) return;
     this.#octets += octets.length;

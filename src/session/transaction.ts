@@ -324,7 +324,7 @@ export class Transaction {
     if (
       !["authorization", "transaction"].includes(session.state) ||
       session.occupied ||
-      session.connection.held
+      session.connection.paused
     ) {
       session.close();
       return;

@@ -1,0 +1,71 @@
+// Writes commands to the stream. Those of many callers go out in one write, at the end of a turn of the event
+// loop.
+import type { Duplex } from "node:stream";
+import type { Secrets } from "../protocol/secrets.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { WireLog } from "./wire-log.ts";
+
+const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+
+export class Sender {
+  readonly #stream: Duplex;
+  readonly #pipeline: Pipeline;
+  readonly #log: WireLog;
+  readonly #secrets: Secrets;
+  readonly #expect: (first: Exchange<unknown>) => void;
+  #scheduled: NodeJS.Immediate | undefined;
+  #together = 0;
+
+  /** `secrets`: those of each command are added. `expect`: called before the first command is written when no reply is expected. */
+  constructor(
+    stream: Duplex,
+    pipeline: Pipeline,
+    log: WireLog,
+    secrets: Secrets,
+    expect: (first: Exchange<unknown>) => void,
+  ) {
+    this.#stream = stream;
+    this.#pipeline = pipeline;
+    this.#log = log;
+    this.#secrets = secrets;
+    this.#expect = expect;
+  }
+
+  /** The largest number of replies expected at the same time, since the last command that was sent alone. */
+  get together(): number {
+    return this.#together;
+  }
+
+  /** Sends the waiting commands soon. */
+  schedule(): void {
+    if (this.#pipeline.queued > 0) this.#scheduled ??= setImmediate(this.#flush);
+  }
+
+  stop(): void {
+    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = undefined;
+    const idle = this.#pipeline.length === 0;
+    const batch = this.#pipeline.takeSendable();
+    if (batch.length === 0) return;
+    this.#together = Math.max(idle ? 0 : this.#together, this.#pipeline.length);
+    for (const exchange of batch) exchange.depart();
+    // Before the write: the peer of a stream in memory may answer synchronously.
+    if (idle) this.#expect(batch[0] as Exchange<unknown>);
+    let text = "";
+    for (const { command } of batch) {
+      if (command.secrets !== undefined) this.#secrets.add(...command.secrets);
+      this.#log.sent(command);
+      // A command in another charset is rare: write it separately.
+      if (command.encoded !== undefined) {
+        if (text !== "") this.#stream.write(text, "utf8");
+        text = "";
+        this.#stream.write(Buffer.concat([command.encoded, CRLF]));
+      } else text += `${command.line}\r\n`;
+    }
+    if (text !== "") this.#stream.write(text, "utf8");
+  };
+}

@@ -64,7 +64,7 @@ async function decoderFor(part: Part, octets: readonly Buffer[], turns: Turns): 
 
 /**
  * Yields what names the charset, best first: the parameter of the part, a byte order mark, and in HTML the
- * `meta` element. "us-ascii" counts as no charset: where it is right, every guess is.
+ * `meta` element. "us-ascii" counts as no charset: if it is right, every guess is.
  */
 function* labels({ type, parameters }: Part, octets: readonly Buffer[]): Generator<string, void> {
   const label = parameters.get("charset") ?? "";

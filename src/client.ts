@@ -25,6 +25,7 @@ import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";
 import { Session, type Pop3Pipelining, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
+import { checkWork, runUse } from "./session/use.ts";
 
 /** Options of {@link Pop3Client.command}. */
 export interface Pop3CommandOptions extends ResponseOptions {
@@ -49,6 +50,9 @@ export interface Pop3ClientEvents {
   close: [failure: Pop3Error | undefined];
 }
 
+/** For the pool: waits for an end of the session that its user has requested. Resolves with whether there was one. */
+export let isDismissed: (client: Pop3Client) => Promise<boolean>;
+
 /**
  * A POP3 session (RFC 1939). It is a transaction: `dele` marks messages and {@link quit} deletes the marked
  * messages. If the session ends in any other way, nothing is deleted. A client connects once; for another
@@ -61,6 +65,9 @@ export interface Pop3ClientEvents {
  * - `POP3_INVALID_ARGUMENT` or `POP3_STATE` if the call was wrong. Nothing was sent.
  *
  * There is no `error` event.
+ *
+ * Put `await using` into a function of its own if a loop calls it again: esbuild 0.28, which `tsx` uses, keeps the
+ * error of an earlier iteration and throws it again. {@link Pop3Client.use} does not need it.
  *
  * @example
  * ```ts
@@ -96,6 +103,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   }
 
   static {
+    isDismissed = (client) => client.#transaction.dismissed();
     // `console.log(client)` shows the state of the session, but no secrets.
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Pop3Client, _depth: number, options: InspectOptions): string {
@@ -114,6 +122,40 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     const client = new Pop3Client(options);
     await client.connect(call);
     return client;
+  }
+
+  /**
+   * Connects, calls `work(client)`, and ends the session as a transaction. When `work` resolves, commits with QUIT,
+   * waits for the reply, and resolves with the value of `work`. When `work` throws, rolls back, so that nothing is
+   * deleted, and rejects with that error. `work` may end the session itself with `quit()` or `close()`.
+   *
+   * Rejects as {@link Pop3Client.connect} and {@link Pop3Client.quit} do. After `POP3_COMMIT_FAILED` and
+   * `POP3_COMMIT_UNKNOWN`, `work` itself has succeeded. If `signal` is aborted, rejects at once with `POP3_ABORTED`:
+   * the session is rolled back, and if `work` still runs, its next command fails.
+   *
+   * `work` must wait for everything it starts: after it has settled, it must not use the client.
+   *
+   * @example
+   * ```ts
+   * const all = await Pop3Client.use(options, async (client) => {
+   *   const headers: Buffer[] = [];
+   *   for await (const message of client.retrieve({ top: 0 })) headers.push(await message.buffer());
+   *   return headers;
+   * });
+   * ```
+   */
+  static use<T>(
+    options: Pop3ClientOptions | string | URL,
+    work: (client: Pop3Client) => Promise<T> | T,
+    call?: CallOptions,
+  ): Promise<T> {
+    return located(async () => {
+      checkWork(work);
+      const { signal } = checkCallOptions(call, CALL);
+      const client = new Pop3Client(options);
+      await client.#session.open(signal);
+      return runUse({ client, work, signal, dismissed: () => isDismissed(client) });
+    });
   }
 
   /**
@@ -319,7 +361,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** Drops the connection at once. Nothing is deleted. All waiting calls reject with `POP3_CLOSED`. */
   close(): void {
-    this.#session.close();
+    this.#transaction.close();
   }
 
   /**

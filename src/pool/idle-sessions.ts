@@ -1,14 +1,14 @@
 // Keeps idle sessions for reuse: one per maildrop, for a limited time. Ends them if their slots are needed.
 import { LONGEST_TIMER } from "../net/settle.ts";
 import type { Account } from "./account.ts";
-import type { PooledClient } from "./pooled-client.ts";
+import type { Pop3Client } from "../client.ts";
 
 /** The longest time for QUIT, because another call may wait for the slot; milliseconds. */
 const GRACE = 5000;
 
 interface IdleSession {
   readonly account: Account;
-  readonly client: PooledClient;
+  readonly client: Pop3Client;
   timer: NodeJS.Timeout | undefined;
   /** Resolves when the session has ended; never rejects. `undefined`: it is not being ended. */
   ending: Promise<void> | undefined;
@@ -28,7 +28,7 @@ export class IdleSessions {
     return this.#sessions.size;
   }
 
-  keep(account: Account, client: PooledClient): void {
+  keep(account: Account, client: Pop3Client): void {
     const session: IdleSession = { account, client, timer: undefined, ending: undefined };
     this.#sessions.set(account.maildrop, session);
     // The previous user must not get events of a later use.
@@ -47,7 +47,7 @@ export class IdleSessions {
   }
 
   /** Removes and returns a session that the account may reuse. The caller must check that it is alive. */
-  take(account: Account): PooledClient | undefined {
+  take(account: Account): Pop3Client | undefined {
     const session = this.#sessions.get(account.maildrop);
     if (session?.ending !== undefined || session?.account.matches(account) !== true) return undefined;
     this.#forget(session);
@@ -89,7 +89,7 @@ export class IdleSessions {
 }
 
 /** Ends a session with QUIT, as without reuse. If there is no reply soon, drops the connection. */
-async function leave(client: PooledClient): Promise<void> {
+async function leave(client: Pop3Client): Promise<void> {
   const signal = AbortSignal.timeout(GRACE);
   if (client.marked.size === 0) await client.quit({ signal }).catch(() => undefined);
   // If messages are marked, roll back: no caller would learn the result of the commit.

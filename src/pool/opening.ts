@@ -4,7 +4,7 @@ import { throwIfAborted } from "../net/failures.ts";
 import { sleep, untilAborted } from "../net/settle.ts";
 import type { Account } from "./account.ts";
 import { isTemporary, retryAfter } from "../retry.ts";
-import { PooledClient } from "./pooled-client.ts";
+import { Pop3Client } from "../client.ts";
 import type { Counts } from "./statistics.ts";
 import type { Pop3PoolTrace } from "./trace.ts";
 import type { Permit } from "./scheduler.ts";
@@ -22,14 +22,14 @@ export interface Opening {
 }
 
 /** Opens a session and logs in. Rejects with the error of the last attempt. */
-export async function openSession(opening: Opening): Promise<PooledClient> {
+export async function openSession(opening: Opening): Promise<Pop3Client> {
   const { account, permit, retryFor, signal, makeRoom, counts, trace } = opening;
   let first: number | undefined;
   for (;;) {
     await untilAborted(signal, makeRoom);
     first ??= performance.now();
     trace.attempts++;
-    const client = new PooledClient(account.options);
+    const client = new Pop3Client(account.options);
     try {
       await counts.during("connecting", client.connect({ signal }));
       counts.opened++;

@@ -2,14 +2,15 @@
 // Each use is a transaction: the pool commits it if the caller's function succeeds, and rolls it back if the
 // function throws.
 import { inspect, type InspectOptions } from "node:util";
-import type { Pop3Client } from "../client.ts";
-import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../errors.ts";
+import { isDismissed, type Pop3Client } from "../client.ts";
+import { Pop3ConnectionError, Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import { SessionEnd, throwIfAborted } from "../net/failures.ts";
 import { settle, untilAborted } from "../net/settle.ts";
 import { checkBoolean, checkNames, checkNumber, checkObject, checkSignal } from "../options/checks.ts";
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { Account } from "./account.ts";
 import { located } from "../session/caller.ts";
+import { checkWork, runUse } from "../session/use.ts";
 import { FirstAbort } from "../net/abort.ts";
 import { IdleSessions } from "./idle-sessions.ts";
 import { openSession } from "./opening.ts";
@@ -20,7 +21,6 @@ import {
   type PoolSettings,
   type UseOptions,
 } from "./options.ts";
-import type { PooledClient } from "./pooled-client.ts";
 import { Counts, type Pop3PoolStatistics } from "./statistics.ts";
 import { traceUse, type Pop3PoolTrace } from "./trace.ts";
 import { closed, Scheduler, type Permit } from "./scheduler.ts";
@@ -119,11 +119,7 @@ export class Pop3Pool {
     options: UseOptions = {},
   ): Promise<T> {
     const use = this.#useOf(account, options);
-    if (typeof (work as unknown) !== "function")
-      throw new Pop3Error(
-        "POP3_INVALID_ARGUMENT",
-        `work must be a function that takes a client (got ${typeof work})`,
-      );
+    checkWork(work);
     const endTrace = traceUse(use.trace);
     try {
       const value = await this.#use(use, work);
@@ -177,7 +173,7 @@ export class Pop3Pool {
     const began = performance.now();
     const permit = await this.#scheduler.take(account, signal);
     trace.waited = performance.now() - began;
-    let client: PooledClient;
+    let client: Pop3Client;
     try {
       client = await this.#session(use, permit);
     } catch (error) {
@@ -189,21 +185,20 @@ export class Pop3Pool {
       this.#counts.inUse--;
       permit.release();
     };
-    try {
-      const value = await untilAborted(signal, () => work(client));
-      await this.#end(client, use);
-      finish();
-      return value;
-    } catch (error) {
-      const left = client[Symbol.asyncDispose]().then(finish);
-      // Release the permit when the session has ended. A caller that has aborted does not wait for that.
-      await untilAborted(signal, () => left).catch(() => undefined);
-      throw error;
-    }
+    const keeps = (): boolean => this.#keeps(client, account);
+    return runUse({ client, work, signal, dismissed: () => isDismissed(client), keeps, over: finish });
+  }
+
+  /** Keeps the session for reuse, if that is possible. */
+  #keeps(client: Pop3Client, account: Account): boolean {
+    const isWanted = this.#settings.idleTimeout > 0 && this.#closed === undefined && account.reusable;
+    if (!isWanted || client.state !== "transaction" || client.marked.size > 0) return false;
+    this.#idle.keep(account, client);
+    return true;
   }
 
   /** Returns an idle session or opens a new one. */
-  async #session(use: Use, permit: Permit): Promise<PooledClient> {
+  async #session(use: Use, permit: Permit): Promise<Pop3Client> {
     const { account, retryFor, trace } = use;
     const giveUp = new FirstAbort(use.signal, this.#closing.signal);
     const { signal } = giveUp;
@@ -221,7 +216,7 @@ export class Pop3Pool {
   }
 
   /** Returns the idle session of the account if it is alive; otherwise ends it and frees the maildrop. */
-  async #kept({ account, fresh, trace }: Use, signal: AbortSignal): Promise<PooledClient | undefined> {
+  async #kept({ account, fresh, trace }: Use, signal: AbortSignal): Promise<Pop3Client | undefined> {
     throwIfAborted(signal);
     const client = fresh ? undefined : this.#idle.take(account);
     if (client !== undefined) {
@@ -245,27 +240,10 @@ export class Pop3Pool {
       this.#idle.shrink(maxSessions - this.#scheduler.active),
     ]);
   }
-
-  /** Ends a use after `work` has succeeded: keeps the session for reuse if possible, otherwise commits. */
-  async #end(client: PooledClient, { account, signal }: Use): Promise<void> {
-    if (await untilAborted(signal, () => client.dismissed())) return;
-    const keeps = this.#settings.idleTimeout > 0 && this.#closed === undefined && account.reusable;
-    if (keeps && client.state === "transaction" && client.marked.size === 0) {
-      this.#idle.keep(account, client);
-      return;
-    }
-    try {
-      await client.quit({ signal });
-    } catch (error) {
-      // If no message is marked, a failed QUIT loses nothing: ignore the error.
-      if (client.marked.size > 0 || signal?.aborted === true) throw error;
-      await client[Symbol.asyncDispose]();
-    }
-  }
 }
 
 /** Returns whether an idle session can be reused: it answers NOOP and has no marked messages. */
-async function isAlive(client: PooledClient, signal: AbortSignal): Promise<boolean> {
+async function isAlive(client: Pop3Client, signal: AbortSignal): Promise<boolean> {
   const late = (): Pop3Error =>
     new Pop3ConnectionError("POP3_COMMAND_TIMEOUT", "the idle session did not reply to NOOP");
   try {

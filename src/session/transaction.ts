@@ -37,6 +37,8 @@ export class Transaction {
   /** Command → whether the server supports it, for commands that CAPA does not list and that were tried. */
   readonly #tried: Map<string, boolean> = new Map<string, boolean>();
   #quitting: Promise<void> | undefined;
+  /** Whether the program has called `close`. */
+  #closed = false;
 
   constructor(session: Session) {
     this.session = session;
@@ -326,7 +328,7 @@ export class Transaction {
       session.occupied ||
       session.connection.paused
     ) {
-      session.close();
+      this.close();
       return;
     }
     // RSET even if nothing is marked here: some servers mark each retrieved message, and QUIT would delete
@@ -336,6 +338,22 @@ export class Transaction {
     session.enter("update");
     this.#quitting = this.#leave(toReset);
     await this.#quitting;
+  }
+
+  /** Drops the connection. Nothing is deleted. */
+  close(): void {
+    this.#closed = true;
+    this.session.close();
+  }
+
+  /**
+   * Resolves with whether the program has ended the session itself, with QUIT, `close()` or a rollback. Waits until
+   * that end is complete; never rejects.
+   */
+  async dismissed(): Promise<boolean> {
+    await this.#quitting?.catch(() => undefined);
+    // Look again: a QUIT that was cancelled before it was sent leaves the session as it was.
+    return this.#closed || this.#quitting !== undefined;
   }
 
   async #leave(toReset: boolean): Promise<void> {

@@ -125,6 +125,7 @@ const TABLE: Readonly<Record<string, Row>> = {
 
   Pop3Client: { good: [account], wrong: [CLIENT] },
   "Pop3Client.connect": { good: [account], wrong: [CLIENT, CALL] },
+  "Pop3Client.use": { good: [account, (): void => undefined], wrong: [CLIENT, FUNCTIONS, CALL] },
   "Pop3Client#connect": onlyOptions,
   "Pop3Client#stat": onlyOptions,
   "Pop3Client#list": { good: [1], wrong: [NUMBERS.filter((value) => typeof value !== "object"), CALL] },

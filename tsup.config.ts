@@ -96,8 +96,13 @@ const config: Options[] = [
   {
     ...library,
     format: ["esm", "cjs"],
-    // TypeScript 6 warns about options that this version sets.
-    dts: { only: true, compilerOptions: { ignoreDeprecations: "6.0" } },
+    dts: {
+      only: true,
+      // TypeScript 7 loads no types that nothing names: without this line Buffer and the modules of Node are unknown.
+      banner: '/// <reference types="node" />',
+      // TypeScript 6 warns about options that this version sets.
+      compilerOptions: { ignoreDeprecations: "6.0" },
+    },
   },
 ];
 

@@ -26,9 +26,46 @@ export function build(root: string, force = false): boolean {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   const tsup = join(root, "node_modules/tsup/dist/cli-default.js");
   execFileSync(process.execPath, [tsup], { cwd: root, stdio: "inherit" });
+  markTypes(join(root, "dist"));
   mkdirSync(dirname(record), { recursive: true });
   writeFileSync(record, state());
   return true;
+}
+
+const EXPORTS = /^export \{ ([^}]*) \}/gm;
+
+/**
+ * Marks with `type` what the code of an entry does not export. The bundler of the types forgets it for classes, and a
+ * program would compile that imports a class which is not there.
+ */
+function markTypes(dist: string): void {
+  const entries = readdirSync(dist).filter((file) => file.endsWith(".d.ts"));
+  for (const entry of entries.map((file) => file.slice(0, -".d.ts".length))) {
+    const code = readFileSync(join(dist, `${entry}.js`), "utf8");
+    const values = new Set([...code.matchAll(EXPORTS)].flatMap(([, list]) => namesIn(list as string)));
+    for (const path of [".d.ts", ".d.cts"].map((extension) => join(dist, entry + extension))) {
+      const types = readFileSync(path, "utf8").replace(EXPORTS, (_, list: string) => {
+        const marked = list
+          .split(", ")
+          .map((each) =>
+            each.startsWith("type ") || values.has(namesIn(each)[0] as string) ? each : `type ${each}`,
+          );
+        return `export { ${marked.join(", ")} }`;
+      });
+      writeFileSync(path, types);
+    }
+  }
+}
+
+/** The names that an export clause exports: `b` of `a as b`. */
+function namesIn(list: string): string[] {
+  return list.split(",").map(
+    (each) =>
+      each
+        .trim()
+        .split(/ as | /)
+        .at(-1) as string,
+  );
 }
 
 /** The names and contents of all files of `paths`, as one digest. A path that does not exist counts as empty. */

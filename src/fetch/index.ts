@@ -1,4 +1,5 @@
-// The exports of "popwright/fetch".
+// The exports of "popwright/fetch". Its options and errors mention types of "popwright": they are exported here, too.
+export type * from "../index.ts";
 export { Command, type CommandOptions } from "./destinations/command.ts";
 export type { Delivery, DeliveryWriter, Destination } from "./destinations/destination.ts";
 export { DestinationError, type DestinationErrorOptions } from "./destinations/destination-error.ts";
@@ -13,7 +14,7 @@ export { Maildir, type MaildirPath } from "./destinations/maildir.ts";
 export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
 export type { FetchEvent, Listener } from "./events.ts";
 export { fetchAll, type FetchAllOptions, type FetchTarget } from "./fetch-all.ts";
-export { FetchError } from "./fetch-error.ts";
+export { FetchError, type FetchErrorDetails } from "./fetch-error.ts";
 export { fetchMail } from "./run/fetch-mail.ts";
 export { FileLedger, type FileLedgerOptions } from "./ledger/file-ledger.ts";
 export type {

@@ -2,7 +2,8 @@
 export type { Account, Accounts, Charset, Pop3ServerUser } from "./accounts.ts";
 export { makeCertificate, type Certificate, type CertificateOptions } from "./certificate.ts";
 export type { Fault } from "./fault.ts";
-export type { Maildrop, StoredMessage } from "./maildrop.ts";
+export type { Listener, ListenerOptions } from "./listener.ts";
+export type { Maildrop, Snapshot as MaildropSnapshot, StoredMessage } from "./maildrop.ts";
 export type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
 export type { Exchange, SaslSession, ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
 export type { MechanismOptions } from "./mechanisms/index.ts";
@@ -12,4 +13,4 @@ export type { CapabilityQuestion, Pop3ServerOptions, SessionState } from "./opti
 export type { ReplayMismatch } from "./playback.ts";
 export type { ReplayOptions, ReplayServer } from "./replay.ts";
 export { Pop3Server } from "./server.ts";
-export type { Transcript } from "./transcript.ts";
+export type { SessionTranscript, Transcript } from "./transcript.ts";

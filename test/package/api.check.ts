@@ -42,14 +42,18 @@ test.each(["index", "fetch", "parse", "testing"])("the report of the entry %s", 
       packageJsonFullPath: join(root, "package.json"),
     });
     const errors: string[] = [];
+    const forgotten: string[] = [];
     Extractor.invoke(prepared, {
       localBuild: true,
       messageCallback(message) {
         if (message.logLevel === ExtractorLogLevel.Error) errors.push(message.text);
+        if (message.messageId === "ae-forgotten-export") forgotten.push(message.text);
         message.handled = true;
       },
     });
     expect(errors).toEqual([]);
+    // Every type that a signature mentions can be imported.
+    expect(forgotten).toEqual([]);
     const report = await readFile(join(folder, `${entry}.api.md`), "utf8");
     await expect(report).toMatchFileSnapshot(join(root, `etc/${entry}.api.md`));
   } finally {

@@ -86,6 +86,30 @@ test("the tarball contains what users need, and nothing else", () => {
   expect(stray).toEqual([]);
 });
 
+test("the types of each entry name the types of Node, which TypeScript 7 does not load by itself", async () => {
+  const types = files.filter((file) => /\.d\.c?ts$/.test(file));
+  expect(types.length).toBeGreaterThanOrEqual(2 * (Object.keys(manifest.exports).length - 1));
+  for (const file of types) {
+    const text = await readFile(join(directory, "package", file), "utf8");
+    expect(text.startsWith('/// <reference types="node" />'), file).toBe(true);
+  }
+});
+
+test("the types export as values what the code exports, and nothing else", async () => {
+  const program =
+    "for (const entry of ['', '/fetch', '/parse', '/testing'])" +
+    " console.log(Object.keys(await import('popwright' + entry)).sort().join());";
+  const exported = (await node(["--input-type=module", "--eval", program], project)).trim().split("\n");
+  for (const [index, entry] of ["index", "fetch", "parse", "testing"].entries())
+    for (const extension of ["d.ts", "d.cts"]) {
+      const file = join(directory, "package/dist", `${entry}.${extension}`);
+      const clauses = [...(await readFile(file, "utf8")).matchAll(/^export \{ ([^}]*) \}/gm)];
+      const names = clauses.flatMap(([, list = ""]) => list.split(", "));
+      const values = names.filter((name) => !name.startsWith("type ")).map((name) => name.split(" ").at(-1));
+      expect(values.sort().join(), `${entry}.${extension}`).toBe(exported[index]);
+    }
+});
+
 test("the command line is ESM without types, and each file has a name that says what is in it", () => {
   expect(files.filter((file) => file.startsWith("dist/cli."))).toEqual(["dist/cli.js"]);
   expect(files.filter((file) => /(?:^|\W)chunk|-[A-Z0-9]{8}\.c?js$/.test(file))).toEqual([]);

@@ -91,10 +91,10 @@ module.exports = {
       },
     },
     {
-      name: "parse-uses-errors",
+      name: "parse-uses-errors-and-printable",
       severity: "error",
       from: { path: "^src/parse/" },
-      to: { path: "^src/", pathNot: "^src/parse/|^src/errors\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/parse/|^src/(errors|protocol/(printable|secrets))\\.ts$" },
     },
     {
       name: "nothing-uses-testing-or-parse",

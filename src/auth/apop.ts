@@ -1,7 +1,7 @@
 // APOP (RFC 1939 section 7): sends a digest of the greeting's timestamp and the secret. Obsolete: MD5 is
 // broken.
 import { Pop3Error } from "../errors.ts";
-import { typeOf } from "../protocol/printable.ts";
+import { printable, typeOf } from "../protocol/printable.ts";
 import { crypto } from "./crypto.ts";
 
 // A msg-id of RFC 822, as RFC 1939 requires: printable ASCII, one "@", no space. Collision attacks on MD5
@@ -28,7 +28,10 @@ export function apopTimestamp(greeting: string): string | undefined {
 export function apopDigest(timestamp: string, secret: string): string {
   for (const [what, value] of Object.entries({ timestamp, secret }))
     if (typeof value !== "string")
-      throw new Pop3Error("POP3_INVALID_ARGUMENT", `${what} must be a string (got ${typeOf(value)})`);
+      throw new Pop3Error(
+        "POP3_INVALID_ARGUMENT",
+        `${printable(what)} must be a string (got ${typeOf(value)})`,
+      );
   if (apopTimestamp(timestamp) !== timestamp) {
     throw new Pop3Error(
       "POP3_APOP_BAD_CHALLENGE",

@@ -1,6 +1,7 @@
 // Parses the challenges of DIGEST-MD5 (RFC 2831 sections 2.1.1 and 7.2) strictly. Text stays undecoded, one
 // character for each octet: its charset depends on a directive.
 import { Pop3Error } from "../errors.ts";
+import { printable } from "../protocol/printable.ts";
 
 export interface DigestChallenge {
   readonly nonce: string;
@@ -76,7 +77,7 @@ function parseDirectives(octets: Buffer): Directive[] {
     if (name === undefined) continue;
     const directive = [name.toLowerCase(), quoted?.replace(/\\(.)/g, "$1") ?? token] as const;
     if (ONCE.includes(directive[0]) && directives.some(([known]) => known === directive[0])) {
-      throw malformed(`${directive[0]} twice`);
+      throw malformed(`${printable(directive[0])} twice`);
     }
     directives.push(directive);
   }

@@ -81,7 +81,7 @@ export function gssapiFrom(load: () => Promise<Kerberos>): SaslMechanism {
           } catch (cause) {
             throw failure(
               "POP3_AUTH_PROTOCOL",
-              `Kerberos has refused the token of ${service}`,
+              `Kerberos has refused the token of ${printable(service)}`,
               cause,
               printable,
             );
@@ -113,7 +113,7 @@ async function begin(
     });
     return { client, token: decode(await client.step("")) };
   } catch (cause) {
-    throw failure("POP3_NOT_SUPPORTED", `Kerberos has no ticket for ${service}`, cause, printable);
+    throw failure("POP3_NOT_SUPPORTED", `Kerberos has no ticket for ${printable(service)}`, cause, printable);
   }
 }
 

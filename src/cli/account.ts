@@ -1,5 +1,6 @@
 // Builds the client options of an account from a URL. The secret comes from the environment, a command or a
 // prompt, never from the URL.
+import { printable } from "../protocol/printable.ts";
 import { readFile } from "node:fs/promises";
 import { methodNamed } from "../auth/choice.ts";
 import { nameOf } from "../fetch/options.ts";
@@ -97,7 +98,7 @@ export async function accountFrom(
   const byToken = source.token.command !== undefined || (io.env[source.token.variable ?? ""] ?? "") !== "";
   const secret = byToken
     ? { accessToken: secretFrom(source.token, "access token", io, env) }
-    : { pass: secretFrom(source.password, `password of ${user}`, io, env) };
+    : { pass: secretFrom(source.password, `password of ${printable(user)}`, io, env) };
   return { ...account, auth: { ...rest, user, ...secret, ...mechanism } };
 }
 
@@ -131,7 +132,7 @@ export function optionsOf(url: string): UrlOptions {
 
 /** Throws {@link UsageError} if the mechanism is unknown. */
 export function checkMechanism(name: string): void {
-  if (methodNamed(name) === undefined) throw new UsageError(`unknown mechanism "${name}"`);
+  if (methodNamed(name) === undefined) throw new UsageError(`unknown mechanism "${printable(name)}"`);
 }
 
 /** Throws {@link UsageError} if the URL of a proxy is invalid. */
@@ -158,6 +159,8 @@ async function certificate(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new ConfigurationError(`cannot read the certificates in ${path}: ${(error as Error).message}`);
+    throw new ConfigurationError(
+      `cannot read the certificates in ${printable(path)}: ${printable((error as Error).message)}`,
+    );
   }
 }

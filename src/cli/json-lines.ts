@@ -1,4 +1,5 @@
 // Parses JSON and remembers the line of each value, so that an error in a file can name its line.
+import { printable } from "../protocol/printable.ts";
 
 /** A path into a document, such as `accounts[2].url`. */
 export type JsonPath = string;
@@ -89,7 +90,7 @@ class Reader {
       const string = this.#match(STRING);
       if (string === undefined) throw this.#wrong("a key in double quotes");
       const key = JSON.parse(string) as string;
-      if (Object.hasOwn(object, key)) throw new JsonSyntaxError(`duplicate key "${key}"`, line);
+      if (Object.hasOwn(object, key)) throw new JsonSyntaxError(`duplicate key "${printable(key)}"`, line);
       this.#space();
       if (!this.#take(":")) throw this.#wrong('":"');
       const below = path === "" ? key : `${path}.${key}`;
@@ -142,11 +143,11 @@ class Reader {
     const [, escape] = BAD_ESCAPE.exec(this.#text.slice(this.#at)) ?? [];
     if (escape !== undefined)
       return new JsonSyntaxError(
-        `"${escape}" is not an escape sequence of JSON: write "\\\\" for a backslash, or "/" in a path`,
+        `"${printable(escape)}" is not an escape sequence of JSON: write "\\\\" for a backslash, or "/" in a path`,
         line,
       );
     return new JsonSyntaxError(
-      `expected ${expected}, found ${found === undefined ? "the end of the file" : JSON.stringify(found)}`,
+      `expected ${expected}, found ${found === undefined ? "the end of the file" : printable(JSON.stringify(found))}`,
       line,
     );
   }

@@ -6,6 +6,7 @@ import { Writable } from "node:stream";
 import { wordsOfCommand } from "./fetch/command-words.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 import type { Io } from "./io.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** The time limit of a command, in milliseconds. The command may prompt the user. */
 const PATIENCE = 120_000;
@@ -50,7 +51,7 @@ export function secretFrom(
         throw error;
       }));
     throw new UsageError(
-      `the ${what} is missing: set ${variable ?? "an environment variable"}, or give a command that prints it`,
+      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give a command that prints it`,
     );
   };
 }
@@ -70,10 +71,16 @@ function printedBy(
         const [secret = ""] = stdout.split(/\r?\n/, 1);
         // The message has neither its output nor its arguments: both may contain the secret.
         if (error !== null)
-          reject(new ConfigurationError(`the command ${program} must print the secret: ${reasonOf(error)}`));
+          reject(
+            new ConfigurationError(
+              `the command ${printable(program)} must print the secret: ${printable(reasonOf(error))}`,
+            ),
+          );
         else if (secret === "")
           reject(
-            new ConfigurationError(`the command ${program} must print the secret: its first line is empty`),
+            new ConfigurationError(
+              `the command ${printable(program)} must print the secret: its first line is empty`,
+            ),
           );
         else resolve(secret);
       },
@@ -86,7 +93,7 @@ function printedBy(
 function reasonOf(error: Error & { code?: string | number | null; signal?: string | null }): string {
   if (typeof error.code === "string") return error.code;
   return typeof error.signal === "string"
-    ? `it was killed by ${error.signal}`
+    ? `it was killed by ${printable(error.signal)}`
     : `it failed with exit code ${String(error.code)}`;
 }
 

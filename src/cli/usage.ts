@@ -1,5 +1,6 @@
 // Parses the arguments of a command line, and defines the errors for wrong input.
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { printable } from "../protocol/printable.ts";
 
 /** The command line is wrong: exit code 64. */
 export class UsageError extends Error {
@@ -25,7 +26,7 @@ export function wordsOf<const O extends Options>(args: readonly string[], option
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     // Node's message goes on ("To specify a positional argument ..."): only its first sentence helps.
-    throw new UsageError((error as Error).message.split(". ", 1)[0] ?? "");
+    throw new UsageError(printable((error as Error).message.split(". ", 1)[0] ?? ""));
   }
 }
 
@@ -64,5 +65,5 @@ export function octetsOf(name: string, text: string | undefined): number | undef
 
 /** Quotes a word for an error message. A word that may contain a password is not shown. */
 export function quoted(word: string): string {
-  return /:.*@/.test(word) ? "[not shown: it may contain a password]" : `"${word}"`;
+  return /:.*@/.test(word) ? "[not shown: it may contain a password]" : `"${printable(word)}"`;
 }

@@ -1,5 +1,6 @@
 // Fetches the mail of many mailboxes: with a limit in total and per host, in fair order, and without one
 // failure affecting another mailbox.
+import { printable } from "../protocol/printable.ts";
 import { setMaxListeners } from "node:events";
 import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
 import { Account } from "../pool/account.ts";
@@ -181,7 +182,7 @@ class Mailboxes {
       // With equal names, the ledger would confuse the mail of the two accounts.
       if (this.#fetched.has(settings.mailbox))
         throw configError(
-          `two accounts have the mailbox name ${settings.mailbox}: give one of them another \`mailbox\``,
+          `two accounts have the mailbox name ${printable(settings.mailbox)}: give one of them another \`mailbox\``,
         );
     } catch (cause) {
       const mailbox = `account ${String(place)}`;

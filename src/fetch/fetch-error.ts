@@ -9,6 +9,7 @@ import {
   type Pop3ErrorCode,
 } from "../errors.ts";
 import type { FetchReport } from "./report.ts";
+import { printable } from "../protocol/printable.ts";
 
 export interface FetchErrorDetails {
   /** The code to use if `cause` has none. @default "POP3_CALLER" */
@@ -40,7 +41,11 @@ export class FetchError extends Pop3Error {
     const words = cause instanceof Error ? cause.message : String(cause);
     const known = Pop3Error.is(cause) ? cause : undefined;
     const { command, marked } = known ?? {};
-    super(known?.code ?? code, `${report.mailbox}: ${words}`, { cause, command, marked });
+    super(known?.code ?? code, `${printable(report.mailbox)}: ${known?.message ?? printable(words)}`, {
+      cause,
+      command,
+      marked,
+    });
     // Copy the fields that belong to the code, because code that narrows by `code` reads them.
     if (Pop3ReplyError.is(cause)) {
       this.text = cause.text;

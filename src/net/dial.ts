@@ -196,7 +196,7 @@ function ownSocket(
 function connectError(peer: string, cause: unknown, secrets: Secrets | undefined): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_CONNECT",
-    `cannot connect to ${peer}: ${printable(reason(cause), secrets)}`,
+    `cannot connect to ${printable(peer)}: ${printable(reason(cause), secrets)}`,
     { cause: foreignError(cause, secrets) },
   );
 }

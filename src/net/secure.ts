@@ -48,7 +48,7 @@ export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSign
   const late = (): Pop3Error =>
     new Pop3ConnectionError(
       "POP3_TLS_TIMEOUT",
-      `the TLS handshake with ${peer} took longer than ${String(timeout)} ms (${limit})`,
+      `the TLS handshake with ${printable(peer)} took longer than ${String(timeout)} ms (${printable(limit)})`,
       { limit },
     );
   // An abort before the handshake must also close the connection.
@@ -132,7 +132,7 @@ class Identity {
       this.refusal = this.#given?.(name, shown);
     } catch (error) {
       // In the handshake, nothing else would catch it.
-      this.refusal = error instanceof Error ? error : new Error(String(error));
+      this.refusal = error instanceof Error ? error : new Error(printable(String(error)));
     }
     this.shown = this.refusal === undefined ? shown : undefined;
     return this.refusal;
@@ -150,7 +150,7 @@ function tlsError(
   if (isIdentity || CERTIFICATE_CODE.test(code)) {
     return new Pop3ConnectionError(
       "POP3_TLS_CERT",
-      `the certificate of ${peer} is not valid: ${printable(error.message, secrets)}`,
+      `the certificate of ${printable(peer)} is not valid: ${printable(error.message, secrets)}`,
       { cause },
     );
   }
@@ -160,7 +160,7 @@ function tlsError(
       : "";
   return new Pop3ConnectionError(
     "POP3_TLS_HANDSHAKE",
-    `the TLS handshake with ${peer} failed: ${printable(words(error), secrets)}${hint}`,
+    `the TLS handshake with ${printable(peer)} failed: ${printable(words(error), secrets)}${hint}`,
     { cause },
   );
 }

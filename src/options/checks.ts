@@ -81,9 +81,11 @@ export function withDefaults<T extends object>(what: string, defaults: T, given:
   const result = { ...defaults } as Record<string, number>;
   for (const [name, value] of Object.entries<unknown>(given)) {
     if (value === undefined) continue;
-    checkNumber(`${what}.${name}`, value);
+    checkNumber(`${what}.${printable(name)}`, value);
     if (what === "timeouts" && value === 0)
-      throw configError(`timeouts.${name} must be greater than 0 (got 0); Infinity switches the timeout off`);
+      throw configError(
+        `timeouts.${printable(name)} must be greater than 0 (got 0); Infinity switches the timeout off`,
+      );
     result[name] = value;
   }
   return result as T;

@@ -19,6 +19,7 @@ import {
 import type { ListingMode } from "../protocol/listing-block.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "../net/proxy.ts";
+import { isPrintable } from "../protocol/printable.ts";
 
 /** Time limits. Milliseconds, greater than 0; `Infinity` switches one off. */
 export interface Pop3Timeouts {
@@ -241,7 +242,12 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   checkBoolean("capa", options.capa);
   checkBoolean("logUser", options.logUser);
   const secure = options.secure ?? true;
-  if (typeof options.host !== "string" || options.host === "" || /[\0-\x20\x7f/@]/.test(options.host)) {
+  if (
+    typeof options.host !== "string" ||
+    options.host === "" ||
+    /[ /@]/.test(options.host) ||
+    !isPrintable(options.host)
+  ) {
     // A URL with a password may be here by mistake: it is not shown.
     throw configError("host must be the name or the address of a server, without user, password or spaces");
   }

@@ -1,4 +1,5 @@
 // Checks the options of parseMessage and parseHeaders.
+import { printable } from "../protocol/printable.ts";
 
 /** Returns a limit, or its default. Throws if it is not a number from 1 on. */
 export function limit(name: string, value: number | undefined, byDefault: number): number {
@@ -11,5 +12,6 @@ export function limit(name: string, value: number | undefined, byDefault: number
 /** Throws a `TypeError` for an option that does not exist: a misspelt limit would not limit anything. */
 export function checkNames(options: object, names: readonly string[]): void {
   const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) throw new TypeError(`unknown option ${unknown} (expected ${names.join(", ")})`);
+  if (unknown !== undefined)
+    throw new TypeError(`unknown option ${printable(unknown)} (expected ${names.join(", ")})`);
 }

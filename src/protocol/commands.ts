@@ -302,7 +302,7 @@ export function custom(
   const { states, changesSession } = Object.hasOwn(VERBS, verb) ? VERBS[verb as Verb] : OTHER;
   if (changesSession)
     throw invalid(
-      `${verb} is not allowed as a custom command: it changes the session; use the client's method`,
+      `${printable(verb)} is not allowed as a custom command: it changes the session; use the client's method`,
     );
   const said = { states, line, printable: line.length > verb.length ? `${verb} ${MASK}` : verb };
   if (!multiline) return checked({ ...said, parse: (reply) => reply }, limits);

@@ -206,7 +206,7 @@ async function encoderOf(charset: string | undefined): Promise<Encoder> {
   if (!iconv.encodingExists(charset) || iconv.encode(ascii, charset).toString("latin1") !== ascii) {
     throw new Pop3Error(
       "POP3_CONFIG",
-      `auth.charset must be a charset of iconv-lite that is compatible with ASCII (got "${charset}")`,
+      `auth.charset must be a charset of iconv-lite that is compatible with ASCII (got "${printable(charset)}")`,
     );
   }
   return (text) => {
@@ -214,7 +214,7 @@ async function encoderOf(charset: string | undefined): Promise<Encoder> {
     if (iconv.decode(octets, charset) !== text) {
       throw new Pop3Error(
         "POP3_INVALID_ARGUMENT",
-        `the user name or the password has characters that ${charset} does not have`,
+        `the user name or the password has characters that ${printable(charset)} does not have`,
       );
     }
     return octets;

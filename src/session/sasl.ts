@@ -1,5 +1,6 @@
 // AUTH (RFC 5034): exchanges challenges and responses until the server accepts the login. If the mechanism
 // authenticates the server, too, the login fails unless that succeeded.
+import { printable } from "../protocol/printable.ts";
 import type { SaslExchange } from "../auth/mechanism.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError, type OAuthRefusal } from "../errors.ts";
 import { aborted } from "../net/failures.ts";
@@ -111,7 +112,7 @@ class Conversation {
     if (response instanceof Uint8Array) return Buffer.from(response);
     throw new Pop3Error(
       "POP3_INVALID_ARGUMENT",
-      `the response of the mechanism ${this.#name} must be a Buffer or Uint8Array (got ${typeof response})`,
+      `the response of the mechanism ${printable(this.#name)} must be a Buffer or Uint8Array (got ${typeof response})`,
     );
   }
 

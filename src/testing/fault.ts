@@ -137,7 +137,9 @@ function checkOn(on: unknown): void {
   if (ON.includes(name) || /^X[A-Z0-9-]+$/.test(name)) return;
   const near = nearest(name, ON);
   const hint = near === undefined ? EXAMPLES : `did you mean "${near === "GREETING" ? "greeting" : near}"?`;
-  throw configError(`fault.on must name a response of the server (got "${printable(on)}"): ${hint}`);
+  throw configError(
+    `fault.on must name a response of the server (got "${printable(on)}"): ${printable(hint)}`,
+  );
 }
 
 const EXAMPLES = 'it is "greeting", a command such as "RETR", or "*" for any command';

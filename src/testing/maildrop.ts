@@ -1,6 +1,7 @@
 // A maildrop, and the snapshot of it that a session takes at login. QUIT removes the messages that the
 // session marked.
 import { configError } from "../options/checks.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** A message in the maildrop. */
 export interface StoredMessage {
@@ -37,7 +38,7 @@ export class Maildrop {
   add(message: Buffer | Uint8Array | string, uid?: string): StoredMessage {
     const number = ++this.#added;
     if (uid !== undefined && /[\r\n]/.test(uid)) {
-      throw configError(`uid must not contain CR or LF (got ${JSON.stringify(uid)})`);
+      throw configError(`uid must not contain CR or LF (got ${printable(JSON.stringify(uid))})`);
     }
     const octets = typeof message === "string" ? Buffer.from(message, "utf8") : Buffer.from(message);
     const stored: StoredMessage = { uid: uid ?? `uid-${String(number)}`, octets };

@@ -3,6 +3,7 @@ import { configError } from "../options/checks.ts";
 import { unescaped } from "./escapes.ts";
 import { Expectation } from "./expectation.ts";
 import { ENDS, type FaultEnd } from "./fault.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** Bytes that the server sends: given bytes, a message of a given size, or bytes repeated without end. */
 export type Saying = { readonly octets: Buffer } | { readonly message: number } | { readonly flood: Buffer };
@@ -70,7 +71,7 @@ class SessionReader implements Script {
     const [, side, said = "", note = ""] =
       LINE.exec(line) ?? this.#wrong('the line must begin with "C: ", "S: ", "* " or "#"');
     if (this.#last !== undefined && (this.#last !== "flood" || side !== undefined))
-      this.#wrong(`nothing can follow "* ${this.#last}"`);
+      this.#wrong(`nothing can follow "* ${printable(this.#last)}"`);
     if (side === "C") this.#client(said);
     else if (side === "S") this.#server(said);
     else this.#note(note);

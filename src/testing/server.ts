@@ -15,6 +15,7 @@ import { ReplayServer, type ReplayOptions } from "./replay.ts";
 import { Session } from "./session.ts";
 import type { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
+import { printable } from "../protocol/printable.ts";
 
 /**
  * A POP3 server for tests that runs in this process, with its mail in memory.
@@ -81,7 +82,7 @@ export class Pop3Server extends Listener {
   maildrop(user: string): Maildrop {
     const account = this.#accounts.find(user);
     if (account === undefined)
-      throw configError(`unknown user ${JSON.stringify(user)}: is it in the option users?`);
+      throw configError(`unknown user ${printable(JSON.stringify(user))}: is it in the option users?`);
     return account.maildrop;
   }
 

@@ -52,7 +52,9 @@ Examples
     } else if (action === "delete") {
       const [mailbox = ""] = positionals(names, ["MAILBOX"]).map(mailboxNamed);
       if (!(await place.ledger.delete(mailbox)))
-        throw new UsageError(`the ledger in ${place.ledger.directory} does not know ${mailbox}`);
+        throw new UsageError(
+          `the ledger in ${printable(place.ledger.directory)} does not know ${printable(mailbox)}`,
+        );
       await io.stderr.write(
         `deleted ${mailbox} from the ledger: the next fetch retrieves all its mail again\n`,
       );

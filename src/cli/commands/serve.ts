@@ -10,6 +10,7 @@ import { EXIT } from "../exit-codes.ts";
 import { writeJson } from "../json.ts";
 import { count } from "../text.ts";
 import { positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+import { printable } from "../../protocol/printable.ts";
 
 const OPTIONS = {
   port: { type: "string" },
@@ -81,7 +82,7 @@ async function messagesIn(directory: string): Promise<Buffer[]> {
 
 function noDirectory(directory: string): (error: Error) => never {
   return (error) => {
-    throw new UsageError(`cannot read the directory ${directory}: ${error.message}`);
+    throw new UsageError(`cannot read the directory ${printable(directory)}: ${printable(error.message)}`);
   };
 }
 

@@ -48,10 +48,11 @@ export async function readConfiguration(path: string): Promise<Configuration> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new ConfigurationError(`cannot read ${path}: ${(error as Error).message}`);
+    throw new ConfigurationError(`cannot read ${printable(path)}: ${printable((error as Error).message)}`);
   }
   // The redirection of PowerShell writes UTF-16.
-  if (text.includes("\0")) throw new ConfigurationError(`${path} must be UTF-8 text: save it as UTF-8`);
+  if (text.includes("\0"))
+    throw new ConfigurationError(`${printable(path)} must be UTF-8 text: save it as UTF-8`);
   return parseConfiguration(text, path);
 }
 
@@ -61,7 +62,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
     document = parseJsonLines(text);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw new ConfigurationError(`${path}:${String(error.line)}: ${error.message}`);
+    throw new ConfigurationError(`${printable(path)}:${String(error.line)}: ${error.message}`);
   }
   return new Checker(path, document).configuration();
 }
@@ -186,7 +187,7 @@ class Checker {
       const mailbox = name ?? mailboxOf(source.url);
       const path = `accounts[${String(index)}].${name === undefined ? "url" : "name"}`;
       if (names.has(mailbox))
-        throw this.#wrong(path, `must be unique: another account is also called ${mailbox}`);
+        throw this.#wrong(path, `must be unique: another account is also called ${printable(mailbox)}`);
       names.add(mailbox);
     }
   }
@@ -268,7 +269,7 @@ class Checker {
       if (names.includes(key)) continue;
       const foreign = nearest(key, names) === undefined ? FOREIGN.get(key.toLowerCase()) : undefined;
       const hint = foreign ?? suggestion(key, names, (each) => each);
-      throw this.#at(full(key), `${printable(full(key)).slice(0, LONGEST_KEY)} is unknown${hint}`);
+      throw this.#at(full(key), `${printable(full(key)).slice(0, LONGEST_KEY)} is unknown${printable(hint)}`);
     }
   }
 
@@ -279,7 +280,7 @@ class Checker {
 
   #count(path: JsonPath, value: unknown): number | undefined {
     if (value === undefined || (Number.isInteger(value) && (value as number) > 0)) return value as undefined;
-    throw this.#wrong(path, `must be a whole number >= 1 (got ${JSON.stringify(value)})`);
+    throw this.#wrong(path, `must be a whole number >= 1 (got ${printable(JSON.stringify(value))})`);
   }
 
   #wrong(path: JsonPath, message: string): ConfigurationError {
@@ -287,6 +288,8 @@ class Checker {
   }
 
   #at(path: JsonPath, message: string): ConfigurationError {
-    return new ConfigurationError(`${this.#file}:${String(this.#document.lineOf(path))}: ${message}`);
+    return new ConfigurationError(
+      `${printable(this.#file)}:${String(this.#document.lineOf(path))}: ${message}`,
+    );
   }
 }

@@ -47,7 +47,9 @@ Examples
     const [first = ""] = mailboxes;
     if (configured === undefined && !known.includes(first)) {
       const others = known.length === 0 ? "no mailbox" : known.join(", ");
-      throw new UsageError(`the ledger in ${ledger.directory} does not know ${first}; it knows ${others}`);
+      throw new UsageError(
+        `the ledger in ${printable(ledger.directory)} does not know ${printable(first)}; it knows ${others}`,
+      );
     }
     const missing = new Set(ids);
     const failed = new Map<string, LedgerEntry[]>();

@@ -154,7 +154,10 @@ export class Command implements Destination {
       return await Program.start({ program, args, cwd, input, timeout, env: { ...env, ...told } });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new DestinationError(`${this.#program} cannot be started: ${why}`, { cause, down: true });
+      throw new DestinationError(`${printable(this.#program)} cannot be started: ${printable(why)}`, {
+        cause,
+        down: true,
+      });
     }
   }
 
@@ -169,7 +172,7 @@ export class Command implements Destination {
         : `ended with ${code === null ? String(signal) : `exit code ${String(code)}`}`;
     const said = printable(words.replace(/\s+/g, " ").trim().slice(-WORDS));
     const down = killed === undefined && (code === NOT_RUNNABLE || code === NOT_FOUND);
-    throw new DestinationError(`${this.#program} ${how}${said === "" ? "" : `: ${said}`}`, {
+    throw new DestinationError(`${printable(this.#program)} ${how}${said === "" ? "" : `: ${said}`}`, {
       down,
       later: down || (killed === undefined && code === TEMPFAIL),
     });
@@ -190,9 +193,12 @@ async function spooling<T>(directory: string, work: () => Promise<T>): Promise<T
     return await work();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new DestinationError(`cannot keep the message in the spool directory ${directory}: ${why}`, {
-      cause,
-      down: !isSystemError(cause, "EFBIG"),
-    });
+    throw new DestinationError(
+      `cannot keep the message in the spool directory ${printable(directory)}: ${printable(why)}`,
+      {
+        cause,
+        down: !isSystemError(cause, "EFBIG"),
+      },
+    );
   }
 }

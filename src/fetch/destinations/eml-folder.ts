@@ -7,6 +7,7 @@ import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } f
 import { DestinationError } from "./destination-error.ts";
 import { Places } from "./places.ts";
 import { isThere, SpoolFile, sweep, writerTo } from "./spool-file.ts";
+import { printable } from "../../protocol/printable.ts";
 
 export interface EmlFolderOptions {
   /**
@@ -64,7 +65,7 @@ async function checkLinks(folder: string, path: string): Promise<void> {
     // The message is not the cause, and messages in other sub-folders are delivered.
     if (await isLink(part))
       throw new DestinationError(
-        `${part} is a symbolic link, which may lead out of the folder. Replace it by a directory`,
+        `${printable(part)} is a symbolic link, which may lead out of the folder. Replace it by a directory`,
         { later: true },
       );
   }

@@ -10,6 +10,7 @@ import { DestinationError } from "./destination-error.ts";
 import { fromLines, KEY_AT, MARK, NO_KEY } from "./from-line.ts";
 import { Note, type Append, type Noted } from "./mbox-note.ts";
 import { openForAppending, openMbox } from "./mbox-open.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /** The lock of an mbox, while this process holds it. */
 export interface MboxLock {
@@ -89,9 +90,12 @@ async function writeAll(
   for await (const piece of pieces) {
     await lock.confirm();
     if ((await file.stat()).size !== end)
-      throw new DestinationError(`another program has written to ${path} without its lock, ${path}.lock`, {
-        later: true,
-      });
+      throw new DestinationError(
+        `another program has written to ${printable(path)} without its lock, ${printable(path)}.lock`,
+        {
+          later: true,
+        },
+      );
     await file.appendFile(piece);
     end += piece.length;
   }

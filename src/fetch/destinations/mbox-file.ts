@@ -14,6 +14,7 @@ import type { Append } from "./mbox-note.ts";
 import { openMbox } from "./mbox-open.ts";
 import { recover } from "./mbox-recovery.ts";
 import { removeOld, type SpoolFile } from "./spool-file.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /** Other programs do not renew their locks. By convention, a lock that is five minutes old is abandoned. */
 const LOCK: LockTimes = { heartbeat: 10_000, stale: 300_000 };
@@ -78,7 +79,7 @@ export class MboxFile {
       const lock = await Lock.take(`${this.path}.lock`, LOCK);
       if (lock !== undefined) return lock;
       if (Date.now() >= until)
-        throw new DestinationError(`another program has locked ${this.path}`, { down: true });
+        throw new DestinationError(`another program has locked ${printable(this.path)}`, { down: true });
       await sleep(Math.min(pause, until - Date.now()), signal);
     }
   }
@@ -88,7 +89,7 @@ export class MboxFile {
     try {
       await lock.confirm();
     } catch (cause) {
-      throw new DestinationError(`the lock of ${this.path} was lost`, { cause, later: true });
+      throw new DestinationError(`the lock of ${printable(this.path)} was lost`, { cause, later: true });
     }
   }
 

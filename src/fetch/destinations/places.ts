@@ -2,6 +2,7 @@
 import { isSystemError } from "../files/fsync.ts";
 import { DestinationError } from "./destination-error.ts";
 import { checkPath } from "./windows-path.ts";
+import { printable } from "../../protocol/printable.ts";
 
 export class Places {
   readonly #prepare: (path: string) => Promise<void>;
@@ -26,10 +27,13 @@ export class Places {
       this.#ready.delete(path);
       // A file has the name of the directory. No message is blamed for it.
       if (isSystemError(error, "EEXIST") || isSystemError(error, "EISDIR"))
-        throw new DestinationError(`${path} cannot be used: ${(error as Error).message}`, {
-          cause: error,
-          down: true,
-        });
+        throw new DestinationError(
+          `${printable(path)} cannot be used: ${printable((error as Error).message)}`,
+          {
+            cause: error,
+            down: true,
+          },
+        );
       throw error;
     }
   }

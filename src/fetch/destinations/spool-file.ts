@@ -8,6 +8,7 @@ import { link, lstat, open, rename, rm } from "../files/patient-fs.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import type { DeliveryWriter } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /**
  * The age at which a file of an unknown process is swept; milliseconds. 36 hours is the rule for every
@@ -99,7 +100,9 @@ export class SpoolFile {
     const octets = await octetsIn(path);
     if (octets === undefined)
       // A mail reader has moved it. The next try looks for it everywhere.
-      throw new DestinationError(`${path} was moved while a message was delivered`, { later: true });
+      throw new DestinationError(`${printable(path)} was moved while a message was delivered`, {
+        later: true,
+      });
     if (octets > 0 || this.#length === 0) return false;
     await rename(this.#path, path);
     return true;

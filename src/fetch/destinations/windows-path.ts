@@ -1,6 +1,7 @@
 // Checks paths for names that Windows does not allow, although other systems do.
 import { win32 } from "node:path";
 import { DestinationError } from "./destination-error.ts";
+import { printable } from "../../protocol/printable.ts";
 
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i;
 const CHARACTER = /[<>:"|?*\u0000-\u001f]/;
@@ -13,9 +14,12 @@ const CHARACTER = /[<>:"|?*\u0000-\u001f]/;
 export function checkPath(path: string, isWindows: boolean = process.platform === "win32"): void {
   const fault = isWindows ? faultOf(path) : undefined;
   if (fault === undefined) return;
-  throw new DestinationError(`Windows does not allow the path ${JSON.stringify(path)}: ${fault}`, {
-    down: true,
-  });
+  throw new DestinationError(
+    `Windows does not allow the path ${printable(JSON.stringify(path))}: ${printable(fault)}`,
+    {
+      down: true,
+    },
+  );
 }
 
 function faultOf(path: string): string | undefined {

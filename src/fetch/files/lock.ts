@@ -6,6 +6,7 @@ import { Pop3Error } from "../../errors.ts";
 import type { OurFile } from "./own-file.ts";
 import { processSpace } from "./process-space.ts";
 import { acquire, beat, giveUp, readHolder, type Hold } from "./lock-file.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /** The times of a lock; milliseconds. */
 export interface LockTimes {
@@ -74,7 +75,10 @@ export class Lock {
   async confirm(): Promise<void> {
     const now = moment();
     if (this.#failure === undefined && (await readHolder(this.path))?.token !== this.#token)
-      this.#failure = new Pop3Error("POP3_LEDGER", `the lock was taken over by another run: ${this.path}`);
+      this.#failure = new Pop3Error(
+        "POP3_LEDGER",
+        `the lock was taken over by another run: ${printable(this.path)}`,
+      );
     if (this.#failure !== undefined) throw this.#failure;
     this.#confirmed = now;
   }

@@ -4,6 +4,7 @@ import { constants, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "./fsync.ts";
 import { lstat, open, unlink } from "./patient-fs.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /** Windows has neither flag. There only the check before opening detects a link. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
@@ -22,7 +23,7 @@ export class ForeignFileError extends Error {
   readonly path: string;
 
   constructor(path: string, what: string, options?: ErrorOptions) {
-    super(`${path} ${what}. Remove or rename it`, options);
+    super(`${printable(path)} ${what}. Remove or rename it`, options);
     this.path = path;
   }
 

@@ -1,4 +1,5 @@
 // A ledger in a directory. Each mailbox has a journal there, and a lock file while a run holds the mailbox.
+import { printable } from "../../protocol/printable.ts";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
@@ -96,7 +97,7 @@ export class FileLedger implements Ledger {
    */
   async read(mailbox: string): Promise<LedgerSnapshot> {
     checkText("mailbox", mailbox, argumentError);
-    return explained(`cannot read the ledger of ${mailbox}`, async () => {
+    return explained(`cannot read the ledger of ${printable(mailbox)}`, async () => {
       const { entries, state, keyName } = await readJournal(this.#path(mailbox, "journal"), mailbox);
       return keyName === undefined ? { entries, state } : { entries, state, keyName };
     });
@@ -147,10 +148,11 @@ export class FileLedger implements Ledger {
     checkNames(from, to);
     await explained(`cannot rename the ledger of ${from} to ${to}`, async () => {
       const [old, next] = [this.#path(from, "journal"), this.#path(to, "journal")];
-      if ((await readJournal(old, from)).length === 0) throw noLedger(from, ` in ${this.directory}`);
+      if ((await readJournal(old, from)).length === 0)
+        throw noLedger(from, ` in ${printable(this.directory)}`);
       await this.#holding([from, to], async ({ confirm, ours }) => {
         const source = await readJournal(old, from, ours);
-        if (source.length === 0) throw noLedger(from, ` in ${this.directory}`);
+        if (source.length === 0) throw noLedger(from, ` in ${printable(this.directory)}`);
         const contents = renamed(from, to, source, await readJournal(next, to, ours));
         await replaceFile(next, encodeJournal(to, contents), { confirm });
         await confirm();
@@ -297,7 +299,9 @@ class FileMailbox implements MailboxLedger {
   }
 
   confirm(): Promise<void> {
-    return explained(`cannot confirm the lock ${this.#lock.path}`, () => this.#lock.confirmIfOld());
+    return explained(`cannot confirm the lock ${printable(this.#lock.path)}`, () =>
+      this.#lock.confirmIfOld(),
+    );
   }
 
   close(): Promise<void> {
@@ -313,6 +317,6 @@ async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (Pop3Error.is(cause)) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Pop3Error("POP3_LEDGER", `${what}: ${reason}`, { cause });
+    throw new Pop3Error("POP3_LEDGER", `${what}: ${printable(reason)}`, { cause });
   }
 }

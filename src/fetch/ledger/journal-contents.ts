@@ -5,6 +5,7 @@ import { applyChanges } from "./changes.ts";
 import { damage, encodeHeader, readHeader } from "./journal-header.ts";
 import { changesOf, decodeLine, encode, encodeLine, type JournalText } from "./journal-line.ts";
 import type { LedgerEntry, LedgerSnapshot, MailboxState } from "./ledger.ts";
+import { printable } from "../../protocol/printable.ts";
 
 export interface JournalContents extends LedgerSnapshot {
   readonly entries: Map<string, LedgerEntry>;
@@ -98,7 +99,7 @@ function isJson(line: string): boolean {
 function unknownLine(path: string, line: number): Pop3Error {
   return new Pop3Error(
     "POP3_LEDGER",
-    `the ledger ${path} has an unknown kind of line, line ${String(line)}: ` +
+    `the ledger ${printable(path)} has an unknown kind of line, line ${String(line)}: ` +
       "a newer version of popwright or another program wrote it. " +
       "Update popwright. Nothing was fetched or changed",
   );

@@ -9,6 +9,7 @@ import { decodeJournal, encodeJournal, type JournalContents } from "./journal-co
 import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
 import type { Lock } from "../files/lock.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /**
  * Reads a journal. The contents are empty if there is no file. With `ours`, the file must be one that only
@@ -159,5 +160,7 @@ async function cut(file: FileHandle, path: string, length: number): Promise<void
 
 function cannotWrite(path: string, cause: unknown): Pop3Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Pop3Error("POP3_LEDGER", `cannot write the ledger ${path}: ${reason}`, { cause });
+  return new Pop3Error("POP3_LEDGER", `cannot write the ledger ${printable(path)}: ${printable(reason)}`, {
+    cause,
+  });
 }

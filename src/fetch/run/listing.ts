@@ -8,6 +8,7 @@ import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../errors.ts";
 import { hasNoValues, numbersIn, type MalformedLine } from "../../protocol/malformed-line.ts";
 import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
+import { printable } from "../../protocol/printable.ts";
 
 type Wishes = Pick<CompletePolicy, "noUidl" | "listings">;
 
@@ -124,6 +125,6 @@ function unreadable([line]: readonly MalformedLine[]): Pop3Error {
   const { command, text } = line as MalformedLine;
   return new Pop3ProtocolError(
     "POP3_BAD_LISTING",
-    `no message could be read from LIST and UIDL: they have malformed lines, such as "${text}" in ${command}`,
+    `no message could be read from LIST and UIDL: they have malformed lines, such as "${printable(text)}" in ${command}`,
   );
 }

@@ -1,4 +1,5 @@
 // The built-in mechanisms of the test server, by name.
+import { printable } from "../../protocol/printable.ts";
 import { configError } from "../../options/checks.ts";
 import { anonymous } from "./anonymous.ts";
 import { cramMd5 } from "./cram-md5.ts";
@@ -60,5 +61,5 @@ export function mechanismNamed(name: string, options: MechanismOptions): ServerM
   const make = new Map(Object.entries(MECHANISMS)).get(name.toUpperCase());
   if (make !== undefined) return make(options);
   const known = Object.keys(MECHANISMS).join(", ");
-  throw configError(`unknown SASL mechanism ${name}: must be one of ${known}`);
+  throw configError(`unknown SASL mechanism ${printable(name)}: must be one of ${known}`);
 }

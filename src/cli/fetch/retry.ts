@@ -1,9 +1,10 @@
 // `popwright retry`: gives messages that could not be delivered another try.
-import type { LedgerEntry } from "../../fetch/index.ts";
+import type { FileLedger, LedgerEntry } from "../../fetch/index.ts";
 import { hasFailed } from "../../fetch/ledger/another-try.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "./ledger-place.ts";
 import { count } from "../text.ts";
@@ -51,33 +52,51 @@ Examples
         `the ledger in ${printable(ledger.directory)} does not know ${printable(first)}; it knows ${others}`,
       );
     }
-    const missing = new Set(ids);
-    const failed = new Map<string, LedgerEntry[]>();
-    for (const mailbox of mailboxes) {
-      const entries = [...(await ledger.read(mailbox)).entries.values()].filter(hasFailed);
-      const asked = entries.filter(
-        ({ id }) => ids.length === 0 || ids.includes(id) || ids.includes(shownId(id)),
-      );
-      for (const { id } of asked) for (const word of [id, shownId(id)]) missing.delete(word);
-      failed.set(mailbox, asked);
-    }
-    if (missing.size > 0)
-      throw new UsageError(
-        `no undelivered message has the ID ${[...missing].map((id) => printable(id)).join(", ")}`,
-      );
+    const failed = await failedMessages(ledger, mailboxes, ids);
     for (const [mailbox, entries] of failed) {
       for (const { id } of entries) await ledger.release(mailbox, id);
       if (values.json === true)
         await writeJson(io.stdout, { mailbox, released: entries.map(({ id }) => shownId(id)) });
-      else if (entries.length === 0) await io.stderr.write(`${mailbox}: no message waits for another try\n`);
-      else {
-        await io.stdout.write(
-          `${mailbox}: ${count(entries.length, "message")} will be tried again by the next fetch\n`,
-        );
-        for (const { id, reason = "" } of entries)
-          await io.stdout.write(`  ${printable(shownId(id))}  ${printable(reason)}\n`);
-      }
+      else await printReleased(mailbox, entries, io);
     }
     return EXIT.ok;
   },
 };
+
+/**
+ * Returns the failed messages with these IDs by mailbox; without IDs, all of them. Rejects with
+ * {@link UsageError} if no message has one of the IDs.
+ */
+async function failedMessages(
+  ledger: FileLedger,
+  mailboxes: readonly string[],
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, readonly LedgerEntry[]>> {
+  const missing = new Set(ids);
+  const failed = new Map<string, readonly LedgerEntry[]>();
+  for (const mailbox of mailboxes) {
+    const entries = [...(await ledger.read(mailbox)).entries.values()].filter(hasFailed);
+    const asked = entries.filter(
+      ({ id }) => ids.length === 0 || ids.includes(id) || ids.includes(shownId(id)),
+    );
+    for (const { id } of asked) for (const word of [id, shownId(id)]) missing.delete(word);
+    failed.set(mailbox, asked);
+  }
+  if (missing.size > 0)
+    throw new UsageError(
+      `no undelivered message has the ID ${[...missing].map((id) => printable(id)).join(", ")}`,
+    );
+  return failed;
+}
+
+async function printReleased(mailbox: string, entries: readonly LedgerEntry[], io: Io): Promise<void> {
+  if (entries.length === 0) {
+    await io.stderr.write(`${mailbox}: no message waits for another try\n`);
+    return;
+  }
+  await io.stdout.write(
+    `${mailbox}: ${count(entries.length, "message")} will be tried again by the next fetch\n`,
+  );
+  for (const { id, reason = "" } of entries)
+    await io.stdout.write(`  ${printable(shownId(id))}  ${printable(reason)}\n`);
+}

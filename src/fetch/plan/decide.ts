@@ -8,8 +8,8 @@ import type { Listed, Remove, Retrieve, Skip } from "./steps.ts";
 
 /** What a run does with a message. `entry`: to record in the ledger, even if the run fails later. */
 type Decision =
-  | { readonly action: "retrieve"; readonly step: Retrieve }
-  | { readonly action: "remove"; readonly step: Remove }
+  | { readonly action: "retrieve"; readonly step: Retrieve; readonly entry?: undefined }
+  | { readonly action: "remove"; readonly step: Remove; readonly entry?: undefined }
   | { readonly action: "skip"; readonly step: Skip; readonly entry?: LedgerEntry | undefined }
   | { readonly action: "keep"; readonly entry?: LedgerEntry };
 

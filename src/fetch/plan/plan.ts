@@ -49,34 +49,21 @@ export function planFetch(situation: Situation): FetchPlan {
   const remove: Remove[] = [];
   const skip: Skip[] = [];
   const changed: LedgerEntry[] = [];
-  const fresh: Retrieve[] = [];
-  const again: Retrieve[] = [];
+  const steps: Retrieve[] = [];
 
   for (const message of policy.order === "newest" ? [...listing].reverse() : listing) {
     const recorded = message.uid === undefined ? undefined : entries.get(message.uid);
     const entry = recorded && current(recorded, message, surroundings);
     if (entry !== undefined && entry !== recorded) changed.push(entry);
     const decision = decide(message, entry, surroundings);
-    switch (decision.action) {
-      case "retrieve":
-        (decision.step.before !== undefined && hasFailed(decision.step.before) ? again : fresh).push(
-          decision.step,
-        );
-        break;
-      case "remove":
-        remove.push(decision.step);
-        break;
-      case "skip":
-        skip.push(decision.step);
-        if (decision.entry !== undefined) changed.push(decision.entry);
-        break;
-      case "keep":
-        if (decision.entry !== undefined) changed.push(decision.entry);
-    }
+    if (decision.entry !== undefined) changed.push(decision.entry);
+    if (decision.action === "retrieve") steps.push(decision.step);
+    else if (decision.action === "remove") remove.push(decision.step);
+    else if (decision.action === "skip") skip.push(decision.step);
   }
 
   // Messages that failed before come last, so that they cannot block the others.
-  const wanted = [...fresh, ...again];
+  const wanted = [...steps.filter((step) => !isAgain(step)), ...steps.filter(isAgain)];
   const retrieve = wanted.slice(0, withinLimits(wanted, policy.limits));
   const forgotten: string[] = [];
   noteGone(situation, changed, forgotten);
@@ -90,6 +77,10 @@ export function planFetch(situation: Situation): FetchPlan {
     forgotten,
     baseline: unseen ? (situation.baseline ?? markOf([...old])) : undefined,
   };
+}
+
+function isAgain({ before }: Retrieve): boolean {
+  return before !== undefined && hasFailed(before);
 }
 
 /** Returns the unique-ids that more than one message has. */

@@ -2,13 +2,13 @@
 import { getEventListeners } from "node:events";
 import { expect } from "vitest";
 import { Pop3Client, type CallOptions, type Pop3ClientOptions } from "popwright";
-import { codeOf, turns } from "../support/outcome.ts";
+import { codeOf } from "../support/outcome.ts";
 import { SECRET } from "../support/secret.ts";
 import { OFFERED } from "../support/stls-attempt.ts";
 import { toScript } from "../support/ann.ts";
 import { maildropScript, uidOf } from "../support/maildrop-script.ts";
 import { ScriptedServer, type Step } from "../support/scripted-server.ts";
-import { until } from "../support/turns.ts";
+import { turns, until } from "../support/turns.ts";
 import type { Row } from "./row.ts";
 import { pipelined, session } from "./steps.ts";
 

@@ -2,13 +2,13 @@
 import { expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Limits, type SaslMechanism } from "popwright";
 import { DEFAULT_LIMITS, DEFAULT_WINDOW } from "../../src/options/client.ts";
-import { codeOf, turns } from "../support/outcome.ts";
+import { codeOf } from "../support/outcome.ts";
 import { SECRET } from "../support/secret.ts";
 import { MIB } from "../support/large-message.ts";
 import { capaAnswer, maildropScript, type Answer, type Answers } from "../support/maildrop-script.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
 import type { Peer } from "../support/peer.ts";
-import { until } from "../support/turns.ts";
+import { turns, until } from "../support/turns.ts";
 import { entries, line, listing, message } from "./sized-answers.ts";
 import { watchEachTest } from "./witness.ts";
 

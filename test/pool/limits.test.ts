@@ -3,7 +3,8 @@ import type { LookupFunction } from "node:net";
 import { describe, expect, test } from "vitest";
 import { Pop3Pool, type Pop3ClientOptions } from "../../src/index.ts";
 import type { Pop3Server } from "../../src/testing/index.ts";
-import { codeOf, turns } from "../support/outcome.ts";
+import { codeOf } from "../support/outcome.ts";
+import { turns } from "../support/turns.ts";
 import { guardEachTest } from "../support/sentry.ts";
 import { account, gate, left, serve } from "./accounts.ts";
 

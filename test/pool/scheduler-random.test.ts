@@ -4,7 +4,8 @@
 import fc from "../support/fast-check.ts";
 import { expect, test } from "vitest";
 import { Scheduler, type Permit, type PermitKey, type SchedulerLimits } from "../../src/pool/scheduler.ts";
-import { codeOf, turns as loops } from "../support/outcome.ts";
+import { codeOf } from "../support/outcome.ts";
+import { turns as loops } from "../support/turns.ts";
 
 type State = "waiting" | "active" | "paused" | "resuming" | "over" | "refused";
 

@@ -1,7 +1,8 @@
 // Which call runs next: the oldest whose maildrop and host are free, within the limits.
 import { describe, expect, test } from "vitest";
 import { Scheduler, type Permit, type SchedulerLimits } from "../../src/pool/scheduler.ts";
-import { codeOf, turns as loops } from "../support/outcome.ts";
+import { codeOf } from "../support/outcome.ts";
+import { turns as loops } from "../support/turns.ts";
 import { expectNothingUnhandled } from "../support/unhandled.ts";
 
 expectNothingUnhandled();

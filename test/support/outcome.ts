@@ -1,6 +1,7 @@
 // The outcome of a call, for tests that check more of an error than `rejects` does.
 import { expect } from "vitest";
 import { Pop3Error } from "../../src/index.ts";
+import { turns } from "./turns.ts";
 
 /** The error that `call` rejects with. It has to be one of ours. */
 export async function failureOf(call: Promise<unknown>): Promise<Pop3Error> {
@@ -20,11 +21,6 @@ export async function codeOf(call: Promise<unknown>): Promise<string> {
     () => "resolved",
     (error: unknown) => (Pop3Error.is(error) ? error.code : String(error)),
   );
-}
-
-/** Lets the event loop go round, so that everything has happened that was about to happen. */
-export async function turns(count = 20): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What became of `call` by now, where a call has to settle without anything more that happens outside. */

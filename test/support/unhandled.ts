@@ -1,6 +1,6 @@
 // Fails a test that leaves an unhandled rejection, an uncaught exception, or a warning of the process.
 import { afterEach, beforeEach, expect } from "vitest";
-import { turns } from "./outcome.ts";
+import { turns } from "./turns.ts";
 
 /** Watches over every test of the file. */
 export function expectNothingUnhandled(): void {

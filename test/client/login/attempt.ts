@@ -6,7 +6,8 @@ import { connect } from "node:net";
 import createDebug from "debug";
 import { expect } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "../../../src/index.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { base64, expectNoSecret, SECRET, visible } from "../../support/secret.ts";
 
 /** A token, and the password in all of its disguises, are what must not be seen. */

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth, type SaslMechanism } from "../../../src/index.ts";
 import { makeCertificate, Pop3Server } from "../../../src/testing/index.ts";
 import { auth, offering, LOGGED_IN, to, toScript } from "../../support/ann.ts";
-import { codeOf, settledCode, failureOf, turns } from "../../support/outcome.ts";
+import { codeOf, settledCode, failureOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 import { attempt } from "./attempt.ts";
 

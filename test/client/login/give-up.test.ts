@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type SaslMechanism } from "../../../src/index.ts";
 import { auth, listen, offering, offeringApop, said, to, toScript } from "../../support/ann.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../../src/index.ts";
 import { auth, listen, offering, said, to, toScript } from "../../support/ann.ts";
-import { turns } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { login } from "../../support/scripted-session.ts";
 

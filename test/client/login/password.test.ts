@@ -3,7 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { listen, offering, to, toScript } from "../../support/ann.ts";
-import { codeOf, settledCode, turns } from "../../support/outcome.ts";
+import { codeOf, settledCode } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
 describe("the function for the password", () => {

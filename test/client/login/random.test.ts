@@ -6,7 +6,7 @@ import { Pop3Client, Pop3Error, type Pop3Auth } from "../../../src/index.ts";
 import { ScramServer } from "../../support/scram-server.ts";
 import { expectNoProof, TOKEN } from "./attempt.ts";
 import { duplexPair } from "../../support/duplex-pair.ts";
-import { turns } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { base64, SECRET, visible } from "../../support/secret.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Pop3Message } from "../../../src/index.ts";
 import { listen, logIn } from "../../support/ann.ts";
 import { drain, messages, textOf, WAYS } from "./loop.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();

@@ -6,7 +6,8 @@ import { describe, expect, test } from "vitest";
 import type { Readable } from "node:stream";
 import { listen, logIn, said } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();

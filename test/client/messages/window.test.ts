@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Message } from "../../../src/index.ts";
 import { auth, listen, logIn, offering, said, toScript } from "../../support/ann.ts";
 import { LineServer } from "../../support/line-server.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
 const asked = (lines: readonly string[]): number[] =>

@@ -2,10 +2,10 @@
 import { describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../../src/index.ts";
 import { OutOfOrderServer, type OutOfOrderOptions } from "../../support/out-of-order-server.ts";
-import { until } from "../../support/turns.ts";
+import { turns, until } from "../../support/turns.ts";
 import { auth, listen, logIn, offering, to, toScript } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
-import { codeOf, failureOf, settledCode, turns } from "../../support/outcome.ts";
+import { codeOf, failureOf, settledCode } from "../../support/outcome.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "../../support/ann.ts";
-import { turns } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
 describe("commit", () => {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
 describe("TLS", () => {

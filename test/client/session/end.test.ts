@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../../src/index.ts";
 import { auth, listen, LOGGED_IN, logIn, offering, to, toScript } from "../../support/ann.ts";
-import { codeOf, failureOf, settledCode, turns } from "../../support/outcome.ts";
+import { codeOf, failureOf, settledCode } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 

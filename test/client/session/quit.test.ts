@@ -4,7 +4,8 @@ import { Pop3Client, type Pop3Error } from "../../../src/index.ts";
 import type { Fault, Pop3Server } from "../../../src/testing/index.ts";
 import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
-import { codeOf, failureOf, turns } from "../../support/outcome.ts";
+import { codeOf, failureOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 

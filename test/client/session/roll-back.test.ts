@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import type { Fault } from "../../../src/testing/index.ts";
 import { five, left, listen, logIn, said, to } from "../../support/ann.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();

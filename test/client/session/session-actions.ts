@@ -2,7 +2,7 @@
 // one.
 import { expect } from "vitest";
 import type { Pop3Client, Pop3Error, Pop3Message } from "../../../src/index.ts";
-import { turns } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 
 /** How a loop over `retrieve()` treats its messages. */
 export type Treatment = "buffer" | "skip" | "stream" | "begin" | "dele" | "noop" | "slow" | "break";

@@ -9,7 +9,8 @@ import { makeCertificate } from "../../../src/testing/index.ts";
 import { auth, listen, to } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
 import { duplexPair } from "../../support/duplex-pair.ts";
-import { codeOf, failureOf, turns } from "../../support/outcome.ts";
+import { codeOf, failureOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 
 stopClocks();
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3State } from "../../../src/index.ts";
 import { auth, listen, logIn, said, to, toScript } from "../../support/ann.ts";
-import { codeOf, turns } from "../../support/outcome.ts";
+import { codeOf } from "../../support/outcome.ts";
+import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
 type Call = (client: Pop3Client) => Promise<unknown>;

@@ -445,8 +445,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   /** Logs in, as `connect` does with the option `auth`. */
   authenticate(auth: Pop3Auth, options?: CallOptions): Promise<void> {
     return call(options, CALL, ({ signal }) => {
-      this.#session.check(commands.bare("AUTH"));
       checkAuth(auth);
+      this.#session.check(commands.bare("AUTH"));
       return this.#session.login(auth, signal);
     });
   }

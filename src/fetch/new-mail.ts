@@ -1,10 +1,10 @@
 // New mail as it comes, message by message: each is delivered when the reader says that it is done with it.
-import { checkBoolean, checkObject, configError, shown } from "../options/checks.ts";
+import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
 import { inMemory } from "./destinations/in-memory.ts";
 import { FetchError } from "./fetch-error.ts";
-import { completeFetchOptions, type FetchAccount, type FetchOptions } from "./options.ts";
+import { completeFetchOptions, FETCH_OPTIONS, type FetchAccount, type FetchOptions } from "./options.ts";
 import type { FetchReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
 import { FirstAbort, isAborted } from "../net/abort.ts";
@@ -56,6 +56,8 @@ async function* messagesOf(
   checkBoolean("repeat", repeat);
   if ("destination" in options)
     throw configError("unknown option destination: newMail gives the messages to your loop; see fetchMail");
+  const names = FETCH_OPTIONS.filter((name) => name !== "destination");
+  checkNames("", options, [...names, "repeat"]);
   const handoff = new Handoff();
   const given = completeFetchOptions(account, { ...options, destination: handoff });
   if (given.policy.dryRun)

@@ -66,7 +66,8 @@ export interface FetchSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-const NAMES: readonly string[] = Object.keys({
+/** The names of all options. The compiler reports a missing one. */
+export const FETCH_OPTIONS: readonly string[] = Object.keys({
   ledger: true,
   destination: true,
   policy: true,
@@ -81,7 +82,7 @@ const NAMES: readonly string[] = Object.keys({
 /** Checks what a run is given, and completes it. Throws `POP3_CONFIG`, with a hint for an unknown name. */
 export function completeFetchOptions(account: FetchAccount, options: FetchOptions): FetchSettings {
   checkObject("options", options);
-  checkNames("", options, NAMES);
+  checkNames("", options, FETCH_OPTIONS);
   const { ledger, destination, policy, mailbox, pool, force, onEvent, stop, signal } = options;
   checkRunOptions(options);
   const taking = destinationOf(destination);

@@ -117,9 +117,9 @@ describe("aborting", () => {
     await using client = await connect();
     await client.list();
     const stream = client.retrStream(COUNT + 1);
-    const behind = client.noop();
+    const next = client.noop();
     for await (const _octets of stream) break;
-    await expect(behind).rejects.toMatchObject({ code: "POP3_ABANDONED", command: "NOOP" });
+    await expect(next).rejects.toMatchObject({ code: "POP3_ABANDONED", command: "NOOP" });
     expect(client.state).toBe("closed");
   });
 
@@ -129,9 +129,9 @@ describe("aborting", () => {
     await once(socket, "connect");
     await using client = await connect("plain", { socket, limits: { drain: MIB } });
     const stream = client.retrStream(COUNT + 1);
-    const behind = client.noop();
+    const next = client.noop();
     for await (const _octets of stream) break;
-    await expect(behind).rejects.toMatchObject({ code: "POP3_ABANDONED", command: "NOOP" });
+    await expect(next).rejects.toMatchObject({ code: "POP3_ABANDONED", command: "NOOP" });
     expect(client.state).toBe("closed");
     expect(socket.destroyed).toBe(true);
     expect(socket.bytesRead).toBeLessThan(2 * MIB);

@@ -23,7 +23,7 @@ const ways = (["STLS", "TLS port"] as const).flatMap((transport) =>
 );
 type Way = (typeof ways)[number];
 
-/** The default order leads to `tls-unique` at once, or behind `tls-exporter`, which TLS 1.3 has it for. */
+/** The default order tries `tls-unique` first, or with TLS 1.3 second, after `tls-exporter`. */
 const tries: Readonly<Record<Way["version"], number>> = { "TLSv1.2": 1, "TLSv1.3": 2 };
 
 let cyrus: Cyrus;

@@ -17,9 +17,9 @@ const rejected = {
 };
 
 const launchers = {
-  // Dovecot lists it all the same, where it takes it from nobody.
+  // Dovecot lists EXTERNAL even if it accepts it from no client.
   Dovecot: { start: () => Dovecot.start(known), without: rejected, stranger: rejected },
-  // Cyrus has nothing against a certificate of whoever it may be, only no maildrop.
+  // Cyrus accepts the certificate of any user, and then finds no maildrop for that user.
   Cyrus: {
     start: () => Cyrus.start(known),
     without: { code: "POP3_AUTH_NO_MECHANISM" },

@@ -20,7 +20,7 @@ const bad: Readonly<Record<string, () => string>> = {
   "an expired token": () => signToken(user, tokenKey, { expiresIn: -60 }),
   "a token signed with another key": () => signToken(user, Buffer.from("another key")),
   "a token of another user": () => signToken(another, tokenKey),
-  "what is no token": () => "gibberish",
+  "an invalid token": () => "gibberish",
 };
 
 let server: Dovecot;
@@ -144,7 +144,7 @@ it("the client's own choice is OAUTHBEARER", async () => {
   expect(commands[0]).toMatch(/^AUTH OAUTHBEARER/);
 });
 
-/** A good token of so many octets, or of a few more. */
+/** A good token of `octets` octets, or of a few more. */
 function tokenOf(octets: number): string {
   const spare = Math.max(0, octets - good().length);
   return signToken(user, tokenKey, { scope: "x".repeat(Math.floor((spare * 3) / 4)) });

@@ -5,7 +5,7 @@ import type { ClientCertificate } from "../servers/certificates.ts";
 import type { MailServer } from "../servers/mail-server.ts";
 import { signToken } from "../servers/tokens.ts";
 
-/** The user, and somebody else. Both have a maildrop, a ticket and a certificate. */
+/** The user, and another user. Both have a maildrop, a ticket and a certificate. */
 export const user = "ann";
 export const another = "ben";
 export const pass = "correct horse";
@@ -47,9 +47,9 @@ export interface Proof {
   readonly auth: Pop3Auth;
   /** The client's certificate and its key, if it needs one. */
   readonly tls: ConnectionOptions;
-  /** Whose Kerberos ticket is to be had meanwhile. */
+  /** The user whose Kerberos ticket is available during the login. */
   readonly ticket: string | undefined;
-  /** What nobody may see. */
+  /** What must not appear in any output. */
   readonly secrets: readonly string[];
 }
 

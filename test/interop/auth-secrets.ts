@@ -6,7 +6,7 @@ export function spellings(secret: string): string[] {
   const octets = Buffer.from(secret);
   const inBase64 = [0, 1, 2].map((before) => {
     const base64 = Buffer.concat([Buffer.alloc(before), octets]).toString("base64");
-    // A character at either end may have bits of what is beside the secret.
+    // A character at either end may also encode bits of the text next to the secret.
     const whole = Math.floor(((before + octets.length) * 8) / 6);
     return base64.slice(Math.ceil((before * 8) / 6), whole);
   });

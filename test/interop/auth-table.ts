@@ -9,7 +9,7 @@ export type ServerName = "Dovecot" | "Cyrus" | "Courier";
 const ok = ["ok", "ok", "ok", "ok"];
 const none = ["–", "–", "–", "–"];
 const overTls = ["–", "ok", "ok", "ok"];
-// A timestamp that came in clear is forgotten behind STLS (RFC 2595 section 4).
+// A timestamp that came in clear is forgotten after STLS (RFC 2595 section 4).
 const withGreeting = ["ok", "–", "ok", "ok"];
 // Without the package for it nothing is sent.
 const withKerberos = hasKerberos ? ok : ["no kerberos", "no kerberos", "no kerberos", "no kerberos"];

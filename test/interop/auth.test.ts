@@ -61,7 +61,7 @@ interface Attempt {
   readonly error: unknown;
 }
 
-/** Logs in, with nobody's ticket but that of the proof. */
+/** Logs in. The proof's Kerberos ticket is the only one available. */
 async function attempt(cell: Cell, proof: Proof): Promise<Attempt> {
   const client = new Pop3Client(wayTo(cell, proof));
   using _ = proof.ticket === undefined ? undefined : kdc.actAs(proof.ticket);

@@ -39,7 +39,7 @@ const cases = Object.entries(messages).map(([name, stored], index) => ({
   served: servedOctets(stored),
 }));
 
-/** The header, the empty line, and so many lines, as TOP is to give them. */
+/** The header, the empty line and the first `lines` lines of the body, as TOP must return them. */
 function head(served: Buffer, lines: number): Buffer {
   const text = served.toString("latin1");
   const empty = text.startsWith("\r\n") ? 0 : text.indexOf("\r\n\r\n") + 2;

@@ -52,7 +52,7 @@ export function accountOf(
   return { ...reach(server, transport), auth: { user, pass: "secret", mechanism: "USER" } };
 }
 
-/** What one user has on this side: a ledger and a Maildir, both found anew by each run. */
+/** What one user has on the client's side: a ledger and a Maildir. Each run opens both again. */
 export class Place {
   readonly directory: string;
   readonly #account: FetchAccount;
@@ -79,7 +79,7 @@ export class Place {
     return fetchMail(this.#account, { ledger, destination, policy, mailbox: "ann", ...more });
   }
 
-  /** The digests of what was delivered. Nothing that was begun is left behind. */
+  /** The digests of the delivered messages. Also checks that no unfinished message is left. */
   async delivered(): Promise<string[]> {
     expect(await octetsIn(join(this.directory, "Mail/tmp"))).toEqual([]);
     return digests(await octetsIn(join(this.directory, "Mail/new")));

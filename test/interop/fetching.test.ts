@@ -237,7 +237,7 @@ describe.each(Object.entries(launchers))("%s", (_name, start) => {
     expect(retrievals(wire)).toHaveLength(20);
 
     await server.deliver("ann", awkward.slice(4));
-    // Courier lists a LOGIN-DELAY, and lets in whoever comes before all the same.
+    // Courier lists a LOGIN-DELAY, but accepts an earlier login.
     const again = { mailbox: "ann", ledger: place.ledger, destination: place.maildir, force: true };
     expect(await fetchMail(accountOf(server, "STLS"), again)).toMatchObject({
       ...{ listed: messages.length, delivered: messages.length - 20 },

@@ -15,7 +15,7 @@ const auth = { user: "ann", pass: "secret" };
 
 /** What a caller may be told of a connection that the server has ended. */
 const LOST = ["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED", "POP3_UNSOLICITED"];
-/** Dovecot says good-bye to sessions that wait for a command, where it gets to it. */
+/** If it still can, Dovecot sends a last line to sessions that wait for a command. */
 const isLoss = (error: unknown): boolean =>
   Pop3Error.is(error) &&
   LOST.includes(error.code) &&

@@ -136,9 +136,9 @@ describe("a message of 200 MiB between two small ones", () => {
 
   it("ends the session at the limit if its size was not known", async () => {
     await using client = await connect("plain");
-    const [large, behind] = await Promise.allSettled([client.retr(2), client.noop()]);
+    const [large, next] = await Promise.allSettled([client.retr(2), client.noop()]);
     expect(large).toMatchObject({ reason: { code: "POP3_MESSAGE_TOO_LARGE", command: "RETR 2" } });
-    expect(behind).toMatchObject({ reason: { code: "POP3_MESSAGE_TOO_LARGE", command: "NOOP" } });
+    expect(next).toMatchObject({ reason: { code: "POP3_MESSAGE_TOO_LARGE", command: "NOOP" } });
     expect(client.state).toBe("closed");
   });
 

@@ -34,7 +34,7 @@ const logins: readonly Login[] = [
     method: "SCRAM-SHA-256",
     auth: {},
     commands: () => ["AUTH SCRAM-SHA-256 ****", "****", "****"],
-    // The last answers the server's proof, of which there is none.
+    // The last response would answer the server's proof, which a refused login does not have.
     refusedAfter: 2,
   },
   {
@@ -84,7 +84,7 @@ const beginning: Readonly<Record<Transport, string[]>> = {
 const cells = transports.flatMap((transport) =>
   logins.map((login, row) => ({ ...login, transport, user: `${transport.replace(" ", "-")}.${row}` })),
 );
-// The timestamp of the greeting came in clear, and RFC 2595 section 4 lets nothing of that outlive STLS.
+// The timestamp of the greeting came in clear, and the client must forget it after STLS (RFC 2595 section 4).
 const isLost = ({ name, transport }: (typeof cells)[number]): boolean =>
   name === "APOP" && transport === "STLS";
 

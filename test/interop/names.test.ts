@@ -17,7 +17,7 @@ const accounts = [
 const mechanisms = ["USER", "APOP", "PLAIN", "LOGIN"] as const;
 
 const cells = accounts.flatMap((account) => mechanisms.map((mechanism) => ({ ...account, mechanism })));
-// APOP's digest stands behind a space: a name with spaces cannot be told from it.
+// APOP separates the name and the digest by a space: a name that contains spaces is ambiguous.
 const isAmbiguous = ({ user, mechanism }: (typeof cells)[number]): boolean =>
   mechanism === "APOP" && user.includes(" ");
 

@@ -48,7 +48,7 @@ function groups(): Set<number> {
   for (const { parent, group } of processes) if (parent === process.pid) started.add(group);
   return new Set(processes.map(({ group }) => group).filter((group) => started.has(group)));
 }
-/** Those that were ever seen: what such a group leaves behind has another parent. */
+/** Every group seen so far: processes that outlive the leader of their group have another parent. */
 const started = new Set<number>();
 
 const directories = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("popwright-"));

@@ -1,4 +1,4 @@
-// Certificates are made anew for every server: nothing secret lies in the repository and nothing in it expires.
+// Each server gets new certificates, so the repository contains no secret and no file that expires.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./tool.ts";

@@ -1,4 +1,4 @@
-// What Courier has no file for stands in the environment of its processes; the files it reads lie where it was compiled to look.
+// Courier reads its files from directories fixed at compile time, and all other settings from the environment.
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// A maildrop of Cyrus is a directory in which each message is a file, named by its UID, beside an index of them.
+// A maildrop of Cyrus is a directory in which each message is a file, named by its UID, and an index of them.
 import { chownSync, readdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ export class CyrusSpool {
 
   /** The messages that the index knows, in order of delivery, as their files hold them. */
   async messages(): Promise<Buffer[]> {
-    // The file of a message that is gone stays until somebody else opens the maildrop.
+    // The file of a deleted message stays until another session opens the maildrop.
     await this.#index();
     const names = readdirSync(this.#directory).filter((name) => /^[0-9]+\.$/.test(name));
     names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));

@@ -37,7 +37,7 @@ export function dovecotAuth(options: DovecotAuthOptions, { directory, certificat
   return `
 auth_mechanisms = ${mechanisms(options).join(" ")}
 # Names as they are: the defaults fold case and allow only ASCII letters, digits and a few marks. A principal of
-# Kerberos has its realm behind it, which no user has.
+# Kerberos ends with its realm, which user names here do not have.
 auth_username_format = ${options.kerberos === undefined ? "%u" : "%n"}
 auth_username_chars =
 auth_failure_delay = 0

@@ -1,4 +1,4 @@
-// Everything Dovecot does is in the file written here: nothing of /etc/dovecot is read.
+// Writes the whole configuration of Dovecot into one file: nothing below /etc/dovecot is read.
 import type { Certificates } from "./certificates.ts";
 import { dovecotAuth, type DovecotAuthOptions } from "./dovecot-auth.ts";
 import type { MailServerOptions } from "./mail-server.ts";
@@ -32,7 +32,7 @@ export interface DovecotPlace {
   readonly port: number;
   readonly tlsPort: number;
   readonly certificates: Certificates;
-  /** What stands in the environment of every process, for there is no setting for it. */
+  /** Environment variables of every process, for what has no setting. */
   readonly env: Readonly<Record<string, string>>;
   /** Dovecot's own two users and their group: `dovecot` and `dovenull` for root, otherwise the caller. */
   readonly accounts: { readonly internal: string; readonly login: string; readonly group: string };

@@ -114,7 +114,7 @@ export class Dovecot implements MailServer {
     await Promise.all(this.#processes.map((process) => process.kill()));
   }
 
-  /** Starts it again behind `kill()`: on the same ports, with the same maildrops and unique-ids. */
+  /** Starts the server again after `kill()`, on the same ports, with the same maildrops and unique-ids. */
   async restart(): Promise<void> {
     this.#processes = await this.#launch();
   }
@@ -140,7 +140,7 @@ export class Dovecot implements MailServer {
  * line if there is one, and that many lines.
  *
  * @throws RangeError if the message begins with a dot. Dovecot sends that one dot unstuffed, which no client can
- * undo, and "." alone in the first line ends the response early. Such a message is no mail; do not deliver one.
+ * undo, and "." alone in the first line ends the response early. Do not deliver such a message.
  */
 export function servedOctets(stored: Buffer): Buffer {
   if (stored[0] === 0x2e) throw new RangeError("Dovecot does not stuff a dot in the first octet.");

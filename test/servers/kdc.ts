@@ -1,4 +1,4 @@
-// A Kerberos realm of its own (MIT krb5): nothing of the machine's realm is read, and no name is looked up.
+// A Kerberos realm of its own (MIT krb5): the machine's own realm is not read, and no name is looked up.
 import { chmodSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

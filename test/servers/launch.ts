@@ -13,7 +13,7 @@ export interface Launch {
   readonly processes: readonly ServerProcessOptions[];
   /** Whether the server does all that it is there for. */
   readonly ready: (processes: readonly ServerProcess[]) => Promise<boolean>;
-  /** Files with words of the server, beside the output of its processes. */
+  /** Log files of the server, in addition to the output of its processes. */
   readonly logs?: readonly string[];
 }
 

@@ -14,7 +14,7 @@ async function freePorts(count: number): Promise<number[]> {
   }
 }
 
-/** Launches something on `count` free ports; on others, if somebody took one between its choice and its use. */
+/** Launches something on `count` free ports; on others, if another process took one between its choice and its use. */
 export async function onFreePorts<T>(count: number, launch: (ports: number[]) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -25,7 +25,7 @@ export async function onFreePorts<T>(count: number, launch: (ports: number[]) =>
   }
 }
 
-/** Whether somebody accepts connections at a port of 127.0.0.1, or at a socket in the file system. */
+/** Whether a server accepts connections at a port of 127.0.0.1, or at a socket in the file system. */
 export async function accepts(place: number | string): Promise<boolean> {
   const socket =
     typeof place === "number" ? connect({ port: place, host: "127.0.0.1" }) : connect({ path: place });

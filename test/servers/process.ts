@@ -67,7 +67,7 @@ export class ServerProcess {
     });
     // A guard that was killed itself needs no word.
     this.#guard.stdin?.on("error", () => undefined);
-    // A test that forgets stop() must not keep its process alive: the guard cleans up behind it.
+    // A test that forgets stop() must not keep its process alive: the guard cleans up after it.
     child.unref();
     this.#guard.unref();
   }

@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 export interface TokenOptions {
   /** Seconds until the token expires; below 0: it has, that long ago. @default 3600 */
   readonly expiresIn?: number;
-  /** What the token is good for, which nobody looks at here: it makes the token as long as is wanted. @default none */
+  /** What the token permits. No server here checks it: it only makes the token longer. @default none */
   readonly scope?: string;
 }
 

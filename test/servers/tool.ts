@@ -1,8 +1,8 @@
-// A program that does its work and ends: what it says is kept, for whoever is told that it failed.
+// Runs a program to its end. What the program prints is kept, for the error if it fails.
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
-/** What a tool may need beside its arguments. */
+/** What a tool may need in addition to its arguments. */
 export interface ToolOptions {
   readonly cwd?: string;
   /** Added to the environment of the caller. */
@@ -16,7 +16,7 @@ export function withServerPath(env: Readonly<Record<string, string>> = {}): Node
   return { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`, ...env };
 }
 
-/** What to tell where a program, or the directory of one, is missing; nothing of any other error. */
+/** The error to throw if a program, or its directory, is missing; `undefined` for any other cause. */
 export function notInstalled(name: string, cause: unknown): Error | undefined {
   if ((cause as NodeJS.ErrnoException).code !== "ENOENT") return undefined;
   return new Error(`${name} is not installed: bash .ci/servers`, { cause });

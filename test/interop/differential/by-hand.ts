@@ -58,21 +58,21 @@ const BLOCKS: Readonly<Record<string, string>> = {
   "dot CR dot, first": "+OK\r\n.\r.x\r\n.\r\n",
   "dot LF dot, first": "+OK\r\n.\n.x\r\n.\r\n",
   "dot CR CR LF": "+OK\r\na\r\n.\r\r\n.\r\n",
-  "a reply behind a message": "+OK\r\na\r\n.\r\n+OK more\r\n",
-  "a whole answer behind a message": "+OK\r\na\r\n.\r\n+OK\r\nb\r\n.\r\n",
-  "a line end behind a message": "+OK\r\na\r\n.\r\n\r\n",
-  "one more end behind a message": "+OK\r\na\r\n.\r\n.\r\n",
-  "a reply behind an empty message": "+OK\r\n.\r\n+OK more\r\n",
+  "a reply after a message": "+OK\r\na\r\n.\r\n+OK more\r\n",
+  "a whole answer after a message": "+OK\r\na\r\n.\r\n+OK\r\nb\r\n.\r\n",
+  "a line end after a message": "+OK\r\na\r\n.\r\n\r\n",
+  "a second end after a message": "+OK\r\na\r\n.\r\n.\r\n",
+  "a reply after an empty message": "+OK\r\n.\r\n+OK more\r\n",
   "an end by LF dot LF alone": "+OK\na\n.\n",
   "the connection ends at once": "",
-  "the connection ends behind the status line": "+OK\r\n",
+  "the connection ends after the status line": "+OK\r\n",
   "the connection ends in the status line": "+OK",
   "the connection ends in a line": "+OK\r\na",
-  "the connection ends behind CR": "+OK\r\na\r",
-  "the connection ends behind CRLF": "+OK\r\na\r\n",
-  "the connection ends behind CRLF dot": "+OK\r\na\r\n.",
-  "the connection ends behind CRLF dot CR": "+OK\r\na\r\n.\r",
-  "the connection ends behind dot and a letter": "+OK\r\na\r\n.b",
+  "the connection ends after CR": "+OK\r\na\r",
+  "the connection ends after CRLF": "+OK\r\na\r\n",
+  "the connection ends after CRLF dot": "+OK\r\na\r\n.",
+  "the connection ends after CRLF dot CR": "+OK\r\na\r\n.\r",
+  "the connection ends after dot and a letter": "+OK\r\na\r\n.b",
 };
 
 /** Before `a`, and its end. */
@@ -143,26 +143,26 @@ const LISTINGS: Readonly<Record<string, string>> = {
   "a listing with gaps, and out of order": "7 120\r\n2 200\r\n",
   "padded columns": "1   120\r\n2   200\r\n",
   "a number twice": "1 120\r\n1 200\r\n",
-  "a size that is none": "1 x\r\n",
+  "an invalid size": "1 x\r\n",
   "no size": "1\r\n",
   "lines that end in LF": "1 120\n2 200\n",
   "an empty line": "1 120\r\n\r\n2 200\r\n",
-  "text behind": "1 120 x\r\n",
+  "text after the size": "1 120 x\r\n",
   "a path": "1 ../../etc/passwd\r\n2 %s%n\r\n",
   "a dot that was stuffed": "..1 120\r\n",
 };
 
-/** More than one command. What lies behind the first reply is no answer to the second. */
+/** Cases with more than one command. What follows the first reply does not answer the second command. */
 const SESSIONS: Readonly<Record<string, readonly Exchange[]>> = {
-  "a line behind the answer to STAT": [
+  "a line after the answer to STAT": [
     { command: "STAT", reply: "+OK 1 140\r\n+OK more\r\n" },
     { command: "UIDL", reply: "+OK\r\n1 a\r\n.\r\n" },
   ],
-  "a line behind the answer to NOOP": [
+  "a line after the answer to NOOP": [
     { command: "NOOP", reply: "+OK\r\n+OK more\r\n" },
     { command: "RETR", reply: "+OK\r\na\r\n.\r\n" },
   ],
-  "a message behind the answer to NOOP": [
+  "a message after the answer to NOOP": [
     { command: "NOOP", reply: "+OK\r\n+OK\r\nnot asked for\r\n.\r\n" },
     { command: "RETR", reply: "+OK\r\na\r\n.\r\n" },
   ],
@@ -174,7 +174,7 @@ const SESSIONS: Readonly<Record<string, readonly Exchange[]>> = {
     { command: "NOOP", reply: "-ERR no\r\n" },
     { command: "RETR", reply: "+OK\r\na\r\n.\r\n" },
   ],
-  "one command behind the other": [
+  "one command after the other": [
     { command: "STAT", reply: "+OK 2 320\r\n" },
     { command: "LIST", reply: "+OK\r\n1 120\r\n2 200\r\n.\r\n" },
     { command: "UIDL", reply: "+OK\r\n1 a\r\n2 b\r\n.\r\n" },
@@ -184,7 +184,7 @@ const SESSIONS: Readonly<Record<string, readonly Exchange[]>> = {
   ],
 };
 
-/** The same octets, in packets of so many. */
+/** The same octets are sent in packets of each of these sizes. */
 const PACKETS = [1, 2, 3, 4, 5];
 const CUT = `+OK\r\n${stuffed("..a\r\n\r\n.\r\nb\r\n.")}`;
 

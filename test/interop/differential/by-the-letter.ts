@@ -4,7 +4,7 @@ import { hasBlock, listingText, type Exchange, type Outcome } from "./exchange.t
 
 interface Reading {
   readonly outcome: Outcome;
-  /** What lies behind the reply; `undefined`: nobody can tell where it ends. */
+  /** What follows the reply; `undefined` if the end of the reply cannot be known. */
   readonly rest: string | undefined;
 }
 

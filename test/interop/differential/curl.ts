@@ -51,7 +51,7 @@ function transfer({ port, user }: Task, line: string, password: string, file: st
   ].join("\n");
 }
 
-/** What it writes. Its exit code is that of one transfer, and says nothing of the others. */
+/** Resolves with what curl writes. Its exit code is ignored: it describes one of the transfers only. */
 async function curl(config: string): Promise<string> {
   // First of all: no configuration but this one.
   const args = ["--disable", "--noproxy", "*", "--config", "-"];

@@ -27,7 +27,7 @@ const each =
 const eachReply = (change: (reply: string) => string): Rewriting =>
   each((exchange) => ({ ...exchange, reply: change(exchange.reply) }));
 
-/** What stands behind the status line, where a block does. */
+/** Changes what follows the status line, if that is a block. */
 const eachBlock = (change: (block: string) => string): Rewriting =>
   each((exchange) => {
     const { reply } = exchange;
@@ -39,7 +39,7 @@ const eachBlock = (change: (block: string) => string): Rewriting =>
 const eachStatusLine = (change: (line: string) => string): Rewriting =>
   eachReply((reply) => reply.replace(/^[^\n]*/, change));
 
-/** A space behind `+OK`, where something else stands there. */
+/** Inserts a space after `+OK` if something else follows it. */
 const separated = (line: string): string => line.replace(/^\+OK(?! |\r$)/, "+OK ");
 
 const withoutNul = eachStatusLine((line) => (line.startsWith("+OK") ? line.replaceAll("\0", "") : line));
@@ -47,7 +47,7 @@ const withoutNul = eachStatusLine((line) => (line.startsWith("+OK") ? line.repla
 /** A dot that no other follows stays: as if it had been stuffed. */
 const keepSingleDots = eachReply((reply) => reply.replace(/(?<=\r\n)\.(?!\.|\r\n)/g, ".."));
 
-/** What lies behind a reply answers the next command. */
+/** Treats what follows a reply as the start of the next answer. */
 const carryOver: Rewriting = (exchanges) => {
   let before = "";
   return exchanges.map((exchange) => {
@@ -142,14 +142,14 @@ const poplib: readonly Omit<Difference, "client">[] = [
 /** The octets that end a block, from which curl gives back what has matched so far. */
 const END = "\r\n.";
 
-/** What curl makes of a block whose beginning looked like its end, and was none. */
+/** What curl makes of a block that begins like the end of a block, but does not end there. */
 function misreadBeginning(block: string): string {
   const [matched = ""] = /^\.(?:\r\n?)?/.exec(block) ?? [];
-  const behind = block.slice(matched.length);
-  if (matched === "" || behind === "" || (matched === "." && behind.startsWith("."))) return block;
+  const rest = block.slice(matched.length);
+  if (matched === "" || rest === "" || (matched === "." && rest.startsWith("."))) return block;
   // curl is in the middle of a line now. A dot here is text, and must be stuffed for clients for which a line
   // begins here.
-  const text = END.slice(0, matched.length) + behind;
+  const text = END.slice(0, matched.length) + rest;
   return text.replace(/^\r\n\./, "\r\n..");
 }
 

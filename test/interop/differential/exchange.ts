@@ -17,11 +17,11 @@ export interface Exchange {
 
 export interface Case {
   readonly name: string;
-  /** One behind the other, in one session. Without `greeting` and `login` these are as they should be. */
+  /** Sent one after the other, in one session. Without `greeting` and `login`, the usual ones are sent. */
   readonly exchanges: readonly Exchange[];
   /** The most octets in a packet. @default all of a reply */
   readonly packet?: number;
-  /** The message that was sent, where it is one that a server may send: all of these come in one session. */
+  /** The message that was sent, if a server may send it: all such cases share one session. */
   readonly message?: string;
 }
 

@@ -8,7 +8,7 @@ const SEED = 1939;
 
 /** What a block is made of. */
 const HOT = [".", "\r", "\n", "+", "-", "\0", "\xff", "a", "\r\n", "\r\n", "\r\n.", "..", ".\r\n", "\n.\n"];
-/** The same, with no LF but behind CR. */
+/** The same, without the pieces in which LF does not follow CR. */
 const WHOLE_LINES = HOT.filter((piece) => !/(?<!\r)\n/.test(piece));
 /** What a status line is made of, and what it nearly is. */
 const STATUS = [

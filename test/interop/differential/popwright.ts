@@ -78,7 +78,7 @@ async function ask(client: Pop3Client, line: string): Promise<string> {
   }
 }
 
-/** An error that is not ours is none of the outcomes. */
+/** Only an error of the library is an outcome. Any other error is thrown again. */
 async function outcomeOf(call: Promise<string>): Promise<Outcome> {
   try {
     return await call;

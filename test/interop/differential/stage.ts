@@ -20,7 +20,7 @@ const TOGETHER = "together";
 interface Answer {
   readonly reply: string;
   readonly packet: number;
-  /** Whether the server closes behind it, so that nobody waits for more. */
+  /** Whether the server closes the connection after it, so that the client does not wait for more. */
   readonly last: boolean;
 }
 type Answers = Map<string, Answer>;

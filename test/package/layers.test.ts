@@ -68,7 +68,12 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     'import "../offer.ts";',
     "src/testing/offer.ts",
   ],
-  ["parse-uses-errors", "src/parse/index.ts", 'import "../protocol/reply.ts";', "src/protocol/reply.ts"],
+  [
+    "parse-uses-errors-and-printable",
+    "src/parse/index.ts",
+    'import "../protocol/reply.ts";',
+    "src/protocol/reply.ts",
+  ],
   ["nothing-uses-testing-or-parse", "src/fetch/many.ts", 'import "../parse/index.ts";', "src/parse/index.ts"],
   [
     "protocol-and-auth-are-pure",

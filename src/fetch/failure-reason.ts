@@ -1,6 +1,7 @@
 // Describes why a delivery failed, in text that is safe to store and show: one short printable line without
 // secrets.
 import { printable } from "../protocol/printable.ts";
+import { Secrets } from "../protocol/secrets.ts";
 
 /** The maximum length of a reason, in UTF-16 code units. */
 const LONGEST = 200;
@@ -22,8 +23,7 @@ const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
 
 /** Returns the message of an error, without `secrets` and without text that looks like a credential. */
 export function failureReason(error: unknown, secrets: readonly string[]): string {
-  let words = wordsOf(error).slice(0, LOOKED_AT);
-  for (const secret of secrets) if (secret !== "") words = words.replaceAll(secret, "****");
+  let words = new Secrets(...secrets).mask(wordsOf(error).slice(0, LOOKED_AT));
   for (const [pattern, shown] of CREDENTIALS) words = words.replace(pattern, shown);
   // Replace lone surrogates, which UTF-8 cannot express.
   return cut(

@@ -101,7 +101,7 @@ function needlesOf(word: string, kind: Kind): Needle[] {
   const around = isOrdinary ? isAfterPass : kind === "user" ? isWhole : undefined;
   const needles = forms.map((text): Needle => ({ form: "plain", text, ...(around && { counts: around }) }));
   if (short) {
-    const text = octets.toString("base64url");
+    const text = folded(octets.toString("base64url"));
     needles.push({ form: "base64", text, counts: isWholeBase64 });
     return needles;
   }
@@ -112,7 +112,7 @@ function needlesOf(word: string, kind: Kind): Needle[] {
     // The middle is the same in the base64 of any text around the word. Its ends depend on their neighbours.
     const encoded = Buffer.concat([Buffer.alloc(shift), octets]).toString("base64url");
     const text = encoded.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + octets.length) * 8) / 6));
-    needles.push({ form: "base64", text });
+    needles.push({ form: "base64", text: folded(text) });
   }
   return needles;
 }
@@ -120,8 +120,8 @@ function needlesOf(word: string, kind: Kind): Needle[] {
 function viewsOf(text: string): View[] {
   const views: View[] = [
     { form: "plain", text: folded(text) },
-    // RFC 4648 section 5, so that one form finds both alphabets.
-    { form: "base64", text: text.replaceAll("+", "-").replaceAll("/", "_") },
+    // RFC 4648 section 5, so that one form finds both alphabets. The case is folded, as in names that we read.
+    { form: "base64", text: folded(text).replaceAll("+", "-").replaceAll("/", "_") },
   ];
   if (text.includes("%")) views.push(percentDecoded(text));
   return views;

@@ -1,4 +1,5 @@
 // The error with which a destination refuses one message, or all of them.
+import { foreignError } from "../../protocol/foreign-error.ts";
 import { checkNames, checkObject } from "../../options/checks.ts";
 import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
 
@@ -27,7 +28,7 @@ export class DestinationError extends Pop3Error {
     checkObject("options", options);
     checkNames("options", options, ["cause", "down", "later"]);
     const { cause, down = false, later = down } = options;
-    super("POP3_DESTINATION", message, { cause });
+    super("POP3_DESTINATION", message, { cause: foreignError(cause) });
     this.down = down;
     this.later = later;
   }

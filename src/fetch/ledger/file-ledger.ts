@@ -1,4 +1,5 @@
 // A ledger in a directory. Each mailbox has a journal there, and a lock file while a run holds the mailbox.
+import { foreignError } from "../../protocol/foreign-error.ts";
 import { printable } from "../../protocol/printable.ts";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -317,6 +318,8 @@ async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (Pop3Error.is(cause)) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Pop3Error("POP3_LEDGER", `${what}: ${printable(reason)}`, { cause });
+    throw new Pop3Error("POP3_LEDGER", `${what}: ${printable(reason)}`, {
+      cause: foreignError(cause),
+    });
   }
 }

@@ -1,5 +1,6 @@
 // Appends to the journal of one mailbox. Records that arrive during a write share the next write. Whatever
 // fails, every acknowledged record stays readable.
+import { foreignError } from "../../protocol/foreign-error.ts";
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Pop3Error } from "../../errors.ts";
@@ -161,6 +162,6 @@ async function cut(file: FileHandle, path: string, length: number): Promise<void
 function cannotWrite(path: string, cause: unknown): Pop3Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Pop3Error("POP3_LEDGER", `cannot write the ledger ${printable(path)}: ${printable(reason)}`, {
-    cause,
+    cause: foreignError(cause),
   });
 }

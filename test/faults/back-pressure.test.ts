@@ -88,7 +88,7 @@ describe.each(["plain", "tls"] as const)("%s", (protection) => {
       expect(taken).toBeLessThan(SYSTEM + WINDOW);
       expect(memory() - before).toBeLessThan(MEMORY);
       leave();
-      // What was asked for is too much to drain; what was not is no trouble at all.
+      // A message that was asked for is too large to drain; one that was not does not matter.
       const asked = name !== "unclaimed, with the announced size";
       const next = await Promise.all([outcome(client.uidl(3)), outcome(client.noop())]);
       expect(next).toEqual(asked ? ["POP3_ABANDONED", "POP3_ABANDONED"] : ["ok", "ok"]);

@@ -128,7 +128,7 @@ describe("a listener that throws", () => {
     "on data ends the session or not, but every call settles: %s",
     async (thrown) => {
       let state = "";
-      let behind = "";
+      let next = "";
       const heard = await overheard("uncaughtException", () =>
         withClient({ "RETR 1": large(MIB) }, async (client) => {
           const stream = client.retrStream(1);
@@ -136,13 +136,13 @@ describe("a listener that throws", () => {
           stream.on("data", () => {
             throw thrown;
           });
-          behind = await outcome(client.uidl(2));
+          next = await outcome(client.uidl(2));
           state = client.state;
         }),
       );
       expect(heard).toContain(thrown);
-      if (state === "closed") expect(behind).toBe("POP3_CLOSED");
-      else expect(behind).toBe("ok");
+      if (state === "closed") expect(next).toBe("POP3_CLOSED");
+      else expect(next).toBe("ok");
     },
   );
 

@@ -78,12 +78,12 @@ describe("close()", () => {
   it("leaves no timer running, even if calls wait for a message that is read", async () => {
     await withClient({ "RETR 1": large(MIB) }, async (client) => {
       const stream = client.retrStream(1).on("error", () => undefined);
-      const behind = [client.noop(), client.uidl(1), client.retr(2)].map(outcome);
+      const later = [client.noop(), client.uidl(1), client.retr(2)].map(outcome);
       stream.on("data", () => {
         stream.pause();
         client.close();
       });
-      expect(await Promise.all(behind)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);
+      expect(await Promise.all(later)).toEqual(["POP3_CLOSED", "POP3_CLOSED", "POP3_CLOSED"]);
     });
   });
 

@@ -153,9 +153,9 @@ describe("answers about another message", () => {
   ] as const)("to %s end the session", async (verb, call, answer) => {
     await using server = await ScriptedServer.listen(maildropScript({ [verb]: answer }));
     const client = await Pop3Client.connect(server.options());
-    const behind = outcome(client.noop());
+    const next = outcome(client.noop());
     expect(await outcome(call(client))).toBe("POP3_PROTOCOL");
-    expect(["ok", "POP3_PROTOCOL"]).toContain(await behind);
+    expect(["ok", "POP3_PROTOCOL"]).toContain(await next);
     expect(client.state).toBe("closed");
   });
 

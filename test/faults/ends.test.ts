@@ -35,7 +35,7 @@ const RESPONSES = [AUTH.user, AUTH.pass].map((text) => Buffer.from(text).toStrin
 /** Sessions that run side by side. */
 const SIDE_BY_SIDE = 16;
 
-/** The code of whoever was being answered; `then`: of everyone behind. */
+/** The code of the call that was being answered, and in `then` that of every later call. */
 function expected(point: Point, end: End): { first: string; then: string } {
   if (end === "reset") return { first: "POP3_RESET", then: "POP3_RESET" };
   if (end === "stall") {
@@ -62,7 +62,7 @@ async function forEach(
   return results;
 }
 
-/** A stream settles once, too: `end` or `error`, and `close` behind it. */
+/** A stream settles once, too: with `end` or `error`, and then `close`. */
 function streamOutcome(client: Pop3Client, message: number): Promise<string> {
   return new Promise((resolve) => {
     const events: string[] = [];

@@ -27,9 +27,9 @@ it("beyond limits.drain the connection is closed with POP3_ABANDONED, and no cal
   const client = await Pop3Client.connect(server.options({ limits: { drain: 1024 * 1024 } }));
   const stream = client.retrStream(1);
   await once(stream, "data");
-  const behind = [client.uidl(3), client.retr(2), client.command("ECHO lost")].map(outcome);
+  const later = [client.uidl(3), client.retr(2), client.command("ECHO lost")].map(outcome);
   stream.destroy();
-  expect(await Promise.all(behind)).toEqual(["POP3_ABANDONED", "POP3_ABANDONED", "POP3_ABANDONED"]);
+  expect(await Promise.all(later)).toEqual(["POP3_ABANDONED", "POP3_ABANDONED", "POP3_ABANDONED"]);
   expect(client.state).toBe("closed");
   expect(await outcome(client.noop())).toBe("POP3_ABANDONED");
   expect(server.peers[0]?.taken).toBeLessThan(32 * 1024 * 1024);
@@ -49,9 +49,9 @@ it("beyond timeouts.drain the connection is closed with POP3_ABANDONED", async (
   const client = await Pop3Client.connect(server.options({ timeouts: { drain: 50 } }));
   const stream = client.retrStream(1);
   await once(stream, "data");
-  const behind = client.uidl(3);
+  const later = client.uidl(3);
   stream.destroy();
-  expect(await outcome(timePasses(behind))).toBe("POP3_ABANDONED");
+  expect(await outcome(timePasses(later))).toBe("POP3_ABANDONED");
   expect(client.state).toBe("closed");
 });
 

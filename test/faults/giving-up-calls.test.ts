@@ -183,7 +183,7 @@ describe.each(Object.entries(SMALL))("%s", (name, call) => {
       })(peer);
     });
     const client = await Pop3Client.connect(server.options());
-    await client.command("SYNC"); // the capabilities behind the login have come
+    await client.command("SYNC"); // the capabilities after the login have come
     held = true;
     const controller = new AbortController();
     const aborted = outcome(call(client, { signal: controller.signal }));

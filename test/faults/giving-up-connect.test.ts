@@ -118,7 +118,7 @@ it("connect() rejects on close() while the name is resolved, and ignores the lat
   client.close();
   expect(await connecting).toBe("POP3_CLOSED");
   resolved();
-  // A second connection is taken behind the first, if there was one.
+  // If the client had connected, this connection would be accepted after it.
   await new Promise<void>((resolve) => {
     const other = net.connect(server.port, "127.0.0.1", () => other.destroy());
     other.once("close", () => {
@@ -130,7 +130,7 @@ it("connect() rejects on close() while the name is resolved, and ignores the lat
 });
 
 it("connect() rejects on abort during the TCP handshake", async () => {
-  // A listener whose backlog is never emptied is not to be had everywhere: the caller's own socket stands for it.
+  // Not every system offers a listener whose backlog is never emptied: the caller's own socket stands in for it.
   const controller = new AbortController();
   const asked = new Gate();
   let late = (_socket: net.Socket): void => undefined;

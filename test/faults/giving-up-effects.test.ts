@@ -123,10 +123,10 @@ it("a command aborted while it waits for an unread message stops only its own ti
   await until(() => stream.readableLength > 0);
   await turns();
   const controller = new AbortController();
-  const behind = outcome(client.noop({ signal: controller.signal }));
+  const next = outcome(client.noop({ signal: controller.signal }));
   await turns();
   controller.abort();
-  expect(await behind).toBe("POP3_ABORTED");
+  expect(await next).toBe("POP3_ABORTED");
   // Another client, stalled, tells that more time has passed than the clock had.
   const clock = await Pop3Client.connect(server.options({ timeouts: { command: 400 } }));
   expect(await outcome(timePasses(clock.retr(2)))).toBe("POP3_COMMAND_TIMEOUT");

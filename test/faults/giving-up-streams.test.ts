@@ -133,7 +133,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
     await using server = await ScriptedServer.listen(maildropScript({}, options));
     const client = await Pop3Client.connect(server.options());
     const stream = client.retrStream(1);
-    await client.uidl(1); // its answer comes behind the message
+    await client.uidl(1); // its answer comes after the message
     stream.destroy();
     await expectInStep(client);
     client.close();
@@ -176,7 +176,7 @@ describe.each([true, false])("with pipelining: %s", (pipelining) => {
         break;
       }
       if (claimed !== undefined) expect(await claimed).toBe("ok");
-      // A stream that is claimed and not read holds back what is behind it: its owner has to let go of it.
+      // A stream that is claimed and not read holds back later answers until its owner lets go of it.
       if (how !== "a stream claimed" && how !== "a stream in the middle") await expectInStep(client);
       client.close();
     },

@@ -53,7 +53,7 @@ describe("a limit smaller than a chunk", () => {
   });
 });
 
-it("hundreds of complete and broken sessions leave nothing behind", async () => {
+it("hundreds of complete and broken sessions do not leak memory", async () => {
   const script = maildropScript({
     "RETR 3": async (peer) => {
       await peer.send(retrAnswer(3).slice(0, 20));

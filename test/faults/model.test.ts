@@ -115,7 +115,7 @@ async function takeAs(message: Pop3Message, take: string, pieces: number | undef
   return "left";
 }
 
-/** Answers in packets as they are cut, and does `end` behind so many octets. */
+/** Answers in packets cut by `cuts`, and ends as `end` says, after `end.after` octets. */
 function script(cuts: readonly number[], pipelining: boolean, end?: { kind: End; after: number }): Answers {
   let at = 0;
   let left = end?.after ?? Infinity;

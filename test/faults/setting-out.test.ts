@@ -1,4 +1,4 @@
-// If connect() fails, it rejects with a typed error, and leaves neither socket nor timer behind.
+// If connect() fails, it rejects with a typed error, and leaves no socket and no timer.
 import { once } from "node:events";
 import * as net from "node:net";
 import { PassThrough } from "node:stream";

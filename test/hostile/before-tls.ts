@@ -11,7 +11,7 @@ const octets = (text: string): Buffer => Buffer.from(text, "latin1");
 
 /** Up to the reply to STLS, which follows. */
 const ASKED: readonly Step[] = [...OFFERED, "C: STLS"];
-/** STLS, and the login behind it. */
+/** STLS, and the login after it. */
 const BEGUN: readonly Step[] = [...ASKED, "S: +OK begin", "* tls"];
 const LOGIN: readonly Step[] = ["C: USER ann", "S: +OK", `C: PASS ${SECRET}`, "S: +OK", "C: CAPA", "S: -ERR"];
 

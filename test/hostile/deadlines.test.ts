@@ -15,7 +15,7 @@ stopClocks();
 /** Bytes per second of the slow server. */
 const SLOW = 33;
 const { command, body, quit, tls, greeting, drain } = DEFAULT_TIMEOUTS;
-/** How long a block lasts that brings so many bytes per second: the grace, and what has come at the least rate. */
+/** How long a block of `rate` bytes per second lasts: the grace period, and the time that its bytes earn at the minimum rate. */
 const untilTooSlow = (rate: number): number => body / (1 - rate / DEFAULT_LIMITS.minRate);
 
 type End = readonly [deadline: number, code: string];

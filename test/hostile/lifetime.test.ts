@@ -1,4 +1,4 @@
-// From the connection to its end: every call settles once, and nothing is left behind.
+// From the connection to its end: every call settles once, and no handle or listener is left.
 import { ENDINGS } from "./endings.ts";
 import { GIVING_UP } from "./giving-up.ts";
 import { READERS } from "./readers.ts";

@@ -16,7 +16,7 @@ watchEachTest();
 
 const auth = { user: "ann", pass: SECRET };
 
-/** What comes of the calls behind a login, with every limit as it is by default. */
+/** The outcome of the calls after a login, with the default of every limit. */
 async function outcome(
   answers: Answers,
   calls: (client: Pop3Client, peer: Peer) => Promise<unknown>,
@@ -38,7 +38,7 @@ const patient: SaslMechanism = {
   start: () => ({ respond: () => Buffer.from("!") }),
 };
 
-/** A login that sends so many challenges of so many octets. */
+/** A login in which the server sends `count` challenges of `octets` octets each. */
 async function challenged(count: number, octets: number): Promise<[code: string, state: string]> {
   let sent = 0;
   const challenge = `+ ${Buffer.alloc(octets, "a").toString("base64")}\r\n`;
@@ -47,7 +47,7 @@ async function challenged(count: number, octets: number): Promise<[code: string,
   return outcome(answers, () => Promise.resolve(), { auth: { ...auth, mechanism: patient } });
 }
 
-/** Gives a message up before its answer comes, which is of so many octets. */
+/** Gives up a message of `octets` octets before its answer comes. */
 async function givenUp(octets: number): Promise<[code: string, state: string]> {
   let goOn = (): void => undefined;
   const gate = new Promise<void>((resolve) => (goOn = resolve));
@@ -99,7 +99,7 @@ const LIMITS: readonly [
   ],
   [
     "commandLine",
-    "a command of one's own",
+    "a custom command",
     () => outcome({}, (client) => client.command(line("ECHO ", commandLine).trimEnd())),
     () => outcome({}, (client) => client.command(line("ECHO ", commandLine + 1).trimEnd())),
     ["POP3_COMMAND_TOO_LONG", "transaction"],

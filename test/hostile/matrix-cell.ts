@@ -142,10 +142,10 @@ export async function playCell(
   expect(closings, "`close` events").toBe(results[0]?.code === "resolved" ? 1 : 0);
   expect(vi.getTimerCount(), "timers").toBe(0);
   theWitness().saw(client);
-  // The first of each kind: those behind it differ in their commands only.
+  // The first error of each code: later ones differ in their commands only.
   for (const code of new Set(results.map((result) => result.code)))
     theWitness().saw(results.find((result) => result.code === code)?.error);
-  // Nothing is written behind the failure.
+  // Nothing is written after the failure.
   if (outcome.then === "resolved")
     commands = (outcome.again === true ? linesAgain : lines).filter(
       (line) => line !== GREETING && line !== HANDSHAKE,

@@ -10,7 +10,7 @@ export function longestAnswer(lines: readonly string[], mode: Mode): number {
   return Math.max(...lines.map((line) => (line === HANDSHAKE ? 0 : answerTo(line, mode).length)));
 }
 
-/** Plays the session with each answer cut behind so many octets. Resolves with how many were so long. */
+/** Plays the session with each answer cut after `octets` octets. Resolves with the number of answers longer than that. */
 export async function playCuts(server: MatrixServer, course: Course, octets: number): Promise<number> {
   const { lines, mode } = course;
   let cuts = 0;

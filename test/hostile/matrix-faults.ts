@@ -31,7 +31,7 @@ interface Place {
 export interface Outcome {
   /** `resolved`, `left`, or a code. */
   readonly first: string;
-  /** `resolved`: the session goes on as if nothing had been. `undefined`: nobody can know which answer is whose. */
+  /** `resolved`: the session continues unharmed. `undefined`: it cannot be known which call an answer belongs to. */
   readonly then: string | undefined;
   /** The client connects once more, without the CAPA that was struck, and all goes well. */
   readonly again?: boolean;
@@ -39,7 +39,7 @@ export interface Outcome {
 
 export interface Fault {
   readonly name: string;
-  /** With pipelined calls, nothing is asked behind the answer that it strikes until that has come. @default false */
+  /** With pipelined calls: no later command is sent until the answer with the fault has come. @default false */
   readonly alone?: boolean;
   readonly strike: (place: Place, point: Point) => Promise<void>;
   /** `undefined`: there is no such fault at that point. */
@@ -58,7 +58,7 @@ function unlessCapa({ line, mode }: Point, outcome: Outcome): Outcome {
   return line === "CAPA" && mode === "single calls" ? { ...both("resolved"), again: true } : outcome;
 }
 
-/** QUIT has something to commit: where its reply is lost, nobody knows whether it was. */
+/** QUIT has deletions to commit: if its reply is lost, it is unknown whether the server committed them. */
 function unlessQuit({ line }: Point, { first, then }: Outcome): Outcome {
   return line === "QUIT" ? { first: "POP3_COMMIT_UNKNOWN", then } : { first, then };
 }
@@ -68,7 +68,7 @@ function isLogin({ line, mechanism }: Point): boolean {
   return LOGINS[mechanism].slice(1).includes(line);
 }
 
-/** Octets that are none of POP3: a block may have them, and where it is a listing, its call alone fails. */
+/** Octets that are not POP3. A block may contain them; in a listing they fail only its own call. */
 function wrong(point: Point): Outcome {
   if (point.within === "line") return unlessQuit(point, both("POP3_PROTOCOL"));
   const listing = point.line === "LIST" || point.line === "UIDL";

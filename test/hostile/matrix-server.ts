@@ -68,7 +68,7 @@ export class MatrixServer implements AsyncDisposable {
     this.#scripts = scripts;
   }
 
-  /** Lead here; nobody logs in. */
+  /** Options for this server, without `auth`. */
   options(protection: Protection): Pop3ClientOptions {
     const address = { host: HOST, port: this.#port };
     if (protection === "plain") return { ...address, secure: false, stls: "never" };

@@ -29,7 +29,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
 const content = (answer: string): string =>
   answer.slice(answer.indexOf("\r\n") + 2, answer.indexOf("\r\n.\r\n") + 2).replaceAll(LEADING, "");
 
-/** A stream settles once, too: with `end` or `error`, and `close` behind it. */
+/** A stream settles once, too: with `end` or `error`, and then `close`. */
 function takeStream(client: Pop3Client, message: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
@@ -56,7 +56,7 @@ function takeStream(client: Pop3Client, message: number): Promise<unknown> {
 const always = (value: unknown) => (): unknown => value;
 const latin1 = (octets: Buffer | undefined): string | undefined => octets?.toString("latin1");
 
-/** What is asked behind the login, in order. */
+/** The calls after the login, in order. */
 export const CALLS: readonly Call[] = [
   { line: "STAT", run: (client) => client.stat(), wants: always({ count: 2, size: 100 }) },
   {
@@ -105,7 +105,7 @@ const PROMPTS: Readonly<Record<string, string>> = {
   [base64("ann")]: "+ UGFzczo=\r\n",
 };
 
-/** How the calls are made: each behind the answer to the one before, or all at once. */
+/** How the calls are made: each after the answer to the one before, or all at once. */
 export type Mode = "single calls" | "pipelined calls";
 
 /** How a session is set up. */

@@ -34,7 +34,7 @@ function courseOf(protection: Protection, mode: Mode, mechanism: Mechanism): Cou
   return { protection, mode, mechanism, lines: linesOf(protection, mechanism) };
 }
 
-/** The lines of the login, by their indices: from the first to behind the last. */
+/** The indices of the login's lines: the first, and the one after the last. */
 function loginOf({ lines, mechanism }: Course): [from: number, to: number] {
   const from = lines.indexOf(LOGINS[mechanism][0] as string);
   return [from, from + LOGINS[mechanism].length];
@@ -51,9 +51,11 @@ function pointsOf(course: Course): Point[] {
     const point = { ...course, at, line };
     if (line === HANDSHAKE) return [{ ...point, octets: 0, within: "handshake" }];
     const answer = answerTo(line, mode);
-    const behind = answer.indexOf("\r\n") + 2;
+    const blockStart = answer.indexOf("\r\n") + 2;
     const status: Point = { ...point, octets: 2, within: "line" };
-    return behind < answer.length ? [status, { ...point, octets: behind + 3, within: "block" }] : [status];
+    return blockStart < answer.length
+      ? [status, { ...point, octets: blockStart + 3, within: "block" }]
+      : [status];
   });
 }
 
@@ -85,7 +87,7 @@ async function playEach<T>(
         failures.push(`${name(each)}: ${error instanceof Error ? error.message : String(error)}`);
         server.drop();
         vi.clearAllTimers();
-        // What hangs in several cells would outlast its test, and spoil those behind it.
+        // A fault that hangs in several cells would outlast its test, and spoil the tests after it.
         if (error === HANGS) break;
       } finally {
         clearTimeout(timer);

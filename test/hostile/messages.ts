@@ -17,7 +17,7 @@ function taken(row: Omit<Case, "calls">): readonly Case[] {
   return Object.entries(TAKES).map(([way, take]) => ({ ...row, name: `${row.name}, ${way}`, calls: take }));
 }
 
-/** What is sent behind `+OK`, and what the message is. */
+/** What is sent after `+OK`, and the message that results. */
 const BODIES: readonly [row: string, name: string, wire: string, message: string][] = [
   ["3C.81", "an empty message", ".\r\n", ""],
   ["3C.81", "stuffed dots", "..x\r\n..\r\n...\r\n.\r\n", ".x\r\n.\r\n..\r\n"],
@@ -56,7 +56,7 @@ const CUTS: readonly [row: string, name: string, wire: string][] = [
   ["3C.76", "after CRLF, a dot and CR", "+OK\r\nline\r\n.\r"],
 ];
 
-/** The last answer is cut into two packets, so many octets before its end. */
+/** The last answer, which is cut into two packets at every distance from its end. */
 const WHOLE = "+OK 12 octets\r\n..stuffed\r\na\r\n.\r\n";
 
 export const MESSAGES: readonly Row[] = [

@@ -10,7 +10,7 @@ import type { Case, Row } from "./row.ts";
 
 const ANN: Pop3Auth = { user: "ann", pass: SECRET };
 
-/** SCRAM by hand. Before a proof is sent the client says one line, and two with the "*" behind it. */
+/** SCRAM by hand. Before a proof is sent the client says one line, and two with the "*" after it. */
 function scram(
   row: string,
   name: string,

@@ -51,8 +51,8 @@ const CALLS: Readonly<Record<string, (client: Pop3Client) => Promise<unknown>>> 
 const LINES = Object.keys(CALLS);
 
 /**
- * Logs in, asks for all that `lines` say at once, and is answered by `chunks`, behind which the server closes. Gives
- * what came of each call, its octets as they are; an error that is not ours is none of the outcomes.
+ * Logs in, sends all the commands in `lines` at once, and is answered by `chunks`; then the server closes. Resolves
+ * with the outcome of each call, its octets unchanged. Only an error of the library is an outcome.
  */
 async function played(lines: readonly string[], chunks: Iterable<Buffer>): Promise<unknown[]> {
   const server = new MemoryServer({ CAPA: PIPELINING, USER: "+OK\r\n", PASS: "+OK\r\n" });

@@ -95,7 +95,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   },
   {
     row: "Q.20",
-    name: "other capabilities after the login: the latest count, and nothing of the others is left",
+    name: "other capabilities after the login: only the latest count",
     server: [
       ...["S: +OK hello", ...listed("USER", "UIDL", "SASL XOAUTH2", "EXPIRE 31 USER", "UTF8"), ...LOGIN],
       ...listed("UIDL", "PIPELINING", "EXPIRE NEVER", "XOIP", "IMPLEMENTATION Z Server"),
@@ -238,7 +238,7 @@ export const QUIRKS_CAPABILITIES: readonly Row[] = [
   ),
   lists(
     "Q.31",
-    "values behind an equals sign",
+    "values after an equals sign",
     ["SASL=PLAIN LOGIN", "UTF8=USER", "EXPIRE=7"],
     ({ sasl, utf8, expire }) => [sasl, utf8, expire],
     [["PLAIN", "LOGIN"], { user: true }, { days: 7, perUser: false }],

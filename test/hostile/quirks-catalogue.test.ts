@@ -19,7 +19,7 @@ const ROWS: readonly Row[] = [
 const numbers = (first: number, last: number): string[] =>
   Array.from({ length: last - first + 1 }, (_, index) => `Q.${first + index}`);
 
-/** Up to TLS, and behind the login. Those of the login, 43 to 66, are in test/client. */
+/** The quirks up to TLS, and after the login. Those of the login, 43 to 66, are in test/client. */
 const QUIRKS: readonly string[] = [...numbers(1, 42), ...numbers(67, 110)];
 
 test("every quirk has a row, and every row belongs to a quirk", () => {

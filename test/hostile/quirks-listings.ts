@@ -13,7 +13,7 @@ const STRICT = { listings: "strict" } as const;
 const STRICTLY = 'with listings: "strict" the call fails, and the session goes on';
 const AS_IT_CAME = "each is returned as it came, without a warning: the client cannot know which is right";
 
-/** From so many on, LIST is asked for the sizes of messages that are given by number. */
+/** With this number of messages or more, LIST is asked for the sizes of messages given by number. */
 const EIGHT: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 export const QUIRKS_LISTINGS: readonly Row[] = [

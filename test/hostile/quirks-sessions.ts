@@ -7,7 +7,7 @@ import type { Step } from "../support/scripted-server.ts";
 import type { Row } from "./row.ts";
 import { session } from "./steps.ts";
 
-/** LANG, and a refusal behind it. */
+/** LANG, and a refusal after it. */
 const LANGUAGES: readonly Step[] = [
   ...["C: LANG", "S: +OK", "S: en English", "S: de-AT Deutsch, \u00d6sterreich", "S: i-default", "S: ."],
   ...["C: LANG de-AT", "S: +OK jetzt \u00f6sterreichisch", "C: DELE 9", "S: -ERR gibt es nicht: \u00fc"],

@@ -23,7 +23,7 @@ export interface Case extends Numbered {
   readonly options?: Partial<Pop3ClientOptions>;
   /** Whether `connect` stops before the login. @default false */
   readonly noLogin?: boolean;
-  /** What is called behind `connect`; without it, `connect` is what is looked at. */
+  /** What is called after `connect`; without it, `connect` itself is checked. */
   readonly calls?: (client: Pop3Client, stage: Stage) => Promise<unknown>;
   /** The code that it fails with, or several, where the system decides which comes first. */
   readonly fails?: Pop3ErrorCode | readonly Pop3ErrorCode[];

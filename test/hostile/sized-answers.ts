@@ -2,7 +2,7 @@
 import { PIECE } from "../support/large-message.ts";
 import type { Answer } from "../support/maildrop-script.ts";
 
-/** A line of so many octets, CRLF included. */
+/** A line of `octets` octets, CRLF included. */
 export const line = (head: string, octets: number): string =>
   `${head}${"x".repeat(octets - head.length - 2)}\r\n`;
 
@@ -18,7 +18,7 @@ export function entries(count: number): Answer {
   };
 }
 
-/** A scan listing of so many octets, in lines of 4 KiB. */
+/** A scan listing of `octets` octets, in lines of 4 KiB. */
 export function listing(octets: number): Answer {
   return async (peer) => {
     await peer.send("+OK\r\n");
@@ -34,7 +34,7 @@ export function listing(octets: number): Answer {
   };
 }
 
-/** A message of so many octets: whole pieces, and the rest in the last line. */
+/** A message of `octets` octets: the remainder first, then whole pieces. */
 export function message(octets: number): Answer {
   return async (peer) => {
     await peer.send(`+OK\r\n${"x".repeat(octets % PIECE.length)}`);

@@ -11,18 +11,18 @@ import { until } from "../support/turns.ts";
 import type { Case } from "./row.ts";
 
 export interface Stage extends AsyncDisposable {
-  /** Lead to the server; nobody logs in. */
+  /** Options for the server, without `auth`. */
   readonly options: Pop3ClientOptions;
   /** What the client wrote without TLS, and within it; the lines of the embedded server have no secrets. */
   readonly clear: string;
   readonly secure: string;
-  /** Lets a script go on behind `"* wait"`. */
+  /** Lets a script continue after `"* wait"`. */
   goOn(): void;
   /** Resolves when what the client has written matches. */
   wrote(pattern: RegExp): Promise<void>;
   /** Resolves when the client has said all that a script expects. */
   said(): Promise<void>;
-  /** Resolves when the client has closed. Fails where it has not said what it should, or has said more. */
+  /** Resolves when the client has closed. Rejects if it sent less or more than the script expects. */
   over(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ async function scriptStage(script: readonly Step[], { how }: Pick<Case, "how">):
   const server = await ScriptedServer.listen(script, { tls: certificate, ...how });
   const due = script.filter((step) => !Buffer.isBuffer(step) && !/^(?:S: |\* )/.test(String(step))).length;
   const lines = (): string[] => {
-    // A handshake that came to nothing is written in clear, and is no line.
+    // The octets of a failed handshake are in `clear`, but they are not a line.
     const clear = script.includes("* octets") ? server.clear.replace(/\x16\x03[^]*$/, "") : server.clear;
     return linesOf(`${clear}${server.secure}`);
   };

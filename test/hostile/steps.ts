@@ -5,7 +5,7 @@ import type { Pop3Client } from "popwright";
 import type { Step } from "../support/scripted-server.ts";
 import { SECRET } from "../support/secret.ts";
 
-/** A session of a server without CAPA, logged in, and what comes behind. */
+/** A session of a server without CAPA, up to the end of the login, and then `steps`. */
 export function session(...steps: readonly Step[]): readonly Step[] {
   return [
     ...["S: +OK hello", "C: CAPA", "S: -ERR no CAPA", "C: USER ann", "S: +OK", `C: PASS ${SECRET}`, "S: +OK"],
@@ -38,7 +38,7 @@ export const TAKES: Readonly<Record<string, Take>> = {
   },
 };
 
-/** A stream that fails has not ended before, and does not end behind. */
+/** Reads a stream. A stream that fails must not end, neither before nor after its error. */
 async function takeStream(client: Pop3Client): Promise<Buffer> {
   const stream = client.retrStream(1);
   const pieces: Buffer[] = [];

@@ -33,7 +33,7 @@ async function fetchAndDelete(client: Pop3Client, keep: (message: Buffer) => Pro
 export const WEAR: readonly Row[] = [
   {
     row: "3D.116",
-    name: "hundreds of complete and broken sessions leave no listener behind",
+    name: "hundreds of complete and broken sessions leave no listener",
     differs: "hundreds, not ten thousand: handles and listeners are counted, and one too many would show",
     play: async () => {
       const script = maildropScript({

@@ -102,7 +102,7 @@ export const WITHIN_TLS: readonly Row[] = [
   })),
 ];
 
-/** A server that asks for a new handshake behind each line of the client, and answers all but NEVER. */
+/** A server that asks for a new handshake after each line of the client, and answers every command but NEVER. */
 async function withRenegotiations(use: (client: Pop3Client) => Promise<void>): Promise<void> {
   const sockets: TLSSocket[] = [];
   const server = net.createServer((socket) => {

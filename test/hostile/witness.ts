@@ -48,12 +48,12 @@ export class Witness {
 
 let witness = new Witness();
 
-/** The witness of the test at hand. */
+/** The witness of the current test. */
 export function theWitness(): Witness {
   return witness;
 }
 
-/** To be called at the top of a file: each of its tests is watched, and leaves no handle and no rejection behind. */
+/** Call it at the top of a file: it checks that none of the file's tests leaves a handle or an unhandled rejection. */
 export function watchEachTest(): void {
   guardEachTest();
   const subscriber = {

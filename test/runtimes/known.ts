@@ -334,7 +334,7 @@ const WINDOWS: readonly Known[] = [
   },
   {
     file: "test/client/session/end.test.ts",
-    tests: /> RST while nobody waits$/,
+    tests: /> RST while no call waits$/,
     why: "under Wine a reset looks as if the server had closed the connection",
   },
 ];

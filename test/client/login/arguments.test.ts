@@ -1,5 +1,5 @@
 // Credentials that could end a line, a field or a command are rejected before anything is sent. The error
-// shows nothing of them.
+// does not show them.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth } from "../../../src/index.ts";
 import { offering, offeringApop, toScript } from "../../support/ann.ts";

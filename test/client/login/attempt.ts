@@ -44,7 +44,7 @@ export interface Attempt {
   /** The code of the error, or `"resolved"`. */
   readonly code: string;
   readonly error: unknown;
-  /** The lines of the login; what came before it, CAPA and STLS, and CAPA behind it are left out. */
+  /** The lines of the login, without CAPA and STLS before it and CAPA after it. */
   readonly lines: readonly string[];
   /** Whether the session goes on. */
   readonly kept: boolean;
@@ -121,7 +121,7 @@ export async function attempt(
   }
 }
 
-/** That nothing of the secrets, and nothing that `lines` have said to prove them, is in `text`. */
+/** Fails if `text` contains a secret, or a proof of one that was sent in `lines`. */
 export function expectNoProof(text: string, lines: readonly string[]): void {
   expectNoSecret(text);
   const proofs = [TOKEN, base64(TOKEN), ...lines.flatMap(proofsIn)];

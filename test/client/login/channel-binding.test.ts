@@ -202,7 +202,7 @@ describe("channelBinding", () => {
 });
 
 describe("-PLUS removed from the list by an attacker", () => {
-  /** The server has -PLUS, and somebody between has taken it out of CAPA. */
+  /** The server has -PLUS, but an attacker has removed it from CAPA. */
   const cut: Pop3ServerOptions = {
     capabilities: ({ standard }) => standard.map((line) => line.replace(/ SCRAM-SHA-\d+-PLUS/g, "")),
   };
@@ -250,7 +250,7 @@ describe("an attacker between two TLS connections, with a trusted certificate,",
       "POP3_AUTH_REJECTED",
     );
     expect(server.transcript.toString()).toContain("channel-bindings-dont-match");
-    // Without the binding nobody notices.
+    // Without the binding, neither side notices.
     const unbound = await Pop3Client.connect({ ...given, auth: { ...auth, channelBinding: "never" } });
     expect(unbound.state).toBe("transaction");
     unbound.close();

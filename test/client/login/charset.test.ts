@@ -11,7 +11,7 @@ import { visible } from "../../support/secret.ts";
 /** After the login. */
 const CAPA: readonly Step[] = ["C: CAPA", "S: -ERR"];
 
-/** Logs in, and gives what was written behind the first CAPA, an octet for each character. */
+/** Logs in. Resolves with what was written after the first CAPA, one character for each octet. */
 async function octetsOf(script: readonly Step[], offered: string, auth: Pop3Auth): Promise<string[]> {
   await using server = await ScriptedServer.listen([...offering(offered), ...script, "S: +OK", ...CAPA]);
   const wiretap = new Wiretap();

@@ -6,7 +6,7 @@ import { auth, offering, said, to, toScript } from "../../support/ann.ts";
 import { codeOf } from "../../support/outcome.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
-/** Bob's certificate, and one that somebody made for himself in his name. */
+/** Bob's certificate, and one that an attacker made in his name. */
 const bob = makeCertificate({ commonName: "bob@example.com" });
 const forged = makeCertificate({ commonName: "bob@example.com" });
 const EXTERNAL: Pop3Auth = { mechanism: "EXTERNAL" };

@@ -97,8 +97,8 @@ describe.each(TRANSPORTS)("%s", (_, options, more) => {
 
   test.each(PASSWORD)("rejects %s with an unknown user", async (mechanism) => {
     await using server = await listen(options);
-    const nobody = { user: "nobody", pass: "secret", mechanism };
-    await expect(Pop3Client.connect(to(server, { auth: nobody, ...more }))).rejects.toMatchObject({
+    const unknown = { user: "nobody", pass: "secret", mechanism };
+    await expect(Pop3Client.connect(to(server, { auth: unknown, ...more }))).rejects.toMatchObject({
       code: "POP3_AUTH_REJECTED",
     });
   });
@@ -159,7 +159,7 @@ describe("names and passwords with other characters than letters", () => {
 describe("a login for another identity", () => {
   const allowed = ["PLAIN", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
-  // The server lets nobody act for another: that it refuses bob shows that it was told of him.
+  // The server lets no user act for another: that it refuses bob shows that it received his name.
   test.each(allowed)("is sent with %s", async (mechanism) => {
     await using server = await listen({ tls: true });
     const auth = { ...password, mechanism };

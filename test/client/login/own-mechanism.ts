@@ -1,7 +1,7 @@
 // A mechanism of the caller.
 import type { SaslMechanism } from "../../../src/index.ts";
 
-/** A mechanism of one's own, that answers each challenge with its letters turned around. */
+/** A custom mechanism that answers each challenge with its letters in reverse order. */
 export function own({
   cleartext = false,
   initial,

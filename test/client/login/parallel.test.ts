@@ -29,7 +29,7 @@ test("four logins of 100,000 iterations succeed, and a name is resolved before t
     order.push(user);
     return client;
   });
-  // All have what they need to calculate. The last of them does so behind others.
+  // All logins have what they need to calculate. The last of them calculates after the others.
   await allAsked;
   const lookup = dns.lookup("localhost").then(() => order.push("localhost"));
   const clients = await Promise.all(logins);

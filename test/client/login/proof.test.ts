@@ -21,7 +21,7 @@ interface Lies {
   readonly faults?: readonly { on: string; nth?: number; reply?: string; before?: string; after?: string }[];
 }
 
-/** Logs in to a server with PLAIN and USER beside. */
+/** Logs in to a server that also offers PLAIN and LOGIN. */
 async function against(lies: Lies, auth: Pop3Auth): Promise<Attempt> {
   await using server = await Pop3Server.listen({
     users: { ann: { pass: SECRET } },

@@ -18,7 +18,7 @@ type Answer = { readonly say: string } | { readonly scram: "first" | "final"; re
 /** A server that gives the answers in their order, and closes when there are none left. */
 class RandomServer {
   readonly socket;
-  /** The lines of the client behind the first CAPA. */
+  /** The lines of the client after the first CAPA. */
   readonly lines: string[] = [];
   /** Which of these lines answer a first message of SCRAM that is as it should be. */
   readonly invited: number[] = [];
@@ -101,7 +101,7 @@ const MECHANISMS = [
   ...["XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"],
 ];
 
-/** The lines end where a bar stands; what has no bar behind it ends in the middle of a line. */
+/** A bar stands for the end of a line; text without a bar after it ends in the middle of a line. */
 const HOT = [
   ..."+OK|;+OK welcome|;+|;+ |;-ERR no|;-ERR|;-ERR [SYS/TEMP] later|;-ERR [AUTH] no|".split(";"),
   ..."+ ===|;+ what?|;+ YQ==|;+ YQ|;nonsense|;|;*|;+OKAY|;+ok|;+ERR|;.|;+\0|;+ \xff\xfe|;+ \r|".split(";"),
@@ -144,11 +144,11 @@ const drawn: fc.Arbitrary<Drawn> = fc.oneof(
   fc
     .record({
       count: fc.integer({ min: 1, max: RIGHT.length }),
-      behind: fc.array(fc.oneof(say, wrong), { maxLength: 3 }),
+      after: fc.array(fc.oneof(say, wrong), { maxLength: 3 }),
       initialResponse: fc.boolean(),
     })
-    .map(({ count, behind, initialResponse }) => ({
-      given: [...RIGHT.slice(initialResponse ? 1 : 0, count), ...behind],
+    .map(({ count, after, initialResponse }) => ({
+      given: [...RIGHT.slice(initialResponse ? 1 : 0, count), ...after],
       initialResponse,
     })),
 );

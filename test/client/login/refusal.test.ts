@@ -13,7 +13,7 @@ interface Way {
   readonly lines: readonly Step[];
 }
 
-/** The ways to log in, with everything weaker and stronger offered beside. */
+/** The ways to log in. Every weaker and stronger way is offered as well. */
 const WAYS: Readonly<Record<string, Way>> = {
   "USER and PASS": {
     offered: ["USER"],
@@ -85,7 +85,7 @@ describe.each(Object.entries(WAYS))("%s", (_, { offered, given, lines }) => {
         temporary,
       });
       expect((failure as { responseCode?: string }).responseCode).toBe(responseCode);
-      // The connection is closed, and behind the refusal not an octet was written.
+      // The connection is closed, and not an octet was written after the refusal.
       await server.played();
       expect(server.connections).toBe(1);
       expect(server.lines).toHaveLength(1 + lines.filter((line) => !String(line).startsWith("S: ")).length);

@@ -75,7 +75,7 @@ test.each([MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1])("collects a message of 
   }
 });
 
-// Without a bound of one's own, only what has come may be believed.
+// Without a limit of its own, the client may believe only what has arrived.
 test.each([
   ["no limit", Infinity, Number.MAX_SAFE_INTEGER],
   ["a limit beyond what one Buffer holds", 2 ** 50, 2 ** 50],

@@ -270,7 +270,7 @@ describe("what is remembered of a server", () => {
     }
   });
 
-  test("says nothing of another port, and goes by the name whatever its case", async () => {
+  test("does not affect another port, and ignores the case of the host name", async () => {
     await using server = await OutOfOrderServer.listen(TEXTS);
     await using other = await OutOfOrderServer.listen(TEXTS);
     await retrieved(await connect(server, { host: "LocalHost", family: 4 }));

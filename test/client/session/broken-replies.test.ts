@@ -294,7 +294,7 @@ describe("a reply that breaks the protocol ends the session for all calls", () =
         expect(client.state).toBe("closed");
         const next = await failureOf(second);
         const later = await failureOf(client.stat());
-        // One cause for all of them; who waits behind a message that is cut short was not cut short itself.
+        // All calls have one cause. Only the call whose message was cut short says so; later ones say "closed".
         expect([code, "POP3_CLOSED"]).toContain(next.code);
         expect(next.command).toBe("NOOP");
         expect(later.code).toBe(next.code);

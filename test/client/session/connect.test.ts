@@ -135,7 +135,7 @@ describe("what the client learns", () => {
       ...["C: CAPA", "S: +OK", "S: USER", "S: ."],
     ]);
     const client = await Pop3Client.connect(toScript(server, { auth }));
-    // The answer to CAPA comes behind connect.
+    // The answer to CAPA comes after connect() has resolved.
     while (client.capabilities.pipelining) await turns(1);
     const calls = [client.noop(), client.noop()].map(codeOf);
     await turns();

@@ -1,4 +1,4 @@
-// Extreme values of options keep their meaning: no limit is no limit, and no window is no window.
+// Extreme values of options keep their meaning: Infinity removes a limit, and a window of 0 disables pipelining.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../../src/index.ts";
 import { seededMessages, asReceived } from "../../support/messages.ts";

@@ -9,7 +9,7 @@ import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();
 
-/** Writes down what a client tells of its end. An `error` event would throw: nobody listens for it. */
+/** Records the `close` events of a client. An `error` event would throw: it has no listener. */
 function ends(client: Pop3Client): (string | undefined)[] {
   const seen: (string | undefined)[] = [];
   client.on("close", (failure: Pop3Error | undefined) => seen.push(failure?.code));

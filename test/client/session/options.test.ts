@@ -22,7 +22,7 @@ describe("options as a URL", () => {
 
   test("pop3: requires STLS", async () => {
     await using server = await listen();
-    // The certificate is nobody's whom the system trusts: so far the URL has led.
+    // The system does not trust the certificate. That it got this far shows that the URL led to STLS.
     await expect(Pop3Client.connect(server.url)).rejects.toMatchObject({ code: "POP3_TLS_CERT" });
     await server.idle();
     expect(said(server)).toEqual(["C: CAPA", "C: STLS", "* TLS"]);

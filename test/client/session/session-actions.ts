@@ -41,7 +41,7 @@ export class Caller {
     this.#bodies = bodies;
   }
 
-  /** Resolves when every call so far has settled. Rejects where one got what was not its own. */
+  /** Resolves when every call so far has settled. Rejects if one got the answer of another. */
   async settled(): Promise<void> {
     await Promise.all(this.#calls);
   }
@@ -57,7 +57,7 @@ export class Caller {
     }
   }
 
-  /** An error of the library is an outcome like others; one of `expect` is none. */
+  /** Accepts an error of the library as an outcome. Any other error, such as one of `expect`, is thrown again. */
   async #tolerate(call: Promise<void>): Promise<void> {
     await call.catch((error: unknown) => {
       const { code } = error as Pop3Error;

@@ -203,7 +203,7 @@ describe("a failure before the greeting", () => {
 
   test("does not occur if one address of a name does not answer", async () => {
     await using server = await listen();
-    // 127.0.0.2 is this host as well, and nobody listens there.
+    // 127.0.0.2 is this host as well, but no server listens there.
     const lookup: LookupFunction = (_, __, found) => {
       found(null, [
         { address: "127.0.0.2", family: 4 },

@@ -49,7 +49,7 @@ describe("octets in clear text after STLS end the session", () => {
       "C: STLS",
       Buffer.concat([Buffer.from("+OK begin\r\n"), Buffer.from(octets)]),
     ];
-    // No ClientHello either: nothing at all is written behind STLS.
+    // No ClientHello either: nothing at all is written after STLS.
     expect(await attempt(script)).toEqual({ code: "POP3_TLS_INJECTION", clear: ASKED, secure: "" });
   });
 

@@ -18,7 +18,7 @@ const host = "pop.example.com";
 const auth = { user: "ann", pass: "hunter2" };
 const CONFIG = expect.objectContaining({ name: "Pop3Error", code: "POP3_CONFIG" }) as Error;
 
-/** Options as somebody without a type checker may give them. */
+/** Options as a caller without a type checker may give them. */
 const given = (options: unknown): Pop3ClientOptions => options as Pop3ClientOptions;
 
 describe("defaults", () => {
@@ -197,7 +197,7 @@ describe("what a login needs", () => {
     [undefined, auth],
     ["token", token],
     ["none", {}],
-  ] as const)("a mechanism of one's own that takes %s", (secret, needed) => {
+  ] as const)("a custom mechanism that takes %s", (secret, needed) => {
     const start = (): { respond: () => Buffer } => ({ respond: () => Buffer.alloc(0) });
     const mechanism = { name: "X-OWN", cleartext: false, start, ...(secret !== undefined && { secret }) };
     expect(() => check({ ...needed, mechanism })).not.toThrow();
@@ -256,7 +256,7 @@ describe("what is wrong is said before anything is sent", () => {
     [{ secure: "false" }],
     [{ secure: "no" }],
     [{ secure: 1 }],
-    // A word from the environment is no consent.
+    // A string, such as one from the environment, is not consent.
     [{ allowPlaintextAuth: "false" }],
     [{ allowPlaintextAuth: 1 }],
   ])("%o about TLS", (options) => {
@@ -471,9 +471,9 @@ describe("URLs", () => {
     // A password with a # that was not encoded: the host would be "ann", the port 12.
     "pop3s://ann:12#hunter2@a",
     "pop3s://ann:hunter2@a#x",
-    // A password, or a mechanism, and nobody whose it is.
+    // A password or a mechanism without a user.
     ...["pop3s://:hunter2@a", "pop3s://;auth=PLAIN:hunter2@a", "pop3s://ann;auth=:hunter2@a"],
-  ])("%j is refused, and nothing of it repeated", (url) => {
+  ])("%j is refused, and the error does not repeat it", (url) => {
     let error: unknown;
     try {
       completeOptions(url);
@@ -485,7 +485,7 @@ describe("URLs", () => {
     expect(shown).not.toContain("hunter2");
   });
 
-  test.each([undefined, null, 5, {}])("%o is none", (value) => {
+  test.each([undefined, null, 5, {}])("%o is not a URL", (value) => {
     expect(() => parseUrl(value as string)).toThrow(CONFIG);
   });
 

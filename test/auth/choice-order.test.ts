@@ -56,7 +56,7 @@ const named = (test: (row: Row) => boolean | undefined): string[] =>
 const TLS = true;
 const CLEAR = false;
 
-/** Of the methods with these names, in this order, and of one that nobody knows. */
+/** An offer of the methods with these names, in this order, and of one that the client does not know. */
 function offerOf(names: readonly string[], secure: boolean): ServerOffer {
   const sasl = names.filter((name) => name !== "USER" && name !== "APOP");
   const lines = [...(names.includes("USER") ? ["USER"] : []), `SASL X-A ${sasl.join(" ")}`];

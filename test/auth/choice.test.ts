@@ -145,7 +145,7 @@ describe("requested mechanisms", () => {
     expect(choose(given, insist(name))).toBe(name);
     expect(choose(given, insist(name.toLowerCase(), "PLAIN"))).toBe(name);
     expect(choose(offer("SASL PLAIN", TLS), insist(name))).toBe("POP3_AUTH_NO_MECHANISM");
-    // There is no secret in it that could be read.
+    // It contains no secret that could be read.
     expect(choose(offer(`SASL ${name}`, CLEAR), insist(name))).toBe(name);
   });
 
@@ -159,7 +159,7 @@ describe("requested mechanisms", () => {
     ["SASL PLAIN", CLEAR, insist("SCRAM-SHA-1"), "SCRAM-SHA-1"],
     ["SASL PLAIN", CLEAR, insist("CRAM-MD5"), "CRAM-MD5"],
     [undefined, TLS, insist("XOAUTH2"), "XOAUTH2"],
-    // But neither in clear, nor against what else is wished for, nor where there is nothing to be digested.
+    // But not in clear text, not against another preference, and not without a timestamp to digest.
     ["SASL LOGIN", CLEAR, insist("PLAIN"), "POP3_TLS_REQUIRED"],
     ["SASL LOGIN", TLS, { ...insist("SCRAM-SHA-1-PLUS"), channelBinding: "never" }, "POP3_AUTH_NO_MECHANISM"],
     ["SASL LOGIN", TLS, { ...insist("SCRAM-SHA-1"), channelBinding: "required" }, "POP3_AUTH_NO_MECHANISM"],

@@ -36,7 +36,7 @@ test.each(["", " ", "<a b@c>", "<a@b>\n", "\0", "<a@\xff>", "<a\x7f@b>", "\x80\x
     const exchange = await begin(cramMd5);
     const message = "the challenge of CRAM-MD5 must be printable ASCII without spaces";
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, challenge), message);
-    // Nor is another one behind it.
+    // A later challenge is not accepted either.
     await refused("POP3_AUTH_PROTOCOL", () => answer(exchange, CHALLENGE));
   },
 );

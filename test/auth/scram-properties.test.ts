@@ -69,7 +69,7 @@ function serverOf({
   });
 }
 
-/** The code of the error that `call` ends in; `undefined` where it ends in none. */
+/** The code of the error that `call` throws; `undefined` if it throws none. */
 async function codeOf(call: () => unknown): Promise<string | undefined> {
   try {
     await call();

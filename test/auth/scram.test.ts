@@ -519,7 +519,7 @@ describe("the server's proof", () => {
       `v=${V},m=ext`,
       "the server's SCRAM message demands an unknown extension",
     ],
-    ["a comma behind it", `v=${V},`, "the server's SCRAM message is not a list of attributes"],
+    ["a comma after it", `v=${V},`, "the server's SCRAM message is not a list of attributes"],
     ["an error", "e=invalid-proof", "the server ended SCRAM with an error: invalid-proof"],
     ["an error and more", "e=other-error,x=1", "the server ended SCRAM with an error: other-error"],
     ["both", `v=${V},e=other-error`, "the server ended SCRAM with an error: other-error"],

@@ -25,7 +25,7 @@ function destinationWith(writer: Partial<DeliveryWriter>): Destination {
   return { begin: () => Promise.resolve({ ...usual, ...writer }) };
 }
 
-/** What may be waited for, and is no Promise: it settles when somebody asks, and a turn later. */
+/** A thenable that is not a Promise: it settles one turn after `then` is called. */
 function thenable(refusal?: Error): Promise<void> {
   const then = (resolve: () => void, reject: (error: Error) => void): void =>
     void setImmediate(() => {

@@ -20,7 +20,7 @@ const LARGE = mail(0, `${"x".repeat(70)}\r\n`.repeat(5000));
 const retrs = (server: Pop3Server): number =>
   said(server).filter((line) => /^(?:RETR|TOP)/.test(line)).length;
 
-/** Lets the time of a message pass, once the server has been asked for so many. */
+/** Lets the time of a message pass once the server has been asked for `count` messages. */
 async function passAfter(server: Pop3Server, count: number, time = TIME): Promise<void> {
   await until(() => retrs(server) >= count);
   await turns();

@@ -45,7 +45,7 @@ async function all(events: AsyncIterable<FetchEvent>): Promise<FetchEvent[]> {
 
 // A thousand sessions take a busy machine a while.
 test(`${String(BOXES)} mailboxes with 50 sessions`, async () => {
-  // One refuses its login, one its mail; and one is no account at all.
+  // One refuses its login, one its mail; and one account is invalid.
   await using server = await listen(BOXES, { box7: { pass: "other", messages: [mail(7)] } });
   let most = 0;
   const perHost = new Map<string, number>();
@@ -80,7 +80,7 @@ test(`${String(BOXES)} mailboxes with 50 sessions`, async () => {
   const ended = events.flatMap((event) => (event.type === "end" ? [event.report] : []));
   expect(ended).toHaveLength(BOXES - 1);
   expect(ended.filter(({ failed: refused }) => refused.length > 0)).toHaveLength(1);
-  // First come, first served: nobody waits for all others. The order of the ends is that of the accounts, nearly.
+  // First come, first served: no account waits for all the others. They end nearly in the order of the accounts.
   const order = ended.map(({ mailbox }) => Number(/^box(\d+)/.exec(mailbox)?.[1]));
   for (const [place, box] of order.entries()) expect(Math.abs(place - box)).toBeLessThan(200);
   await server.idle();

@@ -58,7 +58,7 @@ export class Fetcher {
     return error as FetchError;
   }
 
-  /** What the ledger says; nobody else has it meanwhile. */
+  /** What the ledger records. The mailbox must not be open elsewhere at that time. */
   async known(): Promise<{ readonly entries: LedgerEntry[]; readonly state: MailboxState }> {
     const ledger = await this.ledger.open(this.mailbox);
     const known = { entries: [...ledger.entries.values()], state: ledger.state };

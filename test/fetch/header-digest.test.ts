@@ -59,7 +59,7 @@ test("without Message-ID and Date, it uses the time stamp of the oldest Received
   expect(of(alarm(first.replace("10:00:00", "10:00:01")))).not.toBe(digest);
   expect(of(alarm(first).replace("alarm", "all clear"))).not.toBe(digest);
   expect(of(alarm(first.replace(/;.*/, "")))).toMatch(/^~/);
-  // It has no say where there is a Message-ID or a Date.
+  // It is not used if the header has a Message-ID or a Date.
   expect(of(`${first}${HEAD}`)).toBe(of(HEAD));
 });
 

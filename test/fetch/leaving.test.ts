@@ -45,7 +45,7 @@ test("an error in the loop body reaches the caller, and the mailbox is released"
   expect(await fetcher.run({ force: true })).toMatchObject({ delivered: 2 });
 });
 
-/** Accounts as they come: one, and then nobody knows when the next does. */
+/** A source of accounts that yields one, and then does not tell when the next will come. */
 class Accounts {
   over = false;
   readonly #server: Pop3Server;

@@ -6,7 +6,7 @@ import { mail, mails, serverWith } from "../support/mail.ts";
 
 const AT_ONCE: FetchPolicy = { retry: { first: 0, longest: 0 }, tries: 3 };
 
-/** Refuses the first message; the others are delivered to nobody, so that the destination is seen to work. */
+/** Refuses the first message; accepts and discards the others, so that the destination is known to work. */
 const refuse = ({ uid, octets }: FetchedMessage): void => {
   if (uid === "uid-1" || octets.toString() === mail(1))
     throw new Error("no handler for it; see https://ann:secret@bugs.test/");

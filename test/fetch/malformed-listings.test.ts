@@ -50,7 +50,7 @@ describe.each(BAD_IDS)("a unique-id with %s", (_what, line) => {
     const fetcher = new Fetcher(server);
     const named = line.replace("2", "1").startsWith("1 ");
     if (named) expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 1 });
-    // A listing of which nothing can be read is no listing.
+    // A listing without a single valid line is an error.
     else expect(await fetcher.failure()).toMatchObject({ code: "POP3_BAD_LISTING" });
   });
 

@@ -38,7 +38,7 @@ function plan(
   });
 }
 
-/** What is done about each message: its number, behind a letter. */
+/** What is done with each message: a letter, and then the message's number. */
 function summary({ retrieve, remove, skip, left }: FetchPlan): string {
   return [
     ...retrieve.map(

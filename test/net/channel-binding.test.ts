@@ -57,7 +57,7 @@ test.each([
   ["SHA-512", "2.16.840.1.101.3.4.2.3", "sha512"],
 ])("is known for RSASSA-PSS with %s", (_, digest, hash) => {
   const hashAlgorithm = der(0xa0, sequence(id(digest), NULL));
-  // The mask's hash stands behind it, and is not the one.
+  // The hash of the mask follows, and must not be used.
   const mask = der(0xa1, sequence(MGF1, sequence(id("2.16.840.1.101.3.4.2.1"), NULL)));
   expect(signatureHash(certificate(id(PSS), sequence(hashAlgorithm, mask)))).toBe(hash);
 });

@@ -11,7 +11,7 @@ interface Wanted {
   readonly alone?: boolean;
 }
 
-/** A command that settles nobody; its line is its name. */
+/** A command that settles no call; its line is its name. */
 function command(line: string, { octets = 0, alone = false }: Wanted = {}): Exchange<unknown> {
   const ignore = (): void => undefined;
   const waiter = { resolve: ignore, reject: ignore };
@@ -243,7 +243,7 @@ test("all are taken out in order when no reply comes any more", () => {
   expect(departing(flight)).toEqual(["a", "b"]);
   expect(lines(flight.clear())).toEqual(["a", "b", "c", "d", "e"]);
   expect([flight.length, flight.queued, flight.first]).toEqual([0, 0, undefined]);
-  // Nothing is counted that is no longer there.
+  // The commands that were cleared no longer count.
   for (const exchange of letters("xy")) flight.push(exchange);
   expect(departing(flight)).toEqual(["x", "y"]);
 });

@@ -42,7 +42,7 @@ test("can be iterated without being emptied", () => {
 });
 
 test("behaves like an array", () => {
-  // Positive: so many in; negative: so many out.
+  // Positive: that many items are pushed; negative: that many are shifted.
   const steps = fc.array(fc.integer({ min: -1500, max: 1500 }), { maxLength: 12 });
   always(
     steps,

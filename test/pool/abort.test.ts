@@ -127,7 +127,7 @@ describe("an aborted call rejects with POP3_ABORTED", () => {
       await gone.passed;
       next = codeOf(client.dele(3));
       await next;
-      throw new Error("nobody hears of this");
+      throw new Error("no caller gets this error");
     };
     const call = codeOf(pool.use(account(server), work, options));
     await marked.passed;

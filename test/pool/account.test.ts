@@ -119,7 +119,7 @@ describe("a session may be shared", () => {
     ["the proxy", { proxy: "http://proxy.test" }],
     ["the proxy's password", { proxy: "http://joe:doe@proxy.test" }],
     ["another password for the proxy", { proxy: "http://joe:smith@proxy.test" }],
-    ["a socket of one's own", { socket: connect }],
+    ["a custom socket", { socket: connect }],
     ["the address", { localAddress: "127.0.0.1" }],
     ["the family", { family: 4 }],
     ["the lookup", { lookup }],
@@ -214,8 +214,8 @@ test("only where another connection can be made, and it is known who logs in", (
   expect([given.reconnects, given.reusable]).toEqual([false, false]);
   const made = new Account({ ...ann, socket: () => duplexPair()[0] });
   expect([made.reconnects, made.reusable]).toEqual([true, true]);
-  const nobody = new Account({ host: "mail.test" });
-  expect([nobody.reconnects, nobody.reusable]).toEqual([true, false]);
+  const loginless = new Account({ host: "mail.test" });
+  expect([loginless.reconnects, loginless.reusable]).toEqual([true, false]);
 });
 
 test("what makes no sense is refused", () => {

@@ -20,7 +20,7 @@ afterEach(() => vi.useRealTimers());
 const TEMPORARY = "-ERR [SYS/TEMP] not now\r\n";
 const state = ({ state }: Pop3Client): string => state;
 
-/** Waits until the pool waits, and sees that it goes on after so many milliseconds, and not before. */
+/** Waits until the pool waits, and checks that it continues after `milliseconds`, and not before. */
 async function goesOnAfter(milliseconds: number, pool: Pop3Pool, server: Pop3Server): Promise<void> {
   await until(() => pool.statistics.waiting === 1);
   const { connections } = server;

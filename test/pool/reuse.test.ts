@@ -246,7 +246,7 @@ describe("a session is kept", () => {
     vi.advanceTimersByTime(1);
     await server.idle();
     await until(() => pool.statistics.idle === 0);
-    // As at the end of its use: RSET would take back what some servers do behind RETR.
+    // No RSET, as at the end of a use: it would undo what some servers do after RETR.
     expect(said(server).slice(-2)).toEqual(["C: NOOP", "C: QUIT"]);
     expect(server.connections).toBe(1);
   });

@@ -118,7 +118,7 @@ test("the order is that of the model", async () => {
         }
         await loops(2);
         expect(calls.map(({ seen }) => seen)).toEqual(calls.map(({ state }) => state));
-        // Who is left goes in the end: nobody was forgotten.
+        // The calls that are left all finish: none was forgotten.
         for (let left = calls.length; left >= 0; left--) {
           for (const call of calls) if (call.state === "active" || call.state === "paused") release(call);
           settleModel(calls, limits);

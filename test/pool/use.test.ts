@@ -50,16 +50,16 @@ describe("work that resolves", () => {
   test("can use a session without auth, before the login", async () => {
     await using server = await serve(["ann"]);
     await using pool = new Pop3Pool({ idleTimeout: 60_000 });
-    const { auth: _, ...nobody } = account(server);
-    await pool.use(nobody, async (client) => {
+    const { auth: _, ...loginless } = account(server);
+    await pool.use(loginless, async (client) => {
       expect(client.state).toBe("authorization");
       await client.user("ann");
       await client.pass("secret");
       await client.dele(1);
     });
     expect(left(server)).toBe("23");
-    await pool.use(nobody, ({ state }) => state);
-    await pool.use(nobody, async (client) => {
+    await pool.use(loginless, ({ state }) => state);
+    await pool.use(loginless, async (client) => {
       await client.user("ann");
       await client.pass("secret");
     });

@@ -351,7 +351,7 @@ describe("the limit of 255 octets in RFC 2449 section 4, CRLF included", () => {
     ["PASS", (size: number) => commands.pass("x".repeat(size - 7), LIMITS)],
     ["APOP", (size: number) => commands.apop("x".repeat(size - 40), DIGEST, LIMITS)],
     ["AUTH", (size: number) => commands.auth("PLAIN", "x".repeat(size - 13), LIMITS)],
-    ["a command of one's own", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, false, LIMITS)],
+    ["a custom command", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, false, LIMITS)],
     ["one with a block", (size: number) => commands.custom(`X ${"x".repeat(size - 4)}`, true, LIMITS)],
   ] satisfies [string, (size: number) => Command<unknown>][])(
     "accepts %s at the limit, and rejects it one octet beyond",

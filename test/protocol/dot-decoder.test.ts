@@ -20,7 +20,7 @@ import {
 interface Decoded {
   /** Latin-1. */
   readonly message: string;
-  /** Octets behind the end of the block; `undefined` where it has not ended. */
+  /** The number of octets after the end of the block; `undefined` if it has not ended. */
   readonly left: number | undefined;
 }
 
@@ -144,7 +144,7 @@ describe("samples", () => {
     for (let length = 0; length < block.length; length++) {
       const part = decode(whole(block.subarray(0, length)));
       expect(part.left).toBeUndefined();
-      // Nothing is held back but a CR behind a dot, and nothing is given out that is not the message's.
+      // Only a CR after a dot is held back, and only octets of the message are given out.
       expect(message.startsWith(part.message)).toBe(true);
     }
   });
@@ -364,13 +364,13 @@ describe("linear work", () => {
     expect(piecesOf(octets(near.repeat(100)))).toEqual([127, 127, 127, 127, 127, 127 * 95]);
     const far = `..${"a".repeat(125)}\r\n`;
     expect(piecesOf(octets(far.repeat(100)))).toEqual(Array<number>(100).fill(128));
-    // Which takes no more memory than the chunk that it comes from, where it is too large for a pool.
+    // A chunk too large for the buffer pool: its pieces take no more memory than the chunk itself.
     const chunk = octets(near.repeat(1000));
     const pieces: Buffer[] = [];
     new DotDecoder().decode(chunk, 0, (piece) => pieces.push(piece));
     expect(pieces.at(-1)?.buffer).not.toBe(chunk.buffer);
     expect(pieces.at(-1)?.buffer.byteLength).toBeLessThan(chunk.length);
-    // One that stands far off begins the count anew.
+    // A dot that is far from the last one starts a new count.
     const lines = [near.repeat(4), far, near.repeat(4), far, near.repeat(10)];
     expect(piecesOf(octets(lines.join("")))).toEqual([
       ...[127, 127, 127, 127, 128, 127, 127, 127, 127, 128],

@@ -4,7 +4,7 @@ import { Pop3ProtocolError } from "../../src/errors.ts";
 import { LineReader } from "../../src/protocol/line-reader.ts";
 import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "../support/octets.ts";
 
-/** The lines of `chunks`, and behind them what was thrown, as its code. */
+/** The lines of `chunks`, followed by the code of the error if one was thrown. */
 function read(chunks: readonly Buffer[], limit = 512, reader = new LineReader(limit)): string[] {
   const lines: string[] = [];
   try {

@@ -208,7 +208,7 @@ describe("LIST", () => {
       ],
     ],
     [
-      "text behind the size",
+      "text after the size",
       "1 120 octets\r\n2 200 \r\n",
       [
         [1, 120],

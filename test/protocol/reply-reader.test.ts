@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ReplyReader, type ReplySink } from "../../src/protocol/reply-reader.ts";
 import { always, cut, cutWire, everyCut, octets, singly, text, whole } from "../support/octets.ts";
 
-/** Waits for replies: `true` for one with a block behind its `+OK`. Notes what comes. */
+/** Waits for replies: `true` for one with a block after its `+OK`. Records what comes. */
 class Recorder implements ReplySink {
   readonly heard: string[] = [];
   readonly #due: boolean[];

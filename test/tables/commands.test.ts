@@ -123,7 +123,7 @@ describe.each(TABLES)("$question", ({ file, constants, methods = METHODS, elsewh
       Object.keys(elsewhere)
         .filter((name) => tested.has(name) || !methods.includes(name))
         .map(
-          (name) => `client.${name}() is no exception any more: remove it in test/tables/commands.test.ts`,
+          (name) => `client.${name}() is no longer an exception: remove it in test/tables/commands.test.ts`,
         ),
     ).toEqual([]);
   });

@@ -5,7 +5,7 @@ import { PLACES } from "../../src/cli/fetch/delivery-place.ts";
 import { fetch } from "../../src/cli/fetch/fetch.ts";
 import { codeIn, exportsFrom, firstColumn, sectionOf, textOf } from "./source.ts";
 
-/** What `popwright/fetch` exports of the destinations; an error is none. */
+/** The destinations that `popwright/fetch` exports, without their errors. */
 const DESTINATIONS = exportsFrom("src/fetch/index.ts", /\/destinations\//).filter(
   (name) => !name.endsWith("Error"),
 );

@@ -53,7 +53,7 @@ describe.each(TABLES)("$question", ({ file, constants, elsewhere }) => {
     expect(
       Object.keys(elsewhere)
         .filter((name) => tested.includes(name) || !NAMES.includes(name))
-        .map((name) => `${name} is no exception any more: remove it in test/tables/mechanisms.test.ts`),
+        .map((name) => `${name} is no longer an exception: remove it in test/tables/mechanisms.test.ts`),
     ).toEqual([]);
   });
 

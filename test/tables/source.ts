@@ -23,7 +23,7 @@ function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
 const isExported = (node: ts.HasModifiers): boolean =>
   node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true;
 
-/** What a file declares under a name. Throws if it declares nothing of that name. */
+/** What a file declares under a name. Throws if the file does not declare that name. */
 function declared<N extends ts.Node>(
   file: string,
   name: string,

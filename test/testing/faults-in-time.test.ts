@@ -26,7 +26,7 @@ async function greeted(server: Pop3Server): Promise<RawClient> {
   return client;
 }
 
-/** Resolves when the server waits for the clock: so many times. */
+/** Resolves when the server waits for `times` timers. */
 async function waiting(times = 1): Promise<void> {
   while (vi.getTimerCount() < times) await new Promise((resolve) => setImmediate(resolve));
 }

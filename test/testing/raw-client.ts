@@ -57,7 +57,7 @@ export class RawClient {
         return this.received.slice(from, this.#taken);
       }
       if (this.ended !== undefined)
-        throw new Error(`${this.ended} behind ${JSON.stringify(this.received.slice(this.#taken))}`);
+        throw new Error(`${this.ended} after ${JSON.stringify(this.received.slice(this.#taken))}`);
       await this.#something();
     }
   }

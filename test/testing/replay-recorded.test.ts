@@ -143,7 +143,7 @@ describe("a recorded session", () => {
             (await Promise.allSettled(numbers.map((n) => client.retr(n)))).map(({ status }) => status),
       ),
     );
-    // What connect() leaves in flight is answered along with the first command, or lost when there is none.
+    // What connect() leaves in flight is answered along with the first command, or lost if no command follows.
     const noop: Use = (client) => client.noop();
     const quit: Use = (client) => client.quit();
     const session = fc

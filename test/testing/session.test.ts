@@ -397,8 +397,8 @@ describe("STLS (RFC 2595)", () => {
   });
 
   it("ends the session if octets follow in clear text", () => {
-    for (const behind of ["USER ann\r\n", "\r\n", "x", "\0"]) {
-      expect(hear(sessionOf(), `STLS\r\n${behind}`)).toEqual(["S: -ERR bytes after STLS", "* close"]);
+    for (const after of ["USER ann\r\n", "\r\n", "x", "\0"]) {
+      expect(hear(sessionOf(), `STLS\r\n${after}`)).toEqual(["S: -ERR bytes after STLS", "* close"]);
     }
   });
 

@@ -6,7 +6,7 @@ import { vi } from "vitest";
 /** What is done to a file. */
 export type FileStep = "write" | "appendFile" | "sync" | "datasync";
 
-/** `nth`: the first so many times it goes well. */
+/** Makes `step` fail, after `nth` times that succeed. */
 export async function breakFiles(step: FileStep, nth = 0): Promise<{ readonly mend: () => void }> {
   const prototype = await fileHandlePrototype();
   const original = methodOf(prototype, step);

@@ -227,7 +227,7 @@ describe("is ended", () => {
   /** Neither it nor what it starts heeds SIGTERM. */
   const STUBBORN = "exec 3>alive; trap '' TERM; echo >ready; sleep 1000";
 
-  /** Resolves when it runs: `outcome` to what the commit gave or threw, `gone` when nothing of it is left. */
+  /** Resolves when it runs: `outcome` to what the commit returned or threw, `gone` when none of its processes is left. */
   async function start(
     text: string,
     signal?: AbortSignal,

@@ -36,7 +36,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
     });
     afterEach(() => folder.remove());
 
-    /** What lies about beside the messages. */
+    /** The files other than the messages. */
     async function remains(): Promise<string[]> {
       const files = await folder.files();
       return files.filter((file) => subject.remains?.includes(file) !== true);
@@ -58,7 +58,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       expect(kept.sort()).toEqual(expected.sort());
     });
 
-    test("keeps nothing of a message that is aborted", async () => {
+    test("keeps no part of an aborted message", async () => {
       const writer = await begun(destination, "aborted");
       for (const piece of piecesOf(MESSAGES["5 MB"] as Buffer)) await writer.write(piece);
       await writer.abort();

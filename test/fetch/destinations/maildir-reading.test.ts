@@ -54,7 +54,7 @@ test("it is read each time while another change might not show", async () => {
 describe("with many messages there", () => {
   const MANY = Array.from({ length: 5001 }, (_, nth) => `${keyOf(String(nth))}.popwright:2,S`);
 
-  /** A reader has moved so many, and one more. */
+  /** A reader, which has moved MANY messages, moves one more. */
   async function readerIsBusy(name: string): Promise<void> {
     const file = `${keyOf(name)}.popwright`;
     await rename(join(folder.path, "new", file), join(folder.path, "cur", `${file}:2,S`));

@@ -106,7 +106,7 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
     return folder.read("inbox");
   }
 
-  test("leaves the whole message or nothing of it, wherever it happens", async () => {
+  test("leaves the whole message or no part of it, wherever the crash happens", async () => {
     // The ends of its first line and of its last, and what lies between.
     const lengths = new Set([0, 1, 2, after.indexOf("\n", before.length) - before.length]);
     for (let length = 0; length < after.length - before.length; length += 9) lengths.add(length);

@@ -56,7 +56,7 @@ test("learns which messages are known", async () => {
   expect(await deliver(destination, "one", ONE)).toBe("known");
 });
 
-test("sends nothing of an aborted message", async () => {
+test("does not send an aborted message", async () => {
   const writer = await webhook(server.url).begin(delivery("one"), undefined);
   if (writer !== "known") {
     await writer.write(Buffer.from(ONE));

@@ -15,7 +15,7 @@ const delivered = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => 
 /** Tests for a kind of ledger. `make` is called once in each, and gives one that knows nothing. */
 export function ledgerContract(kind: string, make: () => Promise<Ledger>): void {
   describe(kind, () => {
-    test("knows nothing of a mailbox that it has not seen", async () => {
+    test("has no entries for a mailbox that it has not seen", async () => {
       const ledger = await make();
       const mailbox = await ledger.open(ANN);
       expect([...mailbox.entries]).toEqual([]);

@@ -160,7 +160,7 @@ describe("a journal that was torn", () => {
       const ledger = new FileLedger(join(directory, `${cut}`));
       await mkdir(ledger.directory);
       const tail = ["", "\0".repeat(100), "garbage\n\n", "deadbeef>{}\n"][cut % 4] as string;
-      // Where nothing was ever recorded, garbage would be somebody else's file.
+      // If nothing was ever recorded, garbage would make it the file of another program.
       const torn = Buffer.from(cut < (ends[0] as number) ? "" : tail);
       const path = join(ledger.directory, `${NAME}.journal`);
       await writeFile(path, Buffer.concat([octets.subarray(0, cut), torn]));

@@ -216,15 +216,15 @@ describe("a journal with many more lines than entries", () => {
     const { ledger, directory, journal } = await makeWordy();
     const old = await readFile(journal);
     await (await ledger.open(ANN)).close();
-    const anew = await readFile(journal);
+    const rewritten = await readFile(journal);
     const lock = join(directory, `${fileName(ANN)}.lock`);
     const temporary = `${journal}.0123456789abcdef.tmp`;
     const crashes: [journal: Buffer, temporary: Buffer | undefined][] = [
       [old, Buffer.alloc(0)],
-      [old, anew.subarray(0, 100)],
-      [old, Buffer.alloc(anew.length)],
-      [old, anew],
-      [anew, undefined],
+      [old, rewritten.subarray(0, 100)],
+      [old, Buffer.alloc(rewritten.length)],
+      [old, rewritten],
+      [rewritten, undefined],
     ];
     for (const [found, left] of crashes) {
       await writeFile(journal, found);
@@ -234,7 +234,7 @@ describe("a journal with many more lines than entries", () => {
       expect([...mailbox.entries.values()]).toEqual([entry("same", LINES - 1)]);
       await mailbox.close();
       expect(await readdir(directory)).toEqual([`${fileName(ANN)}.journal`]);
-      expect(await readFile(journal)).toEqual(anew);
+      expect(await readFile(journal)).toEqual(rewritten);
     }
   });
 });

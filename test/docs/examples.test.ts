@@ -91,7 +91,7 @@ const clientLines = (server: Pop3Server): string[] =>
     .split("\n")
     .filter((line) => /^C: (?:AUTH|\*+$)/.test(line));
 
-/** Closes on a token in the line of AUTH, and says nothing of why it refuses one. */
+/** Closes on a token in the line of AUTH, and does not say why it refuses one. */
 const exchange: ServerMechanism = {
   name: "XOAUTH2",
   initialResponse: false,
@@ -137,7 +137,7 @@ describe("gmail.ts", () => {
     expect(provider.requests).toEqual([form, form]);
     expect(clientLines(server)).toEqual([
       "C: AUTH OAUTHBEARER ****",
-      "C: ****", // to the refusal, behind which -ERR comes
+      "C: ****", // to the refusal, which -ERR follows
       "C: AUTH OAUTHBEARER",
       "C: ****",
     ]);

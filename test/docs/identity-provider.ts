@@ -59,7 +59,7 @@ export class IdentityProvider implements AsyncDisposable {
     response.end(JSON.stringify(answer));
   }
 
-  /** RFC 7636 section 4.6: whoever brings a code has to be who asked for it. */
+  /** RFC 7636 section 4.6: the client that presents a code must be the one that asked for it. */
   #proven({ code, code_verifier = "" }: Form): boolean {
     if (code === undefined) return true;
     const challenge = createHash("sha256").update(code_verifier).digest("base64url");

@@ -33,7 +33,7 @@ export function isDelivered([at, nth]: Moment): boolean {
   return at === "deleted" || (at === "delivered" && nth === COUNT);
 }
 
-/** The end of the matter: one run that nobody disturbs, whatever was before it. Returns what it reports. */
+/** A last run, without a crash, whatever happened before it. Resolves with its report. */
 export async function settle(fetcher: Fetcher, maildrop: Maildrop): Promise<Record<string, unknown>> {
   await maildrop.free();
   const { report } = await fetcher.run();
@@ -109,11 +109,11 @@ export async function dieAt(maildrop: Maildrop, moment: Moment): Promise<void> {
 }
 
 export interface RandomDeaths {
-  /** It is killed so many times. */
+  /** How many times it is killed. */
   readonly kills: number;
   /** New messages that come when there are less than half as many. */
   readonly batch: number;
-  /** A session for so many messages. */
+  /** The number of messages for each session. */
   readonly commitEvery: number;
   /** From 1 on. */
   readonly seed: number;

@@ -15,7 +15,7 @@ import { bodiesOf, mboxForm } from "../support/mbox-form.ts";
 const root = join(import.meta.dirname, "../..");
 const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
 const COUNT = 8;
-/** It is killed when it has said so many things. */
+/** The process is killed when it has printed this number of lines. */
 const MOMENTS = [2, 8, 10, 27];
 
 let folder: Folder;

@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly signal?: "SIGSTOP";
   /** Of its lock in the ledger; milliseconds. */
   readonly heartbeat?: number;
-  /** Kills it after so many milliseconds. */
+  /** Kills it after this time; milliseconds. */
   readonly after?: number | undefined;
   /** Kills it when this resolves. */
   readonly when?: Promise<unknown>;
@@ -107,7 +107,7 @@ export class Fetcher {
     const ended = new Promise<RunResult>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code, by) => {
-        // On Windows the end of a process that ends itself is no signal.
+        // On Windows the end of a process that ends itself is not reported as a signal.
         const byItself = process.platform === "win32" && code === 1 && printed === "";
         const report = printed === "" ? undefined : (JSON.parse(printed) as Record<string, unknown>);
         resolve({ killed: by === "SIGKILL" || byItself, report });
@@ -121,13 +121,13 @@ export class Fetcher {
     return this.#kind === "mbox" ? { mbox: this.mbox } : { maildir: this.maildir };
   }
 
-  /** The messages in the mbox, in the form that they have there; none while there is no mbox. */
+  /** The messages in the mbox, in mbox form; an empty list if there is no mbox. */
   async inMbox(): Promise<string[]> {
     const octets = await readFile(this.mbox).catch(() => Buffer.alloc(0));
     return bodiesOf(octets).map((body) => body.toString("latin1"));
   }
 
-  /** The names beside the mbox. */
+  /** The names of the other files in the folder of the mbox. */
   async besideMbox(): Promise<string[]> {
     return (await readdir(this.#directory)).filter((name) => !["inbox", "state"].includes(name));
   }

@@ -23,7 +23,7 @@ const GROWTH = 400;
 const ROUND_TRIPS = 7;
 
 interface Sample {
-  /** So many have come, and so many octets. */
+  /** The messages and the octets that have come so far. */
   readonly messages: number;
   readonly octets: number;
   /** What is in use of the heap, and of the memory of the machine; octets. */

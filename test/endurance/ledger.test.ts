@@ -15,11 +15,11 @@ const RECORDER = fileURLToPath(new URL("recorder.ts", import.meta.url));
 interface Ended {
   readonly code: number | null;
   readonly said: readonly (readonly [name: string, count: number])[];
-  /** Its last line, where it ended by itself. */
+  /** Its last line, if it ended by itself. */
   readonly failure: string | undefined;
 }
 
-/** Starts a recorder, and kills it when it has said so many lines. */
+/** Starts a recorder, and kills it when it has printed `lines` lines. */
 async function record(command: readonly string[], lines = Infinity): Promise<Ended> {
   const [file = "", ...args] = command;
   const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -57,7 +57,7 @@ test.each([
   const said = new Map<string, number>();
   for (const lines of kills) {
     // The next one takes the mailboxes over.
-    const ended = await record(command(ledger.directory, "oneByOne", "overlapping", "anew"), lines);
+    const ended = await record(command(ledger.directory, "oneByOne", "overlapping", "rewriting"), lines);
     expect(ended.code).toBeNull();
     expect(ended.said.length).toBeGreaterThanOrEqual(lines);
     for (const [name, count] of ended.said) said.set(name, Math.max(said.get(name) ?? 0, count));
@@ -71,12 +71,12 @@ test.each([
     expectNumbered(overlapping.entries);
     expect(overlapping.state.lastRun ?? 0, "records are there as a whole").toBe(overlapping.entries.size);
 
-    const anew = await ledger.read("anew");
-    expect(anew.state.lastRun ?? 0).toBeGreaterThanOrEqual(said.get("anew") ?? 0);
-    expect(anew.entries.get("same")?.size).toBe(anew.state.lastRun);
+    const rewriting = await ledger.read("rewriting");
+    expect(rewriting.state.lastRun ?? 0).toBeGreaterThanOrEqual(said.get("rewriting") ?? 0);
+    expect(rewriting.entries.get("same")?.size).toBe(rewriting.state.lastRun);
   }
-  // Whoever comes then finds no trace of them.
-  for (const name of ["oneByOne", "overlapping", "anew"]) await (await ledger.open(name)).close();
+  // The next process finds no trace of them.
+  for (const name of ["oneByOne", "overlapping", "rewriting"]) await (await ledger.open(name)).close();
   expect((await readdir(ledger.directory)).filter((name) => !name.endsWith(".journal"))).toEqual([]);
 });
 

@@ -36,8 +36,8 @@ async function overlapping(name: string): Promise<void> {
   await Promise.all([lane(), lane(), lane(), lane(), lane()]);
 }
 
-/** So many lines on one entry that the next opening writes the journal anew. */
-async function anew(name: string): Promise<void> {
+/** Writes enough lines on one entry that the next opening rewrites the journal. */
+async function rewriting(name: string): Promise<void> {
   while (true) {
     const mailbox = await ledger.open(name);
     const count = (mailbox.state.lastRun ?? 0) + 1;
@@ -48,7 +48,7 @@ async function anew(name: string): Promise<void> {
   }
 }
 
-const WAYS: Readonly<Record<string, (name: string) => Promise<void>>> = { oneByOne, overlapping, anew };
+const WAYS: Readonly<Record<string, (name: string) => Promise<void>>> = { oneByOne, overlapping, rewriting };
 
 try {
   await Promise.all(mailboxes.map(async (name) => WAYS[name]?.(name)));

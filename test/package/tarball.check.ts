@@ -48,8 +48,8 @@ beforeAll(async () => {
   files = packed.files.map(({ path }) => path).sort();
   await run("tar", ["-xzf", tarball, "-C", directory], directory);
 
-  // As npm would lay it out, without asking a registry: the package is a copy, so that it finds what stands
-  // beside it and nothing of this repository; what it depends on is linked.
+  // As npm would lay it out, without asking a registry: the package is a copy, so that it finds what is
+  // installed next to it, but no file of this repository; its dependencies are linked.
   project = join(directory, "project");
   const installed = join(project, "node_modules/popwright");
   await cp(join(directory, "package"), installed, { recursive: true });

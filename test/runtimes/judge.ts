@@ -12,7 +12,7 @@ export interface Verdict {
 
 export function judge(outcome: Outcome, list: readonly Known[]): Verdict {
   const known = new Map<Known, number>();
-  const complaints: string[] = outcome.unhandled.map((error) => `nobody caught: ${error}`);
+  const complaints: string[] = outcome.unhandled.map((error) => `unhandled: ${error}`);
   const met = new Set<Known>();
   let passed = 0;
   for (const { file, errors, tests } of outcome.files) {

@@ -19,7 +19,7 @@ interface FileOutcome {
 
 export interface Outcome {
   readonly files: readonly FileOutcome[];
-  /** What nobody caught. */
+  /** Errors that were not caught. */
   readonly unhandled: readonly string[];
 }
 

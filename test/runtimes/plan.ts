@@ -3,7 +3,7 @@
 import type { RuntimeName } from "./binaries.ts";
 
 export interface Suite {
-  /** The script of package.json that runs it on the Node at hand. */
+  /** The script of package.json that runs it on the current Node. */
   readonly name: "test" | "test:hostile" | "test:endurance";
   readonly config: string;
   /** Only files whose path has one of these in it; none: all of them. */
@@ -32,7 +32,7 @@ const KILLED: Suite = {
   only: ["crash", "destinations", "ledger"].map((name) => `endurance/${name}.test.ts`),
 };
 
-/** What touches files, processes and sockets: the rest has nothing of the platform in it. */
+/** What touches files, processes and sockets: the rest does not depend on the platform. */
 const WINDOWS: readonly Suite[] = [
   { ...NPM_TEST, only: ["cli", "client", "fetch", "net", "pool"].map((room) => `test/${room}/`) },
   KILLED,

@@ -34,7 +34,7 @@ const SAID = ["tls", "stls"].map((how) => `${how}: 3 saved, three, then 0, POP3_
 
 interface Ended {
   readonly output: string;
-  /** `undefined` where it had to be killed. */
+  /** `undefined` if it had to be killed. */
   readonly code: number | undefined;
 }
 

@@ -12,7 +12,7 @@ export class WrongAnswer extends Error {}
 /** What the maildrop holds, and what this session has done to it. */
 export interface Maildrop {
   readonly messages: readonly StoredMessage[];
-  /** Numbers of which nobody knows whether they are marked: their DELE or RSET was given up. */
+  /** Numbers that may or may not be marked: their DELE or RSET was given up. */
   readonly uncertain: Set<number>;
 }
 

@@ -7,11 +7,11 @@ import { MemoryWire, type Chunks } from "./memory-wire.ts";
 
 /** Milliseconds. */
 const LONGEST = 50;
-/** The best of so many runs counts: another process may hold one of them up. */
+/** The best of this number of runs counts: another process may hold one of them up. */
 const RUNS = 3;
 /** A process that gets no more than that of the time is held up by others. */
 const HELD_UP = 0.9;
-/** A run that took so long is not repeated where it was others who took the time; milliseconds. */
+/** A run that took this long is not repeated, even if other processes took the time; milliseconds. */
 const LONG_ENOUGH = 10_000;
 const MIB = 1024 * 1024;
 
@@ -37,7 +37,7 @@ export interface LoopDelay extends Longest {
 
 interface Load {
   readonly name: string;
-  /** The size that LIST tells before, in octets; without it nobody asks. */
+  /** The size that LIST announces, in octets; without it, LIST is not sent. */
   readonly announced?: number;
   /** How long the loop may stand still; milliseconds. @default 50 */
   readonly longest?: number;
@@ -170,7 +170,7 @@ class Turns {
     }
   }
 
-  /** The longest, in milliseconds, the turn at hand included. */
+  /** The longest turn in milliseconds, including the current one. */
   async longest(): Promise<{ readonly wall: number; readonly cpu: number }> {
     this.#over = true;
     await this.#done;

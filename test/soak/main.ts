@@ -1,4 +1,4 @@
-// `npm run test:soak`: what only shows in the long run. Prints its figures, and fails where one of them is not as it
+// `npm run test:soak`: what only shows in the long run. Prints its figures, and fails if one of them is not as it
 // has to be. `-- --help` tells how it is told otherwise.
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -16,7 +16,7 @@ export interface Setting {
   /** What calls may fail with. */
   readonly codes: readonly string[];
   readonly random: Random;
-  /** A signal that lasts longer than all sessions: nothing of them may stay on it. */
+  /** A signal that lasts longer than all sessions: they must leave no listener on it. */
   readonly lasting: AbortSignal;
 }
 
@@ -109,7 +109,7 @@ class Session {
     // After the end every call fails, at once.
     this.#allowed.add("POP3_CLOSED").add("POP3_STATE");
     if ((await this.#ask((each) => each.noop(), [], false)) === "ok")
-      throw new Error("an answer behind the end");
+      throw new Error("an answer after the end");
   }
 
   /** Makes a call; it may be given up. Resolves with `ok` or the code of its error, which has to be one that may be. */
@@ -147,7 +147,7 @@ class Session {
     }
   }
 
-  /** What was marked is gone behind QUIT, and what was not is there, whatever has happened. */
+  /** Whatever has happened, the marked messages are gone after QUIT, and all others are there. */
   expectMaildrop(after: readonly StoredMessage[]): void {
     const { marked } = this.#client;
     const committed = this.#before.filter((_, index) => !marked.has(index + 1));

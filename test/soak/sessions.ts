@@ -1,4 +1,4 @@
-// Thousands of sessions with faults at random: nothing of them is left behind, neither memory nor handles nor listeners.
+// Thousands of sessions with random faults leave no memory in use, and no handle or listener.
 import { getEventListeners } from "node:events";
 import { Random } from "../../bench/random.ts";
 import { makeCertificate, Pop3Server, type Pop3ServerOptions } from "popwright/testing";
@@ -8,19 +8,19 @@ import { isSilent, randomTrouble, type Trouble } from "./random-fault.ts";
 import { runSession, type Tally } from "./session.ts";
 import { Watch, type Base } from "./watch.ts";
 
-/** Sessions against one server, one behind the other. */
+/** Sessions against one server, one after the other. */
 const GROUP = 4;
 /** Servers at the same time. */
 const SIDE_BY_SIDE = 8;
 /** Sessions between two looks at the memory. */
 const BATCH = 500;
-/** So many batches come before the base is taken. */
+/** The number of batches before the base is measured. */
 const WARM = 2;
-/** The least of so many batches at the end counts: garbage may be left in one of them. */
+/** The lowest heap of this number of last batches counts: garbage may be left in one of them. */
 const LAST = 3;
 /** How far the heap may grow: 150 octets for each of ten thousand sessions. */
 const GROWTH = 1.5 * 1024 * 1024;
-/** With so many problems there is no need to look for more. */
+/** The run ends early if it has found more problems than this. */
 const MANY = 10;
 
 /** Clocks for a server that falls silent, and for one that is only slow, on a busy machine; milliseconds. */
@@ -73,7 +73,7 @@ export async function soak(sessions: number, seed: number): Promise<Sessions> {
     // The first batches warm up: code is compiled, and what is loaded late is loaded.
     if (heap.length <= WARM) base = now;
     else if (base !== undefined) {
-      const since = `behind ${from + BATCH} sessions`;
+      const since = `after ${from + BATCH} sessions`;
       problems.push(...watch.compare(base, now).map((problem) => `${since}: ${problem}`));
     }
     if (problems.length > MANY) break;

@@ -21,7 +21,7 @@ export class Watch {
   #open = 0;
 
   readonly #onUnheard = (error: unknown): void => {
-    this.problems.push(`nobody heard of: ${String(error)}`);
+    this.problems.push(`unhandled: ${String(error)}`);
   };
   readonly #subscriber = {
     start: () => this.#open++,

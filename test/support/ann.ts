@@ -16,12 +16,12 @@ export async function listen(
   return Pop3Server.listen({ users: { ann: { pass: auth.pass, messages: given } }, ...rest });
 }
 
-/** Options that lead to an embedded server; nobody logs in. */
+/** Options for an embedded server, without `auth`. */
 export function to(server: Pop3Server, more: Partial<Pop3ClientOptions> = {}): Pop3ClientOptions {
   return { host: server.host, port: server.port, tls: { ca: server.ca }, secure: server.secure, ...more };
 }
 
-/** Options that lead to a scripted server, without TLS; nobody logs in. */
+/** Options for a scripted server, without TLS and without `auth`. */
 export function toScript(server: ScriptedServer, more: Partial<Pop3ClientOptions> = {}): Pop3ClientOptions {
   return { host: "127.0.0.1", port: server.port, secure: false, stls: "never", ...more };
 }

@@ -45,7 +45,7 @@ export class Folder {
   }
 }
 
-/** The octets of the files in a directory, not below; none, where there is no directory. */
+/** The octets of the files in a directory, without subdirectories; empty if there is no directory. */
 export async function octetsIn(directory: string): Promise<Buffer[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);

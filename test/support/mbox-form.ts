@@ -1,7 +1,7 @@
 // A second implementation of mboxrd, written independently of the destination, and the way in which a reader
 // finds the message again.
 
-/** The text of a message in an mbox, with the blank line behind it. */
+/** The text of a message in an mbox, with the blank line after it. */
 export function mboxForm(message: Buffer): Buffer {
   const text = message.toString("latin1").replaceAll("\r\n", "\n");
   const lines = text.split("\n").map((line) => (/^>*From /.test(line) ? `>${line}` : line));

@@ -16,7 +16,7 @@ let nextPort = 1;
 export class MemoryServer {
   /** What the client has said, line by line. */
   readonly lines: string[] = [];
-  /** Lead to it; nobody logs in. */
+  /** Options for this server, without `auth`. */
   readonly options: Pop3ClientOptions;
   readonly #stream: Duplex;
   #answers: Answers;
@@ -59,7 +59,7 @@ export class MemoryServer {
     }
   }
 
-  /** Resolves when the client has said so many lines. */
+  /** Resolves when the client has sent `count` lines. */
   async heard(count: number): Promise<void> {
     while (this.lines.length < count) await turn();
   }

@@ -42,11 +42,11 @@ const ROTATION: readonly MessageKind[] = [
   "unfinished",
 ];
 const MEBIBYTE = 1024 * 1024;
-/** One message in so many has the long line. */
+/** Every message with a multiple of this number has the long line. */
 const LONG_LINE_EVERY = 200;
 
 /**
- * `count` messages, made anew in each iteration. `kinds` take turns; without them all do, and each 200th message
+ * `count` messages, generated again in each iteration. `kinds` take turns; without them all do, and each 200th message
  * has a line of a mebibyte. The others have at most about two kibibytes.
  */
 export function* seededMessages(
@@ -62,7 +62,7 @@ export function* seededMessages(
   }
 }
 
-/** What a client gets to see of it: with the CRLF that a server puts behind an unfinished last line. */
+/** What a client gets to see of it: with the CRLF that a server adds to an unfinished last line. */
 export function asReceived(message: Buffer): Buffer {
   if (message.length === 0 || message.toString("latin1", message.length - 2) === "\r\n") return message;
   return Buffer.concat([message, Buffer.from("\r\n", "latin1")]);

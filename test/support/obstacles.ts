@@ -22,7 +22,7 @@ export const OBSTACLES: Readonly<Record<Obstacle, Placing>> = {
 
 export const obstacles: readonly Obstacle[] = Object.keys(OBSTACLES) as Obstacle[];
 
-/** Puts it there, so old that nobody needs it. Returns what is in the file that a link leads to, now and later. */
+/** Puts it there, `age` milliseconds old. Returns how to check that the target of a link is untouched. */
 export async function place(
   obstacle: Obstacle,
   path: string,

@@ -11,7 +11,7 @@ export const whole = (wire: Buffer): Buffer[] => [wire];
 /** One octet in each chunk. */
 export const singly = (wire: Buffer): Buffer[] => Array.from(wire, (octet) => Buffer.of(octet));
 
-/** In pieces of so many octets. */
+/** In pieces of `size` octets. */
 export function inPieces(wire: Buffer, size: number): Buffer[] {
   const chunks: Buffer[] = [];
   for (let at = 0; at < wire.length; at += size) chunks.push(wire.subarray(at, at + size));

@@ -3,7 +3,7 @@ import type * as net from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import { certificate } from "./certificate.ts";
 
-/** Where a record of TLS ends: its length stands behind its type and version. */
+/** Where a record of TLS ends: its length follows its type and version. */
 function recordEnd(octets: string): number {
   return octets.length < 5 ? Infinity : 5 + octets.charCodeAt(3) * 256 + octets.charCodeAt(4);
 }
@@ -23,7 +23,7 @@ export class Peer {
   readonly #onOctets: (octets: Buffer, isSecure: boolean) => void;
   #text = "";
   #read = 0;
-  /** Records of TLS that nobody has taken up. */
+  /** TLS records that no handshake has used yet. */
   #records = 0;
   #wake: (() => void) | undefined;
 
@@ -55,7 +55,7 @@ export class Peer {
 
   #takeLines(): void {
     for (;;) {
-      // A ClientHello that nobody takes up is no line: among its random octets there may be CR LF.
+      // A ClientHello without a handshake is not a line: its random octets may contain CR LF.
       const isRecord = this.#text.startsWith("\x16") || this.#text.startsWith("\x15");
       const end = isRecord ? recordEnd(this.#text) : this.#text.indexOf("\r\n") + 2;
       if (end < 2 || end > this.#text.length) return;
@@ -125,8 +125,8 @@ export class Peer {
     this.#raw.removeAllListeners("data");
     this.#raw.removeAllListeners("end");
     this.#stream = new TLSSocket(this.#raw, { ...options, isServer: true });
-    // An alert of the client is no `error` behind the handshake, as no tls.Server has made the socket; and Node 24
-    // and later never end a write behind it.
+    // An alert of the client after the handshake is not an `error`, as no tls.Server made the socket; and Node 24
+    // and later never end a write after it.
     this.#stream.on("_tlsError", () => this.#raw.destroy());
     this.#watch(this.#stream);
     const secured = new Promise<void>((resolve) => this.#stream.once("secure", resolve));

@@ -3,7 +3,7 @@ import { Pop3Client, type Pop3ClientOptions, type Pop3Auth } from "../../src/ind
 import { auth, LOGGED_IN, toScript } from "./ann.ts";
 import { ScriptedServer, type ScriptOptions, type Step } from "./scripted-server.ts";
 
-/** Plays the script behind a login, while `use` has the client. */
+/** Plays the script after a login, while `use` has the client. */
 export async function session(
   script: readonly Step[],
   use: (client: Pop3Client) => Promise<void>,

@@ -54,7 +54,7 @@ function asText(value: unknown): string {
     : String(value);
 }
 
-/** As JSON, where it can be: what is circular, as a certificate that has signed itself may be, is not written out. */
+/** As JSON if possible: circular values, such as a self-signed certificate, are left out. */
 function written(value: unknown): string {
   try {
     return JSON.stringify(value);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect } from "vitest";
 import { Pop3Error } from "popwright";
 import { SECRET } from "./scripted-server.ts";
 
-/** How long handles may take to close behind a test; milliseconds. */
+/** How long handles may take to close after a test; milliseconds. */
 const CLOSING = 20_000;
 
 /** Sockets, timers, requests: what keeps a process alive, and how many of each. */
@@ -47,7 +47,7 @@ export function guardEachTest(): void {
     } finally {
       for (const event of EVENTS) process.off(event, onUnheard);
     }
-    expect(unheard, "nobody heard of").toEqual([]);
+    expect(unheard, "unhandled").toEqual([]);
   });
 }
 

@@ -15,7 +15,7 @@ export interface Point {
   readonly line: string;
   /** Which of the answers to this line, from 1 on. */
   readonly nth: number;
-  /** Octets of the answer that are sent; negative: all but so many. */
+  /** Octets of the answer that are sent; negative: all but that many. */
   readonly octets: number;
   /** What the client is in then: waiting for a status line, or within a block. */
   readonly within: "line" | "block";
@@ -44,7 +44,7 @@ export const CONNECT_POINTS: readonly Point[] = [
   ...points(base64(SECRET), LINE),
 ];
 
-/** The CAPA behind the login, which `connect` waits for where nothing may be pipelined. */
+/** The CAPA after the login, which `connect` waits for if it may not pipeline. */
 export const SECOND_CAPA_POINTS: readonly Point[] = points(
   "CAPA",
   [

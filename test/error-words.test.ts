@@ -12,7 +12,7 @@ const RULES: Rules = {
     "printableLine",
     "shownLine",
     "failureReason",
-    // They show nothing of a value that may be a secret.
+    // They do not show a value that may be a secret.
     "shown",
     "typeOf",
     // The host was checked with the options, or comes from a URL.
@@ -20,11 +20,11 @@ const RULES: Rules = {
     "hostText",
   ]),
   own: new Set([
-    // The form of a command without secrets: made safe where the command is.
+    // The form of a command without secrets: made safe when the command is made.
     "BareCommand.printable",
     "CommandLine.printable",
     "CommandLine.subject",
-    // Made safe where they are parsed.
+    // Made safe when they are parsed.
     "OAuthRefusal.scope",
     "OAuthRefusal.status",
     // Tables of ours.
@@ -33,7 +33,7 @@ const RULES: Rules = {
     "Expiry.why",
     "Session.#occupied",
   ]),
-  // They make safe what they are given, or show nothing of it.
+  // They make their argument safe, or do not show it.
   errors: new Set(["FetchError", "ForeignFileError", "Pop3AbortError"]),
 };
 
@@ -49,7 +49,7 @@ test("each word in an error is ours, or is made safe", { timeout: PATIENCE }, ()
   expect(unsafeWords(files, RULES)).toEqual([]);
 });
 
-test("a word that is not is found where it gets into the error", { timeout: PATIENCE }, async () => {
+test("an unsafe word is found at the place where it enters the error", { timeout: PATIENCE }, async () => {
   const directory = await mkdtemp(join(tmpdir(), "popwright-"));
   const file = join(directory, "sample.ts");
   await writeFile(

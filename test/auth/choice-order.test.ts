@@ -12,7 +12,7 @@ import { parseCapabilities } from "../../src/protocol/capabilities.ts";
 
 interface Row {
   readonly name: string;
-  /** Whether it may be used without TLS: by itself, by who insists on it, where a secret may go out in clear; or not. */
+  /** When it may be used without TLS: always, if insisted on, or if clear text is allowed. @default never */
   readonly inClear?: "by itself" | "insisted on" | "allowed";
   /** Bound to the TLS connection. */
   readonly bound?: boolean;

@@ -150,7 +150,7 @@ describe("requested mechanisms", () => {
   });
 
   test.each<[string | undefined, boolean, AuthPreferences, string]>([
-    // Not listed, and used all the same.
+    // Not listed, but still used.
     ["USER,SASL LOGIN", TLS, insist("XOAUTH2"), "XOAUTH2"],
     ["USER,SASL", TLS, insist("PLAIN"), "PLAIN"],
     ["", TLS, insist("PLAIN"), "PLAIN"],

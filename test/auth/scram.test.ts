@@ -381,7 +381,7 @@ describe("sends no proof for the first message", () => {
     [`${R},${S},i=4096,1=1`, ATTRIBUTES],
     [`${R},${S},i=4096,x=\0`, ATTRIBUTES],
     ["go ahead", ATTRIBUTES],
-    // An error where none is due.
+    // An error at a point where none may come.
     ["e=unknown-user", "the server ended SCRAM with an error: unknown-user"],
   ])("%j", async (challenge, message) => {
     const exchange = await start();

@@ -100,7 +100,7 @@ export async function dieAt(maildrop: Maildrop, moment: Moment): Promise<void> {
   await maildrop.add(mails(COUNT));
   await using fetcher = await Fetcher.create(maildrop.account, deletes ? DELETE : {});
   const { killed } = await fetcher.run({ at, nth });
-  // "deleted" is recorded once for all, and only where something is.
+  // "deleted" is recorded once for all messages, and only if one was deleted.
   expect(killed).toBe(at !== "deleted" || (deletes && nth === 1));
   const report = await settle(fetcher, maildrop);
   if (isDelivered(moment)) expect(report).toMatchObject({ delivered: 0, known: 0, octets: 0 });

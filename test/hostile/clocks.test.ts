@@ -22,7 +22,7 @@ async function settle(): Promise<void> {
 
 interface Wait {
   readonly clock: keyof Pop3Timeouts;
-  /** The code by silence, and by a trickle where that has another one. */
+  /** The code of the error when the clock runs out. */
   readonly code: string;
   readonly greeting?: string;
   readonly answers?: Answers;

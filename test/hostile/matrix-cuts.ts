@@ -10,7 +10,7 @@ export function longestAnswer(lines: readonly string[], mode: Mode): number {
   return Math.max(...lines.map((line) => (line === HANDSHAKE ? 0 : answerTo(line, mode).length)));
 }
 
-/** Plays the session with each answer cut after `octets` octets. Resolves with the number of answers longer than that. */
+/** Plays the session with each answer cut after `octets` octets. Resolves with the number of longer answers. */
 export async function playCuts(server: MatrixServer, course: Course, octets: number): Promise<number> {
   const { lines, mode } = course;
   let cuts = 0;
@@ -23,7 +23,7 @@ export async function playCuts(server: MatrixServer, course: Course, octets: num
       if (line !== GREETING) answered++;
       const answer = answerTo(line, mode);
       if (octets < answer.length) cuts++;
-      // The end of one answer and the beginning of the next come together, where that was asked for already.
+      // The end of one answer and the beginning of the next come together if that was already requested.
       await peer.send(kept + answer.slice(0, octets));
       await turns(2);
       kept = answer.slice(octets);

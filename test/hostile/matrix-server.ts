@@ -32,7 +32,7 @@ export class MatrixServer implements AsyncDisposable {
       if (script === undefined) this.#failure ??= new Error("one connection more than there are scripts");
       const peer = (this.#peer = new Peer(socket));
       this.#played = script?.(peer, socket);
-      // `over` tells of it, where anybody asks.
+      // `over` reports the error.
       this.#played?.catch(() => undefined);
     });
   }
@@ -72,7 +72,7 @@ export class MatrixServer implements AsyncDisposable {
   options(protection: Protection): Pop3ClientOptions {
     const address = { host: HOST, port: this.#port };
     if (protection === "plain") return { ...address, secure: false, stls: "never" };
-    // An object of its own for each client: no TLS session is taken up again.
+    // A new object for each client, so that no TLS session is resumed.
     const tls = { ...trusted };
     return protection === "tls" ? { ...address, tls } : { ...address, secure: false, stls: "required", tls };
   }

@@ -14,7 +14,7 @@ export interface Call {
   readonly wants: (answer: string) => unknown;
 }
 
-/** What becomes of a stream that was left, as it brings more than anybody would read. */
+/** The outcome of a stream that was left because it brings too much to read. */
 export const LEFT: unique symbol = Symbol("left");
 
 /** A message with dots to be doubled, and lines that nearly end it. */

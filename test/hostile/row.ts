@@ -25,7 +25,7 @@ export interface Case extends Numbered {
   readonly noLogin?: boolean;
   /** What is called after `connect`; without it, `connect` itself is checked. */
   readonly calls?: (client: Pop3Client, stage: Stage) => Promise<unknown>;
-  /** The code that it fails with, or several, where the system decides which comes first. */
+  /** The code that it fails with, or several if the system decides which comes first. */
   readonly fails?: Pop3ErrorCode | readonly Pop3ErrorCode[];
   /** What the error has, too. */
   readonly error?: Readonly<Record<string, unknown>>;

@@ -36,7 +36,7 @@ afterAll(async () => {
   await cyrus.stop();
 });
 
-/** With the same `tls` again, the TLS session is taken up again. */
+/** A second connection with the same `tls` resumes the TLS session. */
 function over({ transport, version }: Way): Pop3ClientOptions & { tls: ConnectionOptions } {
   const options = reach(cyrus, transport);
   return { ...options, tls: { ...options.tls, minVersion: version, maxVersion: version } };

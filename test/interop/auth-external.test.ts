@@ -82,7 +82,7 @@ describe.each(Object.entries(launchers))("%s", (_name, { start, without, strange
     it("without a certificate the login is refused", async () => {
       await expect(connect("nobody", transport)).rejects.toMatchObject(without);
       await expect(connect("nobody", transport, { authzid: "ann" })).rejects.toMatchObject(without);
-      // Nor where the client insists though it is not listed.
+      // Nor if the client insists on EXTERNAL, although it is not listed.
       await expect(connect("nobody", transport, { force: true })).rejects.toMatchObject(rejected);
     });
 

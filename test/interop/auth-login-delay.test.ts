@@ -33,7 +33,7 @@ describe("popminpoll", () => {
       });
       expect(second.state).toBe("closed");
     }
-    // A wrong password is a wrong password all the same, and others may come in.
+    // A wrong password is still reported as one, and other users may log in.
     await expect(
       Pop3Client.connect({ ...options, auth: { user: "ann", pass: "wrong" } }),
     ).rejects.toMatchObject({ code: "POP3_AUTH_REJECTED", responseCode: "AUTH", temporary: false });

@@ -40,7 +40,7 @@ const expected: Readonly<Record<string, Readonly<Record<ServerName, readonly str
   [ownChoice]: { Dovecot: ok, Cyrus: ok, Courier: ok },
 };
 
-/** What the client takes, where the choice is its own. */
+/** The mechanism that the client uses if it may choose. */
 const chosen: Readonly<Record<ServerName, (transport: AuthTransport) => string>> = {
   Dovecot: () => "SCRAM-SHA-256",
   Cyrus: (transport) => (transport === "clear" ? "SCRAM-SHA-512" : "SCRAM-SHA-512-PLUS"),
@@ -53,7 +53,7 @@ export interface Cell {
   readonly server: ServerName;
   readonly transport: AuthTransport;
   readonly mechanism: string;
-  /** The same, or what the client chooses where the choice is its own. */
+  /** The same, or what the client uses if it may choose. */
   readonly method: string;
   readonly expected: string;
 }

@@ -98,7 +98,7 @@ function expectOneMethod({ method }: Cell, commands: readonly string[]): void {
   expect(new Set(tried.filter((name) => name !== undefined))).toEqual(new Set([method]));
 }
 
-/** Looks for secrets where none may be: in an error, and in what the relay has seen. */
+/** Fails if there are secrets in the error, or in what the relay has seen. */
 function expectHidden({ method }: Cell, { secrets }: Proof, error: unknown, sent: string): void {
   const words = printed(error);
   for (const secret of secrets) {

@@ -34,7 +34,7 @@ beforeAll(async () => {
     poplibOutcomes(stage, tasks),
     curlOutcomes(stage, tasks),
   ] as const;
-  // Where one fails, the others come to their end all the same, and leave nothing.
+  // If one fails, the others still run to their end, and clean up.
   await Promise.allSettled(plays);
   const [together, alone, poplib, curl] = await Promise.all(plays);
   const ours = [...together.map((outcome) => [outcome]), ...alone];
@@ -86,7 +86,7 @@ function shownBy(each: Played): Difference[] {
   });
 }
 
-/** The first few of those where that is not so, in a form to be read. */
+/** The first few cases in which the outcomes are not as expected, in readable form. */
 function unlike(
   seen: (each: Played) => readonly Outcome[],
   expected: (each: Played) => readonly Outcome[],

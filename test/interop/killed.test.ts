@@ -36,10 +36,10 @@ describe("Dovecot is killed", () => {
     await server.deliver("ann", [huge, small, small]);
   });
 
-  // Again, where a test has failed before.
+  // Most tests have stopped it already; one that failed may not have.
   afterEach(() => server.stop());
 
-  /** Nobody waits, nothing is held: the client knows that it is over, and all that comes says so at once. */
+  /** No call waits, and no data is held. The client knows that the session is over, and later calls fail at once. */
   async function expectOver(client: Pop3Client, sockets: number): Promise<void> {
     expect(client.state).toBe("closed");
     await expectLost([client.noop(), client.stat(), client.retr(1), client.dele(1), client.quit()]);

@@ -172,7 +172,7 @@ describe("decodeText", () => {
   });
 });
 
-// None of these would end within a test if a word were looked for again from each place where one may begin.
+// None of these would end in time if the search for a word started again at each possible beginning.
 describe("decodeText takes linear time for", () => {
   const MIB = 1024 * 1024;
   const fill = (unit: string): string => unit.repeat(Math.floor((2 * MIB) / unit.length));

@@ -127,7 +127,7 @@ describe("a session may be shared", () => {
     ["a limit", { limits: { message: 1 } }],
     ["no pipelining", { pipelining: false }],
     ["the window", { pipelining: { octets: 1 } }],
-  ])("not where something differs: %s", (_, more) => {
+  ])("not if an option differs: %s", (_, more) => {
     const other = { ...ann, ...more };
     expect(alike(ann, other)).toBe(false);
     expect(alike(other, ann)).toBe(false);
@@ -144,7 +144,7 @@ describe("a session may be shared", () => {
     expect(alike(giving, { ...ann, auth: { user: "ann", pass: () => SECRET } })).toBe(false);
   });
 
-  test("not where the object for TLS has come to say something else", () => {
+  test("not if the object for TLS was changed meanwhile", () => {
     const options = { ...ann, tls: { rejectUnauthorized: false } };
     const before = new Account(options);
     options.tls.rejectUnauthorized = true;

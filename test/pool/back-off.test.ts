@@ -125,7 +125,7 @@ describe("the time to wait", () => {
     expect(retryAfter(new Pop3ConnectionError("POP3_RESET", ""), 1, half)).toBe(250);
     expect(retryAfter(refusal("IN-USE", ""), 2, half)).toBe(15_000);
     expect(retryAfter(refusal("LOGIN-DELAY", ""), 1, () => 0, 30)).toBe(30_000);
-    // Who tries all the same does so with moderation.
+    // A caller that still tries does so with moderate delays.
     expect(retryAfter(new Error("what?"), 1, () => 1)).toBe(2000);
     expect(retryAfter(refusal("SYS/TEMP", ""), 1)).toBeLessThan(2000);
   });

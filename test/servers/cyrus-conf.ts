@@ -8,7 +8,7 @@ export interface CyrusOptions extends MailServerOptions, SaslOptions {
   /** `popminpoll`: minutes before the same user may log in again. It is announced as LOGIN-DELAY. @default 0 */
   readonly minPoll?: number;
   /**
-   * `tls_session_timeout`: minutes for which a TLS session may be taken up again. Each process has a key of its own
+   * `tls_session_timeout`: minutes for which a TLS session may be resumed. Each process has a key of its own
    * for that, so that there is one for each port then, which serves one client at a time. @default 0: none is
    */
   readonly tlsSessionTimeout?: number;
@@ -51,7 +51,7 @@ function mechanisms(options: CyrusOptions): readonly string[] {
   );
 }
 
-/** A line of imapd.conf, where no value may be empty. */
+/** A line of imapd.conf, which does not allow an empty value. */
 const setting = (name: string, values: readonly string[]): string =>
   values.length === 0 ? "" : `${name}: ${values.join(" ")}`;
 

@@ -57,7 +57,7 @@ passdb {
   mechanisms = ${ofPasswords.join(" ")}
   args = ${directory}/users
 }
-# These have proven who the client is before anybody is asked.
+# These mechanisms have authenticated the client before the lookup.
 passdb {
   driver = passwd-file
   mechanisms = ${["external", "anonymous", ...ofKerberos].join(" ")}
@@ -134,7 +134,7 @@ function passwdFile(
     .join("");
 }
 
-/** Writes where the key of tokens is found: no authority is asked over HTTP. */
+/** Writes the key of tokens into a file, so that no authority is asked over HTTP. */
 async function writeTokenKey(key: Buffer, directory: string): Promise<void> {
   // Looked up by the application that the token is for, its algorithm and the name of its key.
   const path = join(directory, "tokens/default/HS256");

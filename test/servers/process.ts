@@ -94,7 +94,7 @@ export class ServerProcess {
     await this.kill();
   }
 
-  /** Ends the server as a crash would: SIGKILL to its whole process group, and no word to anybody. */
+  /** Ends the server as a crash would: SIGKILL to its whole process group, without notice to any client. */
   async kill(): Promise<void> {
     this.#child.ref();
     this.#signal("SIGKILL");

@@ -11,21 +11,21 @@ export interface Flood {
   readonly answers: Answers;
   readonly protection?: Protection;
   readonly options?: Partial<Pop3ClientOptions>;
-  /** What it resolves with, where that is a string, or the code of its error is what came of it. Without it `connect` meets the flood. */
+  /** The call that meets the flood; its outcome is a string, or the code of its error. @default `connect` */
   readonly call?: (client: Pop3Client) => Promise<unknown>;
-  /** What came of it. */
+  /** The outcomes that are allowed. */
   readonly ends: readonly string[];
   /** How far the memory of the process may grow; octets. */
   readonly bound: number;
 }
 
-/** Nothing of it is kept: what comes and goes with sockets and the heap. */
+/** For floods that are not kept: the usual variation of sockets and the heap. */
 const NOTHING = 32 * MIB;
-/** Pieces that are garbage as soon as they were read: it is not collected at once. */
+/** For pieces that are garbage as soon as they were read, but are not collected at once. */
 const PASSING = 96 * MIB;
 /** Held in one piece up to its limit. */
 const MESSAGE = DEFAULT_LIMITS.message + 64 * MIB;
-/** The same, where no size was announced: it grows by doubling, and what it has grown out of is garbage. */
+/** The same if no size was announced: the buffer grows by doubling, and its earlier versions are garbage. */
 const GROWING = 3 * DEFAULT_LIMITS.message + 32 * MIB;
 
 function* forever(piece: Buffer): Generator<Buffer> {
@@ -41,7 +41,7 @@ function* entries(value: (n: number) => string): Generator<Buffer> {
   }
 }
 
-/** `head`, and what follows for as long as anybody takes it. */
+/** Sends `head`, and then the pieces until the client leaves. */
 function endless(head: string, pieces: () => Iterable<Buffer>): Answer {
   return async (peer) => {
     await peer.send(head);

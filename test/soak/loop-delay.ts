@@ -21,7 +21,7 @@ interface Longest {
   readonly wall: number;
   /** By the time that this process has computed. */
   readonly cpu: number;
-  /** How much of the time it has computed: less than 1 where others had the processor. */
+  /** The share of the time in which it computed: less than 1 if other processes had the processor. */
   readonly share: number;
 }
 
@@ -144,7 +144,7 @@ async function run({ announced, chunks, hash }: Load): Promise<Longest> {
   delay.disable();
   client.close();
   if (hashOf(message) !== hash) throw new Error("not the message that was sent");
-  // The monitor has not looked yet, where all of it took a moment.
+  // After a very short run the monitor has no sample yet.
   return { wall: Math.max(delay.max / 1e6, wall), cpu, share };
 }
 

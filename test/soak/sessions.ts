@@ -138,7 +138,7 @@ function clientOptions(
     port,
     auth: { user, pass, mechanism },
     ...(protection === "tls" ? {} : { secure: false, stls: protection === "stls" ? "required" : "never" }),
-    // A session is taken up again where the options are the same object.
+    // A TLS session is resumed if the options are the same object.
     ...(protection === "plain" ? {} : { tls: random.below(4) === 0 ? { ...tls } : tls }),
     timeouts: troubles.some(isSilent) ? SHORT : LONG,
   };

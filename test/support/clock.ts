@@ -48,7 +48,7 @@ export async function timePasses<T>(call: Promise<T>): Promise<T> {
   return call;
 }
 
-/** A pause in simulated time where the clocks are stopped. */
+/** A pause, in simulated time if the clocks are stopped. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -50,7 +50,7 @@ export function* piecesOf(message: Buffer): Generator<Buffer, void> {
   }
 }
 
-/** A writer, where the message is not known. */
+/** A writer for a message that the destination does not have yet. */
 export async function begun(
   destination: Destination,
   name: string,

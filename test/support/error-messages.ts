@@ -79,7 +79,7 @@ class Search {
       for (const call of this.#calls.get(parent) ?? []) {
         const argument = call.arguments?.[index];
         if (argument === undefined) continue;
-        // An unsafe argument is reported where it gets into the message: it may be of use elsewhere.
+        // An unsafe argument is reported at its use in the message: it may be used for something else as well.
         const places = this.#parameters.get(parameter);
         this.#places = ts.isIdentifier(argument) ? places : undefined;
         const unsafe = this.#unsafe(argument);
@@ -260,7 +260,7 @@ class Search {
     return this.#rules.own.has(`${owner?.name?.text ?? "?"}.${symbol?.name ?? "?"}`);
   }
 
-  /** Whether it is the message or the text of an error of ours, which was checked where that was made. */
+  /** Whether it is the message or the text of an error of ours, which was checked where the error is created. */
   #isOfOurError({ name, expression }: ts.PropertyAccessExpression): boolean {
     const type = this.#checker.getNonNullableType(this.#checker.getTypeAtLocation(expression));
     const types = type.isUnion() ? type.types : [type];

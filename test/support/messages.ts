@@ -15,7 +15,7 @@ export type MessageKind =
   | "hot"
   /** Lines of dots, and lines that begin with them. */
   | "dots"
-  /** Lines that read like replies, and ends of messages that are none. */
+  /** Lines that read like replies, and lines that look like the end of a message. */
   | "replies"
   /** No octet at all. */
   | "empty"

@@ -23,7 +23,7 @@ export async function codeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-/** What became of `call` by now, where a call has to settle without anything more that happens outside. */
+/** The outcome of `call`, or "still waiting". For calls that must settle without any further event. */
 export async function settledCode(call: Promise<unknown>): Promise<string> {
   return Promise.race([codeOf(call), turns(100).then(() => "still waiting")]);
 }

@@ -207,7 +207,7 @@ async function expectLine(peer: Peer, expected: string | RegExp, lockstep: boole
   if (peer.hasMore) throw new Error(`more came after ${line}, before its answer`);
 }
 
-/** A client that is gone does not care: the script goes on to where that shows. */
+/** Does not fail if the client is gone: a later step of the script will notice. */
 async function sendInPackets(peer: Peer, octets: Buffer, chunk: number): Promise<void> {
   for (let at = 0; at < octets.length; at += chunk) {
     await peer.send(octets.subarray(at, Math.min(at + chunk, octets.length)));

@@ -54,7 +54,7 @@ describe.each<[string, Buffer | string]>([
 const TIMESTAMP = "<1896.697170952@dbc.mtview.ca.us>";
 const DIGEST = apopDigest(TIMESTAMP, auth.pass);
 
-/** What a server offers in clear text, and the first line of the login where a password may be sent. */
+/** What a server offers in clear text, and the first line of the login if a password may be sent. */
 const CHOSEN: readonly (readonly [string, readonly string[], string])[] = [
   ["PLAIN, LOGIN and USER", ["SASL PLAIN LOGIN", "USER"], `APOP ann ${DIGEST}`],
   ["USER", ["USER"], `APOP ann ${DIGEST}`],

@@ -48,7 +48,7 @@ export interface Attempt {
   readonly lines: readonly string[];
   /** Whether the session goes on. */
   readonly kept: boolean;
-  /** `authorization` or `transaction` where the session goes on. */
+  /** `authorization` or `transaction` if the session continues. */
   readonly state: string;
 }
 

@@ -62,7 +62,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (maxVersion) => {
       expect(authLines(server)).toHaveLength(2 * DIGESTS.length);
     });
 
-    // A session that is taken up again has no certificate to be bound to.
+    // A resumed session has no certificate to bind to.
     test.each(types.filter((type) => type !== third))("binds with %s in a resumed session", async (type) => {
       await using server = await listen({ ...options, scram: { channelBindings: [type] } });
       const given: Pop3ClientOptions = to(server, {
@@ -77,7 +77,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (maxVersion) => {
     });
 
     test("by default tries the types until the server accepts one", async () => {
-      // The exporter by itself with TLS 1.3 alone, where the server has no tls-unique.
+      // With TLS 1.3 the server has no tls-unique, so the exporter comes first.
       const tries = maxVersion === "TLSv1.3" ? { [first]: 1, [third]: 3 } : { [second]: 1, [third]: 2 };
       for (const [type, count] of Object.entries(tries)) {
         await using server = await listen({ ...options, scram: { channelBindings: [type] } });

@@ -126,7 +126,7 @@ describe.each(WAYS)("%s", (mechanism, who, first) => {
 });
 
 describe.each([...WAYS, ...PROMPTED])("%s", (mechanism, who, first) => {
-  // Whatever the mechanism takes them for: it ends, long before anybody tires.
+  // However the mechanism reads these challenges, it ends the exchange early.
   test.each(["", "YQ==", base64("Username:"), base64("<1.2@mail.test>"), base64('{"status":"400"}')])(
     'stops challenges without end: "%s"',
     async (challenge) => {

@@ -44,7 +44,7 @@ describe("a program that is known for it", () => {
     const client = await connect(server);
     expect(client.pipelining).toBe("limited");
     expect(await retrieved(client)).toEqual([TEXTS, "resolved"]);
-    // What answers in one piece goes out together all the same.
+    // Commands whose answers come in one piece are still sent together.
     expect(server.sessions[0]?.slice(3)).toEqual(["CAPA, LIST, UIDL", "RETR 1", "RETR 2", "RETR 3"]);
   });
 

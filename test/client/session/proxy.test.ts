@@ -27,7 +27,7 @@ function through(
   more: Partial<Pop3ClientOptions> = {},
 ): Pop3ClientOptions {
   return {
-    // The name is the proxy's to resolve; the certificate is checked for it all the same.
+    // The proxy resolves the name, and the client still checks the certificate against it.
     host: "localhost",
     port: server.port,
     secure: server.secure,

@@ -52,7 +52,7 @@ const fault: fc.Arbitrary<Fault> = fc
   .map(({ on, nth, after, how }): Fault => {
     if (how === "refuse") return { on, nth, reply: "-ERR [SYS/TEMP] not now\r\n" };
     if (how === "junk") return { on, nth, reply: "junk\r\n" };
-    // A second "+OK" would be an answer to the next command, for all that anybody can see.
+    // A second "+OK" cannot be told from an answer to the next command.
     if (how === "extra") return { on, nth, after: "extra\r\n" };
     return { on, nth, [how]: after };
   });

@@ -88,7 +88,7 @@ describe.each(COMMANDS)("%s", (_, allowed, call) => {
     const before = said(server).length;
     const code = await codeOf(call(client));
     if (allowed.includes(state)) {
-      // What this server refuses was sent all the same.
+      // A command that this server refuses was still sent.
       expect(["resolved", "POP3_REFUSED", "POP3_AUTH_REJECTED", "POP3_TLS_CERT"]).toContain(code);
     } else {
       expect(code).toBe("POP3_STATE");

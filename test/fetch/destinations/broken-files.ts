@@ -7,7 +7,7 @@ import { vi } from "vitest";
 export type FileStep = "write" | "appendFile" | "sync" | "datasync";
 
 /** Makes `step` fail, after `nth` times that succeed. */
-export async function breakFiles(step: FileStep, nth = 0): Promise<{ readonly mend: () => void }> {
+export async function breakFiles(step: FileStep, nth = 0): Promise<{ readonly repair: () => void }> {
   const prototype = await fileHandlePrototype();
   const original = methodOf(prototype, step);
   let times = 0;
@@ -21,7 +21,7 @@ export async function breakFiles(step: FileStep, nth = 0): Promise<{ readonly me
       await original.call(this, data.subarray(0, data.length / 2));
     throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
   } as never);
-  return { mend: () => spy.mockRestore() };
+  return { repair: () => spy.mockRestore() };
 }
 
 /** What all open files have in common. */

@@ -32,7 +32,7 @@ async function read(name: string): Promise<string> {
   return (await folder.read(name)).toString();
 }
 
-/** A file that is read when it has been written: who waits for it knows that a script has got there. */
+/** Creates a named pipe. A read of it waits until a script writes, and so shows how far the script has got. */
 function pipe(name: string): string {
   const path = join(folder.path, name);
   execFileSync("mkfifo", [path]);
@@ -193,7 +193,7 @@ describe("reads a file", () => {
     const command = script("echo >started");
     const broken = await breakFiles(step);
     const failure: unknown = await deliver(command, "one", ONE).catch((error: unknown) => error);
-    broken.mend();
+    broken.repair();
     expect(failure).toMatchObject({
       ...{ name: "DestinationError", down: true, later: true },
       message: `cannot keep the message in the spool directory ${tmpdir()}: ENOSPC: no space left on device`,
@@ -227,7 +227,7 @@ describe("is ended", () => {
   /** Neither it nor what it starts heeds SIGTERM. */
   const STUBBORN = "exec 3>alive; trap '' TERM; echo >ready; sleep 1000";
 
-  /** Resolves when it runs: `outcome` to what the commit returned or threw, `gone` when none of its processes is left. */
+  /** Resolves when it runs: `outcome` to what the commit gave or threw, `gone` when its processes have ended. */
   async function start(
     text: string,
     signal?: AbortSignal,

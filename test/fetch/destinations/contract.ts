@@ -116,7 +116,7 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       const before = await folder.files();
       const broken = await breakFiles(step);
       const failure: unknown = await deliver(destination, "two", TWO).catch((error: unknown) => error);
-      broken.mend();
+      broken.repair();
       expect([failure, (failure as Error).cause]).toContainEqual(expect.objectContaining({ code: "ENOSPC" }));
       expect([isDown(failure), isLater(failure)]).toEqual([true, true]);
       expect(await delivered(directory)).toEqual([form(ONE)]);

@@ -231,7 +231,7 @@ test.each([0, 1])("removes a message if the disk is full at its end (%i)", async
   for (const before of [[], [mboxForm(ONE)]]) {
     const broken = await breakFiles("datasync", nth);
     await expect(deliver(mbox, "two", TWO)).rejects.toMatchObject({ code: "ENOSPC" });
-    broken.mend();
+    broken.repair();
     expect(bodiesOf(await folder.read("inbox"))).toEqual(before);
     expect(await folder.files()).toEqual(["inbox"]);
     await deliver(mbox, "one", ONE);

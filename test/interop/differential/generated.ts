@@ -21,7 +21,7 @@ const FIELDS = [
   ...["1", "2", "3", "10", "0", "01", "-1", "+1", "1_0", "9007199254740993", "whqtswO00WBw418f9t5JxYwZ"],
   ...["", "x", ".", "\xff", "\0", "a".repeat(70), "a".repeat(71)],
 ];
-/** A NUL is an error, or part of a text: what becomes of it is seen where a block follows. */
+/** Without NUL, which some clients reject and some accept. The cases with a block cover it. */
 const NUMBERS = FIELDS.filter((field) => field !== "\0");
 const SPACES = [" ", " ", " ", "  ", "\t", ""];
 const LINE_ENDS = ["\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n", "\r\n\r\n", " \r\n", " 5\r\n"];

@@ -85,7 +85,7 @@ export class Stage implements AsyncDisposable {
     let answers: Answers | undefined;
     for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
       const [verb = "", name = ""] = line.split(" ");
-      // Some take APOP where the greeting has a timestamp.
+      // Some clients use APOP if the greeting has a timestamp.
       if (verb === "USER" || verb === "APOP") answers = this.#answers.get(name);
       const answer = answers?.get(line);
       if (verb === "CAPA") await peer.send("+OK\r\nUSER\r\nPIPELINING\r\n.\r\n");

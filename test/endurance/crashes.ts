@@ -50,7 +50,7 @@ export async function expectAll(fetcher: Fetcher, wanted: readonly string[]): Pr
 async function expectAllInMbox(fetcher: Fetcher, wanted: readonly string[]): Promise<void> {
   expect((await fetcher.inMbox()).sort()).toEqual(formsOf(wanted).sort());
   // What is left of a lock is too young to be swept.
-  const names = await fetcher.besideMbox();
+  const names = await fetcher.namesNextToMbox();
   expect(
     names.filter((name) => !/^inbox\.lock\.(?:[0-9a-f]{16}\.)*(?:tmp|[0-9a-f]{16})$/.test(name)),
   ).toEqual([]);
@@ -62,7 +62,7 @@ async function unfinished(fetcher: Fetcher, wanted: readonly string[]): Promise<
   const bodies = await fetcher.inMbox();
   const whole = bodies.filter((body) => forms.has(body));
   expect(new Set(whole).size).toBe(whole.length);
-  const isNoted = (await fetcher.besideMbox()).some((name) => name.startsWith(".inbox.popwright-"));
+  const isNoted = (await fetcher.namesNextToMbox()).some((name) => name.startsWith(".inbox.popwright-"));
   expect(isNoted || whole.length === bodies.length).toBe(true);
   return bodies.length - whole.length;
 }

@@ -128,7 +128,7 @@ export class Fetcher {
   }
 
   /** The names of the other files in the folder of the mbox. */
-  async besideMbox(): Promise<string[]> {
+  async namesNextToMbox(): Promise<string[]> {
     return (await readdir(this.#directory)).filter((name) => !["inbox", "state"].includes(name));
   }
 

@@ -170,7 +170,7 @@ describe("a message that takes longer than limits.messageSeconds", () => {
     expect(server.connections).toBe(3);
   });
 
-  test("does not keep the others back where messages have no unique-id", async () => {
+  test("does not block the others if messages have no unique-id", async () => {
     const policy: FetchPolicy = { ...SLOW, noUidl: "content", firstRun: { newest: 1 } };
     await using server = await serverWith(mails(3), {
       ...{ uidl: false, pipelining: false },

@@ -74,7 +74,7 @@ describe("a session may be shared", () => {
   const alike = (one: Pop3ClientOptions | string | URL, two: Pop3ClientOptions | string | URL): boolean =>
     new Account(one).matches(new Account(two));
 
-  test("where everything is the same, in whatever form and order", () => {
+  test("if everything is the same, in any form and order", () => {
     expect(alike(ann, structuredClone(ann))).toBe(true);
     expect(
       alike(ann, { auth: { pass: SECRET, user: "ann" }, port: 995, secure: true, host: "mail.test" }),
@@ -208,7 +208,7 @@ describe("a session may be shared", () => {
   });
 });
 
-test("only where another connection can be made, and it is known who logs in", () => {
+test("only if another connection can be made, and the user is known", () => {
   const [stream] = duplexPair();
   const given = new Account({ ...ann, socket: stream });
   expect([given.reconnects, given.reusable]).toEqual([false, false]);

@@ -465,7 +465,7 @@ describe("limits", () => {
     }
   });
 
-  test("octets count where every line is bad, too", () => {
+  test("octets count even if every line is bad", () => {
     expect(scan(whole(octets("bad\r\n".repeat(100))), { ...LIMITS, octets: 499 })).toBe(
       "POP3_LIST_TOO_LARGE",
     );

@@ -24,6 +24,7 @@ const RULES: Rules = {
     "BareCommand.printable",
     "CommandLine.printable",
     "CommandLine.subject",
+    "CommandLine.advice",
     // Made safe when they are parsed.
     "OAuthRefusal.scope",
     "OAuthRefusal.status",

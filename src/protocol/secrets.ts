@@ -22,7 +22,7 @@ const ORDINARY: ReadonlySet<string> = new Set(
     "cannot closed closing command connection credentials database deleted denied disabled error errors " +
     "exceeded expired failed failure goodbye in-use incorrect internal invalid locked logged login-delay " +
     "mailbox maildrop maximum message messages method missing network number octets passwd password " +
-    "permission please protocol refused rejected required secret server service session signing sys/perm " +
+    "permission please protocol refused rejected required server service session signing sys/perm " +
     "sys/temp system temporarily temporary timeout unable unavailable unknown username welcome"
   ).split(" "),
 );

@@ -43,7 +43,7 @@ test("a connection that is cut at random", async () => {
   let failed = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(cut, { minLength: 1, maxLength: 6 }), policies, async (faults, policy) => {
-      await using server = await serverWith(MESSAGES, { faults });
+      await using server = await serverWith(MESSAGES, { faults, allowUnusedFaults: true });
       const inbox = new Inbox();
       const onEvent = ({ type }: FetchEvent): void => {
         // With several commands in flight the run continues by itself, with one at a time.

@@ -125,7 +125,7 @@ test("a refusal says that the server may have no secret for APOP, but not if it 
   await using refusing = await ScriptedServer.listen([...script, "S: -ERR invalid command"]);
   const refused = await failureOf(Pop3Client.connect(toScript(refusing, { auth })));
   expect(refused.message).toBe(
-    'the server refused APOP ann ****: invalid command (many servers print a timestamp without having an APOP secret: try mechanism: "USER")',
+    'the server refused APOP ann ****: invalid command (many servers print a timestamp although they store no password for APOP: try mechanism: "USER")',
   );
   expect(refused).toMatchObject({ code: "POP3_AUTH_REJECTED", text: "invalid command" });
   await using locked = await ScriptedServer.listen([...script, "S: -ERR [IN-USE] locked"]);

@@ -68,7 +68,7 @@ describe("TLS", () => {
   });
 
   test('is not used with "never", and the password is sent in clear text', async () => {
-    await using server = await listen();
+    await using server = await listen({ apop: false });
     await using client = await Pop3Client.connect(to(server, { stls: "never", auth }));
     expect(client.secure).toBe(false);
     await client.noop();

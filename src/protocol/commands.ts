@@ -245,7 +245,8 @@ export function apop(
       secrets: [digest],
       alone: true,
       refused: "POP3_AUTH_REJECTED",
-      advice: 'many servers print a timestamp although they store no password for APOP: try mechanism: "USER"',
+      advice:
+        'many servers print a timestamp although they store no password for APOP: try mechanism: "USER"',
     },
     limits,
   );

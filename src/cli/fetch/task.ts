@@ -36,7 +36,7 @@ const OPTIONS = {
 type Values = ReturnType<typeof wordsOf<typeof OPTIONS>>["values"];
 
 /** A mailbox: its account, its name in the ledger, its destination and its policy. */
-export interface Target {
+interface Target {
   readonly account: Pop3ClientOptions;
   readonly mailbox: string;
   readonly destination: Destination;

@@ -91,10 +91,12 @@ module.exports = {
       },
     },
     {
-      name: "parse-uses-errors-and-printable",
+      name: "parse-uses-errors-and-checks",
+      comment:
+        "It parses without a session. Checks of arguments and the way to listen to a signal are alike everywhere.",
       severity: "error",
       from: { path: "^src/parse/" },
-      to: { path: "^src/", pathNot: "^src/parse/|^src/(errors|protocol/(printable|secrets))\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/parse/|^src/(errors|options/checks|net/abort)\\.ts$" },
     },
     {
       name: "nothing-uses-testing-or-parse",

@@ -49,6 +49,15 @@ export function checkFunction(what: string, value: unknown, failure: Failure = c
     throw failure(`${what} must be a function (got ${shown(value)})`);
 }
 
+/** Throws if the value is not a string. It may be empty. */
+export function checkString(
+  what: string,
+  value: unknown,
+  failure: Failure = configError,
+): asserts value is string {
+  if (typeof value !== "string") throw failure(`${what} must be a string (got ${shown(value)})`);
+}
+
 /** Throws if the value is not a string of at least one character. */
 export function checkText(
   what: string,
@@ -69,9 +78,14 @@ export function checkOneOf(what: string, value: unknown, choices: readonly strin
 }
 
 /** Throws if the value is not a number of at least `least`. `Infinity` is one. */
-export function checkNumber(what: string, value: unknown, least = 0): asserts value is number {
+export function checkNumber(
+  what: string,
+  value: unknown,
+  least = 0,
+  failure: Failure = configError,
+): asserts value is number {
   if (typeof value !== "number" || !(value >= least))
-    throw configError(`${what} must be a number >= ${least} (got ${shown(value)})`);
+    throw failure(`${what} must be a number >= ${least} (got ${shown(value)})`);
 }
 
 /** The defaults, replaced by what is given. All values are numbers of at least 0. */

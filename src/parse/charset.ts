@@ -1,6 +1,8 @@
 // Decodes bytes in any charset to a string. It accepts any bytes and any label.
 import { isUtf8 } from "node:buffer";
-import { TextDecoder, types } from "node:util";
+import { TextDecoder } from "node:util";
+import { argumentError, checkString } from "../options/checks.ts";
+import { checkOctets } from "./options.ts";
 
 /**
  * windows-1252 at 0x80-0x9F, where ISO-8859-1 has control characters. Its five undefined bytes stay
@@ -76,12 +78,12 @@ const decoders = new Map<string, Open>([
  *
  * Loads `iconv-lite` at the first label that the platform's `TextDecoder` does not know.
  *
- * Rejects with a `TypeError` if `octets` is not a `Uint8Array` or `label` is not a string, and for no other
- * reason.
+ * Rejects with a `Pop3Error` with the code `POP3_INVALID_ARGUMENT` if `octets` is not a `Uint8Array` or `label` is
+ * not a string, and for no other reason.
  */
 export async function decodeCharset(octets: Uint8Array, label: string): Promise<string> {
-  if (!types.isUint8Array(octets)) throw new TypeError("octets must be a Buffer or Uint8Array");
-  if (typeof label !== "string") throw new TypeError("label must be a string");
+  checkOctets("octets", octets);
+  checkString("label", label, argumentError);
   const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   const decoder = await openDecoder(label);
   return decoder === undefined ? decodeUnlabelled(bytes) : decoder.write(bytes) + decoder.end();

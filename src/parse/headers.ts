@@ -1,10 +1,10 @@
 // Reads a header section: its fields in order, each as bytes and as text. Names are found in upper or lower
 // case.
-import { types } from "node:util";
+import { argumentError, checkString } from "../options/checks.ts";
 import { decodeText } from "./encoded-words.ts";
 import { HEADER_MAX, readBoundedSection, unfold } from "./fields.ts";
 import type { RawField } from "./fields.ts";
-import { checkNames, limit } from "./options.ts";
+import { checkOctets, checkParseOptions, limit } from "./options.ts";
 import { Turns } from "./turns.ts";
 
 /** Options of `parseHeaders`. */
@@ -31,7 +31,8 @@ export interface HeaderField {
 }
 
 /**
- * The fields of one header section. Look-ups ignore the case of names.
+ * The fields of one header section. Look-ups ignore the case of names, and throw a `Pop3Error` with the code
+ * `POP3_INVALID_ARGUMENT` if the name is not a string.
  *
  * A decoded value is for people to read. Do not parse addresses from it: an encoded-word may contain commas
  * and angle brackets that are part of a name. `parseMessage` returns addresses.
@@ -59,22 +60,27 @@ export class MessageHeaders implements Iterable<HeaderField> {
 
   /** Returns the value of the first field with this name, or `undefined` if there is none. */
   get(name: string): string | undefined {
-    return this.#byName.get(name.toLowerCase())?.[0]?.value;
+    return this.#named(name)[0]?.value;
   }
 
   /** Returns the values of all fields with this name, in order; an empty array if there is none. */
   getAll(name: string): string[] {
-    return (this.#byName.get(name.toLowerCase()) ?? []).map((field) => field.value);
+    return this.#named(name).map((field) => field.value);
   }
 
   /** Returns whether there is a field with this name. */
   has(name: string): boolean {
-    return this.#byName.has(name.toLowerCase());
+    return this.#named(name).length > 0;
   }
 
   /** Iterates over the fields in the order of the message. */
   [Symbol.iterator](): IterableIterator<HeaderField> {
     return this.#fields.values();
+  }
+
+  #named(name: string): readonly HeaderField[] {
+    checkString("name", name, argumentError);
+    return this.#byName.get(name.toLowerCase()) ?? [];
   }
 }
 
@@ -93,7 +99,7 @@ export class MessageHeaders implements Iterable<HeaderField> {
  * Rejects with
  * - a `Pop3Error` with the code `POP3_MESSAGE_TOO_LARGE` if the section is larger than `maxHeaderSize`; no other
  *   content makes it fail;
- * - a `TypeError` if `source` is not a `Uint8Array`, or a `TypeError` or `RangeError` if an option is wrong.
+ * - a `Pop3Error` with the code `POP3_INVALID_ARGUMENT` if `source` is not a `Uint8Array`, or an option is wrong.
  *
  * @example
  * ```ts
@@ -105,8 +111,8 @@ export async function parseHeaders(
   source: Uint8Array,
   options: ParseHeadersOptions = {},
 ): Promise<MessageHeaders> {
-  if (!types.isUint8Array(source)) throw new TypeError("source must be a Buffer or Uint8Array");
-  checkNames(options, ["maxHeaderSize"]);
+  checkOctets("source", source);
+  checkParseOptions(options, ["maxHeaderSize"]);
   const max = limit("maxHeaderSize", options.maxHeaderSize, HEADER_MAX);
   const octets = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
   return decodeFields(readBoundedSection(octets, max).fields, new Turns());

@@ -2,6 +2,8 @@
 import { Readable } from "node:stream";
 import { types } from "node:util";
 import { Pop3AbortError, Pop3Error } from "../errors.ts";
+import { onAbort } from "../net/abort.ts";
+import { argumentError, shown } from "../options/checks.ts";
 import type { MessageSource } from "./message.ts";
 import { TURN_OCTETS } from "./turns.ts";
 
@@ -19,19 +21,20 @@ export async function readOctets(
     return [view(source)];
   }
   if (!isAsyncIterable(source)) {
-    throw new TypeError("source must be a Buffer, Uint8Array, Readable or other async iterable of bytes");
+    throw argumentError(
+      `source must be a Buffer, Uint8Array, Readable or other async iterable of bytes (got ${shown(source)})`,
+    );
   }
-  const stop = (): void => {
+  const unsubscribe = onAbort(signal, () => {
     if (source instanceof Readable) source.destroy();
-  };
-  signal?.addEventListener("abort", stop, { once: true });
+  });
   try {
     return await collect(source, max, signal);
   } catch (error) {
     if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", stop);
+    unsubscribe();
   }
 }
 
@@ -47,7 +50,7 @@ async function collect(
   for await (const chunk of source) {
     signal?.throwIfAborted();
     if (!types.isUint8Array(chunk))
-      throw new TypeError("source must yield Buffers or Uint8Arrays, not strings or objects");
+      throw argumentError(`source must yield Buffers or Uint8Arrays (got ${shown(chunk)})`);
     size += chunk.byteLength;
     if (size > max) throw tooLarge(max);
     small.push(chunk);

@@ -1,17 +1,23 @@
-// Checks the options of parseMessage and parseHeaders.
-import { printable } from "../protocol/printable.ts";
+// Checks the arguments of the parser. All that is wrong is `POP3_INVALID_ARGUMENT`: a misspelt limit would not limit
+// anything.
+import { types } from "node:util";
+import { argumentError, checkNames, checkNumber, checkObject, shown } from "../options/checks.ts";
 
-/** Returns a limit, or its default. Throws if it is not a number from 1 on. */
+/** Throws if the options are not an object, or have a name that does not exist. */
+export function checkParseOptions(options: object, names: readonly string[]): void {
+  checkObject("options", options, argumentError);
+  checkNames("parse", options, names, argumentError);
+}
+
+/** Returns a limit, or its default. Throws if it is not a number >= 1. */
 export function limit(name: string, value: number | undefined, byDefault: number): number {
   if (value === undefined) return byDefault;
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number (got ${typeof value})`);
-  if (!(value >= 1)) throw new RangeError(`${name} must be a number >= 1 (got ${String(value)})`);
+  checkNumber(`parse.${name}`, value, 1, argumentError);
   return value;
 }
 
-/** Throws a `TypeError` for an option that does not exist: a misspelt limit would not limit anything. */
-export function checkNames(options: object, names: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new TypeError(`unknown option ${printable(unknown)} (expected ${names.join(", ")})`);
+/** Throws if the value is not bytes. */
+export function checkOctets(what: string, value: unknown): asserts value is Uint8Array {
+  if (!types.isUint8Array(value))
+    throw argumentError(`${what} must be a Buffer or Uint8Array (got ${shown(value)})`);
 }

@@ -1,5 +1,6 @@
 // Parses a message: checks its limits, splits it into parts, and decodes them.
 import { Pop3AbortError } from "../errors.ts";
+import { argumentError, checkBoolean, checkSignal } from "../options/checks.ts";
 import { inlineImages, readAttachment } from "./attachment.ts";
 import { readBody, sortParts } from "./body.ts";
 import type { Body } from "./body.ts";
@@ -11,23 +12,27 @@ import type { MessageHeaders } from "./headers.ts";
 import { parseMessageIds } from "./message-id.ts";
 import { afterOctets, firstOctets, readOctets } from "./message-octets.ts";
 import type { MailAttachment, MessageSource, ParsedMessage, ParseOptions } from "./message.ts";
-import { checkNames, limit } from "./options.ts";
+import { checkParseOptions, limit } from "./options.ts";
 import { htmlToText, readAddresses, textToHtml } from "./parser.ts";
 import { splitParts } from "./parts.ts";
 import { Turns } from "./turns.ts";
 
 const MIB = 1024 * 1024;
 
-const OPTIONS = [
-  "maxMessageSize",
-  "maxHeaderSize",
-  "maxParts",
-  "maxHtmlLengthToParse",
+const SWITCHES = [
   "skipHtmlToText",
   "skipTextToHtml",
   "skipImageLinks",
   "skipTextLinks",
   "keepDeliveryStatus",
+] as const;
+
+const OPTIONS: readonly (keyof ParseOptions)[] = [
+  "maxMessageSize",
+  "maxHeaderSize",
+  "maxParts",
+  "maxHtmlLengthToParse",
+  ...SWITCHES,
   "signal",
 ];
 
@@ -39,7 +44,8 @@ const OPTIONS = [
  * `maxHeaderSize` or `maxParts`, or if parsing it would take many seconds (only hostile messages do);
  * - a `Pop3AbortError` (`POP3_ABORTED`) if `signal` is aborted;
  * - the error of the stream, if the source is a stream and fails;
- * - a `TypeError` or `RangeError` if an argument is wrong, or the source yields anything but bytes.
+ * - a `Pop3Error` with the code `POP3_INVALID_ARGUMENT` if an argument is wrong, or the source yields anything but
+ * bytes.
  *
  * Text is decoded from its declared charset as by `decodeCharset`. If it declares none: from the charset that a
  * byte order mark or, in HTML, a `meta` element names, else as UTF-8 if it is valid UTF-8, else as windows-1252.
@@ -59,7 +65,9 @@ export async function parseMessage(
   source: MessageSource,
   options: ParseOptions = {},
 ): Promise<ParsedMessage> {
-  checkNames(options, OPTIONS);
+  checkParseOptions(options, OPTIONS);
+  for (const name of SWITCHES) checkBoolean(`parse.${name}`, options[name], argumentError);
+  checkSignal("parse.signal", options.signal, argumentError);
   const maxMessageSize = limit("maxMessageSize", options.maxMessageSize, 64 * MIB);
   const maxHeaderSize = limit("maxHeaderSize", options.maxHeaderSize, HEADER_MAX);
   const maxParts = limit("maxParts", options.maxParts, 1000);

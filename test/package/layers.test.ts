@@ -69,7 +69,7 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     "src/testing/offer.ts",
   ],
   [
-    "parse-uses-errors-and-printable",
+    "parse-uses-errors-and-checks",
     "src/parse/index.ts",
     'import "../protocol/reply.ts";',
     "src/protocol/reply.ts",

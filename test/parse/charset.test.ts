@@ -113,7 +113,8 @@ describe("decodeCharset", () => {
   });
 
   it("rejects if the source has no octets or the label is not a string", async () => {
-    await expect(decodeCharset("text" as unknown as Buffer, "utf-8")).rejects.toThrow(TypeError);
-    await expect(decodeCharset(Buffer.from("a"), undefined as unknown as string)).rejects.toThrow(TypeError);
+    const refused = { code: "POP3_INVALID_ARGUMENT" };
+    await expect(decodeCharset("text" as unknown as Buffer, "utf-8")).rejects.toMatchObject(refused);
+    await expect(decodeCharset(Buffer.from("a"), undefined as never)).rejects.toMatchObject(refused);
   });
 });

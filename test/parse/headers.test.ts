@@ -119,7 +119,7 @@ describe("parseHeaders", () => {
 
   it("rejects if the source has no octets", async () => {
     for (const source of ["A: 1\r\n\r\n", undefined, null, {}, 1, [65]]) {
-      await expect(parseHeaders(source as Buffer)).rejects.toThrow(TypeError);
+      await expect(parseHeaders(source as Buffer)).rejects.toMatchObject({ code: "POP3_INVALID_ARGUMENT" });
     }
   });
 
@@ -169,9 +169,9 @@ describe("parseHeaders of a hostile section", () => {
 
   it("rejects wrong options", async () => {
     const parse = (options: object): Promise<unknown> => parseHeaders(latin1("A: 1\r\n"), options);
-    await expect(parse({ maxHeaderSize: "1" })).rejects.toThrow(TypeError);
-    await expect(parse({ maxHeaderSize: 0 })).rejects.toThrow(RangeError);
-    await expect(parse({ maxHeadersize: 1 })).rejects.toThrow("unknown option maxHeadersize");
+    for (const maxHeaderSize of ["1", 0])
+      await expect(parse({ maxHeaderSize })).rejects.toMatchObject({ code: "POP3_INVALID_ARGUMENT" });
+    await expect(parse({ maxHeadersize: 1 })).rejects.toThrow("did you mean parse.maxHeaderSize?");
   });
 
   // None would end within a test if the time grew with the square of the octets.

@@ -489,22 +489,26 @@ describe("parseMessage with options", () => {
 
   it("rejects invalid arguments", async () => {
     for (const source of ["Subject: a\r\n\r\n", undefined, null, {}, 1, new Blob(["a"])]) {
-      await expect(parseMessage(source as Buffer)).rejects.toThrow(TypeError);
+      await expect(parseMessage(source as Buffer)).rejects.toMatchObject({ code: "POP3_INVALID_ARGUMENT" });
     }
     for (const name of ["maxMessageSize", "maxHeaderSize", "maxParts", "maxHtmlLengthToParse"]) {
-      await expect(parseMessage(latin1(""), { [name]: "1" })).rejects.toThrow(TypeError);
-      await expect(parseMessage(latin1(""), { [name]: 0 })).rejects.toThrow(RangeError);
-      await expect(parseMessage(latin1(""), { [name]: Number.NaN })).rejects.toThrow(RangeError);
+      for (const value of ["1", 0, Number.NaN])
+        await expect(parseMessage(latin1(""), { [name]: value })).rejects.toMatchObject({
+          code: "POP3_INVALID_ARGUMENT",
+          message: expect.stringContaining(`parse.${name} must be a number >= 1`) as unknown,
+        });
     }
     const misspelt = parseMessage(latin1(""), { maxMessagesize: 1 } as object);
-    await expect(misspelt).rejects.toThrow("unknown option maxMessagesize");
+    await expect(misspelt).rejects.toThrow(
+      "unknown option parse.maxMessagesize: did you mean parse.maxMessageSize?",
+    );
   });
 });
 
 describe("parseMessage of a stream", () => {
   it("rejects if the stream has no octets, and destroys it", async () => {
     const strings = Readable.from(["Subject: a\r\n\r\n"]);
-    await expect(parseMessage(strings)).rejects.toThrow(TypeError);
+    await expect(parseMessage(strings)).rejects.toMatchObject({ code: "POP3_INVALID_ARGUMENT" });
     expect(strings.destroyed).toBe(true);
   });
 

@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
+import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
 import type { Pop3Server } from "popwright/testing";
@@ -115,6 +116,7 @@ interface Row {
 const noParameters: Row = { good: [], wrong: [] };
 const onlyOptions: Row = { good: [], wrong: [CALL] };
 const names: Row = { good: ["ann@host:995"], wrong: [TEXTS] };
+const text: Row = { good: ["subject"], wrong: [NOT_TEXTS] };
 const begins: Row = { good: [delivery], wrong: [DELIVERY] };
 const beginsLate: Row = { good: [delivery], wrong: [DELIVERY, SIGNALS] };
 
@@ -250,6 +252,39 @@ const TABLE: Readonly<Record<string, Row>> = {
   "MemoryLedger#mailboxes": noParameters,
   "MemoryLedger#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
   "MemoryLedger#delete": names,
+
+  parseMessage: {
+    good: [Buffer.alloc(0)],
+    wrong: [
+      [undefined, ...NOT_OBJECTS, {}, Readable.from([SECRET])],
+      [
+        ...NOT_OBJECTS,
+        ...each({}, {
+          maxMessageSize: TIMES,
+          maxHeaderSize: TIMES,
+          maxParts: TIMES,
+          maxHtmlLengthToParse: TIMES,
+          skipHtmlToText: SWITCHES,
+          skipTextToHtml: SWITCHES,
+          skipImageLinks: SWITCHES,
+          skipTextLinks: SWITCHES,
+          keepDeliveryStatus: SWITCHES,
+          signal: SIGNALS,
+        } satisfies Record<keyof parsing.ParseOptions, Wrong>),
+      ],
+    ],
+  },
+  parseHeaders: {
+    good: [Buffer.alloc(0)],
+    wrong: [
+      [undefined, ...NOT_OBJECTS, {}],
+      [...NOT_OBJECTS, ...each({}, { maxHeaderSize: TIMES })],
+    ],
+  },
+  decodeCharset: { good: [Buffer.alloc(0), "utf-8"], wrong: [[undefined, ...NOT_OBJECTS, {}], NOT_TEXTS] },
+  "MessageHeaders#get": text,
+  "MessageHeaders#getAll": text,
+  "MessageHeaders#has": text,
 };
 
 type Callable = (...args: readonly unknown[]) => unknown;
@@ -258,11 +293,16 @@ type Constructable = new (...args: readonly unknown[]) => object;
 const isClass = (value: unknown): value is Constructable =>
   typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 
+const headers = await parsing.parseHeaders(Buffer.from("Subject: hello\r\n\r\n"));
+
+/** Classes that the user does not make: calls return their objects. */
+const RETURNED = { MessageHeaders: headers.constructor };
+
 /** Every function, constructor and method of the entries; the errors are not called by the user. */
 function* publicCalls(): Generator<readonly [name: string, made: Callable | Constructable]> {
-  for (const [name, value] of Object.entries({ ...popwright, ...fetching })) {
+  for (const [name, value] of Object.entries({ ...popwright, ...fetching, ...parsing, ...RETURNED })) {
     if (typeof value !== "function" || value.prototype instanceof Error) continue;
-    yield [name, value as unknown as Callable];
+    if (!(name in RETURNED)) yield [name, value as unknown as Callable];
     if (!isClass(value)) continue;
     for (const [mark, holder] of [
       [".", value],
@@ -306,6 +346,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new Command(process.execPath);
     case "FileLedger":
       return new FileLedger(directory);
+    case "MessageHeaders":
+      return headers;
     default:
       return new MemoryLedger();
   }

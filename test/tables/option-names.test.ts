@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
+import { parseHeaders, parseMessage } from "popwright/parse";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch"]
+const report = ["index", "fetch", "parse"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -117,6 +118,8 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   MboxOptions: { Mbox: (given) => new fetching.Mbox("x", given) },
   FunctionOptions: { deliverTo: (given) => fetching.deliverTo(run.destination, given) },
   FileLedgerOptions: { FileLedger: (given) => new fetching.FileLedger("x", given) },
+  ParseOptions: { parseMessage: (given) => parseMessage(Buffer.alloc(0), given) },
+  ParseHeadersOptions: { parseHeaders: (given) => parseHeaders(Buffer.alloc(0), given) },
   DestinationErrorOptions: { DestinationError: (given) => new fetching.DestinationError("x", given) },
 };
 

@@ -87,7 +87,7 @@ module.exports = {
       from: { path: "^src/testing/mechanisms/" },
       to: {
         path: "^src/testing/",
-        pathNot: "^src/testing/(mechanisms/|(accounts|message-id|saslprep)\\.ts$)",
+        pathNot: "^src/testing/(mechanisms/|(accounts|message-id|option-checks|saslprep)\\.ts$)",
       },
     },
     {

@@ -1,5 +1,8 @@
 // The users of the test server: their secrets and their maildrops.
+import { argumentError, checkString } from "../options/checks.ts";
+import { typeOf } from "../protocol/printable.ts";
 import { Maildrop } from "./maildrop.ts";
+import { is, isListOf, isMessage, isSecret, isString, type Checks } from "./option-checks.ts";
 import { saslprep } from "./saslprep.ts";
 
 /** A user with a maildrop. */
@@ -33,15 +36,15 @@ export interface Pop3ServerUser {
   readonly uids?: readonly string[];
 }
 
-/** The names of all options of a user. */
-export const USER_NAMES: readonly string[] = Object.keys({
-  pass: true,
-  accessToken: true,
-  certificateName: true,
-  refusal: true,
-  messages: true,
-  uids: true,
-} satisfies Record<keyof Pop3ServerUser, true>);
+/** The checks of the options of a user. */
+export const USER_CHECKS: Checks<Pop3ServerUser> = {
+  pass: isSecret,
+  accessToken: is("a string or a function", (value) => ["string", "function"].includes(typeof value), typeOf),
+  certificateName: isString,
+  refusal: isString,
+  messages: isListOf(isMessage),
+  uids: isListOf(isString),
+};
 
 /** A user who can log in. */
 export interface Account {
@@ -60,6 +63,7 @@ export type Charset = "utf8" | "latin1";
 
 const ASCII = /^[\0-\x7f]*$/;
 
+/** The users of a server. Its methods throw `POP3_INVALID_ARGUMENT` for a name or a secret that is not a string. */
 export class Accounts {
   /** The charset of names and passwords. */
   readonly charset: Charset;
@@ -82,12 +86,14 @@ export class Accounts {
   }
 
   find(name: string): Account | undefined {
+    checkString("name", name, argumentError);
     return this.#accounts.get(this.prepare(name));
   }
 
   /** Returns the account with this name and password. */
   verify(name: string, pass: string): Account | undefined {
     const account = this.find(name);
+    checkSecret("pass", pass);
     const given = this.prepare(pass);
     if (account?.pass === undefined || given === undefined) return undefined;
     return given === this.prepare(account.pass) ? account : undefined;
@@ -97,6 +103,7 @@ export class Accounts {
    * Returns the account with this name that accepts the token; without a name, the first account that does.
    */
   verifyToken(name: string | undefined, token: string): Account | undefined {
+    checkSecret("token", token);
     const candidates = name === undefined ? [...this.#accounts.values()] : [this.find(name)];
     return candidates.find((account) => {
       const right = account?.accessToken;
@@ -106,6 +113,7 @@ export class Accounts {
 
   /** Returns the account whose certificate has this common name. */
   certified(commonName: string): Account | undefined {
+    checkString("commonName", commonName, argumentError);
     return [...this.#accounts.values()].find((account) => account.certificateName === commonName);
   }
 
@@ -114,6 +122,11 @@ export class Accounts {
    * for a text that SASLprep prohibits. ASCII is not changed; with `latin1` nothing is.
    */
   prepare(text: string): string | undefined {
+    checkString("text", text, argumentError);
     return this.charset === "latin1" || ASCII.test(text) ? text : saslprep(text);
   }
+}
+
+function checkSecret(what: string, value: unknown): void {
+  if (typeof value !== "string") throw argumentError(`${what} must be a string (got ${typeOf(value)})`);
 }

@@ -2,7 +2,7 @@
 // expires.
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
-import { checkNames, checkObject } from "../options/checks.ts";
+import { checkObject } from "../options/checks.ts";
 import {
   bitString,
   der,
@@ -15,6 +15,7 @@ import {
   TRUE,
   utf8String,
 } from "./der.ts";
+import { checkOptions, isDate, isListOf, isString, isText, type Checks } from "./option-checks.ts";
 
 /** A self-signed certificate and its private key, both as PEM. */
 export interface Certificate {
@@ -41,12 +42,12 @@ export interface CertificateOptions {
   readonly notAfter?: Date;
 }
 
-const NAMES: readonly string[] = Object.keys({
-  names: true,
-  commonName: true,
-  notBefore: true,
-  notAfter: true,
-} satisfies Record<keyof CertificateOptions, true>);
+const CHECKS: Checks<CertificateOptions> = {
+  names: isListOf(isText),
+  commonName: isString,
+  notBefore: isDate,
+  notAfter: isDate,
+};
 
 const DAY = 24 * 60 * 60 * 1000; // milliseconds
 const ECDSA_WITH_SHA256 = sequence(objectIdentifier("1.2.840.10045.4.3.2"));
@@ -56,11 +57,12 @@ const CLIENT_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.2");
 /**
  * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server}, for any other TLS server, or for a TLS
  * client. Each call makes a new key. To test failures, use names to which the client does not connect, or a
- * `notAfter` in the past. Throws `POP3_CONFIG` for an unknown option.
+ * `notAfter` in the past. Throws `POP3_CONFIG` for an unknown
+ * option or a wrong value.
  */
 export function makeCertificate(options: CertificateOptions = {}): Certificate {
   checkObject("the options of makeCertificate", options);
-  checkNames("certificate", options, NAMES);
+  checkOptions("certificate", options, CHECKS);
   const {
     names = ["localhost", "127.0.0.1", "::1"],
     commonName = "popwright test server",

@@ -1,8 +1,8 @@
 // Listens on a port: owns its address, its certificate and every connection until close().
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, type TLSSocketOptions } from "node:tls";
-import { checkNumber } from "../options/checks.ts";
 import { makeCertificate } from "./certificate.ts";
+import { isNumber, isText, isWhole, type Checks } from "./option-checks.ts";
 import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
@@ -20,6 +20,14 @@ export interface ListenerOptions {
    */
   readonly latency?: number;
 }
+
+/** The checks of the options. */
+export const LISTENER_CHECKS: Checks<ListenerOptions> = {
+  host: isText,
+  port: isWhole(0, 65_535),
+  chunk: isNumber(1),
+  latency: isNumber(0),
+};
 
 /** Handles one connection. */
 interface Speaker {
@@ -50,8 +58,6 @@ export class Listener {
   /** `tls`: options of `node:tls`, both for implicit TLS and for STLS. */
   protected constructor(options: ListenerOptions, secure: boolean, tls: TLSSocketOptions = {}) {
     const { chunk = Infinity, latency = 0 } = options;
-    checkNumber("chunk", chunk, 1);
-    checkNumber("latency", latency);
     this.#options = options;
     this.secure = secure;
     const { key, cert } = tls.key === undefined ? makeCertificate() : { key: tls.key, cert: tls.cert };

@@ -1,7 +1,8 @@
 // A maildrop, and the snapshot of it that a session takes at login. QUIT removes the messages that the
 // session marked.
-import { configError } from "../options/checks.ts";
+import { argumentError, checkString, configError } from "../options/checks.ts";
 import { printable } from "../protocol/printable.ts";
+import { checkMessage } from "./option-checks.ts";
 
 /** A message in the maildrop. */
 export interface StoredMessage {
@@ -33,9 +34,11 @@ export class Maildrop {
   /**
    * Appends a message. A string is encoded as UTF-8; bytes are copied. Without `uid` the unique-ids are
    * `uid-1`, `uid-2` and so on, and none is used twice. Throws `POP3_CONFIG` if the unique-id contains CR or
-   * LF. Other unique-ids that the RFC forbids are accepted, so that you can test a client with them.
+   * LF, and `POP3_INVALID_ARGUMENT` for a value of the wrong type. Other unique-ids that the RFC forbids are accepted, so that you can test a client with them.
    */
   add(message: Buffer | Uint8Array | string, uid?: string): StoredMessage {
+    checkMessage("message", message);
+    if (uid !== undefined) checkString("uid", uid, argumentError);
     const number = ++this.#added;
     if (uid !== undefined && /[\r\n]/.test(uid)) {
       throw configError(`uid must not contain CR or LF (got ${printable(JSON.stringify(uid))})`);
@@ -46,8 +49,12 @@ export class Maildrop {
     return stored;
   }
 
-  /** Removes the first message with this unique-id. Returns whether there was one. */
+  /**
+   * Removes the first message with this unique-id. Returns whether there was one. Throws `POP3_INVALID_ARGUMENT` if the
+   * unique-id is not a string.
+   */
   remove(uid: string): boolean {
+    checkString("uid", uid, argumentError);
     const at = this.#messages.findIndex((message) => message.uid === uid);
     if (at !== -1) this.#messages.splice(at, 1);
     return at !== -1;

@@ -1,13 +1,24 @@
-// The options of the test server, their defaults, and the checks of their names.
+// The options of the test server, their defaults, and their checks.
 import type { TLSSocketOptions } from "node:tls";
-import { checkBoolean, checkNames, checkObject, configError, shown } from "../options/checks.ts";
-import { USER_NAMES, type Charset, type Pop3ServerUser } from "./accounts.ts";
+import { checkObject, checkOneOf } from "../options/checks.ts";
+import { USER_CHECKS, type Charset, type Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./fault.ts";
-import type { ListenerOptions } from "./listener.ts";
-import { DIGEST_MD5_NAMES } from "./mechanisms/digest-md5.ts";
-import type { MechanismOptions } from "./mechanisms/index.ts";
+import { LISTENER_CHECKS, type ListenerOptions } from "./listener.ts";
+import { MECHANISM_CHECKS, type MechanismOptions } from "./mechanisms/index.ts";
 import type { ServerMechanism } from "./mechanisms/mechanism.ts";
-import { SCRAM_NAMES } from "./mechanisms/scram.ts";
+import {
+  checkOptions,
+  is,
+  isCallback,
+  isListOf,
+  isNumber,
+  isObject,
+  isString,
+  isSwitch,
+  isText,
+  isTls,
+  type Checks,
+} from "./option-checks.ts";
 
 /** The state of a session (RFC 1939 section 3). */
 export type SessionState = "AUTHORIZATION" | "TRANSACTION" | "UPDATE";
@@ -99,70 +110,51 @@ export interface Pop3ServerOptions extends ListenerOptions, MechanismOptions {
   readonly allowUnusedFaults?: boolean;
 }
 
-const NAMES: readonly string[] = Object.keys({
-  host: true,
-  port: true,
-  chunk: true,
-  latency: true,
-  users: true,
-  tls: true,
-  stls: true,
-  requireTls: true,
-  greeting: true,
-  capabilities: true,
-  pipelining: true,
-  user: true,
-  apop: true,
-  sasl: true,
-  scram: true,
-  digestMd5: true,
-  cramMd5: true,
-  oauthError: true,
-  anonymous: true,
-  charset: true,
-  attempts: true,
-  uidl: true,
-  top: true,
-  utf8: true,
-  lang: true,
-  loginDelay: true,
-  now: true,
-  lock: true,
-  faults: true,
-  allowUnusedFaults: true,
-} satisfies Record<keyof Pop3ServerOptions, true>);
+const CHECKS: Checks<Pop3ServerOptions> = {
+  ...LISTENER_CHECKS,
+  ...MECHANISM_CHECKS,
+  user: isSwitch,
+  users: isObject,
+  tls: isTls,
+  stls: isTls,
+  requireTls: isSwitch,
+  greeting: isString,
+  capabilities: (what, value) => {
+    if (value !== false && typeof value !== "function") isCapabilities(what, value);
+  },
+  pipelining: isSwitch,
+  apop: is("true, false or a string", (value) => ["boolean", "string"].includes(typeof value)),
+  sasl: isListOf(is("the name of a mechanism, or a mechanism with name and exchange()", isMechanism)),
+  charset: (what, value) => checkOneOf(what, value, ["utf8", "latin1"] satisfies Charset[]),
+  attempts: isNumber(0),
+  uidl: isSwitch,
+  top: isSwitch,
+  utf8: isSwitch,
+  lang: isSwitch,
+  loginDelay: isNumber(0),
+  now: isCallback,
+  lock: isSwitch,
+  faults: is("an array", Array.isArray),
+  allowUnusedFaults: isSwitch,
+};
 
-const SWITCHES = [
-  "requireTls",
-  "pipelining",
-  "user",
-  "uidl",
-  "top",
-  "utf8",
-  "lang",
-  "lock",
-  "allowUnusedFaults",
-] as const;
+const isCapabilities = isListOf(isText);
+
+function isMechanism(value: unknown): boolean {
+  if (typeof value === "string") return true;
+  const { name, exchange } = (value ?? {}) as Partial<ServerMechanism>;
+  return typeof name === "string" && typeof exchange === "function";
+}
 
 /**
- * Throws `POP3_CONFIG` for an unknown name at any level. `tls`, `stls` and mechanisms of the caller's own are
- * not ours, and not checked; {@link checkFault} checks the faults.
+ * Throws `POP3_CONFIG` for an unknown name or a wrong value at any level. What is in `tls` and `stls` is not ours, and
+ * not checked; {@link checkFault} checks the faults.
  */
 export function checkServerOptions(options: Pop3ServerOptions): void {
   checkObject("the options of Pop3Server", options);
-  checkNames("server", options, NAMES);
-  for (const name of SWITCHES) checkBoolean(`server.${name}`, options[name]);
-  for (const name of ["sasl", "faults"] as const)
-    if (options[name] !== undefined && !Array.isArray(options[name]))
-      throw configError(`server.${name} must be an array (got ${shown(options[name])})`);
-  checkLevel("users", options.users);
-  for (const user of Object.values(options.users ?? {})) checkLevel("user", user, USER_NAMES);
-  checkLevel("scram", options.scram, SCRAM_NAMES);
-  checkLevel("digestMd5", options.digestMd5, DIGEST_MD5_NAMES);
-}
-
-function checkLevel(what: string, value: object | undefined, names?: readonly string[]): void {
-  if (value === undefined) return;
-  checkObject(what, value);
-  if (names !== undefined) checkNames(what, value, names);
+  checkOptions("server", options, CHECKS);
+  for (const user of Object.values(options.users ?? {})) {
+    checkObject("user", user);
+    checkOptions("user", user, USER_CHECKS);
+  }
 }

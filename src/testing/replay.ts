@@ -2,11 +2,12 @@
 // part.
 import type { Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
-import { checkBoolean, checkNames, checkObject } from "../options/checks.ts";
-import { Listener, type ListenerOptions } from "./listener.ts";
+import { argumentError, checkObject, shown } from "../options/checks.ts";
+import { Listener, LISTENER_CHECKS, type ListenerOptions } from "./listener.ts";
+import { checkOptions, isObject, isSwitch, type Checks } from "./option-checks.ts";
 import { Playback, type ReplayMismatch } from "./playback.ts";
 import { parseTranscript, type Act, type Script } from "./script.ts";
-import type { Transcript } from "./transcript.ts";
+import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
 export interface ReplayOptions extends ListenerOptions {
@@ -24,14 +25,7 @@ export interface ReplayOptions extends ListenerOptions {
   readonly repeat?: boolean;
 }
 
-const NAMES: readonly string[] = Object.keys({
-  host: true,
-  port: true,
-  chunk: true,
-  latency: true,
-  tls: true,
-  repeat: true,
-} satisfies Record<keyof ReplayOptions, true>);
+const CHECKS: Checks<ReplayOptions> = { ...LISTENER_CHECKS, tls: isObject, repeat: isSwitch };
 
 /**
  * A server that replays a transcript. `Pop3Server.replay` makes it. Each connection gets the next session.
@@ -56,10 +50,8 @@ export class ReplayServer extends Listener {
     options: ReplayOptions,
   ): Promise<ReplayServer> {
     checkObject("the options of replay", options);
-    checkNames("replay", options, NAMES);
-    checkBoolean("replay.repeat", options.repeat);
-    const text = Array.isArray(transcript) ? transcript.join("\n") : String(transcript);
-    const server = new ReplayServer(parseTranscript(text), options);
+    checkOptions("replay", options, CHECKS);
+    const server = new ReplayServer(parseTranscript(textOf(transcript)), options);
     return server.open((...connection) => server.#take(...connection));
   }
 
@@ -100,6 +92,17 @@ export class ReplayServer extends Listener {
     const end = { kind: "close", after: Infinity } as const;
     return { turns: [{ expected: undefined, acts: [...tls, { octets }], end }], lastLine, challenged: false };
   }
+}
+
+/** Returns the text of a transcript. Throws `POP3_INVALID_ARGUMENT` if it is not one. */
+function textOf(transcript: string | readonly string[] | Transcript): string {
+  if (typeof transcript === "string") return transcript;
+  if (transcript instanceof Transcript) return transcript.toString();
+  if (Array.isArray(transcript) && transcript.every((line) => typeof line === "string"))
+    return transcript.join("\n");
+  throw argumentError(
+    `transcript must be a string, an array of lines or a Transcript (got ${shown(transcript)})`,
+  );
 }
 
 function beginsWithTls(script: Script | undefined): boolean {

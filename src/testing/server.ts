@@ -1,7 +1,7 @@
 // A POP3 server for tests, in this process. Its answers follow the RFCs, except for the faults that a test
 // orders.
 import type { Socket } from "node:net";
-import { configError } from "../options/checks.ts";
+import { argumentError, checkString, configError } from "../options/checks.ts";
 import { Accounts } from "./accounts.ts";
 import { Connection } from "./connection.ts";
 import type { Fault } from "./fault.ts";
@@ -57,8 +57,8 @@ export class Pop3Server extends Listener {
   /**
    * Opens a port and replays a transcript. It comes from {@link Pop3Server.transcript}, from a bug report, or
    * is written by hand. The server sends the `S: ` lines and waits for the `C: ` lines; `docs/testing.md`
-   * describes the format. Rejects with `POP3_CONFIG` and the line number if a line is invalid, and with
-   * Node's error if the port is not available.
+   * describes the format. Rejects with `POP3_CONFIG` and the line number if a line is invalid, with
+   * `POP3_INVALID_ARGUMENT` if the transcript is of another type, and with Node's error if the port is not available.
    *
    * @example
    * await using server = await Pop3Server.replay(`
@@ -77,9 +77,11 @@ export class Pop3Server extends Listener {
   }
 
   /**
-   * Returns the maildrop of a user, to read and to change it. Throws `POP3_CONFIG` if there is no such user.
+   * Returns the maildrop of a user, to read and to change it. Throws `POP3_CONFIG` if there is no such user, and
+   * `POP3_INVALID_ARGUMENT` if the name is not a string.
    */
   maildrop(user: string): Maildrop {
+    checkString("user", user, argumentError);
     const account = this.#accounts.find(user);
     if (account === undefined)
       throw configError(`unknown user ${printable(JSON.stringify(user))}: is it in the option users?`);

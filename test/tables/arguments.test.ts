@@ -9,7 +9,11 @@ import * as fetching from "popwright/fetch";
 import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
+import * as testing from "popwright/testing";
 import type { Pop3Server } from "popwright/testing";
+import { Accounts } from "../../src/testing/accounts.ts";
+import { Maildrop } from "../../src/testing/maildrop.ts";
+import { ReplayServer } from "../../src/testing/replay.ts";
 import { listen, said, to, auth } from "../support/ann.ts";
 import { newDirectory } from "../support/place.ts";
 
@@ -17,7 +21,8 @@ import { newDirectory } from "../support/place.ts";
 const SECRET = "hunter2-0c1d";
 
 /** What is wrong, and what is expected. */
-const HELPFUL = / must | missing| undefined|^unknown option |cannot be| needs |not allowed|the URL /;
+const HELPFUL =
+  / must | missing| undefined|^unknown option |cannot be| needs |not allowed|the URL |: set one of /;
 
 /** Wrong values for a parameter. */
 type Wrong = readonly unknown[];
@@ -103,6 +108,109 @@ const delivery: Delivery = {
   headersOnly: false,
 };
 const DELIVERY: Wrong = [undefined, ...NOT_OBJECTS, {}, { ...delivery, key: "" }, { ...delivery, key: 5 }];
+
+const NOT_MESSAGES: Wrong = [undefined, ...NOT_OBJECTS.filter((value) => typeof value !== "string"), {}];
+const NOT_DATES: Wrong = [null, 5, "2030-01-01", {}, new Date(NaN)];
+const LISTENER = {
+  host: TEXTS.slice(1),
+  port: [null, -1, 65_536, 1.5, "995"],
+  chunk: TIMES,
+  latency: [-1, "5", {}],
+};
+const FAULT: Wrong = [
+  ...NOT_OBJECTS,
+  {},
+  { on: "RETR" },
+  ...each({ on: "RETR", reset: 1 }, {
+    on: [undefined, null, 5, "RETRR"],
+    nth: [null, 0, "2"],
+    delay: [-1, "5"],
+    reply: [null, 5, {}],
+    carriedOut: SWITCHES,
+    twice: SWITCHES,
+    before: [null, 5],
+    after: [null, 5],
+    later: [null, 5],
+    flood: [null, 5],
+    close: [null, -1, "5"],
+    cut: [null, -1, "5"],
+    reset: [null, -1, "5"],
+    stall: [null, -1, "5"],
+    split: [null, 0, "5"],
+    interval: [null, -1, "5"],
+  } satisfies Record<keyof testing.Fault, Wrong>),
+];
+const USER: Wrong = [
+  ...NOT_OBJECTS,
+  ...each({}, {
+    pass: [null, 5, {}],
+    accessToken: [null, 5, {}],
+    certificateName: [null, 5],
+    refusal: [null, 5, "a\r\nb"],
+    messages: [null, SECRET, {}, [5], [null]],
+    uids: [null, SECRET, [5]],
+  } satisfies Record<keyof testing.Pop3ServerUser, Wrong>),
+];
+const SERVER: Wrong = [
+  ...NOT_OBJECTS,
+  ...each({}, {
+    ...LISTENER,
+    users: [null, SECRET, 5, [], ...USER.map((ann) => ({ ann }))],
+    tls: [null, SECRET, 5, []],
+    stls: [null, SECRET, 5, []],
+    requireTls: SWITCHES,
+    greeting: [null, 5, "a\r\nb"],
+    capabilities: [null, true, SECRET, {}, [5]],
+    pipelining: SWITCHES,
+    user: SWITCHES,
+    apop: [null, 5, {}, "<a@b>\r\n"],
+    sasl: [null, SECRET, {}, [5], [null], [{}], [{ name: "X" }]],
+    scram: [
+      null,
+      SECRET,
+      ...each({}, {
+        iterations: [0, 1.5, "5", 1e9],
+        salt: [null, SECRET, new Uint8Array(2)],
+        nonce: [null, 5],
+        channelBindings: [null, SECRET, [5]],
+        serverFirst: [null, SECRET],
+        serverFinal: [null, SECRET],
+      } satisfies Record<keyof testing.ScramServerOptions, Wrong>),
+    ],
+    digestMd5: [
+      null,
+      SECRET,
+      ...each({}, {
+        realm: [null, 5],
+        nonce: [null, 5],
+        challenge: [null, SECRET],
+        rspauth: [null, SECRET],
+      } satisfies Record<keyof testing.DigestMd5ServerOptions, Wrong>),
+    ],
+    cramMd5: [null, 5, ""],
+    oauthError: [null, 5, []],
+    anonymous: [null, 5, ""],
+    charset: [null, 5, "utf-16"],
+    attempts: [null, -1, "5"],
+    uidl: SWITCHES,
+    top: SWITCHES,
+    utf8: SWITCHES,
+    lang: SWITCHES,
+    loginDelay: [null, -1, "5"],
+    now: [null, 5, SECRET],
+    lock: SWITCHES,
+    faults: [null, {}, SECRET, ...FAULT.map((fault) => [fault])],
+    allowUnusedFaults: SWITCHES,
+  } satisfies Record<keyof testing.Pop3ServerOptions, Wrong>),
+];
+const TRANSCRIPT: Wrong = [undefined, null, 5, {}, true, [5], () => SECRET, Symbol("x")];
+const REPLAY: Wrong = [
+  ...NOT_OBJECTS,
+  ...each({}, { ...LISTENER, tls: [null, true, SECRET, []], repeat: SWITCHES } satisfies Record<
+    keyof testing.ReplayOptions,
+    Wrong
+  >),
+];
 
 interface Row {
   /** Arguments that are right, so that exactly one is wrong. */
@@ -285,6 +393,36 @@ const TABLE: Readonly<Record<string, Row>> = {
   "MessageHeaders#get": text,
   "MessageHeaders#getAll": text,
   "MessageHeaders#has": text,
+
+  "Pop3Server.listen": { good: [], wrong: [SERVER] },
+  "Pop3Server.replay": { good: [["S: +OK"]], wrong: [TRANSCRIPT, REPLAY] },
+  "Pop3Server#maildrop": { good: ["ann"], wrong: [NOT_TEXTS.slice(1)] },
+  "Pop3Server#fault": { good: [{ on: "RETR", reset: 1 }], wrong: [[undefined, ...FAULT]] },
+  "ReplayServer.listen": { good: [["S: +OK"], {}], wrong: [TRANSCRIPT, [undefined, ...REPLAY]] },
+  "Listener#close": noParameters,
+  "Listener#idle": noParameters,
+  "Maildrop#add": { good: ["Subject: x\r\n"], wrong: [NOT_MESSAGES, [...NOT_TEXTS.slice(1), "a\r\nb"]] },
+  "Maildrop#remove": text,
+  "Maildrop#open": noParameters,
+  "Accounts#find": text,
+  "Accounts#certified": text,
+  "Accounts#prepare": text,
+  "Accounts#verify": { good: ["ann", "x"], wrong: [NOT_TEXTS, NOT_TEXTS] },
+  "Accounts#verifyToken": { good: ["ann", "x"], wrong: [NOT_TEXTS.slice(1), NOT_TEXTS] },
+  makeCertificate: {
+    good: [],
+    wrong: [
+      [
+        ...NOT_OBJECTS,
+        ...each({}, {
+          names: [null, 5, SECRET, {}, [5], [""]],
+          commonName: NOT_TEXTS.slice(1),
+          notBefore: NOT_DATES,
+          notAfter: NOT_DATES,
+        } satisfies Record<keyof testing.CertificateOptions, Wrong>),
+      ],
+    ],
+  },
 };
 
 type Callable = (...args: readonly unknown[]) => unknown;
@@ -296,20 +434,39 @@ const isClass = (value: unknown): value is Constructable =>
 const headers = await parsing.parseHeaders(Buffer.from("Subject: hello\r\n\r\n"));
 
 /** Classes that the user does not make: calls return their objects. */
-const RETURNED = { MessageHeaders: headers.constructor };
+const RETURNED = {
+  MessageHeaders: headers.constructor,
+  Listener: Object.getPrototypeOf(testing.Pop3Server) as unknown,
+  ReplayServer,
+  Maildrop,
+  Accounts,
+};
+
+/** They are private or protected. */
+const NOT_PUBLIC = ["Pop3Server", "Listener#open"];
 
 /** Every function, constructor and method of the entries; the errors are not called by the user. */
 function* publicCalls(): Generator<readonly [name: string, made: Callable | Constructable]> {
-  for (const [name, value] of Object.entries({ ...popwright, ...fetching, ...parsing, ...RETURNED })) {
+  for (const [name, value] of Object.entries({
+    ...popwright,
+    ...fetching,
+    ...parsing,
+    ...testing,
+    ...RETURNED,
+  })) {
     if (typeof value !== "function" || value.prototype instanceof Error) continue;
-    if (!(name in RETURNED)) yield [name, value as unknown as Callable];
+    if (!(name in RETURNED) && !NOT_PUBLIC.includes(name)) yield [name, value as unknown as Callable];
     if (!isClass(value)) continue;
     for (const [mark, holder] of [
       [".", value],
       ["#", value.prototype as object],
     ] as const) {
       for (const [key, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(holder)))
-        if (typeof method === "function" && key !== "constructor")
+        if (
+          typeof method === "function" &&
+          key !== "constructor" &&
+          !NOT_PUBLIC.includes(`${name}${mark}${key}`)
+        )
           yield [`${name}${mark}${key}`, method as Callable];
     }
   }
@@ -346,6 +503,12 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new Command(process.execPath);
     case "FileLedger":
       return new FileLedger(directory);
+    case "Pop3Server":
+      return server;
+    case "Maildrop":
+      return server.maildrop("ann");
+    case "Accounts":
+      return new Accounts({}, true);
     case "MessageHeaders":
       return headers;
     default:

@@ -6,10 +6,11 @@ import { describe, expect, test } from "vitest";
 import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
 import { parseHeaders, parseMessage } from "popwright/parse";
+import { makeCertificate, Pop3Server } from "popwright/testing";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch", "parse"]
+const report = ["index", "fetch", "parse", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -20,14 +21,17 @@ const interfaces = new Map(
 /** Their names tell objects of options; `UrlOptions` is a result. */
 const NAMES = [...interfaces.keys()].filter(
   (name) =>
-    /(?:Options|Auth|Policy|Limits|Timeouts|Window|Pauses|DeleteWhen)$/.test(name) && name !== "UrlOptions",
+    /(?:Options|Auth|Policy|Limits|Timeouts|Window|Pauses|DeleteWhen|Fault|ServerUser)$/.test(name) &&
+    name !== "UrlOptions",
 );
 
 /** The options of an interface, and of those that it extends. */
 function optionsOf(name: string): string[] {
   const [, , parents = "", body = ""] = interfaces.get(name) ?? [];
   const [, base = "", picked] = /^(?:Pick|Omit)<\s*(\w+),\s*([^>]+)>/.exec(parents) ?? [];
-  const inherited = optionsOfKnown(base === "" ? parents.trim() : base);
+  const inherited = (base === "" ? parents.split(",") : [base]).flatMap((parent) =>
+    optionsOfKnown(parent.trim()),
+  );
   const listed = [...(picked ?? "").matchAll(/"(\w+)"/g)].map(([, option]) => option as string);
   const kept = parents.startsWith("Pick") ? listed : inherited.filter((option) => !listed.includes(option));
   return [...kept, ...[...body.matchAll(/^ {4}readonly (\w+)\??:/gm)].map(([, option]) => option as string)];
@@ -40,6 +44,9 @@ const account = { host: "127.0.0.1", port: 1, auth };
 const client = new Pop3Client(account);
 const run = { ledger: new MemoryLedger(), destination: (): void => undefined };
 const first = (loop: AsyncIterator<unknown>): unknown => loop.next();
+
+const listen: Call = (given) => Pop3Server.listen(given);
+const replay: Call = (given) => Pop3Server.replay(["S: +OK"], given);
 
 /** Every function that takes the options of an account, with one part of them replaced. */
 const accounts = (put: (given: object) => object): Record<string, Call> => ({
@@ -120,6 +127,25 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   FileLedgerOptions: { FileLedger: (given) => new fetching.FileLedger("x", given) },
   ParseOptions: { parseMessage: (given) => parseMessage(Buffer.alloc(0), given) },
   ParseHeadersOptions: { parseHeaders: (given) => parseHeaders(Buffer.alloc(0), given) },
+  Pop3ServerOptions: { listen },
+  ListenerOptions: { listen, replay },
+  MechanismOptions: { listen },
+  ScramServerOptions: { listen: (scram) => listen({ scram }) },
+  DigestMd5ServerOptions: { listen: (digestMd5) => listen({ digestMd5 }) },
+  Pop3ServerUser: { listen: (ann) => listen({ users: { ann } }) },
+  Fault: {
+    listen: (fault) => listen({ faults: [{ on: "RETR", reset: 1, ...fault }] }),
+    fault: async (fault) => {
+      const server = await Pop3Server.listen();
+      try {
+        server.fault({ on: "RETR", reset: 1, ...fault });
+      } finally {
+        await server.close();
+      }
+    },
+  },
+  ReplayOptions: { replay },
+  CertificateOptions: { makeCertificate: (given) => makeCertificate(given) },
   DestinationErrorOptions: { DestinationError: (given) => new fetching.DestinationError("x", given) },
 };
 

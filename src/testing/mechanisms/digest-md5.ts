@@ -1,6 +1,7 @@
 // DIGEST-MD5 (RFC 2831): authentication only, without integrity or confidentiality protection. Historic (RFC
 // 6331).
 import { createHash, randomBytes } from "node:crypto";
+import { isCallback, isString, type Checks } from "../option-checks.ts";
 import type { ServerMechanism } from "./mechanism.ts";
 
 export interface DigestMd5ServerOptions {
@@ -17,13 +18,13 @@ export interface DigestMd5ServerOptions {
   readonly rspauth?: (message: string) => string | undefined;
 }
 
-/** The names of all options. */
-export const DIGEST_MD5_NAMES: readonly string[] = Object.keys({
-  realm: true,
-  nonce: true,
-  challenge: true,
-  rspauth: true,
-} satisfies Record<keyof DigestMd5ServerOptions, true>);
+/** The checks of the options. */
+export const DIGEST_MD5_CHECKS: Checks<DigestMd5ServerOptions> = {
+  realm: isString,
+  nonce: isString,
+  challenge: isCallback,
+  rspauth: isCallback,
+};
 
 /** The inputs of the digest, with the names of RFC 2831 section 2.1.2. */
 export interface DigestParts {

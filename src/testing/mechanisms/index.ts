@@ -2,14 +2,15 @@
 import { printable } from "../../protocol/printable.ts";
 import { configError } from "../../options/checks.ts";
 import { anonymous } from "./anonymous.ts";
+import { checkOptions, is, isObject, isPlain, isText, type Checks } from "../option-checks.ts";
 import { cramMd5 } from "./cram-md5.ts";
-import { digestMd5, type DigestMd5ServerOptions } from "./digest-md5.ts";
+import { DIGEST_MD5_CHECKS, digestMd5, type DigestMd5ServerOptions } from "./digest-md5.ts";
 import { external } from "./external.ts";
 import { login } from "./login.ts";
 import type { ServerMechanism } from "./mechanism.ts";
 import { oauthbearer, xoauth2, type OAuthError } from "./oauth.ts";
 import { plain } from "./plain.ts";
-import { scram, type ScramServerOptions } from "./scram.ts";
+import { scram, SCRAM_CHECKS, type ScramServerOptions } from "./scram.ts";
 
 /** The options of the built-in mechanisms. */
 export interface MechanismOptions {
@@ -31,6 +32,21 @@ export interface MechanismOptions {
    */
   readonly anonymous?: string;
 }
+
+/** The checks of the options. */
+export const MECHANISM_CHECKS: Checks<MechanismOptions> = {
+  scram: (what, value) => {
+    isObject(what, value);
+    checkOptions("scram", value as ScramServerOptions, SCRAM_CHECKS);
+  },
+  digestMd5: (what, value) => {
+    isObject(what, value);
+    checkOptions("digestMd5", value as DigestMd5ServerOptions, DIGEST_MD5_CHECKS);
+  },
+  cramMd5: isText,
+  oauthError: is("an object or a string", (value) => typeof value === "string" || isPlain(value)),
+  anonymous: isText,
+};
 
 const MECHANISMS: Readonly<Record<string, (options: MechanismOptions) => ServerMechanism>> = {
   PLAIN: () => plain,

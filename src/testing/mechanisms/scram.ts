@@ -2,8 +2,8 @@
 // challenge, and the client answers with an empty response: `+OK` has no place for the proof in POP3 (RFC
 // 5034 section 4).
 import { createHash, randomBytes } from "node:crypto";
-import { configError } from "../../options/checks.ts";
 import type { Accounts } from "../accounts.ts";
+import { is, isCallback, isListOf, isString, isText, isWhole, type Checks } from "../option-checks.ts";
 import { EMPTY, type Exchange, type SaslSession, type ServerMechanism } from "./mechanism.ts";
 import { ScramKeys, type ScramHash } from "./scram-keys.ts";
 
@@ -34,21 +34,21 @@ export interface ScramServerOptions {
   readonly serverFinal?: (message: string) => string | undefined;
 }
 
-/** The names of all options. */
-export const SCRAM_NAMES: readonly string[] = Object.keys({
-  iterations: true,
-  salt: true,
-  nonce: true,
-  channelBindings: true,
-  serverFirst: true,
-  serverFinal: true,
-} satisfies Record<keyof ScramServerOptions, true>);
+/** This number of iterations takes about a second. */
+const MOST_ITERATIONS = 1_000_000;
+
+/** The checks of the options. */
+export const SCRAM_CHECKS: Checks<ScramServerOptions> = {
+  iterations: isWhole(1, MOST_ITERATIONS),
+  salt: is("a Buffer", (value) => Buffer.isBuffer(value)),
+  nonce: isString,
+  channelBindings: isListOf(isText),
+  serverFirst: isCallback,
+  serverFinal: isCallback,
+};
 
 /** The options with defaults, except those whose default changes with each exchange. */
 type Settings = ScramServerOptions & Required<Omit<ScramServerOptions, "salt" | "nonce">>;
-
-/** This number of iterations takes about a second. */
-const MOST_ITERATIONS = 1_000_000;
 
 const HASHES = { "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512" } as const;
 
@@ -74,10 +74,6 @@ export function scram(
     serverFinal = same,
   } = options;
   const settings = { ...options, iterations, channelBindings, serverFirst, serverFinal };
-  if (!(Number.isInteger(iterations) && iterations >= 1 && iterations <= MOST_ITERATIONS))
-    throw configError(
-      `scram.iterations must be an integer from 1 to ${String(MOST_ITERATIONS)} (got ${String(iterations)})`,
-    );
   return {
     name: `SCRAM-${hash}${plus ? "-PLUS" : ""}`,
     initialResponse: true,

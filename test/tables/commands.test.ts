@@ -9,6 +9,7 @@ import {
   methodsOf,
   methodsWithArguments,
   stringsIn,
+  stringsOf,
 } from "./source.ts";
 
 const CLIENT = "src/client.ts";
@@ -44,6 +45,12 @@ const TABLES: readonly Table[] = [
     constants: ["WRONG", "WRONG_NAMES"],
     methods: methodsWithArguments(CLIENT, "Pop3Client"),
     elsewhere: { apop: "test/client/login/apop.test.ts" },
+  },
+  {
+    question: "its misspelt options",
+    file: "test/tables/option-names.test.ts",
+    constants: ["TABLE"],
+    elsewhere: { close: "it has no options" },
   },
   {
     question: "what it sends and returns",
@@ -177,6 +184,14 @@ describe.each([...VERBS])("%s", (verb, isSecret) => {
       answer[0],
       `Pop3Server does not know ${verb}: add it to src/testing/transaction.ts or src/testing/session.ts`,
     ).not.toBe("S: -ERR unknown command");
+  });
+
+  test.each([
+    ["the client", "STATES", "test/protocol/commands.test.ts"],
+    ["Pop3Server", "COMMANDS", "test/testing/session.test.ts"],
+  ])("is tested in each state of %s", (_, table, file) => {
+    const verbs = stringsOf(file, table).map((text) => text.split(" ")[0]);
+    expect(verbs, `${verb} is not in ${table} of ${file}: add it`).toContain(verb);
   });
 
   test(`${isSecret ? "hides" : "shows"} its last argument in transcripts`, () => {

@@ -13,6 +13,7 @@ const FOLDER = "demo-mail";
 const sha256 = (octets: Buffer): string => createHash("sha256").update(octets).digest("hex");
 
 const sent = demoMailbox();
+// In a loop, put `await using` into a function of its own: esbuild 0.28 (tsx) keeps the error of an earlier iteration.
 await using server = await Pop3Server.listen({
   users: { ann: { pass: "secret", messages: sent } },
   tls: true,

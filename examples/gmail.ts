@@ -11,6 +11,8 @@ const accessToken = refreshToken(
 );
 
 try {
+  // In a loop, put `await using` into a function of its own: esbuild 0.28 (tsx) keeps the error of an earlier
+  // iteration.
   await using client = await Pop3Client.connect({
     host: setting("POP3_HOST", "pop.gmail.com"),
     port: Number(setting("POP3_PORT", "995")),

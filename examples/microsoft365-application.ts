@@ -18,15 +18,23 @@ const accessToken = keepToken(() =>
   }),
 );
 
+/**
+ * Returns the number of messages in a mailbox. In a loop, put `await using` into a function of its own, as here:
+ * esbuild 0.28 (tsx) keeps the error of an earlier iteration.
+ */
+async function countMessages(mailbox: string): Promise<number> {
+  await using client = await Pop3Client.connect({
+    host: setting("POP3_HOST", "outlook.office365.com"),
+    port: Number(setting("POP3_PORT", "995")),
+    auth: { user: mailbox, accessToken },
+  });
+  const { count } = await client.stat();
+  return count;
+}
+
 for (const mailbox of process.argv.slice(2)) {
   try {
-    await using client = await Pop3Client.connect({
-      host: setting("POP3_HOST", "outlook.office365.com"),
-      port: Number(setting("POP3_PORT", "995")),
-      auth: { user: mailbox, accessToken },
-    });
-    const { count } = await client.stat();
-    console.log(`${mailbox}: ${count} messages`);
+    console.log(`${mailbox}: ${await countMessages(mailbox)} messages`);
   } catch (error) {
     if (!Pop3Error.is(error)) throw error;
     console.error(`${mailbox}: ${error.code}: ${error.message}`);

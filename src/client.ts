@@ -73,7 +73,7 @@ export let isDismissed: (client: Pop3Client) => Promise<boolean>;
  * ```ts
  * await using client = await Pop3Client.connect({
  *   host: "pop.example.com",
- *   auth: { user: "ann@example.com", pass: process.env.POP3_PASS! },
+ *   auth: { user: "ann@example.com", pass: process.env["POP3_PASS"]! },
  * });
  * for await (const message of client.retrieve()) {
  *   console.log(message.number, message.uid, (await message.buffer()).length);

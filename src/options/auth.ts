@@ -32,6 +32,7 @@ export type AccessToken = string | ((refusal?: OAuthRefusal) => string | Promise
 export interface Pop3Auth {
   /** The user name. Every mechanism needs it except EXTERNAL and GSSAPI. */
   readonly user?: string;
+  /** The password, or a function that returns it. @default no password */
   readonly pass?: Secret;
   /** Used instead of `pass`, with OAUTHBEARER (RFC 7628) or XOAUTH2. */
   readonly accessToken?: AccessToken;

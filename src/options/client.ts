@@ -45,30 +45,34 @@ export interface Pop3Timeouts {
   readonly drain: number;
 }
 
-/** Limits on what a server can send. Bytes, unless the name says otherwise; `Infinity` switches one off. */
+/**
+ * Limits on what a server can send. In bytes, except for the limits that count entries, lines or challenges, and
+ * `minRate`. `Infinity` switches a limit off; 0 switches `minRate` off.
+ */
 export interface Pop3Limits {
   /** A line of a server, CRLF included. RFC 1939 says 512; servers exceed that. @default 8192 */
   readonly line: number;
   /** A command line, CRLF included (RFC 2449 section 4). @default 255 */
   readonly commandLine: number;
-  /** Entries of LIST or UIDL. @default 1000000 */
+  /** The number of entries of LIST or UIDL. @default 1000000 */
   readonly listEntries: number;
   /** A whole LIST or UIDL response. @default 134217728 (128 MiB) */
   readonly listOctets: number;
-  /** Lines of a CAPA response. @default 256 */
+  /** The number of lines of a CAPA response. @default 256 */
   readonly capabilityLines: number;
   /** A whole CAPA response. @default 65536 */
   readonly capabilityOctets: number;
   /** A SASL challenge, decoded. @default 16384 */
   readonly challenge: number;
-  /** Challenges in one authentication. @default 16 */
+  /** The number of challenges in one authentication. @default 16 */
   readonly challenges: number;
   /** A message that is held in memory; streams have no limit. @default 67108864 (64 MiB) */
   readonly message: number;
-  /** How much of abandoned responses is read and dropped before the connection is closed instead. @default 8388608 (8 MiB) */
+  /** How much of an abandoned response is read and dropped. If it is longer, the connection is closed. @default 8388608 (8 MiB) */
   readonly drain: number;
   /**
-   * Bytes per second that a longer response must deliver on average, after a grace of `timeouts.body`; 0: any.
+   * The lowest average speed of a longer response, in bytes per second. It is checked after the first
+   * `timeouts.body` milliseconds. 0: any speed.
    * @default 512
    */
   readonly minRate: number;
@@ -76,21 +80,27 @@ export interface Pop3Limits {
 
 /** How much may be in flight if the server lists PIPELINING. */
 export interface Pop3Window {
-  /** Octets of the responses, as LIST announces them. @default 4194304 (4 MiB) */
+  /** The bytes of the responses, as LIST announces them. @default 4194304 (4 MiB) */
   readonly octets?: number;
-  /** Octets of the command lines. @default 4096 */
+  /** The bytes of the command lines. @default 4096 */
   readonly commandOctets?: number;
 }
 
 export interface Pop3ClientOptions {
+  /** The name or the IP address of the server. Required. */
   readonly host: string;
-  /** @default 995, or 110 with `secure: false` */
+  /** The TCP port, from 1 to 65535. @default 995, or 110 with `secure: false` */
   readonly port?: number;
   /** TLS from the first byte (RFC 8314). @default true */
   readonly secure?: boolean;
-  /** With `secure: false`: whether STLS starts TLS (RFC 2595). @default "required" */
+  /**
+   * With `secure: false`: whether STLS starts TLS (RFC 2595). `"required"`: `connect` rejects if it is not possible.
+   * `"if-offered"`: continues without TLS if the server does not list STLS, but then logs in by SCRAM only (unless
+   * `allowPlaintextAuth` is set). `"never"`: no TLS; a password may be sent in plain text.
+   * @default "required"
+   */
   readonly stls?: "required" | "if-offered" | "never";
-  /** Who logs in. Without it `connect` stops in the AUTHORIZATION state. */
+  /** The login: user name and secret. Without it `connect` stops in the AUTHORIZATION state. @default no login */
   readonly auth?: Pop3Auth;
   /**
    * Switches to UTF-8 before the login if the server lists UTF8 (RFC 6856). Messages with UTF-8 in their headers then
@@ -110,26 +120,33 @@ export interface Pop3ClientOptions {
   /**
    * Options for `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` and so on. Clients of a server with
    * options of equal values resume TLS sessions, which saves most of the handshake. Functions are compared by identity.
+   * @default those of Node
    */
   readonly tls?: ConnectionOptions;
-  /** Your own connected stream, or a function that makes one. */
+  /** Your own connected stream, or a function that makes one. Not together with `proxy`. @default a TCP connection */
   readonly socket?: SocketSource;
   /**
    * The URL of a proxy: `http://`, `https://` (CONNECT), `socks5://` (also as `socks://` and `socks5h://`), `socks4a://`
    * or `socks4://` (the SOCKS ones need the package `socks`). It may have a user name and a password, percent-encoded.
    * The proxy resolves the name of the server, except with `socks4://`.
+   * @default no proxy
    */
   readonly proxy?: string | URL;
+  /** The local IP address from which to connect. @default chosen by the operating system */
   readonly localAddress?: string;
   /** 4 or 6: only this version of IP. @default both, by happy eyeballs (RFC 8305) */
   readonly family?: 4 | 6;
-  /** In place of `dns.lookup`. */
+  /** The function that resolves the name of the server, with the arguments of `dns.lookup`. @default dns.lookup */
   readonly lookup?: LookupFunction;
+  /** Time limits in milliseconds. @default see {@link Pop3Timeouts} */
   readonly timeouts?: Partial<Pop3Timeouts>;
+  /** Limits on what the server can send. @default see {@link Pop3Limits} */
   readonly limits?: Partial<Pop3Limits>;
   /**
    * `"auto"`: several commands may be in flight if the server lists PIPELINING (RFC 2449 section 6.6) and is not known to
-   * break it. See {@link Pop3Client.pipelining}. @default "auto"
+   * break it. `false`: one command at a time. An object: as `"auto"`, with other limits. See
+   * {@link Pop3Client.pipelining}.
+   * @default "auto"
    */
   readonly pipelining?: "auto" | false | Pop3Window;
   /**
@@ -148,7 +165,7 @@ export interface Pop3ClientOptions {
   readonly logUser?: boolean;
 }
 
-/** The same, complete. */
+/** The options with all their defaults. */
 export interface Settings {
   readonly host: string;
   readonly port: number;

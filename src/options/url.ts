@@ -2,7 +2,7 @@
 import { hostFrom } from "../net/authority.ts";
 import { configError } from "./checks.ts";
 
-/** What a URL says: `Pop3ClientOptions`, as far as it goes. */
+/** The client options that a URL can contain: see {@link parseUrl}. */
 export interface UrlOptions {
   readonly host: string;
   readonly port?: number;
@@ -12,11 +12,16 @@ export interface UrlOptions {
 }
 
 /**
- * The URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first octet), `pop3://host`
- * (STLS required; `?stls=never` or `?stls=if-offered` to change that), and RFC 2384's
- * `pop://user;auth=+APOP@host`. What is special in a user name or a password is percent-encoded.
+ * Returns the URL of a maildrop as options: `pop3s://user:pass@host:port` (TLS from the first byte),
+ * `pop3://host` (STLS required; `?stls=never` or `?stls=if-offered` changes that), or, as in RFC 2384,
+ * `pop://user;auth=+APOP@host`. Percent-encode special characters in the user name and the password.
  *
- * Throws `POP3_CONFIG`, without a word of the URL in it.
+ * Throws `POP3_CONFIG` if the URL is invalid. The error never shows the URL, because it may have a password.
+ *
+ * @example
+ * ```ts
+ * const client = await Pop3Client.connect({ ...parseUrl("pop3s://ann:secret@pop.example.com"), utf8: true });
+ * ```
  */
 export function parseUrl(given: string | URL): UrlOptions {
   let url: URL;

@@ -39,7 +39,7 @@ export interface FetchPolicy {
   readonly tooLarge?: "skip" | "headers" | "delete";
   /** Which messages come first, by message number: servers number messages by arrival. @default "oldest" */
   readonly order?: "oldest" | "newest";
-  /** How much one run may retrieve, and how long it may take. */
+  /** How much one run may retrieve, and how long it may take. @default see {@link RunLimits} */
   readonly limits?: Partial<RunLimits>;
   /**
    * The number of messages after which the run commits with QUIT and opens a new session. @default Infinity
@@ -47,15 +47,19 @@ export interface FetchPolicy {
   readonly commitEvery?: number;
   /** The number of failures after which a message is no longer tried. @default 5 */
   readonly tries?: number;
-  /** The pause before a failed message is tried again. It doubles with each failure. */
+  /**
+   * The pause before a failed message is tried again, in milliseconds. It doubles with each failure.
+   * @default see {@link RetryPauses}
+   */
   readonly retry?: Partial<RetryPauses>;
   /**
-   * The pause between two polls. It is halved after a run that brought mail, and doubled after one that did
-   * not.
+   * The pause between two polls, in milliseconds. It is halved after a run that brought mail, and doubled
+   * after one that did not.
+   * @default see {@link PollPauses}
    */
   readonly poll?: Partial<PollPauses>;
   /**
-   * If the server does not support UIDL. `"refuse"`: the run fails with `POP3_NO_UIDL`. `"content"`: messages
+   * What to do if the server does not support UIDL. `"refuse"`: the run fails with `POP3_NO_UIDL`. `"content"`: messages
    * are identified by their content, so each run retrieves every message. @default "refuse"
    */
   readonly noUidl?: "refuse" | "content";
@@ -66,7 +70,7 @@ export interface FetchPolicy {
    */
   readonly listings?: ListingMode;
   /**
-   * If all unique-ids seem to have changed at once. `"stop"`: the run fails with `POP3_UIDS_CHANGED`.
+   * What to do if all unique-ids seem to have changed at once. `"stop"`: the run fails with `POP3_UIDS_CHANGED`.
    * `"match"`: it recognises messages by their headers. `"new"`: it fetches them as new messages.
    * @default "stop"
    */
@@ -85,9 +89,9 @@ export interface FetchPolicy {
 }
 
 export interface RunLimits {
-  /** New messages. @default Infinity */
+  /** The number of new messages to retrieve. @default Infinity */
   readonly messages: number;
-  /** Bytes, as LIST announces them. The first message may be larger. @default Infinity */
+  /** The bytes to retrieve, as LIST announces them. The first message may exceed the limit. @default Infinity */
   readonly octets: number;
   /**
    * Seconds after which the run begins no other message and gives up the current one. This does not count as
@@ -106,17 +110,17 @@ export interface RunLimits {
 
 /** The pauses between two tries of a message, in milliseconds. */
 export interface RetryPauses {
-  /** @default 60000 (a minute) */
+  /** The pause after the first failure. @default 60000 (a minute) */
   readonly first: number;
-  /** @default 21600000 (6 hours) */
+  /** The longest pause. @default 21600000 (6 hours) */
   readonly longest: number;
 }
 
 /** The pauses between two polls, in milliseconds. A longer LOGIN-DELAY of the server takes precedence. */
 export interface PollPauses {
-  /** @default 60000 (a minute) */
+  /** The shortest pause. @default 60000 (a minute) */
   readonly shortest: number;
-  /** @default 3600000 (an hour) */
+  /** The longest pause. @default 3600000 (an hour) */
   readonly longest: number;
 }
 

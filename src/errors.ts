@@ -142,7 +142,15 @@ function markOf(name: string): symbol {
   return Symbol.for(`popwright.${name}`);
 }
 
-/** The base class of all errors of this library. Itself: the call was wrong, and the session is unchanged. */
+/**
+ * The base class of all errors of this library. An error of exactly this class means that the call was wrong:
+ * the session is unchanged.
+ *
+ * @example
+ * ```ts
+ * if (Pop3Error.is(error)) console.error(`${error.code}: ${error.message}`);
+ * ```
+ */
 export class Pop3Error extends Error {
   /** The code of the failure. Its meaning does not change between releases. */
   readonly code: Pop3ErrorCode;
@@ -178,7 +186,14 @@ export class Pop3Error extends Error {
   }
 }
 
-/** The server answered `-ERR`. The session continues, unless the code is `POP3_GREETING_REJECTED`. */
+/**
+ * The server answered `-ERR`. The session continues, unless the code is `POP3_GREETING_REJECTED`.
+ *
+ * @example
+ * ```ts
+ * if (Pop3ReplyError.is(error)) console.log(error.responseCode, error.text);
+ * ```
+ */
 export class Pop3ReplyError extends Pop3Error {
   declare readonly code: Pop3ReplyErrorCode;
   /**
@@ -220,7 +235,14 @@ export class Pop3ReplyError extends Pop3Error {
   }
 }
 
-/** The server violated the protocol or exceeded a limit. The connection is destroyed. */
+/**
+ * The server violated the protocol or exceeded a limit. The connection is destroyed.
+ *
+ * @example
+ * ```ts
+ * if (Pop3ProtocolError.is(error)) console.log(`report this to the provider: ${error.message}`);
+ * ```
+ */
 export class Pop3ProtocolError extends Pop3Error {
   declare readonly code: Pop3ProtocolErrorCode;
 
@@ -242,7 +264,14 @@ export class Pop3ProtocolError extends Pop3Error {
   }
 }
 
-/** The connection could not be opened, or was lost: it was closed or reset, it timed out, or TLS failed. */
+/**
+ * The connection could not be opened, or was lost: it was closed or reset, it timed out, or TLS failed.
+ *
+ * @example
+ * ```ts
+ * if (Pop3ConnectionError.is(error) && error.limit !== undefined) console.log(`raise ${error.limit}`);
+ * ```
+ */
 export class Pop3ConnectionError extends Pop3Error {
   declare readonly code: Pop3ConnectionErrorCode;
   /**
@@ -270,7 +299,14 @@ export class Pop3ConnectionError extends Pop3Error {
   }
 }
 
-/** The call's own `AbortSignal` aborted it; `cause` is the reason of the signal. */
+/**
+ * The call's own `AbortSignal` aborted it; `cause` is the reason of the signal.
+ *
+ * @example
+ * ```ts
+ * if (Pop3AbortError.is(error)) console.log("cancelled:", error.cause);
+ * ```
+ */
 export class Pop3AbortError extends Pop3Error {
   declare readonly code: "POP3_ABORTED";
 

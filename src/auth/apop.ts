@@ -24,6 +24,12 @@ export function apopTimestamp(greeting: string): string | undefined {
  * lower-case hexadecimal (RFC 1939 section 7).
  *
  * Throws `POP3_APOP_BAD_CHALLENGE` if `timestamp` is not a msg-id in printable ASCII.
+ *
+ * @example
+ * ```ts
+ * // The example of RFC 1939: c4c9334bac560ecc979e58001b3e22fb
+ * console.log(apopDigest("<1896.697170952@dbc.mtview.ca.us>", "tanstaaf"));
+ * ```
  */
 export function apopDigest(timestamp: string, secret: string): string {
   for (const [what, value] of Object.entries({ timestamp, secret }))

@@ -69,13 +69,13 @@ export function parseServerFirst(
   if (iterations < minIterations) {
     throw new Pop3Error(
       "POP3_SCRAM_ITERATIONS_LOW",
-      `the server demands ${printable(count)} iterations, but auth.scram.minIterations is ${minIterations}`,
+      `the server demands ${printable(count)} iterations, but auth.scram.minIterations is ${minIterations}: lower it only if you know that the server uses this number`,
     );
   }
   if (iterations > maxIterations) {
     throw new Pop3Error(
       "POP3_SCRAM_ITERATIONS_HIGH",
-      `the server demands ${printable(count)} iterations, but auth.scram.maxIterations is ${maxIterations}`,
+      `the server demands ${printable(count)} iterations, but auth.scram.maxIterations is ${maxIterations}: raise it if you trust the server`,
     );
   }
   return { nonce, salt, iterations };

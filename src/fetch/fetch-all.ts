@@ -68,9 +68,11 @@ const NAMES: readonly string[] = Object.keys({
  * `maxSessions` or `maxPerHost` is invalid.
  *
  * @example
+ * ```ts
  * for await (const event of fetchAll(accounts, { ledger, destination, repeat: true })) {
  *   if (event.type === "failed") console.error(event.mailbox, event.error.message);
  * }
+ * ```
  */
 export function fetchAll(
   targets: Iterable<FetchTarget> | AsyncIterable<FetchTarget>,

@@ -24,6 +24,11 @@ export interface FetchErrorDetails {
  * reply (`text`, `responseCode`, `oauth`). `code` is `POP3_CALLER` if one of your functions threw the cause:
  * a function that returns a password, `onEvent`, or your own ledger. Messages that were delivered before are
  * recorded in the ledger and are not retrieved again.
+ *
+ * @example
+ * ```ts
+ * if (FetchError.is(error) && error.temporary) console.log("next try:", new Date(error.report.nextPollAt));
+ * ```
  */
 export class FetchError extends Pop3Error {
   /** The text of the server's reply, if it refused a command. See {@link Pop3ReplyError}. */

@@ -35,10 +35,12 @@ export interface NewMessage extends Delivery {
  * Leaving the loop ends the session. Rejects with `POP3_CONFIG` if an option is invalid.
  *
  * @example
+ * ```ts
  * for await (const message of newMail(account, { ledger, stop })) {
  *   await handle(message.octets, message.key);
  *   message.done();
  * }
+ * ```
  */
 export function newMail(
   account: FetchAccount,

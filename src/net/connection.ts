@@ -357,7 +357,9 @@ export class Connection {
       // The listener has lost octets, so the session cannot continue. The exception is thrown again.
       const cause = error instanceof ReaderThrew ? error.cause : error;
       this.close(
-        new Pop3ConnectionError("POP3_CLOSED", "a listener of the message threw an error", { cause }),
+        new Pop3ConnectionError("POP3_CLOSED", "the code that reads the message threw an error (see cause)", {
+          cause,
+        }),
       );
       throw cause;
     }

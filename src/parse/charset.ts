@@ -80,6 +80,11 @@ const decoders = new Map<string, Open>([
  *
  * Rejects with a `Pop3Error` with the code `POP3_INVALID_ARGUMENT` if `octets` is not a `Uint8Array` or `label` is
  * not a string, and for no other reason.
+ *
+ * @example
+ * ```ts
+ * console.log(await decodeCharset(Buffer.from([0xf0, 0xd2, 0xc9]), "koi8-r")); // При
+ * ```
  */
 export async function decodeCharset(octets: Uint8Array, label: string): Promise<string> {
   checkOctets("octets", octets);

@@ -42,6 +42,9 @@ interface Use {
  * maildrop, at most `maxPerHost` sessions per host, and at most `maxSessions` in total. The queue is fair:
  * the oldest call whose maildrop and host are free goes next.
  *
+ * In a loop, put `await using` into a function of its own: esbuild 0.28, which `tsx` uses, keeps the error of an
+ * earlier iteration and throws it again.
+ *
  * @example
  * ```ts
  * await using pool = new Pop3Pool({ maxSessions: 50, maxPerHost: 5, retryFor: 600_000 });

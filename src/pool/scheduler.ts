@@ -38,7 +38,7 @@ interface Host extends Ranked {
   readonly name: string;
   /** Calls for this host, waiting or not. */
   calls: number;
-  /** Permits that hold a slot of this host. */
+  /** The number of permits in use for this host. */
   active: number;
   /** Calls that have their maildrop and wait only for slots. */
   readonly ready: Heap<Call>;

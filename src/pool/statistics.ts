@@ -2,9 +2,9 @@
 
 /** The state and counters of a pool at one moment: see {@link Pop3Pool.statistics}. */
 export interface Pop3PoolStatistics {
-  /** Sessions in use, until they have ended. */
+  /** Sessions that calls of `use` have now. A session counts until it has ended. */
   readonly inUse: number;
-  /** Idle sessions that are kept for reuse, until they have ended. */
+  /** Idle sessions that are kept for reuse. A session counts until it has ended. */
   readonly idle: number;
   /** Sessions that are being opened, and idle sessions that are being checked with NOOP. */
   readonly connecting: number;
@@ -16,9 +16,9 @@ export interface Pop3PoolStatistics {
   readonly opened: number;
   /** Idle sessions reused so far. */
   readonly reused: number;
-  /** Further attempts so far to open a session, after a failed one. */
+  /** How often the pool has tried again to open a session after a failed attempt. */
   readonly retried: number;
-  /** Calls so far that got no session, because connecting or logging in failed. */
+  /** Calls of `use` so far that failed because no session could be opened. */
   readonly failed: number;
 }
 

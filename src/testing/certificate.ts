@@ -57,8 +57,13 @@ const CLIENT_AUTH = objectIdentifier("1.3.6.1.5.5.7.3.2");
 /**
  * Makes a certificate (X.509 v3, RFC 5280) for {@link Pop3Server}, for any other TLS server, or for a TLS
  * client. Each call makes a new key. To test failures, use names to which the client does not connect, or a
- * `notAfter` in the past. Throws `POP3_CONFIG` for an unknown
- * option or a wrong value.
+ * `notAfter` in the past. Throws `POP3_CONFIG` for an unknown option or a wrong value.
+ *
+ * @example
+ * ```ts
+ * const { key, cert } = makeCertificate({ names: ["other.example.com"] });
+ * const server = await Pop3Server.listen({ tls: { key, cert } });
+ * ```
  */
 export function makeCertificate(options: CertificateOptions = {}): Certificate {
   checkObject("the options of makeCertificate", options);

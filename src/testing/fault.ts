@@ -12,10 +12,14 @@ import type { WireEnd } from "./wire.ts";
  * packets. If several faults match the same response, their members are merged and later faults win.
  *
  * @example
- * { on: "RETR", nth: 2, reset: 100 }              // RST after 100 bytes of the response to the second RETR
- * { on: "greeting", reply: "-ERR go away\r\n" }
- * { on: "STLS", after: "+OK injected\r\n" }
- * { on: "LIST", reply: "+OK\r\n", flood: "1 100\r\n" } // a listing without end
+ * ```ts
+ * const faults: Fault[] = [
+ *   { on: "RETR", nth: 2, reset: 100 }, // RST after 100 bytes of the response to the second RETR
+ *   { on: "greeting", reply: "-ERR go away\r\n" },
+ *   { on: "STLS", after: "+OK injected\r\n" },
+ *   { on: "LIST", reply: "+OK\r\n", flood: "1 100\r\n" }, // a listing without end
+ * ];
+ * ```
  */
 export interface Fault {
   /**

@@ -20,12 +20,22 @@ import { printable } from "../protocol/printable.ts";
 /**
  * A POP3 server for tests that runs in this process, with its mail in memory.
  *
+ * In a loop, put `await using` into a function of its own: esbuild 0.28, which `tsx` uses, keeps the error of an
+ * earlier iteration and throws it again.
+ *
  * @example
+ * ```ts
  * await using server = await Pop3Server.listen({
  *   users: { ann: { pass: "secret", messages: ["Subject: hello\r\n\r\nHello.\r\n"] } },
  *   tls: true,
  * });
- * // connect to server.url with tls: { ca: server.ca }
+ * const client = await Pop3Client.connect({
+ *   host: server.host,
+ *   port: server.port,
+ *   tls: { ca: server.ca },
+ *   auth: { user: "ann", pass: "secret" },
+ * });
+ * ```
  */
 export class Pop3Server extends Listener {
   readonly #accounts: Accounts;
@@ -61,6 +71,7 @@ export class Pop3Server extends Listener {
    * `POP3_INVALID_ARGUMENT` if the transcript is of another type, and with Node's error if the port is not available.
    *
    * @example
+   * ```ts
    * await using server = await Pop3Server.replay(`
    *   S: +OK ready
    *   C: USER ann
@@ -68,6 +79,7 @@ export class Pop3Server extends Listener {
    *   * close
    * `);
    * // connect to server.url; then server.mismatch says where the client differed from the transcript
+   * ```
    */
   static async replay(
     transcript: string | readonly string[] | Transcript,

@@ -1,8 +1,9 @@
 /**
- * Reads the code blocks of the documentation that are marked `ts` or `js node`; each is a module of its own.
+ * Reads the code blocks of the documentation that are marked `ts` or `js node`, each a module of its own, and the
+ * `@example` blocks of doc comments.
  */
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 
 export interface Block {
   /** File and line: `README.md:12`. */
@@ -33,4 +34,25 @@ export async function codeBlocks(file: string): Promise<Block[]> {
     at = end;
   }
   return blocks;
+}
+
+/** An `@example` of a doc comment. */
+export interface Example {
+  /** File and line of the `@example`. */
+  readonly place: string;
+  /** `undefined` if it is not a block marked `ts`. */
+  readonly code: string | undefined;
+}
+
+/** Reads the `@example` blocks of a source file. `path` names the file in the result. */
+export async function examplesIn(root: string, path: string): Promise<Example[]> {
+  const lines = (await readFile(join(root, path), "utf8")).split("\n");
+  const examples: Example[] = [];
+  for (const [at, line] of lines.entries()) {
+    if (!/^ *\* @example$/.test(line)) continue;
+    const text = lines.slice(at + 1).map((row) => row.replace(/^ *\* ?/, ""));
+    const code = text[0] === "```ts" ? text.slice(1, text.indexOf("```", 1)).join("\n") : undefined;
+    examples.push({ place: `${path}:${at + 1}`, code });
+  }
+  return examples;
 }

@@ -1,14 +1,15 @@
-// The code of the documentation compiles. Recipes, programs and the first example also run, and print what
+// The code of the documentation and of doc comments compiles. Recipes, programs and the first example also run, and print what
 // the text says.
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { codeBlocks, type Block } from "./blocks.ts";
+import { codeBlocks, examplesIn, type Block } from "./blocks.ts";
 
 const root = join(import.meta.dirname, "../..");
 const PRELUDE = `import { Pop3Client, Pop3Error } from "popwright";
@@ -16,6 +17,38 @@ declare const client: Pop3Client;
 declare function save(uid: string | undefined, octets: Buffer): Promise<void>;
 void [client, save, Pop3Error];
 `;
+
+/** What the examples in doc comments use without a declaration. */
+const EXAMPLE_PRELUDE = `import { createHash } from "node:crypto";
+import * as popwright from "popwright";
+import * as fetching from "popwright/fetch";
+import * as parsing from "popwright/parse";
+import * as testing from "popwright/testing";
+import type { Pop3ClientOptions } from "popwright";
+import type { Delivery } from "popwright/fetch";
+import type { Fault } from "popwright/testing";
+const { Pop3Client, Pop3Pool, Pop3Error, Pop3ReplyError, Pop3ProtocolError, Pop3ConnectionError } = popwright;
+const { Pop3AbortError, apopDigest, parseUrl } = popwright;
+const { fetchMail, fetchAll, newMail, deliverTo, messageKey, contentKey } = fetching;
+const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Maildir, Mbox, MemoryLedger } = fetching;
+const { decodeCharset, parseHeaders, parseMessage } = parsing;
+const { Pop3Server, makeCertificate } = testing;
+declare const options: Pop3ClientOptions;
+declare const account: string;
+declare const accounts: string[];
+declare const client: popwright.Pop3Client;
+declare const pool: popwright.Pop3Pool;
+declare const ledger: fetching.FileLedger;
+declare const destination: fetching.Destination;
+declare const stop: AbortSignal;
+declare const error: unknown;
+declare const octets: Buffer;
+declare function save(uid: string | undefined, octets: Buffer): Promise<void>;
+declare function handle(octets: Buffer, key: string): Promise<void>;
+`;
+const SOURCES = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => `src/${name.replaceAll("\\", "/")}`);
 
 let blocks: Block[];
 beforeAll(async () => {
@@ -25,8 +58,8 @@ beforeAll(async () => {
   blocks = (await Promise.all(["README.md", ...docs].map((file) => codeBlocks(join(root, file))))).flat();
 });
 
-test("every block compiles as TypeScript", () => {
-  expect(blocks.length).toBeGreaterThan(10);
+/** Compiles modules, each with the place that it comes from, and returns the errors. */
+function compile(modules: readonly { readonly place: string; readonly code: string }[]): string[] {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
     config: object;
   };
@@ -34,10 +67,7 @@ test("every block compiles as TypeScript", () => {
   // Unlike the library, blocks export nothing, and declare names that they do not use.
   Object.assign(options, { isolatedDeclarations: false, declaration: false, noUnusedLocals: false });
   const sources = new Map(
-    blocks.map(({ code, recipe }, index) => [
-      join(root, "examples", `block-${index}.ts`),
-      `${recipe ? PRELUDE : ""}${code}\nexport {};\n`,
-    ]),
+    modules.map(({ code }, index) => [join(root, "examples", `block-${index}.ts`), `${code}\nexport {};\n`]),
   );
   const host = ts.createCompilerHost(options);
   const fileExists = host.fileExists.bind(host);
@@ -52,12 +82,46 @@ test("every block compiles as TypeScript", () => {
       : ts.createSourceFile(path, source, ts.ScriptTarget.ES2022);
   };
   const program = ts.createProgram([...sources.keys()], options, host);
-  const problems = ts.getPreEmitDiagnostics(program).map((problem) => {
+  return ts.getPreEmitDiagnostics(program).map((problem) => {
     const index = [...sources.keys()].indexOf(problem.file?.fileName ?? "");
-    return `${blocks[index]?.place ?? problem.file?.fileName ?? "?"}: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`;
+    return `${modules[index]?.place ?? problem.file?.fileName ?? "?"}: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`;
   });
-  expect(problems).toEqual([]);
+}
+
+test("every block compiles as TypeScript", () => {
+  expect(blocks.length).toBeGreaterThan(10);
+  expect(
+    compile(blocks.map(({ place, code, recipe }) => ({ place, code: `${recipe ? PRELUDE : ""}${code}` }))),
+  ).toEqual([]);
 });
+
+test("every example in a doc comment compiles as TypeScript", async () => {
+  const examples = (await Promise.all(SOURCES.map((path) => examplesIn(root, path)))).flat();
+  expect(examples.length).toBeGreaterThan(20);
+  expect(examples.filter(({ code }) => code === undefined)).toEqual([]);
+  // In a block, an example may declare a name that the prelude has.
+  expect(
+    compile(examples.map(({ place, code = "" }) => ({ place, code: `${EXAMPLE_PRELUDE}{\n${code}\n}` }))),
+  ).toEqual([]);
+});
+
+test.each(["index.ts", "fetch/index.ts", "parse/index.ts", "testing/index.ts"])(
+  "every function and class of src/%s has an example in its doc comment",
+  async (entry) => {
+    const names = Object.keys((await import(pathToFileURL(join(root, "src", entry)).href)) as object);
+    const sources = await Promise.all(SOURCES.map((path) => readFile(join(root, path), "utf8")));
+    const hasExample = (name: string): boolean =>
+      sources.some((source) => {
+        const found = new RegExp(`\\*/\nexport (?:async )?(?:function|class) ${name}\\b`).exec(source);
+        return (
+          found !== null &&
+          / @example$/m.test(source.slice(source.lastIndexOf("/**", found.index), found.index))
+        );
+      });
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => !hasExample(name))).toEqual([]);
+  },
+);
 
 let folder: string;
 beforeAll(async () => {

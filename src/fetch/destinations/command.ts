@@ -65,7 +65,10 @@ const WORDS = 500;
  * again, with the same key. The program of the first delivery may still be running then.
  *
  * @example
- * const filter = new Command("/usr/bin/procmail", ["-d", "ann"], { timeout: 60_000 });
+ * ```ts
+ * const procmail = new Command("/usr/bin/procmail", ["-d", "ann"], { timeout: 60_000 });
+ * await fetchMail(account, { ledger, destination: procmail });
+ * ```
  */
 export class Command implements Destination {
   readonly #program: string;

@@ -15,7 +15,14 @@ export interface DestinationErrorOptions {
   readonly later?: boolean;
 }
 
-/** The error with which a destination rejects. Any other error counts as a refusal of the one message. */
+/**
+ * The error with which a destination rejects. Any other error counts as a refusal of the one message.
+ *
+ * @example
+ * ```ts
+ * throw new DestinationError("the mail store is not reachable", { down: true });
+ * ```
+ */
 export class DestinationError extends Pop3Error {
   declare readonly code: "POP3_DESTINATION";
   /** Whether the destination would refuse every other message, too. */

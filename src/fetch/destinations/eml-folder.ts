@@ -23,6 +23,13 @@ export interface EmlFolderOptions {
  * Delivers into a folder, which is created if it is missing. Each message becomes a file `<key>.eml` with
  * exactly the bytes that the server sent, and is durable before it counts as delivered. The file system must
  * support hard links.
+ *
+ * @example
+ * ```ts
+ * // A sub-folder for each mailbox, named by a hash: the name of a mailbox may not be a safe file name.
+ * const subfolder = ({ mailbox }: Delivery) => createHash("sha256").update(mailbox).digest("hex").slice(0, 16);
+ * await fetchMail(account, { ledger, destination: new EmlFolder("./mail", { subfolder }) });
+ * ```
  */
 export class EmlFolder implements Destination {
   readonly #path: string;

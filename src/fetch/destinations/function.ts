@@ -30,6 +30,11 @@ export interface FunctionOptions {
  * Delivers to a function. The destination itself does not remember keys. If the process dies after the
  * function has finished and before the ledger is written, the message is delivered again: compare its `key`.
  * Throws `POP3_CONFIG` if an option is invalid.
+ *
+ * @example
+ * ```ts
+ * const destination = deliverTo(({ key, octets }) => handle(octets, key), { limit: 10 * 1024 * 1024 });
+ * ```
  */
 export function deliverTo(deliver: Deliver, options?: FunctionOptions): Destination {
   if (typeof deliver !== "function")

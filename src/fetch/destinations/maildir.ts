@@ -1,5 +1,5 @@
-// A Maildir (cr.yp.to/proto/maildir.html): a file for each message, whole or not there. The name is made of the key, so
-// a message that comes again meets itself, wherever its reader has moved it.
+// A Maildir (cr.yp.to/proto/maildir.html): a file for each message, whole or not there. The name is made from the
+// key, so a message that comes again is recognised, even if a mail reader has moved its file.
 import { configError, shown } from "../../options/checks.ts";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -45,6 +45,11 @@ interface Read {
  * Messages are recognised in `new/` and `cur/`, not in other folders.
  *
  * The file system must support hard links.
+ *
+ * @example
+ * ```ts
+ * await fetchMail(account, { ledger, destination: new Maildir("./Mail") });
+ * ```
  */
 export class Maildir implements Destination {
   readonly #path: MaildirPath;

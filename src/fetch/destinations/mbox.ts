@@ -29,6 +29,11 @@ export interface MboxOptions {
  * see {@link MboxText}; a Maildir does.
  *
  * The lock is `<path>.lock`, created exclusively. It does not stop programs that use another kind of lock.
+ *
+ * @example
+ * ```ts
+ * await fetchMail(account, { ledger, destination: new Mbox("./mail.mbox") });
+ * ```
  */
 export class Mbox implements Destination {
   readonly #path: MboxPath;

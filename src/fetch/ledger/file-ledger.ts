@@ -48,6 +48,13 @@ const DEFAULTS: LockTimes = { heartbeat: 10_000, stale: 60_000 };
  *
  * Any number of processes can use the directory at the same time. Hosts can share it if the file system
  * supports exclusive creation, hard links and appends.
+ *
+ * @example
+ * ```ts
+ * const ledger = new FileLedger("./state");
+ * await fetchMail(account, { ledger, destination: new Maildir("./Mail") });
+ * console.log(await ledger.mailboxes());
+ * ```
  */
 export class FileLedger implements Ledger {
   readonly directory: string;
@@ -112,7 +119,9 @@ export class FileLedger implements Ledger {
    * the journal cannot be read or written.
    *
    * @example
+   * ```ts
    * const released = await ledger.release("ann@pop.example.com:995");
+   * ```
    */
   release(mailbox: string, id?: string): Promise<readonly LedgerEntry[]> {
     return releaseMessages(this, mailbox, id);
@@ -143,7 +152,9 @@ export class FileLedger implements Ledger {
    * file cannot be written.
    *
    * @example
+   * ```ts
    * await ledger.rename("ann@pop.old.example:995", "ann@pop.new.example:995");
+   * ```
    */
   async rename(from: string, to: string): Promise<void> {
     checkNames(from, to);
@@ -292,7 +303,8 @@ class FileMailbox implements MailboxLedger {
   }
 
   async record(changes: LedgerChanges): Promise<void> {
-    if (this.#closing !== undefined) throw new Pop3Error("POP3_LEDGER", "the ledger is closed");
+    if (this.#closing !== undefined)
+      throw new Pop3Error("POP3_LEDGER", "the ledger of the mailbox was closed: call open() again");
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
     const lines = encodeRecord(changes);
     this.#state = applyChanges(this.#entries, this.#state, changes);

@@ -22,7 +22,14 @@ interface Kept {
 
 const nothing = (keyName?: string): Kept => ({ entries: new Map(), state: {}, keyName, held: false });
 
-/** Remembers which messages were fetched, as long as this object exists. */
+/**
+ * Remembers which messages were fetched, as long as this object exists.
+ *
+ * @example
+ * ```ts
+ * await fetchMail(account, { ledger: new MemoryLedger(), destination });
+ * ```
+ */
 export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
 
@@ -103,7 +110,10 @@ class MemoryMailbox implements MailboxLedger {
   }
 
   record(changes: LedgerChanges): Promise<void> {
-    if (!this.#open) return Promise.reject(new Pop3Error("POP3_LEDGER", "the ledger is closed"));
+    if (!this.#open)
+      return Promise.reject(
+        new Pop3Error("POP3_LEDGER", "the ledger of the mailbox was closed: call open() again"),
+      );
     this.#kept.state = applyChanges(this.#kept.entries, this.#kept.state, changes);
     return Promise.resolve();
   }

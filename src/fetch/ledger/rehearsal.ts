@@ -19,7 +19,7 @@ export class Rehearsal implements MailboxLedger {
   static async open(ledger: Ledger, mailbox: string): Promise<Rehearsal> {
     if (typeof ledger.read !== "function")
       throw configError(
-        "policy.dryRun needs a ledger with a method read(mailbox), which does not hold the mailbox",
+        "policy.dryRun needs a ledger with a method read(mailbox), such as FileLedger or MemoryLedger",
       );
     const { entries, state, keyName } = await ledger.read(mailbox);
     return new Rehearsal(new Map(entries), state, keyName);

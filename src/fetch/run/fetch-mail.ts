@@ -15,11 +15,14 @@ import { runFetch } from "./run.ts";
  * `POP3_CONFIG` if an option is invalid.
  *
  * @example
+ * ```ts
  * const report = await fetchMail("pop3s://ann:secret@pop.example.com", {
  *   ledger: new FileLedger("./state"),
  *   destination: new Maildir("./Mail"),
  *   policy: { delete: { afterDays: 14 } },
  * });
+ * console.log(report.delivered, report.failed.length);
+ * ```
  */
 export function fetchMail(account: FetchAccount, options: FetchOptions): Promise<FetchReport> {
   return located(() => runFetch(completeFetchOptions(account, options)), fetchMail);

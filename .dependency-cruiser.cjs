@@ -30,6 +30,8 @@ const besidesTheEntries = [
   // Words from and for the user: names of mechanisms and proxies, hosts with brackets, the nearest name to a typo.
   "^src/options/(checks|client)\\.ts$",
   "^src/protocol/printable\\.ts$",
+  // What no output may show.
+  "^src/protocol/secrets\\.ts$",
   "^src/auth/choice\\.ts$",
   "^src/net/(authority|proxy)\\.ts$",
   // What a refusal means, and whether it is temporary.

@@ -4,11 +4,11 @@ import { printable } from "../protocol/printable.ts";
 import { readFile } from "node:fs/promises";
 import { methodNamed } from "../auth/choice.ts";
 import { nameOf } from "../fetch/options.ts";
-import { parseUrl, Pop3Error, type Pop3ClientOptions, type UrlOptions } from "../index.ts";
-import { proxyFrom, proxyText } from "../net/proxy.ts";
+import { parseUrl, Pop3Error, type Pop3ClientOptions, type Secret, type UrlOptions } from "../index.ts";
+import { proxyFrom, proxyText, type Proxy } from "../net/proxy.ts";
 import { completeOptions } from "../options/client.ts";
 import type { Attempt } from "./explain.ts";
-import type { Io } from "./io.ts";
+import { keepSecret, type Io } from "./io.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 
@@ -85,7 +85,7 @@ export async function accountFrom(
 ): Promise<Pop3ClientOptions> {
   const options = optionsOf(source.url);
   if (source.mechanism !== undefined) checkMechanism(source.mechanism);
-  if (source.proxy !== undefined) checkProxy(source.proxy);
+  if (source.proxy !== undefined) keepSecret(checkProxy(source.proxy).pass ?? "", io);
   const tls = source.ca === undefined ? undefined : { ca: await certificate(source.ca) };
   const { user, ...rest } = options.auth ?? {};
   const mechanism = source.mechanism === undefined ? {} : { mechanism: source.mechanism };
@@ -100,6 +100,29 @@ export async function accountFrom(
     ? { accessToken: secretFrom(source.token, "access token", io, env) }
     : { pass: secretFrom(source.password, `password of ${printable(user)}`, io, env) };
   return { ...account, auth: { ...rest, user, ...secret, ...mechanism } };
+}
+
+/**
+ * Reads the secret of an account now, so that it is masked from the first reply of the server on. If that fails,
+ * the login fails with the same error.
+ */
+export async function withKnownSecret(account: Pop3ClientOptions): Promise<Pop3ClientOptions> {
+  const { auth } = account;
+  if (auth === undefined) return account;
+  const read = async (secret: Secret): Promise<() => Promise<string>> => {
+    const known = Promise.resolve().then(() => (typeof secret === "function" ? secret() : secret));
+    await known.catch(() => undefined);
+    return () => known;
+  };
+  const { pass, accessToken } = auth;
+  return {
+    ...account,
+    auth: {
+      ...auth,
+      ...(pass === undefined ? {} : { pass: await read(pass) }),
+      ...(accessToken === undefined ? {} : { accessToken: await read(accessToken) }),
+    },
+  };
 }
 
 /** Returns the parts of an account that the explanation of a failure needs. */
@@ -135,10 +158,10 @@ export function checkMechanism(name: string): void {
   if (methodNamed(name) === undefined) throw new UsageError(`unknown mechanism "${printable(name)}"`);
 }
 
-/** Throws {@link UsageError} if the URL of a proxy is invalid. */
-export function checkProxy(url: string): void {
+/** Parses the URL of a proxy. Throws {@link UsageError} if it is invalid. */
+export function checkProxy(url: string): Proxy {
   try {
-    proxyFrom(url);
+    return proxyFrom(url);
   } catch (error) {
     throw Pop3Error.is(error) ? new UsageError(error.message) : error;
   }

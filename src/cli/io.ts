@@ -1,5 +1,7 @@
 // The streams, environment and stop signal of a command. A test can run a command without a process.
 import type { Readable, Writable } from "node:stream";
+import { escapeUnsafe } from "../protocol/printable.ts";
+import { Secrets } from "../protocol/secrets.ts";
 
 export interface Output {
   write(text: string | Buffer): Promise<void>;
@@ -7,7 +9,8 @@ export interface Output {
   readonly columns: number | undefined;
 }
 
-export interface Io {
+/** What a process gives to a command. */
+export interface Streams {
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
   readonly stdout: Output;
   readonly stderr: Output;
@@ -16,6 +19,34 @@ export interface Io {
   readonly stop: AbortSignal;
   /** After how many milliseconds the user is told what a command waits for; `Infinity`: never. @default 3000 */
   readonly patience?: number | undefined;
+}
+
+/** What a command works with. Its outputs mask `secrets` in text; octets are written as they are. */
+export interface Io extends Streams {
+  /** The passwords and tokens that are known so far. A server may repeat them in anything that is printed. */
+  readonly secrets: Secrets;
+}
+
+/** Masks what is printed to `streams`. */
+export function masked(streams: Streams): Io {
+  const secrets = new Secrets();
+  const maskedOutput = (output: Output): Output => ({
+    get columns() {
+      return output.columns;
+    },
+    write: (text) => output.write(typeof text === "string" ? secrets.mask(text) : text),
+  });
+  return {
+    ...streams,
+    stdout: maskedOutput(streams.stdout),
+    stderr: maskedOutput(streams.stderr),
+    secrets,
+  };
+}
+
+/** Masks `secret` from now on, also if its invisible characters are escaped. */
+export function keepSecret(secret: string, { secrets }: Io): void {
+  secrets.add(secret, escapeUnsafe(secret));
 }
 
 /** Whether an error means that the reader has closed the pipe, as in `popwright list ... | head`. */

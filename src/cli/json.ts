@@ -1,16 +1,19 @@
 // Writes one JSON value per line, for programs. An error has the fields that a program can act on, and no
 // secret.
 import { Pop3Error, type Pop3ReplyError } from "../index.ts";
-import type { Output } from "./io.ts";
+import { UNSAFE } from "../protocol/printable.ts";
+import type { Secrets } from "../protocol/secrets.ts";
+import type { Io } from "./io.ts";
 
-/**
- * Characters that JSON does not escape, but that control a terminal, change the direction of text or are
- * invisible.
- */
-const UNSAFE = /[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
+/** The keys of our own words, which programs compare. A password may be equal to one. */
+const OUR_WORDS: ReadonlySet<string> = new Set(
+  "type step name code outcome status kind keyName uids pipelining protocol cipher".split(" "),
+);
 
-function jsonLine(value: unknown): string {
-  const text = JSON.stringify(value, (_name, each: unknown) => plain(each));
+function jsonLine(value: unknown, secrets: Secrets): string {
+  const text = JSON.stringify(value, (name, each: unknown) =>
+    typeof each === "string" && !OUR_WORDS.has(name) ? secrets.mask(each) : plain(each, secrets),
+  );
   return `${text.replace(UNSAFE, escape)}\n`;
 }
 
@@ -22,12 +25,16 @@ function escape(character: string): string {
     .join("");
 }
 
-export function writeJson(output: Output, value: unknown): Promise<void> {
-  return output.write(jsonLine(value));
+/** Writes a value to standard output, with `****` in place of each secret. */
+export function writeJson({ stdout, secrets }: Io, value: unknown): Promise<void> {
+  // As octets: each value has been masked, and the keys are ours.
+  return stdout.write(Buffer.from(jsonLine(value, secrets)));
 }
 
-function plain(value: unknown): unknown {
-  if (value instanceof Map) return Object.fromEntries(value);
+function plain(value: unknown, secrets: Secrets): unknown {
+  // The keys of a map are words of the server.
+  if (value instanceof Map)
+    return Object.fromEntries([...value].map(([key, each]) => [secrets.mask(String(key)), each as unknown]));
   // JSON has no Infinity.
   if (value === Infinity) return null;
   if (!(value instanceof Error)) return value;

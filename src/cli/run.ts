@@ -10,7 +10,7 @@ import { retry } from "./fetch/retry.ts";
 import { serve } from "./commands/serve.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
-import { isReaderGone, type Io } from "./io.ts";
+import { isReaderGone, masked, type Streams } from "./io.ts";
 import { wrapped } from "./text.ts";
 import { ConfigurationError, NoMessageError, quoted, UsageError } from "./usage.ts";
 
@@ -24,31 +24,34 @@ Run \`popwright COMMAND --help\` for usage. \`popwright --version\` prints the v
 `;
 
 /** Runs a command. Never rejects: an error is printed to stderr, and determines the exit code. */
-export async function run(args: readonly string[], io: Io, version: string): Promise<ExitCode> {
+export async function run(args: readonly string[], streams: Streams, version: string): Promise<ExitCode> {
+  const io = masked(streams);
   const [name, ...rest] = args;
   try {
     if (name === "--version") {
-      await io.stdout.write(`${version}\n`);
+      await streams.stdout.write(`${version}\n`);
       return EXIT.ok;
     }
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
       const wished = COMMANDS.find((command) => command.name === rest[0]);
-      await (name === undefined ? io.stderr : io.stdout).write(wished?.help ?? HELP);
+      await (name === undefined ? streams.stderr : streams.stdout).write(wished?.help ?? HELP);
       return name === undefined ? EXIT.usage : EXIT.ok;
     }
     const command = COMMANDS.find((each) => each.name === name);
     if (command === undefined) throw new UsageError(`unknown command ${quoted(name)}`);
     if (rest.includes("--help") || rest.includes("-h")) {
-      await io.stdout.write(command.help);
+      await streams.stdout.write(command.help);
       return EXIT.ok;
     }
     return await command.run(rest, io);
   } catch (error) {
-    return tell(error, name, io);
+    // What is wrong with the arguments or the configuration is said in words of ours and of the user.
+    const isOurs = error instanceof UsageError || error instanceof ConfigurationError;
+    return tell(error, name, isOurs ? streams : io);
   }
 }
 
-async function tell(error: unknown, name: string | undefined, io: Io): Promise<ExitCode> {
+async function tell(error: unknown, name: string | undefined, { stderr }: Streams): Promise<ExitCode> {
   // The reader closed the pipe because it has enough: this is not a failure.
   if (isReaderGone(error)) return EXIT.ok;
   const code = exitCodeOf(error);
@@ -58,11 +61,9 @@ async function tell(error: unknown, name: string | undefined, io: Io): Promise<E
     advice.push(`Run \`popwright ${known ? `${String(name)} ` : ""}--help\` for usage`);
   }
   // An internal error is printed with its stack.
-  const first = isUnforeseen(error)
-    ? (error.stack ?? error.message)
-    : wrapped(what ?? "", 2, io.stderr.columns);
-  const rest = advice.map((line) => `  ${wrapped(line, 2, io.stderr.columns)}\n`);
-  await io.stderr.write(`popwright: ${first}\n${rest.join("")}`).catch(() => undefined);
+  const first = isUnforeseen(error) ? (error.stack ?? error.message) : wrapped(what ?? "", 2, stderr.columns);
+  const rest = advice.map((line) => `  ${wrapped(line, 2, stderr.columns)}\n`);
+  await stderr.write(`popwright: ${first}\n${rest.join("")}`).catch(() => undefined);
   return code;
 }
 

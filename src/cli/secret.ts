@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { wordsOfCommand } from "./fetch/command-words.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
-import type { Io } from "./io.ts";
+import { keepSecret, type Io } from "./io.ts";
 import { printable } from "../protocol/printable.ts";
 
 /** The time limit of a command, in milliseconds. The command may prompt the user. */
@@ -32,17 +32,20 @@ export function secretFrom(
   env: NodeJS.ProcessEnv = io.env,
 ): () => Promise<string> {
   const { command, variable } = source;
+  const value = variable === undefined ? undefined : io.env[variable];
+  if (value !== undefined && command === undefined) keepSecret(value, io);
   if (command !== undefined) {
     let printed: string | undefined;
     return async () => {
       // A run that is stopping may have to log in once more, to delete delivered messages.
       if (io.stop.aborted && printed !== undefined) return printed;
-      return (printed = await printedBy(command, env, io.stop));
+      printed = await printedBy(command, env, io.stop);
+      keepSecret(printed, io);
+      return printed;
     };
   }
   let entered: Promise<string> | undefined;
   return async () => {
-    const value = variable === undefined ? undefined : io.env[variable];
     if (value !== undefined && value !== "") return value;
     // The prompt appears once: a run that polls for days must not prompt for each login.
     if (io.stdin.isTTY === true && io.stderr.columns !== undefined)
@@ -116,12 +119,14 @@ async function prompt(what: string, io: Io): Promise<string> {
   });
   const lines = createInterface({ input: io.stdin, output: silent, terminal: true, signal: io.stop });
   try {
-    return await new Promise<string>((resolve, reject) => {
+    const secret = await new Promise<string>((resolve, reject) => {
       lines.once("line", resolve);
       lines.once("close", () => {
         reject(new UsageError("nothing was entered at the prompt"));
       });
     });
+    keepSecret(secret, io);
+    return secret;
   } finally {
     lines.close();
     await io.stderr.write("\n");

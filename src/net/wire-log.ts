@@ -1,6 +1,5 @@
 // Reports the commands and replies of a session, without secrets: as lines of the package `debug`, which is
 // loaded only on request, and as events for a recorder.
-import { isUtf8 } from "node:buffer";
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Debugger } from "debug";
 import type { Command } from "../protocol/commands.ts";
@@ -90,13 +89,12 @@ export class WireLog {
 
   end(message: boolean): void {
     if (isRecorded())
-      record(message ? { message: this.#octets } : { listing: this.#masked(Buffer.concat(this.#pieces)) });
+      record(
+        message
+          ? { message: this.#octets }
+          : { listing: this.#secrets.maskOctets(Buffer.concat(this.#pieces)) },
+      );
     this.#pieces = [];
     this.#octets = 0;
-  }
-
-  #masked(listing: Buffer): Buffer {
-    const charset = isUtf8(listing) ? "utf8" : "latin1";
-    return Buffer.from(this.#secrets.mask(listing.toString(charset)), charset);
   }
 }

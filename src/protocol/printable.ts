@@ -7,9 +7,15 @@ const LONGEST = 512;
 
 // Controls, line and paragraph separators, marks that reorder text, and characters that are invisible: tags,
 // zero-width characters, soft hyphens, variation selectors, the byte order mark, annotations.
-const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
+export const UNSAFE: Readonly<RegExp> =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 const NONE = new Secrets();
+
+/** Escapes unsafe characters. */
+export function escapeUnsafe(text: string): string {
+  return text.replace(UNSAFE, escape);
+}
 
 /** Tests whether a text has no unsafe character. */
 export function isPrintable(text: string): boolean {
@@ -20,7 +26,7 @@ export function isPrintable(text: string): boolean {
 export function printable(text: string, secrets: Secrets = NONE): string {
   const shown = secrets.mask(text);
   const cut = shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
-  return cut.replace(UNSAFE, escape);
+  return escapeUnsafe(cut);
 }
 
 function escape(character: string): string {

@@ -1,5 +1,6 @@
 // Masks what must not be shown in text of a peer: passwords, tokens, the lines that prove them, and user names
 // if the caller hides them. In all the forms in which a peer may repeat them.
+import { isUtf8 } from "node:buffer";
 
 const MASK = "****";
 
@@ -23,7 +24,10 @@ const ORDINARY: ReadonlySet<string> = new Set(
     "exceeded expired failed failure goodbye in-use incorrect internal invalid locked logged login-delay " +
     "mailbox maildrop maximum message messages method missing network number octets passwd password " +
     "permission please protocol refused rejected required server service session signing sys/perm " +
-    "sys/temp system temporarily temporary timeout unable unavailable unknown username welcome"
+    "sys/temp system temporarily temporary timeout unable unavailable unknown username welcome " +
+    // Words that the command line prints around those of the server.
+    "capabilities certificate delivered different greeting listed malformed pipelining popwright renamed " +
+    "retrieve retrieved unique-id unique-ids verified waiting"
   ).split(" "),
 );
 
@@ -65,6 +69,12 @@ export class Secrets {
     return shown + text.slice(at);
   }
 
+  /** Masks what a peer sent, as UTF-8 or else byte by byte. */
+  maskOctets(octets: Buffer): Buffer {
+    const charset = isUtf8(octets) ? "utf8" : "latin1";
+    return Buffer.from(this.mask(octets.toString(charset)), charset);
+  }
+
   #remember(word: string, kind: Kind): void {
     if (word === "") return;
     const known = this.#words.get(word);
@@ -76,7 +86,7 @@ export class Secrets {
   }
 }
 
-/** A way to read a text: as it is, with percent-encoding decoded, or as base64. */
+/** A way to read a text: as it is, with percent-encoding decoded, with its lines joined, or as base64. */
 interface View {
   readonly form: "plain" | "base64";
   readonly text: string;
@@ -123,7 +133,9 @@ function viewsOf(text: string): View[] {
     // RFC 4648 section 5, so that one form finds both alphabets. The case is folded, as in names that we read.
     { form: "base64", text: folded(text).replaceAll("+", "-").replaceAll("/", "_") },
   ];
-  if (text.includes("%")) views.push(percentDecoded(text));
+  if (text.includes("%")) views.push(decodedView(text, /%([\da-f]{2})|[^]/gi, octetOf));
+  // Text is wrapped at spaces, and the next line may be indented.
+  if (text.includes("\n")) views.push(decodedView(text, /(\n) *|[^]/g, () => " "));
   return views;
 }
 
@@ -132,12 +144,14 @@ function folded(text: string): string {
   return text.replaceAll("\u0130", "i").toLowerCase().replaceAll("\u03c2", "\u03c3");
 }
 
-/** Decodes each octet as a character. */
-function percentDecoded(text: string): View {
+const octetOf = (digits: string): string => String.fromCharCode(parseInt(digits, 16));
+
+/** Reads each group of `pattern` as the character that `decode` returns for it. */
+function decodedView(text: string, pattern: RegExp, decode: (group: string) => string): View {
   const origins: number[] = [];
-  const decoded = text.replace(/%([\da-f]{2})|[^]/gi, (found, octet: string | undefined, index: number) => {
+  const decoded = text.replace(pattern, (found, group: string | undefined, index: number) => {
     origins.push(index);
-    return octet === undefined ? found : String.fromCharCode(parseInt(octet, 16));
+    return group === undefined ? found : decode(group);
   });
   origins.push(text.length);
   return { form: "plain", text: folded(decoded), origins };

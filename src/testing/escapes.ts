@@ -1,12 +1,16 @@
 // Converts bytes to printable text and back without loss: unprintable characters become escapes.
 import { isUtf8 } from "node:buffer";
+import { UNSAFE } from "../protocol/printable.ts";
 
-// Control characters, line and paragraph separators, bidirectional controls and invisible characters. Also a
-// backslash that would start an escape, and one at the end of the line: a transcript gives that one a meaning
-// ("no CRLF").
-const UNSAFE =
-  /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\})/gu;
-const UNSAFE_OCTET = /[^ -~]|\\(?=$|x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\})/g;
+/** What follows the backslash of an escape. */
+const ESCAPE = String.raw`x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\}`;
+
+// Also a backslash that would start an escape, and one at the end of the line: a transcript gives that one a
+// meaning ("no CRLF").
+const BACKSLASH = String.raw`\\(?=$|${ESCAPE})`;
+const UNSAFE_CHARACTER = new RegExp(`${UNSAFE.source}|${BACKSLASH}`, "gu");
+const UNSAFE_OCTET = new RegExp(`[^ -~]|${BACKSLASH}`, "g");
+const ESCAPES = new RegExp(String.raw`\\(${ESCAPE})`);
 
 /**
  * Escapes bytes: `\xNN` is a byte, `\uNNNN` or `\u{N}` a character in UTF-8; any other backslash is a backslash. If the
@@ -16,12 +20,12 @@ export function escaped(octets: Buffer): string {
   if (!isUtf8(octets)) return octets.toString("latin1").replace(UNSAFE_OCTET, octet);
   return octets
     .toString("utf8")
-    .replace(UNSAFE, (character) => (character < "\x80" ? octet(character) : codePoint(character)));
+    .replace(UNSAFE_CHARACTER, (character) => (character < "\x80" ? octet(character) : codePoint(character)));
 }
 
 /** Returns the bytes of a text that {@link escaped} or a person has written. */
 export function unescaped(text: string): Buffer {
-  const pieces = text.split(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|u\{(?:10|[\da-fA-F])?[\da-fA-F]{1,4}\})/);
+  const pieces = text.split(ESCAPES);
   return Buffer.concat(
     pieces.map((piece, index) => {
       if (index % 2 === 0) return Buffer.from(piece, "utf8");

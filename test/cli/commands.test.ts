@@ -13,6 +13,7 @@ import { serve } from "../../src/cli/commands/serve.ts";
 import { secretFrom } from "../../src/cli/secret.ts";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
+import { masked } from "../../src/cli/io.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
 import { newDirectory } from "../support/place.ts";
 import { lineOf } from "./program.ts";
@@ -166,7 +167,7 @@ describe("the secret", () => {
     terminal.heard = (text) => {
       if (text.endsWith(": ")) terminal.stdin.write(answers.shift());
     };
-    const secret = secretFrom({ variable: "POPWRIGHT_PASSWORD" }, "password of ann", terminal.io);
+    const secret = secretFrom({ variable: "POPWRIGHT_PASSWORD" }, "password of ann", masked(terminal.io));
     await expect(secret()).rejects.toThrow("nothing was entered");
     expect(await secret()).toBe("secret");
     // After an answer there is no second prompt.

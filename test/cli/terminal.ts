@@ -1,7 +1,7 @@
 // Runs the command line in memory, with stdin, stdout, stderr and a signal.
 import { PassThrough } from "node:stream";
 import type { ExitCode } from "../../src/cli/exit-codes.ts";
-import type { Io, Output } from "../../src/cli/io.ts";
+import type { Output, Streams } from "../../src/cli/io.ts";
 import { run } from "../../src/cli/run.ts";
 
 export class Terminal {
@@ -47,7 +47,7 @@ export class Terminal {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  get io(): Io {
+  get io(): Streams {
     return {
       stdin: this.stdin,
       stdout: this.#output((text) => {

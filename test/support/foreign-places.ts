@@ -7,6 +7,7 @@ import { Pop3Client, type Pop3ClientOptions } from "popwright";
 import { FileLedger, Maildir, type Delivery } from "popwright/fetch";
 import { Pop3Server, makeCertificate } from "popwright/testing";
 import { Recording } from "../../src/cli/check/recording.ts";
+import { Secrets } from "../../src/protocol/secrets.ts";
 import { failureReason } from "../../src/fetch/failure-reason.ts";
 import { LOGIN_ANSWERS, MemoryServer, type Answers } from "./memory-server.ts";
 import { newDirectory } from "./place.ts";
@@ -82,7 +83,7 @@ async function seen(run: (seeing: (text: string) => void) => Promise<void>): Pro
   createDebug.enable("popwright:*");
   channel.subscribe(traces);
   subscribe("popwright:malformed", keep);
-  using recording = new Recording(false);
+  using recording = new Recording(false, new Secrets());
   try {
     await run((text) => void parts.push(text));
   } finally {

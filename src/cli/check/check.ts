@@ -1,6 +1,6 @@
 // `popwright check`: runs one session step by step, and explains a failure.
 import { writeFile } from "node:fs/promises";
-import { ACCOUNT_OPTIONS, accountFromWords, attemptOf } from "../account.ts";
+import { ACCOUNT_OPTIONS, accountFromWords, attemptOf, withKnownSecret } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { examine, type Step } from "./examination.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
@@ -42,12 +42,13 @@ Examples
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url = ""] = positionals(words, ["URL"]);
-    const account = await accountFromWords(url, values, io);
+    const account = await withKnownSecret(await accountFromWords(url, values, io));
     const attempt = attemptOf(account);
     const steps: Step[] = [];
-    using recording = values.record === undefined ? undefined : new Recording(attempt.secure === true);
+    using recording =
+      values.record === undefined ? undefined : new Recording(attempt.secure === true, io.secrets);
     using _waiting = new Waiting(attempt, io);
-    for await (const step of examine(account, io.stop, { retrieve: values.pipelining === true })) {
+    for await (const step of examine(account, io, { retrieve: values.pipelining === true })) {
       steps.push(step);
       if (values.json !== true) await io.stdout.write(linesOf(step, attempt, io));
     }
@@ -56,7 +57,7 @@ Examples
         flag: "wx",
         mode: 0o600,
       });
-    if (values.json === true) await writeJson(io.stdout, summary(steps, attempt));
+    if (values.json === true) await writeJson(io, summary(steps, attempt));
     return exitCode(steps);
   },
 };

@@ -4,6 +4,7 @@ import { authority, hostText } from "../../net/authority.ts";
 import { hasNoValues } from "../../protocol/malformed-line.ts";
 import { pipeliningFault } from "../../protocol/pipelining-faults.ts";
 import { printable } from "../../protocol/printable.ts";
+import type { Secrets } from "../../protocol/secrets.ts";
 import {
   Pop3Client,
   Pop3Error,
@@ -11,6 +12,7 @@ import {
   type MalformedLine,
   type Pop3ClientOptions,
 } from "../../index.ts";
+import type { Io } from "../io.ts";
 import { malformedTexts } from "../malformed.ts";
 import { count, octetsText } from "../text.ts";
 
@@ -36,7 +38,7 @@ const SMALL = 256 * 1024;
  */
 export async function* examine(
   account: Pop3ClientOptions,
-  signal: AbortSignal,
+  { stop: signal, secrets }: Io,
   { retrieve = false }: { readonly retrieve?: boolean } = {},
 ): AsyncGenerator<Step, void> {
   const { auth, ...options } = account;
@@ -52,9 +54,9 @@ export async function* examine(
     await client.connect({ signal });
     yield step(...connectionOf(client, options));
     name = "greeting";
-    yield step(printable(client.greeting ?? ""), { greeting: client.greeting });
+    yield step(printable(client.greeting ?? "", secrets), { greeting: client.greeting });
     name = "capabilities";
-    yield step(...capabilitiesOf(client));
+    yield step(...capabilitiesOf(client, secrets));
     name = "login";
     if (auth === undefined) {
       yield step("not tried: the URL does not name a user", { login: false });
@@ -148,9 +150,9 @@ async function pipeliningOf(
   return [`broken: ${words}`, { pipelining: "broken" }, [BROKEN]];
 }
 
-function capabilitiesOf({ capabilities, greeting }: Pop3Client): Findings {
+function capabilitiesOf({ capabilities, greeting }: Pop3Client, secrets: Secrets): Findings {
   const { all, sasl, user, loginDelay, expire, uidl } = capabilities;
-  const facts = { capabilities: Object.fromEntries(all) };
+  const facts = { capabilities: all };
   if (all.size === 0) return ["the server lists none", facts, []];
   const can = [
     ...(capabilities.pipelining ? ["pipelining"] : []),
@@ -160,7 +162,7 @@ function capabilitiesOf({ capabilities, greeting }: Pop3Client): Findings {
     ...(capabilities.utf8 === undefined ? [] : ["UTF8"]),
     ...(capabilities.respCodes ? ["response codes"] : []),
   ];
-  const ways = [...[...sasl].map((name) => printable(name)), ...(user ? ["USER"] : [])];
+  const ways = [...[...sasl].map((name) => printable(name, secrets)), ...(user ? ["USER"] : [])];
   const parts = [can.join(", "), ways.length === 0 ? "" : `login by ${ways.join(", ")}`];
   if (loginDelay !== undefined) parts.push(`at least ${String(loginDelay.seconds)} s between logins`);
   if (expire !== undefined) parts.push(expiry(expire.days));

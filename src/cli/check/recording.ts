@@ -1,6 +1,7 @@
 // Records a session as a transcript for `Pop3Server.replay`. It contains no secret, and of messages only the
 // size.
 import { hearWire, type WireEvent } from "../../net/wire-log.ts";
+import type { Secrets } from "../../protocol/secrets.ts";
 import { unescaped } from "../../testing/escapes.ts";
 import { Transcript, type SessionTranscript } from "../../testing/transcript.ts";
 
@@ -15,11 +16,16 @@ export class Recording {
    * replay.
    */
   readonly #asked: string[] = [];
+  readonly #secrets: Secrets;
   #command: string | undefined;
   #greeted = false;
 
-  /** `secure`: the session begins with TLS. */
-  constructor(secure: boolean) {
+  /**
+   * `secure`: the session begins with TLS. `secrets`: masked in the words of the server. The session knows its
+   * secret only from the login on.
+   */
+  constructor(secure: boolean, secrets: Secrets) {
+    this.#secrets = secrets;
     if (secure) this.#session.note("TLS");
     this.#unsubscribe = hearWire((event) => {
       this.#hear(event);
@@ -49,12 +55,13 @@ export class Recording {
     this.#command = this.#greeted ? this.#asked.shift() : undefined;
     this.#greeted = true;
     if (this.#command !== undefined) this.#session.client(this.#command);
-    this.#session.raw(Buffer.concat([unescaped(line), CRLF]));
+    this.#session.raw(Buffer.concat([this.#secrets.maskOctets(unescaped(line)), CRLF]));
     if (this.#command === "STLS" && line.startsWith("+OK")) this.#session.note("TLS");
   }
 
   #listing(lines: Buffer): void {
-    if (/^(?:CAPA|LIST|UIDL)$/.test(this.#command ?? "")) this.#session.listing(lines);
+    if (/^(?:CAPA|LIST|UIDL)$/.test(this.#command ?? ""))
+      this.#session.listing(this.#secrets.maskOctets(lines));
     else this.#session.block(lines.length);
   }
 }

@@ -68,7 +68,7 @@ async function list(from: FileLedger, asJson: boolean, io: Io): Promise<void> {
   if (mailboxes.length === 0) await io.stderr.write(`there is no ledger in ${from.directory}\n`);
   for (const mailbox of mailboxes) {
     const snapshot = await from.read(mailbox);
-    if (asJson) await writeJson(io.stdout, asObject(mailbox, snapshot));
+    if (asJson) await writeJson(io, asObject(mailbox, snapshot));
     else await io.stdout.write(asText(mailbox, snapshot));
   }
 }

@@ -46,7 +46,7 @@ Examples
     }));
     for (const text of malformedTexts(malformed)) await io.stderr.write(`${text}\n`);
     if (values.json === true) {
-      for (const message of messages) await writeJson(io.stdout, message);
+      for (const message of messages) await writeJson(io, message);
       return EXIT.ok;
     }
     const rows = messages.map(({ number, size, uid }) => [String(number), String(size ?? "-"), uid ?? "-"]);

@@ -58,8 +58,7 @@ Example
     });
     if (values.ca !== undefined) await writeFile(values.ca, server.ca);
     const url = server.url.replace("://", `://${encodeURIComponent(user)}@`);
-    if (values.json === true)
-      await writeJson(io.stdout, { url, port: server.port, messages: messages.length });
+    if (values.json === true) await writeJson(io, { url, port: server.port, messages: messages.length });
     else await io.stdout.write(`${url}  ${count(messages.length, "message")}\n`);
     if (pass !== given) await io.stderr.write(`password: ${pass}\n`);
     await until(io.stop);

@@ -1,9 +1,9 @@
 // Finds the ledger that a command line names, and translates the names of mailboxes and messages in it.
 import { FileLedger } from "../../fetch/index.ts";
-import { mailboxOf, passwordIn } from "../account.ts";
+import { mailboxOf, PASSWORD, passwordIn, TOKEN } from "../account.ts";
 import { readConfiguration } from "./configuration.ts";
 import { defaultState } from "../default-state.ts";
-import type { Io } from "../io.ts";
+import { keepSecret, type Io } from "../io.ts";
 import { shellWord } from "../text.ts";
 import { UsageError } from "../usage.ts";
 
@@ -27,14 +27,22 @@ export interface LedgerPlace {
 }
 
 /** Finds the ledger. Throws `ConfigurationError` if the configuration file is wrong. */
-export async function ledgerPlace({ config, state }: LedgerWords, { env }: Io): Promise<LedgerPlace> {
-  if (config === undefined)
-    return { ledger: new FileLedger(state ?? defaultState(env)), mailboxes: undefined };
-  const { accounts, state: inFile, pathOf } = await readConfiguration(config);
+export async function ledgerPlace({ config, state }: LedgerWords, io: Io): Promise<LedgerPlace> {
+  if (config === undefined) {
+    keepVariables([PASSWORD, TOKEN], io);
+    return { ledger: new FileLedger(state ?? defaultState(io.env)), mailboxes: undefined };
+  }
+  const { accounts, secrets, state: inFile, pathOf } = await readConfiguration(config);
+  keepVariables(secrets, io);
   return {
     ledger: new FileLedger(state ?? pathOf(inFile)),
     mailboxes: accounts.map(({ name, source }) => name ?? mailboxOf(source.url)),
   };
+}
+
+/** Masks the secrets in these variables: the ledger has unique-ids and reasons in the words of servers. */
+function keepVariables(names: Iterable<string>, io: Io): void {
+  for (const name of names) keepSecret(io.env[name] ?? "", io);
 }
 
 /**

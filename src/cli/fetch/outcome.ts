@@ -37,7 +37,7 @@ export class Outcome {
     if (event.type === "end") this.#codes.set(event.mailbox, this.#codeOf(event.report));
     if (event.type === "failed") this.#codes.set(event.mailbox, exitCodeOf(event.error));
     if (this.#flags.json) {
-      await writeJson(this.#io.stdout, event);
+      await writeJson(this.#io, event);
       return;
     }
     const { dryRun: isDry } = this.#flags;

@@ -56,7 +56,7 @@ Examples
     for (const [mailbox, entries] of failed) {
       for (const { id } of entries) await ledger.release(mailbox, id);
       if (values.json === true)
-        await writeJson(io.stdout, { mailbox, released: entries.map(({ id }) => shownId(id)) });
+        await writeJson(io, { mailbox, released: entries.map(({ id }) => shownId(id)) });
       else await printReleased(mailbox, entries, io);
     }
     return EXIT.ok;

@@ -1,4 +1,6 @@
 // A command is complete when it is in each table of the tests, in the server for tests, and in the documentation.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { commandOf } from "../../src/testing/client-line.ts";
 import { hear, sessionOf } from "../testing/dialogue.ts";
@@ -8,6 +10,7 @@ import {
   firstColumn,
   methodsOf,
   methodsWithArguments,
+  root,
   stringsIn,
   stringsOf,
 } from "./source.ts";
@@ -149,6 +152,16 @@ test("each command of the protocol has a row with its line", () => {
     [...FACTORIES.keys()]
       .filter((name) => !tested.has(name) && !withoutLine.includes(name))
       .map((name) => `commands.${name}() has no row: add one to TABLE in ${file}`),
+  ).toEqual([]);
+});
+
+test("each command of the protocol is sent by a method", () => {
+  const senders = [CLIENT, ...readdirSync(join(root, "src/session")).map((name) => `src/session/${name}`)];
+  const sent = new Set(["greeting", "bare", ...senders.flatMap((file) => [...callsOn("commands", file)])]);
+  expect(
+    [...FACTORIES.keys()]
+      .filter((name) => !sent.has(name))
+      .map((name) => `nothing sends commands.${name}(): add a method to ${CLIENT}`),
   ).toEqual([]);
 });
 

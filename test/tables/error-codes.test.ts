@@ -1,8 +1,10 @@
-// Each error code is documented with its class and whether it is temporary, occurs in the sources, and is tested.
+// Each error code is documented with its class and whether it is temporary, occurs in the sources, and is tested. Each
+// exit code of the command line is documented.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode, type Pop3ReplyErrorCode } from "../../src/errors.ts";
+import { EXIT } from "../../src/cli/exit-codes.ts";
 import { isTemporary } from "../../src/retry.ts";
 import { codeIn, root, sectionOf, unionOf } from "./source.ts";
 
@@ -116,5 +118,23 @@ test("each code is used by the sources, and expected by a test", () => {
     [...CLASSES.keys()]
       .filter((code) => !tests.includes(code))
       .map((code) => `no test expects ${code}: add one to the folder in test/ that has its question`),
+  ).toEqual([]);
+});
+
+test("each exit code has a row, and each row its exit code", () => {
+  const file = "docs/command-line.md";
+  const documented = Array.from(sectionOf(file, "## Exit codes").matchAll(/^\| (\d+) \|/gm), ([, code]) =>
+    Number(code),
+  );
+  const codes: readonly number[] = Object.values(EXIT);
+  expect(
+    codes
+      .filter((code) => !documented.includes(code))
+      .map((code) => `the exit code ${String(code)} is not documented: add a row to ${file}`),
+  ).toEqual([]);
+  expect(
+    documented
+      .filter((code) => !codes.includes(code))
+      .map((code) => `there is no exit code ${String(code)}: correct ${file}`),
   ).toEqual([]);
 });

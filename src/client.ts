@@ -45,6 +45,7 @@ export interface CommandReply {
   readonly block: Buffer | undefined;
 }
 
+/** The events of a {@link Pop3Client}, with the arguments of their listeners. */
 export interface Pop3ClientEvents {
   /** The session has ended. `failure` is the error that ended it; `undefined` after QUIT. */
   close: [failure: Pop3Error | undefined];

@@ -38,6 +38,7 @@ export interface ScramOptions {
 export interface SaslContext {
   /** The host name of the server, as given in the options. */
   readonly host: string;
+  /** The port of the server. */
   readonly port: number;
   /** Whether TLS protects the connection. */
   readonly secure: boolean;
@@ -47,6 +48,7 @@ export interface SaslContext {
   readonly bindingTypes: readonly ChannelBindingType[];
   /** Returns the data of a channel binding; `undefined` if this connection does not have that type. */
   channelBinding(type: ChannelBindingType): Buffer | undefined;
+  /** The limits on what the server may ask of SCRAM. */
   readonly scram: ScramOptions;
   /**
    * Makes text of the server safe for an error message: without the secrets of the session, with escapes in
@@ -55,6 +57,7 @@ export interface SaslContext {
   readonly printable: (text: string) => string;
 }
 
+/** A SASL mechanism for the login (RFC 5034). Implement it to add your own. */
 export interface SaslMechanism {
   /** The registered name, such as `PLAIN`. */
   readonly name: string;

@@ -35,6 +35,7 @@ export type FetchTarget =
       readonly destination?: Destination | Deliver;
     };
 
+/** The options of {@link fetchAll}. */
 export interface FetchAllOptions extends Pick<
   FetchOptions,
   "ledger" | "destination" | "policy" | "force" | "stop" | "signal"

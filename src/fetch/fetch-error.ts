@@ -11,11 +11,15 @@ import {
 import type { FetchReport } from "./report.ts";
 import { printable } from "../protocol/printable.ts";
 
+/** The parts of a {@link FetchError}. */
 export interface FetchErrorDetails {
   /** The code to use if `cause` has none. @default "POP3_CALLER" */
   readonly code?: Pop3ErrorCode;
+  /** The error that ended the run. */
   readonly cause: unknown;
+  /** Whether a later run may succeed without any change to the configuration. */
   readonly temporary: boolean;
+  /** What the run did before it failed. */
   readonly report: FetchReport;
 }
 

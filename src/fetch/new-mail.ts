@@ -11,6 +11,7 @@ import { FirstAbort, isAborted } from "../net/abort.ts";
 import { sleep } from "../net/settle.ts";
 import { callerOf, locatedLoop } from "../session/caller.ts";
 
+/** The options of {@link newMail}. */
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
   /** Polls for more mail until `stop` or `signal` is aborted. @default true */
   readonly repeat?: boolean;

@@ -22,6 +22,7 @@ import { completePolicy, type CompletePolicy, type FetchPolicy } from "./plan/po
 /** The account whose mail is fetched: the options or URL of a `Pop3Client`, with a login. */
 export type FetchAccount = Pop3ClientOptions | string | URL;
 
+/** The options of {@link fetchMail}. */
 export interface FetchOptions {
   /** Records what was fetched, so that nothing is delivered twice. */
   readonly ledger: Ledger;

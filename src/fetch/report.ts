@@ -5,7 +5,9 @@ import type { Skip } from "./plan/steps.ts";
 
 /** A message whose delivery failed in this run. */
 export interface FailedMessage {
+  /** The message number in this session. */
   readonly number: number;
+  /** The unique-id; `undefined` if the server gave none. */
   readonly uid: string | undefined;
   /** Its name in the ledger. `undefined`: the name depends on the content, which was not received. */
   readonly id: string | undefined;
@@ -26,6 +28,7 @@ export type SkippedMessage = Skip;
 
 /** The result of one run over one mailbox. */
 export interface FetchReport {
+  /** The name of the mailbox in the ledger. */
   readonly mailbox: string;
   /**
    * - `"done"`: the run is complete.
@@ -57,9 +60,11 @@ export interface FetchReport {
   readonly octets: number;
   /** The number of messages whose deletion the server has confirmed. */
   readonly deleted: number;
+  /** The messages that the policy left on the server. */
   readonly skipped: readonly SkippedMessage[];
   /** The number of messages left for another run, because this one was stopped or reached a limit. */
   readonly left: number;
+  /** The messages whose delivery failed in this run. */
   readonly failed: readonly FailedMessage[];
   /** What a run would do now. Set with `policy.dryRun`. */
   readonly planned?: PlannedRun;

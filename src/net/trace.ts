@@ -9,10 +9,13 @@ import type { MalformedLine } from "../protocol/malformed-line.ts";
  * share one object.
  */
 export interface Pop3Trace {
+  /** The host name of the server, as given in the options. */
   readonly host: string;
+  /** The port of the server. */
   readonly port: number;
   /** The command without secrets; `undefined` for a session. */
   readonly command: string | undefined;
+  /** The error of the command or the session, if it failed. */
   error?: unknown;
 }
 
@@ -21,8 +24,11 @@ const sessionChannel: TracingChannel<Pop3Trace> = tracingChannel("popwright:sess
 
 /** The message of the channel `popwright:malformed`: the malformed lines of one LIST or UIDL. */
 export interface Pop3MalformedTrace {
+  /** The host name of the server, as given in the options. */
   readonly host: string;
+  /** The port of the server. */
   readonly port: number;
+  /** The malformed lines. */
   readonly lines: readonly MalformedLine[];
 }
 

@@ -29,21 +29,27 @@ export type Secret = string | (() => string | Promise<string>);
  */
 export type AccessToken = string | ((refusal?: OAuthRefusal) => string | Promise<string>);
 
+/** The options of the login. */
 export interface Pop3Auth {
-  /** The user name. Every mechanism needs it except EXTERNAL and GSSAPI. */
+  /** The user name. Every mechanism needs it except EXTERNAL and GSSAPI. @default none */
   readonly user?: string;
   /** The password, or a function that returns it. @default no password */
   readonly pass?: Secret;
-  /** Used instead of `pass`, with OAUTHBEARER (RFC 7628) or XOAUTH2. */
+  /** Used instead of `pass`, with OAUTHBEARER (RFC 7628) or XOAUTH2. @default no token */
   readonly accessToken?: AccessToken;
-  /** The user to act for, if it is another one. Only mechanisms that can express it are chosen, such as PLAIN and SCRAM. */
+  /**
+   * The user whose maildrop to open, if it is not `user`. Only mechanisms that can send it are chosen, such as PLAIN
+   * and SCRAM.
+   * @default `user`
+   */
   readonly authzid?: string;
   /**
    * Uses only this mechanism: `"SCRAM-SHA-256"`, `"PLAIN"`, `"USER"`, `"APOP"`, `"EXTERNAL"` and others (see
    * docs/options.md), or a mechanism of your own.
+   * @default the safest one that the server lists
    */
   readonly mechanism?: string | SaslMechanism;
-  /** Uses only these mechanisms, the preferred one first. */
+  /** Uses only these mechanisms, the preferred one first. @default all that are safe, the strongest first */
   readonly mechanisms?: readonly (string | SaslMechanism)[];
   /** Uses `mechanism` even if the server does not list it. @default false */
   readonly force?: boolean;
@@ -52,14 +58,17 @@ export interface Pop3Auth {
    * @default true; false with XOAUTH2 at Exchange Online, which needs that
    */
   readonly initialResponse?: boolean;
-  /** Whether SCRAM is bound to the TLS connection; `"required"`: nothing else takes the password. @default "if-offered" */
+  /**
+   * Whether SCRAM is bound to the TLS connection. `"required"`: the password is used for nothing else.
+   * @default "if-offered"
+   */
   readonly channelBinding?: ChannelBinding;
   /**
    * The types of channel binding, in the order in which they are tried.
    * @default tls-exporter, tls-unique, tls-server-end-point; before TLS 1.3 without the first
    */
   readonly bindingTypes?: readonly ChannelBindingType[];
-  /** Limits on what the server may ask of SCRAM. */
+  /** Limits on what the server may ask of SCRAM. @default see {@link ScramOptions} */
   readonly scram?: Partial<ScramOptions>;
   /** The charset of user name and password with USER, PLAIN and LOGIN, as `iconv-lite` names it. @default UTF-8 */
   readonly charset?: string;

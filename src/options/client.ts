@@ -86,6 +86,7 @@ export interface Pop3Window {
   readonly commandOctets?: number;
 }
 
+/** The options of a {@link Pop3Client}. */
 export interface Pop3ClientOptions {
   /** The name or the IP address of the server. Required. */
   readonly host: string;

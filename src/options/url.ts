@@ -4,10 +4,15 @@ import { configError } from "./checks.ts";
 
 /** The client options that a URL can contain: see {@link parseUrl}. */
 export interface UrlOptions {
+  /** The name or the address of the server. */
   readonly host: string;
+  /** The port, if the URL has one. */
   readonly port?: number;
+  /** Whether TLS starts with the first byte. */
   readonly secure: boolean;
+  /** Whether STLS starts TLS, if the URL says so. */
   readonly stls?: "required" | "if-offered" | "never";
+  /** The login, if the URL has a user. */
   readonly auth?: { readonly user: string; readonly pass?: string; readonly mechanism?: string };
 }
 

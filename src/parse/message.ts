@@ -101,6 +101,7 @@ export interface MailAttachment {
 export interface ParsedMessage {
   /** All fields of the message in order. */
   readonly headers: MessageHeaders;
+  /** The `Subject` field, decoded. */
   readonly subject?: string;
   /** The `Date` field; absent if it is not a valid date. */
   readonly date?: Date;
@@ -110,10 +111,15 @@ export interface ParsedMessage {
   readonly inReplyTo?: string;
   /** The identifiers in `References` with angle brackets, oldest first. */
   readonly references: readonly string[];
+  /** The addresses in `From`; empty if it is missing. */
   readonly from: readonly MailAddress[];
+  /** The addresses in `To`; empty if it is missing. */
   readonly to: readonly MailAddress[];
+  /** The addresses in `Cc`; empty if it is missing. */
   readonly cc: readonly MailAddress[];
+  /** The addresses in `Bcc`; empty if it is missing. */
   readonly bcc: readonly MailAddress[];
+  /** The addresses in `Reply-To`; empty if it is missing. */
   readonly replyTo: readonly MailAddress[];
   /**
    * The text parts, one after another, with LF line ends. A text with a file name is an attachment if another

@@ -2,6 +2,7 @@
 import { CALL, type CallOptions, type NamesOf } from "../options/call.ts";
 import { configError, withDefaults } from "../options/checks.ts";
 
+/** The options of a {@link Pop3Pool}. */
 export interface Pop3PoolOptions {
   /** Maximum number of open sessions, including idle ones; `Infinity`: no limit. @default 50 */
   readonly maxSessions?: number;

@@ -4,7 +4,9 @@ import { beginTrace, type EndTrace } from "../net/trace.ts";
 
 /** The message for subscribers of `popwright:pool`: one object for all events of a use, updated in place. */
 export interface Pop3PoolTrace {
+  /** The host name of the server, as given in the options. */
   readonly host: string;
+  /** The port of the server. */
   readonly port: number;
   /** How long the call waited for its permit, in milliseconds; `undefined` while it waits. */
   waited: number | undefined;

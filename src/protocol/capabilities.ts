@@ -22,12 +22,15 @@ export interface LoginDelay {
 
 /** The capabilities that the server announces. Their names are not case-sensitive. */
 export interface Capabilities {
+  /** TOP is available. */
   readonly top: boolean;
+  /** UIDL is available. */
   readonly uidl: boolean;
   /** USER and PASS are available. */
   readonly user: boolean;
   /** STLS (RFC 2595). */
   readonly stls: boolean;
+  /** PIPELINING: several commands may be in flight (RFC 2449 section 6.6). */
   readonly pipelining: boolean;
   /** RESP-CODES: text that begins with `[` is an extended response code. */
   readonly respCodes: boolean;
@@ -39,8 +42,11 @@ export interface Capabilities {
   readonly utf8: { readonly user: boolean } | undefined;
   /** The SASL mechanisms, in upper case and in the server's order (RFC 5034). */
   readonly sasl: readonly string[];
+  /** How long the server keeps messages (EXPIRE, RFC 2449 section 6.7). */
   readonly expire: Expire | undefined;
+  /** The minimum time between two logins (LOGIN-DELAY, RFC 2449 section 6.5). */
   readonly loginDelay: LoginDelay | undefined;
+  /** The name of the server program (IMPLEMENTATION, RFC 2449 section 6.9). */
   readonly implementation: string | undefined;
   /** Maps the name of every capability, in upper case, to the text after the name. */
   readonly all: ReadonlyMap<string, string>;

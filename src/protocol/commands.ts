@@ -72,6 +72,7 @@ export interface CommandLimits {
 export interface Language {
   /** The language tag, for example to pass to `LANG`. */
   readonly tag: string;
+  /** The server's description of the language. */
   readonly description: string;
 }
 

@@ -10,7 +10,9 @@ import type { Secrets } from "./secrets.ts";
  * The result of STAT: the number of messages that are not marked as deleted, and their total size in octets.
  */
 export interface MaildropStat {
+  /** The number of messages. */
   readonly count: number;
+  /** Their total size in bytes, as the server announces it. */
   readonly size: number;
 }
 

@@ -20,11 +20,13 @@ export type MalformedReason =
 
 /** A line of LIST or UIDL that does not have the form of RFC 1939. */
 export interface MalformedLine {
+  /** The command whose response has the line. */
   readonly command: "LIST" | "UIDL";
   /** The message number at the start of the line; `undefined` if there is none. */
   readonly number: number | undefined;
   /** The line with control characters as escapes and without secrets; at most 100 characters. */
   readonly text: string;
+  /** What is wrong with the line. */
   readonly reason: MalformedReason;
 }
 

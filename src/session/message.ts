@@ -22,6 +22,7 @@ const ASSUMED_LINE = 80;
 
 /** A message of `retrieve()`. Take it once: as a Buffer or as a stream. */
 export interface Pop3Message extends AsyncIterable<Buffer> {
+  /** The message number in this session. */
   readonly number: number;
   /** The unique-id; `undefined` if the server gave none. */
   readonly uid: string | undefined;

@@ -25,6 +25,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
+/** The options of {@link makeCertificate}. */
 export interface CertificateOptions {
   /**
    * The host names and IP addresses for which the certificate is valid.

@@ -6,6 +6,7 @@ import { isNumber, isText, isWhole, type Checks } from "./option-checks.ts";
 import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
+/** The options that {@link Pop3Server.listen} and {@link Pop3Server.replay} share. */
 export interface ListenerOptions {
   /** The address on which the server listens. @default "127.0.0.1" */
   readonly host?: string;

@@ -34,6 +34,7 @@ export interface CapabilityQuestion {
   readonly standard: readonly string[];
 }
 
+/** The options of {@link Pop3Server.listen}. */
 export interface Pop3ServerOptions extends ListenerOptions, MechanismOptions {
   /** User name → secrets and messages. @default no users */
   readonly users?: Readonly<Record<string, Pop3ServerUser>>;

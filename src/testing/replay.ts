@@ -10,6 +10,7 @@ import { parseTranscript, type Act, type Script } from "./script.ts";
 import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
+/** The options of {@link Pop3Server.replay}. */
 export interface ReplayOptions extends ListenerOptions {
   /**
    * The TLS options for `* TLS` in the transcript: `key` and `cert` (see {@link makeCertificate}), and other

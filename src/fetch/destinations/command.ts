@@ -14,6 +14,7 @@ import { Places } from "./places.ts";
 import { Program, type ProgramEnd } from "./program.ts";
 import { SpoolFile, sweep } from "./spool-file.ts";
 
+/** The options of a {@link Command}. */
 export interface CommandOptions {
   /**
    * How long the program may run for one message; milliseconds. After this time the program and all processes

@@ -3,7 +3,9 @@ import { foreignError } from "../../protocol/foreign-error.ts";
 import { checkNames, checkObject } from "../../options/checks.ts";
 import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
 
+/** What a {@link DestinationError} says about the next messages. */
 export interface DestinationErrorOptions {
+  /** The error that caused this one. @default none */
   readonly cause?: unknown;
   /**
    * Whether the destination would refuse every other message, too: for example the disk is full, or the

@@ -9,6 +9,7 @@ import { Places } from "./places.ts";
 import { isThere, SpoolFile, sweep, writerTo } from "./spool-file.ts";
 import { printable } from "../../protocol/printable.ts";
 
+/** The options of an {@link EmlFolder}. */
 export interface EmlFolderOptions {
   /**
    * Returns the sub-folder of a message, such as `inbox` or `2026/07`; `""` is the folder itself. It must

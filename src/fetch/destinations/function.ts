@@ -18,6 +18,7 @@ export interface FetchedMessage extends Delivery {
  */
 export type Deliver = (message: FetchedMessage, signal: AbortSignal | undefined) => unknown;
 
+/** The options of {@link deliverTo}. */
 export interface FunctionOptions {
   /**
    * The largest message; bytes. Messages are held in memory, and a larger one is refused.

@@ -15,6 +15,7 @@ import { checkPath } from "./windows-path.ts";
 /** The path of the mbox, or a function that returns the path for a message. */
 export type MboxPath = string | ((delivery: Delivery) => string);
 
+/** The options of an {@link Mbox}. */
 export interface MboxOptions {
   /**
    * How long to wait for a lock that another program holds; milliseconds. After that the destination is down.

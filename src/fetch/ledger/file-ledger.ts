@@ -27,6 +27,7 @@ import { isClaim } from "../files/lock-file.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
 import { checkNames, noLedger, renamed } from "./renaming.ts";
 
+/** The options of a {@link FileLedger}. */
 export interface FileLedgerOptions {
   /** How often a run renews the lock of its mailbox; milliseconds. @default 10000 */
   readonly heartbeat?: number;

@@ -19,6 +19,7 @@ export type MessageStatus =
 export interface LedgerEntry {
   /** The unique-id. If it is missing or not unique: `"\0"` and a digest of the content. */
   readonly id: string;
+  /** What has happened to the message. */
   readonly status: MessageStatus;
   /** When the message was first listed; milliseconds since 1970. */
   readonly firstSeen: number;
@@ -90,6 +91,7 @@ export interface LedgerChanges {
 export interface LedgerSnapshot {
   /** By `id`. */
   readonly entries: ReadonlyMap<string, LedgerEntry>;
+  /** The state of the mailbox as a whole. */
   readonly state: MailboxState;
   /**
    * The name of the mailbox in the keys of its messages, if the ledger was renamed. The keys stay as they

@@ -6,7 +6,9 @@ import type { CompletePolicy } from "./policy.ts";
 
 /** A message that a run would retrieve or delete. */
 export interface PlannedMessage {
+  /** The message number in this session. */
   readonly number: number;
+  /** The unique-id; `undefined` if the server gave none. */
   readonly uid: string | undefined;
   /** Octets, as LIST announces them. */
   readonly size: number | undefined;
@@ -14,6 +16,7 @@ export interface PlannedMessage {
 
 /** The actions of a run, in its order, if the server still lists the same messages when it begins. */
 export interface PlannedRun {
+  /** The messages to retrieve. */
   readonly retrieve: readonly (PlannedMessage & {
     /**
      * How the message would be delivered. `"content"`: it has no usable unique-id, so it is retrieved, and
@@ -21,6 +24,7 @@ export interface PlannedRun {
      */
     readonly what: "whole" | "headers" | "content";
   })[];
+  /** The messages to delete. */
   readonly delete: readonly (PlannedMessage & {
     /**
      * - `"delivered"`: an earlier run has delivered it.

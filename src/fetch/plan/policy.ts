@@ -21,6 +21,7 @@ export interface DeleteWhen {
   readonly largerThan?: number;
 }
 
+/** What a run fetches, deletes, tries again and leaves on the server. */
 export interface FetchPolicy {
   /**
    * The mail that is already in the mailbox at the first run: fetch `"all"` of it, `"none"` of it, or only
@@ -88,6 +89,7 @@ export interface FetchPolicy {
   readonly dryRun?: boolean;
 }
 
+/** How much one run may retrieve, and how long it may take. */
 export interface RunLimits {
   /** The number of new messages to retrieve. @default Infinity */
   readonly messages: number;

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { isCallback, isString, type Checks } from "../option-checks.ts";
 import type { ServerMechanism } from "./mechanism.ts";
 
+/** The options of DIGEST-MD5 in the test server. */
 export interface DigestMd5ServerOptions {
   /** @default "popwright.test" */
   readonly realm?: string;

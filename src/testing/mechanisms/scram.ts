@@ -7,6 +7,7 @@ import { is, isCallback, isListOf, isString, isText, isWhole, type Checks } from
 import { EMPTY, type Exchange, type SaslSession, type ServerMechanism } from "./mechanism.ts";
 import { ScramKeys, type ScramHash } from "./scram-keys.ts";
 
+/** The options of SCRAM in the test server. */
 export interface ScramServerOptions {
   /**
    * The number of iterations, from 1 to 1,000,000. To announce a number that is too large to compute, use

@@ -6,7 +6,7 @@ export interface RepeatingServer extends AsyncDisposable {
   readonly url: string;
 }
 
-interface Habits {
+export interface Habits {
   /** The greeting. @default "+OK " and the words */
   readonly greeting?: string;
   /** The command that is refused with the words. */

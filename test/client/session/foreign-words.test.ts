@@ -13,5 +13,5 @@ test("in proxies, certificates and file names", async () => {
   const { "a file name in a report": file, "the name of a ledger": ledger, ...network } = OUTSIDE;
   await showsNothing(network, 20);
   // A file name is the user's own: only what is invisible in it is not shown.
-  await showsNothing({ file, ledger } as typeof OUTSIDE, 20, false);
+  await showsNothing({ file, ledger } as typeof OUTSIDE, 20, "invisible");
 });

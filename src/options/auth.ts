@@ -59,7 +59,8 @@ export interface Pop3Auth {
    */
   readonly initialResponse?: boolean;
   /**
-   * Whether SCRAM is bound to the TLS connection. `"required"`: the password is used for nothing else.
+   * Whether SCRAM is bound to the TLS connection. `"required"`: a password is used only with SCRAM that is bound.
+   * `"never"`: SCRAM is not bound.
    * @default "if-offered"
    */
   readonly channelBinding?: ChannelBinding;

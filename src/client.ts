@@ -23,7 +23,8 @@ import { totalOfCall } from "./net/deadlines.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";
-import { Session, type Pop3Pipelining, type Pop3TlsInfo } from "./session/session.ts";
+import type { Pop3Pipelining } from "./session/pipelining-mode.ts";
+import { Session, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
 import { checkWork, runUse } from "./session/use.ts";
 

@@ -42,5 +42,6 @@ export type { ListingMode } from "./protocol/listing-block.ts";
 export type { MaildropStat } from "./protocol/listings.ts";
 export type { MalformedLine, MalformedReason } from "./protocol/malformed-line.ts";
 export type { Pop3Retrieval, RetrieveOptions } from "./session/retrieval.ts";
-export type { Pop3Pipelining, Pop3TlsInfo } from "./session/session.ts";
+export type { Pop3Pipelining } from "./session/pipelining-mode.ts";
+export type { Pop3TlsInfo } from "./session/session.ts";
 export { parseUrl, type UrlOptions } from "./options/url.ts";

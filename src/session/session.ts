@@ -4,13 +4,13 @@ import type { TLSSocket } from "node:tls";
 import type { Pop3Auth } from "../options/auth.ts";
 import { apopDigest, apopTimestamp } from "../auth/apop.ts";
 import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "../errors.ts";
+import { PipeliningMode, type Pop3Pipelining } from "./pipelining-mode.ts";
 import { LoginLine } from "./login-line.ts";
 import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "../net/connection.ts";
 import { dial } from "../net/dial.ts";
 import { SessionEnd, sessionOver } from "../net/failures.ts";
 import { plainInlet, type Inlet } from "../net/inlet.ts";
-import { rememberSerial, serialUntilOf } from "../net/serial-hosts.ts";
 import { secure } from "../net/secure.ts";
 import { FirstAbort } from "../net/abort.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
@@ -20,23 +20,9 @@ import { loadWireLog } from "../net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "../protocol/capabilities.ts";
 import * as commands from "../protocol/commands.ts";
 import type { BareCommand, Command, Pop3State } from "../protocol/commands.ts";
-import { pipeliningFault, type PipeliningFault } from "../protocol/pipelining-faults.ts";
 import type { Settings } from "../options/client.ts";
 import { addAuth, secretsOf } from "../options/secrets.ts";
 import type { Secrets } from "../protocol/secrets.ts";
-
-/**
- * How the client sends commands:
- *
- * - `"on"`: several commands may be in flight.
- * - `"limited"`: several commands may be in flight, but after RETR or TOP none is sent until the message is
- *   complete. The server is known to answer such commands wrongly.
- * - `"off"`: one command at a time. The server does not list PIPELINING, or is known to break it, or broke a
- *   pipelined session of this process in the last 24 hours, or the option `pipelining` is `false`.
- * - `"broken"`: this session failed while several commands were in flight. The server broke the protocol,
- *   closed the connection or did not reply. New sessions with this server are `"off"` for 24 hours.
- */
-export type Pop3Pipelining = "on" | "limited" | "off" | "broken";
 
 /** The errors when a server ends the session instead of replying, or in the middle of a reply. */
 const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"]);
@@ -73,11 +59,7 @@ export class Session {
   /** Whether the server replied to CAPA with a list. */
   #capaKnown = false;
   #timestamp: string | undefined;
-  /** The known pipelining fault of the server software. */
-  #fault: PipeliningFault | undefined;
-  /** Whether the server broke an earlier pipelined session. */
-  #serial = false;
-  #brokePipeline = false;
+  readonly #pipelining: PipeliningMode;
   /** The operation that needs the session exclusively: connect, authentication or STLS. */
   #occupied: string | undefined;
   #opened = false;
@@ -90,6 +72,7 @@ export class Session {
     this.settings = settings;
     this.secrets = secretsOf(settings);
     this.#capaLimit = settings.capa ? Infinity : 0;
+    this.#pipelining = new PipeliningMode(settings);
   }
 
   /** The connection of the session. Throws `POP3_STATE` before the session is connected. */
@@ -125,7 +108,7 @@ export class Session {
       throw new Pop3Error("POP3_STATE", "connect() was already called: create another client");
     }
     this.#occupied = "connect";
-    this.#serial = serialUntilOf(this.settings) !== undefined;
+    this.#pipelining.recall();
     const endTrace = traceSession(this.settings.host, this.settings.port);
     try {
       await this.#openAgain(given);
@@ -242,10 +225,7 @@ export class Session {
       this.secrets,
     );
     connection.onClose = (failure) => {
-      if (connection.brokePipeline) {
-        this.#brokePipeline = true;
-        rememberSerial(settings);
-      }
+      if (connection.brokePipeline) this.#pipelining.broke();
       this.#ended(failure);
     };
     this.#connection = connection;
@@ -334,14 +314,13 @@ export class Session {
       effect: (capabilities) => {
         this.#capaKnown = true;
         this.capabilities = capabilities;
+        this.#pipelining.heard(this.greeting, capabilities);
         this.#setWindow();
       },
     });
   }
 
   #setWindow(): void {
-    // Keep the fault once it is known: some servers identify themselves only before the login.
-    this.#fault ??= pipeliningFault(this.greeting, this.capabilities);
     const { connection, pipelining } = this;
     connection.nothingAfterMessages = pipelining === "limited";
     connection.window = pipelining === "off" ? undefined : this.settings.window;
@@ -349,11 +328,7 @@ export class Session {
 
   /** Whether several commands may be in flight. */
   get pipelining(): Pop3Pipelining {
-    if (this.#brokePipeline) return "broken";
-    const { capabilities, settings } = this;
-    if (!capabilities.pipelining || settings.window === undefined || this.#serial) return "off";
-    if (this.#fault === undefined) return "on";
-    return this.#fault.breaks === "all" ? "off" : "limited";
+    return this.#pipelining.given(this.capabilities);
   }
 
   /** Whether other commands may be sent after RETR or TOP before the message is complete. */

@@ -79,7 +79,7 @@ export class Deliveries {
 
   /** Delivers as many messages as this session may. Rejects with the error that ended the session. */
   async run(): Promise<void> {
-    const steps = this.#wanted.slice(0, this.#turn());
+    const steps = this.#wanted.slice(0, this.#requestLimit());
     await this.#retrieve(steps.filter(({ what }) => what === "whole"));
     await this.#retrieve(steps.filter(({ what }) => what === "headers"));
     this.#again = true;
@@ -104,7 +104,7 @@ export class Deliveries {
    * Returns how many messages this session may request (`commitEvery`). Messages that are identified by their
    * content do not count, because they may be known already.
    */
-  #turn(): number {
+  #requestLimit(): number {
     const { commitEvery } = this.#context.policy;
     let named = 0;
     const end = this.#wanted.findIndex(({ id }) => id !== undefined && ++named > commitEvery);

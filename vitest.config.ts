@@ -1,8 +1,11 @@
 // The tests of `npm test`: no network beyond loopback, no server but our own, the same outcome each time.
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-/** The longest of the hostile ones among the tests of the parser; `npm run test:hostile` has it. */
-export const HOSTILE: string[] = ["test/parse/hostile-mime.test.ts"];
+/** The longest of the hostile ones among the other tests; `npm run test:hostile` has them. */
+export const HOSTILE: string[] = [
+  "test/parse/hostile-mime.test.ts",
+  "test/fetch/destinations/mbox-sleeper.test.ts",
+];
 
 const config: ViteUserConfig = defineConfig({
   // `import "popwright"` means the sources, as in tsconfig.json.

@@ -58,6 +58,9 @@ beforeAll(async () => {
   blocks = (await Promise.all(["README.md", ...docs].map((file) => codeBlocks(join(root, file))))).flat();
 });
 
+/** The program of the last compilation: the next one shares its sources and libraries. */
+let previous: ts.Program | undefined;
+
 /** Compiles modules, each with the place that it comes from, and returns the errors. */
 function compile(modules: readonly { readonly place: string; readonly code: string }[]): string[] {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
@@ -81,8 +84,13 @@ function compile(modules: readonly { readonly place: string; readonly code: stri
       ? getSourceFile(path, ...rest)
       : ts.createSourceFile(path, source, ts.ScriptTarget.ES2022);
   };
-  const program = ts.createProgram([...sources.keys()], options, host);
-  return ts.getPreEmitDiagnostics(program).map((problem) => {
+  const program = ts.createProgram([...sources.keys()], options, host, previous);
+  previous = program;
+  // Of the blocks alone: the sources have a check of their own.
+  const found = [...sources.keys()].flatMap((path) =>
+    ts.getPreEmitDiagnostics(program, program.getSourceFile(path)),
+  );
+  return found.map((problem) => {
     const index = [...sources.keys()].indexOf(problem.file?.fileName ?? "");
     return `${modules[index]?.place ?? problem.file?.fileName ?? "?"}: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`;
   });

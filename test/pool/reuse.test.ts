@@ -292,7 +292,12 @@ describe("a session is kept", () => {
       stream.on("error", nothing);
       await once(stream, "readable");
     });
-    await pool.close();
+    stopClock();
+    const closing = pool.close();
+    await turns();
+    // The longest that taking back the marks may last.
+    vi.advanceTimersByTime(5000);
+    await closing;
     await server.idle();
     expect(said(server)).not.toContain("C: QUIT");
   });

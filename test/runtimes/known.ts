@@ -323,10 +323,6 @@ const WINDOWS: readonly Known[] = [
     why: NO_OTHERS,
   },
   {
-    file: "test/fetch/destinations/mbox-sleeper.test.ts",
-    why: "Windows does not let a file be replaced that a process has open: a process that slept past its lock can still write one piece into the mbox",
-  },
-  {
     file: "test/fetch/ledger/lock.test.ts",
     tests: /> is taken over by one of several that want it at once$/,
     why: "a temporary file that another process has open cannot be removed; the next run removes it",

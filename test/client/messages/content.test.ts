@@ -173,7 +173,8 @@ describe("octet by octet, messages arrive unchanged", () => {
   });
 
   test("with lines of a mebibyte", async () => {
-    const messages = large;
+    // Each is a single long line: three of them suffice where each octet is a chunk.
+    const messages = large.slice(0, 3);
     await using server = await listen({ messages });
     await using client = await octetByOctet(server);
     expect(await received(client, asBuffer)).toEqual(digests(messages));

@@ -133,9 +133,9 @@ function viewsOf(text: string): View[] {
     // RFC 4648 section 5, so that one form finds both alphabets. The case is folded, as in names that we read.
     { form: "base64", text: folded(text).replaceAll("+", "-").replaceAll("/", "_") },
   ];
-  if (text.includes("%")) views.push(decodedView(text, /%([\da-f]{2})|[^]/gi, octetOf));
+  if (text.includes("%")) views.push(decodedView(text, /%([\da-f]{2})|[^%]+|%/gi, octetOf));
   // Text is wrapped at spaces, and the next line may be indented.
-  if (text.includes("\n")) views.push(decodedView(text, /(\n) *|[^]/g, () => " "));
+  if (text.includes("\n")) views.push(decodedView(text, /(\n) *|[^\n]+/g, () => " "));
   return views;
 }
 
@@ -150,7 +150,8 @@ const octetOf = (digits: string): string => String.fromCharCode(parseInt(digits,
 function decodedView(text: string, pattern: RegExp, decode: (group: string) => string): View {
   const origins: number[] = [];
   const decoded = text.replace(pattern, (found, group: string | undefined, index: number) => {
-    origins.push(index);
+    const length = group === undefined ? found.length : 1;
+    for (let at = 0; at < length; at++) origins.push(index + at);
     return group === undefined ? found : decode(group);
   });
   origins.push(text.length);

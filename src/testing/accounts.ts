@@ -2,7 +2,7 @@
 import { argumentError, checkString } from "../options/checks.ts";
 import { typeOf } from "../protocol/printable.ts";
 import { Maildrop } from "./maildrop.ts";
-import { is, isListOf, isMessage, isSecret, isString, type Checks } from "./option-checks.ts";
+import { isListOf, isMessage, isSecret, isSecretly, isString, type Checks } from "./option-checks.ts";
 import { saslprep } from "./saslprep.ts";
 
 /** A user with a maildrop. */
@@ -39,7 +39,7 @@ export interface Pop3ServerUser {
 /** The checks of the options of a user. */
 export const USER_CHECKS: Checks<Pop3ServerUser> = {
   pass: isSecret,
-  accessToken: is("a string or a function", (value) => ["string", "function"].includes(typeof value), typeOf),
+  accessToken: isSecretly("a string or a function", (value) => ["string", "function"].includes(typeof value)),
   certificateName: isString,
   refusal: isString,
   messages: isListOf(isMessage),

@@ -55,13 +55,19 @@ export const isListOf =
 
 /** `expected`: what passes `test`, as the error says it. */
 export const is =
-  (expected: string, test: (value: unknown) => boolean, show: (value: unknown) => string = shown): Check =>
+  (expected: string, test: (value: unknown) => boolean): Check =>
   (what, value) => {
-    if (!test(value)) throw configError(`${what} must be ${expected} (got ${show(value)})`);
+    if (!test(value)) throw configError(`${what} must be ${expected} (got ${shown(value)})`);
   };
 
-/** A secret: the error shows its type alone. */
-export const isSecret: Check = is("a string", (value) => typeof value === "string", typeOf);
+/** As {@link is}, for a secret: the error shows the type alone. */
+export const isSecretly =
+  (expected: string, test: (value: unknown) => boolean): Check =>
+  (what, value) => {
+    if (!test(value)) throw configError(`${what} must be ${expected} (got ${typeOf(value)})`);
+  };
+
+export const isSecret: Check = isSecretly("a string", (value) => typeof value === "string");
 export const isMessage: Check = is("a string, Buffer or Uint8Array", isMessageSource);
 export const isTls: Check = is(
   "true, false or an object of options of node:tls",

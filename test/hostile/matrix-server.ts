@@ -2,8 +2,8 @@
 // TLS.
 import { once } from "node:events";
 import * as net from "node:net";
-import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { tls as trusted } from "../support/certificate.ts";
+import { ownTls } from "../support/own-tls.ts";
 import type { Protection } from "../support/scripted-server.ts";
 import { Peer } from "../support/peer.ts";
 import type { Pop3ClientOptions } from "popwright";
@@ -73,13 +73,8 @@ export class MatrixServer implements AsyncDisposable {
   options(protection: Protection): Pop3ClientOptions {
     const address = { host: HOST, port: this.#port };
     if (protection === "plain") return { ...address, secure: false, stls: "never" };
-    // A function of its own for each client, so that no TLS session is resumed: after a failed attempt to resume,
-    // the client would dial again.
-    const tls = {
-      ...trusted,
-      checkServerIdentity: (name: string, certificate: PeerCertificate) =>
-        checkServerIdentity(name, certificate),
-    };
+    // After a failed attempt to resume a TLS session, the client would dial again.
+    const tls = ownTls(trusted);
     return protection === "tls" ? { ...address, tls } : { ...address, secure: false, stls: "required", tls };
   }
 

@@ -12,6 +12,7 @@ import { Cyrus } from "../servers/cyrus.ts";
 import { Dovecot } from "../servers/dovecot.ts";
 import { pass, user } from "./auth-proofs.ts";
 import { reach } from "../servers/transport.ts";
+import { ownTls } from "../support/own-tls.ts";
 import { Wire } from "./wire.ts";
 
 const users = { [user]: pass };
@@ -36,10 +37,10 @@ afterAll(async () => {
   await cyrus.stop();
 });
 
-/** A second connection with the same `tls` resumes the TLS session. */
+/** Only a second connection with the same `tls` resumes the TLS session. */
 function over({ transport, version }: Way): Pop3ClientOptions & { tls: ConnectionOptions } {
   const options = reach(cyrus, transport);
-  return { ...options, tls: { ...options.tls, minVersion: version, maxVersion: version } };
+  return { ...options, tls: ownTls({ ...options.tls, minVersion: version, maxVersion: version }) };
 }
 
 /** Logs in, and gives the AUTH commands that it took. */

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, mkdir, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   commandFor,
   endRuntime,
@@ -102,7 +102,10 @@ async function makeProject(directory: string): Promise<string> {
     dependencies: Readonly<Record<string, string>>;
   };
   for (const each of Object.keys(dependencies)) {
-    await symlink(join(root, "node_modules", each), join(project, "node_modules", each));
+    const link = join(project, "node_modules", each);
+    // The directory of a scope.
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(root, "node_modules", each), link);
   }
   await writeFile(join(project, "package.json"), JSON.stringify({ dependencies: { popwright: "*" } }));
   await cp(join(import.meta.dirname, "smoke"), project, { recursive: true });

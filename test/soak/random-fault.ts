@@ -34,6 +34,8 @@ const KINDS: Readonly<Record<string, (random: Random) => { fault: Omit<Fault, "o
     fault: { stall: someOctets(random) },
     codes: [
       ...["POP3_GREETING_TIMEOUT", "POP3_COMMAND_TIMEOUT", "POP3_IDLE_TIMEOUT", "POP3_TLS_TIMEOUT"],
+      // The lowest rate has the same grace as the longest pause: on a busy machine it may be noticed first.
+      "POP3_TOTAL_TIMEOUT",
       "POP3_ABANDONED",
     ],
   }),

@@ -18,6 +18,11 @@ const NO_OLD_TLS =
   "BoringSSL takes no cipher list with a security level: there is no server of TLS 1.1 to be had";
 const BUN: readonly Known[] = [
   {
+    file: "test/client/session/caller.test.ts",
+    tests: /^fetchMail: |^the end of a process by (?!a client )/,
+    why: "Bun prints the place where an error was created, not its `stack`, and cuts the stack of a call in a run",
+  },
+  {
     file: "test/client/login/channel-binding.test.ts",
     tests: /^TLSv1\.3 > .* > by default tries|> sends one line for each type|> sends no more with a separate/,
     why: "with TLS 1.3 Bun shows no Finished, so there is no tls-unique to try, and one attempt fewer",
@@ -65,6 +70,11 @@ const NO_RESUMPTION = "Deno resumes no session that it is given: each handshake 
 const NO_RESET = "a reset within TLS looks as if the server had closed the connection";
 const LATE = "Deno reads what was sent some turns of its event loop later than Node, and in larger pieces";
 const DENO: readonly Known[] = [
+  {
+    file: "test/client/session/caller.test.ts",
+    tests: /^the end of a process by /,
+    why: "Deno prints the place where an error was created, not its `stack`",
+  },
   {
     file: "test/client/login/channel-binding.test.ts",
     tests:

@@ -4,8 +4,13 @@ import type { ExitCode } from "../../src/cli/exit-codes.ts";
 import type { Output, Streams } from "../../src/cli/io.ts";
 import { run } from "../../src/cli/run.ts";
 
+/** Node for Windows starts under Wine only with this variable; commands get no other environment than `env`. */
+const { NODE_SKIP_PLATFORM_CHECK } = process.env;
+const NODE_ON_WINE: Record<string, string> =
+  NODE_SKIP_PLATFORM_CHECK === undefined ? {} : { NODE_SKIP_PLATFORM_CHECK };
+
 export class Terminal {
-  readonly env: Record<string, string> = { POPWRIGHT_PASSWORD: "secret" };
+  readonly env: Record<string, string> = { POPWRIGHT_PASSWORD: "secret", ...NODE_ON_WINE };
   /** Stops the command, as SIGINT and SIGTERM do. */
   readonly signal: AbortController = new AbortController();
   readonly stdin: PassThrough & { isTTY?: boolean; setRawMode?: () => void } = new PassThrough();

@@ -40,7 +40,10 @@ const WINDOWS: readonly Suite[] = [
 const FILES: readonly Suite[] = [
   {
     ...NPM_TEST,
-    only: ["test/cli/", "test/fetch/destinations/", "test/fetch/ledger/", "test/fetch/fetch-mail.test.ts"],
+    only: [
+      ...["commands", "fetch", "process"].map((name) => `test/cli/${name}.test.ts`),
+      ...["test/fetch/destinations/", "test/fetch/ledger/", "test/fetch/fetch-mail.test.ts"],
+    ],
   },
   { ...KILLED, only: ["endurance/destinations.test.ts", "endurance/ledger.test.ts"] },
 ];

@@ -1,17 +1,9 @@
 // Waits for events by turns of the event loop, never by the clock.
 import { setImmediate as turn } from "node:timers/promises";
 
-/** Deno reads sockets on threads of its own: its turns do not wait for them. There a turn also takes a millisecond. */
-const isDeno = process.versions["deno"] !== undefined;
-// Before a test replaces it.
-const { setTimeout } = globalThis;
-
-/** N turns: enough for octets on loopback to be read and answered. */
+/** So many turns: enough for octets on loopback to be read and answered. */
 export async function turns(count = 20): Promise<void> {
-  for (let at = 0; at < count; at++) {
-    await turn();
-    if (isDeno) await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  for (let at = 0; at < count; at++) await turn();
 }
 
 /** Resolves when `condition` holds. A test that waits for it in vain times out. */

@@ -5,7 +5,7 @@ import type { Fault, Pop3Server } from "../../../src/testing/index.ts";
 import { auth, five, left, LOGGED_IN, logIn, said, toScript } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
-import { turns } from "../../support/turns.ts";
+import { until } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
@@ -65,7 +65,7 @@ describe("quit()", () => {
     await client.dele(2);
     const controller = new AbortController();
     const call = failureOf(client.quit({ signal: controller.signal }));
-    await turns();
+    await until(() => said(server).includes("C: QUIT"));
     controller.abort();
     expect(await call).toMatchObject({
       code: "POP3_COMMIT_UNKNOWN",

@@ -135,7 +135,7 @@ test("help, errors and doc comments name files that a user has", async () => {
     const text = await readFile(join(directory, "package", name), "utf8");
     for (const [path] of text.matchAll(/\b(?:docs|examples|src|test)\/[\w/-]+\.(?:md|ts)\b/g))
       // esbuild writes the name of each module before it.
-      if (!isThere(path) && !text.includes(`\n// ${path}\n`)) missing.push(`${name}: ${path}`);
+      if (!isThere(path) && !`\n${text}`.includes(`\n// ${path}\n`)) missing.push(`${name}: ${path}`);
   }
   expect(missing).toEqual([]);
 });

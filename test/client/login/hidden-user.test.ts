@@ -1,39 +1,19 @@
 // With `logUser: false`, a pool and a fetch show no user name either: not in errors, reports, the log or on the
 // diagnostics channels.
-import { subscribe, tracingChannel, unsubscribe } from "node:diagnostics_channel";
-import createDebug from "debug";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Pop3Pool } from "popwright";
 import { fetchAll, fetchMail, MemoryLedger } from "popwright/fetch";
 import { Pop3Server, type Fault } from "popwright/testing";
 import { to } from "../../support/ann.ts";
 import { Inbox } from "../../support/mail.ts";
 import { visible } from "../../support/secret.ts";
+import { keepSessionLog } from "../../support/session-log.ts";
 
 const USER = "annabel@mail.test";
 const NAME = /annabel/i;
 const NO_MAIL = `-ERR [SYS/TEMP] no mail for ${USER}, Annabel\r\n`;
 
-const log: string[] = [];
-const keep = (event: unknown): void => void log.push(visible(event));
-const original = createDebug.log;
-const commands = tracingChannel("popwright:command");
-const traces = { start: keep, end: keep, asyncStart: keep, asyncEnd: keep, error: keep };
-
-beforeEach(() => {
-  log.length = 0;
-  createDebug.log = (...args: unknown[]) => void log.push(args.map(String).join(" "));
-  createDebug.enable("popwright:*");
-  subscribe("popwright:wire", keep);
-  commands.subscribe(traces);
-});
-
-afterEach(() => {
-  createDebug.disable();
-  createDebug.log = original;
-  unsubscribe("popwright:wire", keep);
-  commands.unsubscribe(traces);
-});
+const { log, keep } = keepSessionLog();
 
 function annabel(faults: readonly Fault[] = []): Promise<Pop3Server> {
   const user = { pass: "secret-5", messages: ["Subject: 1\r\n\r\n1\r\n"] };

@@ -1,36 +1,16 @@
 // A secret that a server or a proxy repeats in a part of what it says: in a response code, a challenge, a list of
 // capabilities, a greeting before the login. And user names, if they are hidden.
-import { channel, subscribe, tracingChannel, unsubscribe } from "node:diagnostics_channel";
-import createDebug from "debug";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { describe, expect, test } from "vitest";
 import { Pop3Client, type Pop3Auth, type Pop3ClientOptions } from "popwright";
 import { LOGIN_ANSWERS, MemoryServer, type Answers } from "../../support/memory-server.ts";
 import { ProxyServer } from "../../support/proxy-server.ts";
 import { base64, visible } from "../../support/secret.ts";
+import { keepSessionLog } from "../../support/session-log.ts";
 
 const SECRET = "HUNTER2-SECRET/5";
 const auth: Pop3Auth = { user: "annabel@mail.test", pass: SECRET };
-const log: string[] = [];
-const original = createDebug.log;
-const keep = (event: unknown): void => void log.push(visible(event));
-const commands = tracingChannel("popwright:command");
-const traces = { start: keep, end: keep, asyncStart: keep, asyncEnd: keep, error: keep };
-
-beforeEach(() => {
-  log.length = 0;
-  createDebug.log = (...args: unknown[]) => void log.push(args.map(String).join(" "));
-  createDebug.enable("popwright:*");
-  subscribe("popwright:wire", keep);
-  commands.subscribe(traces);
-});
-
-afterEach(() => {
-  createDebug.disable();
-  createDebug.log = original;
-  unsubscribe("popwright:wire", keep);
-  commands.unsubscribe(traces);
-  expect(channel("popwright:wire").hasSubscribers).toBe(false);
-});
+const { log } = keepSessionLog();
 
 /** Returns everything visible of the failed login, and the error. */
 async function login(answers: Answers, more: Partial<Pop3ClientOptions> = {}, greeting?: string) {

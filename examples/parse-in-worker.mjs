@@ -38,6 +38,8 @@ export class MailWorker {
 
   /** Ends the thread. Messages that are still waiting are rejected. */
   async close() {
+    // Before the thread ends: an answer on its way must not decide which of them are rejected.
+    this.#rejectAll(new Error("the worker has ended"));
     await this.#worker.terminate();
   }
 

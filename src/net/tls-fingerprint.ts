@@ -61,7 +61,8 @@ function write(value: unknown, piece: Piece, depth: number): void {
   }
 }
 
-function isPlain(value: object): boolean {
+/** Whether an object is compared by value: an array, or an object of no class. */
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return Array.isArray(value) || prototype === Object.prototype || prototype === null;
 }

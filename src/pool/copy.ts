@@ -1,7 +1,7 @@
 // Copies the options of an account. A call may wait for a session, and a session may stay open for reuse: what the
 // caller changes in the meantime, in the options or in an object inside them, must not reach them.
-import type { ConnectionOptions } from "node:tls";
 import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
+import { isPlain } from "../net/tls-fingerprint.ts";
 import { CLIENT_OPTIONS, type Pop3ClientOptions } from "../options/client.ts";
 
 /** Options with an object of numbers. */
@@ -34,31 +34,19 @@ function copied(name: string, value: unknown): unknown {
   return name === "tls" ? tlsCopyOf(value) : value;
 }
 
-const tlsCopies = new WeakMap<ConnectionOptions, ConnectionOptions>();
+/** How deep options of TLS are copied: as deep as they are compared. */
+const DEPTH = 6;
 
-/**
- * Returns the same copy for the same object, while its values are the same: TLS sessions are resumed with the same
- * object only.
- */
-function tlsCopyOf(given: ConnectionOptions): ConnectionOptions {
-  const last = tlsCopies.get(given);
-  if (last !== undefined && haveSameValues(last, given)) return last;
-  const entries = Object.entries(given) as [string, unknown][];
-  const copy = Object.fromEntries(
-    entries.map(([name, value]) => [name, Array.isArray(value) ? [...(value as unknown[])] : value]),
-  ) as ConnectionOptions;
-  tlsCopies.set(given, copy);
-  return copy;
+/** Copies the own properties, and what in them is compared by value: arrays, plain objects and bytes. */
+function tlsCopyOf(options: object, depth = DEPTH): object {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [name, tlsValueOf(value, depth - 1)]),
+  );
 }
 
-function haveSameValues(one: object, two: object): boolean {
-  const [ours, theirs] = [Object.entries(one), Object.entries(two)] as [string, unknown][][];
-  if (ours?.length !== theirs?.length) return false;
-  const others = new Map(theirs);
-  return ours?.every(([name, value]) => others.has(name) && isSame(value, others.get(name))) === true;
-}
-
-function isSame(one: unknown, two: unknown): boolean {
-  if (!Array.isArray(one) || !Array.isArray(two)) return Object.is(one, two);
-  return one.length === two.length && one.every((value, index) => Object.is(value, two[index]));
+function tlsValueOf(value: unknown, depth: number): unknown {
+  if (typeof value !== "object" || value === null || depth === 0) return value;
+  if (Array.isArray(value)) return value.map((each) => tlsValueOf(each, depth - 1));
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  return isPlain(value) ? tlsCopyOf(value, depth) : value;
 }

@@ -1,6 +1,7 @@
 // Many runs may share a signal: each signal gets one listener, and none stays after the runs.
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
+import { Pop3Pool } from "popwright";
 import { Pop3Server } from "popwright/testing";
 import { fetchAll, fetchMail, MemoryLedger, newMail } from "../../src/fetch/index.ts";
 import { sleep } from "../../src/net/settle.ts";
@@ -54,6 +55,23 @@ test.each<[string, (server: Pop3Server, signals: Signals, meet: () => Promise<vo
           }),
         ),
       ),
+  ],
+  [
+    "fetchMail with one pool",
+    async (server, { stop, signal }, meet) => {
+      await using pool = new Pop3Pool({ maxPerHost: RUNS });
+      await Promise.all(
+        runs.map((run) =>
+          fetchMail(accountOf(server, userOf(run)), {
+            ledger: new MemoryLedger(),
+            destination: meet,
+            pool,
+            stop,
+            signal,
+          }),
+        ),
+      );
+    },
   ],
   [
     "newMail",

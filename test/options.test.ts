@@ -134,9 +134,25 @@ describe("what is given", () => {
       tls,
       lookup,
       family: 6,
-      localAddress: "::1",
+      localAddress: ["::1"],
       auth: { user: "ann", pass },
     });
+  });
+
+  test.each<[string, Pick<Pop3ClientOptions, "localAddress" | "family">, string]>([
+    ["a name", { localAddress: "localhost" }, "localAddress must be an IP address of this machine"],
+    ["a port", { localAddress: "127.0.0.1:80" }, "localAddress must be an IP address of this machine"],
+    ["an item", { localAddress: ["127.0.0.1", "eth0"] }, "localAddress[1] must be an IP address"],
+    ["an empty list", { localAddress: [] }, "localAddress must list at least one IP address"],
+    ["both versions", { localAddress: ["127.0.0.1", "::1"] }, "addresses of one version of IP (got both)"],
+    ["the other version", { localAddress: "::1", family: 4 }, "has an IPv6 address, but family is 4"],
+  ])("local addresses that cannot work are refused: %s", (_, options, message) => {
+    expect(() => completeOptions({ host, ...options })).toThrow(message);
+  });
+
+  test("local addresses may be a list, with a zone", () => {
+    const localAddress = ["fe80::1%eth0", "2001:db8::1"];
+    expect(completeOptions({ host, localAddress, family: 6 }).localAddress).toEqual(localAddress);
   });
 
   test.each([

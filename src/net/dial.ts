@@ -7,6 +7,7 @@ import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { asciiHost, authority } from "./authority.ts";
 import type { Inlet } from "./inlet.ts";
+import { nextAddress } from "./local-addresses.ts";
 import { proxyText, type Proxy } from "./proxy.ts";
 import { secure } from "./secure.ts";
 import { settle, type Clock } from "./settle.ts";
@@ -24,7 +25,8 @@ export interface DialOptions {
   /** Whether TLS begins with the first octet. Then the server must not have sent anything before. */
   readonly secure: boolean;
   readonly socket?: SocketSource | undefined;
-  readonly localAddress?: string | undefined;
+  /** The addresses to connect from, in turn. */
+  readonly localAddress?: readonly string[] | undefined;
   readonly family?: 4 | 6 | undefined;
   readonly lookup?: net.LookupFunction | undefined;
   /** The timeout for name resolution and TCP together, in milliseconds. */
@@ -93,7 +95,7 @@ function tcp(
         noDelay: true,
         keepAlive: true,
         keepAliveInitialDelay: 60_000,
-        ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+        ...(options.localAddress !== undefined && { localAddress: nextAddress(host, options.localAddress) }),
         ...(options.family !== undefined && { family: options.family }),
         ...(options.lookup !== undefined && { lookup: options.lookup }),
         // RFC 8305: an unreachable address of the host does not use up the whole timeout.

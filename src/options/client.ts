@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth.ts";
 import type { SocketSource } from "../net/dial.ts";
+import { ipVersionOf } from "../net/local-addresses.ts";
 import type { Window } from "../net/pipeline.ts";
 import {
   checkBoolean,
@@ -11,7 +12,6 @@ import {
   checkNames,
   checkObject,
   checkOneOf,
-  checkText,
   configError,
   shown,
   withDefaults,
@@ -133,8 +133,12 @@ export interface Pop3ClientOptions {
    * @default no proxy
    */
   readonly proxy?: string | URL;
-  /** The local IP address from which to connect. @default chosen by the operating system */
-  readonly localAddress?: string;
+  /**
+   * The local IP address from which to connect, or a list of them, all of one version of IP. The addresses of a list
+   * are used in turn, for each new connection to a host. With `proxy`: from which to connect to the proxy.
+   * @default chosen by the operating system
+   */
+  readonly localAddress?: string | readonly string[];
   /** 4 or 6: only this version of IP. @default both, by happy eyeballs (RFC 8305) */
   readonly family?: 4 | 6;
   /** The function that resolves the name of the server, with the arguments of `dns.lookup`. @default dns.lookup */
@@ -179,7 +183,8 @@ export interface Settings {
   readonly tls: ConnectionOptions;
   readonly socket: SocketSource | undefined;
   readonly proxy: Proxy | undefined;
-  readonly localAddress: string | undefined;
+  /** At least one address. */
+  readonly localAddress: readonly string[] | undefined;
   readonly family: 4 | 6 | undefined;
   readonly lookup: LookupFunction | undefined;
   readonly timeouts: Pop3Timeouts;
@@ -288,7 +293,6 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     );
   }
   if (tls !== undefined) checkObject("tls", tls);
-  if (options.localAddress !== undefined) checkText("localAddress", options.localAddress);
   checkFunction("lookup", options.lookup);
   const socket = options.socket as Partial<Duplex> | null | undefined;
   if (socket !== undefined && typeof socket !== "function" && typeof socket?.pipe !== "function")
@@ -312,7 +316,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     tls: options.tls ?? DEFAULT_TLS,
     socket: options.socket,
     proxy: options.proxy === undefined ? undefined : proxyFrom(options.proxy),
-    localAddress: options.localAddress,
+    localAddress: localAddressesFrom(options.localAddress, options.family),
     family: options.family,
     lookup: options.lookup,
     timeouts: withDefaults("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
@@ -321,6 +325,35 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     listings: options.listings ?? "lenient",
     logUser: options.logUser ?? true,
   };
+}
+
+/** Checks the local addresses. Throws `POP3_CONFIG`: Node would fail only when it connects, and not name the option. */
+function localAddressesFrom(
+  given: string | readonly string[] | undefined,
+  family: 4 | 6 | undefined,
+): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  const isList = Array.isArray(given);
+  const addresses = isList ? (given as readonly unknown[]) : [given];
+  if (addresses.length === 0)
+    throw configError("localAddress must list at least one IP address, or be left out (got an empty array)");
+  const versions = addresses.map((address, index) => {
+    const version = typeof address === "string" ? ipVersionOf(address) : undefined;
+    if (version !== undefined) return version;
+    const what = isList ? `localAddress[${index}]` : "localAddress";
+    throw configError(
+      `${what} must be an IP address of this machine, such as 192.0.2.1 or 2001:db8::1 (got ${shown(address)})`,
+    );
+  });
+  if (new Set(versions).size > 1)
+    throw configError(
+      "localAddress must list addresses of one version of IP (got both): an IPv6 address cannot reach an IPv4 server",
+    );
+  if (family !== undefined && versions[0] !== family)
+    throw configError(
+      `localAddress has an IPv${versions[0]} address, but family is ${family}: give an IPv${family} address`,
+    );
+  return addresses as readonly string[];
 }
 
 function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {

@@ -67,7 +67,7 @@ const CLIENT: Wrong = [
     tls: [true, SECRET, 5, []],
     socket: [SECRET, 5, {}, true],
     proxy: [5, {}, "", SECRET, `ftp://ann:${SECRET}@proxy`],
-    localAddress: ["", 5, {}],
+    localAddress: ["", 5, {}, SECRET, [], [5], [SECRET], ["127.0.0.1", "::1"]],
     family: [5, "4", {}],
     lookup: [SECRET, 5, {}],
     timeouts: [5, SECRET, [], { connect: 0 }, { connect: "5" }, { connect: null }],

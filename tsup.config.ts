@@ -57,6 +57,7 @@ const library = {
   entry: {
     index: "src/index.ts",
     fetch: "src/fetch/index.ts",
+    oauth2: "src/oauth2/index.ts",
     parse: "src/parse/index.ts",
     testing: "src/testing/index.ts",
   },

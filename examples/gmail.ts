@@ -1,14 +1,16 @@
 // Prints the number of messages in a Gmail mailbox, with OAuth2: npx tsx examples/gmail.ts
 // (sign in first: oauth2-sign-in.ts google)
 import { Pop3Client, Pop3Error } from "popwright";
-import { refreshToken } from "./access-token.ts";
+import { refreshedToken } from "popwright/oauth2";
+import { refreshTokenIn } from "./refresh-token.ts";
 import { setting } from "./setting.ts";
 
-const accessToken = refreshToken(
-  setting("TOKEN_ENDPOINT", "https://oauth2.googleapis.com/token"),
-  { client_id: setting("GOOGLE_CLIENT_ID"), client_secret: setting("GOOGLE_CLIENT_SECRET") },
-  setting("REFRESH_TOKEN_FILE", "google.token"),
-);
+const accessToken = refreshedToken({
+  tokenUrl: setting("TOKEN_ENDPOINT", "https://oauth2.googleapis.com/token"),
+  clientId: setting("GOOGLE_CLIENT_ID"),
+  clientSecret: setting("GOOGLE_CLIENT_SECRET"),
+  ...refreshTokenIn(setting("REFRESH_TOKEN_FILE", "google.token")),
+});
 
 try {
   // In a loop, put `await using` into a function of its own: esbuild 0.28 (tsx) keeps the error of an earlier

@@ -1,22 +1,19 @@
 // Prints the number of messages in Microsoft 365 mailboxes, as an application without a user who signs in:
 // npx tsx examples/microsoft365-application.ts ann@example.com bob@example.com
 import { Pop3Client, Pop3Error } from "popwright";
-import { keepToken, requestGrant } from "./access-token.ts";
+import { clientCredentials } from "popwright/oauth2";
 import { setting } from "./setting.ts";
 
 // The tenant's id or domain. `common` does not work for applications.
 const tenant = setting("MICROSOFT_TENANT");
-const endpoint = setting("TOKEN_ENDPOINT", `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`);
 
 // One token is enough: it opens every mailbox to which the application has access.
-const accessToken = keepToken(() =>
-  requestGrant(endpoint, {
-    grant_type: "client_credentials",
-    client_id: setting("MICROSOFT_CLIENT_ID"),
-    client_secret: setting("MICROSOFT_CLIENT_SECRET"),
-    scope: "https://outlook.office365.com/.default",
-  }),
-);
+const accessToken = clientCredentials({
+  tokenUrl: setting("TOKEN_ENDPOINT", `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`),
+  clientId: setting("MICROSOFT_CLIENT_ID"),
+  clientSecret: setting("MICROSOFT_CLIENT_SECRET"),
+  scope: "https://outlook.office365.com/.default",
+});
 
 /**
  * Returns the number of messages in a mailbox. In a loop, put `await using` into a function of its own, as here:

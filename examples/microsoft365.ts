@@ -1,20 +1,19 @@
 // Prints the number of messages in a mailbox of Microsoft 365 or Outlook.com, as its user:
 // npx tsx examples/microsoft365.ts (sign in first: oauth2-sign-in.ts microsoft)
 import { Pop3Client, Pop3Error } from "popwright";
-import { refreshToken } from "./access-token.ts";
+import { refreshedToken } from "popwright/oauth2";
+import { refreshTokenIn } from "./refresh-token.ts";
 import { setting } from "./setting.ts";
 
 /** The tenant's id or domain; `common` is for users of any tenant and of Outlook.com. */
 const tenant = setting("MICROSOFT_TENANT", "common");
 
-const accessToken = refreshToken(
-  setting("TOKEN_ENDPOINT", `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`),
-  {
-    client_id: setting("MICROSOFT_CLIENT_ID"),
-    scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
-  },
-  setting("REFRESH_TOKEN_FILE", "microsoft.token"),
-);
+const accessToken = refreshedToken({
+  tokenUrl: setting("TOKEN_ENDPOINT", `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`),
+  clientId: setting("MICROSOFT_CLIENT_ID"),
+  scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
+  ...refreshTokenIn(setting("REFRESH_TOKEN_FILE", "microsoft.token")),
+});
 
 try {
   // In a loop, put `await using` into a function of its own: esbuild 0.28 (tsx) keeps the error of an earlier

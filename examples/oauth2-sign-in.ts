@@ -1,11 +1,13 @@
 // Signs a user in with the browser, once, and saves the refresh token in a file. It uses the authorization
 // code flow of a desktop application (RFC 8252) with PKCE (RFC 7636): npx tsx examples/oauth2-sign-in.ts
 // google|microsoft
+// For one mailbox, `popwright login` does the same and more. This is for programs that sign their users in.
 import { createHash, randomBytes } from "node:crypto";
 import { on, once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { requestGrant, saveRefreshToken } from "./access-token.ts";
+import { requestToken } from "popwright/oauth2";
+import { saveRefreshToken } from "./refresh-token.ts";
 import { setting } from "./setting.ts";
 
 const tenant = setting("MICROSOFT_TENANT", "common");
@@ -15,15 +17,15 @@ const providers = {
     token: "https://oauth2.googleapis.com/token",
     // Google requires a client secret even from a desktop application, which cannot keep it secret.
     client: () => ({
-      client_id: setting("GOOGLE_CLIENT_ID"),
-      client_secret: setting("GOOGLE_CLIENT_SECRET"),
+      clientId: setting("GOOGLE_CLIENT_ID"),
+      clientSecret: setting("GOOGLE_CLIENT_SECRET"),
     }),
     scope: "https://mail.google.com/",
   },
   microsoft: {
     authorize: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/authorize`,
     token: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`,
-    client: () => ({ client_id: setting("MICROSOFT_CLIENT_ID") }),
+    client: () => ({ clientId: setting("MICROSOFT_CLIENT_ID") }),
     scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
   },
 };
@@ -44,7 +46,7 @@ const state = randomBytes(16).toString("base64url");
 const url = new URL(setting("AUTHORIZE_ENDPOINT", provider.authorize));
 for (const [parameter, value] of Object.entries({
   response_type: "code",
-  client_id: client.client_id,
+  client_id: client.clientId,
   redirect_uri,
   scope: provider.scope,
   state,
@@ -56,15 +58,13 @@ for (const [parameter, value] of Object.entries({
 console.log(`Open this address in a browser and sign in:\n\n${url.href}\n`);
 
 const code = await comeBack();
-const grant = await requestGrant(setting("TOKEN_ENDPOINT", provider.token), {
+const { refreshToken } = await requestToken({
+  tokenUrl: setting("TOKEN_ENDPOINT", provider.token),
   ...client,
-  grant_type: "authorization_code",
-  code,
-  redirect_uri,
-  code_verifier,
+  grant: { grant_type: "authorization_code", code, redirect_uri, code_verifier },
 });
-if (grant.refresh_token === undefined) throw new Error(`${name} did not send a refresh token`);
-await saveRefreshToken(file, grant.refresh_token);
+if (refreshToken === undefined) throw new Error(`${name} did not send a refresh token`);
+await saveRefreshToken(file, refreshToken);
 console.log(`The refresh token is in ${file}. Protect it like a password.`);
 
 /** Waits for the browser and returns the code. Answers other requests, such as one for an icon, with 404. */

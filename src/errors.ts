@@ -29,6 +29,9 @@ export type Pop3CallErrorCode =
   // The pool.
   | "POP3_POOL_CLOSED"
   | "POP3_POOL_FULL"
+  // Access tokens: the token server refused, or did not answer with a token.
+  | "POP3_TOKEN_REFUSED"
+  | "POP3_TOKEN_UNAVAILABLE"
   // Fetching.
   | "POP3_MAILBOX_BUSY"
   | "POP3_LEDGER"

@@ -22,6 +22,7 @@ void [client, save, Pop3Error];
 const EXAMPLE_PRELUDE = `import { createHash } from "node:crypto";
 import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
+import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import * as testing from "popwright/testing";
 import type { Pop3ClientOptions } from "popwright";
@@ -31,6 +32,7 @@ const { Pop3Client, Pop3Pool, Pop3Error, Pop3ReplyError, Pop3ProtocolError, Pop3
 const { Pop3AbortError, apopDigest, parseUrl } = popwright;
 const { fetchMail, fetchAll, newMail, deliverTo, messageKey, contentKey } = fetching;
 const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Maildir, Mbox, MemoryLedger } = fetching;
+const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;
 const { Pop3Server, makeCertificate } = testing;
 declare const options: Pop3ClientOptions;
@@ -113,7 +115,7 @@ test("every example in a doc comment compiles as TypeScript", async () => {
   ).toEqual([]);
 });
 
-test.each(["index.ts", "fetch/index.ts", "parse/index.ts", "testing/index.ts"])(
+test.each(["index.ts", "fetch/index.ts", "oauth2/index.ts", "parse/index.ts", "testing/index.ts"])(
   "every function and class of src/%s has an example in its doc comment",
   async (entry) => {
     const names = Object.keys((await import(pathToFileURL(join(root, "src", entry)).href)) as object);

@@ -22,9 +22,17 @@ const SESSIONS: readonly Suite[] = [
 const CLIENT: readonly Suite[] = [{ ...NPM_TEST, only: ["test/client/", "test/net/"] }];
 
 /** Pool, fetching and command line were not looked at there. */
-const WITHOUT_FETCHING = ["auth", "client", "docs", "faults", "net", "parse", "protocol", "testing"].map(
-  (room) => `test/${room}/`,
-);
+const WITHOUT_FETCHING = [
+  "auth",
+  "client",
+  "docs",
+  "faults",
+  "net",
+  "oauth2",
+  "parse",
+  "protocol",
+  "testing",
+].map((room) => `test/${room}/`);
 
 /** Of the endurance tests what kills processes, and needs neither Dovecot nor a disk of its own. */
 const KILLED: Suite = {

@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
+import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
@@ -108,6 +109,16 @@ const delivery: Delivery = {
   headersOnly: false,
 };
 const DELIVERY: Wrong = [undefined, ...NOT_OBJECTS, {}, { ...delivery, key: "" }, { ...delivery, key: 5 }];
+
+// Nothing listens there, and nothing must be sent.
+const tokenServer = { tokenUrl: "http://127.0.0.1:1/token", clientId: "client-1" };
+const TOKEN_SERVER = {
+  tokenUrl: [undefined, null, "", 5, {}, SECRET, "http://mail.example", `https://ann:${SECRET}@mail.example`],
+  clientId: TEXTS,
+  clientSecret: [null, "", 5, {}, [SECRET]],
+  timeout: TIMES,
+};
+const refreshing = { ...tokenServer, refreshToken: SECRET, onToken: (): void => undefined };
 
 const NOT_MESSAGES: Wrong = [undefined, ...NOT_OBJECTS.filter((value) => typeof value !== "string"), {}];
 const NOT_DATES: Wrong = [null, 5, "2030-01-01", {}, new Date(NaN)];
@@ -361,6 +372,52 @@ const TABLE: Readonly<Record<string, Row>> = {
   "MemoryLedger#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
   "MemoryLedger#delete": names,
 
+  requestToken: {
+    good: [{ ...tokenServer, grant: { grant_type: "x" } }],
+    wrong: [
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        ...each({ ...tokenServer, grant: { grant_type: "x" } }, {
+          ...TOKEN_SERVER,
+          grant: [undefined, null, SECRET, [], {}, { grant_type: "x", code: 5 }],
+          signal: SIGNALS,
+        } satisfies Record<keyof oauth2.TokenRequestOptions, Wrong>),
+      ],
+    ],
+  },
+  refreshedToken: {
+    good: [refreshing],
+    wrong: [
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        ...each(refreshing, {
+          ...TOKEN_SERVER,
+          refreshToken: [undefined, null, "", 5, {}, [SECRET]],
+          scope: TEXTS.slice(1),
+          onToken: FUNCTIONS,
+          margin: [null, -1, "5", {}],
+        } satisfies Record<keyof oauth2.RefreshedTokenOptions, Wrong>),
+      ],
+    ],
+  },
+  clientCredentials: {
+    good: [{ ...tokenServer, clientSecret: SECRET, scope: "mail" }],
+    wrong: [
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        ...each({ ...tokenServer, clientSecret: SECRET, scope: "mail" }, {
+          ...TOKEN_SERVER,
+          clientSecret: [undefined, null, "", 5, {}, [SECRET]],
+          scope: TEXTS,
+          margin: [null, -1, "5", {}],
+        } satisfies Record<keyof oauth2.ClientCredentialsOptions, Wrong>),
+      ],
+    ],
+  },
+
   parseMessage: {
     good: [Buffer.alloc(0)],
     wrong: [
@@ -450,6 +507,7 @@ function* publicCalls(): Generator<readonly [name: string, made: Callable | Cons
   for (const [name, value] of Object.entries({
     ...popwright,
     ...fetching,
+    ...oauth2,
     ...parsing,
     ...testing,
     ...RETURNED,

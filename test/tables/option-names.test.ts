@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
+import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
 import { makeCertificate, Pop3Server } from "popwright/testing";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch", "parse", "testing"]
+const report = ["index", "fetch", "oauth2", "parse", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -125,6 +126,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   MboxOptions: { Mbox: (given) => new fetching.Mbox("x", given) },
   FunctionOptions: { deliverTo: (given) => fetching.deliverTo(run.destination, given) },
   FileLedgerOptions: { FileLedger: (given) => new fetching.FileLedger("x", given) },
+  TokenServerOptions: { requestToken: (given) => requestToken(given as never) },
+  TokenRequestOptions: { requestToken: (given) => requestToken(given as never) },
+  RefreshedTokenOptions: { refreshedToken: (given) => refreshedToken(given as never) },
+  ClientCredentialsOptions: { clientCredentials: (given) => clientCredentials(given as never) },
   ParseOptions: { parseMessage: (given) => parseMessage(Buffer.alloc(0), given) },
   ParseHeadersOptions: { parseHeaders: (given) => parseHeaders(Buffer.alloc(0), given) },
   Pop3ServerOptions: { listen },

@@ -121,6 +121,24 @@ const OPTIONS: readonly Options[] = [
     }),
   ),
   {
+    of: "refreshedToken",
+    types: [["src/oauth2", "RefreshedTokenOptions"]],
+    file: "docs/oauth2.md",
+    heading: "## Refresh tokens",
+  },
+  ...(
+    [
+      ["ClientCredentials", "## Applications"],
+      ["TokenRequest", "## One request"],
+    ] as const
+  ).map(([name, heading]): Options => ({
+    of: name,
+    types: [["src/oauth2", `${name}Options`]],
+    file: "docs/oauth2.md",
+    heading,
+    isTable: false,
+  })),
+  {
     of: "Pop3Server",
     types: [["src/testing", "Pop3ServerOptions"]],
     file: "docs/testing.md",

@@ -3,6 +3,7 @@ import assert = require("node:assert/strict");
 import path = require("node:path");
 import popwright = require("popwright");
 import fetching = require("popwright/fetch");
+import oauth2 = require("popwright/oauth2");
 import parse = require("popwright/parse");
 import testing = require("popwright/testing");
 
@@ -47,6 +48,17 @@ async function main(): Promise<void> {
   );
   await assert.rejects(testing.Pop3Server.listen({ chunk: 0 }), popwright.Pop3Error);
   await client.quit();
+
+  const token: oauth2.AccessTokenSource = oauth2.clientCredentials({
+    tokenUrl: "http://127.0.0.1:1/token",
+    clientId: "client",
+    clientSecret: "secret",
+    scope: "mail",
+  });
+  await assert.rejects(
+    token(),
+    (error) => esm.Pop3Error.is(error) && error instanceof oauth2.OAuth2Error && error.temporary,
+  );
 
   const { version } = require("popwright/package.json") as { version: string };
   assert.equal(typeof version, "string");

@@ -5,6 +5,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "popwright";
 import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
+import { OAuth2Error, refreshedToken, type AccessTokenSource } from "popwright/oauth2";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
 import { Pop3Server } from "popwright/testing";
 
@@ -45,6 +46,14 @@ await rejects(client.retr(2), (error) => error instanceof Pop3ReplyError && Pop3
 await client.dele(1);
 await client.quit();
 equal(server.maildrop("ann").messages.length, 0);
+
+const token: AccessTokenSource = refreshedToken({
+  tokenUrl: "http://127.0.0.1:1/token",
+  clientId: "client",
+  refreshToken: "secret",
+  onToken: () => undefined,
+});
+await rejects(token(), (error) => OAuth2Error.is(error) && error instanceof Pop3Error && error.temporary);
 
 const { version } = createRequire(import.meta.url)("popwright/package.json") as { version: string };
 equal(typeof version, "string");

@@ -65,7 +65,7 @@ const SEEN: readonly KnownRefusal[] = [
   // Exchange, Microsoft 365 and Outlook.com.
   { id: "ms-passwords-off", words: /Basic authentication is disabled/i, kind: "oauth-needed" },
   { id: "ms-token-line", words: /Protocol error\. Connection is closed\. 10/i, kind: "protocol" },
-  { id: "ms-wrong-protocol", words: /^Protocol error\. \d+/i, kind: "protocol" },
+  { id: "ms-wrong-protocol", words: /^Protocol error\. \d/i, kind: "protocol" },
   {
     id: "ms-token-refused",
     words: /Authentication failure: unknown user name or bad password/i,
@@ -82,7 +82,7 @@ const SEEN: readonly KnownRefusal[] = [
     kind: "temporary",
     waitFor: "SYS/TEMP",
   },
-  { id: "ms-unavailable", words: /Server Unavailable\. \d+/i, kind: "too-often", waitFor: "SYS/TEMP" },
+  { id: "ms-unavailable", words: /Server Unavailable\. \d/i, kind: "too-often", waitFor: "SYS/TEMP" },
   { id: "ms-state", words: /Command is not valid in this state/i, at: "login", kind: "tls" },
   {
     id: "hotmail-frequency",
@@ -214,8 +214,8 @@ const GENERAL: readonly KnownRefusal[] = [
   {
     id: "too-often",
     words: anyOf(
-      /\blogin limit\b|\bonly every\b|\brate[ -]?limit\w*|\brates?\b[^.;]{0,15}\bexceed\w*|\bexceed\w*[^.;]{0,15}\brate\b/,
-      /\bthrottl\w*|\btoo (?:frequent|often|quick|soon|fast)\w*|\btoo many (?:requests|commands|logins|logons|polls)\b/,
+      /\blogin limit\b|\bonly every\b|\brate[ -]?limit|\brates?\b[^.;]{0,15}\bexceed|\bexceed[^.;]{0,20}\brate\b/,
+      /\bthrottl|\btoo (?:frequent|often|quick|soon|fast)|\btoo many (?:requests|commands|logins|logons|polls)\b/,
       /\blogin delay\b|\bminimum (?:time|interval)\b|\blimit\b[^.;]{0,15}\brate\b/,
     ),
     kind: "too-often",
@@ -225,7 +225,7 @@ const GENERAL: readonly KnownRefusal[] = [
     id: "too-many-connections",
     words: anyOf(
       /\b(?:too many|max(?:imum)?|limit(?:ed|s)?|exceed\w*)\b[^.;]{0,40}\b(?:connections?|sessions?|clients|logins?|logons?)\b/,
-      /\b(?:connections?|sessions?|clients|logins?|logons?)\b[^.;]{0,40}\b(?:limit\w*|exceed\w*|too many|maximum)\b/,
+      /\b(?:connections?|sessions?|clients|logins?|logons?)\b[^.;]{0,40}\b(?:limit|exceed|too many\b|maximum\b)/,
     ),
     kind: "too-often",
     waitFor: "SYS/TEMP",
@@ -280,7 +280,7 @@ const GENERAL: readonly KnownRefusal[] = [
   {
     id: "refused",
     words:
-      /authenti?cation failed|invalid (?:login|user|credentials)|incorrect (?:user ?name|login)|unable to log on|login fail|password (?:is )?(?:in)?correct|authorization failed/i,
+      /authenti?cation failed|invalid (?:login|user|credentials)|unable to log on|login fail|password (?:is )?correct|authorization failed/i,
     at: "login",
     kind: "credentials",
   },

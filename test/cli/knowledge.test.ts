@@ -22,7 +22,7 @@ test("each row has a text, and there are no other texts", () => {
 });
 
 test.each(KNOWN_REFUSALS)("$id is found in an error and explained in sentences", (row) => {
-  const [sample = ""] = SAMPLES[row.id] ?? [];
+  const sample = SAMPLES[row.id]?.is[0] ?? "";
   const text = KNOWN_TEXTS[row.id];
   if (text === undefined) throw new Error("no text");
   const error =

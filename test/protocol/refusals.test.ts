@@ -17,18 +17,28 @@ test("every row of the table has a sample", () => {
   expect(KNOWN_REFUSALS.map(({ id }) => id)).toEqual(Object.keys(SAMPLES));
 });
 
-describe.each(KNOWN_REFUSALS)("$id", ({ id, at, waitFor: row }) => {
-  const [words = "", waitFor] = SAMPLES[id] ?? [];
+describe.each(Object.entries(SAMPLES))("%s", (id, { kind, at, waitFor, is, isNot }) => {
+  const stages = STAGES.filter((stage) => at === undefined || stage === undefined || stage === at);
 
-  test.each([words, words.toUpperCase().replace(/^-ERR/, "-ERR")])("recognises %s", (each) => {
-    for (const stage of STAGES) {
-      if (at !== undefined && stage !== undefined && at !== stage) continue;
-      const verdict = judge(each, stage);
-      expect([verdict.known?.id, verdict.waitFor], stage).toEqual([id, waitFor]);
+  test.each(is.flatMap((words) => [words, words.toUpperCase()]))("recognises %s", (words) => {
+    for (const stage of stages) {
+      const { known, waitFor: found } = judge(words, stage);
+      expect([known?.id, known?.kind, known?.waitFor, found], stage).toEqual([id, kind, waitFor, waitFor]);
     }
-    expect(row === undefined).toBe(waitFor === undefined);
+  });
+
+  test.each(isNot)("does not recognise %s", (words) => {
+    for (const stage of STAGES) expect(judge(words, stage).known?.id, stage).not.toBe(id);
   });
 });
+
+test.each(Object.entries(SAMPLES).filter(([, { at }]) => at !== undefined))(
+  "%s applies in no other stage",
+  (id, { at, is: [words] }) => {
+    for (const stage of STAGES)
+      expect(judge(words, stage).known?.id === id, stage).toBe(stage === at || stage === undefined);
+  },
+);
 
 describe("a known response code decides, whatever the words are", () => {
   test.each<[string, Wait | undefined]>([

@@ -51,7 +51,8 @@ export function uniqueIdListing(rules: ListingRules): BlockReader<Map<number, st
 
 function sizeOf(fields: Fields): number | undefined {
   const size = second(fields);
-  return Number.isNaN(size) ? undefined : size;
+  // Text after the size is allowed, but another line after a lone LF is not.
+  return Number.isNaN(size) || fields.rest.includes("\n") ? undefined : size;
 }
 
 /**
@@ -126,19 +127,20 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
 
   /** Handles a line that is out of order, repeated, blank or malformed. */
   #unusual(raw: string, value: V | undefined): void {
-    if (value === undefined && raw.includes("\n")) {
+    if (raw.includes("\n")) {
       const pieces = raw.split("\n").filter((piece) => piece !== "");
       for (const piece of pieces.length > 0 ? pieces : [raw])
         this.#reject(piece, leadingNumber(piece), "line end");
       return;
     }
     const number = leadingNumber(raw);
-    const before = number === undefined ? undefined : this.#entries.get(number);
-    const repeated = number !== undefined && (before !== undefined || this.#doubtful.has(number));
-    if (number === undefined) this.#reject(raw, number, "no number");
-    else if (repeated && before !== undefined && before === value)
-      this.#name(undefined, { number, raw, reason: "repeated" });
-    else if (repeated) this.#reject(raw, number, "repeated");
+    if (number === undefined) {
+      this.#reject(raw, number, "no number");
+      return;
+    }
+    const before = this.#entries.get(number);
+    if (before !== undefined && before === value) this.#name(undefined, { number, raw, reason: "repeated" });
+    else if (before !== undefined || this.#doubtful.has(number)) this.#reject(raw, number, "repeated");
     else if (value === undefined) this.#reject(raw, number, this.#reasonOf(raw));
     else if (value === "") this.#reject(raw, number, "no unique-id");
     else this.#entries.set(number, value);
@@ -210,7 +212,6 @@ function copyOf(raw: string): string {
 
 /** The message number with which a line begins, and that ends at a space or at the end; a number is not 0. */
 function leadingNumber(raw: string): number | undefined {
-  const [digits] = /^\d{1,16}(?= |$)/.exec(raw) ?? [];
-  const number = Number(digits);
+  const number = Number(/^\d{1,16}(?= |$)/.exec(raw)?.[0]);
   return isMessageNumber(number) ? number : undefined;
 }

@@ -61,6 +61,11 @@ export class Fields {
     return this.#at - start <= UNIQUE_ID ? this.#text.slice(start, this.#at) : undefined;
   }
 
+  /** The text that is not read yet. */
+  get rest(): string {
+    return this.#text.slice(this.#at, this.#end);
+  }
+
   /** Whether the end of the line is reached. */
   get over(): boolean {
     return this.#at === this.#end;

@@ -361,6 +361,7 @@ describe("lenient: a malformed line is left out, and named", () => {
     [`2 ${LARGEST + 1}`, [2, "no size"]],
     ["3 6", [3, "repeated"]],
     ["2 5\n", [2, "line end"]],
+    ["2 5 octets\n", [2, "line end"]],
   ])("LIST: %j", (line, named) => {
     const rest = named[1] === "repeated" ? [] : [[3, 3]];
     expect(lenient(scanListing, `1 1\r\n3 3\r\n${line}\r\n`)).toEqual([[[1, 1], ...rest], [named]]);
@@ -393,6 +394,34 @@ describe("lenient: a malformed line is left out, and named", () => {
     }
   });
 
+  test("UIDL: the reason does not depend on the spaces around the unique-id", () => {
+    let named: readonly MalformedLine[] = [];
+    const malformed = (lines: readonly MalformedLine[]): void => void (named = lines);
+    const rules: ListingRules = { ...LIMITS, line: 8192, mode: "lenient", malformed };
+    uids(whole(octets(`1 a\r\n22   ${"x".repeat(513)}  \r\n`)), rules);
+    expect(named).toMatchObject([{ number: 22, reason: "length" }]);
+  });
+
+  test("the text of a line is shown as it was sent", () => {
+    let named: readonly MalformedLine[] = [];
+    const malformed = (lines: readonly MalformedLine[]): void => void (named = lines);
+    uids(whole(octets("1 a\r\n2 gr\xf6\xdfe\r\n")), { ...LIMITS, mode: "lenient", malformed });
+    expect(named).toEqual([{ command: "UIDL", number: 2, text: "2 größe", reason: "byte" }]);
+  });
+
+  test("after 1000 malformed lines, only those are named that take the value of another message", () => {
+    let named: readonly MalformedLine[] = [];
+    const malformed = (lines: readonly MalformedLine[]): void => void (named = lines);
+    const rules: ListingRules = { ...LIMITS, entries: 5000, mode: "lenient", malformed };
+    const wire = `${"x\r\n".repeat(999)}2 b c\r\nx\r\n2 b c\r\n3 b c\r\n3 b c\r\n1 a\r\n1 a\r\n`;
+    expect(uids(whole(octets(wire)), rules)).toEqual([[1, "a"]]);
+    expect(named).toHaveLength(1001);
+    expect(named.slice(999)).toEqual([
+      { command: "UIDL", number: 2, text: "2 b c", reason: "space" },
+      { command: "UIDL", number: 3, text: "", reason: "space" },
+    ]);
+  });
+
   test("the same line twice says the same", () => {
     expect(lenient(uniqueIdListing, "1 a\r\n2 b\r\n1 a\r\n")).toEqual([
       [
@@ -420,6 +449,13 @@ describe("lenient: a malformed line is left out, and named", () => {
   });
 
   test("what an LF hides is named, and passes for nothing", () => {
+    expect(lenient(scanListing, "1 5 octets\n2 6 octets\r\n3 7 octets\r\n")).toEqual([
+      [[3, 7]],
+      [
+        [1, "line end"],
+        [2, "line end"],
+      ],
+    ]);
     expect(lenient(uniqueIdListing, "1 a\n2 b\r\n3 c\r\n")).toEqual([
       [[3, "c"]],
       [
@@ -540,6 +576,10 @@ describe("the error says what is wrong:", () => {
     [
       'malformed line in the scan listing: "a\\x1b"',
       () => read(scanListing(small), whole(octets("1 5\r\na\x1b\r\nb\r\n"))),
+    ],
+    [
+      'every line is malformed in the unique-id listing: "1 a b"',
+      () => read(uniqueIdListing({ ...small, mode: "lenient" }), whole(octets("1 a b\r\n"))),
     ],
     [
       'malformed line in the unique-id listing: ""',

@@ -44,5 +44,5 @@ export function apopDigest(timestamp: string, secret: string): string {
       "the timestamp for APOP must be a msg-id in printable ASCII, such as <1896.697170952@example.org>",
     );
   }
-  return crypto().createHash("md5").update(timestamp, "utf8").update(secret, "utf8").digest("hex");
+  return crypto().createHash("md5").update(timestamp).update(secret).digest("hex");
 }

@@ -11,6 +11,6 @@ export const external: SaslMechanism = {
     // if the certificate belongs to another user, the server refuses the login and does not open that user's
     // maildrop.
     const actFor = plainText("the user name or the authorization identity", authzid || user);
-    return oneMessage(Buffer.from(actFor, "utf8"));
+    return oneMessage(Buffer.from(actFor));
   },
 };

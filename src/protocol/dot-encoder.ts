@@ -1,10 +1,10 @@
 // Encodes a message into the block of a multi-line response (RFC 1939 section 3), piece by piece: no second copy of a
 // large message is made. It is the inverse of the decoder.
 
-const CRLF_DOT: Buffer = Buffer.from("\r\n.", "latin1");
-const DOT: Buffer = Buffer.from(".", "latin1");
-const END: Buffer = Buffer.from(".\r\n", "latin1");
-const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+const CRLF_DOT: Buffer = Buffer.from("\r\n.");
+const DOT: Buffer = Buffer.from(".");
+const END: Buffer = Buffer.from(".\r\n");
+const CRLF: Buffer = Buffer.from("\r\n");
 
 /** The size of a piece in octets, before dot-stuffing. */
 const PIECE = 64 * 1024;

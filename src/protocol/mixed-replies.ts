@@ -8,8 +8,8 @@
 /** The longest status line to search for, in octets. */
 const LONGEST = 512;
 const NOTHING: Buffer = Buffer.alloc(0);
-const OK: Buffer = Buffer.from("+OK", "latin1");
-const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+const OK: Buffer = Buffer.from("+OK");
+const CRLF: Buffer = Buffer.from("\r\n");
 const STATUS_AT_THE_END = /(?:^|\n)(?:\+OK|-ERR)(?: [^\r\n]*)?\r\n(?:\r\n)?$/;
 
 export class MixedReplies {
@@ -28,12 +28,10 @@ export class MixedReplies {
   /** Searches the next octets of the message. */
   look(octets: Buffer): void {
     // A line may start in one piece and end in the next.
-    const tail = this.#tail;
-    const head = tail.length === 0 ? octets : Buffer.concat([tail, octets.subarray(0, LONGEST)]);
-    this.#found ||= this.#search(head) || (head !== octets && this.#search(octets));
+    const seam = Buffer.concat([this.#tail, octets.subarray(0, LONGEST)]);
+    this.#found ||= this.#search(octets) || this.#search(seam);
     this.#octets += octets.length;
-    const short = octets.length < LONGEST && tail.length > 0;
-    const end = short ? Buffer.concat([tail, octets]) : octets;
+    const end = octets.length < LONGEST ? seam : octets;
     this.#tail = Buffer.from(end.subarray(-LONGEST));
   }
 

@@ -17,6 +17,17 @@ test("encodes a secret beyond ASCII as UTF-8", () => {
   expect(apopDigest("<a@b>", "ö")).toBe("5dffbad7e30f1417bf5190d9474cfe68");
 });
 
+test.each([
+  [undefined, "secret", "timestamp must be a string (got undefined)"],
+  [5, "secret", "timestamp must be a string (got a value of type number)"],
+  [EXAMPLE, null, "secret must be a string (got null)"],
+  [EXAMPLE, ["hunter2"], "secret must be a string (got a value of type object)"],
+])("rejects what is not a string: %o, %o", (timestamp, secret, message) => {
+  expect(() => apopDigest(timestamp as string, secret as string)).toThrow(
+    expect.objectContaining({ code: "POP3_INVALID_ARGUMENT", message }) as Error,
+  );
+});
+
 describe("a timestamp that is accepted", () => {
   test.each([
     ["alone", "<a@b>", "<a@b>"],

@@ -3,6 +3,9 @@ import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import {
   chooseMethod,
+  mechanismNames,
+  methodNamed,
+  secretOf,
   type ChannelBinding,
   type ServerOffer,
   type AuthPreferences,
@@ -91,6 +94,18 @@ function peeled(secure: boolean, wish: Partial<AuthPreferences> = {}): string[] 
 const NO_MECHANISM = "POP3_AUTH_NO_MECHANISM";
 const PASSWORD = named(({ secret }) => secret === undefined);
 const TOKEN = named(({ secret }) => secret === "token");
+
+test("each method has a name, in upper or lower case, and the kind of its secret", () => {
+  expect([...mechanismNames()].sort()).toEqual(NAMES.toSorted());
+  for (const { name, secret = "password" } of TABLE) {
+    const method = methodNamed(name);
+    if (method === undefined) throw new Error(`no method ${name}`);
+    expect(typeof method === "string" ? method : method.name).toBe(name);
+    expect(methodNamed(name.toLowerCase())).toBe(method);
+    expect(secretOf(method)).toBe(secret);
+  }
+  expect(methodNamed("NOPE")).toBeUndefined();
+});
 
 describe("the order of methods", () => {
   test.each([true, false])("over TLS, allowPlaintextAuth %j", (allowPlaintext) => {

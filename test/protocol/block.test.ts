@@ -1,6 +1,6 @@
 // Collects a small block whole, and keeps it within its limit.
 import { expect, test } from "vitest";
-import { SmallBlock } from "../../src/protocol/block.ts";
+import { ReaderThrew, SmallBlock } from "../../src/protocol/block.ts";
 import { everyCut, octets, text } from "../support/octets.ts";
 
 test("passes the octets to its parser, however they are cut", () => {
@@ -39,4 +39,10 @@ test("throws from end() what its parser throws", () => {
     throw new RangeError("wrong");
   });
   expect(() => block.end()).toThrow(RangeError);
+});
+
+test("the error of a listener is the cause of another, whatever it is", () => {
+  const thrown = new RangeError("of the caller");
+  expect(new ReaderThrew(thrown)).toMatchObject({ message: "a listener threw an error", cause: thrown });
+  expect(new ReaderThrew(undefined)).toHaveProperty("cause", undefined);
 });

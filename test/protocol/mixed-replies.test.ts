@@ -18,6 +18,11 @@ function isFound(
   return mixed.found;
 }
 
+const inPieces = (text: string, size: number): string[] =>
+  Array.from({ length: Math.ceil(text.length / size) }, (_, index) =>
+    text.slice(index * size, (index + 1) * size),
+  );
+
 const OTHER = "+OK 83 octets\r\n";
 
 test.each([
@@ -44,9 +49,28 @@ test.each([
   ["a longer word", "one\r\n+OKAY\r\n"],
   ["no end of the line", "one\r\n+OK 83 octets"],
   ["a line that is too long for a reply", `one\r\n+OK ${"8".repeat(600)} octets\r\ntwo\r\n`],
+  ["a line without the number", "one\r\n+OK  octets\r\ntwo\r\n"],
   ["nothing at all", ""],
 ])("it is not found: %s", (_, text) => {
   expect(isFound(text)).toBe(false);
+  for (const size of [1, 4, 100, 600]) expect(isFound(inPieces(text, size))).toBe(false);
+});
+
+test("it is found far from the start of a piece", () => {
+  const text = `${"x".repeat(600)}${OTHER}${"y".repeat(600)}`;
+  expect(isFound(text)).toBe(true);
+  expect(isFound(["one\r\n", text])).toBe(true);
+});
+
+test("the longest status line has 512 octets", () => {
+  const line = (number: string, length: number): string =>
+    `+OK ${number} ${"x".repeat(length - 5 - number.length)}`;
+  for (const [length, found] of [
+    [511, true],
+    [512, true],
+    [513, false],
+  ] as const)
+    expect(isFound(`${line("83", length)}\r\ntwo\r\n`, { line: line("85", length) })).toBe(found);
 });
 
 test("without any size, nothing is wrong", () => {

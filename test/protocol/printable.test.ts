@@ -1,7 +1,7 @@
 // A peer's words are printed without cursor movements, forged lines or reversed text.
 import fc from "../support/fast-check.ts";
-import { expect, test } from "vitest";
-import { printable } from "../../src/protocol/printable.ts";
+import { describe, expect, test } from "vitest";
+import { escapeUnsafe, isPrintable, printable, shown, typeOf } from "../../src/protocol/printable.ts";
 import { Secrets } from "../../src/protocol/secrets.ts";
 import { always } from "../support/octets.ts";
 
@@ -26,6 +26,13 @@ test.each([
   ["annotations", "\ufff9a\ufffb", "\\ufff9a\\ufffb"],
 ])("prints %s", (_, text, expected) => {
   expect(printable(text)).toBe(expected);
+  expect(escapeUnsafe(text)).toBe(expected);
+  expect(isPrintable(text)).toBe(text === expected);
+});
+
+test("one unsafe character in the middle is enough", () => {
+  expect(isPrintable("a\x07b")).toBe(false);
+  expect(isPrintable("ab")).toBe(true);
 });
 
 test("cuts a text after 512 characters", () => {
@@ -68,4 +75,52 @@ test("leaves only safe characters in any text, and limits the length", () => {
     },
     500,
   );
+});
+
+describe("a value of the caller in an error", () => {
+  test.each([
+    ["5", '"5"'],
+    ["-1.5", '"-1.5"'],
+    ["10,000", '"10,000"'],
+    ["5s", '"5s"'],
+    ["10 minutes", '"10 minutes"'],
+    ["true", '"true"'],
+    ["No", '"No"'],
+    ["off", '"off"'],
+    [5, "5"],
+    [-0.5, "-0.5"],
+    [10n, "10"],
+    [false, "false"],
+    [undefined, "undefined"],
+    [null, "null"],
+  ])("is shown if it is a number, a switch or nothing: %o", (value, expected) => {
+    expect(shown(value)).toBe(expected);
+  });
+
+  test.each([
+    ["", "an empty string"],
+    ["hunter2", "a string"],
+    ["x5", "a string"],
+    ["5 hunters2", "a string"],
+    ["5hunter-word", "a string"],
+    ["5 longpass", "a string"],
+    ["trueish", "a string"],
+    ["on and on", "a string"],
+    [["hunter2"], "an array"],
+    [{ pass: "hunter2" }, "an object"],
+    [() => "hunter2", "a function"],
+    [Symbol("hunter2"), "a symbol"],
+  ])("is only named if it may be a secret: %o", (value, expected) => {
+    expect(shown(value)).toBe(expected);
+  });
+
+  test.each([
+    [undefined, "undefined"],
+    [null, "null"],
+    ["5", "a value of type string"],
+    [5, "a value of type number"],
+    [{}, "a value of type object"],
+  ])("has a type that can be shown: %o", (value, expected) => {
+    expect(typeOf(value)).toBe(expected);
+  });
 });

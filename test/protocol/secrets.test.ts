@@ -6,6 +6,10 @@ import { always } from "../support/octets.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
+/** In hexadecimal, with text between the octets. */
+const spaced = (text: string, between: string): string => Array.from(Buffer.from(text), hex).join(between);
+const hex = (octet: number): string => octet.toString(16).padStart(2, "0");
+
 const LONG = "Tan+st%f/ü";
 
 test.each([
@@ -18,12 +22,9 @@ test.each([
   ["each octet percent-encoded", Buffer.from(LONG).toString("hex").replace(/../g, "%$&")],
   ["in hexadecimal", Buffer.from(LONG).toString("hex")],
   ["in hexadecimal in upper case", Buffer.from(LONG).toString("hex").toUpperCase()],
-  [
-    "in hexadecimal with colons",
-    Buffer.from(LONG)
-      .toString("hex")
-      .replace(/..(?=.)/g, "$&:"),
-  ],
+  ["in hexadecimal with colons", spaced(LONG, ":")],
+  ["in hexadecimal with spaces", spaced(LONG, " ")],
+  ["in hexadecimal with dashes", spaced(LONG, "-")],
   ["in base64", base64(LONG)],
   ["in base64 for URLs", Buffer.from(LONG).toString("base64url")],
   ["in the base64 of PLAIN", base64(`\0ann\0${LONG}`)],
@@ -42,10 +43,16 @@ test.each([
   ['-ERR unknown command "PASS wrong"', '-ERR unknown command "PASS ****"'],
   ["-ERR pass wrong", "-ERR pass ****"],
   ["-ERR PASS\t<wrong>", "-ERR PASS\t<****>"],
+  ["-ERR PASS  wrong", "-ERR PASS  ****"],
+  ["-ERR PASS is wrong", "-ERR PASS is wrong"],
+  ["pass=wrong", "pass=****"],
+  ["password = wrong", "password = ****"],
+  ["password: it is wrong", "password: it is wrong"],
   ["user=ann&password=wrong", "user=ann&password=****"],
   ['{"password": "wrong"}', '{"password": "****"}'],
   [`-ERR ${base64("wrong")}`, "-ERR ****"],
   [`-ERR X${base64("wrong")}`, `-ERR X${base64("wrong")}`],
+  ["-ERR d3JvbmcX", "-ERR d3JvbmcX"],
 ])("masks a short secret only in the form in which it was sent: %s", (text, expected) => {
   expect(new Secrets("wrong").mask(text)).toBe(expected);
 });
@@ -56,6 +63,8 @@ test.each([
   ["password", "-ERR what is PASS password?", "-ERR what is PASS ****?"],
   ["temporary", `-ERR temporary ${base64("\0ann\0temporary")}`, "-ERR temporary ****"],
   ["IN-USE", "[IN-USE] busy", "[IN-USE] busy"],
+  ["account", "-ERR no such account", "-ERR no such account"],
+  ["certificate", "the certificate has expired", "the certificate has expired"],
 ])("leaves an ordinary word that is the secret %s", (secret, text, expected) => {
   expect(new Secrets(secret).mask(text)).toBe(expected);
 });
@@ -64,7 +73,11 @@ test.each([
   ["ann", "no user ann, Ann's mailbox", "no user ****, ****'s mailbox"],
   ["ann", "cannot, anna, Hann", "cannot, anna, Hann"],
   ["ann", `welcome ${base64("ann")}`, "welcome ****"],
+  ["ann", "Hann", "Hann"],
   ["annabel", "annabella", "****la"],
+  ["robert", "roberta", "****a"],
+  ["a@b", "no a@bc, no a@b", "no ****@bc, no ****"],
+  ["ann@home@mail.test", "ann@home is unknown", "**** is unknown"],
   ["ann@mail.test", "user ann of mail.test: ann@mail.test", "user **** of mail.test: ****"],
   ["größe", "user GRÖSSE, größe, größer", "user GRÖSSE, ****, größer"],
 ])("hides the name of a user %s", (name, text, expected) => {
@@ -77,6 +90,7 @@ describe("several words", () => {
   test("are all masked, also if they overlap", () => {
     expect(new Secrets("abcdef", "cdefgh", "ghijkl").mask("<abcdefgh> ghijkl")).toBe("<****> ****");
     expect(new Secrets("tanstaaf", "staafmore").mask("tanstaafmore")).toBe("****");
+    expect(new Secrets("abcdef", "ghijkl").mask("abcdefghijkl")).toBe("********");
   });
 
   test("an empty one is ignored", () => {
@@ -90,6 +104,32 @@ describe("several words", () => {
     secrets.add("secret-44-", "another");
     expect(secrets.mask("secret-44- secret-45-")).toBe("**** secret-45-");
   });
+});
+
+test.each([
+  ["correct\nhorse battery", "****"],
+  ["<correct horse\n    battery>,\nwrong", "<****>,\nwrong"],
+  ["no correct horse\nor battery", "no correct horse\nor battery"],
+])("masks a passphrase in text that is wrapped at its spaces: %j", (text, expected) => {
+  expect(new Secrets("correct horse battery").mask(text)).toBe(expected);
+});
+
+test.each([
+  ["DİYARBAKIR", "diyarbakir", "****"],
+  // Its lower case has one more code unit.
+  ["tanstaaf", "İİ tanstaaf!", "İİ ****!"],
+  ["οδυσσεύς", "ΟΔΥΣΣΕΎΣ", "****"],
+  ["οδυσσεύς", "ΟΔΥΣΣΕΎΣΑ", "****Α"],
+])("masks the secret %s in another case: %s", (secret, text, expected) => {
+  expect(new Secrets(secret).mask(text)).toBe(expected);
+});
+
+test("masks octets as UTF-8 if they are, otherwise byte by byte", () => {
+  const secrets = new Secrets("größen");
+  expect(secrets.maskOctets(Buffer.from("ä größen"))).toEqual(Buffer.from("ä ****"));
+  expect(secrets.maskOctets(Buffer.from("\xff größen", "latin1"))).toEqual(
+    Buffer.from("\xff ****", "latin1"),
+  );
 });
 
 test("a secret as long as a token is found, and a text of its repeated parts is read once", () => {

@@ -35,6 +35,8 @@ export type Pop3CallErrorCode =
   // Fetching.
   | "POP3_MAILBOX_BUSY"
   | "POP3_LEDGER"
+  | "POP3_LEASE_LOST"
+  | "POP3_MAILBOX_POISON"
   | "POP3_DESTINATION"
   | "POP3_CALLER"
   | "POP3_NO_UIDL"

@@ -139,7 +139,7 @@ export function stageOfCommand(printable: string): Stage | undefined {
 // Not POP3_AUTH_CLOSED: some servers close the connection when the password is wrong.
 const NETWORK_FAULT = /^POP3_(?:CONNECT|CLOSED|RESET|TRUNCATED|[A-Z]+_TIMEOUT)$/;
 const NOT_A_REPLY = /^POP3_(?:PROTOCOL|BAD_GREETING)$/;
-const BUSY = /^POP3_(?:MAILBOX_BUSY|POOL_FULL|ABORTED)$/;
+const BUSY = /^POP3_(?:MAILBOX_BUSY|LEASE_LOST|POOL_FULL|ABORTED)$/;
 
 /** Returns why an error is temporary, or `undefined` if it is not. */
 export function temporaryCause(error: unknown): TemporaryCause | undefined {

@@ -1,7 +1,7 @@
 // The exports of "popwright/fetch". Its options and errors mention types of "popwright": they are exported here, too.
 export type * from "../index.ts";
 export { Command, type CommandOptions } from "./destinations/command.ts";
-export type { Delivery, DeliveryWriter, Destination } from "./destinations/destination.ts";
+export type { Committed, Delivery, DeliveryGroup, DeliveryWriter, Destination } from "./destinations/destination.ts";
 export { DestinationError, type DestinationErrorOptions } from "./destinations/destination-error.ts";
 export { EmlFolder, type EmlFolderOptions } from "./destinations/eml-folder.ts";
 export {
@@ -17,10 +17,13 @@ export { fetchAll, type FetchAllOptions, type FetchTarget } from "./fetch-all.ts
 export { FetchError, type FetchErrorDetails } from "./fetch-error.ts";
 export { fetchMail } from "./run/fetch-mail.ts";
 export { FileLedger, type FileLedgerOptions } from "./ledger/file-ledger.ts";
+export { LedgerError, type LedgerErrorOptions } from "./ledger/ledger-error.ts";
 export type {
   Ledger,
   LedgerChanges,
   LedgerEntry,
+  LedgerMailbox,
+  LedgerOpenOptions,
   LedgerSnapshot,
   MailboxLedger,
   MailboxState,

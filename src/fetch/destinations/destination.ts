@@ -1,5 +1,6 @@
 // The interface of a destination: it stores a message under a key, completely or not at all, and recognises
 // the key if the message comes again.
+import type { LedgerEntry, MailboxLedger } from "../ledger/ledger.ts";
 import { argumentError, checkObject, checkSignal, checkText } from "../../options/checks.ts";
 
 /** Describes a message to a destination, before its content arrives. */
@@ -20,6 +21,8 @@ export interface Delivery {
   readonly size: number | undefined;
   /** Whether only the headers are delivered, because the message is larger than the policy allows. */
   readonly headersOnly: boolean;
+  /** The fence of the run's lease, see {@link MailboxLedger.fence}. */
+  readonly fence: bigint;
 }
 
 /** Throws `POP3_INVALID_ARGUMENT` if a destination is called with anything else. */
@@ -44,19 +47,43 @@ export interface DeliveryWriter {
    */
   prepare?(): Promise<void>;
   /**
-   * Called when the message is complete. Resolves when the message will survive a crash, with `"known"` if it
-   * was already there. Rejects if it could not be stored; nothing of it remains then.
+   * Called when the message is complete, with the entry that the ledger is about to record. Resolves when the
+   * message will survive a crash, with `"known"` if it was already there. A destination that has written the
+   * entry itself, in one transaction with the message, resolves with `{ recorded }`: then the entry is not
+   * recorded again. Rejects if the message could not be stored; nothing of it remains then.
    */
-  commit(): Promise<"new" | "known">;
+  commit(entry: LedgerEntry): Promise<Committed>;
   /** Called if the message did not arrive completely. Removes everything that was written. Never rejects. */
   abort(): Promise<void>;
+}
+
+/** The result of {@link DeliveryWriter.commit}. */
+export type Committed = "new" | "known" | { readonly recorded: "new" | "known" };
+
+/** How many messages a destination takes at a time. */
+export interface DeliveryGroup {
+  /** The largest number of messages that are not yet committed. */
+  readonly messages: number;
+  /** Their largest total size; bytes. A larger message is delivered alone. */
+  readonly bytes: number;
 }
 
 /** A place to which messages are delivered. */
 export interface Destination {
   /**
-   * Begins to store a message. Resolves with `"known"` if it was stored before; its content is not sent then.
-   * Rejects with {@link DestinationError} or any other error if the message cannot be stored.
+   * Optional. If set, the run may begin the next message before the `commit` of the ones before it has settled,
+   * within these limits. The destination can then make several messages durable together. The run treats the
+   * results in the order of the messages. Without it, the run waits for each `commit`.
    */
-  begin(delivery: Delivery, signal: AbortSignal | undefined): Promise<DeliveryWriter | "known">;
+  readonly group?: DeliveryGroup | undefined;
+  /**
+   * Begins to store a message. Resolves with `"known"` if it was stored before; its content is not sent then.
+   * Rejects with {@link DestinationError} or any other error if the message cannot be stored. `ledger` is the
+   * open ledger of the mailbox, for a destination that writes into the same database.
+   */
+  begin(
+    delivery: Delivery,
+    signal: AbortSignal | undefined,
+    ledger: MailboxLedger,
+  ): Promise<DeliveryWriter | "known">;
 }

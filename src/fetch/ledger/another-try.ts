@@ -26,7 +26,7 @@ export async function releaseMessages(
   if (released(await ledger.read(mailbox), id).length === 0) return [];
   const held = await ledger.open(mailbox);
   try {
-    const entries = released(held, id);
+    const entries = released({ entries: await held.load() }, id);
     await held.record({ entries });
     return entries;
   } finally {
@@ -34,7 +34,7 @@ export async function releaseMessages(
   }
 }
 
-function released({ entries }: LedgerSnapshot, id: string | undefined): LedgerEntry[] {
+function released({ entries }: Pick<LedgerSnapshot, "entries">, id: string | undefined): LedgerEntry[] {
   const failed = [...entries.values()].filter(hasFailed);
   return failed.filter((entry) => id === undefined || entry.id === id).map(withAnotherTry);
 }

@@ -10,7 +10,6 @@ import { isSystemError, isTemporaryOf, makeDirectory, replaceFile, syncDirectory
 import { removeName } from "../files/own-file.ts";
 import { rm } from "../files/patient-fs.ts";
 import { releaseMessages } from "./another-try.ts";
-import { applyChanges } from "./changes.ts";
 import { fileName } from "./file-name.ts";
 import { Journal, readJournal, readJournalHeader } from "./journal.ts";
 import { encodeJournal, type JournalContents } from "./journal-contents.ts";
@@ -19,6 +18,7 @@ import type {
   Ledger,
   LedgerChanges,
   LedgerEntry,
+  LedgerMailbox,
   LedgerSnapshot,
   MailboxLedger,
   MailboxState,
@@ -129,7 +129,14 @@ export class FileLedger implements Ledger {
   }
 
   /** Lists the names of the known mailboxes, sorted. Files that are not readable journals are left out. */
-  async mailboxes(): Promise<string[]> {
+  async *mailboxes(): AsyncGenerator<LedgerMailbox, void, undefined> {
+    for (const mailbox of await this.#names()) {
+      const { state } = await this.read(mailbox);
+      yield { mailbox, state, held: false };
+    }
+  }
+
+  async #names(): Promise<string[]> {
     return explained("cannot list the ledgers", async () => {
       const names: string[] = [];
       for (const file of await this.#files()) {
@@ -281,7 +288,10 @@ interface Held extends Pick<Lock, "ours"> {
 
 class FileMailbox implements MailboxLedger {
   readonly #entries: Map<string, LedgerEntry>;
-  #state: MailboxState;
+  readonly state: MailboxState;
+  readonly fence: bigint = BigInt(Date.now()) * 1000n;
+  readonly takenOver: boolean;
+  readonly lost: AbortSignal = new AbortController().signal;
   readonly keyName: string | undefined;
   readonly #journal: Journal;
   readonly #lock: Lock;
@@ -290,26 +300,21 @@ class FileMailbox implements MailboxLedger {
   constructor({ entries, state, keyName }: JournalContents, journal: Journal, lock: Lock) {
     this.keyName = keyName;
     this.#entries = entries;
-    this.#state = state;
+    this.state = state;
+    this.takenOver = lock.takenOver;
     this.#journal = journal;
     this.#lock = lock;
   }
 
-  get entries(): ReadonlyMap<string, LedgerEntry> {
-    return this.#entries;
-  }
-
-  get state(): MailboxState {
-    return this.#state;
+  load(): Promise<Map<string, LedgerEntry>> {
+    return Promise.resolve(this.#entries);
   }
 
   async record(changes: LedgerChanges): Promise<void> {
     if (this.#closing !== undefined)
       throw new Pop3Error("POP3_LEDGER", "the ledger of the mailbox was closed: call open() again");
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
-    const lines = encodeRecord(changes);
-    this.#state = applyChanges(this.#entries, this.#state, changes);
-    await this.#journal.append(lines);
+    await this.#journal.append(encodeRecord(changes));
   }
 
   confirm(): Promise<void> {
@@ -318,9 +323,18 @@ class FileMailbox implements MailboxLedger {
     );
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#journal.close().then(() => this.#lock.release());
+  close(changes: LedgerChanges = {}): Promise<void> {
+    this.#closing ??= this.#close(this.record(changes));
     return this.#closing;
+  }
+
+  async #close(recorded: Promise<void>): Promise<void> {
+    try {
+      await recorded;
+    } finally {
+      await this.#journal.close();
+      await this.#lock.release();
+    }
   }
 }
 

@@ -68,13 +68,23 @@ export interface MailboxState {
    * yet examined.
    */
   readonly baseline?: string;
-  /** A run has begun and has not ended. If no run is in progress, its process has died. */
-  readonly running?: boolean;
   /**
    * Until when commands are sent one at a time, because the server broke a session in which several were in
    * flight; milliseconds since 1970.
    */
   readonly serialUntil?: number;
+  /**
+   * A digest of the unique-ids and sizes that the server listed, and of the policy, when there was nothing
+   * left to do. If the next listing has the same digest and nothing is due, the run does not load the entries.
+   */
+  readonly listing?: string;
+  /**
+   * When something known becomes due although the listing stays the same: a deletion, another try, or the end
+   * of the time for which entries of vanished messages are kept; milliseconds since 1970. `undefined`: never.
+   */
+  readonly due?: number;
+  /** The number of runs in a row whose process died before the first message. */
+  readonly crashes?: number;
 }
 
 /** The changes of one `record`. If the process dies during the call, either all of them are made, or none. */
@@ -100,38 +110,87 @@ export interface LedgerSnapshot {
   readonly keyName?: string | undefined;
 }
 
-/** The ledger of one mailbox, held by one run at a time. Its entries and state include the last `record`. */
-export interface MailboxLedger extends LedgerSnapshot {
+/** The ledger of one mailbox, held by one run at a time. */
+export interface MailboxLedger {
+  /** The state of the mailbox when it was opened. */
+  readonly state: MailboxState;
+  /** See {@link LedgerSnapshot.keyName}. */
+  readonly keyName?: string | undefined;
+  /**
+   * Grows with each `open` of this mailbox. A destination can remember the largest fence that it has seen for a
+   * mailbox, and refuse a run with a smaller one: that run has lost the mailbox, for example after a long sleep
+   * of its process.
+   */
+  readonly fence: bigint;
+  /** Whether the last run has not closed the mailbox: its process has died, or this run took the mailbox from it. */
+  readonly takenOver: boolean;
+  /**
+   * Aborted when another run has taken over the mailbox, or when this run could not renew its lease in time.
+   * The reason is an error with the code `POP3_LEASE_LOST`. The run then closes its connection and delivers
+   * nothing more.
+   */
+  readonly lost: AbortSignal;
+  /**
+   * Reads the entries, by `id`. A run calls it at most once, and only if it needs them. The Map belongs to the
+   * caller. Rejects with `POP3_LEDGER` if they cannot be read.
+   */
+  load(): Promise<Map<string, LedgerEntry>>;
   /**
    * Changes entries and state together, and resolves when the changes are durable. Calls that overlap may
    * share one write. Rejects with `POP3_LEDGER` if the changes cannot be written. They may then be lost, and
-   * nothing more is recorded.
+   * nothing more is recorded. Rejects with `POP3_LEASE_LOST` if another run has taken over the mailbox.
    */
   record(changes: LedgerChanges): Promise<void>;
   /**
-   * Optional. Confirms that this run still holds the mailbox. It is called twice for each message: before its
-   * delivery begins, and before it commits. Rejects with `POP3_LEDGER` if another run has taken over the
+   * Optional. Confirms that this run still holds the mailbox. It is called before a delivery begins, before it
+   * commits, and before DELE and QUIT. Rejects with `POP3_LEASE_LOST` if another run has taken over the
    * mailbox, for example after a long sleep of this process. A recent check may be reused.
    */
   confirm?(): Promise<void>;
   /**
-   * Waits until everything is recorded, then releases the mailbox for another run. May be called more than
-   * once.
+   * Records the changes, waits until everything is recorded, then releases the mailbox for another run. A change
+   * of only `lastRun` and `interval` need not be durable. May be called more than once; later calls do nothing.
+   * Rejects like {@link record}; the mailbox is released in any case.
    */
-  close(): Promise<void>;
+  close(changes?: LedgerChanges): Promise<void>;
+}
+
+/** A mailbox as listed by {@link Ledger.mailboxes}. */
+export interface LedgerMailbox {
+  /** The name of the mailbox. */
+  readonly mailbox: string;
+  /** Its state now. */
+  readonly state: MailboxState;
+  /** Whether a run holds the mailbox now. */
+  readonly held: boolean;
 }
 
 /** Stores the ledgers of mailboxes. */
 export interface Ledger {
   /**
    * Opens the ledger of a mailbox, and holds it. Rejects with `POP3_MAILBOX_BUSY` if another run holds it,
-   * and with `POP3_LEDGER` if it cannot be read.
+   * and with `POP3_LEDGER` if it cannot be read. `signal` ends the wait; then it rejects with `POP3_ABORTED`,
+   * and holds nothing.
    */
-  open(mailbox: string): Promise<MailboxLedger>;
+  open(mailbox: string, options?: LedgerOpenOptions): Promise<MailboxLedger>;
   /**
    * Reads what is known of a mailbox now. It does not hold the mailbox, and changes nothing. The result is
    * empty if the mailbox is not known. Rejects with `POP3_LEDGER` if the ledger cannot be read.
-   * `policy.dryRun` requires this method.
    */
-  read?(mailbox: string): Promise<LedgerSnapshot>;
+  read(mailbox: string): Promise<LedgerSnapshot>;
+  /** Optional. Lists all known mailboxes, in any order: for status pages. */
+  mailboxes?(): AsyncIterable<LedgerMailbox>;
+  /**
+   * Optional. Forgets everything about a mailbox. Resolves with whether it was known. Rejects with
+   * `POP3_MAILBOX_BUSY` while a run holds it.
+   */
+  delete?(mailbox: string): Promise<boolean>;
+  /** Optional. Renames the ledger of a mailbox. The keys of its messages stay, see {@link LedgerSnapshot.keyName}. */
+  rename?(from: string, to: string): Promise<void>;
+}
+
+/** The options of {@link Ledger.open}. */
+export interface LedgerOpenOptions {
+  /** Ends the wait for the mailbox. */
+  readonly signal?: AbortSignal | undefined;
 }

@@ -1,5 +1,6 @@
 // A ledger in memory: for tests, and for programs that need not remember what they fetched after they end.
 import { Pop3Error } from "../../errors.ts";
+import { throwIfAborted } from "../../net/failures.ts";
 import { argumentError, checkText } from "../../options/checks.ts";
 import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
@@ -7,6 +8,8 @@ import type {
   Ledger,
   LedgerChanges,
   LedgerEntry,
+  LedgerMailbox,
+  LedgerOpenOptions,
   LedgerSnapshot,
   MailboxLedger,
   MailboxState,
@@ -18,9 +21,17 @@ interface Kept {
   state: MailboxState;
   readonly keyName: string | undefined;
   held: boolean;
+  /** The fence of the last `open`. */
+  fence: bigint;
 }
 
-const nothing = (keyName?: string): Kept => ({ entries: new Map(), state: {}, keyName, held: false });
+const nothing = (keyName?: string): Kept => ({
+  entries: new Map(),
+  state: {},
+  keyName,
+  held: false,
+  fence: 0n,
+});
 
 /**
  * Remembers which messages were fetched, as long as this object exists.
@@ -33,8 +44,9 @@ const nothing = (keyName?: string): Kept => ({ entries: new Map(), state: {}, ke
 export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
 
-  async open(mailbox: string): Promise<MailboxLedger> {
+  async open(mailbox: string, { signal }: LedgerOpenOptions = {}): Promise<MailboxLedger> {
     checkText("mailbox", mailbox, argumentError);
+    throwIfAborted(signal);
     let kept = this.#mailboxes.get(mailbox);
     if (kept === undefined) {
       kept = nothing();
@@ -42,6 +54,7 @@ export class MemoryLedger implements Ledger {
     }
     this.#checkFree(mailbox);
     kept.held = true;
+    kept.fence++;
     return Promise.resolve(new MemoryMailbox(kept));
   }
 
@@ -58,9 +71,12 @@ export class MemoryLedger implements Ledger {
     return releaseMessages(this, mailbox, id);
   }
 
-  /** Lists the names of the known mailboxes, sorted. */
-  mailboxes(): Promise<string[]> {
-    return Promise.resolve([...this.#mailboxes.keys()].sort());
+  /** Lists the known mailboxes, sorted by name. */
+  async *mailboxes(): AsyncGenerator<LedgerMailbox, void, undefined> {
+    for (const mailbox of [...this.#mailboxes.keys()].sort()) {
+      const { state, held } = this.#mailboxes.get(mailbox) ?? nothing();
+      yield await Promise.resolve({ mailbox, state, held });
+    }
   }
 
   /** Renames the ledger of a mailbox, as {@link FileLedger.rename} does. */
@@ -69,7 +85,7 @@ export class MemoryLedger implements Ledger {
     for (const name of [from, to]) this.#checkFree(name);
     if (!this.#mailboxes.has(from)) throw noLedger(from, "");
     const { entries, state, keyName } = renamed(from, to, await this.read(from), await this.read(to));
-    this.#mailboxes.set(to, { entries: new Map(entries), state, keyName, held: false });
+    this.#mailboxes.set(to, { ...nothing(keyName), entries: new Map(entries), state });
     this.#mailboxes.delete(from);
   }
 
@@ -90,19 +106,22 @@ export class MemoryLedger implements Ledger {
 }
 
 class MemoryMailbox implements MailboxLedger {
+  readonly state: MailboxState;
+  readonly fence: bigint;
+  /** The process that has this ledger in memory cannot die without it. */
+  readonly takenOver = false;
+  readonly lost: AbortSignal = new AbortController().signal;
   readonly #kept: Kept;
   #open = true;
 
   constructor(kept: Kept) {
     this.#kept = kept;
+    this.state = kept.state;
+    this.fence = kept.fence;
   }
 
-  get entries(): ReadonlyMap<string, LedgerEntry> {
-    return this.#kept.entries;
-  }
-
-  get state(): MailboxState {
-    return this.#kept.state;
+  load(): Promise<Map<string, LedgerEntry>> {
+    return Promise.resolve(new Map(this.#kept.entries));
   }
 
   get keyName(): string | undefined {
@@ -118,9 +137,10 @@ class MemoryMailbox implements MailboxLedger {
     return Promise.resolve();
   }
 
-  close(): Promise<void> {
-    if (this.#open) this.#kept.held = false;
+  async close(changes: LedgerChanges = {}): Promise<void> {
+    if (!this.#open) return;
+    await this.record(changes);
+    this.#kept.held = false;
     this.#open = false;
-    return Promise.resolve();
   }
 }

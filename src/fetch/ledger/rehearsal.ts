@@ -1,16 +1,18 @@
 // The ledger of a dry run: it knows what the real ledger knows, and writes nothing.
 import { configError } from "../../options/checks.ts";
-import { applyChanges } from "./changes.ts";
-import type { Ledger, LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
+import type { Ledger, LedgerEntry, LedgerSnapshot, MailboxLedger, MailboxState } from "./ledger.ts";
 
 /** Reads a mailbox without holding it. New records are kept in this object only. */
 export class Rehearsal implements MailboxLedger {
-  readonly entries: Map<string, LedgerEntry>;
-  state: MailboxState;
+  readonly state: MailboxState;
   readonly keyName: string | undefined;
+  readonly fence = 0n;
+  readonly takenOver = false;
+  readonly lost: AbortSignal = new AbortController().signal;
+  readonly #entries: ReadonlyMap<string, LedgerEntry>;
 
-  private constructor(entries: Map<string, LedgerEntry>, state: MailboxState, keyName: string | undefined) {
-    this.entries = entries;
+  private constructor({ entries, state, keyName }: LedgerSnapshot) {
+    this.#entries = entries;
     this.state = state;
     this.keyName = keyName;
   }
@@ -21,12 +23,14 @@ export class Rehearsal implements MailboxLedger {
       throw configError(
         "policy.dryRun needs a ledger with a method read(mailbox), such as FileLedger or MemoryLedger",
       );
-    const { entries, state, keyName } = await ledger.read(mailbox);
-    return new Rehearsal(new Map(entries), state, keyName);
+    return new Rehearsal(await ledger.read(mailbox));
   }
 
-  record(changes: LedgerChanges): Promise<void> {
-    this.state = applyChanges(this.entries, this.state, changes);
+  load(): Promise<Map<string, LedgerEntry>> {
+    return Promise.resolve(new Map(this.#entries));
+  }
+
+  record(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -46,7 +46,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (code === "POP3_DESTINATION") return EXIT.destination;
   if (code === "POP3_LEDGER") return EXIT.io;
   if (code === "POP3_CONFIG" || code === "POP3_INVALID_ARGUMENT") return EXIT.configuration;
-  const later = code === "POP3_MAILBOX_BUSY" || code === "POP3_ABORTED";
+  const later = ["POP3_MAILBOX_BUSY", "POP3_LEASE_LOST", "POP3_ABORTED"].includes(code);
   if (later || isRefusedForNow(cause)) return EXIT.later;
   if (/^POP3_(?:AUTH_(?!PROTOCOL)|SCRAM_|APOP_)/.test(code)) return EXIT.authentication;
   return EXIT.unavailable;

@@ -1,7 +1,13 @@
 // The exports of "popwright/fetch". Its options and errors mention types of "popwright": they are exported here, too.
 export type * from "../index.ts";
 export { Command, type CommandOptions } from "./destinations/command.ts";
-export type { Committed, Delivery, DeliveryGroup, DeliveryWriter, Destination } from "./destinations/destination.ts";
+export type {
+  Committed,
+  Delivery,
+  DeliveryGroup,
+  DeliveryWriter,
+  Destination,
+} from "./destinations/destination.ts";
 export { DestinationError, type DestinationErrorOptions } from "./destinations/destination-error.ts";
 export { EmlFolder, type EmlFolderOptions } from "./destinations/eml-folder.ts";
 export {

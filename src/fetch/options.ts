@@ -115,8 +115,12 @@ export function checkRunOptions(
   checkBoolean("force", force);
   checkSignal("stop", stop);
   checkSignal("signal", signal);
-  if (typeof (ledger as Partial<Ledger> | undefined | null)?.open !== "function")
-    throw configError(`ledger must be a Ledger, such as new FileLedger("./ledger") (got ${shown(ledger)})`);
+  const { open, read } = (ledger as Partial<Ledger> | undefined | null) ?? {};
+  if (typeof open !== "function" || typeof read !== "function")
+    throw configError(
+      "ledger must be a Ledger, with the methods open and read, such as " +
+        `new FileLedger("./ledger") (got ${shown(ledger)})`,
+    );
   if (destination !== undefined) destinationOf(destination);
   completePolicy(policy);
 }

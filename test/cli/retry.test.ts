@@ -7,6 +7,7 @@ import { FileLedger, type LedgerEntry } from "../../src/fetch/index.ts";
 import { annsServer, urlOf } from "./ann.ts";
 import { newDirectory } from "../support/place.ts";
 import { Terminal } from "./terminal.ts";
+import { namesIn } from "../support/ledger.ts";
 
 const POISON: LedgerEntry = {
   ...({ id: "uid-1", status: "quarantined", firstSeen: 1, tries: 5, failures: 5 } as const),
@@ -258,7 +259,7 @@ describe("ledger", () => {
     const terminal = new Terminal();
     expect(await terminal.run("ledger", ...words, ...state)).toBe(code);
     expect(terminal.words).toContain(said);
-    expect(await ledger.mailboxes()).toEqual([ANN, "dora"]);
+    expect(await namesIn(ledger)).toEqual([ANN, "dora"]);
   });
 
   test("reports that there is no ledger", async () => {
@@ -288,7 +289,7 @@ describe("a dry run", () => {
       "dry run, nothing was done: 2 messages would be retrieved, 52 B, 2 would be deleted",
     );
     expect(server.maildrop("ann").messages).toHaveLength(2);
-    expect(await ledger.mailboxes()).toEqual([]);
+    expect(await namesIn(ledger)).toEqual([]);
   });
 
   test("has its list in the last JSON line, and knows which messages were fetched", async () => {

@@ -33,6 +33,7 @@ const { Pop3AbortError, apopDigest, parseUrl } = popwright;
 const { fetchMail, fetchAll, newMail, deliverTo, messageKey, contentKey } = fetching;
 const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Maildir, Mbox, MemoryLedger } = fetching;
 const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
+const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;
 const { Pop3Server, makeCertificate } = testing;
 declare const options: Pop3ClientOptions;

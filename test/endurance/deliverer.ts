@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { EmlFolder, Maildir, Mbox, type Destination } from "popwright/fetch";
 import { delivery } from "../support/delivery.ts";
+import { entryFor, HELD } from "../support/ledger.ts";
 
 export const KINDS = {
   maildir: (path: string): Destination => new Maildir(path),
@@ -26,7 +27,7 @@ async function run(kind: Kind, path: string, count: number): Promise<void> {
   const destination = KINDS[kind](path);
   for (let nth = 0; nth < count; nth++) {
     say("begin");
-    const writer = await destination.begin(delivery(String(nth)), undefined);
+    const writer = await destination.begin(delivery(String(nth)), undefined, HELD);
     if (writer === "known") {
       say("known");
       continue;
@@ -37,7 +38,7 @@ async function run(kind: Kind, path: string, count: number): Promise<void> {
       await writer.write(message.subarray(at, at + 65_536));
     }
     say("commit");
-    say(await writer.commit());
+    say((await writer.commit(entryFor(String(nth)))) as string);
   }
   say("end");
 }

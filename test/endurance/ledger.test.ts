@@ -98,6 +98,6 @@ test("a process at its limit of file sizes keeps exactly its acknowledged record
   const [name = ""] = (await readdir(ledger.directory)).filter((each) => each.endsWith(".journal"));
   expect((await readFile(join(ledger.directory, name), "latin1")).endsWith("\n")).toBe(true);
   const mailbox = await ledger.open("overlapping");
-  expect(mailbox.entries).toEqual(entries);
+  expect(await mailbox.load()).toEqual(entries);
   await mailbox.close();
 });

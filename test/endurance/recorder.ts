@@ -16,7 +16,7 @@ const say = (mailbox: string, count: number): void => void writeSync(1, `${mailb
 /** One record after the other. Entries are numbered from 0 on, by whichever process. */
 async function oneByOne(name: string): Promise<void> {
   const mailbox = await ledger.open(name);
-  for (let count = mailbox.entries.size; ; count++) {
+  for (let count = (await mailbox.load()).size; ; count++) {
     await mailbox.record({ entries: [entry(`${count}`, count)] });
     say(name, count + 1);
   }
@@ -25,9 +25,11 @@ async function oneByOne(name: string): Promise<void> {
 /** Several records at a time, each of three entries and a state. */
 async function overlapping(name: string): Promise<void> {
   const mailbox = await ledger.open(name);
+  let count = (await mailbox.load()).size;
   const lane = async (): Promise<void> => {
     while (true) {
-      const { size } = mailbox.entries;
+      const size = count;
+      count += 3;
       const entries = [0, 1, 2].map((at) => entry(`${size + at}`, size + at));
       await mailbox.record({ entries, state: { lastRun: size + 3 } });
       say(name, size + 3);

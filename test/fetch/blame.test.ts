@@ -4,9 +4,7 @@ import {
   DestinationError,
   type FetchedMessage,
   type FetchPolicy,
-  type Ledger,
   type LedgerEntry,
-  type MailboxLedger,
 } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "../support/mail.ts";
@@ -45,12 +43,12 @@ describe("a run after a killed run records each message before trying it", () =>
     for (const entries of [[], [before]]) {
       await using server = await serverWith(mails(1));
       const fetcher = new Fetcher(server, { policy: { tries: 1 }, force: true });
-      await fetcher.remember({ lastRun: 1, running: true }, entries);
+      await fetcher.remember({ lastRun: 1 }, entries);
       const abort = new AbortController();
       const destination = (): void => {
         meanwhile(abort);
       };
-      await fetcher.failure({ destination, signal: abort.signal });
+      await fetcher.failure({ destination, signal: abort.signal, ledger: fetcher.takenOver });
       expect((await fetcher.known()).entries).toEqual(entries);
       expect(await fetcher.run()).toMatchObject({ delivered: 1, skipped: [] });
     }
@@ -61,23 +59,15 @@ describe("a run after a killed run records each message before trying it", () =>
     const fetcher = new Fetcher(server, { policy: { tries: 2, ...AT_ONCE } });
     let left: readonly LedgerEntry[] = [];
     for (let run = 0; run < 2; run++) {
-      await fetcher.remember({ lastRun: 1, running: true }, left);
-      let entries: MailboxLedger["entries"] = new Map();
-      const ledger: Ledger = {
-        async open(name) {
-          const mailbox = await fetcher.ledger.open(name);
-          ({ entries } = mailbox);
-          return mailbox;
-        },
-      };
+      await fetcher.remember({ lastRun: 1 }, left);
       // What the ledger says then is what a death in the middle of it leaves.
-      const destination = (message: FetchedMessage): void => {
-        if (subjectOf(message) === "1") left = [...entries.values()];
+      const destination = async (message: FetchedMessage): Promise<void> => {
+        if (subjectOf(message) === "1") left = (await fetcher.known()).entries;
       };
-      await fetcher.run({ destination, ledger });
+      await fetcher.run({ destination, ledger: fetcher.takenOver });
     }
-    await fetcher.remember({ lastRun: 1, running: true }, left);
-    expect(await fetcher.run()).toMatchObject({
+    await fetcher.remember({ lastRun: 1 }, left);
+    expect(await fetcher.run({ ledger: fetcher.takenOver })).toMatchObject({
       skipped: [{ number: 1, reason: "quarantined" }],
       failed: [],
     });

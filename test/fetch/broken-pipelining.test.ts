@@ -6,6 +6,7 @@ import { MemoryLedger, type FetchEvent, type MailboxState } from "../../src/fetc
 import { OutOfOrderServer, type OutOfOrderOptions } from "../support/out-of-order-server.ts";
 import { newDirectory } from "../support/place.ts";
 import { Inbox, mails } from "../support/mail.ts";
+import { ledgerWith } from "../support/ledger.ts";
 
 const COUNT = 12;
 const TEXTS = mails(COUNT);
@@ -159,9 +160,7 @@ describe("the ledger's note about the server", () => {
 test("in a careful run, the message that broke the session is not at fault", async () => {
   await using server = await OutOfOrderServer.listen(TEXTS);
   const place = new Place(server);
-  const mailbox = await place.ledger.open(`ann@127.0.0.1:${server.port}`);
-  await mailbox.record({ state: { running: true } });
-  await mailbox.close();
-  expect(await place.run()).toMatchObject({ outcome: "done", delivered: COUNT, left: 0 });
+  const ledger = ledgerWith(() => ({ takenOver: true }), place.ledger);
+  expect(await place.run({ ledger })).toMatchObject({ outcome: "done", delivered: COUNT, left: 0 });
   expect(place.inbox.texts).toEqual(TEXTS);
 });

@@ -51,9 +51,9 @@ describe("a message that is too large for memory", () => {
     await using server = await serverWith([LARGE, ...mails(2)], { uidl: false });
     const fetcher = new Fetcher(server, { policy: CONTENT });
     const destination: Destination = {
-      begin: (delivery, signal) =>
+      begin: (delivery, signal, ledger) =>
         (delivery.size ?? 0) > 1_000_000
-          ? begin(delivery, signal)
+          ? begin(delivery, signal, ledger)
           : Promise.resolve({
               write: () => undefined,
               commit: () => Promise.resolve("new"),

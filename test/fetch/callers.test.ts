@@ -2,16 +2,14 @@
 import { expect, test } from "vitest";
 import { Pop3Error, Pop3Pool } from "popwright";
 import {
-  MemoryLedger,
   type DeliveryWriter,
   type Destination,
   type FetchEvent,
   type FetchPolicy,
-  type Ledger,
-  type MailboxLedger,
 } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
 import { accountOf, mails, serverWith } from "../support/mail.ts";
+import { ledgerWith } from "../support/ledger.ts";
 
 const DELETE: FetchPolicy = { delete: "delivered", retry: { first: 0 } };
 
@@ -88,27 +86,6 @@ test.each<[FetchEvent["type"], number]>([
   expect(fetcher.inbox.texts).toEqual(mails(2));
   expect(server.maildrop("ann").messages).toHaveLength(0);
 });
-
-/** A ledger that behaves, but for what is said. */
-function ledgerWith(change: (mailbox: MailboxLedger) => Partial<MailboxLedger>): Ledger {
-  const inner = new MemoryLedger();
-  return {
-    async open(name) {
-      const mailbox = await inner.open(name);
-      return {
-        get entries() {
-          return mailbox.entries;
-        },
-        get state() {
-          return mailbox.state;
-        },
-        record: (changes) => mailbox.record(changes),
-        close: () => mailbox.close(),
-        ...change(mailbox),
-      };
-    },
-  };
-}
 
 test("a ledger that fails to close does not hide an earlier error", async () => {
   await using server = await serverWith(mails(1));

@@ -2,7 +2,14 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { fetchAll, fetchMail, FileLedger, newMail, type FetchPolicy } from "../../src/fetch/index.ts";
+import {
+  fetchAll,
+  fetchMail,
+  FileLedger,
+  newMail,
+  type FetchPolicy,
+  type Ledger,
+} from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
 import { accountOf, mail, mails, said, serverWith } from "../support/mail.ts";
 import { scratch } from "../support/scratch.ts";
@@ -154,9 +161,11 @@ describe("the ledger", () => {
   test("must have a read method", async () => {
     await using server = await serverWith(mails(2));
     const fetcher = new Fetcher(server, { policy: DRY });
-    const failure = await fetcher.failure({ ledger: { open: (name) => fetcher.ledger.open(name) } });
-    expect(failure).toMatchObject({ code: "POP3_CONFIG", temporary: false });
-    expect(failure.message).toContain("needs a ledger with a method read(mailbox)");
+    const ledger = { open: (name: string) => fetcher.ledger.open(name) } as Ledger;
+    await expect(fetcher.run({ ledger })).rejects.toMatchObject({
+      code: "POP3_CONFIG",
+      message: expect.stringMatching(/^ledger must be a Ledger, with the methods open and read/) as string,
+    });
     expect(server.connections).toBe(0);
   });
 });

@@ -331,7 +331,10 @@ test.each<[string, (thrown: Error) => Partial<FetchOptions>, pass?: () => never]
       },
     }),
   ],
-  ["a ledger", (thrown) => ({ ledger: { open: () => Promise.reject(thrown) } })],
+  [
+    "a ledger",
+    (thrown) => ({ ledger: { open: () => Promise.reject(thrown), read: () => Promise.reject(thrown) } }),
+  ],
 ])("what %s throws is told as such", async (name, options) => {
   await using server = await serverWith(mails(1));
   const thrown = new Error("not today");

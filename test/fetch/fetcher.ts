@@ -9,10 +9,12 @@ import {
   type FetchEvent,
   type FetchOptions,
   type FetchReport,
+  type Ledger,
   type LedgerEntry,
   type MailboxState,
 } from "../../src/fetch/index.ts";
 import { accountOf, Inbox } from "../support/mail.ts";
+import { ledgerWith } from "../support/ledger.ts";
 
 export class Fetcher {
   readonly ledger: MemoryLedger = new MemoryLedger();
@@ -58,12 +60,15 @@ export class Fetcher {
     return error as FetchError;
   }
 
-  /** What the ledger records. The mailbox must not be open elsewhere at that time. */
+  /** What the ledger records. */
   async known(): Promise<{ readonly entries: LedgerEntry[]; readonly state: MailboxState }> {
-    const ledger = await this.ledger.open(this.mailbox);
-    const known = { entries: [...ledger.entries.values()], state: ledger.state };
-    await ledger.close();
-    return known;
+    const { entries, state } = await this.ledger.read(this.mailbox);
+    return { entries: [...entries.values()], state };
+  }
+
+  /** The ledger, as if the process of the last run had died. */
+  get takenOver(): Ledger {
+    return ledgerWith(() => ({ takenOver: true }), this.ledger);
   }
 
   /** As if an earlier run had left this. */

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   FileLedger,
-  MemoryLedger,
   type DeliveryWriter,
   type Destination,
-  type Ledger,
   type MailboxLedger,
 } from "../../src/fetch/index.ts";
 import { fileName } from "../../src/fetch/ledger/file-name.ts";
@@ -14,6 +12,7 @@ import { Fetcher } from "./fetcher.ts";
 import { silence } from "../support/holders.ts";
 import { scratch } from "../support/scratch.ts";
 import { mail, said, serverWith } from "../support/mail.ts";
+import { ledgerWith } from "../support/ledger.ts";
 
 /** The default times of a `FileLedger`; milliseconds. */
 const [HEARTBEAT, STALE] = [10_000, 60_000];
@@ -90,7 +89,7 @@ describe.each([
     expect(destination.calls).toEqual(calls);
     expect(said(server)).toEqual(["RETR 1"]);
     // It has noted nothing against the message, which the other run has in hand.
-    expect([...(other as MailboxLedger).entries.values()]).toEqual([]);
+    expect([...(await (other as MailboxLedger).load()).values()]).toEqual([]);
     await other?.close();
     expect((await new FileLedger(directory).read(fetcher.mailbox)).entries.size).toBe(0);
     expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
@@ -118,24 +117,10 @@ test("a run that was suspended and still holds its mailbox continues and renews 
 
 test("a custom ledger is asked to confirm before each delivery, and may reject", async () => {
   await using server = await serverWith([SMALL]);
-  const inner = new MemoryLedger();
   let [asked, allowed] = [0, 1];
-  const ledger: Ledger = {
-    async open(name) {
-      const mailbox = await inner.open(name);
-      const confirm = (): Promise<void> =>
-        ++asked > allowed ? Promise.reject(new Error("the lease is gone")) : Promise.resolve();
-      return {
-        entries: mailbox.entries,
-        get state() {
-          return mailbox.state;
-        },
-        record: (changes) => mailbox.record(changes),
-        confirm,
-        close: () => mailbox.close(),
-      };
-    },
-  };
+  const confirm = (): Promise<void> =>
+    ++asked > allowed ? Promise.reject(new Error("the lease is gone")) : Promise.resolve();
+  const ledger = ledgerWith(() => ({ confirm }));
   const fetcher = new Fetcher(server, { ledger });
   const destination = new Observed();
   expect((await fetcher.failure({ destination })).cause).toMatchObject({ message: "the lease is gone" });

@@ -96,6 +96,7 @@ describe("a small message, and a destination that takes longer than servers wait
     const noops = (): number => said(server).filter((line) => line === "NOOP").length;
     const wait = async (at: string): Promise<void> => {
       if (at !== slow) return;
+      await until(() => vi.getTimerCount() > 0);
       for (let count = 1; count <= 2; count++) {
         vi.advanceTimersByTime(10_000);
         await until(() => noops() === count);

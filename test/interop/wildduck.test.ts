@@ -39,15 +39,15 @@ const served = (kept: Buffer): Buffer =>
 /** Holds the server back now and then. */
 function slowly(destination: Destination): Destination {
   return {
-    async begin(delivery, signal) {
-      const writer = await destination.begin(delivery, signal);
+    async begin(delivery, signal, ledger) {
+      const writer = await destination.begin(delivery, signal, ledger);
       if (writer === "known") return writer;
       return {
         async write(octets) {
           await new Promise((resolve) => setImmediate(resolve));
           await writer.write(octets);
         },
-        commit: () => writer.commit(),
+        commit: (entry) => writer.commit(entry),
         abort: () => writer.abort(),
       };
     },

@@ -1,6 +1,7 @@
 // Descriptions of messages for destinations, and messages that are hard to keep unchanged.
 import { createHash } from "node:crypto";
 import type { Delivery, DeliveryWriter, Destination } from "../../src/fetch/index.ts";
+import { entryFor, HELD } from "./ledger.ts";
 
 export function keyOf(name: string): string {
   return createHash("sha256").update(name).digest("hex");
@@ -13,6 +14,7 @@ export function delivery(name: string, more: Partial<Delivery> = {}): Delivery {
     uid: name,
     size: undefined,
     headersOnly: false,
+    fence: 1n,
     ...more,
   };
 }
@@ -56,7 +58,7 @@ export async function begun(
   name: string,
   signal?: AbortSignal,
 ): Promise<DeliveryWriter> {
-  const writer = await destination.begin(delivery(name), signal);
+  const writer = await destination.begin(delivery(name), signal, HELD);
   if (writer === "known") throw new Error(`${name} is known`);
   return writer;
 }
@@ -67,7 +69,7 @@ export async function deliver(
   name: string,
   message: Buffer,
 ): Promise<"new" | "known"> {
-  const writer = await destination.begin(delivery(name), undefined);
+  const writer = await destination.begin(delivery(name), undefined, HELD);
   if (writer === "known") return "known";
   try {
     for (const piece of piecesOf(message)) await writer.write(piece);
@@ -75,5 +77,6 @@ export async function deliver(
     await writer.abort();
     throw error;
   }
-  return writer.commit();
+  const committed = await writer.commit(entryFor(name));
+  return typeof committed === "string" ? committed : committed.recorded;
 }

@@ -27,6 +27,7 @@ const DELIVERY: Delivery = {
   uid: undefined,
   size: undefined,
   headersOnly: false,
+  fence: 1n,
 };
 
 type Call = (client: Pop3Client) => Promise<unknown>;

@@ -107,6 +107,7 @@ const delivery: Delivery = {
   uid: "1",
   size: 1,
   headersOnly: false,
+  fence: 1n,
 };
 const DELIVERY: Wrong = [undefined, ...NOT_OBJECTS, {}, { ...delivery, key: "" }, { ...delivery, key: 5 }];
 

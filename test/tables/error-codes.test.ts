@@ -23,7 +23,7 @@ for (const [union, name] of [
 CLASSES.set("POP3_ABORTED", ["Pop3AbortError"]);
 
 /** Subclasses that documents may name in place of `Pop3Error`. */
-const SUBCLASSES = ["FetchError", "DestinationError", "OAuth2Error"];
+const SUBCLASSES = ["FetchError", "DestinationError", "LedgerError", "OAuth2Error"];
 
 interface Row {
   readonly classes: readonly string[];
@@ -78,8 +78,9 @@ function temporaryOf(code: string): string {
     };
     return decided[code as Pop3ReplyErrorCode] ?? "it says";
   }
-  // A destination that is down, or one message that it refuses. A token server that is down, or a wrong address.
-  if (code === "POP3_DESTINATION" || code === "POP3_TOKEN_UNAVAILABLE") return "it says";
+  // A destination that is down, or one message that it refuses. A ledger that does not answer, or is damaged. A
+  // token server that is down, or a wrong address.
+  if (["POP3_DESTINATION", "POP3_LEDGER", "POP3_TOKEN_UNAVAILABLE"].includes(code)) return "it says";
   if (of()) return "yes";
   return of(REFUSED_FOR_NOW) || of(RESET) ? "by its cause" : "no";
 }

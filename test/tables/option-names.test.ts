@@ -151,6 +151,11 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   },
   ReplayOptions: { replay },
   CertificateOptions: { makeCertificate: (given) => makeCertificate(given) },
+  LedgerErrorOptions: { LedgerError: (given) => new fetching.LedgerError("x", given) },
+  LedgerOpenOptions: {
+    MemoryLedger: (given) => new fetching.MemoryLedger().open("x", given),
+    FileLedger: (given) => new fetching.FileLedger("x").open("x", given),
+  },
   DestinationErrorOptions: { DestinationError: (given) => new fetching.DestinationError("x", given) },
 };
 

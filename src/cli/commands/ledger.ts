@@ -64,13 +64,14 @@ Examples
 };
 
 async function list(from: FileLedger, asJson: boolean, io: Io): Promise<void> {
-  const mailboxes = await from.mailboxes();
-  if (mailboxes.length === 0) await io.stderr.write(`there is no ledger in ${from.directory}\n`);
-  for (const mailbox of mailboxes) {
+  let isEmpty = true;
+  for await (const { mailbox } of from.mailboxes()) {
+    isEmpty = false;
     const snapshot = await from.read(mailbox);
     if (asJson) await writeJson(io, asObject(mailbox, snapshot));
     else await io.stdout.write(asText(mailbox, snapshot));
   }
+  if (isEmpty) await io.stderr.write(`there is no ledger in ${from.directory}\n`);
 }
 
 function failedOf({ entries }: LedgerSnapshot): LedgerEntry[] {

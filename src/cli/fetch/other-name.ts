@@ -14,7 +14,7 @@ export async function otherNames(
   fetched: readonly { readonly mailbox: string }[],
   same: string,
 ): Promise<string[]> {
-  const known = await ledger.mailboxes().catch((): string[] => []);
+  const known = await namesIn(ledger).catch((): string[] => []);
   const names = new Set(fetched.map(({ mailbox }) => mailbox));
   const hints: string[] = [];
   for (const name of names) {
@@ -24,6 +24,13 @@ export async function otherNames(
     if (other !== undefined) hints.push(hintText(name, other, same));
   }
   return hints;
+}
+
+/** Returns the names of the mailboxes that a ledger knows. */
+export async function namesIn(ledger: Pick<FileLedger, "mailboxes">): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { mailbox } of ledger.mailboxes()) names.push(mailbox);
+  return names;
 }
 
 function hintText(name: string, other: string, same: string): string {

@@ -6,6 +6,7 @@ import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
+import { namesIn } from "./other-name.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "./ledger-place.ts";
 import { count } from "../text.ts";
 import { UsageError, wordsOf } from "../usage.ts";
@@ -44,7 +45,7 @@ Examples
     if (configured === undefined && named === undefined)
       throw new UsageError("URL or --config is missing: one of them must name the mailbox");
     const mailboxes = configured ?? [mailboxNamed(named ?? "")];
-    const known = await ledger.mailboxes();
+    const known = await namesIn(ledger);
     const [first = ""] = mailboxes;
     if (configured === undefined && !known.includes(first)) {
       const others = known.length === 0 ? "no mailbox" : known.join(", ");

@@ -89,6 +89,10 @@ export const BY_CODE: Readonly<Partial<Record<Pop3ErrorCode, string>>> = {
   POP3_SCRAM_SERVER_SIGNATURE: "The server does not know the password, so it may be an impostor.",
   POP3_MAILBOX_BUSY:
     "Another run uses this mailbox. Wait until it ends. If that run has crashed, its lock expires within minutes.",
+  POP3_LEASE_LOST:
+    "Nothing is lost: the run that has the mailbox now continues. This run was stopped, or the machine slept.",
+  POP3_MAILBOX_POISON:
+    "Look at the logs and at the memory limit of the process. `popwright fetch --force` tries again at once.",
   POP3_NO_UIDL:
     'Without unique-ids popwright cannot tell which messages were fetched before. "noUidl": "content" in the policy compares the content, and retrieves every message in each run.',
   POP3_UIDS_CHANGED:

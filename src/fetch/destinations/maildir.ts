@@ -4,7 +4,14 @@ import { configError, shown } from "../../options/checks.ts";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory, syncDirectory } from "../files/fsync.ts";
-import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
+import type { LedgerEntry } from "../ledger/ledger.ts";
+import {
+  checkDelivery,
+  type Committed,
+  type Delivery,
+  type DeliveryWriter,
+  type Destination,
+} from "./destination.ts";
 import { Places } from "./places.ts";
 import { isThere, octetsIn, SpoolFile, sweep, writerTo } from "./spool-file.ts";
 
@@ -80,8 +87,8 @@ export class Maildir implements Destination {
       const file = await SpoolFile.create(join(path, "tmp"), key);
       // Another process may deliver the same message while it arrives here.
       const writer = writerTo(target, file, () => this.#has(path, key));
-      const commit = async (): Promise<"new" | "known"> => {
-        const outcome = await writer.commit();
+      const commit = async (entry: LedgerEntry): Promise<Committed> => {
+        const outcome = await writer.commit(entry);
         this.#read.get(path)?.files.set(key, join("new", `${key}.popwright`));
         return outcome;
       };

@@ -27,7 +27,9 @@ export async function releaseMessages(
   const held = await ledger.open(mailbox);
   try {
     const entries = released({ entries: await held.load() }, id);
-    await held.record({ entries });
+    // The next run must not take the mailbox for unchanged.
+    const { listing: _, due: __, ...state } = held.state;
+    await held.record({ entries, state });
     return entries;
   } finally {
     await held.close();

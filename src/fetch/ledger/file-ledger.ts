@@ -19,11 +19,14 @@ import type {
   LedgerChanges,
   LedgerEntry,
   LedgerMailbox,
+  LedgerOpenOptions,
   LedgerSnapshot,
   MailboxLedger,
   MailboxState,
 } from "./ledger.ts";
 import { isClaim } from "../files/lock-file.ts";
+import { checkOpenOptions } from "./open-options.ts";
+import { throwIfAborted } from "../../net/failures.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
 import { checkNames, noLedger, renamed } from "./renaming.ts";
 
@@ -84,8 +87,10 @@ export class FileLedger implements Ledger {
    * this process or in any other. Rejects with `POP3_LEDGER` if the journal cannot be read or written, or is
    * damaged.
    */
-  async open(mailbox: string): Promise<MailboxLedger> {
+  async open(mailbox: string, options: LedgerOpenOptions = {}): Promise<MailboxLedger> {
     checkText("mailbox", mailbox, argumentError);
+    checkOpenOptions(options);
+    throwIfAborted(options.signal);
     return explained(`cannot open the ledger of ${mailbox}`, async () => {
       const lock = await this.#take(mailbox);
       try {
@@ -323,8 +328,8 @@ class FileMailbox implements MailboxLedger {
     );
   }
 
-  close(changes: LedgerChanges = {}): Promise<void> {
-    this.#closing ??= this.#close(this.record(changes));
+  close(changes?: LedgerChanges): Promise<void> {
+    this.#closing ??= this.#close(changes === undefined ? Promise.resolve() : this.record(changes));
     return this.#closing;
   }
 

@@ -14,6 +14,7 @@ import type {
   MailboxLedger,
   MailboxState,
 } from "./ledger.ts";
+import { checkOpenOptions } from "./open-options.ts";
 import { checkNames, noLedger, renamed } from "./renaming.ts";
 
 interface Kept {
@@ -44,9 +45,10 @@ const nothing = (keyName?: string): Kept => ({
 export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
 
-  async open(mailbox: string, { signal }: LedgerOpenOptions = {}): Promise<MailboxLedger> {
+  async open(mailbox: string, options: LedgerOpenOptions = {}): Promise<MailboxLedger> {
     checkText("mailbox", mailbox, argumentError);
-    throwIfAborted(signal);
+    checkOpenOptions(options);
+    throwIfAborted(options.signal);
     let kept = this.#mailboxes.get(mailbox);
     if (kept === undefined) {
       kept = nothing();

@@ -1,5 +1,4 @@
 // The ledger of a dry run: it knows what the real ledger knows, and writes nothing.
-import { configError } from "../../options/checks.ts";
 import type { Ledger, LedgerEntry, LedgerSnapshot, MailboxLedger, MailboxState } from "./ledger.ts";
 
 /** Reads a mailbox without holding it. New records are kept in this object only. */
@@ -17,12 +16,7 @@ export class Rehearsal implements MailboxLedger {
     this.keyName = keyName;
   }
 
-  /** Rejects with `POP3_CONFIG` if the ledger has no `read`. */
   static async open(ledger: Ledger, mailbox: string): Promise<Rehearsal> {
-    if (typeof ledger.read !== "function")
-      throw configError(
-        "policy.dryRun needs a ledger with a method read(mailbox), such as FileLedger or MemoryLedger",
-      );
     return new Rehearsal(await ledger.read(mailbox));
   }
 

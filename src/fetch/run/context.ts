@@ -6,12 +6,12 @@ import type { CompletePolicy } from "../plan/policy.ts";
 import type { MutableReport } from "../report.ts";
 import type { Circumstances } from "./blame.ts";
 import type { Deadline } from "./deadline.ts";
-import type { SessionLedger } from "./session-ledger.ts";
+import type { RunLedger } from "./run-ledger.ts";
 import type { SessionTask } from "./task.ts";
 
 export interface SessionContext {
   readonly client: Pop3Client;
-  readonly ledger: SessionLedger;
+  readonly ledger: RunLedger;
   readonly settings: FetchSettings;
   /** The policy of the run, with the part of its limits that earlier sessions have not used. */
   readonly policy: CompletePolicy;

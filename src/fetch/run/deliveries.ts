@@ -8,9 +8,10 @@ import type { Retrieve } from "../plan/steps.ts";
 import type { Unlisted } from "../plan/unlisted.ts";
 import { blame, isTooSlow, type Failure } from "./blame.ts";
 import { circumstancesOf, tell, type SessionContext } from "./context.ts";
-import { deliver, type Delivered, type DeliveryContext, type LeftAlone } from "./delivery.ts";
+import { deliver, keepingAlive, type DeliveryContext, type LeftAlone, type Received } from "./delivery.ts";
 import type { Failures } from "./failures.ts";
 import type { Tally } from "./tally.ts";
+import { Underway } from "./underway.ts";
 
 /**
  * After this many refusals in a row the destination is in doubt. A message from the other end of the list
@@ -26,6 +27,7 @@ export class Deliveries {
   readonly #tally: Tally;
   readonly #failures: Failures;
   readonly #unlisted: Unlisted;
+  readonly #underway: Underway;
   /** The messages that may be retrieved in this run. */
   readonly #wanted: readonly Retrieve[];
   /** The messages whose retrieval was tried. */
@@ -54,6 +56,7 @@ export class Deliveries {
     this.#tally = tally;
     this.#failures = failures;
     this.#unlisted = unlisted;
+    this.#underway = new Underway(context.settings.destination.group);
     this.#wanted = wanted;
   }
 
@@ -135,6 +138,7 @@ export class Deliveries {
     );
     try {
       for (const step of steps) {
+        await this.#waitBefore(step);
         // Messages were requested and will not be read. The server may hide them after QUIT: end without
         // QUIT.
         if (this.#isOver() || this.#inARow >= patience) {
@@ -148,11 +152,37 @@ export class Deliveries {
         this.#tried.add(step);
         await this.#try(message, step);
       }
+    } catch (error) {
+      // What the destination has received is delivered, whatever ended the session.
+      await this.#settled().catch(() => undefined);
+      throw error;
     } finally {
       // Removes the listener of the retrieval from the signal.
       await messages.return();
     }
+    await this.#settled();
     return this.#inARow >= patience;
+  }
+
+  /**
+   * Waits until the destination has finished enough of the messages before. A message without a name of its own
+   * waits for all of them, because it may be the same as one of them. So does each message after a crash, so
+   * that it is known which one is to blame if the process dies again.
+   */
+  async #waitBefore({ id, size = Infinity }: Retrieve): Promise<void> {
+    const isAlone = id === undefined || this.#context.task.careful;
+    if (isAlone || this.#tally.hasEnoughWith(this.#underway)) await this.#settled();
+    else if (this.#underway.isFull(size)) await this.#keepingAlive(() => this.#underway.fits(size));
+  }
+
+  /** Waits for the results of all messages that the destination has received. */
+  async #settled(): Promise<void> {
+    if (this.#underway.messages > 0) await this.#keepingAlive(() => this.#underway.settled());
+    else await this.#underway.settled();
+  }
+
+  #keepingAlive(work: () => Promise<void>): Promise<void> {
+    return keepingAlive(this.#context.client, work);
   }
 
   /**
@@ -194,9 +224,22 @@ export class Deliveries {
 
   async #try(message: Pop3Message, step: Retrieve): Promise<void> {
     await this.#failures.blameBeforehand(step);
-    let came: Delivered | LeftAlone;
+    let received: Received;
     try {
-      came = await deliver(message, step, this.#deliveryContext(step));
+      received = await deliver(message, step, this.#deliveryContext(step));
+    } catch (error) {
+      this.#underway.add(0, () => this.#notDelivered(step, error));
+      await this.#settled();
+      return;
+    }
+    this.#underway.add(step.size ?? 0, () => this.#treat(step, received));
+  }
+
+  /** Waits for the result of a message, and notes it. */
+  async #treat(step: Retrieve, { result }: Received): Promise<void> {
+    let came: Awaited<Received["result"]>;
+    try {
+      came = await result;
     } catch (error) {
       await this.#notDelivered(step, error);
       return;
@@ -267,17 +310,20 @@ export class Deliveries {
     return this.#context.policy.limits.messageSeconds * 1000;
   }
 
-  #deliveryContext({ number, size }: Retrieve): DeliveryContext {
+  #deliveryContext(step: Retrieve): DeliveryContext {
+    const { number, size } = step;
     const { client, deadline, ledger, policy, settings } = this.#context;
     const { mailbox, destination, signal } = settings;
     return {
       client,
       mailbox,
-      keyName: ledger.keyName ?? mailbox,
+      keyName: ledger.held.keyName ?? mailbox,
       destination,
       signal,
       policy,
       entries: ledger.entries,
+      ledger: ledger.held,
+      entryFor: (id, headers) => this.#tally.entryFor(step, id, headers),
       server: { signal: deadline.signal, totalTimeout: this.#messageTime },
       again: this.#again,
       confirm: () => ledger.confirm(),

@@ -7,7 +7,7 @@ import type { Pop3Message } from "../../session/message.ts";
 import type { Delivery, DeliveryWriter, Destination } from "../destinations/destination.ts";
 import { headerDigest, HeaderDigest, namesOne } from "../plan/header-digest.ts";
 import { hasFailed } from "../ledger/another-try.ts";
-import type { LedgerEntry } from "../ledger/ledger.ts";
+import type { LedgerEntry, MailboxLedger } from "../ledger/ledger.ts";
 import { contentKey, messageKey } from "../mailbox.ts";
 import { reasonToWait } from "../plan/schedule.ts";
 import { skipFailed } from "../plan/decide.ts";
@@ -38,6 +38,10 @@ export interface DeliveryContext {
   readonly destination: Destination;
   /** Ends the work of the destination. */
   readonly signal: AbortSignal | undefined;
+  /** The ledger, for a destination that writes into the same database. */
+  readonly ledger: MailboxLedger;
+  /** Returns the entry to record for a delivered message. */
+  readonly entryFor: (id: string, headers: string | undefined) => LedgerEntry;
   /** Limits for calls to the server. */
   readonly server: { readonly signal: AbortSignal; readonly totalTimeout: number };
   readonly policy: Pick<CompletePolicy, "tries" | "retry">;
@@ -62,6 +66,8 @@ export interface Delivered {
   readonly known: boolean;
   /** See {@link LedgerEntry.headers}. */
   readonly headers: string | undefined;
+  /** Whether the destination has written the entry of the ledger itself. */
+  readonly recorded: boolean;
 }
 
 /** A message whose content shows that it failed before. It is skipped, or tried last in this session. */
@@ -70,6 +76,11 @@ export interface LeftAlone {
   readonly leftAlone: Skip | "comes last";
   /** Its name in the ledger. */
   readonly id: string;
+}
+
+/** A message that was received. Its result may come later, if the destination has not committed it yet. */
+export interface Received {
+  readonly result: Promise<Delivered> | Delivered | LeftAlone;
 }
 
 /**
@@ -103,7 +114,7 @@ export async function deliver(
   message: Pop3Message,
   step: Retrieve,
   context: DeliveryContext,
-): Promise<Delivered | LeftAlone> {
+): Promise<Received> {
   const size = message.size ?? Infinity;
   if (step.id === undefined) {
     return size === Infinity || size <= CONTENT_IN_MEMORY
@@ -116,11 +127,7 @@ export async function deliver(
   return keepingAlive(context.client, () => handOver({ ...load, pieces: [octets] }, step, context));
 }
 
-async function deliverBuffered(
-  octets: Buffer,
-  step: Retrieve,
-  context: DeliveryContext,
-): Promise<Delivered | LeftAlone> {
+async function deliverBuffered(octets: Buffer, step: Retrieve, context: DeliveryContext): Promise<Received> {
   const digest = createHash("sha256").update(octets).digest("hex");
   const content = { digest, octets: octets.length, headers: headerDigest(octets) };
   return keepingAlive(context.client, () => byContent(content, [octets], step, context));
@@ -134,7 +141,7 @@ async function deliverTwice(
   message: Pop3Message,
   step: Retrieve,
   context: DeliveryContext,
-): Promise<Delivered | LeftAlone> {
+): Promise<Received> {
   const hash = createHash("sha256");
   const headers = new HeaderDigest();
   let octets = 0;
@@ -167,36 +174,44 @@ async function byContent(
   pieces: Pieces,
   step: Retrieve,
   context: DeliveryContext,
-): Promise<Delivered | LeftAlone> {
+): Promise<Received> {
   const namesake =
     step.uid === undefined ? context.unlisted.take(headers, step.size ?? octets) : step.namesake;
   if (namesOne(headers) && namesake?.headers === headers)
-    return { id: namesake.id, key: messageKey(context.keyName, namesake.id), octets, known: true, headers };
+    return knownBefore({ id: namesake.id, key: messageKey(context.keyName, namesake.id), octets, headers });
   const [id, key] = [contentId(digest), contentKey(context.keyName, digest)];
   const entry = context.entries.get(id);
   const waiting = entry && reasonToWait(entry, context.policy, Date.now());
   if (entry !== undefined && waiting !== undefined)
-    return { leftAlone: skipFailed(step, entry, waiting), id };
-  if (entry !== undefined && hasFailed(entry) && !context.again) return { leftAlone: "comes last", id };
-  const known = step.baseline || (entry !== undefined && isSettled(entry));
-  if (known) return { id, key, octets, known, headers: entry?.headers };
+    return { result: { leftAlone: skipFailed(step, entry, waiting), id } };
+  if (entry !== undefined && hasFailed(entry) && !context.again)
+    return { result: { leftAlone: "comes last", id } };
+  if (step.baseline || (entry !== undefined && isSettled(entry)))
+    return knownBefore({ id, key, octets, headers: entry?.headers });
   return handOver({ id, key, pieces }, step, context);
 }
 
+function knownBefore(message: Omit<Delivered, "known" | "recorded">): Received {
+  return { result: { ...message, known: true, recorded: false } };
+}
+
+/** Resolves when the destination has received the message. The result follows when it has committed it. */
 async function handOver(
   { id, key, pieces }: Load,
   { uid, size, what }: Retrieve,
-  { client, mailbox, destination, signal, confirm, progress }: DeliveryContext,
-): Promise<Delivered> {
-  const delivery: Delivery = { key, mailbox, uid, size, headersOnly: what === "headers" };
+  context: DeliveryContext,
+): Promise<Received> {
+  const { mailbox, destination, signal, ledger, confirm, progress } = context;
+  const { fence } = ledger;
+  const delivery: Delivery = { key, mailbox, uid, size, headersOnly: what === "headers", fence };
   await confirm();
-  const writer = await byDestination(id, () => destination.begin(delivery, signal));
-  if (writer === "known") return { id, key, octets: 0, known: true, headers: undefined };
-  const headers = new HeaderDigest();
+  const writer = await byDestination(id, () => destination.begin(delivery, signal, ledger));
+  if (writer === "known") return knownBefore({ id, key, octets: 0, headers: undefined });
+  const digest = new HeaderDigest();
   let octets = 0;
   try {
     for await (const piece of pieces) {
-      headers.push(piece);
+      digest.push(piece);
       octets += piece.length;
       const written = writtenBy(id, () => writer.write(piece));
       if (written !== undefined) await written;
@@ -206,19 +221,29 @@ async function handOver(
     await giveUp(writer);
     throw error;
   }
-  // All of it has been received. The destination may take long now, and the session would be silent.
-  const finish = async (): Promise<"new" | "known"> => {
-    try {
-      if (writer.prepare !== undefined) await byDestination(id, () => writer.prepare?.());
-      await confirm();
-    } catch (error) {
-      await giveUp(writer);
-      throw error;
-    }
-    return byDestination(id, () => writer.commit());
-  };
-  const result = await (Array.isArray(pieces) ? finish() : keepingAlive(client, finish));
-  return { id, key, octets, known: result === "known", headers: headers.digest() };
+  const result = commit(writer, { id, key, octets, headers: digest.digest() }, context);
+  // Until the result is treated, this prevents an unhandled rejection.
+  result.catch(() => undefined);
+  return { result };
+}
+
+/** Lets the destination commit a message that it has received. */
+async function commit(
+  writer: DeliveryWriter,
+  message: Omit<Delivered, "known" | "recorded">,
+  { confirm, entryFor }: DeliveryContext,
+): Promise<Delivered> {
+  const { id, headers } = message;
+  try {
+    if (writer.prepare !== undefined) await byDestination(id, () => writer.prepare?.());
+    await confirm();
+  } catch (error) {
+    await giveUp(writer);
+    throw error;
+  }
+  const committed = await byDestination(id, () => writer.commit(entryFor(id, headers)));
+  if (typeof committed === "string") return { ...message, known: committed === "known", recorded: false };
+  return { ...message, known: committed.recorded === "known", recorded: true };
 }
 
 /** Aborts the delivery. Ignores errors of that, because the first error matters more. */
@@ -255,7 +280,7 @@ function writtenBy(id: string, write: () => Promise<void> | void): Promise<void>
  * Sends NOOP every {@link QUIET} ms while `work` runs, because some servers end a session that is silent for
  * a minute.
  */
-async function keepingAlive<T>(client: Pop3Client, work: () => Promise<T>): Promise<T> {
+export async function keepingAlive<T>(client: Pop3Client, work: () => Promise<T>): Promise<T> {
   let waiting = false;
   const timer = setInterval(() => {
     if (waiting || client.state !== "transaction") return;

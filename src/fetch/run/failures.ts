@@ -60,6 +60,9 @@ export class Failures {
     const { ledger, task } = this.#context;
     if (!task.careful || step.id === undefined) return;
     const error = new Error("the process ended during the delivery of this message");
+    // From here on the message is to blame if the process dies, not the mailbox.
+    const { crashes, ...state } = ledger.state;
+    if (crashes !== undefined) ledger.setState(state);
     await ledger.record({ entries: [this.#entryOf(step, step.id, error, true)] });
   }
 

@@ -17,7 +17,7 @@ export interface Aftermath {
 
 /** Returns the state after a run that did not fail. `left`: there is more to do. */
 export function stateAtEnd(
-  { lastRun, interval, baseline }: MailboxState,
+  { lastRun, interval, baseline, listing, due }: MailboxState,
   poll: PollPauses,
   run: { readonly left: boolean; readonly mailCame: boolean },
   { loginPause, serialUntil }: Aftermath,
@@ -25,6 +25,8 @@ export function stateAtEnd(
   return {
     ...(lastRun === undefined ? {} : { lastRun }),
     ...(baseline === undefined ? {} : { baseline }),
+    ...(listing === undefined ? {} : { listing }),
+    ...(due === undefined ? {} : { due }),
     interval: run.left ? poll.shortest : pollPause(poll, interval, run.mailCame),
     ...(loginPause > 0 ? notBefore(Date.now() + loginPause) : {}),
     ...serialUntil,
@@ -37,7 +39,7 @@ export function stateAfterFailure(
   state: MailboxState,
   { loginPause, serialUntil }: Aftermath,
 ): MailboxState {
-  const { running: _, notBefore: __, notBeforeSaid: ___, serialUntil: ____, ...rest } = state;
+  const { notBefore: _, notBeforeSaid: __, serialUntil: ___, crashes: ____, ...rest } = state;
   const failures = (state.failures ?? 0) + 1;
   // If the server asked for a pause, later runs must keep it. After a failure of the network they need not
   // wait.

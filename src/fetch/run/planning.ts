@@ -2,6 +2,8 @@
 import type { FetchPlan } from "../plan/plan.ts";
 import { planFetch } from "../plan/plan.ts";
 import type { Listed } from "../plan/steps.ts";
+import { listingDigest, nextDue } from "../plan/quiet.ts";
+import type { MailboxState } from "../ledger/ledger.ts";
 import { tell, type SessionContext } from "./context.ts";
 import { listMaildrop } from "./listing.ts";
 
@@ -25,9 +27,12 @@ export async function planSession(context: SessionContext, listing: readonly Lis
   const { ledger, report, task, now } = context;
   const plan = await planFor(context, listing);
   const { retrieve, remove, skip, entries, forgotten } = plan;
-  const { baseline: _, ...rest } = ledger.state;
+  const { baseline: before, listing: _, due: __, ...rest } = ledger.state;
   const baseline = plan.baseline === undefined ? {} : { baseline: plan.baseline };
-  await ledger.record({ entries, forgotten, state: { ...rest, lastRun: now, ...baseline } });
+  ledger.setState({ ...rest, lastRun: now, ...baseline, ...quietState(context, listing, plan) });
+  // Only the first run and its mark must be durable before the mail is retrieved.
+  const isMark = rest.lastRun === undefined || before !== plan.baseline;
+  if (isMark || entries.length > 0 || forgotten.length > 0) await ledger.record({ entries, forgotten });
   await tell(context, {
     type: "listed",
     messages: listing.length,
@@ -41,6 +46,41 @@ export async function planSession(context: SessionContext, listing: readonly Lis
     for (const each of skip) await tell(context, { type: "skipped", ...each });
   }
   return plan;
+}
+
+/**
+ * Tells that the server lists what it listed when there was nothing left to do, and that nothing is due. The run
+ * then needs no entries. Reports the listing.
+ */
+export async function isQuiet(context: SessionContext, listing: readonly Listed[]): Promise<boolean> {
+  const { ledger, policy, report, task, now } = context;
+  const { listing: before, due = Infinity, lastRun = Infinity } = ledger.state;
+  // If the clock was put back, `due` is not reliable.
+  if (before === undefined || policy.dryRun || now >= due || now < lastRun) return false;
+  if (!task.retrieve || before !== listingDigest(listing, policy)) return false;
+  ledger.setState({ ...ledger.state, lastRun: now });
+  report.left = 0;
+  await tell(context, {
+    type: "listed",
+    messages: listing.length,
+    octets: report.listedOctets,
+    toRetrieve: 0,
+    toRetrieveOctets: 0,
+    toDelete: 0,
+  });
+  return true;
+}
+
+/** Returns what the state says of a listing that leaves nothing to do. */
+function quietState(
+  { ledger, policy }: SessionContext,
+  listing: readonly Listed[],
+  { retrieve, remove, skip, left, baseline }: FetchPlan,
+): Pick<MailboxState, "listing" | "due"> {
+  const isQuiet = retrieve.length + remove.length + skip.length + left === 0 && baseline === undefined;
+  if (!isQuiet || policy.dryRun) return {};
+  const due = nextDue(ledger.entries.values(), policy);
+  return { listing: listingDigest(listing, policy), ...(due === undefined ? {} : { due }) };
 }
 
 async function planFor(

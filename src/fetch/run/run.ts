@@ -8,22 +8,28 @@ import { FetchError } from "../fetch-error.ts";
 import { runSession } from "./session.ts";
 import { STOPPED, type SessionOutcome, type SessionTask, type Spent } from "./task.ts";
 import type { MailboxLedger, MailboxState } from "../ledger/ledger.ts";
+import { configError } from "../../options/checks.ts";
 import { Rehearsal } from "../ledger/rehearsal.ts";
 import { completeOptions } from "../../options/client.ts";
 import type { FetchSettings } from "../options.ts";
 import { emptyReport, type MutableReport, type FetchReport } from "../report.ts";
-import { isAborted } from "../../net/abort.ts";
+import { FirstAbort, isAborted } from "../../net/abort.ts";
 import { LoginPause } from "./login-pause.ts";
 import { pauseAfterFailure, stateAfterFailure, stateAtEnd, type Aftermath } from "./next-poll.ts";
 import { Opening } from "./opening.ts";
+import { RunLedger } from "./run-ledger.ts";
 
 /** Runs once over a mailbox. Rejects with {@link FetchError}. */
 export async function runFetch(settings: FetchSettings): Promise<FetchReport> {
   return new Run(settings).run();
 }
 
+/** After this many runs in a row that died before the first message, the mailbox itself is to blame. */
+const CRASHES = 5;
+
 class Run {
-  readonly #settings: FetchSettings;
+  /** Once the lease is held, their `signal` is also aborted when the lease is lost. */
+  #settings: FetchSettings;
   readonly #pool: Pop3Pool;
   readonly #draft: MutableReport;
   /** By `performance.now()`, because the system clock may be set back. */
@@ -68,59 +74,86 @@ class Run {
   }
 
   async #leased(): Promise<FetchReport> {
-    const { mailbox, force, onEvent } = this.#settings;
     const ledger = await this.#open();
+    const { signal } = this.#settings;
+    const { lost } = ledger.held;
+    // Closes the connection when the lease is lost.
+    const either = new FirstAbort(signal, lost);
+    this.#settings = { ...this.#settings, signal: either.signal };
     let report: FetchReport;
     try {
-      const { notBefore = 0, notBeforeSaid = 0 } = ledger.state;
-      const now = Date.now();
-      if (!force && notBefore > now && notBeforeSaid <= now) report = this.#report("deferred", notBefore);
-      else {
-        await onEvent({ mailbox, type: "begin" });
-        report = await this.#sessions(ledger);
-      }
+      report = await this.#unlessTooEarly(ledger);
     } catch (error) {
       // The caller gets the first error.
       await ledger.close().catch(() => undefined);
       throw error;
+    } finally {
+      either.release();
     }
     await ledger.close();
     return report;
   }
 
-  #open(): Promise<MailboxLedger> {
-    const { ledger, mailbox, policy } = this.#settings;
-    return policy.dryRun ? Rehearsal.open(ledger, mailbox) : ledger.open(mailbox);
+  async #open(): Promise<RunLedger> {
+    const { ledger, mailbox, policy, signal } = this.#settings;
+    const held = await (policy.dryRun ? Rehearsal.open(ledger, mailbox) : ledger.open(mailbox, { signal }));
+    checkHeld(held);
+    return new RunLedger(held);
   }
 
-  async #sessions(ledger: MailboxLedger): Promise<FetchReport> {
+  async #unlessTooEarly(ledger: RunLedger): Promise<FetchReport> {
+    const { mailbox, force, onEvent } = this.#settings;
+    await this.#countCrash(ledger);
+    const { notBefore = 0, notBeforeSaid = 0 } = ledger.state;
+    const now = Date.now();
+    if (!force && notBefore > now && notBeforeSaid <= now) return this.#report("deferred", notBefore);
+    await onEvent({ mailbox, type: "begin" });
+    return this.#sessions(ledger);
+  }
+
+  /**
+   * Notes that the run before has died. Rejects with `POP3_MAILBOX_POISON` if too many have died one after the
+   * other: they would take the process with them again and again.
+   */
+  async #countCrash(ledger: RunLedger): Promise<void> {
+    if (!ledger.held.takenOver) return;
+    const crashes = (ledger.state.crashes ?? 0) + 1;
+    ledger.setState({ ...ledger.state, crashes });
+    await ledger.record();
+    if (crashes < CRASHES || this.#settings.force) return;
+    const cause = new Pop3Error(
+      "POP3_MAILBOX_POISON",
+      `${String(crashes)} runs in a row ended with their process before they retrieved a message. Find out why, ` +
+        "for example from the memory that the process may use; the next run tries again, and so does the option force",
+    );
+    const failure = this.#failure(cause, ledger.state);
+    ledger.setState({ ...stateAfterFailure(failure, ledger.state, this.#aftermath), crashes });
+    throw failure;
+  }
+
+  async #sessions(ledger: RunLedger): Promise<FetchReport> {
     let stopped: boolean;
     try {
-      const careful = ledger.state.running === true;
       const { serialUntil } = ledger.state;
       if (serialUntil !== undefined) rememberSerial(this.#server, serialUntil);
-      await ledger.record({ state: { ...ledger.state, running: true } });
-      stopped = await this.#oneAfterAnother(ledger, careful);
-    } catch (error) {
-      const failure = this.#failure(error, ledger.state);
-      // If this write fails, `running` stays set, and the next run knows that this one failed.
-      await ledger
-        .record({ state: stateAfterFailure(failure, ledger.state, this.#aftermath) })
-        .catch(() => undefined);
+      stopped = await this.#oneAfterAnother(ledger, ledger.held.takenOver);
+    } catch (thrown) {
+      const failure = this.#failure(ledger.isLost ? this.#leaseLost(ledger, thrown) : thrown, ledger.state);
+      ledger.setState(stateAfterFailure(failure, ledger.state, this.#aftermath));
       throw failure;
     }
     const left = stopped || this.#draft.left > 0;
     const { policy } = this.#settings;
     const mailCame = this.#draft.delivered > 0;
     const state = stateAtEnd(ledger.state, policy.poll, { left, mailCame }, this.#aftermath);
-    await ledger.record({ state });
+    ledger.setState(state);
     const next = Math.max(Date.now() + (state.interval ?? 0), state.notBefore ?? 0);
     const outcome = left ? "stopped" : "done";
     return this.#report(policy.dryRun && !stopped ? "dry-run" : outcome, next);
   }
 
   /** Runs sessions until all is done. Returns whether the run was stopped before that. */
-  async #oneAfterAnother(ledger: MailboxLedger, careful: boolean): Promise<boolean> {
+  async #oneAfterAnother(ledger: RunLedger, careful: boolean): Promise<boolean> {
     const { limits } = this.#settings.policy;
     const until = this.#began + limits.seconds * 1000;
     for (let [retrieve, halted] = [true, false]; ;) {
@@ -151,11 +184,11 @@ class Run {
    * Returns whether to continue in a new session after the server failed because of pipelining. The new
    * session sends one command at a time, so it may succeed. This happens once per run.
    */
-  async #mayContinueSerially(ledger: MailboxLedger, error: unknown): Promise<boolean> {
+  async #mayContinueSerially(ledger: RunLedger, error: unknown): Promise<boolean> {
     if (!this.#brokePipeline || !this.#isFirstBreak) return false;
     this.#isFirstBreak = false;
     const { mailbox, onEvent, stop, signal } = this.#settings;
-    await ledger.record({ state: { ...ledger.state, ...this.#serialUntil } });
+    ledger.setState({ ...ledger.state, ...this.#serialUntil });
     await onEvent({ mailbox, type: "pipelining-broken", error });
     return !isAborted(stop, signal) && (await this.#mayLogInAgain());
   }
@@ -181,7 +214,7 @@ class Run {
   }
 
   /** Opens a session, works in it, and commits with QUIT. */
-  async #session(ledger: MailboxLedger, task: SessionTask): Promise<SessionOutcome> {
+  async #session(ledger: RunLedger, task: SessionTask): Promise<SessionOutcome> {
     const { account, stop, signal } = this.#settings;
     const opening = new Opening(task.retrieve ? stop : undefined, signal);
     let outcome: SessionOutcome | undefined;
@@ -221,7 +254,12 @@ class Run {
     if (signal?.aborted === true) throw new Pop3AbortError(signal.reason);
   }
 
-  async #work(client: Pop3Client, ledger: MailboxLedger, task: SessionTask): Promise<SessionOutcome> {
+  /** Returns the error that says that the lease is lost: whatever the session ended with follows from that. */
+  #leaseLost({ held: { lost } }: RunLedger, thrown: unknown): unknown {
+    return lost.aborted ? lost.reason : thrown;
+  }
+
+  async #work(client: Pop3Client, ledger: RunLedger, task: SessionTask): Promise<SessionOutcome> {
     this.#loginPause.loggedIn(client);
     try {
       const outcome = await runSession(client, ledger, this.#settings, this.#draft, task);
@@ -235,7 +273,7 @@ class Run {
     }
   }
 
-  async #deleted(ledger: MailboxLedger, { marked }: SessionOutcome): Promise<void> {
+  async #deleted(ledger: RunLedger, { marked }: SessionOutcome): Promise<void> {
     const { mailbox, onEvent } = this.#settings;
     this.#draft.committed = true;
     this.#draft.deleted += marked.length;
@@ -264,6 +302,15 @@ class Run {
       duration: Math.round(performance.now() - this.#began),
     };
   }
+}
+
+/** Throws `POP3_CONFIG` if a ledger has the interface of an earlier version. */
+function checkHeld(held: Partial<MailboxLedger>): void {
+  if (typeof held.load === "function" && held.lost instanceof AbortSignal) return;
+  throw configError(
+    "ledger.open() must resolve with a MailboxLedger that has load(), fence, takenOver and lost: " +
+      "until popwright 0.1 it had `entries` instead of load()",
+  );
 }
 
 /**

@@ -1,7 +1,6 @@
 // Does the work of one session of a run: lists the maildrop, plans, delivers, and marks with DELE. The caller
 // owns the session and sends QUIT, which commits.
 import type { Pop3Client } from "../../client.ts";
-import type { MailboxLedger } from "../ledger/ledger.ts";
 import type { FetchSettings } from "../options.ts";
 import type { FetchPlan } from "../plan/plan.ts";
 import { plannedRun } from "../plan/planned.ts";
@@ -13,8 +12,8 @@ import type { SessionContext } from "./context.ts";
 import { Deadline } from "./deadline.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Failures } from "./failures.ts";
-import { listMessages, planSession } from "./planning.ts";
-import { SessionLedger } from "./session-ledger.ts";
+import { isQuiet, listMessages, planSession } from "./planning.ts";
+import type { RunLedger } from "./run-ledger.ts";
 import { Tally } from "./tally.ts";
 import { NOTHING_DONE, STOPPED, type SessionOutcome, type SessionTask, type Spent } from "./task.ts";
 import { recogniseChangedUids } from "./uid-reset.ts";
@@ -25,7 +24,7 @@ const SLOW_IN_A_ROW = 3;
 /** Runs a session up to, but without, QUIT. Rejects with the error that ended the session. */
 export async function runSession(
   client: Pop3Client,
-  ledger: MailboxLedger,
+  ledger: RunLedger,
   settings: FetchSettings,
   report: MutableReport,
   task: SessionTask,
@@ -33,7 +32,7 @@ export async function runSession(
   const deadline = new Deadline(task.retrieve ? task.until : Infinity, settings.signal);
   const context: SessionContext = {
     client,
-    ledger: new SessionLedger(ledger),
+    ledger,
     settings,
     policy: withLimitsLeft(settings.policy, task.spent),
     report,
@@ -63,6 +62,8 @@ function withLimitsLeft(policy: CompletePolicy, spent: Spent): CompletePolicy {
 async function work(context: SessionContext): Promise<SessionOutcome> {
   const { client, ledger, policy, report, task, deadline, now } = context;
   const listing = await listMessages(context);
+  if (await isQuiet(context, listing)) return NOTHING_DONE;
+  await ledger.load();
   await recogniseChangedUids(client, listing, ledger, policy, deadline.signal);
   const unlisted = new Unlisted(listing, ledger.entries);
   const plan = await planSession(context, listing);
@@ -84,7 +85,7 @@ async function work(context: SessionContext): Promise<SessionOutcome> {
 
 /** Ends a session: sends DELE if nothing is lost, and says what is left for another session. */
 async function outcomeOf(
-  { client, report, task }: SessionContext,
+  { client, ledger, report, task }: SessionContext,
   plan: FetchPlan,
   tally: Tally,
   failures: Failures,
@@ -107,5 +108,7 @@ async function outcomeOf(
     return { marked: [], withoutQuit: true, more, toDelete, stopped, down, untried };
   }
   const marked = await tally.mark();
+  // QUIT follows, which deletes.
+  if (marked.length > 0) await ledger.confirm();
   return { marked, withoutQuit: false, more, toDelete: false, stopped, down, untried };
 }

@@ -9,6 +9,14 @@ import type { Retrieve } from "../plan/steps.ts";
 import { tell, type SessionContext } from "./context.ts";
 import type { Delivered } from "./delivery.ts";
 
+/** A number of messages, and the sum of their sizes. */
+interface Amount {
+  readonly messages: number;
+  readonly octets: number;
+}
+
+const NOTHING: Amount = { messages: 0, octets: 0 };
+
 interface ToDelete {
   readonly number: number;
   /** The entry to record after the server has deleted the message. */
@@ -37,7 +45,19 @@ export class Tally {
 
   /** Whether enough new messages were delivered. Their content may show only on arrival that they are new. */
   get hasEnough(): boolean {
-    return this.#fresh >= this.#context.policy.commitEvery || this.isUsedUp;
+    return this.hasEnoughWith(NOTHING);
+  }
+
+  /** Whether enough new messages were delivered if all messages that are still underway are new ones. */
+  hasEnoughWith({ messages, octets }: Amount): boolean {
+    const { settings, policy, task } = this.#context;
+    const { limits } = settings.policy;
+    const [all, size] = [task.spent.messages + messages, task.spent.octets + octets];
+    return (
+      this.#fresh + messages >= policy.commitEvery ||
+      all >= limits.messages ||
+      (size > 0 && size >= limits.octets)
+    );
   }
 
   /** Whether the limits of the run are used up. */
@@ -46,6 +66,14 @@ export class Tally {
     const { limits } = settings.policy;
     const { messages, octets } = task.spent;
     return messages >= limits.messages || (octets > 0 && octets >= limits.octets);
+  }
+
+  /** Returns the entry to record when a message is delivered. */
+  entryFor({ before: planned, ...step }: Retrieve, id: string, headers: string | undefined): LedgerEntry {
+    const { ledger, now } = this.#context;
+    const before = ledger.entries.get(id);
+    const status = before !== undefined && isSettled(before) ? before.status : statusOf(step);
+    return entryOf(step, id, status, planned?.firstSeen ?? before?.firstSeen ?? now, headers);
   }
 
   /** Notes that the server still has the message with this name in the ledger. */
@@ -59,13 +87,12 @@ export class Tally {
    */
   async delivered(step: Retrieve, came: Delivered): Promise<boolean> {
     const { ledger, policy, report, task, now } = this.#context;
-    const { id, key, octets, known, headers } = came;
+    const { id, key, octets, known, headers, recorded } = came;
     const { number, uid, size, baseline } = step;
     const before = ledger.entries.get(id);
     const settled = before !== undefined && isSettled(before);
-    const status = settled ? before.status : statusOf(step);
-    const firstSeen = step.before?.firstSeen ?? before?.firstSeen ?? now;
-    const entry = entryOf(step, id, status, firstSeen, headers);
+    const entry = this.entryFor(step, id, headers);
+    const { status } = entry;
     const isNew = !baseline && !settled;
     task.spent.slowInARow = 0;
     if (baseline) this.#unseen--;
@@ -78,11 +105,12 @@ export class Tally {
     if (known) report.known++;
     else report.delivered++;
     // Use the entry that the plan found: a careful session records each message before trying it.
-    const recorded = step.id === undefined ? before : step.before;
-    if (known && !baseline && recorded === undefined) report.unrecorded++;
+    const planned = step.id === undefined ? before : step.before;
+    if (known && !baseline && planned === undefined) report.unrecorded++;
     report.octets += octets;
     // The next message is received while this is written. DELE waits until everything is recorded.
-    if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
+    if (recorded) ledger.apply({ entries: [entry] });
+    else if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
       ledger.recordLater({ entries: [entry] });
     const due = status === "delivered" && isDue(policy.delete, entry.firstSeen, size, now);
     // A message that was deleted and is still listed is deleted again.
@@ -95,7 +123,9 @@ export class Tally {
   async noteBaselineSeen(): Promise<void> {
     const { ledger } = this.#context;
     const { baseline, ...state } = ledger.state;
-    if (baseline !== undefined && this.#unseen === 0) await ledger.record({ state });
+    if (baseline === undefined || this.#unseen > 0) return;
+    ledger.setState(state);
+    await ledger.record();
   }
 
   /**
@@ -115,7 +145,8 @@ export class Tally {
   /** Sends DELE for all messages to delete. Returns the entries to record after QUIT has deleted them. */
   async mark(): Promise<LedgerEntry[]> {
     if (!this.hasToDelete) return [];
-    const { client, settings } = this.#context;
+    const { client, ledger, settings } = this.#context;
+    await ledger.confirm();
     try {
       await client.dele(
         this.#toDelete.map(({ number }) => number),
@@ -129,7 +160,7 @@ export class Tally {
   }
 }
 
-function statusOf({ baseline, what }: Retrieve): MessageStatus {
+function statusOf({ baseline, what }: Pick<Retrieve, "baseline" | "what">): MessageStatus {
   if (baseline) return "baseline";
   return what === "headers" ? "headers" : "delivered";
 }

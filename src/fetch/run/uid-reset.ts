@@ -3,9 +3,9 @@ import type { Pop3Client } from "../../client.ts";
 import { Pop3Error } from "../../errors.ts";
 import { isRefusal } from "./delivery.ts";
 import { headerDigest } from "../plan/header-digest.ts";
-import type { MailboxLedger } from "../ledger/ledger.ts";
 import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
+import type { RunLedger } from "./run-ledger.ts";
 import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
 
 /**
@@ -16,7 +16,7 @@ import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
 export async function recogniseChangedUids(
   client: Pop3Client,
   listing: readonly Listed[],
-  ledger: Pick<MailboxLedger, "entries" | "record">,
+  ledger: Pick<RunLedger, "entries" | "record">,
   { uidsChanged, dryRun }: Pick<CompletePolicy, "uidsChanged" | "dryRun">,
   signal: AbortSignal | undefined,
 ): Promise<void> {

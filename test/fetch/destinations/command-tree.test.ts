@@ -4,6 +4,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Command } from "../../../src/fetch/index.ts";
 import { delivery } from "../../support/delivery.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 /** Starts another process, which connects to a port and stays. */
 const PARENT = `
@@ -21,7 +22,7 @@ test("ends a program together with the processes that it has started", async () 
   const command = new Command(process.execPath, ["-e", PARENT, String(port)]);
   const writer = await command.begin(delivery("one"), abort.signal);
   const connected = once(server, "connection") as Promise<[Socket]>;
-  const failed = expect(writer.commit()).rejects.toMatchObject({ code: "POP3_ABORTED" });
+  const failed = expect(writer.commit(entryFor("a"))).rejects.toMatchObject({ code: "POP3_ABORTED" });
   const [socket] = await connected;
   socket.on("error", () => undefined).resume();
   const gone = once(socket, "close");

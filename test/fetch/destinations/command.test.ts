@@ -10,6 +10,7 @@ import { Command, type CommandOptions } from "../../../src/fetch/index.ts";
 import { breakFiles } from "./broken-files.ts";
 import { deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const LARGE = MESSAGES["5 MB"] as Buffer;
@@ -45,7 +46,7 @@ test("gets its arguments unchanged, and variables about the message", async () =
   const command = new Command("sh", args, { cwd: folder.path });
   const writer = await command.begin(delivery("one", { uid: "u/1$(id)", size: 1234, headersOnly: true }));
   await writer.write(ONE);
-  expect(await writer.commit()).toBe("new");
+  expect(await writer.commit(entryFor("a"))).toBe("new");
   expect((await read("told")).split("\n")).toEqual([
     ...["a b", "$HOME", "'\";|", "POPWRIGHT_HEADERS_ONLY=1", `POPWRIGHT_KEY=${keyOf("one")}`],
     ...["POPWRIGHT_MAILBOX=ann@pop.test:995", "POPWRIGHT_SIZE=1234", "POPWRIGHT_UID=u/1$(id)", ""],
@@ -58,7 +59,7 @@ test("gets no variable for an unknown value", async () => {
   const writer = await script("env | grep -E '^(POPWRIGHT_|MINE|HOME)' | sort >told", { env }).begin(
     delivery("one", { uid: undefined }),
   );
-  expect(await writer.commit()).toBe("new");
+  expect(await writer.commit(entryFor("a"))).toBe("new");
   expect((await read("told")).split("\n")).toEqual([
     ...["MINE=1", `POPWRIGHT_KEY=${keyOf("one")}`, "POPWRIGHT_MAILBOX=ann@pop.test:995", ""],
   ]);
@@ -132,7 +133,7 @@ test.each([
 
 test("rejects a value that no environment variable can have", async () => {
   const writer = await script("exit 0").begin(delivery("one", { mailbox: "a\0b" }));
-  await expect(writer.commit()).rejects.toMatchObject({ name: "DestinationError" });
+  await expect(writer.commit(entryFor("a"))).rejects.toMatchObject({ name: "DestinationError" });
 });
 
 describe("reads a file", () => {
@@ -162,7 +163,9 @@ describe("reads a file", () => {
     const writer = await command.begin(delivery("one"));
     await writer.write(ONE);
     expect(await files()).toEqual([]);
-    await expect(writer.commit()).rejects.toMatchObject({ message: "sh ended with exit code 1" });
+    await expect(writer.commit(entryFor("a"))).rejects.toMatchObject({
+      message: "sh ended with exit code 1",
+    });
     expect([await read("seen"), await files()]).toEqual(["", []]);
   });
 
@@ -237,7 +240,7 @@ describe("is ended", () => {
     await writer.write(LARGE);
     // How long the message takes to come does not count.
     if (vi.isFakeTimers()) vi.advanceTimersByTime(1_000_000);
-    const outcome = writer.commit().catch((error: unknown) => error);
+    const outcome = writer.commit(entryFor("a")).catch((error: unknown) => error);
     await ready;
     return { outcome, gone };
   }
@@ -260,7 +263,7 @@ describe("is ended", () => {
     const command = script("echo >started");
     const writer = await command.begin(delivery("one"), controller.signal);
     controller.abort();
-    await expect(writer.commit()).rejects.toMatchObject({ code: "POP3_ABORTED" });
+    await expect(writer.commit(entryFor("a"))).rejects.toMatchObject({ code: "POP3_ABORTED" });
     await expect(command.begin(delivery("one"), controller.signal)).rejects.toMatchObject({
       code: "POP3_ABORTED",
     });

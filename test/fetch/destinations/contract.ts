@@ -7,6 +7,7 @@ import type { Destination } from "../../../src/fetch/index.ts";
 import { breakFiles, type FileStep } from "./broken-files.ts";
 import { begun, deliver, MESSAGES, piecesOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 export interface Subject {
   /** A destination in a directory; a second one in the same is another process's. */
@@ -105,7 +106,11 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
           await begun(make(directory), "one"),
         ];
         for (const writer of [first, second, third]) await writer.write(Buffer.from(ONE));
-        const outcomes = await Promise.all([first.commit(), second.commit(), third.commit()]);
+        const outcomes = await Promise.all([
+          first.commit(entryFor("a")),
+          second.commit(entryFor("a")),
+          third.commit(entryFor("a")),
+        ]);
         expect(outcomes.sort()).toEqual(["known", "known", "new"]);
         expect(await delivered(directory)).toEqual([form(ONE)]);
       });

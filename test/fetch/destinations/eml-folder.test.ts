@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { EmlFolder } from "../../../src/fetch/index.ts";
 import { deliver, delivery, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 
@@ -22,7 +23,7 @@ test("names a file after its key", async () => {
 test("does not overwrite a file that has the name", async () => {
   const writer = await new EmlFolder(folder.path).begin(delivery("one"));
   await folder.write(`${keyOf("one")}.eml`, "another's");
-  expect(writer !== "known" && (await writer.commit())).toBe("known");
+  expect(writer !== "known" && (await writer.commit(entryFor("a")))).toBe("known");
   expect(await folder.read(`${keyOf("one")}.eml`)).toEqual(Buffer.from("another's"));
 });
 

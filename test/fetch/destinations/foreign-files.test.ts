@@ -8,6 +8,7 @@ import { isDown, isLater } from "../../../src/fetch/destinations/destination-err
 import { obstacles, place, type Obstacle } from "../../support/obstacles.ts";
 import { begun, deliver, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const EMPTY = Buffer.alloc(0);
@@ -55,7 +56,7 @@ describe.each<[name: string, make: () => Destination, file: string, spool: strin
         const writer = await begun(make(), "one");
         await writer.write(Buffer.from(message));
         const look = await place(obstacle, file());
-        await expectRefusal(writer.commit(), obstacle);
+        await expectRefusal(writer.commit(entryFor("a")), obstacle);
         expect(await look()).toEqual({ isUntouched: true });
         await folder.removeAll(name);
       }
@@ -71,7 +72,7 @@ describe.each<[name: string, make: () => Destination, file: string, spool: strin
     const writer = await begun(make(), "one");
     await writer.write(Buffer.from(ONE));
     await place("an empty file", file());
-    expect(await writer.commit()).toBe("new");
+    expect(await writer.commit(entryFor("a"))).toBe("new");
     expect(await folder.read(name)).toEqual(ONE);
     expect(await deliver(make(), "one", ONE)).toBe("known");
   });

@@ -7,6 +7,7 @@ import {
   type FunctionOptions,
 } from "../../../src/fetch/index.ts";
 import { begun, deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
+import { entryFor, HELD } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 
@@ -14,10 +15,10 @@ test("gets the message, its description, and the signal", async () => {
   const calls: unknown[] = [];
   const destination = deliverTo((...args) => void calls.push(args));
   const { signal } = new AbortController();
-  const writer = await destination.begin(delivery("one", { size: 3, headersOnly: true }), signal);
+  const writer = await destination.begin(delivery("one", { size: 3, headersOnly: true }), signal, HELD);
   if (writer !== "known") for (const octet of "abc") await writer.write(Buffer.from(octet));
   expect(calls).toEqual([]);
-  expect(writer !== "known" && (await writer.commit())).toBe("new");
+  expect(writer !== "known" && (await writer.commit(entryFor("a")))).toBe("new");
   const message: FetchedMessage = {
     ...delivery("one", { size: 3, headersOnly: true }),
     octets: Buffer.from("abc"),

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { lmtp } from "../../../examples/destinations/lmtp.ts";
 import { deliver, delivery, MESSAGES } from "../../support/delivery.ts";
 import { LmtpServer } from "./lmtp-server.ts";
+import { entryFor, HELD } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n.1\r\n..\r\n");
 
@@ -68,9 +69,9 @@ test("is down if the server does not answer", async () => {
 
 test("ends when the signal is aborted", async () => {
   const controller = new AbortController();
-  const writer = await destination().begin(delivery("one"), controller.signal);
+  const writer = await destination().begin(delivery("one"), controller.signal, HELD);
   if (writer !== "known") await writer.write(Buffer.from(ONE));
-  const committed = writer !== "known" && writer.commit();
+  const committed = writer !== "known" && writer.commit(entryFor("a"));
   controller.abort();
   await expect(committed).rejects.toMatchObject({ down: true });
   expect(server.messages).toEqual([]);

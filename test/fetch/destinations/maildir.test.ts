@@ -8,6 +8,7 @@ import { Maildir } from "../../../src/fetch/index.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
 import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 
@@ -37,7 +38,7 @@ test("writes in tmp/, and shows only complete messages in new/", async () => {
   const writer = await begun(maildir, "one");
   await writer.write(ONE);
   expect(await folder.files()).toEqual([expect.stringMatching(/^Mail\/tmp\/\.[0-9a-f]{64}\.popwright-/)]);
-  await writer.commit();
+  await writer.commit(entryFor("a"));
   expect(await folder.files("Mail/tmp")).toEqual([]);
 });
 
@@ -75,10 +76,10 @@ describe("recognises a message that a reader has moved to cur/", () => {
   test("when two processes deliver it", async () => {
     const [first, second] = [await begun(maildir, "one"), await begun(new Maildir(path), "one")];
     await first.write(ONE);
-    expect(await first.commit()).toBe("new");
+    expect(await first.commit(entryFor("a"))).toBe("new");
     await read("one");
     await second.write(ONE);
-    expect(await second.commit()).toBe("known");
+    expect(await second.commit(entryFor("a"))).toBe("known");
     expect(await folder.files()).toEqual([`Mail/cur/${keyOf("one")}.popwright:2,S`]);
   });
 });
@@ -87,7 +88,7 @@ test("does not overwrite a file that has the name", async () => {
   const writer = await begun(maildir, "one");
   await writer.write(ONE);
   await folder.write(`Mail/new/${keyOf("one")}.popwright`, "another's");
-  expect(await writer.commit()).toBe("known");
+  expect(await writer.commit(entryFor("a"))).toBe("known");
   expect(await folder.read(`Mail/new/${keyOf("one")}.popwright`)).toEqual(Buffer.from("another's"));
 });
 
@@ -115,7 +116,7 @@ test("uses the path that a function returns", async () => {
   const byMailbox = new Maildir(({ mailbox }) => join(path, mailbox.replace(/@.*/, "")));
   for (const mailbox of ["ann@pop.test:995", "bob@pop.test:995"]) {
     const writer = await byMailbox.begin(delivery("one", { mailbox }));
-    if (writer !== "known") await writer.commit();
+    if (writer !== "known") await writer.commit(entryFor("a"));
   }
   const file = `new/${keyOf("one")}.popwright`;
   expect(await folder.files("Mail")).toEqual([`ann/${file}`, `bob/${file}`]);

@@ -9,6 +9,7 @@ import { begun, deliver } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 import { Sleeper, watchSteps } from "./sleepers.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 vi.mock("node:fs/promises", { spy: true });
 
@@ -51,7 +52,7 @@ async function sleepAt(nth: number, isLeft: boolean, fast: Sleeper): Promise<str
   if (isLeft) await cutAppend();
 
   const sleeper = new Sleeper((_, at) => at === nth);
-  const slow = await sleeper.start(() => writer.commit());
+  const slow = await sleeper.start(() => writer.commit(entryFor("a")));
   if (!slow.isAsleep) {
     await slow.outcome;
     await other.abort();
@@ -59,7 +60,7 @@ async function sleepAt(nth: number, isLeft: boolean, fast: Sleeper): Promise<str
   }
   await ageLock();
   // The other one is done, or asleep in the middle of its message, when the first wakes up.
-  const later = await fast.start(() => other.commit());
+  const later = await fast.start(() => other.commit(entryFor("a")));
   sleeper.wake();
   const outcome: unknown = await slow.outcome.catch((error: unknown) => error);
   fast.wake();
@@ -91,7 +92,7 @@ async function cutAppend(): Promise<void> {
   await writer.write(Buffer.from(SLOW));
   let pieces = 0;
   const dying = new Sleeper((step) => step === "file.appendFile" && ++pieces === 2);
-  await dying.start(() => writer.commit());
+  await dying.start(() => writer.commit(entryFor("a")));
   await ageLock();
 }
 

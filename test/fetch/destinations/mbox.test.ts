@@ -9,6 +9,7 @@ import { breakFiles, fileHandlePrototype, methodOf } from "./broken-files.ts";
 import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
+import { entryFor } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const TWO = Buffer.from("Subject: two\r\n\r\n2\r\n");
@@ -93,7 +94,7 @@ test("uses the path that a function returns", async () => {
   const byMailbox = new Mbox(({ mailbox }) => join(folder.path, "Mail", mailbox.replace(/@.*/, "")));
   for (const mailbox of ["ann@pop.test:995", "bob@pop.test:995"]) {
     const writer = await byMailbox.begin(delivery("one", { mailbox }));
-    if (writer !== "known") await writer.commit();
+    if (writer !== "known") await writer.commit(entryFor("a"));
   }
   expect(await folder.files("Mail")).toEqual(["ann", "bob"]);
 });
@@ -132,7 +133,7 @@ describe("recognises a message", () => {
     const writer = await begun(mbox, "one");
     await writer.write(Buffer.from(ONE));
     await deliver(new Mbox(path), "one", ONE);
-    expect(await writer.commit()).toBe("known");
+    expect(await writer.commit(entryFor("a"))).toBe("known");
     expect(bodiesOf(await folder.read("inbox"))).toHaveLength(1);
   });
 
@@ -171,7 +172,7 @@ describe("a lock", () => {
     const writer = await begun(mbox, "one");
     await writer.write(Buffer.from(ONE));
     await folder.write("inbox.lock", "");
-    await expect(writer.commit()).rejects.toMatchObject(LOCKED);
+    await expect(writer.commit(entryFor("a"))).rejects.toMatchObject(LOCKED);
     expect(await folder.files()).toEqual(["inbox.lock"]);
   });
 

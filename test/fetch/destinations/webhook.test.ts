@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { webhook } from "../../../examples/destinations/webhook.ts";
 import { deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
 import { HttpServer } from "./http-server.ts";
+import { entryFor, HELD } from "../../support/ledger.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 
@@ -24,9 +25,10 @@ test("posts each message", async () => {
   const writer = await destination.begin(
     delivery("u1", { headersOnly: true, mailbox: "ann@pöp.test:995" }),
     undefined,
+    HELD,
   );
   if (writer !== "known") await writer.write(Buffer.from(ONE));
-  expect(writer !== "known" && (await writer.commit())).toBe("new");
+  expect(writer !== "known" && (await writer.commit(entryFor("a")))).toBe("new");
   expect(server.requests).toMatchObject([
     {
       method: "POST",
@@ -57,7 +59,7 @@ test("learns which messages are known", async () => {
 });
 
 test("does not send an aborted message", async () => {
-  const writer = await webhook(server.url).begin(delivery("one"), undefined);
+  const writer = await webhook(server.url).begin(delivery("one"), undefined, HELD);
   if (writer !== "known") {
     await writer.write(Buffer.from(ONE));
     await writer.abort();
@@ -95,8 +97,8 @@ test("is down if the server does not answer", async () => {
 test("ends when the signal is aborted", async () => {
   status = undefined;
   const controller = new AbortController();
-  const writer = await webhook(server.url).begin(delivery("one"), controller.signal);
-  const committed = writer !== "known" && writer.commit();
+  const writer = await webhook(server.url).begin(delivery("one"), controller.signal, HELD);
+  const committed = writer !== "known" && writer.commit(entryFor("a"));
   controller.abort(new Error("enough"));
   await expect(committed).rejects.toMatchObject({ cause: { message: "enough" } });
 });

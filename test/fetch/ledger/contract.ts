@@ -18,17 +18,8 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
     test("has no entries for a mailbox that it has not seen", async () => {
       const ledger = await make();
       const mailbox = await ledger.open(ANN);
-      expect([...mailbox.entries]).toEqual([]);
+      expect([...(await mailbox.load())]).toEqual([]);
       expect(mailbox.state).toEqual({});
-      await mailbox.close();
-    });
-
-    test("knows at once what is recorded", async () => {
-      const mailbox = await (await make()).open(ANN);
-      const recorded = mailbox.record({ entries: [delivered("a")], state: { lastRun: 1, failures: 2 } });
-      expect([...mailbox.entries]).toEqual([["a", delivered("a")]]);
-      expect(mailbox.state).toEqual({ lastRun: 1, failures: 2 });
-      await recorded;
       await mailbox.close();
     });
 
@@ -45,11 +36,11 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
         ...{ status: "failed", retryAt: 1_760_000_100_000, goneSince: 1_760_000_200_000 },
       };
       await before.record({ entries: [delivered("c"), all, delivered("\0digest")] });
-      await before.record({ state: { lastRun: 5, notBefore: 6, interval: 7, failures: 0, running: true } });
+      await before.record({ state: { lastRun: 5, notBefore: 6, interval: 7, failures: 0 } });
       await before.close();
       const after = await ledger.open(ANN);
-      expect([...after.entries.values()]).toEqual([delivered("c"), all, delivered("\0digest")]);
-      expect(after.state).toEqual({ lastRun: 5, notBefore: 6, interval: 7, failures: 0, running: true });
+      expect([...(await after.load()).values()]).toEqual([delivered("c"), all, delivered("\0digest")]);
+      expect(after.state).toEqual({ lastRun: 5, notBefore: 6, interval: 7, failures: 0 });
       await after.close();
     });
 
@@ -66,10 +57,9 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
         state: { lastRun: 2 },
       });
       const expected = [delivered("a", { reason: "again" }), delivered("c")];
-      expect([...before.entries.values()]).toEqual(expected);
       await before.close();
       const after = await ledger.open(ANN);
-      expect([...after.entries.values()]).toEqual(expected);
+      expect([...(await after.load()).values()]).toEqual(expected);
       expect(after.state).toEqual({ lastRun: 2 });
       await after.close();
     });
@@ -83,7 +73,7 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
       );
       await before.close();
       const after = await ledger.open(ANN);
-      expect([...after.entries.values()].map(({ id, size }) => [id, size])).toEqual(
+      expect([...(await after.load()).values()].map(({ id, size }) => [id, size])).toEqual(
         [0, 1, 2, 3, 4, 5, 6].map((id) => [`${id}`, id < 4 ? 196 + id : 189 + id]),
       );
       await after.close();
@@ -93,7 +83,7 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
       const mailbox = await (await make()).open(ANN);
       await mailbox.record({});
       await mailbox.record({ entries: [], forgotten: [] });
-      expect(mailbox.entries.size).toBe(0);
+      expect((await mailbox.load()).size).toBe(0);
       await mailbox.close();
     });
 
@@ -106,11 +96,11 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
       });
       const other = await ledger.open(BEA);
       await first.record({ entries: [delivered("a")] });
-      expect(other.entries.size).toBe(0);
+      expect((await other.load()).size).toBe(0);
       await other.close();
       await first.close();
       const second = await ledger.open(ANN);
-      expect(second.entries.size).toBe(1);
+      expect((await second.load()).size).toBe(1);
       await second.close();
     });
 
@@ -125,7 +115,7 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
       await Promise.all(records);
       expect(settled).toEqual(["a", "b"]);
       const after = await ledger.open(ANN);
-      expect([...after.entries.keys()]).toEqual(["a", "b"]);
+      expect([...(await after.load()).keys()]).toEqual(["a", "b"]);
       await after.close();
     });
 
@@ -148,7 +138,7 @@ export function ledgerContract(kind: string, make: () => Promise<Ledger>): void 
         code: "POP3_LEDGER",
       });
       const after = await ledger.open(ANN);
-      expect(after.entries.size).toBe(0);
+      expect((await after.load()).size).toBe(0);
       await after.close();
     });
   });

@@ -70,7 +70,7 @@ describe("a journal of the first release", () => {
   test("is continued at its end, and its first lines stay as they were", async () => {
     const { ledger, path } = await ledgerWith(FORMAT_1);
     const mailbox = await ledger.open(ANN);
-    expect(mailbox.entries).toEqual(byId(ENTRIES));
+    expect(await mailbox.load()).toEqual(byId(ENTRIES));
     await mailbox.record({ entries: [{ id: "uid-8", status: "delivered", firstSeen: SEEN }] });
     await mailbox.close();
     const after = await readFile(path);

@@ -124,11 +124,10 @@ describe("a write that fails", () => {
         code: "POP3_LEDGER",
         cause,
       });
-      expect([...mailbox.entries.keys()], "known, though not durable").toEqual(["1", "2", "3", "4"]);
       expect(await readFile(journal, "latin1")).toBe(acknowledged);
       await mailbox.close();
       const again = await ledger.open(ANN);
-      expect([...again.entries.keys()]).toEqual(["1"]);
+      expect([...(await again.load()).keys()]).toEqual(["1"]);
       await again.close();
     },
   );
@@ -176,7 +175,7 @@ describe("a journal with many more lines than entries", () => {
     expect(await lineCount(journal)).toBeGreaterThan(LINES);
     const mailbox = await ledger.open(ANN);
     expect(await lineCount(journal)).toBe(3);
-    expect([...mailbox.entries.values()]).toEqual([entry("same", LINES - 1)]);
+    expect([...(await mailbox.load()).values()]).toEqual([entry("same", LINES - 1)]);
     expect(mailbox.state).toEqual({ lastRun: 7 });
     await mailbox.record({ entries: [entry("other")] });
     await mailbox.close();
@@ -231,7 +230,7 @@ describe("a journal with many more lines than entries", () => {
       if (left !== undefined) await writeFile(temporary, left);
       await writeFile(lock, await lockText({ pid: deadPid() }));
       const mailbox = await ledger.open(ANN);
-      expect([...mailbox.entries.values()]).toEqual([entry("same", LINES - 1)]);
+      expect([...(await mailbox.load()).values()]).toEqual([entry("same", LINES - 1)]);
       await mailbox.close();
       expect(await readdir(directory)).toEqual([`${fileName(ANN)}.journal`]);
       expect(await readFile(journal)).toEqual(rewritten);

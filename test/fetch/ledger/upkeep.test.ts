@@ -9,6 +9,7 @@ import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
 import { fileHandles, systemError } from "../../support/file-handles.ts";
 import { deadPid, lockText } from "../../support/holders.ts";
 import { scratch } from "../../support/scratch.ts";
+import { namesIn } from "../../support/ledger.ts";
 
 const OLD = "ann@pop.old.example:995";
 const NEW = "ann@pop.new.example:995";
@@ -20,7 +21,7 @@ const entry = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
 const FAILED = entry("waits", { status: "failed", tries: 1, failures: 2, retryAt: SEEN + 1, reason: "x" });
 const POISON = entry("poison", { status: "quarantined", tries: 5, failures: 5, reason: "y", failedAt: SEEN });
 const CONTENT = entry("\0digest", { status: "quarantined", tries: 5, failures: 5 });
-const STATE: MailboxState = { lastRun: SEEN, interval: 7, running: true };
+const STATE: MailboxState = { lastRun: SEEN, interval: 7 };
 const busy = { code: "POP3_MAILBOX_BUSY" };
 
 async function remember(
@@ -41,7 +42,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
   test("can be read while a run holds the mailbox, and creates nothing for that", async () => {
     const ledger = await make();
     expect(await ledger.read(OLD)).toEqual({ entries: new Map(), state: {} });
-    expect(await ledger.mailboxes()).toEqual([]);
+    expect(await namesIn(ledger)).toEqual([]);
     const held = await ledger.open(OLD);
     await held.record({ entries: [POISON], state: STATE });
     const told = await ledger.read(OLD);
@@ -50,7 +51,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect(told.entries.size).toBe(1);
     await held.close();
     await remember(ledger, NEW, []);
-    expect(await ledger.mailboxes()).toEqual([NEW, OLD]);
+    expect(await namesIn(ledger)).toEqual([NEW, OLD]);
   });
 
   test("releases all failed messages, as if they had never failed", async () => {
@@ -82,7 +83,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect(await ledger.release(OLD, "a")).toEqual([]);
     expect(await ledger.release(OLD, "b")).toEqual([]);
     expect(await ledger.release(NEW)).toEqual([]);
-    expect(await ledger.mailboxes()).toEqual([OLD]);
+    expect(await namesIn(ledger)).toEqual([OLD]);
   });
 
   test("changes nothing while a run holds the mailbox", async () => {
@@ -108,7 +109,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     const { entries, state, keyName } = await ledger.read(NEW);
     expect([...entries.values()]).toEqual([entry("a"), POISON]);
     expect([state, keyName]).toEqual([STATE, OLD]);
-    expect(await ledger.mailboxes()).toEqual([NEW]);
+    expect(await namesIn(ledger)).toEqual([NEW]);
     expect(await ledger.read(OLD)).toEqual({ entries: new Map(), state: {} });
     const held = await ledger.open(NEW);
     expect(held.keyName).toBe(OLD);
@@ -156,7 +157,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
       code: "POP3_LEDGER",
       message: expect.stringContaining(`there is no ledger of ${OLD}`) as string,
     });
-    expect(await ledger.mailboxes()).toEqual([]);
+    expect(await namesIn(ledger)).toEqual([]);
   });
 
   test("forgets a mailbox, and keeps the name in its keys", async () => {
@@ -165,7 +166,7 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     await remember(ledger, "bea", [entry("a")]);
     expect(await ledger.delete("nobody")).toBe(false);
     expect(await ledger.delete("bea")).toBe(true);
-    expect(await ledger.mailboxes()).toEqual([OLD]);
+    expect(await namesIn(ledger)).toEqual([OLD]);
     await ledger.rename(OLD, NEW);
     await ledger.delete(NEW);
     expect(await ledger.read(NEW)).toEqual({ entries: new Map(), state: {}, keyName: OLD });
@@ -241,9 +242,9 @@ describe("a ledger in files", () => {
     await writeFile(join(directory, "copy.journal"), await readFile(from));
     await writeFile(join(directory, `${fileName("cleo")}.journal`), "letters\n");
     await writeFile(join(directory, `${fileName("dora")}.journal`), "");
-    expect(await ledger.mailboxes()).toEqual([OLD]);
-    expect(await new FileLedger(join(directory, "none")).mailboxes()).toEqual([]);
-    await expect(new FileLedger(from).mailboxes()).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    expect(await namesIn(ledger)).toEqual([OLD]);
+    expect(await namesIn(new FileLedger(join(directory, "none")))).toEqual([]);
+    await expect(namesIn(new FileLedger(from))).rejects.toMatchObject({ code: "POP3_LEDGER" });
   });
 
   test("can be deleted even if it is damaged", async () => {

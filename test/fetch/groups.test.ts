@@ -71,7 +71,7 @@ const uids = (fetcher: Fetcher): (string | undefined)[] =>
   fetcher.events.flatMap((event) => (event.type === "delivered" ? [event.uid] : []));
 
 describe("a destination with a group", () => {
-  test("is given so many messages at a time, and their results are treated in order", async () => {
+  test("is given several messages at a time, and their results are treated in order", async () => {
     await using server = await serverWith(mails(6));
     const fetcher = new Fetcher(server);
     const destination = new Group({ messages: 3, bytes: Infinity }, settlingAt(3));

@@ -38,6 +38,7 @@ interface Said {
   readonly challenge?: boolean;
   readonly small?: boolean;
   readonly multiline?: boolean;
+  readonly message?: boolean;
   readonly secrets?: readonly string[];
 }
 
@@ -54,9 +55,9 @@ const TABLE: readonly (readonly [() => Command<unknown>, Said])[] = [
   [() => commands.listOne(3), { line: "LIST 3" }],
   [() => commands.uidl(LISTING), { line: "UIDL", multiline: true }],
   [() => commands.uidlOne(3), { line: "UIDL 3" }],
-  [() => commands.retr(12, body), { line: "RETR 12", multiline: true }],
-  [() => commands.top(12, 0, body), { line: "TOP 12 0", multiline: true }],
-  [() => commands.top(1, 99_999_999, body), { line: "TOP 1 99999999", multiline: true }],
+  [() => commands.retr(12, body), { line: "RETR 12", multiline: true, message: true }],
+  [() => commands.top(12, 0, body), { line: "TOP 12 0", multiline: true, message: true }],
+  [() => commands.top(1, 99_999_999, body), { line: "TOP 1 99999999", multiline: true, message: true }],
   [() => commands.capa(LIMITS), { line: "CAPA", multiline: true, small: true }],
   [() => commands.langList(LIMITS), { line: "LANG", multiline: true, small: true }],
   [() => commands.lang("de-AT", LIMITS), { line: "LANG de-AT" }],
@@ -168,6 +169,7 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
       challenge: command.block === undefined && command.challenge === true,
       small: command.block !== undefined && command.small === true,
       multiline: command.block !== undefined,
+      message: command.block !== undefined && command.message === true,
       secrets: command.secrets ?? [],
     }).toEqual({
       printable: said.line,
@@ -176,6 +178,7 @@ test.each(TABLE.map(([make, said]) => [said.printable ?? said.line, make, said] 
       challenge: false,
       small: false,
       multiline: false,
+      message: false,
       secrets: [],
       ...said,
     });
@@ -206,6 +209,7 @@ test("every command carries the states that allow it", () => {
   expect([...tested].sort()).toEqual(Object.keys(STATES).sort());
   expect(commands.bare("TOP")).toEqual({ states: ["transaction"], printable: "TOP" });
   expect(commands.authResponse("*").states).toEqual(["authorization"]);
+  expect(commands.greeting().states).toEqual(["disconnected"]);
 });
 
 describe("the caller's charset", () => {
@@ -226,6 +230,13 @@ describe("the caller's charset", () => {
   });
 });
 
+test("a refusal of APOP comes with advice, as the same password may be right for USER", () => {
+  expect(commands.apop("ann", DIGEST, LIMITS).advice).toBe(
+    'many servers print a timestamp although they store no password for APOP: try mechanism: "USER"',
+  );
+  expect(commands.user("ann", LIMITS).advice).toBeUndefined();
+});
+
 test("escapes control characters of a user name in the printable form", () => {
   expect(commands.user("ann\x1b[2J", LIMITS).printable).toBe("USER ann\\x1b[2J");
   expect(commands.apop("ann\x1b[2J", DIGEST, LIMITS).printable).toBe("APOP ann\\x1b[2J ****");
@@ -239,6 +250,10 @@ test.each([
     'the language must be a language tag such as "en" or "de-CH", or "*" for the default (got an empty string)',
   ],
   [() => commands.user("", LIMITS), "the user name must be a non-empty string (got an empty string)"],
+  [
+    () => commands.user(5 as unknown as string, LIMITS),
+    "the user name must be a non-empty string (got a value of type number)",
+  ],
   [() => commands.user("\n", LIMITS), "the user name must not contain CR, LF or NUL"],
   [() => commands.pass("", LIMITS), "the password must be a non-empty string (got an empty string)"],
   [() => commands.pass("\0", LIMITS), "the password must not contain CR, LF or NUL"],
@@ -323,9 +338,12 @@ describe("rejects before it makes a line", () => {
     },
   );
 
-  test.each(["", "de AT", "de\r\n", "de_AT", "ä", "x".repeat(81), "de\n"])("%j as a language tag", (tag) => {
-    expect(() => commands.lang(tag, LIMITS)).toThrow(INVALID);
-  });
+  test.each(["", "de AT", "de\r\n", "de_AT", "ä", "x".repeat(81), "de\n", 5, ["de"], undefined])(
+    "%j as a language tag",
+    (tag) => {
+      expect(() => commands.lang(tag as string, LIMITS)).toThrow(INVALID);
+    },
+  );
 
   test.each([" STAT", "\tSTAT", "ÄXTND", "\u00a0STAT", "   "])("%j as a custom command", (line) => {
     expect(() => commands.custom(line, false, LIMITS)).toThrow(INVALID);

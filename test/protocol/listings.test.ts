@@ -147,6 +147,7 @@ describe("UIDL with a message number", () => {
     " 2 abc",
     "2\tabc",
     "-2 abc",
+    "2abc",
     "x abc",
   ])("%j is not a valid one", (text) => {
     expect(() => parseUniqueId(ok(text), 2)).toThrow(withCode("POP3_BAD_RESPONSE"));
@@ -314,6 +315,8 @@ describe("UIDL", () => {
     ..."x a,0 a,-1 a, 1 a,1\ta,__proto__ a".split(",").map((line) => `${line}\r\n`),
     ...[
       "\r\n",
+      "1a\r\n",
+      "1 a\r\n2b\r\n",
       "1 a\r\n1 b\r\n",
       "1 a\r\n1 a\r\n",
       "1 a\r\n001 b\r\n",

@@ -1,6 +1,7 @@
 // The status indicator must match exactly; the text after it is read without ever failing.
 import { describe, expect, test } from "vitest";
 import { decodeText, parseReply, printableLine } from "../../src/protocol/reply.ts";
+import { Secrets } from "../../src/protocol/secrets.ts";
 import { judgeRefusal } from "../../src/retry.ts";
 import { always, octets, text, wireOf } from "../support/octets.ts";
 
@@ -122,6 +123,22 @@ describe("the text", () => {
     expect(printableLine(octets("HTTP/1.1 \x1b[31m\r"))).toBe("HTTP/1.1 \\x1b[31m\\x0d");
     expect(printableLine(Buffer.alloc(1_000_000, "x"))).toBe(`${"x".repeat(512)}…`);
   });
+});
+
+test("is masked before its response code is read, if it is to be shown", () => {
+  const secrets = new Secrets("tanstaaf");
+  expect(parseReply(octets("-ERR [AUTH] no tanstaaf"), secrets)).toEqual({
+    status: "err",
+    responseCode: "AUTH",
+    text: "no ****",
+  });
+  expect(parseReply(octets("-ERR [tanstaaf] no"), secrets)).toEqual({
+    status: "err",
+    responseCode: "****",
+    text: "no",
+  });
+  expect(parseReply(octets("+ tanstaaf"), secrets)).toEqual({ status: "continue", text: "****" });
+  expect(parse("+OK tanstaaf")).toEqual({ status: "ok", text: "tanstaaf" });
 });
 
 test("is read from any octets without throwing, and every reply begins as the RFC says", () => {

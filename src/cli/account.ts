@@ -9,6 +9,7 @@ import { proxyFrom, proxyText, type Proxy } from "../net/proxy.ts";
 import { completeOptions } from "../options/client.ts";
 import type { Attempt } from "./explain.ts";
 import { keepSecret, type Io } from "./io.ts";
+import { signInNamed, storedSignIn } from "./login/stored-sign-in.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 
@@ -16,6 +17,7 @@ import { ConfigurationError, UsageError } from "./usage.ts";
 export const ACCOUNT_OPTIONS = {
   "password-command": { type: "string" },
   "token-command": { type: "string" },
+  login: { type: "string" },
   ca: { type: "string" },
   mechanism: { type: "string" },
   proxy: { type: "string" },
@@ -24,6 +26,7 @@ export const ACCOUNT_OPTIONS = {
 export interface AccountWords {
   readonly "password-command"?: string | undefined;
   readonly "token-command"?: string | undefined;
+  readonly login?: string | undefined;
   readonly ca?: string | undefined;
   readonly mechanism?: string | undefined;
   readonly proxy?: string | undefined;
@@ -38,6 +41,8 @@ export interface AccountSource {
   readonly url: string;
   readonly password: SecretSource;
   readonly token: SecretSource;
+  /** A sign-in of `popwright login`, in place of a secret: see {@link signInNamed}. */
+  readonly login?: string | undefined;
   readonly ca?: string | undefined;
   readonly mechanism?: string | undefined;
   /** The URL of a proxy. */
@@ -59,12 +64,18 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
       `--proxy must not contain a password, because other users of this machine can read it. Set ${PROXY} to the URL of the proxy instead`,
     );
   }
+  if (
+    words.login !== undefined &&
+    (words["password-command"] !== undefined || words["token-command"] !== undefined)
+  )
+    throw new UsageError("--login cannot be combined with --password-command or --token-command");
   const inEnvironment = io.env[PROXY] === "" ? undefined : io.env[PROXY];
   return accountFrom(
     {
       url,
       password: { variable: PASSWORD, command: words["password-command"] },
       token: { variable: TOKEN, command: words["token-command"] },
+      login: words.login,
       ca: words.ca,
       mechanism: words.mechanism,
       proxy: words.proxy ?? inEnvironment,
@@ -94,7 +105,10 @@ export async function accountFrom(
     ...(tls === undefined ? {} : { tls }),
     ...(source.proxy === undefined ? {} : { proxy: source.proxy }),
   };
+  const signIn = source.login === undefined ? undefined : signInNamed(source.login, user);
   if (user === undefined) return account;
+  if (signIn !== undefined)
+    return { ...account, auth: { ...rest, user, accessToken: storedSignIn(signIn, io), ...mechanism } };
   const byToken = source.token.command !== undefined || (io.env[source.token.variable ?? ""] ?? "") !== "";
   const secret = byToken
     ? { accessToken: secretFrom(source.token, "access token", io, env) }

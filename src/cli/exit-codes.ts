@@ -4,7 +4,7 @@ import { Pop3Error } from "../index.ts";
 import { FetchError } from "../fetch/index.ts";
 import { temporaryCause } from "../retry.ts";
 import { AccountError } from "./explain.ts";
-import { ConfigurationError, NoMessageError, UsageError } from "./usage.ts";
+import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage.ts";
 
 export const EXIT = {
   /** Success, with or without new mail. */
@@ -37,6 +37,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof AccountError) return exitCodeOf(error.cause);
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigurationError) return EXIT.configuration;
+  if (error instanceof SignInError) return EXIT.authentication;
   if (error instanceof NoMessageError) return EXIT.noMessage;
   if (!Pop3Error.is(error)) return exitCodeOfSystem(error);
   const { code } = error;
@@ -48,7 +49,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (code === "POP3_CONFIG" || code === "POP3_INVALID_ARGUMENT") return EXIT.configuration;
   const later = ["POP3_MAILBOX_BUSY", "POP3_LEASE_LOST", "POP3_ABORTED"].includes(code);
   if (later || isRefusedForNow(cause)) return EXIT.later;
-  if (/^POP3_(?:AUTH_(?!PROTOCOL)|SCRAM_|APOP_)/.test(code)) return EXIT.authentication;
+  if (/^POP3_(?:TOKEN_REFUSED$|AUTH_(?!PROTOCOL)|SCRAM_|APOP_)/.test(code)) return EXIT.authentication;
   return EXIT.unavailable;
 }
 

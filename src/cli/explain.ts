@@ -84,11 +84,14 @@ function isAboutLogin({ code }: Pop3Error): boolean {
 }
 
 function advice(error: Pop3Error, attempt: Attempt): string[] {
-  const line =
-    atProxy(error, attempt) ??
-    wrongPort(error, attempt) ??
-    adviceFor(causeCode(error)) ??
-    BY_CODE[error.code];
+  // The cause is a failure of the token server: advice about the mail server would mislead.
+  const isToken = error.code.startsWith("POP3_TOKEN_");
+  const line = isToken
+    ? BY_CODE[error.code]
+    : (atProxy(error, attempt) ??
+      wrongPort(error, attempt) ??
+      adviceFor(causeCode(error)) ??
+      BY_CODE[error.code]);
   return line === undefined ? [] : [line];
 }
 

@@ -6,15 +6,16 @@ import { fetch } from "./fetch/fetch.ts";
 import { get } from "./commands/get.ts";
 import { ledger } from "./commands/ledger.ts";
 import { list } from "./commands/list.ts";
+import { login } from "./login/login.ts";
 import { retry } from "./fetch/retry.ts";
 import { serve } from "./commands/serve.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
 import { isReaderGone, masked, type Streams } from "./io.ts";
 import { wrapped } from "./text.ts";
-import { ConfigurationError, NoMessageError, quoted, UsageError } from "./usage.ts";
+import { ConfigurationError, NoMessageError, quoted, SignInError, UsageError } from "./usage.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, serve];
+const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, login, serve];
 
 const HELP = `popwright COMMAND [arguments]: a POP3 client for the command line
 
@@ -69,7 +70,7 @@ async function tell(error: unknown, name: string | undefined, { stderr }: Stream
 
 /** Whether an error is an internal one: it comes neither from popwright nor from the operating system. */
 function isUnforeseen(error: unknown): error is Error {
-  const foreseen = [AccountError, UsageError, ConfigurationError, NoMessageError].some(
+  const foreseen = [AccountError, UsageError, ConfigurationError, NoMessageError, SignInError].some(
     (kind) => error instanceof kind,
   );
   return error instanceof Error && !foreseen && !Pop3Error.is(error) && !("code" in error);

@@ -17,6 +17,11 @@ export class NoMessageError extends Error {
   override readonly name = "NoMessageError";
 }
 
+/** The user has not signed in, or with another account: exit code 77. */
+export class SignInError extends Error {
+  override readonly name = "SignInError";
+}
+
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Words<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 

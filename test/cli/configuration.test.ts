@@ -143,7 +143,7 @@ describe("an error in the configuration", () => {
       5,
       "accounts[0].password is unknown: use passwordEnv or passwordCommand, so that the file contains no secret",
     ],
-    [account('"token": "hidden"'), 5, "accounts[0].token is unknown: use tokenEnv or tokenCommand"],
+    [account('"token": "hidden"'), 5, "accounts[0].token is unknown: use login, tokenEnv or tokenCommand"],
     [account('"to2": {\n"maildr": "x" }'), 5, "accounts[0].to2 is unknown: did you mean to?"],
     ['{ "policy": {\n"delet": "never" } }', 2, "unknown option policy.delet: did you mean policy.delete?"],
     [

@@ -7,6 +7,7 @@ import { list } from "../../src/cli/commands/list.ts";
 import { serve } from "../../src/cli/commands/serve.ts";
 import { fetch } from "../../src/cli/fetch/fetch.ts";
 import { retry } from "../../src/cli/fetch/retry.ts";
+import { login } from "../../src/cli/login/login.ts";
 import { firstColumn, propertiesOf, sectionOf, stringsOf, textOf } from "./source.ts";
 
 interface Options {
@@ -211,7 +212,7 @@ describe.each(OPTIONS)("the options of $of", ({ types, file, heading, header, is
 });
 
 describe.each(
-  [check, list, get, fetch, retry, ledger, serve].map((command) => [command.name, command] as const),
+  [check, list, get, fetch, retry, ledger, login, serve].map((command) => [command.name, command] as const),
 )("popwright %s", (name, { options, help }) => {
   test("has each option in its help", () => {
     // Without the examples, which explain nothing.
@@ -222,7 +223,7 @@ describe.each(
         .filter((option) => !inHelp.has(option))
         .map((option) => `the help of ${name} does not explain --${option}: add it to the help in src/cli/`),
     ).toEqual([]);
-    const common = ["config", "help", "version"];
+    const common = ["config", "help", "login", "version"];
     expect(
       [...inHelp]
         .filter((option) => option !== undefined && !(option in options) && !common.includes(option))

@@ -174,7 +174,7 @@ function capabilitiesOf({ capabilities, greeting }: Pop3Client, secrets: Secrets
   }
   if (ways.length === 0) notes.push("It lists no login method: it may require TLS first.");
   else if (ways.every((way) => way === "XOAUTH2" || way === "OAUTHBEARER"))
-    notes.push("It accepts only access tokens: use --token-command or POPWRIGHT_TOKEN.");
+    notes.push("It accepts only access tokens: use --login, --token-command or POPWRIGHT_TOKEN.");
   return [parts.filter((part) => part !== "").join("; "), facts, notes];
 }
 

@@ -19,6 +19,7 @@ import {
 } from "../account.ts";
 import { wordsOfCommand } from "./command-words.ts";
 import { PLACES, type DeliveryPlace } from "./delivery-place.ts";
+import { signInNamed } from "../login/stored-sign-in.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
 import { ConfigurationError, UsageError } from "../usage.ts";
 
@@ -82,6 +83,7 @@ const ACCOUNT = [
   "passwordCommand",
   "tokenEnv",
   "tokenCommand",
+  "login",
 ] as const;
 
 /** Keys that users try first, in lower case, and what to do instead. `fetch` has other options of these names. */
@@ -90,7 +92,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
     (key) => [key, ": use passwordEnv or passwordCommand, so that the file contains no secret"] as const,
   ),
   ...["token", "accesstoken"].map(
-    (key) => [key, ": use tokenEnv or tokenCommand, so that the file contains no secret"] as const,
+    (key) => [key, ": use login, tokenEnv or tokenCommand, so that the file contains no secret"] as const,
   ),
   ...["host", "port", "user", "username", "server"].map(
     (key) => [key, ": it is a part of url, as in pop3s://user@pop.example.com"] as const,
@@ -171,6 +173,7 @@ class Checker {
           variable: text("tokenEnv"),
           command: this.#command(`${path}.tokenCommand`, account["tokenCommand"]),
         },
+        login: this.#login(`${path}.login`, account, optionsOf(url).auth?.user),
         ca: text("ca"),
         mechanism: this.#checked(`${path}.mechanism`, text("mechanism"), checkMechanism),
         proxy: this.#checked(`${path}.proxy`, text("proxy"), checkProxy),
@@ -178,6 +181,18 @@ class Checker {
       to: place,
       policy: this.#policy(`${path}.policy`, account["policy"], policy),
     };
+  }
+
+  #login(path: JsonPath, account: Table, user: string | undefined): string | undefined {
+    const login = this.#checked(path, this.#string(path, account["login"]), (word) =>
+      signInNamed(word, user),
+    );
+    const secret = (["passwordEnv", "passwordCommand", "tokenEnv", "tokenCommand"] as const).find(
+      (key) => account[key] !== undefined,
+    );
+    if (login !== undefined && secret !== undefined)
+      throw this.#wrong(path, `cannot be combined with ${secret}`);
+    return login;
   }
 
   /** Checks that names are unique, because the ledger identifies a mailbox by its name. */

@@ -106,6 +106,7 @@ const IN_FILE = [
   "first-run",
   "password-command",
   "token-command",
+  "login",
   "ca",
   "mechanism",
   "proxy",

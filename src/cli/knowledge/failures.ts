@@ -85,7 +85,11 @@ export const BY_CODE: Readonly<Partial<Record<Pop3ErrorCode, string>>> = {
   POP3_GREETING_REJECTED: "The server does not accept a session now. Try again later, with growing pauses.",
   POP3_AUTH_CLOSED: "This is how some servers answer a wrong password. Check the user name and the password.",
   POP3_AUTH_NO_MECHANISM:
-    "`popwright check` shows the login methods that the server accepts. XOAUTH2 and OAUTHBEARER need an access token (--token-command).",
+    "`popwright check` shows the login methods that the server accepts. XOAUTH2 and OAUTHBEARER need an access token (--login, --token-command).",
+  POP3_TOKEN_REFUSED:
+    'Sign in again with `popwright login`. At Google a sign-in ends after seven days while the consent screen of the client is in "Testing": publish it, then sign in again. It also ends when the password of the account changes.',
+  POP3_TOKEN_UNAVAILABLE:
+    "The mail server was not asked yet: its access token comes from the token server. Check that this machine reaches it, and try again later.",
   POP3_SCRAM_SERVER_SIGNATURE: "The server does not know the password, so it may be an impostor.",
   POP3_MAILBOX_BUSY:
     "Another run uses this mailbox. Wait until it ends. If that run has crashed, its lock expires within minutes.",

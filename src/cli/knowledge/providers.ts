@@ -19,14 +19,15 @@ export const PROVIDERS: readonly Provider[] = [
     name: "Gmail",
     hosts: ["gmail.com", "googlemail.com"],
     user: "full address",
-    secret: "an app password (2-Step Verification must be on) or OAuth2, not the password of the account",
+    secret:
+      "an app password (2-Step Verification must be on) or OAuth2 (`popwright login google`), not the password of the account",
     switchOn: "Settings > Forwarding and POP/IMAP",
   },
   {
     name: "Microsoft 365 and Outlook.com",
     hosts: ["office365.com", "outlook.com", "hotmail.com", "live.com"],
     user: "full address",
-    secret: "only OAuth2 (--token-command), not passwords or app passwords",
+    secret: "only OAuth2 (`popwright login microsoft`, or --token-command), not passwords or app passwords",
     switchOn: "at Outlook.com in Settings > Mail > Forwarding and IMAP",
   },
   { name: "Yahoo", hosts: ["yahoo.com"], user: "full address", secret: "an app password" },

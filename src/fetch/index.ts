@@ -16,7 +16,7 @@ export {
   type FetchedMessage,
   type FunctionOptions,
 } from "./destinations/function.ts";
-export { Maildir, type MaildirPath } from "./destinations/maildir.ts";
+export { Maildir, type MaildirOptions, type MaildirPath } from "./destinations/maildir.ts";
 export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
 export type { FetchEvent, Listener } from "./events.ts";
 export { fetchAll, type FetchAllOptions, type FetchTarget } from "./fetch-all.ts";

@@ -47,6 +47,9 @@ const RETRIEVE: Wrong = [...RESPONSE, ...each({}, { top: NUMBERS.filter((value) 
 // Where nothing listens: nothing must be sent there.
 const account = { host: "127.0.0.1", port: 1, auth };
 const SWITCHES: Wrong = [0, "false", {}];
+const GROUPS: Wrong = each({}, {
+  group: [null, 5, true, SECRET, [], ...each({}, { messages: [0, "5", null], bytes: [0, "5", null] })],
+});
 
 const CLIENT: Wrong = [
   ...NOT_OBJECTS,
@@ -339,9 +342,15 @@ const TABLE: Readonly<Record<string, Row>> = {
     wrong: [FUNCTIONS, [...NOT_OBJECTS, ...each({}, { limit: [-1, "5", null] })]],
   },
 
-  Maildir: { good: ["x"], wrong: [TEXTS.filter((value) => typeof value !== "function")] },
+  Maildir: {
+    good: ["x"],
+    wrong: [TEXTS.filter((value) => typeof value !== "function"), [...NOT_OBJECTS, ...GROUPS]],
+  },
   "Maildir#begin": begins,
-  EmlFolder: { good: ["x"], wrong: [TEXTS, [...NOT_OBJECTS, { subfolder: 5 }, { subfolder: null }]] },
+  EmlFolder: {
+    good: ["x"],
+    wrong: [TEXTS, [...NOT_OBJECTS, { subfolder: 5 }, { subfolder: null }, ...GROUPS]],
+  },
   "EmlFolder#begin": begins,
   Mbox: {
     good: ["x"],

@@ -122,6 +122,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   RetryPauses: policies((retry) => ({ retry })),
   PollPauses: policies((poll) => ({ poll })),
   CommandOptions: { Command: (given) => new fetching.Command("x", [], given) },
+  MaildirOptions: { Maildir: (given) => new fetching.Maildir("x", given) },
   EmlFolderOptions: { EmlFolder: (given) => new fetching.EmlFolder("x", given) },
   MboxOptions: { Mbox: (given) => new fetching.Mbox("x", given) },
   FunctionOptions: { deliverTo: (given) => fetching.deliverTo(run.destination, given) },

@@ -112,7 +112,7 @@ const OPTIONS: readonly Options[] = [
     heading: "## Ledgers",
     isTable: false,
   },
-  ...([["EmlFolder"], ["Mbox"], ["Command"], ["Function", "## A function"]] as const).map(
+  ...([["Maildir"], ["EmlFolder"], ["Mbox"], ["Command"], ["Function", "## A function"]] as const).map(
     ([name, heading = `## ${name}`]): Options => ({
       of: name,
       types: [["src/fetch/destinations", `${name}Options`]],

@@ -76,7 +76,7 @@ export class Command implements Destination {
   readonly #args: readonly string[];
   readonly #options: CommandOptions;
   readonly #timeout: number;
-  readonly #spools: Places = new Places(prepareSpool);
+  readonly #spools: Places<void> = new Places(prepareSpool);
 
   /** Throws `POP3_CONFIG` if an option is invalid. */
   constructor(program: string, args: readonly string[] = [], options: CommandOptions = {}) {

@@ -1,12 +1,19 @@
 // A folder of .eml files: one for each message, whole or not there, named after its key.
 import { checkFunction, checkNames, checkObject, checkText } from "../../options/checks.ts";
 import { isAbsolute, join, relative, sep } from "node:path";
-import { isSystemError, makeDirectory } from "../files/fsync.ts";
+import { isSystemError, makeDirectory, syncDirectory, syncName } from "../files/fsync.ts";
 import { lstat } from "../files/patient-fs.ts";
-import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
+import {
+  checkDelivery,
+  type Delivery,
+  type DeliveryGroup,
+  type DeliveryWriter,
+  type Destination,
+} from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
+import { Group, groupLimits } from "./group.ts";
 import { Places } from "./places.ts";
-import { isThere, SpoolFile, sweep, writerTo } from "./spool-file.ts";
+import { octetsIn, sweep } from "./spool-file.ts";
 import { printable } from "../../protocol/printable.ts";
 
 /** The options of an {@link EmlFolder}. */
@@ -18,6 +25,17 @@ export interface EmlFolderOptions {
    * @default the folder itself
    */
   readonly subfolder?: (delivery: Delivery) => string;
+  /** How many messages are made durable together, see {@link MaildirOptions.group}. */
+  readonly group?: Partial<DeliveryGroup> | false;
+}
+
+/** A file name that we chose. */
+const NAME = /^([0-9a-f]{64})\.eml$/;
+
+/** A folder in use. */
+interface Place {
+  readonly names: EmlNames;
+  readonly group: Group;
 }
 
 /**
@@ -33,17 +51,21 @@ export interface EmlFolderOptions {
  * ```
  */
 export class EmlFolder implements Destination {
+  /** The limits of a group; `undefined` if messages are delivered one at a time. */
+  readonly group: DeliveryGroup | undefined;
   readonly #path: string;
   readonly #subfolder: (delivery: Delivery) => string;
-  readonly #places: Places = new Places(prepare);
+  readonly #places: Places<Place> = new Places((folder) => this.#prepare(folder));
 
+  /** Throws `POP3_CONFIG` if an option is invalid. */
   constructor(path: string, options: EmlFolderOptions = {}) {
     checkText("the path of an EmlFolder", path);
     checkObject("options", options);
-    checkNames("", options, ["subfolder"]);
+    checkNames("", options, ["subfolder", "group"]);
     checkFunction("subfolder", options.subfolder);
     this.#path = path;
     this.#subfolder = options.subfolder ?? (() => "");
+    this.group = groupLimits(options.group);
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
@@ -51,12 +73,64 @@ export class EmlFolder implements Destination {
     const folder = join(this.#path, this.#subfolder(delivery));
     if (!isWithin(this.#path, folder))
       throw new DestinationError("the sub-folder of the message must be inside the folder");
-    await checkLinks(this.#path, folder);
-    return this.#places.use(folder, async () => {
-      const target = join(folder, `${delivery.key}.eml`);
-      if (await isThere(target)) return "known";
-      return writerTo(target, await SpoolFile.create(folder, delivery.key));
+    return this.#places.use(folder, async ({ names, group }) => {
+      if (group.isNew) await checkLinks(this.#path, folder);
+      const { key } = delivery;
+      return (await names.has(key)) ? "known" : group.begin(key, names.pathOf(key));
     });
+  }
+
+  async #prepare(folder: string): Promise<Place> {
+    await checkLinks(this.#path, folder);
+    await makeDirectory(folder);
+    const names = new EmlNames(folder, await sweep(folder));
+    const group = new Group({
+      spool: folder,
+      directory: folder,
+      limits: this.group,
+      // A link may have replaced the sub-folder while the messages arrived.
+      refresh: () => checkLinks(this.#path, folder),
+      added: (key) => {
+        names.add(key);
+      },
+      failed: () => {
+        this.#places.forget(folder);
+      },
+    });
+    return { names, group };
+  }
+}
+
+/** The names in a folder, as far as they tell which messages are there. */
+class EmlNames {
+  readonly #folder: string;
+  /** The keys that were there when it was read, or were delivered since then. */
+  readonly #keys: Set<string>;
+  /** Resolves when all names that were read will survive a crash. */
+  #durable: Promise<void> | undefined;
+
+  constructor(folder: string, names: readonly string[]) {
+    this.#folder = folder;
+    this.#keys = new Set(names.flatMap((name) => NAME.exec(name)?.[1] ?? []));
+  }
+
+  /** Returns the path of the file that a message gets. */
+  pathOf(key: string): string {
+    return join(this.#folder, `${key}.eml`);
+  }
+
+  /** Notes a message that was delivered. */
+  add(key: string): void {
+    this.#keys.add(key);
+  }
+
+  /** Tells whether a message is there. If it is, it will survive a crash. An empty file does not count. */
+  async has(key: string): Promise<boolean> {
+    if (!this.#keys.has(key) || ((await octetsIn(this.pathOf(key))) ?? 0) === 0) return false;
+    // The process that created it may have died before its name was durable.
+    if (process.platform === "win32") await syncName(this.pathOf(key));
+    else await (this.#durable ??= syncDirectory(this.#folder));
+    return true;
   }
 }
 
@@ -86,9 +160,4 @@ async function isLink(path: string): Promise<boolean> {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
     throw error;
   }
-}
-
-async function prepare(folder: string): Promise<void> {
-  await makeDirectory(folder);
-  await sweep(folder);
 }

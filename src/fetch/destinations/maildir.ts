@@ -1,49 +1,38 @@
 // A Maildir (cr.yp.to/proto/maildir.html): a file for each message, whole or not there. The name is made from the
 // key, so a message that comes again is recognised, even if a mail reader has moved its file.
-import { configError, shown } from "../../options/checks.ts";
-import { readdir, stat } from "node:fs/promises";
+import { checkNames, checkObject, configError, shown } from "../../options/checks.ts";
 import { join } from "node:path";
-import { makeDirectory, syncDirectory } from "../files/fsync.ts";
-import type { LedgerEntry } from "../ledger/ledger.ts";
+import { makeDirectory } from "../files/fsync.ts";
 import {
   checkDelivery,
-  type Committed,
   type Delivery,
+  type DeliveryGroup,
   type DeliveryWriter,
   type Destination,
 } from "./destination.ts";
+import { Group, groupLimits } from "./group.ts";
+import { MaildirNames } from "./maildir-names.ts";
 import { Places } from "./places.ts";
-import { isThere, octetsIn, SpoolFile, sweep, writerTo } from "./spool-file.ts";
+import { sweep } from "./spool-file.ts";
 
 /** The path of the Maildir, or a function that returns the path for a message. */
 export type MaildirPath = string | ((delivery: Delivery) => string);
 
-/** A file name that we chose, followed by any flags of a mail reader. */
-const NAME = /^([0-9a-f]{64})\.popwright/;
-
-/**
- * Two changes of a directory that are this far apart have different times, on every file system with hard
- * links; milliseconds.
- */
-const TICK = 2000;
-
-/**
- * With more than MANY messages, changes of `cur/` by other programs are read at most once per PAUSE
- * milliseconds.
- */
-const [MANY, PAUSE] = [5000, 5000];
-
-/** The contents of `new/` and `cur/`. */
-interface Read {
+/** The options of a {@link Maildir}. */
+export interface MaildirOptions {
   /**
-   * When `cur/` was last changed before it was read. `undefined`: so shortly before that another change might
-   * not show.
+   * How many messages are made durable together: at most `messages`, with at most `bytes`. A larger message goes
+   * alone. Each of them counts as delivered when its file and its name will survive a crash, so a group changes
+   * the speed and nothing else. `false`: one message at a time.
+   * @default { messages: 16, bytes: 8388608 }
    */
-  readonly changed: number | undefined;
-  /** When it was read, by a monotonic clock; milliseconds. */
-  readonly at: number;
-  /** The files by their keys: `new/…`. Files that are delivered here are added. */
-  readonly files: Map<string, string>;
+  readonly group?: Partial<DeliveryGroup> | false;
+}
+
+/** A Maildir in use. */
+interface Place {
+  readonly names: MaildirNames;
+  readonly group: Group;
 }
 
 /**
@@ -59,83 +48,59 @@ interface Read {
  * ```
  */
 export class Maildir implements Destination {
+  /** The limits of a group; `undefined` if messages are delivered one at a time. */
+  readonly group: DeliveryGroup | undefined;
   readonly #path: MaildirPath;
-  readonly #places: Places = new Places(prepare);
-  readonly #read: Map<string, Read> = new Map();
+  readonly #places: Places<Place> = new Places((path) => this.#prepare(path));
 
   /**
    * With a function you can use one Maildir per mailbox. Do not use a unique-id as a part of the path; a key
-   * is safe.
+   * is safe. Throws `POP3_CONFIG` if an option is invalid.
    */
-  constructor(path: MaildirPath) {
+  constructor(path: MaildirPath, options: MaildirOptions = {}) {
     if (typeof path !== "function" && (typeof path !== "string" || path === "")) {
       throw configError(
         `the path of a Maildir must be a non-empty string, or a function that returns one (got ${shown(path)})`,
       );
     }
+    checkObject("options", options);
+    checkNames("", options, ["group"]);
     this.#path = path;
+    this.group = groupLimits(options.group);
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
     checkDelivery(delivery);
     const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
-    return this.#places.use(path, async () => {
+    return this.#places.use(path, async ({ names, group }) => {
       const { key } = delivery;
-      const target = join(path, "new", `${key}.popwright`);
-      // In this order, because a mail reader moves it from `new/` to `cur/`.
-      if ((await isThere(target)) || (await this.#has(path, key))) return "known";
-      const file = await SpoolFile.create(join(path, "tmp"), key);
-      // Another process may deliver the same message while it arrives here.
-      const writer = writerTo(target, file, () => this.#has(path, key));
-      const commit = async (entry: LedgerEntry): Promise<Committed> => {
-        const outcome = await writer.commit(entry);
-        this.#read.get(path)?.files.set(key, join("new", `${key}.popwright`));
-        return outcome;
-      };
-      return { ...writer, commit };
+      return (await names.has(key)) ? "known" : group.begin(key, names.pathOf(key));
     });
   }
 
-  /**
-   * Tells whether the message is in `cur/`, with any flags, or was in `new/` or `cur/` when they were read.
-   * If it is, it will survive a crash. An empty file does not count as a message.
-   */
-  async #has(path: string, key: string): Promise<boolean> {
-    const { ctimeMs: changed } = await stat(join(path, "cur"));
-    let read = this.#read.get(path);
-    if (read === undefined || (read.changed !== changed && !isRecent(read))) {
-      const settled = Date.now() - changed > TICK;
-      const at = performance.now();
-      read = { changed: settled ? changed : undefined, at, files: await filesIn(path) };
-      this.#read.set(path, read);
-    }
-    const file = read.files.get(key);
-    // A mail reader may have moved it since then. That does not change its content.
-    if (file === undefined || (await octetsIn(join(path, file))) === 0) return false;
-    for (const name of ["new", "cur"]) await syncDirectory(join(path, name));
-    return true;
+  async #prepare(path: string): Promise<Place> {
+    const [tmp, directory, cur] = ["tmp", "new", "cur"].map((name) => join(path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const each of [tmp, directory, cur]) await makeDirectory(each);
+    await sweep(tmp);
+    const names = await MaildirNames.read(path);
+    const group = new Group({
+      spool: tmp,
+      directory,
+      limits: this.group,
+      refresh: () => names.refresh(),
+      // Another process may have delivered the message while it arrived here, and a mail reader have moved it.
+      isElsewhere: (key) => names.has(key),
+      added: (key) => {
+        names.add(key);
+      },
+      failed: () => {
+        this.#places.forget(path);
+      },
+    });
+    return { names, group };
   }
-}
-
-/**
- * Prevents that we read a hundred thousand names for each message, if a mail reader moves each one at once.
- */
-function isRecent({ at, files }: Read): boolean {
-  return files.size > MANY && performance.now() - at < PAUSE;
-}
-
-async function filesIn(path: string): Promise<Map<string, string>> {
-  const files = new Map<string, string>();
-  for (const directory of ["new", "cur"]) {
-    for (const name of await readdir(join(path, directory))) {
-      const key = NAME.exec(name)?.[1];
-      if (key !== undefined) files.set(key, join(directory, name));
-    }
-  }
-  return files;
-}
-
-async function prepare(path: string): Promise<void> {
-  for (const name of ["tmp", "new", "cur"]) await makeDirectory(join(path, name));
-  await sweep(join(path, "tmp"));
 }

@@ -39,7 +39,7 @@ export interface MboxOptions {
 export class Mbox implements Destination {
   readonly #path: MboxPath;
   readonly #lockTimeout: number;
-  readonly #places: Places = new Places(prepare);
+  readonly #places: Places<void> = new Places(prepare);
   readonly #files: Map<string, MboxFile> = new Map();
 
   /** With a function you can use one mbox per mailbox. Throws `POP3_CONFIG` if an option is invalid. */

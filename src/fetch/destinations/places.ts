@@ -1,30 +1,29 @@
-// Prepares each directory of a destination once, before its first message.
+// Prepares each directory of a destination once, before its first message, and keeps what is known of it.
 import { isSystemError } from "../files/fsync.ts";
 import { DestinationError } from "./destination-error.ts";
 import { checkPath } from "./windows-path.ts";
 import { printable } from "../../protocol/printable.ts";
 
-export class Places {
-  readonly #prepare: (path: string) => Promise<void>;
-  readonly #ready: Map<string, Promise<void>> = new Map();
+export class Places<T> {
+  readonly #prepare: (path: string) => Promise<T>;
+  readonly #ready: Map<string, Promise<T>> = new Map();
 
-  constructor(prepare: (path: string) => Promise<void>) {
+  constructor(prepare: (path: string) => Promise<T>) {
     this.#prepare = prepare;
   }
 
   /**
-   * Prepares a directory if necessary, and resolves with the result of `work`. If the directory vanishes, it
-   * is created again for the next message.
+   * Prepares a directory if necessary, and resolves with the result of `work`. If that fails, for example
+   * because the directory has vanished, it is prepared again for the next message.
    */
-  async use<T>(path: string, work: () => Promise<T>): Promise<T> {
+  async use<R>(path: string, work: (place: T) => Promise<R> | R): Promise<R> {
     checkPath(path);
     let ready = this.#ready.get(path);
     if (ready === undefined) this.#ready.set(path, (ready = this.#prepare(path)));
     try {
-      await ready;
-      return await work();
+      return await work(await ready);
     } catch (error) {
-      this.#ready.delete(path);
+      this.forget(path);
       // A file has the name of the directory. No message is blamed for it.
       if (isSystemError(error, "EEXIST") || isSystemError(error, "EISDIR"))
         throw new DestinationError(
@@ -36,5 +35,10 @@ export class Places {
         );
       throw error;
     }
+  }
+
+  /** Prepares the directory again for the next message. */
+  forget(path: string): void {
+    this.#ready.delete(path);
   }
 }

@@ -2,11 +2,10 @@
 // step when it is complete.
 import { readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { isSystemError, syncName } from "../files/fsync.ts";
+import { isSystemError } from "../files/fsync.ts";
 import { notRegular, removeName } from "../files/own-file.ts";
-import { link, lstat, open, rename, rm } from "../files/patient-fs.ts";
+import { link, lstat, open, rename, unlink } from "../files/patient-fs.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
-import type { DeliveryWriter } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { printable } from "../../protocol/printable.ts";
 
@@ -70,7 +69,7 @@ export class SpoolFile {
    */
   async detach(): Promise<void> {
     // Some systems cannot do that while the file is open. Then `discard` or the next sweep removes the file.
-    await rm(this.#path, { force: true }).catch(() => undefined);
+    await unlink(this.#path).catch(() => undefined);
   }
 
   /** Resolves when the content will survive a crash. */
@@ -78,25 +77,31 @@ export class SpoolFile {
     await this.#file.sync();
   }
 
-  /**
-   * Gives the file its name, and resolves when both will survive a crash. Returns whether the message is new:
-   * a message that already has this name stays. If this rejects after the name was given, the file stays,
-   * too, because a mail reader may have seen it.
-   */
-  async publish(path: string): Promise<boolean> {
-    await this.#file.sync();
+  /** Resolves when the content will survive a crash. Nothing can be written or read after that. */
+  async store(): Promise<void> {
+    await this.#file.datasync();
     await this.#close();
-    const isNew = (await makeLink(this.#path, path)) || (await this.#replaceEmpty(path));
-    // The name may be another process's, which has not synced it yet.
-    await syncName(path);
-    return isNew;
+  }
+
+  /**
+   * Gives the stored file its name, which is not durable yet. Returns `false` if something else has this name:
+   * it stays as it is.
+   */
+  async link(path: string): Promise<boolean> {
+    try {
+      await link(this.#path, path);
+      return true;
+    } catch (error) {
+      if (isSystemError(error, "EEXIST")) return false;
+      throw error;
+    }
   }
 
   /**
    * Replaces an empty file, which holds no mail: a file system check or a restored backup may leave one.
    * Returns whether it did.
    */
-  async #replaceEmpty(path: string): Promise<boolean> {
+  async replaceEmpty(path: string): Promise<boolean> {
     const octets = await octetsIn(path);
     if (octets === undefined)
       // A mail reader has moved it. The next try looks for it everywhere.
@@ -111,46 +116,13 @@ export class SpoolFile {
   /** Removes the file. Never rejects: a later sweep removes what cannot be removed now. */
   async discard(): Promise<void> {
     await this.#close().catch(() => undefined);
-    await rm(this.#path, { force: true }).catch(() => undefined);
+    await unlink(this.#path).catch(() => undefined);
   }
 
   async #close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     await this.#file.close();
-  }
-}
-
-/**
- * Returns a writer to a spool file. The file is published as `path`, unless the message has meanwhile been
- * found elsewhere.
- */
-export function writerTo(
-  path: string,
-  file: SpoolFile,
-  isElsewhere: () => Promise<boolean> = () => Promise.resolve(false),
-): DeliveryWriter {
-  return {
-    write: (octets) => file.write(octets),
-    async commit() {
-      try {
-        if (await isElsewhere()) return "known";
-        return (await file.publish(path)) ? "new" : "known";
-      } finally {
-        await file.discard();
-      }
-    },
-    abort: () => file.discard(),
-  };
-}
-
-async function makeLink(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, "EEXIST")) return false;
-    throw error;
   }
 }
 
@@ -171,23 +143,13 @@ export async function octetsIn(path: string): Promise<number | undefined> {
 }
 
 /**
- * Tells whether there is a message with this name, see {@link octetsIn}. If there is, it will survive a
- * crash.
- */
-export async function isThere(path: string): Promise<boolean> {
-  if (((await octetsIn(path)) ?? 0) === 0) return false;
-  // The process that created it may have died before its name was durable.
-  await syncName(path);
-  return true;
-}
-
-/**
  * Removes the files of dead processes, and old files of processes that it cannot check. It never removes a
  * file that another process may be writing. A file that cannot be removed stays: in a shared directory it may
- * belong to another user.
+ * belong to another user. Returns the names that it has read.
  */
-export async function sweep(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
+export async function sweep(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  for (const name of names) {
     const writer = NAME.exec(name)?.[1];
     if (writer === undefined) continue;
     const path = join(directory, name);
@@ -195,6 +157,7 @@ export async function sweep(directory: string): Promise<void> {
       () => undefined,
     );
   }
+  return names;
 }
 
 /** Removes a file to which no process has written for `age` milliseconds. */

@@ -12,13 +12,20 @@ import { open, rename, rm } from "./patient-fs.ts";
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
+    await syncOpenDirectory(directory);
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Makes the names in an open directory durable, see {@link syncDirectory}. */
+export async function syncOpenDirectory(directory: FileHandle): Promise<void> {
+  try {
     await directory.sync();
   } catch (error) {
     // CIFS and some FUSE file systems cannot sync a directory. Windows never can, and reports EPERM.
     if (process.platform === "win32" && isSystemError(error, "EPERM")) return;
     if (!isSystemError(error, "EINVAL") && !isSystemError(error, "ENOTSUP")) throw error;
-  } finally {
-    await directory.close();
   }
 }
 

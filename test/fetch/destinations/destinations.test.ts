@@ -10,14 +10,14 @@ contract("Maildir", {
   make: (directory) => new Maildir(directory),
   delivered: (directory) => octetsIn(join(directory, "new")),
   knowsKeys: true,
-  steps: ["write", "sync"],
+  steps: ["write", "datasync"],
 });
 
 contract("EmlFolder", {
   make: (directory) => new EmlFolder(directory),
   delivered: (directory) => octetsIn(directory),
   knowsKeys: true,
-  steps: ["write", "sync"],
+  steps: ["write", "datasync"],
 });
 
 contract("Mbox", {

@@ -6,6 +6,7 @@ import { dovecot } from "./measures/dovecot.ts";
 import { large } from "./measures/large.ts";
 import { latency } from "./measures/latency.ts";
 import { listing } from "./measures/listing.ts";
+import { maildir } from "./measures/maildir.ts";
 import type { Measure } from "./measures/measure.ts";
 import { packageMeasure } from "./measures/package.ts";
 import { poll } from "./measures/poll.ts";
@@ -29,6 +30,7 @@ const measures: readonly Measure[] = [
   poll,
   sessions,
   dovecot,
+  maildir,
 ];
 
 const names = measures.map(({ name }) => name);

@@ -29,7 +29,7 @@ export interface Plan {
 
 export const FULL: Plan = {
   name: "full",
-  time: 800,
+  time: 1100,
   rounds: 7,
   peerRounds: 2,
   limit: 30,

@@ -45,6 +45,16 @@ function targets(tables: readonly Table[]): Target[] {
         most(`${name} of 1,000,000 ÷ 100,000`, ratio, 15, "×"),
       ];
     }),
+    ...(
+      [
+        ["maildir-5k", 1.1],
+        ["maildir-2k", 0.7],
+        ["maildir-1m", 0.35],
+      ] as const
+    ).map(([id, bound]) =>
+      most(tables.find((table) => table.id === id)?.title ?? id, of(id, "× mpop"), bound, "× mpop"),
+    ),
+    most("CPU for the 20,000", of("maildir-2k", "CPU × mpop"), 1.5, "× mpop"),
     most("heap growth over thousands of sessions", of("churn", "heap MB, grown"), 1, "MB"),
     most("handles left open by them", of("churn", "handles, more"), 0, ""),
     least("decoder, base64 in chunks of 64 KiB", of("decoder", "64 KiB", "base64"), 20, "GB/s"),

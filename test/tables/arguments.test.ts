@@ -47,9 +47,12 @@ const RETRIEVE: Wrong = [...RESPONSE, ...each({}, { top: NUMBERS.filter((value) 
 // Where nothing listens: nothing must be sent there.
 const account = { host: "127.0.0.1", port: 1, auth };
 const SWITCHES: Wrong = [0, "false", {}];
-const GROUPS: Wrong = each({}, {
-  group: [null, 5, true, SECRET, [], ...each({}, { messages: [0, "5", null], bytes: [0, "5", null] })],
-});
+const GROUPS: Wrong = each(
+  {},
+  {
+    group: [null, 5, true, SECRET, [], ...each({}, { messages: [0, "5", null], bytes: [0, "5", null] })],
+  },
+);
 
 const CLIENT: Wrong = [
   ...NOT_OBJECTS,

@@ -16,7 +16,7 @@ const DEFAULTS: DeliveryGroup = { messages: 16, bytes: 8 * 1024 * 1024 };
 const PATIENCE = 20;
 
 /** The option `group` of a destination; `false`: one message at a time. */
-export type GroupOption = Partial<DeliveryGroup> | false;
+type GroupOption = Partial<DeliveryGroup> | false;
 
 /** Returns the limits of a group; `undefined`: one message at a time. Throws `POP3_CONFIG` if one is invalid. */
 export function groupLimits(option: GroupOption | undefined): DeliveryGroup | undefined {
@@ -28,7 +28,7 @@ export function groupLimits(option: GroupOption | undefined): DeliveryGroup | un
 }
 
 /** The directory of a group, as its destination knows it. */
-export interface GroupPlace {
+interface GroupPlace {
   /** The directory in which the files are written. */
   readonly spool: string;
   /** The directory in which they get their names. */

@@ -88,8 +88,8 @@ export class MaildirNames {
   }
 
   /**
-   * Returns the path of a message. `undefined`: only empty files have its name. `"moved"`: it is not where it was
-   * when the names were read; a mail reader may have moved it, which does not change its content.
+   * Returns the path of a message. `undefined`: only empty files have its name. `"moved"`: it does not have the name
+   * that was read; a mail reader may have moved it, which does not change its content.
    */
   async #find(key: string): Promise<string | undefined> {
     let moved = false;

@@ -227,6 +227,36 @@ describe.each(Object.keys(KINDS))("%s", (name) => {
     expect(opened).toEqual([]);
   });
 
+  test("has at most 16 files open at the same time", async () => {
+    const destination = kind.make({ group: { messages: 40 } });
+    let [open, most] = [0, 0];
+    vi.spyOn(files, "datasync").mockImplementation(async function (this: FileHandle) {
+      most = Math.max(most, ++open);
+      await datasync.call(this);
+      open--;
+    });
+    expect(await commitAll(destination, TITLES)).toEqual(TITLES.map(isNew));
+    expect(most).toBeLessThanOrEqual(16);
+  });
+
+  test("a message of several blocks is whole, and the last block may fail", async () => {
+    const destination = kind.make();
+    const blocks = [1, 2, 3].map((octet) => Buffer.alloc(300_000, octet));
+    const writer = await begun(destination, m0);
+    for (const block of blocks) await writer.write(block);
+    await writer.write(Buffer.from("end"));
+    expect(await writer.commit(ENTRY)).toBe("new");
+    const [kept] = await octetsIn(kind.directory());
+    expect(kept?.equals(Buffer.concat([...blocks, Buffer.from("end")]))).toBe(true);
+    const failing = await begun(destination, m1);
+    for (const block of blocks) await failing.write(block);
+    const broken = await breakFiles("write");
+    await failing.write(Buffer.from("end"));
+    await expect(failing.commit(ENTRY)).rejects.toMatchObject({ code: "ENOSPC" });
+    broken.repair();
+    expect(await folder.files()).toEqual([kind.fileOf(m0)]);
+  });
+
   test("a file that cannot be stored fails alone, and leaves nothing", async () => {
     const destination = kind.make();
     vi.restoreAllMocks();

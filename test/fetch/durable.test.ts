@@ -11,6 +11,7 @@ import {
 } from "../../src/fetch/files/fsync.ts";
 import { fileHandles, systemError } from "../support/file-handles.ts";
 import { scratch } from "../support/scratch.ts";
+import { until } from "../support/turns.ts";
 
 /** Counts what is synced. */
 async function countSyncs(): Promise<() => number> {
@@ -100,6 +101,40 @@ describe("syncDirectory", () => {
     await syncDirectory(directory);
     expect(syncs()).toBe(1);
     await expect(syncDirectory(join(directory, "none"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  test("is shared by calls that arrive during a sync: none resolves before a sync that began after it", async () => {
+    const directory = await scratch();
+    const held: ((error?: Error) => void)[] = [];
+    const sync = vi
+      .spyOn(await fileHandles(), "sync")
+      .mockImplementation(
+        () => new Promise((resolve, reject) => held.push((error) => (error ? reject(error) : resolve()))),
+      );
+    const settled: string[] = [];
+    const call = (name: string, path = directory): void => {
+      syncDirectory(path).then(
+        () => settled.push(name),
+        () => settled.push(`${name} fails`),
+      );
+    };
+    for (const name of ["a", "b"]) call(name);
+    await until(() => held.length === 1);
+    for (const name of ["c", "d", "e"]) call(name);
+    call("other", join(directory, ".."));
+    await until(() => held.length === 2);
+    held[0]?.();
+    await until(() => settled.length === 2);
+    expect(settled).toEqual(["a", "b"]);
+    await until(() => held.length === 3);
+    call("f");
+    held[2]?.(systemError("EIO"));
+    await until(() => held.length === 4);
+    held[3]?.();
+    held[1]?.();
+    await until(() => settled.length === 7);
+    expect([...settled].sort()).toEqual(["a", "b", "c fails", "d fails", "e fails", "f", "other"]);
+    expect(sync).toHaveBeenCalledTimes(4);
   });
 
   test("rejects if the sync fails, except on file systems that do not support it", async () => {

@@ -35,12 +35,13 @@ describe.each(Object.entries(WAYS))("for %s", (_, flags) => {
       const directory = await scratch();
       const path = join(directory, "name");
       await writeFile(path, "");
-      const { lstat } = await import("node:fs/promises");
-      const before = await stat(path);
-      vi.mocked(lstat).mockImplementationOnce(async () => {
+      const { open } = await import("node:fs/promises");
+      const { open: openAsEver } =
+        await vi.importActual<typeof import("node:fs/promises")>("node:fs/promises");
+      vi.mocked(open).mockImplementationOnce(async (...args) => {
         await removeName(path);
         await OBSTACLES[obstacle](path, join(directory, "other"));
-        return before;
+        return openAsEver(...args);
       });
       await writeFile(join(directory, "other"), "theirs");
       await expect(openRegular(path, flags)).rejects.toBeInstanceOf(ForeignFileError);

@@ -2,6 +2,7 @@
 import { foreignError } from "../../protocol/foreign-error.ts";
 import { checkNames, checkObject } from "../../options/checks.ts";
 import { isMarked, markErrors, Pop3Error } from "../../errors.ts";
+import { isOutage } from "../files/outage.ts";
 
 /** What a {@link DestinationError} says about the next messages. */
 export interface DestinationErrorOptions {
@@ -52,29 +53,9 @@ export class DestinationError extends Pop3Error {
   }
 }
 
-/** System errors that no message can cause: no space, no permission, no such directory, no connection. */
-const DOWN: ReadonlySet<string> = new Set([
-  ...[
-    "ENOSPC",
-    "EDQUOT",
-    "EROFS",
-    "EACCES",
-    "EPERM",
-    "EIO",
-    "EBUSY",
-    "ENOENT",
-    "ENOTDIR",
-    "EMFILE",
-    "ENFILE",
-  ],
-  ...["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
-]);
-
 /** Tells whether an error means that the destination as a whole does not work now. */
 export function isDown(error: unknown): boolean {
-  if (DestinationError.is(error)) return error.down;
-  const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
-  return typeof code === "string" && DOWN.has(code);
+  return DestinationError.is(error) ? error.down : isOutage(error);
 }
 
 /** Tells whether the message itself is not the cause of an error. */

@@ -5,11 +5,37 @@ import { mkdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { open, rename, rm } from "./patient-fs.ts";
 
+/** For each directory the sync that runs, and the one that begins after it. */
+const running: Map<string, Promise<void>> = new Map();
+const coming: Map<string, Promise<void>> = new Map();
+
 /**
  * Makes the names in a directory durable (created, renamed, removed): they survive a crash once this
- * resolves. Windows has no call for that. There {@link syncName} makes the name of a file durable.
+ * resolves. Calls that arrive during a sync share the next one. Windows has no call for that. There
+ * {@link syncName} makes the name of a file durable.
  */
-export async function syncDirectory(path: string): Promise<void> {
+export function syncDirectory(path: string): Promise<void> {
+  let sync = coming.get(path);
+  if (sync === undefined) {
+    sync = syncAfter(running.get(path), path);
+    coming.set(path, sync);
+  }
+  return sync;
+}
+
+async function syncAfter(before: Promise<void> | undefined, path: string): Promise<void> {
+  await before?.catch(() => undefined);
+  const sync = syncNow(path);
+  running.set(path, sync);
+  coming.delete(path);
+  try {
+    await sync;
+  } finally {
+    if (running.get(path) === sync) running.delete(path);
+  }
+}
+
+async function syncNow(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
     await syncOpenDirectory(directory);

@@ -6,7 +6,10 @@ import { isSystemError } from "./fsync.ts";
 import { lstat, open, unlink } from "./patient-fs.ts";
 import { printable } from "../../protocol/printable.ts";
 
-/** Windows has neither flag. There only the check before opening detects a link. */
+/**
+ * These protect us even if another user replaces the file at the last moment. Windows has neither flag: there
+ * only a check before opening detects a link.
+ */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
 /** The write permissions of the group and of other users. */
@@ -32,12 +35,18 @@ export class ForeignFileError extends Error {
   }
 }
 
+/** An open file, and what the system says about it. */
+export interface OpenFile {
+  readonly file: FileHandle;
+  readonly stats: Stats;
+}
+
 /**
  * Opens an existing regular file. `flags` are the numeric flags of `open`, without `O_CREAT`. Rejects with
  * {@link ForeignFileError} if the name belongs to something else, and with system errors.
  */
 export async function openRegular(path: string, flags: number): Promise<FileHandle> {
-  return (await openStated(path, flags))[0];
+  return (await openStated(path, flags)).file;
 }
 
 /**
@@ -46,44 +55,58 @@ export async function openRegular(path: string, flags: number): Promise<FileHand
  * {@link ForeignFileError} otherwise.
  */
 export async function openOwn(path: string, flags: number, ours: OurFile): Promise<FileHandle> {
-  const [file, stats] = await openStated(path, flags);
-  const fault = isOwnedLike(stats, ours) ? sharing(stats, ours) : "belongs to another user";
+  const { file, stats } = await openStated(path, flags);
+  const fault = faultOf(stats, ours);
   if (fault === undefined) return file;
   await file.close();
   throw new ForeignFileError(path, fault);
 }
 
-/** Tells whether a file has the same owner as our files. */
-export function isOwnedLike({ uid }: Pick<Stats, "uid">, ours: OurFile): boolean {
-  return uid === ours.uid;
+/** The part of what the system says about a file that decides whether it is ours. */
+type Ownership = Readonly<Record<"uid" | "mode" | "nlink", number | bigint>>;
+
+/** Tells whether no other user can have written the contents of a file, see {@link openOwn}. */
+export function isOwn(stats: Ownership, ours: OurFile): boolean {
+  return faultOf(stats, ours) === undefined;
 }
 
-function sharing({ mode, nlink }: Stats, ours: OurFile): string | undefined {
-  if ((mode & ~ours.mode & WRITABLE_BY_OTHERS) !== 0) return "can be written to by other users";
-  if (nlink > 1) return `is one of ${String(nlink)} names (hard links) of a file`;
+/** Tells whether a file has the same owner as our files. */
+export function isOwnedLike({ uid }: Pick<Ownership, "uid">, ours: OurFile): boolean {
+  return Number(uid) === ours.uid;
+}
+
+function faultOf(stats: Ownership, ours: OurFile): string | undefined {
+  if (!isOwnedLike(stats, ours)) return "belongs to another user";
+  if ((Number(stats.mode) & ~ours.mode & WRITABLE_BY_OTHERS) !== 0) return "can be written to by other users";
+  if (stats.nlink > 1) return `is one of ${String(stats.nlink)} names (hard links) of a file`;
   return undefined;
 }
 
-async function openStated(path: string, flags: number): Promise<[file: FileHandle, stats: Stats]> {
-  const before = await lstat(path);
-  if (!before.isFile()) throw notRegular(path, before);
+/** Opens a file as {@link openRegular} does, and tells what the system says about it. */
+export async function openStated(path: string, flags: number): Promise<OpenFile> {
+  if (O_NOFOLLOW === 0) await checkRegular(path);
   let file: FileHandle;
   try {
-    // The flags protect us if another user replaces the file between the two calls.
     file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK);
   } catch (cause) {
-    if (["ELOOP", "ENXIO", "EISDIR"].some((code) => isSystemError(cause, code)))
-      throw new ForeignFileError(path, "is not a regular file", { cause });
-    throw cause;
+    // A link (ELOOP; FreeBSD: EMLINK), a FIFO or a socket, or a directory.
+    if (!["ELOOP", "EMLINK", "ENXIO", "EISDIR"].some((code) => isSystemError(cause, code))) throw cause;
+    await checkRegular(path);
+    throw new ForeignFileError(path, "is not a regular file", { cause });
   }
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw notRegular(path, stats);
-    return [file, stats];
+    return { file, stats };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+async function checkRegular(path: string): Promise<void> {
+  const stats = await lstat(path);
+  if (!stats.isFile()) throw notRegular(path, stats);
 }
 
 /** Returns the error for a file that is not a regular one. */

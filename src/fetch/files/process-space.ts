@@ -4,11 +4,18 @@ import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { isSystemError } from "./fsync.ts";
 
+let space: Promise<string> | undefined;
+
 /**
  * Names the space in which a process id means one process: a host since its last start, or a container. The
- * host name alone is not enough: hosts may share a name, and containers may share the name of their host.
+ * host name alone is not enough: hosts may share a name, and containers may share the name of their host. A
+ * process stays in its space, so the name is read once.
  */
-export async function processSpace(): Promise<string> {
+export function processSpace(): Promise<string> {
+  return (space ??= readSpace());
+}
+
+async function readSpace(): Promise<string> {
   const [start, namespace] = await Promise.all([
     readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
     readlink("/proc/self/ns/pid").catch(() => ""),
@@ -44,10 +51,10 @@ export async function isNameOfDead(name: string): Promise<boolean> {
   return space === (await ourSpace()) && isDead(Number(pid));
 }
 
-let space: Promise<string> | undefined;
+let digest: Promise<string> | undefined;
 
 /** A digest, because host names may be long and have any character. */
 function ourSpace(): Promise<string> {
-  space ??= processSpace().then((name) => createHash("sha256").update(name).digest("hex").slice(0, 16));
-  return space;
+  digest ??= processSpace().then((name) => createHash("sha256").update(name).digest("hex").slice(0, 16));
+  return digest;
 }

@@ -1,0 +1,26 @@
+// Tells which errors of the system mean that a disk or a service as a whole does not work now.
+
+/** No space, no permission, no such directory, no connection: no message can cause these errors. */
+const OUTAGES: ReadonlySet<unknown> = new Set([
+  ...[
+    "ENOSPC",
+    "EDQUOT",
+    "EROFS",
+    "EACCES",
+    "EPERM",
+    "EIO",
+    "EBUSY",
+    "ENOENT",
+    "ENOTDIR",
+    "EMFILE",
+    "ENFILE",
+  ],
+  ...["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
+]);
+
+/** Tells whether a later call may succeed without any change, and whether every other call fails now, too. */
+export function isOutage(error: unknown): boolean {
+  return (
+    typeof error === "object" && error !== null && OUTAGES.has((error as { readonly code?: unknown }).code)
+  );
+}

@@ -57,7 +57,10 @@ test.each([
   const said = new Map<string, number>();
   for (const lines of kills) {
     // The next one takes the mailboxes over.
-    const ended = await record(command(ledger.directory, "oneByOne", "overlapping", "rewriting"), lines);
+    const ended = await record(
+      command(ledger.directory, "oneByOne", "overlapping", "rewriting", "polling"),
+      lines,
+    );
     expect(ended.code).toBeNull();
     expect(ended.said.length).toBeGreaterThanOrEqual(lines);
     for (const [name, count] of ended.said) said.set(name, Math.max(said.get(name) ?? 0, count));
@@ -74,10 +77,18 @@ test.each([
     const rewriting = await ledger.read("rewriting");
     expect(rewriting.state.lastRun ?? 0).toBeGreaterThanOrEqual(said.get("rewriting") ?? 0);
     expect(rewriting.entries.get("same")?.size).toBe(rewriting.state.lastRun);
+
+    // The state file survives the death of a process; only a crash of the machine may take it.
+    const polling = await ledger.read("polling");
+    const { lastRun = 0 } = polling.state;
+    expect(lastRun).toBeGreaterThanOrEqual(said.get("polling") ?? 0);
+    expectNumbered(polling.entries);
+    expect(polling.entries.size).toBe(Math.floor(lastRun / 10));
   }
   // The next process finds no trace of them.
-  for (const name of ["oneByOne", "overlapping", "rewriting"]) await (await ledger.open(name)).close();
-  expect((await readdir(ledger.directory)).filter((name) => !name.endsWith(".journal"))).toEqual([]);
+  for (const name of ["oneByOne", "overlapping", "rewriting", "polling"])
+    await (await ledger.open(name)).close();
+  expect((await readdir(ledger.directory)).filter((name) => !/\.(?:journal|state)$/.test(name))).toEqual([]);
 });
 
 test("a process at its limit of file sizes keeps exactly its acknowledged records", async () => {

@@ -37,6 +37,6 @@ test.each<[Point, number]>([
   // The last before it stopped may be there twice: the program had it, and the ledger did not yet.
   expect([...new Set(before.messages)].sort()).toEqual(mails(COUNT));
   sleeper.process.kill("SIGCONT");
-  expect((await sleeper.ended).report).toMatchObject({ code: "POP3_LEDGER" });
+  expect((await sleeper.ended).report).toMatchObject({ code: "POP3_LEASE_LOST" });
   expect((await fetcher.delivered()).names.sort()).toEqual(before.names.sort());
 });

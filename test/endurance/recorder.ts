@@ -38,7 +38,7 @@ async function overlapping(name: string): Promise<void> {
   await Promise.all([lane(), lane(), lane(), lane(), lane()]);
 }
 
-/** Writes enough lines on one entry that the next opening rewrites the journal. */
+/** Writes enough lines on one entry that the next record rewrites the journal. */
 async function rewriting(name: string): Promise<void> {
   while (true) {
     const mailbox = await ledger.open(name);
@@ -50,7 +50,23 @@ async function rewriting(name: string): Promise<void> {
   }
 }
 
-const WAYS: Readonly<Record<string, (name: string) => Promise<void>>> = { oneByOne, overlapping, rewriting };
+/** Polls that find nothing new: only the state file is written. Each tenth finds a message. */
+async function polling(name: string): Promise<void> {
+  while (true) {
+    const mailbox = await ledger.open(name);
+    const lastRun = (mailbox.state.lastRun ?? 0) + 1;
+    const entries = lastRun % 10 === 0 ? [entry(`${lastRun / 10 - 1}`, lastRun)] : [];
+    await mailbox.close({ entries, state: { lastRun } });
+    say(name, lastRun);
+  }
+}
+
+const WAYS: Readonly<Record<string, (name: string) => Promise<void>>> = {
+  oneByOne,
+  overlapping,
+  rewriting,
+  polling,
+};
 
 try {
   await Promise.all(mailboxes.map(async (name) => WAYS[name]?.(name)));

@@ -82,7 +82,7 @@ describe.each([
     const destination = new Observed(at);
     const error = await fetcher.failure({ destination, onEvent: ({ type }) => at(`event ${type}`) });
     expect(error).toMatchObject({
-      code: "POP3_LEDGER",
+      code: "POP3_LEASE_LOST",
       message: expect.stringContaining("the lock was taken over by another run") as string,
       report: { delivered: 0, failed: [], deleted: 0 },
     });

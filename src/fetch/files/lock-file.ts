@@ -5,8 +5,9 @@ import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "./fsync.ts";
-import { ForeignFileError, openRegular } from "./own-file.ts";
-import { HELD as HELD_OPEN, link, lstat, open, rename, rm } from "./patient-fs.ts";
+import { fenceOf, nextFence } from "./fence.ts";
+import { ForeignFileError, openStated, type OpenFile } from "./own-file.ts";
+import { HELD as HELD_OPEN, link, lstat, open, rename, unlink } from "./patient-fs.ts";
 import { isDead } from "./process-space.ts";
 
 /** The contents of a new lock file, and the age at which another lock counts as abandoned (milliseconds). */
@@ -14,18 +15,27 @@ export interface Claim {
   readonly token: string;
   readonly host: string;
   readonly stale: number;
+  /** See {@link nextFence}. */
+  readonly fence: bigint;
 }
 
-/** A lock file that this process holds, and whether it replaced the lock of another process. */
+/** A lock file that this process holds. */
 export interface Hold {
   readonly file: FileHandle;
+  /** The fence in the lock file: greater than that of the lock that it replaced. */
+  readonly fence: bigint;
+  /** Whether it replaced the lock of another process. */
   readonly takenOver: boolean;
+  /** Whether the holder of the replaced lock had not released it. */
+  readonly fromCrash: boolean;
 }
 
 export interface Holder {
   readonly token: string;
   readonly pid: number | undefined;
   readonly host: string | undefined;
+  /** 0 in a lock file of an older version, or of another program. */
+  readonly fence: bigint;
   /** Whether its holder has released the lock, but could not remove the file. */
   readonly free: boolean;
   /**
@@ -46,10 +56,14 @@ const LONGEST = 4096;
 
 /** Creates the lock file, or replaces an abandoned one. Returns `undefined` if another process holds it. */
 export async function acquire(path: string, claim: Claim): Promise<Hold | undefined> {
-  const file = await make(path, claim);
-  if (file !== undefined) return { file, takenOver: false };
+  const made = await make(path, claim);
+  if (typeof made === "object") return { file: made, fence: claim.fence, takenOver: false, fromCrash: false };
+  if (made === undefined) return undefined;
   const holder = await readHolder(path);
-  return holder && succeed(path, holder, claim);
+  // Usually the holder is alive. If all who want the lock created successors to see that, there would be
+  // successors of successors.
+  if (holder === undefined || !isAbandoned(holder, claim, made)) return undefined;
+  return succeed(path, holder, claim);
 }
 
 /**
@@ -58,17 +72,17 @@ export async function acquire(path: string, claim: Claim): Promise<Hold | undefi
  */
 async function succeed(path: string, holder: Holder, claim: Claim): Promise<Hold | undefined> {
   const successor = `${path}.${holder.token}`;
-  const hold = await acquire(successor, claim);
+  const fence = holder.fence < claim.fence ? claim.fence : nextFence(holder.fence);
+  const hold = await acquire(successor, { ...claim, fence });
   if (hold === undefined) return undefined;
   let replaced = false;
   try {
-    // Hosts may share the file system, but not their clocks. The file system has just dated our file, so that
-    // time is its current time.
+    // By the clock of the file system, as in `make`.
     const { mtimeMs: now } = await hold.file.stat();
     const still = await readHolder(path);
     if (still?.token !== holder.token || !isAbandoned(still, claim, now)) return undefined;
     replaced = await replace(successor, path);
-    return replaced ? { file: hold.file, takenOver: true } : undefined;
+    return replaced ? { ...hold, takenOver: true, fromCrash: !still.free } : undefined;
   } finally {
     if (!replaced) await giveUp(successor, hold.file);
   }
@@ -100,32 +114,38 @@ async function isOpenOnWindows(path: string, cause: unknown): Promise<boolean> {
 }
 
 /**
- * Creates a lock file. Returns `undefined` if there already is one. The file gets its name only after its
+ * Creates a lock file. If there already is one, returns the time by the clock of the file system; milliseconds
+ * since 1970. Returns `undefined` if the lock file was replaced at once. The file gets its name only after its
  * contents are written. A process that dies before that leaves only a claim, see {@link isClaim}.
  */
-async function make(path: string, claim: Claim): Promise<FileHandle | undefined> {
-  const { token, host } = claim;
+async function make(path: string, claim: Claim): Promise<FileHandle | number | undefined> {
+  const { token, host, fence } = claim;
   const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
+  // On Windows a removed name stays as long as the file is open.
+  const isWindows = process.platform === "win32";
   const file = await open(temporary, "wx", 0o600);
   try {
     const since = new Date().toISOString();
     // If the disk is full, this fails before the lock exists. A lock without a holder would be respected for
     // a long time.
-    await file.writeFile(`${JSON.stringify({ token, pid: process.pid, host, since })}\n`);
-    // On Windows a removed name stays as long as the file is open.
-    await file.close();
+    const holder = { token, pid: process.pid, host, fence: String(fence), since };
+    await file.writeFile(`${JSON.stringify(holder)}\n`);
+    if (isWindows) await file.close();
     await link(temporary, path);
   } catch (error) {
     await file.close().catch(() => {});
-    await rm(temporary, { force: true }).catch(() => {});
-    if (isSystemError(error, "EEXIST")) return undefined;
+    // Hosts may share the file system, but not their clocks. The file system has just dated our claim.
+    const stats = await lstat(temporary).catch(() => undefined);
+    await unlink(temporary).catch(() => {});
+    if (isSystemError(error, "EEXIST") && stats !== undefined) return stats.mtimeMs;
     // Another process mistook our claim for a leftover.
-    if (isSystemError(error, "ENOENT")) return make(path, claim);
+    if (isSystemError(error, "EEXIST") || isSystemError(error, "ENOENT")) return make(path, claim);
     throw error;
   }
   // The lock is held from here on. If the claim cannot be removed, a later run sweeps it.
-  await rm(temporary, { force: true }).catch(() => {});
-  return openMade(path, token);
+  await unlink(temporary).catch(() => {});
+  // Elsewhere the claim and the lock are two names of one open file.
+  return isWindows ? openMade(path, token) : file;
 }
 
 /**
@@ -133,17 +153,18 @@ async function make(path: string, claim: Claim): Promise<FileHandle | undefined>
  * taken it over or removed it.
  */
 async function openMade(path: string, token: string): Promise<FileHandle | undefined> {
-  let file: FileHandle;
+  let opened: OpenFile;
   try {
-    file = await openRegular(path, constants.O_RDWR);
+    opened = await openStated(path, constants.O_RDWR);
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
     // The lock is ours: no other process takes over a lock that was created a moment ago.
-    await rm(path, { force: true }).catch(() => {});
+    await unlink(path).catch(() => {});
     throw error;
   }
+  const { file } = opened;
   try {
-    if ((await holderIn(file)).token === token) return file;
+    if ((await holderIn(opened)).token === token) return file;
   } catch (error) {
     await giveUp(path, file);
     throw error;
@@ -162,19 +183,16 @@ export function isClaim(file: string): boolean {
 
 /**
  * Removes a lock of this process, and closes its file. If the file cannot be removed, it is marked as
- * released. `isOurs` rejects if the path may be another process's lock by now. Never rejects.
+ * released. `isOurs`: the path still is the lock of this process, for all we know. Never rejects.
  */
-export async function giveUp(
-  path: string,
-  file: FileHandle,
-  isOurs: () => Promise<void> = () => Promise.resolve(),
-): Promise<void> {
-  try {
-    await isOurs();
-    await rm(path);
-  } catch {
-    await file.write(FREE, 0).catch(() => {});
-  }
+export async function giveUp(path: string, file: FileHandle, isOurs = true): Promise<void> {
+  const isRemoved =
+    isOurs &&
+    (await unlink(path).then(
+      () => true,
+      () => false,
+    ));
+  if (!isRemoved) await file.write(FREE, 0).catch(() => {});
   await file.close().catch(() => {});
 }
 
@@ -183,16 +201,21 @@ export async function beat(file: FileHandle): Promise<void> {
   await file.write(HELD, 0);
 }
 
-function isAbandoned(holder: Holder, { host, stale }: Claim, now: number): boolean {
+/** Tells whether the lock may be replaced at the time `now`; milliseconds since 1970. */
+export function isAbandoned(
+  holder: Holder,
+  { host, stale }: Pick<Claim, "host" | "stale">,
+  now: number,
+): boolean {
   if (holder.free) return true;
   // If the time is far in the future, the clock was put back, and the holder has not renewed the lock since.
   if (Math.abs(now - holder.seen) > stale) return true;
   return holder.host === host && holder.pid !== undefined && isDead(holder.pid);
 }
 
-async function holderIn(file: FileHandle): Promise<Holder> {
+async function holderIn({ file, stats }: OpenFile): Promise<Holder> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
-  return holderOf(buffer.toString("utf8", 0, bytesRead), await file.stat());
+  return holderOf(buffer.toString("utf8", 0, bytesRead), stats);
 }
 
 /**
@@ -201,11 +224,11 @@ async function holderIn(file: FileHandle): Promise<Holder> {
  */
 export async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    const file = await openRegular(path, constants.O_RDONLY);
+    const opened = await openStated(path, constants.O_RDONLY);
     try {
-      return await holderIn(file);
+      return await holderIn(opened);
     } finally {
-      await file.close();
+      await opened.file.close();
     }
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
@@ -231,7 +254,7 @@ function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
   } catch {
     value = undefined;
   }
-  const { token, pid, host } = (value ?? {}) as Record<string, unknown>;
+  const { token, pid, host, fence } = (value ?? {}) as Record<string, unknown>;
   const isToken = typeof token === "string" && /^[0-9a-f]{16}$/.test(token);
   return {
     // The token becomes a part of a file name.
@@ -239,6 +262,7 @@ function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
     // Numbers of 0 and less would name groups of processes.
     pid: typeof pid === "number" && Number.isInteger(pid) && pid > 0 ? pid : undefined,
     host: typeof host === "string" ? host : undefined,
+    fence: fenceOf(fence),
     free: free && isToken,
     seen,
   };

@@ -1,12 +1,16 @@
-// A lock that this process holds. The lock renews itself, and detects that another process has taken it over.
+// A lock that this process holds. The lock renews itself, and detects that it is lost: another process has taken it
+// over, or it was not renewed in time.
 import { randomBytes } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
-import { Pop3Error } from "../../errors.ts";
-import type { OurFile } from "./own-file.ts";
-import { processSpace } from "./process-space.ts";
-import { acquire, beat, giveUp, readHolder, type Hold } from "./lock-file.ts";
 import { printable } from "../../protocol/printable.ts";
+import { nextFence } from "./fence.ts";
+import { isSystemError } from "./fsync.ts";
+import { acquire, beat, giveUp, isAbandoned, readHolder, type Hold } from "./lock-file.ts";
+import { between, moment, type Moment } from "./moment.ts";
+import type { OurFile } from "./own-file.ts";
+import { lstatExactly } from "./patient-fs.ts";
+import { processSpace } from "./process-space.ts";
 
 /** The times of a lock; milliseconds. */
 export interface LockTimes {
@@ -16,69 +20,107 @@ export interface LockTimes {
   readonly stale: number;
 }
 
+export interface LockOptions extends LockTimes {
+  /** Makes the error of a lock that is lost. @default an `Error` */
+  readonly lostError?: (message: string) => Error;
+}
+
 export class Lock {
   readonly path: string;
   /** Whether it replaced a lock that its former holder had not removed. */
   readonly takenOver: boolean;
+  /** Whether the former holder had not released it, either: its process has died, or is too slow. */
+  readonly fromCrash: boolean;
+  /** Grows each time when the lock is taken, see {@link nextFence}. */
+  readonly fence: bigint;
   /** The owner and the permissions of our files in this directory. */
   readonly ours: OurFile;
   readonly #token: string;
-  readonly #file: FileHandle;
+  readonly #hold: Hold;
+  /** Our lock file: as long as it is open, no other file of the system has its inode. */
+  readonly #identity: Identity;
+  readonly #options: LockOptions;
   readonly #timer: NodeJS.Timeout;
-  readonly #heartbeat: number;
+  readonly #lost: AbortController = new AbortController();
+  /** When the lock was last renewed. */
+  #renewed: Moment;
   /** When the lock was last confirmed to be ours. */
-  #confirmed: Moment = moment();
+  #confirmed: Moment;
   #beating: Promise<void> = Promise.resolve();
-  #failure: Pop3Error | undefined;
+  #failure: Error | undefined;
+  /** Whether another process has the lock. */
+  #isTaken = false;
 
   private constructor(
     path: string,
-    { file, takenOver }: Hold,
-    ours: OurFile,
+    hold: Hold,
+    stats: BigIntStats,
     token: string,
-    heartbeat: number,
+    taken: Moment,
+    options: LockOptions,
   ) {
     this.path = path;
-    this.takenOver = takenOver;
-    this.ours = ours;
+    this.takenOver = hold.takenOver;
+    this.fromCrash = hold.fromCrash;
+    this.fence = hold.fence;
+    this.ours = { uid: Number(stats.uid), mode: Number(stats.mode) };
+    this.#identity = stats;
     this.#token = token;
-    this.#file = file;
-    this.#heartbeat = heartbeat;
+    this.#hold = hold;
+    this.#options = options;
+    this.#renewed = this.#confirmed = taken;
     this.#timer = setInterval(() => {
+      // Not after the beat before: that one may wait for a disk that does not answer.
+      this.#expire();
       this.#beating = this.#beating.then(() => this.#beat());
-    }, heartbeat).unref();
+    }, options.heartbeat).unref();
   }
 
   /** Takes the lock. Returns `undefined` if another process holds it. Rejects with system errors. */
-  static async take(path: string, { heartbeat, stale }: LockTimes): Promise<Lock | undefined> {
+  static async take(path: string, options: LockOptions): Promise<Lock | undefined> {
     const token = randomBytes(8).toString("hex");
-    const hold = await acquire(path, { token, host: await processSpace(), stale });
+    const host = await processSpace();
+    // From here on, because this process may be stopped before it knows that it holds the lock.
+    const taken = moment();
+    const hold = await acquire(path, { token, host, stale: options.stale, fence: nextFence() });
     if (hold === undefined) return undefined;
     try {
-      const { uid, mode } = await hold.file.stat();
-      return new Lock(path, hold, { uid, mode }, token, heartbeat);
+      return new Lock(path, hold, await hold.file.stat({ bigint: true }), token, taken, options);
     } catch (error) {
       await giveUp(path, hold.file);
       throw error;
     }
   }
 
-  /** The `POP3_LEDGER` error, once it is known that another process has taken over the lock. */
-  get failure(): Pop3Error | undefined {
+  /** Tells whether a process holds the lock now. Changes nothing. Rejects with system errors. */
+  static async isHeld(path: string, { stale }: LockTimes): Promise<boolean> {
+    const holder = await readHolder(path);
+    return holder !== undefined && !isAbandoned(holder, { host: await processSpace(), stale }, Date.now());
+  }
+
+  /** Aborted when the lock is lost. The reason is {@link failure}. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** The error, once it is known that the lock is lost. */
+  get failure(): Error | undefined {
     return this.#failure;
   }
 
   /**
-   * Checks that this process still holds the lock. Rejects with `POP3_LEDGER` if another process has taken it
-   * over.
+   * Checks that this process still holds the lock. Rejects with {@link failure} if another process has taken it
+   * over, or if it was not renewed in time: another process may take it over at any moment then.
    */
   async confirm(): Promise<void> {
+    this.#expire();
     const now = moment();
-    if (this.#failure === undefined && (await readHolder(this.path))?.token !== this.#token)
-      this.#failure = new Pop3Error(
-        "POP3_LEDGER",
-        `the lock was taken over by another run: ${printable(this.path)}`,
-      );
+    if (this.#failure === undefined && !(await this.#isOurs())) {
+      this.#isTaken = true;
+      this.#lose("the lock was taken over by another run");
+    }
+    // Reading may have taken long.
+    this.#expire();
     if (this.#failure !== undefined) throw this.#failure;
     this.#confirmed = now;
   }
@@ -88,20 +130,30 @@ export class Lock {
    * machine slept, it learns here that it has lost the lock.
    */
   async confirmIfOld(): Promise<void> {
+    this.#expire();
     if (this.#failure !== undefined) throw this.#failure;
-    if (between(this.#confirmed, moment()) <= this.#heartbeat) return;
-    await this.#showLife();
+    if (between(this.#confirmed, moment()) <= this.#options.heartbeat) return;
+    await this.#renew();
     await this.confirm();
   }
 
   /**
    * Releases the lock. Never rejects. If the file cannot be removed, it is marked as released. If that fails,
-   * too, another process can take it over once it is stale.
+   * too, another process can take it over once it is stale. `isConfirmed`: the caller has confirmed the lock a
+   * moment ago.
    */
-  async release(): Promise<void> {
+  async release(isConfirmed = false): Promise<void> {
     clearInterval(this.#timer);
     await this.#beating;
-    await giveUp(this.path, this.#file, () => this.confirm());
+    const isOurs =
+      isConfirmed ||
+      (await this.confirm().then(
+        () => true,
+        () => false,
+      ));
+    // Nothing may change in the lock of another process.
+    if (this.#isTaken) await this.#hold.file.close().catch(() => undefined);
+    else await giveUp(this.path, this.#hold.file, isOurs);
   }
 
   /**
@@ -113,10 +165,19 @@ export class Lock {
     return name.startsWith(prefix) && !name.startsWith(`${prefix}${this.#token}`);
   }
 
+  /** Tells whether the path is still our lock file. */
+  async #isOurs(): Promise<boolean> {
+    // Looking is enough if the same file has the name. Some network file systems change the numbers of inodes.
+    if (isSame(await lookAt(this.path), this.#identity)) return true;
+    const holder = await readHolder(this.path);
+    return holder?.token === this.#token && holder.fence === this.fence;
+  }
+
   /** Renews and confirms the lock. Never rejects: the next record reports the failure. */
   async #beat(): Promise<void> {
+    if (this.#failure !== undefined) return;
     try {
-      await this.#showLife();
+      await this.#renew();
       await this.confirm();
     } catch {
       // See above.
@@ -127,25 +188,39 @@ export class Lock {
    * Writes through our own descriptor, not by path: the path may be another process's lock by now, and its
    * time must not be renewed.
    */
-  async #showLife(): Promise<void> {
-    await beat(this.#file);
+  async #renew(): Promise<void> {
+    const now = moment();
+    await beat(this.#hold.file);
+    this.#renewed = now;
+  }
+
+  /** Gives the lock up if another process may have taken it over, because it was not renewed in time. */
+  #expire(): void {
+    const { stale } = this.#options;
+    if (between(this.#renewed, moment()) > stale)
+      this.#lose(`the lock was not renewed within ${String(stale)} ms, another run may hold it by now`);
+  }
+
+  #lose(message: string): void {
+    if (this.#failure !== undefined) return;
+    const { lostError = (text: string): Error => new Error(text) } = this.#options;
+    this.#failure = lostError(`${message}: ${printable(this.path)}`);
+    this.#lost.abort(this.#failure);
   }
 }
 
-/**
- * A time by two clocks. The first is never set, but may stop while the machine sleeps. The second continues,
- * but may be set.
- */
-interface Moment {
-  readonly steady: number;
-  readonly wall: number;
+/** Another process replaces a lock file, and does not write into it. If a person does, the size tells. */
+type Identity = Pick<BigIntStats, "ino" | "dev" | "size">;
+
+function isSame(a: Identity | undefined, b: Identity): boolean {
+  return a?.ino === b.ino && a.dev === b.dev && a.size === b.size;
 }
 
-function moment(): Moment {
-  return { steady: performance.now(), wall: Date.now() };
-}
-
-/** Returns the longest time that may have passed; milliseconds. */
-function between(earlier: Moment, later: Moment): number {
-  return Math.max(later.steady - earlier.steady, Math.abs(later.wall - earlier.wall));
+async function lookAt(path: string): Promise<Identity | undefined> {
+  try {
+    return await lstatExactly(path);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return undefined;
+    throw error;
+  }
 }

@@ -1,15 +1,20 @@
 // Reads and writes the contents of a journal: its complete records, in order. A torn record at the end was
 // never acknowledged, so it is ignored. Damage before the end is always an error.
-import { Pop3Error } from "../../errors.ts";
 import { applyChanges } from "./changes.ts";
 import { damage, encodeHeader, readHeader } from "./journal-header.ts";
 import { changesOf, decodeLine, encode, encodeLine, type JournalText } from "./journal-line.ts";
 import type { LedgerEntry, LedgerSnapshot, MailboxState } from "./ledger.ts";
 import { printable } from "../../protocol/printable.ts";
+import { LedgerError } from "./ledger-error.ts";
 
 export interface JournalContents extends LedgerSnapshot {
   readonly entries: Map<string, LedgerEntry>;
   readonly keyName: string | undefined;
+  /**
+   * Whether the state says that a run is under way. Earlier versions recorded that, and removed it at the end of
+   * the run.
+   */
+  readonly wasRunning: boolean;
   /** The number of lines in the journal. */
   readonly lines: number;
   /**
@@ -21,10 +26,12 @@ export interface JournalContents extends LedgerSnapshot {
 
 /** Returns a journal with just these contents. */
 export function encodeJournal(mailbox: string, { entries, state, keyName }: LedgerSnapshot): string {
-  const lines = [encodeHeader({ mailbox, keyName }), encodeLine(encode({ state }), true)];
   // Each line is marked as the start of a write. The whole file is durable before it gets its name, so no
   // line can be torn.
+  const lines = [encodeHeader({ mailbox, keyName })];
   for (const entry of entries.values()) lines.push(encodeLine(encode(entry), true));
+  // Last, because an entry after it would outdate its `listing`, see `withoutListing`.
+  lines.push(encodeLine(encode({ state }), true));
   return lines.join("");
 }
 
@@ -35,7 +42,7 @@ export function encodeJournal(mailbox: string, { entries, state, keyName }: Ledg
 export function decodeJournal(path: string, mailbox: string, octets: Buffer): JournalContents {
   const text: JournalText = { octets, latin1: octets.toString("latin1") };
   const header = readHeader(path, text, mailbox);
-  if (header === undefined) return { entries: new Map(), state: {}, keyName: undefined, lines: 0, length: 0 };
+  if (header === undefined) return noContents();
   const { keyName } = header;
   let length = header.end;
   const lines: string[] = [];
@@ -44,7 +51,11 @@ export function decodeJournal(path: string, mailbox: string, octets: Buffer): Jo
   let damaged: number | undefined;
   for (let from = length, number = 2; ; number++) {
     const to = text.latin1.indexOf("\n", from);
-    if (to === -1) return { ...apply(path, lines.slice(0, whole)), keyName, lines: whole + 1, length };
+    if (to === -1) {
+      const { entries, state: written } = apply(path, lines.slice(0, whole));
+      const { running, ...state } = written as MailboxState & { readonly running?: unknown };
+      return { entries, state, keyName, wasRunning: running === true, lines: whole + 1, length };
+    }
     const line = decodeLine(text, from, to);
     from = to + 1;
     // If a new write begins before a record has ended, the record is damaged, too.
@@ -59,6 +70,10 @@ export function decodeJournal(path: string, mailbox: string, octets: Buffer): Jo
   }
 }
 
+function noContents(): JournalContents {
+  return { entries: new Map(), state: {}, keyName: undefined, wasRunning: false, lines: 0, length: 0 };
+}
+
 /** Applies the lines after the header, in order. */
 function apply(path: string, lines: readonly string[]): Pick<JournalContents, "entries" | "state"> {
   const entries = new Map<string, LedgerEntry>();
@@ -67,10 +82,21 @@ function apply(path: string, lines: readonly string[]): Pick<JournalContents, "e
     for (const [index, value] of parse(path, lines.slice(at, at + TOGETHER), at + 2).entries()) {
       const changes = changesOf(value);
       if (changes === undefined) throw unknownLine(path, at + 2 + index);
+      if (changes.state === undefined) state = withoutListing(state);
       state = applyChanges(entries, state, changes);
     }
   }
   return { entries, state };
+}
+
+/**
+ * Returns what counts of a state in front of an entry. It said that nothing was left to do with the entries before it.
+ * A state file that was lost may have said more.
+ */
+function withoutListing(state: MailboxState): MailboxState {
+  if (state.listing === undefined && state.due === undefined) return state;
+  const { listing: _, due: __, ...rest } = state;
+  return rest;
 }
 
 /** How many lines are parsed together. This takes a fifth less time than parsing them one by one. */
@@ -96,9 +122,8 @@ function isJson(line: string): boolean {
   }
 }
 
-function unknownLine(path: string, line: number): Pop3Error {
-  return new Pop3Error(
-    "POP3_LEDGER",
+function unknownLine(path: string, line: number): LedgerError {
+  return new LedgerError(
     `the ledger ${printable(path)} has an unknown kind of line, line ${String(line)}: ` +
       "a newer version of popwright or another program wrote it. " +
       "Update popwright. Nothing was fetched or changed",

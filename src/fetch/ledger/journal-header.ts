@@ -1,7 +1,7 @@
 // Reads and writes the first line of a journal: it names the mailbox and the format of the other lines.
-import { Pop3Error } from "../../errors.ts";
 import { decodeLine, encode, encodeLine, type JournalText } from "./journal-line.ts";
 import { printable } from "../../protocol/printable.ts";
+import { LedgerError } from "./ledger-error.ts";
 
 /**
  * The newest format that this version reads. A journal names the oldest format that is enough to understand
@@ -52,7 +52,7 @@ export function readHeader(path: string, text: JournalText, mailbox?: string): J
   if (typeof name !== "string" || (keyName !== undefined && typeof keyName !== "string"))
     throw damage(path, 1);
   if (mailbox !== undefined && name !== mailbox)
-    throw new Pop3Error("POP3_LEDGER", `${printable(path)} is the ledger of another mailbox`);
+    throw new LedgerError(`${printable(path)} is the ledger of another mailbox`);
   return { mailbox: name, keyName, end: to + 1 };
 }
 
@@ -67,13 +67,12 @@ function valueOf(path: string, json: string): Readonly<Record<string, unknown>> 
   return (value ?? {}) as Readonly<Record<string, unknown>>;
 }
 
-export function damage(path: string, line: number): Pop3Error {
-  return new Pop3Error("POP3_LEDGER", `the ledger ${printable(path)} is damaged in line ${String(line)}`);
+export function damage(path: string, line: number): LedgerError {
+  return new LedgerError(`the ledger ${printable(path)} is damaged in line ${String(line)}`);
 }
 
-function newer(path: string, format: number): Pop3Error {
-  return new Pop3Error(
-    "POP3_LEDGER",
+function newer(path: string, format: number): LedgerError {
+  return new LedgerError(
     `the ledger ${printable(path)} has format ${String(format)}, ` +
       `and this version of popwright reads formats 1 to ${String(FORMAT)}: ` +
       "a newer version wrote it. Update popwright. Nothing was fetched or changed",

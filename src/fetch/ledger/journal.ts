@@ -1,35 +1,61 @@
 // Appends to the journal of one mailbox. Records that arrive during a write share the next write. Whatever
 // fails, every acknowledged record stays readable.
-import { foreignError } from "../../protocol/foreign-error.ts";
-import { constants } from "node:fs";
+import { constants, type BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { Pop3Error } from "../../errors.ts";
 import { cutAppended, isSystemError, replaceFile } from "../files/fsync.ts";
+import type { Lock } from "../files/lock.ts";
 import { openOwn, openRegular, type OurFile } from "../files/own-file.ts";
+import { lstatExactly } from "../files/patient-fs.ts";
+import { printable } from "../../protocol/printable.ts";
+import { explanation } from "./explained.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
 import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
-import type { Lock } from "../files/lock.ts";
-import { printable } from "../../protocol/printable.ts";
+import { markFrom, type JournalMark } from "./journal-mark.ts";
+import { LedgerError } from "./ledger-error.ts";
 
-/**
- * Reads a journal. The contents are empty if there is no file. With `ours`, the file must be one that only
- * this user can have written, see {@link openOwn}.
- */
-export async function readJournal(path: string, mailbox: string, ours?: OurFile): Promise<JournalContents> {
-  let octets = Buffer.alloc(0);
+/** What was read of a journal. */
+export interface JournalRead {
+  readonly contents: JournalContents;
+  /** `undefined`: there is no journal. */
+  readonly mark: JournalMark | undefined;
+  /** What the system says about the file. `undefined`: there is no file. */
+  readonly stats: BigIntStats | undefined;
+}
+
+export interface ReadOptions {
+  /** If it is given, the file must be one that only this user can have written, see {@link openOwn}. */
+  readonly ours?: OurFile | undefined;
+  /** The octets after it are ignored. @default Infinity */
+  readonly length?: number;
+}
+
+/** Reads a journal. The contents are empty if there is no file. */
+export async function readJournal(
+  path: string,
+  mailbox: string,
+  { ours, length = Infinity }: ReadOptions = {},
+): Promise<JournalRead> {
+  const flags = constants.O_RDONLY;
+  let file: FileHandle;
   try {
-    const flags = constants.O_RDONLY;
-    const file = await (ours === undefined ? openRegular(path, flags) : openOwn(path, flags, ours));
-    try {
-      octets = await file.readFile();
-    } finally {
-      await file.close();
-    }
+    file = await (ours === undefined ? openRegular(path, flags) : openOwn(path, flags, ours));
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
+    const contents = decodeJournal(path, mailbox, Buffer.alloc(0));
+    return { contents, mark: undefined, stats: undefined };
   }
-  return decodeJournal(path, mailbox, octets);
+  try {
+    // Before the contents: if the file changes in between, the mark is that of an older file, and matches nothing.
+    const stats = await file.stat({ bigint: true });
+    const octets = await file.readFile();
+    const contents = decodeJournal(path, mailbox, octets.subarray(0, Math.min(octets.length, length)));
+    const { lines, length: size, entries } = contents;
+    const mark = size === 0 ? undefined : markFrom(stats, { size, lines, entries: entries.size });
+    return { contents, mark, stats };
+  } finally {
+    await file.close();
+  }
 }
 
 /** The greatest length of a header; octets. A header has one or two names of mailboxes. */
@@ -56,58 +82,60 @@ export async function readJournalHeader(path: string): Promise<JournalHeader | u
   }
 }
 
+/** The lines of a new journal that are not entries: its header, and the state. */
+const OTHER_LINES = 2;
+
 /** Tells whether the journal has too many outdated lines and should be rewritten. */
-function isWordy({ lines, entries }: JournalContents): boolean {
-  return lines > 2 * entries.size + 1000;
+function isWordy({ lines, entries }: JournalMark): boolean {
+  return lines > 2 * entries + 1000;
 }
 
+/** The journal of a mailbox that this process has locked. Nothing is written before the first record. */
 export class Journal {
   readonly path: string;
-  readonly #file: FileHandle;
+  readonly #mailbox: string;
   readonly #lock: Lock;
-  /** The journal is durable up to here; octets. */
-  #length: number;
+  /** The journal as it was last read or written; durable up to its size. `undefined`: there is none yet. */
+  #mark: JournalMark | undefined;
+  #file: FileHandle | undefined;
   /** The lines of the next write. */
   #lines: string[] = [];
   #coming: Promise<void> | undefined;
   /** The write that was requested last. */
   #last: Promise<void> = Promise.resolve();
-  #failure: Pop3Error | undefined;
+  #failure: Error | undefined;
+  /** Whether a write has begun. */
+  #hasBegun = false;
 
-  private constructor(path: string, file: FileHandle, lock: Lock, length: number) {
+  /** `mark`: of the journal now, if there is one. */
+  constructor(path: string, mailbox: string, mark: JournalMark | undefined, lock: Lock) {
     this.path = path;
-    this.#file = file;
+    this.#mailbox = mailbox;
+    this.#mark = mark;
     this.#lock = lock;
-    this.#length = length;
   }
 
-  /** Prepares the file so that records can be appended to its `contents`. */
-  static async open(path: string, mailbox: string, contents: JournalContents, lock: Lock): Promise<Journal> {
-    let { length } = contents;
-    // After a take-over, write a new file. The former holder may still append to the old one, but no process
-    // reads that.
-    if (length === 0 || lock.takenOver || isWordy(contents)) {
-      const text = encodeJournal(mailbox, contents);
-      await replaceFile(path, text, { confirm: () => lock.confirm() });
-      ({ length } = text);
-    }
-    const file = await openOwn(path, constants.O_WRONLY | constants.O_APPEND, lock.ours);
-    try {
-      if ((await file.stat()).size > length) await cut(file, path, length);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    return new Journal(path, file, lock, length);
+  /** Whether there is a journal with at least a header. */
+  get exists(): boolean {
+    return this.#mark !== undefined;
   }
 
   /** The reason why nothing can be recorded any more. */
-  get failure(): Pop3Error | undefined {
+  get failure(): Error | undefined {
     return this.#failure ?? this.#lock.failure;
   }
 
+  /** Reads the journal, including what was appended before this call. */
+  async read(): Promise<JournalContents> {
+    await this.#last.catch(() => undefined);
+    const { contents, mark } = await this.#read();
+    // From the first write on, the writer knows best.
+    if (!this.#hasBegun) this.#mark = mark;
+    return contents;
+  }
+
   /**
-   * Appends the lines of one record. Resolves when they are durable. Rejects with `POP3_LEDGER` if they
+   * Appends the lines of one record. Resolves when they are durable. Rejects with a {@link LedgerError} if they
    * cannot be written.
    */
   append(lines: readonly string[]): Promise<void> {
@@ -117,37 +145,91 @@ export class Journal {
     return this.#coming;
   }
 
+  /** Waits until all appended lines are written. Rejects if they could not be. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  /** Returns the mark of the journal as this process has read or written it. Rejects with system errors. */
+  async mark(): Promise<JournalMark | undefined> {
+    if (this.#file === undefined || this.#mark === undefined) return this.#mark;
+    return markFrom(await this.#file.stat({ bigint: true }), this.#mark);
+  }
+
   /** Waits until the appended lines are written, and closes the file. Never rejects. */
   async close(): Promise<void> {
     await this.#last.catch(() => {});
-    await this.#file.close().catch(() => {});
+    await this.#file?.close().catch(() => {});
   }
 
   /** Waits for the write before, then writes all lines that have arrived until then in one write. */
   async #writeAfter(before: Promise<void>): Promise<void> {
     await before;
-    const text = this.#lines.map((line, at) => encodeLine(line, at === 0)).join("");
+    this.#hasBegun = true;
+    const lines = this.#lines;
+    const text = lines.map((line, at) => encodeLine(line, at === 0)).join("");
     this.#lines = [];
     this.#coming = undefined;
     try {
-      await this.#file.appendFile(text, "latin1");
-      await this.#file.datasync();
+      const file = (this.#file ??= await this.#open());
+      await this.#lock.confirm();
+      await file.appendFile(text, "latin1");
+      await file.datasync();
       // A process that took over the mailbox before this moment may have read the journal before our write.
       await this.#lock.confirm();
-      this.#length += text.length;
+      const mark = this.#mark as JournalMark; // set by #open
+      this.#mark = { ...mark, size: mark.size + text.length, lines: mark.lines + lines.length };
     } catch (error) {
-      this.#failure = Pop3Error.is(error) ? error : cannotWrite(this.path, error);
+      this.#failure = explanation(`cannot write the ledger ${printable(this.path)}`, error);
       await this.#cutBack();
       throw this.#failure;
     }
   }
 
+  /** Prepares the file for the first record. */
+  async #open(): Promise<FileHandle> {
+    // After a take-over, write a new file. The former holder may still append to the old one, but no process
+    // reads that.
+    if (this.#mark === undefined || this.#lock.takenOver || isWordy(this.#mark)) await this.#rewrite();
+    const file = await openOwn(this.path, constants.O_WRONLY | constants.O_APPEND, this.#lock.ours);
+    try {
+      // After the file was opened: if another process takes the mailbox over from here on, it puts a new file in
+      // place, and this one is the old one.
+      await this.#lock.confirm();
+      const { size } = this.#mark as JournalMark; // set by #rewrite if there was none
+      const found = (await file.stat()).size;
+      if (found < size) throw shortened(this.path);
+      if (found > size) await cut(file, this.path, size);
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  async #rewrite(): Promise<void> {
+    const { contents } = await this.#read();
+    const text = encodeJournal(this.#mailbox, contents);
+    await replaceFile(this.path, text, { confirm: () => this.#lock.confirm() });
+    const { size: entries } = contents.entries;
+    const counts = { size: text.length, lines: entries + OTHER_LINES, entries };
+    this.#mark = markFrom(await lstatExactly(this.path), counts);
+  }
+
+  #read(): Promise<JournalRead> {
+    // What the former holder appends after the take-over does not count.
+    const length = this.#lock.takenOver ? (this.#mark?.size ?? 0) : Infinity;
+    return readJournal(this.path, this.#mailbox, { ours: this.#lock.ours, length });
+  }
+
   /** Removes the failed record, so that no later run finds it. If that fails, the torn end does no harm. */
   async #cutBack(): Promise<void> {
+    const [file, mark] = [this.#file, this.#mark];
+    if (file === undefined || mark === undefined) return;
     try {
       // Another process may own the file by now.
       await this.#lock.confirm();
-      await cut(this.#file, this.path, this.#length);
+      await cut(file, this.path, mark.size);
     } catch {
       // The caller reports the first failure, which says enough.
     }
@@ -159,9 +241,8 @@ async function cut(file: FileHandle, path: string, length: number): Promise<void
   await file.sync();
 }
 
-function cannotWrite(path: string, cause: unknown): Pop3Error {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Pop3Error("POP3_LEDGER", `cannot write the ledger ${printable(path)}: ${printable(reason)}`, {
-    cause: foreignError(cause),
-  });
+function shortened(path: string): LedgerError {
+  return new LedgerError(
+    `the ledger ${printable(path)} was changed by another program while a run held the mailbox`,
+  );
 }

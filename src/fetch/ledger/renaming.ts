@@ -1,8 +1,8 @@
 // Checks and prepares the renaming of a ledger. Every ledger uses this one rule.
 import { isDeepStrictEqual } from "node:util";
-import { Pop3Error } from "../../errors.ts";
 import { checkText, configError } from "../../options/checks.ts";
 import type { LedgerSnapshot } from "./ledger.ts";
+import { LedgerError } from "./ledger-error.ts";
 
 /** Throws `POP3_CONFIG` if a name is not a non-empty string, or if the two are the same. */
 export function checkNames(from: string, to: string): void {
@@ -27,8 +27,7 @@ export function renamed(
   const snapshot = keyName === to ? { entries, state } : { entries, state, keyName };
   const { size } = target.entries;
   if (size === 0 || isSame(snapshot, target)) return snapshot;
-  throw new Pop3Error(
-    "POP3_LEDGER",
+  throw new LedgerError(
     `cannot rename the ledger of ${from}: the ledger of ${to} already knows ${String(size)} messages. ` +
       `If they may be forgotten, delete the ledger of ${to} first`,
   );
@@ -38,6 +37,6 @@ function isSame(a: LedgerSnapshot, b: LedgerSnapshot): boolean {
   return a.keyName === b.keyName && isDeepStrictEqual([a.entries, a.state], [b.entries, b.state]);
 }
 
-export function noLedger(mailbox: string, where: string): Pop3Error {
-  return new Pop3Error("POP3_LEDGER", `there is no ledger of ${mailbox}${where}`);
+export function noLedger(mailbox: string, where: string): LedgerError {
+  return new LedgerError(`there is no ledger of ${mailbox}${where}`);
 }

@@ -57,7 +57,10 @@ const entries: fc.Arbitrary<LedgerEntry> = fc.record(
 );
 
 const states: fc.Arbitrary<MailboxState> = fc.record(
-  { lastRun: times, notBefore: times, interval: fc.nat(), failures: fc.nat(), running: fc.boolean() },
+  {
+    ...{ lastRun: times, interval: fc.nat(), listing: texts, due: times },
+    ...{ notBefore: times, failures: fc.nat(), crashes: fc.nat(), baseline: texts },
+  },
   { requiredKeys: [], noNullPrototype: true },
 );
 

@@ -5,7 +5,7 @@ import fc from "../../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { fileName } from "../../../src/fetch/ledger/file-name.ts";
-import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
+import type { LedgerEntry, LedgerSnapshot, MailboxState } from "../../../src/fetch/ledger/ledger.ts";
 import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
 import { changes, texts } from "./changes.ts";
 import { deadPid, lockText, silence } from "../../support/holders.ts";
@@ -13,24 +13,50 @@ import { scratch } from "../../support/scratch.ts";
 
 const ANN = "ann@pop.example.com:995";
 const NAME = fileName(ANN);
+/** The files of Ann that stay when no run holds her mailbox. */
+const FILES = [`${NAME}.journal`, `${NAME}.state`];
+const FILES_OF_BEA = FILES.map((file) => file.replace(NAME, fileName("bea")));
+const LOST = { code: "POP3_LEASE_LOST", temporary: true };
 const entry = (id: string): LedgerEntry => ({ id, status: "delivered", firstSeen: 1 });
+
+async function remember(
+  ledger: FileLedger,
+  name: string,
+  ids: readonly string[],
+  state: MailboxState = { lastRun: 1 },
+): Promise<void> {
+  const mailbox = await ledger.open(name);
+  await mailbox.close({ entries: ids.map(entry), state });
+}
 
 const idsIn = async (ledger: FileLedger): Promise<string[]> => [...(await ledger.read(ANN)).entries.keys()];
 
 describe("the files of a mailbox", () => {
   test("are named after it, and are accessible for their owner only", async () => {
     const directory = join(await scratch(), "state", "popwright");
-    const mailbox = await new FileLedger(directory).open(ANN);
+    const ledger = new FileLedger(directory);
+    await remember(ledger, ANN, []);
+    const mailbox = await ledger.open(ANN);
     expect(await readdir(directory)).toEqual([
       "ann@pop.example.com-995.542fc965edeac1d2.journal",
       "ann@pop.example.com-995.542fc965edeac1d2.lock",
+      "ann@pop.example.com-995.542fc965edeac1d2.state",
     ]);
-    for (const name of ["journal", "lock"])
+    for (const name of ["journal", "lock", "state"])
       expect((await stat(join(directory, `${NAME}.${name}`))).mode & 0o777).toBe(0o600);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, ".."))).mode & 0o777).toBe(0o700);
     await mailbox.close();
-    expect(await readdir(directory)).toEqual([`${NAME}.journal`]);
+    expect(await readdir(directory)).toEqual(FILES);
+  });
+
+  test("are not created before something is recorded", async () => {
+    const ledger = new FileLedger(await scratch());
+    await (await ledger.open(ANN)).close();
+    expect(await readdir(ledger.directory)).toEqual([]);
+    await (await ledger.open(ANN)).close({ state: { interval: 1 } });
+    expect(await readdir(ledger.directory)).toEqual(FILES);
+    expect((await ledger.read(ANN)).state).toEqual({ interval: 1 });
   });
 
   test("have safe and unique names for all names of mailboxes", () => {
@@ -63,7 +89,7 @@ describe("the files of a mailbox", () => {
   test("may belong to another mailbox", async () => {
     const directory = await scratch();
     const ledger = new FileLedger(directory);
-    await (await ledger.open("bea")).close();
+    await remember(ledger, "bea", []);
     const journal = join(directory, `${NAME}.journal`);
     await writeFile(journal, await readFile(join(directory, `${fileName("bea")}.journal`)));
     await expect(ledger.open(ANN)).rejects.toMatchObject({
@@ -106,6 +132,8 @@ describe("the options", () => {
   });
 });
 
+const inOrder = ({ entries, state }: LedgerSnapshot): unknown => [[...entries], state];
+
 describe("the records", () => {
   test("are the same as in a ledger in memory", async () => {
     const directory = await scratch();
@@ -121,14 +149,16 @@ describe("the records", () => {
           for (const part of [records.slice(0, at), records.slice(at)]) {
             const mailbox = await ledger.open(name);
             await Promise.all(part.map((record) => mailbox.record(record)));
-            const held = await memory.open(name);
-            for (const record of part) await held.record(record);
-            await held.close();
+            const kept = await memory.open(name);
+            for (const record of part) await kept.record(record);
+            await kept.close();
             await mailbox.close();
+            const expected = await memory.read(name);
+            expect(inOrder(await ledger.read(name))).toEqual(inOrder(expected));
+            const again = await ledger.open(name);
+            expect(inOrder({ entries: await again.load(), state: again.state })).toEqual(inOrder(expected));
+            await again.close();
           }
-          const { entries, state } = await ledger.read(name);
-          const expected = await memory.read(name);
-          expect([[...entries], state]).toEqual([[...expected.entries], expected.state]);
         },
       ),
       { seed: 1939, numRuns: 25 },
@@ -150,6 +180,7 @@ describe("a journal that was torn", () => {
     const directory = await scratch();
     const mailbox = await new FileLedger(directory).open(ANN);
     const journal = join(directory, `${NAME}.journal`);
+    await mailbox.record({ state: {} });
     const ends = [(await stat(journal)).size];
     for (const id of ["a", "b", "c"]) {
       await mailbox.record({ entries: [entry(id)] });
@@ -192,11 +223,15 @@ describe("a journal that was torn", () => {
     const journal = join(ledger.directory, `${NAME}.journal`);
     const damaged = (await readFile(journal, "latin1")).replace('"b"', '"B"');
     await writeFile(journal, damaged);
-    const error = { code: "POP3_LEDGER", message: `the ledger ${journal} is damaged in line 4` };
+    const error = {
+      code: "POP3_LEDGER",
+      message: `the ledger ${journal} is damaged in line 4`,
+      temporary: false,
+    };
     await expect(ledger.open(ANN)).rejects.toMatchObject(error);
     await expect(ledger.read(ANN)).rejects.toMatchObject(error);
     expect(await readFile(journal, "latin1")).toBe(damaged);
-    expect(await readdir(ledger.directory)).toEqual([`${NAME}.journal`]);
+    expect(await readdir(ledger.directory)).toEqual(FILES);
     await truncate(journal, damaged.split("\n").slice(0, 3).join("\n").length + 1);
     expect(await idsIn(ledger)).toEqual(["a"]);
   });
@@ -213,10 +248,11 @@ describe("a mailbox that was taken over", () => {
     await mailbox.record({ entries: [entry("b")] });
     const late = former.record({ entries: [entry("late")] });
     await expect(late).rejects.toMatchObject({
-      code: "POP3_LEDGER",
+      code: "POP3_LEASE_LOST",
+      temporary: true,
       message: `the lock was taken over by another run: ${join(ledger.directory, `${NAME}.lock`)}`,
     });
-    await expect(former.record({ entries: [entry("later")] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    await expect(former.record({ entries: [entry("later")] })).rejects.toMatchObject(LOST);
     await mailbox.record({ entries: [entry("c")] });
     await former.close();
     await expect(ledger.open(ANN), "still held").rejects.toMatchObject({ code: "POP3_MAILBOX_BUSY" });
@@ -232,37 +268,32 @@ describe("a mailbox that was taken over", () => {
     await rm(lock);
     const mailbox = await ledger.open(ANN);
     await mailbox.record({ entries: [entry("a"), entry("b")] });
-    await expect(former.record({ entries: [entry("late")] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    await expect(former.record({ entries: [entry("late")] })).rejects.toMatchObject(LOST);
     await former.close();
     await mailbox.record({ entries: [entry("c")] });
     await mailbox.close();
-    expect(await idsIn(ledger)).toEqual(["a", "b", "late", "c"]);
+    expect(await idsIn(ledger)).toEqual(["a", "b", "c"]);
   });
 
   test("has no leftovers of its former run next to it", async () => {
     const ledger = new FileLedger(await scratch());
-    await (await ledger.open(ANN)).close();
-    await (await ledger.open("bea")).close();
+    for (const name of [ANN, "bea"]) await remember(ledger, name, []);
     const others = ["bea.journal.0123456789abcdef.tmp", `${NAME}.journal.letters.tmp`, `${NAME}.journal.bak`];
     const left = [`${NAME}.journal.0123456789abcdef.tmp`, `${NAME}.lock.0123456789abcdef`];
     for (const name of [...others, ...left]) await writeFile(join(ledger.directory, name), "");
     await writeFile(join(ledger.directory, `${NAME}.lock`), await lockText({ pid: deadPid() }));
     await (await ledger.open(ANN)).close();
-    expect((await readdir(ledger.directory)).sort()).toEqual(
-      [...others, `${NAME}.journal`, `${fileName("bea")}.journal`].sort(),
-    );
+    expect((await readdir(ledger.directory)).sort()).toEqual([...others, ...FILES, ...FILES_OF_BEA].sort());
   });
 
   test("has no leftovers of processes that died before they held a lock", async () => {
     const ledger = new FileLedger(await scratch());
-    await (await ledger.open("bea")).close();
+    await remember(ledger, "bea", []);
     const id = "0123456789abcdef";
     const others = [`${NAME}.lock.bak`, `letters.${id}.tmp`];
     const claims = [`${NAME}.lock.${id}.tmp`, `${NAME}.lock.${id}.${id}.tmp`];
     for (const name of [...others, ...claims]) await writeFile(join(ledger.directory, name), "");
     await (await new FileLedger(ledger.directory).open("bea")).close();
-    expect((await readdir(ledger.directory)).sort()).toEqual(
-      [...others, `${fileName("bea")}.journal`].sort(),
-    );
+    expect((await readdir(ledger.directory)).sort()).toEqual([...others, ...FILES_OF_BEA].sort());
   });
 });

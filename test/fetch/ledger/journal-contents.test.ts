@@ -32,11 +32,20 @@ function write(records: readonly LedgerChanges[]): string[] {
   });
 }
 
+function withoutListing({ listing: _, due: __, ...state }: MailboxState): MailboxState {
+  return state;
+}
+
 /** What these records come to. */
 function outcome(records: readonly LedgerChanges[]): [entries: [string, LedgerEntry][], state: MailboxState] {
   const entries = new Map<string, LedgerEntry>();
   let state: MailboxState = {};
-  for (const record of records) state = applyChanges(entries, state, record);
+  for (const record of records) {
+    const isAboutEntries = [...(record.entries ?? []), ...(record.forgotten ?? [])].length > 0;
+    // What nothing was left to do with has changed.
+    if (isAboutEntries) state = withoutListing(state);
+    state = applyChanges(entries, state, record);
+  }
   return [[...entries], state];
 }
 

@@ -71,6 +71,7 @@ describe("a journal of the first release", () => {
     const { ledger, path } = await ledgerWith(FORMAT_1);
     const mailbox = await ledger.open(ANN);
     expect(await mailbox.load()).toEqual(byId(ENTRIES));
+    expect(mailbox.takenOver).toBe(false);
     await mailbox.record({ entries: [{ id: "uid-8", status: "delivered", firstSeen: SEEN }] });
     await mailbox.close();
     const after = await readFile(path);
@@ -84,8 +85,9 @@ describe("a journal of the first release", () => {
       const { ledger } = await ledgerWith(Buffer.concat([FORMAT_1.subarray(0, -9), Buffer.from(tail)]));
       const { entries, state } = await ledger.read(ANN);
       expect(entries).toEqual(byId(ENTRIES));
-      expect(state).toEqual({ running: true, lastRun: SEEN + 1000 });
+      expect(state).toEqual({ lastRun: SEEN + 1000 });
       const mailbox = await ledger.open(ANN);
+      expect(mailbox.takenOver, "its last run has not ended").toBe(true);
       await mailbox.record({ state: STATE });
       await mailbox.close();
       expect(await ledger.read(ANN)).toEqual({ entries: byId(ENTRIES), state: STATE });

@@ -1,5 +1,5 @@
 // Maintenance of a ledger: retrying failed messages, renaming a mailbox, and forgetting it.
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
@@ -8,8 +8,8 @@ import type { LedgerEntry, MailboxState } from "../../../src/fetch/ledger/ledger
 import { MemoryLedger } from "../../../src/fetch/ledger/memory-ledger.ts";
 import { fileHandles, systemError } from "../../support/file-handles.ts";
 import { deadPid, lockText } from "../../support/holders.ts";
-import { scratch } from "../../support/scratch.ts";
 import { namesIn } from "../../support/ledger.ts";
+import { scratch } from "../../support/scratch.ts";
 
 const OLD = "ann@pop.old.example:995";
 const NEW = "ann@pop.new.example:995";
@@ -21,7 +21,7 @@ const entry = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
 const FAILED = entry("waits", { status: "failed", tries: 1, failures: 2, retryAt: SEEN + 1, reason: "x" });
 const POISON = entry("poison", { status: "quarantined", tries: 5, failures: 5, reason: "y", failedAt: SEEN });
 const CONTENT = entry("\0digest", { status: "quarantined", tries: 5, failures: 5 });
-const STATE: MailboxState = { lastRun: SEEN, interval: 7 };
+const STATE: MailboxState = { lastRun: SEEN, interval: 7, failures: 2 };
 const busy = { code: "POP3_MAILBOX_BUSY" };
 
 async function remember(
@@ -210,7 +210,10 @@ describe("a ledger in files", () => {
       await again.rename(OLD, NEW);
       expect((await again.read(NEW)).entries.size).toBe(2);
       expect((await readdir(again.directory)).sort()).toEqual(
-        [`${fileName(NEW)}.journal`, `${fileName("bea")}.journal`].sort(),
+        [
+          `${fileName(NEW)}.journal`,
+          ...["journal", "state"].map((kind) => `${fileName("bea")}.${kind}`),
+        ].sort(),
       );
     }
   });
@@ -231,9 +234,13 @@ describe("a ledger in files", () => {
     const old = await readFile(from);
     const cause = systemError("ENOSPC");
     const sync = vi.spyOn(await fileHandles(), "sync").mockRejectedValue(cause);
-    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({ code: "POP3_LEDGER", cause });
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      cause,
+      temporary: true,
+    });
     sync.mockRestore();
-    expect(await readdir(directory)).toEqual([`${fileName(OLD)}.journal`]);
+    expect(await readdir(directory)).toEqual([`${fileName(OLD)}.journal`, `${fileName(OLD)}.state`]);
     expect(await readFile(from)).toEqual(old);
   });
 
@@ -245,6 +252,44 @@ describe("a ledger in files", () => {
     expect(await namesIn(ledger)).toEqual([OLD]);
     expect(await namesIn(new FileLedger(join(directory, "none")))).toEqual([]);
     await expect(namesIn(new FileLedger(from))).rejects.toMatchObject({ code: "POP3_LEDGER" });
+  });
+
+  test("is listed with its state and its holder, and journals are not read for that", async () => {
+    const { ledger, from } = await toBeRenamed();
+    const opened = await ledger.open(OLD);
+    await opened.close({ state: { ...STATE, lastRun: SEEN + 1 } });
+    const held = await ledger.open("bea");
+    await held.record({ state: { lastRun: 1 } });
+    await held.close();
+    const again = await ledger.open("bea");
+    const reads = vi.spyOn(await fileHandles(), "readFile");
+    const listed = async (): Promise<unknown[]> => {
+      const all = [];
+      for await (const each of ledger.mailboxes()) all.push(each);
+      return all;
+    };
+    expect(await listed()).toEqual([
+      { mailbox: OLD, state: { ...STATE, lastRun: SEEN + 1 }, held: false },
+      { mailbox: "bea", state: { lastRun: 1 }, held: true },
+    ]);
+    expect(reads).not.toHaveBeenCalled();
+    reads.mockRestore();
+    await again.close();
+    await writeFile(from.replace("journal", "lock"), await lockText({ pid: deadPid() }));
+    await writeFile(from.replace("journal", "state"), "letters");
+    expect(await listed(), "a dead process holds nothing, and the journal has a state, too").toEqual([
+      { mailbox: OLD, state: STATE, held: false },
+      { mailbox: "bea", state: { lastRun: 1 }, held: false },
+    ]);
+    await writeFile(from, (await readFile(from, "latin1")).replace('"a"', '"A"'));
+    expect((await listed())[0], "it is damaged").toEqual({ mailbox: OLD, state: {}, held: false });
+  });
+
+  test("can be deleted if only its state file is left", async () => {
+    const { ledger, directory, from } = await toBeRenamed();
+    await rm(from);
+    expect(await ledger.delete(OLD)).toBe(false);
+    expect(await readdir(directory)).toEqual([]);
   });
 
   test("can be deleted even if it is damaged", async () => {

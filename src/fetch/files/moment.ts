@@ -1,0 +1,17 @@
+// A time by two clocks. The first is never set, but may stop while the machine sleeps. The second continues, but may
+// be set.
+
+/** Milliseconds. */
+export interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
+
+export function moment(): Moment {
+  return { steady: Number(process.hrtime.bigint()) / 1e6, wall: Date.now() };
+}
+
+/** Returns the longest time that may have passed; milliseconds. */
+export function between(earlier: Moment, later: Moment): number {
+  return Math.max(later.steady - earlier.steady, Math.abs(later.wall - earlier.wall));
+}

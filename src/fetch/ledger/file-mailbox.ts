@@ -1,0 +1,205 @@
+// The ledger of one mailbox in files: its journal, its state file, and the lock that this process holds. A poll that
+// finds nothing new reads and writes the state file alone.
+import { printable } from "../../protocol/printable.ts";
+import { nextFence } from "../files/fence.ts";
+import type { Lock } from "../files/lock.ts";
+import { explained, explanation } from "./explained.ts";
+import { Journal, readJournal } from "./journal.ts";
+import { encodeRecord } from "./journal-line.ts";
+import { isMarked, lookAt, type JournalMark } from "./journal-mark.ts";
+import type { MailboxPaths } from "./ledger-directory.ts";
+import { LedgerError } from "./ledger-error.ts";
+import type { LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "./ledger.ts";
+import { isSoft, StateFile } from "./state-file.ts";
+
+/** What is known of a mailbox when it is found. */
+interface Found {
+  readonly state: MailboxState;
+  readonly keyName: string | undefined;
+  readonly mark: JournalMark | undefined;
+  /** The entries, if the journal had to be read. */
+  readonly entries: Map<string, LedgerEntry> | undefined;
+  /** Whether the last line of the journal about the state says the same as `state`. */
+  readonly isInJournal: boolean;
+  /** See {@link JournalContents.wasRunning}. */
+  readonly wasRunning: boolean;
+}
+
+export class FileMailbox implements MailboxLedger {
+  readonly state: MailboxState;
+  readonly keyName: string | undefined;
+  readonly fence: bigint;
+  readonly takenOver: boolean;
+  readonly #mailbox: string;
+  readonly #journal: Journal;
+  readonly #stateFile: StateFile;
+  readonly #lock: Lock;
+  /** The entries, if the journal was read already, until they are asked for or change. */
+  #entries: Map<string, LedgerEntry> | undefined;
+  /** The state as it was recorded last. */
+  #current: MailboxState;
+  /** Whether the last line of the journal about the state says the same. */
+  #isInJournal: boolean;
+  /**
+   * Whether something must be recorded before the mailbox is released, even if nothing changes: the former run may
+   * still append to a journal that was taken over, or the journal says that it is under way.
+   */
+  #mustRecord: boolean;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    mailbox: string,
+    found: Found,
+    fence: bigint,
+    journal: Journal,
+    stateFile: StateFile,
+    lock: Lock,
+  ) {
+    this.#mailbox = mailbox;
+    this.state = this.#current = found.state;
+    this.keyName = found.keyName;
+    this.fence = fence;
+    this.takenOver = lock.fromCrash || found.wasRunning;
+    this.#entries = found.entries;
+    this.#isInJournal = found.isInJournal;
+    this.#mustRecord = found.wasRunning || (lock.takenOver && found.mark !== undefined);
+    this.#journal = journal;
+    this.#stateFile = stateFile;
+    this.#lock = lock;
+  }
+
+  /** Opens the files of a mailbox that `lock` holds. Rejects with system errors, and if the journal is damaged. */
+  static async open(mailbox: string, paths: MailboxPaths, lock: Lock): Promise<FileMailbox> {
+    const stateFile = await StateFile.open(paths.state, lock.ours);
+    try {
+      const found = await find(mailbox, paths, stateFile, lock);
+      const { kept } = stateFile;
+      // The former run may still write to the file that it has open.
+      if (lock.takenOver) await stateFile.remove();
+      let { fence } = lock;
+      if (kept !== undefined && kept.fence >= fence) {
+        // The clock was put back, so the lock file has too small a fence. A run after a crash must know this one.
+        fence = nextFence(kept.fence);
+        const { state, keyName, mark } = found;
+        await stateFile.write({ mailbox, state, keyName, fence, mark });
+      }
+      const journal = new Journal(paths.journal, mailbox, found.mark, lock);
+      return new FileMailbox(mailbox, found, fence, journal, stateFile, lock);
+    } catch (error) {
+      await stateFile.close();
+      throw error;
+    }
+  }
+
+  get lost(): AbortSignal {
+    return this.#lock.lost;
+  }
+
+  async load(): Promise<Map<string, LedgerEntry>> {
+    const entries = this.#entries;
+    this.#entries = undefined;
+    if (entries !== undefined) return entries;
+    return explained(`cannot read the ledger of ${printable(this.#mailbox)}`, async () => {
+      return (await this.#journal.read()).entries;
+    });
+  }
+
+  async record(changes: LedgerChanges): Promise<void> {
+    if (this.#closing !== undefined)
+      throw new LedgerError("the ledger of the mailbox was closed: call open() again");
+    await this.#record(changes);
+  }
+
+  confirm(): Promise<void> {
+    return explained(`cannot confirm the lock ${printable(this.#lock.path)}`, () =>
+      this.#lock.confirmIfOld(),
+    );
+  }
+
+  close(changes: LedgerChanges = {}): Promise<void> {
+    this.#closing ??= this.#close(changes);
+    return this.#closing;
+  }
+
+  async #record(changes: LedgerChanges): Promise<void> {
+    if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    const lines = encodeRecord(changes);
+    if (lines.length === 0) return;
+    // The entries may not be those of the state in the journal, so the first record brings that up to date.
+    if (!this.#isInJournal && changes.state === undefined)
+      lines.unshift(...encodeRecord({ state: this.#current }));
+    if (changes.entries !== undefined || changes.forgotten !== undefined) this.#entries = undefined;
+    this.#isInJournal = true;
+    this.#mustRecord = false;
+    this.#current = changes.state ?? this.#current;
+    await this.#journal.append(lines);
+  }
+
+  async #close(changes: LedgerChanges): Promise<void> {
+    let isConfirmed = false;
+    try {
+      isConfirmed = await this.#finish(changes);
+    } finally {
+      await Promise.all([this.#journal.close(), this.#stateFile.close()]);
+      await this.#lock.release(isConfirmed);
+    }
+  }
+
+  /** Records the last changes. Returns whether the lock was just confirmed. */
+  async #finish(changes: LedgerChanges): Promise<boolean> {
+    const hasChanges = encodeRecord(changes).length > 0;
+    const isSoftChange = isSoft(this.#current, changes);
+    if (!isSoftChange) await this.#record(changes);
+    await this.#journal.settled().catch(() => undefined);
+    if (this.#journal.failure !== undefined) {
+      if (hasChanges) throw this.#journal.failure;
+      return false;
+    }
+    if (isSoftChange && changes.state !== undefined) {
+      this.#current = changes.state;
+      this.#isInJournal = false;
+    }
+    if (this.#mustRecord || (hasChanges && !this.#journal.exists))
+      await this.#record({ state: this.#current });
+    // Without a journal there is nothing to describe.
+    return this.#journal.exists && (await this.#writeState(hasChanges));
+  }
+
+  /** Writes the state file. Returns whether the lock was just confirmed. */
+  async #writeState(hasChanges: boolean): Promise<boolean> {
+    try {
+      await this.#lock.confirm();
+    } catch (error) {
+      if (hasChanges) throw explanation(`cannot confirm the lock ${printable(this.#lock.path)}`, error);
+      return false;
+    }
+    try {
+      const mark = await this.#journal.mark();
+      const { keyName, fence } = this;
+      await this.#stateFile.write({
+        ...{ mailbox: this.#mailbox, state: this.#current, keyName, fence, mark },
+      });
+    } catch {
+      if (!this.#isInJournal) await this.#record({ state: this.#current });
+    }
+    return true;
+  }
+}
+
+/** Finds out what is known of a mailbox: from its state file if that describes the journal, or from the journal. */
+async function find(
+  mailbox: string,
+  paths: MailboxPaths,
+  { kept }: StateFile,
+  { ours }: Lock,
+): Promise<Found> {
+  if (kept?.mark !== undefined && kept.mailbox === mailbox) {
+    const { state, keyName, mark } = kept;
+    const stats = await lookAt(paths.journal, ours);
+    if (stats !== undefined && isMarked(mark, stats))
+      return { state, keyName, mark, entries: undefined, isInJournal: false, wasRunning: false };
+  }
+  const { contents, mark } = await readJournal(paths.journal, mailbox, { ours });
+  const { state, keyName, entries, wasRunning } = contents;
+  return { state, keyName, mark, entries, isInJournal: !wasRunning, wasRunning };
+}

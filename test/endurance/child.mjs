@@ -34,9 +34,10 @@ function place() {
 
 const inner = place();
 const destination = {
-  async begin(delivery, signal) {
+  group: inner.group,
+  async begin(delivery, signal, mailbox) {
     await passing("begin");
-    const writer = await inner.begin(delivery, signal);
+    const writer = await inner.begin(delivery, signal, mailbox);
     if (writer === "known") return writer;
     return {
       async write(octets) {
@@ -47,9 +48,9 @@ const destination = {
         await writer.prepare?.();
         await passing("prepare");
       },
-      async commit() {
+      async commit(entry) {
         await passing("before commit");
-        const result = await writer.commit();
+        const result = await writer.commit(entry);
         await passing("commit");
         return result;
       },
@@ -62,22 +63,26 @@ const files = new FileLedger(state, { heartbeat });
 const ledger = {
   async open(mailbox) {
     const opened = await files.open(mailbox);
+    const { state, keyName, fence, takenOver, lost } = opened;
+    const passingChanges = async ({ entries = [] } = {}) => {
+      for (const status of ["delivered", "deleted"])
+        if (entries.some((entry) => entry.status === status)) await passing(status);
+    };
     return {
-      get entries() {
-        return opened.entries;
-      },
-      get state() {
-        return opened.state;
-      },
+      ...{ state, keyName, fence, takenOver, lost },
+      load: () => opened.load(),
       async record(changes) {
         await opened.record(changes);
-        if (changes.entries?.some(({ status }) => status === "delivered")) await passing("delivered");
-        if (changes.entries?.some(({ status }) => status === "deleted")) await passing("deleted");
+        await passingChanges(changes);
       },
       confirm: () => opened.confirm(),
-      close: () => opened.close(),
+      async close(changes) {
+        await opened.close(changes);
+        await passingChanges(changes);
+      },
     };
   },
+  read: (mailbox) => files.read(mailbox),
 };
 
 try {

@@ -28,9 +28,10 @@ const before = heap();
 for (let round = 0; round < rounds; round++) {
   const began = performance.now();
   const mailbox = await ledger.open("ann");
+  const entries = await mailbox.load();
   opened.milliseconds.push(performance.now() - began);
   opened.octets = heap() - before;
-  opened.entries = mailbox.entries.size;
+  opened.entries = entries.size;
   await mailbox.close();
 }
 console.log(JSON.stringify({ report, samples, peak, opened }));

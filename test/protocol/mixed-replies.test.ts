@@ -62,6 +62,14 @@ test("it is found far from the start of a piece", () => {
   expect(isFound(["one\r\n", text])).toBe(true);
 });
 
+test("it is found between two long pieces, and at the end of a long one", () => {
+  const long = "x".repeat(600);
+  for (let cut = 0; cut <= OTHER.length; cut++)
+    expect(isFound([`${long}${OTHER.slice(0, cut)}`, `${OTHER.slice(cut)}${long}`])).toBe(true);
+  expect(isFound(["one\r\n", `${long}\r\n+OK message follows\r\n`])).toBe(true);
+  expect(isFound([long, "\r\n-ERR no", " such message\r\n"])).toBe(true);
+});
+
 test("the longest status line has 512 octets", () => {
   const line = (number: string, length: number): string =>
     `+OK ${number} ${"x".repeat(length - 5 - number.length)}`;

@@ -1,17 +1,13 @@
 // A real process is stopped (SIGSTOP) past its lease, and continues after another one has taken over its
 // mailbox: its program receives nothing more.
-import { readdir, readFile, utimes } from "node:fs/promises";
+import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { accountOf, mails, serverWith } from "../support/mail.ts";
 import { Fetcher, type Point } from "./fetcher.ts";
+import { isStopped } from "./stopped-process.ts";
 
 const COUNT = 4;
-
-async function isStopped(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${String(pid)}/stat`, "latin1");
-  return stat.slice(stat.lastIndexOf(")")).startsWith(") T");
-}
 
 test.each<[Point, number]>([
   ["begin", 1],
@@ -26,7 +22,7 @@ test.each<[Point, number]>([
   // Whatever is older than a millisecond is confirmed.
   const sleeper = fetcher.start({ at, nth, signal: "SIGSTOP", heartbeat: 1 });
   const pid = sleeper.process.pid as number;
-  while (!(await isStopped(pid))) await new Promise((resolve) => setImmediate(resolve));
+  expect(await isStopped(pid)).toBe(true);
   // It was silent for an hour.
   const [lock = ""] = (await readdir(fetcher.state)).filter((name) => name.endsWith(".lock"));
   const past = new Date(Date.now() - 3_600_000);

@@ -4,20 +4,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Mbox } from "popwright/fetch";
 import { deliver } from "../support/delivery.ts";
 import { bodiesOf, mboxForm } from "../support/mbox-form.ts";
 import { scratch } from "../support/scratch.ts";
+import { isStopped } from "./stopped-process.ts";
 
 const PROGRAM = join(import.meta.dirname, "stop-in-append.mjs");
 const OTHER = Buffer.from("Subject: other\r\n\r\ntwo lines\r\n");
-
-/** As Linux tells it. */
-async function isStopped(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${String(pid)}/stat`, "latin1")).includes(") T ");
-}
 
 test("a process that is stopped past its lock", async () => {
   const path = join(await scratch(), "inbox");
@@ -26,7 +21,7 @@ test("a process that is stopped past its lock", async () => {
     let said = "";
     child.stdout.on("data", (octets: Buffer) => (said += octets.toString()));
     const closed = once(child, "close");
-    while (!(await isStopped(child.pid as number))) await turn();
+    expect(await isStopped(child.pid as number)).toBe(true);
     const before = new Date(Date.now() - 6 * 60_000);
     await utimes(`${path}.lock`, before, before);
     expect(await deliver(new Mbox(path), "other", OTHER)).toBe("new");

@@ -83,7 +83,21 @@ module.exports = {
         "A server that shared the client's code would share its mistakes. Checks of names and types are alike.",
       severity: "error",
       from: { path: "^src/testing/" },
-      to: { path: "^src/", pathNot: "^src/(testing|protocol)/|^src/(errors|options/checks)\\.ts$" },
+      to: {
+        path: "^src/",
+        pathNot: [
+          "^src/(testing|protocol)/|^src/(errors|options/checks)\\.ts$",
+          // The interfaces that the contracts test.
+          "^src/fetch/(ledger/ledger|destinations/destination)\\.ts$",
+        ],
+      },
+    },
+    {
+      name: "testing-knows-fetch-by-its-interfaces",
+      comment: "Contracts test what authors write. The server does not load the code that fetches.",
+      severity: "error",
+      from: { path: "^src/testing/" },
+      to: { path: "^src/fetch/", dependencyTypesNot: types },
     },
     {
       name: "mechanisms-of-testing-know-no-server",

@@ -4,6 +4,11 @@ export { makeCertificate, type Certificate, type CertificateOptions } from "./ce
 export type { Fault } from "./fault.ts";
 export type { Listener, ListenerOptions } from "./listener.ts";
 export type { Maildrop, Snapshot as MaildropSnapshot, StoredMessage } from "./maildrop.ts";
+export type { ContractCase, ContractContext } from "./contracts/case.ts";
+export { destinationContract } from "./contracts/destination-contract.ts";
+export type { DestinationContractOptions } from "./contracts/destination/options.ts";
+export { ledgerContract } from "./contracts/ledger-contract.ts";
+export type { LedgerContractOptions } from "./contracts/ledger/options.ts";
 export type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
 export type { Exchange, SaslSession, ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
 export type { MechanismOptions } from "./mechanisms/index.ts";

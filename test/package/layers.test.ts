@@ -63,6 +63,12 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     "src/net/proxy.ts",
   ],
   [
+    "testing-knows-fetch-by-its-interfaces",
+    "src/testing/contracts/case.ts",
+    'import "../../fetch/ledger/ledger.ts";',
+    "src/fetch/ledger/ledger.ts",
+  ],
+  [
     "mechanisms-of-testing-know-no-server",
     "src/testing/mechanisms/plain.ts",
     'import "../offer.ts";',

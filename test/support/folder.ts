@@ -45,9 +45,13 @@ export class Folder {
   }
 }
 
-/** The octets of the files in a directory, without subdirectories; empty if there is no directory. */
-export async function octetsIn(directory: string): Promise<Buffer[]> {
+/**
+ * The octets of the files in a directory whose names have this ending, without subdirectories; empty if there is
+ * no directory.
+ */
+export async function octetsIn(directory: string, ending = ""): Promise<Buffer[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  const files = names.filter((name) => name.endsWith(ending));
   return Promise.all(files.sort().map((name) => readFile(join(directory, name))));
 }

@@ -22,8 +22,6 @@ interface Kept {
   state: MailboxState;
   readonly keyName: string | undefined;
   held: boolean;
-  /** The fence of the last `open`. */
-  fence: bigint;
 }
 
 const nothing = (keyName?: string): Kept => ({
@@ -31,7 +29,6 @@ const nothing = (keyName?: string): Kept => ({
   state: {},
   keyName,
   held: false,
-  fence: 0n,
 });
 
 /**
@@ -44,6 +41,8 @@ const nothing = (keyName?: string): Kept => ({
  */
 export class MemoryLedger implements Ledger {
   readonly #mailboxes: Map<string, Kept> = new Map();
+  /** The last fence, of all mailboxes: it grows although a mailbox is deleted. */
+  #fence = 0n;
 
   async open(mailbox: string, options: LedgerOpenOptions = {}): Promise<MailboxLedger> {
     checkText("mailbox", mailbox, argumentError);
@@ -56,8 +55,7 @@ export class MemoryLedger implements Ledger {
     }
     this.#checkFree(mailbox);
     kept.held = true;
-    kept.fence++;
-    return Promise.resolve(new MemoryMailbox(kept));
+    return Promise.resolve(new MemoryMailbox(kept, ++this.#fence));
   }
 
   /** Reads what is known of a mailbox now, even if a run holds it. */
@@ -116,10 +114,10 @@ class MemoryMailbox implements MailboxLedger {
   readonly #kept: Kept;
   #open = true;
 
-  constructor(kept: Kept) {
+  constructor(kept: Kept, fence: bigint) {
     this.#kept = kept;
     this.state = kept.state;
-    this.fence = kept.fence;
+    this.fence = fence;
   }
 
   load(): Promise<Map<string, LedgerEntry>> {

@@ -1,13 +1,14 @@
-// The tests that every destination must pass, and those for destinations that recognise keys or keep files.
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+// The contract that every destination must pass, and what those that keep files promise in addition.
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { isDown, isLater } from "../../../src/fetch/destinations/destination-error.ts";
 import type { Destination } from "../../../src/fetch/index.ts";
-import { breakFiles, type FileStep } from "./broken-files.ts";
-import { begun, deliver, MESSAGES, piecesOf } from "../../support/delivery.ts";
+import { destinationContract, type DestinationContractOptions } from "../../../src/testing/index.ts";
+import { breakFiles, fileHandlePrototype, type FileStep } from "./broken-files.ts";
+import { begun, deliver } from "../../support/delivery.ts";
+import { systemError } from "../../support/file-handles.ts";
 import { Folder } from "../../support/folder.ts";
-import { entryFor } from "../../support/ledger.ts";
 
 export interface Subject {
   /** A destination in a directory; a second one in the same is another process's. */
@@ -19,14 +20,78 @@ export interface Subject {
   /** What it keeps of a message. @default every octet */
   readonly form?: (message: Buffer) => Buffer;
   readonly knowsKeys: boolean;
+  /** Makes it refuse the message with this key. @default it refuses no single message */
+  readonly refuse?: (directory: string, key: string) => unknown;
   /** What it does to files on the way of a message; each may fail. */
   readonly steps: readonly FileStep[];
 }
 
+/** What the destination promises for each message, with the options that it has no use for. */
+const NOT_FOR_ALL: Readonly<Record<string, readonly string[]>> = {
+  Maildir: ["respectsFences"],
+  EmlFolder: ["respectsFences"],
+  Mbox: ["respectsFences", "refuse"],
+  Command: ["respectsFences", "knowsKeys"],
+  deliverTo: ["respectsFences", "knowsKeys", "failWrites"],
+};
+
+const STEPS = ["write", "writev", "appendFile", "sync", "datasync"] as const;
+
+/** Everything that is written to a file fails. */
+async function fillDisk(): Promise<() => void> {
+  const prototype = await fileHandlePrototype();
+  const spies = STEPS.map((name) => vi.spyOn(prototype, name).mockRejectedValue(systemError("ENOSPC")));
+  return () => {
+    for (const spy of spies) spy.mockRestore();
+  };
+}
+
+/** A file in place of the message, or a sign for those that look for one. */
+export async function obstruct(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+}
+
+export async function sign(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, "");
+}
+
+/** The published contract, for one of our destinations. */
+function testContract(name: string, subject: Subject): void {
+  const { make, delivered, remains = [], form, knowsKeys, refuse, steps } = subject;
+  const reopened = (folder: Folder) => {
+    const directory = join(folder.path, "mail");
+    return Object.assign(make(directory), { folder, directory });
+  };
+  type Placed = ReturnType<typeof reopened>;
+  const options: DestinationContractOptions<Placed> = {
+    messages: ({ directory }) => delivered(directory),
+    keeps: form ?? "bytes",
+    contents: async ({ folder }) => (await folder.files()).filter((file) => !remains.includes(file)),
+    reopen: ({ folder }) => reopened(folder),
+    remove: ({ folder }) => folder.remove(),
+    ...(knowsKeys && { knowsKeys }),
+    ...(steps.length > 0 && { failWrites: fillDisk }),
+    ...(refuse && { refuse: ({ directory }: Placed, key: string) => refuse(directory, key) }),
+  };
+  const cases = destinationContract(async () => reopened(await Folder.make()), options);
+  for (const each of cases.filter(({ notRun }) => notRun === undefined)) test(each.name, () => each.run());
+
+  test("no case is left out that could be run", () => {
+    const missing = cases.flatMap(
+      ({ notRun }) => notRun?.match(/(?<=option ).*/)?.[0].split(" and ")[0] ?? [],
+    );
+    expect([...new Set(missing)].sort()).toEqual([...(NOT_FOR_ALL[name] ?? [])].sort());
+  });
+}
+
 const [ONE, TWO] = [Buffer.from("one\r\n"), Buffer.from("two\r\n")];
 
-export function contract(name: string, { make, delivered, form = (m) => m, ...subject }: Subject): void {
+export function contract(name: string, subject: Subject): void {
+  const { make, delivered, form = (message: Buffer): Buffer => message } = subject;
   describe(name, () => {
+    testContract(name, subject);
+
     let folder: Folder;
     let directory: string;
     let destination: Destination;
@@ -36,40 +101,6 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       destination = make(directory);
     });
     afterEach(() => folder.remove());
-
-    /** The files other than the messages. */
-    async function remains(): Promise<string[]> {
-      const files = await folder.files();
-      return files.filter((file) => subject.remains?.includes(file) !== true);
-    }
-
-    test.each(Object.entries(MESSAGES))("keeps the octets: %s", async (title, message) => {
-      expect(await deliver(destination, title, message)).toBe("new");
-      const [kept, ...more] = await delivered(directory);
-      expect(more).toEqual([]);
-      // Buffers are compared as such: what differs would be megabytes of a report.
-      expect(kept?.equals(form(message))).toBe(true);
-    });
-
-    test("keeps messages apart that arrive at the same time", async () => {
-      const titles = Object.keys(MESSAGES).slice(0, 6);
-      await Promise.all(titles.map((title) => deliver(destination, title, MESSAGES[title] as Buffer)));
-      const expected = titles.map((title) => form(MESSAGES[title] as Buffer).toString("hex"));
-      const kept = (await delivered(directory)).map((message) => message.toString("hex"));
-      expect(kept.sort()).toEqual(expected.sort());
-    });
-
-    test("keeps no part of an aborted message", async () => {
-      const writer = await begun(destination, "aborted");
-      for (const piece of piecesOf(MESSAGES["5 MB"] as Buffer)) await writer.write(piece);
-      await writer.abort();
-      const unwritten = await begun(destination, "unwritten");
-      await unwritten.abort();
-      expect(await delivered(directory)).toEqual([]);
-      expect(await remains()).toEqual([]);
-      expect(await deliver(destination, "aborted", ONE)).toBe("new");
-      expect(await delivered(directory)).toEqual([form(ONE)]);
-    });
 
     test("creates files that only their owner can read", async () => {
       await deliver(destination, "one", ONE);
@@ -81,40 +112,11 @@ export function contract(name: string, { make, delivered, form = (m) => m, ...su
       await writer.abort();
     });
 
-    if (subject.knowsKeys) knowingKeys();
-    else
+    if (!subject.knowsKeys)
       test("recognises no keys", async () => {
         expect(await deliver(destination, "one", ONE)).toBe("new");
         expect(await deliver(destination, "one", ONE)).toBe("new");
       });
-
-    function knowingKeys(): void {
-      test("recognises what it has delivered, and what another process has", async () => {
-        expect(await deliver(destination, "one", ONE)).toBe("new");
-        expect(await deliver(destination, "one", TWO)).toBe("known");
-        const another = make(directory);
-        expect(await deliver(another, "one", TWO)).toBe("known");
-        expect(await deliver(another, "two", TWO)).toBe("new");
-        expect(await deliver(destination, "two", ONE)).toBe("known");
-        expect(await delivered(directory)).toHaveLength(2);
-      });
-
-      test("stores a message once that arrives twice at the same time", async () => {
-        const [first, second, third] = [
-          await begun(destination, "one"),
-          await begun(destination, "one"),
-          await begun(make(directory), "one"),
-        ];
-        for (const writer of [first, second, third]) await writer.write(Buffer.from(ONE));
-        const outcomes = await Promise.all([
-          first.commit(entryFor("a")),
-          second.commit(entryFor("a")),
-          third.commit(entryFor("a")),
-        ]);
-        expect(outcomes.sort()).toEqual(["known", "known", "new"]);
-        expect(await delivered(directory)).toEqual([form(ONE)]);
-      });
-    }
 
     test.each(subject.steps)("leaves nothing if a disk is full: %s", async (step) => {
       await deliver(destination, "one", ONE);

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, deliverTo, EmlFolder, Maildir, Mbox } from "../../../src/fetch/index.ts";
-import { contract } from "./contract.ts";
+import { contract, obstruct, sign } from "./contract.ts";
 import { octetsIn } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
@@ -10,13 +10,15 @@ contract("Maildir", {
   make: (directory) => new Maildir(directory),
   delivered: (directory) => octetsIn(join(directory, "new")),
   knowsKeys: true,
+  refuse: (directory, key) => obstruct(join(directory, "new", `${key}.popwright`)),
   steps: ["write", "datasync"],
 });
 
 contract("EmlFolder", {
   make: (directory) => new EmlFolder(directory),
-  delivered: (directory) => octetsIn(directory),
+  delivered: (directory) => octetsIn(directory, ".eml"),
   knowsKeys: true,
+  refuse: (directory, key) => obstruct(join(directory, `${key}.eml`)),
   steps: ["write", "datasync"],
 });
 
@@ -30,24 +32,30 @@ contract("Mbox", {
   steps: ["write", "appendFile", "datasync"],
 });
 
-/** What each function was given, by its directory. */
+/** What each function was given, by its directory, and the keys that it refuses. */
 const given = new Map<string, Buffer[]>();
+const refused = new Set<string>();
 
 contract("deliverTo", {
   make: (directory) =>
-    deliverTo(({ octets }) => void given.set(directory, [...(given.get(directory) ?? []), octets])),
+    deliverTo(({ key, octets }) => {
+      if (refused.has(directory + key)) throw new Error("not wanted");
+      given.set(directory, [...(given.get(directory) ?? []), octets]);
+    }),
   delivered: async (directory) => given.get(directory) ?? [],
   knowsKeys: false,
+  refuse: (directory, key) => refused.add(directory + key),
   steps: [],
 });
 
 /** Writes its standard input to a file; whole, or not at all. */
 const KEEP = `
-  const { mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+  const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
   const { POPWRIGHT_KEY: key } = process.env;
   const [, directory] = process.argv;
   const file = directory + "/tmp/" + key + "." + process.pid;
   mkdirSync(directory + "/tmp", { recursive: true, mode: 0o700 });
+  if (existsSync(directory + "/tmp/refuse." + key)) process.exit(1);
   writeFileSync(file, readFileSync(0), { mode: 0o600 });
   renameSync(file, directory + "/kept." + key);
 `;
@@ -57,5 +65,6 @@ contract("Command", {
     new Command(process.execPath, ["-e", KEEP, directory], { cwd: dirname(directory), spool: directory }),
   delivered: async (directory) => octetsIn(directory),
   knowsKeys: false,
+  refuse: (directory, key) => sign(join(directory, "tmp", `refuse.${key}`)),
   steps: ["write", "sync"],
 });

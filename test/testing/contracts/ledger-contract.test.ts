@@ -25,11 +25,11 @@ describe("a correct ledger passes", () => {
 const FLAWS: Readonly<Record<LedgerFlaw, readonly [name: string, how: RegExp]>> = {
   "the fence is always the same": [
     "the fence of a mailbox grows with each open()",
-    /the fence is 7 after open\(\) number 2, and was 7 before: it must grow/,
+    /after open\(\) number 2, the fence is 7, and was 7 before: it must grow/,
   ],
   "the fence begins again after delete": [
     "the fence grows after delete(), if the ledger has it",
-    /the fence is 1 after delete\(\)\. A destination may remember the fence from before/,
+    /after delete\(\), the fence is 1, and was 1 before: it must grow, as a destination may remember the last one/,
   ],
   "a stale run writes": [
     "a run that has lost its mailbox records nothing",

@@ -37,11 +37,7 @@ export const LEASES: readonly Promised<LedgerTrial, LedgerContractOptions>[] = [
       await trial.record(held, { entries: [entry("a")] });
       await trial.close(held);
       await trial.calls.resolved("delete()", () => remove(ANN));
-      grown(
-        await trial.open(),
-        held.fence,
-        "after delete(). A destination may remember the fence from before",
-      );
+      grown(await trial.open(), held.fence, "after delete()");
     },
   },
   {
@@ -168,8 +164,12 @@ export const LEASES: readonly Promised<LedgerTrial, LedgerContractOptions>[] = [
   },
 ];
 
+/** Checks that the fence is larger than the last one, and returns it. */
 function grown({ fence }: MailboxLedger, last: bigint, when: string): bigint {
-  keep(fence > last, `the fence is ${fence} ${when}, and was ${last} before: it must grow`);
+  keep(
+    fence > last,
+    `${when}, the fence is ${fence}, and was ${last} before: it must grow, as a destination may remember the last one`,
+  );
   return fence;
 }
 

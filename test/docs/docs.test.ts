@@ -35,7 +35,8 @@ const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Maildir, M
 const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;
-const { Pop3Server, makeCertificate } = testing;
+const { Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
+declare function test(name: string, run: () => Promise<void>): void;
 declare const options: Pop3ClientOptions;
 declare const account: string;
 declare const accounts: string[];

@@ -34,6 +34,7 @@ const NUMBERS: Wrong = [null, 0, -1, 1.5, NaN, Infinity, "1", SECRET, {}, true, 
 const TEXTS: Wrong = [undefined, null, "", 5, {}, [SECRET], true, () => SECRET, Symbol("x")];
 const NOT_TEXTS = TEXTS.filter((value) => value !== "");
 const FUNCTIONS: Wrong = [undefined, null, 5, SECRET, {}, [], true];
+const CALLBACKS = FUNCTIONS.slice(1);
 
 /** Objects with one option that is wrong, added to `good`. */
 const each = (good: object, wrong: Readonly<Record<string, Wrong>>): Wrong =>
@@ -479,6 +480,47 @@ const TABLE: Readonly<Record<string, Row>> = {
   "Accounts#prepare": text,
   "Accounts#verify": { good: ["ann", "x"], wrong: [NOT_TEXTS, NOT_TEXTS] },
   "Accounts#verifyToken": { good: ["ann", "x"], wrong: [NOT_TEXTS.slice(1), NOT_TEXTS] },
+  ledgerContract: {
+    good: [() => new MemoryLedger()],
+    wrong: [
+      FUNCTIONS,
+      [
+        ...NOT_OBJECTS,
+        ...each({}, {
+          reopen: CALLBACKS,
+          expire: CALLBACKS,
+          failWrites: CALLBACKS,
+          tear: CALLBACKS,
+          noticesLoss: SWITCHES,
+          loneSurrogates: SWITCHES,
+          remove: CALLBACKS,
+          timeout: TIMES,
+        } satisfies Record<keyof testing.LedgerContractOptions, Wrong>),
+      ],
+    ],
+  },
+  destinationContract: {
+    good: [() => fetching.deliverTo(() => undefined)],
+    wrong: [
+      FUNCTIONS,
+      [
+        ...NOT_OBJECTS,
+        ...each({}, {
+          messages: CALLBACKS,
+          keeps: [null, 5, true, SECRET, {}, []],
+          contents: CALLBACKS,
+          knowsKeys: SWITCHES,
+          respectsFences: SWITCHES,
+          reopen: CALLBACKS,
+          failWrites: CALLBACKS,
+          refuse: CALLBACKS,
+          ledger: CALLBACKS,
+          remove: CALLBACKS,
+          timeout: TIMES,
+        } satisfies Record<keyof testing.DestinationContractOptions, Wrong>),
+      ],
+    ],
+  },
   makeCertificate: {
     good: [],
     wrong: [

@@ -7,14 +7,14 @@ import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
 import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
-import { makeCertificate, Pop3Server } from "popwright/testing";
+import { destinationContract, ledgerContract, makeCertificate, Pop3Server } from "popwright/testing";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
 const report = ["index", "fetch", "oauth2", "parse", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
-const INTERFACE = /^export interface (\w+)(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
+const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
 const interfaces = new Map(
   [...report.matchAll(INTERFACE)].map((found) => [found[1] as string, found] as const),
 );
@@ -151,6 +151,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
     },
   },
   ReplayOptions: { replay },
+  LedgerContractOptions: { ledgerContract: (given) => ledgerContract(() => run.ledger, given) },
+  DestinationContractOptions: {
+    destinationContract: (given) => destinationContract(() => fetching.deliverTo(run.destination), given),
+  },
   CertificateOptions: { makeCertificate: (given) => makeCertificate(given) },
   LedgerErrorOptions: { LedgerError: (given) => new fetching.LedgerError("x", given) },
   LedgerOpenOptions: {

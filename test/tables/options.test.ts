@@ -167,6 +167,18 @@ const OPTIONS: readonly Options[] = [
     header: "option",
   },
   {
+    of: "ledgerContract",
+    types: [["src/testing", "LedgerContractOptions"]],
+    file: "docs/your-own.md",
+    heading: "### Options of `ledgerContract`",
+  },
+  {
+    of: "destinationContract",
+    types: [["src/testing", "DestinationContractOptions"]],
+    file: "docs/your-own.md",
+    heading: "### Options of `destinationContract`",
+  },
+  {
     of: "scram and digestMd5 of Pop3Server",
     types: [
       ["src/testing", "ScramServerOptions"],

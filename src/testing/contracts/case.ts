@@ -27,12 +27,8 @@ export interface ContractCase {
   readonly run: (context?: ContractContext) => Promise<void>;
 }
 
-/** The options that both contracts have. */
-export interface TrialOptions {
-  /**
-   * How long one case may take; milliseconds. After that it fails, and names the calls that have not settled.
-   * @default 30000
-   */
+/** The option that both contracts have. */
+interface TrialOptions {
   readonly timeout?: number;
 }
 

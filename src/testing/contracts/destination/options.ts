@@ -1,13 +1,12 @@
 // What the author of a destination gives to its contract.
 import type { Destination } from "../../../fetch/destinations/destination.ts";
 import type { Ledger } from "../../../fetch/ledger/ledger.ts";
-import type { TrialOptions } from "../case.ts";
 
 /**
  * What the contract of a destination needs in addition to the destination. Each option is optional; a case that
  * needs a missing one is listed as not run. Each function receives the destination that `make` has returned.
  */
-export interface DestinationContractOptions<D extends Destination = Destination> extends TrialOptions {
+export interface DestinationContractOptions<D extends Destination = Destination> {
   /**
    * Returns the messages that are stored, in any order, as a reader would see them. Without it, only the
    * answers of the destination are tested.
@@ -40,4 +39,9 @@ export interface DestinationContractOptions<D extends Destination = Destination>
   readonly ledger?: (destination: D) => Ledger;
   /** Removes the place. It is called at the end of each case. */
   readonly remove?: (destination: D) => unknown;
+  /**
+   * How long one case may take; milliseconds. After that it fails, and names the calls that have not settled.
+   * @default 30000
+   */
+  readonly timeout?: number;
 }

@@ -33,6 +33,8 @@ export class DestinationTrial implements Trial {
   readonly calls: Calls = new Calls();
   readonly destination: Destination;
   readonly #options: DestinationContractOptions;
+  /** Messages that were neither committed nor aborted. */
+  readonly #unfinished: Set<Begun> = new Set();
   /** The open ledgers of each destination, by mailbox. */
   readonly #ledgers: Map<Destination, Map<string, MailboxLedger>> = new Map();
 
@@ -103,7 +105,9 @@ export class DestinationTrial implements Trial {
       size: size ?? 0,
       headers: keyOf(`headers of ${name}`),
     };
-    return { writer, entry, ledger, name };
+    const message = { writer, entry, ledger, name };
+    this.#unfinished.add(message);
+    return message;
   }
 
   /** Begins a message that is not known yet. */
@@ -124,7 +128,9 @@ export class DestinationTrial implements Trial {
       await this.calls.settled(`prepare() of "${name}"`, () => writer.prepare?.());
   }
 
-  async commitOnly({ writer, name, entry, ledger }: Begun): Promise<"new" | "known"> {
+  async commitOnly(begun: Begun): Promise<"new" | "known"> {
+    const { writer, name, entry, ledger } = begun;
+    this.#unfinished.delete(begun);
     const what = `commit() of "${name}"`;
     const committed: unknown = await this.calls.settled(what, () => writer.commit(entry));
     const { result, recorded } = resultOf(committed, what);
@@ -132,7 +138,9 @@ export class DestinationTrial implements Trial {
     return result;
   }
 
-  async abort({ writer, name }: Begun): Promise<void> {
+  async abort(begun: Begun): Promise<void> {
+    const { writer, name } = begun;
+    this.#unfinished.delete(begun);
     await this.calls.resolved(`abort() of "${name}"`, () => writer.abort());
   }
 
@@ -244,6 +252,8 @@ export class DestinationTrial implements Trial {
   }
 
   async end(): Promise<void> {
+    // Exactly one of `commit` and `abort` is called: files are closed then.
+    for (const begun of this.#unfinished) await this.abort(begun).catch(() => undefined);
     await this.#closeLedgers().catch(() => undefined);
     await this.#options.remove?.(this.destination);
   }

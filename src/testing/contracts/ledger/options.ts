@@ -1,12 +1,11 @@
 // What the author of a ledger gives to its contract.
 import type { Ledger } from "../../../fetch/ledger/ledger.ts";
-import type { TrialOptions } from "../case.ts";
 
 /**
  * What the contract of a ledger needs in addition to the ledger. Each option is optional; a case that needs a
  * missing one is listed as not run. Each function receives the ledger that `make` has returned.
  */
-export interface LedgerContractOptions<L extends Ledger = Ledger> extends TrialOptions {
+export interface LedgerContractOptions<L extends Ledger = Ledger> {
   /**
    * Returns another ledger on the same store, as another process has it, and this process after a restart.
    * Leave it out if the ledger is in memory.
@@ -18,7 +17,8 @@ export interface LedgerContractOptions<L extends Ledger = Ledger> extends TrialO
    */
   readonly expire?: (ledger: L, mailbox: string) => unknown;
   /**
-   * Makes the writing of entries and states fail, as a full disk does. Returns a function that ends this.
+   * Makes the writing of entries and states fail, as a full disk does, while a mailbox can still be released.
+   * Returns a function that ends this.
    */
   readonly failWrites?: (ledger: L) => (() => unknown) | Promise<() => unknown>;
   /**
@@ -36,4 +36,9 @@ export interface LedgerContractOptions<L extends Ledger = Ledger> extends TrialO
   readonly loneSurrogates?: boolean;
   /** Removes the store. It is called at the end of each case. */
   readonly remove?: (ledger: L) => unknown;
+  /**
+   * How long one case may take; milliseconds. After that it fails, and names the calls that have not settled.
+   * @default 30000
+   */
+  readonly timeout?: number;
 }

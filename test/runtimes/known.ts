@@ -16,7 +16,9 @@ const UNTRUSTED = `whatever is wrong with a certificate that nobody has signed i
 
 const NO_OLD_TLS =
   "BoringSSL takes no cipher list with a security level: there is no server of TLS 1.1 to be had";
+const NODE_TEST = "it starts node:test, which other runtimes start in another way";
 const BUN: readonly Known[] = [
+  { file: "test/testing/contracts/runners.test.ts", why: NODE_TEST },
   {
     file: "test/client/session/caller.test.ts",
     tests: /^fetchMail: |^the end of a process by (?!a client )/,
@@ -70,6 +72,7 @@ const NO_RESUMPTION = "Deno resumes no session that it is given: each handshake 
 const NO_RESET = "a reset within TLS looks as if the server had closed the connection";
 const LATE = "Deno reads what was sent some turns of its event loop later than Node, and in larger pieces";
 const DENO: readonly Known[] = [
+  { file: "test/testing/contracts/runners.test.ts", why: NODE_TEST },
   {
     file: "test/client/session/caller.test.ts",
     tests: /^the end of a process by /,

@@ -43,7 +43,7 @@ function large(octets: number): Buffer {
 }
 
 /** The pieces that a network might make of it; Buffers of their own. */
-export function* piecesOf(message: Buffer): Generator<Buffer, void> {
+function* piecesOf(message: Buffer): Generator<Buffer, void> {
   const sizes = [1, 2, 5, 1000, 65_536];
   for (let at = 0, nth = 0; at < message.length; nth++) {
     const size = sizes[Math.min(nth, sizes.length - 1)] as number;

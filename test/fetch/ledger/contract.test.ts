@@ -15,7 +15,8 @@ const STALE = 60_000;
 const inMemory = ledgerContract(() => new MemoryLedger(), { loneSurrogates: true });
 const inFiles = ledgerContract(async () => reopened(await mkdtemp(join(tmpdir(), "popwright-ledger-"))), {
   reopen: ({ directory }) => reopened(directory),
-  expire: ({ directory }, mailbox) => silence(fileOf(directory, mailbox, "lock"), STALE + 1000),
+  // Windows does not let a lock be replaced that this process has open.
+  ...(process.platform !== "win32" && { expire }),
   failWrites: fillDisk,
   async tear({ directory }, mailbox) {
     const journal = fileOf(directory, mailbox, "journal");
@@ -33,6 +34,10 @@ function reopened(directory: string): FileLedger {
 
 function fileOf(directory: string, mailbox: string, kind: "journal" | "lock"): string {
   return join(directory, `${fileName(mailbox)}.${kind}`);
+}
+
+function expire({ directory }: FileLedger, mailbox: string): Promise<void> {
+  return silence(fileOf(directory, mailbox, "lock"), STALE + 1000);
 }
 
 async function fillDisk(): Promise<() => void> {
@@ -59,10 +64,11 @@ describe("MemoryLedger", () => {
 });
 
 describe("FileLedger", () => {
-  for (const { name, run } of inFiles) test(name, run);
+  for (const { name, run } of inFiles.filter(({ notRun }) => notRun === undefined)) test(name, run);
 
-  test("leaves no case out", () => {
-    expect(inFiles.filter(({ notRun }) => notRun !== undefined)).toEqual([]);
+  test("leaves no case out, where locks can be replaced", () => {
+    const left = inFiles.filter(({ notRun }) => notRun !== undefined);
+    expect(left.length).toBe(process.platform === "win32" ? 7 : 0);
   });
 });
 

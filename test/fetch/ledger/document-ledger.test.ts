@@ -40,13 +40,15 @@ function contentsOf(text: string): string {
   return JSON.stringify({ entries, state });
 }
 
-const open = (documents: Documents): DocumentLedger => new DocumentLedger(documents, { heartbeat: 10 });
+/** A ledger, with its store for the functions below. */
+function at(store: MemoryDocuments): DocumentLedger & { readonly store: MemoryDocuments } {
+  return Object.assign(new DocumentLedger(store, { heartbeat: 10 }), { store });
+}
 
-const cases = ledgerContract(() => open(new MemoryDocuments()), {
-  reopen: ({ documents }) => open(documents),
-  expire: ({ documents }, mailbox) => (documents as MemoryDocuments).expire(mailbox),
-  failWrites({ documents }) {
-    const store = documents as MemoryDocuments;
+const cases = ledgerContract(() => at(new MemoryDocuments()), {
+  reopen: ({ store }) => at(store),
+  expire: ({ store }, mailbox) => store.expire(mailbox),
+  failWrites({ store }) {
     store.isFull = true;
     return () => (store.isFull = false);
   },
@@ -60,8 +62,8 @@ test("a store that does not answer is a temporary error", async () => {
   const documents = new MemoryDocuments();
   documents.isDown = true;
   const failure = { name: "LedgerError", code: "POP3_LEDGER", temporary: true };
-  await expect(open(documents).open("ann")).rejects.toMatchObject(failure);
-  await expect(open(documents).read("ann")).rejects.toMatchObject(failure);
+  await expect(at(documents).open("ann")).rejects.toMatchObject(failure);
+  await expect(at(documents).read("ann")).rejects.toMatchObject(failure);
 });
 
 test("a run whose store does not answer until its lease has run out has lost the mailbox", async () => {

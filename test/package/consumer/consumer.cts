@@ -39,6 +39,9 @@ async function main(): Promise<void> {
   const parsed: parse.ParsedMessage = await parse.parseMessage(octets);
   assert.equal(parsed.subject, "grüße");
 
+  // What one entry says of an interface, another one keeps.
+  for (const { run } of testing.ledgerContract(() => new fetching.MemoryLedger())) await run();
+
   assert.equal(popwright.Pop3Error.name, "Pop3Error");
   // Whichever build the others load, an error is recognised, by a class that entries of one build share.
   const esm = await import("popwright");

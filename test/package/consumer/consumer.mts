@@ -7,7 +7,7 @@ import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "p
 import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
 import { OAuth2Error, refreshedToken, type AccessTokenSource } from "popwright/oauth2";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
-import { Pop3Server } from "popwright/testing";
+import { ledgerContract, Pop3Server } from "popwright/testing";
 
 const text = "Subject: =?iso-8859-1?Q?gr=FC=DFe?=\r\n\r\n.Hello.\r\n";
 
@@ -40,6 +40,9 @@ equal(octets.toString(), text);
 const parsed: ParsedMessage = await parseMessage(octets);
 equal(parsed.subject, "grüße");
 equal(parsed.text, ".Hello.\n");
+
+// What one entry says of an interface, another one keeps.
+for (const { run } of ledgerContract(() => new MemoryLedger())) await run();
 
 equal(Pop3Error.name, "Pop3Error");
 await rejects(client.retr(2), (error) => error instanceof Pop3ReplyError && Pop3Error.is(error));

@@ -3,6 +3,7 @@ import { AssertionError } from "node:assert";
 import { describe, expect, test } from "vitest";
 import { destinationContract, type DestinationContractOptions } from "../../../src/testing/index.ts";
 import { failureOf } from "./failure-of.ts";
+import { StoreLedger } from "./store-ledger.ts";
 import { Place, StoreDestination, type DestinationFlaw, type Kind } from "./store-destination.ts";
 
 const OPTIONS: DestinationContractOptions<StoreDestination> = {
@@ -21,13 +22,20 @@ const OPTIONS: DestinationContractOptions<StoreDestination> = {
 
 const GROUP: Kind = { group: { messages: 5, bytes: 1_000_000 } };
 
+/** A destination in the same database as its ledger. */
+const WITH_LEDGER: DestinationContractOptions<StoreDestination> = {
+  ...OPTIONS,
+  ledger: ({ place }) => new StoreLedger(place.store),
+};
+
 describe.each([
-  ["alone", {}],
-  ["in groups", GROUP],
-  ["with the ledger", { ...GROUP, records: true }],
-] as const)("a correct destination that stores messages %s passes", (_how, kind) => {
+  ["alone", {}, OPTIONS],
+  ["in groups", GROUP, OPTIONS],
+  ["with the ledger that it is given", { ...GROUP, records: true }, OPTIONS],
+  ["with the ledger of its database", { ...GROUP, records: true }, WITH_LEDGER],
+] as const)("a correct destination that stores messages %s passes", (_how, kind, options) => {
   const make = (): StoreDestination => new StoreDestination(new Place(), kind);
-  const cases = destinationContract(make, OPTIONS);
+  const cases = destinationContract(make, options);
   const isAbout = (name: string): boolean => "group" in kind || !name.includes("a group, if one is declared");
   for (const { name, run } of cases.filter((each) => isAbout(each.name))) test(name, run);
 });

@@ -11,6 +11,7 @@ import {
   type LedgerEntry,
   type MailboxLedger,
 } from "../../../src/fetch/index.ts";
+import { Store } from "./store-ledger.ts";
 
 /** What an author may get wrong. */
 export type DestinationFlaw =
@@ -59,6 +60,8 @@ interface Message {
 
 /** What a database or a directory would have. */
 export class Place {
+  /** The same database has a ledger. */
+  readonly store: Store = new Store();
   readonly messages: Message[] = [];
   readonly temporary: Set<string> = new Set();
   readonly fences: Map<string, bigint> = new Map();
@@ -180,7 +183,8 @@ export class StoreDestination implements Destination {
     // A sync takes its time.
     for (let at = 0; at < SYNC; at++) await turn();
     const group = this.#group.splice(0);
-    const outcomes = group.map((waiting) => this.#outcome(waiting));
+    const outcomes: (Committed | Error)[] = [];
+    for (const waiting of group) outcomes.push(await this.#outcome(waiting));
     if (this.flaw === "a group fails together") {
       const failure = outcomes.find((outcome) => outcome instanceof Error);
       if (failure !== undefined) outcomes.fill(failure);
@@ -192,7 +196,8 @@ export class StoreDestination implements Destination {
   }
 
   /** Stores one message. */
-  #outcome({ key, octets, delivery, entry, ledger, signal }: Waiting): Committed | Error {
+  async #outcome(waiting: Waiting): Promise<Committed | Error> {
+    const { key, octets, delivery, entry, ledger, signal } = waiting;
     const { flaw, place } = this;
     const answer = (result: "new" | "known"): Committed => {
       if (flaw === "commit answers nothing") return undefined as unknown as Committed;
@@ -208,7 +213,7 @@ export class StoreDestination implements Destination {
       return new DestinationError("full", { down: true });
     if (place.refused.has(delivery.key)) {
       if (flaw === "a refused message is stored") this.#keep({ key, octets });
-      if (flaw === "a refused message is recorded") void ledger.record({ entries: [entry] });
+      if (flaw === "a refused message is recorded") await ledger.record({ entries: [entry] });
       return new DestinationError("refused");
     }
     try {
@@ -217,7 +222,7 @@ export class StoreDestination implements Destination {
       return error as Error;
     }
     if (this.#has(key) && flaw !== "two at once are stored twice") {
-      if (this.kind.records === true) void ledger.record({ entries: [entry] });
+      if (this.kind.records === true) await ledger.record({ entries: [entry] });
       return answer("known");
     }
     const isLast = flaw === "a group loses its last message" && delivery.uid?.endsWith("3");
@@ -228,7 +233,7 @@ export class StoreDestination implements Destination {
       const { headers, ...less } = entry;
       const kept =
         flaw === "recorded without the headers" || headers === undefined ? less : { ...less, headers };
-      void ledger.record({ entries: [kept] });
+      await ledger.record({ entries: [kept] });
     }
     return answer("new");
   }

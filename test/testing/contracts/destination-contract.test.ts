@@ -104,7 +104,7 @@ const FLAWS: Readonly<Record<DestinationFlaw, readonly [name: string, how: RegEx
   ],
   "results of a group are mixed up": [
     "each commit() of a group, if one is declared, settles with the result of its own message, in order",
-    /the results of a group must be those of its messages: new, known, new, new, new \(got new, new, new, known, new\)/,
+    /the results of a group must be those of its messages: commit\(\) of "[\w ]+" must resolve with "(?:new|known)"/,
   ],
   "a group settles out of order": [
     "each commit() of a group, if one is declared, settles with the result of its own message, in order",

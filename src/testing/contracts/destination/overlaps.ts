@@ -1,5 +1,6 @@
 // The promises of a destination about messages that overlap: of several mailboxes, of several processes, of a group, and
 // of a run that has lost its mailbox.
+import type { DeliveryGroup } from "../../../fetch/destinations/destination.ts";
 import { Broken, keep, quiet, told } from "../calls.ts";
 import { NotApplicable, type Promised } from "../case.ts";
 import type { DestinationContractOptions } from "./options.ts";
@@ -13,8 +14,8 @@ const MAILBOXES = ["ann", "bea", "cat", "dan", "eve", "fay"].map((name) => `${na
 /** A different message for each number. */
 const numbered = (at: number): Buffer => Buffer.from(`Subject: ${at}\r\n\r\n${"text ".repeat(at)}\r\n`);
 
-/** The most messages of a group that a case overlaps. */
-const MOST = 12;
+/** The most messages of a group that a case overlaps, and more than each of them has; bytes. */
+const [MOST, LONGEST] = [12, 256];
 
 export const OVERLAPS: readonly DestinationPromise[] = [
   {
@@ -55,7 +56,7 @@ export const OVERLAPS: readonly DestinationPromise[] = [
             `group.${what} must be a whole number >= 1 (got ${String(value)})`,
           );
       const messages = Array.from({ length: 30 }, (_, at) => numbered(at));
-      const limit = group === undefined ? 1 : Math.min(MOST, group.messages);
+      const limit = sizeOf(group);
       for (let at = 0; at < messages.length; at += limit) {
         const some = messages.slice(at, at + limit);
         await Promise.all(
@@ -73,26 +74,31 @@ export const OVERLAPS: readonly DestinationPromise[] = [
     async test(trial) {
       const size = groupOf(trial);
       const known = trial.knowsKeys ? await twins(trial) : [];
-      const settled: string[] = [];
       const names = Array.from({ length: size - known.length }, (_, at) => `new ${at}`);
-      const started: Promise<"new" | "known">[] = [];
+      const called: string[] = [];
+      const settled: string[] = [];
+      const results = new Map<string, Promise<"new" | "known">>();
+      const complete = (begun: Begun): void => {
+        const { name } = begun;
+        const completed = trial.complete(begun, () => called.push(name));
+        results.set(name, quiet(completed.finally(() => settled.push(name))));
+      };
       for (const [at, name] of names.entries()) {
-        if (at === 1 && known.length > 0) started.push(...commits(trial, known, settled));
+        if (at === 1) known.forEach(complete);
         const begun = await trial.begin(name);
         await trial.write(begun, numbered(at));
-        await trial.prepare(begun);
-        started.push(...commits(trial, [begun], settled));
+        complete(begun);
       }
-      const results = await Promise.all(started);
-      const order = [...names.slice(0, 1), ...known.map(({ name }) => name), ...names.slice(1)];
-      const expected = order.map((name) => (name.startsWith("known") ? "known" : "new"));
+      for (const [name, result] of results) {
+        const expected = name.startsWith("known") ? "known" : "new";
+        keep(
+          (await result) === expected,
+          `the results of a group must be those of its messages: commit() of "${name}" must resolve with "${expected}"`,
+        );
+      }
       keep(
-        results.join() === expected.join(),
-        `the results of a group must be those of its messages: ${expected.join(", ")} (got ${results.join(", ")})`,
-      );
-      keep(
-        settled.join() === order.join(),
-        `the calls of commit() of a group must settle in order: ${order.join(", ")} (they settled as ${settled.join(", ")})`,
+        settled.join() === called.join(),
+        `the calls of commit() of a group must settle in order: ${called.join(", ")} (they settled as ${settled.join(", ")})`,
       );
       const messages = names.map((_, at) => numbered(at));
       await trial.stores([...messages, ...known.map(() => ONE)], "after a group");
@@ -190,11 +196,18 @@ export const OVERLAPS: readonly DestinationPromise[] = [
   },
 ];
 
-/** The number of messages that a case overlaps. */
+/** The most messages that a case overlaps. */
+function sizeOf(group: DeliveryGroup | undefined): number {
+  const { messages, bytes } = group ?? { messages: 1, bytes: Infinity };
+  return Math.max(1, Math.min(MOST, messages, Math.floor(bytes / LONGEST)));
+}
+
+/** The number of messages that a case overlaps: two or more. */
 function groupOf({ destination: { group } }: DestinationTrial): number {
   if (group === undefined) throw new NotApplicable("the destination declares no group");
-  if (group.messages < 2) throw new NotApplicable("the group of the destination has one message");
-  return Math.min(MOST, group.messages);
+  const size = sizeOf(group);
+  if (size < 2) throw new NotApplicable("the group of the destination is too small for two messages");
+  return size;
 }
 
 /** Begins messages one after the other, without waiting for `commit`. */
@@ -206,25 +219,15 @@ async function committing(
   for (const [name, message] of messages) {
     const begun = await trial.begin(name);
     await trial.write(begun, message);
-    await trial.prepare(begun);
-    committed.push(quiet(trial.commitOnly(begun)));
+    committed.push(trial.complete(begun));
   }
   return committed;
-}
-
-function commits(
-  trial: DestinationTrial,
-  begun: readonly Begun[],
-  settled: string[],
-): Promise<"new" | "known">[] {
-  return begun.map((each) => quiet(trial.commitOnly(each).finally(() => settled.push(each.name))));
 }
 
 /** A message that is on its way and has been stored in the meantime. */
 async function twins(trial: DestinationTrial): Promise<Begun[]> {
   const begun = await trial.begin("known");
   await trial.write(begun, TWO);
-  await trial.prepare(begun);
   await trial.deliver("known", ONE);
   return [begun];
 }
@@ -240,10 +243,9 @@ async function handedOver(
     begun = await trial.tryBegin(name, message.length);
     if (begun === "known") return [Promise.resolve(begun)];
     await trial.write(begun, message);
-    await trial.prepare(begun);
   } catch (error) {
     if (typeof begun === "object") await trial.abort(begun);
     return [Promise.resolve(error)];
   }
-  return [trial.commitOnly(begun).catch((error: unknown) => error)];
+  return [trial.complete(begun).catch((error: unknown) => error)];
 }

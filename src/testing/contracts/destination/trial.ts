@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Delivery, DeliveryWriter, Destination } from "../../../fetch/destinations/destination.ts";
 import type { LedgerEntry, MailboxLedger } from "../../../fetch/ledger/ledger.ts";
 import { printable } from "../../../protocol/printable.ts";
-import { Broken, Calls, keep, told } from "../calls.ts";
+import { Broken, Calls, keep, quiet, told } from "../calls.ts";
 import type { Trial } from "../case.ts";
 import { difference, resultOf } from "./answers.ts";
 import type { DestinationContractOptions } from "./options.ts";
@@ -154,11 +154,29 @@ export class DestinationTrial implements Trial {
   async finish(begun: Begun, message: Buffer, sizes?: readonly number[]): Promise<"new" | "known"> {
     try {
       await this.write(begun, message, sizes);
+    } catch (error) {
+      await this.abort(begun);
+      throw error;
+    }
+    return this.complete(begun);
+  }
+
+  /**
+   * Does what follows the last byte. In a group, a run begins the next message in the meantime. `onCommit` is
+   * called when `commit` is.
+   */
+  complete(begun: Begun, onCommit?: () => void): Promise<"new" | "known"> {
+    return quiet(this.#complete(begun, onCommit));
+  }
+
+  async #complete(begun: Begun, onCommit?: () => void): Promise<"new" | "known"> {
+    try {
       await this.prepare(begun);
     } catch (error) {
       await this.abort(begun);
       throw error;
     }
+    onCommit?.();
     return this.commitOnly(begun);
   }
 

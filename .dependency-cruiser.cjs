@@ -87,14 +87,14 @@ module.exports = {
         path: "^src/",
         pathNot: [
           "^src/(testing|protocol)/|^src/(errors|options/checks)\\.ts$",
-          // The interfaces that the contracts test.
+          // The interfaces that the contracts test: types alone, see the next rule.
           "^src/fetch/(ledger/ledger|destinations/destination)\\.ts$",
         ],
       },
     },
     {
-      name: "testing-knows-fetch-by-its-interfaces",
-      comment: "Contracts test what authors write. The server does not load the code that fetches.",
+      name: "testing-knows-fetch-by-its-types",
+      comment: "Contracts test what authors write: nothing of the code that fetches is loaded.",
       severity: "error",
       from: { path: "^src/testing/" },
       to: { path: "^src/fetch/", dependencyTypesNot: types },

@@ -41,7 +41,9 @@ const EXPORTS = /^export \{ ([^}]*) \}/gm;
 function markTypes(dist: string): void {
   const entries = readdirSync(dist).filter((file) => file.endsWith(".d.ts"));
   for (const entry of entries.map((file) => file.slice(0, -".d.ts".length))) {
-    const code = readFileSync(join(dist, `${entry}.js`), "utf8");
+    const script = join(dist, `${entry}.js`);
+    // What entries share may be types alone: then there is no code.
+    const code = existsSync(script) ? readFileSync(script, "utf8") : "";
     const values = new Set([...code.matchAll(EXPORTS)].flatMap(([, list]) => namesIn(list as string)));
     for (const path of [".d.ts", ".d.cts"].map((extension) => join(dist, entry + extension))) {
       const types = readFileSync(path, "utf8").replace(EXPORTS, (_, list: string) => {

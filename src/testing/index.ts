@@ -1,4 +1,4 @@
-// The exports of "popwright/testing".
+// The exports of "popwright/testing". Its contracts mention types of "popwright/fetch": they are exported here, too.
 export type { Account, Accounts, Charset, Pop3ServerUser } from "./accounts.ts";
 export { makeCertificate, type Certificate, type CertificateOptions } from "./certificate.ts";
 export type { Fault } from "./fault.ts";
@@ -9,6 +9,24 @@ export { destinationContract } from "./contracts/destination-contract.ts";
 export type { DestinationContractOptions } from "./contracts/destination/options.ts";
 export { ledgerContract } from "./contracts/ledger-contract.ts";
 export type { LedgerContractOptions } from "./contracts/ledger/options.ts";
+export type {
+  Committed,
+  Delivery,
+  DeliveryGroup,
+  DeliveryWriter,
+  Destination,
+} from "../fetch/destinations/destination.ts";
+export type {
+  Ledger,
+  LedgerChanges,
+  LedgerEntry,
+  LedgerMailbox,
+  LedgerOpenOptions,
+  LedgerSnapshot,
+  MailboxLedger,
+  MailboxState,
+  MessageStatus,
+} from "../fetch/ledger/ledger.ts";
 export type { DigestMd5ServerOptions } from "./mechanisms/digest-md5.ts";
 export type { Exchange, SaslSession, ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
 export type { MechanismOptions } from "./mechanisms/index.ts";

@@ -63,7 +63,7 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     "src/net/proxy.ts",
   ],
   [
-    "testing-knows-fetch-by-its-interfaces",
+    "testing-knows-fetch-by-its-types",
     "src/testing/contracts/case.ts",
     'import "../../fetch/ledger/ledger.ts";',
     "src/fetch/ledger/ledger.ts",

@@ -74,8 +74,9 @@ export class FileMailbox implements MailboxLedger {
     try {
       const found = await find(mailbox, paths, stateFile, lock);
       const { kept } = stateFile;
-      // The former run may still write to the file that it has open.
-      if (lock.takenOver) await stateFile.remove();
+      // The former run may still write to the file that it has open. If the name cannot be removed, the journal gets
+      // the state, and the file describes none: after a take-over the journal is replaced.
+      if (lock.takenOver) await stateFile.remove().catch(() => undefined);
       let { fence } = lock;
       if (kept !== undefined && kept.fence >= fence) {
         // The clock was put back, so the lock file has too small a fence. A run after a crash must know this one.

@@ -3,7 +3,7 @@
 const config = {
   testRunner: "vitest",
   vitest: { configFile: "vitest.mutation.config.ts" },
-  plugins: ["@stryker-mutator/vitest-runner"],
+  plugins: ["./stryker.runner.mjs"],
   mutate: ["src/{protocol,auth}/**/*.ts"],
   coverageAnalysis: "perTest",
   // What is copied for the mutants; `node_modules` is linked to.

@@ -133,6 +133,11 @@ describe("the response", () => {
     expect(first).not.toBe(second);
   });
 
+  test("names POP and the host, so that the proof fits no other service", async () => {
+    const response = await answer(await begin(digestMd5, {}, { host: "mail.test" }), CHALLENGE);
+    expect(response).toContain('digest-uri="pop/mail.test"');
+  });
+
   test("has the properties of DIGEST-MD5", () => {
     expect(digestMd5).toMatchObject({ name: "DIGEST-MD5", cleartext: false });
     expect([digestMd5.authzid, digestMd5.secret]).toEqual([undefined, undefined]);

@@ -92,7 +92,7 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
     throw configError(`pool must be a Pop3Pool (got ${shown(pool)})`);
   checkFunction("onEvent", onEvent);
   const client = accountOf(account);
-  const complete = completePolicy(policy, client.listings);
+  const complete = completePolicy(policy, client);
   return {
     account: withListings(client, complete.listings),
     mailbox: mailbox ?? nameOf(client),

@@ -169,7 +169,7 @@ describe("an error in the configuration", () => {
     [
       account('"policy": { "poll": {\n"short": 3 } }'),
       6,
-      "unknown option policy.poll.short: the options are shortest, longest",
+      "unknown option policy.poll.short: the options are shortest, longest, jitter",
     ],
     [account('"passwordCommand": ""'), 5, "accounts[0].passwordCommand must be a command"],
     [account('"tokenCommand": [1]'), 5, "accounts[0].tokenCommand must be a command"],

@@ -1,4 +1,5 @@
 // The requirements of the large mail providers, found by the name of the server.
+import { isBelow } from "../../protocol/login-rates.ts";
 
 export interface Provider {
   readonly name: string;
@@ -127,6 +128,5 @@ export const PROVIDERS: readonly Provider[] = [
 
 /** Finds the provider of a server by its name. */
 export function providerAt(host: string): Provider | undefined {
-  const name = host.toLowerCase().replace(/\.$/, "");
-  return PROVIDERS.find(({ hosts }) => hosts.some((each) => name === each || name.endsWith(`.${each}`)));
+  return PROVIDERS.find(({ hosts }) => isBelow(host, hosts));
 }

@@ -10,6 +10,7 @@ import {
   withDefaults,
 } from "../../options/checks.ts";
 import type { ListingMode } from "../../protocol/listing-block.ts";
+import { loginRateAt, type LoginRate } from "../../protocol/login-rates.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -120,10 +121,19 @@ export interface RetryPauses {
 
 /** The pauses between two polls, in milliseconds. A longer LOGIN-DELAY of the server takes precedence. */
 export interface PollPauses {
-  /** The shortest pause. @default 60000 (a minute) */
+  /**
+   * The shortest pause. At some providers the default is longer, because they refuse or block an account that logs
+   * in more often: docs/fetching.md lists them. @default 60000 (a minute)
+   */
   readonly shortest: number;
   /** The longest pause. @default 3600000 (an hour) */
   readonly longest: number;
+  /**
+   * How far a pause is spread at random, as a part of it, from 0 to 1: mailboxes that were polled together do not
+   * stay together. 0.1 makes 9 to 11 minutes of 10. A pause is never shorter than `shortest` or longer than
+   * `longest`, so there is no spread if these are equal. 0: none. @default 0.1
+   */
+  readonly jitter: number;
 }
 
 /** A policy with all its defaults; `keep` and `delete.after` are in milliseconds. */
@@ -142,6 +152,11 @@ export interface CompletePolicy {
   readonly tries: number;
   readonly retry: RetryPauses;
   readonly poll: PollPauses;
+  /**
+   * The least pauses at a known provider, in milliseconds; 0: not known. `poll`: between two polls, unless the caller
+   * has set `poll.shortest`. `login`: between two logins.
+   */
+  readonly rate: { readonly poll: number; readonly login: number };
   readonly noUidl: "refuse" | "content";
   readonly listings: ListingMode;
   readonly uidsChanged: "stop" | "match" | "new";
@@ -151,7 +166,7 @@ export interface CompletePolicy {
 
 const LIMITS: RunLimits = { messages: Infinity, octets: Infinity, seconds: Infinity, messageSeconds: 3600 };
 const RETRY: RetryPauses = { first: 60_000, longest: 6 * 60 * 60_000 };
-const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000 };
+const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000, jitter: 0.1 };
 
 const NAMES: readonly string[] = Object.keys({
   firstRun: true,
@@ -171,11 +186,22 @@ const NAMES: readonly string[] = Object.keys({
   dryRun: true,
 } satisfies Record<keyof FetchPolicy, true>);
 
+/** What the account says about the defaults of its policy. */
+export interface PolicyDefaults {
+  /** @default "lenient" */
+  readonly listings?: ListingMode | undefined;
+  /** The server, which may be one of a known provider. */
+  readonly host?: string;
+}
+
 /**
- * Checks a policy and adds the defaults. `otherwise`: the default of `listings`. Throws `POP3_CONFIG` for an
- * invalid value, and for an unknown name, because a typo must not delete mail.
+ * Checks a policy and adds the defaults. Throws `POP3_CONFIG` for an invalid value, and for an unknown name,
+ * because a typo must not delete mail.
  */
-export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode = "lenient"): CompletePolicy {
+export function completePolicy(
+  policy: FetchPolicy = {},
+  { listings = "lenient", host = "" }: PolicyDefaults = {},
+): CompletePolicy {
   checkObject("policy", policy);
   checkNames("policy", policy, NAMES);
   checkOneOf("policy.tooLarge", policy.tooLarge, ["skip", "headers", "delete"]);
@@ -184,6 +210,7 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
   checkOneOf("policy.listings", policy.listings, ["lenient", "strict"]);
   checkOneOf("policy.uidsChanged", policy.uidsChanged, ["stop", "match", "new"]);
   checkBoolean("policy.dryRun", policy.dryRun);
+  const { poll, rate } = pausesOf(policy.poll, loginRateAt(host));
   return {
     firstRun: firstRunOf(policy.firstRun),
     delete: deletionOf(policy.delete),
@@ -194,13 +221,31 @@ export function completePolicy(policy: FetchPolicy = {}, otherwise: ListingMode 
     commitEvery: amount("commitEvery", policy.commitEvery, Infinity, 1),
     tries: amount("tries", policy.tries, 5, 1),
     retry: withDefaults("policy.retry", RETRY, policy.retry),
-    poll: withDefaults("policy.poll", POLL, policy.poll),
+    poll,
+    rate,
     noUidl: policy.noUidl ?? "refuse",
-    listings: policy.listings ?? otherwise,
+    listings: policy.listings ?? listings,
     uidsChanged: policy.uidsChanged ?? "stop",
     keep: amount("keepDays", policy.keepDays, 30, 0) * DAY,
     dryRun: policy.dryRun ?? false,
   };
+}
+
+/** The pauses between polls. What the caller sets takes precedence over the rate of a known provider. */
+function pausesOf(
+  given: FetchPolicy["poll"],
+  known: LoginRate | undefined,
+): Pick<CompletePolicy, "poll" | "rate"> {
+  const wanted = withDefaults("policy.poll", POLL, given);
+  if (wanted.jitter > 1)
+    throw configError(
+      `policy.poll.jitter must be a number from 0 to 1, as a part of the pause (got ${wanted.jitter})`,
+    );
+  if (known === undefined) return { poll: wanted, rate: { poll: 0, login: 0 } };
+  const isSet = given?.shortest !== undefined;
+  const shortest = isSet ? wanted.shortest : Math.min(known.poll, wanted.longest);
+  const login = Math.min(known.login ?? 0, shortest);
+  return { poll: { ...wanted, shortest }, rate: { poll: isSet ? 0 : shortest, login } };
 }
 
 function limitsOf(given: FetchPolicy["limits"]): RunLimits {

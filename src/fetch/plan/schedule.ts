@@ -35,6 +35,20 @@ export function pollPause(
 }
 
 /**
+ * Spreads a pause by the jitter of the policy, evenly, but not below `shortest` or above `longest`: the pause
+ * that the caller or the provider has set as the shortest one is kept. `random` returns numbers from 0 to 1.
+ */
+export function spreadPause(
+  { shortest, longest, jitter }: PollPauses,
+  pause: number,
+  random: () => number,
+): number {
+  const least = Math.max(Math.min(pause, shortest), pause * (1 - jitter));
+  const most = Math.min(Math.max(pause, longest), pause * (1 + jitter));
+  return least + random() * (most - least);
+}
+
+/**
  * Returns whether the policy deletes a delivered message now. `firstSeen`, `now`: milliseconds since 1970.
  */
 export function isDue(

@@ -1,11 +1,11 @@
 // Computes when to poll again after a run, and the state of the mailbox that the ledger keeps until then.
 import { Pop3Error, Pop3ReplyError } from "../../errors.ts";
-import { retryAfter, temporaryCause } from "../../retry.ts";
+import { retryAfter, temporaryCause, type TemporaryCause } from "../../retry.ts";
 import { isDown } from "../destinations/destination-error.ts";
 import type { FetchError } from "../fetch-error.ts";
 import type { MailboxState } from "../ledger/ledger.ts";
-import type { PollPauses } from "../plan/policy.ts";
-import { pollPause } from "../plan/schedule.ts";
+import type { CompletePolicy, PollPauses } from "../plan/policy.ts";
+import { pollPause, spreadPause } from "../plan/schedule.ts";
 
 /** What a run leaves for the next one, in addition to the state of the ledger. */
 export interface Aftermath {
@@ -55,12 +55,14 @@ export function stateAfterFailure(
  */
 export function pauseAfterFailure(
   cause: unknown,
-  poll: PollPauses,
+  { poll, rate }: Pick<CompletePolicy, "poll" | "rate">,
   failures: number,
   untried: boolean,
 ): { readonly temporary: boolean; readonly pause: number } {
   const waitFor = temporaryCause(cause);
-  if (waitFor === undefined && !isOutage(cause)) return { temporary: false, pause: poll.longest };
+  if (waitFor === undefined && !isOutage(cause)) {
+    return { temporary: false, pause: spreadPause(poll, poll.longest, Math.random) };
+  }
   // Back off exponentially, because a server may be down for days. But if there are messages that the
   // destination was never offered, poll again soon: each run tries some of them, and the destination may
   // take one.
@@ -68,10 +70,15 @@ export function pauseAfterFailure(
   const growing = Math.min(poll.longest, poll.shortest * 2 ** doublings) * Math.random();
   // A dead session keeps the maildrop locked until the server notices. That takes minutes, and no try
   // succeeds before.
-  const soon = waitFor === "network" || waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY";
-  const least = soon ? 0 : poll.shortest;
+  const least = waitFor === undefined ? poll.shortest : leastPauseAfter(waitFor, poll, rate);
   const again = waitFor === undefined ? 0 : retryAfter(cause, failures + 1);
-  return { temporary: true, pause: Math.max(least, again, growing) };
+  return { temporary: true, pause: Math.max(spreadPause(poll, least, Math.random), again, growing) };
+}
+
+function leastPauseAfter(waitFor: TemporaryCause, poll: PollPauses, rate: CompletePolicy["rate"]): number {
+  // If there was a login before, `LoginPause` knows.
+  if (waitFor === "network") return 0;
+  return waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY" ? rate.poll : poll.shortest;
 }
 
 /** Returns whether the destination or the disk of the ledger is down. A later run may succeed. */

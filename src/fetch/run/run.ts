@@ -12,6 +12,7 @@ import { configError } from "../../options/checks.ts";
 import { Rehearsal } from "../ledger/rehearsal.ts";
 import { completeOptions } from "../../options/client.ts";
 import type { FetchSettings } from "../options.ts";
+import { spreadPause } from "../plan/schedule.ts";
 import { emptyReport, type MutableReport, type FetchReport } from "../report.ts";
 import { FirstAbort, isAborted } from "../../net/abort.ts";
 import { LoginPause } from "./login-pause.ts";
@@ -34,7 +35,7 @@ class Run {
   readonly #draft: MutableReport;
   /** By `performance.now()`, because the system clock may be set back. */
   readonly #began: number = performance.now();
-  readonly #loginPause: LoginPause = new LoginPause();
+  readonly #loginPause: LoginPause;
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
   /** Why the destination is down, if it is. */
   #down: Error | undefined;
@@ -50,6 +51,7 @@ class Run {
 
   constructor(settings: FetchSettings) {
     this.#settings = settings;
+    this.#loginPause = new LoginPause(settings.policy.rate);
     this.#pool = settings.pool ?? new Pop3Pool({ maxSessions: 1 });
     this.#draft = emptyReport(settings.mailbox);
   }
@@ -147,7 +149,8 @@ class Run {
     const mailCame = this.#draft.delivered > 0;
     const state = stateAtEnd(ledger.state, policy.poll, { left, mailCame }, this.#aftermath);
     ledger.setState(state);
-    const next = Math.max(Date.now() + (state.interval ?? 0), state.notBefore ?? 0);
+    const pause = spreadPause(policy.poll, state.interval ?? 0, Math.random);
+    const next = Math.max(Date.now() + pause, state.notBefore ?? 0);
     const outcome = left ? "stopped" : "done";
     return this.#report(policy.dryRun && !stopped ? "dry-run" : outcome, next);
   }
@@ -287,10 +290,11 @@ class Run {
   }
 
   #failure(cause: unknown, { failures = 0 }: MailboxState): FetchError {
-    const { poll } = this.#settings.policy;
-    const { temporary, pause } = pauseAfterFailure(cause, poll, failures, this.#untried);
+    const { policy } = this.#settings;
+    const { temporary, pause } = pauseAfterFailure(cause, policy, failures, this.#untried);
     const code = cause === this.#down ? "POP3_DESTINATION" : "POP3_CALLER";
-    const report = this.#report("failed", Date.now() + Math.max(pause, this.#loginPause.left));
+    const { left, pollLeft } = this.#loginPause;
+    const report = this.#report("failed", Date.now() + Math.max(pause, left, pollLeft));
     return new FetchError({ code, cause, temporary, report });
   }
 

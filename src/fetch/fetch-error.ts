@@ -9,6 +9,7 @@ import {
   type Pop3ErrorCode,
 } from "../errors.ts";
 import type { FetchReport } from "./report.ts";
+import { scopeOf, type FetchScope } from "./scope.ts";
 import { printable } from "../protocol/printable.ts";
 
 /** The parts of a {@link FetchError}. */
@@ -32,6 +33,7 @@ export interface FetchErrorDetails {
  * @example
  * ```ts
  * if (FetchError.is(error) && error.temporary) console.log("next try:", new Date(error.report.nextPollAt));
+ * if (FetchError.is(error) && error.scope === "host") console.log("the other mailboxes of this host can wait, too");
  * ```
  */
 export class FetchError extends Pop3Error {
@@ -43,6 +45,8 @@ export class FetchError extends Pop3Error {
   declare readonly oauth?: OAuthRefusal;
   /** Whether a later run may succeed without any change to the configuration. */
   readonly temporary: boolean;
+  /** What failed: this mailbox only, the whole host, the destination, the ledger, or the caller. */
+  readonly scope: FetchScope;
   /** What the run did before it failed. */
   readonly report: FetchReport;
 
@@ -62,6 +66,8 @@ export class FetchError extends Pop3Error {
       if (cause.oauth !== undefined) this.oauth = cause.oauth;
     }
     this.temporary = temporary;
+    // A destination may fail with an error of another server of ours.
+    this.scope = code === "POP3_DESTINATION" ? "destination" : scopeOf(cause, code);
     this.report = report;
   }
 

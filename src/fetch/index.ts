@@ -45,3 +45,4 @@ export type { PlannedMessage, PlannedRun } from "./plan/planned.ts";
 export type { ListingMode } from "../protocol/listing-block.ts";
 export type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";
 export type { FailedMessage, FetchReport, SkippedMessage } from "./report.ts";
+export type { FetchScope } from "./scope.ts";

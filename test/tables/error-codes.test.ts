@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode, type Pop3ReplyErrorCode } from "../../src/errors.ts";
+import { SCOPES } from "../../src/fetch/scope.ts";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import { isTemporary } from "../../src/retry.ts";
 import { codeIn, root, sectionOf, unionOf } from "./source.ts";
@@ -94,6 +95,21 @@ test("each row says whether its code is temporary, as src/retry.ts decides", () 
           `${code} has "${temporary}" in ${DOCS}, and is "${temporaryOf(code)}" by src/retry.ts: correct one of them`,
       ),
   ).toEqual([]);
+});
+
+test("each code is in the row of its scope, as src/fetch/scope.ts decides", () => {
+  const documented: Record<string, string[]> = {};
+  for (const line of sectionOf(DOCS, "### What has failed: `scope`").split("\n")) {
+    if (!line.startsWith('| `"')) continue;
+    const [scope = "", , codes = ""] = line.slice(2).split(" | ");
+    documented[codeIn(scope).join(" or ").replaceAll('"', "")] = codeIn(codes).sort();
+  }
+  const decided: Record<string, string[]> = {};
+  for (const [code, row] of Object.entries(SCOPES)) {
+    const scope = row === "by stage" ? "host or mailbox" : row;
+    decided[scope] = [...(decided[scope] ?? []), code].sort();
+  }
+  expect(documented, `correct the table of scopes in ${DOCS}`).toEqual(decided);
 });
 
 /** The text of all files below a folder whose name matches. */

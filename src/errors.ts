@@ -79,7 +79,12 @@ export type Pop3ConnectionErrorCode =
 
 /** All codes. They are stable; `docs/errors.md` explains each one. */
 export type Pop3ErrorCode =
-  Pop3CallErrorCode | Pop3ReplyErrorCode | Pop3ProtocolErrorCode | Pop3ConnectionErrorCode | "POP3_ABORTED";
+  | Pop3CallErrorCode
+  | Pop3ReplyErrorCode
+  | Pop3ProtocolErrorCode
+  | Pop3ConnectionErrorCode
+  | "POP3_HOST_BUSY"
+  | "POP3_ABORTED";
 
 /**
  * Any error of this library. Each class is paired with its codes, so `switch (error.code)` narrows to the
@@ -95,6 +100,7 @@ export type AnyPop3Error =
   | Pop3ReplyError
   | Pop3ProtocolError
   | Pop3ConnectionError
+  | Pop3HostBusyError
   | Pop3AbortError;
 
 /**
@@ -301,6 +307,44 @@ export class Pop3ConnectionError extends Pop3Error {
 
   override forCommand(command: string): Pop3ConnectionError {
     return new Pop3ConnectionError(this.code, this.message, { command, cause: this, limit: this.limit });
+  }
+}
+
+/**
+ * The pool has no place on the host now, because sessions of this process or of others have all of them: see the option
+ * `places` of `Pop3Pool`. Nothing was sent.
+ *
+ * @example
+ * ```ts
+ * if (Pop3HostBusyError.is(error)) setTimeout(fetchAgain, error.retryAfterMs);
+ * ```
+ */
+export class Pop3HostBusyError extends Pop3Error {
+  declare readonly code: "POP3_HOST_BUSY";
+  /** When to try again, in milliseconds since 1970. */
+  readonly comeAt: number;
+
+  constructor(message: string, comeAt: number, details?: Pop3ErrorDetails) {
+    super("POP3_HOST_BUSY", message, details);
+    this.comeAt = comeAt;
+  }
+
+  static {
+    markErrors(this, "Pop3HostBusyError");
+  }
+
+  /** Milliseconds from now until another try makes sense; 0 if it does now. */
+  get retryAfterMs(): number {
+    return Math.max(0, this.comeAt - Date.now());
+  }
+
+  /** Tests whether `value` is a {@link Pop3HostBusyError}, from the ESM or the CommonJS build. */
+  static override is(this: void, value: unknown): value is Pop3HostBusyError {
+    return isMarked(value, "Pop3HostBusyError");
+  }
+
+  override forCommand(command: string): Pop3HostBusyError {
+    return new Pop3HostBusyError(this.message, this.comeAt, { command, cause: this });
   }
 }
 

@@ -17,6 +17,7 @@ export {
   Pop3AbortError,
   Pop3ConnectionError,
   Pop3Error,
+  Pop3HostBusyError,
   Pop3ProtocolError,
   Pop3ReplyError,
   type OAuthRefusal,
@@ -34,6 +35,7 @@ export type { Pop3MalformedTrace, Pop3Trace } from "./net/trace.ts";
 export type { Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window } from "./options/client.ts";
 export { Pop3Pool } from "./pool/pool.ts";
 export type { Pop3PoolOptions, UseOptions } from "./pool/options.ts";
+export type { HostPlace, HostPlaces, PlaceOutcome, PlaceRequest } from "./pool/places.ts";
 export type { Pop3PoolStatistics } from "./pool/statistics.ts";
 export type { Pop3PoolTrace } from "./pool/trace.ts";
 export type { Capabilities, Expire, LoginDelay } from "./protocol/capabilities.ts";

@@ -1,7 +1,7 @@
 // Decides whether an error is temporary, and how long to wait before the next attempt. The client, the pool,
 // fetching and the command line all use this module; no other module decides this. The texts of servers are
 // data in `protocol/refusals.ts`.
-import { Pop3Error, type Pop3ReplyError } from "./errors.ts";
+import { Pop3Error, Pop3HostBusyError, type Pop3ReplyError } from "./errors.ts";
 import {
   KNOWN_REFUSALS,
   RESPONSE_CODES,
@@ -139,7 +139,7 @@ export function stageOfCommand(printable: string): Stage | undefined {
 // Not POP3_AUTH_CLOSED: some servers close the connection when the password is wrong.
 const NETWORK_FAULT = /^POP3_(?:CONNECT|CLOSED|RESET|TRUNCATED|[A-Z]+_TIMEOUT)$/;
 const NOT_A_REPLY = /^POP3_(?:PROTOCOL|BAD_GREETING)$/;
-const BUSY = /^POP3_(?:MAILBOX_BUSY|LEASE_LOST|POOL_FULL|ABORTED)$/;
+const BUSY = /^POP3_(?:MAILBOX_BUSY|LEASE_LOST|HOST_BUSY|POOL_FULL|ABORTED)$/;
 
 /** Returns why an error is temporary, or `undefined` if it is not. */
 export function temporaryCause(error: unknown): TemporaryCause | undefined {
@@ -162,7 +162,8 @@ export function isTemporary(error: unknown): boolean {
 
 /**
  * Returns the milliseconds to wait before the next attempt, after failure number `attempt` (from 1). For an
- * error that is not temporary it uses the pauses of `SYS/TEMP`, in case the caller tries again anyway.
+ * error that is not temporary it uses the pauses of `SYS/TEMP`, in case the caller tries again anyway. A busy host has
+ * reserved a time, which is kept.
  * `loginDelay`: the delay that the server lists with LOGIN-DELAY, in seconds.
  */
 export function retryAfter(
@@ -171,6 +172,7 @@ export function retryAfter(
   random: () => number = Math.random,
   loginDelay?: number,
 ): number {
+  if (Pop3HostBusyError.is(error)) return error.retryAfterMs;
   return backOff(temporaryCause(error) ?? "SYS/TEMP", attempt, random, loginDelay);
 }
 

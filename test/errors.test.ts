@@ -5,6 +5,7 @@ import {
   Pop3Client,
   Pop3ConnectionError,
   Pop3Error,
+  Pop3HostBusyError,
   Pop3ProtocolError,
   Pop3ReplyError,
 } from "popwright";
@@ -17,6 +18,7 @@ const classes = {
   Pop3ProtocolError,
   Pop3ConnectionError,
   Pop3AbortError,
+  Pop3HostBusyError,
   FetchError,
   DestinationError,
 };
@@ -35,6 +37,7 @@ const errors: Record<keyof typeof classes, Pop3Error> = {
   Pop3ProtocolError: new Pop3ProtocolError("POP3_PROTOCOL", "broken"),
   Pop3ConnectionError: new Pop3ConnectionError("POP3_CLOSED", "closed"),
   Pop3AbortError: new Pop3AbortError(new Error("enough")),
+  Pop3HostBusyError: new Pop3HostBusyError("full", 0),
   FetchError: new FetchError({ cause: refusal, temporary: false, report }),
   DestinationError: new DestinationError("full"),
 };
@@ -84,6 +87,15 @@ test("a code narrows to the fields of its class", () => {
   expect(tell(errors.Pop3ConnectionError)).toBe("closed");
   expect(tell(errors.Pop3Error)).toBe("undefined");
   expect(tell(new Error("no"))).toBe("another error");
+});
+
+test("the code of a busy host leads to its time, also in the error of a run", () => {
+  const cause = new Pop3HostBusyError("full", Date.now() + 60_000);
+  for (const error of [cause, new FetchError({ cause, temporary: true, report })] as Error[]) {
+    if (!Pop3Error.is(error) || error.code !== "POP3_HOST_BUSY") throw new Error("not narrowed");
+    expectTypeOf(error).toEqualTypeOf<Pop3HostBusyError>();
+    expect(error.comeAt).toBe(cause.comeAt);
+  }
 });
 
 test("the error of a run has the command of its cause", () => {

@@ -32,6 +32,9 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** Another call is to blame, or the user: this one may succeed later. */
+const LATER: ReadonlySet<string> = new Set(["POP3_MAILBOX_BUSY", "POP3_LEASE_LOST", "POP3_HOST_BUSY", "POP3_ABORTED"]);
+
 /** Returns the exit code for an error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof AccountError) return exitCodeOf(error.cause);
@@ -47,8 +50,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (code === "POP3_DESTINATION") return EXIT.destination;
   if (code === "POP3_LEDGER") return EXIT.io;
   if (code === "POP3_CONFIG" || code === "POP3_INVALID_ARGUMENT") return EXIT.configuration;
-  const later = ["POP3_MAILBOX_BUSY", "POP3_LEASE_LOST", "POP3_ABORTED"].includes(code);
-  if (later || isRefusedForNow(cause)) return EXIT.later;
+  if (LATER.has(code) || isRefusedForNow(cause)) return EXIT.later;
   if (/^POP3_(?:TOKEN_REFUSED$|AUTH_(?!PROTOCOL)|SCRAM_|APOP_)/.test(code)) return EXIT.authentication;
   return EXIT.unavailable;
 }

@@ -3,6 +3,7 @@ import {
   isMarked,
   markErrors,
   Pop3Error,
+  Pop3HostBusyError,
   Pop3ReplyError,
   type AnyPop3Error,
   type OAuthRefusal,
@@ -43,6 +44,8 @@ export class FetchError extends Pop3Error {
   declare readonly responseCode?: string;
   /** The server's reason for refusing an access token. */
   declare readonly oauth?: OAuthRefusal;
+  /** For `POP3_HOST_BUSY`: when to try again. See {@link Pop3HostBusyError}. */
+  declare readonly comeAt?: number;
   /** Whether a later run may succeed without any change to the configuration. */
   readonly temporary: boolean;
   /** What failed: this mailbox only, the whole host, the destination, the ledger, or the caller. */
@@ -65,6 +68,7 @@ export class FetchError extends Pop3Error {
       if (cause.responseCode !== undefined) this.responseCode = cause.responseCode;
       if (cause.oauth !== undefined) this.oauth = cause.oauth;
     }
+    if (Pop3HostBusyError.is(cause)) this.comeAt = cause.comeAt;
     this.temporary = temporary;
     // A destination may fail with an error of another server of ours.
     this.scope = code === "POP3_DESTINATION" ? "destination" : scopeOf(cause, code);

@@ -31,6 +31,7 @@ export const SCOPES: Readonly<Record<Pop3ErrorCode, Row>> = {
   POP3_POOL_FULL: "caller",
 
   // No session.
+  POP3_HOST_BUSY: "host",
   POP3_CONNECT: "host",
   POP3_CONNECT_TIMEOUT: "host",
   POP3_TLS_REQUIRED: "host",

@@ -19,9 +19,15 @@ export class IdleSessions {
   /** Maildrop → session, the longest idle first. A session that is being ended stays until it has ended. */
   readonly #sessions: Map<string, IdleSession> = new Map();
 
-  /** `timeout`: how long a session is kept; milliseconds. */
-  constructor(timeout: number) {
+  readonly #ended: (client: Pop3Client) => void;
+
+  /**
+   * `timeout`: how long a session is kept; milliseconds. `ended`: called when a session that was kept has ended; maybe
+   * more than once.
+   */
+  constructor(timeout: number, ended: (client: Pop3Client) => void) {
     this.#timeout = timeout;
+    this.#ended = ended;
   }
 
   get size(): number {
@@ -35,6 +41,7 @@ export class IdleSessions {
     client.removeAllListeners();
     client.once("close", () => {
       this.#forget(session);
+      this.#ended(client);
     });
     if (this.#timeout === Infinity) return;
     session.timer = setTimeout(
@@ -77,6 +84,7 @@ export class IdleSessions {
     clearTimeout(session.timer);
     session.ending ??= leave(session.client).finally(() => {
       this.#forget(session);
+      this.#ended(session.client);
     });
     return session.ending;
   }

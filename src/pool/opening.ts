@@ -5,6 +5,7 @@ import { sleep, untilAborted } from "../net/settle.ts";
 import type { Account } from "./account.ts";
 import { isTemporary, retryAfter } from "../retry.ts";
 import { Pop3Client } from "../client.ts";
+import type { SessionPlaces } from "./places.ts";
 import type { Counts } from "./statistics.ts";
 import type { Pop3PoolTrace } from "./trace.ts";
 import type { Permit } from "./scheduler.ts";
@@ -17,6 +18,7 @@ export interface Opening {
   readonly signal: AbortSignal;
   /** Ends idle sessions if their slots are needed. Resolves when one more session is allowed. */
   readonly makeRoom: () => Promise<unknown>;
+  readonly places: SessionPlaces;
   readonly counts: Counts;
   readonly trace: Pop3PoolTrace;
 }
@@ -28,11 +30,9 @@ export async function openSession(opening: Opening): Promise<Pop3Client> {
   for (;;) {
     await untilAborted(signal, makeRoom);
     first ??= performance.now();
-    trace.attempts++;
     const client = new Pop3Client(account.options);
     try {
-      await counts.during("connecting", client.connect({ signal }));
-      counts.opened++;
+      await connect(client, opening);
       return client;
     } catch (error) {
       const { loginDelay } = client.capabilities;
@@ -46,4 +46,19 @@ export async function openSession(opening: Opening): Promise<Pop3Client> {
       counts.retried++;
     }
   }
+}
+
+/** Connects with a place on the host, which the session keeps. */
+async function connect(client: Pop3Client, opening: Opening): Promise<void> {
+  const { account, places, signal, counts, trace } = opening;
+  const place = await places.take(account, signal);
+  trace.attempts++;
+  try {
+    await counts.during("connecting", client.connect({ signal }));
+  } catch (error) {
+    place.release(error);
+    throw error;
+  }
+  places.give(client, place);
+  counts.opened++;
 }

@@ -1,6 +1,7 @@
 // The options of a pool: their types, defaults and checks.
 import { CALL, type CallOptions, type NamesOf } from "../options/call.ts";
-import { configError, withDefaults } from "../options/checks.ts";
+import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import type { HostPlaces } from "./places.ts";
 
 /** The options of a {@link Pop3Pool}. */
 export interface Pop3PoolOptions {
@@ -19,6 +20,11 @@ export interface Pop3PoolOptions {
   readonly maxWaiting?: number;
   /** The default of {@link UseOptions.retryFor}, in milliseconds. @default 0 */
   readonly retryFor?: number;
+  /**
+   * Places on hosts that this pool shares with others, also in other processes: a session is opened only with a place.
+   * If the host is full, `use` rejects with `POP3_HOST_BUSY`, or tries again within `retryFor`. @default none
+   */
+  readonly places?: HostPlaces;
 }
 
 /** Options of {@link Pop3Pool.use}. */
@@ -36,9 +42,11 @@ export interface UseOptions extends CallOptions {
 
 export const USE: NamesOf<UseOptions> = { ...CALL, retryFor: true, fresh: true };
 
-export type PoolSettings = Required<Pop3PoolOptions>;
+export interface PoolSettings extends Required<Omit<Pop3PoolOptions, "places">> {
+  readonly places: HostPlaces | undefined;
+}
 
-const DEFAULTS: PoolSettings = {
+const DEFAULTS: Required<Omit<Pop3PoolOptions, "places">> = {
   maxSessions: 50,
   maxPerHost: 5,
   idleTimeout: 0,
@@ -48,12 +56,17 @@ const DEFAULTS: PoolSettings = {
 
 /** Fills in the defaults. Throws `POP3_CONFIG` if an option is invalid. */
 export function completePoolOptions(given: Pop3PoolOptions): PoolSettings {
-  const settings = withDefaults("pool", DEFAULTS, given);
+  checkObject("pool", given);
+  const { places, ...numbers } = given;
+  checkNames("pool", given, [...Object.keys(DEFAULTS), "places"]);
+  const settings = withDefaults("pool", DEFAULTS, numbers);
+  if (places !== undefined && typeof (places as Partial<HostPlaces> | null)?.take !== "function")
+    throw configError(`pool.places must be an object with a method take (got ${shown(places)})`);
   for (const name of ["maxSessions", "maxPerHost", "maxWaiting"] as const) {
     const value = settings[name];
     const least = name === "maxWaiting" ? 0 : 1;
     if (value < least || (value !== Infinity && !Number.isInteger(value)))
       throw configError(`pool.${name} must be a whole number >= ${least}, or Infinity (got ${value})`);
   }
-  return settings;
+  return { ...settings, places };
 }

@@ -21,6 +21,7 @@ import {
   type PoolSettings,
   type UseOptions,
 } from "./options.ts";
+import { SessionPlaces } from "./places.ts";
 import { Counts, type Pop3PoolStatistics } from "./statistics.ts";
 import { traceUse, type Pop3PoolTrace } from "./trace.ts";
 import { closed, Scheduler, type Permit } from "./scheduler.ts";
@@ -64,6 +65,7 @@ export class Pop3Pool {
   readonly #settings: PoolSettings;
   readonly #scheduler: Scheduler;
   readonly #idle: IdleSessions;
+  readonly #places: SessionPlaces;
   readonly #counts: Counts = new Counts();
   readonly #closing: AbortController = new AbortController();
   #closed: Promise<void> | undefined;
@@ -71,9 +73,12 @@ export class Pop3Pool {
   /** Checks the options; throws `POP3_CONFIG` if they are invalid. Opens no session. */
   constructor(options: Pop3PoolOptions = {}) {
     this.#settings = completePoolOptions(options);
-    const { maxSessions, maxPerHost, maxWaiting, idleTimeout } = this.#settings;
+    const { maxSessions, maxPerHost, maxWaiting, idleTimeout, places } = this.#settings;
     this.#scheduler = new Scheduler({ all: maxSessions, perHost: maxPerHost, waiting: maxWaiting });
-    this.#idle = new IdleSessions(idleTimeout);
+    this.#places = new SessionPlaces(places, maxPerHost);
+    this.#idle = new IdleSessions(idleTimeout, (client) => {
+      this.#places.release(client);
+    });
   }
 
   static {
@@ -155,6 +160,7 @@ export class Pop3Pool {
     await Promise.all([released, this.#idle.shrink(0)]);
     // A cancelled call may have left an idle session in the meantime.
     await this.#idle.shrink(0);
+    await this.#places.settled();
   }
 
   #useOf(given: Pop3ClientOptions | string | URL, options: UseOptions): Use {
@@ -184,11 +190,14 @@ export class Pop3Pool {
       throw error;
     }
     this.#counts.inUse++;
-    const finish = (): void => {
+    let isKept = false;
+    const finish = (error?: unknown): void => {
       this.#counts.inUse--;
+      // Before the permit: the next session with this host may need the place.
+      if (!isKept) this.#places.release(client, error);
       permit.release();
     };
-    const keeps = (): boolean => this.#keeps(client, account);
+    const keeps = (): boolean => (isKept = this.#keeps(client, account));
     return runUse({ client, work, signal, dismissed: () => isDismissed(client), keeps, over: finish });
   }
 
@@ -209,7 +218,16 @@ export class Pop3Pool {
       const kept = await this.#kept(use, signal);
       if (kept !== undefined) return kept;
       const makeRoom = (): Promise<unknown> => this.#makeRoom(account.host);
-      return await openSession({ account, permit, retryFor, signal, makeRoom, counts: this.#counts, trace });
+      return await openSession({
+        account,
+        permit,
+        retryFor,
+        signal,
+        makeRoom,
+        places: this.#places,
+        counts: this.#counts,
+        trace,
+      });
     } catch (error) {
       if (!signal.aborted) this.#counts.failed++;
       throw error;
@@ -223,7 +241,7 @@ export class Pop3Pool {
     throwIfAborted(signal);
     const client = fresh ? undefined : this.#idle.take(account);
     if (client !== undefined) {
-      if (await this.#counts.during("connecting", isAlive(client, signal))) {
+      if (await this.#counts.during("connecting", this.#isAlive(client, signal))) {
         this.#counts.reused++;
         trace.reused = true;
         return client;
@@ -233,6 +251,16 @@ export class Pop3Pool {
     const cleared = this.#idle.clear(account.maildrop);
     await untilAborted(signal, () => cleared);
     return undefined;
+  }
+
+  /** Returns whether an idle session can be reused. If the signal ends the wait, the session ends as well. */
+  async #isAlive(client: Pop3Client, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await isAlive(client, signal);
+    } catch (error) {
+      this.#places.release(client, error);
+      throw error;
+    }
   }
 
   /** Ends idle sessions so that each holder of a permit can open a session within the limits. */

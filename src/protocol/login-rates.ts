@@ -53,11 +53,6 @@ export const LOGIN_RATES: readonly LoginRate[] = [
 
 /** Finds the login rate of a server by its name. */
 export function loginRateAt(host: string): LoginRate | undefined {
-  return LOGIN_RATES.find(({ hosts }) => isBelow(host, hosts));
-}
-
-/** Whether the name of a server is one of `domains`, or ends with one. */
-export function isBelow(host: string, domains: readonly string[]): boolean {
   const name = host.toLowerCase().replace(/\.$/, "");
-  return domains.some((each) => name === each || name.endsWith(`.${each}`));
+  return LOGIN_RATES.find(({ hosts }) => hosts.some((each) => name === each || name.endsWith(`.${each}`)));
 }

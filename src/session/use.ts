@@ -18,8 +18,8 @@ interface Use<C extends UsableClient, T> {
   readonly dismissed: () => Promise<boolean>;
   /** Called after the work. Returns `true` if the session is kept open in place of QUIT. */
   readonly keeps?: () => boolean;
-  /** Called when the session has ended or is kept. */
-  readonly over?: () => void;
+  /** Called when the session has ended or is kept; with the error of the use, if it failed. */
+  readonly over?: (error?: unknown) => void;
 }
 
 /** Throws `POP3_INVALID_ARGUMENT` if `work` is not a function. */
@@ -40,7 +40,7 @@ export async function runUse<C extends UsableClient, T>(use: Use<C, T>): Promise
     over();
     return value;
   } catch (error) {
-    const left = client[Symbol.asyncDispose]().then(over);
+    const left = client[Symbol.asyncDispose]().then(() => over(error));
     // A caller that has aborted does not wait for the end of the session.
     await untilAborted(signal, () => left).catch(() => undefined);
     throw error;

@@ -21,6 +21,7 @@ for (const [union, name] of [
   ["Pop3ConnectionErrorCode", "Pop3ConnectionError"],
 ] as const)
   for (const code of unionOf(ERRORS, union)) CLASSES.set(code, [...(CLASSES.get(code) ?? []), name]);
+CLASSES.set("POP3_HOST_BUSY", ["Pop3HostBusyError"]);
 CLASSES.set("POP3_ABORTED", ["Pop3AbortError"]);
 
 /** Subclasses that documents may name in place of `Pop3Error`. */

@@ -97,6 +97,8 @@ export const BY_CODE: Readonly<Partial<Record<Pop3ErrorCode, string>>> = {
     "Nothing is lost: the run that has the mailbox now continues. This run was stopped, or the machine slept.",
   POP3_MAILBOX_POISON:
     "Look at the logs and at the memory limit of the process. `popwright fetch --force` tries again at once.",
+  POP3_HOST_BUSY:
+    "Other sessions have all the places on this host. Try again at the time that the error names.",
   POP3_NO_UIDL:
     'Without unique-ids popwright cannot tell which messages were fetched before. "noUidl": "content" in the policy compares the content, and retrieves every message in each run.',
   POP3_UIDS_CHANGED:

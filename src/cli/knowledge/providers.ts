@@ -1,5 +1,4 @@
 // The requirements of the large mail providers, found by the name of the server.
-import { isBelow } from "../../protocol/login-rates.ts";
 
 export interface Provider {
   readonly name: string;
@@ -128,5 +127,6 @@ export const PROVIDERS: readonly Provider[] = [
 
 /** Finds the provider of a server by its name. */
 export function providerAt(host: string): Provider | undefined {
-  return PROVIDERS.find(({ hosts }) => isBelow(host, hosts));
+  const name = host.toLowerCase().replace(/\.$/, "");
+  return PROVIDERS.find(({ hosts }) => hosts.some((each) => name === each || name.endsWith(`.${each}`)));
 }

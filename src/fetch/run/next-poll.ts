@@ -1,5 +1,5 @@
 // Computes when to poll again after a run, and the state of the mailbox that the ledger keeps until then.
-import { Pop3Error, Pop3ReplyError } from "../../errors.ts";
+import { Pop3Error, Pop3HostBusyError, Pop3ReplyError } from "../../errors.ts";
 import { retryAfter, temporaryCause, type TemporaryCause } from "../../retry.ts";
 import { isDown } from "../destinations/destination-error.ts";
 import type { FetchError } from "../fetch-error.ts";
@@ -40,12 +40,18 @@ export function stateAfterFailure(
   { loginPause, serialUntil }: Aftermath,
 ): MailboxState {
   const { notBefore: _, notBeforeSaid: __, serialUntil: ___, crashes: ____, ...rest } = state;
-  const failures = (state.failures ?? 0) + 1;
+  // A host that is full was not tried.
+  const failures = (state.failures ?? 0) + (Pop3HostBusyError.is(cause) ? 0 : 1);
   // If the server asked for a pause, later runs must keep it. After a failure of the network they need not
   // wait.
   const binds = temporary && cause instanceof Pop3ReplyError;
   const next = binds ? report.nextPollAt : Date.now() + loginPause;
-  return { ...rest, failures, ...serialUntil, ...(binds || loginPause > 0 ? notBefore(next) : {}) };
+  return {
+    ...rest,
+    ...(failures > 0 ? { failures } : {}),
+    ...serialUntil,
+    ...(binds || loginPause > 0 ? notBefore(next) : {}),
+  };
 }
 
 /**
@@ -59,6 +65,8 @@ export function pauseAfterFailure(
   failures: number,
   untried: boolean,
 ): { readonly temporary: boolean; readonly pause: number } {
+  // The time is reserved: to come later would leave the place empty.
+  if (Pop3HostBusyError.is(cause)) return { temporary: true, pause: cause.retryAfterMs };
   const waitFor = temporaryCause(cause);
   if (waitFor === undefined && !isOutage(cause)) {
     return { temporary: false, pause: spreadPause(poll, poll.longest, Math.random) };

@@ -1,13 +1,14 @@
 // Writes one JSON value per line, for programs. An error has the fields that a program can act on, and no
 // secret.
 import { Pop3Error, type Pop3ReplyError } from "../index.ts";
+import type { FetchError } from "../fetch/index.ts";
 import { UNSAFE } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import type { Io } from "./io.ts";
 
 /** The keys of our own words, which programs compare. A password may be equal to one. */
 const OUR_WORDS: ReadonlySet<string> = new Set(
-  "type step name code outcome status kind keyName uids pipelining protocol cipher".split(" "),
+  "type step name code scope outcome status kind keyName uids pipelining protocol cipher".split(" "),
 );
 
 function jsonLine(value: unknown, secrets: Secrets): string {
@@ -40,6 +41,6 @@ function plain(value: unknown, secrets: Secrets): unknown {
   if (!(value instanceof Error)) return value;
   if (!Pop3Error.is(value)) return { name: value.name, message: value.message };
   const { name, code, message, command } = value;
-  const { responseCode, text, temporary } = value as Partial<Pop3ReplyError>;
-  return { name, code, message, command, responseCode, text, temporary };
+  const { responseCode, text, temporary, scope } = value as Partial<Pop3ReplyError & FetchError>;
+  return { name, code, message, command, responseCode, text, temporary, scope };
 }

@@ -19,7 +19,7 @@ export {
 export { Maildir, type MaildirOptions, type MaildirPath } from "./destinations/maildir.ts";
 export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
 export type { FetchEvent, Listener } from "./events.ts";
-export { fetchAll, type FetchAllOptions, type FetchTarget } from "./fetch-all.ts";
+export { fetchAll } from "./fetch-all.ts";
 export { FetchError, type FetchErrorDetails } from "./fetch-error.ts";
 export { fetchMail } from "./run/fetch-mail.ts";
 export { FileLedger, type FileLedgerOptions } from "./ledger/file-ledger.ts";
@@ -38,7 +38,7 @@ export type {
 export { MemoryLedger } from "./ledger/memory-ledger.ts";
 export { contentKey, messageKey } from "./mailbox.ts";
 export { newMail, type NewMailOptions, type NewMessage } from "./new-mail.ts";
-export type { FetchAccount, FetchOptions } from "./options.ts";
+export type { FetchAccount, FetchAllOptions, FetchOptions, FetchTarget } from "./options.ts";
 export type { DeleteWhen, FetchPolicy, PollPauses, RetryPauses, RunLimits } from "./plan/policy.ts";
 export type { MessageFailure } from "./plan/steps.ts";
 export type { PlannedMessage, PlannedRun } from "./plan/planned.ts";

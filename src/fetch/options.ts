@@ -1,4 +1,4 @@
-// What a run over one mailbox is given, and what is made of it.
+// What runs over one mailbox or many are given, and what is made of it.
 import {
   checkBoolean,
   checkFunction,
@@ -52,6 +52,44 @@ export interface FetchOptions {
    */
   readonly signal?: AbortSignal;
 }
+
+/** An account, optionally with its own mailbox name, policy or destination. */
+export type FetchTarget =
+  | FetchAccount
+  | {
+      readonly account: FetchAccount;
+      readonly mailbox?: string;
+      readonly policy?: FetchPolicy;
+      readonly destination?: Destination | Deliver;
+    };
+
+/** The options of {@link fetchAll}. */
+export interface FetchAllOptions extends Pick<
+  FetchOptions,
+  "ledger" | "destination" | "policy" | "force" | "stop" | "signal"
+> {
+  /** The maximum number of sessions at a time. @default 50 */
+  readonly maxSessions?: number;
+  /** The maximum number of sessions at a time with one host. @default 5 */
+  readonly maxPerHost?: number;
+  /**
+   * Polls each mailbox again at the time in its report, until `stop` or `signal` is aborted. @default false
+   */
+  readonly repeat?: boolean;
+}
+
+/** The names of all options of `fetchAll`. The compiler reports a missing one. */
+export const FETCH_ALL_OPTIONS: readonly string[] = Object.keys({
+  ledger: true,
+  destination: true,
+  policy: true,
+  force: true,
+  stop: true,
+  signal: true,
+  maxSessions: true,
+  maxPerHost: true,
+  repeat: true,
+} satisfies Record<keyof FetchAllOptions, true>);
 
 /** The options with all their defaults. */
 export interface FetchSettings {

@@ -1,4 +1,5 @@
 // The report of a run: what it fetched, deleted and skipped, what failed, and when to run again.
+import type { Pop3Error } from "../errors.ts";
 import type { MalformedLine } from "../protocol/malformed-line.ts";
 import type { PlannedRun } from "./plan/planned.ts";
 import type { Skip } from "./plan/steps.ts";
@@ -32,7 +33,8 @@ export interface FetchReport {
   readonly mailbox: string;
   /**
    * - `"done"`: the run is complete.
-   * - `"deferred"`: it was too early, and the run did not connect. See `nextPollAt`.
+   * - `"deferred"`: it was too early, or the host is down (see `hostDown`), and the run did not connect. See
+   *   `nextPollAt`.
    * - `"stopped"`: the run was stopped, or reached a limit of the policy. There is more to do.
    * - `"failed"`: an error ended the run. A {@link FetchError} has this report.
    * - `"dry-run"`: the run only planned, because of `policy.dryRun`. See `planned`.
@@ -68,6 +70,11 @@ export interface FetchReport {
   readonly failed: readonly FailedMessage[];
   /** What a run would do now. Set with `policy.dryRun`. */
   readonly planned?: PlannedRun;
+  /**
+   * Set by `fetchAll` if it did not poll the mailbox because its host is down: the error of the mailbox that was tried
+   * last.
+   */
+  readonly hostDown?: Pop3Error;
   /**
    * Whether QUIT deleted the marked messages. `"unknown"`: its reply was lost. `undefined`: nothing was
    * marked. The next run deletes what is still there, without retrieving it again.

@@ -63,7 +63,8 @@ export class Outcome {
     const { report } = event;
     const lines = this.#leftAlone(report);
     // With --watch, a poll that finds nothing to do prints nothing.
-    const idle = report.delivered + report.deleted === 0 && this.#flags.watch;
+    const isHeld = report.hostDown !== undefined;
+    const idle = report.delivered + report.deleted === 0 && this.#flags.watch && !isHeld;
     if (!idle && !this.#flags.quiet) lines.unshift(...this.#summary(report));
     return lines.length === 0 ? undefined : this.#set(lines);
   }
@@ -101,9 +102,10 @@ export class Outcome {
   }
 
   #codeOf(report: FetchReport): ExitCode {
-    const { failed, left, outcome } = report;
+    const { failed, left, outcome, hostDown } = report;
     // With --watch, a signal is the normal end.
     const interrupted = outcome === "stopped" && left > 0 && this.#io.stop.aborted && !this.#flags.watch;
+    if (hostDown !== undefined) return exitCodeOf(hostDown);
     if (outcome === "deferred" || interrupted) return EXIT.later;
     if (failed.length === 0) {
       // With --watch, this was printed when it happened.
@@ -133,8 +135,11 @@ function summaryOf({
   left,
   malformed,
   committed,
+  hostDown,
   nextPollAt,
 }: FetchReport): string {
+  if (hostDown !== undefined)
+    return `not polled, because its host is down (${hostDown.message}): the next try is at ${new Date(nextPollAt).toISOString()}`;
   if (outcome === "deferred")
     return `too early: the next poll is at ${new Date(nextPollAt).toISOString()}. Use --force to connect now`;
   const parts = [

@@ -13,7 +13,8 @@ import { callerOf, locatedLoop } from "../session/caller.ts";
 
 /**
  * Fetches the mail of many mailboxes, each like {@link fetchMail}, and yields the events of all runs. If one
- * mailbox fails, the loop gets a `"failed"` event and the others continue. Leaving the loop ends all runs
+ * mailbox fails, the loop gets a `"failed"` event and the others continue. If a host is down, its mailboxes wait: their
+ * reports have `hostDown`, and one after the other tries whether it is back. Leaving the loop ends all runs
  * like `stop`. A slow loop slows the runs down. Rejects if `targets` throws, and with `POP3_CONFIG` if
  * `maxSessions` or `maxPerHost` is invalid.
  *

@@ -48,6 +48,8 @@ export class HostGate {
   #error: Pop3Error | undefined;
   /** The failed tries since the host is down. */
   #failures = 0;
+  /** The last pause between two tries, in milliseconds. */
+  #pause = 0;
   /** When the next try may begin: by `performance.now()`, as the system clock may be set back. */
   #next = 0;
   /** The try that is under way. */
@@ -98,7 +100,9 @@ export class HostGate {
   }
 
   get #down(): HostDown {
-    const left = Math.max(0, this.#next - performance.now());
+    // If the try under way fails, at least the same pause follows.
+    const least = this.#try === undefined ? 0 : this.#pause;
+    const left = Math.max(least, this.#next - performance.now());
     // A millisecond later than necessary: the system clock counts whole ones.
     return { error: this.#error as Pop3Error, nextPollAt: Math.ceil(Date.now() + left) + 1 };
   }
@@ -131,8 +135,8 @@ export class HostGate {
       const first = Math.min(FIRST_PAUSE, poll.shortest);
       const pause = Math.min(poll.longest, first * 2 ** this.#failures++);
       this.#state = "down";
-      this.#next =
-        performance.now() + Math.ceil(spreadPause({ ...poll, shortest: first }, pause, Math.random));
+      this.#pause = Math.ceil(spreadPause({ ...poll, shortest: first }, pause, Math.random));
+      this.#next = performance.now() + this.#pause;
     }
     if (this.#try === pass) this.#try = undefined;
     this.#wake();

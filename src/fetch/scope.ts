@@ -48,6 +48,8 @@ export const SCOPES: Readonly<Record<Pop3ErrorCode, Row>> = {
   POP3_TEMPORARY: "mailbox",
   POP3_AUTH_CLOSED: "mailbox",
   POP3_AUTH_NO_MECHANISM: "mailbox",
+  POP3_TOKEN_REFUSED: "mailbox",
+  POP3_TOKEN_UNAVAILABLE: "mailbox",
   POP3_AUTH_PROTOCOL: "mailbox",
   POP3_NOT_SUPPORTED: "mailbox",
   POP3_APOP_BAD_CHALLENGE: "mailbox",
@@ -67,6 +69,7 @@ export const SCOPES: Readonly<Record<Pop3ErrorCode, Row>> = {
   POP3_NO_UIDL: "mailbox",
   POP3_UIDS_CHANGED: "mailbox",
   POP3_MAILBOX_BUSY: "mailbox",
+  POP3_MAILBOX_POISON: "mailbox",
   POP3_COMMAND_TIMEOUT: "by stage",
   POP3_IDLE_TIMEOUT: "by stage",
   POP3_TOTAL_TIMEOUT: "by stage",
@@ -81,6 +84,7 @@ export const SCOPES: Readonly<Record<Pop3ErrorCode, Row>> = {
 
   POP3_DESTINATION: "destination",
   POP3_LEDGER: "ledger",
+  POP3_LEASE_LOST: "ledger",
 };
 
 /** What the server answers before it learns the name of the user. */

@@ -316,7 +316,7 @@ export class Pop3ConnectionError extends Pop3Error {
  *
  * @example
  * ```ts
- * if (Pop3HostBusyError.is(error)) setTimeout(fetchAgain, error.retryAfterMs);
+ * if (Pop3HostBusyError.is(error)) console.log("next try:", new Date(error.comeAt));
  * ```
  */
 export class Pop3HostBusyError extends Pop3Error {

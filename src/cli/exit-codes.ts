@@ -33,7 +33,12 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Another call is to blame, or the user: this one may succeed later. */
-const LATER: ReadonlySet<string> = new Set(["POP3_MAILBOX_BUSY", "POP3_LEASE_LOST", "POP3_HOST_BUSY", "POP3_ABORTED"]);
+const LATER: ReadonlySet<string> = new Set([
+  "POP3_MAILBOX_BUSY",
+  "POP3_LEASE_LOST",
+  "POP3_HOST_BUSY",
+  "POP3_ABORTED",
+]);
 
 /** Returns the exit code for an error. */
 export function exitCodeOf(error: unknown): ExitCode {

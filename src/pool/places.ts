@@ -46,12 +46,15 @@ export interface HostPlace {
  *
  * @example
  * ```ts
+ * let taken = 0;
  * const places: HostPlaces = {
- *   async take({ host, maildrop, limit }) {
- *     const comeAt = await store.reserve(host, maildrop, limit);
- *     return comeAt > Date.now() ? { comeAt } : { release: () => store.release(host, maildrop) };
+ *   async take({ limit }) {
+ *     if (taken >= limit) return { comeAt: Date.now() + 5000 };
+ *     taken++;
+ *     return { release: () => void taken-- };
  *   },
  * };
+ * const pool = new Pop3Pool({ maxPerHost: 5, places });
  * ```
  */
 export interface HostPlaces {

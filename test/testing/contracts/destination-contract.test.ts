@@ -1,8 +1,12 @@
 // The contract of destinations passes for a correct destination, and finds each flaw of a broken one.
 import { AssertionError } from "node:assert";
 import { describe, expect, test } from "vitest";
-import { destinationContract, type DestinationContractOptions } from "../../../src/testing/index.ts";
-import { failureOf } from "./failure-of.ts";
+import {
+  destinationContract,
+  type ContractCase,
+  type DestinationContractOptions,
+} from "../../../src/testing/index.ts";
+import { failureOf, useless } from "./failure-of.ts";
 import { StoreLedger } from "./store-ledger.ts";
 import { Place, StoreDestination, type DestinationFlaw, type Kind } from "./store-destination.ts";
 
@@ -192,12 +196,22 @@ const FLAWS: Readonly<Record<DestinationFlaw, readonly [name: string, how: RegEx
   ],
 };
 
+/** The contract of a destination with a flaw. */
+function contractOf(flaw: string): ContractCase[] {
+  const make = (): StoreDestination => new StoreDestination(new Place(), GROUP, flaw as DestinationFlaw);
+  return destinationContract(make, OPTIONS);
+}
+
 describe("the contract of destinations finds that", () => {
   test.each(Object.entries(FLAWS))("%s", async (flaw, [name, how]) => {
-    const make = (): StoreDestination => new StoreDestination(new Place(), GROUP, flaw as DestinationFlaw);
-    const failure = await failureOf(destinationContract(make, OPTIONS), name);
+    const failure = await failureOf(contractOf(flaw), name);
     expect(failure).toBeInstanceOf(AssertionError);
     expect(failure?.message).toMatch(how);
     expect(failure?.message).toContain(`Broken promise: ${name}. How: `);
   });
+});
+
+test("each case of the contract of destinations finds some flaw", async () => {
+  const names = contractOf("").map(({ name }) => name);
+  expect(await useless(names, FLAWS, contractOf)).toEqual([]);
 });

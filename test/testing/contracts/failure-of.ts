@@ -24,3 +24,22 @@ export async function failureOf(cases: readonly ContractCase[], name: string): P
     vi.useRealTimers();
   }
 }
+
+/**
+ * The cases that find no flaw. `flaws`: each flaw, with the case that is known to find it. Flaws of other cases are
+ * tried, too: one mistake may break several promises.
+ */
+export async function useless(
+  names: readonly string[],
+  flaws: Readonly<Record<string, readonly [name: string, how: RegExp]>>,
+  contractOf: (flaw: string) => readonly ContractCase[],
+): Promise<string[]> {
+  const known = new Set(Object.values(flaws).map(([name]) => name));
+  const left: string[] = [];
+  for (const name of names.filter((each) => !known.has(each))) {
+    let found = false;
+    for (const flaw of Object.keys(flaws)) found ||= (await failureOf(contractOf(flaw), name)) !== undefined;
+    if (!found) left.push(name);
+  }
+  return left;
+}

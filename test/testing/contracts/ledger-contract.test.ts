@@ -1,12 +1,13 @@
 // The contract of ledgers passes for a correct ledger, and finds each flaw of a broken one.
 import { AssertionError } from "node:assert";
 import { describe, expect, test } from "vitest";
-import { ledgerContract, type LedgerContractOptions } from "../../../src/testing/index.ts";
-import { StoreLedger, type LedgerFlaw } from "./store-ledger.ts";
-import { failureOf } from "./failure-of.ts";
+import { ledgerContract, type ContractCase, type LedgerContractOptions } from "../../../src/testing/index.ts";
+import { Store, StoreLedger, type LedgerFlaw } from "./store-ledger.ts";
+import { failureOf, useless } from "./failure-of.ts";
 
 const OPTIONS: LedgerContractOptions<StoreLedger> = {
-  reopen: ({ store, flaw }) => new StoreLedger(store, flaw),
+  reopen: ({ store, flaw }) =>
+    new StoreLedger(flaw === "each process has a store of its own" ? new Store() : store, flaw),
   expire: ({ store }, mailbox) => store.expire(mailbox),
   failWrites({ store }) {
     store.isFull = true;
@@ -147,6 +148,14 @@ const FLAWS: Readonly<Record<LedgerFlaw, readonly [name: string, how: RegExp]>> 
     "entries and state come back exactly as they were recorded",
     /after a record, read\(\) gives no entry "\\u00005d5d/,
   ],
+  "half a character is replaced": [
+    "texts may have surrogates without their partner",
+    /after a record, read\(\) gives no entry "\\ud800"/,
+  ],
+  "each process has a store of its own": [
+    "what was recorded is there in another process, and after a restart",
+    /in another process, read\(\) gives no entry "0000000a4b2c"/,
+  ],
   "numbers are rounded": [
     "entries and state come back exactly as they were recorded",
     /after a record, read\(\) gives the state .*"interval":938.*, and not .*"interval":937.5/,
@@ -181,12 +190,21 @@ const FLAWS: Readonly<Record<LedgerFlaw, readonly [name: string, how: RegExp]>> 
   ],
 };
 
+/** The contract of a ledger with a flaw. */
+function contractOf(flaw: string): ContractCase[] {
+  return ledgerContract(() => new StoreLedger(undefined, flaw as LedgerFlaw), OPTIONS);
+}
+
 describe("the contract of ledgers finds that", () => {
   test.each(Object.entries(FLAWS))("%s", async (flaw, [name, how]) => {
-    const make = (): StoreLedger => new StoreLedger(undefined, flaw as LedgerFlaw);
-    const failure = await failureOf(ledgerContract(make, OPTIONS), name);
+    const failure = await failureOf(contractOf(flaw), name);
     expect(failure).toBeInstanceOf(AssertionError);
     expect(failure?.message).toMatch(how);
     expect(failure?.message).toContain(`Broken promise: ${name}. How: `);
   });
+});
+
+test("each case of the contract of ledgers finds some flaw", async () => {
+  const names = contractOf("").map(({ name }) => name);
+  expect(await useless(names, FLAWS, contractOf)).toEqual([]);
 });

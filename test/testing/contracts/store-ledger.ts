@@ -47,6 +47,8 @@ export type LedgerFlaw =
   | "records out of order"
   | "close does not wait"
   | "NUL is cut"
+  | "half a character is replaced"
+  | "each process has a store of its own"
   | "numbers are rounded"
   | "busy without a code"
   | "a failure without a code"
@@ -313,6 +315,7 @@ class StoreMailbox implements MailboxLedger {
   }
 
   #id(id: string): string {
+    if (this.#flaw === "half a character is replaced") return Buffer.from(id).toString();
     return this.#flaw === "NUL is cut" ? id.replace("\0", "") : id;
   }
 

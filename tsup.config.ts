@@ -11,6 +11,7 @@ const CHUNKS = [
   ["src/testing/server.ts", "server"],
   ["src/fetch/run/run.ts", "fetching"],
   ["src/client.ts", "client"],
+  ["src/fetch/ledger/ledger-error.ts", "ledgers"],
   ["src/options/checks.ts", "checks"],
   ["src/errors.ts", "errors"],
 ] as const;
@@ -59,6 +60,7 @@ const library = {
     fetch: "src/fetch/index.ts",
     oauth2: "src/oauth2/index.ts",
     parse: "src/parse/index.ts",
+    sqlite: "src/sqlite/index.ts",
     testing: "src/testing/index.ts",
   },
   target: "node20",

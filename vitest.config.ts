@@ -14,7 +14,14 @@ const config: ViteUserConfig = defineConfig({
   oxc: { target: "node20" },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/interop/**", "test/servers/**", "test/hostile/**", "test/endurance/**", ...HOSTILE],
+    exclude: [
+      "test/interop/**",
+      "test/servers/**",
+      "test/hostile/**",
+      "test/endurance/**",
+      "test/sqlite/**",
+      ...HOSTILE,
+    ],
     // A process for each file: sockets, process-wide events and warnings of one cannot reach another.
     pool: "forks",
     // On two cores the default is to leave one idle.

@@ -24,6 +24,7 @@ import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
 import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
+import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
 import type { HostPlaces, Pop3ClientOptions } from "popwright";
 import type { Delivery } from "popwright/fetch";
@@ -35,6 +36,7 @@ const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Maildir, M
 const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;
+const { SqliteStore } = sqlite;
 const { Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
 declare function test(name: string, run: () => Promise<void>): void;
 declare const options: Pop3ClientOptions;
@@ -43,6 +45,7 @@ declare const accounts: string[];
 declare const client: popwright.Pop3Client;
 declare const pool: popwright.Pop3Pool;
 declare const ledger: fetching.FileLedger;
+declare const store: sqlite.SqliteStore;
 declare const destination: fetching.Destination;
 declare const stop: AbortSignal;
 declare const error: unknown;
@@ -117,23 +120,27 @@ test("every example in a doc comment compiles as TypeScript", async () => {
   ).toEqual([]);
 });
 
-test.each(["index.ts", "fetch/index.ts", "oauth2/index.ts", "parse/index.ts", "testing/index.ts"])(
-  "every function and class of src/%s has an example in its doc comment",
-  async (entry) => {
-    const names = Object.keys((await import(pathToFileURL(join(root, "src", entry)).href)) as object);
-    const sources = await Promise.all(SOURCES.map((path) => readFile(join(root, path), "utf8")));
-    const hasExample = (name: string): boolean =>
-      sources.some((source) => {
-        const found = new RegExp(`\\*/\nexport (?:async )?(?:function|class) ${name}\\b`).exec(source);
-        return (
-          found !== null &&
-          / @example$/m.test(source.slice(source.lastIndexOf("/**", found.index), found.index))
-        );
-      });
-    expect(names.length).toBeGreaterThan(0);
-    expect(names.filter((name) => !hasExample(name))).toEqual([]);
-  },
-);
+test.each([
+  "index.ts",
+  "fetch/index.ts",
+  "oauth2/index.ts",
+  "parse/index.ts",
+  "sqlite/index.ts",
+  "testing/index.ts",
+])("every function and class of src/%s has an example in its doc comment", async (entry) => {
+  const names = Object.keys((await import(pathToFileURL(join(root, "src", entry)).href)) as object);
+  const sources = await Promise.all(SOURCES.map((path) => readFile(join(root, path), "utf8")));
+  const hasExample = (name: string): boolean =>
+    sources.some((source) => {
+      const found = new RegExp(`\\*/\nexport (?:async )?(?:function|class) ${name}\\b`).exec(source);
+      return (
+        found !== null &&
+        / @example$/m.test(source.slice(source.lastIndexOf("/**", found.index), found.index))
+      );
+    });
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.filter((name) => !hasExample(name))).toEqual([]);
+});
 
 let folder: string;
 beforeAll(async () => {

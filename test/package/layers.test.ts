@@ -44,6 +44,7 @@ test("src/ and examples/ violate no rule", async () => {
 
 /** For each rule an import that breaks it, and no other: rule, file, statement, what the statement reaches. */
 const broken: readonly (readonly [rule: string, from: string, statement: string, to: string])[] = [
+  ["no-way-up-from-sqlite", "src/sqlite/store.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
   ["no-way-up-from-fetch", "src/fetch/run/run.ts", 'import "../../cli/main.ts";', "src/cli/main.ts"],
   ["no-way-up-from-index", "src/index.ts", 'import "./fetch/options.ts";', "src/fetch/options.ts"],
   ["no-way-up-from-pool", "src/pool/pool.ts", 'import "../index.ts";', "src/index.ts"],

@@ -4,7 +4,7 @@ import type { RuntimeName } from "./binaries.ts";
 
 export interface Suite {
   /** The script of package.json that runs it on the current Node. */
-  readonly name: "test" | "test:hostile" | "test:endurance";
+  readonly name: "test" | "test:hostile" | "test:sqlite" | "test:endurance";
   readonly config: string;
   /** Only files whose path has one of these in it; none: all of them. */
   readonly only: readonly string[];
@@ -12,6 +12,9 @@ export interface Suite {
 
 const NPM_TEST = { name: "test", config: "vitest.config.ts" } as const;
 const HOSTILE = { name: "test:hostile", config: "vitest.hostile.config.ts" } as const;
+
+/** Where there is node:sqlite. */
+const SQLITE: Suite = { name: "test:sqlite", config: "vitest.sqlite.config.ts", only: [] };
 
 const ENDURANCE = { name: "test:endurance", config: "vitest.endurance.config.ts" } as const;
 
@@ -57,9 +60,9 @@ const FILES: readonly Suite[] = [
 ];
 
 const CI: Readonly<Record<RuntimeName, readonly Suite[]>> = {
-  node22: CLIENT,
+  node22: [...CLIENT, SQLITE],
   node24: [],
-  node26: SESSIONS,
+  node26: [...SESSIONS, SQLITE],
   bun: CLIENT,
   deno: CLIENT,
   windows: FILES,
@@ -71,5 +74,6 @@ export function suitesFor(name: RuntimeName, ci: boolean): readonly Suite[] {
   return [
     { ...NPM_TEST, only: name === "deno" ? WITHOUT_FETCHING : [] },
     { ...HOSTILE, only: [] },
+    ...(name.startsWith("node") ? [SQLITE] : []),
   ];
 }

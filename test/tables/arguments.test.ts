@@ -10,6 +10,7 @@ import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
+import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
 import type { Pop3Server } from "popwright/testing";
 import { Accounts } from "../../src/testing/accounts.ts";
@@ -17,6 +18,7 @@ import { Maildrop } from "../../src/testing/maildrop.ts";
 import { ReplayServer } from "../../src/testing/replay.ts";
 import { listen, said, to, auth } from "../support/ann.ts";
 import { newDirectory } from "../support/place.ts";
+import { UNUSED } from "../support/sqlite.ts";
 
 /** It is in the wrong values, and must be in no error. */
 const SECRET = "hunter2-0c1d";
@@ -385,6 +387,27 @@ const TABLE: Readonly<Record<string, Row>> = {
   "MemoryLedger#mailboxes": noParameters,
   "MemoryLedger#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
   "MemoryLedger#delete": names,
+  SqliteStore: {
+    good: ["x"],
+    wrong: [TEXTS, [...NOT_OBJECTS, { prefix: "a b" }, { stale: "5" }, { heartbeat: 0 }]],
+  },
+  "SqliteStore#open": {
+    good: ["ann@host:995"],
+    wrong: [TEXTS, [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })]],
+  },
+  "SqliteStore#read": names,
+  "SqliteStore#release": { good: ["ann@host:995"], wrong: [TEXTS, TEXTS.slice(1)] },
+  "SqliteStore#mailboxes": noParameters,
+  "SqliteStore#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
+  "SqliteStore#delete": names,
+  "SqliteStore#deliver": {
+    good: [(): void => undefined],
+    wrong: [
+      [...FUNCTIONS, async () => Promise.resolve()],
+      [...NOT_OBJECTS, { limit: -1 }],
+    ],
+  },
+  "SqliteStore#close": noParameters,
 
   requestToken: {
     good: [{ ...tokenServer, grant: { grant_type: "x" } }],
@@ -564,6 +587,7 @@ function* publicCalls(): Generator<readonly [name: string, made: Callable | Cons
     ...fetching,
     ...oauth2,
     ...parsing,
+    ...sqlite,
     ...testing,
     ...RETURNED,
   })) {
@@ -626,6 +650,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new Command(process.execPath);
     case "FileLedger":
       return new FileLedger(directory);
+    case "SqliteStore":
+      return new sqlite.SqliteStore(UNUSED);
     case "Pop3Server":
       return server;
     case "Maildrop":

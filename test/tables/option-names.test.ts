@@ -7,11 +7,13 @@ import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
 import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
+import { SqliteStore } from "popwright/sqlite";
 import { destinationContract, ledgerContract, makeCertificate, Pop3Server } from "popwright/testing";
+import { UNUSED } from "../support/sqlite.ts";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch", "oauth2", "parse", "testing"]
+const report = ["index", "fetch", "oauth2", "parse", "sqlite", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -160,7 +162,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   LedgerOpenOptions: {
     MemoryLedger: (given) => new fetching.MemoryLedger().open("x", given),
     FileLedger: (given) => new fetching.FileLedger("x").open("x", given),
+    SqliteStore: (given) => new SqliteStore(UNUSED).open("x", given),
   },
+  SqliteStoreOptions: { SqliteStore: (given) => new SqliteStore("x", given) },
+  SqliteDeliverOptions: { deliver: (given) => new SqliteStore(UNUSED).deliver(() => undefined, given) },
   DestinationErrorOptions: { DestinationError: (given) => new fetching.DestinationError("x", given) },
 };
 

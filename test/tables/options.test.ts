@@ -112,6 +112,19 @@ const OPTIONS: readonly Options[] = [
     heading: "## Ledgers",
     isTable: false,
   },
+  {
+    of: "SqliteStore",
+    types: [["src/sqlite", "SqliteStoreOptions"]],
+    file: "docs/sqlite.md",
+    heading: "## The database",
+  },
+  {
+    of: "deliver of SqliteStore",
+    types: [["src/sqlite", "SqliteDeliverOptions"]],
+    file: "docs/sqlite.md",
+    heading: "## The handler",
+    isTable: false,
+  },
   ...([["Maildir"], ["EmlFolder"], ["Mbox"], ["Command"], ["Function", "## A function"]] as const).map(
     ([name, heading = `## ${name}`]): Options => ({
       of: name,

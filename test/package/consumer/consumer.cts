@@ -5,6 +5,7 @@ import popwright = require("popwright");
 import fetching = require("popwright/fetch");
 import oauth2 = require("popwright/oauth2");
 import parse = require("popwright/parse");
+import sqlite = require("popwright/sqlite");
 import testing = require("popwright/testing");
 
 const message = "Subject: =?iso-8859-1?Q?gr=FC=DFe?=\r\n\r\n.Hello.\r\n";
@@ -41,6 +42,9 @@ async function main(): Promise<void> {
 
   // What one entry says of an interface, another one keeps.
   for (const { run } of testing.ledgerContract(() => new fetching.MemoryLedger())) await run();
+
+  // Without node:sqlite it says so, and with it there is no such directory.
+  assert.throws(() => new sqlite.SqliteStore("missing/mail.db"), popwright.Pop3Error);
 
   assert.equal(popwright.Pop3Error.name, "Pop3Error");
   // Whichever build the others load, an error is recognised, by a class that entries of one build share.

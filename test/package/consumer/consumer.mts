@@ -1,5 +1,5 @@
 // A user's program in ESM, compiled and run against the package, never against the sources.
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,7 @@ import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "p
 import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
 import { OAuth2Error, refreshedToken, type AccessTokenSource } from "popwright/oauth2";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
+import { SqliteStore } from "popwright/sqlite";
 import { ledgerContract, Pop3Server } from "popwright/testing";
 
 const text = "Subject: =?iso-8859-1?Q?gr=FC=DFe?=\r\n\r\n.Hello.\r\n";
@@ -43,6 +44,9 @@ equal(parsed.text, ".Hello.\n");
 
 // What one entry says of an interface, another one keeps.
 for (const { run } of ledgerContract(() => new MemoryLedger())) await run();
+
+// Without node:sqlite it says so, and with it there is no such directory.
+throws(() => new SqliteStore("missing/mail.db"), Pop3Error);
 
 equal(Pop3Error.name, "Pop3Error");
 await rejects(client.retr(2), (error) => error instanceof Pop3ReplyError && Pop3Error.is(error));

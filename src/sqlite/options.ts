@@ -1,0 +1,47 @@
+// The options of a store, their defaults and checks.
+import { LONGEST_TIMER } from "../net/settle.ts";
+import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+
+/** The options of a {@link SqliteStore}. */
+export interface SqliteStoreOptions {
+  /**
+   * The beginning of the names of the tables: letters, digits and `_`, at most 40. Two stores in the same database
+   * need different ones. @default "popwright_"
+   */
+  readonly prefix?: string;
+  /** How often the leases of the mailboxes are renewed; milliseconds. @default 10000 */
+  readonly heartbeat?: number;
+  /**
+   * A mailbox whose lease was not renewed for this time may be taken over by another run; milliseconds. The run
+   * that has lost its lease records nothing more. The mailbox of a process that died on the same host is taken over
+   * at once. @default 60000
+   */
+  readonly stale?: number;
+  /** How long an operation waits while another process writes to the database; milliseconds. @default 5000 */
+  readonly busyTimeout?: number;
+}
+
+export type StoreSettings = Required<SqliteStoreOptions>;
+
+const TIMES = { heartbeat: 10_000, stale: 60_000, busyTimeout: 5000 };
+const NAMES = ["prefix", ...Object.keys(TIMES)];
+
+/** Returns all options. Throws `POP3_CONFIG` if one is unknown or invalid. */
+export function storeSettings(options: SqliteStoreOptions = {}): StoreSettings {
+  checkObject("options", options);
+  checkNames("store", options, NAMES);
+  const { prefix = "popwright_", ...given } = options;
+  if (typeof prefix !== "string" || !/^[A-Za-z_]\w{0,39}$/.test(prefix) || /^sqlite_/i.test(prefix))
+    throw configError(
+      "store.prefix must be at most 40 letters, digits and underscores, not begin with a digit or sqlite_ " +
+        `(got ${shown(prefix)})`,
+    );
+  const times = withDefaults("store", TIMES, given);
+  const { heartbeat, stale } = times;
+  if (heartbeat < 1 || heartbeat > LONGEST_TIMER || heartbeat >= stale)
+    throw configError(
+      `store.heartbeat must be from 1 to ${String(LONGEST_TIMER)}, and less than store.stale ` +
+        `(got ${String(heartbeat)}, with store.stale ${String(stale)})`,
+    );
+  return { prefix, ...times };
+}

@@ -285,7 +285,18 @@ const WINDOWS: readonly Known[] = [
   },
   {
     file: "test/fetch/ledger/lock.test.ts",
-    tests: /^a holder > (?:learns|whose lock was removed)/,
+    tests: /^a holder > (?:learns|whose lock was removed|knows its lock by the contents)/,
+    why: OPEN,
+  },
+  {
+    file: "test/fetch/ledger/lost-lease.test.ts",
+    tests:
+      /> by taking over is noticed|> is noticed by |> is not released by close\(\)|^a former run that still writes /,
+    why: OPEN,
+  },
+  {
+    file: "test/fetch/ledger/fences.test.ts",
+    tests: /> grows with each take-over$/,
     why: OPEN,
   },
   {

@@ -2,7 +2,7 @@
 // process at a time can replace it, and only if its holder is dead, has released it, or has not renewed it
 // for a long time.
 import { randomBytes } from "node:crypto";
-import { constants, type Stats } from "node:fs";
+import { constants, type BigIntStats, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "./fsync.ts";
 import { fenceOf, nextFence } from "./fence.ts";
@@ -246,7 +246,7 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
  * Parses a lock file. If popwright did not write it in this form, only its age counts: it is the lock of
  * another program, or our own after a power loss.
  */
-function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
+function holderOf(text: string, { mtimeMs }: Pick<Stats, "mtimeMs"> | Pick<BigIntStats, "mtimeMs">): Holder {
   const free = text.startsWith(FREE);
   let value: unknown;
   try {
@@ -264,6 +264,6 @@ function holderOf(text: string, { mtimeMs: seen }: Stats): Holder {
     host: typeof host === "string" ? host : undefined,
     fence: fenceOf(fence),
     free: free && isToken,
-    seen,
+    seen: Number(mtimeMs),
   };
 }

@@ -1,15 +1,12 @@
 // A lock that this process holds. The lock renews itself, and detects that it is lost: another process has taken it
 // over, or it was not renewed in time.
 import { randomBytes } from "node:crypto";
-import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
 import { printable } from "../../protocol/printable.ts";
 import { nextFence } from "./fence.ts";
-import { isSystemError } from "./fsync.ts";
 import { acquire, beat, giveUp, isAbandoned, readHolder, type Hold } from "./lock-file.ts";
 import { between, moment, type Moment } from "./moment.ts";
 import type { OurFile } from "./own-file.ts";
-import { lstatExactly } from "./patient-fs.ts";
 import { processSpace } from "./process-space.ts";
 
 /** The times of a lock; milliseconds. */
@@ -37,8 +34,6 @@ export class Lock {
   readonly ours: OurFile;
   readonly #token: string;
   readonly #hold: Hold;
-  /** Our lock file: as long as it is open, no other file of the system has its inode. */
-  readonly #identity: Identity;
   readonly #options: LockOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #lost: AbortController = new AbortController();
@@ -54,7 +49,7 @@ export class Lock {
   private constructor(
     path: string,
     hold: Hold,
-    stats: BigIntStats,
+    ours: OurFile,
     token: string,
     taken: Moment,
     options: LockOptions,
@@ -63,8 +58,7 @@ export class Lock {
     this.takenOver = hold.takenOver;
     this.fromCrash = hold.fromCrash;
     this.fence = hold.fence;
-    this.ours = { uid: Number(stats.uid), mode: Number(stats.mode) };
-    this.#identity = stats;
+    this.ours = ours;
     this.#token = token;
     this.#hold = hold;
     this.#options = options;
@@ -85,7 +79,8 @@ export class Lock {
     const hold = await acquire(path, { token, host, stale: options.stale, fence: nextFence() });
     if (hold === undefined) return undefined;
     try {
-      return new Lock(path, hold, await hold.file.stat({ bigint: true }), token, taken, options);
+      const { uid, mode } = await hold.file.stat();
+      return new Lock(path, hold, { uid, mode }, token, taken, options);
     } catch (error) {
       await giveUp(path, hold.file);
       throw error;
@@ -165,10 +160,11 @@ export class Lock {
     return name.startsWith(prefix) && !name.startsWith(`${prefix}${this.#token}`);
   }
 
-  /** Tells whether the path is still our lock file. */
+  /**
+   * Tells whether the path is still our lock file. Opens the file for that: over a network a mere look may show what
+   * was there a while ago.
+   */
   async #isOurs(): Promise<boolean> {
-    // Looking is enough if the same file has the name. Some network file systems change the numbers of inodes.
-    if (isSame(await lookAt(this.path), this.#identity)) return true;
     const holder = await readHolder(this.path);
     return holder?.token === this.#token && holder.fence === this.fence;
   }
@@ -206,21 +202,5 @@ export class Lock {
     const { lostError = (text: string): Error => new Error(text) } = this.#options;
     this.#failure = lostError(`${message}: ${printable(this.path)}`);
     this.#lost.abort(this.#failure);
-  }
-}
-
-/** Another process replaces a lock file, and does not write into it. If a person does, the size tells. */
-type Identity = Pick<BigIntStats, "ino" | "dev" | "size">;
-
-function isSame(a: Identity | undefined, b: Identity): boolean {
-  return a?.ino === b.ino && a.dev === b.dev && a.size === b.size;
-}
-
-async function lookAt(path: string): Promise<Identity | undefined> {
-  try {
-    return await lstatExactly(path);
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return undefined;
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Opens files safely in directories where other users may have put something else under our names. A link is
 // not followed, a FIFO does not block, and a file that another user has created or can write to is not used.
-import { constants, type Stats } from "node:fs";
+import { constants, type BigIntStats, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isSystemError } from "./fsync.ts";
 import { lstat, open, unlink } from "./patient-fs.ts";
@@ -38,7 +38,7 @@ export class ForeignFileError extends Error {
 /** An open file, and what the system says about it. */
 export interface OpenFile {
   readonly file: FileHandle;
-  readonly stats: Stats;
+  readonly stats: BigIntStats;
 }
 
 /**
@@ -55,10 +55,15 @@ export async function openRegular(path: string, flags: number): Promise<FileHand
  * {@link ForeignFileError} otherwise.
  */
 export async function openOwn(path: string, flags: number, ours: OurFile): Promise<FileHandle> {
-  const { file, stats } = await openStated(path, flags);
-  const fault = faultOf(stats, ours);
-  if (fault === undefined) return file;
-  await file.close();
+  return (await openOwnStated(path, flags, ours)).file;
+}
+
+/** Opens a file as {@link openOwn} does, and tells what the system says about it. */
+export async function openOwnStated(path: string, flags: number, ours: OurFile): Promise<OpenFile> {
+  const opened = await openStated(path, flags);
+  const fault = faultOf(opened.stats, ours);
+  if (fault === undefined) return opened;
+  await opened.file.close();
   throw new ForeignFileError(path, fault);
 }
 
@@ -95,7 +100,7 @@ export async function openStated(path: string, flags: number): Promise<OpenFile>
     throw new ForeignFileError(path, "is not a regular file", { cause });
   }
   try {
-    const stats = await file.stat();
+    const stats = await file.stat({ bigint: true });
     if (!stats.isFile()) throw notRegular(path, stats);
     return { file, stats };
   } catch (error) {
@@ -109,12 +114,14 @@ async function checkRegular(path: string): Promise<void> {
   if (!stats.isFile()) throw notRegular(path, stats);
 }
 
+type Kind = Stats | BigIntStats;
+
 /** Returns the error for a file that is not a regular one. */
-export function notRegular(path: string, stats: Stats): ForeignFileError {
+export function notRegular(path: string, stats: Kind): ForeignFileError {
   return new ForeignFileError(path, `is ${kindOf(stats)}, not a regular file`);
 }
 
-function kindOf(stats: Stats): string {
+function kindOf(stats: Kind): string {
   if (stats.isSymbolicLink()) return "a symbolic link";
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a FIFO";

@@ -177,9 +177,7 @@ export class FileMailbox implements MailboxLedger {
     try {
       const mark = await this.#journal.mark();
       const { keyName, fence } = this;
-      await this.#stateFile.write({
-        ...{ mailbox: this.#mailbox, state: this.#current, keyName, fence, mark },
-      });
+      await this.#stateFile.write({ mailbox: this.#mailbox, state: this.#current, keyName, fence, mark });
     } catch {
       if (!this.#isInJournal) await this.#record({ state: this.#current });
     }

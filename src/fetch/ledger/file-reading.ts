@@ -2,9 +2,8 @@
 // the same time.
 import type { BigIntStats } from "node:fs";
 import { isOwn, type OurFile } from "../files/own-file.ts";
-import { lstatExactly } from "../files/patient-fs.ts";
 import { readJournal, readJournalHeader } from "./journal.ts";
-import { isMarked } from "./journal-mark.ts";
+import { isMarked, lookAt } from "./journal-mark.ts";
 import type { MailboxPaths } from "./ledger-directory.ts";
 import type { LedgerSnapshot, MailboxState } from "./ledger.ts";
 import { readState, type StateRead } from "./state-file.ts";
@@ -43,7 +42,7 @@ export async function readNamedState(
   paths: MailboxPaths,
 ): Promise<{ readonly mailbox: string; readonly state: MailboxState } | undefined> {
   const found = await readState(paths.state);
-  const stats = await lstatExactly(paths.journal).catch(() => undefined);
+  const stats = await lookAt(paths.journal).catch(() => undefined);
   const kept = stats && stateIn(found, stats);
   if (found !== undefined && kept !== undefined) return { mailbox: found.kept.mailbox, state: kept };
   const header = await readJournalHeader(paths.journal).catch(() => undefined);

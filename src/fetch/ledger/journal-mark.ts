@@ -1,9 +1,8 @@
 // Tells whether a journal is still the one that was read or written: by its size, its inode, and the time of its last
 // change.
+import { constants, type BigIntStats } from "node:fs";
 import { isSystemError } from "../files/fsync.ts";
-import { isOwn, type OurFile } from "../files/own-file.ts";
-import { lstatExactly } from "../files/patient-fs.ts";
-import type { BigIntStats } from "node:fs";
+import { ForeignFileError, openOwnStated, openStated, type OurFile } from "../files/own-file.ts";
 
 /** A journal at a moment at which its contents were known. */
 export interface JournalMark {
@@ -32,15 +31,20 @@ export function isMarked(mark: JournalMark, { size, mtimeNs, ino }: BigIntStats)
 }
 
 /**
- * Looks at a journal without opening it. Resolves with `undefined` if it does not exist, or is not a file that only
- * this user can have written: reading it tells why. Rejects with other system errors.
+ * Looks at a journal without reading it. Opens it for that: over a network a mere look at the name may show what was
+ * there a while ago. Resolves with `undefined` if it does not exist, or is not a file that only this user can have
+ * written: reading it tells why. Rejects with other system errors.
  */
-export async function lookAt(path: string, ours: OurFile): Promise<BigIntStats | undefined> {
+export async function lookAt(path: string, ours?: OurFile): Promise<BigIntStats | undefined> {
   try {
-    const stats = await lstatExactly(path);
-    return stats.isFile() && isOwn(stats, ours) ? stats : undefined;
+    const flags = constants.O_RDONLY;
+    const { file, stats } = await (ours === undefined
+      ? openStated(path, flags)
+      : openOwnStated(path, flags, ours));
+    await file.close();
+    return stats;
   } catch (error) {
-    if (isSystemError(error, "ENOENT")) return undefined;
+    if (isSystemError(error, "ENOENT") || error instanceof ForeignFileError) return undefined;
     throw error;
   }
 }

@@ -4,8 +4,14 @@ import { constants, type BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { cutAppended, isSystemError, replaceFile } from "../files/fsync.ts";
 import type { Lock } from "../files/lock.ts";
-import { openOwn, openRegular, type OurFile } from "../files/own-file.ts";
-import { lstatExactly } from "../files/patient-fs.ts";
+import {
+  openOwn,
+  openOwnStated,
+  openRegular,
+  openStated,
+  type OpenFile,
+  type OurFile,
+} from "../files/own-file.ts";
 import { printable } from "../../protocol/printable.ts";
 import { explanation } from "./explained.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
@@ -37,17 +43,17 @@ export async function readJournal(
   { ours, length = Infinity }: ReadOptions = {},
 ): Promise<JournalRead> {
   const flags = constants.O_RDONLY;
-  let file: FileHandle;
+  let opened: OpenFile;
   try {
-    file = await (ours === undefined ? openRegular(path, flags) : openOwn(path, flags, ours));
+    opened = await (ours === undefined ? openStated(path, flags) : openOwnStated(path, flags, ours));
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     const contents = decodeJournal(path, mailbox, Buffer.alloc(0));
     return { contents, mark: undefined, stats: undefined };
   }
+  // From before the contents: if the file changes in between, the mark is that of an older file, and matches nothing.
+  const { file, stats } = opened;
   try {
-    // Before the contents: if the file changes in between, the mark is that of an older file, and matches nothing.
-    const stats = await file.stat({ bigint: true });
     const octets = await file.readFile();
     const contents = decodeJournal(path, mailbox, octets.subarray(0, Math.min(octets.length, length)));
     const { lines, length: size, entries } = contents;
@@ -213,7 +219,8 @@ export class Journal {
     await replaceFile(this.path, text, { confirm: () => this.#lock.confirm() });
     const { size: entries } = contents.entries;
     const counts = { size: text.length, lines: entries + OTHER_LINES, entries };
-    this.#mark = markFrom(await lstatExactly(this.path), counts);
+    // The rest of the mark comes from the open file.
+    this.#mark = { ...counts, modified: 0n, inode: 0n };
   }
 
   #read(): Promise<JournalRead> {

@@ -4,7 +4,7 @@
 // The file is one line with a checksum, written in place and not synced. It counts only if it is whole, if it is ours,
 // and if it describes the journal as it is now. Otherwise the journal counts, which is the only truth: nothing is lost
 // with this file that would not be safe to lose, see `isSoft`.
-import { constants, type Stats } from "node:fs";
+import { constants, type BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { fenceOf } from "../files/fence.ts";
@@ -134,7 +134,7 @@ interface Found {
 /** What a state file says, and what the system says about the file. */
 export interface StateRead {
   readonly kept: KeptState;
-  readonly stats: Stats;
+  readonly stats: BigIntStats;
 }
 
 /**
@@ -151,7 +151,7 @@ export async function readState(path: string): Promise<StateRead | undefined> {
     for (let tries = 3; tries > 0; tries--) {
       const kept = await readKept({ file, stats });
       if (kept !== undefined) return { kept, stats };
-      stats = await file.stat();
+      stats = await file.stat({ bigint: true });
     }
   } catch {
     // As if there were no file.
@@ -162,8 +162,9 @@ export async function readState(path: string): Promise<StateRead | undefined> {
 }
 
 async function readKept({ file, stats }: OpenFile): Promise<KeptState | undefined> {
-  if (stats.size === 0 || stats.size > LONGEST) return undefined;
-  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(stats.size), 0, stats.size, 0);
+  const size = Number(stats.size);
+  if (size === 0 || size > LONGEST) return undefined;
+  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, 0);
   return decodeState(buffer.subarray(0, bytesRead));
 }
 
@@ -175,8 +176,13 @@ export function encodeState({ mailbox, state, keyName, fence, mark }: KeptState)
     inode: String(mark.inode),
   };
   const text = encode({
-    ...{ popwright: "state", version: FORMAT, mailbox, keyName },
-    ...{ fence: String(fence), journal, state },
+    popwright: "state",
+    version: FORMAT,
+    mailbox,
+    keyName,
+    fence: String(fence),
+    journal,
+    state,
   });
   const overhead = encodeLine("", true).length;
   const length = Math.ceil((text.length + overhead) / BLOCK) * BLOCK;
@@ -204,14 +210,15 @@ export function decodeState(octets: Buffer): KeptState | undefined {
 
 function markOf(value: unknown): JournalMark | undefined {
   const { size, modified, inode, lines, entries } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  const isMark = [size, lines, entries].every(Number.isSafeInteger) && [modified, inode].every(isNumeral);
-  if (!isMark) return undefined;
-  return {
-    ...{ size, lines, entries },
-    ...{ modified: BigInt(modified as string), inode: BigInt(inode as string) },
-  } as JournalMark;
+  if (!isCount(size) || !isCount(lines) || !isCount(entries)) return undefined;
+  if (!isNumeral(modified) || !isNumeral(inode)) return undefined;
+  return { size, lines, entries, modified: BigInt(modified), inode: BigInt(inode) };
 }
 
-function isNumeral(value: unknown): boolean {
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+function isNumeral(value: unknown): value is string {
   return typeof value === "string" && /^-?\d{1,20}$/.test(value);
 }

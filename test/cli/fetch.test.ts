@@ -308,6 +308,34 @@ describe("several accounts", () => {
     return path;
   }
 
+  test("a host that is down is tried a few times, not once for each account", async () => {
+    const names = Array.from({ length: 20 }, (_, index) => `user${String(index)}`);
+    const users = Object.fromEntries(names.map((name) => [name, { pass: "secret", messages: MESSAGES }]));
+    await using server = await annsServer({ users, faults: [{ on: "greeting", nth: "every", reset: 0 }] });
+    const accounts = names.map((name) => ({ name, url: urlOf(server, name) }));
+    const path = await configured({ to: { maildir: "Mail" }, accounts });
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", "--config", path)).toBe(69);
+    const held = names.filter((name) =>
+      terminal.words.includes(`${name}: not polled, because its host is down (`),
+    );
+    expect(server.connections).toBeLessThanOrEqual(6);
+    expect(held).toHaveLength(20 - server.connections);
+    const json = new Terminal();
+    expect(await json.run("fetch", "--config", path, "--json")).toBe(69);
+    expect(json.json).toContainEqual(
+      expect.objectContaining({
+        type: "end",
+        report: expect.objectContaining({
+          outcome: "deferred",
+          hostDown: expect.objectContaining({ code: "POP3_RESET" }) as unknown,
+        }) as unknown,
+      }),
+    );
+    const failures = json.json.filter(({ type }) => type === "failed");
+    expect(failures[0]).toMatchObject({ error: { code: "POP3_RESET", scope: "host" } });
+  });
+
   test("an account that fails does not stop the other", async () => {
     const users = {
       ann: { pass: "secret", messages: MESSAGES },

@@ -1,6 +1,6 @@
 // fetchAll over many mailboxes: fair order, within the limits, and no mailbox affects another.
 import type { LookupFunction } from "node:net";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
 import { Pop3Server, type Pop3ServerUser } from "popwright/testing";
 import {
@@ -105,6 +105,65 @@ test("a host that hangs does not block the others", async () => {
   }
   expect(ended).toBe(20);
   expect(hanging.sessions).toBeLessThanOrEqual(5);
+});
+
+describe("a host that is down", () => {
+  /** What became of each mailbox, in order: an error, "held" or "done". */
+  async function outcomes(events: AsyncIterable<FetchEvent>): Promise<string[]> {
+    return (await all(events)).flatMap((event) => {
+      if (event.type === "failed") return [event.error.code];
+      if (event.type !== "end") return [];
+      const { outcome, hostDown } = event.report;
+      return [hostDown === undefined ? outcome : `${outcome}: ${hostDown.code}`];
+    });
+  }
+
+  const options = { ledger: new MemoryLedger(), destination: (): void => undefined };
+
+  test("without repeat each mailbox has one outcome, and few connect", async () => {
+    await using server = await listen(30);
+    server.fault({ on: "greeting", nth: "every", reset: 0 });
+    const accounts = Array.from({ length: 30 }, (_, box) => ({
+      ...accountOf(server, box),
+      host: "down.test",
+    }));
+    const found = await outcomes(fetchAll(accounts, options));
+    expect(found).toHaveLength(30);
+    expect(server.connections).toBeLessThanOrEqual(6);
+    expect(found.filter((each) => each === "POP3_RESET")).toHaveLength(server.connections);
+    expect(found.filter((each) => each === "deferred: POP3_RESET")).toHaveLength(30 - server.connections);
+    for (const event of await all(fetchAll(accounts, options))) {
+      const report =
+        event.type === "end" ? event.report : event.type === "failed" ? event.error.report : undefined;
+      if (report !== undefined) expect(report.nextPollAt).toBeGreaterThan(Date.now());
+    }
+  });
+
+  test("one failure does not hold up the others: the next mailbox tries at once", async () => {
+    await using server = await listen(30);
+    const accounts = Array.from({ length: 30 }, (_, box) => ({ ...accountOf(server, box), host: "up.test" }));
+    server.fault({ on: "greeting", nth: 3, reset: 0 });
+    const found = await outcomes(fetchAll(accounts, { ...options, maxPerHost: 1 }));
+    expect(found.filter((each) => each === "done")).toHaveLength(29);
+    expect(found.indexOf("POP3_RESET")).toBe(2);
+  });
+
+  test("leaving the loop ends the mailboxes that wait, and a stop ends the loop", async () => {
+    await using server = await listen(30);
+    server.fault({ on: "greeting", nth: "every", reset: 0 });
+    const accounts = Array.from({ length: 30 }, (_, box) => ({
+      ...accountOf(server, box),
+      host: "gone.test",
+    }));
+    for await (const event of fetchAll(accounts, { ...options, repeat: true }))
+      if (event.type === "end" && event.report.hostDown !== undefined) break;
+    const stop = new AbortController();
+    let held = 0;
+    for await (const event of fetchAll(accounts, { ...options, repeat: true, stop: stop.signal }))
+      if (event.type === "end" && event.report.hostDown !== undefined && ++held === 10) stop.abort();
+    expect(held).toBeGreaterThanOrEqual(10);
+    expect(server.sessions).toBe(0);
+  });
 });
 
 test("a target may have its own name, policy and destination", async () => {

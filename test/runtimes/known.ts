@@ -284,6 +284,16 @@ const WINDOWS: readonly Known[] = [
     why: NO_OTHERS,
   },
   {
+    file: "test/fetch/destinations/group.test.ts",
+    tests: /^EmlFolder: a link that replaces /,
+    why: NO_OTHERS,
+  },
+  {
+    file: "test/fetch/kept-directory.test.ts",
+    tests: /^it is opened again if another directory has its name$/,
+    why: NO_OTHERS,
+  },
+  {
     file: "test/fetch/ledger/lock.test.ts",
     tests: /^a holder > (?:learns|whose lock was removed|knows its lock by the contents)/,
     why: OPEN,

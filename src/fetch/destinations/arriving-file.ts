@@ -2,8 +2,11 @@
 // call of the file system until they are complete, and few files are open at a time.
 import { SpoolFile } from "./spool-file.ts";
 
-/** How much is kept in memory and written at a time; octets. */
-const BLOCK = 256 * 1024;
+/**
+ * How much is kept in memory and written at a time; octets. With less, the syncs of the messages before would hold
+ * back the connection, because they occupy the threads for files.
+ */
+const BLOCK = 1024 * 1024;
 
 /** How many files are opened, written and synced at the same time by this process. More are not faster. */
 const AT_ONCE = 16;

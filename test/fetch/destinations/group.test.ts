@@ -241,7 +241,7 @@ describe.each(Object.keys(KINDS))("%s", (name) => {
 
   test("a message of several blocks is whole, and the last block may fail", async () => {
     const destination = kind.make();
-    const blocks = [1, 2, 3].map((octet) => Buffer.alloc(300_000, octet));
+    const blocks = [1, 2, 3].map((octet) => Buffer.alloc(1_100_000, octet));
     const writer = await begun(destination, m0);
     for (const block of blocks) await writer.write(block);
     await writer.write(Buffer.from("end"));

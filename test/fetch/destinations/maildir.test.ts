@@ -37,7 +37,7 @@ test("has the three directories, and in new/ a name with the key", async () => {
 test("writes in tmp/, and shows only complete messages in new/", async () => {
   const writer = await begun(maildir, "one");
   // A smaller message stays in memory until it is complete.
-  for (let block = 0; block < 3; block++) await writer.write(Buffer.alloc(256 * 1024));
+  for (let block = 0; block < 3; block++) await writer.write(Buffer.alloc(1024 * 1024));
   expect(await folder.files()).toEqual([expect.stringMatching(/^Mail\/tmp\/\.[0-9a-f]{64}\.popwright-/)]);
   await writer.commit(entryFor("a"));
   expect(await folder.files("Mail/tmp")).toEqual([]);

@@ -156,7 +156,9 @@ export const OVERLAPS: readonly DestinationPromise[] = [
       );
       await trial.stores([ONE], "after a run with a smaller fence");
       await trial.deliver("second", TWO, { fence });
-      await trial.deliver("other", ONE, { fence: stale, mailbox: `other.${ANN}` });
+      // A ledger has the fence of each mailbox itself.
+      const other = trial.hasLedger ? {} : { fence: stale };
+      await trial.deliver("other", ONE, { ...other, mailbox: `other.${ANN}` });
       await trial.stores([ONE, TWO, ONE], "after runs with the right fences");
     },
   },
@@ -165,10 +167,11 @@ export const OVERLAPS: readonly DestinationPromise[] = [
     needs: ["respectsFences"],
     async test(trial) {
       const { fence } = await trial.ledgerOf();
-      const stale = await trial.begin("stale", { fence: fence - 1n });
-      await trial.write(stale, TWO);
+      const stale = await trial.ifBegun("stale", { fence: fence - 1n });
+      if (stale !== undefined) await trial.write(stale, TWO);
       await trial.deliver("first", ONE, { fence });
-      await trial.calls.rejected("commit() with a smaller fence", () => trial.finish(stale, Buffer.alloc(0)));
+      if (stale !== undefined)
+        await trial.calls.rejected("commit() with a smaller fence", () => trial.complete(stale));
       await trial.stores([ONE], "after a run with a smaller fence");
     },
   },

@@ -118,6 +118,16 @@ export class DestinationTrial implements Trial {
     return begun;
   }
 
+  /** Begins a message that may be refused: then there is no writer. */
+  async ifBegun(name: string, how: How): Promise<Begun | undefined> {
+    try {
+      return await this.begin(name, how);
+    } catch (error) {
+      if (error instanceof Broken) throw error;
+      return undefined;
+    }
+  }
+
   async write({ writer, name }: Begun, message: Buffer, sizes: readonly number[] = PIECES): Promise<void> {
     for (const piece of piecesOf(message, sizes))
       await this.calls.settled(`write() of "${name}"`, () => writer.write(piece));

@@ -18,6 +18,9 @@ import { spreadPause } from "./plan/schedule.ts";
 /** The first pause between two tries, in milliseconds. Each failed try doubles it, up to `poll.longest`. */
 const FIRST_PAUSE = 60_000;
 
+/** So that a pause of 0 stays a number, however often it is doubled. */
+const MOST_DOUBLINGS = 40;
+
 /** The right to begin a run. `isTry`: it finds out whether the host is back. */
 export interface Pass {
   readonly isTry: boolean;
@@ -133,7 +136,7 @@ export class HostGate {
     } else if (this.#state === "doubtful" || this.#try === pass) {
       // Runs that began before the host was down say nothing new.
       const first = Math.min(FIRST_PAUSE, poll.shortest);
-      const pause = Math.min(poll.longest, first * 2 ** this.#failures++);
+      const pause = Math.min(poll.longest, first * 2 ** Math.min(MOST_DOUBLINGS, this.#failures++));
       this.#state = "down";
       this.#pause = Math.ceil(spreadPause({ ...poll, shortest: first }, pause, Math.random));
       this.#next = performance.now() + this.#pause;

@@ -157,6 +157,21 @@ test("a pause is spread by the jitter, and the first one is a minute at most", a
   expect(host.gate.notBefore(0)).toBe(NOW + 63_001);
 });
 
+test("without a pause one after the other tries, however often", async () => {
+  const host = new Host();
+  const event = failed();
+  await host.enter();
+  for (let tries = 0; tries < 1100; tries++) {
+    const pass = host.calls.passes.at(-1) as Pass;
+    host.gate.heard(event, pass, { ...POLL, shortest: 0 });
+    host.gate.leave(pass);
+    host.calls.add(host.gate.turn(signal));
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  expect((await host.calls.settled()).filter((each) => each === "try")).toHaveLength(1100);
+});
+
 test("after the pause the next that comes tries at once; the others wait for another pause", async () => {
   const host = await Host.down();
   await host.passes(60_001);

@@ -165,6 +165,22 @@ describe("the pause between two polls is spread", () => {
     expect([temporary, report.nextPollAt - NOW]).toEqual([false, chance === 0 ? 360_000 : 400_000]);
   });
 
+  test("not if the pause is endless", async () => {
+    await using server = await serverWith([]);
+    const account = { auth: { user: "ann", pass: "wrong" } };
+    const fetcher = new Fetcher(server, { account, policy: { poll: { longest: Infinity } } });
+    expect((await fetcher.failure()).report.nextPollAt).toBe(Infinity);
+  });
+
+  test.each([0, 2000])("a pause of 0 is one after %i failures, too", async (failures) => {
+    await using server = await serverWith([], { faults: [{ on: "greeting", nth: "every", reset: 0 }] });
+    const fetcher = new Fetcher(server, { policy: { poll: { shortest: 0 } } });
+    await fetcher.remember({ failures });
+    stopClock();
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    expect((await fetcher.failure()).report.nextPollAt).toBe(NOW);
+  });
+
   test("jitter is a part of the pause", async () => {
     await using server = await serverWith([]);
     const run = new Fetcher(server).run({ policy: { poll: { jitter: 10 } } });

@@ -45,7 +45,8 @@ export function spreadPause(
 ): number {
   const least = Math.max(Math.min(pause, shortest), pause * (1 - jitter));
   const most = Math.min(Math.max(pause, longest), pause * (1 + jitter));
-  return least + random() * (most - least);
+  // Infinity has no spread.
+  return least === most ? least : least + random() * (most - least);
 }
 
 /**

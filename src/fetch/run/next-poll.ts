@@ -75,7 +75,7 @@ export function pauseAfterFailure(
   // destination was never offered, poll again soon: each run tries some of them, and the destination may
   // take one.
   const doublings = untried ? 0 : failures;
-  const growing = Math.min(poll.longest, poll.shortest * 2 ** doublings) * Math.random();
+  const growing = Math.min(poll.longest, poll.shortest * 2 ** Math.min(doublings, 40)) * Math.random();
   // A dead session keeps the maildrop locked until the server notices. That takes minutes, and no try
   // succeeds before.
   const least = waitFor === undefined ? poll.shortest : leastPauseAfter(waitFor, poll, rate);

@@ -3,7 +3,7 @@ import type { LedgerEntry, MailboxState } from "../../../fetch/ledger/ledger.ts"
 import { keep, quiet } from "../calls.ts";
 import type { Promised } from "../case.ts";
 import type { LedgerContractOptions } from "./options.ts";
-import { ANN, type LedgerTrial } from "./trial.ts";
+import { ANN, turn, type LedgerTrial } from "./trial.ts";
 import { entry, FULL, FULL_STATE, ODD_IDS } from "./values.ts";
 
 const LONE: readonly string[] = ["\ud800", "a\udc00b", "\udfff\ud83d"];
@@ -155,6 +155,7 @@ export const RECORDS: readonly Promised<LedgerTrial, LedgerContractOptions>[] = 
         );
         // Another process may read at any moment.
         do {
+          const turned = turn();
           const snapshot = await trial.read(ANN, other);
           const seen = [...ids.map((id) => snapshot.entries.get(id)?.size), snapshot.state.lastRun];
           keep(
@@ -162,6 +163,8 @@ export const RECORDS: readonly Promised<LedgerTrial, LedgerContractOptions>[] = 
             "read() during a record must give the entries and the state from before it, or those from after it " +
               `(entries of the records ${seen.slice(0, 3).join(", ")}, state of the record ${String(seen[3])})`,
           );
+          // A read that settles at once must not keep the event loop from the record.
+          await turned;
         } while (!progress.isRecorded);
         await recorded;
       }

@@ -1,4 +1,5 @@
 // A ledger in a database of SQLite, and a destination that stores messages in the transactions of the ledger.
+import { setImmediate as turn } from "node:timers/promises";
 import type { Destination } from "../fetch/destinations/destination.ts";
 import { releaseMessages } from "../fetch/ledger/another-try.ts";
 import type {
@@ -218,7 +219,9 @@ export class SqliteStore<Database extends SqliteDatabase = SqliteDatabase> imple
     return explained(what, this.#transactions.run(work, { durable }));
   }
 
-  #read<T>(what: string, work: () => T): Promise<T> {
+  /** Reads in a turn of its own: a loop of reads must not keep the event loop from everything else. */
+  async #read<T>(what: string, work: () => T): Promise<T> {
+    await turn();
     return explained(what, this.#transactions.read(work));
   }
 }

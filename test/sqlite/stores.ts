@@ -34,3 +34,49 @@ export function storeAt(path: string, options?: SqliteStoreOptions): SqliteStore
 export async function newStore(options?: SqliteStoreOptions): Promise<SqliteStore> {
   return storeAt(await newPath(), options);
 }
+
+/** The error of a full disk, as node:sqlite has it. */
+export const full = (): Error =>
+  Object.assign(new Error("database or disk is full"), { code: "ERR_SQLITE_ERROR", errcode: 13 });
+
+/** A database that reports what is executed, and may fail instead. */
+export class Watched implements SqliteDatabase {
+  readonly inner: SqliteDatabase;
+  readonly executed: string[] = [];
+  fail: (sql: string) => Error | undefined = () => undefined;
+
+  constructor(inner: SqliteDatabase) {
+    this.inner = inner;
+  }
+
+  exec(sql: string): unknown {
+    this.executed.push(sql);
+    const error = this.fail(sql);
+    if (error !== undefined) throw error;
+    return this.inner.exec(sql);
+  }
+
+  prepare(sql: string): ReturnType<SqliteDatabase["prepare"]> {
+    const inner = this.inner.prepare(sql);
+    const get: typeof inner.get = (...values) => {
+      const error = this.fail(sql);
+      if (error !== undefined) throw error;
+      return inner.get(...values);
+    };
+    const run: typeof inner.run = (...values) => {
+      const error = this.fail(sql);
+      if (error !== undefined) throw error;
+      return inner.run(...values);
+    };
+    return { get, run, all: (...values) => inner.all(...values) };
+  }
+
+  close(): unknown {
+    return this.inner.close();
+  }
+
+  /** How often something was executed since the last call. */
+  count(sql: string): number {
+    return this.executed.splice(0).filter((each) => each === sql).length;
+  }
+}

@@ -1,47 +1,10 @@
 // Operations of one turn share a transaction. Each of them is undone alone, and a failed COMMIT fails all of them.
 import { expect, test } from "vitest";
 import type { MailboxLedger } from "popwright/fetch";
-import { SqliteStore, type SqliteDatabase, type SqliteStoreOptions } from "popwright/sqlite";
-import { newPath, openDatabase, storeAt } from "./stores.ts";
+import { SqliteStore, type SqliteStoreOptions } from "popwright/sqlite";
+import { full, newPath, openDatabase, storeAt, Watched } from "./stores.ts";
 
 const entry = (id: string) => ({ id, status: "delivered", firstSeen: 1 }) as const;
-
-/** A database that reports what is executed, and may fail instead. */
-class Watched implements SqliteDatabase {
-  readonly inner: SqliteDatabase;
-  readonly executed: string[] = [];
-  fail: (sql: string) => Error | undefined = () => undefined;
-
-  constructor(inner: SqliteDatabase) {
-    this.inner = inner;
-  }
-
-  exec(sql: string): unknown {
-    this.executed.push(sql);
-    const error = this.fail(sql);
-    if (error !== undefined) throw error;
-    return this.inner.exec(sql);
-  }
-
-  prepare(sql: string): ReturnType<SqliteDatabase["prepare"]> {
-    const inner = this.inner.prepare(sql);
-    const get: typeof inner.get = (...values) => {
-      const error = this.fail(sql);
-      if (error !== undefined) throw error;
-      return inner.get(...values);
-    };
-    return { get, run: (...values) => inner.run(...values), all: (...values) => inner.all(...values) };
-  }
-
-  close(): unknown {
-    return this.inner.close();
-  }
-
-  /** How often something was executed since the last call. */
-  count(sql: string): number {
-    return this.executed.splice(0).filter((each) => each === sql).length;
-  }
-}
 
 async function watched(options?: SqliteStoreOptions): Promise<{
   readonly path: string;
@@ -57,8 +20,6 @@ async function watched(options?: SqliteStoreOptions): Promise<{
   return { path, database, store, mailboxes };
 }
 
-const full = (): Error =>
-  Object.assign(new Error("database or disk is full"), { code: "ERR_SQLITE_ERROR", errcode: 13 });
 const all = (mailboxes: readonly MailboxLedger[], id = "x"): Promise<PromiseSettledResult<void>[]> =>
   Promise.allSettled(mailboxes.map((mailbox) => mailbox.record({ entries: [entry(id)] })));
 

@@ -22,6 +22,8 @@ export interface Claim {
 /** A lock file that this process holds. */
 export interface Hold {
   readonly file: FileHandle;
+  /** What the system said about the file when it was created. */
+  readonly stats: BigIntStats;
   /** The fence in the lock file: greater than that of the lock that it replaced. */
   readonly fence: bigint;
   /** Whether it replaced the lock of another process. */
@@ -57,7 +59,7 @@ const LONGEST = 4096;
 /** Creates the lock file, or replaces an abandoned one. Returns `undefined` if another process holds it. */
 export async function acquire(path: string, claim: Claim): Promise<Hold | undefined> {
   const made = await make(path, claim);
-  if (typeof made === "object") return { file: made, fence: claim.fence, takenOver: false, fromCrash: false };
+  if (typeof made === "object") return { ...made, fence: claim.fence, takenOver: false, fromCrash: false };
   if (made === undefined) return undefined;
   const holder = await readHolder(path);
   // Usually the holder is alive. If all who want the lock created successors to see that, there would be
@@ -118,7 +120,7 @@ async function isOpenOnWindows(path: string, cause: unknown): Promise<boolean> {
  * since 1970. Returns `undefined` if the lock file was replaced at once. The file gets its name only after its
  * contents are written. A process that dies before that leaves only a claim, see {@link isClaim}.
  */
-async function make(path: string, claim: Claim): Promise<FileHandle | number | undefined> {
+async function make(path: string, claim: Claim): Promise<Made | number | undefined> {
   const { token, host, fence } = claim;
   const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
   // On Windows a removed name stays as long as the file is open.
@@ -143,16 +145,23 @@ async function make(path: string, claim: Claim): Promise<FileHandle | number | u
     throw error;
   }
   // The lock is held from here on. If the claim cannot be removed, a later run sweeps it.
-  await unlink(temporary).catch(() => {});
+  const removed = unlink(temporary).catch(() => {});
+  if (isWindows) return removed.then(() => openMade(path, token));
   // Elsewhere the claim and the lock are two names of one open file.
-  return isWindows ? openMade(path, token) : file;
+  const [stats] = await Promise.allSettled([file.stat({ bigint: true }), removed]);
+  if (stats.status === "fulfilled") return { file, stats: stats.value };
+  await giveUp(path, file);
+  throw stats.reason;
 }
+
+/** A lock file that was created. */
+type Made = Pick<Hold, "file" | "stats">;
 
 /**
  * Opens the lock file that this process has just created. Returns `undefined` if another process has already
  * taken it over or removed it.
  */
-async function openMade(path: string, token: string): Promise<FileHandle | undefined> {
+async function openMade(path: string, token: string): Promise<Made | undefined> {
   let opened: OpenFile;
   try {
     opened = await openStated(path, constants.O_RDWR);
@@ -164,7 +173,7 @@ async function openMade(path: string, token: string): Promise<FileHandle | undef
   }
   const { file } = opened;
   try {
-    if ((await holderIn(opened)).token === token) return file;
+    if ((await holderIn(opened)).token === token) return opened;
   } catch (error) {
     await giveUp(path, file);
     throw error;

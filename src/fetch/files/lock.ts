@@ -1,12 +1,15 @@
 // A lock that this process holds. The lock renews itself, and detects that it is lost: another process has taken it
 // over, or it was not renewed in time.
 import { randomBytes } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
 import { printable } from "../../protocol/printable.ts";
 import { nextFence } from "./fence.ts";
+import { isSystemError } from "./fsync.ts";
 import { acquire, beat, giveUp, isAbandoned, readHolder, type Hold } from "./lock-file.ts";
 import { between, moment, type Moment } from "./moment.ts";
 import type { OurFile } from "./own-file.ts";
+import { lstatExactly } from "./patient-fs.ts";
 import { processSpace } from "./process-space.ts";
 
 /** The times of a lock; milliseconds. */
@@ -20,6 +23,8 @@ export interface LockTimes {
 export interface LockOptions extends LockTimes {
   /** Makes the error of a lock that is lost. @default an `Error` */
   readonly lostError?: (message: string) => Error;
+  /** Whether the lock is on a disk of this host alone, see {@link isOnLocalDisk}. @default false */
+  readonly isLocal?: boolean;
 }
 
 export class Lock {
@@ -32,6 +37,8 @@ export class Lock {
   readonly fence: bigint;
   /** The owner and the permissions of our files in this directory. */
   readonly ours: OurFile;
+  /** See {@link LockOptions.isLocal}. */
+  readonly isLocal: boolean;
   readonly #token: string;
   readonly #hold: Hold;
   readonly #options: LockOptions;
@@ -46,19 +53,13 @@ export class Lock {
   /** Whether another process has the lock. */
   #isTaken = false;
 
-  private constructor(
-    path: string,
-    hold: Hold,
-    ours: OurFile,
-    token: string,
-    taken: Moment,
-    options: LockOptions,
-  ) {
+  private constructor(path: string, hold: Hold, token: string, taken: Moment, options: LockOptions) {
     this.path = path;
     this.takenOver = hold.takenOver;
     this.fromCrash = hold.fromCrash;
     this.fence = hold.fence;
-    this.ours = ours;
+    this.ours = { uid: Number(hold.stats.uid), mode: Number(hold.stats.mode) };
+    this.isLocal = options.isLocal === true;
     this.#token = token;
     this.#hold = hold;
     this.#options = options;
@@ -77,14 +78,7 @@ export class Lock {
     // From here on, because this process may be stopped before it knows that it holds the lock.
     const taken = moment();
     const hold = await acquire(path, { token, host, stale: options.stale, fence: nextFence() });
-    if (hold === undefined) return undefined;
-    try {
-      const { uid, mode } = await hold.file.stat();
-      return new Lock(path, hold, { uid, mode }, token, taken, options);
-    } catch (error) {
-      await giveUp(path, hold.file);
-      throw error;
-    }
+    return hold && new Lock(path, hold, token, taken, options);
   }
 
   /** Tells whether a process holds the lock now. Changes nothing. Rejects with system errors. */
@@ -160,11 +154,10 @@ export class Lock {
     return name.startsWith(prefix) && !name.startsWith(`${prefix}${this.#token}`);
   }
 
-  /**
-   * Tells whether the path is still our lock file. Opens the file for that: over a network a mere look may show what
-   * was there a while ago.
-   */
+  /** Tells whether the path is still our lock file. */
   async #isOurs(): Promise<boolean> {
+    // As long as our file is open, no other one has its inode.
+    if (this.isLocal && isSame(await lookAt(this.path), this.#hold.stats)) return true;
     const holder = await readHolder(this.path);
     return holder?.token === this.#token && holder.fence === this.fence;
   }
@@ -202,5 +195,21 @@ export class Lock {
     const { lostError = (text: string): Error => new Error(text) } = this.#options;
     this.#failure = lostError(`${message}: ${printable(this.path)}`);
     this.#lost.abort(this.#failure);
+  }
+}
+
+/** Another process replaces a lock file, and does not write into it. If a person does, the size tells. */
+type Identity = Pick<BigIntStats, "ino" | "dev" | "size">;
+
+function isSame(a: Identity | undefined, b: Identity): boolean {
+  return a?.ino === b.ino && a.dev === b.dev && a.size === b.size;
+}
+
+async function lookAt(path: string): Promise<Identity | undefined> {
+  try {
+    return await lstatExactly(path);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return undefined;
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Repeats calls of `node:fs/promises` for some seconds on Windows, where they fail while another program has
 // the file open. Use these functions for every file that popwright opens, links, renames or removes.
-import type { Stats } from "node:fs";
+import type { BigIntStats, Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 
 /**
@@ -44,6 +44,10 @@ export const link: typeof fs.link = (existing, path) => patiently(() => fs.link(
 
 /** This call also fails while a removed file is still open: its name stays taken until then. */
 export const lstat = (path: string): Promise<Stats> => patiently(() => fs.lstat(path));
+
+/** The same with exact numbers: the inode and the time in nanoseconds need more than 53 bits. */
+export const lstatExactly = (path: string): Promise<BigIntStats> =>
+  patiently(() => fs.lstat(path, { bigint: true }));
 
 export const open: typeof fs.open = (path, flags, mode) => patiently(() => fs.open(path, flags, mode));
 

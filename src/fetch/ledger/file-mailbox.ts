@@ -1,8 +1,10 @@
 // The ledger of one mailbox in files: its journal, its state file, and the lock that this process holds. A poll that
 // finds nothing new reads and writes the state file alone.
+import type { BigIntStats } from "node:fs";
 import { printable } from "../../protocol/printable.ts";
 import { nextFence } from "../files/fence.ts";
 import type { Lock } from "../files/lock.ts";
+import { isOwn } from "../files/own-file.ts";
 import { explained, explanation } from "./explained.ts";
 import { Journal, readJournal } from "./journal.ts";
 import { encodeRecord } from "./journal-line.ts";
@@ -70,9 +72,13 @@ export class FileMailbox implements MailboxLedger {
 
   /** Opens the files of a mailbox that `lock` holds. Rejects with system errors, and if the journal is damaged. */
   static async open(mailbox: string, paths: MailboxPaths, lock: Lock): Promise<FileMailbox> {
-    const stateFile = await StateFile.open(paths.state, lock.ours);
+    const [stateFile, journalNow] = await Promise.all([
+      StateFile.open(paths.state, lock.ours),
+      // If this fails, reading the journal tells why.
+      lookAt(paths.journal, lock.isLocal).catch(() => undefined),
+    ]);
     try {
-      const found = await find(mailbox, paths, stateFile, lock);
+      const found = keptFor(mailbox, stateFile, lock, journalNow) ?? (await read(mailbox, paths, lock));
       const { kept } = stateFile;
       // The former run may still write to the file that it has open. If the name cannot be removed, the journal gets
       // the state, and the file describes none: after a take-over the journal is replaced.
@@ -185,19 +191,21 @@ export class FileMailbox implements MailboxLedger {
   }
 }
 
-/** Finds out what is known of a mailbox: from its state file if that describes the journal, or from the journal. */
-async function find(
+/** Returns what the state file says, if it describes the journal of this mailbox as it is now. */
+function keptFor(
   mailbox: string,
-  paths: MailboxPaths,
   { kept }: StateFile,
   { ours }: Lock,
-): Promise<Found> {
-  if (kept?.mark !== undefined && kept.mailbox === mailbox) {
-    const { state, keyName, mark } = kept;
-    const stats = await lookAt(paths.journal, ours);
-    if (stats !== undefined && isMarked(mark, stats))
-      return { state, keyName, mark, entries: undefined, isInJournal: false, wasRunning: false };
-  }
+  journalNow: BigIntStats | undefined,
+): Found | undefined {
+  if (kept?.mark === undefined || kept.mailbox !== mailbox) return undefined;
+  const { state, keyName, mark } = kept;
+  if (journalNow === undefined || !isMarked(mark, journalNow)) return undefined;
+  if (!journalNow.isFile() || !isOwn(journalNow, ours)) return undefined;
+  return { state, keyName, mark, entries: undefined, isInJournal: false, wasRunning: false };
+}
+
+async function read(mailbox: string, paths: MailboxPaths, { ours }: Lock): Promise<Found> {
   const { contents, mark } = await readJournal(paths.journal, mailbox, { ours });
   const { state, keyName, entries, wasRunning } = contents;
   return { state, keyName, mark, entries, isInJournal: !wasRunning, wasRunning };

@@ -2,7 +2,8 @@
 // change.
 import { constants, type BigIntStats } from "node:fs";
 import { isSystemError } from "../files/fsync.ts";
-import { ForeignFileError, openOwnStated, openStated, type OurFile } from "../files/own-file.ts";
+import { ForeignFileError, openStated } from "../files/own-file.ts";
+import { lstatExactly } from "../files/patient-fs.ts";
 
 /** A journal at a moment at which its contents were known. */
 export interface JournalMark {
@@ -31,16 +32,13 @@ export function isMarked(mark: JournalMark, { size, mtimeNs, ino }: BigIntStats)
 }
 
 /**
- * Looks at a journal without reading it. Opens it for that: over a network a mere look at the name may show what was
- * there a while ago. Resolves with `undefined` if it does not exist, or is not a file that only this user can have
- * written: reading it tells why. Rejects with other system errors.
+ * Looks at a journal without reading it. Resolves with `undefined` if it does not exist, or is not a regular file.
+ * `isLocal`: see {@link isOnLocalDisk}. Rejects with other system errors.
  */
-export async function lookAt(path: string, ours?: OurFile): Promise<BigIntStats | undefined> {
+export async function lookAt(path: string, isLocal = false): Promise<BigIntStats | undefined> {
   try {
-    const flags = constants.O_RDONLY;
-    const { file, stats } = await (ours === undefined
-      ? openStated(path, flags)
-      : openOwnStated(path, flags, ours));
+    if (isLocal) return await lstatExactly(path);
+    const { file, stats } = await openStated(path, constants.O_RDONLY);
     await file.close();
     return stats;
   } catch (error) {

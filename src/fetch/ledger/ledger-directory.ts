@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
 import { nextFence } from "../files/fence.ts";
 import { isSystemError, isTemporaryOf, makeDirectory } from "../files/fsync.ts";
+import { isOnLocalDisk } from "../files/local-disk.ts";
 import { isClaim } from "../files/lock-file.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
 import { removeName, type OurFile } from "../files/own-file.ts";
@@ -35,6 +36,8 @@ export class LedgerDirectory {
    * large.
    */
   #tidied: Promise<void> | undefined;
+  /** `undefined`: not known, because the directory does not exist yet. */
+  #isLocal: boolean | undefined;
 
   constructor(path: string, times: LockTimes) {
     this.path = path;
@@ -75,14 +78,15 @@ export class LedgerDirectory {
 
   /** Takes the lock, and creates the directory if it is missing. */
   async #lock(path: string): Promise<Lock | undefined> {
-    const options = { ...this.times, lostError: leaseLost };
+    const { times } = this;
     try {
-      return await Lock.take(path, options);
+      this.#isLocal ??= await isOnLocalDisk(this.path);
+      return await Lock.take(path, { ...times, lostError: leaseLost, isLocal: this.#isLocal === true });
     } catch (error) {
       if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     }
     await makeDirectory(this.path);
-    return Lock.take(path, options);
+    return Lock.take(path, { ...times, lostError: leaseLost });
   }
 
   /**

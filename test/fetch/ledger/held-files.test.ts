@@ -1,4 +1,5 @@
-// On Windows a scanner or a backup may hold a file of a ledger for a while. A state file that is held is done without.
+// What the system does with the files: another program holds one of them, as happens on Windows; they are on a network, or on a
+// local disk; and there are many of them.
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -73,6 +74,28 @@ describe.each(["EBUSY", "EPERM", "EACCES"])("a state file that is held (%s)", (c
     release();
     expect(await poll(2)).toEqual({ lastRun: 1 });
     expect((await ledger.read(ANN)).entries.size).toBe(1);
+  });
+});
+
+describe.each([
+  ["over a network", 0x6969, true],
+  ["on a local disk", 0xef53, false],
+  ["on a disk of an unknown kind", undefined, true],
+])("files %s", (_where, type, opens) => {
+  test("are compared by a look, or by opening them", async () => {
+    if (type === undefined) vi.mocked(fs.statfs).mockRejectedValue(systemError("ENOSYS"));
+    else vi.mocked(fs.statfs).mockResolvedValue({ type } as never);
+    await poll(1);
+    await poll(2);
+    vi.mocked(fs.open).mockClear();
+    expect(await poll(3)).toEqual({ lastRun: 2 });
+    const opened = vi.mocked(fs.open).mock.calls.map(([path]) => String(path));
+    vi.mocked(fs.statfs).mockReset();
+    for (const kind of [".journal", ".lock"])
+      expect(
+        opened.some((path) => path.endsWith(kind)),
+        kind,
+      ).toBe(opens || process.platform !== "linux");
   });
 });
 

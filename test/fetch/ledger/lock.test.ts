@@ -384,6 +384,25 @@ describe("a holder", () => {
     expect((await readFile(path, "utf8"))[0], "it is the lock of another").toBe("{");
   });
 
+  test("on a local disk learns of all that by a look", async () => {
+    const local = async (): Promise<Lock> => (await Lock.take(path, { ...OPTIONS, isLocal: true })) as Lock;
+    const former = await local();
+    await former.confirm();
+    await silence(path, 61_000);
+    const next = await local();
+    await expect(former.confirm()).rejects.toEqual(takenOver());
+    await former.release();
+    await writeFile(path, await lockText());
+    await expect(next.confirm(), "it was written to").rejects.toEqual(takenOver());
+    await next.release();
+    await rm(path);
+    const last = await local();
+    await rm(path);
+    await expect(last.confirm(), "it was removed").rejects.toEqual(takenOver());
+    await last.release();
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   test("whose lock was removed has lost it", async () => {
     const former = await taken();
     await rm(path);

@@ -10,10 +10,10 @@ export function systemError(code: string, call: string, path: string): Error {
 
 export class Disk {
   readonly root: Directory;
-  /** The number of changes so far. */
+  /** The number of changes and of files so far. */
   order = 0;
 
-  constructor(root: Directory = new Directory(0o755, 0)) {
+  constructor(root: Directory = new Directory(0, 0o755, 0)) {
     this.root = root;
   }
 
@@ -101,16 +101,19 @@ export class Disk {
   /** Returns a copy that does not change with this disk. */
   copy(): Disk {
     const copies = new Map<Node, Node>();
-    const renamings = new Map<Renaming, Renaming>();
+    const nameChanges = new Map<Renaming, Renaming>();
     const nodes = this.nodes();
     for (const node of nodes)
-      copies.set(node, node.kind === "file" ? node.copy() : new Directory(node.mode, node.changed));
+      copies.set(
+        node,
+        node.kind === "file" ? node.copy() : new Directory(node.number, node.mode, node.changed),
+      );
     const copied = (renaming: Renaming): Renaming => {
-      const known = renamings.get(renaming);
+      const known = nameChanges.get(renaming);
       if (known !== undefined) return known;
       const names = renaming.names.map(([name, node]) => [name, node && copies.get(node)] as const);
       const copy = { names, order: renaming.order, after: renaming.after && copied(renaming.after) };
-      renamings.set(renaming, copy);
+      nameChanges.set(renaming, copy);
       return copy;
     };
     for (const node of nodes) {

@@ -75,18 +75,23 @@ export class Explorer {
     this.#tears = tears;
   }
 
-  /** Explores a recording, or a part of it: until this promise is broken. */
-  async explore(recording: Recording, until?: Promised): Promise<Findings> {
-    for (const point of recording.points) {
-      await this.#explore(recording, point);
-      if (until !== undefined && this.findings.broken.has(until)) break;
-    }
+  /** Explores all crashes of a recorded run. */
+  async explore(recording: Recording): Promise<Findings> {
+    for (const point of recording.points) await this.#explore(recording, point);
     return this.findings;
   }
 
-  /** Explores all crashes at one point. */
-  async #explore(recording: Recording, point: Point): Promise<void> {
+  /** Tells whether a crash of a recorded run breaks a promise. Begins at the end: most bugs have shown by then. */
+  async finds(promise: Promised, recording: Recording): Promise<boolean> {
+    for (const point of recording.points.toReversed())
+      if (await this.#explore(recording, point, promise)) return true;
+    return false;
+  }
+
+  /** Explores all crashes at one point, or until this promise is broken. Returns whether it is. */
+  async #explore(recording: Recording, point: Point, until?: Promised): Promise<boolean> {
     const { disk, outcomes } = point;
+    const { broken } = this.findings;
     this.findings.points++;
     this.findings.combinations += combinations(disk, this.#tears) * outcomes.length;
     const left = namesLeft(disk);
@@ -97,17 +102,14 @@ export class Explorer {
       for (const names of left) {
         if (!isNew(this.#states, `${expected}\n${stateKey(disk, names, this.#tears)}`)) continue;
         const choices = new Choices();
-        do
-          await this.#attempt(
-            recording,
-            point,
-            diskLeft(disk, names, this.#tears, choices.choose),
-            outcome,
-            true,
-          );
-        while (choices.next());
+        do {
+          const chosen = diskLeft(disk, names, this.#tears, choices.choose);
+          await this.#attempt(recording, point, chosen, outcome, true);
+          if (until !== undefined && broken.has(until)) return true;
+        } while (choices.next());
       }
     }
+    return false;
   }
 
   async #attempt(
@@ -135,6 +137,7 @@ export class Explorer {
         error instanceof Broken ? error : new Broken("the next run succeeds", error);
       if (!broken.has(promise)) broken.set(promise, `after ${point.after}: ${message}`);
     } finally {
+      vi.clearAllTimers();
       vi.setSystemTime(began);
     }
   }

@@ -20,11 +20,10 @@ export interface Renaming {
 
 export type Node = File | Directory;
 
-let nextNumber = 1;
-
 export class File {
   readonly kind = "file";
-  readonly number: number = nextNumber++;
+  /** The number of its inode. */
+  readonly number: number;
   mode: number;
   /** When it was written last; milliseconds since 1970. */
   changed: number;
@@ -33,7 +32,8 @@ export class File {
   pending: Write[] = [];
   #content: Buffer = Buffer.alloc(0);
 
-  constructor(mode: number, changed: number) {
+  constructor(number: number, mode: number, changed: number) {
+    this.number = number;
     this.mode = mode;
     this.changed = changed;
   }
@@ -65,7 +65,7 @@ export class File {
   }
 
   copy(): File {
-    const copy = new File(this.mode, this.changed);
+    const copy = new File(this.number, this.mode, this.changed);
     copy.durable = this.durable;
     copy.pending = [...this.pending];
     copy.content = this.content;
@@ -75,7 +75,8 @@ export class File {
 
 export class Directory {
   readonly kind = "directory";
-  readonly number: number = nextNumber++;
+  /** The number of its inode. */
+  readonly number: number;
   mode: number;
   changed: number;
   /** The names that programs see. */
@@ -84,7 +85,8 @@ export class Directory {
   readonly durable: Map<string, Node> = new Map();
   pending: Renaming[] = [];
 
-  constructor(mode: number, changed: number) {
+  constructor(number: number, mode: number, changed: number) {
+    this.number = number;
     this.mode = mode;
     this.changed = changed;
   }

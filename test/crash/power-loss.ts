@@ -146,7 +146,7 @@ class OpenFile extends File {
   #chosen: Buffer = Buffer.alloc(0);
 
   constructor(file: File, tears: Tears, choose: (of: number) => number) {
-    super(file.mode, file.changed);
+    super(file.number, file.mode, file.changed);
     this.#choose = choose;
     this.#options = contentsLeft(file, tears);
   }
@@ -182,12 +182,14 @@ export function diskLeft(disk: Disk, names: Names, tears: Tears, choose: (of: nu
       made.set(node, file);
       return file;
     }
-    const directory = new Directory(node.mode, node.changed);
+    const directory = new Directory(node.number, node.mode, node.changed);
     made.set(node, directory);
     for (const [name, each] of names.get(node) ?? []) directory.names.set(name, make(each));
     return directory;
   };
-  return new Disk(make(disk.root) as Directory);
+  const left = new Disk(make(disk.root) as Directory);
+  left.order = disk.order;
+  return left;
 }
 
 /** Identifies one of the legal states: its names, and the possible contents of its files. */

@@ -2,22 +2,15 @@
 import { constants, type MakeDirectoryOptions, type RmOptions } from "node:fs";
 import { resolve } from "node:path";
 import { systemError } from "./disk.ts";
-import { machine, type Process } from "./machine.ts";
+import { machine, type Machine, type Process } from "./machine.ts";
 import { Directory, File, type Node } from "./nodes.ts";
 
 export { constants };
 
-const {
-  O_ACCMODE = 3,
-  O_WRONLY,
-  O_RDWR,
-  O_CREAT,
-  O_EXCL,
-  O_TRUNC,
-  O_APPEND,
-} = constants as typeof constants & {
-  O_ACCMODE?: number;
-};
+const { O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = constants;
+
+/** The bits of the flags that say whether a file is opened for writing. */
+const ACCESS = O_WRONLY | O_RDWR;
 
 const FLAGS: Readonly<Record<string, number>> = {
   r: 0,
@@ -42,6 +35,8 @@ class SimulatedStats {
   readonly nlink: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
+  readonly mtimeNs: bigint | undefined;
+  readonly ctimeNs: bigint | undefined;
   readonly #node: Node;
   readonly #asBigint: boolean;
   #size: number | undefined;
@@ -54,6 +49,7 @@ class SimulatedStats {
     this.mode = node.mode;
     this.nlink = node.kind === "file" ? machine().disk.links(node) : 2;
     this.mtimeMs = this.ctimeMs = node.changed;
+    this.mtimeNs = this.ctimeNs = asBigint ? BigInt(node.changed) * 1_000_000n : undefined;
     // What a file has later is not what it has now.
     if (node instanceof File && node.constructor === File) this.#size = node.content.length;
   }
@@ -74,6 +70,8 @@ let nextDescriptor = 100;
 
 class SimulatedHandle {
   readonly fd: number = nextDescriptor++;
+  /** A handle that is closed late closes nothing on the machine of another process. */
+  readonly #machine: Machine = machine();
   readonly #path: string;
   readonly #node: Node;
   readonly #flags: number;
@@ -150,13 +148,13 @@ class SimulatedHandle {
   }
 
   stat(options?: { bigint?: boolean }): Promise<SimulatedStats> {
-    return machine().operate(() => new SimulatedStats(this.#opened("fstat"), options?.bigint === true));
+    return this.#machine.operate(() => new SimulatedStats(this.#opened("fstat"), options?.bigint === true));
   }
 
   sync(): Promise<void> {
-    const { distortion } = machine();
-    return machine().operate((complete) => {
-      const { disk } = machine();
+    const { distortion } = this.#machine;
+    return this.#machine.operate((complete) => {
+      const { disk } = this.#machine;
       const node = this.#opened("fsync");
       const part = distortion.sync?.(this.#path, node);
       if (part === "none") return;
@@ -173,7 +171,7 @@ class SimulatedHandle {
 
   async truncate(length = 0): Promise<void> {
     await this.#operate("ftruncate", (file) =>
-      file.write({ at: length, octets: undefined, order: ++machine().disk.order }, Date.now()),
+      file.write({ at: length, octets: undefined, order: ++this.#machine.disk.order }, Date.now()),
     );
   }
 
@@ -190,7 +188,7 @@ class SimulatedHandle {
   }
 
   async close(): Promise<void> {
-    await machine().operate(() => {
+    await this.#machine.operate(() => {
       this.#opened("close");
       this.#open = false;
     });
@@ -206,10 +204,10 @@ class SimulatedHandle {
   }
 
   #operate<T>(call: string, operation: (file: File) => T): Promise<T> {
-    return machine().operate(() => {
+    return this.#machine.operate(() => {
       const node = this.#opened(call);
       if (node.kind === "directory") throw systemError("EISDIR", call, this.#path);
-      const isForWriting = (this.#flags & O_ACCMODE) !== 0;
+      const isForWriting = (this.#flags & ACCESS) !== 0;
       if (call === "write" && !isForWriting) throw systemError("EBADF", call, this.#path);
       return operation(node);
     });
@@ -218,7 +216,7 @@ class SimulatedHandle {
   #put(file: File, octets: Buffer, position: number | undefined): void {
     const appends = (this.#flags & O_APPEND) !== 0;
     const at = appends ? file.content.length : (position ?? this.#position);
-    if (octets.length > 0) file.write({ at, octets, order: ++machine().disk.order }, Date.now());
+    if (octets.length > 0) file.write({ at, octets, order: ++this.#machine.disk.order }, Date.now());
     if (position === undefined || appends) this.#position = at + octets.length;
   }
 }
@@ -268,13 +266,13 @@ export function open(given: string, flags: string | number = "r", mode = 0o666):
     let node = find(path, process);
     if (node === undefined) {
       if ((bits & O_CREAT) === 0) throw systemError("ENOENT", "open", path);
-      node = new File(0o100000 | mode, Date.now());
+      node = new File(++disk.order, 0o100000 | mode, Date.now());
       disk.setName(path, node, Date.now(), "open");
     } else if ((bits & O_CREAT) !== 0 && (bits & O_EXCL) !== 0) throw systemError("EEXIST", "open", path);
-    if (node.kind === "directory" && (bits & O_ACCMODE) !== 0) throw systemError("EISDIR", "open", path);
+    if (node.kind === "directory" && (bits & ACCESS) !== 0) throw systemError("EISDIR", "open", path);
     if (node.kind === "file" && (bits & O_TRUNC) !== 0)
       node.write({ at: 0, octets: undefined, order: ++disk.order }, Date.now());
-    if ((bits & O_ACCMODE) !== 0) distortion.openedForWriting?.(path, node, process);
+    if ((bits & ACCESS) !== 0) distortion.openedForWriting?.(path, node, process);
     return new SimulatedHandle(path, node, bits);
   });
 }
@@ -284,7 +282,7 @@ export async function mkdir(given: string, options?: MakeDirectoryOptions): Prom
     const { disk } = machine();
     if (disk.find(path) !== undefined) throw systemError("EEXIST", "mkdir", path);
     const mode = 0o040000 | Number(options?.mode ?? 0o777);
-    disk.setName(path, new Directory(mode, Date.now()), Date.now(), "mkdir");
+    disk.setName(path, new Directory(++disk.order, mode, Date.now()), Date.now(), "mkdir");
   });
 }
 
@@ -306,8 +304,8 @@ export function realpath(path: string): Promise<string> {
 
 export function readdir(path: string): Promise<string[]> {
   return on(path, (each, process) => {
-    const node = existing(each, "scandir", process);
-    if (node.kind === "file") throw systemError("ENOTDIR", "scandir", each);
+    const node = existing(each, "readdir", process);
+    if (node.kind === "file") throw systemError("ENOTDIR", "readdir", each);
     return [...node.names.keys()];
   });
 }

@@ -9,7 +9,9 @@ export function simulateProcesses(): void {
   beforeEach(() => {
     // Most of the errors are expected, and their stacks would take a third of the time.
     Error.stackTraceLimit = 0;
-    vi.useFakeTimers({ toFake: ["Date", "performance"], now: Date.UTC(2026, 0, 1) });
+    // No timer fires: what a process does depends on nothing but its files and its server.
+    const timers = ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] as const;
+    vi.useFakeTimers({ toFake: ["Date", "performance", ...timers], now: Date.UTC(2026, 0, 1) });
     Object.defineProperty(process, "pid", { configurable: true, get: () => machine().process.pid });
   });
   afterEach(() => {

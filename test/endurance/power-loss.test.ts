@@ -39,4 +39,11 @@ describe.each(PLACES)("$name", (place) => {
   test.each([false, true])("no crash breaks a promise in a second run, deleting: %s", async (deletes) => {
     expect(await explored({ place, count: 2, deletes, earlier: 1 }, ["carried out"])).toEqual({});
   });
+
+  test.each([0, 1])(
+    "no crash breaks a promise in a poll without mail, after %i messages",
+    async (earlier) => {
+      expect(await explored({ place, count: 0, deletes: false, earlier }, ["carried out"])).toEqual({});
+    },
+  );
 });

@@ -80,11 +80,14 @@ export class FileMailbox implements MailboxLedger {
     try {
       const found = keptFor(mailbox, stateFile, lock, journalNow) ?? (await read(mailbox, paths, lock));
       const { kept } = stateFile;
+      let { fence } = lock;
+      const isFenceSmall = kept !== undefined && kept.fence >= fence;
+      // If this process was stopped since it took the lock, the files may belong to another run by now.
+      if (lock.takenOver || isFenceSmall) await lock.confirm();
       // The former run may still write to the file that it has open. If the name cannot be removed, the journal gets
       // the state, and the file describes none: after a take-over the journal is replaced.
       if (lock.takenOver) await stateFile.remove().catch(() => undefined);
-      let { fence } = lock;
-      if (kept !== undefined && kept.fence >= fence) {
+      if (isFenceSmall) {
         // The clock was put back, so the lock file has too small a fence. A run after a crash must know this one.
         fence = nextFence(kept.fence);
         const { state, keyName, mark } = found;

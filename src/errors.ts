@@ -32,6 +32,8 @@ export type Pop3CallErrorCode =
   // Access tokens: the token server refused, or did not answer with a token.
   | "POP3_TOKEN_REFUSED"
   | "POP3_TOKEN_UNAVAILABLE"
+  // A request that a receiver of webhooks must not trust.
+  | "POP3_WEBHOOK"
   // Fetching.
   | "POP3_MAILBOX_BUSY"
   | "POP3_LEDGER"

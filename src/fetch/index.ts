@@ -18,6 +18,7 @@ export {
 } from "./destinations/function.ts";
 export { Maildir, type MaildirOptions, type MaildirPath } from "./destinations/maildir.ts";
 export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
+export { Webhook, type WebhookOptions } from "./destinations/webhook.ts";
 export type { FetchEvent, Listener } from "./events.ts";
 export { fetchAll } from "./fetch-all.ts";
 export { FetchError, type FetchErrorDetails } from "./fetch-error.ts";
@@ -46,3 +47,4 @@ export type { ListingMode } from "../protocol/listing-block.ts";
 export type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";
 export type { FailedMessage, FetchReport, SkippedMessage } from "./report.ts";
 export type { FetchScope } from "./scope.ts";
+export { verifyWebhook, type VerifiedWebhook, type VerifyWebhookOptions } from "./verify-webhook.ts";

@@ -26,6 +26,7 @@ export const SCOPES: Readonly<Record<Pop3ErrorCode, Row>> = {
   POP3_STATE: "caller",
   POP3_MESSAGE_PASSED: "caller",
   POP3_CALLER: "caller",
+  POP3_WEBHOOK: "caller",
   POP3_ABORTED: "caller",
   POP3_POOL_CLOSED: "caller",
   POP3_POOL_FULL: "caller",

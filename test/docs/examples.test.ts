@@ -1,12 +1,15 @@
 // The examples run as they are, against servers that behave like those of Google and Microsoft.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Webhook } from "../../src/fetch/index.ts";
 import { Pop3Server, type ServerMechanism } from "../../src/testing/index.ts";
+import { deliver } from "../support/delivery.ts";
 import { IdentityProvider } from "../support/identity-provider.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -300,5 +303,32 @@ describe("oauth2-sign-in.ts", () => {
     stranger.search = "?code=hunter2-code-9&state=guessed";
     expect((await fetch(stranger)).status).toBe(404);
     return (await fetch(url)).text();
+  }
+});
+
+test("webhook-receiver.ts takes each message once, and no unsigned one", async () => {
+  const secrets = ["a", "b"].map((letter) => `whsec_${Buffer.alloc(32, letter).toString("base64")}`);
+  const [right = "", wrong = ""] = secrets;
+  const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href;
+  const child = spawn(process.execPath, ["--import", tsx, join(root, "examples/webhook-receiver.ts")], {
+    cwd: root,
+    env: { ...process.env, WEBHOOK_SECRET: right, PORT: "0" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    child.stdout.setEncoding("utf8");
+    const [ready] = (await once(child.stdout, "data")) as [string];
+    const url = `http://127.0.0.1:${/\d+/.exec(ready)?.[0]}/`;
+    const message = Buffer.from("Subject: \xff\r\n\r\n", "latin1");
+    const receiver = new Webhook(url, { secrets: right, allowPrivate: true });
+    expect(await deliver(receiver, "one", message)).toBe("new");
+    expect(await deliver(receiver, "one", message)).toBe("known");
+    expect(await deliver(receiver, "two", message)).toBe("new");
+    for (const options of [{ secrets: wrong }, {}])
+      await expect(
+        deliver(new Webhook(url, { ...options, allowPrivate: true }), "three", message),
+      ).rejects.toThrow("answered HTTP 401");
+  } finally {
+    child.kill();
   }
 });

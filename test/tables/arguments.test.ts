@@ -120,6 +120,8 @@ const delivery: Delivery = {
 };
 const DELIVERY: Wrong = [undefined, ...NOT_OBJECTS, {}, { ...delivery, key: "" }, { ...delivery, key: 5 }];
 
+const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32).toString("base64")}`;
+
 // Nothing listens there, and nothing must be sent.
 const tokenServer = { tokenUrl: "http://127.0.0.1:1/token", clientId: "client-1" };
 const TOKEN_SERVER = {
@@ -372,6 +374,35 @@ const TABLE: Readonly<Record<string, Row>> = {
     ],
   },
   "Command#begin": beginsLate,
+
+  Webhook: {
+    good: ["https://x.example"],
+    wrong: [
+      [undefined, null, "", 5, {}, SECRET, "http://x.example", `https://ann:${SECRET}@x.example`],
+      [
+        ...NOT_OBJECTS,
+        ...each({}, {
+          secrets: [null, 5, {}, [], "", SECRET, [SECRET], "whsec_AAAA"],
+          headers: [null, 5, SECRET, [], { "a b": "c" }, { a: "\n" }, { a: 5 }, { "webhook-id": "1" }],
+          format: [null, 5, SECRET, {}],
+          timeout: TIMES,
+          limit: [null, -1, "5", {}],
+          allowPrivate: SWITCHES,
+          lookup: FUNCTIONS.slice(1),
+        } satisfies Record<keyof fetching.WebhookOptions, Wrong>),
+      ],
+    ],
+  },
+  "Webhook#begin": beginsLate,
+  verifyWebhook: {
+    good: [{}, Buffer.alloc(0), WEBHOOK_SECRET],
+    wrong: [
+      [undefined, ...NOT_OBJECTS],
+      [undefined, ...NOT_OBJECTS, {}],
+      [undefined, null, 5, {}, [], "", SECRET],
+      [...NOT_OBJECTS, { tolerance: -1 }, { tolerance: "5" }],
+    ],
+  },
 
   FileLedger: { good: ["x"], wrong: [TEXTS, [...NOT_OBJECTS, { stale: "5" }, { heartbeat: 0 }]] },
   "FileLedger#open": names,
@@ -648,6 +679,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new Mbox(`${directory}/mbox`);
     case "Command":
       return new Command(process.execPath);
+    case "Webhook":
+      return new fetching.Webhook("https://127.0.0.1:1");
     case "FileLedger":
       return new FileLedger(directory);
     case "SqliteStore":

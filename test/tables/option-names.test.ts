@@ -41,6 +41,8 @@ function optionsOf(name: string): string[] {
 }
 const optionsOfKnown = (name: string): string[] => (interfaces.has(name) ? optionsOf(name) : []);
 
+const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32).toString("base64")}`;
+
 type Call = (given: object) => unknown;
 const auth = { user: "ann", pass: "secret" };
 const account = { host: "127.0.0.1", port: 1, auth };
@@ -128,6 +130,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   EmlFolderOptions: { EmlFolder: (given) => new fetching.EmlFolder("x", given) },
   MboxOptions: { Mbox: (given) => new fetching.Mbox("x", given) },
   FunctionOptions: { deliverTo: (given) => fetching.deliverTo(run.destination, given) },
+  WebhookOptions: { Webhook: (given) => new fetching.Webhook("https://x.example", given) },
+  VerifyWebhookOptions: {
+    verifyWebhook: (given) => fetching.verifyWebhook({}, Buffer.alloc(0), WEBHOOK_SECRET, given),
+  },
   FileLedgerOptions: { FileLedger: (given) => new fetching.FileLedger("x", given) },
   TokenServerOptions: { requestToken: (given) => requestToken(given as never) },
   TokenRequestOptions: { requestToken: (given) => requestToken(given as never) },

@@ -125,15 +125,22 @@ const OPTIONS: readonly Options[] = [
     heading: "## The handler",
     isTable: false,
   },
-  ...([["Maildir"], ["EmlFolder"], ["Mbox"], ["Command"], ["Function", "## A function"]] as const).map(
-    ([name, heading = `## ${name}`]): Options => ({
-      of: name,
-      types: [["src/fetch/destinations", `${name}Options`]],
-      file: "docs/destinations.md",
-      heading,
-      isTable: false,
-    }),
-  ),
+  ...(
+    [["Maildir"], ["EmlFolder"], ["Mbox"], ["Command"], ["Webhook"], ["Function", "## A function"]] as const
+  ).map(([name, heading = `## ${name}`]): Options => ({
+    of: name,
+    types: [["src/fetch/destinations", `${name}Options`]],
+    file: "docs/destinations.md",
+    heading,
+    isTable: false,
+  })),
+  {
+    of: "verifyWebhook",
+    types: [["src/fetch", "VerifyWebhookOptions"]],
+    file: "docs/destinations.md",
+    heading: "### Receiving",
+    isTable: false,
+  },
   {
     of: "refreshedToken",
     types: [["src/oauth2", "RefreshedTokenOptions"]],

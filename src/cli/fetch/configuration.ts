@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Pop3Error } from "../../index.ts";
 import { completePolicy } from "../../fetch/plan/policy.ts";
-import type { FetchPolicy } from "../../fetch/index.ts";
+import { Webhook, type FetchPolicy } from "../../fetch/index.ts";
 import { nearest, suggestion } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
 import {
@@ -18,7 +18,7 @@ import {
   type AccountSource,
 } from "../account.ts";
 import { wordsOfCommand } from "./command-words.ts";
-import { PLACES, type DeliveryPlace } from "./delivery-place.ts";
+import { PLACES, WEBHOOK_SECRET, type DeliveryPlace, type WebhookPlace } from "./delivery-place.ts";
 import { signInNamed } from "../login/stored-sign-in.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
 import { ConfigurationError, UsageError } from "../usage.ts";
@@ -86,6 +86,8 @@ const ACCOUNT = [
   "login",
 ] as const;
 
+const WEBHOOK: readonly (keyof WebhookPlace)[] = ["url", "secretEnv", "format", "allowPrivate"];
+
 /** Keys that users try first, in lower case, and what to do instead. `fetch` has other options of these names. */
 const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["password", "pass"].map(
@@ -97,7 +99,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ...["host", "port", "user", "username", "server"].map(
     (key) => [key, ": it is a part of url, as in pop3s://user@pop.example.com"] as const,
   ),
-  ...["maildir", "eml", "mbox", "command", "destination"].map(
+  ...["maildir", "eml", "mbox", "command", "webhook", "destination"].map(
     (key) => [key, ': did you mean to? As in "to": { "maildir": "Mail" }'] as const,
   ),
   ...["delete", "maxSize", "firstRun", "order", "limits", "keepDays"].map(
@@ -138,8 +140,9 @@ class Checker {
         PASSWORD,
         TOKEN,
         PROXY,
-        ...checked.flatMap(({ source: { password, token } }) =>
-          [password.variable, token.variable].filter((name) => name !== undefined),
+        WEBHOOK_SECRET,
+        ...checked.flatMap(({ source: { password, token }, to: { webhook } }) =>
+          [password.variable, token.variable, webhook?.secretEnv].filter((name) => name !== undefined),
         ),
       ]),
       pathOf: (path) => resolve(base, path),
@@ -251,7 +254,28 @@ class Checker {
     if (name === "command") {
       return { command: this.#command(`${path}.command`, place["command"]) ?? [] };
     }
+    if (name === "webhook") return { webhook: this.#webhook(`${path}.${name}`, place["webhook"]) };
     return { [name]: this.#string(`${path}.${name}`, place[name]) };
+  }
+
+  #webhook(path: JsonPath, value: unknown): WebhookPlace {
+    const given = typeof value === "string" ? { url: value } : this.#table(path, value, WEBHOOK);
+    const { url, format, allowPrivate } = given as Partial<WebhookPlace>;
+    try {
+      // It connects only when it delivers.
+      new Webhook(url ?? "", {
+        ...(format === undefined ? {} : { format }),
+        ...(allowPrivate === undefined ? {} : { allowPrivate }),
+      });
+    } catch (error) {
+      throw Pop3Error.is(error) ? this.#wrong(path, `is wrong: ${error.message}`) : error;
+    }
+    return {
+      url: url ?? "",
+      format,
+      allowPrivate,
+      secretEnv: this.#string(`${path}.secretEnv`, given["secretEnv"]),
+    };
   }
 
   #command(path: JsonPath, value: unknown): readonly string[] | undefined {

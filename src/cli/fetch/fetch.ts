@@ -17,8 +17,9 @@ Fetches the mail that was not fetched before. Each message is delivered and flus
 a ledger, and then deleted on the server if --delete says so. If the process is killed, the connection drops
 or the disk fills up, no message is lost and none is delivered twice.
 
-  --to PATH          the destination of the mail
-  --format FORMAT    maildir (the default), eml (a folder of files), mbox (one file, mboxrd)
+  --to PATH          the destination of the mail; or the URL of a webhook: https://HOST/PATH
+  --format FORMAT    maildir (the default), eml (a folder of files), mbox (one file, mboxrd), webhook (the
+                     default for a URL: a POST for each message, signed with POPWRIGHT_WEBHOOK_SECRET)
   --config FILE      fetches several accounts, each with its policy: see docs/command-line.md
   --state DIR        the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state
                      (on Windows in %LOCALAPPDATA%)

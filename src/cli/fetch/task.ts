@@ -88,7 +88,7 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
     throw new UsageError(`the URL must name a user, as in pop3s://USER@${hostText(account.host)}`);
   // A dry run does not use the destination.
   const place = placeOf({ ...values, to: values.to ?? "." });
-  const destination = destinationAt(place, (path) => resolve(path), io.env);
+  const destination = destinationAt(place, (path) => resolve(path), io.env, io);
   return {
     targets: [{ account, mailbox: nameOf(account), destination, policy: policyOf(values) }],
     state: values.state ?? defaultState(io.env),
@@ -128,7 +128,7 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
       return {
         account,
         mailbox: name ?? nameOf(account),
-        destination: destinationAt(to, pathOf, env),
+        destination: destinationAt(to, pathOf, env, io),
         policy: { ...policy, ...dryRunOf(values), limits: { ...policy.limits, ...limitOf(values).limits } },
       };
     }),
@@ -144,9 +144,13 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
   };
 }
 
-function placeOf({ to = "", format = "maildir" }: Values): DeliveryPlace {
+function placeOf({
+  to = "",
+  format = /^https?:\/\//i.test(to) ? "webhook" : "maildir",
+}: Values): DeliveryPlace {
+  if (format === "webhook") return { webhook: { url: to } };
   if (format === "maildir" || format === "eml" || format === "mbox") return { [format]: to };
-  throw new UsageError(`--format must be maildir, eml or mbox (got ${quoted(format)})`);
+  throw new UsageError(`--format must be maildir, eml, mbox or webhook (got ${quoted(format)})`);
 }
 
 function policyOf(values: Values): FetchPolicy {

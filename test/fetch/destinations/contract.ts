@@ -32,6 +32,7 @@ const NOT_FOR_ALL: Readonly<Record<string, readonly string[]>> = {
   EmlFolder: ["respectsFences"],
   Mbox: ["respectsFences", "refuse"],
   Command: ["respectsFences", "knowsKeys"],
+  Webhook: ["respectsFences", "failWrites"],
   deliverTo: ["respectsFences", "knowsKeys", "failWrites"],
 };
 

@@ -1,8 +1,10 @@
 // Runs the contract of destinations for each of them.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Command, deliverTo, EmlFolder, Maildir, Mbox } from "../../../src/fetch/index.ts";
+import { afterAll } from "vitest";
+import { Command, deliverTo, EmlFolder, Maildir, Mbox, Webhook } from "../../../src/fetch/index.ts";
 import { contract, obstruct, sign } from "./contract.ts";
+import { HttpServer } from "./http-server.ts";
 import { octetsIn } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
@@ -67,4 +69,25 @@ contract("Command", {
   knowsKeys: false,
   refuse: (directory, key) => sign(join(directory, "tmp", `refuse.${key}`)),
   steps: ["write", "sync"],
+});
+
+/** What the receiver was given, by its path and the key. */
+const received = new Map<string, Map<unknown, Buffer>>();
+const receiver = await HttpServer.listen(({ path = "", headers, body }) => {
+  const messages = received.get(path) ?? new Map<unknown, Buffer>();
+  received.set(path, messages);
+  if (refused.has(`${path}${String(headers["webhook-id"])}`)) return { status: 422 };
+  if (messages.has(headers["webhook-id"])) return { status: 409 };
+  messages.set(headers["webhook-id"], body);
+  return { status: 204 };
+});
+afterAll(() => receiver.close());
+const pathOf = (directory: string): string => `/${encodeURIComponent(directory)}`;
+
+contract("Webhook", {
+  make: (directory) => new Webhook(`${receiver.url}${pathOf(directory)}`, { allowPrivate: true }),
+  delivered: async (directory) => [...(received.get(pathOf(directory))?.values() ?? [])],
+  knowsKeys: true,
+  refuse: (directory, key) => refused.add(pathOf(directory) + key),
+  steps: [],
 });

@@ -14,6 +14,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** `undefined`: it never answers. */
@@ -31,7 +32,8 @@ export class HttpServer {
           const request = { method, path, headers, body };
           this.requests.push(request);
           const answered = answer(request);
-          if (answered !== undefined) response.writeHead(answered.status).end(answered.body);
+          if (answered !== undefined)
+            response.writeHead(answered.status, answered.headers).end(answered.body);
         },
         () => undefined,
       );
@@ -47,6 +49,11 @@ export class HttpServer {
 
   get url(): string {
     return `http://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
+  }
+
+  /** Closes the connections that wait for a further request. */
+  closeIdle(): void {
+    this.#server.closeIdleConnections();
   }
 
   async close(): Promise<void> {

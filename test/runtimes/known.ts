@@ -233,7 +233,7 @@ const OPEN =
 const WINDOWS: readonly Known[] = [
   { file: "test/fetch/destinations/command.test.ts", why: NO_SH },
   { file: "test/fetch/destinations/s3.test.ts", why: NO_FETCH },
-  { file: "test/fetch/destinations/webhook.test.ts", why: NO_FETCH },
+  ...["login", "stored-sign-in"].map((name) => ({ file: `test/cli/${name}.test.ts`, why: NO_FETCH })),
   {
     file: "test/fetch/destinations/destinations.test.ts",
     tests: /^(?!deliverTo ).* > creates files that only their owner can read$/,

@@ -38,8 +38,9 @@ const RULES: Rules = {
   errors: new Set(["FetchError", "ForeignFileError", "Pop3AbortError"]),
 };
 
+// The contract tests are left out: their messages are for authors, about values of the test itself.
 const files = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts"))
+  .filter((name) => name.endsWith(".ts") && !name.startsWith(join("testing", "contracts")))
   .map((name) => join(process.cwd(), "src", name));
 
 // The compiler reads the whole source.

@@ -1,4 +1,5 @@
 // The database of a store: what the store needs of its interface, and how a file is opened and checked.
+import { printable } from "../protocol/printable.ts";
 import { closeSync, openSync } from "node:fs";
 import { checkText, configError, shown } from "../options/checks.ts";
 import { ledgerFailure } from "./failures.ts";
@@ -56,7 +57,7 @@ export function openDatabase(path: string): SqliteDatabase {
   const sqlite = process.getBuiltinModule("node:sqlite") as NodeSqlite | undefined;
   if (sqlite === undefined)
     throw configError(
-      `new SqliteStore(path) needs node:sqlite, which Node ${process.versions.node} does not have: ` +
+      `new SqliteStore(path) needs node:sqlite, which Node ${printable(process.versions.node)} does not have: ` +
         "use Node 22.13 or later, or pass a Database of better-sqlite3 in place of the path",
     );
   try {
@@ -89,7 +90,7 @@ function checkKind(database: SqliteDatabase): void {
     throw configError("the database of a SqliteStore must return rows as objects, as it does by default");
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
-    throw configError(`SqliteStore needs SQLite ${OLDEST.join(".")} or later (got ${version})`);
+    throw configError(`SqliteStore needs SQLite ${OLDEST.join(".")} or later (got ${printable(version)})`);
   const file = database.prepare("PRAGMA database_list").all() as Row[];
   if (file.find(({ name }) => name === "main")?.["file"] === "")
     throw configError(

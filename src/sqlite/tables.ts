@@ -1,4 +1,5 @@
 // The tables of a store, their versions, and the statements that read and write them.
+import { printable } from "../protocol/printable.ts";
 import { LedgerError } from "../fetch/ledger/ledger-error.ts";
 import type { LedgerChanges, LedgerEntry, LedgerSnapshot, MailboxState } from "../fetch/ledger/ledger.ts";
 import type { Row, SqliteDatabase, SqliteStatement, SqliteValue } from "./database.ts";
@@ -63,7 +64,7 @@ export class Tables {
     const version = Number(this.#get("SELECT value FROM $meta WHERE name = 'version'")?.["value"] ?? 0);
     if (version > VERSIONS.length)
       throw new LedgerError(
-        `the tables ${this.#prefix}* have version ${String(version)}, and this popwright knows only versions up to ` +
+        `the tables ${printable(this.#prefix)}* have version ${String(version)}, and this popwright knows only versions up to ` +
           `${String(VERSIONS.length)}: use the version of popwright that has written them, or a later one`,
       );
     for (const step of VERSIONS.slice(version)) this.#exec(step);

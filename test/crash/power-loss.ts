@@ -85,7 +85,7 @@ const known = new WeakMap<File, readonly Buffer[]>();
  * Returns every legal content of a file: each write is there, or is not, or only a part of it is. The file must
  * not change any more.
  */
-export function contentsLeft(file: File, tears: Tears): readonly Buffer[] {
+function contentsLeft(file: File, tears: Tears): readonly Buffer[] {
   let contents = known.get(file);
   if (contents === undefined) known.set(file, (contents = contentsOf(file, tears)));
   return contents;

@@ -293,7 +293,10 @@ export function stat(path: string, options?: { bigint?: boolean }): Promise<Simu
   );
 }
 
-export const lstat: typeof stat = stat;
+/** There are no symbolic links on the simulated disk. */
+export function lstat(path: string, options?: { bigint?: boolean }): Promise<SimulatedStats> {
+  return stat(path, options);
+}
 
 export function realpath(path: string): Promise<string> {
   return on(path, (each, process) => {

@@ -10,7 +10,7 @@ import { MAILBOX } from "./places.ts";
 import { fetchOnce, mailOf, type Bug, type Course } from "./recording.ts";
 
 /** What is promised of a process that was stopped past its lease. */
-export type Kept =
+type Kept =
   | "it starts no delivery"
   | "it writes nothing into the ledger"
   | "it sends no RETR, no DELE, and no QUIT that deletes"

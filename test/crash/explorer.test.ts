@@ -31,7 +31,7 @@ test.each(BUGS)("finds a planted bug: $name", async ({ breaks, ...bug }) => {
 
 test("finds a planted bug: a stale fence is accepted", async () => {
   const { broken } = await stopEverywhere({ ...COURSE, place: MAILDIR, count: 2 }, believing);
-  expect([...broken.keys()]).toContain("it sends no RETR, no DELE, and no QUIT that deletes");
+  expect([...broken.keys()]).toContain("it sends no RETR, no DELE and no QUIT");
 });
 
 test("a run is the same each time that it is recorded", async () => {

@@ -79,6 +79,16 @@ test("a lease that is lost before DELE or QUIT deletes nothing", async () => {
   }
 });
 
+test("a lease that is lost before QUIT of a session that deletes nothing sends no QUIT", async () => {
+  await using server = await serverWith(mails(1));
+  const fetcher = new Fetcher(server);
+  let asked = 0;
+  const confirm = (): Promise<void> => (++asked === 3 ? Promise.reject(LOST) : Promise.resolve());
+  const ledger = ledgerWith(() => ({ confirm }), fetcher.ledger);
+  expect(await fetcher.failure({ ledger })).toMatchObject({ code: "POP3_LEASE_LOST" });
+  expect(said(server)).toEqual(["RETR 1"]);
+});
+
 test("a ledger with the interface of an earlier version is refused with a hint", async () => {
   await using server = await serverWith(mails(1));
   const fetcher = new Fetcher(server);

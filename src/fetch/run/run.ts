@@ -267,6 +267,8 @@ class Run {
     try {
       const outcome = await runSession(client, ledger, this.#settings, this.#draft, task);
       if (outcome.withoutQuit) client.close();
+      // QUIT follows.
+      else await ledger.confirm();
       return outcome;
     } catch (error) {
       this.#brokePipeline = client.pipelining === "broken";

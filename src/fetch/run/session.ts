@@ -85,7 +85,7 @@ async function work(context: SessionContext): Promise<SessionOutcome> {
 
 /** Ends a session: sends DELE if nothing is lost, and says what is left for another session. */
 async function outcomeOf(
-  { client, ledger, report, task }: SessionContext,
+  { client, report, task }: SessionContext,
   plan: FetchPlan,
   tally: Tally,
   failures: Failures,
@@ -108,7 +108,5 @@ async function outcomeOf(
     return { marked: [], withoutQuit: true, more, toDelete, stopped, down, untried };
   }
   const marked = await tally.mark();
-  // QUIT follows, which deletes.
-  if (marked.length > 0) await ledger.confirm();
   return { marked, withoutQuit: false, more, toDelete: false, stopped, down, untried };
 }

@@ -8,7 +8,7 @@ const DIED_FOUR_TIMES = { lastRun: 1, crashes: 4 };
 
 test("the fifth run in a row that begins after a crash does not connect", async () => {
   await using server = await serverWith(mails(1));
-  const fetcher = new Fetcher(server, { policy: { poll: { longest: 7_200_000 } } });
+  const fetcher = new Fetcher(server, { policy: { poll: { longest: 7_200_000, jitter: 0 } } });
   await fetcher.remember(DIED_FOUR_TIMES);
   const error = await fetcher.failure({ ledger: fetcher.takenOver });
   expect(error).toMatchObject({ code: "POP3_MAILBOX_POISON", temporary: false });

@@ -72,7 +72,10 @@ describe("a wrong command line", () => {
     [["fetch", URL], "--to is missing"],
     [["fetch", URL, "--to", ""], "--to is missing"],
     [["fetch", "pop3s://pop.example.com", "--to", "x"], "the URL must name a user"],
-    [["fetch", URL, "--to", "x", "--format", "zip"], '--format must be maildir, eml, mbox or webhook (got "zip")'],
+    [
+      ["fetch", URL, "--to", "x", "--format", "zip"],
+      '--format must be maildir, eml, mbox or webhook (got "zip")',
+    ],
     [
       ["fetch", URL, "--to", "x", "--delete", "soon"],
       '--delete must be never, delivered or a number of days (got "soon")',

@@ -2,7 +2,7 @@
 // message of the other, and in the end each message is there once.
 import { lutimes } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { Mbox } from "../../../src/fetch/index.ts";
 import { isLater } from "../../../src/fetch/destinations/destination-error.ts";
 import { begun, deliver } from "../../support/delivery.ts";
@@ -17,6 +17,13 @@ vi.mock("node:fs/promises", { spy: true });
 const messageOf = (name: string): Buffer =>
   Buffer.from(`Subject: ${name}\r\n\r\n${`${name}\r\n`.repeat(20)}`);
 const [ZERO, SLOW, FAST] = ["zero", "slow", "fast"].map(messageOf) as [Buffer, Buffer, Buffer];
+
+/** The `Mbox` of another process: it shares no syncs with the one that sleeps. */
+let OtherMbox: typeof Mbox;
+beforeAll(async () => {
+  vi.resetModules();
+  ({ Mbox: OtherMbox } = await import("../../../src/fetch/index.ts"));
+});
 
 let folder: Folder;
 let path: string;
@@ -46,7 +53,7 @@ async function sleepAt(nth: number, isLeft: boolean, fast: Sleeper): Promise<str
   await deliver(new Mbox(path), "zero", ZERO);
   const writer = await begun(new Mbox(path, { lockTimeout: 0 }), "slow");
   await writer.write(Buffer.from(SLOW));
-  const other = await begun(new Mbox(path, { lockTimeout: 0 }), "fast");
+  const other = await begun(new OtherMbox(path, { lockTimeout: 0 }), "fast");
   await other.write(Buffer.from(FAST));
   // The one that sleeps has to take back first what is left of it.
   if (isLeft) await cutAppend();

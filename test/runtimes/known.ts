@@ -236,7 +236,7 @@ const WINDOWS: readonly Known[] = [
   ...["login", "stored-sign-in"].map((name) => ({ file: `test/cli/${name}.test.ts`, why: NO_FETCH })),
   {
     file: "test/fetch/destinations/destinations.test.ts",
-    tests: /^(?!deliverTo ).* > creates files that only their owner can read$/,
+    tests: /^(?!deliverTo |Webhook ).* > creates files that only their owner can read$/,
     why: NO_MODES,
   },
   {
@@ -295,7 +295,7 @@ const WINDOWS: readonly Known[] = [
   },
   {
     file: "test/fetch/ledger/lock.test.ts",
-    tests: /^a holder > (?:learns|whose lock was removed|knows its lock by the contents)/,
+    tests: /^a holder > (?:learns|on a local disk|whose lock was removed|knows its lock by the contents)/,
     why: OPEN,
   },
   {

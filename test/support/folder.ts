@@ -49,9 +49,9 @@ export class Folder {
  * The octets of the files in a directory whose names match, without subdirectories; empty if there is no
  * directory.
  */
-export async function octetsIn(directory: string, wanted: RegExp = /./): Promise<Buffer[]> {
+export async function octetsIn(directory: string, wanted?: RegExp): Promise<Buffer[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
-  const files = names.filter((name) => wanted.test(name));
+  const files = names.filter((name) => wanted?.test(name) !== false);
   return Promise.all(files.sort().map((name) => readFile(join(directory, name))));
 }

@@ -232,7 +232,7 @@ export class Deliveries {
       await this.#settled();
       return;
     }
-    this.#underway.add(step.size ?? 0, () => this.#treat(step, received));
+    this.#underway.add(received.octets, () => this.#treat(step, received));
   }
 
   /** Waits for the result of a message, and notes it. */

@@ -80,6 +80,8 @@ export interface LeftAlone {
 
 /** A message that was received. Its result may come later, if the destination has not committed it yet. */
 export interface Received {
+  /** The octets that the destination has received, and has not committed yet. */
+  readonly octets: number;
   readonly result: Promise<Delivered> | Delivered | LeftAlone;
 }
 
@@ -183,16 +185,16 @@ async function byContent(
   const entry = context.entries.get(id);
   const waiting = entry && reasonToWait(entry, context.policy, Date.now());
   if (entry !== undefined && waiting !== undefined)
-    return { result: { leftAlone: skipFailed(step, entry, waiting), id } };
+    return { octets: 0, result: { leftAlone: skipFailed(step, entry, waiting), id } };
   if (entry !== undefined && hasFailed(entry) && !context.again)
-    return { result: { leftAlone: "comes last", id } };
+    return { octets: 0, result: { leftAlone: "comes last", id } };
   if (step.baseline || (entry !== undefined && isSettled(entry)))
     return knownBefore({ id, key, octets, headers: entry?.headers });
   return handOver({ id, key, pieces }, step, context);
 }
 
 function knownBefore(message: Omit<Delivered, "known" | "recorded">): Received {
-  return { result: { ...message, known: true, recorded: false } };
+  return { octets: 0, result: { ...message, known: true, recorded: false } };
 }
 
 /** Resolves when the destination has received the message. The result follows when it has committed it. */
@@ -224,7 +226,7 @@ async function handOver(
   const result = commit(writer, { id, key, octets, headers: digest.digest() }, context);
   // Until the result is treated, this prevents an unhandled rejection.
   result.catch(() => undefined);
-  return { result };
+  return { octets, result };
 }
 
 /** Lets the destination commit a message that it has received. */

@@ -103,6 +103,17 @@ describe("a destination with a group", () => {
     expect(open[destination.entries.findIndex(({ id }) => id === "uid-3")]).toBe(1);
   });
 
+  test("is given no more than its bytes, even if the server announces other sizes", async () => {
+    // Each line of LIST says one byte.
+    const list = "+OK\r\n1 1\r\n2 1\r\n3 1\r\n.\r\n";
+    await using server = await serverWith(mails(3), { faults: [{ on: "LIST", reply: list }] });
+    const destination = new Group({ messages: 10, bytes: mail(1).length }, (group) => {
+      setTimeout(() => group.settleAll(), 0);
+    });
+    expect(await new Fetcher(server).run({ destination })).toMatchObject({ delivered: 3 });
+    expect(destination.most).toBe(1);
+  });
+
   test("is given one message at a time if it declares no group", async () => {
     await using server = await serverWith(mails(4));
     const destination = new Group(undefined, settlingAt(1));

@@ -1,5 +1,5 @@
 // Ann, her password and her maildrop on an embedded server, and the options for a connection to a server.
-import { Pop3Client, type Pop3ClientOptions } from "../../src/index.ts";
+import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../src/index.ts";
 import { Pop3Server, type Fault, type Pop3ServerOptions } from "../../src/testing/index.ts";
 import type { ScriptedServer } from "./scripted-server.ts";
 
@@ -65,4 +65,19 @@ export async function left(server: Pop3Server): Promise<string> {
     .maildrop("ann")
     .messages.map(({ octets }) => octets.toString().trim())
     .join("");
+}
+
+/** Records the `close` events of a client. An `error` event would throw: it has no listener. */
+export function ends(client: Pop3Client): (string | undefined)[] {
+  const seen: (string | undefined)[] = [];
+  client.on("close", (failure: Pop3Error | undefined) => seen.push(failure?.code));
+  return seen;
+}
+
+/** A client of a script, logged in. */
+export async function logInTo(
+  server: ScriptedServer,
+  more: Partial<Pop3ClientOptions> = {},
+): Promise<Pop3Client> {
+  return Pop3Client.connect(toScript(server, { auth, ...more }));
 }

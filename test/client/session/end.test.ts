@@ -2,26 +2,14 @@
 // event.
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { Pop3Client, type Pop3ClientOptions, type Pop3Error } from "../../../src/index.ts";
-import { auth, listen, LOGGED_IN, logIn, offering, to, toScript } from "../../support/ann.ts";
+import { Pop3Client, type Pop3Error } from "../../../src/index.ts";
+import { auth, ends, listen, LOGGED_IN, logIn, logInTo, offering, to, toScript } from "../../support/ann.ts";
 import { codeOf, failureOf, settledCode } from "../../support/outcome.ts";
 import { turns } from "../../support/turns.ts";
 import { ScriptedServer, type Step } from "../../support/scripted-server.ts";
 import { expectNothingUnhandled } from "../../support/unhandled.ts";
 
 expectNothingUnhandled();
-
-/** Records the `close` events of a client. An `error` event would throw: it has no listener. */
-function ends(client: Pop3Client): (string | undefined)[] {
-  const seen: (string | undefined)[] = [];
-  client.on("close", (failure: Pop3Error | undefined) => seen.push(failure?.code));
-  return seen;
-}
-
-/** A client of a script, logged in. */
-async function logInTo(server: ScriptedServer, more: Partial<Pop3ClientOptions> = {}): Promise<Pop3Client> {
-  return Pop3Client.connect(toScript(server, { auth, ...more }));
-}
 
 describe("`close` is emitted once", () => {
   test("after QUIT, without an error", async () => {

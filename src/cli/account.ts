@@ -11,6 +11,7 @@ import type { Attempt } from "./explain.ts";
 import { keepSecret, type Io } from "./io.ts";
 import { signInNamed, storedSignIn } from "./login/stored-sign-in.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
+import { PASSWORD, PROXY, TOKEN } from "./secret-variables.ts";
 import { ConfigurationError, UsageError } from "./usage.ts";
 
 /** The options of every command that takes a URL. */
@@ -31,11 +32,6 @@ export interface AccountWords {
   readonly mechanism?: string | undefined;
   readonly proxy?: string | undefined;
 }
-
-/** The environment variables with the secrets. The URL of a proxy may contain a password. */
-export const PASSWORD = "POPWRIGHT_PASSWORD";
-export const TOKEN = "POPWRIGHT_TOKEN";
-export const PROXY = "POPWRIGHT_PROXY";
 
 export interface AccountSource {
   readonly url: string;

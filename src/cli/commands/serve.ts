@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onAbort } from "../../net/abort.ts";
 import { Pop3Server } from "../../testing/index.ts";
-import { PASSWORD } from "../account.ts";
+import { PASSWORD } from "../secret-variables.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { writeJson } from "../json.ts";

@@ -3,24 +3,21 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Pop3Error } from "../../index.ts";
 import { completePolicy } from "../../fetch/plan/policy.ts";
-import { Webhook, type FetchPolicy } from "../../fetch/index.ts";
-import { nearest, suggestion } from "../../options/checks.ts";
+import type { FetchPolicy } from "../../fetch/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import {
   checkMechanism,
   checkProxy,
   mailboxOf,
   optionsOf,
-  PASSWORD,
   passwordIn,
-  PROXY,
-  TOKEN,
   type AccountSource,
 } from "../account.ts";
-import { wordsOfCommand } from "./command-words.ts";
-import { PLACES, WEBHOOK_SECRET, type DeliveryPlace, type WebhookPlace } from "./delivery-place.ts";
+import { PLACES, readPlace, variablesOf, type DeliveryPlace } from "./delivery-place.ts";
+import { Fields, SECRET_HINTS, type Hints, type Table } from "./fields.ts";
 import { signInNamed } from "../login/stored-sign-in.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
+import { PASSWORD, SECRET_VARIABLES } from "../secret-variables.ts";
 import { ConfigurationError, UsageError } from "../usage.ts";
 
 interface ConfiguredAccount {
@@ -68,8 +65,6 @@ export function parseConfiguration(text: string, path: string): Configuration {
   return new Checker(path, document).configuration();
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
 const TOP = ["state", "to", "policy", "maxSessions", "maxPerHost", "accounts"] as const;
 const ACCOUNT = [
   "name",
@@ -86,20 +81,13 @@ const ACCOUNT = [
   "login",
 ] as const;
 
-const WEBHOOK: readonly (keyof WebhookPlace)[] = ["url", "secretEnv", "format", "allowPrivate"];
-
 /** Keys that users try first, in lower case, and what to do instead. `fetch` has other options of these names. */
-const FOREIGN: ReadonlyMap<string, string> = new Map([
-  ...["password", "pass"].map(
-    (key) => [key, ": use passwordEnv or passwordCommand, so that the file contains no secret"] as const,
-  ),
-  ...["token", "accesstoken"].map(
-    (key) => [key, ": use login, tokenEnv or tokenCommand, so that the file contains no secret"] as const,
-  ),
+const HINTS: Hints = new Map([
+  ...SECRET_HINTS,
   ...["host", "port", "user", "username", "server"].map(
     (key) => [key, ": it is a part of url, as in pop3s://user@pop.example.com"] as const,
   ),
-  ...["maildir", "eml", "mbox", "command", "webhook", "destination"].map(
+  ...[...PLACES, "destination"].map(
     (key) => [key, ': did you mean to? As in "to": { "maildir": "Mail" }'] as const,
   ),
   ...["delete", "maxSize", "firstRun", "order", "limits", "keepDays"].map(
@@ -107,42 +95,38 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ),
 ]);
 
-/** The most characters of an unknown key that an error shows. */
-const LONGEST_KEY = 80;
-
 class Checker {
   readonly #file: string;
   readonly #document: JsonDocument;
+  readonly #fields: Fields;
 
   constructor(file: string, document: JsonDocument) {
     this.#file = file;
     this.#document = document;
+    this.#fields = new Fields(file, document);
   }
 
   configuration(): Configuration {
-    const top = this.#table("", this.#document.value, TOP);
+    const top = this.#fields.table("", this.#document.value, TOP, HINTS);
     const base = dirname(resolve(this.#file));
-    const to = top["to"] === undefined ? undefined : this.#place("to", top["to"]);
+    const to = top["to"] === undefined ? undefined : readPlace("to", top["to"], this.#fields);
     const policy = this.#policy("policy", top["policy"], {});
     const { accounts } = top;
     if (!Array.isArray(accounts) || accounts.length === 0)
-      throw this.#wrong("accounts", "must be a non-empty list of accounts");
+      throw this.#fields.wrong("accounts", "must be a non-empty list of accounts");
     const checked = accounts.map((account, index) =>
       this.#account(`accounts[${String(index)}]`, account, to, policy),
     );
     this.#checkNames(checked);
     return {
-      state: this.#string("state", top["state"]) ?? "state",
-      maxSessions: this.#count("maxSessions", top["maxSessions"]),
-      maxPerHost: this.#count("maxPerHost", top["maxPerHost"]),
+      state: this.#fields.string("state", top["state"]) ?? "state",
+      maxSessions: this.#fields.count("maxSessions", top["maxSessions"]),
+      maxPerHost: this.#fields.count("maxPerHost", top["maxPerHost"]),
       accounts: checked,
       secrets: new Set([
-        PASSWORD,
-        TOKEN,
-        PROXY,
-        WEBHOOK_SECRET,
-        ...checked.flatMap(({ source: { password, token }, to: { webhook } }) =>
-          [password.variable, token.variable, webhook?.secretEnv].filter((name) => name !== undefined),
+        ...SECRET_VARIABLES,
+        ...checked.flatMap(({ source: { password, token }, to }) =>
+          [password.variable, token.variable, ...variablesOf(to)].filter((name) => name !== undefined),
         ),
       ]),
       pathOf: (path) => resolve(base, path),
@@ -155,31 +139,31 @@ class Checker {
     to: DeliveryPlace | undefined,
     policy: FetchPolicy,
   ): ConfiguredAccount {
-    const account = this.#table(path, value, ACCOUNT);
+    const account = this.#fields.table(path, value, ACCOUNT, HINTS);
     const text = (name: (typeof ACCOUNT)[number]): string | undefined =>
-      this.#string(`${path}.${name}`, account[name]);
+      this.#fields.string(`${path}.${name}`, account[name]);
     const url = text("url");
-    if (url === undefined) throw this.#wrong(`${path}.url`, "is missing");
+    if (url === undefined) throw this.#fields.wrong(`${path}.url`, "is missing");
     this.#checkUrl(`${path}.url`, url);
-    const place = account["to"] === undefined ? to : this.#place(`${path}.to`, account["to"]);
+    const place = account["to"] === undefined ? to : readPlace(`${path}.to`, account["to"], this.#fields);
     if (place === undefined)
-      throw this.#wrong(`${path}.to`, "is missing: set it here, or at the top level for all accounts");
+      throw this.#fields.wrong(`${path}.to`, "is missing: set it here, or at the top level for all accounts");
     return {
       name: text("name"),
       source: {
         url,
         password: {
-          variable: text("passwordEnv") ?? "POPWRIGHT_PASSWORD",
-          command: this.#command(`${path}.passwordCommand`, account["passwordCommand"]),
+          variable: text("passwordEnv") ?? PASSWORD,
+          command: this.#fields.command(`${path}.passwordCommand`, account["passwordCommand"]),
         },
         token: {
           variable: text("tokenEnv"),
-          command: this.#command(`${path}.tokenCommand`, account["tokenCommand"]),
+          command: this.#fields.command(`${path}.tokenCommand`, account["tokenCommand"]),
         },
         login: this.#login(`${path}.login`, account, optionsOf(url).auth?.user),
         ca: text("ca"),
-        mechanism: this.#checked(`${path}.mechanism`, text("mechanism"), checkMechanism),
-        proxy: this.#checked(`${path}.proxy`, text("proxy"), checkProxy),
+        mechanism: this.#fields.checked(`${path}.mechanism`, text("mechanism"), checkMechanism),
+        proxy: this.#fields.checked(`${path}.proxy`, text("proxy"), checkProxy),
       },
       to: place,
       policy: this.#policy(`${path}.policy`, account["policy"], policy),
@@ -187,14 +171,14 @@ class Checker {
   }
 
   #login(path: JsonPath, account: Table, user: string | undefined): string | undefined {
-    const login = this.#checked(path, this.#string(path, account["login"]), (word) =>
+    const login = this.#fields.checked(path, this.#fields.string(path, account["login"]), (word) =>
       signInNamed(word, user),
     );
     const secret = (["passwordEnv", "passwordCommand", "tokenEnv", "tokenCommand"] as const).find(
       (key) => account[key] !== undefined,
     );
     if (login !== undefined && secret !== undefined)
-      throw this.#wrong(path, `cannot be combined with ${secret}`);
+      throw this.#fields.wrong(path, `cannot be combined with ${secret}`);
     return login;
   }
 
@@ -205,130 +189,40 @@ class Checker {
       const mailbox = name ?? mailboxOf(source.url);
       const path = `accounts[${String(index)}].${name === undefined ? "url" : "name"}`;
       if (names.has(mailbox))
-        throw this.#wrong(path, `must be unique: another account is also called ${printable(mailbox)}`);
+        throw this.#fields.wrong(
+          path,
+          `must be unique: another account is also called ${printable(mailbox)}`,
+        );
       names.add(mailbox);
     }
   }
 
-  #checked(path: JsonPath, text: string | undefined, check: (text: string) => void): string | undefined {
-    if (text === undefined) return undefined;
-    try {
-      check(text);
-    } catch (error) {
-      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
-    }
-    return text;
-  }
-
   #checkUrl(path: JsonPath, url: string): void {
     if (passwordIn(url))
-      throw this.#wrong(path, "must not contain a password: use passwordEnv or passwordCommand instead");
+      throw this.#fields.wrong(
+        path,
+        "must not contain a password: use passwordEnv or passwordCommand instead",
+      );
     try {
       if (optionsOf(url).auth !== undefined) return;
     } catch (error) {
-      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
+      throw error instanceof UsageError ? this.#fields.wrong(path, `is wrong: ${error.message}`) : error;
     }
-    throw this.#wrong(path, "must name a user, as in pop3s://user@pop.example.com");
+    throw this.#fields.wrong(path, "must name a user, as in pop3s://user@pop.example.com");
   }
 
   /** Checks a policy. Each key of an account's policy replaces the same key of the common policy. */
   #policy(path: JsonPath, value: unknown, common: FetchPolicy): FetchPolicy {
     if (value === undefined) return common;
-    const policy = { ...common, ...(this.#table(path, value) as FetchPolicy) };
+    const policy = { ...common, ...(this.#fields.table(path, value) as FetchPolicy) };
     try {
       completePolicy(policy);
     } catch (error) {
       if (!Pop3Error.is(error)) throw error;
       // The error names the key itself.
       const [, key = ""] = /\bpolicy((?:\.\w+)*)/.exec(error.message) ?? [];
-      throw this.#at(`${path}${key}`, error.message);
+      throw this.#fields.at(`${path}${key}`, error.message);
     }
     return policy;
-  }
-
-  #place(path: JsonPath, value: unknown): DeliveryPlace {
-    const place = this.#table(path, value, PLACES);
-    const [name, ...more] = Object.keys(place);
-    if (name === undefined || more.length > 0)
-      throw this.#wrong(path, `must have exactly one of the keys ${PLACES.join(", ")}`);
-    if (name === "command") {
-      return { command: this.#command(`${path}.command`, place["command"]) ?? [] };
-    }
-    if (name === "webhook") return { webhook: this.#webhook(`${path}.${name}`, place["webhook"]) };
-    return { [name]: this.#string(`${path}.${name}`, place[name]) };
-  }
-
-  #webhook(path: JsonPath, value: unknown): WebhookPlace {
-    const given = typeof value === "string" ? { url: value } : this.#table(path, value, WEBHOOK);
-    const { url, format, allowPrivate } = given as Partial<WebhookPlace>;
-    try {
-      // It connects only when it delivers.
-      new Webhook(url ?? "", {
-        ...(format === undefined ? {} : { format }),
-        ...(allowPrivate === undefined ? {} : { allowPrivate }),
-      });
-    } catch (error) {
-      throw Pop3Error.is(error) ? this.#wrong(path, `is wrong: ${error.message}`) : error;
-    }
-    return {
-      url: url ?? "",
-      format,
-      allowPrivate,
-      secretEnv: this.#string(`${path}.secretEnv`, given["secretEnv"]),
-    };
-  }
-
-  #command(path: JsonPath, value: unknown): readonly string[] | undefined {
-    if (value === undefined) return undefined;
-    if (typeof value === "string" && value.trim() !== "") return this.#words(path, value);
-    const strings =
-      Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string");
-    if (strings) return value;
-    throw this.#wrong(path, "must be a command: a non-empty string or list of strings");
-  }
-
-  #words(path: JsonPath, line: string): readonly string[] {
-    try {
-      return wordsOfCommand(line);
-    } catch (error) {
-      throw error instanceof UsageError ? this.#wrong(path, `is wrong: ${error.message}`) : error;
-    }
-  }
-
-  #table(path: JsonPath, value: unknown, names?: readonly string[]): Table {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw this.#wrong(path, "must be an object");
-    if (names !== undefined) this.#checkKeys(path, value, names);
-    return value as Table;
-  }
-
-  #checkKeys(path: JsonPath, value: object, names: readonly string[]): void {
-    const full = (key: string): string => (path === "" ? key : `${path}.${key}`);
-    for (const key of Object.keys(value)) {
-      if (names.includes(key)) continue;
-      const foreign = nearest(key, names) === undefined ? FOREIGN.get(key.toLowerCase()) : undefined;
-      const hint = foreign ?? suggestion(key, names, (each) => each);
-      throw this.#at(full(key), `${printable(full(key)).slice(0, LONGEST_KEY)} is unknown${printable(hint)}`);
-    }
-  }
-
-  #string(path: JsonPath, value: unknown): string | undefined {
-    if (value === undefined || (typeof value === "string" && value !== "")) return value;
-    throw this.#wrong(path, "must be a non-empty string");
-  }
-
-  #count(path: JsonPath, value: unknown): number | undefined {
-    if (value === undefined || (Number.isInteger(value) && (value as number) > 0)) return value as undefined;
-    throw this.#wrong(path, `must be a whole number >= 1 (got ${printable(JSON.stringify(value))})`);
-  }
-
-  #wrong(path: JsonPath, message: string): ConfigurationError {
-    return this.#at(path, `${path || "the configuration"} ${message}`);
-  }
-
-  #at(path: JsonPath, message: string): ConfigurationError {
-    return new ConfigurationError(
-      `${printable(this.#file)}:${String(this.#document.lineOf(path))}: ${message}`,
-    );
   }
 }

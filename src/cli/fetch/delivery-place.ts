@@ -1,66 +1,103 @@
-// Creates the destination that a command line or a configuration file names.
-import { PASSWORD, TOKEN } from "../account.ts";
-import { withoutVariables } from "../environment.ts";
-import { Command, EmlFolder, Maildir, Mbox, Webhook, type Destination } from "../../fetch/index.ts";
-import { printable } from "../../protocol/printable.ts";
-import { keepSecret, type Io } from "../io.ts";
-import { ConfigurationError } from "../usage.ts";
+// The destinations that a command line or a configuration file can name, each kind by its key.
+import type { Destination } from "../../fetch/index.ts";
+import type { JsonPath } from "../json-lines.ts";
+import { passwordIn } from "../account.ts";
+import { TO_PASSWORD } from "../secret-variables.ts";
+import { quoted, UsageError } from "../usage.ts";
+import type { Fields } from "./fields.ts";
+import { eml, maildir, mbox } from "./places/files.ts";
+import type { PlaceKind, PlaceScene } from "./places/place.ts";
+import { command } from "./places/program.ts";
+import { webhook, type WebhookPlace } from "./places/webhook.ts";
 
-/** A destination: exactly one of these properties is set. */
-export interface DeliveryPlace {
-  readonly maildir?: string;
-  readonly eml?: string;
-  readonly mbox?: string;
-  /** A program and its arguments. It gets each message on its standard input. */
-  readonly command?: readonly string[];
-  readonly webhook?: WebhookPlace;
+/** What the configuration says about a destination of each kind. */
+interface Values {
+  readonly maildir: string;
+  readonly eml: string;
+  readonly mbox: string;
+  readonly command: readonly string[];
+  readonly webhook: WebhookPlace;
 }
 
-/** A web server. Its secrets are in an environment variable. */
-export interface WebhookPlace {
-  readonly url: string;
-  readonly secretEnv?: string | undefined;
-  readonly format?: "raw" | "json" | undefined;
-  readonly allowPrivate?: boolean | undefined;
+type KindName = keyof Values;
+
+const KINDS: { readonly [N in KindName]: PlaceKind<Values[N]> } = { maildir, eml, mbox, command, webhook };
+
+/** A destination: exactly one key, as in the configuration file. */
+export type DeliveryPlace = { readonly [N in KindName]: Pick<Values, N> }[KindName];
+
+/** The keys of the configuration file that name a destination. */
+export const PLACES: readonly KindName[] = Object.keys(KINDS) as KindName[];
+
+/** Reads the value of `to` in a configuration file. Throws `ConfigurationError`. */
+export function readPlace(path: JsonPath, value: unknown, fields: Fields): DeliveryPlace {
+  const table = fields.table(path, value, PLACES);
+  const [name, ...more] = Object.keys(table) as KindName[];
+  if (name === undefined || more.length > 0)
+    throw fields.wrong(path, `must have exactly one of the keys ${PLACES.join(", ")}`);
+  return { [name]: KINDS[name].read(`${path}.${name}`, table[name], fields) } as DeliveryPlace;
 }
 
-/** The environment variable with the secrets of a webhook, separated by spaces. */
-export const WEBHOOK_SECRET = "POPWRIGHT_WEBHOOK_SECRET";
+/** The kinds that `--format` can name. */
+const FORMATS = ["maildir", "eml", "mbox", "webhook"] as const;
 
-export const PLACES: readonly (keyof DeliveryPlace)[] = ["maildir", "eml", "mbox", "command", "webhook"];
-
-/**
- * Creates the destination. A program gets the environment `env` without the variables that contain our
- * secrets. Throws {@link ConfigurationError} if the secret of a webhook is not in the environment, and
- * `POP3_CONFIG` if an option is invalid.
- */
-export function destinationAt(
-  place: DeliveryPlace,
-  pathOf: (path: string) => string,
-  env: NodeJS.ProcessEnv,
-  io: Io,
-): Destination {
-  if (place.maildir !== undefined) return new Maildir(pathOf(place.maildir));
-  if (place.eml !== undefined) return new EmlFolder(pathOf(place.eml));
-  if (place.mbox !== undefined) return new Mbox(pathOf(place.mbox));
-  if (place.webhook !== undefined) return webhookAt(place.webhook, io);
-  const [program = "", ...args] = place.command ?? [];
-  return new Command(program, args, { env: withoutVariables(env, [PASSWORD, TOKEN, WEBHOOK_SECRET]) });
-}
-
-function webhookAt(
-  { url, secretEnv = WEBHOOK_SECRET, format, allowPrivate }: WebhookPlace,
-  io: Io,
-): Destination {
-  const secrets = (io.env[secretEnv] ?? "").split(" ").filter((secret) => secret !== "");
-  if (secrets.length === 0)
-    throw new ConfigurationError(
-      `the secret of the webhook is missing: set ${printable(secretEnv)} to a value such as whsec_... (\`openssl rand -base64 32\` makes one)`,
+/** Finds the destination that `--to` names. Throws {@link UsageError} if there is no such kind, or a password. */
+export function placeNamed(to: string, format: string | undefined): DeliveryPlace {
+  if (passwordIn(to))
+    throw new UsageError(
+      `--to must not contain a password, because other users of this machine can read it. Set ${TO_PASSWORD} instead`,
     );
-  for (const secret of secrets) keepSecret(secret, io);
-  return new Webhook(url, {
-    secrets,
-    ...(format === undefined ? {} : { format }),
-    ...(allowPrivate === undefined ? {} : { allowPrivate }),
-  });
+  // A single letter is a drive of Windows.
+  const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(to) ?? [];
+  const named = format ?? (scheme === undefined ? "maildir" : BY_SCHEME[scheme.toLowerCase()]);
+  if (named === undefined)
+    throw new UsageError(`--to must be a path, or begin with https:// (got ${quoted(to)})`);
+  if (named === "webhook") return { webhook: { url: to } };
+  if (named === "maildir") return { maildir: to };
+  if (named === "eml") return { eml: to };
+  if (named === "mbox") return { mbox: to };
+  throw new UsageError(
+    `--format must be ${FORMATS.slice(0, -1).join(", ")} or webhook (got ${quoted(named)})`,
+  );
+}
+
+const BY_SCHEME: Readonly<Record<string, KindName>> = { https: "webhook", http: "webhook" };
+
+/** The kind of a place, and what it says about this one. The two fit each other: they have the same key. */
+function kindOf(place: DeliveryPlace): readonly [kind: PlaceKind<unknown>, value: unknown] {
+  const [[name, value] = []] = Object.entries(place) as [KindName, unknown][];
+  return [KINDS[name as KindName], value];
+}
+
+/** Returns the environment variables with secrets that a place names. */
+export function variablesOf(place: DeliveryPlace): readonly string[] {
+  const [kind, value] = kindOf(place);
+  return (kind.variables?.(value) ?? []).filter((name) => name !== undefined);
+}
+
+/** Says which destination it is, for people. */
+export function shownPlace(place: DeliveryPlace): string {
+  const [kind, value] = kindOf(place);
+  return kind.shown(value);
+}
+
+/** Creates the destinations of a run. Those that connect to a server are created once for the same settings. */
+export class Destinations {
+  readonly #scene: PlaceScene;
+  readonly #shared: Map<string, Destination> = new Map();
+
+  constructor(scene: PlaceScene) {
+    this.#scene = scene;
+  }
+
+  /** Throws `ConfigurationError` if a secret is missing, and `POP3_CONFIG` if an option is invalid. */
+  at(place: DeliveryPlace): Destination {
+    const [kind, value] = kindOf(place);
+    const key = JSON.stringify(place);
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const destination = kind.create(value, this.#scene);
+    if (kind.shared === true) this.#shared.set(key, destination);
+    return destination;
+  }
 }

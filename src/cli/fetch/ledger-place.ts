@@ -1,9 +1,10 @@
 // Finds the ledger that a command line names, and translates the names of mailboxes and messages in it.
 import { FileLedger } from "../../fetch/index.ts";
-import { mailboxOf, PASSWORD, passwordIn, TOKEN } from "../account.ts";
+import { mailboxOf, passwordIn } from "../account.ts";
 import { readConfiguration } from "./configuration.ts";
 import { defaultState } from "../default-state.ts";
 import { keepSecret, type Io } from "../io.ts";
+import { SECRET_VARIABLES } from "../secret-variables.ts";
 import { shellWord } from "../text.ts";
 import { UsageError } from "../usage.ts";
 
@@ -29,7 +30,7 @@ export interface LedgerPlace {
 /** Finds the ledger. Throws `ConfigurationError` if the configuration file is wrong. */
 export async function ledgerPlace({ config, state }: LedgerWords, io: Io): Promise<LedgerPlace> {
   if (config === undefined) {
-    keepVariables([PASSWORD, TOKEN], io);
+    keepVariables(SECRET_VARIABLES, io);
     return { ledger: new FileLedger(state ?? defaultState(io.env)), mailboxes: undefined };
   }
   const { accounts, secrets, state: inFile, pathOf } = await readConfiguration(config);

@@ -9,10 +9,11 @@ import type { Subcommand } from "../command.ts";
 import { defaultState } from "../default-state.ts";
 import { withoutVariables } from "../environment.ts";
 import type { Io } from "../io.ts";
+import { SECRET_VARIABLES } from "../secret-variables.ts";
 import { shellWord } from "../text.ts";
 import { octetsOf, positionals, quoted, UsageError, wholeNumber, wordsOf } from "../usage.ts";
 import { readConfiguration } from "./configuration.ts";
-import { destinationAt, type DeliveryPlace } from "./delivery-place.ts";
+import { Destinations, placeNamed } from "./delivery-place.ts";
 import { LEDGER_OPTIONS, sameLedger } from "./ledger-place.ts";
 
 const OPTIONS = {
@@ -87,11 +88,13 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
   if (account.auth === undefined)
     throw new UsageError(`the URL must name a user, as in pop3s://USER@${hostText(account.host)}`);
   // A dry run does not use the destination.
-  const place = placeOf({ ...values, to: values.to ?? "." });
-  const destination = destinationAt(place, (path) => resolve(path), io.env, io);
+  const place = placeNamed(values.to ?? ".", values.format);
+  const state = values.state ?? defaultState(io.env);
+  const env = withoutVariables(io.env, SECRET_VARIABLES);
+  const destination = new Destinations({ pathOf: (path) => resolve(path), env, state, io }).at(place);
   return {
     targets: [{ account, mailbox: nameOf(account), destination, policy: policyOf(values) }],
-    state: values.state ?? defaultState(io.env),
+    state,
     sameLedger: sameLedger(values),
     retryWords: ` ${shellWord(url)}${sameLedger(values)}`,
   };
@@ -117,10 +120,11 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
   for (const name of IN_FILE)
     if (values[name] !== undefined)
       throw new UsageError(`--${name} cannot be combined with --config: set it in the file`);
-  const { accounts, secrets, state, maxSessions, maxPerHost, pathOf } = await readConfiguration(
-    values.config ?? "",
-  );
+  const configuration = await readConfiguration(values.config ?? "");
+  const { accounts, secrets, maxSessions, maxPerHost, pathOf } = configuration;
   const env = withoutVariables(io.env, secrets);
+  const state = values.state ?? pathOf(configuration.state);
+  const destinations = new Destinations({ pathOf, env, state, io });
   const targets = await Promise.all(
     accounts.map(async ({ name, source, to, policy }): Promise<Target> => {
       const ca = source.ca === undefined ? undefined : pathOf(source.ca);
@@ -128,7 +132,7 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
       return {
         account,
         mailbox: name ?? nameOf(account),
-        destination: destinationAt(to, pathOf, env, io),
+        destination: destinations.at(to),
         policy: { ...policy, ...dryRunOf(values), limits: { ...policy.limits, ...limitOf(values).limits } },
       };
     }),
@@ -136,21 +140,12 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
   const same = sameLedger(values);
   return {
     targets,
-    state: values.state ?? pathOf(state),
+    state,
     sameLedger: same,
     retryWords: same,
     maxSessions,
     maxPerHost,
   };
-}
-
-function placeOf({
-  to = "",
-  format = /^https?:\/\//i.test(to) ? "webhook" : "maildir",
-}: Values): DeliveryPlace {
-  if (format === "webhook") return { webhook: { url: to } };
-  if (format === "maildir" || format === "eml" || format === "mbox") return { [format]: to };
-  throw new UsageError(`--format must be maildir, eml, mbox or webhook (got ${quoted(format)})`);
 }
 
 function policyOf(values: Values): FetchPolicy {

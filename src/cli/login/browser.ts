@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { withoutVariables } from "../environment.ts";
 import { wordsOfCommand } from "../fetch/command-words.ts";
 import type { Io } from "../io.ts";
-import { CLIENT_SECRET } from "./client.ts";
+import { CLIENT_SECRET } from "../secret-variables.ts";
 
 /** Returns the program that opens `url`, with its arguments. `BROWSER` names another one, as in many tools of Unix. */
 export function browserCommand(

@@ -2,11 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { printable } from "../../protocol/printable.ts";
 import { keepSecret, type Io } from "../io.ts";
+import { CLIENT_SECRET } from "../secret-variables.ts";
 import { ConfigurationError, UsageError } from "../usage.ts";
 
-/** The environment variables with the client. */
+/** The environment variable with the id of the client. */
 const CLIENT_ID = "POPWRIGHT_CLIENT_ID";
-export const CLIENT_SECRET = "POPWRIGHT_CLIENT_SECRET";
 
 export interface Client {
   readonly clientId: string;

@@ -3,7 +3,8 @@
 /** From the top down: a layer imports itself and what lies below it, and nothing above. */
 const layers = [
   ["cli", "^src/cli/"],
-  ["sqlite", "^src/sqlite/"],
+  ["stores", "^src/(sqlite|postgres)/"],
+  ["store", "^src/store/"],
   ["fetch", "^src/fetch/"],
   ["index", "^src/index\\.ts$"],
   ["pool", "^src/pool/"],
@@ -165,8 +166,18 @@ module.exports = {
       name: "ledger-and-destinations-know-no-run",
       comment: "They stand on fetch/files, and none of them knows who uses it. A store is both.",
       severity: "error",
-      from: { path: "^src/(fetch/(ledger|destinations)|sqlite)/", pathNot: "^src/sqlite/index\\.ts$" },
+      from: {
+        path: "^src/(fetch/(ledger|destinations)|store|sqlite|postgres)/",
+        pathNot: "^src/(sqlite|postgres)/index\\.ts$",
+      },
       to: { path: "^src/fetch/(run/|[^/]+\\.ts$)" },
+    },
+    {
+      name: "stores-know-no-other-store",
+      comment: "Each is an entry of its own. What they share is in store/.",
+      severity: "error",
+      from: { path: "^src/(sqlite|postgres)/" },
+      to: { path: "^src/(sqlite|postgres)/", pathNot: "^src/$1/" },
     },
     {
       name: "fetch-files-know-no-mail",

@@ -1,20 +1,12 @@
 // Delivers messages to a function, in the transactions of a store.
-import {
-  checkDelivery,
-  type Delivery,
-  type DeliveryGroup,
-  type DeliveryWriter,
-  type Destination,
-} from "../fetch/destinations/destination.ts";
+import type { Destination } from "../fetch/destinations/destination.ts";
 import { DestinationError } from "../fetch/destinations/destination-error.ts";
 import type { FetchedMessage } from "../fetch/destinations/function.ts";
-import { inMemory } from "../fetch/destinations/in-memory.ts";
-import type { LedgerEntry } from "../fetch/ledger/ledger.ts";
-import { configError, shown, withDefaults } from "../options/checks.ts";
-import { printable } from "../protocol/printable.ts";
+import { configError, shown } from "../options/checks.ts";
+import { Refusal, storeDestination } from "../store/handler.ts";
+import type { HeldMailboxes } from "../store/held-mailboxes.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { deliveryFailure, isStorageFailure } from "./failures.ts";
-import type { Leases } from "./leases.ts";
 import type { SqliteMailbox } from "./mailbox.ts";
 
 /**
@@ -35,55 +27,22 @@ export interface SqliteDeliverOptions {
   readonly limit?: number;
 }
 
-/** What one run delivers at a time: enough that its messages share a transaction, and little memory. */
-const GROUP: DeliveryGroup = { messages: 16, bytes: 8 * 1024 * 1024 };
-
 export function destination<Database extends SqliteDatabase>(
   database: Database,
-  leases: Leases,
+  held: HeldMailboxes<SqliteMailbox>,
   handler: SqliteHandler<Database>,
   options?: SqliteDeliverOptions,
 ): Destination {
   checkHandler(handler);
-  const { limit } = withDefaults("deliver", { limit: 64 * 1024 * 1024 }, options);
-  return {
-    group: GROUP,
-    async begin(delivery) {
-      checkDelivery(delivery);
-      const mailbox = leases.heldBy(delivery);
-      if (mailbox === undefined) throw notHeld(delivery);
-      return writer(mailbox, limit, (octets) => call(handler, database, { ...delivery, octets }));
+  return storeDestination<SqliteMailbox>(
+    {
+      store: "SqliteStore",
+      heldBy: (delivery) => held.heldBy(delivery),
+      deliver: (mailbox, entry, message) => mailbox.deliver(entry, () => call(handler, database, message)),
+      failure: deliveryFailure,
     },
-  };
-}
-
-function writer(
-  mailbox: SqliteMailbox,
-  limit: number,
-  store: (octets: Buffer) => "new" | "known",
-): DeliveryWriter {
-  return inMemory(limit, "limit of deliver", async (octets, entry) => ({
-    recorded: await delivered(mailbox, entry, () => store(octets)),
-  }));
-}
-
-async function delivered(
-  mailbox: SqliteMailbox,
-  entry: LedgerEntry,
-  store: () => "new" | "known",
-): Promise<"new" | "known"> {
-  try {
-    return await mailbox.deliver(entry, store);
-  } catch (error) {
-    throw error instanceof Refusal ? error.cause : deliveryFailure(error);
-  }
-}
-
-/** The handler has refused a message. `cause` is what it has thrown. */
-class Refusal extends Error {
-  constructor(cause: unknown) {
-    super("the handler has refused the message", { cause });
-  }
+    options,
+  );
 }
 
 function call<Database extends SqliteDatabase>(
@@ -126,12 +85,4 @@ function checkHandler(handler: unknown): void {
     throw configError(
       "handler must be a synchronous function (got an async function): a transaction of SQLite is synchronous",
     );
-}
-
-function notHeld({ mailbox }: Delivery): DestinationError {
-  return new DestinationError(
-    `the store does not hold ${printable(mailbox)} for this run: a destination of SqliteStore.deliver() must be used ` +
-      "with the same store as `ledger`",
-    { down: true },
-  );
 }

@@ -73,8 +73,3 @@ export function deliveryFailure(error: unknown): Pop3Error {
   const failure = ledgerFailure("cannot store the message", error);
   return new DestinationError(failure.message, { cause: foreignError(failure), down: true });
 }
-
-/** Makes the error of a run whose mailbox another run has. */
-export function leaseLost(mailbox: string, how: string): LedgerError {
-  return new LedgerError(`the lease of ${printable(mailbox)} is lost: ${how}`, { leaseLost: true });
-}

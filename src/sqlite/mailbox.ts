@@ -2,8 +2,9 @@
 import { LedgerError } from "../fetch/ledger/ledger-error.ts";
 import type { LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "../fetch/ledger/ledger.ts";
 import { isSettled } from "../fetch/plan/entry.ts";
-import { printable } from "../protocol/printable.ts";
-import { ledgerFailure, leaseLost } from "./failures.ts";
+import { isIdleChange } from "../store/idle-change.ts";
+import { leaseLost, notRenewed } from "../store/lease.ts";
+import { ledgerFailure } from "./failures.ts";
 import type { Holder, StoredMailbox, Tables } from "./tables.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -104,7 +105,7 @@ export class SqliteMailbox implements MailboxLedger {
       tables.release(this.#holder);
     };
     try {
-      await this.#write(work, !this.#isIdle(changes));
+      await this.#write(work, !isIdleChange(this.#recorded, changes));
     } catch (error) {
       await transactions.run(() => tables.release(this.#holder), { durable: false }).catch(() => undefined);
       throw error;
@@ -127,12 +128,7 @@ export class SqliteMailbox implements MailboxLedger {
   /** Gives up the mailbox if its lease was not renewed in time. */
   expire(cause: unknown): void {
     if (performance.now() < this.#until) return;
-    this.#lose(
-      new LedgerError(`the lease of ${printable(this.mailbox)} could not be renewed in time`, {
-        cause,
-        leaseLost: true,
-      }),
-    );
+    this.#lose(notRenewed(this.mailbox, cause));
   }
 
   /** Gives up the mailbox, because the store is closed. The next run takes it over. */
@@ -140,13 +136,6 @@ export class SqliteMailbox implements MailboxLedger {
     const { tables } = this.#context;
     tables.renew(this.#holder, 0);
     this.#lose(leaseLost(this.mailbox, "the store was closed during the run"));
-  }
-
-  /** Of a change in nothing but the times of the next poll, nothing is lost if the power fails. */
-  #isIdle({ entries = [], forgotten = [], state }: LedgerChanges): boolean {
-    const others = ({ lastRun: _, interval: __, ...rest }: MailboxState): string => JSON.stringify(rest);
-    const isSame = state === undefined || others(state) === others(this.#recorded);
-    return isSame && entries.length === 0 && forgotten.length === 0;
   }
 
   #change(changes: LedgerChanges): void {

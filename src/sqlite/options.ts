@@ -1,6 +1,6 @@
 // The options of a store, their defaults and checks.
-import { LONGEST_TIMER } from "../net/settle.ts";
 import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import { checkLeaseTimes, LEASE_TIMES } from "../store/lease-times.ts";
 
 /** The options of a {@link SqliteStore}. */
 export interface SqliteStoreOptions {
@@ -23,7 +23,7 @@ export interface SqliteStoreOptions {
 
 export type StoreSettings = Required<SqliteStoreOptions>;
 
-const TIMES = { heartbeat: 10_000, stale: 60_000, busyTimeout: 5000 };
+const TIMES = { ...LEASE_TIMES, busyTimeout: 5000 };
 const NAMES = ["prefix", ...Object.keys(TIMES)];
 
 /** Returns all options. Throws `POP3_CONFIG` if one is unknown or invalid. */
@@ -37,11 +37,6 @@ export function storeSettings(options: SqliteStoreOptions = {}): StoreSettings {
         `(got ${shown(prefix)})`,
     );
   const times = withDefaults("store", TIMES, given);
-  const { heartbeat, stale } = times;
-  if (heartbeat < 1 || heartbeat > LONGEST_TIMER || heartbeat >= stale)
-    throw configError(
-      `store.heartbeat must be from 1 to ${String(LONGEST_TIMER)}, and less than store.stale ` +
-        `(got ${String(heartbeat)}, with store.stale ${String(stale)})`,
-    );
+  checkLeaseTimes(times);
   return { prefix, ...times };
 }

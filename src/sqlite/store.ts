@@ -13,9 +13,9 @@ import type {
 import { checkOpenOptions } from "../fetch/ledger/open-options.ts";
 import { checkNames, noLedger, renamed } from "../fetch/ledger/renaming.ts";
 import { processName } from "../fetch/files/process-space.ts";
-import { onAbort } from "../net/abort.ts";
-import { aborted, throwIfAborted } from "../net/failures.ts";
+import { throwIfAborted } from "../net/failures.ts";
 import { argumentError, checkText } from "../options/checks.ts";
+import { openedUnlessAborted } from "../store/opened.ts";
 import { checkDatabase, openDatabase, type SqliteDatabase } from "./database.ts";
 import { destination, type SqliteDeliverOptions, type SqliteHandler } from "./destination.ts";
 import { ledgerFailure } from "./failures.ts";
@@ -88,10 +88,10 @@ export class SqliteStore<Database extends SqliteDatabase = SqliteDatabase> imple
       return this.#leases.take(mailbox, token);
     };
     const taken = this.#write(`cannot open the ledger of ${mailbox}`, work, false).then((held) => {
-      this.#leases.add(held);
+      this.#leases.held.add(held);
       return held;
     });
-    return untilAborted(taken, signal);
+    return openedUnlessAborted(taken, signal);
   }
 
   /**
@@ -181,7 +181,7 @@ export class SqliteStore<Database extends SqliteDatabase = SqliteDatabase> imple
    * ```
    */
   deliver(handler: SqliteHandler<Database>, options?: SqliteDeliverOptions): Destination {
-    return destination(this.database, this.#leases, handler, options);
+    return destination(this.database, this.#leases.held, handler, options);
   }
 
   /**
@@ -199,7 +199,7 @@ export class SqliteStore<Database extends SqliteDatabase = SqliteDatabase> imple
   }
 
   async #close(): Promise<void> {
-    if (this.#leases.size > 0) {
+    if (this.#leases.held.size > 0) {
       const abandoned = this.#transactions.run(() => this.#leases.abandon(), { durable: false });
       // Then the leases end by themselves.
       abandoned.catch(() => undefined);
@@ -231,28 +231,5 @@ async function explained<T>(what: string, result: Promise<T>): Promise<T> {
     return await result;
   } catch (error) {
     throw ledgerFailure(what, error);
-  }
-}
-
-/** Rejects with `POP3_ABORTED` when `signal` is aborted. What is taken later is released at once. */
-async function untilAborted<T extends MailboxLedger>(
-  taken: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return taken;
-  let unsubscribe: (() => void) | undefined;
-  const ended = new Promise<never>((_, reject) => {
-    unsubscribe = onAbort(signal, () => reject(aborted(signal)));
-  });
-  try {
-    return await Promise.race([taken, ended]);
-  } catch (error) {
-    taken.then(
-      (held) => held.close(),
-      () => undefined,
-    );
-    throw error;
-  } finally {
-    unsubscribe?.();
   }
 }

@@ -2,8 +2,8 @@
 import { printable } from "../protocol/printable.ts";
 import { LedgerError } from "../fetch/ledger/ledger-error.ts";
 import type { LedgerChanges, LedgerEntry, LedgerSnapshot, MailboxState } from "../fetch/ledger/ledger.ts";
+import { decodeText, encodeText } from "../store/text.ts";
 import type { Row, SqliteDatabase, SqliteStatement, SqliteValue } from "./database.ts";
-import { decodeText, encodeText } from "./text.ts";
 
 /** A mailbox as stored. */
 export interface StoredMailbox {

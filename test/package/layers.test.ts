@@ -44,7 +44,8 @@ test("src/ and examples/ violate no rule", async () => {
 
 /** For each rule an import that breaks it, and no other: rule, file, statement, what the statement reaches. */
 const broken: readonly (readonly [rule: string, from: string, statement: string, to: string])[] = [
-  ["no-way-up-from-sqlite", "src/sqlite/store.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
+  ["no-way-up-from-stores", "src/sqlite/store.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
+  ["no-way-up-from-store", "src/store/text.ts", 'import "../sqlite/options.ts";', "src/sqlite/options.ts"],
   ["no-way-up-from-fetch", "src/fetch/run/run.ts", 'import "../../cli/main.ts";', "src/cli/main.ts"],
   ["no-way-up-from-index", "src/index.ts", 'import "./fetch/options.ts";', "src/fetch/options.ts"],
   ["no-way-up-from-pool", "src/pool/pool.ts", 'import "../index.ts";', "src/index.ts"],
@@ -106,6 +107,12 @@ const broken: readonly (readonly [rule: string, from: string, statement: string,
     "src/fetch/ledger/changes.ts",
     'import "../run/delivery.ts";',
     "src/fetch/run/delivery.ts",
+  ],
+  [
+    "stores-know-no-other-store",
+    "src/postgres/table.ts",
+    'import "../sqlite/options.ts";',
+    "src/sqlite/options.ts",
   ],
   [
     "fetch-files-know-no-mail",

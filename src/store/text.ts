@@ -1,8 +1,8 @@
-// The form of names in the database. Most are stored as they are.
+// The form of names in a database. Most are stored as they are.
 
 /**
- * Escapes NUL, which some versions of `node:sqlite` cut a text at, and halves of surrogate pairs, which UTF-8 does
- * not have. Different texts have different forms.
+ * Escapes NUL, which databases refuse or cut a text at, and halves of surrogate pairs, which UTF-8 does not have.
+ * Different texts have different forms.
  */
 export function encodeText(text: string): string {
   return JSON.stringify(text).slice(1, -1);

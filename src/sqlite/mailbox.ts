@@ -142,6 +142,7 @@ export class SqliteMailbox implements MailboxLedger {
     this.#checkHeld();
     this.#context.tables.change(this.#holder, changes, this.#entries);
     this.#entries += changes.entries?.length ?? 0;
+    this.#recorded = changes.state ?? this.#recorded;
   }
 
   async #write(work: () => void, durable = true): Promise<void> {

@@ -45,6 +45,15 @@ test("a record is synced, an idle poll is not", async () => {
   expect(database.count("PRAGMA synchronous=1")).toBe(0);
 });
 
+test("a close that takes back what the run has recorded is synced", async () => {
+  const { database, store } = await watched();
+  const mailbox = await store.open("d");
+  await mailbox.record({ state: { failures: 1 } });
+  database.executed.splice(0);
+  await mailbox.close({ state: {} });
+  expect(database.count("PRAGMA synchronous=1")).toBe(0);
+});
+
 test("a handler that throws fails its own message only", async () => {
   const { database, store, mailboxes } = await watched();
   database.exec("CREATE TABLE mail (octets BLOB)");

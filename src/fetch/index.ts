@@ -8,6 +8,7 @@ export type {
   DeliveryWriter,
   Destination,
 } from "./destinations/destination.ts";
+export type { DestinationCheck, DestinationCheckLine } from "./destinations/destination-check.ts";
 export { DestinationError, type DestinationErrorOptions } from "./destinations/destination-error.ts";
 export { EmlFolder, type EmlFolderOptions } from "./destinations/eml-folder.ts";
 export {

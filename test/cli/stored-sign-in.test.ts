@@ -112,7 +112,7 @@ test("accounts of the configuration file share it, and ask once", async () => {
 test.each([
   [{ login: "yahoo" }, "accounts[0].login is wrong: the provider must be google or microsoft"],
   [{ login: "google", tokenEnv: "TOKEN" }, "accounts[0].login cannot be combined with tokenEnv"],
-  [{ login: "google:ann" }, "accounts[0].login is wrong: --login must name the address"],
+  [{ login: "google:ann" }, "accounts[0].login is wrong: the sign-in must name the address"],
   [{ logn: "google" }, "accounts[0].logn is unknown: did you mean login?"],
 ])("the configuration file refuses %j", async (keys, words) => {
   const directory = await newDirectory();

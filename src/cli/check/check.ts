@@ -1,105 +1,141 @@
-// `popwright check`: runs one session step by step, and explains a failure.
+// `popwright check`: tries accounts and destinations step by step, changes nothing, and explains a failure.
 import { writeFile } from "node:fs/promises";
+import type { Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords, attemptOf, withKnownSecret } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
-import { examine, type Step } from "./examination.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
-import { explain, meaning, type Attempt } from "../explain.ts";
+import { configured } from "../fetch/configured.ts";
+import { placeNamed, type DeliveryPlace, type Destinations } from "../fetch/delivery-place.ts";
+import { LEDGER_OPTIONS } from "../fetch/ledger-place.ts";
+import { destinationsHere, TO_HELP, TO_OPTIONS } from "../fetch/to-options.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
-import { Recording } from "./recording.ts";
-import { wrapped } from "../text.ts";
-import { positionals, wordsOf } from "../usage.ts";
+import { positionals, UsageError, wordsOf } from "../usage.ts";
 import { Waiting } from "../waiting.ts";
+import { DestinationTrials, type DestinationResult } from "./destination-trial.ts";
+import { examine, type Step } from "./examination.ts";
+import { Recording } from "./recording.ts";
+import { destinationLines, stepLines, summary } from "./results.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
+  ...LEDGER_OPTIONS,
+  ...TO_OPTIONS,
   json: { type: "boolean" },
   record: { type: "string" },
   pipelining: { type: "boolean" },
 } as const;
 
+type Values = ReturnType<typeof wordsOf<typeof OPTIONS>>["values"];
+
+/** What is tried together: an account, its destination, or both. */
+interface Trial {
+  /** The name of the mailbox, if there are several. */
+  readonly mailbox?: string;
+  readonly account?: Pop3ClientOptions | undefined;
+  readonly to?: DeliveryPlace | undefined;
+}
+
 export const check: Subcommand = {
   name: "check",
-  summary: "checks a server and an account, and explains what is wrong",
+  summary: "checks a server, an account and a destination, and explains what is wrong",
   options: OPTIONS,
-  help: `popwright check URL [--pipelining] [--json] [--record FILE]
+  help: `popwright check URL [--to PLACE] [--pipelining] [--json] [--record FILE]
+popwright check --to PLACE
+popwright check --config FILE
 
 Runs one session that changes nothing: TLS, greeting, capabilities, login, content of the maildrop. Without
-USER it does not log in. If a step fails, it explains what that means and what to do about it.
+USER it does not log in. With --to it tries the destination as well: it signs in there, looks at folders and
+quota, and delivers nothing. If a step fails, it explains what that means and what to do about it.
 
+${TO_HELP}
+  --config FILE      tries all accounts of a configuration file, and their destinations
   --pipelining       retrieves a few small messages together, to test whether the server answers in order;
                      the server may mark them as read
-  --json             prints all results as one JSON object
+  --json             prints all results as one JSON object; with --config one for each account, one per line
   --record FILE      writes the session to a new file, as a transcript without secrets, for a bug report and
                      for Pop3Server.replay(); it contains the user name
 
 ${ACCOUNT_HELP}
+Exit codes
+  0 all is well    64 usage    69 server unavailable    73 destination    75 try again later
+  77 authentication    78 configuration    1 accounts of a file failed in different ways
+
 Examples
   popwright check pop3s://pop.example.com
   popwright check pop3s://ann@pop.example.com --password-command "pass show mail"
+  popwright check pop3s://ann@pop.example.com --to gmail:ann@gmail.com
 `,
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
-    const [url = ""] = positionals(words, ["URL"]);
-    const account = await withKnownSecret(await accountFromWords(url, values, io));
-    const attempt = attemptOf(account);
-    const steps: Step[] = [];
-    using recording =
-      values.record === undefined ? undefined : new Recording(attempt.secure === true, io.secrets);
-    using _waiting = new Waiting(attempt, io);
-    for await (const step of examine(account, io, { retrieve: values.pipelining === true })) {
-      steps.push(step);
-      if (values.json !== true) await io.stdout.write(linesOf(step, attempt, io));
+    const { trials, destinations } = await readTrials(words, values, io);
+    const tried = new DestinationTrials(destinations);
+    const codes: ExitCode[] = [];
+    for (const { mailbox, account, to } of trials) {
+      const say = (text: string): Promise<void> =>
+        values.json === true ? Promise.resolve() : io.stdout.write(text);
+      if (mailbox !== undefined) await say(`${codes.length === 0 ? "" : "\n"}${mailbox}\n`);
+      const steps = account === undefined ? [] : await trySession(account, values, say, io);
+      const destination = to === undefined ? undefined : await tried.of(to);
+      if (destination !== undefined) await say(destinationLines(destination, io));
+      if (values.json === true)
+        await writeJson(io, summary({ mailbox, steps, attempt: account && attemptOf(account), destination }));
+      codes.push(exitCode(steps, destination));
     }
-    if (recording !== undefined && values.record !== undefined)
-      await writeFile(values.record, recording.end(steps.at(-1)?.name !== "end"), {
-        flag: "wx",
-        mode: 0o600,
-      });
-    if (values.json === true) await writeJson(io, summary(steps, attempt));
-    return exitCode(steps);
+    const [code = EXIT.ok] = codes;
+    return codes.every((each) => each === code) ? code : EXIT.some;
   },
 };
 
-/** Both marks have the same width, so that the results are aligned. */
-const MARKS = { well: "ok  ", ill: "FAIL" };
-const INDENT = 20;
-
-function linesOf({ name, text, notes, error }: Step, attempt: Attempt, { stdout }: Io): string {
-  const head = `${error === undefined ? MARKS.well : MARKS.ill}  ${name.padEnd(INDENT - 6)}`;
-  const [first = "", ...more] =
-    error === undefined ? [text, ...notes] : [...explain(error, attempt), ...notes];
-  const lines = [first, ...more].map((line) => wrapped(line, INDENT, stdout.columns));
-  return `${head}${lines.join(`\n${" ".repeat(INDENT)}`)}\n`;
+/** Reads what is to be tried. Rejects with {@link UsageError}, or with the error of the file. */
+async function readTrials(
+  words: readonly string[],
+  values: Values,
+  io: Io,
+): Promise<{ readonly trials: readonly Trial[]; readonly destinations: Destinations }> {
+  if (values.config !== undefined) {
+    positionals(words, []);
+    if (values.record !== undefined) throw new UsageError("--record cannot be combined with --config");
+    const { mailboxes, destinations } = await configured(values, io);
+    return { trials: mailboxes, destinations };
+  }
+  const to = values.to === undefined ? undefined : placeNamed({ ...values, to: values.to });
+  const [url] = words.length === 0 && to !== undefined ? [] : positionals(words, ["URL"]);
+  const account = url === undefined ? undefined : await accountFromWords(url, values, io);
+  if (account === undefined && values.record !== undefined)
+    throw new UsageError("--record needs a URL: it records the session with that server");
+  return { trials: [{ account, to }], destinations: destinationsHere(values.state, io) };
 }
 
-function summary(steps: readonly Step[], attempt: Attempt): unknown {
-  const { host, port, user } = attempt;
-  return {
-    ok: steps.every(({ error }) => error === undefined),
-    host,
-    port,
-    user,
-    ...Object.assign({}, ...steps.map(({ facts }) => facts)),
-    steps: steps.map(({ name, text, notes, error }) => {
-      if (error === undefined) return { step: name, ok: true, text, notes };
-      const known = meaning(error);
-      const means =
-        known === undefined ? undefined : { id: known.id, kind: known.kind, passes: known.passes };
-      return {
-        step: name,
-        ok: false,
-        text: error.message,
-        notes: [...explain(error, attempt).slice(1), ...notes],
-        error,
-        means,
-      };
-    }),
-  };
+/** Runs a session, prints its steps as they end, and records it if `--record` says so. */
+async function trySession(
+  options: Pop3ClientOptions,
+  values: Values,
+  say: (text: string) => Promise<void>,
+  io: Io,
+): Promise<readonly Step[]> {
+  const account = await withKnownSecret(options);
+  const attempt = attemptOf(account);
+  const steps: Step[] = [];
+  using recording =
+    values.record === undefined ? undefined : new Recording(attempt.secure === true, io.secrets);
+  using _waiting = new Waiting(attempt, io);
+  for await (const step of examine(account, io, { retrieve: values.pipelining === true })) {
+    steps.push(step);
+    await say(stepLines(step, attempt, io));
+  }
+  if (recording !== undefined && values.record !== undefined)
+    await writeFile(values.record, recording.end(steps.at(-1)?.name !== "end"), {
+      flag: "wx",
+      mode: 0o600,
+    });
+  return steps;
 }
 
-function exitCode(steps: readonly Step[]): ExitCode {
+/** If both failed, the account counts: its failure is the first that the user sees. */
+function exitCode(steps: readonly Step[], destination: DestinationResult | undefined): ExitCode {
   const failed = steps.find(({ error }) => error !== undefined);
-  return failed === undefined ? EXIT.ok : exitCodeOf(failed.error);
+  if (failed !== undefined) return exitCodeOf(failed.error);
+  if (destination?.error !== undefined) return exitCodeOf(destination.error);
+  return destination?.ok === false ? EXIT.destination : EXIT.ok;
 }

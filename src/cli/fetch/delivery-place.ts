@@ -1,5 +1,5 @@
 // The destinations that a command line or a configuration file can name, each kind by its key.
-import type { Destination } from "../../fetch/index.ts";
+import type { Destination, DestinationCheck } from "../../fetch/index.ts";
 import type { JsonPath } from "../json-lines.ts";
 import { passwordIn } from "../account.ts";
 import { TO_PASSWORD } from "../secret-variables.ts";
@@ -38,30 +38,55 @@ export function readPlace(path: JsonPath, value: unknown, fields: Fields): Deliv
   return { [name]: KINDS[name].read(`${path}.${name}`, table[name], fields) } as DeliveryPlace;
 }
 
+/** The words of a command line that name a destination. */
+interface ToWords {
+  readonly to: string;
+  readonly format?: string | undefined;
+  readonly "to-login"?: string | undefined;
+  readonly "to-password-command"?: string | undefined;
+  readonly "to-token-command"?: string | undefined;
+}
+
+const TO_SECRET_WORDS = ["to-login", "to-password-command", "to-token-command"] as const;
+
 /** The kinds that `--format` can name. */
-const FORMATS = ["maildir", "eml", "mbox", "webhook"] as const;
+const FORMATS: readonly KindName[] = ["maildir", "eml", "mbox", "webhook"];
+
+/** The kind of what begins with a scheme, such as `https:`. */
+const BY_SCHEME: ReadonlyMap<string, KindName> = new Map([
+  ["https", "webhook"],
+  ["http", "webhook"],
+]);
 
 /** Finds the destination that `--to` names. Throws {@link UsageError} if there is no such kind, or a password. */
-export function placeNamed(to: string, format: string | undefined): DeliveryPlace {
+export function placeNamed({ to, format, ...words }: ToWords): DeliveryPlace {
   if (passwordIn(to))
     throw new UsageError(
       `--to must not contain a password, because other users of this machine can read it. Set ${TO_PASSWORD} instead`,
     );
-  // A single letter is a drive of Windows.
-  const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(to) ?? [];
-  const named = format ?? (scheme === undefined ? "maildir" : BY_SCHEME[scheme.toLowerCase()]);
-  if (named === undefined)
-    throw new UsageError(`--to must be a path, or begin with https:// (got ${quoted(to)})`);
-  if (named === "webhook") return { webhook: { url: to } };
-  if (named === "maildir") return { maildir: to };
-  if (named === "eml") return { eml: to };
-  if (named === "mbox") return { mbox: to };
-  throw new UsageError(
-    `--format must be ${FORMATS.slice(0, -1).join(", ")} or webhook (got ${quoted(named)})`,
-  );
+  const name = format === undefined ? kindNamed(to) : FORMATS.find((each) => each === format);
+  if (name === undefined)
+    throw new UsageError(`--format must be maildir, eml, mbox or webhook (got ${quoted(format ?? "")})`);
+  const given = TO_SECRET_WORDS.find((word) => words[word] !== undefined);
+  const secret = {
+    login: words["to-login"],
+    passwordCommand: words["to-password-command"],
+    tokenCommand: words["to-token-command"],
+  };
+  const kind = KINDS[name] as PlaceKind<unknown>;
+  if (given !== undefined && kind.takesSecret !== true)
+    throw new UsageError(`--${given} cannot be used with this destination: it does not sign in`);
+  return { [name]: kind.named?.(to, secret) } as unknown as DeliveryPlace;
 }
 
-const BY_SCHEME: Readonly<Record<string, KindName>> = { https: "webhook", http: "webhook" };
+function kindNamed(to: string): KindName {
+  // A single letter is a drive of Windows.
+  const [, scheme, slashes] = /^([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(to) ?? [];
+  const name = BY_SCHEME.get((scheme ?? "").toLowerCase());
+  if (name !== undefined) return name;
+  if (slashes === undefined) return "maildir";
+  throw new UsageError(`--to must be a path, or begin with https:// (got ${quoted(to)})`);
+}
 
 /** The kind of a place, and what it says about this one. The two fit each other: they have the same key. */
 function kindOf(place: DeliveryPlace): readonly [kind: PlaceKind<unknown>, value: unknown] {
@@ -90,6 +115,11 @@ export class Destinations {
     this.#scene = scene;
   }
 
+  /** The directory of the ledger. */
+  get state(): string {
+    return this.#scene.state;
+  }
+
   /** Throws `ConfigurationError` if a secret is missing, and `POP3_CONFIG` if an option is invalid. */
   at(place: DeliveryPlace): Destination {
     const [kind, value] = kindOf(place);
@@ -99,5 +129,11 @@ export class Destinations {
     const destination = kind.create(value, this.#scene);
     if (kind.shared === true) this.#shared.set(key, destination);
     return destination;
+  }
+
+  /** Tries a destination, and delivers nothing. Rejects as {@link at} throws. */
+  async check(place: DeliveryPlace): Promise<DestinationCheck> {
+    const [kind, value] = kindOf(place);
+    return kind.check(value, this.#scene);
   }
 }

@@ -1,26 +1,22 @@
 // Reads the words of `popwright fetch`, or its configuration file: which mailboxes to fetch, where to, and how.
-import { resolve } from "node:path";
 import type { Destination, FetchPolicy } from "../../fetch/index.ts";
 import { nameOf } from "../../fetch/options.ts";
 import type { Pop3ClientOptions } from "../../index.ts";
 import { hostText } from "../../net/authority.ts";
-import { ACCOUNT_OPTIONS, accountFrom, accountFromWords } from "../account.ts";
+import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import type { Subcommand } from "../command.ts";
-import { defaultState } from "../default-state.ts";
-import { withoutVariables } from "../environment.ts";
 import type { Io } from "../io.ts";
-import { SECRET_VARIABLES } from "../secret-variables.ts";
 import { shellWord } from "../text.ts";
 import { octetsOf, positionals, quoted, UsageError, wholeNumber, wordsOf } from "../usage.ts";
-import { readConfiguration } from "./configuration.ts";
-import { Destinations, placeNamed } from "./delivery-place.ts";
+import { configured } from "./configured.ts";
+import { placeNamed } from "./delivery-place.ts";
 import { LEDGER_OPTIONS, sameLedger } from "./ledger-place.ts";
+import { destinationsHere, TO_OPTIONS } from "./to-options.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
   ...LEDGER_OPTIONS,
-  to: { type: "string" },
-  format: { type: "string" },
+  ...TO_OPTIONS,
   delete: { type: "string" },
   "max-size": { type: "string" },
   "first-run": { type: "string" },
@@ -88,64 +84,27 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
   if (account.auth === undefined)
     throw new UsageError(`the URL must name a user, as in pop3s://USER@${hostText(account.host)}`);
   // A dry run does not use the destination.
-  const place = placeNamed(values.to ?? ".", values.format);
-  const state = values.state ?? defaultState(io.env);
-  const env = withoutVariables(io.env, SECRET_VARIABLES);
-  const destination = new Destinations({ pathOf: (path) => resolve(path), env, state, io }).at(place);
+  const destinations = destinationsHere(values.state, io);
+  const destination = destinations.at(placeNamed({ ...values, to: values.to ?? "." }));
   return {
     targets: [{ account, mailbox: nameOf(account), destination, policy: policyOf(values) }],
-    state,
+    state: destinations.state,
     sameLedger: sameLedger(values),
     retryWords: ` ${shellWord(url)}${sameLedger(values)}`,
   };
 }
 
-/** The options that cannot be combined with `--config`: the file sets them for each account. */
-const IN_FILE = [
-  "to",
-  "format",
-  "delete",
-  "max-size",
-  "first-run",
-  "password-command",
-  "token-command",
-  "login",
-  "ca",
-  "mechanism",
-  "proxy",
-] as const;
-
 async function fromFile(words: readonly string[], values: Values, io: Io): Promise<Task> {
   positionals(words, []);
-  for (const name of IN_FILE)
-    if (values[name] !== undefined)
-      throw new UsageError(`--${name} cannot be combined with --config: set it in the file`);
-  const configuration = await readConfiguration(values.config ?? "");
-  const { accounts, secrets, maxSessions, maxPerHost, pathOf } = configuration;
-  const env = withoutVariables(io.env, secrets);
-  const state = values.state ?? pathOf(configuration.state);
-  const destinations = new Destinations({ pathOf, env, state, io });
-  const targets = await Promise.all(
-    accounts.map(async ({ name, source, to, policy }): Promise<Target> => {
-      const ca = source.ca === undefined ? undefined : pathOf(source.ca);
-      const account = await accountFrom({ ...source, ca }, io, env);
-      return {
-        account,
-        mailbox: name ?? nameOf(account),
-        destination: destinations.at(to),
-        policy: { ...policy, ...dryRunOf(values), limits: { ...policy.limits, ...limitOf(values).limits } },
-      };
-    }),
-  );
+  const { mailboxes, destinations, ...file } = await configured(values, io);
+  const targets = mailboxes.map(({ account, mailbox, to, policy }) => ({
+    account,
+    mailbox,
+    destination: destinations.at(to),
+    policy: { ...policy, ...dryRunOf(values), limits: { ...policy.limits, ...limitOf(values).limits } },
+  }));
   const same = sameLedger(values);
-  return {
-    targets,
-    state,
-    sameLedger: same,
-    retryWords: same,
-    maxSessions,
-    maxPerHost,
-  };
+  return { ...file, targets, sameLedger: same, retryWords: same };
 }
 
 function policyOf(values: Values): FetchPolicy {

@@ -18,17 +18,23 @@ import { providerNamed } from "./sign-in-provider.ts";
 
 /**
  * Reads `google`, `microsoft` or `microsoft:ann@example.com`, as `--login` takes it. `user`: the user name of the mailbox,
- * if the word names no address. Throws {@link UsageError}.
+ * if the word names no address. `protocol`: the one that the sign-in is used with. Throws {@link UsageError}.
  */
-export function signInNamed(word: string, user: string | undefined): SignInName {
+export function signInNamed(
+  word: string,
+  user: string | undefined,
+  protocol: "pop" | "imap" = "pop",
+): SignInName {
   const [name = "", ...rest] = word.split(":");
-  const provider = providerNamed(name).name;
+  const { name: provider, scopes } = providerNamed(name);
   const address = rest.length === 0 ? user : rest.join(":");
   if (!address?.includes("@"))
     throw new UsageError(
-      `--login must name the address that has signed in, as in ${provider}:ann@example.com, if the URL does not (got ${quoted(word)})`,
+      `the sign-in must name the address that has signed in, as in ${provider}:ann@example.com, if the URL does not (got ${quoted(word)})`,
     );
-  return { provider, purpose: "mail", address };
+  // Google has one scope for both protocols.
+  const purpose = protocol === "imap" && scopes.imap !== undefined ? "imap" : "mail";
+  return { provider, purpose, address };
 }
 
 /** One for each file and run: all accounts that use a sign-in share its access token. */

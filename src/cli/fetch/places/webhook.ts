@@ -34,6 +34,7 @@ export const webhook: PlaceKind<WebhookPlace> = {
     fields.checked(path, { ...place, url }, (each) => created(each, undefined));
     return { ...place, url };
   },
+  named: (url) => ({ url }),
   variables: ({ secretEnv }) => [secretEnv],
   shown: ({ url }) => url,
   create(place, { io }) {
@@ -45,6 +46,12 @@ export const webhook: PlaceKind<WebhookPlace> = {
       );
     for (const secret of secrets) keepSecret(secret, io);
     return created(place, secrets);
+  },
+  async check(place, scene) {
+    webhook.create(place, scene);
+    const text =
+      "not tried: every request would deliver a message. The URL and the secret have the right form";
+    return { lines: [{ name: "settings", ok: true, text }] };
   },
 };
 

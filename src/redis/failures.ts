@@ -1,0 +1,23 @@
+// Converts the errors of Redis into errors of a ledger, and decides which of them are temporary.
+import { Pop3Error } from "../errors.ts";
+import { LedgerError } from "../fetch/ledger/ledger-error.ts";
+import { printable } from "../protocol/printable.ts";
+import { messageOf } from "./client.ts";
+
+/** What Redis answers if its settings or its contents must be changed first. All other errors may pass by themselves. */
+const PERMANENT = /^(?:NOAUTH|WRONGPASS|NOPERM|WRONGTYPE|ERR)\b/;
+
+/** Makes the `POP3_LEDGER` error of an operation. Another error of this package stays as it is. */
+export function ledgerFailure(what: string, error: unknown): Pop3Error {
+  if (Pop3Error.is(error)) return error;
+  const reason = messageOf(error);
+  return new LedgerError(`${printable(what)}: ${printable(reason)}`, {
+    cause: error,
+    temporary: !PERMANENT.test(reason),
+  });
+}
+
+/** Makes the error of a run whose mailbox another run has. */
+export function leaseLost(mailbox: string, how: string, cause?: unknown): LedgerError {
+  return new LedgerError(`the lease of ${printable(mailbox)} is lost: ${how}`, { leaseLost: true, cause });
+}

@@ -1,0 +1,45 @@
+// The options of a ledger in Redis, their defaults and checks.
+import { LONGEST_TIMER } from "../net/settle.ts";
+import { checkNames, checkObject, configError, withDefaults } from "../options/checks.ts";
+import { checkPrefix } from "./client.ts";
+
+/** The options of a {@link RedisLedger}. */
+export interface RedisLedgerOptions {
+  /**
+   * The beginning of all keys: letters, digits, and characters of `:._-`, at most 64. Two ledgers in the same Redis need
+   * different ones. @default "popwright:ledger:"
+   */
+  readonly prefix?: string;
+  /**
+   * How long a run holds a mailbox without renewing its lease, in milliseconds. It renews it three times as often. After
+   * a crash, the mailbox is busy until the lease has ended. @default 30000
+   */
+  readonly lease?: number;
+  /** How long Redis may take to answer a command, in milliseconds. @default 10000 */
+  readonly timeout?: number;
+}
+
+export type LedgerSettings = Required<RedisLedgerOptions>;
+
+const TIMES = { lease: 30_000, timeout: 10_000 };
+const NAMES = ["prefix", ...Object.keys(TIMES)];
+
+/** Returns all options. Throws `POP3_CONFIG` if one is unknown or invalid. */
+export function ledgerSettings(options: RedisLedgerOptions = {}): LedgerSettings {
+  checkObject("options", options);
+  checkNames("ledger", options, NAMES);
+  const { prefix = "popwright:ledger:", ...given } = options;
+  checkPrefix("ledger.prefix", prefix);
+  const times = withDefaults("ledger", TIMES, given);
+  checkTimes("ledger", times);
+  return { prefix, ...times };
+}
+
+/** Throws `POP3_CONFIG` if one of the times is not possible for a timer. */
+export function checkTimes(what: string, times: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(times))
+    if (!Number.isInteger(value) || value < 1 || value > LONGEST_TIMER)
+      throw configError(
+        `${what}.${name} must be a whole number of milliseconds from 1 to ${String(LONGEST_TIMER)} (got ${String(value)})`,
+      );
+}

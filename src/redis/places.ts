@@ -1,0 +1,218 @@
+// Places on hosts in Redis: a limit per host over all processes, and reserved times for those that find it full.
+import { randomBytes } from "node:crypto";
+import { throwIfAborted } from "../net/failures.ts";
+import { checkNames, checkObject, withDefaults } from "../options/checks.ts";
+import type { HostPlace, HostPlaces, PlaceOutcome, PlaceRequest } from "../pool/places.ts";
+import { checkClient, checkPrefix, Connection, Script, type RedisClient } from "./client.ts";
+import { checkTimes } from "./options.ts";
+
+/** The options of {@link RedisPlaces}. */
+export interface RedisPlacesOptions {
+  /**
+   * The beginning of all keys: letters, digits, and characters of `:._-`, at most 64. All processes that share the limits
+   * need the same one. @default "popwright:places:"
+   */
+  readonly prefix?: string;
+  /**
+   * How long a place stays taken without being renewed, in milliseconds. It is renewed three times as often. After a
+   * crash, the place is taken until then, unless the same mailbox comes again: it gets its place back.
+   * @default 600000 (10 minutes)
+   */
+  readonly lifetime?: number;
+  /** How long Redis may take to answer a command, in milliseconds. @default 10000 */
+  readonly timeout?: number;
+}
+
+/** A host that has places, or had some in the last minutes. */
+export interface RedisHost {
+  /** The name of the server, in lower case. */
+  readonly host: string;
+  /** The number of places that are taken now. */
+  readonly taken: number;
+  /** The largest number of places that may be taken, as the last request had it. */
+  readonly limit: number;
+  /** How long a session takes on average, in milliseconds. */
+  readonly mean: number;
+  /** Until when times are reserved, in milliseconds since 1970. In the past: nothing waits. */
+  readonly reservedUntil: number;
+}
+
+/**
+ * The hash of a host has a field for each maildrop that has a place, `<until> <token>`; and `:limit`, `:mean`, `:tail`
+ * (until when times are reserved), all of them in milliseconds. The fields of maildrops are digests, without a colon.
+ */
+const BEGIN = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+/**
+ * Takes a place, or reserves a time. ARGV: maildrop, token, limit, milliseconds of a place, the mean of a new host.
+ * Returns 0, or in how many milliseconds to come again.
+ */
+const TAKE = new Script(`${BEGIN}
+local all = redis.call('HGETALL', KEYS[1])
+local taken, own, tail, mean = 0, false, 0, tonumber(ARGV[5])
+for at = 1, #all, 2 do
+  local field, value = all[at], all[at + 1]
+  if field == ':tail' then tail = tonumber(value)
+  elseif field == ':mean' then mean = tonumber(value)
+  elseif string.sub(field, 1, 1) ~= ':' then
+    if tonumber(string.match(value, '^%d+')) <= now then redis.call('HDEL', KEYS[1], field)
+    elseif field == ARGV[1] then own = true
+    else taken = taken + 1 end
+  end
+end
+redis.call('HSET', KEYS[1], ':limit', ARGV[3], ':mean', mean)
+redis.call('PEXPIRE', KEYS[1], ARGV[4] * 2)
+if own or taken < tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[4]) .. ' ' .. ARGV[2])
+  return 0
+end
+tail = math.min(math.max(now, tail) + mean / ARGV[3], now + ARGV[4])
+redis.call('HSET', KEYS[1], ':tail', string.format('%.3f', tail))
+return math.ceil(tail - now)
+`);
+
+/** Renews a place. ARGV: maildrop, token, milliseconds of a place. */
+const RENEW = new Script(`${BEGIN}
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if not value or string.match(value, ' (.*)$') ~= ARGV[2] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
+return redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[3]) .. ' ' .. ARGV[2])
+`);
+
+/** Gives a place back. ARGV: maildrop, token, how long it was taken in milliseconds, or "" if the session has failed. */
+const RELEASE = new Script(`${BEGIN}
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if not value or string.match(value, ' (.*)$') ~= ARGV[2] then return 0 end
+local mean = tonumber(redis.call('HGET', KEYS[1], ':mean'))
+if ARGV[3] ~= '' then
+  -- A single long session must not make all others wait.
+  local ms = math.min(ARGV[3], 4 * mean + 100)
+  redis.call('HSET', KEYS[1], ':mean', string.format('%.3f', mean + (ms - mean) / 8))
+end
+return redis.call('HDEL', KEYS[1], ARGV[1])
+`);
+
+/** Returns the limit, the mean, until when times are reserved, and how many places are taken. */
+const LOOK = new Script(`${BEGIN}
+local all = redis.call('HGETALL', KEYS[1])
+local taken, meta = 0, {}
+for at = 1, #all, 2 do
+  if string.sub(all[at], 1, 1) == ':' then meta[all[at]] = all[at + 1]
+  elseif tonumber(string.match(all[at + 1], '^%d+')) > now then taken = taken + 1 end
+end
+return {meta[':limit'] or '', meta[':mean'] or '', meta[':tail'] or '0', taken}
+`);
+
+/** How long a session takes on a host of which nothing is known, in milliseconds. */
+const FIRST_MEAN = 1000;
+
+/** How often a host that is in use is put on the list of hosts, in milliseconds. */
+const LIST_AGAIN = 60_000;
+
+const TIMES = { lifetime: 600_000, timeout: 10_000 };
+
+/**
+ * Keeps the limit of sessions per host over all processes that share a Redis: the option `places` of {@link Pop3Pool}. A
+ * session that finds its host full gets a reserved time, from the average length of the sessions there, so it does not
+ * have to ask again and again. Times are by the clock of Redis.
+ *
+ * If Redis loses its data, the limit can be exceeded once, by the sessions that are open then. A process that was
+ * stopped for longer than `lifetime` keeps its connection, but not its place.
+ *
+ * @example
+ * ```ts
+ * const pool = new Pop3Pool({ maxPerHost: 5, places: new RedisPlaces(new Redis("redis://127.0.0.1:6379")) });
+ * ```
+ */
+export class RedisPlaces implements HostPlaces {
+  readonly #connection: Connection;
+  readonly #prefix: string;
+  readonly #lifetime: number;
+  /** When hosts were put on the list, by `performance.now()`. */
+  readonly #listed: Map<string, number> = new Map();
+
+  /**
+   * `redis` is a client of `ioredis`, which you close yourself. Throws `POP3_CONFIG` if it is not one, if it has the
+   * option `keyPrefix`, or if an option is invalid.
+   */
+  constructor(redis: RedisClient, options: RedisPlacesOptions = {}) {
+    checkClient(redis);
+    checkObject("options", options);
+    checkNames("places", options, ["prefix", ...Object.keys(TIMES)]);
+    const { prefix = "popwright:places:", ...given } = options;
+    checkPrefix("places.prefix", prefix);
+    const times = withDefaults("places", TIMES, given);
+    checkTimes("places", times);
+    this.#prefix = prefix;
+    this.#lifetime = times.lifetime;
+    this.#connection = new Connection(redis, times.timeout);
+  }
+
+  /** Takes a place, or reserves a time. Rejects with what `ioredis` rejects with. */
+  async take(request: PlaceRequest): Promise<HostPlace | { readonly comeAt: number }> {
+    const { host, maildrop, limit, signal } = request;
+    throwIfAborted(signal);
+    const token = randomBytes(9).toString("base64url");
+    const args = [maildrop, token, limit, this.#lifetime, FIRST_MEAN];
+    const [wait] = await Promise.all([
+      this.#connection.run(TAKE, [this.#keyOf(host)], args),
+      this.#list(host),
+    ]);
+    // By our clock, as the caller compares it with that.
+    if (wait !== 0) return { comeAt: Date.now() + Number(wait) };
+    return this.#place(host, maildrop, token);
+  }
+
+  /** The hosts that have places now, in any order: for status pages. Rejects with what `ioredis` rejects with. */
+  async hosts(): Promise<readonly RedisHost[]> {
+    const names = (await this.#connection.call("smembers", this.#listKey)) as string[];
+    const hosts = await Promise.all(names.map((host) => this.#look(host)));
+    const gone = names.filter((_, at) => hosts[at] === undefined);
+    if (gone.length > 0) await this.#connection.call("srem", this.#listKey, ...gone);
+    return hosts.filter((host) => host !== undefined);
+  }
+
+  async #look(host: string): Promise<RedisHost | undefined> {
+    const answer = await this.#connection.run(LOOK, [this.#keyOf(host)], []);
+    const [limit, mean, tail, taken] = answer as [string, string, string, number];
+    if (limit === "") return undefined;
+    return { host, taken, limit: Number(limit), mean: Number(mean), reservedUntil: Number(tail) };
+  }
+
+  #place(host: string, maildrop: string, token: string): HostPlace {
+    const keys = [this.#keyOf(host)];
+    const renew = (): void => {
+      // If it is not renewed, it expires.
+      this.#connection.run(RENEW, keys, [maildrop, token, this.#lifetime]).catch(() => undefined);
+    };
+    const timer = setInterval(renew, Math.max(1, this.#lifetime / 3)).unref();
+    return {
+      release: async ({ ms, error }: PlaceOutcome) => {
+        clearInterval(timer);
+        const length = error === undefined ? Math.ceil(ms) : "";
+        await this.#connection.run(RELEASE, keys, [maildrop, token, length]);
+      },
+    };
+  }
+
+  /** Puts a host on the list. Redis may have lost it, so again and again. */
+  async #list(host: string): Promise<void> {
+    const now = performance.now();
+    if (now - (this.#listed.get(host) ?? -Infinity) < LIST_AGAIN) return;
+    this.#listed.set(host, now);
+    // The list is for status pages only.
+    await this.#connection.call("sadd", this.#listKey, host).catch(() => undefined);
+  }
+
+  /** In braces: what decides where a cluster stores the key. */
+  #keyOf(host: string): string {
+    return `${this.#prefix}{${encodeURIComponent(host)}}`;
+  }
+
+  get #listKey(): string {
+    return `${this.#prefix}hosts`;
+  }
+}

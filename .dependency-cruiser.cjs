@@ -3,7 +3,8 @@
 /** From the top down: a layer imports itself and what lies below it, and nothing above. */
 const layers = [
   ["cli", "^src/cli/"],
-  ["stores", "^src/(sqlite|postgres)/"],
+  ["bullmq", "^src/bullmq/"],
+  ["stores", "^src/(sqlite|postgres|redis)/"],
   ["store", "^src/store/"],
   ["fetch", "^src/fetch/"],
   ["index", "^src/index\\.ts$"],
@@ -167,8 +168,8 @@ module.exports = {
       comment: "They stand on fetch/files, and none of them knows who uses it. A store is both.",
       severity: "error",
       from: {
-        path: "^src/(fetch/(ledger|destinations)|store|sqlite|postgres)/",
-        pathNot: "^src/(sqlite|postgres)/index\\.ts$",
+        path: "^src/(fetch/(ledger|destinations)|store|sqlite|postgres|redis)/",
+        pathNot: "^src/(sqlite|postgres|redis)/index\\.ts$",
       },
       to: { path: "^src/fetch/(run/|[^/]+\\.ts$)" },
     },
@@ -176,8 +177,8 @@ module.exports = {
       name: "stores-know-no-other-store",
       comment: "Each is an entry of its own. What they share is in store/.",
       severity: "error",
-      from: { path: "^src/(sqlite|postgres)/" },
-      to: { path: "^src/(sqlite|postgres)/", pathNot: "^src/$1/" },
+      from: { path: "^src/(sqlite|postgres|redis)/" },
+      to: { path: "^src/(sqlite|postgres|redis)/", pathNot: "^src/$1/" },
     },
     {
       name: "fetch-files-know-no-mail",

@@ -20,6 +20,7 @@ const config: ViteUserConfig = defineConfig({
       "test/hostile/**",
       "test/endurance/**",
       "test/sqlite/**",
+      "test/fleet/**",
       ...HOSTILE,
     ],
     // A process for each file: sockets, process-wide events and warnings of one cannot reach another.

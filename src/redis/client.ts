@@ -123,7 +123,7 @@ export class Connection {
       return await this.redis.call("evalsha", [script.sha, ...args]);
     } catch (error) {
       // It has restarted, or has never seen the script.
-      if (!/^NOSCRIPT/.test(messageOf(error))) throw error;
+      if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
       return this.redis.call("eval", [script.text, ...args]);
     }
   }

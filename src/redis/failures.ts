@@ -16,8 +16,3 @@ export function ledgerFailure(what: string, error: unknown): Pop3Error {
     temporary: !PERMANENT.test(reason),
   });
 }
-
-/** Makes the error of a run whose mailbox another run has. */
-export function leaseLost(mailbox: string, how: string, cause?: unknown): LedgerError {
-  return new LedgerError(`the lease of ${printable(mailbox)} is lost: ${how}`, { leaseLost: true, cause });
-}

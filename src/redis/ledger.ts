@@ -1,6 +1,5 @@
 // A ledger in Redis: leases and fences by the clock of Redis, each record in one script.
 import { randomBytes } from "node:crypto";
-import { Pop3Error } from "../errors.ts";
 import { releaseMessages } from "../fetch/ledger/another-try.ts";
 import type {
   Ledger,
@@ -13,15 +12,20 @@ import type {
 import { checkOpenOptions } from "../fetch/ledger/open-options.ts";
 import { checkNames, noLedger, renamed } from "../fetch/ledger/renaming.ts";
 import { throwIfAborted } from "../net/failures.ts";
-import { untilAborted } from "../net/settle.ts";
+import { sleep } from "../net/settle.ts";
 import { argumentError, checkText } from "../options/checks.ts";
-import { printable } from "../protocol/printable.ts";
+import { leaseLost, mailboxBusy } from "../store/lease.ts";
+import { openedUnlessAborted } from "../store/opened.ts";
+import { encodeText } from "../store/text.ts";
 import { checkClient, Connection, type RedisClient, type Script } from "./client.ts";
-import { leaseLost, ledgerFailure } from "./failures.ts";
+import { ledgerFailure } from "./failures.ts";
 import { RedisMailbox, type Taken } from "./mailbox.ts";
 import { ledgerSettings, type LedgerSettings, type RedisLedgerOptions } from "./options.ts";
-import { entriesFrom, entryText, fieldOf, keysOf, nameFrom, stateFrom } from "./records.ts";
+import { entriesFrom, fieldOf, keysOf, nameFrom, stateFrom } from "./records.ts";
 import { DELETE, GIVE_UP, READ, REMOVE, REPLACE, TAKE } from "./scripts.ts";
+
+/** How long an aborted call of `open` waits until the mailbox is released, in milliseconds. */
+const PATIENCE = 1000;
 
 /**
  * Remembers in Redis which messages were fetched. **At least once, and only as long as Redis keeps its data**: if the
@@ -65,14 +69,11 @@ export class RedisLedger implements Ledger {
     throwIfAborted(signal);
     const opening = this.#open(mailbox);
     try {
-      return await untilAborted(signal, () => opening);
+      return await openedUnlessAborted(opening, signal);
     } catch (error) {
-      // A mailbox that is given later is released at once.
+      // It is free again when this call rejects, unless Redis does not answer.
       if (signal?.aborted === true)
-        opening.then(
-          (held) => held.close(),
-          () => undefined,
-        );
+        await Promise.race([opening.then((held) => held.close()).catch(() => undefined), sleep(PATIENCE)]);
       throw error;
     }
   }
@@ -126,7 +127,7 @@ export class RedisLedger implements Ledger {
     const { mailbox: key, entries } = keysOf(this.#settings.prefix, mailbox);
     return explained(`cannot delete the ledger of ${mailbox}`, async () => {
       const answer = await this.#connection.run(DELETE, [key, entries], []);
-      if (answer === "busy") throw busy(mailbox);
+      if (answer === "busy") throw mailboxBusy(mailbox);
       return answer === 1;
     });
   }
@@ -157,8 +158,8 @@ export class RedisLedger implements Ledger {
     const target = await this.#take(to, "");
     try {
       const { entries, state, keyName } = renamed(source.mailbox, to, snapshot, await this.#read(to));
-      const name = keyName === undefined ? "" : JSON.stringify(keyName);
-      const texts = [...entries.values()].flatMap((entry) => [fieldOf(entry.id), entryText(entry)]);
+      const name = keyName === undefined ? "" : encodeText(keyName);
+      const texts = [...entries.values()].flatMap(fieldOf);
       const over = source.takenOver ? "over" : "";
       const held = await this.#as(target, REPLACE, name, over, JSON.stringify(state), ...texts);
       if (held !== 1) throw leaseLost(to, "another run has taken over the mailbox");
@@ -169,21 +170,21 @@ export class RedisLedger implements Ledger {
   }
 
   async #open(mailbox: string): Promise<RedisMailbox> {
-    const { lease } = this.#settings;
+    const context = { connection: this.#connection, times: this.#settings };
     return explained(`cannot open the ledger of ${mailbox}`, async () => {
       await this.#connection.refuseEviction();
-      return new RedisMailbox({ connection: this.#connection, lease }, await this.#take(mailbox, ""));
+      return new RedisMailbox(context, await this.#take(mailbox, ""));
     });
   }
 
   async #take(mailbox: string, known: "known" | ""): Promise<Taken & { readonly isNew: boolean }> {
-    const { prefix, lease } = this.#settings;
+    const { prefix, stale } = this.#settings;
     const keys = keysOf(prefix, mailbox);
     const token = randomBytes(12).toString("base64url");
     const at = performance.now();
-    const args = [JSON.stringify(mailbox), token, lease, known];
+    const args = [encodeText(mailbox), token, stale, known];
     const answer = await this.#connection.run(TAKE, [keys.mailbox], args);
-    if (answer === "busy") throw busy(mailbox);
+    if (answer === "busy") throw mailboxBusy(mailbox);
     if (answer === "unknown") throw noLedger(mailbox, "");
     const [fence, over, state, keyName, isNew] = answer as [string, number, string, string, number];
     return {
@@ -216,10 +217,6 @@ export class RedisLedger implements Ledger {
 
 /** What the script READ answers. */
 type Read = [name: string, state: string, keyName: string, held: number, fields: string[]];
-
-function busy(mailbox: string): Pop3Error {
-  return new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${printable(mailbox)}`);
-}
 
 async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {

@@ -1,9 +1,12 @@
 // A mailbox that a run holds in Redis. Each write checks in its script that the run still has the lease.
 import { LedgerError } from "../fetch/ledger/ledger-error.ts";
 import type { LedgerChanges, LedgerEntry, MailboxLedger, MailboxState } from "../fetch/ledger/ledger.ts";
+import { leaseLost, notRenewed } from "../store/lease.ts";
+import type { LeaseTimes } from "../store/lease-times.ts";
+import { encodeText } from "../store/text.ts";
 import type { Connection } from "./client.ts";
-import { leaseLost, ledgerFailure } from "./failures.ts";
-import { entriesFrom, entryText, fieldOf, type MailboxKeys } from "./records.ts";
+import { ledgerFailure } from "./failures.ts";
+import { entriesFrom, fieldOf, type MailboxKeys } from "./records.ts";
 import { RENEW, GIVE_UP, READ, RECORD } from "./scripts.ts";
 
 /** How long a renewal of the lease is good enough for `confirm`, in milliseconds. */
@@ -12,8 +15,7 @@ const RECENT = 1000;
 /** What a mailbox uses of its ledger. */
 export interface MailboxContext {
   readonly connection: Connection;
-  /** Milliseconds. */
-  readonly lease: number;
+  readonly times: LeaseTimes;
 }
 
 /** What Redis has said when the run took the mailbox. */
@@ -117,35 +119,36 @@ export class RedisMailbox implements MailboxLedger {
   }
 
   async #send({ entries = [], forgotten = [], state }: LedgerChanges, release: string): Promise<void> {
-    const { connection, lease } = this.#context;
+    const { connection, times } = this.#context;
     const { keys, token, fence } = this.#taken;
-    const ids = forgotten.map(fieldOf);
-    const texts = entries.flatMap((entry) => [fieldOf(entry.id), entryText(entry)]);
+    const ids = forgotten.map(encodeText);
+    const texts = entries.flatMap(fieldOf);
     const next = state === undefined ? "" : JSON.stringify(state);
-    const args = [token, fence, lease, release, next, ids.length, ...ids, ...texts];
+    const args = [token, fence, times.stale, release, next, ids.length, ...ids, ...texts];
     const at = performance.now();
     this.#heard(await connection.run(RECORD, [keys.mailbox, keys.entries], args), at);
   }
 
   async #renew(): Promise<void> {
-    const { connection, lease } = this.#context;
+    const { connection, times } = this.#context;
     const { keys, token, fence } = this.#taken;
     const at = performance.now();
-    this.#heard(await connection.run(RENEW, [keys.mailbox], [token, fence, lease]), at);
+    this.#heard(await connection.run(RENEW, [keys.mailbox], [token, fence, times.stale]), at);
   }
 
   /** Learns from an answer whether the lease is ours. Throws `POP3_LEASE_LOST`. */
   #heard(held: unknown, at: number): void {
-    if (held !== 1) throw this.#lose("another run has taken over the mailbox");
+    if (held !== 1)
+      throw this.#lose(leaseLost(this.#taken.mailbox, "another run has taken over the mailbox"));
     this.#renewed = Math.max(this.#renewed, at);
   }
 
-  /** Renews the lease three times in its length, and gives up the mailbox if that does not succeed. */
+  /** Renews the lease now and then, and gives up the mailbox as soon as it has not succeeded for too long. */
   #renewLater(): void {
-    const { lease } = this.#context;
-    const left = this.#renewed + lease - performance.now();
+    const { heartbeat, stale } = this.#context.times;
+    const left = this.#renewed + stale - performance.now();
     if (left <= 0) {
-      this.#lose("it could not be renewed in time", this.#trouble);
+      this.#lose(notRenewed(this.#taken.mailbox, this.#trouble));
       return;
     }
     this.#timer = setTimeout(
@@ -154,13 +157,13 @@ export class RedisMailbox implements MailboxLedger {
         this.#renew().catch((error: unknown) => (this.#trouble = error));
         this.#renewLater();
       },
-      Math.min(lease / 3, left),
+      Math.min(heartbeat, left),
     ).unref();
   }
 
-  #lose(how: string, cause?: unknown): LedgerError {
+  #lose(reason: LedgerError): LedgerError {
     clearTimeout(this.#timer);
-    this.#lost.abort(leaseLost(this.#taken.mailbox, how, cause));
+    this.#lost.abort(reason);
     return this.lost.reason as LedgerError;
   }
 

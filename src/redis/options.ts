@@ -1,6 +1,7 @@
 // The options of a ledger in Redis, their defaults and checks.
 import { LONGEST_TIMER } from "../net/settle.ts";
 import { checkNames, checkObject, configError, withDefaults } from "../options/checks.ts";
+import { checkLeaseTimes, LEASE_TIMES } from "../store/lease-times.ts";
 import { checkPrefix } from "./client.ts";
 
 /** The options of a {@link RedisLedger}. */
@@ -10,18 +11,20 @@ export interface RedisLedgerOptions {
    * different ones. @default "popwright:ledger:"
    */
   readonly prefix?: string;
+  /** How often the lease of a mailbox is renewed, in milliseconds. @default 10000 */
+  readonly heartbeat?: number;
   /**
-   * How long a run holds a mailbox without renewing its lease, in milliseconds. It renews it three times as often. After
-   * a crash, the mailbox is busy until the lease has ended. @default 30000
+   * A mailbox whose lease was not renewed for this time may be taken over by another run, in milliseconds. The run that
+   * has lost its lease records nothing more. After a crash, the mailbox is busy until then. @default 60000
    */
-  readonly lease?: number;
+  readonly stale?: number;
   /** How long Redis may take to answer a command, in milliseconds. @default 10000 */
   readonly timeout?: number;
 }
 
 export type LedgerSettings = Required<RedisLedgerOptions>;
 
-const TIMES = { lease: 30_000, timeout: 10_000 };
+const TIMES = { ...LEASE_TIMES, timeout: 10_000 };
 const NAMES = ["prefix", ...Object.keys(TIMES)];
 
 /** Returns all options. Throws `POP3_CONFIG` if one is unknown or invalid. */
@@ -32,6 +35,7 @@ export function ledgerSettings(options: RedisLedgerOptions = {}): LedgerSettings
   checkPrefix("ledger.prefix", prefix);
   const times = withDefaults("ledger", TIMES, given);
   checkTimes("ledger", times);
+  checkLeaseTimes(times, "ledger");
   return { prefix, ...times };
 }
 

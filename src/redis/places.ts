@@ -1,7 +1,15 @@
 // Places on hosts in Redis: a limit per host over all processes, and reserved times for those that find it full.
 import { randomBytes } from "node:crypto";
 import { throwIfAborted } from "../net/failures.ts";
-import { checkNames, checkObject, withDefaults } from "../options/checks.ts";
+import {
+  argumentError,
+  checkNames,
+  checkNumber,
+  checkObject,
+  checkSignal,
+  checkText,
+  withDefaults,
+} from "../options/checks.ts";
 import type { HostPlace, HostPlaces, PlaceOutcome, PlaceRequest } from "../pool/places.ts";
 import { checkClient, checkPrefix, Connection, Script, type RedisClient } from "./client.ts";
 import { checkTimes } from "./options.ts";
@@ -151,8 +159,12 @@ export class RedisPlaces implements HostPlaces {
     this.#connection = new Connection(redis, times.timeout);
   }
 
-  /** Takes a place, or reserves a time. Rejects with what `ioredis` rejects with. */
+  /**
+   * Takes a place, or reserves a time. A pool calls it. Rejects with what `ioredis` rejects with, and with
+   * `POP3_INVALID_ARGUMENT` if the request is invalid.
+   */
   async take(request: PlaceRequest): Promise<HostPlace | { readonly comeAt: number }> {
+    checkRequest(request);
     const { host, maildrop, limit, signal } = request;
     throwIfAborted(signal);
     const token = randomBytes(9).toString("base64url");
@@ -215,4 +227,13 @@ export class RedisPlaces implements HostPlaces {
   get #listKey(): string {
     return `${this.#prefix}hosts`;
   }
+}
+
+function checkRequest(request: PlaceRequest): void {
+  checkObject("request", request, argumentError);
+  const { host, maildrop, limit, signal } = request;
+  checkText("request.host", host, argumentError);
+  checkText("request.maildrop", maildrop, argumentError);
+  checkNumber("request.limit", limit, 1, argumentError);
+  checkSignal("request.signal", signal, argumentError);
 }

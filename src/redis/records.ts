@@ -2,6 +2,7 @@
 // never change.
 import { createHash } from "node:crypto";
 import type { LedgerEntry, MailboxState } from "../fetch/ledger/ledger.ts";
+import { decodeText, encodeText } from "../store/text.ts";
 
 /** The keys of one mailbox: a hash of what is known of it, and a hash of its entries. */
 export interface MailboxKeys {
@@ -14,25 +15,20 @@ export interface MailboxKeys {
  * node. A digest, because a name may have braces itself.
  */
 export function keysOf(prefix: string, mailbox: string): MailboxKeys {
-  const digest = createHash("sha256").update(JSON.stringify(mailbox)).digest("base64url").slice(0, 22);
+  const digest = createHash("sha256").update(encodeText(mailbox)).digest("base64url").slice(0, 22);
   return { mailbox: `${prefix}{${digest}}`, entries: `${prefix}{${digest}}:entries` };
 }
 
-/** Returns a text that UTF-8 can store, whatever an id contains. */
-export function fieldOf(id: string): string {
-  return JSON.stringify(id).slice(1, -1);
-}
-
-/** Returns an entry as a text. Its id is the name of the field. */
-export function entryText({ id: _, ...entry }: LedgerEntry): string {
-  return JSON.stringify(entry);
+/** Returns an entry as the name of a field and its text. */
+export function fieldOf({ id, ...entry }: LedgerEntry): [name: string, text: string] {
+  return [encodeText(id), JSON.stringify(entry)];
 }
 
 /** Returns the entries that HGETALL has listed. */
 export function entriesFrom(fields: readonly string[]): Map<string, LedgerEntry> {
   const entries = new Map<string, LedgerEntry>();
   for (let at = 0; at < fields.length; at += 2) {
-    const id = JSON.parse(`"${fields[at] as string}"`) as string;
+    const id = decodeText(fields[at] as string);
     const entry = JSON.parse(fields[at + 1] as string) as Omit<LedgerEntry, "id">;
     entries.set(id, { ...entry, id });
   }
@@ -44,7 +40,7 @@ export function stateFrom(text: string): MailboxState {
   return text === "" ? {} : (JSON.parse(text) as MailboxState);
 }
 
-/** Returns a name from its text. `undefined` if there is none. */
-export function nameFrom(text: string): string | undefined {
-  return text === "" ? undefined : (JSON.parse(text) as string);
+/** Returns a name from its form. `undefined` if there is none. */
+export function nameFrom(form: string): string | undefined {
+  return form === "" ? undefined : decodeText(form);
 }

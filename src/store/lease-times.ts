@@ -12,11 +12,11 @@ export interface LeaseTimes {
 
 export const LEASE_TIMES: LeaseTimes = { heartbeat: 10_000, stale: 60_000 };
 
-/** Throws `POP3_CONFIG` if the leases would end before they are renewed. */
-export function checkLeaseTimes({ heartbeat, stale }: LeaseTimes): void {
+/** Throws `POP3_CONFIG` if the leases would end before they are renewed. `what`: what has the options. */
+export function checkLeaseTimes({ heartbeat, stale }: LeaseTimes, what = "store"): void {
   if (heartbeat < 1 || heartbeat > LONGEST_TIMER || heartbeat >= stale)
     throw configError(
-      `store.heartbeat must be from 1 to ${String(LONGEST_TIMER)}, and less than store.stale ` +
-        `(got ${String(heartbeat)}, with store.stale ${String(stale)})`,
+      `${what}.heartbeat must be from 1 to ${String(LONGEST_TIMER)}, and less than ${what}.stale ` +
+        `(got ${String(heartbeat)}, with ${what}.stale ${String(stale)})`,
     );
 }

@@ -24,6 +24,8 @@ import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
 import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
+import * as redisEntry from "popwright/redis";
+import { Redis } from "ioredis";
 import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
 import type { HostPlaces, Pop3ClientOptions } from "popwright";
@@ -37,6 +39,7 @@ const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;
 const { SqliteStore } = sqlite;
+const { RedisLedger, RedisPlaces } = redisEntry;
 const { Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
 declare function test(name: string, run: () => Promise<void>): void;
 declare const options: Pop3ClientOptions;
@@ -125,6 +128,7 @@ test.each([
   "fetch/index.ts",
   "oauth2/index.ts",
   "parse/index.ts",
+  "redis/index.ts",
   "sqlite/index.ts",
   "testing/index.ts",
 ])("every function and class of src/%s has an example in its doc comment", async (entry) => {

@@ -18,7 +18,7 @@ const connections = new WeakMap<RedisLedger, Redis>();
 /** Another process has a connection of its own. */
 function newLedger(): RedisLedger {
   const client = server.client();
-  const ledger = new RedisLedger(client, { lease: 3000 });
+  const ledger = new RedisLedger(client, { heartbeat: 500 });
   connections.set(ledger, client);
   return ledger;
 }

@@ -17,7 +17,9 @@ beforeAll(async () => {
   redis = server.client();
 });
 afterAll(() => server.stop());
-beforeEach(async () => void (await redis.flushall()));
+beforeEach(async () => {
+  await redis.flushall();
+});
 
 const entry = (id: string): LedgerEntry => ({ id, status: "delivered", firstSeen: 1 });
 const many = (count: number): LedgerEntry[] => Array.from({ length: count }, (_, at) => entry(`uid-${at}`));
@@ -197,8 +199,13 @@ describe("the error", () => {
     [undefined, {}, /redis must be a client of ioredis/],
     [{ call, options: { keyPrefix: "x:" } }, {}, /use the option prefix instead/],
     [{ call }, { prefix: "{x}" }, /ledger\.prefix must be/],
-    [{ call }, { lease: 0 }, /ledger\.lease must be a whole number/],
-    [{ call }, { leese: 1 }, /did you mean ledger\.lease\?/],
+    [{ call }, { stale: 0.5 }, /ledger\.stale must be a whole number/],
+    [
+      { call },
+      { stale: 5000 },
+      /ledger\.heartbeat must be from 1 to 2147483647, and less than ledger\.stale/,
+    ],
+    [{ call }, { stail: 1 }, /did you mean ledger\.stale\?/],
   ])("of an option says what is wrong: %o, %o", (client, options, message) => {
     expect(() => new RedisLedger(client as never, options as never)).toThrow(message);
   });

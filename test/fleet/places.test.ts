@@ -18,7 +18,9 @@ beforeAll(async () => {
   redis = server.client();
 });
 afterAll(() => server.stop());
-beforeEach(async () => void (await redis.flushall()));
+beforeEach(async () => {
+  await redis.flushall();
+});
 afterEach(() => void vi.useRealTimers());
 
 const request = (maildrop: number, limit = 2, host = HOST): PlaceRequest => ({
@@ -61,12 +63,12 @@ describe("a place in Redis", () => {
     await comeAt(places, 2, 1);
   });
 
-  test("is never one too many, whoever asks in which order", async () => {
+  test("is never one too many, in whatever order they ask", async () => {
     const all = Array.from({ length: 4 }, () => new RedisPlaces(server.client()));
     let [now, most, worked] = [0, 0, 0];
     const work = async (maildrop: number): Promise<void> => {
       const places = all[maildrop % all.length] as RedisPlaces;
-      for (let left = 5; left > 0; ) {
+      for (let left = 5; left > 0;) {
         const answer = await places.take(request(maildrop, 3));
         if (!isPlace(answer)) continue;
         most = Math.max(most, ++now);

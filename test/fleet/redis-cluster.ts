@@ -16,7 +16,8 @@ export class RedisCluster {
     const busPort = await second?.config("GET", "cluster-port");
     await first?.call("cluster", ["meet", "127.0.0.1", port, (busPort as [string, string])[1]]);
     for (const client of [first, second])
-      while (!/cluster_state:ok[^]*cluster_size:2/.test(String(await client?.call("cluster", ["info"])))) await turns();
+      while (!/cluster_state:ok[^]*cluster_size:2/.test(String(await client?.call("cluster", ["info"]))))
+        await turns();
     return new RedisCluster(servers);
   }
 

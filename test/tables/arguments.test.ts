@@ -10,6 +10,7 @@ import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
+import * as redis from "popwright/redis";
 import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
 import type { Pop3Server } from "popwright/testing";
@@ -18,6 +19,7 @@ import { Maildrop } from "../../src/testing/maildrop.ts";
 import { ReplayServer } from "../../src/testing/replay.ts";
 import { listen, said, to, auth } from "../support/ann.ts";
 import { newDirectory } from "../support/place.ts";
+import { UNUSED_REDIS } from "../support/redis.ts";
 import { UNUSED } from "../support/sqlite.ts";
 
 /** It is in the wrong values, and must be in no error. */
@@ -30,6 +32,13 @@ const HELPFUL =
 /** Wrong values for a parameter. */
 type Wrong = readonly unknown[];
 
+const NOT_CLIENTS: Wrong = [undefined, null, 5, SECRET, {}, { ...UNUSED_REDIS, options: { keyPrefix: "x" } }];
+const PLACE_REQUEST: popwright.PlaceRequest = {
+  host: "pop.example.com",
+  maildrop: "ann",
+  limit: 5,
+  signal: new AbortController().signal,
+};
 const NOT_OBJECTS: Wrong = [null, 5, true, SECRET, [SECRET], () => SECRET, Symbol("x")];
 const SIGNALS: Wrong = [null, 1, SECRET, {}, [], new AbortController(), { aborted: false }];
 const NUMBERS: Wrong = [null, 0, -1, 1.5, NaN, Infinity, "1", SECRET, {}, true, 1n, Symbol("x")];
@@ -440,6 +449,42 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   "SqliteStore#close": noParameters,
 
+  RedisLedger: {
+    good: [UNUSED_REDIS],
+    wrong: [
+      NOT_CLIENTS,
+      [...NOT_OBJECTS, { prefix: "a b" }, { stale: "5" }, { heartbeat: 0 }, { timeout: 0.5 }],
+    ],
+  },
+  "RedisLedger#open": {
+    good: ["ann@host:995"],
+    wrong: [TEXTS, [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })]],
+  },
+  "RedisLedger#read": names,
+  "RedisLedger#release": { good: ["ann@host:995"], wrong: [TEXTS, TEXTS.slice(1)] },
+  "RedisLedger#mailboxes": noParameters,
+  "RedisLedger#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
+  "RedisLedger#delete": names,
+  RedisPlaces: {
+    good: [UNUSED_REDIS],
+    wrong: [NOT_CLIENTS, [...NOT_OBJECTS, { prefix: "a b" }, { lifetime: "5" }, { timeout: 0 }]],
+  },
+  "RedisPlaces#take": {
+    good: [PLACE_REQUEST],
+    wrong: [
+      [
+        ...NOT_OBJECTS,
+        ...each(PLACE_REQUEST, {
+          host: TEXTS,
+          maildrop: TEXTS,
+          limit: [null, 0, SECRET, {}],
+          signal: SIGNALS.filter((signal) => signal !== undefined),
+        } satisfies Record<keyof popwright.PlaceRequest, Wrong>),
+      ],
+    ],
+  },
+  "RedisPlaces#hosts": noParameters,
+
   requestToken: {
     good: [{ ...tokenServer, grant: { grant_type: "x" } }],
     wrong: [
@@ -618,6 +663,7 @@ function* publicCalls(): Generator<readonly [name: string, made: Callable | Cons
     ...fetching,
     ...oauth2,
     ...parsing,
+    ...redis,
     ...sqlite,
     ...testing,
     ...RETURNED,
@@ -683,6 +729,10 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new fetching.Webhook("https://127.0.0.1:1");
     case "FileLedger":
       return new FileLedger(directory);
+    case "RedisLedger":
+      return new redis.RedisLedger(UNUSED_REDIS);
+    case "RedisPlaces":
+      return new redis.RedisPlaces(UNUSED_REDIS);
     case "SqliteStore":
       return new sqlite.SqliteStore(UNUSED);
     case "Pop3Server":

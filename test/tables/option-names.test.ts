@@ -7,13 +7,15 @@ import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
 import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
+import { RedisLedger, RedisPlaces } from "popwright/redis";
 import { SqliteStore } from "popwright/sqlite";
 import { destinationContract, ledgerContract, makeCertificate, Pop3Server } from "popwright/testing";
+import { UNUSED_REDIS } from "../support/redis.ts";
 import { UNUSED } from "../support/sqlite.ts";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch", "oauth2", "parse", "sqlite", "testing"]
+const report = ["index", "fetch", "oauth2", "parse", "redis", "sqlite", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -169,7 +171,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
     MemoryLedger: (given) => new fetching.MemoryLedger().open("x", given),
     FileLedger: (given) => new fetching.FileLedger("x").open("x", given),
     SqliteStore: (given) => new SqliteStore(UNUSED).open("x", given),
+    RedisLedger: (given) => new RedisLedger(UNUSED_REDIS).open("x", given),
   },
+  RedisLedgerOptions: { RedisLedger: (given) => new RedisLedger(UNUSED_REDIS, given) },
+  RedisPlacesOptions: { RedisPlaces: (given) => new RedisPlaces(UNUSED_REDIS, given) },
   SqliteStoreOptions: { SqliteStore: (given) => new SqliteStore("x", given) },
   SqliteDeliverOptions: { deliver: (given) => new SqliteStore(UNUSED).deliver(() => undefined, given) },
   DestinationErrorOptions: { DestinationError: (given) => new fetching.DestinationError("x", given) },

@@ -113,6 +113,18 @@ const OPTIONS: readonly Options[] = [
     isTable: false,
   },
   {
+    of: "RedisLedger",
+    types: [["src/redis", "RedisLedgerOptions"]],
+    file: "docs/redis.md",
+    heading: "## `RedisLedger`",
+  },
+  {
+    of: "RedisPlaces",
+    types: [["src/redis", "RedisPlacesOptions"]],
+    file: "docs/redis.md",
+    heading: "## `RedisPlaces`",
+  },
+  {
     of: "SqliteStore",
     types: [["src/sqlite", "SqliteStoreOptions"]],
     file: "docs/sqlite.md",

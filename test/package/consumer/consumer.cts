@@ -5,6 +5,7 @@ import popwright = require("popwright");
 import fetching = require("popwright/fetch");
 import oauth2 = require("popwright/oauth2");
 import parse = require("popwright/parse");
+import redis = require("popwright/redis");
 import sqlite = require("popwright/sqlite");
 import testing = require("popwright/testing");
 
@@ -42,6 +43,10 @@ async function main(): Promise<void> {
 
   // What one entry says of an interface, another one keeps.
   for (const { run } of testing.ledgerContract(() => new fetching.MemoryLedger())) await run();
+
+  // A client of ioredis, or anything like it, is passed in.
+  const away = { call: () => Promise.reject(new Error("away")) };
+  await assert.rejects(new redis.RedisLedger(away).open("x"), popwright.Pop3Error);
 
   // Without node:sqlite it says so, and with it there is no such directory.
   assert.throws(() => new sqlite.SqliteStore("missing/mail.db"), popwright.Pop3Error);

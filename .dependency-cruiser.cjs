@@ -30,8 +30,8 @@ const downwards = layers.slice(1).map(([name, path], index) => ({
 
 /** What the command line uses in addition to the entries. */
 const besidesTheEntries = [
-  // Words from and for the user: names of mechanisms and proxies, hosts with brackets, the nearest name to a typo.
-  "^src/options/(checks|client)\\.ts$",
+  // Words from and for the user: names of mechanisms and proxies, hosts with brackets, the nearest name to a typo, addresses.
+  "^src/options/(checks|client|mail-address)\\.ts$",
   "^src/protocol/printable\\.ts$",
   // What no output may show.
   "^src/protocol/secrets\\.ts$",
@@ -129,7 +129,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/oauth2/|^src/(index|errors|options/(auth|call|checks)|net/(abort|settle)|protocol/(foreign-error|printable|secrets))\\.ts$",
+          "^src/oauth2/|^src/(index|errors|options/(auth|call|checks)|net/(abort|retry-after|settle)|protocol/(foreign-error|printable|secrets))\\.ts$",
       },
     },
     {

@@ -17,6 +17,8 @@ export {
   type FetchedMessage,
   type FunctionOptions,
 } from "./destinations/function.ts";
+export { GmailImport } from "./destinations/gmail/gmail-import.ts";
+export type { GmailImportOptions } from "./destinations/gmail/options.ts";
 export { Maildir, type MaildirOptions, type MaildirPath } from "./destinations/maildir.ts";
 export { Mbox, type MboxOptions, type MboxPath } from "./destinations/mbox.ts";
 export { Webhook, type WebhookOptions } from "./destinations/webhook.ts";

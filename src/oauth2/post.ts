@@ -6,14 +6,12 @@
 import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
+import { retryAfter } from "../net/retry-after.ts";
 import { settle } from "../net/settle.ts";
 import { OAuth2Error, type OAuth2ErrorDetails } from "./oauth2-error.ts";
 
 /** The most bytes of a reply. Tokens with many claims have some 10 kB. */
 const LONGEST_REPLY = 256 * 1024;
-
-/** The longest pause that a server can ask for, in milliseconds. */
-const LONGEST_PAUSE = 3_600_000;
 
 /** The parts of a form that are not secret. */
 const PUBLIC: ReadonlySet<string> = new Set(["client_id", "grant_type", "redirect_uri", "scope"]);
@@ -124,7 +122,7 @@ class TokenServer {
     const words = [error, description].filter((word) => word !== undefined);
     const why = printable(words.join(": "), this.#secrets);
     const busy = status >= 500 || [408, 425, 429].includes(status);
-    const details = { status, error, description, retryAfter: pauseIn(headers.get("retry-after")) };
+    const details = { status, error, description, retryAfter: retryAfter(headers.get("retry-after")) };
     if (busy || LATER.has(error ?? "")) {
       return this.unavailable(`cannot answer now (HTTP status ${status})${why === "" ? "" : `: ${why}`}`, {
         ...details,
@@ -190,11 +188,4 @@ function objectIn(text: string): Reply | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date. Returns milliseconds. */
-function pauseIn(value: string | null): number | undefined {
-  if (value === null) return undefined;
-  const pause = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(pause) ? undefined : Math.min(Math.max(pause, 0), LONGEST_PAUSE);
 }

@@ -5,7 +5,7 @@ import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { browserCommand } from "../../src/cli/login/browser.ts";
-import { sameAddress } from "../../src/cli/login/identity.ts";
+import { sameAddress } from "../../src/options/mail-address.ts";
 import { stopClocks, timePasses } from "../support/clock.ts";
 import { IdentityProvider, RawReply } from "../support/identity-provider.ts";
 import { newDirectory } from "../support/place.ts";

@@ -1,5 +1,6 @@
 // Checks with the ID token (OpenID Connect Core section 2) which account has signed in: a browser is often signed in to
 // another one, and then mail of the wrong mailbox would be fetched or delivered.
+import { sameAddress } from "../../options/mail-address.ts";
 import { printable } from "../../protocol/printable.ts";
 import { SignInError } from "../usage.ts";
 
@@ -39,16 +40,4 @@ function claimsIn(idToken: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
-}
-
-/** Whether two addresses are of one mailbox. At Gmail dots before the "@" do not count, and it has a second name. */
-export function sameAddress(a: string, b: string): boolean {
-  return canonical(a) === canonical(b);
-}
-
-function canonical(address: string): string {
-  const [, local = "", domain = ""] = /^(.*)@(.*)$/s.exec(address.toLowerCase()) ?? ["", address, ""];
-  return domain === "gmail.com" || domain === "googlemail.com"
-    ? `${local.replaceAll(".", "")}@gmail.com`
-    : `${local}@${domain}`;
 }

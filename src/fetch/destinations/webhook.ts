@@ -2,6 +2,7 @@
 import type { LookupFunction } from "node:net";
 import { throwIfAborted } from "../../net/failures.ts";
 import { HttpPoster, PrivateAddressError, SilentError, type HttpReply } from "../../net/http-post.ts";
+import { retryAfter } from "../../net/retry-after.ts";
 import {
   checkBoolean,
   checkFunction,
@@ -68,9 +69,6 @@ const SETTINGS: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 410, 421
 
 /** Statuses that say that the receiver is down, or wants fewer requests: the other messages wait too. */
 const DOWN: ReadonlySet<number> = new Set([429, 502, 503, 504]);
-
-/** The longest pause that a receiver can ask for, in milliseconds. */
-const LONGEST_PAUSE = 3_600_000;
 
 /** How much of the receiver's words an error shows; characters. */
 const WORDS = 200;
@@ -195,7 +193,7 @@ export class Webhook implements Destination {
         { down: true },
       );
     }
-    const pause = pauseIn(headers["retry-after"]);
+    const pause = retryAfter(headers["retry-after"]) ?? 0;
     const isBusy = status >= 500 || [408, 425, 429].includes(status);
     if (isBusy && pause > 0) this.#pauseUntil = performance.now() + pause;
     const down = SETTINGS.has(status) || DOWN.has(status) || (isBusy && pause > 0);
@@ -253,11 +251,4 @@ function checkHeaders(headers: unknown): Readonly<Record<string, string>> {
       throw configError(`webhook.headers must not have ${printable(name)}: the webhook sets it`);
   }
   return headers as Readonly<Record<string, string>>;
-}
-
-/** Reads `Retry-After` (RFC 9110 section 10.2.3). Returns milliseconds. */
-function pauseIn(value: string | undefined): number {
-  if (value === undefined) return 0;
-  const pause = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(pause) ? 0 : Math.min(Math.max(pause, 0), LONGEST_PAUSE);
 }

@@ -1,0 +1,214 @@
+// The uploads of one mailbox: which messages Gmail has accepted, and which it may have. With a file, a later process knows it
+// too, even if this one dies at any moment.
+//
+// Each run writes a file of its own, named by the fence of its lease, and takes over what the files of earlier runs have. So a
+// run that has lost its mailbox, and does not know it yet, destroys nothing of the run that has it.
+import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { printable } from "../../../protocol/printable.ts";
+import { isSystemError, makeDirectory, syncName } from "../../files/fsync.ts";
+import { openOwn, removeName, type OurFile } from "../../files/own-file.ts";
+import { open } from "../../files/patient-fs.ts";
+import { DestinationError } from "../destination-error.ts";
+import { checkPath } from "../windows-path.ts";
+
+/** An upload whose outcome is not known yet. */
+export interface Begun {
+  /** The address of its session: a secret. */
+  readonly url: string;
+  /** The size of the message; bytes. */
+  readonly size: number;
+  /** SHA-256 of the message, in hexadecimal. */
+  readonly digest: string;
+}
+
+/** One line of the file. The last one of a key counts. */
+interface Line {
+  readonly key: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** `undefined`: Gmail has refused the message. */
+  readonly upload?: Begun | "accepted" | undefined;
+}
+
+/** How long Google keeps a session, and how long a line is kept; milliseconds. */
+const LIFE = 7 * 24 * 60 * 60 * 1000;
+
+export class UploadJournal {
+  readonly #lines: Map<string, Line>;
+  readonly #file: JournalFile | undefined;
+
+  private constructor(lines: Map<string, Line>, file?: JournalFile) {
+    this.#lines = lines;
+    this.#file = file;
+  }
+
+  /** Returns a journal that ends with this process. */
+  static inMemory(): UploadJournal {
+    return new UploadJournal(new Map());
+  }
+
+  /**
+   * Opens the journal of a run. `name`: the mailbox, and the account that its messages go to. Rejects with
+   * {@link DestinationError} if the directory cannot be used.
+   */
+  static async open(directory: string, name: string, fence: bigint): Promise<UploadJournal> {
+    checkPath(directory);
+    try {
+      await makeDirectory(directory);
+      const prefix = createHash("sha256").update(name).digest("hex").slice(0, 32);
+      const file = await JournalFile.create(directory, prefix, fence);
+      return new UploadJournal(await file.takeOver(), file);
+    } catch (error) {
+      throw unusable(directory, error);
+    }
+  }
+
+  /** What is known of a message. */
+  get(key: string): Begun | "accepted" | undefined {
+    return this.#lines.get(key)?.upload;
+  }
+
+  /**
+   * Notes an upload, before its last byte is sent. Resolves when that will survive a crash. Rejects with
+   * {@link DestinationError}.
+   */
+  async begin(key: string, upload: Begun): Promise<void> {
+    const line = { key, at: Date.now(), upload };
+    await this.#file?.append(line, true);
+    this.#lines.set(key, line);
+  }
+
+  /** Notes that Gmail has accepted a message. If the note is lost, Gmail is asked again. Never rejects. */
+  async accepted(key: string): Promise<void> {
+    const line = { key, at: Date.now(), upload: "accepted" } as const;
+    if (this.#file === undefined) this.#lines.delete(key);
+    else this.#lines.set(key, line);
+    await this.#file?.append(line, false).catch(() => undefined);
+  }
+
+  /** Notes that Gmail has refused a message. Never rejects. */
+  async refused(key: string): Promise<void> {
+    this.#lines.delete(key);
+    await this.#file?.append({ key, at: Date.now() }, false).catch(() => undefined);
+  }
+}
+
+/** `<digest of the mailbox>-<fence>-<random>.uploads` */
+const NAME = /^([0-9a-f]{32})-(\d{1,19})-[0-9a-f]{8}\.uploads$/;
+
+class JournalFile {
+  readonly #directory: string;
+  readonly #name: string;
+  readonly #ours: OurFile;
+
+  private constructor(directory: string, name: string, ours: OurFile) {
+    this.#directory = directory;
+    this.#name = name;
+    this.#ours = ours;
+  }
+
+  static async create(directory: string, prefix: string, fence: bigint): Promise<JournalFile> {
+    const name = `${prefix}-${String(fence)}-${randomBytes(4).toString("hex")}.uploads`;
+    const file = await open(join(directory, name), "wx", 0o600);
+    try {
+      const { uid, mode } = await file.stat();
+      return new JournalFile(directory, name, { uid, mode });
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Writes what the files of earlier runs have into this one, without addresses that are no longer needed, and removes them. */
+  async takeOver(): Promise<Map<string, Line>> {
+    const lines = new Map<string, Line>();
+    const [, prefix, fence = ""] = NAME.exec(this.#name) ?? [];
+    const earlier: string[] = [];
+    for (const name of await readdir(this.#directory)) {
+      const [, found, number = ""] = NAME.exec(name) ?? [];
+      if (found !== prefix || name === this.#name) continue;
+      for (const line of linesIn(await this.#read(name))) {
+        // The file of a run that has lost its mailbox may have older news.
+        if (line.upload === undefined) lines.delete(line.key);
+        else if (lines.get(line.key)?.upload !== "accepted") lines.set(line.key, line);
+      }
+      if (BigInt(number) < BigInt(fence)) earlier.push(name);
+    }
+    const now = Date.now();
+    for (const [key, { at }] of lines) if (Math.abs(now - at) > LIFE) lines.delete(key);
+    await this.#write([...lines.values()].map(textOf).join(""), true);
+    await syncName(join(this.#directory, this.#name));
+    for (const name of earlier) await removeName(join(this.#directory, name));
+    return lines;
+  }
+
+  async append(line: Line, durable: boolean): Promise<void> {
+    try {
+      await this.#write(textOf(line), durable);
+    } catch (error) {
+      throw unusable(this.#directory, error);
+    }
+  }
+
+  async #write(text: string, durable: boolean): Promise<void> {
+    const { O_WRONLY, O_APPEND } = constants;
+    const file = await openOwn(join(this.#directory, this.#name), O_WRONLY | O_APPEND, this.#ours);
+    try {
+      await file.writeFile(text);
+      if (durable) await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #read(name: string): Promise<string> {
+    try {
+      const file = await openOwn(join(this.#directory, name), constants.O_RDONLY, this.#ours);
+      try {
+        return await file.readFile("utf8");
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      // A later run has taken it over: this one has lost the mailbox.
+      if (isSystemError(error, "ENOENT")) return "";
+      throw error;
+    }
+  }
+}
+
+/** The line end comes first: what a full disk has cut off then spoils no other line. */
+function textOf(line: Line): string {
+  return `\n${JSON.stringify(line)}\n`;
+}
+
+function linesIn(text: string): Line[] {
+  return text.split("\n").flatMap((line) => {
+    try {
+      const value: unknown = JSON.parse(line);
+      return isLine(value) ? [value] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function isLine(value: unknown): value is Line {
+  const { key, at, upload } = (value ?? {}) as Partial<Record<keyof Line, unknown>>;
+  if (typeof key !== "string" || typeof at !== "number") return false;
+  if (upload === undefined || upload === "accepted") return true;
+  const { url, size, digest } = (upload ?? {}) as Partial<Record<keyof Begun, unknown>>;
+  return (
+    typeof url === "string" && URL.canParse(url) && Number.isSafeInteger(size) && typeof digest === "string"
+  );
+}
+
+function unusable(directory: string, cause: unknown): DestinationError {
+  const why = printable(cause instanceof Error ? cause.message : String(cause));
+  return new DestinationError(`the state in ${printable(directory)} cannot be used: ${why}`, {
+    cause,
+    down: true,
+  });
+}

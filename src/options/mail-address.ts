@@ -1,0 +1,14 @@
+// Compares mail addresses: which of them name one mailbox.
+
+/** Whether two addresses are of one mailbox, see {@link canonicalAddress}. */
+export function sameAddress(a: string, b: string): boolean {
+  return canonicalAddress(a) === canonicalAddress(b);
+}
+
+/** One form for all spellings of an address. At Gmail dots before the "@" do not count, and it has a second name. */
+export function canonicalAddress(address: string): string {
+  const [, local = "", domain = ""] = /^(.*)@(.*)$/s.exec(address.toLowerCase()) ?? ["", address, ""];
+  return domain === "gmail.com" || domain === "googlemail.com"
+    ? `${local.replaceAll(".", "")}@gmail.com`
+    : `${local}@${domain}`;
+}

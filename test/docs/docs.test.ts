@@ -34,7 +34,7 @@ import type { Fault } from "popwright/testing";
 const { Pop3Client, Pop3Pool, Pop3Error, Pop3ReplyError, Pop3ProtocolError, Pop3ConnectionError } = popwright;
 const { Pop3AbortError, Pop3HostBusyError, apopDigest, parseUrl } = popwright;
 const { fetchMail, fetchAll, newMail, deliverTo, messageKey, contentKey, verifyWebhook } = fetching;
-const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Maildir, Mbox, MemoryLedger, Webhook } = fetching;
+const { Command, DestinationError, EmlFolder, FetchError, FileLedger, GmailImport, Maildir, Mbox, MemoryLedger, Webhook } = fetching;
 const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;

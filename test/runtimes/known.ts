@@ -236,7 +236,7 @@ const WINDOWS: readonly Known[] = [
   ...["login", "stored-sign-in"].map((name) => ({ file: `test/cli/${name}.test.ts`, why: NO_FETCH })),
   {
     file: "test/fetch/destinations/destinations.test.ts",
-    tests: /^(?!deliverTo |Webhook ).* > creates files that only their owner can read$/,
+    tests: /^(?!deliverTo |Webhook |GmailImport ).* > creates files that only their owner can read$/,
     why: NO_MODES,
   },
   {

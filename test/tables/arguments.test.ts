@@ -403,6 +403,32 @@ const TABLE: Readonly<Record<string, Row>> = {
     ],
   },
   "Webhook#begin": beginsLate,
+  GmailImport: {
+    good: ["ann@gmail.com", { accessToken: () => SECRET }],
+    wrong: [
+      [undefined, null, "", 5, {}, SECRET, "ann@x @y", "@gmail.com"],
+      [
+        ...NOT_OBJECTS.slice(1),
+        undefined,
+        {},
+        ...each({ accessToken: () => SECRET }, {
+          accessToken: [undefined, null, 5, SECRET, {}],
+          state: [null, 5, "", {}],
+          method: [null, 5, SECRET, {}],
+          labels: [null, 5, SECRET, {}, [5], [""]],
+          neverMarkSpam: SWITCHES,
+          internalDateSource: [null, 5, SECRET, {}],
+          processForCalendar: SWITCHES,
+          limit: [null, -1, "5", {}],
+          timeout: TIMES,
+          api: [null, 5, SECRET, {}, "http://x.example", `https://ann:${SECRET}@x.example`],
+        } satisfies Record<keyof fetching.GmailImportOptions, Wrong>),
+        { accessToken: () => SECRET, method: "insert", neverMarkSpam: true },
+      ],
+    ],
+  },
+  "GmailImport#begin": beginsLate,
+  "GmailImport#check": { good: [], wrong: [SIGNALS] },
   verifyWebhook: {
     good: [{}, Buffer.alloc(0), WEBHOOK_SECRET],
     wrong: [
@@ -727,6 +753,11 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new Command(process.execPath);
     case "Webhook":
       return new fetching.Webhook("https://127.0.0.1:1");
+    case "GmailImport":
+      return new fetching.GmailImport("ann@gmail.com", {
+        accessToken: () => SECRET,
+        api: "https://127.0.0.1:1",
+      });
     case "FileLedger":
       return new FileLedger(directory);
     case "RedisLedger":

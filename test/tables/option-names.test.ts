@@ -133,6 +133,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   MboxOptions: { Mbox: (given) => new fetching.Mbox("x", given) },
   FunctionOptions: { deliverTo: (given) => fetching.deliverTo(run.destination, given) },
   WebhookOptions: { Webhook: (given) => new fetching.Webhook("https://x.example", given) },
+  GmailImportOptions: {
+    GmailImport: (given) =>
+      new fetching.GmailImport("ann@gmail.com", { accessToken: () => "token", ...given }),
+  },
   VerifyWebhookOptions: {
     verifyWebhook: (given) => fetching.verifyWebhook({}, Buffer.alloc(0), WEBHOOK_SECRET, given),
   },

@@ -147,6 +147,13 @@ const OPTIONS: readonly Options[] = [
     isTable: false,
   })),
   {
+    of: "GmailImport",
+    types: [["src/fetch/destinations/gmail", "GmailImportOptions"]],
+    file: "docs/destinations.md",
+    heading: "## GmailImport",
+    header: "option",
+  },
+  {
     of: "verifyWebhook",
     types: [["src/fetch", "VerifyWebhookOptions"]],
     file: "docs/destinations.md",

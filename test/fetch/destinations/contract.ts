@@ -33,6 +33,7 @@ const NOT_FOR_ALL: Readonly<Record<string, readonly string[]>> = {
   Mbox: ["respectsFences", "refuse"],
   Command: ["respectsFences", "knowsKeys"],
   Webhook: ["respectsFences", "failWrites"],
+  GmailImport: ["respectsFences", "knowsKeys", "failWrites"],
   deliverTo: ["respectsFences", "knowsKeys", "failWrites"],
 };
 

@@ -2,9 +2,18 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
-import { Command, deliverTo, EmlFolder, Maildir, Mbox, Webhook } from "../../../src/fetch/index.ts";
+import {
+  Command,
+  deliverTo,
+  EmlFolder,
+  GmailImport,
+  Maildir,
+  Mbox,
+  Webhook,
+} from "../../../src/fetch/index.ts";
 import { contract, obstruct, sign } from "./contract.ts";
 import { HttpServer } from "./http-server.ts";
+import { GmailServer } from "../../support/gmail-server.ts";
 import { octetsIn } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
@@ -90,5 +99,35 @@ contract("Webhook", {
   delivered: async (directory) => [...(received.get(pathOf(directory))?.values() ?? [])],
   knowsKeys: true,
   refuse: (directory, key) => refused.add(pathOf(directory) + key),
+  steps: [],
+});
+
+/** The accounts are one; each directory has a label. */
+const gmail = await GmailServer.listen({ strict: false });
+afterAll(() => gmail[Symbol.asyncDispose]());
+
+contract("GmailImport", {
+  make(directory) {
+    const accessToken = (): string => "token";
+    const destination = new GmailImport("ann@gmail.com", {
+      accessToken,
+      labels: [directory],
+      api: gmail.url,
+    });
+    const begin = destination.begin.bind(destination);
+    destination.begin = (delivery, ...more) => {
+      if (refused.has(directory + delivery.key)) gmail.faults.push({ on: "part", status: 400 });
+      return begin(delivery, ...more);
+    };
+    return destination;
+  },
+  async delivered(directory) {
+    const messages = gmail.messages.filter(({ labelIds }) =>
+      labelIds.some((id) => gmail.labels.get(id) === directory),
+    );
+    return messages.map(({ octets }) => octets);
+  },
+  knowsKeys: false,
+  refuse: (directory, key) => refused.add(directory + key),
   steps: [],
 });

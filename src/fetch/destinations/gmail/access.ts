@@ -69,7 +69,7 @@ export class Access {
     let address = reply.json["email_verified"] === false ? undefined : reply.json["email"];
     if (isBusy(reply)) return reply;
     if (reply.status !== 200 || typeof address !== "string") {
-      // With any scope that allows reading. Without it, a token that was refused is told from one without a scope.
+      // With any scope that allows reading. Its answer also distinguishes a token that was refused from one without a scope.
       reply = await send({ method: "GET", url: new URL("/gmail/v1/users/me/profile", gmail) }, token);
       address = reply.json["emailAddress"];
       if (isBusy(reply) || reply.status === 401) return reply;

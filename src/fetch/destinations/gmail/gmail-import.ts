@@ -1,6 +1,7 @@
 // Imports each message into a Gmail account with the Gmail API.
 import { throwIfAborted } from "../../../net/failures.ts";
 import { canonicalAddress } from "../../../options/mail-address.ts";
+import { argumentError, checkSignal } from "../../../options/checks.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { MailboxLedger } from "../../ledger/ledger.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "../destination.ts";
@@ -105,6 +106,8 @@ export class GmailImport implements Destination {
    * upload that it cancels. Rejects with `POP3_ABORTED` if the signal is aborted.
    */
   async check(signal?: AbortSignal): Promise<DestinationCheck> {
+    checkSignal("signal", signal, argumentError);
+    throwIfAborted(signal);
     const lines: DestinationCheckLine[] = [];
     const steps: readonly (readonly [name: string, step: () => Promise<string>])[] = [
       ["sign-in", () => this.#checkSignIn(signal)],
@@ -123,7 +126,6 @@ export class GmailImport implements Destination {
   }
 
   async #checkSignIn(signal: AbortSignal | undefined): Promise<string> {
-    throwIfAborted(signal);
     await this.#api.verifyToken(signal);
     return `the access token is for ${printable(this.#address)}`;
   }

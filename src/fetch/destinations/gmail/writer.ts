@@ -91,8 +91,8 @@ export class GmailWriter implements DeliveryWriter {
     const { unfinished, inDoubt } = this.#earlier;
     if (unfinished !== undefined) {
       const { upload, at } = unfinished;
-      // The session may still accept the bytes that a process has sent before it died: going on with it is what makes sure
-      // that the message is accepted once.
+      // The session may still accept the bytes that a process sent before it died. A second session would then accept the
+      // message again.
       if (upload.size === message.length && upload.digest === digestOf(message))
         this.#upload = new Upload(api, new URL(upload.url), message, at);
       // The server sends the message with other bytes than before.

@@ -1,5 +1,5 @@
 // Reads and writes the host and the port of a URL.
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { domainToASCII } from "node:url";
 
 /** Formats a host as a URL has it: an IPv6 address is in brackets. */
@@ -25,4 +25,10 @@ export function hostFrom(hostname: string): string {
 /** Converts a host name to ASCII (RFC 3490). */
 export function asciiHost(name: string): string {
   return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
+}
+
+/** Tests whether what is sent to this host stays on this machine. */
+export function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith("127.");
+  return isIP(host) === 6 ? host === "::1" : /^localhost$/i.test(host);
 }

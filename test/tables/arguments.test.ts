@@ -429,6 +429,28 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   "GmailImport#begin": beginsLate,
   "GmailImport#check": { good: [], wrong: [SIGNALS] },
+  Lmtp: {
+    good: ["lmtp://127.0.0.1", { recipient: "ann@example.com" }],
+    wrong: [
+      [undefined, null, "", 5, {}, SECRET, "http://x.example", `lmtp://ann:${SECRET}@x.example`],
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        {},
+        ...each({ recipient: "ann@example.com" }, {
+          recipient: [undefined, null, 5, "", {}, [], `<${SECRET}>`],
+          sender: [null, 5, {}, `<${SECRET}>`],
+          auth: [null, 5, SECRET, [], {}, { password: 5 }, { password: SECRET }, { accessToken: SECRET }],
+          starttls: [null, 5, SECRET, {}],
+          tls: [null, 5, SECRET, []],
+          limit: [null, -1, "5", {}],
+          timeout: TIMES,
+        } satisfies Record<keyof fetching.LmtpOptions, Wrong>),
+      ],
+    ],
+  },
+  "Lmtp#begin": beginsLate,
+  "Lmtp#check": { good: [], wrong: [SIGNALS] },
   verifyWebhook: {
     good: [{}, Buffer.alloc(0), WEBHOOK_SECRET],
     wrong: [
@@ -634,6 +656,7 @@ const TABLE: Readonly<Record<string, Row>> = {
           messages: CALLBACKS,
           keeps: [null, 5, true, SECRET, {}, []],
           contents: CALLBACKS,
+          refusesEmpty: SWITCHES,
           knowsKeys: SWITCHES,
           respectsFences: SWITCHES,
           reopen: CALLBACKS,

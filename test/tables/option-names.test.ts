@@ -137,6 +137,9 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
     GmailImport: (given) =>
       new fetching.GmailImport("ann@gmail.com", { accessToken: () => "token", ...given }),
   },
+  LmtpOptions: {
+    Lmtp: (given) => new fetching.Lmtp("lmtp://127.0.0.1", { recipient: "ann@example.com", ...given }),
+  },
   VerifyWebhookOptions: {
     verifyWebhook: (given) => fetching.verifyWebhook({}, Buffer.alloc(0), WEBHOOK_SECRET, given),
   },

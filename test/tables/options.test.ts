@@ -147,6 +147,13 @@ const OPTIONS: readonly Options[] = [
     isTable: false,
   })),
   {
+    of: "Lmtp",
+    types: [["src/fetch/destinations/lmtp", "LmtpOptions"]],
+    file: "docs/destinations.md",
+    heading: "## Lmtp",
+    isTable: false,
+  },
+  {
     of: "GmailImport",
     types: [["src/fetch/destinations/gmail", "GmailImportOptions"]],
     file: "docs/destinations.md",

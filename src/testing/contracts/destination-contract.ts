@@ -11,6 +11,7 @@ import { WHOLE } from "./destination/whole.ts";
 const CHECKS: Checks<DestinationContractOptions> = {
   messages: isCallback,
   keeps: is('"bytes" or a function', (value) => value === "bytes" || typeof value === "function"),
+  refusesEmpty: isSwitch,
   contents: isCallback,
   knowsKeys: isSwitch,
   respectsFences: isSwitch,

@@ -19,6 +19,7 @@ export interface Subject {
   readonly remains?: readonly string[];
   /** What it keeps of a message. @default every octet */
   readonly form?: (message: Buffer) => Buffer;
+  readonly refusesEmpty?: boolean;
   readonly knowsKeys: boolean;
   /** Makes it refuse the message with this key. @default it refuses no single message */
   readonly refuse?: (directory: string, key: string) => unknown;
@@ -34,6 +35,7 @@ const NOT_FOR_ALL: Readonly<Record<string, readonly string[]>> = {
   Command: ["respectsFences", "knowsKeys"],
   Webhook: ["respectsFences", "failWrites"],
   GmailImport: ["respectsFences", "knowsKeys", "failWrites"],
+  Lmtp: ["respectsFences", "knowsKeys", "failWrites"],
   deliverTo: ["respectsFences", "knowsKeys", "failWrites"],
 };
 
@@ -60,7 +62,7 @@ export async function sign(path: string): Promise<void> {
 
 /** The published contract, for one of our destinations. */
 function testContract(name: string, subject: Subject): void {
-  const { make, delivered, remains = [], form, knowsKeys, refuse, steps } = subject;
+  const { make, delivered, remains = [], form, refusesEmpty = false, knowsKeys, refuse, steps } = subject;
   const reopened = (folder: Folder) => {
     const directory = join(folder.path, "mail");
     return Object.assign(make(directory), { folder, directory });
@@ -72,6 +74,7 @@ function testContract(name: string, subject: Subject): void {
     contents: async ({ folder }) => (await folder.files()).filter((file) => !remains.includes(file)),
     reopen: ({ folder }) => reopened(folder),
     remove: ({ folder }) => folder.remove(),
+    refusesEmpty,
     ...(knowsKeys && { knowsKeys }),
     ...(steps.length > 0 && { failWrites: fillDisk }),
     ...(refuse && { refuse: ({ directory }: Placed, key: string) => refuse(directory, key) }),

@@ -7,12 +7,14 @@ import {
   deliverTo,
   EmlFolder,
   GmailImport,
+  Lmtp,
   Maildir,
   Mbox,
   Webhook,
 } from "../../../src/fetch/index.ts";
 import { contract, obstruct, sign } from "./contract.ts";
 import { HttpServer } from "./http-server.ts";
+import { LmtpServer } from "./lmtp-server.ts";
 import { GmailServer } from "../../support/gmail-server.ts";
 import { octetsIn } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
@@ -129,5 +131,27 @@ contract("GmailImport", {
   },
   knowsKeys: false,
   refuse: (directory, key) => refused.add(directory + key),
+  steps: [],
+});
+
+const mailServer = await LmtpServer.listen();
+mailServer.answers = { RCPT: (line) => (refused.has(line) ? "450 4.2.0 not now" : undefined) };
+afterAll(() => mailServer.close());
+const domainOf = (directory: string): string => `${Buffer.from(directory).toString("hex")}.test`;
+
+contract("Lmtp", {
+  make: (directory) =>
+    new Lmtp(`lmtp://127.0.0.1:${mailServer.port}`, {
+      recipient: ({ key }) => `${key.slice(0, 60)}@${domainOf(directory)}`,
+    }),
+  delivered: async (directory) =>
+    mailServer.mail.filter(({ to }) => to.endsWith(`@${domainOf(directory)}`)).map(({ octets }) => octets),
+  form: (message) => {
+    const text = message.toString("latin1").replace(/\r\n|\r|\n/g, "\r\n");
+    return Buffer.from(text.endsWith("\r\n") ? text : `${text}\r\n`, "latin1");
+  },
+  refusesEmpty: true,
+  knowsKeys: false,
+  refuse: (directory, key) => refused.add(`RCPT TO:<${key.slice(0, 60)}@${domainOf(directory)}>`),
   steps: [],
 });

@@ -17,6 +17,8 @@ export interface DestinationContractOptions<D extends Destination = Destination>
    * returns what is kept of a message.
    */
   readonly keeps?: "bytes" | ((message: Buffer) => Uint8Array);
+  /** Whether a message without a single byte is refused, as mail servers do. @default false: it is stored */
+  readonly refusesEmpty?: boolean;
   /**
    * Names everything that is stored: files, rows, objects. After a delivery that was not committed, the list
    * must be the same as before it.

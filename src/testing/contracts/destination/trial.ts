@@ -52,6 +52,10 @@ export class DestinationTrial implements Trial {
     return this.#options.knowsKeys === true;
   }
 
+  get refusesEmpty(): boolean {
+    return this.#options.refusesEmpty === true;
+  }
+
   /** Another destination on the same place, as another process has it. The option `reopen` must be given. */
   async another(): Promise<Destination> {
     return (await this.#options.reopen?.(this.destination)) ?? this.destination;

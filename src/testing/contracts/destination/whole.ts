@@ -11,16 +11,27 @@ const BYTES = Object.entries(HARD).map(([what, message]): DestinationPromise => 
   name: `a message is kept as the destination says: ${what}`,
   needs: ["messages", "keeps"],
   async test(trial) {
+    if (message.length === 0 && trial.refusesEmpty) return isRefused(trial, message);
     await trial.deliver("hard", message);
     await trial.stores([message], "after commit()");
   },
 }));
 
+/** The destination says that it refuses this message. */
+async function isRefused(trial: DestinationTrial, message: Buffer): Promise<void> {
+  const before = await trial.contents();
+  const result = await trial.outcome(trial.tryDeliver("refused", message));
+  keep(result === undefined, `an empty message must be refused (the option refusesEmpty says so)`);
+  await trial.stores([], "after the refusal");
+  await trial.hasOnly(before, "after the refusal");
+}
+
 const PIECES = Object.entries(SIZES).map(([how, sizes]): DestinationPromise => ({
   name: `a message is kept however it comes: ${how}`,
   needs: ["messages", "keeps"],
   async test(trial) {
-    const messages = [ONE, Buffer.from("a\rb\nc\r\n.\r\n\r\nFrom x\r\nend"), Buffer.alloc(0)];
+    const messages = [ONE, Buffer.from("a\rb\nc\r\n.\r\n\r\nFrom x\r\nend")];
+    if (!trial.refusesEmpty) messages.push(Buffer.alloc(0));
     if (sizes[0] !== 1) messages.push(HARD["3 MiB"] as Buffer);
     for (const [at, message] of messages.entries()) await trial.deliver(`message ${at}`, message, { sizes });
     await trial.stores(messages, `after messages that came ${how}`);

@@ -1,9 +1,9 @@
 // Chooses the exit code of the process from the codes of sysexits.h, so that a script can decide what to do
 // next.
 import { Pop3Error } from "../index.ts";
-import { FetchError } from "../fetch/index.ts";
+import { DestinationError, FetchError } from "../fetch/index.ts";
 import { temporaryCause } from "../retry.ts";
-import { AccountError } from "./explain.ts";
+import { AccountError, missingSecret } from "./explain.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage.ts";
 
 export const EXIT = {
@@ -50,6 +50,8 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (!Pop3Error.is(error)) return exitCodeOfSystem(error);
   const { code } = error;
   const cause = error instanceof FetchError ? error.cause : error;
+  const secret = DestinationError.is(cause) ? missingSecret(cause) : undefined;
+  if (secret !== undefined) return exitCodeOf(secret);
   // The run itself asks for the secret, so it can fail with one of these errors.
   if (cause instanceof UsageError || cause instanceof ConfigurationError) return exitCodeOf(cause);
   if (code === "POP3_DESTINATION") return EXIT.destination;

@@ -1,12 +1,13 @@
 // Explains a failure to the user: what happened, and what to do about it.
 import { Pop3Error, type Pop3ReplyError } from "../index.ts";
-import { FetchError } from "../fetch/index.ts";
+import { DestinationError, FetchError } from "../fetch/index.ts";
 import { authority, hostText } from "../net/authority.ts";
 import type { KnownRefusal, Stage } from "../protocol/refusals.ts";
 import { judgeRefusal, stageOfCommand, type Refusal } from "../retry.ts";
 import { adviceFor, BY_CODE } from "./knowledge/failures.ts";
 import { KNOWN_TEXTS, type KnownText } from "./knowledge/known-texts.ts";
 import { providerAt } from "./knowledge/providers.ts";
+import { ConfigurationError, SignInError, UsageError } from "./usage.ts";
 
 /** The connection that was tried, as far as it is known. */
 export interface Attempt {
@@ -36,6 +37,7 @@ export class AccountError extends Error {
 export function explain(error: unknown, attempt: Attempt = {}): string[] {
   if (error instanceof AccountError) return explain(error.cause, error.attempt);
   if (!Pop3Error.is(error)) return [error instanceof Error ? error.message : String(error)];
+  if (DestinationError.is(error)) return explainDestination(error);
   const known = meaning(error);
   return [
     `${error.message} (${error.code})`,
@@ -44,6 +46,24 @@ export function explain(error: unknown, attempt: Attempt = {}): string[] {
       : [[known.provider ?? known.software, known.cause].filter(Boolean).join(": "), known.advice]),
     ...wishesOfProvider(error, known, attempt),
   ];
+}
+
+/** The advice about mail servers does not fit: what failed is another server, or a disk. */
+function explainDestination(error: DestinationError): string[] {
+  const secret = missingSecret(error);
+  const full = causeCode(error) === "ENOSPC" ? adviceFor("ENOSPC") : undefined;
+  return [
+    `${error.message} (${error.code})`,
+    ...(secret === undefined ? [] : explain(secret)),
+    ...(full === undefined ? [] : [full]),
+  ];
+}
+
+/** Returns why a destination could not sign in, if it is the password or token that is missing. */
+export function missingSecret({ cause }: DestinationError): Error | undefined {
+  const isOurs = [UsageError, ConfigurationError, SignInError].some((kind) => cause instanceof kind);
+  if (isOurs || (Pop3Error.is(cause) && cause.code.startsWith("POP3_TOKEN_"))) return cause as Error;
+  return undefined;
 }
 
 /** The meaning of a server's refusal, and advice. */

@@ -97,7 +97,7 @@ test("the Gmail API has a file and scopes of its own", async () => {
   ).toMatchObject({
     purpose: "gmail-api",
   });
-  expect(terminal.words).toContain("The destination of `popwright fetch`");
+  expect(terminal.words).toContain("Next: popwright check --to gmail:ann@gmail.com");
 });
 
 test("Microsoft redirects to localhost, has a tenant, and each refresh names the scope", async () => {

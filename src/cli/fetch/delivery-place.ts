@@ -6,6 +6,8 @@ import { TO_PASSWORD } from "../secret-variables.ts";
 import { quoted, UsageError } from "../usage.ts";
 import type { Fields } from "./fields.ts";
 import { eml, maildir, mbox } from "./places/files.ts";
+import { gmail, type GmailPlace } from "./places/gmail.ts";
+import { lmtp, type LmtpPlace } from "./places/lmtp.ts";
 import type { PlaceKind, PlaceScene } from "./places/place.ts";
 import { command } from "./places/program.ts";
 import { webhook, type WebhookPlace } from "./places/webhook.ts";
@@ -17,11 +19,21 @@ interface Values {
   readonly mbox: string;
   readonly command: readonly string[];
   readonly webhook: WebhookPlace;
+  readonly gmail: GmailPlace;
+  readonly lmtp: LmtpPlace;
 }
 
 type KindName = keyof Values;
 
-const KINDS: { readonly [N in KindName]: PlaceKind<Values[N]> } = { maildir, eml, mbox, command, webhook };
+const KINDS: { readonly [N in KindName]: PlaceKind<Values[N]> } = {
+  maildir,
+  eml,
+  mbox,
+  command,
+  webhook,
+  gmail,
+  lmtp,
+};
 
 /** A destination: exactly one key, as in the configuration file. */
 export type DeliveryPlace = { readonly [N in KindName]: Pick<Values, N> }[KindName];
@@ -56,6 +68,10 @@ const FORMATS: readonly KindName[] = ["maildir", "eml", "mbox", "webhook"];
 const BY_SCHEME: ReadonlyMap<string, KindName> = new Map([
   ["https", "webhook"],
   ["http", "webhook"],
+  ["gmail", "gmail"],
+  ["lmtp", "lmtp"],
+  ["smtps", "lmtp"],
+  ["smtp", "lmtp"],
 ]);
 
 /** Finds the destination that `--to` names. Throws {@link UsageError} if there is no such kind, or a password. */
@@ -85,7 +101,7 @@ function kindNamed(to: string): KindName {
   const name = BY_SCHEME.get((scheme ?? "").toLowerCase());
   if (name !== undefined) return name;
   if (slashes === undefined) return "maildir";
-  throw new UsageError(`--to must be a path, or begin with https:// (got ${quoted(to)})`);
+  throw new UsageError(`--to must be a path, or begin with gmail:, lmtp:// or https:// (got ${quoted(to)})`);
 }
 
 /** The kind of a place, and what it says about this one. The two fit each other: they have the same key. */

@@ -5,21 +5,20 @@ import { isReaderGone } from "../io.ts";
 import { otherNames } from "./other-name.ts";
 import { Outcome } from "./outcome.ts";
 import { FETCH_OPTIONS, readTask } from "./task.ts";
+import { TO_HELP } from "./to-options.ts";
 
 export const fetch: Subcommand = {
   name: "fetch",
-  summary: "fetches new mail, each message once, into a Maildir or files",
+  summary: "fetches new mail, each message once, into files, Gmail or another server",
   options: FETCH_OPTIONS,
-  help: `popwright fetch URL --to PATH [options]
+  help: `popwright fetch URL --to PLACE [options]
 popwright fetch --config FILE [options]
 
 Fetches the mail that was not fetched before. Each message is delivered and flushed to disk, then recorded in
 a ledger, and then deleted on the server if --delete says so. If the process is killed, the connection drops
 or the disk fills up, no message is lost and none is delivered twice.
 
-  --to PATH          the destination of the mail; or the URL of a webhook: https://HOST/PATH
-  --format FORMAT    maildir (the default), eml (a folder of files), mbox (one file, mboxrd), webhook (the
-                     default for a URL: a POST for each message, signed with POPWRIGHT_WEBHOOK_SECRET)
+${TO_HELP}
   --config FILE      fetches several accounts, each with its policy: see docs/command-line.md
   --state DIR        the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state
                      (on Windows in %LOCALAPPDATA%)
@@ -45,6 +44,7 @@ Exit codes
 
 Examples
   POPWRIGHT_PASSWORD=... popwright fetch pop3s://ann@pop.example.com --to ~/Mail --delete 14
+  popwright fetch pop3s://ann@pop.example.com --to gmail:ann@gmail.com --watch
   popwright fetch --config ~/.config/popwright.json --watch --json
 `,
   async run(args, io) {

@@ -78,6 +78,22 @@ export class Fields {
     return value;
   }
 
+  /**
+   * Creates an object of the library from the values of this key. `name`: how its errors name the key, so that an error about
+   * an option gets the line of that option.
+   */
+  created(path: JsonPath, name: string, create: () => unknown): void {
+    try {
+      create();
+    } catch (error) {
+      if (!Pop3Error.is(error)) throw error;
+      const [, key] = new RegExp(`\\b${name}\\.(\\w+)`).exec(error.message) ?? [];
+      throw key === undefined
+        ? this.wrong(path, `is wrong: ${error.message}`)
+        : this.at(`${path}.${key}`, `${path} is wrong: ${error.message}`);
+    }
+  }
+
   #named<R>(path: JsonPath, work: () => R): R {
     try {
       return work();

@@ -16,11 +16,18 @@ export const TO_OPTIONS = {
 } as const;
 
 /** The part of the help text about these options. */
-export const TO_HELP = `  --to PLACE         the destination of the mail, one of
-                       PATH                    a Maildir, or as --format says
-                       https://HOST/PATH       a webhook: a POST for each message, signed with
-                                               POPWRIGHT_WEBHOOK_SECRET
-  --format FORMAT    of a PATH: maildir (the default), eml (a folder of files) or mbox (one file, mboxrd)`;
+export const TO_HELP = `  --to PLACE         the destination of the mail:
+                       PATH                        a Maildir, or what --format says
+                       gmail:ADDRESS               a Gmail account, by the Gmail API. Sign in first:
+                                                   popwright login google ADDRESS --for gmail-api
+                       lmtp://HOST:PORT/RECIPIENT  a mail server; also lmtp:/SOCKET?recipient=ADDRESS,
+                                                   smtp://HOST/RECIPIENT, smtps://USER@HOST/RECIPIENT
+                       https://HOST/PATH           a webhook: a POST for each message
+  --format FORMAT    of a PATH: maildir (the default), eml (a folder of files) or mbox (one file, mboxrd)
+  --to-password-command CMD
+                     the first line that CMD prints is the password; --to-token-command for a token. Or
+                     set POPWRIGHT_TO_PASSWORD or POPWRIGHT_TO_TOKEN; for a webhook
+                     POPWRIGHT_WEBHOOK_SECRET, with which each request is signed`;
 
 /** Creates the destinations of a command line. `state`: the directory of the ledger. */
 export function destinationsHere(state: string | undefined, io: Io): Destinations {

@@ -160,9 +160,10 @@ function checkGrant({ reply, nonce }: Granted, { client, address }: SignInReques
 }
 
 function nextStep({ name, server }: SignInProvider, { purpose, address }: SignInName): string {
-  if (purpose !== "mail") return "The destination of `popwright fetch` with the same address uses it.";
-  const url = `pop3s://${encodeURIComponent(address)}@${server}`;
-  return `Next: popwright check ${shellWord(url)} --login ${name}`;
+  if (purpose === "gmail-api") return `Next: popwright check --to ${shellWord(`gmail:${address}`)}`;
+  const user = encodeURIComponent(address);
+  if (purpose === "imap") return "A destination with the same user name uses it.";
+  return `Next: popwright check ${shellWord(`pop3s://${user}@${server}`)} --login ${name}`;
 }
 
 /** Throws {@link UsageError} if tokens would be sent without TLS. */

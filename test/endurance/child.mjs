@@ -1,9 +1,10 @@
 // One run of fetchMail in its own process. It may be killed at any moment, or it kills or stops itself at a given
 // step.
 // node child.mjs '{"account": ..., "state": ..., "maildir": ..., "policy": ..., "at": "commit", "nth": 3}'
-// "mbox" may take the place of "maildir". With "command": [PROGRAM, ...] the messages go to a program.
+// "mbox" may take the place of "maildir". With "command": [PROGRAM, ...] the messages go to a program, with
+// "gmail": { address, ...options } into Gmail, with "webhook": { url, ...options } to a web server.
 // With "signal": "SIGSTOP" the process stops, and continues after SIGCONT.
-import { Command, fetchMail, FileLedger, Maildir, Mbox } from "../../dist/fetch.js";
+import { Command, fetchMail, FileLedger, GmailImport, Maildir, Mbox, Webhook } from "../../dist/fetch.js";
 
 const task = JSON.parse(process.argv[2]);
 const {
@@ -12,6 +13,8 @@ const {
   maildir,
   mbox,
   command,
+  gmail,
+  webhook,
   policy,
   at,
   nth = 1,
@@ -28,6 +31,14 @@ async function passing(point) {
 }
 
 function place() {
+  if (gmail !== undefined) {
+    const { address, ...options } = gmail;
+    return new GmailImport(address, { accessToken: () => "token", ...options });
+  }
+  if (webhook !== undefined) {
+    const { url, ...options } = webhook;
+    return new Webhook(url, options);
+  }
   if (command !== undefined) return new Command(command[0], command.slice(1));
   return mbox === undefined ? new Maildir(maildir) : new Mbox(mbox);
 }

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FetchPolicy } from "../../src/fetch/index.ts";
+import type { FetchPolicy, GmailImportOptions, WebhookOptions } from "../../src/fetch/index.ts";
 import { bodiesOf } from "../support/mbox-form.ts";
 
 const CHILD = join(import.meta.dirname, "child.mjs");
@@ -37,8 +37,13 @@ export interface RunResult {
   readonly report: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What a fetcher delivers to. */
-export type Kind = "maildir" | "mbox" | "command";
+/** What a fetcher delivers to: a place of its own, or a server, with the options of the destination. */
+export type Kind =
+  | "maildir"
+  | "mbox"
+  | "command"
+  | { readonly gmail: Omit<GmailImportOptions, "accessToken"> & { readonly address: string } }
+  | { readonly webhook: WebhookOptions & { readonly url: string } };
 
 /** One mailbox, with its ledger, and the place that it is delivered to. */
 export class Fetcher {
@@ -117,6 +122,7 @@ export class Fetcher {
   }
 
   get #place(): object {
+    if (typeof this.#kind === "object") return this.#kind;
     if (this.#kind === "command") return { command: [...KEEP, this.maildir] };
     return this.#kind === "mbox" ? { mbox: this.mbox } : { maildir: this.maildir };
   }

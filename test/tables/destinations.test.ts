@@ -34,7 +34,6 @@ const NOT_KILLED: Readonly<Record<string, string>> = {
   deliverTo: "the caller's function does the work",
   Lmtp: "the server keeps the message, and knows no keys",
   EmlFolder: "it writes files with the code of Maildir",
-  Webhook: "the receiver keeps the message and knows its key",
 };
 
 test("each destination is killed in test/endurance", () => {

@@ -93,7 +93,7 @@ export function completeOptions(options: GmailImportOptions): CompleteOptions {
   for (const [name, value] of Object.entries({ neverMarkSpam, processForCalendar })) {
     checkBoolean(`gmail.${name}`, value);
     if (value && method === "insert")
-      throw configError(`gmail.${name} has no effect with gmail.method "insert": remove one of them`);
+      throw configError(`gmail.${name} must be false if gmail.method is "insert": it is for imports (got true)`);
   }
   checkNumber("gmail.limit", limit);
   checkNumber("gmail.timeout", timeout);

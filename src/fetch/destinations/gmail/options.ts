@@ -93,7 +93,9 @@ export function completeOptions(options: GmailImportOptions): CompleteOptions {
   for (const [name, value] of Object.entries({ neverMarkSpam, processForCalendar })) {
     checkBoolean(`gmail.${name}`, value);
     if (value && method === "insert")
-      throw configError(`gmail.${name} must be false if gmail.method is "insert": it is for imports (got true)`);
+      throw configError(
+        `gmail.${name} must be false if gmail.method is "insert": it is for imports (got true)`,
+      );
   }
   checkNumber("gmail.limit", limit);
   checkNumber("gmail.timeout", timeout);

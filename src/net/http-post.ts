@@ -87,11 +87,25 @@ export class HttpPoster {
     this.#agent = new Agent({ keepAlive: true });
   }
 
+  /** Asks what the server takes (RFC 9110 section 9.3.7), which changes nothing there. Rejects as {@link post} does. */
+  ask(signal: AbortSignal | undefined): Promise<HttpReply> {
+    return this.#send("OPTIONS", {}, Buffer.alloc(0), signal);
+  }
+
   /**
    * Posts a body, and returns the reply. Rejects with {@link PrivateAddressError} before anything is sent, with
    * {@link SilentError}, with system errors, and with `POP3_ABORTED`.
    */
-  async post(
+  post(
+    headers: Readonly<Record<string, string>>,
+    body: Buffer,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpReply> {
+    return this.#send("POST", headers, body, signal);
+  }
+
+  async #send(
+    method: string,
     headers: Readonly<Record<string, string>>,
     body: Buffer,
     signal: AbortSignal | undefined,
@@ -103,7 +117,7 @@ export class HttpPoster {
     for (;;) {
       try {
         return await settle<HttpReply>(signal, undefined, (resolve, reject) => {
-          const request = this.#start(headers, body, resolve, reject);
+          const request = this.#start(method, headers, body, resolve, reject);
           return () => {
             request.destroy();
           };
@@ -116,6 +130,7 @@ export class HttpPoster {
   }
 
   #start(
+    method: string,
     headers: Readonly<Record<string, string>>,
     body: Buffer,
     resolve: (reply: HttpReply) => void,
@@ -123,7 +138,7 @@ export class HttpPoster {
   ): http.ClientRequest {
     const { request: start } = this.#url.protocol === "https:" ? https : http;
     const request = start(this.#url, {
-      method: "POST",
+      method,
       agent: this.#agent,
       headers: { ...headers, "content-length": body.length },
       lookup: checkedLookup(this.#options),

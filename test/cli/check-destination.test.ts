@@ -2,6 +2,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { HttpServer } from "../fetch/destinations/http-server.ts";
 import { newDirectory } from "../support/place.ts";
 import { annsServer, urlOf } from "./ann.ts";
 import { Terminal } from "./terminal.ts";
@@ -40,20 +41,29 @@ test("the destination alone, and what is wrong with it", async () => {
   }
 });
 
-test("a webhook is not tried, but its settings are", async () => {
+test("a webhook is asked what it takes, and gets no message", async () => {
+  await using pop3 = await annsServer();
+  const receiver = await HttpServer.listen(() => ({ status: 405 }));
+  const config = join(await newDirectory(), "mail.json");
+  const to = { webhook: { url: receiver.url, allowPrivate: true } };
+  await writeFile(config, JSON.stringify({ to, accounts: [{ url: urlOf(pop3) }] }));
   const terminal = new Terminal();
   terminal.env["POPWRIGHT_WEBHOOK_SECRET"] = `whsec_${Buffer.alloc(32).toString("base64")}`;
-  expect(await terminal.run("check", "--to", "https://app.example.com/", "--json")).toBe(0);
-  expect(terminal.json).toEqual([
+  expect(await terminal.run("check", "--config", config, "--json")).toBe(0);
+  expect(terminal.json).toMatchObject([
     {
       ok: true,
       destination: {
-        place: "https://app.example.com/",
         ok: true,
-        steps: [{ step: "settings", ok: true, text: expect.stringContaining("not tried") as string }],
+        steps: [
+          { step: "connection", ok: true, text: expect.stringContaining("HTTP 405") as string },
+          { step: "signature", ok: true },
+        ],
       },
     },
   ]);
+  expect(receiver.requests.map(({ method }) => method)).toEqual(["OPTIONS"]);
+  await receiver.close();
 });
 
 test("all accounts of a configuration, and each destination once", async () => {

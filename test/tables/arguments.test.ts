@@ -403,6 +403,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     ],
   },
   "Webhook#begin": beginsLate,
+  "Webhook#check": { good: [], wrong: [SIGNALS] },
   GmailImport: {
     good: ["ann@gmail.com", { accessToken: () => SECRET }],
     wrong: [

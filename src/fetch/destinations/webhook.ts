@@ -4,11 +4,13 @@ import { throwIfAborted } from "../../net/failures.ts";
 import { HttpPoster, PrivateAddressError, SilentError, type HttpReply } from "../../net/http-post.ts";
 import { retryAfter } from "../../net/retry-after.ts";
 import {
+  argumentError,
   checkBoolean,
   checkFunction,
   checkNames,
   checkObject,
   checkOneOf,
+  checkSignal,
   configError,
   shown,
   withDefaults,
@@ -16,6 +18,7 @@ import {
 import { Pop3Error } from "../../errors.ts";
 import { printable } from "../../protocol/printable.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
+import type { DestinationCheck } from "./destination-check.ts";
 import { DestinationError } from "./destination-error.ts";
 import { inMemory } from "./in-memory.ts";
 import { keysOf, signatures } from "./webhook-signature.ts";
@@ -132,6 +135,37 @@ export class Webhook implements Destination {
     throwIfAborted(signal);
     this.#checkPause();
     return inMemory(this.#limit, "limit of Webhook", (octets) => this.#deliver(delivery, octets, signal));
+  }
+
+  /**
+   * Connects, with TLS, and sends a request with the method OPTIONS. Posts nothing, so it cannot tell whether the receiver takes
+   * a message. Resolves also if that fails; rejects with `POP3_ABORTED` if `signal` is aborted.
+   */
+  async check(signal?: AbortSignal): Promise<DestinationCheck> {
+    checkSignal("signal", signal, argumentError);
+    throwIfAborted(signal);
+    const name = "connection";
+    try {
+      const reply = await this.#poster.ask(signal);
+      const isRedirect = reply.status >= 300 && reply.status < 400;
+      if (isRedirect || reply.status >= 500) throw this.#refusal(reply);
+      const host = printable(this.#host);
+      const count = this.#keys.length;
+      const signed =
+        count === 0
+          ? "requests are not signed"
+          : `requests are signed by ${count} secret${count === 1 ? "" : "s"}`;
+      return {
+        lines: [
+          { name, ok: true, text: `${host} answers (HTTP ${reply.status} to OPTIONS)` },
+          { name: "signature", ok: true, text: signed },
+        ],
+      };
+    } catch (error) {
+      throwIfAborted(signal);
+      const failure = DestinationError.is(error) ? error : this.#unreachable(error);
+      return { lines: [{ name, ok: false, text: failure.message }] };
+    }
   }
 
   async #deliver(

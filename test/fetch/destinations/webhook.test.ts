@@ -333,6 +333,44 @@ describe("verifyWebhook", () => {
   });
 });
 
+describe("check", () => {
+  test.each([204, 404, 405])("asks with OPTIONS, and posts nothing: HTTP %d", async (status) => {
+    answer = { status };
+    expect(await webhook({ secrets: [A, B] }).check()).toEqual({
+      lines: [
+        {
+          name: "connection",
+          ok: true,
+          text: `${new URL(server.url).host} answers (HTTP ${status} to OPTIONS)`,
+        },
+        { name: "signature", ok: true, text: "requests are signed by 2 secrets" },
+      ],
+    });
+    expect(server.requests.map(({ method, body }) => [method, body.length])).toEqual([["OPTIONS", 0]]);
+  });
+
+  test.each<[string, () => Webhook, string]>([
+    [
+      "a redirect",
+      () => ((answer = { status: 302, headers: { location: "https://x.test/" } }), webhook()),
+      "x.test",
+    ],
+    ["a server that is down", () => ((answer = { status: 503 }), webhook()), "HTTP 503"],
+    ["a silent server", () => ((answer = undefined), webhook({ timeout: 50 })), "did not answer in time"],
+    ["a private address", () => new Webhook("https://127.0.0.1:1/"), "private network"],
+    ["no server", () => new Webhook("http://127.0.0.1:1/", { allowPrivate: true }), "ECONNREFUSED"],
+  ])("tells of %s", async (_, made, words) => {
+    const { lines } = await made().check();
+    expect(lines).toEqual([
+      { name: "connection", ok: false, text: expect.stringContaining(words) as unknown },
+    ]);
+  });
+
+  test("rejects if it is aborted", async () => {
+    await expect(webhook().check(AbortSignal.abort())).rejects.toMatchObject({ code: "POP3_ABORTED" });
+  });
+});
+
 test.each(Object.entries(MESSAGES))("signs every message: %s", async (title, message) => {
   await deliver(webhook({ secrets: A }), title, message);
   const [request] = server.requests;

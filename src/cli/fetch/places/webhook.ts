@@ -5,7 +5,7 @@ import { keepSecret } from "../../io.ts";
 import { WEBHOOK_SECRET } from "../../secret-variables.ts";
 import { ConfigurationError } from "../../usage.ts";
 import type { Hints } from "../fields.ts";
-import type { PlaceKind } from "./place.ts";
+import type { PlaceKind, PlaceScene } from "./place.ts";
 
 export interface WebhookPlace {
   readonly url: string;
@@ -37,23 +37,21 @@ export const webhook: PlaceKind<WebhookPlace> = {
   named: (url) => ({ url }),
   variables: ({ secretEnv }) => [secretEnv],
   shown: ({ url }) => url,
-  create(place, { io }) {
-    const { secretEnv = WEBHOOK_SECRET } = place;
-    const secrets = (io.env[secretEnv] ?? "").split(" ").filter((secret) => secret !== "");
-    if (secrets.length === 0)
-      throw new ConfigurationError(
-        `the secret of the webhook is missing: set ${printable(secretEnv)} to a value such as whsec_... (\`openssl rand -base64 32\` makes one)`,
-      );
-    for (const secret of secrets) keepSecret(secret, io);
-    return created(place, secrets);
-  },
-  async check(place, scene) {
-    webhook.create(place, scene);
-    const text =
-      "not tried: every request would deliver a message. The URL and the secret have the right form";
-    return { lines: [{ name: "settings", ok: true, text }] };
-  },
+  create: signed,
+  check: (place, scene) => signed(place, scene).check(scene.io.stop),
 };
+
+/** The webhook, with the secrets in the environment. */
+function signed(place: WebhookPlace, { io }: PlaceScene): Webhook {
+  const { secretEnv = WEBHOOK_SECRET } = place;
+  const secrets = (io.env[secretEnv] ?? "").split(" ").filter((secret) => secret !== "");
+  if (secrets.length === 0)
+    throw new ConfigurationError(
+      `the secret of the webhook is missing: set ${printable(secretEnv)} to a value such as whsec_... (\`openssl rand -base64 32\` makes one)`,
+    );
+  for (const secret of secrets) keepSecret(secret, io);
+  return created(place, secrets);
+}
 
 function created(
   { url, format, allowPrivate }: WebhookPlace,

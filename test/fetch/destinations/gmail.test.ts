@@ -14,9 +14,11 @@ import { messageIdIn } from "../../../src/fetch/destinations/gmail/message-id.ts
 import { OAuth2Error, refreshedToken } from "../../../src/oauth2/index.ts";
 import { delivery, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
-import { GmailServer, type GmailServerOptions } from "../../support/gmail-server.ts";
+import { GmailServer, type GmailFault, type GmailServerOptions } from "../../support/gmail-server.ts";
 import { IdentityProvider } from "../../support/identity-provider.ts";
 import { entryFor, HELD } from "../../support/ledger.ts";
+import { serverWith } from "../../support/mail.ts";
+import { Fetcher } from "../fetcher.ts";
 
 /** The pauses that were waited for. No test waits. */
 const pauses: number[] = [];
@@ -738,6 +740,49 @@ describe("the state", () => {
     await writeFile(path, (await readFile(path, "utf8")).replaceAll(gmail.url, other.url));
     expect(await deliver(withState(), "one", MESSAGE, await run(2n))).toBe("new");
     expect(other.requests).toEqual([]);
+  });
+});
+
+describe("a run", () => {
+  const mails = (count: number): string[] =>
+    Array.from(
+      { length: count },
+      (_, at) => `From: bea@x.test\r\nMessage-ID: <${at}@x.test>\r\n\r\nmessage ${at}\r\n`,
+    );
+
+  test.each<readonly [what: string, fault: GmailFault]>([
+    ["busy", { on: "start", nth: 3, status: 429, reason: "rateLimitExceeded", retryAfter: "0", times: 99 }],
+    ["down", { on: "part", nth: 3, status: 503, times: 99 }],
+    ["gone", { nth: 6, cut: "before", times: 99 }],
+    ["closed", { on: "start", nth: 3, status: 403, reason: "domainPolicy", message: "disabled" }],
+    ["full", { on: "part", nth: 3, status: 403, reason: "forbidden", message: "out of storage" }],
+  ])("ends if Gmail is %s, and blames no message", async (_, fault) => {
+    await using server = await serverWith(mails(5));
+    const fetcher = new Fetcher(server, { destination: withState(), policy: { retry: { first: 0 } } });
+    gmail.faults.push(fault);
+    const { report } = await fetcher.failure();
+    expect(report).toMatchObject({ delivered: 2 });
+    const { entries } = await fetcher.known();
+    expect(entries.filter(({ status }) => status === "delivered")).toHaveLength(2);
+    expect(entries.filter(({ tries = 0 }) => tries > 0)).toEqual([]);
+    gmail.faults.length = 0;
+    expect(await fetcher.run({ force: true })).toMatchObject({ delivered: 3, failed: [] });
+    expect(gmail.messages.map(({ again }) => again)).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  test("leaves a message alone that Gmail refuses, and imports the others", async () => {
+    const [first = "", ...others] = mails(3);
+    const forbidden = `${first}Content-Type: application/x; name="virus.exe"\r\n`;
+    await using server = await serverWith([forbidden, ...others, "Subject: no From\r\n\r\n"]);
+    const fetcher = new Fetcher(server, { destination: importer() });
+    const report = await fetcher.run();
+    expect(report).toMatchObject({ delivered: 2 });
+    expect(report.failed.map(({ reason }) => reason)).toEqual([
+      "Gmail answered HTTP 400 (invalidArgument): Invalid attachment",
+      `Gmail answered HTTP 400 (invalidArgument): Expected a single 'From' header. With method "insert" Gmail takes it as it is`,
+    ]);
+    const { entries } = await fetcher.known();
+    expect(entries.flatMap(({ tries }) => tries ?? [])).toEqual([1, 1]);
   });
 });
 

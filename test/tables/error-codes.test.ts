@@ -35,7 +35,7 @@ interface Row {
 /** The rows of the documentation, by code. A row may have several codes. */
 const ROWS = new Map<string, Row>();
 for (const line of sectionOf(DOCS).split("\n")) {
-  if (!line.startsWith("| `POP3_")) continue;
+  if (!line.startsWith("| [`POP3_")) continue;
   const [codes = "", classes = "", temporary = ""] = line.slice(2).split(" | ");
   for (const code of codeIn(codes)) ROWS.set(code, { classes: codeIn(classes), temporary });
 }

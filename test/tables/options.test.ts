@@ -65,14 +65,14 @@ const OPTIONS: readonly Options[] = [
     of: "the pool",
     types: [["src/pool", "Pop3PoolOptions"]],
     file: "docs/pool.md",
-    heading: "# Many maildrops: `Pop3Pool`",
+    heading: "# Many mailboxes: `Pop3Pool`",
     header: "option",
   },
   {
     of: "pool.use",
     types: [["src/pool", "UseOptions"]],
     file: "docs/pool.md",
-    heading: "# Many maildrops: `Pop3Pool`",
+    heading: "# Many mailboxes: `Pop3Pool`",
     isTable: false,
   },
   {

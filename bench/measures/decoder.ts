@@ -7,7 +7,7 @@ import type { Measure } from "./measure.ts";
 const CHUNKS: readonly (readonly [string, number])[] = [
   ["64 KiB", 64 * 1024],
   ["1 KiB", 1024],
-  ["1 octet", 1],
+  ["1 byte", 1],
 ];
 
 export const decoder: Measure = {

@@ -204,6 +204,7 @@ const OPTIONS: readonly Options[] = [
     types: [["src/testing", "Fault"]],
     file: "docs/testing.md",
     heading: "## Faults",
+    header: "property",
   },
   {
     of: "Pop3Server.replay",

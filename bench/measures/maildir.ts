@@ -1,6 +1,6 @@
 // Measures the whole job of a mail fetcher: from the start of the program until all messages are durable in a
 // Maildir, and it is noted which they are.
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isInstalled, mpopArguments, timed } from "../contenders/programs.ts";
@@ -56,15 +56,12 @@ export const maildir: Measure = {
 /** Runs a fetcher, and checks that all messages are there. */
 async function fetched(stage: Stage, { mailbox }: Scene, fetcher: Fetcher): Promise<Outcome> {
   const directory = await mkdtemp(join(stage.directory, "maildir-"));
-  try {
-    const outcome = await fetcher(stage, mailbox, directory);
-    const { count } = mailboxNamed(mailbox);
-    const { length } = await readdir(join(directory, "Mail/new"));
-    if (length !== count) throw new NoOutcome(`${length} of ${count} messages`);
-    return outcome;
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  // The directory stays until the stage is removed: ext4 creates files slowly for a minute after others were deleted.
+  const outcome = await fetcher(stage, mailbox, directory);
+  const { count } = mailboxNamed(mailbox);
+  const { length } = await readdir(join(directory, "Mail/new"));
+  if (length !== count) throw new NoOutcome(`${length} of ${count} messages`);
+  return outcome;
 }
 
 function toTable({ id, title, mailbox }: Scene, entered: readonly Entered[]): Table {

@@ -35,7 +35,8 @@ export class HeldMailboxes<M extends Run> {
 
   /** Returns the mailbox of a delivery, if a run of this store with its fence holds it. */
   heldBy({ mailbox, fence }: Run): M | undefined {
-    return this.all().find((held) => held.fence === fence && held.mailbox === mailbox);
+    for (const held of this.#held) if (held.fence === fence && held.mailbox === mailbox) return held;
+    return undefined;
   }
 
   /** All of them, as a list that later changes do not touch. */

@@ -10,10 +10,7 @@ export async function openedUnlessAborted<M extends MailboxLedger>(
   try {
     return await untilAborted(signal, () => opening);
   } catch (error) {
-    opening.then(
-      (held) => held.close(),
-      () => undefined,
-    );
+    opening.then((held) => held.close()).catch(() => undefined);
     throw error;
   }
 }

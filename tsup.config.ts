@@ -60,6 +60,7 @@ const library = {
     fetch: "src/fetch/index.ts",
     oauth2: "src/oauth2/index.ts",
     parse: "src/parse/index.ts",
+    postgres: "src/postgres/index.ts",
     redis: "src/redis/index.ts",
     sqlite: "src/sqlite/index.ts",
     testing: "src/testing/index.ts",

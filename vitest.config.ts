@@ -20,6 +20,7 @@ const config: ViteUserConfig = defineConfig({
       "test/hostile/**",
       "test/endurance/**",
       "test/sqlite/**",
+      "test/postgres/**",
       "test/fleet/**",
       ...HOSTILE,
     ],

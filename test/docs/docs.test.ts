@@ -24,6 +24,8 @@ import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
 import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
+import * as postgresEntry from "popwright/postgres";
+import { Pool } from "pg";
 import * as redisEntry from "popwright/redis";
 import { Redis } from "ioredis";
 import * as sqlite from "popwright/sqlite";
@@ -40,6 +42,7 @@ const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;
 const { SqliteStore } = sqlite;
+const { PostgresStore } = postgresEntry;
 const { RedisLedger, RedisPlaces } = redisEntry;
 const { Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
 declare function test(name: string, run: () => Promise<void>): void;
@@ -50,6 +53,7 @@ declare const client: popwright.Pop3Client;
 declare const pool: popwright.Pop3Pool;
 declare const ledger: fetching.FileLedger;
 declare const store: sqlite.SqliteStore;
+declare const postgres: postgresEntry.PostgresStore;
 declare const destination: fetching.Destination;
 declare const stop: AbortSignal;
 declare const error: unknown;
@@ -129,6 +133,7 @@ test.each([
   "fetch/index.ts",
   "oauth2/index.ts",
   "parse/index.ts",
+  "postgres/index.ts",
   "redis/index.ts",
   "sqlite/index.ts",
   "testing/index.ts",

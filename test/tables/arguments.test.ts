@@ -10,6 +10,7 @@ import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
+import * as postgres from "popwright/postgres";
 import * as redis from "popwright/redis";
 import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
@@ -19,6 +20,7 @@ import { Maildrop } from "../../src/testing/maildrop.ts";
 import { ReplayServer } from "../../src/testing/replay.ts";
 import { listen, said, to, auth } from "../support/ann.ts";
 import { newDirectory } from "../support/place.ts";
+import { UNUSED_POOL } from "../support/postgres.ts";
 import { UNUSED_REDIS } from "../support/redis.ts";
 import { UNUSED } from "../support/sqlite.ts";
 
@@ -498,6 +500,26 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   "SqliteStore#close": noParameters,
 
+  PostgresStore: {
+    good: [UNUSED_POOL],
+    wrong: [NOT_OBJECTS, [...NOT_OBJECTS, { schema: "a b" }, { stale: "5" }, { heartbeat: 0 }]],
+  },
+  "PostgresStore#migrate": noParameters,
+  "PostgresStore#open": {
+    good: ["ann@host:995"],
+    wrong: [TEXTS, [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })]],
+  },
+  "PostgresStore#read": names,
+  "PostgresStore#release": { good: ["ann@host:995"], wrong: [TEXTS, TEXTS.slice(1)] },
+  "PostgresStore#mailboxes": noParameters,
+  "PostgresStore#rename": { good: ["ann@host:995", "ann@host:110"], wrong: [TEXTS, TEXTS] },
+  "PostgresStore#delete": names,
+  "PostgresStore#deliver": {
+    good: [(): void => undefined],
+    wrong: [FUNCTIONS, [...NOT_OBJECTS, { limit: -1 }]],
+  },
+  "PostgresStore#close": noParameters,
+
   RedisLedger: {
     good: [UNUSED_REDIS],
     wrong: [
@@ -713,6 +735,7 @@ function* publicCalls(): Generator<readonly [name: string, made: Callable | Cons
     ...fetching,
     ...oauth2,
     ...parsing,
+    ...postgres,
     ...redis,
     ...sqlite,
     ...testing,
@@ -788,6 +811,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new redis.RedisLedger(UNUSED_REDIS);
     case "RedisPlaces":
       return new redis.RedisPlaces(UNUSED_REDIS);
+    case "PostgresStore":
+      return new postgres.PostgresStore(UNUSED_POOL);
     case "SqliteStore":
       return new sqlite.SqliteStore(UNUSED);
     case "Pop3Server":

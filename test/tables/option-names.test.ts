@@ -7,15 +7,17 @@ import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
 import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
+import { PostgresStore } from "popwright/postgres";
 import { RedisLedger, RedisPlaces } from "popwright/redis";
 import { SqliteStore } from "popwright/sqlite";
 import { destinationContract, ledgerContract, makeCertificate, Pop3Server } from "popwright/testing";
+import { UNUSED_POOL } from "../support/postgres.ts";
 import { UNUSED_REDIS } from "../support/redis.ts";
 import { UNUSED } from "../support/sqlite.ts";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch", "oauth2", "parse", "redis", "sqlite", "testing"]
+const report = ["index", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -178,7 +180,12 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
     MemoryLedger: (given) => new fetching.MemoryLedger().open("x", given),
     FileLedger: (given) => new fetching.FileLedger("x").open("x", given),
     SqliteStore: (given) => new SqliteStore(UNUSED).open("x", given),
+    PostgresStore: (given) => new PostgresStore(UNUSED_POOL).open("x", given),
     RedisLedger: (given) => new RedisLedger(UNUSED_REDIS).open("x", given),
+  },
+  PostgresStoreOptions: { PostgresStore: (given) => new PostgresStore(UNUSED_POOL, given) },
+  PostgresDeliverOptions: {
+    deliver: (given) => new PostgresStore(UNUSED_POOL).deliver(() => undefined, given),
   },
   RedisLedgerOptions: { RedisLedger: (given) => new RedisLedger(UNUSED_REDIS, given) },
   RedisPlacesOptions: { RedisPlaces: (given) => new RedisPlaces(UNUSED_REDIS, given) },

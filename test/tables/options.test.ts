@@ -113,6 +113,19 @@ const OPTIONS: readonly Options[] = [
     isTable: false,
   },
   {
+    of: "PostgresStore",
+    types: [["src/postgres", "PostgresStoreOptions"]],
+    file: "docs/postgres.md",
+    heading: "## The database",
+  },
+  {
+    of: "deliver of PostgresStore",
+    types: [["src/postgres", "PostgresDeliverOptions"]],
+    file: "docs/postgres.md",
+    heading: "## The handler",
+    isTable: false,
+  },
+  {
     of: "RedisLedger",
     types: [["src/redis", "RedisLedgerOptions"]],
     file: "docs/redis.md",

@@ -5,6 +5,7 @@ import popwright = require("popwright");
 import fetching = require("popwright/fetch");
 import oauth2 = require("popwright/oauth2");
 import parse = require("popwright/parse");
+import postgres = require("popwright/postgres");
 import redis = require("popwright/redis");
 import sqlite = require("popwright/sqlite");
 import testing = require("popwright/testing");
@@ -47,6 +48,9 @@ async function main(): Promise<void> {
   // A client of ioredis, or anything like it, is passed in.
   const away = { call: () => Promise.reject(new Error("away")) };
   await assert.rejects(new redis.RedisLedger(away).open("x"), popwright.Pop3Error);
+
+  const nowhere = { query: away.call, connect: away.call };
+  await assert.rejects(new postgres.PostgresStore(nowhere).open("x"), popwright.Pop3Error);
 
   // Without node:sqlite it says so, and with it there is no such directory.
   assert.throws(() => new sqlite.SqliteStore("missing/mail.db"), popwright.Pop3Error);

@@ -7,6 +7,7 @@ import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "p
 import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
 import { OAuth2Error, refreshedToken, type AccessTokenSource } from "popwright/oauth2";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
+import { PostgresStore } from "popwright/postgres";
 import { RedisLedger } from "popwright/redis";
 import { SqliteStore } from "popwright/sqlite";
 import { ledgerContract, Pop3Server } from "popwright/testing";
@@ -48,6 +49,9 @@ for (const { run } of ledgerContract(() => new MemoryLedger())) await run();
 
 // A client of ioredis, or anything like it, is passed in.
 await rejects(new RedisLedger({ call: () => Promise.reject(new Error("away")) }).open("x"), Pop3Error);
+
+const away = (): Promise<never> => Promise.reject(new Error("away"));
+await rejects(new PostgresStore({ query: away, connect: away }).open("x"), Pop3Error);
 
 // Without node:sqlite it says so, and with it there is no such directory.
 throws(() => new SqliteStore("missing/mail.db"), Pop3Error);

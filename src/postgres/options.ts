@@ -1,0 +1,47 @@
+// The options of a store, their defaults and checks.
+import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import { checkLeaseTimes, LEASE_TIMES } from "../store/lease-times.ts";
+
+/** The options of a {@link PostgresStore}. */
+export interface PostgresStoreOptions {
+  /**
+   * The schema in which the tables are: lower-case letters, digits and `_`, at most 63. Two stores in the same database
+   * need different ones. @default "popwright"
+   */
+  readonly schema?: string;
+  /** How often the leases of the mailboxes are renewed; milliseconds. @default 10000 */
+  readonly heartbeat?: number;
+  /**
+   * A mailbox whose lease was not renewed for this time may be taken over by another run; milliseconds. The run
+   * that has lost its lease records nothing more. The mailbox of a process that died on the same host is taken over
+   * at once. @default 60000
+   */
+  readonly stale?: number;
+}
+
+export type StoreSettings = Required<PostgresStoreOptions>;
+
+/** The schema, unless another one is given. */
+export const SCHEMA = "popwright";
+
+const NAMES = ["schema", ...Object.keys(LEASE_TIMES)];
+
+/** The largest time that PostgreSQL takes for a session; milliseconds. */
+const LONGEST = 2_147_483_647;
+
+/** Returns all options. Throws `POP3_CONFIG` if one is unknown or invalid. */
+export function storeSettings(options: PostgresStoreOptions = {}): StoreSettings {
+  checkObject("options", options);
+  checkNames("store", options, NAMES);
+  const { schema = SCHEMA, ...given } = options;
+  if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith("pg_"))
+    throw configError(
+      "store.schema must be at most 63 lower-case letters, digits and underscores, not begin with a digit or pg_ " +
+        `(got ${shown(schema)})`,
+    );
+  const times = withDefaults("store", LEASE_TIMES, given);
+  checkLeaseTimes(times);
+  if (times.stale > LONGEST)
+    throw configError(`store.stale must be at most ${String(LONGEST)} (got ${String(times.stale)})`);
+  return { schema, ...times };
+}

@@ -6,7 +6,8 @@ import { nextFence } from "../files/fence.ts";
 import type { Lock } from "../files/lock.ts";
 import { isOwn } from "../files/own-file.ts";
 import { explained, explanation } from "./explained.ts";
-import { Journal, readJournal } from "./journal.ts";
+import { Journal, ledgerForm, readJournal } from "./journal.ts";
+import type { JournalContents } from "./journal-contents.ts";
 import { encodeRecord } from "./journal-line.ts";
 import { isMarked, lookAt, type JournalMark } from "./journal-mark.ts";
 import type { MailboxPaths } from "./ledger-directory.ts";
@@ -33,7 +34,7 @@ export class FileMailbox implements MailboxLedger {
   readonly fence: bigint;
   readonly takenOver: boolean;
   readonly #mailbox: string;
-  readonly #journal: Journal;
+  readonly #journal: Journal<JournalContents>;
   readonly #stateFile: StateFile;
   readonly #lock: Lock;
   /** The entries, if the journal was read already, until they are asked for or change. */
@@ -53,7 +54,7 @@ export class FileMailbox implements MailboxLedger {
     mailbox: string,
     found: Found,
     fence: bigint,
-    journal: Journal,
+    journal: Journal<JournalContents>,
     stateFile: StateFile,
     lock: Lock,
   ) {
@@ -93,7 +94,7 @@ export class FileMailbox implements MailboxLedger {
         const { state, keyName, mark } = found;
         await stateFile.write({ mailbox, state, keyName, fence, mark });
       }
-      const journal = new Journal(paths.journal, mailbox, found.mark, lock);
+      const journal = new Journal(paths.journal, ledgerForm(mailbox), found.mark, lock);
       return new FileMailbox(mailbox, found, fence, journal, stateFile, lock);
     } catch (error) {
       await stateFile.close();
@@ -209,7 +210,7 @@ function keptFor(
 }
 
 async function read(mailbox: string, paths: MailboxPaths, { ours }: Lock): Promise<Found> {
-  const { contents, mark } = await readJournal(paths.journal, mailbox, { ours });
+  const { contents, mark } = await readJournal(paths.journal, ledgerForm(mailbox), { ours });
   const { state, keyName, entries, wasRunning } = contents;
   return { state, keyName, mark, entries, isInJournal: !wasRunning, wasRunning };
 }

@@ -2,7 +2,7 @@
 // the same time.
 import type { BigIntStats } from "node:fs";
 import { isOwn, type OurFile } from "../files/own-file.ts";
-import { readJournal, readJournalHeader } from "./journal.ts";
+import { ledgerForm, readJournal, readJournalHeader } from "./journal.ts";
 import { isMarked, lookAt } from "./journal-mark.ts";
 import type { MailboxPaths } from "./ledger-directory.ts";
 import type { LedgerSnapshot, MailboxState } from "./ledger.ts";
@@ -25,7 +25,7 @@ export async function readSnapshot(
 ): Promise<FileSnapshot> {
   // The state file first: if a run records something in between, the journal no longer matches it, and has it all.
   const found = await readState(paths.state);
-  const { contents, stats } = await readJournal(paths.journal, mailbox, { ours });
+  const { contents, stats } = await readJournal(paths.journal, ledgerForm(mailbox), { ours });
   const { entries, keyName, length } = contents;
   // The file may have grown after its size was asked for.
   const isWhole = stats?.size === BigInt(length);

@@ -2,7 +2,8 @@
 // never acknowledged, so it is ignored. Damage before the end is always an error.
 import { applyChanges } from "./changes.ts";
 import { damage, encodeHeader, readHeader } from "./journal-header.ts";
-import { changesOf, decodeLine, encode, encodeLine, type JournalText } from "./journal-line.ts";
+import { changesOf, encode, encodeLine, type JournalText } from "./journal-line.ts";
+import { recordsIn } from "./journal-records.ts";
 import type { LedgerEntry, LedgerSnapshot, MailboxState } from "./ledger.ts";
 import { printable } from "../../protocol/printable.ts";
 import { LedgerError } from "./ledger-error.ts";
@@ -44,30 +45,10 @@ export function decodeJournal(path: string, mailbox: string, octets: Buffer): Jo
   const header = readHeader(path, text, mailbox);
   if (header === undefined) return noContents();
   const { keyName } = header;
-  let length = header.end;
-  const lines: string[] = [];
-  /** How many of these lines belong to complete records. */
-  let whole = 0;
-  let damaged: number | undefined;
-  for (let from = length, number = 2; ; number++) {
-    const to = text.latin1.indexOf("\n", from);
-    if (to === -1) {
-      const { entries, state: written } = apply(path, lines.slice(0, whole));
-      const { running, ...state } = written as MailboxState & { readonly running?: unknown };
-      return { entries, state, keyName, wasRunning: running === true, lines: whole + 1, length };
-    }
-    const line = decodeLine(text, from, to);
-    from = to + 1;
-    // If a new write begins before a record has ended, the record is damaged, too.
-    if (line === undefined || (line.first && lines.length > whole)) damaged ??= number;
-    // A crash may leave any part of the last write. If another write follows, this one was not the last.
-    if (damaged !== undefined && line?.first === true) throw damage(path, damaged);
-    if (damaged !== undefined || line === undefined) continue;
-    lines.push(line.text);
-    if (line.more) continue;
-    whole = lines.length;
-    length = from;
-  }
+  const { lines, length } = recordsIn(text, header.end, (line) => damage(path, line));
+  const { entries, state: written } = apply(path, lines);
+  const { running, ...state } = written as MailboxState & { readonly running?: unknown };
+  return { entries, state, keyName, wasRunning: running === true, lines: lines.length + 1, length };
 }
 
 function noContents(): JournalContents {

@@ -1,5 +1,5 @@
-// Appends to the journal of one mailbox. Records that arrive during a write share the next write. Whatever
-// fails, every acknowledged record stays readable.
+// Appends to a journal. Records that arrive during a write share the next write. Whatever fails, every acknowledged
+// record stays readable.
 import { constants, type BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { cutAppended, isSystemError, replaceFile } from "../files/fsync.ts";
@@ -18,11 +18,41 @@ import { decodeJournal, encodeJournal, type JournalContents } from "./journal-co
 import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
 import { markFrom, type JournalMark } from "./journal-mark.ts";
-import { LedgerError } from "./ledger-error.ts";
+
+/** What the code that writes a journal has to know of its contents. */
+interface Counted {
+  readonly entries: { readonly size: number };
+  /** The number of lines. */
+  readonly lines: number;
+  /** Where the last complete record ends; octets. 0: there is no journal. */
+  readonly length: number;
+}
+
+/** What a journal is about, and how that is written. */
+export interface JournalForm<C extends Counted> {
+  /** Throws if the octets are damaged, or were written by another program. `path`: for error messages. */
+  decode(path: string, octets: Buffer): C;
+  /** Returns a journal with just these contents. Its lines: the header, one for each entry, and one more. */
+  encode(contents: C): string;
+  /** Makes the error for a journal that cannot be written. `what`: the beginning of its message. */
+  failed(what: string, cause: unknown): Error;
+  /** What the journal is called in error messages. */
+  readonly name: string;
+}
+
+/** Returns the form of the journal of a mailbox. */
+export function ledgerForm(mailbox: string): JournalForm<JournalContents> {
+  return {
+    decode: (path, octets) => decodeJournal(path, mailbox, octets),
+    encode: (contents) => encodeJournal(mailbox, contents),
+    failed: explanation,
+    name: "ledger",
+  };
+}
 
 /** What was read of a journal. */
-export interface JournalRead {
-  readonly contents: JournalContents;
+export interface JournalRead<C> {
+  readonly contents: C;
   /** `undefined`: there is no journal. */
   readonly mark: JournalMark | undefined;
   /** What the system says about the file. `undefined`: there is no file. */
@@ -37,25 +67,25 @@ export interface ReadOptions {
 }
 
 /** Reads a journal. The contents are empty if there is no file. */
-export async function readJournal(
+export async function readJournal<C extends Counted>(
   path: string,
-  mailbox: string,
+  form: JournalForm<C>,
   { ours, length = Infinity }: ReadOptions = {},
-): Promise<JournalRead> {
+): Promise<JournalRead<C>> {
   const flags = constants.O_RDONLY;
   let opened: OpenFile;
   try {
     opened = await (ours === undefined ? openStated(path, flags) : openOwnStated(path, flags, ours));
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
-    const contents = decodeJournal(path, mailbox, Buffer.alloc(0));
+    const contents = form.decode(path, Buffer.alloc(0));
     return { contents, mark: undefined, stats: undefined };
   }
   // From before the contents: if the file changes in between, the mark is that of an older file, and matches nothing.
   const { file, stats } = opened;
   try {
     const octets = await file.readFile();
-    const contents = decodeJournal(path, mailbox, octets.subarray(0, Math.min(octets.length, length)));
+    const contents = form.decode(path, octets.subarray(0, Math.min(octets.length, length)));
     const { lines, length: size, entries } = contents;
     const mark = size === 0 ? undefined : markFrom(stats, { size, lines, entries: entries.size });
     return { contents, mark, stats };
@@ -88,7 +118,7 @@ export async function readJournalHeader(path: string): Promise<JournalHeader | u
   }
 }
 
-/** The lines of a new journal that are not entries: its header, and the state. */
+/** The lines of a new journal that are not entries: see {@link JournalForm.encode}. */
 const OTHER_LINES = 2;
 
 /** Tells whether the journal has too many outdated lines and should be rewritten. */
@@ -96,10 +126,10 @@ function isWordy({ lines, entries }: JournalMark): boolean {
   return lines > 2 * entries + 1000;
 }
 
-/** The journal of a mailbox that this process has locked. Nothing is written before the first record. */
-export class Journal {
+/** A journal that this process has locked. Nothing is written before the first record. */
+export class Journal<C extends Counted> {
   readonly path: string;
-  readonly #mailbox: string;
+  readonly #form: JournalForm<C>;
   readonly #lock: Lock;
   /** The journal as it was last read or written; durable up to its size. `undefined`: there is none yet. */
   #mark: JournalMark | undefined;
@@ -114,9 +144,9 @@ export class Journal {
   #hasBegun = false;
 
   /** `mark`: of the journal now, if there is one. */
-  constructor(path: string, mailbox: string, mark: JournalMark | undefined, lock: Lock) {
+  constructor(path: string, form: JournalForm<C>, mark: JournalMark | undefined, lock: Lock) {
     this.path = path;
-    this.#mailbox = mailbox;
+    this.#form = form;
     this.#mark = mark;
     this.#lock = lock;
   }
@@ -132,7 +162,7 @@ export class Journal {
   }
 
   /** Reads the journal, including what was appended before this call. */
-  async read(): Promise<JournalContents> {
+  async read(): Promise<C> {
     await this.#last.catch(() => undefined);
     const { contents, mark } = await this.#read();
     // From the first write on, the writer knows best.
@@ -141,8 +171,8 @@ export class Journal {
   }
 
   /**
-   * Appends the lines of one record. Resolves when they are durable. Rejects with a {@link LedgerError} if they
-   * cannot be written.
+   * Appends the lines of one record. Resolves when they are durable. Rejects with the error of its
+   * form if they cannot be written.
    */
   append(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
@@ -186,7 +216,8 @@ export class Journal {
       const mark = this.#mark as JournalMark; // set by #open
       this.#mark = { ...mark, size: mark.size + text.length, lines: mark.lines + lines.length };
     } catch (error) {
-      this.#failure = explanation(`cannot write the ledger ${printable(this.path)}`, error);
+      const { name } = this.#form;
+      this.#failure = this.#form.failed(`cannot write the ${name} ${printable(this.path)}`, error);
       await this.#cutBack();
       throw this.#failure;
     }
@@ -204,7 +235,7 @@ export class Journal {
       await this.#lock.confirm();
       const { size } = this.#mark as JournalMark; // set by #rewrite if there was none
       const found = (await file.stat()).size;
-      if (found < size) throw shortened(this.path);
+      if (found < size) throw this.#shortened();
       if (found > size) await cut(file, this.path, size);
       return file;
     } catch (error) {
@@ -215,7 +246,7 @@ export class Journal {
 
   async #rewrite(): Promise<void> {
     const { contents } = await this.#read();
-    const text = encodeJournal(this.#mailbox, contents);
+    const text = this.#form.encode(contents);
     await replaceFile(this.path, text, { confirm: () => this.#lock.confirm() });
     const { size: entries } = contents.entries;
     const counts = { size: text.length, lines: entries + OTHER_LINES, entries };
@@ -223,10 +254,16 @@ export class Journal {
     this.#mark = { ...counts, modified: 0n, inode: 0n };
   }
 
-  #read(): Promise<JournalRead> {
+  #read(): Promise<JournalRead<C>> {
     // What the former holder appends after the take-over does not count.
     const length = this.#lock.takenOver ? (this.#mark?.size ?? 0) : Infinity;
-    return readJournal(this.path, this.#mailbox, { ours: this.#lock.ours, length });
+    return readJournal(this.path, this.#form, { ours: this.#lock.ours, length });
+  }
+
+  #shortened(): Error {
+    const { name } = this.#form;
+    const cause = new Error("another program has changed it while this process held its lock");
+    return this.#form.failed(`cannot use the ${name} ${printable(this.path)}`, cause);
   }
 
   /** Removes the failed record, so that no later run finds it. If that fails, the torn end does no harm. */
@@ -246,10 +283,4 @@ export class Journal {
 async function cut(file: FileHandle, path: string, length: number): Promise<void> {
   await cutAppended(file, path, length);
   await file.sync();
-}
-
-function shortened(path: string): LedgerError {
-  return new LedgerError(
-    `the ledger ${printable(path)} was changed by another program while a run held the mailbox`,
-  );
 }

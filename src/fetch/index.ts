@@ -19,6 +19,8 @@ export {
 } from "./destinations/function.ts";
 export { GmailImport } from "./destinations/gmail/gmail-import.ts";
 export type { GmailImportOptions } from "./destinations/gmail/options.ts";
+export { ImapAppend } from "./destinations/imap/imap-append.ts";
+export type { ImapAppendOptions, ImapAuth, ImapSecret } from "./destinations/imap/imap-options.ts";
 export { Lmtp, type LmtpOptions } from "./destinations/lmtp/lmtp.ts";
 export type { LmtpAuth, StartTls } from "./destinations/lmtp/mail-server.ts";
 export { Maildir, type MaildirOptions, type MaildirPath } from "./destinations/maildir.ts";

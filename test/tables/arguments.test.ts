@@ -131,6 +131,7 @@ const delivery: Delivery = {
 };
 const DELIVERY: Wrong = [undefined, ...NOT_OBJECTS, {}, { ...delivery, key: "" }, { ...delivery, key: 5 }];
 
+const IMAP: fetching.ImapAppendOptions = { state: "x", auth: { password: SECRET } };
 const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32).toString("base64")}`;
 
 // Nothing listens there, and nothing must be sent.
@@ -386,6 +387,29 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   "Command#begin": beginsLate,
 
+  ImapAppend: {
+    good: ["imaps://ann@x.example", IMAP],
+    wrong: [
+      [undefined, null, "", 5, {}, SECRET, "https://x.example", `imaps://ann:${SECRET}@x.example`],
+      [
+        undefined,
+        ...NOT_OBJECTS,
+        ...each(IMAP, {
+          state: TEXTS,
+          auth: [undefined, null, 5, SECRET, {}, { password: "" }, { password: SECRET, accessToken: SECRET }],
+          tls: [null, 5, true, SECRET],
+          starttls: [null, 5, SECRET, "never"],
+          flags: [null, 5, SECRET, [5], [""], ["\\Recent"], ["a b"]],
+          limit: [null, -1, 0, "5", {}],
+          connections: [null, 0, 5, 1.5, "1"],
+          timeout: [...TIMES, 0],
+          settleTime: TIMES.filter((value) => value !== 0),
+        } satisfies Record<keyof fetching.ImapAppendOptions, Wrong>),
+      ],
+    ],
+  },
+  "ImapAppend#begin": beginsLate,
+  "ImapAppend#check": { good: [], wrong: [SIGNALS] },
   Webhook: {
     good: ["https://x.example"],
     wrong: [
@@ -798,6 +822,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       return new Mbox(`${directory}/mbox`);
     case "Command":
       return new Command(process.execPath);
+    case "ImapAppend":
+      return new fetching.ImapAppend("imaps://ann@127.0.0.1:1", { ...IMAP, state: directory });
     case "Webhook":
       return new fetching.Webhook("https://127.0.0.1:1");
     case "GmailImport":

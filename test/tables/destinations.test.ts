@@ -29,11 +29,12 @@ test("each destination passes the contract", () => {
   ).toEqual([]);
 });
 
-/** Destinations that a kill is not tested with, and why. */
+/** Destinations that a kill is not tested with there, and why. */
 const NOT_KILLED: Readonly<Record<string, string>> = {
   deliverTo: "the caller's function does the work",
   Lmtp: "the server keeps the message, and knows no keys",
   EmlFolder: "it writes files with the code of Maildir",
+  ImapAppend: "test/endurance/imap.test.ts kills it with an IMAP server as the target",
 };
 
 test("each destination is killed in test/endurance", () => {

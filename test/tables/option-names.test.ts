@@ -134,6 +134,9 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   EmlFolderOptions: { EmlFolder: (given) => new fetching.EmlFolder("x", given) },
   MboxOptions: { Mbox: (given) => new fetching.Mbox("x", given) },
   FunctionOptions: { deliverTo: (given) => fetching.deliverTo(run.destination, given) },
+  ImapAppendOptions: {
+    ImapAppend: (given) => new fetching.ImapAppend("imaps://ann@x.example", given as never),
+  },
   WebhookOptions: { Webhook: (given) => new fetching.Webhook("https://x.example", given) },
   GmailImportOptions: {
     GmailImport: (given) =>

@@ -151,7 +151,15 @@ const OPTIONS: readonly Options[] = [
     isTable: false,
   },
   ...(
-    [["Maildir"], ["EmlFolder"], ["Mbox"], ["Command"], ["Webhook"], ["Function", "## A function"]] as const
+    [
+      ["Maildir"],
+      ["EmlFolder"],
+      ["Mbox"],
+      ["Command"],
+      ["ImapAppend"],
+      ["Webhook"],
+      ["Function", "## A function"],
+    ] as const
   ).map(([name, heading = `## ${name}`]): Options => ({
     of: name,
     types: [["src/fetch/destinations", `${name}Options`]],

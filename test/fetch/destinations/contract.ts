@@ -16,7 +16,7 @@ export interface Subject {
   /** The messages that are in it, whatever their names. */
   readonly delivered: (directory: string) => Promise<Buffer[]>;
   /** All files that it may leave when nothing was delivered. */
-  readonly remains?: readonly string[];
+  readonly remains?: readonly string[] | RegExp;
   /** What it keeps of a message. @default every octet */
   readonly form?: (message: Buffer) => Buffer;
   readonly refusesEmpty?: boolean;
@@ -33,6 +33,7 @@ const NOT_FOR_ALL: Readonly<Record<string, readonly string[]>> = {
   EmlFolder: ["respectsFences"],
   Mbox: ["respectsFences", "refuse"],
   Command: ["respectsFences", "knowsKeys"],
+  ImapAppend: ["respectsFences"],
   Webhook: ["respectsFences", "failWrites"],
   GmailImport: ["respectsFences", "knowsKeys", "failWrites"],
   Lmtp: ["respectsFences", "knowsKeys", "failWrites"],
@@ -71,7 +72,10 @@ function testContract(name: string, subject: Subject): void {
   const options: DestinationContractOptions<Placed> = {
     messages: ({ directory }) => delivered(directory),
     keeps: form ?? "bytes",
-    contents: async ({ folder }) => (await folder.files()).filter((file) => !remains.includes(file)),
+    contents: async ({ folder }) =>
+      (await folder.files()).filter((file) =>
+        remains instanceof RegExp ? !remains.test(file) : !remains.includes(file),
+      ),
     reopen: ({ folder }) => reopened(folder),
     remove: ({ folder }) => folder.remove(),
     refusesEmpty,

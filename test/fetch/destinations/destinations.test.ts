@@ -1,4 +1,5 @@
 // Runs the contract of destinations for each of them.
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
@@ -7,16 +8,20 @@ import {
   deliverTo,
   EmlFolder,
   GmailImport,
+  ImapAppend,
   Lmtp,
   Maildir,
   Mbox,
   Webhook,
+  type Delivery,
+  type DeliveryWriter,
 } from "../../../src/fetch/index.ts";
 import { contract, obstruct, sign } from "./contract.ts";
 import { HttpServer } from "./http-server.ts";
 import { LmtpServer } from "./lmtp-server.ts";
 import { GmailServer } from "../../support/gmail-server.ts";
 import { octetsIn } from "../../support/folder.ts";
+import { IMAP_PASSWORD, ImapServer } from "../../support/imap-server.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
 contract("Maildir", {
@@ -154,4 +159,52 @@ contract("Lmtp", {
   knowsKeys: false,
   refuse: (directory, key) => refused.add(`RCPT TO:<${key.slice(0, 60)}@${domainOf(directory)}>`),
   steps: [],
+});
+
+const imap = await ImapServer.listen({ folders: [] });
+afterAll(() => imap.close());
+const folderOf = (directory: string): string => createHash("sha256").update(directory).digest("hex");
+
+/** The messages that the server refuses next, by their content: it does not learn the keys. */
+const unwanted = new Map<string, string>();
+imap.refuse = (octets) => {
+  const content = octets.toString("latin1");
+  return [...unwanted].some(([key, each]) => each === content && unwanted.delete(key))
+    ? "NO refused"
+    : undefined;
+};
+
+class Refusing extends ImapAppend {
+  readonly refused: Set<string> = new Set();
+
+  override async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {
+    const writer = await super.begin(delivery, signal);
+    if (writer === "known" || !this.refused.delete(delivery.key)) return writer;
+    let content = "";
+    return {
+      ...writer,
+      write: (piece) => {
+        content += piece.toString("latin1");
+        unwanted.set(delivery.key, content);
+        return writer.write(piece);
+      },
+    };
+  }
+}
+
+const refusing = new Map<string, Refusing>();
+contract("ImapAppend", {
+  make: (directory) => {
+    const destination = new Refusing(imap.url(folderOf(directory)), {
+      state: directory,
+      auth: { password: IMAP_PASSWORD },
+    });
+    refusing.set(directory, destination);
+    return destination;
+  },
+  delivered: async (directory) => imap.messages(folderOf(directory)),
+  remains: /^mail\/ann@127\.0\.0\.1-\d+-[0-9a-f]+\.[0-9a-f]{16}\.journal$/,
+  knowsKeys: true,
+  refuse: (directory, key) => refusing.get(directory)?.refused.add(key),
+  steps: ["appendFile", "datasync"],
 });

@@ -1,0 +1,266 @@
+// One connection to the IMAP server, signed in: appends to the folder, and looks for messages in it.
+import type { ImapFlow, StatusObject } from "imapflow";
+import { throwIfAborted } from "../../../net/failures.ts";
+import { untilAborted } from "../../../net/settle.ts";
+import { authority } from "../../../net/authority.ts";
+import { printable } from "../../../protocol/printable.ts";
+import type { Secrets } from "../../../protocol/secrets.ts";
+import { DestinationError } from "../destination-error.ts";
+import { canonicalOf, type Canonical } from "./canonical.ts";
+import { unusable, wordsOf } from "./imap-errors.ts";
+import type { ImapSettings } from "./imap-options.ts";
+
+/** Where the folder stands. */
+export interface Position {
+  /** UIDVALIDITY: with another one, all UIDs are others. */
+  readonly validity: string;
+  /** UIDNEXT: later messages have no smaller UIDs. */
+  readonly next: number;
+}
+
+/** How many messages a command fetches at most: a command line must not be too long. */
+const TOGETHER = 100;
+
+/** More than the largest message, for the rest of a response; octets. */
+const AROUND = 1024 * 1024;
+
+export class ImapSession {
+  readonly #client: ImapFlow;
+  readonly #settings: ImapSettings;
+  readonly #secrets: Secrets;
+
+  private constructor(client: ImapFlow, settings: ImapSettings, secrets: Secrets) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#secrets = secrets;
+  }
+
+  /** Connects and signs in. Rejects with {@link DestinationError}, and if the signal is aborted. */
+  static async open(
+    settings: ImapSettings,
+    secrets: Secrets,
+    signal: AbortSignal | undefined,
+  ): Promise<ImapSession> {
+    const { host, port, user, security, secretKind, tls, timeout, limit } = settings;
+    const { ImapFlow } = await loadImapFlow();
+    const secret = await secretOf(settings, signal);
+    secrets.add(secret);
+    throwIfAborted(signal);
+    const client = new ImapFlow({
+      host,
+      port,
+      secure: security === "tls",
+      ...(security !== "tls" && { doSTARTTLS: security === "starttls" }),
+      auth: secretKind === "password" ? { user, pass: secret } : { user, accessToken: secret },
+      tls,
+      connectionTimeout: timeout,
+      greetingTimeout: timeout,
+      socketTimeout: timeout,
+      maxLiteralSize: 2 * limit + AROUND,
+      clientInfo: { name: "popwright" },
+      // Its errors say what is needed. A log may have mail in it.
+      logger: false,
+      disableAutoIdle: true,
+      disableAutoEnable: true,
+    });
+    // Without a listener a reset would end this process. The command that fails says the same.
+    client.on("error", () => undefined);
+    try {
+      await untilAborted(signal, () => client.connect());
+      return new ImapSession(client, settings, secrets);
+    } catch (error) {
+      client.close();
+      throwIfAborted(signal);
+      throw unusable(`cannot sign in to ${printable(authority({ host, port }))}`, error, secrets);
+    }
+  }
+
+  /** Whether the connection is there, as far as is known. */
+  get isUsable(): boolean {
+    return this.#client.usable;
+  }
+
+  /** The extensions that the server lists. */
+  get capabilities(): ReadonlyMap<string, boolean | number> {
+    return this.#client.capabilities;
+  }
+
+  /** Whether it keeps the process alive while nothing happens. */
+  keepAlive(isBusy: boolean): void {
+    // imapflow has no method for that.
+    const { socket } = this.#client as { readonly socket?: { ref?: () => unknown; unref?: () => unknown } };
+    if (isBusy) socket?.ref?.();
+    else socket?.unref?.();
+  }
+
+  /** Tells whether the server still answers. Never rejects. */
+  async answers(): Promise<boolean> {
+    await this.#client.noop().catch(() => undefined);
+    return this.isUsable;
+  }
+
+  /** Closes the connection. Never rejects. */
+  async end(): Promise<void> {
+    if (this.isUsable) await this.#client.logout().catch(() => undefined);
+    this.#client.close();
+  }
+
+  /**
+   * Creates the folder if it is missing. Servers answer CREATE of an existing folder in several ways, so only STATUS counts.
+   * Returns whether it was created.
+   */
+  async ensureFolder(): Promise<boolean> {
+    if ((await this.status()) !== undefined) return false;
+    let refusal = "";
+    try {
+      await this.#client.mailboxCreate([...this.#settings.folder]);
+    } catch (error) {
+      refusal = `: ${wordsOf(error, this.#secrets)}`;
+    }
+    if ((await this.status()) !== undefined) return true;
+    throw new DestinationError(
+      `the folder ${this.#folderName} does not exist and cannot be created${refusal}`,
+      {
+        down: true,
+      },
+    );
+  }
+
+  /** Returns where the folder stands. Rejects with {@link DestinationError} if it is not there. */
+  async position(): Promise<Position> {
+    const status = await this.status();
+    if (status === undefined)
+      throw new DestinationError(`the folder ${this.#folderName} does not exist`, { down: true });
+    const { uidValidity, uidNext } = status;
+    // RFC 9051 requires both; a few servers leave one out.
+    return { validity: String(uidValidity ?? 0), next: uidNext ?? (await this.#highest()) + 1 };
+  }
+
+  /** Returns the status of the folder; `undefined` if it does not exist. Rejects with {@link DestinationError}. */
+  async status(): Promise<StatusObject | undefined> {
+    try {
+      const query = { messages: true, uidNext: true, uidValidity: true };
+      const status = await this.#client.status([...this.#settings.folder], query);
+      if (status !== false) return status;
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "NotFound") return undefined;
+      throw unusable(`cannot look at the folder ${this.#folderName}`, error, this.#secrets);
+    }
+    throw new DestinationError(`cannot look at the folder ${this.#folderName}: not signed in`, {
+      down: true,
+    });
+  }
+
+  /**
+   * Appends a message. Resolves with its UID and UIDVALIDITY if the server says them. Rejects with the error of imapflow,
+   * see {@link failureOf}.
+   */
+  async append(octets: Buffer, date: Date): Promise<{ readonly uid?: number; readonly validity?: string }> {
+    const { folder, flags } = this.#settings;
+    const result = await this.#client.append([...folder], octets, [...flags], date);
+    if (result === false) throw new Error("not signed in");
+    const { uid, uidValidity } = result;
+    // Without UIDVALIDITY the UID is a guess of imapflow.
+    return uid === undefined || uidValidity === undefined ? {} : { uid, validity: String(uidValidity) };
+  }
+
+  /**
+   * Returns the UIDs of messages that are equal to `wanted` in the canonical form, without those in `claimed`; also of
+   * messages that are marked as deleted. `seen`: called with each UID at or above `from`. The folder stays open read-only:
+   * end the session afterwards.
+   */
+  async find(
+    wanted: Canonical,
+    from: number,
+    claimed: ReadonlySet<number>,
+    seen: (uid: number) => void,
+  ): Promise<number[]> {
+    try {
+      return await this.#find(wanted, from, claimed, seen);
+    } catch (error) {
+      if (DestinationError.is(error)) throw error;
+      throw unusable(`cannot look for a message in ${this.#folderName}`, error, this.#secrets);
+    }
+  }
+
+  /** Returns how much the mailbox may hold, and holds; bytes. `undefined`: the server does not say. */
+  async quota(): Promise<{ readonly usage: number; readonly limit: number } | undefined> {
+    const quota = await this.#client.getQuota([...this.#settings.folder]).catch(() => false as const);
+    const { usage, limit } = (quota === false ? undefined : quota.storage) ?? {};
+    return limit === undefined ? undefined : { usage: usage ?? 0, limit };
+  }
+
+  get #folderName(): string {
+    return printable(this.#settings.folder.join("/"));
+  }
+
+  async #find(
+    { digest, least, most }: Canonical,
+    from: number,
+    claimed: ReadonlySet<number>,
+    seen: (uid: number) => void,
+  ): Promise<number[]> {
+    await this.#client.mailboxOpen([...this.#settings.folder], { readOnly: true });
+    const alike: number[] = [];
+    for await (const { uid, size = least } of this.#fetch(`${from}:*`, { uid: true, size: true })) {
+      // `*` is the last message, also if its UID is smaller.
+      if (uid < from) continue;
+      seen(uid);
+      if (!claimed.has(uid) && size >= least && size <= most) alike.push(uid);
+    }
+    const equal: number[] = [];
+    for (let at = 0; at < alike.length; at += TOGETHER) {
+      const range = alike.slice(at, at + TOGETHER).join(",");
+      for await (const { uid, source } of this.#fetch(range, { uid: true, source: true }))
+        if (source !== undefined && canonicalOf(source).digest === digest) equal.push(uid);
+    }
+    return equal;
+  }
+
+  /** The highest UID in the folder: that of its last message. */
+  async #highest(): Promise<number> {
+    try {
+      const { exists } = await this.#client.mailboxOpen([...this.#settings.folder], { readOnly: true });
+      if (exists === 0) return 0;
+      const last = await this.#client.fetchOne(exists, { uid: true });
+      return last === false ? 0 : last.uid;
+    } catch (error) {
+      throw unusable(`cannot look at the folder ${this.#folderName}`, error, this.#secrets);
+    }
+  }
+
+  async *#fetch(range: string, query: Parameters<ImapFlow["fetch"]>[1]): ReturnType<ImapFlow["fetch"]> {
+    const { mailbox } = this.#client;
+    if (mailbox !== false && mailbox.exists > 0) yield* this.#client.fetch(range, query, { uid: true });
+  }
+}
+
+async function loadImapFlow(): Promise<typeof import("imapflow")> {
+  try {
+    return await import("imapflow");
+  } catch (cause) {
+    throw new DestinationError('ImapAppend needs the package "imapflow": npm install imapflow', {
+      cause,
+      down: true,
+    });
+  }
+}
+
+/** Returns the password or the token. Its function may take as long as it needs. */
+async function secretOf(
+  { secret, secretKind }: ImapSettings,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  if (typeof secret === "string") return secret;
+  let given: unknown;
+  try {
+    given = await untilAborted(signal, secret);
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw new DestinationError(`the function imap.auth.${secretKind} failed`, { cause, down: true });
+  }
+  if (typeof given === "string" && given !== "") return given;
+  throw new DestinationError(`the function imap.auth.${secretKind} must return a non-empty string`, {
+    down: true,
+  });
+}

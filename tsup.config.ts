@@ -57,6 +57,7 @@ function renameChunks(paths: readonly string[]): void {
 const library = {
   entry: {
     index: "src/index.ts",
+    bullmq: "src/bullmq/index.ts",
     fetch: "src/fetch/index.ts",
     oauth2: "src/oauth2/index.ts",
     parse: "src/parse/index.ts",

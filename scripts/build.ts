@@ -39,23 +39,22 @@ const EXPORTS = /^export \{ ([^}]*) \}/gm;
  * program would compile that imports a class which is not there.
  */
 function markTypes(dist: string): void {
-  const entries = readdirSync(dist).filter((file) => file.endsWith(".d.ts"));
-  for (const entry of entries.map((file) => file.slice(0, -".d.ts".length))) {
-    const script = join(dist, `${entry}.js`);
+  // What entries share has other names in the two formats.
+  for (const file of readdirSync(dist).filter((name) => /\.d\.c?ts$/.test(name))) {
+    const path = join(dist, file);
+    const script = path.replace(/\.d\.c?ts$/, ".js");
     // What entries share may be types alone: then there is no code.
     const code = existsSync(script) ? readFileSync(script, "utf8") : "";
     const values = new Set([...code.matchAll(EXPORTS)].flatMap(([, list]) => namesIn(list as string)));
-    for (const path of [".d.ts", ".d.cts"].map((extension) => join(dist, entry + extension))) {
-      const types = readFileSync(path, "utf8").replace(EXPORTS, (_, list: string) => {
-        const marked = list
-          .split(", ")
-          .map((each) =>
-            each.startsWith("type ") || values.has(namesIn(each)[0] as string) ? each : `type ${each}`,
-          );
-        return `export { ${marked.join(", ")} }`;
-      });
-      writeFileSync(path, types);
-    }
+    const types = readFileSync(path, "utf8").replace(EXPORTS, (_, list: string) => {
+      const marked = list
+        .split(", ")
+        .map((each) =>
+          each.startsWith("type ") || values.has(namesIn(each)[0] as string) ? each : `type ${each}`,
+        );
+      return `export { ${marked.join(", ")} }`;
+    });
+    writeFileSync(path, types);
   }
 }
 

@@ -21,6 +21,12 @@ const FIRST_PAUSE = 60_000;
 /** So that a pause of 0 stays a number, however often it is doubled. */
 const MOST_DOUBLINGS = 40;
 
+/**
+ * How long a mailbox stays away that does not wait while it is in doubt whether its host is down, in milliseconds; half of
+ * it to one and a half times as long.
+ */
+const DOUBT_PAUSE = 5000;
+
 /** The right to begin a run. `isTry`: it finds out whether the host is back. */
 export interface Pass {
   readonly isTry: boolean;
@@ -78,6 +84,24 @@ export class HostGate {
   /** Waits for the right to begin a run: until the host is back, or it is the turn to try. Rejects as `enter` does. */
   async turn(signal: AbortSignal): Promise<Pass> {
     return (await this.#wait(true, signal)) as Pass;
+  }
+
+  /** Returns the right to begin a run, or when to come again. Does not wait, also not while it is in doubt. */
+  ask(): Pass | HostDown {
+    if (this.#state === "up") return { isTry: false };
+    const isDue = this.#state === "doubtful" || this.#next <= performance.now();
+    if (this.#try === undefined && isDue) return (this.#try = { isTry: true });
+    const { error, nextPollAt } = this.#down;
+    return { error, nextPollAt: Math.max(nextPollAt, Date.now() + DOUBT_PAUSE * (0.5 + Math.random())) };
+  }
+
+  /** Why the host is down, and when the next mailbox tries; `undefined`: it is not known to be down. */
+  get outage(): HostDown | undefined {
+    return this.#state === "down" ? this.#down : undefined;
+  }
+
+  get isUp(): boolean {
+    return this.#state === "up";
   }
 
   /** Learns from an event of a run. `poll`: the pauses of its mailbox. */
@@ -180,9 +204,10 @@ function isOfServer(cause: unknown): boolean {
   return Pop3ReplyError.is(cause) || Pop3ProtocolError.is(cause) || Pop3ConnectionError.is(cause);
 }
 
-/** The gates of the hosts that have mailboxes. */
+/** The gates of the hosts that have mailboxes, or are down. */
 export class HostGates {
-  readonly #gates: Map<string, { readonly gate: HostGate; mailboxes: number }> = new Map();
+  readonly #gates: Map<string, { readonly host: string; readonly gate: HostGate; mailboxes: number }> =
+    new Map();
 
   /**
    * Returns the gate of an account. Accounts share it if they reach the host in the same way: with another proxy or
@@ -190,15 +215,22 @@ export class HostGates {
    */
   of(account: Account): { readonly gate: HostGate; readonly done: () => void } {
     const name = wayOf(account);
-    const entry = this.#gates.get(name) ?? { gate: new HostGate(), mailboxes: 0 };
+    const entry = this.#gates.get(name) ?? { host: account.host, gate: new HostGate(), mailboxes: 0 };
     this.#gates.set(name, entry);
     entry.mailboxes++;
     return {
       gate: entry.gate,
       done: () => {
-        if (--entry.mailboxes === 0) this.#gates.delete(name);
+        if (--entry.mailboxes === 0 && entry.gate.isUp) this.#gates.delete(name);
       },
     };
+  }
+
+  /** The hosts that are down. A host may be there more than once, as mailboxes reach it in different ways. */
+  get down(): readonly ({ readonly host: string } & HostDown)[] {
+    return [...this.#gates.values()].flatMap(({ host, gate: { outage } }) =>
+      outage === undefined ? [] : [{ host, ...outage }],
+    );
   }
 }
 

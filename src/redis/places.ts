@@ -12,6 +12,7 @@ import {
 } from "../options/checks.ts";
 import type { HostPlace, HostPlaces, PlaceOutcome, PlaceRequest } from "../pool/places.ts";
 import { checkClient, checkPrefix, Connection, Script, type RedisClient } from "./client.ts";
+import type { RedisHost } from "./host.ts";
 import { checkTimes } from "./options.ts";
 
 /** The options of {@link RedisPlaces}. */
@@ -31,23 +32,9 @@ export interface RedisPlacesOptions {
   readonly timeout?: number;
 }
 
-/** A host that has places, or had some in the last minutes. */
-export interface RedisHost {
-  /** The name of the server, in lower case. */
-  readonly host: string;
-  /** The number of places that are taken now. */
-  readonly taken: number;
-  /** The largest number of places that may be taken, as the last request had it. */
-  readonly limit: number;
-  /** How long a session takes on average, in milliseconds. */
-  readonly mean: number;
-  /** Until when times are reserved, in milliseconds since 1970. In the past: nothing waits. */
-  readonly reservedUntil: number;
-}
-
 /**
- * The hash of a host has a field for each maildrop that has a place, `<until> <token>`; and `:limit`, `:mean`, `:tail`
- * (until when times are reserved), all of them in milliseconds. The fields of maildrops are digests, without a colon.
+ * The hash of a host has a field for each maildrop that has a place, `<until> <token>`; and `:limit`, `:mean`, `:count`
+ * (of sessions in the mean) and `:tail` (until when times are reserved), times in milliseconds. The fields of maildrops are digests, without a colon.
  */
 const BEGIN = `
 local time = redis.call('TIME')
@@ -96,9 +83,10 @@ local value = redis.call('HGET', KEYS[1], ARGV[1])
 if not value or string.match(value, ' (.*)$') ~= ARGV[2] then return 0 end
 local mean = tonumber(redis.call('HGET', KEYS[1], ':mean'))
 if ARGV[3] ~= '' then
-  -- A single long session must not make all others wait.
-  local ms = math.min(ARGV[3], 4 * mean + 100)
-  redis.call('HSET', KEYS[1], ':mean', string.format('%.3f', mean + (ms - mean) / 8))
+  -- The mean of the last eight or so. A single long session must not make all others wait.
+  local count = math.min((tonumber(redis.call('HGET', KEYS[1], ':count')) or 0) + 1, 8)
+  local ms = count == 1 and tonumber(ARGV[3]) or math.min(ARGV[3], 4 * mean + 100)
+  redis.call('HSET', KEYS[1], ':count', count, ':mean', string.format('%.3f', mean + (ms - mean) / count))
 end
 return redis.call('HDEL', KEYS[1], ARGV[1])
 `);
@@ -114,8 +102,8 @@ end
 return {meta[':limit'] or '', meta[':mean'] or '', meta[':tail'] or '0', taken}
 `);
 
-/** How long a session takes on a host of which nothing is known, in milliseconds. */
-const FIRST_MEAN = 1000;
+/** How long a session takes on a host of which nothing is known, in milliseconds. Too short costs some turns at first. */
+const FIRST_MEAN = 200;
 
 /** How often a host that is in use is put on the list of hosts, in milliseconds. */
 const LIST_AGAIN = 60_000;

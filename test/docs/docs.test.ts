@@ -26,6 +26,7 @@ import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import * as postgresEntry from "popwright/postgres";
 import { Pool } from "pg";
+import * as bullmqEntry from "popwright/bullmq";
 import * as redisEntry from "popwright/redis";
 import { Redis } from "ioredis";
 import * as sqlite from "popwright/sqlite";
@@ -44,6 +45,8 @@ const { decodeCharset, parseHeaders, parseMessage } = parsing;
 const { SqliteStore } = sqlite;
 const { PostgresStore } = postgresEntry;
 const { RedisLedger, RedisPlaces } = redisEntry;
+const { createFetchWorker, Fleet } = bullmqEntry;
+declare function urlOf(id: string): Promise<string>;
 const { Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
 declare function test(name: string, run: () => Promise<void>): void;
 declare const options: Pop3ClientOptions;
@@ -130,6 +133,7 @@ test("every example in a doc comment compiles as TypeScript", async () => {
 
 test.each([
   "index.ts",
+  "bullmq/index.ts",
   "fetch/index.ts",
   "oauth2/index.ts",
   "parse/index.ts",

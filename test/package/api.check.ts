@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-test.each(["index", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"])(
+test.each(["index", "bullmq", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"])(
   "the report of the entry %s",
   async (entry) => {
     const folder = await mkdtemp(join(tmpdir(), "popwright-api-"));

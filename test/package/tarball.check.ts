@@ -97,11 +97,12 @@ test("the types of each entry name the types of Node, which TypeScript 7 does no
 
 test("the types export as values what the code exports, and nothing else", async () => {
   const program =
-    "for (const entry of ['', '/fetch', '/oauth2', '/parse', '/postgres', '/redis', '/sqlite', '/testing'])" +
+    "for (const entry of ['', '/bullmq', '/fetch', '/oauth2', '/parse', '/postgres', '/redis', '/sqlite', '/testing'])" +
     " console.log(Object.keys(await import('popwright' + entry)).sort().join());";
   const exported = (await node(["--input-type=module", "--eval", program], project)).trim().split("\n");
   for (const [index, entry] of [
     "index",
+    "bullmq",
     "fetch",
     "oauth2",
     "parse",

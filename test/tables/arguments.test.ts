@@ -11,6 +11,7 @@ import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
 import { Command, EmlFolder, FileLedger, Maildir, Mbox, MemoryLedger, type Delivery } from "popwright/fetch";
 import * as postgres from "popwright/postgres";
+import * as fleets from "popwright/bullmq";
 import * as redis from "popwright/redis";
 import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
@@ -262,6 +263,19 @@ const names: Row = { good: ["ann@host:995"], wrong: [TEXTS] };
 const text: Row = { good: ["subject"], wrong: [NOT_TEXTS] };
 const begins: Row = { good: [delivery], wrong: [DELIVERY] };
 const beginsLate: Row = { good: [delivery], wrong: [DELIVERY, SIGNALS] };
+
+const FLEET = {
+  redis: [...NOT_CLIENTS, { ...UNUSED_REDIS, options: { maxRetriesPerRequest: 20 } }],
+  queue: [null, "", "a:b", 5, {}],
+  prefix: [null, "", "a b", 5, {}],
+  onError: CALLBACKS,
+} satisfies Record<keyof fleets.FleetOptions, Wrong>;
+const FETCH_WORKER = {
+  redis: UNUSED_REDIS,
+  account: (): undefined => undefined,
+  ledger: new MemoryLedger(),
+  destination: (): undefined => undefined,
+};
 
 /** `Class` is its constructor, `Class.name` a static method, `Class#name` a method. */
 const TABLE: Readonly<Record<string, Row>> = {
@@ -544,6 +558,46 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   "PostgresStore#close": noParameters,
 
+  Fleet: {
+    good: [{ redis: UNUSED_REDIS }],
+    wrong: [[...NOT_OBJECTS, ...each({ redis: UNUSED_REDIS }, FLEET)]],
+  },
+  "Fleet#add": { good: ["42"], wrong: [TEXTS, [...NOT_OBJECTS, { at: -1 }, { at: SECRET }]] },
+  "Fleet#remove": { good: ["42"], wrong: [TEXTS] },
+  "Fleet#pause": { good: ["42"], wrong: [TEXTS] },
+  "Fleet#resume": { good: ["42"], wrong: [TEXTS] },
+  "Fleet#pollNow": { good: ["42"], wrong: [TEXTS] },
+  "Fleet#mailbox": { good: ["42"], wrong: [TEXTS] },
+  "Fleet#reconcile": {
+    good: [["42"]],
+    wrong: [
+      [undefined, 5, SECRET, {}],
+      [...NOT_OBJECTS, { spread: -1 }],
+    ],
+  },
+  "Fleet#status": noParameters,
+  "Fleet#close": noParameters,
+  createFetchWorker: {
+    good: [FETCH_WORKER],
+    wrong: [
+      [
+        ...NOT_OBJECTS,
+        ...each(FETCH_WORKER, {
+          ...FLEET,
+          account: FUNCTIONS,
+          ledger: [undefined, null, 5, SECRET, {}],
+          destination: [undefined, null, 5, SECRET, {}],
+          policy: NOT_OBJECTS,
+          concurrency: [null, 0, 1.5, SECRET],
+          maxPerHost: [null, 0, 1.5, SECRET],
+          lock: [null, 0, 1.5, SECRET],
+          onPoll: CALLBACKS,
+          onEvent: CALLBACKS,
+        } satisfies Record<keyof fleets.FetchWorkerOptions, Wrong>),
+      ],
+    ],
+  },
+
   RedisLedger: {
     good: [UNUSED_REDIS],
     wrong: [
@@ -760,6 +814,7 @@ function* publicCalls(): Generator<readonly [name: string, made: Callable | Cons
     ...oauth2,
     ...parsing,
     ...postgres,
+    ...fleets,
     ...redis,
     ...sqlite,
     ...testing,
@@ -833,6 +888,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
       });
     case "FileLedger":
       return new FileLedger(directory);
+    case "Fleet":
+      return new fleets.Fleet({ redis: UNUSED_REDIS });
     case "RedisLedger":
       return new redis.RedisLedger(UNUSED_REDIS);
     case "RedisPlaces":

@@ -8,6 +8,7 @@ import * as fetching from "popwright/fetch";
 import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
 import { PostgresStore } from "popwright/postgres";
+import { createFetchWorker, Fleet } from "popwright/bullmq";
 import { RedisLedger, RedisPlaces } from "popwright/redis";
 import { SqliteStore } from "popwright/sqlite";
 import { destinationContract, ledgerContract, makeCertificate, Pop3Server } from "popwright/testing";
@@ -17,7 +18,7 @@ import { UNUSED } from "../support/sqlite.ts";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"]
+const report = ["index", "bullmq", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -189,6 +190,11 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
   PostgresStoreOptions: { PostgresStore: (given) => new PostgresStore(UNUSED_POOL, given) },
   PostgresDeliverOptions: {
     deliver: (given) => new PostgresStore(UNUSED_POOL).deliver(() => undefined, given),
+  },
+  FleetOptions: { Fleet: (given) => new Fleet({ redis: UNUSED_REDIS, ...given }) },
+  FetchWorkerOptions: {
+    createFetchWorker: (given) =>
+      createFetchWorker({ redis: UNUSED_REDIS, account: () => undefined, ...run, ...given }),
   },
   RedisLedgerOptions: { RedisLedger: (given) => new RedisLedger(UNUSED_REDIS, given) },
   RedisPlacesOptions: { RedisPlaces: (given) => new RedisPlaces(UNUSED_REDIS, given) },

@@ -126,6 +126,25 @@ const OPTIONS: readonly Options[] = [
     isTable: false,
   },
   {
+    of: "createFetchWorker",
+    types: [["src/bullmq", "FetchWorkerOptions"]],
+    file: "docs/fleet.md",
+    heading: "### The worker",
+  },
+  {
+    of: "an account of a fleet",
+    types: [["src/bullmq", "FleetAccount"]],
+    file: "docs/fleet.md",
+    heading: "### The accounts",
+  },
+  {
+    of: "Fleet",
+    types: [["src/bullmq", "FleetOptions"]],
+    file: "docs/fleet.md",
+    heading: "### The application",
+    isTable: false,
+  },
+  {
     of: "RedisLedger",
     types: [["src/redis", "RedisLedgerOptions"]],
     file: "docs/redis.md",

@@ -6,6 +6,7 @@ import fetching = require("popwright/fetch");
 import oauth2 = require("popwright/oauth2");
 import parse = require("popwright/parse");
 import postgres = require("popwright/postgres");
+import bullmq = require("popwright/bullmq");
 import redis = require("popwright/redis");
 import sqlite = require("popwright/sqlite");
 import testing = require("popwright/testing");
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
   // A client of ioredis, or anything like it, is passed in.
   const away = { call: () => Promise.reject(new Error("away")) };
   await assert.rejects(new redis.RedisLedger(away).open("x"), popwright.Pop3Error);
+  await assert.rejects(new bullmq.Fleet({ redis: away }).add("x"));
 
   const nowhere = { query: away.call, connect: away.call };
   await assert.rejects(new postgres.PostgresStore(nowhere).open("x"), popwright.Pop3Error);

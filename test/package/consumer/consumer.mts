@@ -8,6 +8,7 @@ import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
 import { OAuth2Error, refreshedToken, type AccessTokenSource } from "popwright/oauth2";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
 import { PostgresStore } from "popwright/postgres";
+import { Fleet, type FetchWorkerOptions } from "popwright/bullmq";
 import { RedisLedger } from "popwright/redis";
 import { SqliteStore } from "popwright/sqlite";
 import { ledgerContract, Pop3Server } from "popwright/testing";
@@ -52,6 +53,11 @@ await rejects(new RedisLedger({ call: () => Promise.reject(new Error("away")) })
 
 const away = (): Promise<never> => Promise.reject(new Error("away"));
 await rejects(new PostgresStore({ query: away, connect: away }).open("x"), Pop3Error);
+
+// Without bullmq it says what to install; with it, there is no Redis.
+const asked: FetchWorkerOptions["account"] = () => undefined;
+equal(asked("x", AbortSignal.abort()), undefined);
+await rejects(new Fleet({ redis: { call: () => Promise.reject(new Error("away")) } }).add("x"));
 
 // Without node:sqlite it says so, and with it there is no such directory.
 throws(() => new SqliteStore("missing/mail.db"), Pop3Error);

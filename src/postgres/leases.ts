@@ -9,11 +9,13 @@ import type { StoredMailbox, Tables } from "./tables.ts";
 export class Leases {
   readonly held: HeldMailboxes<PostgresMailbox>;
   readonly #context: MailboxContext;
+  /** The tokens of runs of this store that could not release their mailboxes, by mailbox. */
+  readonly #over: Map<string, string> = new Map();
   #isBeating = false;
 
   constructor(context: Omit<MailboxContext, "released">) {
     this.held = new HeldMailboxes(context.heartbeat, () => void this.#beat());
-    this.#context = { ...context, released: (mailbox) => this.held.remove(mailbox) };
+    this.#context = { ...context, released: (mailbox, isFree) => this.#released(mailbox, isFree) };
   }
 
   /**
@@ -28,13 +30,23 @@ export class Leases {
         // Its lease has ended, but a transaction of its run has not.
         throw isLocked(error) ? mailboxBusy(mailbox) : error;
       });
-    let taken = await open();
-    if ("heldBy" in taken && taken.heldBy !== undefined && isHolderDead(taken.heldBy, token))
-      taken = await open(taken.heldBy);
+    const first = await open();
+    const before = "heldBy" in first ? first.heldBy : undefined;
+    const isOver = before !== undefined && this.#over.get(mailbox) === before;
+    const isDead = before !== undefined && isHolderDead(before, token);
+    const taken = isOver || isDead ? await open(before) : first;
     if ("heldBy" in taken) throw mailboxBusy(mailbox);
-    const held = new PostgresMailbox(this.#context, mailbox, taken, asked);
+    this.#over.delete(mailbox);
+    // A run that could not release its mailbox has not crashed.
+    const takenOver = taken.takenOver && !isOver;
+    const held = new PostgresMailbox(this.#context, mailbox, { ...taken, takenOver }, asked);
     this.held.add(held);
     return held;
+  }
+
+  #released(mailbox: PostgresMailbox, isFree: boolean): void {
+    this.held.remove(mailbox);
+    if (!isFree) this.#over.set(mailbox.mailbox, mailbox.holder.token);
   }
 
   /** Gives up all mailboxes. Then the next runs take them over. Never rejects. */

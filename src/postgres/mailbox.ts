@@ -18,8 +18,8 @@ import { Turns, type Operation } from "./turns.ts";
 export interface MailboxContext extends LeaseTimes {
   readonly pool: PgPoolLike;
   readonly tables: Tables;
-  /** Called when the mailbox is closed. */
-  readonly released: (mailbox: PostgresMailbox) => void;
+  /** Called when the mailbox is closed. `isFree`: whether the database knows that. */
+  readonly released: (mailbox: PostgresMailbox, isFree: boolean) => void;
 }
 
 type Work =
@@ -139,13 +139,14 @@ export class PostgresMailbox implements MailboxLedger {
 
   async #close(changes: LedgerChanges): Promise<void> {
     const { pool, tables, released } = this.#context;
+    let isFree = true;
     try {
       await this.#explained("write", this.#turns.add({ kind: "close", changes }));
     } catch (error) {
-      if (!this.lost.aborted) await tables.release(pool, this.holder).catch(() => undefined);
+      if (!this.lost.aborted) await tables.release(pool, this.holder).catch(() => (isFree = false));
       throw error;
     } finally {
-      released(this);
+      released(this, isFree);
     }
   }
 

@@ -207,6 +207,20 @@ test("the mailbox of a dead process of this host is taken over at once, and no o
   expect(next.takenOver).toBe(true);
 });
 
+test("a run that could not release its mailbox does not keep it from the next one of the same store", async () => {
+  const place = await newPlace();
+  const pool = new Watched(newPool());
+  const store = storeAt(place, {}, pool);
+  const mailbox = await store.open(ANN);
+  pool.fail = () => new Error("Connection terminated unexpectedly");
+  await expect(mailbox.close({ entries: [entry] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+  pool.fail = () => undefined;
+  await expect(storeAt(place).open(ANN)).rejects.toMatchObject({ code: "POP3_MAILBOX_BUSY" });
+  const next = await store.open(ANN);
+  expect([next.takenOver, next.fence > mailbox.fence]).toEqual([false, true]);
+  await expect(store.open(ANN)).rejects.toMatchObject({ code: "POP3_MAILBOX_BUSY" });
+});
+
 test("a mailbox whose lease has ended is busy while a transaction of its run is open", async () => {
   const place = await newPlace();
   const store = storeAt(place);

@@ -433,37 +433,39 @@ describe("a failure", () => {
       vi.useRealTimers();
     });
 
-    test("is waited for if it is short", async () => {
-      gmail.faults.push({ on: "start", status: 429, reason: "rateLimitExceeded", retryAfter: "20" });
+    test.each([429, 503, 500])("is waited for if it is short: %i", async (status) => {
+      for (const on of ["start", "part"] as const) gmail.faults.push({ on, status, retryAfter: "20" });
       expect(await deliver(importer())).toBe("new");
-      expect(pauses).toEqual([20_000]);
+      expect(pauses).toEqual([20_000, 20_000]);
     });
 
     test.each([
-      ["field", "900", ""],
-      [
-        "words",
-        "1",
-        `User-rate limit exceeded.  Retry after ${new Date(Date.now() + 900_000).toISOString()}`,
-      ],
-    ])("ends the run if it is long, and nothing is sent before it: %s", async (_, retryAfter, message) => {
-      const address = `${retryAfter}@gmail.com`;
-      gmail.address = address;
-      gmail.faults.push({ on: "part", status: 403, reason: "userRateLimitExceeded", message, retryAfter });
-      const destination = importer({}, address);
-      await expect(deliver(destination)).rejects.toMatchObject(DOWN);
-      const requests = gmail.requests.length;
-      // Other destinations for the same user wait, too.
-      for (const each of [destination, importer({}, address)])
-        await expect(deliver(each)).rejects.toMatchObject({
-          ...DOWN,
-          message: expect.stringMatching(/^Gmail wants no requests for another (?:8\d\d|900) s$/) as unknown,
-        });
-      expect(gmail.requests).toHaveLength(requests);
-      vi.advanceTimersByTime(900_001);
-      expect(await deliver(destination)).toBe("new");
-      expect(pauses).toEqual([]);
-    });
+      [403, "900", ""],
+      [503, "901", ""],
+      [403, "1", `User-rate limit exceeded.  Retry after ${new Date(Date.now() + 900_000).toISOString()}`],
+    ])(
+      "ends the run if it is long, and nothing is sent before it: %i, %s s",
+      async (status, retryAfter, message) => {
+        const address = `${retryAfter}@gmail.com`;
+        gmail.address = address;
+        gmail.faults.push({ on: "part", status, reason: "userRateLimitExceeded", message, retryAfter });
+        const destination = importer({}, address);
+        await expect(deliver(destination)).rejects.toMatchObject(DOWN);
+        const requests = gmail.requests.length;
+        // Other destinations for the same user wait, too.
+        for (const each of [destination, importer({}, address)])
+          await expect(deliver(each)).rejects.toMatchObject({
+            ...DOWN,
+            message: expect.stringMatching(
+              /^Gmail wants no requests for another (?:8\d\d|90\d) s$/,
+            ) as unknown,
+          });
+        expect(gmail.requests).toHaveLength(requests);
+        vi.advanceTimersByTime(902_000);
+        expect(await deliver(destination)).toBe("new");
+        expect(pauses).toEqual([]);
+      },
+    );
   });
 
   test.each([

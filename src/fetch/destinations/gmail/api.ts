@@ -4,7 +4,7 @@ import { canonicalAddress } from "../../../options/mail-address.ts";
 import type { DestinationError } from "../destination-error.ts";
 import { Access } from "./access.ts";
 import { exchange, NoReply, type GmailReply, type GmailRequest } from "./exchange.ts";
-import { failureIn, isBusy, isLimited } from "./failure.ts";
+import { failureIn, isBusy } from "./failure.ts";
 import type { CompleteOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import { GmailUser } from "./user.ts";
@@ -93,7 +93,7 @@ export class GmailApi {
       try {
         const reply = await call();
         if (!isBusy(reply)) return reply;
-        await patience.wait(this.failure(reply, "account"), isLimited(reply) ? reply : undefined, signal);
+        await patience.wait(this.failure(reply, "account"), reply, signal);
       } catch (error) {
         if (!(error instanceof NoReply)) throw error;
         await patience.wait(error, undefined, signal);

@@ -2,14 +2,14 @@
 import { throwIfAborted } from "../../../net/failures.ts";
 import { sleep } from "../../../net/settle.ts";
 import type { DestinationError } from "../destination-error.ts";
-import { pauseIn } from "./failure.ts";
+import { isLimited, pauseIn } from "./failure.ts";
 import type { GmailReply } from "./exchange.ts";
 import type { GmailUser } from "./user.ts";
 
 /** The first pause; milliseconds. */
 const FIRST = 1000;
 
-/** The longest sum of all pauses if Gmail wants fewer requests; milliseconds. Its quota is for one minute. */
+/** The longest sum of all pauses if Gmail wants fewer requests, or asks for a pause; milliseconds. Its quota is for a minute. */
 const FOR_LIMITS = 60_000;
 
 /** The same for other failures. */
@@ -25,17 +25,17 @@ export class Patience {
   }
 
   /**
-   * Waits before the next try. Throws `error` if that would take too long. `limited`: the reply that asks for fewer requests,
-   * if it is one.
+   * Waits before the next try, at least as long as `reply` says. Throws `error` if that would take too long.
    */
   async wait(
     error: DestinationError,
-    limited: GmailReply | undefined,
+    reply: GmailReply | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const asked = limited === undefined ? 0 : pauseIn(limited);
+    const asked = reply === undefined ? 0 : pauseIn(reply);
     const pause = Math.max(this.#next, asked);
-    if (this.#spent + pause > (limited === undefined ? FOR_FAILURES : FOR_LIMITS)) {
+    const most = asked > 0 || (reply !== undefined && isLimited(reply)) ? FOR_LIMITS : FOR_FAILURES;
+    if (this.#spent + pause > most) {
       this.#user.pauseFor(asked);
       throw error;
     }

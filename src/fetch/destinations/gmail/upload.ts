@@ -4,7 +4,7 @@
 import { DestinationError } from "../destination-error.ts";
 import type { GmailApi } from "./api.ts";
 import { NoReply, type GmailReply } from "./exchange.ts";
-import { isBusy, isLimited } from "./failure.ts";
+import { isBusy } from "./failure.ts";
 
 /** Larger messages are sent in parts of this size; bytes. It must be a multiple of 256 KiB. */
 const PART = 8 * 1024 * 1024;
@@ -107,7 +107,7 @@ export class Upload {
       const failure = this.#api.failure(reply, "message");
       if (progress === undefined) {
         if (!isBusy(reply)) throw failure;
-        await patience.wait(failure, isLimited(reply) ? reply : undefined, signal);
+        await patience.wait(failure, reply, signal);
         asks = true;
         continue;
       }

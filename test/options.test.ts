@@ -22,7 +22,7 @@ const CONFIG = expect.objectContaining({ name: "Pop3Error", code: "POP3_CONFIG" 
 const given = (options: unknown): Pop3ClientOptions => options as Pop3ClientOptions;
 
 describe("defaults", () => {
-  test("TLS from the first octet, port 995, no secret in clear", () => {
+  test("TLS from the first octet, port 995, no secret in clear text", () => {
     expect(completeOptions({ host })).toEqual({
       host,
       port: 995,

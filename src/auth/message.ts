@@ -32,8 +32,8 @@ export function oneMessage(message: Buffer, promptsOnly = false): SaslExchange {
       if (challenge.length > 0 && !promptsOnly) {
         throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: this mechanism has none");
       }
-      // Send it again only once: a server may have ignored the initial response. More challenges make no
-      // sense.
+      // Send it again only once: a server may have ignored the initial response. More challenges are
+      // invalid.
       if (!again)
         throw new Pop3Error("POP3_AUTH_PROTOCOL", "unexpected challenge: the server already has the message");
       again = false;

@@ -30,7 +30,7 @@ export function wordsOf<const O extends Options>(args: readonly string[], option
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    // Node's message goes on ("To specify a positional argument ..."): only its first sentence helps.
+    // Node's message continues ("To specify a positional argument ..."): only its first sentence helps.
     throw new UsageError(printable((error as Error).message.split(". ", 1)[0] ?? ""));
   }
 }

@@ -1,4 +1,4 @@
-// Writes commands to the stream. Those of many callers go out in one write, at the end of a turn of the event
+// Writes commands to the stream. Those of many callers are sent in one write, at the end of a turn of the event
 // loop.
 import type { Duplex } from "node:stream";
 import type { Secrets } from "../protocol/secrets.ts";

@@ -21,7 +21,7 @@ export interface RefreshedTokenOptions extends TokenServerOptions {
   /** The scopes to request, separated by spaces. @default those that were granted at the sign-in */
   readonly scope?: string | undefined;
   /**
-   * Stores a new refresh token. Some servers send one with each reply, and the old one may then be worth nothing: without
+   * Stores a new refresh token. Some servers send one with each reply, and the old one may then be invalid: without
    * the new one the user must sign in again. It is awaited. If it rejects, the call for an access token rejects with the
    * same error, and the next call stores the token first.
    */

@@ -4,7 +4,7 @@
 export class FlowedText {
   readonly #deleteSpace: boolean;
   #rest = "";
-  /** The quote depth of the paragraph that goes on in the next line, if one does. */
+  /** The quote depth of the paragraph that continues in the next line, if one does. */
   #openDepth: number | undefined;
   #started = false;
 

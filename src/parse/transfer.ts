@@ -68,7 +68,7 @@ abstract class LineDecoder implements TransferDecoder {
 
 /**
  * Base64 (RFC 2045 section 6.8). Several padded blocks may follow one another. Mailing lists and gateways add
- * text in clear: the data ends at a line that is not base64, if padding or an empty line comes before it.
+ * plain text: the data ends at a line that is not base64, if padding or an empty line comes before it.
  * Elsewhere, other characters are skipped.
  */
 class Base64 extends LineDecoder {

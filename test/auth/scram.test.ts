@@ -525,7 +525,7 @@ describe("the server's proof", () => {
     ["both", `v=${V},e=other-error`, "the server ended SCRAM with an error: other-error"],
     ["controls", "e=\x1b[31m\u202e\r\n", "the server ended SCRAM with an error: \\x1b[31m\\u202e\\x0d\\x0a"],
     ["too many words", `e=${"x".repeat(5000)}`, `the server ended SCRAM with an error: ${"x".repeat(512)}…`],
-  ])("%s: makes no sense", async (_, challenge, message) => {
+  ])("%s: is invalid", async (_, challenge, message) => {
     const exchange = await proved();
     await expect(say(exchange, challenge)).rejects.toThrow(error("POP3_AUTH_PROTOCOL", message));
     expect(() => exchange.succeeded?.()).toThrow(missing);

@@ -30,7 +30,7 @@ async function waitingFor(what: string, ...words: string[]): Promise<string> {
 }
 
 test.each(["check", "list", "get"])(
-  "%s names the greeting if a TLS port is spoken to in clear",
+  "%s names the greeting if clear text is sent to a TLS port",
   async (command) => {
     await using server = await annsServer({ tls: true });
     const url = `pop3://ann@127.0.0.1:${server.port}?stls=never`;

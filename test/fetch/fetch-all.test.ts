@@ -139,7 +139,7 @@ describe("a host that is down", () => {
     }
   });
 
-  test("one failure does not hold up the others: the next mailbox tries at once", async () => {
+  test("one failure does not delay the others: the next mailbox tries at once", async () => {
     await using server = await listen(30);
     const accounts = Array.from({ length: 30 }, (_, box) => ({ ...accountOf(server, box), host: "up.test" }));
     server.fault({ on: "greeting", nth: 3, reset: 0 });

@@ -160,7 +160,7 @@ export const LISTINGS: readonly Row[] = [
   })),
   {
     row: "3C.71",
-    name: "a listing that goes on far beyond the count of STAT",
+    name: "a listing that continues far beyond the count of STAT",
     server: session(
       ...["C: STAT", "S: +OK 2 240", "C: UIDL", "S: +OK"],
       ...Array.from({ length: 19 }, (_, index) => `S: ${index + 1} u${index}`),

@@ -69,7 +69,7 @@ export const QUIRKS_PIPELINING: readonly Row[] = [
   },
   {
     row: "Q.103",
-    name: "PIPELINING is listed after the login only: from then on commands go out together",
+    name: "PIPELINING is listed after the login only: from then on commands are sent together",
     server: [
       ...["S: +OK hello", "C: CAPA", "S: +OK", "S: USER", "S: .", "C: USER ann", "S: +OK"],
       ...[`C: PASS ${SECRET}`, "S: +OK", "C: CAPA", ...CAPA_AGAIN],

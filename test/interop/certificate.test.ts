@@ -94,7 +94,7 @@ describe.each(["STLS", "TLS port"] as const)("the certificate over %s", (transpo
   });
 });
 
-describe("no password in clear", () => {
+describe("no password in clear text", () => {
   it.each(["plain", "STLS"] as const)(
     "if the server requires TLS first, and the caller said %s",
     async (transport) => {

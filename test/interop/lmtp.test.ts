@@ -161,7 +161,7 @@ test("check tells what Dovecot takes", async () => {
   expect(await stored("bea")).toEqual([]);
 });
 
-test("a server that is killed between two messages ends the run; the next run goes on", async () => {
+test("a server that is killed between two messages ends the run; the next run continues", async () => {
   const destination = lmtp();
   await deliver(destination, "one", ONE);
   await server.kill();

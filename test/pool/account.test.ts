@@ -243,7 +243,7 @@ test("only if another connection can be made, and the user is known", () => {
   expect([loginless.reconnects, loginless.reusable]).toEqual([true, false]);
 });
 
-test("what makes no sense is refused", () => {
+test("invalid options are refused", () => {
   for (const given of [
     ...[undefined, null, 1, [], {}, "mail.test", { host: "" }, { host: "mail.test", auth: null }],
     { host: "mail.test", auth: "ann" },

@@ -242,7 +242,7 @@ describe("a host that is full", () => {
     expect(pool.statistics).toMatchObject({ failed: 1, open: 0, waiting: 0 });
   });
 
-  test("is asked again at the time that was reserved, and other hosts go on meanwhile", async () => {
+  test("is asked again at the time that was reserved, and other hosts continue meanwhile", async () => {
     await using server = await serve(["ann", "bob"]);
     const places = new SharedPlaces();
     vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "performance"] });

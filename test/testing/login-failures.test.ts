@@ -90,7 +90,7 @@ describe("a client that cancels with *", () => {
 });
 
 describe("challenges", () => {
-  it("can go on without end", async () => {
+  it("can continue without end", async () => {
     const endless: ServerMechanism = {
       name: "PLAIN",
       initialResponse: true,
@@ -105,7 +105,7 @@ describe("challenges", () => {
     expect(await client.ask("*")).toBe(CANCELLED);
   });
 
-  it("can go on without end, by a fault", async () => {
+  it("can continue without end, by a fault", async () => {
     const faults = [{ on: "AUTH-RESPONSE", nth: "every", reply: "+ \r\n", carriedOut: false }] as const;
     const [server, client] = await listen({ faults });
     await using _ = server;

@@ -104,7 +104,7 @@ describe("a transcript", () => {
     ["S: (10 octets)\nS: .", 'line 2 of the transcript: "." must not follow "(N octets)"'],
     ["S: +OK\n* 70 octets are not kept", "line 2 of the transcript: the transcript is not complete"],
     ["* 50000 lines are not kept", "line 1 of the transcript: the transcript is not complete"],
-  ])("that makes no sense is refused: %j", async (text, message) => {
+  ])("that is invalid is refused: %j", async (text, message) => {
     await expect(Pop3Server.replay(text)).rejects.toMatchObject({
       code: "POP3_CONFIG",
       message: expect.stringContaining(message) as string,

@@ -68,7 +68,7 @@ Examples
       try {
         await outcome.heard(event);
       } catch (error) {
-        // The run goes on if the reader of the output has closed the pipe.
+        // The run continues if the reader of the output has closed the pipe.
         if (!isReaderGone(error)) throw error;
       }
     }

@@ -198,7 +198,7 @@ describe("a message of which all has come", () => {
     client.close();
   });
 
-  test("can be given up while it waits, and the rest goes on", async () => {
+  test("can be given up while it waits, and the rest continues", async () => {
     await using server = await ScriptedServer.listen([...STEPS, "* wait", "S: +OK", "S: two", "S: ."]);
     const client = await Pop3Client.connect(toScript(server, { auth }));
     const leave = new AbortController();

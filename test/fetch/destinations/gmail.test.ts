@@ -609,7 +609,7 @@ describe("a crash", () => {
     expect(gmail.messages).toHaveLength(1);
   });
 
-  test("before that: the same upload goes on", async () => {
+  test("before that: the same upload continues", async () => {
     await die(withState(), "before");
     const starts = gmail.count("start");
     expect(await deliver(withState(), "one", WITHOUT_ID)).toBe("new");

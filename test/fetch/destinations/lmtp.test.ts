@@ -358,7 +358,7 @@ describe("TLS", () => {
     expect(server.verbs).toEqual(["LHLO", "STARTTLS", "LHLO", "MAIL", "RCPT", "DATA"]);
   });
 
-  test("is never given up for a connection in clear", async () => {
+  test("is never given up for a connection in clear text", async () => {
     expect(await refusal(named())).toMatchObject(DOWN);
     server.answers = { STARTTLS: "502 5.5.1 no such command" };
     expect(await refusal(named())).toMatchObject({

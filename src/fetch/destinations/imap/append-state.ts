@@ -177,7 +177,7 @@ function checkHeader(path: string, target: string, json: string | undefined): vo
   if (other !== target) throw unusable(path, "it belongs to another folder");
 }
 
-/** `undefined` is no known line. */
+/** `undefined` if the line is not known. */
 function valueOf(json: string): object {
   try {
     return (JSON.parse(json) ?? {}) as object;

@@ -1,4 +1,4 @@
-// The connections of an ImapAppend: opened when they are needed, at most so many at the same time, and closed after a
+// The connections of an ImapAppend: opened when they are needed, at most `connections` at the same time, and closed after a
 // while without work.
 import type { Secrets } from "../../../protocol/secrets.ts";
 import type { ImapSettings } from "./imap-options.ts";

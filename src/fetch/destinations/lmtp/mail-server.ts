@@ -24,7 +24,7 @@ export type LmtpAuth =
       readonly accessToken: Secret;
     };
 
-/** Whether a connection in clear changes to TLS. */
+/** Whether a connection in clear text changes to TLS. */
 export type StartTls = "required" | "if-offered" | "never";
 
 /** Where the server is, and how it is reached. */

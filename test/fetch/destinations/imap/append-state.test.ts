@@ -33,7 +33,7 @@ describe("a journal", () => {
     expect([state.validity, state.next, lines, length]).toEqual(["7", 6, LINES.length + 1, JOURNAL.length]);
   });
 
-  test("is the same after it was written anew", () => {
+  test("is the same after it was written again", () => {
     const before = decode(JOURNAL);
     const after = decode(encodeAppends(TARGET, before));
     expect([...after.state.entries]).toEqual([...before.state.entries]);

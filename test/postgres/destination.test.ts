@@ -118,10 +118,10 @@ test("a message takes four round trips, and n that wait together take 4 + 2n and
   await send(scene);
   expect(scene.watched.executed.filter((sql) => sql.endsWith("COMMIT"))).toHaveLength(1);
   expect(scene.watched.count()).toBe(4);
-  expect(outcomes(await sendAll(scene, "bcdefghi"))).toEqual(Array(8).fill("new"));
+  expect(outcomes(await sendAll(scene, "12345678"))).toEqual(Array(8).fill("new"));
   expect(scene.watched.executed.filter((sql) => sql.endsWith("COMMIT"))).toHaveLength(1);
   expect(scene.watched.count()).toBe(20);
-  expect(await keys(scene)).toBe("abcdefghi");
+  expect(await keys(scene)).toBe("12345678a");
 });
 
 test.each<LedgerEntry["status"]>(["delivered", "headers", "baseline", "deleted"])(
@@ -189,8 +189,8 @@ test("a statement that fails is the message's own, also if the handler ignores i
   const throwing = but(scene, "e", (client) => client.query("SELECT 1/0"));
   const results = await sendAll(scene, "def", { handler: throwing });
   expect(outcomes(results)).toEqual(["new", "division by zero", "new"]);
-  expect(await keys(scene)).toBe("acdf");
-  expect(Object.keys(await entries(scene)).join("")).toBe("acdf");
+  expect(await keys(scene)).toBe(["a", "c", "d", "f"].join(""));
+  expect(Object.keys(await entries(scene)).join("")).toBe(["a", "c", "d", "f"].join(""));
 });
 
 test("a constraint that is checked at COMMIT fails its own message only", async () => {

@@ -220,7 +220,7 @@ test("messages are durable although the program commits without waiting for the 
 });
 
 test("no error shows the connection string or the password", async () => {
-  const password = "s3cret-passw0rd";
+  const password = "the-password-of-ann";
   const pools = [
     new pg.Pool({ connectionString: `postgres://ann:${password}@127.0.0.1:1/mail` }),
     new pg.Pool({ connectionString: `postgres://ann:${password}@127.0.0.1:1:1/mail` }),

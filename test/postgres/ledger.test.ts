@@ -199,7 +199,7 @@ test.each([
 });
 
 test("refuses what is not a pool, and shows no connection string", async () => {
-  for (const wrong of [undefined, null, 5, {}, "postgres://ann:s3cret@db.example.com/mail"])
+  for (const wrong of [undefined, null, 5, {}, "postgres://ann:secret@db.example.com/mail"])
     expect(() => new PostgresStore(wrong as never)).toThrow(
       /^the pool of a PostgresStore must be a Pool of pg, such as new Pool\({ connectionString }\) \(got [\w ]+\)$/,
     );

@@ -50,7 +50,7 @@ export class ImapServer {
   readonly faults: (AppendFault | undefined)[] = [];
   /** The commands, without tags and literals. */
   readonly commands: string[] = [];
-  /** What to answer to a command instead of what is usual, by its name. */
+  /** What to answer to a command instead of what is usual, by its name. An empty text: no answer. */
   readonly replies: Map<string, string> = new Map();
   /** Returns the answer to an APPEND that is refused. */
   refuse: (octets: Buffer) => string | undefined = () => undefined;
@@ -242,7 +242,7 @@ class Connection {
     this.#server.commands.push(`${command} ${/^(?:LOGIN|AUTHENTICATE)/.test(command) ? "" : rest}`.trim());
     const reply = this.#server.replies.get(command);
     if (reply !== undefined) {
-      this.#send(`${tag} ${reply}`);
+      if (reply !== "") this.#send(`${tag} ${reply}`);
       return;
     }
     const words = wordsOf(rest);

@@ -70,8 +70,8 @@ const OWN = /^(?:webhook-|popwright-|content-(?:length|type)$|transfer-encoding$
 /** Statuses that every message would get: the settings are wrong, or the receiver has been removed. */
 const SETTINGS: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 410, 421]);
 
-/** Statuses that say that the receiver is down, or wants fewer requests: the other messages wait too. */
-const DOWN: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** Statuses that say that the receiver is down, full, or wants fewer requests: the other messages wait too. */
+const DOWN: ReadonlySet<number> = new Set([429, 502, 503, 504, 507]);
 
 /** How much of the receiver's words an error shows; characters. */
 const WORDS = 200;
@@ -80,7 +80,7 @@ const WORDS = 200;
  * Posts each message. The receiver verifies it with {@link verifyWebhook}, and tells the result by its status:
  *
  * - 2xx: the message is delivered. 409: it was delivered before.
- * - 408, 425, and 5xx: it is tried again later. 429, 502, 503 and 504: so are all others, and the run ends. If the
+ * - 408, 425, and 5xx: it is tried again later. 429, 502, 503, 504 and 507: so are all others, and the run ends. If the
  *   receiver says `Retry-After`, nothing is sent before that time, at most for an hour.
  * - 401, 403, 404, 405, 407, 410, 421, and a redirect: the settings are wrong, so the run ends, and no message is blamed.
  *   A redirect is never followed.

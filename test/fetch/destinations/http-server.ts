@@ -12,6 +12,7 @@ export interface HttpRequest {
 }
 
 export interface HttpAnswer {
+  /** 0: it closes the connection. */
   readonly status: number;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,7 +33,8 @@ export class HttpServer {
           const request = { method, path, headers, body };
           this.requests.push(request);
           const answered = answer(request);
-          if (answered !== undefined)
+          if (answered?.status === 0) response.destroy();
+          else if (answered !== undefined)
             response.writeHead(answered.status, answered.headers).end(answered.body);
         },
         () => undefined,

@@ -137,8 +137,8 @@ describe("the status", () => {
     [408, { down: false, later: true }],
     [425, { down: false, later: true }],
     [500, { down: false, later: true }],
-    [507, { down: false, later: true }],
-    ...[429, 502, 503, 504].map((status) => [status, { down: true, later: true }] as const),
+    [505, { down: false, later: true }],
+    ...[429, 502, 503, 504, 507].map((status) => [status, { down: true, later: true }] as const),
     ...[401, 403, 404, 405, 407, 410, 421].map((status) => [status, { down: true, later: true }] as const),
   ])("%i is a refusal: %j", async (status, error) => {
     answer = { status, body: `no\u202e ${"x".repeat(9000)}` };

@@ -115,8 +115,10 @@ export class Appender {
       if (isLastTry ? await this.#find(message, signal, false) : await this.#hasArrived(message, signal))
         return "new";
     }
+    // A server that is slow or dying does this to every message, so no message is blamed.
     throw new DestinationError(
-      "the server closed the connection twice while this message was appended. It may dislike the message",
+      "the connection was lost twice while this message was appended. The message may be the reason",
+      { later: true },
     );
   }
 

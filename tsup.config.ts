@@ -1,8 +1,10 @@
 // A file for each entry of "exports", as ESM and as CommonJS, with types; and the command line, as ESM alone. What the
-// entries share is in chunks with names of their own.
+// entries share is in chunks with names of their own. The command line also has a copy of imapflow, which it loads when a
+// destination needs it: for the library it is an optional peer, but `npx popwright` is to work without a further installation.
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import type { Options } from "tsup";
+import { bundledLicences } from "./scripts/bundled-licences.ts";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
 
@@ -96,8 +98,61 @@ const library = {
   silent: true,
 } satisfies Options;
 
+type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
+
+/** The module of the command line that imports imapflow, and the file that it becomes. */
+const IMAPFLOW = { module: "src/cli/fetch/places/imapflow.ts", file: "./imapflow.js" };
+
+/** Leaves the copy of imapflow out of all chunks. */
+const apart: Plugin = {
+  name: "imapflow-apart",
+  setup(build) {
+    build.onResolve({ filter: /\/imapflow\.ts$/ }, () => ({ path: IMAPFLOW.file, external: true }));
+  },
+};
+
+/** Puts our own modules in place of packages that imapflow imports, and that nothing here uses. */
+const withoutUnused: Plugin = {
+  name: "imapflow-without-unused",
+  setup(build) {
+    build.onResolve({ filter: /^(?:pino|socks)$/ }, ({ path }) => ({ path, namespace: "unused" }));
+    build.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({ contents: UNUSED[path as "pino"] }));
+  },
+};
+
+const UNUSED = {
+  // The option `logger: false` turns the log off.
+  pino: "const log = () => undefined; export default () => ({ trace: log, debug: log, info: log, warn: log, error: log, child: () => log });",
+  // For the option `proxy` alone.
+  socks: "export const SocksClient = undefined;",
+};
+
+const imapflow = {
+  entry: { imapflow: IMAPFLOW.module },
+  format: "esm",
+  target: library.target,
+  sourcemap: false,
+  splitting: false,
+  treeshake: false,
+  // With popwright come @zone-eu/mailsplit and iconv-lite; the rest is bundled.
+  noExternal: [/^(?!(?:@zone-eu\/mailsplit|iconv-lite)(?:$|\/))/],
+  // Some of it is CommonJS.
+  banner: {
+    js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+  },
+  esbuildPlugins: [withoutUnused, bundledLicences("dist/imapflow.licences.txt")],
+  esbuildOptions(options) {
+    options.minifyWhitespace = true;
+    options.minifySyntax = true;
+    options.legalComments = "none";
+  },
+  removeNodeProtocol: false,
+  silent: true,
+} satisfies Options;
+
 const config: Options[] = [
-  { ...library, format: "esm", entry: { ...library.entry, cli: "src/cli/main.ts" } },
+  { ...library, format: "esm", entry: { ...library.entry, cli: "src/cli/main.ts" }, esbuildPlugins: [apart] },
+  imapflow,
   { ...library, format: "cjs" },
   {
     ...library,

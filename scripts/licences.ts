@@ -1,5 +1,5 @@
-// `npm run licences`: what a user installs with popwright, and under which licences. Fails if one is not permissive, or not
-// known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
+// `npm run licences`: what a user installs with popwright, and under which licences; with what the build bundles, whose
+// licences it writes into the package. Fails if one is not permissive, or not known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
 import { execSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,6 +24,9 @@ interface Bom {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
+/** The packages that the build bundles, with what they need (tsup.config.ts). */
+const BUNDLED: readonly string[] = ["imapflow"];
+
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly dependencies: Readonly<Record<string, string>>;
@@ -38,8 +41,8 @@ const bom = JSON.parse(
   }),
 ) as Bom;
 
-/** The packages that `dependencies` names, and all that they need. */
-function installed(): Component[] {
+/** The packages with these names, and all that they need. */
+function withAllOf(names: readonly string[]): Component[] {
   const dependsOn = new Map(bom.dependencies.map((each) => [each.ref, each.dependsOn]));
   const found = new Set<string>();
   const walk = (ref: string): void => {
@@ -49,15 +52,11 @@ function installed(): Component[] {
   };
   const own = dependsOn.get(bom.metadata.component["bom-ref"]) ?? [];
   bom.components
-    .filter((each) => own.includes(each["bom-ref"]) && isDirect(each))
+    .filter((each) => own.includes(each["bom-ref"]) && names.includes(each.name))
     .forEach((each) => {
       walk(each["bom-ref"]);
     });
   return bom.components.filter((each) => found.has(each["bom-ref"]));
-}
-
-function isDirect({ name }: Component): boolean {
-  return name in manifest.dependencies;
 }
 
 /** An expression is permissive if one of its choices is, and all parts of that choice are. */
@@ -68,26 +67,27 @@ function isPermissive(component: Component): boolean {
   return choices.some((choice) => choice.split(" AND ").every((id) => PERMISSIVE.includes(id)));
 }
 
-const packages = installed();
-const missing = Object.keys(manifest.dependencies).filter(
-  (name) => !packages.some((each) => each.name === name),
-);
+const dependencies = Object.keys(manifest.dependencies);
+const direct = [...dependencies, ...BUNDLED];
+const installed = withAllOf(dependencies);
+const packages = withAllOf(direct);
+const missing = direct.filter((name) => !packages.some((each) => each.name === name));
 if (missing.length > 0) throw new Error(`npm sbom does not list ${missing.join(", ")}: run npm ci`);
 const wrong = packages.filter((each) => !isPermissive(each));
 for (const { name, version, licenses } of wrong)
   console.error(`${name}@${version}: ${JSON.stringify(licenses)} is not in the list of permissive licences`);
 console.log(
-  `${packages.length} packages are installed with popwright, ${wrong.length} of them under another licence`,
+  `${installed.length} packages are installed with popwright, ${packages.length - installed.length} more are in what the build bundles; ${wrong.length} of them are under another licence`,
 );
 if (wrong.length > 0) process.exitCode = 1;
 
 const { sbom } = parseArgs({ options: { sbom: { type: "string" } } }).values;
 if (sbom !== undefined) {
   const refs = packages.map((each) => each["bom-ref"]);
-  const direct = packages.filter(isDirect).map((each) => each["bom-ref"]);
-  const dependencies = [
-    { ref: bom.metadata.component["bom-ref"], dependsOn: direct },
+  const own = packages.filter(({ name }) => direct.includes(name)).map((each) => each["bom-ref"]);
+  const graph = [
+    { ref: bom.metadata.component["bom-ref"], dependsOn: own },
     ...bom.dependencies.filter(({ ref }) => refs.includes(ref)),
   ];
-  writeFileSync(sbom, `${JSON.stringify({ ...bom, components: packages, dependencies }, null, 2)}\n`);
+  writeFileSync(sbom, `${JSON.stringify({ ...bom, components: packages, dependencies: graph }, null, 2)}\n`);
 }

@@ -79,7 +79,7 @@ test("the tarball contains what users need, and nothing else", () => {
   // Entries, the chunks they share, and the types of both.
   const stray = files.filter(
     (file) =>
-      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|docs\/[\w-]+\.(md|svg)|examples\/[\w/-]+\.(ts|mjs)|[\w.]+)$/.test(
+      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts|licences\.txt)|docs\/[\w-]+\.(md|svg)|examples\/[\w/-]+\.(ts|mjs)|[\w.]+)$/.test(
         file,
       ),
   );
@@ -123,6 +123,26 @@ test("the types export as values what the code exports, and nothing else", async
 test("the command line is ESM without types, and each file has a name that says what is in it", () => {
   expect(files.filter((file) => file.startsWith("dist/cli."))).toEqual(["dist/cli.js"]);
   expect(files.filter((file) => /(?:^|\W)chunk|-[A-Z0-9]{8}\.c?js$/.test(file))).toEqual([]);
+});
+
+test("the command line has a copy of imapflow with its licences, and the library imports the package", async () => {
+  const dist = (file: string): Promise<string> => readFile(join(directory, "package/dist", file), "utf8");
+  const importsOf = (code: string): string[] =>
+    [...code.matchAll(/\b(?:from|import\()\s*['"](\.?\/?imapflow(?:\.js)?)['"]/g)].map(
+      ([, name = ""]) => name,
+    );
+  expect(importsOf(await dist("cli.js"))).toEqual(["./imapflow.js"]);
+  const others = files.filter(
+    (file) => /^dist\/.*\.c?js$/.test(file) && !/\/(?:cli|imapflow)\.js$/.test(file),
+  );
+  const imported = await Promise.all(others.map(async (file) => importsOf(await dist(file.slice(5)))));
+  expect(new Set(imported.flat())).toEqual(new Set(["imapflow"]));
+  // The project does not have the package.
+  const program = "console.log(typeof (await import('./node_modules/popwright/dist/imapflow.js')).ImapFlow)";
+  expect(await node(["--input-type=module", "--eval", program], project)).toBe("function\n");
+  const licences = await dist("imapflow.licences.txt");
+  for (const name of ["imapflow", "libmime", "libqp", "libbase64", "encoding-japanese"])
+    expect(licences).toMatch(new RegExp(`^${name} [\\d.]+ \\(`, "m"));
 });
 
 /** Whether the tarball has this file, or this folder. */

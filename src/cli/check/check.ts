@@ -49,6 +49,7 @@ USER it does not log in. With --to it tries the destination as well: it signs in
 quota, and delivers nothing. If a step fails, it explains what that means and what to do about it.
 
 ${TO_HELP}
+  --state DIR        the directory of the ledger, which also has the state of destinations
   --config FILE      tries all accounts of a configuration file, and their destinations
   --pipelining       retrieves a few small messages together, to test whether the server answers in order;
                      the server may mark them as read

@@ -7,6 +7,7 @@ import { quoted, UsageError } from "../usage.ts";
 import type { Fields } from "./fields.ts";
 import { eml, maildir, mbox } from "./places/files.ts";
 import { gmail, type GmailPlace } from "./places/gmail.ts";
+import { imap, type ImapPlace } from "./places/imap.ts";
 import { lmtp, type LmtpPlace } from "./places/lmtp.ts";
 import type { PlaceKind, PlaceScene } from "./places/place.ts";
 import { command } from "./places/program.ts";
@@ -19,6 +20,7 @@ interface Values {
   readonly mbox: string;
   readonly command: readonly string[];
   readonly webhook: WebhookPlace;
+  readonly imap: ImapPlace;
   readonly gmail: GmailPlace;
   readonly lmtp: LmtpPlace;
 }
@@ -31,6 +33,7 @@ const KINDS: { readonly [N in KindName]: PlaceKind<Values[N]> } = {
   mbox,
   command,
   webhook,
+  imap,
   gmail,
   lmtp,
 };
@@ -68,6 +71,8 @@ const FORMATS: readonly KindName[] = ["maildir", "eml", "mbox", "webhook"];
 const BY_SCHEME: ReadonlyMap<string, KindName> = new Map([
   ["https", "webhook"],
   ["http", "webhook"],
+  ["imaps", "imap"],
+  ["imap", "imap"],
   ["gmail", "gmail"],
   ["lmtp", "lmtp"],
   ["smtps", "lmtp"],
@@ -101,7 +106,9 @@ function kindNamed(to: string): KindName {
   const name = BY_SCHEME.get((scheme ?? "").toLowerCase());
   if (name !== undefined) return name;
   if (slashes === undefined) return "maildir";
-  throw new UsageError(`--to must be a path, or begin with gmail:, lmtp:// or https:// (got ${quoted(to)})`);
+  throw new UsageError(
+    `--to must be a path, or begin with gmail:, imaps://, lmtp:// or https:// (got ${quoted(to)})`,
+  );
 }
 
 /** The kind of a place, and what it says about this one. The two fit each other: they have the same key. */

@@ -18,12 +18,15 @@ export const TO_OPTIONS = {
 /** The part of the help text about these options. */
 export const TO_HELP = `  --to PLACE         the destination of the mail:
                        PATH                        a Maildir, or what --format says
-                       gmail:ADDRESS               a Gmail account, by the Gmail API. Sign in first:
-                                                   popwright login google ADDRESS --for gmail-api
+                       gmail:ADDRESS               a Gmail account, by the Gmail API. Sign in first, see
+                                                   "popwright help login"
+                       imaps://USER@HOST/FOLDER    a folder of an IMAP server
                        lmtp://HOST:PORT/RECIPIENT  a mail server; also lmtp:/SOCKET?recipient=ADDRESS,
                                                    smtp://HOST/RECIPIENT, smtps://USER@HOST/RECIPIENT
                        https://HOST/PATH           a webhook: a POST for each message
   --format FORMAT    of a PATH: maildir (the default), eml (a folder of files) or mbox (one file, mboxrd)
+  --to-login PROVIDER
+                     signs in at the IMAP server with a sign-in of "popwright login": google or microsoft
   --to-password-command CMD
                      the first line that CMD prints is the password; --to-token-command for a token. Or
                      set POPWRIGHT_TO_PASSWORD or POPWRIGHT_TO_TOKEN; for a webhook

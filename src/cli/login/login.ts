@@ -68,6 +68,7 @@ Exit codes
 Examples
   popwright login google ann@gmail.com --client-secret-file client_secret.json
   popwright check pop3s://ann%40gmail.com@pop.gmail.com --login google
+  popwright login google ann@gmail.com --for gmail-api --client-secret-file client_secret.json
   popwright login microsoft ann@example.com --client-id ... --device
 `,
   async run(args, io) {
@@ -162,7 +163,8 @@ function checkGrant({ reply, nonce }: Granted, { client, address }: SignInReques
 function nextStep({ name, server }: SignInProvider, { purpose, address }: SignInName): string {
   if (purpose === "gmail-api") return `Next: popwright check --to ${shellWord(`gmail:${address}`)}`;
   const user = encodeURIComponent(address);
-  if (purpose === "imap") return "A destination with the same user name uses it.";
+  if (purpose === "imap")
+    return `Next: popwright check --to ${shellWord(`imaps://${user}@${server}/INBOX`)} --to-login ${name}`;
   return `Next: popwright check ${shellWord(`pop3s://${user}@${server}`)} --login ${name}`;
 }
 

@@ -9,6 +9,7 @@ import { DestinationError } from "../destination-error.ts";
 import { canonicalOf, type Canonical } from "./canonical.ts";
 import { unusable, wordsOf } from "./imap-errors.ts";
 import type { ImapSettings } from "./imap-options.ts";
+import { loadImapFlow } from "./load-imapflow.ts";
 
 /** Where the folder stands. */
 export interface Position {
@@ -232,17 +233,6 @@ export class ImapSession {
   async *#fetch(range: string, query: Parameters<ImapFlow["fetch"]>[1]): ReturnType<ImapFlow["fetch"]> {
     const { mailbox } = this.#client;
     if (mailbox !== false && mailbox.exists > 0) yield* this.#client.fetch(range, query, { uid: true });
-  }
-}
-
-async function loadImapFlow(): Promise<typeof import("imapflow")> {
-  try {
-    return await import("imapflow");
-  } catch (cause) {
-    throw new DestinationError('ImapAppend needs the package "imapflow": npm install imapflow', {
-      cause,
-      down: true,
-    });
   }
 }
 

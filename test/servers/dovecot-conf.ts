@@ -22,6 +22,8 @@ export interface DovecotOptions extends MailServerOptions, DovecotAuthOptions {
    * same; give it `localAddress: "127.0.0.2"` to be refused. @default false
    */
   readonly tlsRequired?: boolean;
+  /** Whether the maildrops are served by IMAP as well, in clear and with TLS from the first octet. @default false */
+  readonly imap?: boolean;
   /** More lines of dovecot.conf, which win over those above. */
   readonly settings?: string;
 }
@@ -31,6 +33,8 @@ export interface DovecotPlace {
   readonly directory: string;
   readonly port: number;
   readonly tlsPort: number;
+  readonly imapPort: number;
+  readonly imapsPort: number;
   readonly certificates: Certificates;
   /** Environment variables of every process, for what has no setting. */
   readonly env: Readonly<Record<string, string>>;
@@ -46,7 +50,7 @@ base_dir = ${directory}/run
 state_dir = ${directory}/run
 log_path = ${directory}/dovecot.log
 auth_verbose = yes
-protocols = pop3
+protocols = pop3${options.imap === true ? " imap" : ""}
 listen = 127.0.0.1
 default_internal_user = ${accounts.internal}
 default_internal_group = ${accounts.group}
@@ -100,6 +104,25 @@ service pop3-login {
 service pop3 {
   process_limit = 200
 }
+${options.imap === true ? imapService(place) : ""}
 ${options.settings ?? ""}
+`;
+}
+
+function imapService({ imapPort, imapsPort }: DovecotPlace): string {
+  return `
+service imap-login {
+  chroot =
+  service_count = 0
+  inet_listener imap {
+    address = 127.0.0.1
+    port = ${String(imapPort)}
+  }
+  inet_listener imaps {
+    address = 127.0.0.1
+    port = ${String(imapsPort)}
+    ssl = yes
+  }
+}
 `;
 }

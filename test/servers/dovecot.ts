@@ -26,6 +26,9 @@ export class Dovecot implements MailServer {
   readonly port: number;
   /** The port that speaks TLS from the first octet. */
   readonly tlsPort: number;
+  /** The ports of IMAP, if the server was started with `imap`: in clear, and with TLS from the first octet. */
+  readonly imapPort: number;
+  readonly imapsPort: number;
   /** The authority's certificate (PEM), for `tls.ca`. */
   readonly ca: string;
   readonly #directory: string;
@@ -45,8 +48,8 @@ export class Dovecot implements MailServer {
         ...(options.kerberos === undefined ? {} : acceptorEnvironment(options.kerberos)),
       };
       const accounts = await ownAccounts();
-      return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
-        const place = { directory, port, tlsPort, certificates, env, accounts };
+      return onFreePorts(4, async ([port = 0, tlsPort = 0, imapPort = 0, imapsPort = 0]) => {
+        const place = { directory, port, tlsPort, imapPort, imapsPort, certificates, env, accounts };
         const launchHere = (): Promise<ServerProcess[]> => launchDovecot(options, place);
         return new Dovecot(place, homes, launchHere, await launchHere());
       });
@@ -61,6 +64,8 @@ export class Dovecot implements MailServer {
   ) {
     this.port = place.port;
     this.tlsPort = place.tlsPort;
+    this.imapPort = place.imapPort;
+    this.imapsPort = place.imapsPort;
     this.ca = place.certificates.ca;
     this.#directory = place.directory;
     this.#homes = homes;

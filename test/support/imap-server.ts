@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-export const IMAP_USER = "ann";
+const IMAP_USER = "ann";
 export const IMAP_PASSWORD = "imap-secret-4711";
 
 interface StoredMessage {

@@ -150,15 +150,24 @@ export class Appender {
 
   /** Appends a message. Returns `"unknown"` if the answer was lost. Rejects if it was not stored. */
   async #append(message: Message, signal: AbortSignal | undefined): Promise<"unknown" | undefined> {
+    const { key, digest } = message;
     throwIfAborted(signal);
-    await this.#journal.begin(message.key, message.digest);
-    return this.#gate.together(() =>
-      this.#sessions.use(signal, async (session) => {
-        // Waiting for a connection may have taken long. From here on, the APPEND runs to its end.
-        throwIfAborted(signal);
-        return this.#try(message, session);
-      }),
-    );
+    let isInDoubt = this.#journal.state.entries.has(key);
+    await this.#journal.begin(key, digest);
+    try {
+      return await this.#gate.together(() =>
+        this.#sessions.use(signal, (session) => {
+          // Waiting for a connection may have taken long. From here on, the APPEND runs to its end.
+          throwIfAborted(signal);
+          isInDoubt = true;
+          return this.#try(message, session);
+        }),
+      );
+    } catch (error) {
+      // Nothing was sent, so nothing has to be looked for.
+      if (!isInDoubt) await this.#journal.drop(key).catch(() => undefined);
+      throw error;
+    }
   }
 
   async #try(message: Message, session: ImapSession, isAgain = false): Promise<"unknown" | undefined> {

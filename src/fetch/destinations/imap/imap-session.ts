@@ -139,17 +139,19 @@ export class ImapSession {
 
   /** Returns the status of the folder; `undefined` if it does not exist. Rejects with {@link DestinationError}. */
   async status(): Promise<StatusObject | undefined> {
+    const query = { messages: true, uidNext: true, uidValidity: true };
     try {
-      const query = { messages: true, uidNext: true, uidValidity: true };
-      const status = await this.#client.status([...this.#settings.folder], query);
-      if (status !== false) return status;
+      // `false`: imapflow found the folder after STATUS was refused. Another process may just have created it.
+      const found =
+        (await this.#client.status([...this.#settings.folder], query)) ||
+        (await this.#client.status([...this.#settings.folder], query));
+      if (found !== false) return found;
     } catch (error) {
       if ((error as { code?: unknown }).code === "NotFound") return undefined;
       throw unusable(`cannot look at the folder ${this.#folderName}`, error, this.#secrets);
     }
-    throw new DestinationError(`cannot look at the folder ${this.#folderName}: not signed in`, {
-      down: true,
-    });
+    const why = this.isUsable ? "the server refuses STATUS" : "the connection was lost";
+    throw new DestinationError(`cannot look at the folder ${this.#folderName}: ${why}`, { down: true });
   }
 
   /**

@@ -6,9 +6,13 @@ import {
 } from "../../../../src/fetch/destinations/imap/imap-options.ts";
 import { IMAP_PASSWORD, ImapServer, type ImapServerOptions } from "../../../support/imap-server.ts";
 import { keyOf } from "../../../support/delivery.ts";
+import { turns } from "../../../support/turns.ts";
 import { scratch } from "../../../support/scratch.ts";
 
 export const SETTLE = 30_000;
+
+/** Turns of the event loop in which a closed connection is noticed. */
+const NOTICED = 50;
 
 /** A message; two with the same text are identical. */
 export const text = (subject: string): Buffer => Buffer.from(`Subject: ${subject}\r\n\r\n${subject}\r\n`);
@@ -82,6 +86,12 @@ export class Appending implements AsyncDisposable {
     this.server.lost = () => undefined;
     await this.server.up(port);
     await this.restart();
+  }
+
+  /** Cuts all connections, and waits until the appender has noticed. */
+  async cut(): Promise<void> {
+    this.server.cut();
+    await turns(NOTICED);
   }
 
   /** How many copies of a message there are. */

@@ -166,6 +166,20 @@ describe("the destination is down", () => {
   });
 });
 
+test("a message that was never sent is not looked for", async () => {
+  await using place = await Appending.start();
+  await place.deliver("one");
+  await place.cut();
+  const port = await place.server.down();
+  await expect(place.appender.deliver("two", text("two"), undefined)).rejects.toMatchObject({
+    down: true,
+  });
+  await place.server.up(port);
+  await place.restart();
+  expect(await place.deliver("two")).toBe("new");
+  expect([place.pauses, place.server.count("EXAMINE")]).toEqual([[], 0]);
+});
+
 test("a token function is called for each connection", async () => {
   await using server = await ImapServer.listen({ capabilities: ["UIDPLUS", "SASL-IR", "AUTH=XOAUTH2"] });
   let calls = 0;

@@ -70,8 +70,7 @@ describe("a connection that is lost", () => {
   test("between two messages is opened again, and nothing is looked for", async () => {
     await using place = await Appending.start();
     await place.deliver("one");
-    place.server.cut();
-    while (place.server.open > 0) await new Promise((resolve) => setImmediate(resolve));
+    await place.cut();
     expect(await place.deliver("two")).toBe("new");
     expect([place.pauses, place.server.count("EXAMINE")]).toEqual([[], 0]);
   });

@@ -129,6 +129,7 @@ async function testRuntime(name: RuntimeName, ci: boolean, directory: string): P
     if (code !== 0 || output.trim().replaceAll("\r", "") !== SAID)
       complaints.push(`${program}: ${String(code)}\n${output}`);
   }
+  tell(complaints);
   await rm(project, { recursive: true });
   for (const suite of suites) {
     const since = performance.now();
@@ -139,11 +140,16 @@ async function testRuntime(name: RuntimeName, ci: boolean, directory: string): P
       `  ${suite.name.padEnd(12)} ${passed} passed, ${failing} known to fail, ${more.length} complaints, ${seconds(since)}`,
     );
     for (const [{ file, why }, count] of known) console.log(`    ${count} in ${file}: ${why}`);
+    // At once: the next suite may take half an hour.
+    tell(more);
     complaints.push(...more);
   }
   for (const { file, why } of KNOWN[name].filter(isWhole)) console.log(`  not run: ${file}: ${why}`);
-  for (const complaint of complaints) console.log(`\n  ! ${complaint.replaceAll("\n", "\n    ")}`);
   return complaints;
+}
+
+function tell(complaints: readonly string[]): void {
+  for (const complaint of complaints) console.log(`\n  ! ${complaint.replaceAll("\n", "\n    ")}`);
 }
 
 function isWhole({ tests }: Known): boolean {

@@ -21,6 +21,9 @@ const {
 } = process.env;
 const USERS = ["ann", "bea", "cy"];
 
+/** Milliseconds, for what hangs. */
+const limitFor = (rounds: string): number => 300_000 + 30_000 * Number(rounds);
+
 /** Milliseconds. Short, because a stopped process is waited for until its lease has ended. */
 const LEASE = { heartbeat: 200, stale: 600 };
 
@@ -170,7 +173,7 @@ async function outcomesOf(child: ReturnType<Scene["start"]>): Promise<Record<str
   return printed === "" ? [] : (JSON.parse(printed) as Record<string, unknown>[]);
 }
 
-test("killed at random", async () => {
+test("killed at random", { timeout: limitFor(POPWRIGHT_POSTGRES_KILLS) }, async () => {
   await using scene = await Scene.create(USERS, true);
   scene.fill(20);
   const began = performance.now();
@@ -204,7 +207,9 @@ async function isStopped({ pid }: ChildProcess): Promise<boolean> {
   return stat.slice(stat.lastIndexOf(")")).startsWith(") T");
 }
 
-test("stopped past its lease at any instruction, while another process takes the mailbox", async () => {
+const STOPPED = "stopped past its lease at any instruction, while another process takes the mailbox";
+
+test(STOPPED, { timeout: limitFor(POPWRIGHT_POSTGRES_STOPS) }, async () => {
   await using scene = await Scene.create(["ann"], false);
   const random = randomFrom(20_261_130);
   const stops = Number(POPWRIGHT_POSTGRES_STOPS);
@@ -236,7 +241,9 @@ test("stopped past its lease at any instruction, while another process takes the
   writeSync(1, `stopped ${String(stopped)} times: ${String(lost)} lost the mailbox, ${others}; ${all}\n`);
 });
 
-test("the server crashes while mail is fetched", async () => {
+const CRASHED = "the server crashes while mail is fetched";
+
+test(CRASHED, { timeout: limitFor(POPWRIGHT_POSTGRES_CRASHES) }, async () => {
   await using scene = await Scene.create(USERS, true);
   const crashes = Number(POPWRIGHT_POSTGRES_CRASHES);
   const random = randomFrom(20_261_131);

@@ -121,9 +121,13 @@ export class PostgresMailbox implements MailboxLedger {
     this.#renewed = this.#confirmed = at;
   }
 
-  /** Gives up the mailbox if its lease was not renewed in time. */
+  /**
+   * Gives up the mailbox if its lease was not renewed in time, by a clock that cannot be set. That clock may stop while
+   * the machine sleeps: then {@link confirm} asks the database.
+   */
   expire(cause: unknown): void {
-    if (between(this.#renewed, moment()) >= this.#context.stale) this.lose(notRenewed(this.mailbox, cause));
+    const age = moment().steady - this.#renewed.steady;
+    if (age >= this.#context.stale) this.lose(notRenewed(this.mailbox, cause));
   }
 
   /** Gives up the mailbox because another run has it. */

@@ -242,6 +242,16 @@ const WINDOWS: readonly Known[] = [
   },
   ...["login", "stored-sign-in"].map((name) => ({ file: `test/cli/${name}.test.ts`, why: NO_FETCH })),
   {
+    file: "test/cli/destinations/gmail.test.ts",
+    tests: /^(?:one sign-in|labels and options|check says|a sign-in that)/,
+    why: NO_FETCH,
+  },
+  {
+    file: "test/cli/replacing-gmail.test.ts",
+    tests: /^(?:with the Gmail API|several mailboxes)/,
+    why: NO_FETCH,
+  },
+  {
     file: "test/fetch/destinations/destinations.test.ts",
     tests: /^(?!deliverTo |Webhook |GmailImport ).* > creates files that only their owner can read$/,
     why: NO_MODES,

@@ -14,7 +14,7 @@ const MINUTE = 60_000;
  * A job never completes, so its tries must never run out. Should one fail nevertheless, it comes again after a minute.
  * When its mailbox is gone, nothing of it is kept.
  */
-export const JOB_OPTIONS: JobsOptions = {
+const JOB_OPTIONS: JobsOptions = {
   attempts: 1e9,
   backoff: { type: "fixed", delay: MINUTE },
   removeOnComplete: true,

@@ -44,7 +44,8 @@ export async function pollMailbox(id: string, context: PollContext): Promise<num
   // Without Redis, the poll goes on: the ledger may be elsewhere.
   const known = await records.of(id).catch(() => UNKNOWN);
   const turn = await turnOf(id, known, context);
-  const { outcome, host, report, error, nextPollAt } = turn;
+  const { outcome, host, report, error } = turn;
+  const nextPollAt = turn.nextPollAt === undefined ? undefined : Math.round(turn.nextPollAt);
   await note(id, known, turn, context).catch(() => undefined);
   try {
     settings.onPoll({

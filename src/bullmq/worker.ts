@@ -10,18 +10,13 @@ import { RedisPlaces } from "../redis/places.ts";
 import { loadBullMQ, mailboxIdOf, MOST_STALLS } from "./engine.ts";
 import { workerSettings, type FetchWorkerOptions, type WorkerSettings } from "./options.ts";
 import { Outage } from "./outage.ts";
+import { PatientPlaces } from "./patient-places.ts";
 import { pollMailbox, type PollContext } from "./poll.ts";
 import { FleetRecords } from "./records.ts";
 import { SILENCE } from "./worker-record.ts";
 
 /** How often a worker says that it lives, in milliseconds. */
 const WORD = SILENCE / 4;
-
-/**
- * How long a run waits for its place on a host, in milliseconds. For a longer time its job goes back into the queue, which
- * costs more than the wait, and gives way to others.
- */
-const WAIT = 500;
 
 /** How long a worker waits for Redis after everything else has ended, in milliseconds. */
 const GRACE = 3000;
@@ -122,11 +117,7 @@ class Fetcher implements FetchWorker {
     this.#records = records;
     this.#worker = worker;
     const { redis, limitOf } = settings;
-    const shared = new RedisPlaces(redis);
-    const places = {
-      take: (request: Parameters<RedisPlaces["take"]>[0]) =>
-        shared.take({ ...request, limit: limitOf(request.host) }),
-    };
+    const places = new PatientPlaces(new RedisPlaces(redis), limitOf);
     // Each run and destination may listen to them.
     for (const { signal } of [this.#stop, this.#abort]) setMaxListeners(0, signal);
     this.#context = {
@@ -134,7 +125,7 @@ class Fetcher implements FetchWorker {
       records,
       gates: new HostGates(),
       // A job that would wait here for its host would keep others from running.
-      pool: new Pop3Pool({ maxSessions: Infinity, maxPerHost: Infinity, places, retryFor: WAIT }),
+      pool: new Pop3Pool({ maxSessions: Infinity, maxPerHost: Infinity, places }),
       outage: new Outage(worker),
       stop: this.#stop.signal,
       signal: this.#abort.signal,

@@ -127,6 +127,40 @@ test("if that fails, too, the host is down: each is told the time of the next tr
   expect(host.gate.notBefore(NOW + 70_000)).toBe(NOW + 70_000);
 });
 
+describe("ask() answers at once", () => {
+  const ask = (host: Host): string | number => {
+    const answer = host.gate.ask();
+    if ("error" in answer) return answer.nextPollAt - NOW;
+    host.calls.passes.push(answer);
+    return answer.isTry ? "try" : "go";
+  };
+
+  test("while it is in doubt: the first tries, and the others come again after some seconds", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const host = new Host();
+    expect([ask(host), ask(host)]).toEqual(["go", "go"]);
+    await host.ends(failed());
+    expect(host.gate.outage).toBeUndefined();
+    expect([ask(host), ask(host), ask(host)]).toEqual(["try", 5000, 5000]);
+    await host.ends(listed);
+    expect([ask(host), host.gate.isUp]).toEqual(["go", true]);
+  });
+
+  test("while the host is down: with the time of the next try, and then one tries", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const host = await Host.down();
+    expect(host.gate.outage).toMatchObject({ error: { code: "POP3_CONNECT" }, nextPollAt: NOW + 60_001 });
+    expect([ask(host), ask(host)]).toEqual([60_001, 60_001]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    // If the try fails, there is another pause of the same length at least.
+    expect([ask(host), ask(host)]).toEqual(["try", 120_001]);
+    host.gate.leave(host.calls.passes.at(-1) as Pass);
+    expect(ask(host)).toBe("try");
+    await host.ends(listed);
+    expect([ask(host), host.gate.outage]).toEqual(["go", undefined]);
+  });
+});
+
 test("one at a time tries; the pauses double up to the longest", async () => {
   const host = await Host.down();
   expect(await host.turn(20)).toEqual([]);
@@ -292,5 +326,23 @@ describe("the mailboxes of a host share a gate", () => {
     second.done();
     of().done();
     expect(of().gate).toBe(second.gate);
+  });
+
+  test("while the host is down, although all of them are done", () => {
+    const own = new HostGates();
+    const of = (): ReturnType<HostGates["of"]> => own.of(new Account(ann));
+    for (let tries = 0; tries < 2; tries++) {
+      const { gate, done } = of();
+      const pass = gate.ask() as Pass;
+      gate.heard(failed(), pass, POLL);
+      gate.leave(pass);
+      done();
+    }
+    expect(own.down).toMatchObject([{ host: "mail.test", error: { code: "POP3_CONNECT" } }]);
+    const { gate, done } = of();
+    gate.heard(listed, { isTry: false }, POLL);
+    done();
+    expect(own.down).toEqual([]);
+    expect(of().gate).not.toBe(gate);
   });
 });

@@ -5,15 +5,20 @@ import {
   Fleet,
   type FetchWorker,
   type FetchWorkerOptions,
+  type FleetOptions,
   type FleetPoll,
 } from "popwright/bullmq";
 import { MemoryLedger } from "popwright/fetch";
 import { Pop3Server, type Pop3ServerOptions } from "popwright/testing";
 import { accountOf, Inbox, mail } from "../support/mail.ts";
-import type { RedisServer } from "./redis-server.ts";
 
 /** Milliseconds: soon enough for a test. */
 export const SOON = { poll: { shortest: 20, longest: 20, jitter: 0 }, retry: { first: 20, longest: 20 } };
+
+/** What makes clients of Redis. */
+interface Clients {
+  client(): FleetOptions["redis"];
+}
 
 export class Scene {
   readonly pop3: Pop3Server;
@@ -27,10 +32,11 @@ export class Scene {
   readonly passwords: Map<string, string> = new Map();
   readonly gone: Set<string> = new Set();
   readonly paused: Set<string> = new Set();
-  readonly #redis: RedisServer;
+  readonly #redis: Clients;
+  readonly #workers: FetchWorker[] = [];
   readonly #waiting: Set<() => void> = new Set();
 
-  static async create(redis: RedisServer, count: number, options: Pop3ServerOptions = {}): Promise<Scene> {
+  static async create(redis: Clients, count: number, options: Pop3ServerOptions = {}): Promise<Scene> {
     const ids = Array.from({ length: count }, (_, at) => `box${String(at)}`);
     const users = Object.fromEntries(ids.map((id, at) => [id, { pass: "secret", messages: [mail(at)] }]));
     const scene = new Scene(redis, await Pop3Server.listen({ users, ...options }), ids);
@@ -39,7 +45,7 @@ export class Scene {
     return scene;
   }
 
-  private constructor(redis: RedisServer, pop3: Pop3Server, ids: readonly string[]) {
+  private constructor(redis: Clients, pop3: Pop3Server, ids: readonly string[]) {
     this.#redis = redis;
     this.pop3 = pop3;
     this.ids = ids;
@@ -60,8 +66,15 @@ export class Scene {
       },
       ...more,
     });
+    this.#workers.push(worker);
     onTestFinished(() => worker.close({ within: 1000 }));
     return worker;
+  }
+
+  /** Ends workers and fleet, before the end of the test: its Redis may end with it. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close({ within: 1000 })));
+    await this.fleet.close();
   }
 
   account(id: string): ReturnType<FetchWorkerOptions["account"]> {

@@ -166,7 +166,7 @@ function shared({
     throw configError(
       `redis must have the option maxRetriesPerRequest: null, as BullMQ demands (it has ${String(maxRetriesPerRequest)})`,
     );
-  // A colon would end the name in a key; a wildcard or a space is no use to anyone who reads keys.
+  // A colon would end the name in a key.
   if (typeof queue !== "string" || !/^[\w-]{1,64}$/.test(queue))
     throw configError(`queue must be 1 to 64 letters, digits, "_" and "-" (got ${shown(queue)})`);
   if (typeof prefix !== "string" || !/^[\w:.{}-]{1,64}$/.test(prefix))

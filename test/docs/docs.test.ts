@@ -38,7 +38,7 @@ const { Pop3Client, Pop3Pool, Pop3Error, Pop3ReplyError, Pop3ProtocolError, Pop3
 const { Pop3AbortError, Pop3HostBusyError, apopDigest, parseUrl } = popwright;
 const { fetchMail, fetchAll, newMail, deliverTo, messageKey, contentKey, verifyWebhook } = fetching;
 const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Lmtp, Maildir, Mbox, MemoryLedger } = fetching;
-const { GmailImport, Webhook } = fetching;
+const { GmailImport, ImapAppend, Webhook } = fetching;
 const { clientCredentials, OAuth2Error, refreshedToken, requestToken } = oauth2;
 const { LedgerError } = fetching;
 const { decodeCharset, parseHeaders, parseMessage } = parsing;

@@ -73,7 +73,8 @@ export class ImapAppend implements Destination {
    *
    * @example
    * ```ts
-   * const { lines } = await destination.check();
+   * const inbox = new ImapAppend("imaps://ann@imap.example.com", { state: "./state", auth: { password: "secret" } });
+   * const { lines } = await inbox.check();
    * for (const { name, ok, text } of lines) console.log(ok ? "ok" : "failed", name, text);
    * ```
    */

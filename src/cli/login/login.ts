@@ -48,8 +48,11 @@ file, use it from then on. It prints no token.
   --client-secret-file FILE
                      a file with the secret of the client, or the JSON file that the Google Cloud console
                      gives: it has the id as well. Or set POPWRIGHT_CLIENT_SECRET. Google requires the secret
-  --for PURPOSE      mail (the default): POP, and at Google IMAP; imap (Microsoft); gmail-api: importing
-                     mail with the Gmail API (Google)
+  --for PURPOSE      what the sign-in is for, with the scopes that it asks for:
+                       mail (the default)  POP, and at Google IMAP: https://mail.google.com/ or
+                                           POP.AccessAsUser.All
+                       imap                IMAP at Microsoft: IMAP.AccessAsUser.All
+                       gmail-api           "fetch --to gmail:ADDRESS": gmail.insert and gmail.labels
   --no-browser       prints the address and opens no browser
   --device           signs in on another device (Microsoft). Google has no device flow for mail: use
                      --no-browser there

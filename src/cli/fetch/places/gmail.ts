@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { GmailImport, type GmailImportOptions } from "../../../fetch/index.ts";
 import { storedSignIn } from "../../login/stored-sign-in.ts";
 import { UsageError } from "../../usage.ts";
-import type { Fields } from "../fields.ts";
+import type { Fields, Hints } from "../fields.ts";
 import type { JsonPath } from "../../json-lines.ts";
 import type { PlaceKind, PlaceScene, PlaceSecret } from "./place.ts";
 import { tokenOf, variablesOfSecret } from "./secret.ts";
@@ -27,11 +27,12 @@ const OPTIONS: readonly (keyof Options)[] = [
   "api",
 ];
 
-const HINTS: ReadonlyMap<string, string> = new Map([
-  ...["token", "accesstoken", "password", "pass", "passwordenv", "passwordcommand", "login"].map(
+/** Keys that users try first, in lower case. */
+const HINTS: Hints = new Map([
+  ...["token", "accessToken", "password", "pass", "passwordEnv", "passwordCommand", "login"].map(
     (key) =>
       [
-        key,
+        key.toLowerCase(),
         ": `popwright login google ADDRESS --for gmail-api` signs in; or use tokenEnv or tokenCommand",
       ] as const,
   ),

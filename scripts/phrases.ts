@@ -1,5 +1,5 @@
 // `npm run phrases`: finds phrases that readers of English as a second language stumble over, in the sources, in what users
-// read, and in the titles of tests. For single words in the rest, see `flagWords` in cspell.json.
+// read (docs/ and the other pages), and in the titles of tests. For single words, see `flagWords` in cspell.json.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,6 +26,15 @@ const PHRASES: readonly (readonly [phrase: RegExp, instead: string])[] = [
   [/\b(?:goes|going|went) on with\b/, "continues"],
   [/\bas the case may be\b|\bof one's own\b/, "if; of the caller"],
   [/\b(?:stands?|stood) (?:in|on|at|there)\b/, "is in"],
+  [/\bgo(?:es)? on\b/, "continues"],
+  [/\bgo(?:es)? out\b/, "is sent"],
+  [/\bin clear\b(?! text|$)/, "in clear text"],
+  [/\bmakes? no sense\b/, "is invalid"],
+  [/\b(?:holds?|held) up\b/, "delays"],
+  [/\bknows? no\b/, "does not support; has no"],
+  [/\bin hand\b/, "current"],
+  [/\bworth nothing\b/, "invalid"],
+  [/\bsees? to (?:it|that)\b/, "makes sure"],
 ];
 
 /** Lines that are right, by a part of each. */
@@ -35,7 +44,7 @@ const ALLOWED: readonly string[] = [
   "with a function that is asked for another token where one was refused", // a release keeps its notes
 ];
 
-/** The single words that cspell flags in the sources: it does not read the tests. */
+/** The single words that cspell flags. It does not read the titles in tables, as `name: "…"`. */
 function flaggedWords(): readonly (readonly [RegExp, string])[] {
   const text = readFileSync(join(root, "cspell.json"), "utf8");
   const { flagWords } = JSON.parse(text) as { readonly flagWords: readonly string[] };
@@ -85,6 +94,7 @@ const PROSE = [
   "scripts/*.ts",
   "examples/*",
   "README.md",
+  "docs/*.md",
   "SECURITY.md",
   "CONTRIBUTING.md",
   "CHANGELOG.md",

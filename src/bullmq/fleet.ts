@@ -100,7 +100,7 @@ export class Fleet {
   }
 
   /**
-   * Leaves a mailbox alone until {@link resume}. A poll that is under way goes on. Redis alone remembers it: if it must
+   * Leaves a mailbox alone until {@link resume}. A poll that is under way continues. Redis alone remembers it: if it must
    * survive the loss of Redis, note it in your table, too, and return `paused` from the function `account`.
    */
   async pause(id: string): Promise<void> {

@@ -41,7 +41,7 @@ export async function pollMailbox(id: string, context: PollContext): Promise<num
   const { settings, records } = context;
   const began = performance.now();
   const begun = Date.now();
-  // Without Redis, the poll goes on: the ledger may be elsewhere.
+  // Without Redis, the poll continues: the ledger may be elsewhere.
   const known = await records.of(id).catch(() => UNKNOWN);
   const turn = await turnOf(id, known, context);
   const { outcome, host, report, error } = turn;

@@ -22,7 +22,7 @@ export interface WorkerPause {
   readonly scope: FetchScope;
   /** The code of the error, if it has one. */
   readonly code?: string;
-  /** When it goes on, one mailbox at a time at first; in milliseconds since 1970. */
+  /** When it continues, one mailbox at a time at first; in milliseconds since 1970. */
   readonly until: number;
 }
 

@@ -36,7 +36,7 @@ export interface FetchWorker extends AsyncDisposable {
   /** The name of the worker in {@link FleetStatus}. */
   readonly id: string;
   /**
-   * Ends the worker, for example at SIGTERM. It takes no more mailboxes, and each run ends after the message in hand.
+   * Ends the worker, for example at SIGTERM. It takes no more mailboxes, and each run ends after its current message.
    * After `within` milliseconds the runs are aborted: what was delivered is recorded, and nothing more is deleted. Resolves
    * at the latest three seconds after that. Rejects with `POP3_CONFIG` if an option is invalid. You may call it more than
    * once: the first call counts.

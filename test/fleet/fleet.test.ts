@@ -274,7 +274,7 @@ describe("reconcile", () => {
 
 describe("a worker", () => {
   test.each(["destination", "ledger", "account"])(
-    "pauses while the %s fails, and goes on by itself",
+    "pauses while the %s fails, and continues by itself",
     async (part) => {
       const scene = await Scene.create(server, 40);
       await scene.addAll();

@@ -174,7 +174,14 @@ function shared({
       `prefix must be 1 to 64 letters, digits, and characters of "{}:._-" (got ${shown(prefix)})`,
     );
   checkFunction("onError", onError);
-  return { redis, queue, prefix, onError };
+  const tell = (error: Error): void => {
+    try {
+      onError(error);
+    } catch {
+      // What tells of errors must not cause others.
+    }
+  };
+  return { redis, queue, prefix, onError: tell };
 }
 
 function checkLimit(what: string, limit: unknown): void {

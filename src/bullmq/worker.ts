@@ -187,7 +187,8 @@ class Fetcher implements FetchWorker {
     if ((await Promise.race([inTime, sleep(within)])) !== true) {
       this.#abort.abort(new Error("the worker is closing, and its time is over"));
       // Redis may be away: then the jobs are taken by others when their locks have ended.
-      if ((await Promise.race([inTime, sleep(GRACE)])) !== true) void this.#worker.disconnect();
+      if ((await Promise.race([inTime, sleep(GRACE)])) !== true)
+        this.#worker.disconnect().catch(() => undefined);
     }
     await Promise.race([this.#records.withdraw(this.id).catch(() => undefined), sleep(GRACE / 10)]);
   }

@@ -183,7 +183,14 @@ export class RedisLedger implements Ledger {
     const token = randomBytes(12).toString("base64url");
     const at = performance.now();
     const args = [encodeText(mailbox), token, stale, known];
-    const answer = await this.#connection.run(TAKE, [keys.mailbox], args);
+    let answer: unknown;
+    try {
+      answer = await this.#connection.run(TAKE, [keys.mailbox], args);
+    } catch (error) {
+      // Redis may do it later: then this comes after it, and the mailbox is not held by a run that does not exist.
+      this.#connection.run(GIVE_UP, [keys.mailbox], [token, ""]).catch(() => undefined);
+      throw error;
+    }
     if (answer === "busy") throw mailboxBusy(mailbox);
     if (answer === "unknown") throw noLedger(mailbox, "");
     const [fence, over, state, keyName, isNew] = answer as [string, number, string, string, number];

@@ -133,7 +133,9 @@ export class RedisMailbox implements MailboxLedger {
     const { connection, times } = this.#context;
     const { keys, token, fence } = this.#taken;
     const at = performance.now();
-    this.#heard(await connection.run(RENEW, [keys.mailbox], [token, fence, times.stale]), at);
+    const held = await connection.run(RENEW, [keys.mailbox], [token, fence, times.stale]);
+    // Once the mailbox is released, it is not ours, and not lost.
+    if (this.#closing === undefined) this.#heard(held, at);
   }
 
   /** Learns from an answer whether the lease is ours. Throws `POP3_LEASE_LOST`. */

@@ -54,9 +54,9 @@ end
 return 1
 `);
 
-/** Gives up the lease; needs no memory. ARGV: token, fence. A mailbox whose last run has died is taken over again. */
+/** Gives up the lease; needs no memory. ARGV: token, fence or "" if it is not known. A mailbox whose last run has died is taken over again. */
 export const GIVE_UP: Script = new Script(`${BEGIN}
-if get('token') ~= ARGV[1] or get('fence') ~= ARGV[2] then return 0 end
+if get('token') ~= ARGV[1] or (ARGV[2] ~= '' and get('fence') ~= ARGV[2]) then return 0 end
 if get('over') == '1' then redis.call('HDEL', KEYS[1], 'until') else redis.call('HDEL', KEYS[1], 'token', 'until', 'over') end
 return 1
 `);

@@ -203,6 +203,28 @@ describe("a job stays, and comes again, if", () => {
     expect(await redis.zcard("{popwright}:mail:failed")).toBe(0);
   });
 
+  test("onError throws, because the job was removed in the meantime", async () => {
+    const scene = await Scene.create(server, 2);
+    await scene.addAll();
+    let told = 0;
+    await scene.worker({
+      concurrency: 1,
+      async destination(message) {
+        if (message.mailbox === "box0") await redis.del("{popwright}:mail:m-box0");
+        scene.inbox.deliver(message);
+      },
+      onError() {
+        told++;
+        throw new Error("logging");
+      },
+    });
+    await scene.next(({ id }) => id === "box1");
+    await scene.next(({ id }) => id === "box1");
+    expect(told).toBeGreaterThan(0);
+    expect(await redis.zcard("{popwright}:mail:failed")).toBe(0);
+    expect(scene.delivered).toEqual(scene.wanted);
+  });
+
   test("onPoll throws", async () => {
     const scene = await Scene.create(server, 1);
     await scene.fleet.add("box0");

@@ -87,6 +87,17 @@ describe("a ledger in Redis", () => {
     expect([entries.size, state]).toEqual([3, { lastRun: 2 }]);
   });
 
+  test("does not leave a mailbox held if Redis answers too late", async () => {
+    const late = watched([], async (command, args) => {
+      const answer = await redis.call(command, args);
+      return command === "info" ? answer : new Promise<never>(() => undefined);
+    });
+    expect(await codeOf(new RedisLedger(late, { timeout: 50 }).open(ANN))).toBe("POP3_LEDGER");
+    const held = await new RedisLedger(redis).open(ANN);
+    expect(held.takenOver).toBe(false);
+    await held.close();
+  });
+
   test("knows after a crash of Redis what it has acknowledged, and who holds a mailbox", async () => {
     await using own = await RedisServer.start({ appendfsync: "always" });
     const ledger = new RedisLedger(own.client());

@@ -183,8 +183,10 @@ export class Appender {
         await session.end();
         return failure;
       }
-      if (failure === "missing" && !isAgain && (await this.#isRestored(message, session)))
+      if (failure === "missing" && !isAgain) {
+        await this.#restore(message, session);
         return this.#try(message, session, true);
+      }
       await this.#journal.drop(key);
       throw await this.#refusal(failure, error, message, session);
     }
@@ -194,9 +196,10 @@ export class Appender {
   }
 
   /** Creates the folder again after something has removed it. The message is not in it. */
-  async #isRestored({ key }: Message, session: ImapSession): Promise<boolean> {
+  async #restore({ key }: Message, session: ImapSession): Promise<void> {
     try {
-      return await session.ensureFolder();
+      // Another process may have created it already.
+      await session.ensureFolder();
     } catch (error) {
       await this.#journal.drop(key);
       throw error;

@@ -54,6 +54,16 @@ describe("a message", () => {
     expect(place.server.messages()).toEqual([text("two")]);
   });
 
+  test("is appended again if another process has created the folder again", async () => {
+    await using place = await Appending.start();
+    await place.deliver("one");
+    place.server.faults.push({ reply: "NO [TRYCREATE] no such folder" });
+    expect(await place.deliver("two")).toBe("new");
+    expect([place.copies(text("two")), place.server.count("CREATE")]).toEqual([1, 0]);
+    place.server.faults.push({ reply: "NO [TRYCREATE] a" }, { reply: "NO [TRYCREATE] b" });
+    expect(isDown(await failureOf(place.deliver("three")))).toBe(true);
+  });
+
   test("goes nowhere if its folder cannot be created", async () => {
     await using server = await ImapServer.listen();
     server.replies.set("CREATE", "NO not allowed");

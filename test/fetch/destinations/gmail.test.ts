@@ -588,7 +588,7 @@ describe("a lost connection", () => {
 });
 
 describe("a crash", () => {
-  /** A message whose last request is answered to nobody: the process has died. */
+  /** A message whose last reply no process receives: it has died. */
   async function die(destination: GmailImport, cut: "before" | "after", message = WITHOUT_ID): Promise<void> {
     const controller = new AbortController();
     const writer = (await beginning(destination, "one", HELD, controller.signal)) as DeliveryWriter;
@@ -614,6 +614,23 @@ describe("a crash", () => {
     const starts = gmail.count("start");
     expect(await deliver(withState(), "one", WITHOUT_ID)).toBe("new");
     expect(gmail.count("start")).toBe(starts);
+    expect(gmail.messages).toHaveLength(1);
+  });
+
+  test("before that, and the bytes of the dead process arrive late: the message is there once", async () => {
+    await die(withState(), "before");
+    const late = gmail.requests.findLast(({ call }) => call === "part");
+    const writer = (await beginning(withState(), "one")) as DeliveryWriter;
+    await writer.write(Buffer.from(WITHOUT_ID));
+    await writer.prepare?.();
+    const { authorization = "", "content-range": range = "" } = late?.headers ?? {};
+    await fetch(late?.url ?? "", {
+      method: "PUT",
+      headers: { authorization, "content-type": "message/rfc822", "content-range": range },
+      body: WITHOUT_ID.toString(),
+    });
+    expect(gmail.messages).toHaveLength(1);
+    expect(await writer.commit(entryFor("one"))).toBe("new");
     expect(gmail.messages).toHaveLength(1);
   });
 

@@ -15,6 +15,8 @@ export interface Block {
   readonly recipe: boolean;
   /** Marked `ts program`: runs alone, and prints the comments after `console.log`. */
   readonly program: boolean;
+  /** Marked `ts fetch`: a program that fetches into a destination, and prints how many messages were new. */
+  readonly fetches: boolean;
 }
 
 export async function codeBlocks(file: string): Promise<Block[]> {
@@ -30,6 +32,7 @@ export async function codeBlocks(file: string): Promise<Block[]> {
       javascript: fence[2] === "js",
       recipe: fence[1] === "recipe",
       program: fence[1] === "program",
+      fetches: fence[1] === "fetch",
     });
     at = end;
   }

@@ -240,6 +240,14 @@ const WINDOWS: readonly Known[] = [
     // A few promises need no connection.
     sometimes: true,
   },
+  { file: "test/fetch/destinations/unavailable.test.ts", tests: /^GmailImport that is /, why: NO_FETCH },
+  { file: "test/fetch/destinations/programs.test.ts", tests: /^GmailImport$/, why: NO_FETCH },
+  { file: "test/fetch/destinations/programs.test.ts", tests: /^Command$/, why: NO_SH },
+  {
+    file: "test/fetch/destinations/lmtp.test.ts",
+    tests: /> is sent to a Unix socket$/,
+    why: "for Node on Windows a path is a named pipe, and no Unix socket",
+  },
   ...["login", "stored-sign-in"].map((name) => ({ file: `test/cli/${name}.test.ts`, why: NO_FETCH })),
   {
     file: "test/cli/destinations/gmail.test.ts",

@@ -2,6 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { parseConfiguration } from "../../../src/cli/fetch/configuration.ts";
+import { placeNamed } from "../../../src/cli/fetch/delivery-place.ts";
 import { LmtpServer } from "../../fetch/destinations/lmtp-server.ts";
 import { newDirectory } from "../../support/place.ts";
 import { annsServer, MESSAGES, urlOf } from "../ann.ts";
@@ -93,4 +95,18 @@ test.each([
   const terminal = new Terminal();
   expect(await terminal.run("fetch", "--config", config)).toBe(78);
   expect(terminal.words).toContain(words);
+});
+
+test.each([
+  [{ socket: "/run/my mail/lmtp", recipient: "ann@h" }, "lmtp:/run/my%20mail/lmtp", "ann@h"],
+  ["lmtp:/run/dovecot/lmtp?recipient=ann@h", "lmtp:/run/dovecot/lmtp", "ann@h"],
+  ["smtps://ann@mail.example.com:465/ann%2Bpop@h", "smtps://ann@mail.example.com:465", "ann+pop@h"],
+  [{ url: "smtp://mail.example.com/ann@h", recipient: "bob@h" }, "smtp://mail.example.com", "bob@h"],
+])("%j names the server and the recipient", (value, url, recipient) => {
+  const to = { lmtp: value };
+  const account = { url: "pop3s://ann@pop.example.com", to };
+  const { accounts } = parseConfiguration(JSON.stringify({ accounts: [account] }), "mail.json");
+  expect(accounts[0]?.to).toMatchObject({ lmtp: { url, recipient } });
+  if (typeof value === "string")
+    expect(placeNamed({ to: value })).toMatchObject({ lmtp: { url, recipient } });
 });

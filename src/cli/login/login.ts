@@ -52,7 +52,7 @@ file, use it from then on. It prints no token.
                        mail (the default)  POP, and at Google IMAP: https://mail.google.com/ or
                                            POP.AccessAsUser.All
                        imap                IMAP at Microsoft: IMAP.AccessAsUser.All
-                       gmail-api           "fetch --to gmail:ADDRESS": gmail.insert and gmail.labels
+                       gmail-api           destination gmail:ADDRESS: gmail.insert and gmail.labels
   --no-browser       prints the address and opens no browser
   --device           signs in on another device (Microsoft). Google has no device flow for mail: use
                      --no-browser there

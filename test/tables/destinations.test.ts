@@ -1,9 +1,11 @@
 // A destination is complete when it passes the contract, survives a kill, has a form for the command line, and is
 // documented.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PLACES } from "../../src/cli/fetch/delivery-place.ts";
 import { fetch } from "../../src/cli/fetch/fetch.ts";
-import { codeIn, exportsFrom, firstColumn, sectionOf, textOf } from "./source.ts";
+import { codeIn, exportsFrom, firstColumn, root, sectionOf, textOf } from "./source.ts";
 
 /** The destinations that `popwright/fetch` exports, without their errors. */
 const DESTINATIONS = exportsFrom("src/fetch/index.ts", /\/destinations\//).filter(
@@ -49,33 +51,49 @@ test("each destination is killed in test/endurance", () => {
 });
 
 test("each destination has a form for the command line", () => {
-  const file = "src/cli/fetch/delivery-place.ts";
+  const folder = "src/cli/fetch/places";
+  const sources = readdirSync(join(root, folder)).map((name) => textOf(`${folder}/${name}`));
   const names = DESTINATIONS.filter((name) => name !== "deliverTo");
   expect(
-    missing(file, (name) => `new ${name}(`, names).map(
-      (name) => `no configuration names ${name}: add it to ${file}`,
-    ),
+    names
+      .filter((name) => !sources.some((text) => text.includes(`new ${name}(`)))
+      .map((name) => `no configuration names ${name}: add a file to ${folder}`),
   ).toEqual([]);
-  expect(PLACES.length, `PLACES in ${file} has one name for each destination`).toBe(names.length);
+  expect(PLACES.length, "KINDS in src/cli/fetch/delivery-place.ts has one name for each destination").toBe(
+    names.length,
+  );
 });
 
+/** Places on this machine that `--format` names. A program is named in the configuration file only, a server by its URL. */
+const FORMATS = ["maildir", "eml", "mbox"];
+/** How the value of `--to` begins for a server, by its place. */
+const SERVERS: Readonly<Record<string, string>> = {
+  gmail: "gmail:",
+  imap: "imaps://",
+  lmtp: "lmtp:",
+  webhook: "https://",
+};
+
 test("the help and the documentation of the command line name each form", () => {
+  expect([...FORMATS, ...Object.keys(SERVERS), "command"].sort()).toEqual([...PLACES].sort());
   const format = /--format FORMAT([^]*?)\n {2}--/.exec(fetch.help)?.[1] ?? "";
+  const to = /\n {2}--to [A-Z]+([^]*?)\n {2}--/.exec(fetch.help)?.[1] ?? "";
   expect(
-    // A program is named in the configuration file only.
-    PLACES.filter((name) => name !== "command" && !new RegExp(`\\b${name}\\b`).test(format)).map(
-      (name) => `the help has no format ${name}: add it to --format in src/cli/fetch/fetch.ts`,
-    ),
+    [
+      ...FORMATS.filter((name) => !new RegExp(`\\b${name}\\b`).test(format)),
+      ...Object.values(SERVERS).filter((start) => !to.includes(start)),
+    ].map((name) => `the help does not name ${name}: add it to --format or --to in src/cli/fetch/fetch.ts`),
   ).toEqual([]);
   const file = "docs/command-line.md";
   const options = sectionOf(file, "## fetch");
+  const servers = sectionOf(file, "### Destinations that are servers");
   const configuration = sectionOf(file, "### The configuration file");
   expect(
-    PLACES.filter(
-      (name) =>
-        !codeIn(configuration).some((code) => code.includes(`"${name}":`)) ||
-        (name !== "command" && !codeIn(options).includes(name)),
-    ).map((name) => `${name} is not documented: add it to --format and to the key "to" in ${file}`),
+    [
+      ...PLACES.filter((name) => !codeIn(configuration).some((code) => code.includes(`"${name}":`))),
+      ...FORMATS.filter((name) => !codeIn(options).includes(name)),
+      ...Object.values(SERVERS).filter((start) => !codeIn(servers).some((code) => code.startsWith(start))),
+    ].map((name) => `${name} is not documented: add it to --to or --format, and to the key "to" in ${file}`),
   ).toEqual([]);
 });
 

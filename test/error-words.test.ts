@@ -28,6 +28,12 @@ const RULES: Rules = {
     // Made safe when they are parsed.
     "OAuthRefusal.scope",
     "OAuthRefusal.status",
+    // Made safe when the URL is read, and by the getter.
+    "MailServer.name",
+    "Circumstances.server",
+    "ImapSession.#folderName",
+    // The name of our class.
+    "Storing.store",
     // Tables of ours.
     "Deadline.what",
     "Expiry.limit",

@@ -1,4 +1,5 @@
 // What the fleet needs of BullMQ: loads it, and names the one permanent job of each mailbox.
+import { printable } from "../protocol/printable.ts";
 import type { JobsOptions, Queue } from "bullmq";
 import { configError } from "../options/checks.ts";
 import type { FleetSettings } from "./options.ts";
@@ -30,7 +31,7 @@ export async function loadBullMQ(): Promise<BullMQ> {
     return await import("bullmq");
   } catch (error) {
     throw configError(
-      `popwright/bullmq needs the package bullmq: npm install bullmq ioredis (${String(error)})`,
+      `popwright/bullmq needs the package bullmq: npm install bullmq ioredis (${printable(String(error))})`,
     );
   }
 }

@@ -89,7 +89,7 @@ export class Schema {
     if (version === VERSIONS.length) return;
     const what = version === 0 ? "are missing" : `have version ${String(version)}, which is too old`;
     throw new LedgerError(
-      `the tables in the schema ${this.#schema} ${what}: call migrate() of the store, or execute PostgresStore.schema`,
+      `the tables in the schema ${printable(this.#schema)} ${what}: call migrate() of the store, or execute PostgresStore.schema`,
     );
   }
 
@@ -103,7 +103,7 @@ export class Schema {
     const version = Number((rows[0] as { readonly value?: string } | undefined)?.value ?? 0);
     if (version <= VERSIONS.length) return version;
     throw new LedgerError(
-      `the tables in the schema ${this.#schema} have version ${printable(String(version))}, and this popwright knows ` +
+      `the tables in the schema ${printable(this.#schema)} have version ${printable(String(version))}, and this popwright knows ` +
         `only versions up to ${String(VERSIONS.length)}: use the version of popwright that has written them, or a later one`,
     );
   }

@@ -1,4 +1,5 @@
 // A transaction on a connection of its own. After its end it is known whether it was committed, or that this is not known.
+import { printable } from "../protocol/printable.ts";
 import { isRolledBack, UnknownOutcome } from "./failures.ts";
 import type { PgClientLike, PgPoolClientLike, PgPoolLike, PgResultLike } from "./pool.ts";
 
@@ -61,7 +62,9 @@ export async function inTransaction<Client extends PgClientLike, T>(
 /** The database has refused the COMMIT: nothing was committed. */
 export class NotCommitted extends Error {
   constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : "a statement of the transaction has failed", { cause });
+    super(cause instanceof Error ? printable(cause.message) : "a statement of the transaction has failed", {
+      cause,
+    });
   }
 }
 

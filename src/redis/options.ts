@@ -1,6 +1,7 @@
 // The options of a ledger in Redis, their defaults and checks.
 import { LONGEST_TIMER } from "../net/settle.ts";
-import { checkNames, checkObject, configError, withDefaults } from "../options/checks.ts";
+import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import { printable } from "../protocol/printable.ts";
 import { checkLeaseTimes, LEASE_TIMES } from "../store/lease-times.ts";
 import { checkPrefix } from "./client.ts";
 
@@ -44,6 +45,6 @@ export function checkTimes(what: string, times: Readonly<Record<string, number>>
   for (const [name, value] of Object.entries(times))
     if (!Number.isInteger(value) || value < 1 || value > LONGEST_TIMER)
       throw configError(
-        `${what}.${name} must be a whole number of milliseconds from 1 to ${String(LONGEST_TIMER)} (got ${String(value)})`,
+        `${what}.${printable(name)} must be a whole number of milliseconds from 1 to ${String(LONGEST_TIMER)} (got ${shown(value)})`,
       );
 }

@@ -1,4 +1,5 @@
 // The directory of a FileLedger: the names of its files, the locks of its mailboxes, and what crashes have left in it.
+import { printable } from "../../protocol/printable.ts";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
@@ -66,7 +67,7 @@ export class LedgerDirectory {
     await this.#tidy();
     const lock = await this.#lock(this.paths(mailbox).lock);
     if (lock === undefined)
-      throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${mailbox}`);
+      throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${printable(mailbox)}`);
     try {
       if (lock.takenOver) await this.#sweep(mailbox, lock);
       return lock;

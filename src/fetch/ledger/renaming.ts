@@ -1,4 +1,5 @@
 // Checks and prepares the renaming of a ledger. Every ledger uses this one rule.
+import { printable } from "../../protocol/printable.ts";
 import { isDeepStrictEqual } from "node:util";
 import { checkText, configError } from "../../options/checks.ts";
 import type { LedgerSnapshot } from "./ledger.ts";
@@ -28,8 +29,8 @@ export function renamed(
   const { size } = target.entries;
   if (size === 0 || isSame(snapshot, target)) return snapshot;
   throw new LedgerError(
-    `cannot rename the ledger of ${from}: the ledger of ${to} already knows ${String(size)} messages. ` +
-      `If they may be forgotten, delete the ledger of ${to} first`,
+    `cannot rename the ledger of ${printable(from)}: the ledger of ${printable(to)} already knows ${String(size)} messages. ` +
+      `If they may be forgotten, delete the ledger of ${printable(to)} first`,
   );
 }
 

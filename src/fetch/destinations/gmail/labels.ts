@@ -80,9 +80,12 @@ export class Labels {
     const id = reply.status === 409 ? idOf(name, await this.#list(signal)) : undefined;
     if (id !== undefined) return id;
     const { message } = this.#api.failure(reply, "account");
-    throw new DestinationError(`the label ${printable(JSON.stringify(name))} cannot be created: ${message}`, {
-      down: true,
-    });
+    throw new DestinationError(
+      `the label ${printable(JSON.stringify(name))} cannot be created: ${printable(message)}`,
+      {
+        down: true,
+      },
+    );
   }
 }
 

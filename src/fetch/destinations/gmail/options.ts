@@ -82,6 +82,7 @@ export function completeOptions(options: GmailImportOptions): CompleteOptions {
   checkNames("gmail", options, Object.keys(NAMES));
   const { accessToken, state, method = "import", labels = ["INBOX", "UNREAD"] } = options;
   const { neverMarkSpam = false, internalDateSource = "dateHeader", processForCalendar = false } = options;
+  const flags = { neverMarkSpam, processForCalendar };
   const { limit = 150 * 1024 * 1024, timeout = 60_000 } = options;
   if ((accessToken as unknown) === undefined)
     throw configError("gmail.accessToken is missing: it must be a function that returns an access token");
@@ -90,9 +91,9 @@ export function completeOptions(options: GmailImportOptions): CompleteOptions {
   checkOneOf("gmail.method", method, ["import", "insert"]);
   checkOneOf("gmail.internalDateSource", internalDateSource, ["dateHeader", "receivedTime"]);
   checkLabels(labels);
-  for (const [name, value] of Object.entries({ neverMarkSpam, processForCalendar })) {
-    checkBoolean(`gmail.${name}`, value);
-    if (value && method === "insert")
+  for (const name of ["neverMarkSpam", "processForCalendar"] as const) {
+    checkBoolean(`gmail.${name}`, flags[name]);
+    if (flags[name] && method === "insert")
       throw configError(
         `gmail.${name} must be false if gmail.method is "insert": it is for imports (got true)`,
       );

@@ -1,4 +1,5 @@
 // What is said to a mail server in addition to what nodemailer says: OAuth2, and whether it would take mail.
+import { printable } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 
 /** A reply that refuses, in the form of nodemailer's errors. */
@@ -8,7 +9,7 @@ export class Refused extends Error {
   readonly responseCode: number;
 
   constructor(command: string, response: string) {
-    super(response);
+    super(printable(response));
     this.command = command;
     this.response = response;
     this.responseCode = Number.parseInt(response, 10);

@@ -1,4 +1,5 @@
 // The strictest sets of typescript-eslint, with type information. What is switched off says why.
+import { existsSync } from "node:fs";
 import { builtinModules } from "node:module";
 import sonarjs from "eslint-plugin-sonarjs";
 import { defineConfig, globalIgnores } from "eslint/config";
@@ -11,6 +12,8 @@ const withoutPrefix = builtinModules
 export default defineConfig(
   // The consumers see the built package only; `npm run check:package` compiles them as users would.
   globalIgnores(["**/dist/", "coverage/", "test/package/consumer/"]),
+  // Its types come from packages of its own: `npm run fleet` installs them.
+  ...(existsSync("examples/fleet/node_modules") ? [] : [globalIgnores(["examples/fleet/"])]),
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.ts"],

@@ -85,9 +85,10 @@ interface ById {
   Params: { id: string };
 }
 
-server.get<ById>("/api/mailboxes/:id", async ({ params: { id } }, reply) => {
+server.get<ById>("/api/mailboxes/:id", async ({ params: { id } }) => {
   const account = await database.account(id);
-  if (account === undefined) return reply.code(404).send({ error: "there is no such mailbox" });
+  // Not 404: the page asks for what it shows, which another window may have removed.
+  if (account === undefined) return { id, isGone: true };
   const [mailbox, { entries, state }, polls, mail] = await Promise.all([
     fleet.mailbox(id),
     store.read(id),

@@ -276,6 +276,12 @@ function choose(id) {
 let shown;
 
 function showMailbox(found) {
+  if (found.isGone) {
+    chosen = undefined;
+    shown = undefined;
+    $("mailbox").replaceChildren(element("p", { class: "hint" }, "This mailbox does not exist any more."));
+    return;
+  }
   const { id, login, host, port, paused, mailbox, statuses, state, polls, mail } = found;
   const text = JSON.stringify([id, paused, mailbox, statuses, state, polls, mail]);
   const typed = $("mailbox").querySelector("input");
@@ -428,13 +434,7 @@ async function refresh() {
     showHosts(status);
     showWorkers(status);
     showWorst(status);
-    if (chosen !== undefined)
-      await ask(`/api/mailboxes/${encodeURIComponent(chosen)}`).then(showMailbox, () => {
-        chosen = undefined;
-        $("mailbox").replaceChildren(
-          element("p", { class: "hint" }, "This mailbox does not exist any more."),
-        );
-      });
+    if (chosen !== undefined) showMailbox(await ask(`/api/mailboxes/${encodeURIComponent(chosen)}`));
   } catch {
     $("summary").textContent = "The status cannot be read. Is the example still running?";
   }

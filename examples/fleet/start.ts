@@ -82,7 +82,7 @@ async function main(): Promise<void> {
     console.log(`Status page: http://127.0.0.1:${String(PORT)}/   Ctrl-C ends everything.`);
     await signalled();
     isEnding = true;
-    console.log("Ending: the workers finish the messages in hand.");
+    console.log("Ending: the workers finish their current messages.");
     const of = (program: string): ChildProcess[] =>
       [...children].filter(({ spawnargs }) => spawnargs.some((arg) => arg.endsWith(program)));
     await stop(of("worker.ts"));

@@ -108,7 +108,7 @@ await server.listen({ host: "127.0.0.1", port });
 log.info({ port, worker: worker.id }, "the worker polls");
 
 async function end(): Promise<void> {
-  log.info("the worker ends after the messages in hand");
+  log.info("the worker ends after its current messages");
   // Kubernetes grants 30 seconds.
   await worker.close({ within: 20_000 });
   clearInterval(timer);

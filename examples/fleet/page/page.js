@@ -134,7 +134,7 @@ function showStates({ states }) {
   );
 }
 
-/** Draws lines over each other, on the same scale. `lines`: [class, values] with `null` where there is none. */
+/** Draws lines over each other, on the same scale. `lines`: [class, values] with `null` for a missing value. */
 function showChart(svg, lines, label, seconds) {
   const [width, height] = [svg.clientWidth || 560, 190];
   const [left, right, top, bottom] = [46, 8, 8, 22];
@@ -229,7 +229,7 @@ function showWorkers({ workers }) {
             element(
               "span",
               { class: "more" },
-              `Pauses because of ${paused.scope}: ${paused.code ?? "an error"}. It goes on ${when(paused.until)}.`,
+              `Pauses because of ${paused.scope}: ${paused.code ?? "an error"}. It continues ${when(paused.until)}.`,
             ),
         ),
       ),

@@ -32,6 +32,31 @@ test.each(["stop", "match"] as const)("reports of another night count as new (%s
   expect(fetcher.inbox.texts).toEqual([...old, ...later]);
 });
 
+test("second copies of messages that a QUIT without a reply has deleted are new mail", async () => {
+  await using server = await serverWith(mails(7));
+  const fetcher = new Fetcher(server, { policy: { delete: "delivered" } });
+  server.fault({ on: "QUIT", carriedOut: true, reply: "", close: 0 });
+  expect(await fetcher.run()).toMatchObject({ delivered: 7, deleted: 0 });
+  await server.idle();
+  const later = [8, 9, 10, 11].map((number) => mail(number));
+  const copies = mails(2);
+  for (const message of [...copies, ...later]) server.maildrop("ann").add(message);
+  expect(await fetcher.run({ force: true })).toMatchObject({ delivered: 6, deleted: 6 });
+  expect(fetcher.inbox.texts).toEqual([...mails(7), ...copies, ...later]);
+});
+
+test("messages to delete that are still there with new unique-ids are not fetched again", async () => {
+  await using server = await serverWith(mails(7));
+  const fetcher = new Fetcher(server, { policy: { delete: "delivered" } });
+  server.fault({ on: "QUIT", carriedOut: false, reply: "", close: 0 });
+  expect(await fetcher.run()).toMatchObject({ delivered: 7, deleted: 0 });
+  await server.idle();
+  const maildrop = server.maildrop("ann");
+  for (const { uid } of maildrop.messages) maildrop.remove(uid);
+  for (const message of mails(9)) maildrop.add(message);
+  expect(await fetcher.failure({ force: true })).toMatchObject({ code: "POP3_UIDS_CHANGED" });
+});
+
 test("a message whose headers the server refuses does not block the others", async () => {
   await using server = await serverWith(mails(4));
   const fetcher = new Fetcher(server);

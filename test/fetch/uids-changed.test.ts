@@ -105,6 +105,20 @@ describe("compared headers", () => {
     expect(areThere(messages, expected, headers)).toBe(there);
   });
 
+  test.each<[string, listed: Sides, known: Sides, there: boolean]>([
+    ["one digest", ["1", "2", "3", "4"], ["4", "8", "9"], false],
+    ["three of four digests", ["1", "2", "3", "4"], ["2", "3", "4"], true],
+    ["the same digest three times", ["1", "1", "1", "4"], ["1", "8", "9"], false],
+  ])("messages that the policy deletes now: %s", (_name, listed, before, there) => {
+    const messages = listed.map((_, i) => ({ number: i + 1, uid: "x", size: 5 }));
+    const headers = new Map(listed.map((digest, i) => [i + 1, digest ?? ""]));
+    const leaving = before.map((digest) => known("a", { headers: digest ?? "" }));
+    expect(areThere(messages, leaving, headers, new Set(leaving))).toBe(there);
+    // One that is kept is enough.
+    const kept = known("b", { headers: "1" });
+    expect(areThere(messages, [...leaving, kept], headers, new Set(leaving))).toBe(true);
+  });
+
   test("messages that look alike and have other sizes are different messages", () => {
     const headers = new Map([1, 2, 3].map((number) => [number, "~a"]));
     const before = [7, 8, 9].map((size) => known("a", { size, headers: "~a" }));

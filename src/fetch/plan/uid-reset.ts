@@ -41,19 +41,32 @@ export function sampleOf(listing: readonly Listed[]): readonly Listed[] {
  * Returns whether the listed messages seem to be the expected ones. `headers`: digests of some of the listed
  * messages, by message number; `undefined` if the server cannot send headers (no TOP).
  *
- * Digests that identify one message decide, if both sides have some. Otherwise the digest together with the
- * size decides. Sizes alone decide only about messages whose headers are not known, because none were
- * retrieved or the server cannot send them.
+ * Digests that identify one message decide, if both sides have some: one that agrees is enough, if the policy
+ * keeps its message. Otherwise the digest together with the size decides. Sizes alone decide only about messages
+ * whose headers are not known, because none were retrieved or the server cannot send them.
+ *
+ * `leaving`: those of the expected entries whose messages the policy deletes now. A QUIT whose reply was lost may
+ * have deleted all of them at once, and a second copy of one may still be there, or have come: most must agree.
  */
 export function areThere(
   listing: readonly Listed[],
   expected: readonly LedgerEntry[],
   headers: ReadonlyMap<number, string> | undefined,
+  leaving: ReadonlySet<LedgerEntry> = new Set(),
 ): boolean {
   if (headers === undefined || headers.size === 0) return agree(listing.map(sizeOf), expected.map(sizeOf));
-  const names = new Set(expected.map((entry) => entry.headers).filter(namesOne));
+  const known = expected.filter((entry) => namesOne(entry.headers));
   const digests = [...headers.values()];
-  if (names.size > 0 && digests.some(namesOne)) return digests.some((digest) => names.has(digest));
+  if (known.length > 0 && digests.some(namesOne)) {
+    const kept = new Set(known.filter((entry) => !leaving.has(entry)).map((entry) => entry.headers));
+    return (
+      digests.some((digest) => kept.has(digest)) ||
+      agree(
+        digests,
+        known.map((entry) => entry.headers),
+      )
+    );
+  }
   const sample = listing.filter(({ number }) => headers.has(number));
   const looks = sample.map(({ number, size }) => lookOf(headers.get(number), size));
   if (

@@ -64,7 +64,7 @@ async function work(context: SessionContext): Promise<SessionOutcome> {
   const listing = await listMessages(context);
   if (await isQuiet(context, listing)) return NOTHING_DONE;
   await ledger.load();
-  await recogniseChangedUids(client, listing, ledger, policy, deadline.signal);
+  await recogniseChangedUids(client, listing, ledger, policy, now, deadline.signal);
   const unlisted = new Unlisted(listing, ledger.entries);
   const plan = await planSession(context, listing);
   if (policy.dryRun) {

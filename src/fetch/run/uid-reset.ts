@@ -5,19 +5,21 @@ import { isRefusal } from "./delivery.ts";
 import { headerDigest } from "../plan/header-digest.ts";
 import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
+import { isDue } from "../plan/schedule.ts";
 import type { RunLedger } from "./run-ledger.ts";
 import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
 
 /**
  * If all unique-ids have changed at once and the policy says `"match"`, records the new ones. Rejects with
  * `POP3_UIDS_CHANGED` if the policy says `"stop"`, or if the server cannot send headers. Does nothing if the
- * policy says `"new"`.
+ * policy says `"new"`. `now`: milliseconds since 1970.
  */
 export async function recogniseChangedUids(
   client: Pop3Client,
   listing: readonly Listed[],
   ledger: Pick<RunLedger, "entries" | "record">,
-  { uidsChanged, dryRun }: Pick<CompletePolicy, "uidsChanged" | "dryRun">,
+  { uidsChanged, dryRun, delete: deletion }: Pick<CompletePolicy, "uidsChanged" | "dryRun" | "delete">,
+  now: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (uidsChanged === "new") return;
@@ -28,7 +30,10 @@ export async function recogniseChangedUids(
   const comparable = !dryRun && expected.some(({ headers }) => headers !== undefined);
   const canLook = comparable && (await client.supports("TOP", { signal }));
   const sample = canLook ? await headersOf(client, sampleOf(listing), signal) : undefined;
-  if (!areThere(listing, expected, sample)) return;
+  const leaving = expected.filter(
+    ({ status, firstSeen, size }) => status === "delivered" && isDue(deletion, firstSeen, size, now),
+  );
+  if (!areThere(listing, expected, sample, new Set(leaving))) return;
   if (uidsChanged === "match" && canLook) {
     await ledger.record(matched(listing, expected, await headersOf(client, listing, signal)));
     return;

@@ -11,9 +11,17 @@ const withoutPrefix = builtinModules
 
 export default defineConfig(
   // The consumers see the built package only; `npm run check:package` compiles them as users would.
-  globalIgnores(["**/dist/", "coverage/", "test/package/consumer/"]),
+  globalIgnores([
+    "**/dist/",
+    "coverage/",
+    "docs/generated/",
+    "docs/.vitepress/cache/",
+    "test/package/consumer/",
+  ]),
   // Its types come from packages of its own: `npm run fleet` installs them.
   ...(existsSync("examples/fleet/node_modules") ? [] : [globalIgnores(["examples/fleet/"])]),
+  // So does the site of the documentation: `npm run docs` installs them.
+  ...(existsSync("docs/node_modules") ? [] : [globalIgnores(["docs/"])]),
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.ts"],

@@ -23,7 +23,7 @@ export async function codeBlocks(file: string): Promise<Block[]> {
   const lines = (await readFile(file, "utf8")).split("\n");
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; at++) {
-    const fence = /^```(?:ts(?: (\w+))?|(js) node)$/.exec(lines[at] ?? "");
+    const fence = /^```(?:ts(?: (\w+))?|(js) node)(?: \[.+\])?$/.exec(lines[at] ?? "");
     if (fence === null) continue;
     const end = lines.indexOf("```", at);
     blocks.push({

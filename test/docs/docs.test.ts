@@ -70,9 +70,11 @@ const SOURCES = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
 
 let blocks: Block[];
 beforeAll(async () => {
-  const docs = (await readdir(join(root, "docs")))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`);
+  const folders = ["docs", "docs/providers"];
+  const names = await Promise.all(folders.map((folder) => readdir(join(root, folder))));
+  const docs = names
+    .flatMap((list, index) => list.map((name) => `${String(folders[index])}/${name}`))
+    .filter((name) => name.endsWith(".md"));
   blocks = (await Promise.all(["README.md", ...docs].map((file) => codeBlocks(join(root, file))))).flat();
 });
 

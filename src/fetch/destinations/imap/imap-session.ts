@@ -68,6 +68,8 @@ export class ImapSession {
     client.on("error", () => undefined);
     try {
       await untilAborted(signal, () => client.connect());
+      // imapflow writes the end of an APPEND after its literal. Without this it waits for the server's ACK (Nagle).
+      socketOf(client)?.setNoDelay?.(true);
       return new ImapSession(client, settings, secrets);
     } catch (error) {
       client.close();
@@ -88,8 +90,7 @@ export class ImapSession {
 
   /** Whether it keeps the process alive while nothing happens. */
   keepAlive(isBusy: boolean): void {
-    // imapflow has no method for that.
-    const { socket } = this.#client as { readonly socket?: { ref?: () => unknown; unref?: () => unknown } };
+    const socket = socketOf(this.#client);
     if (isBusy) socket?.ref?.();
     else socket?.unref?.();
   }
@@ -255,4 +256,15 @@ async function secretOf(
   throw new DestinationError(`the function imap.auth.${secretKind} must return a non-empty string`, {
     down: true,
   });
+}
+
+interface SocketLike {
+  ref?(): unknown;
+  unref?(): unknown;
+  setNoDelay?(on: boolean): unknown;
+}
+
+/** The client's connection. imapflow has no methods for what is needed of it. */
+function socketOf(client: ImapFlow): SocketLike | undefined {
+  return (client as { readonly socket?: SocketLike }).socket;
 }

@@ -17,7 +17,8 @@ const user = { user: "ann", pass: SECRET, mechanism: "USER" };
 const login = { user: "ann", pass: SECRET, mechanism: "LOGIN" };
 
 describe("by hand", () => {
-  const byHand = { auth: undefined } as unknown as Partial<Pop3ClientOptions>;
+  // The session would survive a reply to USER, so it is waited for; here none comes.
+  const byHand = { auth: undefined, timeouts: { drain: 50 } } as unknown as Partial<Pop3ClientOptions>;
   const CALLS: Record<string, [Answers, (client: Pop3Client, signal: AbortSignal) => Promise<void>]> = {
     user: [{ USER: never }, (client, signal) => client.user("ann", { signal })],
     pass: [{ PASS: never }, (client, signal) => client.pass(SECRET, { signal })],

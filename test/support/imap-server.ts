@@ -68,7 +68,7 @@ export class ImapServer {
   private constructor(options: ImapServerOptions) {
     this.#options = options;
     for (const name of options.folders ?? ["INBOX"]) this.create(name);
-    this.#server = createServer((socket) => {
+    this.#server = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       this.most = Math.max(this.most, this.open);
       socket.on("error", () => undefined).on("close", () => this.#sockets.delete(socket));

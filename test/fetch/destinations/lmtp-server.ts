@@ -41,7 +41,7 @@ export class LmtpServer {
   private constructor({ secure = false, offers = ["8BITMIME", "SIZE"] }: LmtpServerOptions) {
     this.#secure = secure;
     this.offers = offers;
-    this.#server = createServer((socket) => {
+    this.#server = createServer({ noDelay: true }, (socket) => {
       this.opened++;
       this.#sockets.add(socket);
       socket

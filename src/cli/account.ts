@@ -12,11 +12,12 @@ import { keepSecret, type Io } from "./io.ts";
 import { signInNamed, storedSignIn } from "./login/stored-sign-in.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
 import { PASSWORD, PROXY, TOKEN } from "./secret-variables.ts";
-import { ConfigurationError, UsageError } from "./usage.ts";
+import { ConfigurationError, UsageError } from "./usage-error.ts";
 
 /** The options of every command that takes a URL. */
 export const ACCOUNT_OPTIONS = {
   "password-command": { type: "string" },
+  "password-file": { type: "string" },
   "token-command": { type: "string" },
   login: { type: "string" },
   ca: { type: "string" },
@@ -26,6 +27,7 @@ export const ACCOUNT_OPTIONS = {
 
 export interface AccountWords {
   readonly "password-command"?: string | undefined;
+  readonly "password-file"?: string | undefined;
   readonly "token-command"?: string | undefined;
   readonly login?: string | undefined;
   readonly ca?: string | undefined;
@@ -60,16 +62,17 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
       `--proxy must not contain a password, because other users of this machine can read it. Set ${PROXY} to the URL of the proxy instead`,
     );
   }
-  if (
-    words.login !== undefined &&
-    (words["password-command"] !== undefined || words["token-command"] !== undefined)
-  )
-    throw new UsageError("--login cannot be combined with --password-command or --token-command");
+  checkOneSource(words, ["login", "password-command", "password-file"]);
+  checkOneSource(words, ["login", "token-command", "password-file"]);
   const inEnvironment = io.env[PROXY] === "" ? undefined : io.env[PROXY];
   return accountFrom(
     {
       url,
-      password: { variable: PASSWORD, command: words["password-command"] },
+      password: {
+        variable: PASSWORD,
+        command: words["password-command"],
+        file: words["password-file"],
+      },
       token: { variable: TOKEN, command: words["token-command"] },
       login: words.login,
       ca: words.ca,
@@ -78,6 +81,15 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
     },
     io,
   );
+}
+
+/** Throws {@link UsageError} if two options are given of which each says where the secret is. */
+function checkOneSource(words: AccountWords, names: readonly (keyof AccountWords)[]): void {
+  const [first, second] = names.filter((name) => words[name] !== undefined);
+  if (second !== undefined)
+    throw new UsageError(
+      `--${String(first)} and --${second} cannot be combined: both say where the secret is. Remove one`,
+    );
 }
 
 /**
@@ -105,7 +117,8 @@ export async function accountFrom(
   if (user === undefined) return account;
   if (signIn !== undefined)
     return { ...account, auth: { ...rest, user, accessToken: storedSignIn(signIn, io), ...mechanism } };
-  const byToken = source.token.command !== undefined || (io.env[source.token.variable ?? ""] ?? "") !== "";
+  const inVariable = (io.env[source.token.variable ?? ""] ?? "") !== "";
+  const byToken = source.token.command !== undefined || (inVariable && source.password.file === undefined);
   const secret = byToken
     ? { accessToken: secretFrom(source.token, "access token", io, env) }
     : { pass: secretFrom(source.password, `password of ${printable(user)}`, io, env) };

@@ -23,6 +23,7 @@ export const ACCOUNT_HELP = `URL
 The secret is never part of the command line. It comes from
   POPWRIGHT_PASSWORD, POPWRIGHT_TOKEN   the environment (POPWRIGHT_TOKEN: an OAuth2 access token)
   --password-command CMD                the first line that CMD prints; --token-command for a token
+  --password-file FILE                  the first line of FILE; "-" is standard input
   --login PROVIDER                      a sign-in of "popwright login": google or microsoft, or
                                         microsoft:ADDRESS if USER is another mailbox
   the terminal                          a prompt, if the command runs in a terminal

@@ -4,7 +4,7 @@ import { Pop3Error } from "../index.ts";
 import { DestinationError, FetchError } from "../fetch/index.ts";
 import { temporaryCause } from "../retry.ts";
 import { AccountError, missingSecret } from "./explain.ts";
-import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage.ts";
+import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
 
 export const EXIT = {
   /** Success, with or without new mail. */
@@ -28,6 +28,8 @@ export const EXIT = {
   later: 75,
   authentication: 77,
   configuration: 78,
+  /** Ctrl+C at a prompt, as a shell reports it. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

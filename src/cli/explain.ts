@@ -7,7 +7,7 @@ import { judgeRefusal, stageOfCommand, type Refusal } from "../retry.ts";
 import { adviceFor, BY_CODE } from "./knowledge/failures.ts";
 import { KNOWN_TEXTS, type KnownText } from "./knowledge/known-texts.ts";
 import { providerAt } from "./knowledge/providers.ts";
-import { ConfigurationError, SignInError, UsageError } from "./usage.ts";
+import { ConfigurationError, SignInError, UsageError } from "./usage-error.ts";
 
 /** The connection that was tried, as far as it is known. */
 export interface Attempt {

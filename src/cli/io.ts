@@ -2,6 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import { escapeUnsafe } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
+import { InterruptedError } from "./usage-error.ts";
 
 export interface Output {
   write(text: string | Buffer): Promise<void>;
@@ -17,6 +18,8 @@ export interface Streams {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT and SIGTERM, or their equivalents on Windows. The command must then end cleanly. */
   readonly stop: AbortSignal;
+  /** Does what SIGINT does. At a prompt, Ctrl+C is a character and not a signal. */
+  readonly interrupt?: ((reason: Error) => void) | undefined;
   /** After how many milliseconds the user is told what a command waits for; `Infinity`: never. @default 3000 */
   readonly patience?: number | undefined;
 }
@@ -25,6 +28,11 @@ export interface Streams {
 export interface Io extends Streams {
   /** The passwords and tokens that are known so far. A server may repeat them in anything that is printed. */
   readonly secrets: Secrets;
+}
+
+/** Whether the user has pressed Ctrl+C at a prompt: then the command ends without a word. */
+export function isInterrupted({ stop }: Streams): boolean {
+  return stop.reason instanceof InterruptedError;
 }
 
 /** Masks what is printed to `streams`. */

@@ -32,6 +32,9 @@ void run(
     stderr: outputTo(process.stderr),
     env: process.env,
     stop: stop.signal,
+    interrupt: (reason) => {
+      stop.abort(reason);
+    },
   },
   version,
 ).then((code) => {

@@ -1,5 +1,6 @@
 // Runs the command line: takes the arguments, and returns the exit code.
 import { Pop3Error } from "../index.ts";
+import { nearest } from "../options/checks.ts";
 import type { Subcommand } from "./command.ts";
 import { check } from "./check/check.ts";
 import { fetch } from "./fetch/fetch.ts";
@@ -11,9 +12,10 @@ import { retry } from "./fetch/retry.ts";
 import { serve } from "./commands/serve.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
-import { isReaderGone, masked, type Streams } from "./io.ts";
+import { isInterrupted, isReaderGone, masked, type Streams } from "./io.ts";
 import { wrapped } from "./text.ts";
-import { ConfigurationError, NoMessageError, quoted, SignInError, UsageError } from "./usage.ts";
+import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
+import { quoted } from "./usage.ts";
 
 const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, login, serve];
 
@@ -21,7 +23,8 @@ const HELP = `popwright COMMAND [arguments]: a POP3 client for the command line
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(6)} ${summary}`).join("\n")}
 
-Run \`popwright COMMAND --help\` for usage. \`popwright --version\` prints the version.
+Run \`popwright COMMAND --help\` for usage. \`popwright version\` prints the version.
+DEBUG=popwright:* in the environment logs the session to standard error, without secrets.
 `;
 
 /** Runs a command. Never rejects: an error is printed to stderr, and determines the exit code. */
@@ -29,27 +32,46 @@ export async function run(args: readonly string[], streams: Streams, version: st
   const io = masked(streams);
   const [name, ...rest] = args;
   try {
-    if (name === "--version") {
+    if (name !== undefined && ["version", "--version", "-V", "-v"].includes(name)) {
       await streams.stdout.write(`${version}\n`);
       return EXIT.ok;
     }
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-      const wished = COMMANDS.find((command) => command.name === rest[0]);
+      const wished = name === "help" && rest[0] !== undefined ? commandNamed(rest[0]) : undefined;
       await (name === undefined ? streams.stderr : streams.stdout).write(wished?.help ?? HELP);
       return name === undefined ? EXIT.usage : EXIT.ok;
     }
-    const command = COMMANDS.find((each) => each.name === name);
-    if (command === undefined) throw new UsageError(`unknown command ${quoted(name)}`);
+    const command = commandNamed(name);
     if (rest.includes("--help") || rest.includes("-h")) {
       await streams.stdout.write(command.help);
       return EXIT.ok;
     }
-    return await command.run(rest, io);
+    const code = await command.run(rest, io);
+    return isInterrupted(io) ? EXIT.interrupted : code;
   } catch (error) {
+    if (isInterrupted(io)) return EXIT.interrupted;
     // What is wrong with the arguments or the configuration is said in words of ours and of the user.
     const isOurs = error instanceof UsageError || error instanceof ConfigurationError;
     return tell(error, name, isOurs ? streams : io);
   }
+}
+
+/** Finds a command. Throws {@link UsageError} if there is none of this name. */
+function commandNamed(name: string): Subcommand {
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command !== undefined) return command;
+  if (name.startsWith("-"))
+    throw new UsageError(`unknown option ${quoted(name)}: options come after the name of the command`);
+  const near = nearest(
+    name,
+    COMMANDS.map((each) => each.name),
+  );
+  const hint = name.includes("://")
+    ? `: a command comes before the URL, as in \`popwright list URL\``
+    : near === undefined
+      ? ""
+      : `: did you mean ${near}?`;
+  throw new UsageError(`unknown command ${quoted(name)}${hint}`);
 }
 
 async function tell(error: unknown, name: string | undefined, { stderr }: Streams): Promise<ExitCode> {

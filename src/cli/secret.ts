@@ -1,10 +1,11 @@
-// Reads a secret from the environment, a command or a prompt. A secret is never an argument: other users of
-// the machine can read arguments.
+// Reads a secret from the environment, a file, standard input, a command or a prompt. A secret is never an
+// argument: other users of the machine can read arguments.
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { wordsOfCommand } from "./fetch/command-words.ts";
-import { ConfigurationError, UsageError } from "./usage.ts";
+import { ConfigurationError, InterruptedError, UsageError } from "./usage-error.ts";
 import { keepSecret, type Io } from "./io.ts";
 import { printable } from "../protocol/printable.ts";
 
@@ -19,6 +20,8 @@ export interface SecretSource {
    * output is the secret.
    */
   readonly command?: string | readonly string[] | undefined;
+  /** The path of a file whose first line is the secret; `-`: standard input. */
+  readonly file?: string | undefined;
 }
 
 /**
@@ -31,20 +34,23 @@ export function secretFrom(
   io: Io,
   env: NodeJS.ProcessEnv = io.env,
 ): () => Promise<string> {
-  const { command, variable } = source;
+  const { command, file, variable } = source;
   const value = variable === undefined ? undefined : io.env[variable];
-  if (value !== undefined && command === undefined) keepSecret(value, io);
+  if (value !== undefined && command === undefined && file === undefined) keepSecret(value, io);
   if (command !== undefined) {
     let printed: string | undefined;
     return async () => {
       // A run that is stopping may have to log in once more, to delete delivered messages.
       if (io.stop.aborted && printed !== undefined) return printed;
-      printed = await printedBy(command, env, io.stop);
+      printed = await printedBy(command, env, io);
       keepSecret(printed, io);
       return printed;
     };
   }
   let entered: Promise<string> | undefined;
+  if (file === "-") return () => (entered ??= firstLineOfInput(what, io));
+  // The file is read for each login: it may have been replaced since.
+  if (file !== undefined) return () => firstLineOf(file, what, io);
   return async () => {
     if (value !== undefined && value !== "") return value;
     // The prompt appears once: a run that polls for days must not prompt for each login.
@@ -54,15 +60,47 @@ export function secretFrom(
         throw error;
       }));
     throw new UsageError(
-      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give a command that prints it`,
+      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give a command that prints it, or a file`,
     );
   };
+}
+
+async function firstLineOf(path: string, what: string, io: Io): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new ConfigurationError(
+      `cannot read the ${what} in ${printable(path)}: ${printable((error as Error).message)}`,
+    );
+  }
+  return secretIn(text, `the file ${printable(path)} must have the ${what} in its first line`, io);
+}
+
+async function firstLineOfInput(what: string, { stdin, ...io }: Io): Promise<string> {
+  let text = "";
+  stdin.setEncoding("utf8");
+  for await (const piece of stdin) {
+    text += String(piece);
+    if (text.includes("\n") || text.length > LONGEST) break;
+  }
+  return secretIn(text, `standard input must have the ${what} in its first line`, { stdin, ...io });
+}
+
+/** The most characters of standard input that are read before its first line ends. */
+const LONGEST = 100_000;
+
+function secretIn(text: string, expected: string, io: Io): string {
+  const [secret = ""] = text.replace(/^\ufeff/, "").split(/\r?\n/, 1);
+  if (secret === "") throw new ConfigurationError(`${expected}, which is empty`);
+  keepSecret(secret, io);
+  return secret;
 }
 
 function printedBy(
   command: string | readonly string[],
   env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
+  { stop: signal, stderr }: Io,
 ): Promise<string> {
   const [program = "", ...args] = typeof command === "string" ? wordsOfCommand(command) : command;
   return new Promise((resolve, reject) => {
@@ -90,6 +128,10 @@ function printedBy(
     );
     // Without this, a program that reads its standard input would wait forever.
     child.stdin?.end();
+    // It says what is wrong, or what it waits for: a card, a passphrase.
+    child.stderr?.on("data", (piece: string) => {
+      stderr.write(piece).catch(() => undefined);
+    });
   });
 }
 
@@ -121,6 +163,12 @@ async function prompt(what: string, io: Io): Promise<string> {
   try {
     const secret = await new Promise<string>((resolve, reject) => {
       lines.once("line", resolve);
+      // In raw mode the terminal sends no signal.
+      lines.once("SIGINT", () => {
+        const error = new InterruptedError("Ctrl+C was pressed at the prompt");
+        io.interrupt?.(error);
+        reject(error);
+      });
       lines.once("close", () => {
         reject(new UsageError("nothing was entered at the prompt"));
       });

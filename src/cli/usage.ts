@@ -1,39 +1,59 @@
-// Parses the arguments of a command line, and defines the errors for wrong input.
+// Parses the arguments of a command line.
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { nearest } from "../options/checks.ts";
 import { printable } from "../protocol/printable.ts";
-
-/** The command line is wrong: exit code 64. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** The configuration is wrong: exit code 78. */
-export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
-}
-
-/** The maildrop does not have the message: exit code 66. */
-export class NoMessageError extends Error {
-  override readonly name = "NoMessageError";
-}
-
-/** The user has not signed in, or with another account: exit code 77. */
-export class SignInError extends Error {
-  override readonly name = "SignInError";
-}
+import { homePath } from "./home-path.ts";
+import { UsageError } from "./usage-error.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Words<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 
+/** The options whose value is a path. A shell does not expand `~` in `--state=~/mail`. */
+const PATHS: ReadonlySet<string> = new Set([
+  "ca",
+  "client-secret-file",
+  "config",
+  "output",
+  "password-file",
+  "record",
+  "state",
+  "to-password-file",
+]);
+
 /** Parses the arguments after the name of a command. Throws {@link UsageError} for an unknown option. */
 export function wordsOf<const O extends Options>(args: readonly string[], options: O): Words<O> {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
+    const words = parseArgs({ args: [...args], options, allowPositionals: true });
+    const values = words.values as Record<string, unknown>;
+    for (const [name, value] of Object.entries(values))
+      if (PATHS.has(name) && typeof value === "string") values[name] = homePath(value);
+    return words;
   } catch (error) {
-    // Node's message continues ("To specify a positional argument ..."): only its first sentence helps.
-    throw new UsageError(printable((error as Error).message.split(". ", 1)[0] ?? ""));
+    throw error instanceof UsageError ? error : new UsageError(wrongOption(error as Error, options));
   }
 }
+
+/** Says in our words what Node's parser found. The value of an option is not shown: it may be a secret. */
+function wrongOption({ message }: Error, options: Options): string {
+  const [, unknown] = /^Unknown option '(--?[^']*)'/.exec(message) ?? [];
+  if (unknown !== undefined) {
+    const near = nearest(unknown.replace(/^--?(?:no-)?/, ""), Object.keys(options));
+    const hint = near === undefined || unknown.length < 4 ? "" : `: did you mean --${near}?`;
+    return `unknown option ${printable(unknown)}${hint}`;
+  }
+  const [, name] = /^Option '(?:-\w, )?(--[\w-]+)/.exec(message) ?? [];
+  if (name === undefined) return printable(message.split(". ", 1)[0] ?? "");
+  if (message.includes("does not take an argument")) return `${name} takes no value: write ${name} alone`;
+  return `${name} needs a value: write ${name} VALUE, or ${name}=VALUE if the value begins with "-"`;
+}
+
+/** What an argument must be, for the error if it is missing. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  URL: ": it must look like pop3s://USER@HOST",
+  MESSAGE: ": it must be a message number, or uid:UNIQUE-ID",
+  PROVIDER: ": it must be google or microsoft",
+  SHELL: ": it must be bash or zsh",
+};
 
 /**
  * Checks that there is one argument for each of `names`. Throws {@link UsageError} if one is missing or
@@ -44,7 +64,7 @@ export function positionals<N extends number>(
   names: readonly string[] & { readonly length: N },
 ): string[] & { readonly length: N } {
   const missing = names[given.length];
-  if (missing !== undefined) throw new UsageError(`${missing} is missing`);
+  if (missing !== undefined) throw new UsageError(`${missing} is missing${EXPECTED[missing] ?? ""}`);
   if (given.length > names.length)
     throw new UsageError(`unexpected argument ${quoted(given[names.length] ?? "")}`);
   return [...given] as string[] & { readonly length: N };

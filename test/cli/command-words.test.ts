@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { wordsOfCommand } from "../../src/cli/fetch/command-words.ts";
 import { withoutVariables } from "../../src/cli/environment.ts";
-import { UsageError } from "../../src/cli/usage.ts";
+import { UsageError } from "../../src/cli/usage-error.ts";
 
 describe("wordsOfCommand", () => {
   test.each([

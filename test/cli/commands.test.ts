@@ -43,9 +43,11 @@ describe("help", () => {
     const terminal = new Terminal();
     expect(await terminal.run("--help")).toBe(0);
     for (const { name, summary } of COMMANDS) expect(terminal.out).toMatch(new RegExp(`${name} +${summary}`));
-    const version = new Terminal();
-    expect(await version.run("--version")).toBe(0);
-    expect(version.out).toBe("1.2.3\n");
+    for (const word of ["version", "--version", "-V", "-v"]) {
+      const version = new Terminal();
+      expect(await version.run(word)).toBe(0);
+      expect(version.out).toBe("1.2.3\n");
+    }
   });
 });
 
@@ -53,10 +55,26 @@ describe("a wrong command line", () => {
   const URL = "pop3s://ann@pop.example.com";
   test.each([
     [[], "COMMAND"],
-    [["lsit"], 'unknown command "lsit"'],
-    [["list"], "URL is missing"],
+    [["lsit"], 'unknown command "lsit": did you mean list?'],
+    [["help", "chekc"], 'unknown command "chekc": did you mean check?'],
+    [["--json", "list"], "options come after the name of the command"],
+    [[URL], "a command comes before the URL, as in `popwright list URL`"],
+    [["list"], "URL is missing: it must look like pop3s://USER@HOST"],
+    [["list", URL, "--ca"], "--ca needs a value: write --ca VALUE"],
+    [["list", URL, "--json=yes"], "--json takes no value: write --json alone"],
+    [["list", URL, "--pasword-file", "x"], "unknown option --pasword-file: did you mean --password-file?"],
+    [["list", URL, "-x"], "unknown option -x"],
+    [
+      ["list", URL, "--ca", "~bob/ca.pem"],
+      "does not know the home directory in ~bob/ca.pem: write the whole path",
+    ],
+    [
+      ["list", URL, "--password-file", "x", "--password-command", "y"],
+      "--password-command and --password-file cannot be combined: both say where the secret is. Remove one",
+    ],
+    [["fetch", URL, "--to", "~bob/Mail"], "does not know the home directory in ~bob/Mail"],
     [["list", URL, "more"], 'unexpected argument "more"'],
-    [["list", URL, "--no-such"], "Unknown option '--no-such'"],
+    [["list", URL, "--no-such"], "unknown option --no-such"],
     [["list", "pop.example.com"], "this is not a URL"],
     [["list", "http://pop.example.com"], "must begin with pop3s://"],
     [["list", "pop3://pop.example.com?stls=perhaps"], "stls must be"],
@@ -66,7 +84,7 @@ describe("a wrong command line", () => {
     [["list", URL, "ann:hidden@pop.example.com"], "unexpected argument [not shown"],
     [["check", "pop3s//ann:hidden@pop.example.com"], "this is not a URL"],
     [["check", "pop3s://ann:hidden@pop example.com"], ""],
-    [["get", URL], "MESSAGE is missing"],
+    [["get", URL], "MESSAGE is missing: it must be a message number, or uid:UNIQUE-ID"],
     [["get", URL, "0"], 'MESSAGE must be a whole number >= 1 (got "0")'],
     [["get", URL, "1", "--top", "x"], "--top must be a whole number >= 0"],
     [["fetch", URL], "--to is missing"],
@@ -78,7 +96,7 @@ describe("a wrong command line", () => {
     ],
     [
       ["fetch", URL, "--to", "x", "--delete", "soon"],
-      '--delete must be never, delivered or a number of days (got "soon")',
+      '--delete must be never, delivered or a number of days, such as 14d (got "soon")',
     ],
     [["fetch", URL, "--to", "x", "--first-run", "some"], "--first-run must be a whole number"],
     [["fetch", URL, "--to", "x", "--max-size", "10 MB"], "--max-size must be a number of bytes"],
@@ -93,6 +111,10 @@ describe("a wrong command line", () => {
     expect(terminal.words).toContain(told);
     expect(terminal.words).not.toContain("hidden");
     expect(terminal.out).toBe("");
+    // The last sentence says what to do.
+    expect(terminal.words).toMatch(
+      /Run `popwright (?:\w+ )?--help` for usage|Run `popwright COMMAND --help`/,
+    );
   });
 
   test("an unknown mechanism is rejected before connecting", async () => {
@@ -178,15 +200,68 @@ describe("the secret", () => {
     expect(terminal.err).toBe("password of ann: \n".repeat(2));
   });
 
-  test("is missing if the input ends or a signal arrives", async () => {
+  test("is missing if the input ends", async () => {
     await using server = await annsServer();
-    for (const answer of [(t: Terminal) => t.stdin.end(), (t: Terminal) => t.signal.abort()]) {
+    const terminal = atTheTerminal();
+    terminal.heard = (text) => {
+      if (text.endsWith(": ")) terminal.stdin.end();
+    };
+    expect(await terminal.run("list", urlOf(server))).toBe(64);
+    expect(terminal.words).toContain("nothing was entered at the prompt");
+  });
+
+  test.each(["list", "check", "fetch"])(
+    "Ctrl+C at the prompt ends %s with exit code 130 and no words",
+    async (name) => {
+      await using server = await annsServer();
       const terminal = atTheTerminal();
       terminal.heard = (text) => {
-        if (text.endsWith(": ")) answer(terminal);
+        if (text.endsWith(": ")) terminal.stdin.write("\x03");
       };
-      expect([64, 75]).toContain(await terminal.run("list", urlOf(server)));
-    }
+      const state = await newDirectory();
+      const more = name === "fetch" ? ["--to", join(state, "Mail"), "--state", state] : [];
+      expect(await terminal.run(name, urlOf(server), ...more)).toBe(130);
+      expect(terminal.err).toBe("password of ann: \n");
+    },
+  );
+
+  test.each(["secret\n", "secret", "\ufeffsecret\r\nnot this\n"])(
+    "is the first line of a file, or of standard input: %j",
+    async (text) => {
+      await using server = await annsServer();
+      const path = join(await newDirectory(), "password");
+      await writeFile(path, text);
+      const terminal = new Terminal();
+      terminal.env["POPWRIGHT_PASSWORD"] = "another";
+      terminal.env["POPWRIGHT_TOKEN"] = "another";
+      expect(await terminal.run("list", urlOf(server), "--password-file", path)).toBe(0);
+      terminal.stdin.end(text);
+      expect(await terminal.run("list", urlOf(server), "--password-file", "-")).toBe(0);
+    },
+  );
+
+  test("a file that is missing or empty is a configuration error", async () => {
+    await using server = await annsServer();
+    const directory = await newDirectory();
+    await writeFile(join(directory, "empty"), "\nsecret\n");
+    const terminal = new Terminal();
+    const words = ["list", urlOf(server), "--password-file"];
+    expect(await terminal.run(...words, join(directory, "none"))).toBe(78);
+    expect(terminal.words).toMatch(/cannot read the password of ann in \S*none: ENOENT/);
+    expect(await terminal.run(...words, join(directory, "empty"))).toBe(78);
+    expect(terminal.words).toContain("must have the password of ann in its first line, which is empty");
+    terminal.stdin.end();
+    expect(await terminal.run(...words, "-")).toBe(78);
+    expect(terminal.words).toContain("standard input must have the password of ann in its first line");
+    expect(terminal.words).not.toContain("secret");
+  });
+
+  test("what the command writes to its standard error is shown", async () => {
+    await using server = await annsServer();
+    const terminal = new Terminal();
+    const command = await lineOf('console.error("no such entry"); process.exitCode = 2');
+    expect(await terminal.run("list", urlOf(server), "--password-command", command)).toBe(78);
+    expect(terminal.err).toMatch(/^no such entry\npopwright: the command \S+ must print the secret/);
   });
 });
 

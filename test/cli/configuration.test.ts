@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseConfiguration, readConfiguration } from "../../src/cli/fetch/configuration.ts";
-import { ConfigurationError } from "../../src/cli/usage.ts";
+import { ConfigurationError } from "../../src/cli/usage-error.ts";
 import { newDirectory } from "../support/place.ts";
 
 const ACCOUNT = '{ "url": "pop3s://ann@pop.example.com", "to": { "maildir": "Mail" } }';

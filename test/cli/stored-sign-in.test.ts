@@ -125,7 +125,7 @@ test.each([
 });
 
 test.each([
-  [["--login", "google", "--token-command", "x"], 64, "--login cannot be combined"],
+  [["--login", "google", "--token-command", "x"], 64, "cannot be combined: both say where"],
   [["--login", "yahoo"], 64, "the provider must be google or microsoft"],
   [
     ["--login", "microsoft"],

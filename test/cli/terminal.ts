@@ -66,6 +66,9 @@ export class Terminal {
       }),
       env: this.env,
       stop: this.signal.signal,
+      interrupt: (reason) => {
+        this.signal.abort(reason);
+      },
       patience: this.patience,
     };
   }

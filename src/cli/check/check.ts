@@ -8,9 +8,10 @@ import { configured } from "../fetch/configured.ts";
 import { placeNamed, type DeliveryPlace, type Destinations } from "../fetch/delivery-place.ts";
 import { LEDGER_OPTIONS } from "../fetch/ledger-place.ts";
 import { destinationsHere, TO_HELP, TO_OPTIONS } from "../fetch/to-options.ts";
-import type { Io } from "../io.ts";
+import { isInterrupted, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
-import { positionals, UsageError, wordsOf } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
+import { positionals, wordsOf } from "../usage.ts";
 import { Waiting } from "../waiting.ts";
 import { DestinationTrials, type DestinationResult } from "./destination-trial.ts";
 import { examine, type Step } from "./examination.ts";
@@ -123,7 +124,7 @@ async function trySession(
   using _waiting = new Waiting(attempt, io);
   for await (const step of examine(account, io, { retrieve: values.pipelining === true })) {
     steps.push(step);
-    await say(stepLines(step, attempt, io));
+    if (!isInterrupted(io)) await say(stepLines(step, attempt, io));
   }
   if (recording !== undefined && values.record !== undefined)
     await writeFile(values.record, recording.end(steps.at(-1)?.name !== "end"), {

@@ -9,7 +9,8 @@ import { EXIT } from "../exit-codes.ts";
 import { inSession } from "../in-session.ts";
 import type { Io } from "../io.ts";
 import { count } from "../text.ts";
-import { NoMessageError, positionals, wholeNumber, wordsOf } from "../usage.ts";
+import { NoMessageError } from "../usage-error.ts";
+import { positionals, wholeNumber, wordsOf } from "../usage.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,

@@ -9,7 +9,8 @@ import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { writeJson } from "../json.ts";
 import { count } from "../text.ts";
-import { positionals, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
+import { positionals, wholeNumber, wordsOf } from "../usage.ts";
 import { printable } from "../../protocol/printable.ts";
 
 const OPTIONS = {

@@ -1,5 +1,5 @@
 // Splits a command that is written as one line into words. No shell is involved.
-import { UsageError } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
 
 /**
  * Splits a line at its spaces, but not between double quotes: `"C:\Program Files\pass\pass.exe" show mail`. A

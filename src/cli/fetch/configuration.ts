@@ -14,11 +14,12 @@ import {
   type AccountSource,
 } from "../account.ts";
 import { PLACES, readPlace, variablesOf, type DeliveryPlace } from "./delivery-place.ts";
+import { homePath } from "../home-path.ts";
 import { Fields, SECRET_HINTS, type Hints, type Table } from "./fields.ts";
 import { signInNamed } from "../login/stored-sign-in.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
 import { PASSWORD, SECRET_VARIABLES } from "../secret-variables.ts";
-import { ConfigurationError, UsageError } from "../usage.ts";
+import { ConfigurationError, UsageError } from "../usage-error.ts";
 
 interface ConfiguredAccount {
   /** The name of the mailbox in the ledger. */
@@ -76,6 +77,7 @@ const ACCOUNT = [
   "proxy",
   "passwordEnv",
   "passwordCommand",
+  "passwordFile",
   "tokenEnv",
   "tokenCommand",
   "login",
@@ -129,7 +131,7 @@ class Checker {
           [password.variable, token.variable, ...variablesOf(to)].filter((name) => name !== undefined),
         ),
       ]),
-      pathOf: (path) => resolve(base, path),
+      pathOf: (path) => resolve(base, homePath(path)),
     };
   }
 
@@ -155,6 +157,7 @@ class Checker {
         password: {
           variable: text("passwordEnv") ?? PASSWORD,
           command: this.#fields.command(`${path}.passwordCommand`, account["passwordCommand"]),
+          file: text("passwordFile"),
         },
         token: {
           variable: text("tokenEnv"),
@@ -174,11 +177,15 @@ class Checker {
     const login = this.#fields.checked(path, this.#fields.string(path, account["login"]), (word) =>
       signInNamed(word, user),
     );
-    const secret = (["passwordEnv", "passwordCommand", "tokenEnv", "tokenCommand"] as const).find(
-      (key) => account[key] !== undefined,
-    );
+    const secrets = ["passwordEnv", "passwordCommand", "passwordFile", "tokenEnv", "tokenCommand"] as const;
+    const secret = secrets.find((key) => account[key] !== undefined);
     if (login !== undefined && secret !== undefined)
       throw this.#fields.wrong(path, `cannot be combined with ${secret}`);
+    if (account["passwordFile"] !== undefined && account["passwordCommand"] !== undefined)
+      throw this.#fields.wrong(
+        path.replace(/login$/, "passwordFile"),
+        "cannot be combined with passwordCommand: remove one",
+      );
     return login;
   }
 

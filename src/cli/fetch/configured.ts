@@ -5,7 +5,7 @@ import type { Pop3ClientOptions } from "../../index.ts";
 import { accountFrom } from "../account.ts";
 import { withoutVariables } from "../environment.ts";
 import type { Io } from "../io.ts";
-import { UsageError } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
 import { readConfiguration } from "./configuration.ts";
 import { Destinations, type DeliveryPlace } from "./delivery-place.ts";
 
@@ -32,11 +32,13 @@ const IN_FILE = [
   "format",
   "to-login",
   "to-password-command",
+  "to-password-file",
   "to-token-command",
   "delete",
   "max-size",
   "first-run",
   "password-command",
+  "password-file",
   "token-command",
   "login",
   "ca",
@@ -64,7 +66,9 @@ export async function configured(values: Values, io: Io): Promise<Configured> {
   const mailboxes = await Promise.all(
     accounts.map(async ({ name, source, to, policy }) => {
       const ca = source.ca === undefined ? undefined : pathOf(source.ca);
-      const account = await accountFrom({ ...source, ca }, io, env);
+      const { file } = source.password;
+      const password = { ...source.password, file: file === undefined ? undefined : pathOf(file) };
+      const account = await accountFrom({ ...source, ca, password }, io, env);
       return { account, mailbox: name ?? nameOf(account), to, policy };
     }),
   );

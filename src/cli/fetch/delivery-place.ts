@@ -3,7 +3,8 @@ import type { Destination, DestinationCheck } from "../../fetch/index.ts";
 import type { JsonPath } from "../json-lines.ts";
 import { passwordIn } from "../account.ts";
 import { TO_PASSWORD } from "../secret-variables.ts";
-import { quoted, UsageError } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
+import { quoted } from "../usage.ts";
 import type { Fields } from "./fields.ts";
 import { eml, maildir, mbox } from "./places/files.ts";
 import { gmail, type GmailPlace } from "./places/gmail.ts";
@@ -59,10 +60,11 @@ interface ToWords {
   readonly format?: string | undefined;
   readonly "to-login"?: string | undefined;
   readonly "to-password-command"?: string | undefined;
+  readonly "to-password-file"?: string | undefined;
   readonly "to-token-command"?: string | undefined;
 }
 
-const TO_SECRET_WORDS = ["to-login", "to-password-command", "to-token-command"] as const;
+const TO_SECRET_WORDS = ["to-login", "to-password-command", "to-password-file", "to-token-command"] as const;
 
 /** The kinds that `--format` can name. */
 const FORMATS: readonly KindName[] = ["maildir", "eml", "mbox", "webhook"];
@@ -92,6 +94,7 @@ export function placeNamed({ to, format, ...words }: ToWords): DeliveryPlace {
   const secret = {
     login: words["to-login"],
     passwordCommand: words["to-password-command"],
+    passwordFile: words["to-password-file"],
     tokenCommand: words["to-token-command"],
   };
   const kind = KINDS[name] as PlaceKind<unknown>;

@@ -3,7 +3,7 @@ import { Pop3Error } from "../../index.ts";
 import { nearest, suggestion } from "../../options/checks.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { JsonDocument, JsonPath } from "../json-lines.ts";
-import { ConfigurationError, UsageError } from "../usage.ts";
+import { ConfigurationError, UsageError } from "../usage-error.ts";
 import { wordsOfCommand } from "./command-words.ts";
 
 export type Table = Readonly<Record<string, unknown>>;

@@ -6,7 +6,7 @@ import { defaultState } from "../default-state.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { SECRET_VARIABLES } from "../secret-variables.ts";
 import { shellWord } from "../text.ts";
-import { UsageError } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** The options that select the ledger, the same for every command. */
 export const LEDGER_OPTIONS = { config: { type: "string" }, state: { type: "string" } } as const;

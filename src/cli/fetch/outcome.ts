@@ -4,7 +4,7 @@ import { Pop3ConnectionError, Pop3ReplyError } from "../../index.ts";
 import { attemptOf } from "../account.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
 import { explain, type Attempt } from "../explain.ts";
-import type { Io } from "../io.ts";
+import { isInterrupted, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { count, octetsText, wrapped } from "../text.ts";
 import { leftAlone, leftAloneText } from "./left-alone.ts";
@@ -43,7 +43,7 @@ export class Outcome {
     const { dryRun: isDry } = this.#flags;
     if (!this.#flags.quiet && !isDry) await this.#progress.heard(event);
     if (event.type === "end" && isDry) await this.#io.stdout.write(plannedTable(event.report));
-    const text = this.#textOf(event);
+    const text = isInterrupted(this.#io) ? undefined : this.#textOf(event);
     if (text === undefined) return;
     await this.#progress.clear();
     await this.#io.stderr.write(`${event.mailbox}: ${text}\n`);

@@ -9,7 +9,8 @@ import { writeJson } from "../json.ts";
 import { namesIn } from "./other-name.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "./ledger-place.ts";
 import { count } from "../text.ts";
-import { UsageError, wordsOf } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
+import { wordsOf } from "../usage.ts";
 
 const OPTIONS = { ...LEDGER_OPTIONS, json: { type: "boolean" } } as const;
 

@@ -7,7 +7,8 @@ import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import type { Subcommand } from "../command.ts";
 import type { Io } from "../io.ts";
 import { shellWord } from "../text.ts";
-import { octetsOf, positionals, quoted, UsageError, wholeNumber, wordsOf } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
+import { octetsOf, positionals, quoted, wholeNumber, wordsOf } from "../usage.ts";
 import { configured } from "./configured.ts";
 import { placeNamed } from "./delivery-place.ts";
 import { LEDGER_OPTIONS, sameLedger } from "./ledger-place.ts";
@@ -108,10 +109,13 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
 }
 
 function policyOf(values: Values): FetchPolicy {
-  const days = /^\d+$/.test(values.delete ?? "") ? Number(values.delete) : undefined;
+  const [, digits] = /^(\d+) ?(?:d|days?)?$/.exec(values.delete ?? "") ?? [];
+  const days = digits === undefined ? undefined : Number(digits);
   const when = days === undefined ? values.delete : { afterDays: days };
   if (typeof when === "string" && when !== "never" && when !== "delivered")
-    throw new UsageError(`--delete must be never, delivered or a number of days (got ${quoted(when)})`);
+    throw new UsageError(
+      `--delete must be never, delivered or a number of days, such as 14d (got ${quoted(when)})`,
+    );
   const first = values["first-run"];
   const firstRun =
     first === undefined || first === "all" || first === "none"

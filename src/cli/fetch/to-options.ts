@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { defaultState } from "../default-state.ts";
 import { withoutVariables } from "../environment.ts";
+import { homePath } from "../home-path.ts";
 import type { Io } from "../io.ts";
 import { SECRET_VARIABLES } from "../secret-variables.ts";
 import { Destinations } from "./delivery-place.ts";
@@ -12,6 +13,7 @@ export const TO_OPTIONS = {
   format: { type: "string" },
   "to-login": { type: "string" },
   "to-password-command": { type: "string" },
+  "to-password-file": { type: "string" },
   "to-token-command": { type: "string" },
 } as const;
 
@@ -30,12 +32,14 @@ export const TO_HELP = `  --to PLACE         the destination of the mail:
   --to-password-command CMD
                      the first line that CMD prints is the password; --to-token-command for a token. Or
                      set POPWRIGHT_TO_PASSWORD or POPWRIGHT_TO_TOKEN; for a webhook
-                     POPWRIGHT_WEBHOOK_SECRET, with which each request is signed`;
+                     POPWRIGHT_WEBHOOK_SECRET, with which each request is signed
+  --to-password-file FILE
+                     the first line of FILE is the password`;
 
 /** Creates the destinations of a command line. `state`: the directory of the ledger. */
 export function destinationsHere(state: string | undefined, io: Io): Destinations {
   return new Destinations({
-    pathOf: (path) => resolve(path),
+    pathOf: (path) => resolve(homePath(path)),
     env: withoutVariables(io.env, SECRET_VARIABLES),
     state: state ?? defaultState(io.env),
     io,

@@ -7,7 +7,7 @@ import { requestToken } from "../../oauth2/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { wrapped } from "../text.ts";
-import { SignInError } from "../usage.ts";
+import { SignInError } from "../usage-error.ts";
 import { openBrowser } from "./browser.ts";
 import { RedirectServer, type RedirectAnswer } from "./redirect-server.ts";
 import type { Granted, SignInRequest } from "./sign-in-request.ts";

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { printable } from "../../protocol/printable.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { CLIENT_SECRET } from "../secret-variables.ts";
-import { ConfigurationError, UsageError } from "../usage.ts";
+import { ConfigurationError, UsageError } from "../usage-error.ts";
 
 /** The environment variable with the id of the client. */
 const CLIENT_ID = "POPWRIGHT_CLIENT_ID";

@@ -5,7 +5,7 @@ import { printable } from "../../protocol/printable.ts";
 import { sleep } from "../../net/settle.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { wrapped } from "../text.ts";
-import { SignInError } from "../usage.ts";
+import { SignInError } from "../usage-error.ts";
 import type { Granted, SignInRequest } from "./sign-in-request.ts";
 
 /** The time limit of a request, in milliseconds. */

@@ -2,7 +2,7 @@
 // another one, and then mail of the wrong mailbox would be fetched or delivered.
 import { sameAddress } from "../../options/mail-address.ts";
 import { printable } from "../../protocol/printable.ts";
-import { SignInError } from "../usage.ts";
+import { SignInError } from "../usage-error.ts";
 
 export interface ExpectedIdentity {
   readonly address: string;

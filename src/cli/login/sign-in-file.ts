@@ -7,7 +7,7 @@ import { printable } from "../../protocol/printable.ts";
 import { defaultState } from "../default-state.ts";
 import type { Io } from "../io.ts";
 import { shellWord } from "../text.ts";
-import { ConfigurationError } from "../usage.ts";
+import { ConfigurationError } from "../usage-error.ts";
 import type { ProviderName, Purpose } from "./sign-in-provider.ts";
 
 /** What names a sign-in. */

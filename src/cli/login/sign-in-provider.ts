@@ -1,5 +1,6 @@
 // The providers at which `popwright login` signs in: their addresses, their scopes, and what their users must know.
-import { quoted, UsageError } from "../usage.ts";
+import { UsageError } from "../usage-error.ts";
+import { quoted } from "../usage.ts";
 
 export type ProviderName = "google" | "microsoft";
 

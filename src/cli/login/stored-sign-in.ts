@@ -4,7 +4,8 @@ import { refreshedToken, type AccessTokenSource } from "../../oauth2/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { Secrets } from "../../protocol/secrets.ts";
 import { keepSecret, type Io } from "../io.ts";
-import { ConfigurationError, quoted, UsageError } from "../usage.ts";
+import { ConfigurationError, UsageError } from "../usage-error.ts";
+import { quoted } from "../usage.ts";
 import {
   loginCommand,
   pathOfSignIn,

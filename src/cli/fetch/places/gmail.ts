@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { GmailImport, type GmailImportOptions } from "../../../fetch/index.ts";
 import { storedSignIn } from "../../login/stored-sign-in.ts";
-import { UsageError } from "../../usage.ts";
+import { UsageError } from "../../usage-error.ts";
 import type { Fields, Hints } from "../fields.ts";
 import type { JsonPath } from "../../json-lines.ts";
 import type { PlaceKind, PlaceScene, PlaceSecret } from "./place.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { ImapAppend, type ImapAppendOptions } from "../../../fetch/index.ts";
 import { useImapFlow } from "../../../fetch/destinations/imap/load-imapflow.ts";
-import { UsageError } from "../../usage.ts";
+import { UsageError } from "../../usage-error.ts";
 import type { PlaceKind, PlaceScene, PlaceSecret } from "./place.ts";
 import { authOf, readSecret, SECRET_KEYS, variablesOfSecret } from "./secret.ts";
 import { certificates, readServer, tried, userIn } from "./server.ts";

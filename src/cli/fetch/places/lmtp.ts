@@ -1,6 +1,6 @@
 // A mail server that stores the mail itself: lmtp://host:24/ann@example.com, or the socket of one on this machine.
 import { Lmtp, type LmtpOptions } from "../../../fetch/index.ts";
-import { UsageError } from "../../usage.ts";
+import { UsageError } from "../../usage-error.ts";
 import type { PlaceKind, PlaceScene, PlaceSecret } from "./place.ts";
 import { authOf, readSecret, SECRET_KEYS, variablesOfSecret, type PlaceAuth } from "./secret.ts";
 import { certificates, readServer, tried, userIn } from "./server.ts";

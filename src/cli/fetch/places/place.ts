@@ -44,6 +44,8 @@ export interface PlaceSecret {
   readonly login?: string | undefined;
   readonly passwordEnv?: string | undefined;
   readonly passwordCommand?: string | readonly string[] | undefined;
+  /** The path of a file whose first line is the password. */
+  readonly passwordFile?: string | undefined;
   readonly tokenEnv?: string | undefined;
   readonly tokenCommand?: string | readonly string[] | undefined;
 }

@@ -8,7 +8,14 @@ import type { Fields, Table } from "../fields.ts";
 import type { PlaceScene, PlaceSecret } from "./place.ts";
 
 /** The keys of the configuration file. */
-export const SECRET_KEYS = ["login", "passwordEnv", "passwordCommand", "tokenEnv", "tokenCommand"] as const;
+export const SECRET_KEYS = [
+  "login",
+  "passwordEnv",
+  "passwordCommand",
+  "passwordFile",
+  "tokenEnv",
+  "tokenCommand",
+] as const;
 
 /** Reads the keys of a secret. `user`: who signs in, if `login` does not say it. Throws `ConfigurationError`. */
 export function readSecret(
@@ -29,6 +36,7 @@ export function readSecret(
     login,
     passwordEnv: text("passwordEnv"),
     passwordCommand: command("passwordCommand"),
+    passwordFile: text("passwordFile"),
     tokenEnv: text("tokenEnv"),
     tokenCommand: command("tokenCommand"),
   };
@@ -44,17 +52,18 @@ export type PlaceAuth =
   { readonly accessToken: () => Promise<string> } | { readonly password: () => Promise<string> };
 
 /** Returns the secret with which `user` signs in. */
-export function authOf(secret: PlaceSecret, user: string, { io, env }: PlaceScene): PlaceAuth {
+export function authOf(secret: PlaceSecret, user: string, { io, env, pathOf }: PlaceScene): PlaceAuth {
   const token = tokenOf(secret, user, { io, env });
   if (token !== undefined) return { accessToken: token };
-  const { passwordEnv = TO_PASSWORD, passwordCommand } = secret;
-  const source = { variable: passwordEnv, command: passwordCommand };
+  const { passwordEnv = TO_PASSWORD, passwordCommand, passwordFile } = secret;
+  const file = passwordFile === undefined || passwordFile === "-" ? passwordFile : pathOf(passwordFile);
+  const source = { variable: passwordEnv, command: passwordCommand, file };
   return { password: secretFrom(source, `password of ${printable(user)} at the destination`, io, env) };
 }
 
 /** Returns the access token, if the secret is one. */
 export function tokenOf(
-  { login, passwordEnv, passwordCommand, tokenEnv, tokenCommand }: PlaceSecret,
+  { login, passwordEnv, passwordCommand, passwordFile, tokenEnv, tokenCommand }: PlaceSecret,
   user: string,
   { io, env }: Pick<PlaceScene, "io" | "env">,
 ): (() => Promise<string>) | undefined {
@@ -62,7 +71,7 @@ export function tokenOf(
     const token = storedSignIn(signInNamed(login, user, "imap"), io);
     return async () => token();
   }
-  const isPassword = passwordEnv !== undefined || passwordCommand !== undefined;
+  const isPassword = [passwordEnv, passwordCommand, passwordFile].some((each) => each !== undefined);
   const variable = tokenEnv ?? (isPassword ? undefined : TO_TOKEN);
   const inEnvironment = variable !== undefined && (io.env[variable] ?? "") !== "";
   if (tokenCommand === undefined && tokenEnv === undefined && !inEnvironment) return undefined;

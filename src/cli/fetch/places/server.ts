@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { printable } from "../../../protocol/printable.ts";
 import type { JsonPath } from "../../json-lines.ts";
 import { passwordIn } from "../../account.ts";
-import { ConfigurationError } from "../../usage.ts";
+import { ConfigurationError } from "../../usage-error.ts";
 import { SECRET_HINTS, type Fields, type Hints, type Table } from "../fields.ts";
 import type { PlaceScene } from "./place.ts";
 import type { PlaceAuth } from "./secret.ts";

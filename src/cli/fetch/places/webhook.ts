@@ -3,7 +3,7 @@ import { Webhook } from "../../../fetch/index.ts";
 import { printable } from "../../../protocol/printable.ts";
 import { keepSecret } from "../../io.ts";
 import { WEBHOOK_SECRET } from "../../secret-variables.ts";
-import { ConfigurationError } from "../../usage.ts";
+import { ConfigurationError } from "../../usage-error.ts";
 import type { Hints } from "../fields.ts";
 import type { PlaceKind, PlaceScene } from "./place.ts";
 

@@ -101,7 +101,7 @@ export class Connection {
       limits,
       log,
       secrets,
-      reused: inlet !== undefined,
+      inlet,
       completed: () => {
         this.#sender.schedule();
       },

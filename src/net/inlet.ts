@@ -1,6 +1,7 @@
 // Reads a plain TCP socket into one Buffer that is reused for every chunk. `data` events allocate a new
 // Buffer for each chunk. The page faults and the garbage collection of these cost more than parsing the
-// octets. TLS sockets do not support this way of reading.
+// octets. Only while a reader keeps the octets, each chunk is read into memory that is handed over to it. TLS sockets
+// do not support this way of reading.
 import type { OnReadOpts } from "node:net";
 
 /** The size of the read buffer in octets. */
@@ -10,21 +11,48 @@ const MEMORY = 64 * 1024;
 export const CHUNK: number = "bun" in process.versions ? 512 * 1024 : 64 * 1024;
 
 export class Inlet {
-  /** Called with each chunk. Its octets change after the call has returned. */
+  /** Called with each chunk. Its octets change after the call has returned, unless {@link keep} returned true. */
   onData: ((chunk: Buffer) => void) | undefined;
   /** The option for `net.Socket`. The socket must stay paused until {@link onData} is set. */
   readonly onread: OnReadOpts;
+  readonly #reused: Buffer = Buffer.allocUnsafeSlow(MEMORY);
+  /** The memory that a chunk may be handed over with. */
+  #own: Buffer | undefined;
+  /** Whether the memory of the current chunk may be handed over, whether a reader wants to keep it, and has it. */
+  #ownChunk = false;
+  #wanted = false;
+  #given = false;
 
   constructor() {
-    // Always the same Buffer: if the callback throws, Node would not know which Buffer is the next one.
-    const memory = Buffer.allocUnsafeSlow(MEMORY);
     this.onread = {
-      buffer: memory,
-      callback: (octets) => {
-        this.onData?.(memory.subarray(0, octets));
+      // If the callback throws, Node continues with the same Buffer. But then the socket is closed.
+      buffer: () => this.#next(),
+      callback: (octets, memory) => {
+        // A small chunk would keep a large memory alive.
+        this.#ownChunk = memory === this.#own && octets * 2 >= MEMORY;
+        this.onData?.((memory as Buffer).subarray(0, octets));
         return true;
       },
     };
+  }
+
+  /**
+   * Hands over the memory of the current chunk, if possible. Returns `false` if it will be reused: then the reader
+   * needs a copy, and the next chunk can be handed over.
+   */
+  keep(): boolean {
+    this.#wanted = true;
+    this.#given = this.#ownChunk;
+    return this.#given;
+  }
+
+  #next(): Buffer {
+    if (this.#given || !this.#wanted) this.#own = undefined;
+    const wanted = this.#wanted;
+    this.#wanted = this.#given = false;
+    if (!wanted) return this.#reused;
+    this.#own ??= Buffer.allocUnsafeSlow(MEMORY);
+    return this.#own;
   }
 }
 

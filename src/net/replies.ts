@@ -9,6 +9,7 @@ import { NO_TOTAL, type Deadlines } from "./deadlines.ts";
 import { meantAsRefusal, refusal, type Exchange } from "./exchange.ts";
 import { givenUp, isContentError, mixedReplies, notAReply } from "./failures.ts";
 import type { FlowControl } from "./flow-control.ts";
+import type { Inlet } from "./inlet.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -31,8 +32,8 @@ export interface RepliesSetup {
   readonly log: WireLog;
   /** Masked if the server repeats them. */
   readonly secrets: Secrets;
-  /** Whether the memory of chunks is reused: a block that keeps octets then gets copies. */
-  readonly reused: boolean;
+  /** What reads the chunks; `undefined`: each chunk has memory of its own. */
+  readonly inlet: Inlet | undefined;
   /** Called after each complete reply: another command may be sent. */
   readonly completed: () => void;
 }
@@ -138,15 +139,15 @@ export class Replies implements ReplySink {
   octets(octets: Buffer): void {
     const exchange = this.#pipeline.first;
     if (exchange === undefined) return; // closed while this chunk was read
-    const { log, limits, reused, flow } = this.#setup;
+    const { log, limits, inlet, flow } = this.#setup;
     log.octets(octets, isMessage(exchange.command));
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
       if (this.#drained > limits.drain) throw givenUp(exchange.command);
       return;
     }
-    // Copy: the read buffer is reused.
-    const lasting = exchange.block.keeps === true && reused ? Buffer.from(octets) : octets;
+    const lasts = exchange.block.keeps !== true || inlet === undefined || inlet.keep();
+    const lasting = lasts ? octets : Buffer.from(octets);
     if (!exchange.block.octets(lasting) && this.#pipeline.first?.abandoned === false) {
       // Read `first` again: a listener may have abandoned the message, or closed, while it received these
       // octets.

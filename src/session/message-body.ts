@@ -1,5 +1,5 @@
-// Delivers the bytes of one message as a Buffer or as a stream. Until the caller claims one of them, collects
-// the bytes up to the limit of the owner.
+// Delivers the bytes of one message as a Buffer, as a stream, or chunk by chunk to a loop. Until the caller claims
+// one of them, collects the bytes up to the limit of the owner.
 import { constants } from "node:buffer";
 import type { Readable } from "node:stream";
 import { Pop3AbortError, Pop3Error, Pop3ProtocolError } from "../errors.ts";
@@ -8,7 +8,8 @@ import type { MixedReplies } from "../protocol/mixed-replies.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
 import { CHUNK } from "../net/inlet.ts";
 import { seenFrom, type Caller } from "./caller.ts";
-import { MessageStream } from "./message-stream.ts";
+import { MessageChunks } from "./message-chunks.ts";
+import { MessageStream, type BodySink, type SinkOwner } from "./message-stream.ts";
 
 /** The owner of a body: sends its command, and limits the memory of unclaimed bodies. */
 export interface BodyOwner {
@@ -22,7 +23,7 @@ export interface BodyOwner {
   collected(octets: number): boolean;
 }
 
-export class MessageBody implements BlockReader<void> {
+export class MessageBody implements BlockReader<void>, SinkOwner {
   /** Looks in the message for the reply to another command. */
   mixed: MixedReplies | undefined;
   readonly #owner: BodyOwner;
@@ -33,7 +34,7 @@ export class MessageBody implements BlockReader<void> {
   #paused = false;
   #complete = false;
   #failure: Pop3Error | undefined;
-  #stream: MessageStream | undefined;
+  #sink: BodySink | undefined;
   #result: Promise<Buffer> | undefined;
   #resolve: ((message: Buffer) => void) | undefined;
   #reject: ((error: Pop3Error) => void) | undefined;
@@ -76,37 +77,41 @@ export class MessageBody implements BlockReader<void> {
         this.#reject = reject;
       });
       this.#owner.claimed("buffer");
-      this.#resume();
+      this.wanted();
     }
     return this.#result;
   }
 
   /** Claims the message as a stream. Errors destroy it: a truncated message never emits `end`. */
   stream(): Readable {
-    if (this.#stream !== undefined) return this.#stream;
+    return this.#sink instanceof MessageStream ? this.#sink : this.#pass(MessageStream);
+  }
+
+  /** Claims the message for one loop. The loop of a truncated message throws. */
+  chunks(): AsyncIterator<Buffer, undefined> {
+    return this.#sink instanceof MessageStream
+      ? (this.#sink[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>)
+      : this.#pass(MessageChunks);
+  }
+
+  #pass<S extends BodySink>(Sink: new (owner: SinkOwner) => S): S {
     if (this.#use === "buffer") throw takenTwice("as a Buffer");
-    const stream = new MessageStream({
-      wanted: () => {
-        this.#resume();
-      },
-      destroyed: (error) => {
-        this.#drop(() => new Pop3AbortError(error ?? new Error("the stream was destroyed")));
-      },
-    });
-    this.#stream = stream;
+    if (this.#sink !== undefined) throw takenTwice("by a loop");
+    const sink = new Sink(this);
+    this.#sink = sink;
     if (this.#failure !== undefined) {
-      stream.destroy(this.#failure);
-      return stream;
+      sink.destroy(this.#failure);
+      return sink;
     }
     this.#claim("stream");
     if (this.#collector.size > 0) {
       const collected = this.#collector.take();
       this.mixed?.look(collected);
-      stream.push(collected);
+      sink.give(collected);
     }
-    if (this.#complete) stream.push(null);
+    if (this.#complete) sink.finish();
     else this.#owner.claimed("stream");
-    return stream;
+    return sink;
   }
 
   /**
@@ -133,17 +138,25 @@ export class MessageBody implements BlockReader<void> {
     if (!this.#complete) this.#owner.dropped(this.#failure);
   }
 
-  #resume(): void {
+  // SinkOwner: calls from the stream or the loop.
+
+  wanted(): void {
     if (!this.#paused) return;
     this.#paused = false;
     this.#owner.resumed();
   }
 
+  destroyed(error: Error | null): void {
+    this.#drop(() => new Pop3AbortError(error ?? new Error("the stream was destroyed")));
+  }
+
+  // BlockReader: calls from the connection.
+
   octets(octets: Buffer): boolean {
     let room = true;
     if (this.#use === "stream") {
       this.mixed?.look(octets);
-      room = this.#stream?.give(octets) ?? true;
+      room = this.#sink?.give(octets) ?? true;
     } else if (this.#use === "buffer") {
       if (this.#collector.size + octets.length > this.#limit) throw messageTooLarge(this.#limit);
       this.#collector.append(octets);
@@ -173,7 +186,7 @@ export class MessageBody implements BlockReader<void> {
     this.#complete = true;
     this.#paused = false;
     if (this.#use === "buffer") this.#resolve?.(this.#collector.join());
-    else if (this.#use === "stream") this.#stream?.push(null);
+    else if (this.#use === "stream") this.#sink?.finish();
   }
 
   /** Fails the body: the server refused the command, the connection ended, or the caller cancelled. */
@@ -183,7 +196,7 @@ export class MessageBody implements BlockReader<void> {
     if (this.#use === "none") this.#owner.collected(-this.#collector.size);
     this.#collector.take();
     this.#reject?.(error);
-    this.#stream?.destroy(error);
+    this.#sink?.destroy(error);
   }
 }
 
@@ -212,6 +225,6 @@ function tooLarge(limit: number): string {
 function takenTwice(how: string): Pop3Error {
   return new Pop3Error(
     "POP3_STATE",
-    `the message was already taken ${how}: call buffer() or stream(), not both`,
+    `the message was already taken ${how}: take it once, with buffer(), stream() or one loop`,
   );
 }

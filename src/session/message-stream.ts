@@ -2,19 +2,33 @@
 import { Readable } from "node:stream";
 import { ReaderThrew } from "../protocol/block.ts";
 
-export interface MessageStreamHooks {
-  /** The stream can take more bytes. */
+/** The octets held for a reader that is slower than the network. Several chunks, so that the socket is rarely paused. */
+export const HELD: number = 256 * 1024;
+
+/** Takes the bytes of a body that are not collected. */
+export interface BodySink {
+  /** Takes bytes, which it may keep. Returns `false` if it is full for now. */
+  give(octets: Buffer): boolean;
+  /** The message is complete. */
+  finish(): void;
+  /** The message failed: what was not read is dropped. */
+  destroy(error: Error): void;
+}
+
+/** The body that a sink belongs to. */
+export interface SinkOwner {
+  /** The sink can take more bytes. */
   wanted(): void;
-  /** The stream was destroyed: before its first byte, in the middle, or after its end. */
+  /** The reader has gone: before the first byte, in the middle, or after the end. */
   destroyed(error: Error | null): void;
 }
 
-export class MessageStream extends Readable {
-  readonly #hooks: MessageStreamHooks;
+export class MessageStream extends Readable implements BodySink {
+  readonly #owner: SinkOwner;
 
-  constructor(hooks: MessageStreamHooks) {
-    super({ highWaterMark: 64 * 1024 });
-    this.#hooks = hooks;
+  constructor(owner: SinkOwner) {
+    super({ highWaterMark: HELD });
+    this.#owner = owner;
     // Without this listener an error of the server would crash a process that has no `error` listener.
     this.on("error", () => undefined);
   }
@@ -28,12 +42,16 @@ export class MessageStream extends Readable {
     }
   }
 
+  finish(): void {
+    this.push(null);
+  }
+
   override _read(): void {
-    this.#hooks.wanted();
+    this.#owner.wanted();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#hooks.destroyed(error);
+    this.#owner.destroyed(error);
     callback(error);
   }
 }

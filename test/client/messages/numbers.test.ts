@@ -91,7 +91,8 @@ describe("a message that the loop has passed", () => {
       message.stream().resume();
       expect(await failureOf(message.buffer())).toMatchObject({
         code: "POP3_STATE",
-        message: "the message was already taken as a stream: call buffer() or stream(), not both",
+        message:
+          "the message was already taken as a stream: take it once, with buffer(), stream() or one loop",
       });
     }
     for await (const message of client.retrieve([2])) {

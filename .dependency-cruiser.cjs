@@ -79,7 +79,7 @@ module.exports = {
       from: { path: "^src/cli/" },
       to: {
         path: "^src/",
-        pathNot: ["^src/cli/", "^src/((fetch|oauth2|testing)/)?index\\.ts$", ...besidesTheEntries],
+        pathNot: ["^src/cli/", "^src/((fetch|oauth2|parse|testing)/)?index\\.ts$", ...besidesTheEntries],
       },
     },
     {

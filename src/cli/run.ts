@@ -10,14 +10,16 @@ import { list } from "./commands/list.ts";
 import { login } from "./login/login.ts";
 import { retry } from "./fetch/retry.ts";
 import { serve } from "./commands/serve.ts";
+import { show } from "./commands/show.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
+import { paintFor } from "./colour.ts";
 import { isInterrupted, isReaderGone, masked, type Streams } from "./io.ts";
 import { wrapped } from "./text.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
 import { quoted } from "./usage.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, login, serve];
+const COMMANDS: readonly Subcommand[] = [check, list, show, get, fetch, retry, ledger, login, serve];
 
 const HELP = `popwright COMMAND [arguments]: a POP3 client for the command line
 
@@ -74,7 +76,10 @@ function commandNamed(name: string): Subcommand {
   throw new UsageError(`unknown command ${quoted(name)}${hint}`);
 }
 
-async function tell(error: unknown, name: string | undefined, { stderr }: Streams): Promise<ExitCode> {
+/** The beginning of each error. */
+const NAME = "popwright:";
+
+async function tell(error: unknown, name: string | undefined, { stderr, env }: Streams): Promise<ExitCode> {
   // The reader closed the pipe because it has enough: this is not a failure.
   if (isReaderGone(error)) return EXIT.ok;
   const code = exitCodeOf(error);
@@ -84,9 +89,12 @@ async function tell(error: unknown, name: string | undefined, { stderr }: Stream
     advice.push(`Run \`popwright ${known ? `${String(name)} ` : ""}--help\` for usage`);
   }
   // An internal error is printed with its stack.
-  const first = isUnforeseen(error) ? (error.stack ?? error.message) : wrapped(what ?? "", 2, stderr.columns);
+  const text = isUnforeseen(error) ? (error.stack ?? error.message) : (what ?? "");
+  const first = isUnforeseen(error) ? `${NAME} ${text}` : wrapped(`${NAME} ${text}`, 2, stderr.columns);
   const rest = advice.map((line) => `  ${wrapped(line, 2, stderr.columns)}\n`);
-  await stderr.write(`popwright: ${first}\n${rest.join("")}`).catch(() => undefined);
+  await stderr
+    .write(`${first.replace(NAME, paintFor(stderr, env)("red", NAME))}\n${rest.join("")}`)
+    .catch(() => undefined);
   return code;
 }
 

@@ -39,7 +39,7 @@ const WIDEST = 100;
  * first.
  */
 export function wrapped(text: string, indent: number, columns: number = WIDEST): string {
-  const width = Math.max(30, Math.min(columns, WIDEST) - indent);
+  const width = Math.max(20, Math.min(columns, WIDEST) - indent);
   const lines: string[] = [];
   let line: string | undefined;
   for (const word of text.split(" ")) {

@@ -10,6 +10,7 @@ import { get } from "../../src/cli/commands/get.ts";
 import { ledger } from "../../src/cli/commands/ledger.ts";
 import { list } from "../../src/cli/commands/list.ts";
 import { serve } from "../../src/cli/commands/serve.ts";
+import { show } from "../../src/cli/commands/show.ts";
 import { secretFrom } from "../../src/cli/secret.ts";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
@@ -19,7 +20,7 @@ import { newDirectory } from "../support/place.ts";
 import { lineOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, get, fetch, retry, ledger, serve];
+const COMMANDS: readonly Subcommand[] = [check, list, show, get, fetch, retry, ledger, serve];
 
 describe("help", () => {
   test.each(COMMANDS)("$name: every option is told, and every line fits", async ({ name, help, options }) => {
@@ -282,16 +283,16 @@ describe("list", () => {
       ],
     });
     const terminal = new Terminal();
-    expect(await terminal.run("list", urlOf(server))).toBe(0);
+    expect(await terminal.run("list", urlOf(server), "--uids")).toBe(0);
     expect(terminal.out).toBe("1  22  -\n2   -  c\n");
     expect(terminal.err).toContain('LIST has a malformed line, "2 -1"');
     expect(terminal.err).toContain('UIDL has a malformed line, "1 a b"');
   });
 
-  test("prints columns to stdout and the sum to stderr", async () => {
+  test.each(["--uids", "-u"])("%s prints columns to stdout and the sum to stderr", async (option) => {
     await using server = await annsServer();
     const terminal = new Terminal();
-    expect(await terminal.run("list", urlOf(server))).toBe(0);
+    expect(await terminal.run("list", urlOf(server), option)).toBe(0);
     expect(terminal.out).toBe("1  22  uid-1\n2  30  uid-2\n");
     expect(terminal.err).toBe("2 messages, 52 B\n");
   });
@@ -301,8 +302,8 @@ describe("list", () => {
     const terminal = new Terminal();
     expect(await terminal.run("list", urlOf(server), "--json")).toBe(0);
     expect(terminal.json).toEqual([
-      { number: 1, size: 22 },
-      { number: 2, size: 30 },
+      { number: 1, size: 22, subject: "one" },
+      { number: 2, size: 30, subject: "two" },
     ]);
   });
 

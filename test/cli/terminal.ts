@@ -10,7 +10,11 @@ const NODE_ON_WINE: Record<string, string> =
   NODE_SKIP_PLATFORM_CHECK === undefined ? {} : { NODE_SKIP_PLATFORM_CHECK };
 
 export class Terminal {
-  readonly env: Record<string, string> = { POPWRIGHT_PASSWORD: "secret", ...NODE_ON_WINE };
+  readonly env: Record<string, string> = {
+    POPWRIGHT_PASSWORD: "secret",
+    NO_COLOR: "1",
+    ...NODE_ON_WINE,
+  };
   /** Stops the command, as SIGINT and SIGTERM do. */
   readonly signal: AbortController = new AbortController();
   readonly stdin: PassThrough & { isTTY?: boolean; setRawMode?: () => void } = new PassThrough();

@@ -1,4 +1,5 @@
 // Formats the results of `popwright check`: lines for people, and one JSON object for programs.
+import { paintFor } from "../colour.ts";
 import { explain, meaning, type Attempt } from "../explain.ts";
 import type { Io } from "../io.ts";
 import { printable } from "../../protocol/printable.ts";
@@ -24,10 +25,15 @@ export function destinationLines({ place, steps, error, isRepeated }: Destinatio
   return `${head}\n${lines.join("")}`;
 }
 
-function linesOf(name: string, ok: boolean, texts: readonly string[], { stdout }: Io): string {
-  const head = `${ok ? MARKS.well : MARKS.ill}  ${name.padEnd(INDENT - 6)}`;
-  const lines = texts.map((text) => wrapped(text, INDENT, stdout.columns));
-  return `${head}${lines.join(`\n${" ".repeat(INDENT)}`)}\n`;
+function linesOf(name: string, ok: boolean, texts: readonly string[], { stdout, env }: Io): string {
+  const paint = paintFor(stdout, env);
+  const mark = ok ? paint("green", MARKS.well) : paint("red", MARKS.ill);
+  // On a narrow terminal the text begins in the next line.
+  const isNarrow = (stdout.columns ?? INDENT * 4) < INDENT * 3;
+  const indent = isNarrow ? 6 : INDENT;
+  const head = isNarrow ? `${mark}  ${name}\n${" ".repeat(indent)}` : `${mark}  ${name.padEnd(INDENT - 6)}`;
+  const lines = texts.map((text) => wrapped(text, indent, stdout.columns));
+  return `${head}${lines.join(`\n${" ".repeat(indent)}`)}\n`;
 }
 
 interface Results {

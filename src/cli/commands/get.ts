@@ -1,20 +1,20 @@
 // `popwright get`: writes one message exactly as the server sends it.
 import { open, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { Pop3ReplyError, type Pop3Client } from "../../index.ts";
-import { printable } from "../../protocol/printable.ts";
+import type { Pop3Client } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { inSession } from "../in-session.ts";
-import type { Io } from "../io.ts";
-import { count } from "../text.ts";
-import { NoMessageError } from "../usage-error.ts";
+import type { Io, Output } from "../io.ts";
+import { ERASE, progressBar, REST } from "../progress-bar.ts";
+import { UsageError } from "../usage-error.ts";
 import { positionals, wholeNumber, wordsOf } from "../usage.ts";
+import { MESSAGE_HELP, messageNamed, withNumber } from "./message-number.ts";
 
 const OPTIONS = {
   ...ACCOUNT_OPTIONS,
-  output: { type: "string" },
+  output: { type: "string", short: "o" },
   top: { type: "string" },
 } as const;
 
@@ -26,8 +26,9 @@ export const get: Subcommand = {
 
 Writes a message exactly as the server sends it, with CRLF line ends. It changes nothing on the server.
 
-  MESSAGE            its number, or uid:UNIQUE-ID
-  --output FILE      writes to a new file instead of standard output
+${MESSAGE_HELP}
+  -o, --output FILE  writes to a new file instead of standard output. "-" is standard output, even if that
+                     is a terminal
   --top LINES        writes only the headers and the first LINES lines of the body
 
 ${ACCOUNT_HELP}
@@ -43,38 +44,63 @@ Examples
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url = "", name = ""] = positionals(words, ["URL", "MESSAGE"]);
     const top = wholeNumber("--top", values.top);
-    const uid = name.startsWith("uid:") ? name.slice("uid:".length) : undefined;
-    const wished = uid === undefined ? wholeNumber("MESSAGE", name, 1) : undefined;
+    const message = messageNamed(name);
+    if (values.output === undefined && io.stdout.columns !== undefined)
+      throw new UsageError(
+        "a message may contain bytes that control the terminal. Run `popwright show` to read it, or write it to a file with --output FILE; --output - writes it to the terminal anyway",
+      );
+    const path = values.output === "-" ? undefined : values.output;
     const account = await accountFromWords(url, values, io);
-    await inSession(account, io, async (client) => {
-      const number = uid === undefined ? (wished as number) : await numberOf(client, uid);
-      try {
-        await write(pieces(client, number, top), values.output, io);
-      } catch (error) {
-        throw (await missing(client, number, error)) ?? error;
-      }
-    });
+    await inSession(account, io, (client) =>
+      withNumber(client, message, async (number) => {
+        // On a terminal, the bar would be written into the message.
+        const isShown = path !== undefined || io.stdout.columns === undefined;
+        const isLong = top === undefined && io.stderr.columns !== undefined;
+        const bar = new Bar(io.stderr, isShown && isLong ? await client.list(number) : 0);
+        try {
+          await write(counted(pieces(client, number, top), bar), path, io);
+        } finally {
+          await bar.end();
+        }
+      }),
+    );
     return EXIT.ok;
   },
 };
 
-async function numberOf(client: Pop3Client, uid: string): Promise<number> {
-  for (const [number, each] of await client.uidl()) if (each === uid) return number;
-  throw new NoMessageError(`no message has the unique-id ${printable(uid)}`);
+/** The progress of one message, in the last line of a terminal. */
+class Bar {
+  readonly #output: Output;
+  readonly #expected: number;
+  #drawn = 0;
+
+  /** `expected`: the size in bytes; 0: nothing is shown. */
+  constructor(output: Output, expected: number) {
+    this.#output = output;
+    this.#expected = expected;
+  }
+
+  async draw(received: number): Promise<void> {
+    const { columns } = this.#output;
+    const now = Date.now();
+    if (columns === undefined || this.#expected === 0 || now - this.#drawn < REST) return;
+    this.#drawn = now;
+    const state = { received, expected: this.#expected, isComplete: false };
+    await this.#output.write(`${ERASE}${progressBar(state, columns)}`);
+  }
+
+  async end(): Promise<void> {
+    if (this.#drawn > 0) await this.#output.write(ERASE);
+  }
 }
 
-/** Returns the error for a message that does not exist, if that is why the server refused it. */
-async function missing(
-  client: Pop3Client,
-  number: number,
-  error: unknown,
-): Promise<NoMessageError | undefined> {
-  if (!Pop3ReplyError.is(error) || error.temporary) return undefined;
-  const { count: messages } = await client.stat();
-  if (number <= messages) return undefined;
-  return new NoMessageError(
-    `there is no message ${String(number)}: the maildrop has ${count(messages, "message")}`,
-  );
+async function* counted(octets: AsyncIterable<Buffer>, bar: Bar): AsyncGenerator<Buffer, void> {
+  let received = 0;
+  for await (const piece of octets) {
+    received += piece.length;
+    await bar.draw(received);
+    yield piece;
+  }
 }
 
 async function* pieces(

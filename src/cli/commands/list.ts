@@ -1,62 +1,82 @@
-// `popwright list`: lists the messages of a maildrop, as the server reports them.
-import { type Pop3Client, Pop3ReplyError } from "../../index.ts";
+// `popwright list`: lists the messages of a maildrop: date, sender and subject, or only what the server lists.
+import { Pop3Error, Pop3ReplyError, type Pop3Client } from "../../index.ts";
 import { numbersIn } from "../../protocol/malformed-line.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { inSession } from "../in-session.ts";
+import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { malformedTexts } from "../malformed.ts";
 import { columns, count, octetsText } from "../text.ts";
 import { positionals, wordsOf } from "../usage.ts";
+import { headersOf, jsonOf, NO_HEADERS } from "./message-headers.ts";
+import { MessageRows } from "./message-rows.ts";
 
-const OPTIONS = { ...ACCOUNT_OPTIONS, json: { type: "boolean" } } as const;
+const OPTIONS = {
+  ...ACCOUNT_OPTIONS,
+  uids: { type: "boolean", short: "u" },
+  json: { type: "boolean", short: "j" },
+} as const;
 
 export const list: Subcommand = {
   name: "list",
-  summary: "lists the messages of a maildrop: number, size, unique-id",
+  summary: "lists the messages of a maildrop: date, sender, subject",
   options: OPTIONS,
-  help: `popwright list URL [--json]
+  help: `popwright list URL [--uids] [--json]
 
-Lists the messages: number, size in bytes, unique-id. It changes nothing on the server.
+Lists the messages: number, size, date, sender, subject. It retrieves only the headers, with TOP, and changes
+nothing on the server. Dates are in the time zone of this machine.
 
-  --json             prints a JSON object for each message, one per line: number, size, uid
+  -u, --uids         lists number, size in bytes and unique-id instead, and retrieves nothing
+  -j, --json         prints a JSON object for each message, one per line: number, size, uid, date, from,
+                     subject; with --uids only the first three
 
 ${ACCOUNT_HELP}
 Examples
   popwright list pop3s://ann@pop.example.com
-  popwright list pop3s://ann@pop.example.com --json | jq -r .uid
+  popwright list pop3s://ann@pop.example.com --uids --json | jq -r .uid
 `,
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url] = positionals(words, ["URL"]);
     const account = await accountFromWords(url ?? "", values, io);
-    const [sizes, uids, malformed] = await inSession(account, io, async (client) => {
-      const listings = await Promise.all([client.list(), uidsOf(client)]);
-      return [...listings, client.malformed] as const;
+    await inSession(account, io, async (client) => {
+      const messages = await messagesOf(client, io);
+      const isJson = values.json === true;
+      const isShort = values.uids === true || !(await hasTop(client, messages, io));
+      if (!isShort) await writeHeaders(client, messages, isJson, io);
+      else if (isJson) for (const message of messages) await writeJson(io, message);
+      else await writeUids(messages, io);
+      let octets = 0;
+      for (const { size = 0 } of messages) octets += size;
+      if (!isJson) await io.stderr.write(`${count(messages.length, "message")}, ${octetsText(octets)}\n`);
     });
-    // A message exists even if the line with its size is malformed.
-    const unsized = [...numbersIn(malformed, "LIST")].filter(
-      (number) => !sizes.has(number) && uids.has(number),
-    );
-    const messages = [...sizes.keys(), ...unsized].map((number) => ({
-      number,
-      size: sizes.get(number),
-      uid: uids.get(number),
-    }));
-    for (const text of malformedTexts(malformed)) await io.stderr.write(`${text}\n`);
-    if (values.json === true) {
-      for (const message of messages) await writeJson(io, message);
-      return EXIT.ok;
-    }
-    const rows = messages.map(({ number, size, uid }) => [String(number), String(size ?? "-"), uid ?? "-"]);
-    await io.stdout.write(columns(rows, [0, 1]));
-    let octets = 0;
-    for (const size of sizes.values()) octets += size;
-    await io.stderr.write(`${count(messages.length, "message")}, ${octetsText(octets)}\n`);
     return EXIT.ok;
   },
 };
+
+/** A message as the server lists it. */
+interface Listed {
+  readonly number: number;
+  readonly size: number | undefined;
+  readonly uid: string | undefined;
+}
+
+async function messagesOf(client: Pop3Client, io: Io): Promise<readonly Listed[]> {
+  const [sizes, uids] = await Promise.all([client.list(), uidsOf(client)]);
+  const { malformed } = client;
+  // A message exists even if the line with its size is malformed.
+  const unsized = [...numbersIn(malformed, "LIST")].filter(
+    (number) => !sizes.has(number) && uids.has(number),
+  );
+  for (const text of malformedTexts(malformed)) await io.stderr.write(`${text}\n`);
+  return [...sizes.keys(), ...unsized].map((number) => ({
+    number,
+    size: sizes.get(number),
+    uid: uids.get(number),
+  }));
+}
 
 /** Returns the unique-ids. A server without UIDL has none, but its messages can still be listed. */
 async function uidsOf(client: Pop3Client): Promise<ReadonlyMap<number, string>> {
@@ -65,5 +85,46 @@ async function uidsOf(client: Pop3Client): Promise<ReadonlyMap<number, string>> 
   } catch (error) {
     if (!(error instanceof Pop3ReplyError)) throw error;
     return new Map();
+  }
+}
+
+/** Whether the server knows TOP. Some servers do, and do not list it. */
+async function hasTop(client: Pop3Client, [first]: readonly Listed[], io: Io): Promise<boolean> {
+  if (first === undefined || client.capabilities.top) return true;
+  try {
+    await client.top(first.number, 0);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Pop3ReplyError)) throw error;
+    await io.stderr.write("the server does not know TOP, so it has no subjects to list\n");
+    return false;
+  }
+}
+
+async function writeUids(messages: readonly Listed[], io: Io): Promise<void> {
+  const rows = messages.map(({ number, size, uid }) => [String(number), String(size ?? "-"), uid ?? "-"]);
+  await io.stdout.write(columns(rows, [0, 1]));
+}
+
+/** Writes a row as soon as its headers are there: the list of a large maildrop begins at once. */
+async function writeHeaders(
+  client: Pop3Client,
+  messages: readonly Listed[],
+  isJson: boolean,
+  io: Io,
+): Promise<void> {
+  const listed = new Map(messages.map((message) => [message.number, message]));
+  const rows = new MessageRows(messages.at(-1)?.number ?? 0, io);
+  for await (const message of client.retrieve([...listed.keys()], { top: 0 })) {
+    const { number, size, uid } = listed.get(message.number) ?? message;
+    let headers = NO_HEADERS;
+    try {
+      headers = await headersOf(await message.buffer());
+    } catch (error) {
+      // The server refused this message, or its headers are too large. The others may be well.
+      if (!Pop3Error.is(error) || !/^POP3_(?:REFUSED|MESSAGE_TOO_LARGE)$/.test(error.code)) throw error;
+    }
+    if (isJson) await writeJson(io, { number, size, uid, ...jsonOf(headers) });
+    else await io.stdout.write(rows.text({ number, size, ...headers }));
   }
 }

@@ -1,12 +1,7 @@
 // Draws a progress bar in the last line of a terminal. Other output is written above it.
 import type { FetchEvent } from "../../fetch/index.ts";
 import type { Output } from "../io.ts";
-import { octetsText } from "../text.ts";
-
-/** The minimal time between two drawings of the bar, in milliseconds. */
-const REST = 100;
-const WIDEST = 40;
-const ERASE = "\r\x1b[K";
+import { ERASE, progressBar, REST } from "../progress-bar.ts";
 
 interface Share {
   messages: number;
@@ -56,16 +51,11 @@ export class Progress {
 
   /** Formats the bar: `[=====>    ]  12/40  3.2 MB of 9.1 MB`. */
   line(columns: number): string {
-    const { messages, octets } = this.#expected;
-    let came = this.#done.octets;
-    for (const received of this.#current.values()) came += received;
-    const words = `  ${String(this.#done.messages)}/${String(messages)}  ${octetsText(came)} of ${octetsText(octets)}`;
-    const width = Math.min(WIDEST, columns - words.length - 3);
-    if (width < 5) return words.trim().slice(0, columns - 1);
-    // Servers estimate sizes, so the bar is full only after the last message.
-    const share = this.#done.messages === messages ? 1 : Math.min(0.99, came / Math.max(1, octets));
-    const filled = Math.round(share * width);
-    const bar = share === 1 ? "=".repeat(width) : `${"=".repeat(filled)}>`.slice(0, width).padEnd(width);
-    return `[${bar}]${words}`;
+    const { messages, octets: expected } = this.#expected;
+    let received = this.#done.octets;
+    for (const each of this.#current.values()) received += each;
+    const isComplete = this.#done.messages === messages;
+    const label = `${String(this.#done.messages)}/${String(messages)}`;
+    return progressBar({ received, expected, isComplete, label }, columns);
   }
 }

@@ -109,9 +109,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     // `console.log(client)` shows the state of the session, but no secrets.
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Pop3Client, _depth: number, options: InspectOptions): string {
-        const { state, secure, marked } = this;
+        const { id, state, secure, marked } = this;
         const { host, port } = this.#session.settings;
-        return `Pop3Client ${inspect({ host, port, secure, state, marked }, options)}`;
+        return `Pop3Client ${inspect({ id, host, port, secure, state, marked }, options)}`;
       },
     });
   }
@@ -169,6 +169,14 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   connect(options?: CallOptions): Promise<void> {
     return located(() => this.#session.open(checkCallOptions(options, CALL).signal));
+  }
+
+  /**
+   * Names the session in log lines, traces and errors: the option `id`, or 8 random characters. To print with your own
+   * lines, so that the lines of one session are told from those of another.
+   */
+  get id(): string {
+    return this.#session.id;
   }
 
   /** The state of the session (RFC 1939 section 3). */
@@ -231,7 +239,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** STAT: the number of messages that are not marked, and their total size in bytes. */
   stat(options?: CallOptions): Promise<MaildropStat> {
-    return call(options, CALL, ({ signal }) => this.#transaction.stat(signal));
+    return this.#call(options, CALL, ({ signal }) => this.#transaction.stat(signal));
   }
 
   /**
@@ -248,10 +256,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   list(message: number, options?: CallOptions): Promise<number>;
   list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
     if (isOptions(first))
-      return call(first, RESPONSE, ({ signal, totalTimeout }) =>
+      return this.#call(first, RESPONSE, ({ signal, totalTimeout }) =>
         this.#transaction.list(signal, totalOfCall(totalTimeout)),
       );
-    return call(options, CALL, ({ signal }) => this.#transaction.listOne(first, signal));
+    return this.#call(options, CALL, ({ signal }) => this.#transaction.listOne(first, signal));
   }
 
   /**
@@ -265,10 +273,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   uidl(message: number, options?: CallOptions): Promise<string>;
   uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
     if (isOptions(first))
-      return call(first, RESPONSE, ({ signal, totalTimeout }) =>
+      return this.#call(first, RESPONSE, ({ signal, totalTimeout }) =>
         this.#transaction.uidl(signal, totalOfCall(totalTimeout)),
       );
-    return call(options, CALL, ({ signal }) => this.#transaction.uidlOne(first, signal));
+    return this.#call(options, CALL, ({ signal }) => this.#transaction.uidlOne(first, signal));
   }
 
   /**
@@ -277,7 +285,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * `limits.message`, and with `POP3_TRUNCATED` if the connection ends within it.
    */
   retr(message: number, options?: ResponseOptions): Promise<Buffer> {
-    return call(options, RESPONSE, (given) => new Message(this.#transaction, message, given).buffer());
+    return this.#call(options, RESPONSE, (given) => new Message(this.#transaction, message, given).buffer());
   }
 
   /**
@@ -285,7 +293,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * @param lines default 0
    */
   top(message: number, lines = 0, options?: ResponseOptions): Promise<Buffer> {
-    return call(options, RESPONSE, (given) =>
+    return this.#call(options, RESPONSE, (given) =>
       new Message(this.#transaction, message, { ...given, top: lines }).buffer(),
     );
   }
@@ -337,19 +345,19 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * call waits for all replies, then rejects with the first refusal. {@link marked} shows which succeeded.
    */
   dele(messages: number | Iterable<number>, options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) =>
+    return this.#call(options, CALL, ({ signal }) =>
       this.#transaction.dele(isList(messages) ? [...messages] : [messages], signal),
     );
   }
 
   /** NOOP: does nothing, but keeps the server from closing an idle session. */
   noop(options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => this.#session.execute(commands.noop(), { signal }));
+    return this.#call(options, CALL, ({ signal }) => this.#session.execute(commands.noop(), { signal }));
   }
 
   /** RSET: unmarks all messages. */
   rset(options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => this.#transaction.rset(signal));
+    return this.#call(options, CALL, ({ signal }) => this.#transaction.rset(signal));
   }
 
   /**
@@ -358,7 +366,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * message numbers in `marked`. If no message is marked, the call resolves even if the reply is lost.
    */
   quit(options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => this.#transaction.quit(signal));
+    return this.#call(options, CALL, ({ signal }) => this.#transaction.quit(signal));
   }
 
   /** Drops the connection at once. Nothing is deleted. All waiting calls reject with `POP3_CLOSED`. */
@@ -376,7 +384,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** CAPA (RFC 2449): lists the capabilities. Rejects with `POP3_REFUSED` if the server lacks CAPA. */
   capa(options?: ResponseOptions): Promise<Capabilities> {
-    return call(options, RESPONSE, ({ signal, totalTimeout }) => {
+    return this.#call(options, RESPONSE, ({ signal, totalTimeout }) => {
       this.#session.check(commands.bare("CAPA"));
       return this.#session.capa(signal, totalOfCall(totalTimeout));
     });
@@ -388,7 +396,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * is remembered.
    */
   supports(command: "UIDL" | "TOP", options?: CallOptions): Promise<boolean> {
-    return call(options, CALL, ({ signal }) => {
+    return this.#call(options, CALL, ({ signal }) => {
       if (!["UIDL", "TOP"].includes(command))
         throw argumentError(`the command for supports() must be "UIDL" or "TOP" (got ${shown(command)})`);
       this.#session.check(commands.bare(command));
@@ -401,7 +409,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * again. Rejects with `POP3_TLS_*`, and closes the connection, if TLS fails.
    */
   stls(options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => {
+    return this.#call(options, CALL, ({ signal }) => {
       this.#session.check(commands.bare("STLS"));
       return this.#session.stls(signal);
     });
@@ -409,7 +417,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** USER: the first half of a login by hand. Call {@link pass} next. */
   user(name: string, options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => {
+    return this.#call(options, CALL, ({ signal }) => {
       checkText("the user name", name, argumentError);
       const { settings, secrets } = this.#session;
       if (!settings.logUser) secrets.hide(name);
@@ -422,7 +430,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * unless `allowPlaintextAuth` is set.
    */
   pass(secret: string, options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => {
+    return this.#call(options, CALL, ({ signal }) => {
       const command = commands.pass(secret, this.#session.settings.limits);
       this.#session.check(command);
       this.#session.assertMaySendSecret();
@@ -432,7 +440,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** APOP: a login by hand. Rejects with `POP3_NOT_SUPPORTED` if the greeting has no usable timestamp. */
   apop(name: string, secret: string, options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => {
+    return this.#call(options, CALL, ({ signal }) => {
       checkText("the user name", name, argumentError);
       this.#session.check(commands.bare("APOP"));
       const { settings, secrets } = this.#session;
@@ -446,7 +454,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** Logs in, as `connect` does with the option `auth`. */
   authenticate(auth: Pop3Auth, options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => {
+    return this.#call(options, CALL, ({ signal }) => {
       checkAuth(auth);
       this.#session.check(commands.bare("AUTH"));
       return this.#session.login(auth, signal);
@@ -455,7 +463,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   /** UTF8 (RFC 6856), before the login: allows UTF-8 in headers, user names and the server's texts. */
   utf8(options?: CallOptions): Promise<void> {
-    return call(options, CALL, ({ signal }) => this.#session.execute(commands.utf8(), { signal }));
+    return this.#call(options, CALL, ({ signal }) => this.#session.execute(commands.utf8(), { signal }));
   }
 
   /** LANG (RFC 6856): lists the languages that the server can use for its texts. */
@@ -465,8 +473,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   lang(first?: string | CallOptions, options?: CallOptions): Promise<Language[] | string> {
     const { limits } = this.#session.settings;
     if (isOptions(first))
-      return call(first, CALL, ({ signal }) => this.#session.execute(commands.langList(limits), { signal }));
-    return call(options, CALL, ({ signal }) =>
+      return this.#call(first, CALL, ({ signal }) =>
+        this.#session.execute(commands.langList(limits), { signal }),
+      );
+    return this.#call(options, CALL, ({ signal }) =>
       this.#session.execute(commands.lang(first, limits), { signal }),
     );
   }
@@ -477,7 +487,16 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * change the session.
    */
   command(line: string, options?: Pop3CommandOptions): Promise<CommandReply> {
-    return call(options, COMMAND, (given) => this.#command(line, given));
+    return this.#call(options, COMMAND, (given) => this.#command(line, given));
+  }
+
+  /** Runs a command after its options are checked. Its error names the session. */
+  #call<O extends CallOptions, T>(
+    options: O | undefined,
+    names: NamesOf<O>,
+    work: (options: O) => T | Promise<T>,
+  ): Promise<T> {
+    return call(options, names, work, this.id);
   }
 
   async #command(

@@ -132,6 +132,16 @@ export interface Pop3ErrorDetails {
   readonly oauth?: OAuthRefusal | undefined;
   /** For the codes that end in `_TIMEOUT`: the option that set the limit. */
   readonly limit?: string | undefined;
+  /** The `id` of the client whose session it was. */
+  readonly session?: string | undefined;
+}
+
+/** Names the session of an error, unless it names one. Leaves errors of others as they are. Returns the error. */
+export function inSession<E>(error: E, session: string | undefined): E {
+  // Does not throw if the error is frozen.
+  if (session !== undefined && error instanceof Pop3Error && error.session === undefined)
+    Reflect.defineProperty(error, "session", { value: session, enumerable: true });
+  return error;
 }
 
 /**
@@ -171,12 +181,15 @@ export class Pop3Error extends Error {
   declare readonly command?: string;
   /** For `POP3_COMMIT_FAILED` and `POP3_COMMIT_UNKNOWN`: the numbers of the messages marked as deleted. */
   declare readonly marked?: readonly number[];
+  /** The `id` of the client whose session it was, to find its lines in the log. */
+  declare readonly session?: string;
 
   constructor(code: Pop3ErrorCode, message: string, details: Pop3ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     if (details.command !== undefined) this.command = details.command;
     if (details.marked !== undefined) this.marked = details.marked;
+    if (details.session !== undefined) this.session = details.session;
   }
 
   static {

@@ -31,7 +31,8 @@ export {
 } from "./errors.ts";
 export type { Pop3Message } from "./session/message.ts";
 export type { SocketSource } from "./net/dial.ts";
-export type { Pop3MalformedTrace, Pop3Trace } from "./net/trace.ts";
+export type { Pop3LogArea, Pop3LogFacts, Pop3Logger } from "./net/log.ts";
+export type { Pop3MalformedTrace, Pop3Trace, Pop3TracePeer } from "./net/trace.ts";
 export type { Pop3ClientOptions, Pop3Limits, Pop3Timeouts, Pop3Window } from "./options/client.ts";
 export { Pop3Pool } from "./pool/pool.ts";
 export type { Pop3PoolOptions, UseOptions } from "./pool/options.ts";

@@ -43,6 +43,8 @@ describe("defaults", () => {
       window: DEFAULT_WINDOW,
       listings: "lenient",
       logUser: true,
+      logger: undefined,
+      id: undefined,
     });
   });
 

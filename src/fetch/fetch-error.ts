@@ -56,11 +56,12 @@ export class FetchError extends Pop3Error {
   constructor({ code = "POP3_CALLER", cause, temporary, report }: FetchErrorDetails) {
     const words = cause instanceof Error ? cause.message : String(cause);
     const known = Pop3Error.is(cause) ? cause : undefined;
-    const { command, marked } = known ?? {};
+    const { command, marked, session } = known ?? {};
     super(known?.code ?? code, `${printable(report.mailbox)}: ${known?.message ?? printable(words)}`, {
       cause,
       command,
       marked,
+      session,
     });
     // Copy the fields that belong to the code, because code that narrows by `code` reads them.
     if (Pop3ReplyError.is(cause)) {

@@ -30,6 +30,7 @@ export type { FetchEvent, Listener } from "./events.ts";
 export { fetchAll } from "./fetch-all.ts";
 export { FetchError, type FetchErrorDetails } from "./fetch-error.ts";
 export { fetchMail } from "./run/fetch-mail.ts";
+export type { Pop3FetchTrace, Pop3MessageTrace } from "./run/trace.ts";
 export { FileLedger, type FileLedgerOptions } from "./ledger/file-ledger.ts";
 export { LedgerError, type LedgerErrorOptions } from "./ledger/ledger-error.ts";
 export type {

@@ -102,7 +102,7 @@ export class Mailboxes {
   }
 
   #settings(target: FetchTarget): FetchSettings {
-    const { ledger, destination, policy, force, stop, signal } = this.#options;
+    const { ledger, destination, policy, force, logger, stop, signal } = this.#options;
     const own = typeof target === "object" && "account" in target ? target : { account: target };
     checkNames("", own, ["account", "mailbox", "policy", "destination"]);
     const { account, ...rest } = own;
@@ -113,6 +113,7 @@ export class Mailboxes {
       signal,
       ...(policy === undefined ? {} : { policy }),
       ...(force === undefined ? {} : { force }),
+      ...(logger === undefined ? {} : { logger }),
       ...rest,
       onEvent: (event) => this.#queue.push(event),
     });

@@ -2,6 +2,7 @@
 import {
   checkBoolean,
   checkFunction,
+  checkLogger,
   checkNames,
   checkObject,
   checkSignal,
@@ -11,7 +12,6 @@ import {
 } from "../options/checks.ts";
 import { completeOptions, optionsFrom, type Pop3ClientOptions } from "../options/client.ts";
 import type { Pop3Pool } from "../pool/pool.ts";
-import type { ListingMode } from "../protocol/listing-block.ts";
 import type { Destination } from "./destinations/destination.ts";
 import { deliverTo, type Deliver } from "./destinations/function.ts";
 import type { Listener } from "./events.ts";
@@ -42,6 +42,11 @@ export interface FetchOptions {
   /** Called with each event. The run waits for the promise that it returns. */
   readonly onEvent?: Listener;
   /**
+   * The logger of the run and of its sessions, see {@link Pop3ClientOptions.logger}. An account may have its own.
+   * @default no logger; `DEBUG=popwright:*` logs to standard error
+   */
+  readonly logger?: Pop3ClientOptions["logger"];
+  /**
    * Ends the run in an orderly way: it delivers the current message and commits all deletions that are due.
    * If more messages were already requested, it commits in a new session.
    */
@@ -66,7 +71,7 @@ export type FetchTarget =
 /** The options of {@link fetchAll}. */
 export interface FetchAllOptions extends Pick<
   FetchOptions,
-  "ledger" | "destination" | "policy" | "force" | "stop" | "signal"
+  "ledger" | "destination" | "policy" | "force" | "logger" | "stop" | "signal"
 > {
   /** The maximum number of sessions at a time. @default 50 */
   readonly maxSessions?: number;
@@ -84,6 +89,7 @@ export const FETCH_ALL_OPTIONS: readonly string[] = Object.keys({
   destination: true,
   policy: true,
   force: true,
+  logger: true,
   stop: true,
   signal: true,
   maxSessions: true,
@@ -114,6 +120,7 @@ export const FETCH_OPTIONS: readonly string[] = Object.keys({
   pool: true,
   force: true,
   onEvent: true,
+  logger: true,
   stop: true,
   signal: true,
 } satisfies Record<keyof FetchOptions, true>);
@@ -122,7 +129,7 @@ export const FETCH_OPTIONS: readonly string[] = Object.keys({
 export function completeFetchOptions(account: FetchAccount, options: FetchOptions): FetchSettings {
   checkObject("options", options);
   checkNames("", options, FETCH_OPTIONS);
-  const { ledger, destination, policy, mailbox, pool, force, onEvent, stop, signal } = options;
+  const { ledger, destination, policy, mailbox, pool, force, onEvent, logger, stop, signal } = options;
   checkRunOptions(options);
   const taking = destinationOf(destination);
   if (mailbox !== undefined) checkText("mailbox", mailbox);
@@ -132,7 +139,11 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
   const client = accountOf(account);
   const complete = completePolicy(policy, client);
   return {
-    account: withListings(client, complete.listings),
+    account: withOption(
+      withOption(client, "listings", complete.listings, "lenient"),
+      "logger",
+      client.logger ?? logger,
+    ),
     mailbox: mailbox ?? nameOf(client),
     ledger,
     destination: taking,
@@ -149,7 +160,8 @@ export function completeFetchOptions(account: FetchAccount, options: FetchOption
 export function checkRunOptions(
   options: Omit<FetchOptions, "destination"> & { readonly destination?: unknown },
 ): void {
-  const { ledger, destination, policy, force, stop, signal } = options;
+  const { ledger, destination, policy, force, logger, stop, signal } = options;
+  checkLogger("logger", logger);
   checkBoolean("force", force);
   checkSignal("stop", stop);
   checkSignal("signal", signal);
@@ -181,12 +193,17 @@ function accountOf(account: FetchAccount): Pop3ClientOptions {
 }
 
 /**
- * Overrides `listings` of the account. Derives from the caller's object, so that later changes to it still
- * take effect.
+ * Overrides an option of the account. Derives from the caller's object, so that later changes to it still
+ * take effect. `byDefault`: the value of an option that is not given.
  */
-function withListings(account: Pop3ClientOptions, listings: ListingMode): Pop3ClientOptions {
-  if ((account.listings ?? "lenient") === listings) return account;
-  return Object.create(account, { listings: { value: listings, enumerable: true } }) as Pop3ClientOptions;
+function withOption<N extends keyof Pop3ClientOptions>(
+  account: Pop3ClientOptions,
+  name: N,
+  value: Pop3ClientOptions[N],
+  byDefault?: Pop3ClientOptions[N],
+): Pop3ClientOptions {
+  if ((account[name] ?? byDefault) === value) return account;
+  return Object.create(account, { [name]: { value, enumerable: true } }) as Pop3ClientOptions;
 }
 
 /**

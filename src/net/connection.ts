@@ -1,7 +1,7 @@
 // Sends commands on one stream and waits for their replies. Every wait has a timeout. A failure ends
 // the connection, and every waiting call rejects with the same cause.
 import type { Duplex } from "node:stream";
-import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
+import { inSession, Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { ReaderThrew } from "../protocol/block.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import type { Reply } from "../protocol/reply.ts";
@@ -26,13 +26,20 @@ import type { Inlet } from "./inlet.ts";
 import { Pipeline, type Window } from "./pipeline.ts";
 import { Replies, type ReplyLimits } from "./replies.ts";
 import { Sender } from "./sender.ts";
-import { traceCommand } from "./trace.ts";
+import type { Log } from "./log.ts";
+import { areCommandsHeard, traceCommand } from "./trace.ts";
+import { Traffic } from "./traffic.ts";
 import { WireLog } from "./wire-log.ts";
 
-/** The server's address, for traces. */
+/** The server's address and the session, for traces, the log and errors. */
 export interface Peer {
   readonly host: string;
   readonly port: number;
+  /** The id of the session. */
+  readonly id?: string;
+  readonly log?: Log;
+  /** Counts what is sent and received. */
+  readonly traffic?: Traffic;
 }
 
 export interface ConnectionLimits extends ReplyLimits {
@@ -56,6 +63,7 @@ export class Connection {
   readonly #deadlines: Deadlines;
   readonly #secrets: Secrets;
   readonly #log: WireLog;
+  readonly #traffic: Traffic;
   readonly #timer: DeadlineTimer;
   readonly #pipeline = new Pipeline();
   readonly #sender: Sender;
@@ -83,14 +91,15 @@ export class Connection {
     this.#peer = peer;
     this.#limits = limits;
     this.#secrets = secrets;
-    const log = (this.#log = new WireLog(secrets));
+    const log = (this.#log = new WireLog(secrets, peer.log));
+    const traffic = (this.#traffic = peer.traffic ?? new Traffic());
     const deadlines = (this.#deadlines = deadlinesOf(timeouts, limits.minRate));
     const timer = (this.#timer = new DeadlineTimer((error) => {
       this.close(error);
     }));
     const pipeline = this.#pipeline;
     const flow = (this.#flow = new FlowControl(stream, pipeline, timer, deadlines));
-    this.#sender = new Sender(stream, pipeline, log, secrets, (first) => {
+    this.#sender = new Sender({ stream, pipeline, log, traffic, secrets }, (first) => {
       this.#replies.expect(first);
     });
     this.#replies = new Replies({
@@ -201,7 +210,18 @@ export class Connection {
   }
 
   submit<T>(exchange: Exchange<T>): void {
-    exchange.onSettled = traceCommand(this.#peer.host, this.#peer.port, exchange.command.printable);
+    exchange.session = this.#peer.id;
+    if (!areCommandsHeard()) {
+      this.#submit(exchange);
+      return;
+    }
+    traceCommand(this.#peer, this.#peer.id ?? "", exchange.command.printable, (trace) => {
+      exchange.trace = trace;
+      this.#submit(exchange);
+    });
+  }
+
+  #submit<T>(exchange: Exchange<T>): void {
     if (this.#ended !== undefined) {
       exchange.reject((this.#ended.failure ?? sessionOver()).forCommand(exchange.command.printable));
       return;
@@ -289,6 +309,7 @@ export class Connection {
    */
   close(failure: Pop3Error = sessionOver(), first: Pop3Error = failure): void {
     if (this.#ended !== undefined) return;
+    inSession(failure, this.#peer.id);
     this.#ended = { failure };
     const { unconfirmed } = this.#replies;
     this.#brokePipeline = this.#isPipelineBroken(failure, unconfirmed !== undefined);
@@ -346,6 +367,7 @@ export class Connection {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#timer.touch(chunk.length);
+    this.#traffic.received += chunk.length;
     let extra: number;
     try {
       extra = this.#replies.push(chunk);

@@ -1,5 +1,5 @@
 // Holds one command and its pending reply. An exchange settles exactly once.
-import { Pop3ReplyError, type Pop3Error } from "../errors.ts";
+import { inSession, Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printable } from "../protocol/printable.ts";
@@ -7,6 +7,7 @@ import { parseReply, type Reply } from "../protocol/reply.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { judgeRefusal, stageOfCommand } from "../retry.ts";
 import type { Total, Deadline } from "./deadline-timer.ts";
+import type { CommandTrace } from "./trace.ts";
 
 /** The callbacks of the caller that waits for a reply. Exactly one of them is called, once. */
 export interface Waiter<T> {
@@ -45,8 +46,10 @@ export class Exchange<T> {
   /** Whether the call was aborted: its reply is read and dropped. */
   abandoned = false;
   block: BlockReader<T> | undefined;
-  /** Called once, just before the caller's promise settles. */
-  onSettled: ((error?: Pop3Error) => void) | undefined;
+  /** Ends once, just before the caller's promise settles; `undefined` if it is not heard. */
+  trace: CommandTrace | undefined;
+  /** The id of the session, for errors. */
+  session: string | undefined;
   readonly #onSent: (() => void) | undefined;
   #sent = false;
   readonly #effect: ((value: T) => void) | undefined;
@@ -81,7 +84,7 @@ export class Exchange<T> {
     this.#effect?.(value);
     if (this.#settled) return;
     this.#settled = true;
-    this.onSettled?.();
+    this.trace?.end();
     this.#waiter.resolve(value);
   }
 
@@ -94,7 +97,12 @@ export class Exchange<T> {
   settle(error: Pop3Error): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.onSettled?.(error);
+    inSession(error, this.session);
+    if (this.trace !== undefined) {
+      const { responseCode } = error as Partial<Pop3ReplyError>;
+      if (responseCode !== undefined) this.trace.trace.responseCode = responseCode;
+      this.trace.end(error);
+    }
     this.#waiter.reject(error);
   }
 }

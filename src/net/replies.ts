@@ -119,7 +119,8 @@ export class Replies implements ReplySink {
     if (status === "ok" || status === "err") this.#confirm();
     const exchange = this.#pipeline.first;
     if (exchange === undefined) return false; // closed when the previous message resolved
-    const { command, abandoned } = exchange;
+    const { command, abandoned, trace } = exchange;
+    if (trace !== undefined) trace.trace.received += line.length + 2;
     this.#setup.log.received(line, status);
     if (status === "ok" && command.block !== undefined) {
       if (!abandoned) exchange.block = command.block(line);
@@ -141,6 +142,7 @@ export class Replies implements ReplySink {
     if (exchange === undefined) return; // closed while this chunk was read
     const { log, limits, inlet, flow } = this.#setup;
     log.octets(octets, isMessage(exchange.command));
+    if (exchange.trace !== undefined) exchange.trace.trace.received += octets.length;
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
       if (this.#drained > limits.drain) throw givenUp(exchange.command);

@@ -4,30 +4,39 @@ import type { Duplex } from "node:stream";
 import type { Secrets } from "../protocol/secrets.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Pipeline } from "./pipeline.ts";
+import type { Traffic } from "./traffic.ts";
 import type { WireLog } from "./wire-log.ts";
 
 const CRLF: Buffer = Buffer.from("\r\n", "latin1");
+
+export interface SenderSetup {
+  readonly stream: Duplex;
+  readonly pipeline: Pipeline;
+  readonly log: WireLog;
+  readonly traffic: Traffic;
+  /** Those of each command are added. */
+  readonly secrets: Secrets;
+}
 
 export class Sender {
   readonly #stream: Duplex;
   readonly #pipeline: Pipeline;
   readonly #log: WireLog;
+  readonly #traffic: Traffic;
   readonly #secrets: Secrets;
   readonly #expect: (first: Exchange<unknown>) => void;
   #scheduled: NodeJS.Immediate | undefined;
   #together = 0;
 
-  /** `secrets`: those of each command are added. `expect`: called before the first command is written when no reply is expected. */
+  /** `expect`: called before the first command is written when no reply is expected. */
   constructor(
-    stream: Duplex,
-    pipeline: Pipeline,
-    log: WireLog,
-    secrets: Secrets,
+    { stream, pipeline, log, traffic, secrets }: SenderSetup,
     expect: (first: Exchange<unknown>) => void,
   ) {
     this.#stream = stream;
     this.#pipeline = pipeline;
     this.#log = log;
+    this.#traffic = traffic;
     this.#secrets = secrets;
     this.#expect = expect;
   }
@@ -52,7 +61,12 @@ export class Sender {
     const batch = this.#pipeline.takeSendable();
     if (batch.length === 0) return;
     this.#together = Math.max(idle ? 0 : this.#together, this.#pipeline.length);
-    for (const exchange of batch) exchange.depart();
+    if (idle) this.#traffic.roundTrips++;
+    this.#traffic.commands += batch.length;
+    for (const exchange of batch) {
+      exchange.depart();
+      this.#traffic.sent += exchange.text;
+    }
     // Before the write: the peer of a stream in memory may answer synchronously.
     if (idle) this.#expect(batch[0] as Exchange<unknown>);
     let text = "";

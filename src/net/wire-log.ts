@@ -1,10 +1,10 @@
-// Reports the commands and replies of a session, without secrets: as lines of the package `debug`, which is
-// loaded only on request, and as events for a recorder.
+// Reports the commands and replies of a session, without secrets: as lines of the log, and as events for a recorder.
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { Debugger } from "debug";
+import type { Pop3Error } from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
 import { printableLine, type Reply } from "../protocol/reply.ts";
 import type { Secrets } from "../protocol/secrets.ts";
+import { Log } from "./log.ts";
 
 /** One event on the wire, without secrets. Of a message it has only the size in octets. */
 export type WireEvent =
@@ -17,23 +17,6 @@ export type WireEvent =
 
 const WIRE = "popwright:wire";
 const events = channel(WIRE);
-
-let wire: Debugger | undefined;
-
-/**
- * Loads `debug` if the variable DEBUG is set (its own `enable()` sets it too). Otherwise does not load it,
- * because that takes longer than loading this whole package.
- */
-export async function loadWireLog(): Promise<void> {
-  if (wire !== undefined || (process.env["DEBUG"] ?? "") === "") return;
-  const { default: createDebug } = await import("debug");
-  wire = createDebug("popwright:wire");
-}
-
-/** Returns the log, if it is loaded and enabled. */
-function wireLog(): Debugger | undefined {
-  return wire?.enabled === true ? wire : undefined;
-}
 
 /** Calls `hear` with every event of every session. Returns an unsubscribe function. */
 export function hearWire(hear: (event: WireEvent) => void): () => void {
@@ -54,29 +37,35 @@ export function record(event: WireEvent): void {
 /** Reports what one connection sends and receives. */
 export class WireLog {
   readonly #secrets: Secrets;
+  readonly #log: Log;
   #pieces: Buffer[] = [];
   #octets = 0;
 
-  constructor(secrets: Secrets) {
+  constructor(secrets: Secrets, log: Log = new Log(undefined, secrets)) {
     this.#secrets = secrets;
+    this.#log = log;
   }
 
   sent({ printable }: Command<unknown>): void {
-    wireLog()?.("C: %s", printable);
+    if (this.#log.hears("wire", "debug")) this.#write("C", printable);
     if (isRecorded()) record({ client: printable });
   }
 
   received(line: Buffer, status: Reply["status"] | undefined): void {
-    const log = wireLog();
-    if (log === undefined && !isRecorded()) return;
+    const isLogged = this.#log.hears("wire", "debug");
+    if (!isLogged && !isRecorded()) return;
     // Never log a challenge: with it and the response, a password can be guessed offline.
     const shown = status === "continue" ? "+ ****" : printableLine(line, this.#secrets);
-    log?.("S: %s", shown);
+    if (isLogged) this.#write("S", shown);
     if (isRecorded()) record({ server: shown });
   }
 
-  closed({ message }: Error): void {
-    wireLog()?.("closed: %s", message);
+  closed({ message, code }: Pop3Error): void {
+    this.#log.write("wire", "debug", `closed: ${message}`, { code });
+  }
+
+  #write(direction: "C" | "S", line: string): void {
+    this.#log.write("wire", "debug", `${direction}: ${line}`, { direction, line });
   }
 
   /** Octets of a block: it is recorded when it is complete. `message`: its content is not recorded. */

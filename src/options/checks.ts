@@ -49,6 +49,19 @@ export function checkFunction(what: string, value: unknown, failure: Failure = c
     throw failure(`${what} must be a function (got ${shown(value)})`);
 }
 
+/** Throws if the value is given, and is neither `false` nor a logger in the form of pino. */
+export function checkLogger(what: string, value: unknown, failure: Failure = configError): void {
+  if (value === undefined || value === false) return;
+  const logger = (value ?? {}) as Record<string, unknown>;
+  const missing = ["debug", "info", "warn"].filter((level) => typeof logger[level] !== "function");
+  if (missing.length === 0) return;
+  const isObject = typeof value === "object" && value !== null;
+  throw failure(
+    `${what} must be false, or a logger with the methods debug, info and warn, such as one of pino, or console ` +
+      `(got ${isObject ? `an object without ${missing.join(", ")}` : shown(value)})`,
+  );
+}
+
 /** Throws if the value is not a string. It may be empty. */
 export function checkString(
   what: string,
@@ -155,8 +168,8 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ["connecttimeout", THIS_IS("timeouts.connect")],
   ["greetingtimeout", THIS_IS("timeouts.greeting")],
   ["sockettimeout", THIS_IS("timeouts.body")],
-  ["debug", ": set the environment variable DEBUG=popwright:* instead"],
-  ["logger", ": set the environment variable DEBUG=popwright:* instead"],
+  ["debug", ": use the option logger, or set the environment variable DEBUG=popwright:*"],
+  ["log", THIS_IS("logger")],
   ...["auth.password", "auth.passwd", "auth.secret"].map((name) => [name, THIS_IS("auth.pass")] as const),
   ...["auth.username", "auth.login", "auth.name"].map((name) => [name, THIS_IS("auth.user")] as const),
   ...["auth.token", "auth.oauth", "auth.xoauth2"].map((name) => [name, THIS_IS("auth.accessToken")] as const),

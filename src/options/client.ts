@@ -5,10 +5,12 @@ import type { ConnectionOptions } from "node:tls";
 import { checkAuth, type Pop3Auth } from "./auth.ts";
 import type { SocketSource } from "../net/dial.ts";
 import { ipVersionOf } from "../net/local-addresses.ts";
+import type { Pop3Logger } from "../net/log.ts";
 import type { Window } from "../net/pipeline.ts";
 import {
   checkBoolean,
   checkFunction,
+  checkLogger,
   checkNames,
   checkObject,
   checkOneOf,
@@ -168,6 +170,17 @@ export interface Pop3ClientOptions {
    * @default true
    */
   readonly logUser?: boolean;
+  /**
+   * Receives the lines of the log, in the form of pino: the object first, then the message. Secrets are masked, and no
+   * mail is logged. `false`: no lines at all, not even for `DEBUG=popwright:*`.
+   * @default no logger; `DEBUG=popwright:*` logs to standard error
+   */
+  readonly logger?: Pop3Logger | false;
+  /**
+   * Names the session in log lines, traces and errors: up to 64 printable characters. See {@link Pop3Client.id}.
+   * @default 8 random characters for each client
+   */
+  readonly id?: string;
 }
 
 /** The options with all their defaults. */
@@ -193,6 +206,9 @@ export interface Settings {
   readonly window: Window | undefined;
   readonly listings: ListingMode;
   readonly logUser: boolean;
+  readonly logger: Pop3Logger | false | undefined;
+  /** `undefined`: a random one for each session. */
+  readonly id: string | undefined;
 }
 
 export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
@@ -247,6 +263,8 @@ export const CLIENT_OPTIONS: Readonly<Record<keyof Pop3ClientOptions, true>> = {
   pipelining: true,
   listings: true,
   logUser: true,
+  logger: true,
+  id: true,
 };
 
 /** Returns options unchanged, and a URL as options. Throws `POP3_CONFIG` if the URL is invalid. */
@@ -304,6 +322,10 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
   }
   if (options.auth !== undefined) checkAuth(options.auth);
   checkOneOf("listings", options.listings, ["lenient", "strict"]);
+  checkLogger("logger", options.logger);
+  const { id } = options;
+  if (id !== undefined && (typeof id !== "string" || !/^.{1,64}$/.test(id) || !isPrintable(id)))
+    throw configError(`id must be a string of 1 to 64 printable characters (got ${shown(id)})`);
   return {
     host: options.host,
     port,
@@ -324,6 +346,8 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     window: windowFrom(options.pipelining ?? "auto"),
     listings: options.listings ?? "lenient",
     logUser: options.logUser ?? true,
+    logger: options.logger,
+    id,
   };
 }
 

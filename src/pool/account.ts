@@ -23,15 +23,16 @@ export class Account implements PermitKey {
   /** All options that a session depends on. */
   readonly #facts: Fingerprint;
 
-  /** Copies and checks the options. Throws `POP3_CONFIG` if they are invalid. */
-  constructor(given: Pop3ClientOptions | string | URL) {
+  /** Copies and checks the options. Throws `POP3_CONFIG` if they are invalid. `logger`: used if they have none. */
+  constructor(given: Pop3ClientOptions | string | URL, logger?: Pop3ClientOptions["logger"]) {
     const options = optionsFrom(given);
     checkObject("options", options);
     // The copy has only known options, and would hide a typo.
     checkNames("", options, Object.keys(CLIENT_OPTIONS));
     const auth: unknown = options.auth;
     if (typeof auth === "object" && auth !== null) checkNames("auth", auth, Object.keys(AUTH_OPTIONS));
-    this.options = copyOf(options);
+    const copy = copyOf(options);
+    this.options = copy.logger !== undefined || logger === undefined ? copy : { ...copy, logger };
     this.settings = completeOptions(this.options);
     this.host = this.settings.host.toLowerCase();
     this.maildrop = `${ownerOf(options.auth)}\0${this.host}\0${this.settings.port}`;

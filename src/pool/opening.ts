@@ -6,6 +6,7 @@ import type { Account } from "./account.ts";
 import { isTemporary, retryAfter } from "../retry.ts";
 import { Pop3Client } from "../client.ts";
 import type { SessionPlaces } from "./places.ts";
+import { factsOf, type Log } from "../net/log.ts";
 import type { Counts } from "./statistics.ts";
 import type { Pop3PoolTrace } from "./trace.ts";
 import type { Permit } from "./scheduler.ts";
@@ -21,11 +22,12 @@ export interface Opening {
   readonly places: SessionPlaces;
   readonly counts: Counts;
   readonly trace: Pop3PoolTrace;
+  readonly log: Log;
 }
 
 /** Opens a session and logs in. Rejects with the error of the last attempt. */
 export async function openSession(opening: Opening): Promise<Pop3Client> {
-  const { account, permit, retryFor, signal, makeRoom, counts, trace } = opening;
+  const { account, permit, retryFor, signal, makeRoom, counts, trace, log } = opening;
   let first: number | undefined;
   for (;;) {
     await untilAborted(signal, makeRoom);
@@ -39,6 +41,22 @@ export async function openSession(opening: Opening): Promise<Pop3Client> {
       const pause = retryAfter(error, trace.attempts, Math.random, loginDelay?.seconds);
       const late = performance.now() - first + pause >= retryFor;
       if (late || signal.aborted || !isTemporary(error) || !account.reconnects) throw error;
+      if (log.hears("pool", "warn")) {
+        const facts = {
+          host: trace.host,
+          port: trace.port,
+          attempts: trace.attempts,
+          pause,
+          ...factsOf(error),
+        };
+        const seconds = Math.ceil(pause / 1000);
+        log.write(
+          "pool",
+          "warn",
+          `no session with ${trace.host}, tries again in ${seconds} s: ${facts.error}`,
+          facts,
+        );
+      }
       permit.pause();
       await counts.during("pausing", sleep(pause, signal));
       throwIfAborted(signal);

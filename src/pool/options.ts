@@ -1,6 +1,7 @@
 // The options of a pool: their types, defaults and checks.
 import { CALL, type CallOptions, type NamesOf } from "../options/call.ts";
-import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import { checkLogger, checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import type { Pop3Logger } from "../net/log.ts";
 import type { HostPlaces } from "./places.ts";
 
 /** The options of a {@link Pop3Pool}. */
@@ -25,6 +26,11 @@ export interface Pop3PoolOptions {
    * If the host is full, `use` rejects with `POP3_HOST_BUSY`, or tries again within `retryFor`. @default none
    */
   readonly places?: HostPlaces;
+  /**
+   * The logger of the pool and of its sessions, see {@link Pop3ClientOptions.logger}. An account may have its own.
+   * @default no logger; `DEBUG=popwright:*` logs to standard error
+   */
+  readonly logger?: Pop3Logger | false;
 }
 
 /** Options of {@link Pop3Pool.use}. */
@@ -42,11 +48,14 @@ export interface UseOptions extends CallOptions {
 
 export const USE: NamesOf<UseOptions> = { ...CALL, retryFor: true, fresh: true };
 
-export interface PoolSettings extends Required<Omit<Pop3PoolOptions, "places">> {
+type PoolNumbers = Required<Omit<Pop3PoolOptions, "places" | "logger">>;
+
+export interface PoolSettings extends PoolNumbers {
   readonly places: HostPlaces | undefined;
+  readonly logger: Pop3Logger | false | undefined;
 }
 
-const DEFAULTS: Required<Omit<Pop3PoolOptions, "places">> = {
+const DEFAULTS: PoolNumbers = {
   maxSessions: 50,
   maxPerHost: 5,
   idleTimeout: 0,
@@ -57,8 +66,9 @@ const DEFAULTS: Required<Omit<Pop3PoolOptions, "places">> = {
 /** Fills in the defaults. Throws `POP3_CONFIG` if an option is invalid. */
 export function completePoolOptions(given: Pop3PoolOptions): PoolSettings {
   checkObject("pool", given);
-  const { places, ...numbers } = given;
-  checkNames("pool", given, [...Object.keys(DEFAULTS), "places"]);
+  const { places, logger, ...numbers } = given;
+  checkNames("pool", given, [...Object.keys(DEFAULTS), "places", "logger"]);
+  checkLogger("pool.logger", logger);
   const settings = withDefaults("pool", DEFAULTS, numbers);
   if (places !== undefined && typeof (places as Partial<HostPlaces> | null)?.take !== "function")
     throw configError(`pool.places must be an object with a method take (got ${shown(places)})`);
@@ -68,5 +78,5 @@ export function completePoolOptions(given: Pop3PoolOptions): PoolSettings {
     if (value < least || (value !== Infinity && !Number.isInteger(value)))
       throw configError(`pool.${name} must be a whole number >= ${least}, or Infinity (got ${value})`);
   }
-  return { ...settings, places };
+  return { ...settings, places, logger };
 }

@@ -24,6 +24,9 @@ import {
 import { SessionPlaces } from "./places.ts";
 import { Counts, type Pop3PoolStatistics } from "./statistics.ts";
 import { traceUse, type Pop3PoolTrace } from "./trace.ts";
+import { factsOf, loadDebug, Log, mustLoadDebug } from "../net/log.ts";
+import { tracePeer } from "../net/trace.ts";
+import { secretsOf } from "../options/secrets.ts";
 import { closed, Scheduler, type Permit } from "./scheduler.ts";
 
 /** The longest time for an idle session to answer NOOP; milliseconds. */
@@ -36,6 +39,7 @@ interface Use {
   readonly retryFor: number;
   readonly fresh: boolean;
   readonly trace: Pop3PoolTrace;
+  readonly log: Log;
 }
 
 /**
@@ -128,13 +132,19 @@ export class Pop3Pool {
   ): Promise<T> {
     const use = this.#useOf(account, options);
     checkWork(work);
-    const endTrace = traceUse(use.trace);
+    if (mustLoadDebug()) await loadDebug();
     try {
-      const value = await this.#use(use, work);
-      endTrace?.();
-      return value;
+      return await traceUse(use.trace, () => this.#use(use, work));
     } catch (error) {
-      endTrace?.(error);
+      if (use.log.hears("pool", "warn")) {
+        const facts = { ...factsOf(error), ...factsOfUse(use) };
+        use.log.write(
+          "pool",
+          "warn",
+          `the use of a session with ${facts.host} failed: ${facts.error}`,
+          facts,
+        );
+      }
       throw error;
     }
   }
@@ -171,14 +181,21 @@ export class Pop3Pool {
     checkBoolean("options.fresh", fresh);
     const { retryFor = this.#settings.retryFor } = options;
     checkNumber("options.retryFor", retryFor);
-    const account = new Account(given);
-    const { host, port } = account.settings;
-    const trace = { host, port, waited: undefined, attempts: 0, reused: false };
-    return { account, signal, retryFor, fresh: fresh ?? false, trace };
+    const account = new Account(given, this.#settings.logger);
+    const { settings } = account;
+    const trace: Pop3PoolTrace = {
+      ...tracePeer(settings),
+      session: undefined,
+      waited: undefined,
+      attempts: 0,
+      reused: false,
+    };
+    const log = new Log(settings.logger, secretsOf(settings));
+    return { account, signal, retryFor, fresh: fresh ?? false, trace, log };
   }
 
   async #use<T>(use: Use, work: (client: Pop3Client) => Promise<T> | T): Promise<T> {
-    const { account, signal, trace } = use;
+    const { account, signal, trace, log } = use;
     const began = performance.now();
     const permit = await this.#scheduler.take(account, signal);
     trace.waited = performance.now() - began;
@@ -188,6 +205,16 @@ export class Pop3Pool {
     } catch (error) {
       permit.release();
       throw error;
+    }
+    trace.session = client.id;
+    if (log.hears("pool", "debug")) {
+      const facts = factsOfUse(use);
+      log.write(
+        "pool",
+        "debug",
+        `${facts.reused ? "reuses a" : "has a new"} session with ${facts.host}`,
+        facts,
+      );
     }
     this.#counts.inUse++;
     let isKept = false;
@@ -211,7 +238,7 @@ export class Pop3Pool {
 
   /** Returns an idle session or opens a new one. */
   async #session(use: Use, permit: Permit): Promise<Pop3Client> {
-    const { account, retryFor, trace } = use;
+    const { account, retryFor, trace, log } = use;
     const giveUp = new FirstAbort(use.signal, this.#closing.signal);
     const { signal } = giveUp;
     try {
@@ -227,6 +254,7 @@ export class Pop3Pool {
         places: this.#places,
         counts: this.#counts,
         trace,
+        log,
       });
     } catch (error) {
       if (!signal.aborted) this.#counts.failed++;
@@ -271,6 +299,15 @@ export class Pop3Pool {
       this.#idle.shrink(maxSessions - this.#scheduler.active),
     ]);
   }
+}
+
+/** What the log says of a use. */
+function factsOfUse({ trace: { host, port, session, waited, attempts, reused } }: Use): {
+  readonly host: string;
+  readonly reused: boolean;
+} {
+  const facts = { host, port, waited: Math.round(waited ?? 0), attempts, reused };
+  return { ...facts, ...(session !== undefined && { session }) };
 }
 
 /** Returns whether an idle session can be reused: it answers NOOP and has no marked messages. */

@@ -3,7 +3,7 @@
 // what takes milliseconds. To look for the function that awaits the call, when it is rejected, costs nothing if the
 // call succeeds: for commands.
 import { checkCallOptions, type CallOptions, type NamesOf } from "../options/call.ts";
-import { Pop3Error } from "../errors.ts";
+import { inSession, Pop3Error } from "../errors.ts";
 
 /** The stack at the time of a call. The runtime formats it only when it is read: if the call fails. */
 export interface Caller {
@@ -31,19 +31,20 @@ export async function located<T>(work: () => T | Promise<T>, below: CallableFunc
 }
 
 /**
- * Runs a command of the public API after its options are checked. Its error has the place in its stack that awaits
- * it.
+ * Runs a command of the public API after its options are checked. Its error names the session, and has the place in
+ * its stack that awaits it.
  */
 export async function call<O extends CallOptions, T>(
   options: O | undefined,
   names: NamesOf<O>,
   work: (options: O) => T | Promise<T>,
+  session: string,
 ): Promise<T> {
   try {
     return await work(checkCallOptions(options, names));
   } catch (error) {
     // After an `await`, the stack above this function is of those that await it.
-    throw seenFrom(error, callerOf(call));
+    throw seenFrom(inSession(error, session), callerOf(call));
   }
 }
 

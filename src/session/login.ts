@@ -37,11 +37,12 @@ export interface LoginSession {
 }
 
 /**
- * Logs in. Resolves when the server has accepted the login. Rejects as `chooseMethod` throws, with the refusal
+ * Logs in. Resolves with the method when the server has accepted the login: the name of a mechanism, `APOP` or `USER`.
+ * Rejects as `chooseMethod` throws, with the refusal
  * of the server, or with the error that stopped the login. If the server rejects a token, asks the token
  * function once for a new one.
  */
-export async function logIn(auth: Pop3Auth, session: LoginSession): Promise<void> {
+export async function logIn(auth: Pop3Auth, session: LoginSession): Promise<string> {
   const { connection, signal } = session;
   const sasl = saslContext(auth, session);
   const method = choose(auth, session, sasl);
@@ -70,6 +71,7 @@ export async function logIn(auth: Pop3Auth, session: LoginSession): Promise<void
     if (fresh === credentials.accessToken || lost()) throw refusal;
     await prove({ ...credentials, accessToken: fresh });
   }
+  return typeof method === "string" ? method : method.name;
 }
 
 function choose(auth: Pop3Auth, session: LoginSession, sasl: SaslContext): Method {

@@ -1,7 +1,7 @@
 // One message of the maildrop and its RETR or TOP, which is sent when the caller claims the message, or
 // before.
 import type { Readable } from "node:stream";
-import type { Pop3Error } from "../errors.ts";
+import { inSession, type Pop3Error } from "../errors.ts";
 import { onAbort } from "../net/abort.ts";
 import { Exchange, type Waiter } from "../net/exchange.ts";
 import { aborted, throwIfAborted } from "../net/failures.ts";
@@ -147,12 +147,12 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
 
   /** Drops the message if it is unclaimed. A claimed message continues. */
   leave(error: () => Pop3Error): void {
-    this.#body.leave(error);
+    this.#body.leave(() => inSession(error(), this.#session.id));
   }
 
   /** Cancels the message, even if it is claimed. */
   abort(error: Pop3Error): void {
-    this.#body.fail(error);
+    this.#body.fail(inSession(error, this.#session.id));
     this.dropped(error);
   }
 

@@ -3,7 +3,7 @@
 import type { TLSSocket } from "node:tls";
 import type { Pop3Auth } from "../options/auth.ts";
 import { apopDigest, apopTimestamp } from "../auth/apop.ts";
-import { Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "../errors.ts";
+import { inSession, Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "../errors.ts";
 import { PipeliningMode, type Pop3Pipelining } from "./pipelining-mode.ts";
 import { LoginLine } from "./login-line.ts";
 import { logIn } from "./login.ts";
@@ -14,9 +14,10 @@ import { plainInlet, type Inlet } from "../net/inlet.ts";
 import { secure } from "../net/secure.ts";
 import { FirstAbort } from "../net/abort.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
-import { traceSession } from "../net/trace.ts";
+import { traceSession, type Pop3Trace } from "../net/trace.ts";
+import { factsOf, loadDebug, Log } from "../net/log.ts";
+import { Traffic } from "../net/traffic.ts";
 import type { Total } from "../net/deadline-timer.ts";
-import { loadWireLog } from "../net/wire-log.ts";
 import { NO_CAPABILITIES, type Capabilities } from "../protocol/capabilities.ts";
 import * as commands from "../protocol/commands.ts";
 import type { BareCommand, Command, Pop3State } from "../protocol/commands.ts";
@@ -43,6 +44,12 @@ export class Session {
   readonly settings: Settings;
   /** What no error, log or recording of this session may show. */
   readonly secrets: Secrets;
+  /** Names the session in the log, in traces and in errors. */
+  readonly id: string;
+  readonly log: Log;
+  readonly traffic: Traffic = new Traffic();
+  /** How the session has logged in: the name of a SASL mechanism, `APOP` or `USER`. */
+  mechanism: string | undefined;
   #state: Pop3State = "disconnected";
   greeting: string | undefined;
   capabilities: Capabilities = NO_CAPABILITIES;
@@ -71,6 +78,8 @@ export class Session {
   constructor(settings: Settings) {
     this.settings = settings;
     this.secrets = secretsOf(settings);
+    this.id = settings.id ?? Math.random().toString(36).slice(2, 10).padEnd(8, "0");
+    this.log = new Log(settings.logger, this.secrets, this.id);
     this.#capaLimit = settings.capa ? Infinity : 0;
     this.#pipelining = new PipeliningMode(settings);
   }
@@ -105,22 +114,37 @@ export class Session {
   /** Connects, reads the greeting, asks for the capabilities, starts TLS and logs in. */
   async open(given?: AbortSignal): Promise<void> {
     if (this.state !== "disconnected" || this.#occupied !== undefined) {
-      throw new Pop3Error("POP3_STATE", "connect() was already called: create another client");
+      const session = this.id;
+      throw new Pop3Error("POP3_STATE", "connect() was already called: create another client", { session });
     }
     this.#occupied = "connect";
     this.#pipelining.recall();
-    const endTrace = traceSession(this.settings.host, this.settings.port);
+    try {
+      await traceSession(this.settings, this.id, (trace) => this.#openTraced(trace, given));
+    } catch (error) {
+      this.close(Pop3Error.is(error) ? error : undefined);
+      throw error;
+    }
+  }
+
+  async #openTraced(trace: Pop3Trace, given: AbortSignal | undefined): Promise<void> {
     try {
       await this.#openAgain(given);
       const lost = this.failure;
       if (lost !== undefined) throw lost;
       this.#opened = true;
       this.#occupied = undefined;
-      endTrace?.();
     } catch (error) {
-      endTrace?.(error);
-      this.close(Pop3Error.is(error) ? error : undefined);
-      throw error;
+      const { responseCode } = error as Partial<Pop3ReplyError>;
+      if (responseCode !== undefined) trace.responseCode = responseCode;
+      const { host, port } = this.settings;
+      const facts = { host, port, ...factsOf(error) };
+      this.log.write("session", "warn", `cannot open the session: ${facts.error}`, facts);
+      throw inSession(error, this.id);
+    } finally {
+      trace.received = this.traffic.received;
+      if (this.mechanism !== undefined) trace.mechanism = this.mechanism;
+      if (this.tlsInfo !== undefined) trace.tls = this.tlsInfo.protocol;
     }
   }
 
@@ -188,7 +212,7 @@ export class Session {
 
   async #open(signal: AbortSignal): Promise<void> {
     const { settings, secrets } = this;
-    await loadWireLog();
+    await loadDebug();
     // Use a plain inlet only if the options start no TLS: a TLS socket reads from the socket itself. That
     // also holds if the caller calls `stls()` later.
     const inlet =
@@ -202,6 +226,7 @@ export class Session {
     let connected = stream;
     if (settings.secure) connected = await this.#handshake(stream, signal);
     const connection = this.#attach(connected, inlet);
+    this.traffic.since = new Date();
     const greeting = await connection.greet(signal);
     this.enter("authorization");
     this.greeting = greeting.text;
@@ -211,14 +236,28 @@ export class Session {
     if (settings.utf8 && this.capabilities.utf8 !== undefined) {
       await this.connection.send(commands.utf8(), { signal });
     }
+    if (this.log.hears("session", "info")) this.#logConnected();
     if (settings.auth !== undefined) await this.login(settings.auth, signal);
+  }
+
+  #logConnected(): void {
+    const { host, port } = this.settings;
+    const { protocol, cipher } = this.tlsInfo ?? {};
+    const tls = protocol === undefined ? "without TLS" : `with ${protocol}`;
+    this.log.write("session", "info", `connected to ${host}, port ${port}, ${tls}`, {
+      host,
+      port,
+      tls: protocol,
+      cipher,
+    });
   }
 
   #attach(stream: ConstructorParameters<typeof Connection>[0], inlet?: Inlet): Connection {
     const { settings } = this;
+    const { host, port } = settings;
     const connection = new Connection(
       stream,
-      settings,
+      { host, port, id: this.id, log: this.log, traffic: this.traffic },
       settings.timeouts,
       settings.limits,
       inlet,
@@ -383,7 +422,7 @@ export class Session {
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
     addAuth(this.secrets, auth, this.settings.logUser);
     await this.#alone("authentication", async () => {
-      await this.#untilClosed(signal, (either) =>
+      this.mechanism = await this.#untilClosed(signal, (either) =>
         logIn(auth, {
           settings: this.settings,
           connection: this.connection,
@@ -407,6 +446,7 @@ export class Session {
       await this.#untilClosed(signal, (either) =>
         new LoginLine(connection, settings.limits, secrets, either).sendProof(command),
       );
+      this.mechanism = command.printable.startsWith("APOP") ? "APOP" : "USER";
       await this.#loggedIn(signal);
     });
   }
@@ -430,6 +470,9 @@ export class Session {
     // Data after the reply to the login may already have ended the session.
     if (this.failure !== undefined) throw this.failure;
     this.enter("transaction");
+    const { mechanism } = this;
+    if (this.log.hears("session", "info"))
+      this.log.write("session", "info", `logged in with ${mechanism ?? "?"}`, { mechanism });
     // With pipelining do not wait for CAPA: its reply arrives with that of the next command and costs no
     // round trip. The signal of the caller does not apply to it.
     if (["on", "limited"].includes(this.pipelining)) this.#askCapabilities().catch(() => undefined);
@@ -446,9 +489,20 @@ export class Session {
   #ended(failure: Pop3Error | undefined): void {
     if (this.state === "closed") return;
     this.#state = "closed";
-    this.#failure = failure;
+    this.#failure = inSession(failure, this.id);
+    this.#logEnd(failure);
     this.#closing.abort(new SessionEnd(failure));
     if (this.#opened) this.onClose?.(failure);
+  }
+
+  #logEnd(failure: Pop3Error | undefined): void {
+    // Before the session is open, the error of `connect` says it.
+    const level = failure === undefined ? "info" : "warn";
+    if (!this.#opened || !this.log.hears("session", level)) return;
+    const { sent, received, commands: count } = this.traffic;
+    const facts = { sent, received, commands: count, ...(failure && factsOf(failure)) };
+    const why = failure === undefined ? "" : `: ${failure.message}`;
+    this.log.write("session", level, `the session has ended${why}`, facts);
   }
 }
 

@@ -205,7 +205,8 @@ export class Transaction {
   }
 
   #listingRules(command: MalformedLine["command"]): ListingRules {
-    const { host, port, limits, listings } = this.session.settings;
+    const { id, settings } = this.session;
+    const { limits, listings } = settings;
     const { listEntries, listOctets, line } = limits;
     const counted = this.#count === undefined ? Infinity : this.#count + LISTING_SLACK;
     return {
@@ -217,7 +218,7 @@ export class Transaction {
         // After DELE, a complete listing from before it stays valid, and so do its malformed lines.
         const kept = this.marked.size > 0 ? (command === "LIST" ? this.#sizes : this.#uids) : undefined;
         if (kept?.complete !== true) this.#malformed = { ...this.#malformed, [command]: lines };
-        traceMalformed(host, port, lines);
+        traceMalformed(settings, id, lines);
       },
     };
   }
@@ -276,6 +277,9 @@ export class Transaction {
           sent = true;
         },
       });
+      const deleted = this.marked.size;
+      if (session.log.hears("session", "info"))
+        session.log.write("session", "info", `committed: ${deleted} messages deleted`, { deleted });
     } catch (error) {
       if (!sent && error instanceof Pop3AbortError) {
         // QUIT was not sent: the session continues.

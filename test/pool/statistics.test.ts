@@ -108,10 +108,12 @@ describe("traces", () => {
     await pool.use(account(server), (client: Pop3Client) => client.stat());
     expect(names()).toEqual(["start", "end", "asyncStart", "asyncEnd"]);
     const { host, port } = server;
-    expect(events[0]?.[1]).toEqual({ host, port, waited: undefined, attempts: 0, reused: false });
+    const peer = { host, port, serverAddress: host, serverPort: port };
+    const first = { ...peer, session: undefined, waited: undefined, attempts: 0, reused: false };
+    expect(events[0]?.[1]).toEqual(first);
     expect(events[3]?.[1]).toEqual({
-      host,
-      port,
+      ...peer,
+      session: expect.any(String) as string,
       waited: expect.any(Number) as number,
       attempts: 1,
       reused: false,

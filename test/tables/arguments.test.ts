@@ -61,6 +61,7 @@ const RETRIEVE: Wrong = [...RESPONSE, ...each({}, { top: NUMBERS.filter((value) 
 
 // Where nothing listens: nothing must be sent there.
 const account = { host: "127.0.0.1", port: 1, auth };
+const LOGGERS: Wrong = [true, null, SECRET, 5, {}, [], { debug: () => undefined }];
 const SWITCHES: Wrong = [0, "false", {}];
 const GROUPS: Wrong = each(
   {},
@@ -96,6 +97,8 @@ const CLIENT: Wrong = [
     limits: [5, SECRET, [], { message: -1 }, { message: "5" }],
     pipelining: [true, SECRET, [], { octets: -1 }],
     listings: [SECRET, {}, true],
+    logger: LOGGERS,
+    id: ["", 5, {}, "a\nb", "x".repeat(65)],
   } satisfies Record<keyof Pop3ClientOptions, Wrong>),
 ];
 
@@ -117,6 +120,7 @@ const RUN = {
   pool: [null, 5, SECRET, {}],
   force: SWITCHES,
   onEvent: FUNCTIONS.slice(1),
+  logger: LOGGERS,
   stop: SIGNALS,
   signal: SIGNALS,
 };

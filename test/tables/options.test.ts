@@ -207,6 +207,21 @@ const OPTIONS: readonly Options[] = [
     heading: "### Receiving",
     isTable: false,
   },
+  ...(
+    [
+      ["Pop3Trace", "### `popwright:command`"],
+      ["Pop3PoolTrace", "### `popwright:pool`"],
+      ["Pop3FetchTrace", "### `popwright:fetch`"],
+      ["Pop3MessageTrace", "### `popwright:message`"],
+      ["Pop3MalformedTrace", "### `popwright:malformed`"],
+    ] as const
+  ).map(([name, heading]): Options => ({
+    of: name,
+    types: [["src", name]],
+    file: "docs/observability.md",
+    heading,
+    header: "field",
+  })),
   {
     of: "refreshedToken",
     types: [["src/oauth2", "RefreshedTokenOptions"]],

@@ -11,6 +11,7 @@ import { circumstancesOf, tell, type SessionContext } from "./context.ts";
 import { deliver, keepingAlive, type DeliveryContext, type LeftAlone, type Received } from "./delivery.ts";
 import type { Failures } from "./failures.ts";
 import type { Tally } from "./tally.ts";
+import { traceMessage } from "./trace.ts";
 import { Underway } from "./underway.ts";
 
 /**
@@ -226,7 +227,10 @@ export class Deliveries {
     await this.#failures.blameBeforehand(step);
     let received: Received;
     try {
-      received = await deliver(message, step, this.#deliveryContext(step));
+      const { settings, client } = this.#context;
+      received = await traceMessage(settings, client.id, step, () =>
+        deliver(message, step, this.#deliveryContext(step)),
+      );
     } catch (error) {
       this.#underway.add(0, () => this.#notDelivered(step, error));
       await this.#settled();

@@ -19,10 +19,14 @@ import { LoginPause } from "./login-pause.ts";
 import { pauseAfterFailure, stateAfterFailure, stateAtEnd, type Aftermath } from "./next-poll.ts";
 import { Opening } from "./opening.ts";
 import { RunLedger } from "./run-ledger.ts";
+import { RunLog } from "./run-log.ts";
+import { traceRun } from "./trace.ts";
+import { loadDebug } from "../../net/log.ts";
 
 /** Runs once over a mailbox. Rejects with {@link FetchError}. */
 export async function runFetch(settings: FetchSettings): Promise<FetchReport> {
-  return new Run(settings).run();
+  await loadDebug();
+  return traceRun(settings, () => new Run(settings).run());
 }
 
 /** After this many runs in a row that died before the first message, the mailbox itself is to blame. */
@@ -33,6 +37,7 @@ class Run {
   #settings: FetchSettings;
   readonly #pool: Pop3Pool;
   readonly #draft: MutableReport;
+  readonly #log: RunLog;
   /** By `performance.now()`, because the system clock may be set back. */
   readonly #began: number = performance.now();
   readonly #loginPause: LoginPause;
@@ -50,7 +55,8 @@ class Run {
   #untried = false;
 
   constructor(settings: FetchSettings) {
-    this.#settings = settings;
+    this.#log = new RunLog(settings);
+    this.#settings = { ...settings, onEvent: this.#log.before(settings.onEvent) };
     this.#loginPause = new LoginPause(settings.policy.rate);
     this.#pool = settings.pool ?? new Pop3Pool({ maxSessions: 1 });
     this.#draft = emptyReport(settings.mailbox);
@@ -264,6 +270,7 @@ class Run {
 
   async #work(client: Pop3Client, ledger: RunLedger, task: SessionTask): Promise<SessionOutcome> {
     this.#loginPause.loggedIn(client);
+    this.#log.session = client.id;
     try {
       const outcome = await runSession(client, ledger, this.#settings, this.#draft, task);
       if (outcome.withoutQuit) client.close();

@@ -136,7 +136,9 @@ describe("malformed lines in listings", () => {
       await session([...LISTED("LIST", "1 1"), ...LISTED("UIDL", "1 a b", "2 b")], async (client) => {
         await client.list();
         await client.uidl();
-        expect(heard).toEqual([{ host: "127.0.0.1", port: heard[0]?.port, lines: client.malformed }]);
+        expect(heard).toMatchObject([
+          { host: "127.0.0.1", serverAddress: "127.0.0.1", session: client.id, lines: client.malformed },
+        ]);
       });
     } finally {
       unsubscribe("popwright:malformed", listen);

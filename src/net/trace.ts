@@ -23,7 +23,11 @@ export interface Pop3TracePeer {
  *
  * @example
  * ```ts
- * tracingChannel<string, Pop3Trace>("popwright:command").subscribe({
+ * tracingChannel<unknown, Pop3Trace>("popwright:command").subscribe({
+ *   start() {},
+ *   end() {},
+ *   asyncStart() {},
+ *   error() {},
  *   asyncEnd: ({ session, command, received }) => console.log(session, command, received),
  * });
  * ```

@@ -20,6 +20,7 @@ void [client, save, Pop3Error];
 
 /** What the examples in doc comments use without a declaration. */
 const EXAMPLE_PRELUDE = `import { createHash } from "node:crypto";
+import { tracingChannel } from "node:diagnostics_channel";
 import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
 import * as oauth2 from "popwright/oauth2";
@@ -31,8 +32,8 @@ import * as redisEntry from "popwright/redis";
 import { Redis } from "ioredis";
 import * as sqlite from "popwright/sqlite";
 import * as testing from "popwright/testing";
-import type { HostPlaces, Pop3ClientOptions } from "popwright";
-import type { Delivery } from "popwright/fetch";
+import type { HostPlaces, Pop3ClientOptions, Pop3Trace } from "popwright";
+import type { Delivery, Pop3FetchTrace, Pop3MessageTrace } from "popwright/fetch";
 import type { Fault } from "popwright/testing";
 const { Pop3Client, Pop3Pool, Pop3Error, Pop3ReplyError, Pop3ProtocolError, Pop3ConnectionError } = popwright;
 const { Pop3AbortError, Pop3HostBusyError, apopDigest, parseUrl } = popwright;

@@ -15,7 +15,11 @@ import { RefusedByDestination, type Delivered, type LeftAlone, type Received } f
  *
  * @example
  * ```ts
- * tracingChannel<string, Pop3FetchTrace>("popwright:fetch").subscribe({
+ * tracingChannel<unknown, Pop3FetchTrace>("popwright:fetch").subscribe({
+ *   start() {},
+ *   end() {},
+ *   asyncStart() {},
+ *   error() {},
  *   asyncEnd: ({ serverAddress, outcome, delivered }) => console.log(serverAddress, outcome, delivered),
  * });
  * ```
@@ -41,7 +45,11 @@ export interface Pop3FetchTrace extends Pop3TracePeer {
  *
  * @example
  * ```ts
- * tracingChannel<string, Pop3MessageTrace>("popwright:message").subscribe({
+ * tracingChannel<unknown, Pop3MessageTrace>("popwright:message").subscribe({
+ *   start() {},
+ *   end() {},
+ *   asyncStart() {},
+ *   error() {},
  *   asyncEnd: ({ session, number, outcome, received }) => console.log(session, number, outcome, received),
  * });
  * ```

@@ -32,13 +32,13 @@ const subscriber = { start: none, end: none, error: none, asyncStart: none, asyn
 beforeEach(() => {
   ended.length = 0;
   for (const channel of [runs, messages] as TracingChannel<unknown, never>[]) {
-    channel.subscribe(subscriber as never);
+    channel.subscribe(subscriber);
     channel.start.bindStore(spans, (trace) => ({ trace: trace as object, parent: spans.getStore() }));
   }
 });
 afterEach(() => {
   for (const channel of [runs, messages] as TracingChannel<unknown, never>[]) {
-    channel.unsubscribe(subscriber as never);
+    channel.unsubscribe(subscriber);
     channel.start.unbindStore(spans);
   }
 });

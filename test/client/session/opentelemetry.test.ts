@@ -44,7 +44,7 @@ beforeEach(() => {
   exporter.reset();
   context.setGlobalContextManager(manager);
   commands.start.bindStore(store, (message) => {
-    const { command = "", serverAddress, serverPort, session } = message as Pop3Trace;
+    const { command = "", serverAddress, serverPort, session } = message;
     const attributes = {
       "server.address": serverAddress,
       "server.port": serverPort,
@@ -52,7 +52,7 @@ beforeEach(() => {
     };
     const name = `POP3 ${command.split(" ", 1)[0] ?? ""}`;
     const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, context.active());
-    spans.set(message as object, span);
+    spans.set(message, span);
     return trace.setSpan(context.active(), span);
   });
   commands.subscribe(subscriber);

@@ -36,7 +36,7 @@ beforeEach(() => {
   seen.length = bound = 0;
   for (const { tracing, subscriber } of channels) {
     tracing.subscribe(subscriber);
-    tracing.start.bindStore(spans as AsyncLocalStorage<object>, (trace) => {
+    tracing.start.bindStore(spans, (trace) => {
       bound++;
       return { trace, parent: spans.getStore() };
     });

@@ -142,16 +142,14 @@ export const uidl = (rules: ListingRules): BlockCommand<Map<number, string>> =>
   withBlock("UIDL", "", () => uniqueIdListing(rules));
 
 /** Creates RETR. `body` creates the reader of the message from the first line of the reply. */
-export const retr = <T>(message: number, body: (line: Buffer) => BlockReader<T>): BlockCommand<T> => ({
-  ...withBlock("RETR", messageNumber(message), body),
-  message: true,
-});
+export const retr = <T>(message: number, body: (line: Buffer) => BlockReader<T>): BlockCommand<T> =>
+  withMessage("RETR", messageNumber(message), body);
 
 /** Creates TOP. `lines`: the number of lines of the body, in addition to the headers and the empty line. */
 export function top<T>(message: number, lines: number, body: () => BlockReader<T>): BlockCommand<T> {
   if (!Number.isSafeInteger(lines) || lines < 0)
     throw invalid(`the number of lines must be an integer >= 0 (got ${shown(lines)})`);
-  return { ...withBlock("TOP", `${messageNumber(message)} ${String(lines)}`, body), message: true };
+  return withMessage("TOP", `${messageNumber(message)} ${String(lines)}`, body);
 }
 
 export const capa = (limits: CommandLimits): BlockCommand<Capabilities> => ({
@@ -345,6 +343,12 @@ function simple<T>(verb: Verb, text: string, parse: LineCommand<T>["parse"]): Li
 function withBlock<T>(verb: Verb, text: string, block: BlockCommand<T>["block"]): BlockCommand<T> {
   const line = text === "" ? verb : `${verb} ${text}`;
   return { states: VERBS[verb].states, line, printable: line, block };
+}
+
+/** One literal, not a spread of `withBlock`: there is one for every message. */
+function withMessage<T>(verb: Verb, text: string, block: BlockCommand<T>["block"]): BlockCommand<T> {
+  const line = `${verb} ${text}`;
+  return { states: VERBS[verb].states, line, printable: line, message: true, block };
 }
 
 function argument(what: string, value: string): string {

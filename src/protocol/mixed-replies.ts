@@ -43,9 +43,10 @@ export class MixedReplies {
 
   /** Tests whether the size is one that the server announced. Returns `true` if the server announced none. */
   isExpected(octets: number): boolean {
+    if (octets === this.#listed) return true;
     const said = /^\+OK (\d{1,15})\b/.exec(this.#status)?.[1];
     if (said === undefined && this.#listed === undefined) return true;
-    return octets === this.#listed || octets === Number(said);
+    return octets === Number(said);
   }
 
   /**

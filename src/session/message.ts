@@ -10,7 +10,7 @@ import { MessageBody, messageKnownTooLarge, type BodyOwner } from "./message-bod
 import { NO_TOTAL, totalOfCall } from "../net/deadlines.ts";
 import type { Total } from "../net/deadline-timer.ts";
 import * as commands from "../protocol/commands.ts";
-import type { BlockCommand } from "../protocol/commands.ts";
+import type { BlockCommand, Command } from "../protocol/commands.ts";
 import { MixedReplies } from "../protocol/mixed-replies.ts";
 import type { Session } from "./session.ts";
 
@@ -129,7 +129,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     }
   }
 
-  #submit(command: BlockCommand<void>, ahead: boolean, total: Total | undefined): void {
+  #submit(command: Command<void>, ahead: boolean, total: Total | undefined): void {
     const octets = announcedOctets(this.size, this.#options.top);
     this.#exchange = new Exchange<void>(command, this, { octets, ahead, total });
     this.#session.connection.submit(this.#exchange);
@@ -173,7 +173,7 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
     const { signal, totalTimeout } = this.#options;
     const sent = this.#exchange;
     try {
-      const command = this.#command;
+      const command = sent?.command ?? this.#command;
       const total = totalOfCall(totalTimeout) ?? (use === "stream" ? NO_TOTAL : undefined);
       if (sent === undefined) this.#session.check(command);
       throwIfAborted(signal, command.printable);

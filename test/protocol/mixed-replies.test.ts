@@ -85,6 +85,7 @@ test("without any size, nothing is wrong", () => {
   expect(isFound(`one\r\n${OTHER}`, { line: "+OK", listed: "unknown" })).toBe(false);
   expect(isFound(`one\r\n${OTHER}`, { listed: "unknown" })).toBe(true);
   expect(new MixedReplies(octets("+OK follows"), undefined).isExpected(5)).toBe(true);
+  expect(new MixedReplies(octets("+OK 6 octets"), 5).isExpected(5)).toBe(true);
 });
 
 test("a reply without a number is looked for at the end only", () => {

@@ -31,7 +31,7 @@ const downwards = layers.slice(1).map(([name, path], index) => ({
 /** What the command line uses in addition to the entries. */
 const besidesTheEntries = [
   // Words from and for the user: names of mechanisms and proxies, hosts with brackets, the nearest name to a typo, addresses.
-  "^src/options/(checks|client|mail-address)\\.ts$",
+  "^src/options/(checks|client|duration|mail-address)\\.ts$",
   "^src/protocol/printable\\.ts$",
   // What no output may show.
   "^src/protocol/secrets\\.ts$",
@@ -131,7 +131,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/oauth2/|^src/(index|errors|options/(auth|call|checks)|net/(abort|retry-after|settle)|protocol/(foreign-error|printable|secrets))\\.ts$",
+          "^src/oauth2/|^src/(index|errors|options/(auth|call|checks|duration)|net/(abort|retry-after|settle)|protocol/(foreign-error|printable|secrets))\\.ts$",
       },
     },
     {
@@ -162,7 +162,8 @@ module.exports = {
       from: { path: "^src/fetch/plan/" },
       to: {
         path: "^src/",
-        pathNot: "^src/(fetch/plan/|fetch/ledger/(ledger|another-try)\\.ts$|options/checks\\.ts$|protocol/)",
+        pathNot:
+          "^src/(fetch/plan/|fetch/ledger/(ledger|another-try)\\.ts$|options/(checks|duration)\\.ts$|protocol/)",
       },
     },
     {

@@ -11,6 +11,7 @@ import {
   type NamesOf,
   type ResponseOptions,
 } from "./options/call.ts";
+import { totalOfCall } from "./options/total-timeout.ts";
 import { argumentError, checkBoolean, checkText, shown } from "./options/checks.ts";
 import type { Pop3Error } from "./errors.ts";
 import { call, callerOf, located } from "./session/caller.ts";
@@ -19,7 +20,6 @@ import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language, Pop3State } from "./protocol/commands.ts";
-import { totalOfCall } from "./net/deadlines.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";

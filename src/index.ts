@@ -13,6 +13,7 @@ export type {
 export { Pop3Client } from "./client.ts";
 export type { Pop3CommandOptions, CommandReply, Pop3ClientEvents } from "./client.ts";
 export type { CallOptions, ResponseOptions } from "./options/call.ts";
+export type { Duration, DurationText } from "./options/duration.ts";
 export {
   Pop3AbortError,
   Pop3ConnectionError,

@@ -6,6 +6,7 @@ import type { Ledger } from "../fetch/ledger/ledger.ts";
 import { checkRunOptions, type FetchAccount } from "../fetch/options.ts";
 import type { FetchPolicy } from "../fetch/plan/policy.ts";
 import {
+  checkDuration,
   checkFunction,
   checkNames,
   checkNumber,
@@ -13,6 +14,7 @@ import {
   configError,
   shown,
 } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { checkClient, type RedisClient } from "../redis/client.ts";
 import { checkTimes } from "../redis/options.ts";
 import type { FleetPoll } from "./report.ts";
@@ -71,10 +73,10 @@ export interface FetchWorkerOptions extends FleetOptions {
   /** The maximum number of sessions with one host, over all workers. @default 5 */
   readonly maxPerHost?: number | ((host: string) => number);
   /**
-   * How long BullMQ waits before it gives the mailbox of a dead worker to another one, in milliseconds. It may take twice
-   * as long, and then the lease in the ledger must have ended, too. @default 30000
+   * How long BullMQ waits before it gives the mailbox of a dead worker to another one. A number is in milliseconds. It may
+   * take twice as long, and then the lease in the ledger must have ended, too. @default 30000
    */
-  readonly lock?: number;
+  readonly lock?: Duration;
   /** Called after each poll, for metrics and logs. What it throws goes to `onError`. @default ignored */
   readonly onPoll?: (poll: FleetPoll) => void;
   /** Called with each event of a run. The run waits for the promise that it returns. @default ignored */
@@ -130,7 +132,15 @@ export function fleetSettings(options: FleetOptions): FleetSettings {
 export function workerSettings(options: FetchWorkerOptions): WorkerSettings {
   checkObject("options", options);
   checkNames("", options, [...SHARED, ...WORKER]);
-  const { account, ledger, destination, policy, concurrency = 50, maxPerHost = 5, lock = 30_000 } = options;
+  const {
+    account,
+    ledger,
+    destination,
+    policy,
+    concurrency = 50,
+    maxPerHost = 5,
+    lock: given = 30_000,
+  } = options;
   const { onPoll = ignore, onEvent } = options;
   const settings = shared(options);
   if (typeof account !== "function")
@@ -143,6 +153,7 @@ export function workerSettings(options: FetchWorkerOptions): WorkerSettings {
   checkNumber("concurrency", concurrency, 1);
   if (!Number.isInteger(concurrency))
     throw configError(`concurrency must be a whole number (got ${String(concurrency)})`);
+  const lock = checkDuration("options.lock", given, "ms");
   checkTimes("options", { lock });
   if (typeof maxPerHost !== "function") checkLimit("maxPerHost", maxPerHost);
   const limitOf = (host: string): number => {

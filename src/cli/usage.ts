@@ -1,6 +1,7 @@
 // Parses the arguments of a command line.
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { nearest } from "../options/checks.ts";
+import { durationHint, durationIn, durationWanted, type TimeUnit } from "../options/duration.ts";
 import { printable } from "../protocol/printable.ts";
 import { homePath } from "./home-path.ts";
 import { UsageError } from "./usage-error.ts";
@@ -86,6 +87,20 @@ export function octetsOf(name: string, text: string | undefined): number | undef
   if (match === null)
     throw new UsageError(`${name} must be a number of bytes, such as 500, 64k or 10M (got ${quoted(text)})`);
   return Number(match[1]) * 1024 ** ["", "k", "M", "G"].indexOf(match[2] as string);
+}
+
+/**
+ * Parses a time: a number in `unit`, or a number with a unit, such as `90s` or `14d`. Returns it in `unit`. Throws
+ * {@link UsageError}.
+ */
+export function timeOf(name: string, text: string | undefined, unit: TimeUnit): number | undefined {
+  if (text === undefined) return undefined;
+  const time = durationIn(unit, /^\d+(\.\d+)?$/.test(text) ? Number(text) : text);
+  if (time === undefined)
+    throw new UsageError(
+      `${name} must be ${durationWanted(unit)} (got ${quoted(text)})${durationHint(unit, text)}`,
+    );
+  return time;
 }
 
 /** Quotes a word for an error message. A word that may contain a password is not shown. */

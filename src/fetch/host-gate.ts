@@ -12,7 +12,7 @@ import {
   type Pop3Error,
 } from "../errors.ts";
 import type { FetchEvent } from "./events.ts";
-import type { PollPauses } from "./plan/policy.ts";
+import type { CompletePauses } from "./plan/pauses.ts";
 import { spreadPause } from "./plan/schedule.ts";
 
 /** The first pause between two tries, in milliseconds. Each failed try doubles it, up to `poll.longest`. */
@@ -105,7 +105,7 @@ export class HostGate {
   }
 
   /** Learns from an event of a run. `poll`: the pauses of its mailbox. */
-  heard(event: FetchEvent, pass: Pass, poll: PollPauses): void {
+  heard(event: FetchEvent, pass: Pass, poll: CompletePauses): void {
     if (event.type === "listed") this.#isUp();
     if (event.type !== "failed") return;
     const { scope, code, cause } = event.error;
@@ -153,14 +153,17 @@ export class HostGate {
     this.#wake();
   }
 
-  #failed(error: Pop3Error, pass: Pass, poll: PollPauses): void {
+  #failed(error: Pop3Error, pass: Pass, poll: CompletePauses): void {
     this.#error = error;
     if (this.#state === "up") {
       this.#state = "doubtful";
     } else if (this.#state === "doubtful" || this.#try === pass) {
       // Runs that began before the host was down say nothing new.
       const first = Math.min(FIRST_PAUSE, poll.shortest);
-      const pause = Math.min(poll.longest, first * 2 ** Math.min(MOST_DOUBLINGS, this.#failures++));
+      const pause = Math.min(
+        poll.afterFailure ?? poll.longest,
+        first * 2 ** Math.min(MOST_DOUBLINGS, this.#failures++),
+      );
       this.#state = "down";
       this.#pause = Math.ceil(spreadPause({ ...poll, shortest: first }, pause, Math.random));
       this.#next = performance.now() + this.#pause;

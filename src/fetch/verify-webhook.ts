@@ -1,17 +1,18 @@
 // Verifies a request of the destination Webhook, for programs that receive it.
 import { Pop3Error } from "../errors.ts";
-import { argumentError, checkNames, checkNumber, checkObject, shown } from "../options/checks.ts";
+import { argumentError, checkDuration, checkNames, checkObject, shown } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { types } from "node:util";
 import { isSigned, keysOf } from "./destinations/webhook-signature.ts";
 
 /** The options of {@link verifyWebhook}. */
 export interface VerifyWebhookOptions {
   /**
-   * How far the time of the request may be from the clock of this machine, in seconds. An older request may be a copy that
+   * How far the time of the request may be from the clock of this machine. A number is in seconds. An older request may be a copy that
    * an attacker sends again.
    * @default 300
    */
-  readonly tolerance?: number;
+  readonly tolerance?: Duration;
 }
 
 /** A request that is authentic. */
@@ -51,8 +52,8 @@ export function verifyWebhook(
     throw argumentError(`body must be a Buffer or Uint8Array (got ${shown(body)})`);
   checkObject("options", options, argumentError);
   checkNames("options", options, ["tolerance"], argumentError);
-  const { tolerance = 300 } = options;
-  checkNumber("options.tolerance", tolerance, 0, argumentError);
+  const { tolerance: given = 300 } = options;
+  const tolerance = checkDuration("options.tolerance", given, "s", argumentError);
   const keys = keysOf(secrets);
   const [id, time, signature] = ["id", "timestamp", "signature"].map((name) =>
     fieldOf(headers, `webhook-${name}`),

@@ -1,5 +1,5 @@
 // Defines the time limit of every wait of a connection, and the error when the limit is exceeded.
-import { Pop3Error, type Pop3ConnectionErrorCode } from "../errors.ts";
+import type { Pop3ConnectionErrorCode } from "../errors.ts";
 import type { Expiry, Total, Deadline } from "./deadline-timer.ts";
 
 /** The timeouts of a connection in milliseconds. */
@@ -73,21 +73,8 @@ export function quitWait({ quit }: ConnectionTimeouts): Deadline {
   return fixed("POP3_COMMAND_TIMEOUT", quit, "timeouts.quit", (name) => `the reply to ${name}`);
 }
 
-/**
- * The limit that a call sets in place of `timeouts.total`, in milliseconds. Throws `POP3_INVALID_ARGUMENT`.
- */
-export function totalOfCall(totalTimeout: number | undefined): Total | undefined {
-  if (totalTimeout === undefined) return undefined;
-  if (typeof totalTimeout !== "number" || !(totalTimeout > 0)) {
-    throw new Pop3Error(
-      "POP3_INVALID_ARGUMENT",
-      `totalTimeout must be a number of milliseconds > 0 (got ${typeof totalTimeout === "number" ? String(totalTimeout) : typeof totalTimeout}); Infinity stops the clock`,
-    );
-  }
-  return totalOf(totalTimeout, "totalTimeout");
-}
-
-function totalOf(time: number, limit: string): Total {
+/** The total limit of one response. `limit`: the option that sets it. */
+export function totalOf(time: number, limit: string): Total {
   return { time, expiry: { code: "POP3_TOTAL_TIMEOUT", limit, why: tookLonger(time) } };
 }
 

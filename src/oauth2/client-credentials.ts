@@ -1,6 +1,7 @@
 // Gets access tokens for an application without a user (RFC 6749 section 4.4).
 import type { Secret } from "../options/auth.ts";
-import { checkNumber, checkText } from "../options/checks.ts";
+import { checkDuration, checkText } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { keepToken, MARGIN, type AccessTokenSource } from "./keep-token.ts";
 import { ask, checkSecret, checkServer, SERVER, type TokenServerOptions } from "./request-token.ts";
 
@@ -11,10 +12,10 @@ export interface ClientCredentialsOptions extends TokenServerOptions {
   /** The scopes to request, separated by spaces. */
   readonly scope: string;
   /**
-   * How long before its end a token is no longer used, in milliseconds; at most half of its lifetime.
+   * How long before its end a token is no longer used; at most half of its lifetime. A number is in milliseconds.
    * @default 60000
    */
-  readonly margin?: number | undefined;
+  readonly margin?: Duration | undefined;
 }
 
 const NAMES: Readonly<Record<keyof ClientCredentialsOptions, true>> = {
@@ -44,9 +45,9 @@ const NAMES: Readonly<Record<keyof ClientCredentialsOptions, true>> = {
 export function clientCredentials(options: ClientCredentialsOptions): AccessTokenSource {
   checkServer(options, Object.keys(NAMES));
   const server = { ...options };
-  const { clientSecret, scope, margin = MARGIN } = options;
+  const { clientSecret, scope, margin: given = MARGIN } = options;
   checkSecret("clientSecret", clientSecret);
   checkText("oauth2.scope", scope);
-  checkNumber("oauth2.margin", margin);
+  const margin = checkDuration("oauth2.margin", given, "ms");
   return keepToken(() => ask(server, { grant_type: "client_credentials", scope }), margin);
 }

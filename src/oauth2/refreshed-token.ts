@@ -1,6 +1,7 @@
 // Gets access tokens with a refresh token (RFC 6749 section 6), and hands on the refresh token that replaces it.
 import type { Secret } from "../options/auth.ts";
-import { checkFunction, checkNumber, checkText, configError } from "../options/checks.ts";
+import { checkFunction, checkDuration, checkText, configError } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { keepToken, MARGIN, type AccessTokenSource } from "./keep-token.ts";
 import {
   ask,
@@ -27,10 +28,10 @@ export interface RefreshedTokenOptions extends TokenServerOptions {
    */
   readonly onToken: (refreshToken: string) => void | Promise<void>;
   /**
-   * How long before its end a token is no longer used, in milliseconds; at most half of its lifetime.
+   * How long before its end a token is no longer used; at most half of its lifetime. A number is in milliseconds.
    * @default 60000
    */
-  readonly margin?: number | undefined;
+  readonly margin?: Duration | undefined;
 }
 
 const NAMES: Readonly<Record<keyof RefreshedTokenOptions, true>> = {
@@ -64,7 +65,7 @@ const NAMES: Readonly<Record<keyof RefreshedTokenOptions, true>> = {
 export function refreshedToken(options: RefreshedTokenOptions): AccessTokenSource {
   checkServer(options, Object.keys(NAMES));
   const server = { ...options };
-  const { refreshToken, scope, onToken, margin = MARGIN } = options;
+  const { refreshToken, scope, onToken, margin: time = MARGIN } = options;
   checkSecret("refreshToken", refreshToken);
   if (scope !== undefined) checkText("oauth2.scope", scope);
   if ((onToken as unknown) === undefined)
@@ -72,7 +73,7 @@ export function refreshedToken(options: RefreshedTokenOptions): AccessTokenSourc
       "oauth2.onToken is missing: it must store a new refresh token, or the user may have to sign in again",
     );
   checkFunction("oauth2.onToken", onToken);
-  checkNumber("oauth2.margin", margin);
+  const margin = checkDuration("oauth2.margin", time, "ms");
 
   /** What `refreshToken` was at the last request. */
   let given: string | undefined;

@@ -4,13 +4,14 @@ import type { Secret } from "../options/auth.ts";
 import type { CallOptions } from "../options/call.ts";
 import {
   checkNames,
-  checkNumber,
+  checkDuration,
   checkObject,
   checkSignal,
   checkText,
   configError,
   shown,
 } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { OAuth2Error } from "./oauth2-error.ts";
 import { post, type Reply } from "./post.ts";
 
@@ -24,8 +25,8 @@ export interface TokenServerOptions {
   readonly clientId: string;
   /** The secret of the client, or a function that returns it. It is called for each request. @default none */
   readonly clientSecret?: Secret | undefined;
-  /** The time limit of one request, in milliseconds. @default 30000 */
-  readonly timeout?: number | undefined;
+  /** The time limit of one request. A number is in milliseconds. @default 30000 */
+  readonly timeout?: Duration | undefined;
 }
 
 /** The options of {@link requestToken}. */
@@ -98,7 +99,7 @@ export async function requestToken(options: TokenRequestOptions): Promise<TokenR
 
 /** Requests a token with options that were checked. */
 export async function ask(
-  { tokenUrl, clientId, clientSecret, timeout = PATIENCE }: TokenServerOptions,
+  { tokenUrl, clientId, clientSecret, timeout: given = PATIENCE }: TokenServerOptions,
   grant: Readonly<Record<string, string>>,
   signal?: AbortSignal,
 ): Promise<TokenReply> {
@@ -110,6 +111,7 @@ export async function ask(
     ...(secret === undefined ? {} : { client_secret: secret }),
   };
   const url = new URL(tokenUrl);
+  const timeout = checkDuration("oauth2.timeout", given, "ms");
   return tokenIn(await post(url, form, { timeout, signal }));
 }
 
@@ -157,8 +159,8 @@ export function checkServer(options: TokenServerOptions, names: readonly string[
   checkText("oauth2.clientId", options.clientId);
   if (options.clientSecret !== undefined) checkSecret("clientSecret", options.clientSecret);
   if (options.timeout === undefined) return;
-  checkNumber("oauth2.timeout", options.timeout);
-  if (options.timeout === 0) throw configError("oauth2.timeout must be greater than 0 (got 0)");
+  if (checkDuration("oauth2.timeout", options.timeout, "ms") === 0)
+    throw configError(`oauth2.timeout must be greater than 0 (got ${shown(options.timeout)})`);
 }
 
 /** Throws if the value is not a secret or a function. The value is never shown. */

@@ -1,5 +1,6 @@
 // The options of calls, and the checks of them before anything is sent.
 import { argumentError, checkNames, checkObject, checkSignal } from "./checks.ts";
+import type { Duration } from "./duration.ts";
 
 /** Options of every call. */
 export interface CallOptions {
@@ -14,17 +15,17 @@ export interface CallOptions {
 /** Options of every call whose response may be long. */
 export interface ResponseOptions extends CallOptions {
   /**
-   * The longest time for the whole response, in milliseconds. The clock starts when the replies to all
+   * The longest time for the whole response. A number is in milliseconds. The clock starts when the replies to all
    * earlier commands are complete. It stops while you do not read a stream. After that time the session ends
    * with `POP3_TOTAL_TIMEOUT`. `Infinity`: no limit. The call rejects with `POP3_INVALID_ARGUMENT` if the
-   * value is not a number > 0.
+   * value is not a time > 0.
    * @default `timeouts.total`, `Infinity` for a stream
    * @example
    * ```ts
-   * const message = await client.retr(1, { totalTimeout: 5 * 60_000 });
+   * const message = await client.retr(1, { totalTimeout: "5 min" });
    * ```
    */
-  readonly totalTimeout?: number | undefined;
+  readonly totalTimeout?: Duration | undefined;
 }
 
 /** The names of the options of a call. The compiler reports a missing one. */

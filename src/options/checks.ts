@@ -2,6 +2,7 @@
 // a secret, says what is expected, and what to do if that can be known.
 import { Pop3Error } from "../errors.ts";
 import { printable, shown } from "../protocol/printable.ts";
+import { durationHint, durationIn, durationWanted, type Duration, type TimeUnit } from "./duration.ts";
 
 export { shown };
 
@@ -101,21 +102,57 @@ export function checkNumber(
     throw failure(`${what} must be a number >= ${least} (got ${shown(value)})`);
 }
 
-/** The defaults, replaced by what is given. All values are numbers of at least 0. */
-export function withDefaults<T extends object>(what: string, defaults: T, given: Partial<T> = {}): T {
+/**
+ * Returns a time in the unit of its option. Throws unless the value is a number of at least 0 or a text with a unit, see
+ * {@link Duration}.
+ */
+export function checkDuration(
+  what: string,
+  value: unknown,
+  unit: TimeUnit,
+  failure: Failure = configError,
+): number {
+  const time = durationIn(unit, value);
+  if (time === undefined)
+    throw failure(
+      `${what} must be ${durationWanted(unit)} (got ${shown(value)})${durationHint(unit, value)}`,
+    );
+  return time;
+}
+
+/** What a caller may give for options that are numbers. */
+type Given<T> = { readonly [K in keyof T]?: Duration | undefined };
+
+/**
+ * The defaults, replaced by what is given. All values are numbers of at least 0. `times`: the options that are times, and
+ * their unit; or the unit of all of them.
+ */
+export function withDefaults<T extends object>(
+  what: string,
+  defaults: T,
+  given: Given<T> = {},
+  times: TimeUnit | { readonly [K in keyof T]?: TimeUnit } = {},
+): { readonly [K in keyof T]: number } {
   checkObject(what, given);
   checkNames(what, given, Object.keys(defaults));
-  const result = { ...defaults } as Record<string, number>;
+  const result = { ...defaults } as { [K in keyof T]: number };
   for (const [name, value] of Object.entries<unknown>(given)) {
     if (value === undefined) continue;
-    checkNumber(`${what}.${printable(name)}`, value);
-    if (what === "timeouts" && value === 0)
+    const option = `${what}.${printable(name)}`;
+    const unit = typeof times === "string" ? times : times[name as keyof T];
+    result[name as keyof T] =
+      unit === undefined ? numberOf(option, value) : checkDuration(option, value, unit);
+    if (what === "timeouts" && result[name as keyof T] === 0)
       throw configError(
-        `timeouts.${printable(name)} must be greater than 0 (got 0); Infinity switches the timeout off`,
+        `${option} must be greater than 0 (got ${shown(value)}); Infinity switches the timeout off`,
       );
-    result[name] = value;
   }
-  return result as T;
+  return result;
+}
+
+function numberOf(what: string, value: unknown): number {
+  checkNumber(what, value);
+  return value;
 }
 
 /**

@@ -19,32 +19,33 @@ import {
   withDefaults,
 } from "./checks.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
+import type { Duration } from "./duration.ts";
 import { parseUrl } from "./url.ts";
 import { proxyFrom, type Proxy } from "../net/proxy.ts";
 import { isPrintable } from "../protocol/printable.ts";
 
-/** Time limits. Milliseconds, greater than 0; `Infinity` switches one off. */
+/** Time limits, greater than 0. Numbers are in milliseconds; `Infinity` switches one off. */
 export interface Pop3Timeouts {
   /** Name resolution and TCP. @default 30000 */
-  readonly connect: number;
+  readonly connect: Duration;
   /** The TLS handshake, at the start or after STLS. @default 15000 */
-  readonly tls: number;
+  readonly tls: Duration;
   /** The greeting. @default 30000 */
-  readonly greeting: number;
+  readonly greeting: Duration;
   /** The first line of a reply, and the whole of a CAPA response. Single bytes do not extend it. @default 60000 */
-  readonly command: number;
+  readonly command: Duration;
   /** The pause between two bytes of a longer response. @default 60000 */
-  readonly body: number;
+  readonly body: Duration;
   /**
    * A whole response that is collected in memory: `retr`, `buffer()`, `top`, `list`, `uidl`, `capa`, `command` with
    * `multiline`. It begins when the replies to earlier commands are complete. Streams have no such limit. A call may
    * have its own, see `totalTimeout`. @default 3600000 (an hour)
    */
-  readonly total: number;
+  readonly total: Duration;
   /** The reply to QUIT, for which a server may have much to delete. @default 10000 */
-  readonly quit: number;
+  readonly quit: Duration;
   /** Reading the rest of a response that the caller has given up. @default 10000 */
-  readonly drain: number;
+  readonly drain: Duration;
 }
 
 /**
@@ -74,7 +75,7 @@ export interface Pop3Limits {
   readonly drain: number;
   /**
    * The lowest average speed of a longer response, in bytes per second. It is checked after the first
-   * `timeouts.body` milliseconds. 0: any speed.
+   * `timeouts.body`. 0: any speed.
    * @default 512
    */
   readonly minRate: number;
@@ -145,7 +146,7 @@ export interface Pop3ClientOptions {
   readonly family?: 4 | 6;
   /** The function that resolves the name of the server, with the arguments of `dns.lookup`. @default dns.lookup */
   readonly lookup?: LookupFunction;
-  /** Time limits in milliseconds. @default see {@link Pop3Timeouts} */
+  /** Time limits. Numbers are in milliseconds. @default see {@link Pop3Timeouts} */
   readonly timeouts?: Partial<Pop3Timeouts>;
   /** Limits on what the server can send. @default see {@link Pop3Limits} */
   readonly limits?: Partial<Pop3Limits>;
@@ -200,7 +201,8 @@ export interface Settings {
   readonly localAddress: readonly string[] | undefined;
   readonly family: 4 | 6 | undefined;
   readonly lookup: LookupFunction | undefined;
-  readonly timeouts: Pop3Timeouts;
+  /** In milliseconds. */
+  readonly timeouts: CompleteTimeouts;
   readonly limits: Pop3Limits;
   /** `undefined`: never. */
   readonly window: Window | undefined;
@@ -211,7 +213,9 @@ export interface Settings {
   readonly id: string | undefined;
 }
 
-export const DEFAULT_TIMEOUTS: Pop3Timeouts = {
+type CompleteTimeouts = { readonly [K in keyof Pop3Timeouts]: number };
+
+export const DEFAULT_TIMEOUTS: CompleteTimeouts = {
   connect: 30_000,
   tls: 15_000,
   greeting: 30_000,
@@ -341,7 +345,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     localAddress: localAddressesFrom(options.localAddress, options.family),
     family: options.family,
     lookup: options.lookup,
-    timeouts: withDefaults("timeouts", DEFAULT_TIMEOUTS, options.timeouts),
+    timeouts: withDefaults("timeouts", DEFAULT_TIMEOUTS, options.timeouts, "ms"),
     limits: withDefaults("limits", DEFAULT_LIMITS, options.limits),
     window: windowFrom(options.pipelining ?? "auto"),
     listings: options.listings ?? "lenient",

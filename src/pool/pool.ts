@@ -6,7 +6,7 @@ import { isDismissed, type Pop3Client } from "../client.ts";
 import { Pop3ConnectionError, Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import { SessionEnd, throwIfAborted } from "../net/failures.ts";
 import { settle, untilAborted } from "../net/settle.ts";
-import { checkBoolean, checkNames, checkNumber, checkObject, checkSignal } from "../options/checks.ts";
+import { checkBoolean, checkNames, checkDuration, checkObject, checkSignal } from "../options/checks.ts";
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { Account } from "./account.ts";
 import { located } from "../session/caller.ts";
@@ -52,7 +52,7 @@ interface Use {
  *
  * @example
  * ```ts
- * await using pool = new Pop3Pool({ maxSessions: 50, maxPerHost: 5, retryFor: 600_000 });
+ * await using pool = new Pop3Pool({ maxSessions: 50, maxPerHost: 5, retryFor: "10 min" });
  * await Promise.all(
  *   accounts.map((account) =>
  *     pool.use(account, async (client) => {
@@ -179,8 +179,8 @@ export class Pop3Pool {
     const { signal, fresh } = options;
     checkSignal("options.signal", signal);
     checkBoolean("options.fresh", fresh);
-    const { retryFor = this.#settings.retryFor } = options;
-    checkNumber("options.retryFor", retryFor);
+    const { retryFor: time = this.#settings.retryFor } = options;
+    const retryFor = checkDuration("options.retryFor", time, "ms");
     const account = new Account(given, this.#settings.logger);
     const { settings } = account;
     const trace: Pop3PoolTrace = {

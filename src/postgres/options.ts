@@ -1,6 +1,7 @@
 // The options of a store, their defaults and checks.
 import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
-import { checkLeaseTimes, LEASE_TIMES } from "../store/lease-times.ts";
+import type { Duration } from "../options/duration.ts";
+import { checkLeaseTimes, LEASE_TIMES, type LeaseTimes } from "../store/lease-times.ts";
 
 /** The options of a {@link PostgresStore}. */
 export interface PostgresStoreOptions {
@@ -9,17 +10,20 @@ export interface PostgresStoreOptions {
    * need different ones. @default "popwright"
    */
   readonly schema?: string;
-  /** How often the leases of the mailboxes are renewed; milliseconds. @default 10000 */
-  readonly heartbeat?: number;
+  /** How often the leases of the mailboxes are renewed. A number is in milliseconds. @default 10000 */
+  readonly heartbeat?: Duration;
   /**
-   * A mailbox whose lease was not renewed for this time may be taken over by another run; milliseconds. The run
+   * A mailbox whose lease was not renewed for this time may be taken over by another run. A number is in milliseconds. The run
    * that has lost its lease records nothing more. The mailbox of a process that died on the same host is taken over
    * at once. @default 60000
    */
-  readonly stale?: number;
+  readonly stale?: Duration;
 }
 
-export type StoreSettings = Required<PostgresStoreOptions>;
+/** The options with all their defaults; times in milliseconds. */
+export interface StoreSettings extends LeaseTimes {
+  readonly schema: string;
+}
 
 /** The schema, unless another one is given. */
 export const SCHEMA = "popwright";
@@ -39,7 +43,7 @@ export function storeSettings(options: PostgresStoreOptions = {}): StoreSettings
       "store.schema must be at most 63 lower-case letters, digits and underscores, not begin with a digit or pg_ " +
         `(got ${shown(schema)})`,
     );
-  const times = withDefaults("store", LEASE_TIMES, given);
+  const times = withDefaults("store", LEASE_TIMES, given, "ms");
   checkLeaseTimes(times);
   if (times.stale > LONGEST)
     throw configError(`store.stale must be at most ${String(LONGEST)} (got ${String(times.stale)})`);

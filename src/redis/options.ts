@@ -1,8 +1,9 @@
 // The options of a ledger in Redis, their defaults and checks.
 import { LONGEST_TIMER } from "../net/settle.ts";
 import { checkNames, checkObject, configError, shown, withDefaults } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { printable } from "../protocol/printable.ts";
-import { checkLeaseTimes, LEASE_TIMES } from "../store/lease-times.ts";
+import { checkLeaseTimes, LEASE_TIMES, type LeaseTimes } from "../store/lease-times.ts";
 import { checkPrefix } from "./client.ts";
 
 /** The options of a {@link RedisLedger}. */
@@ -12,18 +13,22 @@ export interface RedisLedgerOptions {
    * different ones. @default "popwright:ledger:"
    */
   readonly prefix?: string;
-  /** How often the lease of a mailbox is renewed, in milliseconds. @default 10000 */
-  readonly heartbeat?: number;
+  /** How often the lease of a mailbox is renewed. A number is in milliseconds. @default 10000 */
+  readonly heartbeat?: Duration;
   /**
-   * A mailbox whose lease was not renewed for this time may be taken over by another run, in milliseconds. The run that
+   * A mailbox whose lease was not renewed for this time may be taken over by another run. A number is in milliseconds. The run that
    * has lost its lease records nothing more. After a crash, the mailbox is busy until then. @default 60000
    */
-  readonly stale?: number;
-  /** How long Redis may take to answer a command, in milliseconds. @default 10000 */
-  readonly timeout?: number;
+  readonly stale?: Duration;
+  /** How long Redis may take to answer a command. A number is in milliseconds. @default 10000 */
+  readonly timeout?: Duration;
 }
 
-export type LedgerSettings = Required<RedisLedgerOptions>;
+/** The options with all their defaults; times in milliseconds. */
+export interface LedgerSettings extends LeaseTimes {
+  readonly prefix: string;
+  readonly timeout: number;
+}
 
 const TIMES = { ...LEASE_TIMES, timeout: 10_000 };
 const NAMES = ["prefix", ...Object.keys(TIMES)];
@@ -34,7 +39,7 @@ export function ledgerSettings(options: RedisLedgerOptions = {}): LedgerSettings
   checkNames("ledger", options, NAMES);
   const { prefix = "popwright:ledger:", ...given } = options;
   checkPrefix("ledger.prefix", prefix);
-  const times = withDefaults("ledger", TIMES, given);
+  const times = withDefaults("ledger", TIMES, given, "ms");
   checkTimes("ledger", times);
   checkLeaseTimes(times, "ledger");
   return { prefix, ...times };

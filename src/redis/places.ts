@@ -10,6 +10,7 @@ import {
   checkText,
   withDefaults,
 } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import type { HostPlace, HostPlaces, PlaceOutcome, PlaceRequest } from "../pool/places.ts";
 import { checkClient, checkPrefix, Connection, Script, type RedisClient } from "./client.ts";
 import type { RedisHost } from "./host.ts";
@@ -23,13 +24,13 @@ export interface RedisPlacesOptions {
    */
   readonly prefix?: string;
   /**
-   * How long a place stays taken without being renewed, in milliseconds. It is renewed three times as often. After a
+   * How long a place stays taken without being renewed. A number is in milliseconds. It is renewed three times as often. After a
    * crash, the place is taken until then, unless the same mailbox comes again: it gets its place back.
    * @default 600000 (10 minutes)
    */
-  readonly lifetime?: number;
-  /** How long Redis may take to answer a command, in milliseconds. @default 10000 */
-  readonly timeout?: number;
+  readonly lifetime?: Duration;
+  /** How long Redis may take to answer a command. A number is in milliseconds. @default 10000 */
+  readonly timeout?: Duration;
 }
 
 /**
@@ -140,7 +141,7 @@ export class RedisPlaces implements HostPlaces {
     checkNames("places", options, ["prefix", ...Object.keys(TIMES)]);
     const { prefix = "popwright:places:", ...given } = options;
     checkPrefix("places.prefix", prefix);
-    const times = withDefaults("places", TIMES, given);
+    const times = withDefaults("places", TIMES, given, "ms");
     checkTimes("places", times);
     this.#prefix = prefix;
     this.#lifetime = times.lifetime;

@@ -1,5 +1,7 @@
 // One message of the maildrop and its RETR or TOP, which is sent when the caller claims the message, or
 // before.
+import type { Duration } from "../options/duration.ts";
+import { totalOfCall } from "../options/total-timeout.ts";
 import type { Readable } from "node:stream";
 import { inSession, type Pop3Error } from "../errors.ts";
 import { onAbort } from "../net/abort.ts";
@@ -7,7 +9,7 @@ import { Exchange, type Waiter } from "../net/exchange.ts";
 import { aborted, throwIfAborted } from "../net/failures.ts";
 import type { Caller } from "./caller.ts";
 import { MessageBody, messageKnownTooLarge, type BodyOwner } from "./message-body.ts";
-import { NO_TOTAL, totalOfCall } from "../net/deadlines.ts";
+import { NO_TOTAL } from "../net/deadlines.ts";
 import type { Total } from "../net/deadline-timer.ts";
 import * as commands from "../protocol/commands.ts";
 import type { BlockCommand, Command } from "../protocol/commands.ts";
@@ -49,7 +51,7 @@ export interface MessageOptions {
   /** Cancels the message after it was claimed. */
   readonly signal?: AbortSignal | undefined;
   /** In milliseconds. @default `timeouts.total` for one Buffer, no limit for a stream */
-  readonly totalTimeout?: number | undefined;
+  readonly totalTimeout?: Duration | undefined;
   /** The place in the program that asked for the message. */
   readonly caller?: Caller | undefined;
   /** Counts `octets` more unclaimed bytes; fewer if negative. Returns whether more may be collected. */

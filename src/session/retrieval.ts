@@ -6,10 +6,11 @@ import { announcedOctets, Message, type MessageOptions, type Pop3Message } from 
 import { onAbort } from "../net/abort.ts";
 import { isContentError, throwIfAborted } from "../net/failures.ts";
 import type { Window } from "../net/pipeline.ts";
-import { totalOfCall } from "../net/deadlines.ts";
 import { Queue } from "../net/queue.ts";
 import { checkCallOptions, RESPONSE, type CallOptions, type NamesOf } from "../options/call.ts";
+import { totalOfCall } from "../options/total-timeout.ts";
 import { argumentError, shown } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { DEFAULT_WINDOW } from "../options/client.ts";
 import { bare } from "../protocol/commands.ts";
 import { messageNumber } from "../protocol/message-number.ts";
@@ -35,7 +36,7 @@ export interface RetrieveOptions extends CallOptions {
    * `POP3_TOTAL_TIMEOUT`. `Infinity`: no limit.
    * @default `timeouts.total` for `buffer()`, `Infinity` for a stream
    */
-  readonly totalTimeout?: number | undefined;
+  readonly totalTimeout?: Duration | undefined;
 }
 
 const RETRIEVE: NamesOf<RetrieveOptions> = { ...RESPONSE, top: true };

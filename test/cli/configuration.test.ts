@@ -119,7 +119,11 @@ describe("an error in the configuration", () => {
       5,
       'policy.listings must be "lenient" or "strict" (got a string)',
     ],
-    [account('"policy": { "keepDays": -1 }'), 5, "policy.keepDays must be a number >= 0 (got -1)"],
+    [
+      account('"policy": { "keepDays": -1 }'),
+      5,
+      'policy.keepDays must be a number of days >= 0, or a text such as "36 h" or "14 days" (got -1)',
+    ],
     [
       account('"policy": {\n"delet": "never" }'),
       6,
@@ -169,7 +173,7 @@ describe("an error in the configuration", () => {
     [
       account('"policy": { "poll": {\n"short": 3 } }'),
       6,
-      "unknown option policy.poll.short: the options are shortest, longest, jitter",
+      "unknown option policy.poll.short: the options are every, shortest, longest, jitter",
     ],
     [account('"passwordCommand": ""'), 5, "accounts[0].passwordCommand must be a command"],
     [account('"tokenCommand": [1]'), 5, "accounts[0].tokenCommand must be a command"],

@@ -136,6 +136,7 @@ describe("the pause between two polls is spread", () => {
   test.each([
     ["no jitter", { ...poll, jitter: 0 }, [200_000, 400_000, 400_000]],
     ["a fixed interval", { shortest: 90_000, longest: 90_000 }, [90_000, 90_000, 90_000]],
+    ["every", { every: "90 s" } as const, [90_000, 90_000, 90_000]],
     ["all of it", { ...poll, jitter: 1 }, [400_000, 400_000, 400_000]],
   ])("not at all, or as the policy says: %s", async (_name, pollPauses, expected) => {
     await using server = await serverWith([]);
@@ -163,6 +164,19 @@ describe("the pause between two polls is spread", () => {
     vi.spyOn(Math, "random").mockReturnValue(chance);
     const { temporary, report } = await fetcher.failure();
     expect([temporary, report.nextPollAt - NOW]).toEqual([false, chance === 0 ? 360_000 : 400_000]);
+  });
+
+  test("after a failure, the pause grows up to an hour, even if every is shorter", async () => {
+    const policy: FetchPolicy = { poll: { every: "30 s" } };
+    await using gone = await serverWith([], { faults: [{ on: "greeting", nth: "every", reset: 0 }] });
+    await using server = await serverWith([]);
+    const unreachable = new Fetcher(gone, { policy });
+    const refused = new Fetcher(server, { policy, account: { auth: { user: "ann", pass: "wrong" } } });
+    await unreachable.remember({ failures: 9 });
+    stopClock();
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    for (const fetcher of [unreachable, refused])
+      expect((await fetcher.failure()).report.nextPollAt - NOW).toBe(3_600_000);
   });
 
   test("not if the pause is endless", async () => {

@@ -8,7 +8,7 @@ import type { Subcommand } from "../command.ts";
 import type { Io } from "../io.ts";
 import { shellWord } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
-import { octetsOf, positionals, quoted, wholeNumber, wordsOf } from "../usage.ts";
+import { octetsOf, positionals, quoted, timeOf, wholeNumber, wordsOf } from "../usage.ts";
 import { configured } from "./configured.ts";
 import { placeNamed } from "./delivery-place.ts";
 import { LEDGER_OPTIONS, sameLedger } from "./ledger-place.ts";
@@ -109,13 +109,7 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
 }
 
 function policyOf(values: Values): FetchPolicy {
-  const [, digits] = /^(\d+) ?(?:d|days?)?$/.exec(values.delete ?? "") ?? [];
-  const days = digits === undefined ? undefined : Number(digits);
-  const when = days === undefined ? values.delete : { afterDays: days };
-  if (typeof when === "string" && when !== "never" && when !== "delivered")
-    throw new UsageError(
-      `--delete must be never, delivered or a number of days, such as 14d (got ${quoted(when)})`,
-    );
+  const when = deletionOf(values.delete);
   const first = values["first-run"];
   const firstRun =
     first === undefined || first === "all" || first === "none"
@@ -131,14 +125,23 @@ function policyOf(values: Values): FetchPolicy {
   };
 }
 
+function deletionOf(word: string | undefined): FetchPolicy["delete"] {
+  if (word === undefined || word === "never" || word === "delivered") return word;
+  // A time, or a misspelt word.
+  if (/^[\d.-]/.test(word)) return { afterDays: timeOf("--delete", word, "d") ?? Infinity };
+  throw new UsageError(
+    `--delete must be never, delivered or a time such as 14d or 36h (got ${quoted(word)})`,
+  );
+}
+
 function dryRunOf(values: Values): Pick<FetchPolicy, "dryRun"> {
   return values["dry-run"] === true ? { dryRun: true } : {};
 }
 
 function limitOf(values: Values): Pick<FetchPolicy, "limits"> {
   const messages = wholeNumber("--messages", values.messages, 1);
-  const seconds = wholeNumber("--seconds", values.seconds, 1);
-  const messageSeconds = wholeNumber("--message-seconds", values["message-seconds"], 1);
+  const seconds = timeLimit("--seconds", values.seconds);
+  const messageSeconds = timeLimit("--message-seconds", values["message-seconds"]);
   return {
     limits: {
       ...(messages === undefined ? {} : { messages }),
@@ -146,4 +149,10 @@ function limitOf(values: Values): Pick<FetchPolicy, "limits"> {
       ...(messageSeconds === undefined ? {} : { messageSeconds }),
     },
   };
+}
+
+function timeLimit(name: string, text: string | undefined): number | undefined {
+  const seconds = timeOf(name, text, "s");
+  if (seconds === 0) throw new UsageError(`${name} must be greater than 0 (got ${quoted(text ?? "")})`);
+  return seconds;
 }

@@ -4,6 +4,7 @@
 import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
 import { checkNames, checkObject, checkText, configError, withDefaults } from "../../options/checks.ts";
+import type { Duration } from "../../options/duration.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { onAbort } from "../../net/abort.ts";
@@ -17,12 +18,12 @@ import { SpoolFile, sweep } from "./spool-file.ts";
 /** The options of a {@link Command}. */
 export interface CommandOptions {
   /**
-   * How long the program may run for one message; milliseconds. After this time the program and all processes
+   * How long the program may run for one message. A number is in milliseconds. After this time the program and all processes
    * that it has started are ended. The time starts when the message has arrived completely, so a slow server
    * does not use it up.
    * @default 300000 (5 minutes)
    */
-  readonly timeout?: number;
+  readonly timeout?: Duration;
   /** The directory in which the program runs. @default the directory of this process */
   readonly cwd?: string;
   /**
@@ -92,11 +93,7 @@ export class Command implements Destination {
     this.#program = program;
     this.#args = args;
     this.#options = options;
-    this.#timeout = withDefaults(
-      "command",
-      { timeout: 300_000 },
-      timeout === undefined ? {} : { timeout },
-    ).timeout;
+    this.#timeout = withDefaults("command", { timeout: 300_000 }, { timeout }, "ms").timeout;
   }
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter> {

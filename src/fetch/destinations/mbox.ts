@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { configError, shown, withDefaults } from "../../options/checks.ts";
+import type { Duration } from "../../options/duration.ts";
 import { makeDirectory } from "../files/fsync.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import { fromLine } from "./from-line.ts";
@@ -18,10 +19,10 @@ export type MboxPath = string | ((delivery: Delivery) => string);
 /** The options of an {@link Mbox}. */
 export interface MboxOptions {
   /**
-   * How long to wait for a lock that another program holds; milliseconds. After that the destination is down.
+   * How long to wait for a lock that another program holds. A number is in milliseconds. After that the destination is down.
    * @default 60000
    */
-  readonly lockTimeout?: number;
+  readonly lockTimeout?: Duration;
 }
 
 /**
@@ -50,7 +51,7 @@ export class Mbox implements Destination {
       );
     }
     this.#path = path;
-    this.#lockTimeout = withDefaults("mbox", { lockTimeout: 60_000 }, options).lockTimeout;
+    this.#lockTimeout = withDefaults("mbox", { lockTimeout: 60_000 }, options, "ms").lockTimeout;
   }
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {

@@ -15,6 +15,7 @@ import {
   shown,
   withDefaults,
 } from "../../options/checks.ts";
+import type { Duration } from "../../options/duration.ts";
 import { Pop3Error } from "../../errors.ts";
 import { printable } from "../../protocol/printable.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
@@ -39,8 +40,8 @@ export interface WebhookOptions {
    * @default "raw"
    */
   readonly format?: "raw" | "json";
-  /** How long the connection may be silent, in milliseconds. @default 60000 */
-  readonly timeout?: number;
+  /** How long the connection may be silent. A number is in milliseconds. @default 60000 */
+  readonly timeout?: Duration;
   /** The largest message; bytes. It is held in memory, and a larger one is refused. @default 67108864 (64 MiB) */
   readonly limit?: number;
   /**
@@ -116,10 +117,8 @@ export class Webhook implements Destination {
     checkBoolean("webhook.allowPrivate", allowPrivate);
     checkOneOf("webhook.format", format, ["raw", "json"]);
     checkFunction("webhook.lookup", lookup);
-    const given: Partial<typeof DEFAULTS> = {};
-    for (const name of ["timeout", "limit"] as const)
-      if (options[name] !== undefined) given[name] = options[name];
-    const { timeout, limit } = withDefaults("webhook", DEFAULTS, given);
+    const numbers = { timeout: options.timeout, limit: options.limit };
+    const { timeout, limit } = withDefaults("webhook", DEFAULTS, numbers, { timeout: "ms" });
     if (timeout === 0) throw configError("webhook.timeout must be greater than 0 (got 0)");
     const address = checkUrl(url, allowPrivate);
     this.#host = address.host;

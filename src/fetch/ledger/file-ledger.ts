@@ -3,6 +3,7 @@
 import { throwIfAborted } from "../../net/failures.ts";
 import { LONGEST_TIMER } from "../../net/settle.ts";
 import { argumentError, checkText, configError, withDefaults } from "../../options/checks.ts";
+import type { Duration } from "../../options/duration.ts";
 import { printable } from "../../protocol/printable.ts";
 import { replaceFile, syncDirectory } from "../files/fsync.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
@@ -28,15 +29,15 @@ import { checkNames, noLedger, renamed } from "./renaming.ts";
 
 /** The options of a {@link FileLedger}. */
 export interface FileLedgerOptions {
-  /** How often a run renews the lock of its mailbox; milliseconds. @default 10000 */
-  readonly heartbeat?: number;
+  /** How often a run renews the lock of its mailbox. A number is in milliseconds. @default 10000 */
+  readonly heartbeat?: Duration;
   /**
-   * A lock that was not renewed for this time may be taken over by another run; milliseconds. The run that
+   * A lock that was not renewed for this time may be taken over by another run. A number is in milliseconds. The run that
    * could not renew its lock for so long ends with `POP3_LEASE_LOST`, and records nothing more. The lock of a
    * process that died on the same host is taken over at once.
    * @default 60000
    */
-  readonly stale?: number;
+  readonly stale?: Duration;
 }
 
 const DEFAULTS: LockTimes = { heartbeat: 10_000, stale: 60_000 };
@@ -64,7 +65,7 @@ export class FileLedger implements Ledger {
   constructor(directory: string, options?: FileLedgerOptions) {
     checkText("the directory of a FileLedger", directory);
     this.directory = directory;
-    const times = withDefaults("ledger", DEFAULTS, options);
+    const times = withDefaults("ledger", DEFAULTS, options, "ms");
     const { heartbeat, stale } = times;
     if (heartbeat < 1 || heartbeat > LONGEST_TIMER || heartbeat >= stale)
       throw configError(

@@ -1,6 +1,7 @@
 // What a run may do with the mail it finds: every wish has a default, and the defaults lose nothing.
 import {
   checkBoolean,
+  checkDuration,
   checkNames,
   checkNumber,
   checkObject,
@@ -9,15 +10,28 @@ import {
   shown,
   withDefaults,
 } from "../../options/checks.ts";
+import { durationHint, parseDuration, type Duration, type DurationText } from "../../options/duration.ts";
 import type { ListingMode } from "../../protocol/listing-block.ts";
-import { loginRateAt, type LoginRate } from "../../protocol/login-rates.ts";
+import { loginRateAt } from "../../protocol/login-rates.ts";
+import {
+  pausesOf,
+  retryOf,
+  type CompleteRetry,
+  type FixedPoll,
+  type PollPauses,
+  type PollRate,
+  type RetryPauses,
+} from "./pauses.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
 /** When a delivered message is deleted: as soon as it meets one of the conditions. */
 export interface DeleteWhen {
-  /** Days after the message was first seen; may be a fraction. @default Infinity */
-  readonly afterDays?: number;
+  /**
+   * The time after the message was first seen. A number is in days and may be a fraction; a text has its own unit:
+   * `"36 h"`. @default Infinity
+   */
+  readonly afterDays?: Duration;
   /** Bytes: a larger message is deleted at once. @default Infinity */
   readonly largerThan?: number;
 }
@@ -29,8 +43,11 @@ export interface FetchPolicy {
    * the `newest` messages. What the first run leaves out is never fetched and never deleted. @default "all"
    */
   readonly firstRun?: "all" | "none" | { readonly newest: number };
-  /** Which delivered messages are deleted from the server. @default "never" */
-  readonly delete?: "never" | "delivered" | DeleteWhen;
+  /**
+   * Which delivered messages are deleted from the server. A text such as `"14 days"` is short for
+   * `{ afterDays: "14 days" }`. @default "never"
+   */
+  readonly delete?: "never" | "delivered" | DurationText | DeleteWhen;
   /** Bytes, as LIST announces them: `tooLarge` decides about a larger message. @default Infinity */
   readonly maxSize?: number;
   /**
@@ -50,16 +67,16 @@ export interface FetchPolicy {
   /** The number of failures after which a message is no longer tried. @default 5 */
   readonly tries?: number;
   /**
-   * The pause before a failed message is tried again, in milliseconds. It doubles with each failure.
+   * The pause before a failed message is tried again. It doubles with each failure.
    * @default see {@link RetryPauses}
    */
   readonly retry?: Partial<RetryPauses>;
   /**
-   * The pause between two polls, in milliseconds. It is halved after a run that brought mail, and doubled
-   * after one that did not.
+   * The pause between the end of a run and the next one. `{ every: "30 s" }` is always the same pause. Otherwise it is
+   * halved after a run that brought mail, doubled after one that did not, and a part of it is random.
    * @default see {@link PollPauses}
    */
-  readonly poll?: Partial<PollPauses>;
+  readonly poll?: FixedPoll | Partial<PollPauses>;
   /**
    * What to do if the server does not support UIDL. `"refuse"`: the run fails with `POP3_NO_UIDL`. `"content"`: messages
    * are identified by their content, so each run retrieves every message. @default "refuse"
@@ -78,10 +95,10 @@ export interface FetchPolicy {
    */
   readonly uidsChanged?: "stop" | "match" | "new";
   /**
-   * Days for which the ledger keeps a message that the server no longer lists. Some servers list only a part
-   * of the maildrop at a time. @default 30
+   * For how long the ledger keeps a message that the server no longer lists. A number is in days. Some servers list only
+   * a part of the maildrop at a time. @default 30
    */
-  readonly keepDays?: number;
+  readonly keepDays?: Duration;
   /**
    * Reports what a run would do, in `report.planned`, without doing it: the run logs in, lists and ends. It
    * does not retrieve or delete a message, does not call the destination, and does not write to the ledger.
@@ -97,47 +114,25 @@ export interface RunLimits {
   /** The bytes to retrieve, as LIST announces them. The first message may exceed the limit. @default Infinity */
   readonly octets: number;
   /**
-   * Seconds after which the run begins no other message and gives up the current one. This does not count as
-   * a failure of that message: the next run retrieves it again. @default Infinity
+   * The time after which the run begins no other message and gives up the current one. A number is in seconds. This does
+   * not count as a failure of that message: the next run retrieves it again. @default Infinity
    */
-  readonly seconds: number;
+  readonly seconds: Duration;
   /**
-   * Seconds that the server may take for one message. The time that the destination takes does not count. A
-   * message that takes longer has failed, which counts as one of `tries`, and the other messages get a new
+   * The time that the server may take for one message. A number is in seconds. The time that the destination takes does
+   * not count. A message that takes longer has failed, which counts as one of `tries`, and the other messages get a new
    * session. The third such message in a row ends the run. Raise the limit for large mail over a slow line.
    * `Infinity`: no limit.
    * @default 3600 (an hour)
    */
-  readonly messageSeconds: number;
+  readonly messageSeconds: Duration;
 }
 
-/** The pauses between two tries of a message, in milliseconds. */
-export interface RetryPauses {
-  /** The pause after the first failure. @default 60000 (a minute) */
-  readonly first: number;
-  /** The longest pause. @default 21600000 (6 hours) */
-  readonly longest: number;
-}
-
-/** The pauses between two polls, in milliseconds. A longer LOGIN-DELAY of the server takes precedence. */
-export interface PollPauses {
-  /**
-   * The shortest pause. At some providers the default is longer, because they refuse or block an account that logs
-   * in more often: docs/fetching.md lists them. @default 60000 (a minute)
-   */
-  readonly shortest: number;
-  /** The longest pause. @default 3600000 (an hour) */
-  readonly longest: number;
-  /**
-   * How far a pause is spread at random, as a part of it, from 0 to 1: mailboxes that were polled together do not
-   * stay together. 0.1 makes 9 to 11 minutes of 10. A pause is never shorter than `shortest` or longer than
-   * `longest`, so there is no spread if these are equal. 0: none. @default 0.1
-   */
-  readonly jitter: number;
-}
+/** How much one run may retrieve: times in seconds. */
+export type CompleteLimits = Readonly<Record<keyof RunLimits, number>>;
 
 /** A policy with all its defaults; `keep` and `delete.after` are in milliseconds. */
-export interface CompletePolicy {
+export interface CompletePolicy extends PollRate {
   readonly firstRun: "all" | "none" | { readonly newest: number };
   /**
    * When a delivered message is deleted: `after` milliseconds since it was first seen, or at once if it has
@@ -147,16 +142,10 @@ export interface CompletePolicy {
   readonly maxSize: number;
   readonly tooLarge: "skip" | "headers" | "delete";
   readonly order: "oldest" | "newest";
-  readonly limits: RunLimits;
+  readonly limits: CompleteLimits;
   readonly commitEvery: number;
   readonly tries: number;
-  readonly retry: RetryPauses;
-  readonly poll: PollPauses;
-  /**
-   * The least pauses at a known provider, in milliseconds; 0: not known. `poll`: between two polls, unless the caller
-   * has set `poll.shortest`. `login`: between two logins.
-   */
-  readonly rate: { readonly poll: number; readonly login: number };
+  readonly retry: CompleteRetry;
   readonly noUidl: "refuse" | "content";
   readonly listings: ListingMode;
   readonly uidsChanged: "stop" | "match" | "new";
@@ -164,9 +153,12 @@ export interface CompletePolicy {
   readonly dryRun: boolean;
 }
 
-const LIMITS: RunLimits = { messages: Infinity, octets: Infinity, seconds: Infinity, messageSeconds: 3600 };
-const RETRY: RetryPauses = { first: 60_000, longest: 6 * 60 * 60_000 };
-const POLL: PollPauses = { shortest: 60_000, longest: 60 * 60_000, jitter: 0.1 };
+const LIMITS: CompleteLimits = {
+  messages: Infinity,
+  octets: Infinity,
+  seconds: Infinity,
+  messageSeconds: 3600,
+};
 
 const NAMES: readonly string[] = Object.keys({
   firstRun: true,
@@ -220,36 +212,19 @@ export function completePolicy(
     limits: limitsOf(policy.limits),
     commitEvery: amount("commitEvery", policy.commitEvery, Infinity, 1),
     tries: amount("tries", policy.tries, 5, 1),
-    retry: withDefaults("policy.retry", RETRY, policy.retry),
+    retry: retryOf(policy.retry),
     poll,
     rate,
     noUidl: policy.noUidl ?? "refuse",
     listings: policy.listings ?? listings,
     uidsChanged: policy.uidsChanged ?? "stop",
-    keep: amount("keepDays", policy.keepDays, 30, 0) * DAY,
+    keep: inDays("keepDays", policy.keepDays ?? 30),
     dryRun: policy.dryRun ?? false,
   };
 }
 
-/** The pauses between polls. What the caller sets takes precedence over the rate of a known provider. */
-function pausesOf(
-  given: FetchPolicy["poll"],
-  known: LoginRate | undefined,
-): Pick<CompletePolicy, "poll" | "rate"> {
-  const wanted = withDefaults("policy.poll", POLL, given);
-  if (wanted.jitter > 1)
-    throw configError(
-      `policy.poll.jitter must be a number from 0 to 1, as a part of the pause (got ${wanted.jitter})`,
-    );
-  if (known === undefined) return { poll: wanted, rate: { poll: 0, login: 0 } };
-  const isSet = given?.shortest !== undefined;
-  const shortest = isSet ? wanted.shortest : Math.min(known.poll, wanted.longest);
-  const login = Math.min(known.login ?? 0, shortest);
-  return { poll: { ...wanted, shortest }, rate: { poll: isSet ? 0 : shortest, login } };
-}
-
-function limitsOf(given: FetchPolicy["limits"]): RunLimits {
-  const limits = withDefaults("policy.limits", LIMITS, given);
+function limitsOf(given: FetchPolicy["limits"]): CompleteLimits {
+  const limits = withDefaults("policy.limits", LIMITS, given, { seconds: "s", messageSeconds: "s" });
   if (limits.messageSeconds === 0)
     throw configError("policy.limits.messageSeconds must be > 0 (got 0); Infinity stops the clock");
   return limits;
@@ -267,9 +242,13 @@ function firstRunOf(given: FetchPolicy["firstRun"] = "all"): CompletePolicy["fir
 function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["delete"] {
   if (given === "never") return { after: Infinity, largerThan: Infinity };
   if (given === "delivered") return { after: 0, largerThan: Infinity };
+  if (typeof given === "string") {
+    const after = parseDuration(given);
+    if (after !== undefined) return { after, largerThan: Infinity };
+  }
   if (typeof given !== "object") {
     throw configError(
-      `policy.delete must be "never", "delivered" or { afterDays, largerThan } (got ${shown(given)})`,
+      `policy.delete must be "never", "delivered", a time such as "14 days", or { afterDays, largerThan } (got ${shown(given)})${durationHint("d", given)}`,
     );
   }
   checkObject("policy.delete", given);
@@ -277,8 +256,13 @@ function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["del
     "policy.delete",
     { afterDays: Infinity, largerThan: Infinity },
     given,
+    { afterDays: "d" },
   );
-  return { after: afterDays * DAY, largerThan };
+  return { after: Math.round(afterDays * DAY), largerThan };
+}
+
+function inDays(name: string, value: unknown): number {
+  return Math.round(checkDuration(`policy.${name}`, value, "d") * DAY);
 }
 
 function amount(name: string, value: unknown, otherwise: number, least: number): number {

@@ -1,9 +1,10 @@
 // Computes when something is due: the next try of a message, the next poll of a mailbox, a deletion.
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import type { CompletePolicy, PollPauses, RetryPauses } from "./policy.ts";
+import type { CompletePauses, CompleteRetry } from "./pauses.ts";
+import type { CompletePolicy } from "./policy.ts";
 
 /** Returns the pause after the n-th failure of a message (`tries`), in milliseconds. */
-export function retryPause({ first, longest }: RetryPauses, tries: number): number {
+export function retryPause({ first, longest }: CompleteRetry, tries: number): number {
   return Math.min(longest, first * 2 ** Math.max(0, tries - 1));
 }
 
@@ -26,7 +27,7 @@ export function reasonToWait(
  * Returns the pause before the next poll, in milliseconds. `before`: the previous pause, if there was one.
  */
 export function pollPause(
-  { shortest, longest }: PollPauses,
+  { shortest, longest }: CompletePauses,
   before: number | undefined,
   mailCame: boolean,
 ): number {
@@ -39,7 +40,7 @@ export function pollPause(
  * that the caller or the provider has set as the shortest one is kept. `random` returns numbers from 0 to 1.
  */
 export function spreadPause(
-  { shortest, longest, jitter }: PollPauses,
+  { shortest, longest, jitter }: CompletePauses,
   pause: number,
   random: () => number,
 ): number {

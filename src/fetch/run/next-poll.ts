@@ -4,7 +4,8 @@ import { retryAfter, temporaryCause, type TemporaryCause } from "../../retry.ts"
 import { isDown } from "../destinations/destination-error.ts";
 import type { FetchError } from "../fetch-error.ts";
 import type { MailboxState } from "../ledger/ledger.ts";
-import type { CompletePolicy, PollPauses } from "../plan/policy.ts";
+import type { CompletePauses } from "../plan/pauses.ts";
+import type { CompletePolicy } from "../plan/policy.ts";
 import { pollPause, spreadPause } from "../plan/schedule.ts";
 
 /** What a run leaves for the next one, in addition to the state of the ledger. */
@@ -18,7 +19,7 @@ export interface Aftermath {
 /** Returns the state after a run that did not fail. `left`: there is more to do. */
 export function stateAtEnd(
   { lastRun, interval, baseline, listing, due }: MailboxState,
-  poll: PollPauses,
+  poll: CompletePauses,
   run: { readonly left: boolean; readonly mailCame: boolean },
   { loginPause, serialUntil }: Aftermath,
 ): MailboxState {
@@ -67,15 +68,16 @@ export function pauseAfterFailure(
 ): { readonly temporary: boolean; readonly pause: number } {
   // The time is reserved: to come later would leave the place empty.
   if (Pop3HostBusyError.is(cause)) return { temporary: true, pause: cause.retryAfterMs };
+  const longest = poll.afterFailure ?? poll.longest;
   const waitFor = temporaryCause(cause);
   if (waitFor === undefined && !isOutage(cause)) {
-    return { temporary: false, pause: spreadPause(poll, poll.longest, Math.random) };
+    return { temporary: false, pause: spreadPause(poll, longest, Math.random) };
   }
   // Back off exponentially, because a server may be down for days. But if there are messages that the
   // destination was never offered, poll again soon: each run tries some of them, and the destination may
   // take one.
   const doublings = untried ? 0 : failures;
-  const growing = Math.min(poll.longest, poll.shortest * 2 ** Math.min(doublings, 40)) * Math.random();
+  const growing = Math.min(longest, poll.shortest * 2 ** Math.min(doublings, 40)) * Math.random();
   // A dead session keeps the maildrop locked until the server notices. That takes minutes, and no try
   // succeeds before.
   const least = waitFor === undefined ? poll.shortest : leastPauseAfter(waitFor, poll, rate);
@@ -83,7 +85,11 @@ export function pauseAfterFailure(
   return { temporary: true, pause: Math.max(spreadPause(poll, least, Math.random), again, growing) };
 }
 
-function leastPauseAfter(waitFor: TemporaryCause, poll: PollPauses, rate: CompletePolicy["rate"]): number {
+function leastPauseAfter(
+  waitFor: TemporaryCause,
+  poll: CompletePauses,
+  rate: CompletePolicy["rate"],
+): number {
   // If there was a login before, `LoginPause` knows.
   if (waitFor === "network") return 0;
   return waitFor === "SYS/TEMP" || waitFor === "LOGIN-DELAY" ? rate.poll : poll.shortest;

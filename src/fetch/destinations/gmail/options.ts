@@ -2,6 +2,7 @@
 import type { AccessToken } from "../../../options/auth.ts";
 import {
   checkBoolean,
+  checkDuration,
   checkFunction,
   checkNames,
   checkNumber,
@@ -11,6 +12,7 @@ import {
   configError,
   shown,
 } from "../../../options/checks.ts";
+import type { Duration } from "../../../options/duration.ts";
 
 /** The options of a {@link GmailImport}. */
 export interface GmailImportOptions {
@@ -50,8 +52,8 @@ export interface GmailImportOptions {
    * @default 157286400 (150 MiB, which is also Gmail's limit)
    */
   readonly limit?: number;
-  /** How long Gmail may take for one request, in milliseconds; for a part of a message, for each MiB. @default 60000 */
-  readonly timeout?: number;
+  /** How long Gmail may take for one request; for a part of a message, for each MiB. A number is in milliseconds. @default 60000 */
+  readonly timeout?: Duration;
   /** The address of the API, for tests: `https:`, or `http:` at 127.0.0.1, [::1] and localhost. @default that of Google */
   readonly api?: string | URL;
 }
@@ -70,7 +72,9 @@ const NAMES: Readonly<Record<keyof GmailImportOptions, true>> = {
 };
 
 /** The options with their defaults. */
-export type CompleteOptions = Required<Omit<GmailImportOptions, "state" | "api">> & {
+export type CompleteOptions = Required<Omit<GmailImportOptions, "state" | "timeout" | "api">> & {
+  /** In milliseconds. */
+  readonly timeout: number;
   readonly state: string | undefined;
   /** The addresses of the API, and of the user's identity. */
   readonly api: { readonly gmail: URL; readonly userinfo: URL };
@@ -83,7 +87,7 @@ export function completeOptions(options: GmailImportOptions): CompleteOptions {
   const { accessToken, state, method = "import", labels = ["INBOX", "UNREAD"] } = options;
   const { neverMarkSpam = false, internalDateSource = "dateHeader", processForCalendar = false } = options;
   const flags = { neverMarkSpam, processForCalendar };
-  const { limit = 150 * 1024 * 1024, timeout = 60_000 } = options;
+  const { limit = 150 * 1024 * 1024, timeout: patience = 60_000 } = options;
   if ((accessToken as unknown) === undefined)
     throw configError("gmail.accessToken is missing: it must be a function that returns an access token");
   checkFunction("gmail.accessToken", accessToken);
@@ -99,7 +103,7 @@ export function completeOptions(options: GmailImportOptions): CompleteOptions {
       );
   }
   checkNumber("gmail.limit", limit);
-  checkNumber("gmail.timeout", timeout);
+  const timeout = checkDuration("gmail.timeout", patience, "ms");
   if (timeout === 0) throw configError("gmail.timeout must be greater than 0 (got 0)");
   return {
     accessToken,

@@ -12,6 +12,7 @@ import {
   shown,
   withDefaults,
 } from "../../../options/checks.ts";
+import type { Duration } from "../../../options/duration.ts";
 import { printable } from "../../../protocol/printable.ts";
 
 /** A password or an access token, or a function that returns it. The function is called for each connection. */
@@ -47,14 +48,14 @@ export interface ImapAppendOptions {
    * @default 1
    */
   readonly connections?: number;
-  /** How long a connection may be silent; milliseconds. @default 60000 */
-  readonly timeout?: number;
+  /** How long a connection may be silent. A number is in milliseconds. @default 60000 */
+  readonly timeout?: Duration;
   /**
-   * How long the server may take to store a message whose connection was lost; milliseconds. If a message is not found
+   * How long the server may take to store a message whose connection was lost. A number is in milliseconds. If a message is not found
    * after a crash or a lost connection, it is appended again only after this time.
    * @default 30000
    */
-  readonly settleTime?: number;
+  readonly settleTime?: Duration;
 }
 
 const NAMES: Readonly<Record<keyof ImapAppendOptions, true>> = {
@@ -111,9 +112,15 @@ export function completeImapOptions(url: unknown, options: ImapAppendOptions): I
   if (secure && starttls !== undefined)
     throw configError("imap.starttls must be left out for imaps:// URLs, which have TLS from the first byte");
   if (!Array.isArray(flags)) throw configError(`imap.flags must be an array (got ${shown(flags)})`);
-  const numbers = withDefaults("imap", DEFAULTS, { limit, connections, timeout, settleTime } as Partial<
-    typeof DEFAULTS
-  >);
+  const numbers = withDefaults(
+    "imap",
+    DEFAULTS,
+    { limit, connections, timeout, settleTime },
+    {
+      timeout: "ms",
+      settleTime: "ms",
+    },
+  );
   checkNumber("imap.limit", numbers.limit, 1);
   checkNumber("imap.timeout", numbers.timeout, 1);
   if (!Number.isInteger(numbers.connections) || numbers.connections < 1 || numbers.connections > 4)

@@ -10,6 +10,7 @@ import {
   shown,
   withDefaults,
 } from "../../../options/checks.ts";
+import type { Duration } from "../../../options/duration.ts";
 import { Secrets } from "../../../protocol/secrets.ts";
 import type { DestinationCheck, DestinationCheckLine } from "../destination-check.ts";
 import { DestinationError } from "../destination-error.ts";
@@ -41,11 +42,11 @@ export interface LmtpOptions {
   /** The largest message; bytes. It is held in memory, and a larger one is refused. @default 67108864 (64 MiB) */
   readonly limit?: number;
   /**
-   * How long the server may be silent, in milliseconds. A server that has the message and is given up too early delivers it
+   * How long the server may be silent. A number is in milliseconds. A server that has the message and is given up too early delivers it
    * twice: RFC 5321 asks for ten minutes.
    * @default 600000
    */
-  readonly timeout?: number;
+  readonly timeout?: Duration;
 }
 
 const NAMES: Readonly<Record<keyof LmtpOptions, true>> = {
@@ -101,10 +102,8 @@ export class Lmtp implements Destination {
     checkObject("lmtp", options);
     checkNames("lmtp", options, Object.keys(NAMES));
     const { recipient, sender, auth, starttls, tls } = options;
-    const given: Partial<typeof DEFAULTS> = {};
-    for (const name of ["limit", "timeout"] as const)
-      if (options[name] !== undefined) given[name] = options[name];
-    const { limit, timeout } = withDefaults("lmtp", DEFAULTS, given);
+    const numbers = { limit: options.limit, timeout: options.timeout };
+    const { limit, timeout } = withDefaults("lmtp", DEFAULTS, numbers, { timeout: "ms" });
     if (timeout === 0) throw configError("lmtp.timeout must be greater than 0 (got 0)");
     if (typeof recipient !== "function" && !isAddress(recipient))
       throw configError(

@@ -1,0 +1,197 @@
+// Times: numbers in the unit of the option, and texts with a unit, in options, in the configuration and in words.
+import { describe, expect, test } from "vitest";
+import { Pop3Client, Pop3Pool } from "popwright";
+import { FileLedger, Mbox, Webhook } from "popwright/fetch";
+import { timeOf } from "../src/cli/usage.ts";
+import { completePolicy } from "../src/fetch/plan/policy.ts";
+import type { FetchPolicy } from "../src/fetch/index.ts";
+import { completeOptions } from "../src/options/client.ts";
+import { durationIn, parseDuration } from "../src/options/duration.ts";
+
+test.each([
+  ["1ms", 1],
+  ["500 ms", 500],
+  ["30s", 30_000],
+  ["30 s", 30_000],
+  ["1.1 s", 1100],
+  ["90 sec", 90_000],
+  ["1 second", 1000],
+  ["5 min", 300_000],
+  ["5 minutes", 300_000],
+  ["1.5h", 5_400_000],
+  ["36 hours", 129_600_000],
+  ["14d", 14 * 86_400_000],
+  ["14 days", 14 * 86_400_000],
+  ["1 day", 86_400_000],
+  ["2 weeks", 14 * 86_400_000],
+])("%s", (text, milliseconds) => {
+  expect(parseDuration(text)).toBe(milliseconds);
+});
+
+test.each([
+  "",
+  "14",
+  "d",
+  "14m",
+  "14M",
+  "14 Days",
+  " 14 d",
+  "14  d",
+  "-1 d",
+  "1e3 s",
+  "1,5 h",
+  "1h 30min",
+  "14 months",
+])("%j is not a time", (text) => {
+  expect(parseDuration(text)).toBeUndefined();
+});
+
+test("a value is returned in the unit of its option", () => {
+  expect(durationIn("ms", "2 s")).toBe(2000);
+  expect(durationIn("s", "2 min")).toBe(120);
+  expect(durationIn("d", "36 h")).toBe(1.5);
+  expect(durationIn("d", 14)).toBe(14);
+  expect(durationIn("ms", Infinity)).toBe(Infinity);
+  for (const wrong of [-1, NaN, "soon", null, {}, true]) expect(durationIn("ms", wrong)).toBeUndefined();
+});
+
+describe("a policy", () => {
+  test("takes texts wherever it takes numbers of days, seconds or milliseconds", () => {
+    const words = completePolicy({
+      delete: { afterDays: "2 weeks", largerThan: 7 },
+      keepDays: "36 h",
+      limits: { seconds: "10 min", messageSeconds: "1.5 h" },
+      retry: { first: "30 s", longest: "1 day" },
+      poll: { shortest: "5 min", longest: "2 h", jitter: 0 },
+    });
+    expect(words).toEqual(
+      completePolicy({
+        delete: { afterDays: 14, largerThan: 7 },
+        keepDays: 1.5,
+        limits: { seconds: 600, messageSeconds: 5400 },
+        retry: { first: 30_000, longest: 86_400_000 },
+        poll: { shortest: 300_000, longest: 7_200_000, jitter: 0 },
+      }),
+    );
+    expect(completePolicy({ delete: "14 days" })).toEqual(completePolicy({ delete: { afterDays: 14 } }));
+  });
+
+  test.each<[unknown, string]>([
+    [
+      { keepDays: "30" },
+      'policy.keepDays must be a number of days >= 0, or a text such as "36 h" or "14 days" (got "30"): a text needs a unit, as in "30 d"',
+    ],
+    [
+      { delete: { afterDays: "6m" } },
+      'policy.delete.afterDays must be a number of days >= 0, or a text such as "36 h" or "14 days" (got "6m"): write "6 min" for minutes, "6 d" for days',
+    ],
+    [
+      { delete: "14" },
+      'policy.delete must be "never", "delivered", a time such as "14 days", or { afterDays, largerThan } (got "14"): a text needs a unit, as in "14 d"',
+    ],
+    [
+      { limits: { seconds: "5 moons" } },
+      'policy.limits.seconds must be a number of seconds >= 0, or a text such as "30 s" or "10 min" (got "5 moons"): the units are ms, s, min, h, d and w',
+    ],
+    [
+      { poll: { shortest: -1 } },
+      'policy.poll.shortest must be a number of milliseconds >= 0, or a text such as "500 ms" or "30 s" (got -1)',
+    ],
+    [{ poll: { jitter: "1 s" } }, 'policy.poll.jitter must be a number >= 0 (got "1 s")'],
+    [{ delete: { largerThan: "1 d" } }, 'policy.delete.largerThan must be a number >= 0 (got "1 d")'],
+  ])("refuses %j", (policy, message) => {
+    expect(() => completePolicy(policy as FetchPolicy)).toThrow(
+      expect.objectContaining({ code: "POP3_CONFIG", message }) as Error,
+    );
+  });
+});
+
+describe("the pauses between polls", () => {
+  test("every: always the same pause, without jitter", () => {
+    for (const every of [30_000, "30 s"] as const)
+      expect(completePolicy({ poll: { every } }).poll).toEqual({
+        shortest: 30_000,
+        longest: 30_000,
+        jitter: 0,
+        afterFailure: 3_600_000,
+      });
+  });
+
+  test("every takes precedence over what is known of a provider", () => {
+    const { poll, rate } = completePolicy({ poll: { every: "1 min" } }, { host: "outlook.office365.com" });
+    expect([poll.shortest, poll.longest, rate.poll]).toEqual([60_000, 60_000, 0]);
+  });
+
+  test("one of shortest and longest moves the default of the other", () => {
+    expect(completePolicy({ poll: { shortest: "2 h" } }).poll).toMatchObject({
+      shortest: 7_200_000,
+      longest: 7_200_000,
+    });
+    expect(completePolicy({ poll: { longest: "30 s" } }).poll).toMatchObject({
+      shortest: 30_000,
+      longest: 30_000,
+    });
+    expect(completePolicy({ retry: { first: "1 day" } }).retry).toEqual({
+      first: 86_400_000,
+      longest: 86_400_000,
+    });
+  });
+
+  test.each<[unknown, string]>([
+    [
+      { poll: { shortest: "2 h", longest: "1 h" } },
+      'policy.poll.shortest must not be greater than policy.poll.longest (got "2 h", with policy.poll.longest "1 h")',
+    ],
+    [
+      { retry: { first: 2, longest: 1 } },
+      "policy.retry.first must not be greater than policy.retry.longest (got 2, with policy.retry.longest 1)",
+    ],
+    [{ poll: { every: 0 } }, "policy.poll.every must be greater than 0 (got 0)"],
+    [
+      { poll: { every: "often" } },
+      'policy.poll.every must be a number of milliseconds >= 0, or a text such as "500 ms" or "30 s" (got a string)',
+    ],
+    [
+      { poll: { every: 5, jitter: 0.1 } },
+      "policy.poll.every cannot be combined with policy.poll.jitter: it is the shortest and the longest pause, without jitter",
+    ],
+    [{ poll: { evry: 5 } }, "unknown option policy.poll.evry: did you mean policy.poll.every?"],
+  ])("refuses %j", (policy, message) => {
+    expect(() => completePolicy(policy as FetchPolicy)).toThrow(
+      expect.objectContaining({ code: "POP3_CONFIG", message }) as Error,
+    );
+  });
+});
+
+test("the time limits of a client, a pool, a ledger and destinations", () => {
+  const { timeouts } = completeOptions({
+    host: "pop.example.com",
+    timeouts: { connect: "5 s", total: "2 h" },
+  });
+  expect([timeouts.connect, timeouts.total, timeouts.tls]).toEqual([5000, 7_200_000, 15_000]);
+  expect(() => new Pop3Client({ host: "pop.example.com", timeouts: { connect: "0 s" } })).toThrow(
+    'timeouts.connect must be greater than 0 (got "0 s"); Infinity switches the timeout off',
+  );
+  expect(() => new Pop3Pool({ idleTimeout: "1 min", retryFor: "10 min" })).not.toThrow();
+  expect(() => new Pop3Pool({ maxSessions: "1 min" as never })).toThrow(
+    'pool.maxSessions must be a number >= 0 (got "1 min")',
+  );
+  expect(() => new FileLedger("ledger", { heartbeat: "2 min", stale: "1 min" })).toThrow(
+    "ledger.heartbeat must be from 1 to 2147483647, and less than ledger.stale (got 120000, with ledger.stale 60000)",
+  );
+  expect(() => new Mbox("mbox", { lockTimeout: "soon" as never })).toThrow(
+    'mbox.lockTimeout must be a number of milliseconds >= 0, or a text such as "500 ms" or "30 s" (got a string)',
+  );
+  expect(() => new Webhook("https://example.com/", { timeout: "1 min" })).not.toThrow();
+});
+
+test("words of the command line", () => {
+  expect(timeOf("--seconds", undefined, "s")).toBeUndefined();
+  expect(timeOf("--seconds", "90", "s")).toBe(90);
+  expect(timeOf("--seconds", "90s", "s")).toBe(90);
+  expect(timeOf("--delete", "14", "d")).toBe(14);
+  expect(timeOf("--delete", "36 h", "d")).toBe(1.5);
+  expect(() => timeOf("--delete", "6m", "d")).toThrow(
+    '--delete must be a number of days >= 0, or a text such as "36 h" or "14 days" (got "6m"): write "6 min" for minutes, "6 d" for days',
+  );
+});

@@ -15,8 +15,12 @@ import { callerOf, locatedLoop } from "../session/caller.ts";
  * Fetches the mail of many mailboxes, each like {@link fetchMail}, and yields the events of all runs. If one
  * mailbox fails, the loop gets a `"failed"` event and the others continue. If a host is down, its mailboxes wait: their
  * reports have `hostDown`, and one after the other tries whether it is back. Leaving the loop ends all runs
- * like `stop`. A slow loop slows the runs down. Rejects if `targets` throws, and with `POP3_CONFIG` if
- * `maxSessions` or `maxPerHost` is invalid.
+ * like `stop`. A slow loop slows the runs down.
+ *
+ * Nothing happens before the loop begins. It ends after one run over each mailbox; with `repeat` it never ends by itself:
+ * abort `stop` or `signal`, or leave it with `break`. With `repeat` it rejects with {@link FetchError} if none of the
+ * servers can be reached the first time, see `retryFirst`. Rejects if `targets` throws, and with `POP3_CONFIG` if an option
+ * is invalid.
  *
  * @example
  * ```ts
@@ -40,6 +44,7 @@ async function* eventsOf(
   checkNames("", options, FETCH_ALL_OPTIONS);
   checkRunOptions(options);
   checkBoolean("repeat", options.repeat);
+  checkBoolean("retryFirst", options.retryFirst);
   const isLoop = typeof targets === "object" && (targets as object | null) !== null;
   if (!isLoop || !(Symbol.iterator in targets || Symbol.asyncIterator in targets))
     throw configError(`targets must be an iterable of accounts, such as an array (got ${shown(targets)})`);

@@ -8,6 +8,7 @@ import { printable } from "../protocol/printable.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { FetchEvent } from "./events.ts";
 import { FetchError } from "./fetch-error.ts";
+import { FirstContact } from "./first-contact.ts";
 import { heldBack, runOnce } from "./gated-run.ts";
 import { HostGates, type HostGate, type Pass } from "./host-gate.ts";
 import {
@@ -37,11 +38,14 @@ export class Mailboxes {
   readonly #gates: HostGates = new HostGates();
   /** The names in the ledger of the mailboxes that are in use. */
   readonly #fetched: Set<string> = new Set();
+  readonly #contact: FirstContact;
 
   constructor(options: Wishes, queue: EventQueue<FetchEvent>, scheduler: Scheduler) {
     this.#options = options;
     this.#queue = queue;
     this.#scheduler = scheduler;
+    // Without `repeat`, the loop ends by itself, and its events tell everything.
+    this.#contact = new FirstContact(options.repeat !== true || options.retryFirst === true);
     this.#end = new FirstAbort(options.stop, options.signal, this.#failed.signal);
   }
 
@@ -55,6 +59,8 @@ export class Mailboxes {
         tasks.add(task);
         void task.then(() => tasks.delete(task));
       }
+      this.#contact.complete();
+      this.#checkContact();
     } catch (error) {
       this.#fail(error);
     }
@@ -68,6 +74,18 @@ export class Mailboxes {
     this.#failure ??= { error };
     this.#failed.abort();
   };
+
+  /** Puts an event of a mailbox into the queue. */
+  async #tell(event: FetchEvent): Promise<void> {
+    this.#contact.heard(event);
+    await this.#queue.push(event);
+    this.#checkContact();
+  }
+
+  #checkContact(): void {
+    const { failure } = this.#contact;
+    if (failure !== undefined) this.#fail(failure);
+  }
 
   get #isOver(): boolean {
     return this.#end.signal.aborted;
@@ -92,6 +110,7 @@ export class Mailboxes {
       return;
     }
     this.#fetched.add(settings.mailbox);
+    this.#contact.added(settings.mailbox);
     const { gate, done } = this.#gates.of(account);
     try {
       await this.#poll(settings, account, gate);
@@ -115,7 +134,7 @@ export class Mailboxes {
       ...(force === undefined ? {} : { force }),
       ...(logger === undefined ? {} : { logger }),
       ...rest,
-      onEvent: (event) => this.#queue.push(event),
+      onEvent: (event) => this.#tell(event),
     });
   }
 
@@ -146,7 +165,7 @@ export class Mailboxes {
     for (let isTold = false; ;) {
       let pass = await gate.enter(signal);
       if ("error" in pass) {
-        if (!isTold) await this.#queue.push({ mailbox, type: "end", report: heldBack(mailbox, pass) });
+        if (!isTold) await this.#tell({ mailbox, type: "end", report: heldBack(mailbox, pass) });
         if (this.#options.repeat !== true) return undefined;
         isTold = true;
         pass = await gate.turn(signal);

@@ -3,7 +3,9 @@ import { checkBoolean, checkNames, checkObject, configError, shown } from "../op
 import type { Delivery, Destination, DeliveryWriter } from "./destinations/destination.ts";
 import { DestinationError } from "./destinations/destination-error.ts";
 import { inMemory } from "./destinations/in-memory.ts";
+import type { FetchEvent } from "./events.ts";
 import { FetchError } from "./fetch-error.ts";
+import { FirstContact } from "./first-contact.ts";
 import { completeFetchOptions, FETCH_OPTIONS, type FetchAccount, type FetchOptions } from "./options.ts";
 import type { FetchReport } from "./report.ts";
 import { runFetch } from "./run/run.ts";
@@ -13,8 +15,13 @@ import { callerOf, locatedLoop } from "../session/caller.ts";
 
 /** The options of {@link newMail}. */
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
-  /** Polls for more mail until `stop` or `signal` is aborted. @default true */
+  /** Polls for more mail until `stop` or `signal` is aborted. `false`: the loop ends after one run. @default true */
   readonly repeat?: boolean;
+  /**
+   * Whether to try again if the first connection fails. Without it, the loop rejects, because a wrong host or port looks
+   * like a network that is down. @default false
+   */
+  readonly retryFirst?: boolean;
 }
 
 /** A new message. */
@@ -30,14 +37,17 @@ export interface NewMessage extends Delivery {
 }
 
 /**
- * Yields new mail, one message at a time, and polls for more. A message counts as delivered when `done()` was
- * called. If the loop continues without it, the message has failed. Temporary errors (network, `[IN-USE]`)
- * are retried while `repeat` is set. Other errors, such as a wrong password, reject with {@link FetchError}.
+ * Yields new mail, one message at a time, and polls for more. The loop never ends by itself: abort `stop` or `signal`,
+ * leave it with `break`, or set `repeat: false`. `policy.poll` sets the pause between two polls.
+ *
+ * A message counts as delivered when `done()` was called. If the loop continues without it, the message has failed. Rejects
+ * with {@link FetchError} if the server of the first run cannot be reached (see `retryFirst`), and for errors that are not
+ * temporary, such as a wrong password. Other temporary errors (network, `[IN-USE]`) are retried while `repeat` is set.
  * Leaving the loop ends the session. Rejects with `POP3_CONFIG` if an option is invalid.
  *
  * @example
  * ```ts
- * for await (const message of newMail(account, { ledger, stop })) {
+ * for await (const message of newMail(account, { ledger, stop, policy: { poll: { every: "30 s" } } })) {
  *   await handle(message.octets, message.key);
  *   message.done();
  * }
@@ -55,12 +65,13 @@ async function* messagesOf(
   newMailOptions: NewMailOptions,
 ): AsyncGenerator<NewMessage, void, undefined> {
   checkObject("options", newMailOptions);
-  const { repeat = true, ...options } = newMailOptions;
+  const { repeat = true, retryFirst = false, ...options } = newMailOptions;
   checkBoolean("repeat", repeat);
+  checkBoolean("retryFirst", retryFirst);
   if ("destination" in options)
     throw configError("unknown option destination: newMail gives the messages to your loop; see fetchMail");
   const names = FETCH_OPTIONS.filter((name) => name !== "destination");
-  checkNames("", options, [...names, "repeat"]);
+  checkNames("", options, [...names, "repeat", "retryFirst"]);
   const handoff = new Handoff();
   const given = completeFetchOptions(account, { ...options, destination: handoff });
   if (given.policy.dryRun)
@@ -72,7 +83,14 @@ async function* messagesOf(
   const leave = new AbortController();
   const either = new FirstAbort(leave.signal, given.stop);
   const stop = either.signal;
-  const settings = { ...given, stop };
+  const contact = new FirstContact(retryFirst);
+  contact.added(given.mailbox);
+  contact.complete();
+  const onEvent = (event: FetchEvent): Promise<void> | void => {
+    contact.heard(event);
+    return given.onEvent(event);
+  };
+  const settings = { ...given, stop, onEvent };
   let run: Promise<FetchReport> | undefined;
   try {
     do {
@@ -89,6 +107,7 @@ async function* messagesOf(
         (error: unknown) => {
           if (!(error instanceof FetchError) || !error.temporary || !repeat || isAborted(settings.signal))
             throw error;
+          if (contact.failure !== undefined) throw error;
           return error.report.nextPollAt;
         },
       );

@@ -81,6 +81,11 @@ export interface FetchAllOptions extends Pick<
    * Polls each mailbox again at the time in its report, until `stop` or `signal` is aborted. @default false
    */
   readonly repeat?: boolean;
+  /**
+   * Whether to try again, with `repeat`, if none of the servers can be reached the first time. Without it, the loop
+   * rejects, because a wrong host or port looks like a network that is down. @default false
+   */
+  readonly retryFirst?: boolean;
 }
 
 /** The names of all options of `fetchAll`. The compiler reports a missing one. */
@@ -95,6 +100,7 @@ export const FETCH_ALL_OPTIONS: readonly string[] = Object.keys({
   maxSessions: true,
   maxPerHost: true,
   repeat: true,
+  retryFirst: true,
 } satisfies Record<keyof FetchAllOptions, true>);
 
 /** The options with all their defaults. */

@@ -227,6 +227,71 @@ test("with repeat, it continues until stop is aborted", async () => {
   await server.idle();
 });
 
+describe("if no server can be reached the first time", () => {
+  const options = { ledger: new MemoryLedger(), destination: () => undefined, repeat: true } as const;
+  const gone = { on: "greeting", nth: "every", reset: 0 } as const;
+
+  async function heardUntilItRejects(
+    events: AsyncIterable<FetchEvent>,
+  ): Promise<readonly [readonly FetchEvent[], unknown]> {
+    const heard: FetchEvent[] = [];
+    try {
+      for await (const event of events) heard.push(event);
+    } catch (error) {
+      return [heard, error];
+    }
+    return [heard, undefined];
+  }
+
+  test.each([1, 10, 60])("the loop rejects after the events (%i mailboxes)", async (boxes) => {
+    await using server = await listen(boxes);
+    server.fault(gone);
+    const accounts = Array.from({ length: boxes }, (_, box) => accountOf(server, box));
+    const [heard, error] = await heardUntilItRejects(fetchAll(accounts, options));
+    expect(error).toMatchObject({ name: "FetchError", code: "POP3_RESET", scope: "host" });
+    expect(heard.some((event) => event.type === "failed" && event.error === error)).toBe(true);
+  });
+
+  test("it continues with retryFirst", async () => {
+    await using server = await listen(1);
+    server.fault({ on: "greeting", reset: 0 });
+    const policy = { poll: { shortest: 0, longest: 1 } };
+    const types: string[] = [];
+    const events = fetchAll([accountOf(server, 0)], { ...options, policy, retryFirst: true });
+    for await (const { type } of events) {
+      types.push(type);
+      if (type === "delivered") break;
+    }
+    expect(types.filter((type) => type === "failed" || type === "delivered")).toEqual([
+      "failed",
+      "delivered",
+    ]);
+  });
+
+  test("it continues if one of them can", async () => {
+    await using works = await listen(1);
+    await using fails = await listen(2);
+    fails.fault(gone);
+    const stop = new AbortController();
+    const accounts = [accountOf(fails, 0), accountOf(works, 0), accountOf(fails, 1)];
+    const failed = new Set<string>();
+    for await (const event of fetchAll(accounts, { ...options, stop: stop.signal })) {
+      if (event.type === "failed") failed.add(event.mailbox);
+      if (failed.size === 2) stop.abort();
+    }
+    expect(failed.size).toBe(2);
+  });
+
+  test("without repeat, the events say so", async () => {
+    await using server = await listen(1);
+    server.fault(gone);
+    const [heard, error] = await heardUntilItRejects(
+      fetchAll([accountOf(server, 0)], { ...options, repeat: false }),
+    );
+    expect([heard.map(({ type }) => type), error]).toEqual([["begin", "failed"], undefined]);
+  });
+});
+
 test("leaving the loop ends every run, and no mail is lost", async () => {
   await using server = await listen(30);
   const ledger = new MemoryLedger();

@@ -1,6 +1,12 @@
 // newMail: a message that is done is not yielded again; any other message is.
-import { expect, test } from "vitest";
-import { FetchError, MemoryLedger, newMail, type NewMessage } from "../../src/fetch/index.ts";
+import { describe, expect, test } from "vitest";
+import {
+  FetchError,
+  MemoryLedger,
+  newMail,
+  type FetchEvent,
+  type NewMessage,
+} from "../../src/fetch/index.ts";
 import { accountOf, mail, mails, said, serverWith } from "../support/mail.ts";
 
 const policy = { poll: { shortest: 0, longest: 1 }, retry: { first: 0 }, delete: "delivered" } as const;
@@ -87,4 +93,59 @@ test("a network error is retried, a wrong password is not", async () => {
   const next = newMail(wrong, { ledger: new MemoryLedger(), policy }).next();
   await expect(next).rejects.toBeInstanceOf(FetchError);
   await expect(next).rejects.toMatchObject({ code: "POP3_AUTH_REJECTED" });
+});
+
+describe("the first connection", () => {
+  const options = { ledger: new MemoryLedger(), policy };
+
+  test("that fails ends the loop", async () => {
+    await using server = await serverWith(mails(1), { faults: [{ on: "greeting", nth: "every", reset: 0 }] });
+    const next = newMail(accountOf(server), options).next();
+    await expect(next).rejects.toBeInstanceOf(FetchError);
+    await expect(next).rejects.toMatchObject({ code: "POP3_RESET", temporary: true, scope: "host" });
+    expect(server.connections).toBe(1);
+  });
+
+  test("to a closed port ends it, too", async () => {
+    const server = await serverWith([]);
+    const account = accountOf(server);
+    await server.close();
+    await expect(newMail(account, options).next()).rejects.toMatchObject({ code: "POP3_CONNECT" });
+  });
+
+  test("that fails is tried again with retryFirst", async () => {
+    await using server = await serverWith(mails(1), { faults: [{ on: "greeting", reset: 0 }] });
+    for await (const message of newMail(accountOf(server), { ...options, retryFirst: true })) {
+      expect(message.octets.toString()).toBe(mails(1)[0]);
+      break;
+    }
+    expect(server.connections).toBe(2);
+  });
+
+  test("that fails later is tried again", async () => {
+    await using server = await serverWith([], { faults: [{ on: "greeting", nth: 2, reset: 0 }] });
+    const events: string[] = [];
+    const onEvent = (event: FetchEvent): void => {
+      events.push(event.type);
+      if (event.type === "failed") server.maildrop("ann").add(mail(1));
+    };
+    for await (const _ of newMail(accountOf(server), { ...options, onEvent })) break;
+    expect(events.filter((type) => type === "failed")).toHaveLength(1);
+  });
+
+  test("is not the point if a server refuses for now", async () => {
+    await using server = await serverWith(mails(1), {
+      faults: [{ on: "AUTH", reply: "-ERR [IN-USE] locked\r\n" }],
+    });
+    for await (const _ of newMail(accountOf(server), options)) break;
+    expect(server.connections).toBe(2);
+  });
+
+  test("retryFirst must be true or false", async () => {
+    const next = newMail("pop3s://ann:secret@127.0.0.1:1", { ...options, retryFirst: "yes" as never }).next();
+    await expect(next).rejects.toMatchObject({
+      code: "POP3_CONFIG",
+      message: 'retryFirst must be true or false (got "yes")',
+    });
+  });
 });

@@ -22,13 +22,14 @@ ${TO_HELP}
   --config FILE      fetches several accounts, each with its policy: see docs/command-line.md
   --state DIR        the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state
                      (on Windows in %LOCALAPPDATA%)
-  --delete WHEN      never (the default), delivered, or a number of days after the message was first seen
+  --delete WHEN      never (the default), delivered, or a time after the message was first seen: 14 (days),
+                     14d, 36h
   --max-size BYTES   leaves larger messages alone: 500k, 10M
   --first-run WHAT   of the mail from before the first run, fetches all (the default), none, or the newest N
   --messages N       retrieves at most N messages
-  --seconds N        stops after N seconds; the next run fetches the rest
-  --message-seconds N
-                     gives up on a message after N seconds (default: 3600) and continues with the others
+  --seconds TIME     stops after TIME: 90 (seconds), 90s, 10min; the next run fetches the rest
+  --message-seconds TIME
+                     gives up on a message after TIME (default: 1h) and continues with the others
   --force            connects even if the server or a failure requires a pause
   --watch            keeps polling, more often while mail arrives, until SIGINT or SIGTERM (on
                      Windows Ctrl+C or Ctrl+Break)
@@ -60,6 +61,8 @@ Examples
       destination: () => undefined,
       stop: io.stop,
       repeat: flags.watch,
+      // Each failure is printed, so a wrong host is seen.
+      retryFirst: true,
       force: flags.force,
       ...(maxSessions === undefined ? {} : { maxSessions }),
       ...(maxPerHost === undefined ? {} : { maxPerHost }),

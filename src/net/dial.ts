@@ -9,7 +9,7 @@ import { asciiHost, authority } from "./authority.ts";
 import type { Inlet } from "./inlet.ts";
 import { nextAddress } from "./local-addresses.ts";
 import { proxyText, type Proxy } from "./proxy.ts";
-import { secure } from "./secure.ts";
+import { secure, type Handshake } from "./secure.ts";
 import { settle, type Clock } from "./settle.ts";
 import { httpConnect, loadSocks, socksConnect } from "./tunnel.ts";
 import { isRecorded, record } from "./wire-log.ts";
@@ -18,12 +18,18 @@ import { isRecorded, record } from "./wire-log.ts";
 export type SocketSource =
   Duplex | ((target: { host: string; port: number; signal?: AbortSignal }) => Duplex | Promise<Duplex>);
 
+/** How long a connection is idle before TCP probes it, in milliseconds. */
+const KEEP_ALIVE = 60_000;
+
 export interface DialOptions {
   readonly host: string;
   readonly port: number;
   readonly proxy?: Proxy | undefined;
-  /** Whether TLS begins with the first octet. Then the server must not have sent anything before. */
-  readonly secure: boolean;
+  /**
+   * The handshake, if TLS begins with the first octet: then the server must not have sent anything before. A socket of
+   * our own is created by it, and is secure when the handshake is complete.
+   */
+  readonly handshake?: Handshake | undefined;
   readonly socket?: SocketSource | undefined;
   /** The addresses to connect from, in turn. */
   readonly localAddress?: readonly string[] | undefined;
@@ -31,7 +37,7 @@ export interface DialOptions {
   readonly lookup?: net.LookupFunction | undefined;
   /** The timeout for name resolution and TCP together, in milliseconds. */
   readonly timeout: number;
-  /** Receives the chunks of our own socket. With it, the socket stays paused until the caller resumes it. */
+  /** Receives the chunks of our own socket, from when the caller resumes the socket. */
   readonly inlet?: Inlet | undefined;
   /** What no error may show. */
   readonly secrets?: Secrets | undefined;
@@ -63,51 +69,58 @@ function connectClock(timeout: number, what: string): Clock {
 }
 
 /** Opens a TCP connection. `peer` names the other end in errors. */
-function tcp(
-  options: Omit<DialOptions, "secure">,
-  peer: string,
-  clock: Clock,
-  signal?: AbortSignal,
-): Promise<net.Socket> {
-  const { host, port } = options;
+function tcp(options: DialOptions, peer: string, clock: Clock, signal?: AbortSignal): Promise<net.Socket> {
+  const { host, port, handshake, inlet } = options;
   return settle<net.Socket>(signal, clock, (resolve, reject) => {
-    const { inlet } = options;
-    // The types know `onread` only as an option of `net.connect`. But `net.connect` leaks a socket if it
-    // throws.
-    const socket = new net.Socket(inlet && ({ onread: inlet.onread } as net.SocketConstructorOpts));
-    if (inlet !== undefined) socket.pause();
-    const onError = (cause: Error): void => {
-      reject(connectError(peer, cause, options.secrets));
-    };
-    socket.once("connect", () => {
-      socket.off("error", onError);
-      resolve(socket);
-    });
-    socket.on("error", onError);
+    let socket: net.Socket | undefined;
     const undo = (): void => {
-      socket.on("error", ignore);
-      socket.destroy();
+      socket?.destroy();
+    };
+    const onError = (cause: unknown): void => {
+      reject(Pop3Error.is(cause) ? cause : connectError(peer, cause, options.secrets));
+    };
+    // The types do not know the option, because `net.connect` takes it. But that leaks a socket if it throws.
+    const reading = inlet && ({ onread: inlet.onread } as net.SocketConstructorOpts);
+    const target: net.TcpSocketConnectOpts = {
+      host,
+      port,
+      ...(options.localAddress !== undefined && { localAddress: nextAddress(host, options.localAddress) }),
+      ...(options.family !== undefined && { family: options.family }),
+      ...(options.lookup !== undefined && { lookup: careful(options.lookup) }),
+      // RFC 8305: an unreachable address of the host does not use up the whole timeout.
+      autoSelectFamily: options.family === undefined,
     };
     try {
-      socket.connect({
-        host,
-        port,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: 60_000,
-        ...(options.localAddress !== undefined && { localAddress: nextAddress(host, options.localAddress) }),
-        ...(options.family !== undefined && { family: options.family }),
-        ...(options.lookup !== undefined && { lookup: options.lookup }),
-        // RFC 8305: an unreachable address of the host does not use up the whole timeout.
-        autoSelectFamily: options.family === undefined,
-      });
+      if (handshake !== undefined) socket = handshake.connect({ ...target, ...reading });
+      else {
+        socket = new net.Socket(reading).on("error", ignore);
+        socket.connect(target);
+      }
     } catch (cause) {
-      // Node does not accept the address or the lookup function.
-      undo();
-      reject(connectError(peer, cause, options.secrets));
+      // Node does not accept the address or the TLS options.
+      onError(cause);
+      return undo;
     }
+    const opened = socket;
+    if (inlet !== undefined) inlet.socket = opened;
+    opened.once("error", onError).once("connect", () => {
+      opened.off("error", onError);
+      opened.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE);
+      resolve(opened);
+    });
     return undo;
   });
+}
+
+/** Makes an error of what a lookup function throws: Node would leave the socket open. */
+function careful(lookup: net.LookupFunction): net.LookupFunction {
+  return (host, options, done) => {
+    try {
+      lookup(host, options, done);
+    } catch (cause) {
+      done(cause instanceof Error ? cause : new Error(String(cause)), []);
+    }
+  };
 }
 
 /** Opens the connection through a proxy. The timeout applies to each step separately. */
@@ -117,17 +130,15 @@ async function tunnel(given: Proxy, options: DialOptions, signal?: AbortSignal):
   const overSocks = proxy.kind.startsWith("socks");
   if (overSocks) await loadSocks();
   const { timeout } = options;
-  const way = { ...options, host: proxy.host, port: proxy.port, inlet: undefined };
+  const way = { ...options, host: proxy.host, port: proxy.port, inlet: undefined, handshake: undefined };
   const socket = await tcp(way, name, connectClock(timeout, `no connection to ${name}`), signal);
-  // A step may fail when the listeners of the one before it are already removed.
-  socket.on("error", ignore);
   const target = { ...options, host: asciiHost(options.host) || options.host };
   const clock = connectClock(timeout, `${name} did not connect to ${authority(options)}`);
   try {
     const stream = proxy.kind === "https" ? await secureProxy(socket, proxy, timeout, signal) : socket;
     if (overSocks) await socksConnect(socket, proxy, target, clock, signal);
     else await httpConnect(stream, proxy, target, clock, signal);
-    if (!options.secure || stream.readableLength === 0) return stream;
+    if (options.handshake === undefined || stream.readableLength === 0) return stream;
     throw new Pop3ConnectionError(
       "POP3_TLS_INJECTION",
       `${name} sent unencrypted bytes before TLS began: the server must not send anything before the handshake`,
@@ -210,5 +221,5 @@ function reason(cause: unknown): string {
 }
 
 function ignore(): void {
-  // The failure was reported already.
+  // A step may fail when the listeners of the one before it are removed. The next one notices that.
 }

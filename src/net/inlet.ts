@@ -1,8 +1,8 @@
-// Reads a plain TCP socket into one Buffer that is reused for every chunk. `data` events allocate a new
-// Buffer for each chunk. The page faults and the garbage collection of these cost more than parsing the
-// octets. Only while a reader keeps the octets, each chunk is read into memory that is handed over to it. TLS sockets
-// do not support this way of reading.
-import type { OnReadOpts } from "node:net";
+// Reads our sockets into one Buffer that all of them share. `data` events allocate a new Buffer for each chunk: the page
+// faults and the garbage collection of these cost more than parsing the octets, and a Buffer for each socket is most of
+// the memory of an idle session. Reads never nest, and nothing keeps a view of a chunk when its call returns. Only while
+// a reader keeps the octets, each chunk is read into memory that is handed over to it.
+import type { OnReadOpts, Socket } from "node:net";
 
 /** The size of the read buffer in octets. */
 const MEMORY = 64 * 1024;
@@ -10,12 +10,16 @@ const MEMORY = 64 * 1024;
 /** The largest chunk in octets, of an inlet or of a `data` event. Bun reads as much as is available. */
 export const CHUNK: number = "bun" in process.versions ? 512 * 1024 : 64 * 1024;
 
+let shared: Buffer | undefined;
+
 export class Inlet {
   /** Called with each chunk. Its octets change after the call has returned, unless {@link keep} returned true. */
   onData: ((chunk: Buffer) => void) | undefined;
-  /** The option for `net.Socket`. The socket must stay paused until {@link onData} is set. */
+  /** The socket that reads this way. */
+  socket: Socket | undefined;
+  /** The option for `net.Socket` and `tls.connect`. */
   readonly onread: OnReadOpts;
-  readonly #reused: Buffer = Buffer.allocUnsafeSlow(MEMORY);
+  readonly #reused: Buffer = (shared ??= Buffer.allocUnsafeSlow(MEMORY));
   /** The memory that a chunk may be handed over with. */
   #own: Buffer | undefined;
   /** Whether the memory of the current chunk may be handed over, whether a reader wants to keep it, and has it. */
@@ -30,10 +34,22 @@ export class Inlet {
       callback: (octets, memory) => {
         // A small chunk would keep a large memory alive.
         this.#ownChunk = memory === this.#own && octets * 2 >= MEMORY;
-        this.onData?.((memory as Buffer).subarray(0, octets));
-        return true;
+        return this.#take((memory as Buffer).subarray(0, octets));
       },
     };
+  }
+
+  /** Returns whether to read on. */
+  #take(chunk: Buffer): boolean {
+    const { socket, onData } = this;
+    if (onData !== undefined && socket?.isPaused() !== true) {
+      onData(chunk);
+      return true;
+    }
+    // TLS may decrypt more before it stops, and a greeting may arrive with the end of the handshake. As a `data` event
+    // these octets come when the socket is resumed.
+    socket?.push(Buffer.from(chunk));
+    return false;
   }
 
   /**
@@ -59,6 +75,6 @@ export class Inlet {
 /**
  * Creates an inlet, but not on Deno. Deno keeps reading this way after STLS, so the TLS handshake would hang.
  */
-export function plainInlet(): Inlet | undefined {
+export function openInlet(): Inlet | undefined {
   return process.versions["deno"] === undefined ? new Inlet() : undefined;
 }

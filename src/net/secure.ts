@@ -1,4 +1,4 @@
-// Starts TLS on a connected stream, and checks the server's certificate.
+// Starts TLS, on a connected stream or with a connection of its own, and checks the server's certificate.
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import type * as tls from "node:tls";
@@ -7,13 +7,15 @@ import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { settle } from "./settle.ts";
+import { sharedContext } from "./tls-contexts.ts";
 import { tlsFingerprint } from "./tls-fingerprint.ts";
 import {
   rememberedSession,
   rememberSessions,
   sessionRefused,
-  sharedContext,
+  type Accepted,
   type IdentityCheck,
+  type Remembered,
 } from "./tls-sessions.ts";
 import { isRecorded, record } from "./wire-log.ts";
 
@@ -33,88 +35,159 @@ export interface TlsSettings {
   readonly secrets?: Secrets | undefined;
 }
 
+/** What TLS runs over: a connected stream, or a TCP connection that Node opens first. */
+export type Carrier = { readonly socket: Duplex } | net.SocketConnectOpts;
+
+/** Options of the connection, which `tls.connect` takes as well: ours count, and not those among the TLS options. */
+const NOT_OF_TLS = {
+  socket: undefined,
+  path: undefined,
+  timeout: undefined,
+  localAddress: undefined,
+  localPort: undefined,
+  family: undefined,
+  hints: undefined,
+  lookup: undefined,
+};
+
 /**
  * Starts TLS on a stream. Rejects with `POP3_TLS_CERT`, `POP3_TLS_HANDSHAKE`, `POP3_TLS_TIMEOUT` or
  * `POP3_ABORTED`, and with `POP3_CONFIG` if Node rejects the options. In each case it closes the stream.
  */
 export function secure(stream: Duplex, settings: TlsSettings, signal?: AbortSignal): Promise<tls.TLSSocket> {
-  const { host, port, timeout, limit = "timeouts.tls", peer = host, secrets } = settings;
-  // A copy without undefined values, which would replace the defaults of Node.
-  const options: tls.ConnectionOptions = Object.fromEntries(
-    Object.entries(settings.tls).filter(([, value]) => value !== undefined),
-  );
-  // An IP address is not a server name (RFC 6066 section 3). Node compares it as an address.
-  const servername = options.servername ?? (net.isIP(host) === 0 ? host : "");
-  const late = (): Pop3Error =>
-    new Pop3ConnectionError(
-      "POP3_TLS_TIMEOUT",
-      `the TLS handshake with ${printable(peer)} took longer than ${String(timeout)} ms (${printable(limit)})`,
-      { limit },
-    );
-  // An abort before the handshake must also close the connection.
-  if (signal?.aborted === true) stream.destroy();
-  return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
-    const fingerprint = tlsFingerprint(options);
-    const key = JSON.stringify([host, port, servername, fingerprint]);
-    const identity = new Identity(options.checkServerIdentity);
-    // The caller may give a session. We cannot know how that was verified.
-    const tried =
-      options.session === undefined
-        ? rememberedSession(key, (shown) => identity.check(servername || host, shown) === undefined)
-        : undefined;
-    let secured = false;
-    const fail = (cause: Error): void => {
-      if (secured) return;
-      const error = tlsError(peer, cause, cause === identity.refusal, secrets);
-      if (tried !== undefined && error.code === "POP3_TLS_HANDSHAKE") sessionRefused(key, error);
-      reject(error);
-    };
-    // The underlying stream may fail too, at the same time or later: it must always have an error listener.
-    stream.on("error", fail);
-    let socket: tls.TLSSocket;
-    try {
-      // Loaded at the first connection, because it takes as long to load as this whole package.
-      socket = process.getBuiltinModule("node:tls").connect({
-        secureContext: sharedContext(fingerprint, options),
-        session: tried?.session,
-        ...options,
-        ...identity.option,
-        servername,
-        host,
-        socket: stream,
-      });
-    } catch (cause) {
-      reject(
-        new Pop3Error("POP3_CONFIG", `the TLS options are invalid: ${printable(reason(cause), secrets)}`, {
-          cause: foreignError(cause, secrets),
-        }),
-      );
-      return () => stream.destroy();
-    }
-    if (options.session === undefined) rememberSessions(socket, key, tried, () => identity.shown);
-    socket.on("error", fail);
-    const onClose = (): void => {
-      fail(new Error("the server closed the connection during the handshake"));
-    };
-    socket.once("close", onClose);
-    socket.once("secureConnect", () => {
-      socket.off("close", onClose);
-      secured = true;
-      if (isRecorded()) record({ step: "secured" });
-      resolve(socket);
-    });
-    return () => {
-      socket.destroy();
-      stream.destroy();
-    };
-  });
+  return new Handshake(settings).complete(stream, signal);
 }
 
-/** Asks the caller's `checkServerIdentity`, and keeps what it was asked and what it answered. */
+/** One handshake with a server. Its socket may exist before: while it connects, errors are not those of TLS. */
+export class Handshake {
+  readonly #settings: TlsSettings;
+  readonly #peer: string;
+  /** The name or address that the certificate must be valid for. */
+  readonly #name: string;
+  readonly #servername: string;
+  /** The caller's options, without undefined values, which would replace the defaults of Node. */
+  readonly #given: tls.ConnectionOptions;
+  readonly #identity: Identity;
+  /** Identifies the server and the options, for sessions. */
+  #key = "";
+  /** The session that the handshake tries to resume. */
+  #tried: Remembered | undefined;
+  #socket: tls.TLSSocket | undefined;
+
+  constructor(settings: TlsSettings) {
+    const { host, peer = host } = settings;
+    this.#settings = settings;
+    this.#peer = printable(peer);
+    this.#given = Object.fromEntries(Object.entries(settings.tls).filter(([, value]) => value !== undefined));
+    // An IP address is not a server name (RFC 6066 section 3). Node compares it as an address.
+    this.#servername = this.#given.servername ?? (net.isIP(host) === 0 ? host : "");
+    this.#name = this.#servername || host;
+    this.#identity = new Identity(this.#given.checkServerIdentity);
+  }
+
+  /** Creates the socket, which begins to connect. Throws `POP3_CONFIG` if Node rejects the options. */
+  connect(carrier: Carrier): tls.TLSSocket {
+    const { host, port, secrets } = this.#settings;
+    const given = this.#given;
+    const { session } = given;
+    const servername: unknown = this.#servername;
+    try {
+      const fingerprint = tlsFingerprint(given);
+      this.#key = JSON.stringify([host, port, servername, fingerprint]);
+      // The caller may give a session. We cannot know how that was verified.
+      this.#tried =
+        session === undefined
+          ? rememberedSession(this.#key, (shown) => this.#identity.check(this.#name, shown) === undefined)
+          : undefined;
+      // Node would notice these when the connection is already being opened, and leave it open.
+      if (typeof servername !== "string") throw new TypeError("servername must be a string");
+      if (session !== undefined && !ArrayBuffer.isView(session))
+        throw new TypeError("session must be a Buffer");
+      // Loaded at the first connection, because it takes as long to load as this whole package.
+      this.#socket = process.getBuiltinModule("node:tls").connect({
+        secureContext: sharedContext(fingerprint, given),
+        session: this.#tried?.session,
+        ...given,
+        ...NOT_OF_TLS,
+        servername,
+        host,
+        checkServerIdentity: (name, shown) => this.#identity.check(name, shown),
+        ...carrier,
+      });
+    } catch (cause) {
+      throw new Pop3Error(
+        "POP3_CONFIG",
+        `the TLS options are invalid: ${printable(reason(cause), secrets)}`,
+        { cause: foreignError(cause, secrets) },
+      );
+    }
+    this.#socket.on("error", ignore);
+    return this.#socket;
+  }
+
+  /**
+   * Completes the handshake on a connected stream, or on the socket of {@link connect} when it is connected.
+   * Rejects as {@link secure} does, and closes the stream then.
+   */
+  complete(stream: Duplex, signal?: AbortSignal): Promise<tls.TLSSocket> {
+    const { timeout, limit = "timeouts.tls", secrets } = this.#settings;
+    const late = (): Pop3Error =>
+      new Pop3ConnectionError(
+        "POP3_TLS_TIMEOUT",
+        `the TLS handshake with ${this.#peer} took longer than ${String(timeout)} ms (${printable(limit)})`,
+        { limit },
+      );
+    // An abort before the handshake must also close the connection.
+    if (signal?.aborted === true) stream.destroy();
+    return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
+      const fail = (cause: Error): void => {
+        const error = tlsError(this.#peer, cause, cause === this.#identity.refusal, secrets);
+        if (this.#tried !== undefined && error.code === "POP3_TLS_HANDSHAKE")
+          sessionRefused(this.#key, error);
+        reject(error);
+      };
+      const onClose = (): void => {
+        fail(new Error("the server closed the connection during the handshake"));
+      };
+      let socket: tls.TLSSocket;
+      try {
+        // The underlying stream may fail too, at the same time or later: it must always have an error listener.
+        socket = this.#socket ?? this.connect({ socket: stream.on("error", ignore) });
+      } catch (error) {
+        reject(error as Pop3Error);
+        return () => stream.destroy();
+      }
+      stream.on("error", fail);
+      // Not before it is connected: Node asks for sessions once, and forgets that when it tries another address.
+      if (this.#given.session === undefined)
+        rememberSessions(socket, this.#key, this.#tried, () => this.#identity.accepted);
+      socket.on("error", fail).once("close", onClose);
+      socket.once("secureConnect", () => {
+        socket.off("close", onClose).off("error", fail);
+        stream.off("error", fail);
+        if (isRecorded()) record({ step: "secured" });
+        resolve(socket);
+      });
+      // It may have failed between the connection and this call.
+      if (socket.destroyed && socket === stream)
+        fail(socket.errored ?? new Error("the connection was closed"));
+      return () => {
+        socket.destroy();
+        stream.destroy();
+      };
+    });
+  }
+}
+
+function ignore(): void {
+  // The failure was reported already.
+}
+
+/** Asks the caller's `checkServerIdentity`, or that of Node, and keeps what it was asked and what it answered. */
 class Identity {
   /** The certificate that was accepted. */
-  shown: tls.PeerCertificate | undefined;
-  /** The error with which the caller refused the certificate. */
+  #shown: tls.PeerCertificate | undefined;
+  /** The error with which the certificate was refused. */
   refusal: Error | undefined;
   readonly #given: IdentityCheck | undefined;
 
@@ -122,19 +195,22 @@ class Identity {
     this.#given = given;
   }
 
-  /** The option for `tls.connect`. */
-  get option(): { readonly checkServerIdentity?: IdentityCheck } {
-    return this.#given === undefined ? {} : { checkServerIdentity: (name, shown) => this.check(name, shown) };
+  /** What was accepted. It is given away: a certificate with its chain takes several kilobytes. */
+  get accepted(): Accepted {
+    const certificate = this.#shown;
+    this.#shown = undefined;
+    return { certificate, byCaller: this.#given !== undefined };
   }
 
   check(name: string, shown: tls.PeerCertificate): Error | undefined {
+    const check = this.#given ?? process.getBuiltinModule("node:tls").checkServerIdentity;
     try {
-      this.refusal = this.#given?.(name, shown);
+      this.refusal = check(name, shown);
     } catch (error) {
       // In the handshake, nothing else would catch it.
       this.refusal = error instanceof Error ? error : new Error(printable(String(error)));
     }
-    this.shown = this.refusal === undefined ? shown : undefined;
+    this.#shown = this.refusal === undefined ? shown : undefined;
     return this.refusal;
   }
 }

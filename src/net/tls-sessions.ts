@@ -5,12 +5,10 @@
 // checked less than a new one. A session is only used again with the same host, port and server name, with
 // options of equal values, as long as its certificates are valid, at most for a day, and if
 // `checkServerIdentity` accepts the certificate again.
-import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from "node:tls";
+import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
 
 /** The number of sessions to remember: a session takes a few KiB. */
 const MOST_SESSIONS = 1024;
-/** The number of contexts to share. A context holds the private key of a client certificate. */
-const MOST_CONTEXTS = 64;
 /** How long a verified certificate counts, in milliseconds: it may have been revoked meanwhile. */
 const LONGEST = 24 * 60 * 60 * 1000;
 
@@ -21,7 +19,7 @@ export type IdentityCheck = NonNullable<ConnectionOptions["checkServerIdentity"]
 interface Verification {
   /** The server's certificate (DER). */
   readonly certificate: Buffer;
-  /** The certificate as `checkServerIdentity` of the caller gets it. */
+  /** The certificate as `checkServerIdentity` of the caller got it; `undefined` without such a function. */
   readonly shown: PeerCertificate | undefined;
   /** The session is not used before and after these times: milliseconds since 1970. */
   readonly from: number;
@@ -34,8 +32,6 @@ export interface Remembered extends Verification {
 
 /** The newest last. `refused`: the server refused a session, so none is stored. */
 const sessions = new Map<string, Remembered | "refused">();
-
-const contexts = new Map<string, SecureContext>();
 
 /** The errors of handshakes that tried to resume a session. */
 const refusals = new WeakSet<Error>();
@@ -64,21 +60,28 @@ export function rememberedSession(
   return undefined;
 }
 
+/** The certificate that the identity check of a handshake has accepted. */
+export interface Accepted {
+  /** `undefined` if none was checked, as in a resumed session. */
+  readonly certificate: PeerCertificate | undefined;
+  /** Whether the check is one of the caller, which is asked again before a session is resumed. */
+  readonly byCaller: boolean;
+}
+
 /**
  * Stores the sessions that the server sends. With TLS 1.3 they arrive some time after the handshake. `tried`:
- * the session that the handshake tries to resume. `shown`: the certificate that `checkServerIdentity` of the
- * caller has accepted.
+ * the session that the handshake tries to resume. `accepted`: called when the handshake is complete.
  */
 export function rememberSessions(
   socket: TLSSocket,
   key: string,
   tried: Remembered | undefined,
-  shown: () => PeerCertificate | undefined = () => undefined,
+  accepted: () => Accepted = () => ({ certificate: undefined, byCaller: false }),
 ): void {
   let verification: Verification | undefined;
   const verified = (): Verification | undefined => {
     verification ??=
-      tried !== undefined && socket.isSessionReused() ? tried : verificationOf(socket, shown());
+      tried !== undefined && socket.isSessionReused() ? tried : verificationOf(socket, accepted());
     if (verification !== undefined) certificates.set(socket, verification.certificate);
     return verification;
   };
@@ -88,16 +91,17 @@ export function rememberSessions(
     const proof = socket.authorized ? verified() : undefined;
     if (proof === undefined || sessions.get(key) === "refused") return;
     const { certificate, from, until } = proof;
-    store(sessions, key, { session, certificate, shown: proof.shown, from, until }, MOST_SESSIONS);
+    store(key, { session, certificate, shown: proof.shown, from, until });
   });
 }
 
 /**
- * Reads the certificate. Not with getPeerX509Certificate: some versions of Node lose the certificate after it.
+ * Reads the certificate, unless the identity check got it: Node takes a tenth of a poll's time to parse it once
+ * more. Not with getPeerX509Certificate: some versions of Node lose the certificate after it.
  */
-function verificationOf(socket: TLSSocket, shown: PeerCertificate | undefined): Verification | undefined {
-  // A closed socket has no certificate. Deno may emit the events of a socket after it was closed.
-  const peer = (socket.getPeerCertificate(true) as Partial<PeerCertificate> | null) ?? {};
+function verificationOf(socket: TLSSocket, { certificate, byCaller }: Accepted): Verification | undefined {
+  const shown = byCaller ? certificate : undefined;
+  const peer = certificate ?? shownBy(socket) ?? {};
   const { raw } = peer;
   if (raw === undefined) return undefined;
   const from = Date.now();
@@ -108,6 +112,11 @@ function verificationOf(socket: TLSSocket, shown: PeerCertificate | undefined): 
     from,
     until: Math.min(from + LONGEST, ...endsOf(peer as ChainCertificate)),
   };
+}
+
+/** A closed socket has no certificate. Deno may emit the events of a socket after it was closed. */
+function shownBy(socket: TLSSocket): Partial<PeerCertificate> | null {
+  return socket.getPeerCertificate(true);
 }
 
 type ChainCertificate = PeerCertificate & { readonly issuerCertificate?: ChainCertificate | null };
@@ -128,7 +137,7 @@ function endsOf(first: ChainCertificate): readonly number[] {
  * 2.3.
  */
 export function sessionRefused(key: string, error: Error): void {
-  store(sessions, key, "refused", MOST_SESSIONS);
+  store(key, "refused");
   refusals.add(error);
 }
 
@@ -137,20 +146,12 @@ export function isSessionRefusal(error: unknown): boolean {
   return error instanceof Error && refusals.has(error);
 }
 
-/** Returns the context for options with this fingerprint. Without sharing, each connection parses `ca` again. */
-export function sharedContext(fingerprint: string, options: ConnectionOptions): SecureContext {
-  const context =
-    contexts.get(fingerprint) ?? process.getBuiltinModule("node:tls").createSecureContext(options);
-  store(contexts, fingerprint, context, MOST_CONTEXTS);
-  return context;
-}
-
-/** Stores an entry as the newest, and removes the eldest beyond `most`. */
-function store<V>(entries: Map<string, V>, key: string, value: V, most: number): void {
-  entries.delete(key);
-  entries.set(key, value);
-  for (const eldest of entries.keys()) {
-    if (entries.size <= most) break;
-    entries.delete(eldest);
+/** Stores an entry as the newest, and removes the eldest beyond the limit. */
+function store(key: string, entry: Remembered | "refused"): void {
+  sessions.delete(key);
+  sessions.set(key, entry);
+  for (const eldest of sessions.keys()) {
+    if (sessions.size <= MOST_SESSIONS) break;
+    sessions.delete(eldest);
   }
 }

@@ -1,7 +1,7 @@
 // Copies the options of an account. A call may wait for a session, and a session may stay open for reuse: what the
 // caller changes in the meantime, in the options or in an object inside them, must not reach them.
 import { AUTH_OPTIONS, type Pop3Auth } from "../options/auth.ts";
-import { isPlain } from "../net/tls-fingerprint.ts";
+import { tlsCopyOf } from "../net/tls-values.ts";
 import { CLIENT_OPTIONS, type Pop3ClientOptions } from "../options/client.ts";
 
 /** Options with an object of numbers. */
@@ -32,21 +32,4 @@ function copied(name: string, value: unknown): unknown {
   if (NESTED.has(name)) return { ...value };
   if (name === "auth") return picked(value as Pop3Auth, AUTH_OPTIONS);
   return name === "tls" ? tlsCopyOf(value) : value;
-}
-
-/** How deep options of TLS are copied: as deep as they are compared. */
-const DEPTH = 6;
-
-/** Copies the own properties, and what in them is compared by value: arrays, plain objects and bytes. */
-function tlsCopyOf(options: object, depth = DEPTH): object {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [name, tlsValueOf(value, depth - 1)]),
-  );
-}
-
-function tlsValueOf(value: unknown, depth: number): unknown {
-  if (typeof value !== "object" || value === null || depth === 0) return value;
-  if (Array.isArray(value)) return value.map((each) => tlsValueOf(each, depth - 1));
-  if (value instanceof Uint8Array) return Buffer.from(value);
-  return isPlain(value) ? tlsCopyOf(value, depth) : value;
 }

@@ -1,5 +1,6 @@
 // One POP3 session, from connecting to its end. Sends a command only in the states that allow it (RFC 1939
 // section 3), and keeps the facts about the server. The connection carries the commands.
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Pop3Auth } from "../options/auth.ts";
 import { apopDigest, apopTimestamp } from "../auth/apop.ts";
@@ -10,8 +11,8 @@ import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "../net/connection.ts";
 import { dial } from "../net/dial.ts";
 import { SessionEnd, sessionOver } from "../net/failures.ts";
-import { plainInlet, type Inlet } from "../net/inlet.ts";
-import { secure } from "../net/secure.ts";
+import { openInlet, type Inlet } from "../net/inlet.ts";
+import { Handshake } from "../net/secure.ts";
 import { FirstAbort } from "../net/abort.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
 import { traceSession, type Pop3Trace } from "../net/trace.ts";
@@ -213,18 +214,14 @@ export class Session {
   async #open(signal: AbortSignal): Promise<void> {
     const { settings, secrets } = this;
     await loadDebug();
-    // Use a plain inlet only if the options start no TLS: a TLS socket reads from the socket itself. That
-    // also holds if the caller calls `stls()` later.
-    const inlet =
-      settings.stls === "never" &&
-      !settings.secure &&
-      settings.proxy === undefined &&
-      settings.socket === undefined
-        ? plainInlet()
-        : undefined;
-    const stream = await dial({ ...settings, timeout: settings.timeouts.connect, inlet, secrets }, signal);
-    let connected = stream;
-    if (settings.secure) connected = await this.#handshake(stream, signal);
+    const handshake = settings.secure ? this.#handshake() : undefined;
+    // Only for a socket of our own. A plain one must not start TLS by an option: a TLS socket that is made later reads
+    // from the socket itself. That also holds if the caller calls `stls()` later.
+    const isOwn = settings.proxy === undefined && settings.socket === undefined;
+    const inlet = isOwn && settings.stls === "never" ? openInlet() : undefined;
+    const { connect: timeout } = settings.timeouts;
+    const stream = await dial({ ...settings, timeout, handshake, inlet, secrets }, signal);
+    const connected = handshake === undefined ? stream : await this.#secure(handshake, stream, signal);
     const connection = this.#attach(connected, inlet);
     this.traffic.since = new Date();
     const greeting = await connection.greet(signal);
@@ -252,7 +249,7 @@ export class Session {
     });
   }
 
-  #attach(stream: ConstructorParameters<typeof Connection>[0], inlet?: Inlet): Connection {
+  #attach(stream: Duplex, inlet?: Inlet): Connection {
     const { settings } = this;
     const { host, port } = settings;
     const connection = new Connection(
@@ -271,13 +268,13 @@ export class Session {
     return connection;
   }
 
-  async #handshake(stream: Parameters<typeof secure>[0], signal?: AbortSignal): Promise<TLSSocket> {
+  #handshake(): Handshake {
     const { host, port, tls, timeouts } = this.settings;
-    const socket = await secure(
-      stream,
-      { host, port, tls, timeout: timeouts.tls, secrets: this.secrets },
-      signal,
-    );
+    return new Handshake({ host, port, tls, timeout: timeouts.tls, secrets: this.secrets });
+  }
+
+  async #secure(handshake: Handshake, stream: Duplex, signal?: AbortSignal): Promise<TLSSocket> {
+    const socket = await handshake.complete(stream, signal);
     this.#tlsSocket = socket;
     this.tlsInfo = {
       protocol: socket.getProtocol() ?? "unknown",
@@ -408,7 +405,8 @@ export class Session {
       const stream = connection.detach();
       this.#forget();
       try {
-        this.#attach(await this.#untilClosed(signal, (either) => this.#handshake(stream, either)));
+        const handshake = this.#handshake();
+        this.#attach(await this.#untilClosed(signal, (either) => this.#secure(handshake, stream, either)));
       } catch (error) {
         // During `connect`, `open` ends the session.
         if (this.#opened) this.#ended(error as Pop3Error);

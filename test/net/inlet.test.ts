@@ -1,4 +1,5 @@
 // Octets that a socket reads into memory that is reused: no caller sees them change.
+import { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { Connection } from "../../src/net/connection.ts";
@@ -94,11 +95,37 @@ test.each([7, 1000, 70_000, 200_000])(
   },
 );
 
+test.each([1, 3, 7, 100, 5000])(
+  "two connections may read in turn into the memory that they share, %i octets at once",
+  async (most) => {
+    const inlets = [new Inlet(), new Inlet()] as const;
+    const [one, other] = inlets.map((inlet) => connect(inlet)) as [Connection, Connection];
+    const retr = (connection: Connection): Promise<Buffer> =>
+      connection.send(commands.retr(1, () => new SmallBlock(Infinity, (octets) => octets)));
+    const list = (connection: Connection): Promise<Map<number, string>> =>
+      connection.send(commands.uidl({ entries: 9999, octets: Infinity, line: 512 }));
+    const calls = Promise.all([list(one), retr(one), retr(other), list(other)]);
+    await turn();
+    const short = message.subarray(-900);
+    const listing = Buffer.from("+OK\r\n1 id-1\r\n2 id-2\r\n.\r\n");
+    const body = Buffer.concat([Buffer.from("+OK\r\n"), short, Buffer.from(".\r\n")]);
+    const wires = [Buffer.concat([listing, body]), Buffer.concat([body, listing])];
+    for (let at = 0; at < listing.length + body.length; at += most)
+      for (const [index, inlet] of inlets.entries())
+        read(inlet, (wires[index] as Buffer).subarray(at, at + most), most);
+    const uids = new Map([1, 2].map((number) => [number, `id-${number}`]));
+    expect(await calls).toEqual([uids, short, short, uids]);
+    one.close();
+    other.close();
+  },
+);
+
 test("reads everything into the same memory", () => {
-  const inlet = new Inlet();
-  const places = new Set<number>();
-  inlet.onData = (chunk) => places.add(chunk.byteOffset);
-  read(inlet, Buffer.alloc(1_000_000), 50_000);
+  const places = new Set<Buffer["buffer"]>();
+  for (const inlet of [new Inlet(), new Inlet()]) {
+    inlet.onData = (chunk) => places.add(chunk.buffer);
+    read(inlet, Buffer.alloc(1_000_000), 50_000);
+  }
   expect(places.size).toBe(1);
 });
 
@@ -141,4 +168,27 @@ describe("a chunk that is kept", () => {
     read(inlet, Buffer.alloc(2 * 65_536), 65_536);
     expect(answers).toEqual([false, false, true, true]);
   });
+});
+
+test("what TLS decrypts while the socket is paused comes when it is resumed", async () => {
+  const inlet = new Inlet();
+  const socket = new Socket();
+  inlet.socket = socket;
+  const chunks: string[] = [];
+  const take = (chunk: Buffer): void => void chunks.push(chunk.toString());
+  // Before anything listens.
+  read(inlet, Buffer.from("early"), 100);
+  inlet.onData = take;
+  socket.on("data", take).resume();
+  await turn();
+  read(inlet, Buffer.from("now"), 100);
+  socket.pause();
+  read(inlet, Buffer.from("late"), 100);
+  await turn();
+  expect(chunks).toEqual(["early", "now"]);
+  socket.resume();
+  await turn();
+  read(inlet, Buffer.from("again"), 100);
+  expect(chunks).toEqual(["early", "now", "late", "again"]);
+  socket.destroy();
 });

@@ -45,3 +45,23 @@ test("is another one for every other value", () => {
   ];
   expect(new Set(options.map((each) => tlsFingerprint(each as ConnectionOptions))).size).toBe(options.length);
 });
+
+test("notices what changes in place", () => {
+  const [octets, list] = [Buffer.from("one"), ["one"]];
+  const before = [
+    tlsFingerprint({ ca: octets }),
+    tlsFingerprint({ ca: list }),
+    tlsFingerprint({ ca: [octets] }),
+  ];
+  octets.write("two");
+  list[0] = "two";
+  const after = [
+    tlsFingerprint({ ca: octets }),
+    tlsFingerprint({ ca: list }),
+    tlsFingerprint({ ca: [octets] }),
+  ];
+  for (const [index, one] of before.entries()) expect(after[index]).not.toBe(one);
+  octets.write("one");
+  list[0] = "one";
+  expect([{ ca: octets }, { ca: list }, { ca: [octets] }].map((ca) => tlsFingerprint(ca))).toEqual(before);
+});

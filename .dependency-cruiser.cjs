@@ -44,6 +44,8 @@ const besidesTheEntries = [
   "^src/fetch/(options|plan/policy|ledger/another-try)\\.ts$",
   // The copy of imapflow that the build has for the command line.
   "^src/fetch/destinations/imap/load-imapflow\\.ts$",
+  // The exit code of a refused sign-in.
+  "^src/fetch/destinations/refused-sign-in\\.ts$",
   // The one way to listen to a signal, and to wait.
   "^src/net/(abort|settle)\\.ts$",
   // `popwright login`: a form for the device flow, and files that survive a crash and two processes.

@@ -151,7 +151,12 @@ const imapflow = {
 } satisfies Options;
 
 const config: Options[] = [
-  { ...library, format: "esm", entry: { ...library.entry, cli: "src/cli/main.ts" }, esbuildPlugins: [apart] },
+  {
+    ...library,
+    format: "esm",
+    entry: { ...library.entry, cli: "src/cli/main.ts" },
+    esbuildPlugins: [apart, bundledLicences("dist/cli.licences.txt")],
+  },
   imapflow,
   { ...library, format: "cjs" },
   {

@@ -25,7 +25,7 @@ interface Bom {
 }
 
 /** The packages that the build bundles, with what they need (tsup.config.ts). */
-const BUNDLED: readonly string[] = ["imapflow"];
+const BUNDLED: readonly string[] = ["imapflow", "jsonc-parser"];
 
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {

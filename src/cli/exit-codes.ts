@@ -2,6 +2,7 @@
 // next.
 import { Pop3Error } from "../index.ts";
 import { DestinationError, FetchError } from "../fetch/index.ts";
+import { isRefusedSignIn } from "../fetch/destinations/refused-sign-in.ts";
 import { temporaryCause } from "../retry.ts";
 import { AccountError, missingSecret } from "./explain.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
@@ -56,7 +57,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (secret !== undefined) return exitCodeOf(secret);
   // The run itself asks for the secret, so it can fail with one of these errors.
   if (cause instanceof UsageError || cause instanceof ConfigurationError) return exitCodeOf(cause);
-  if (code === "POP3_DESTINATION") return EXIT.destination;
+  if (code === "POP3_DESTINATION") return isRefusedSignIn(cause) ? EXIT.authentication : EXIT.destination;
   if (code === "POP3_LEDGER") return EXIT.io;
   if (code === "POP3_CONFIG" || code === "POP3_INVALID_ARGUMENT") return EXIT.configuration;
   if (LATER.has(code) || isRefusedForNow(cause)) return EXIT.later;

@@ -52,11 +52,11 @@ export function explain(error: unknown, attempt: Attempt = {}): string[] {
 function explainDestination(error: DestinationError): string[] {
   const secret = missingSecret(error);
   const full = causeCode(error) === "ENOSPC" ? adviceFor("ENOSPC") : undefined;
-  return [
-    `${error.message} (${error.code})`,
-    ...(secret === undefined ? [] : explain(secret)),
-    ...(full === undefined ? [] : [full]),
-  ];
+  if (secret !== undefined) {
+    const [why = "", ...advice] = explain(secret);
+    return [`cannot sign in at the destination: ${why}`, ...advice];
+  }
+  return [`${error.message} (${error.code})`, ...(full === undefined ? [] : [full])];
 }
 
 /** Returns why a destination could not sign in, if it is the password or token that is missing. */

@@ -1,4 +1,5 @@
-// Parses JSON and remembers the line of each value, so that an error in a file can name its line.
+// Parses JSON with comments and remembers the line of each value, so that an error in a file can name its line.
+import { visit, type JSONPath } from "jsonc-parser";
 import { printable } from "../protocol/printable.ts";
 
 /** A path into a document, such as `accounts[2].url`. */
@@ -22,10 +23,9 @@ export class JsonSyntaxError extends Error {
 }
 
 /** Parses a document. Throws {@link JsonSyntaxError}. */
-export function parseJsonLines(text: string): JsonDocument {
-  const lines = new Map<JsonPath, number>();
-  const reader = new Reader(text, lines);
-  const value = reader.document();
+export function parseJsonLines(given: string): JsonDocument {
+  const text = given.replace(/^\ufeff/, "");
+  const { value, lines } = new Builder(text).build();
   return {
     value,
     lineOf(path) {
@@ -38,117 +38,127 @@ export function parseJsonLines(text: string): JsonDocument {
   };
 }
 
-const SPACE = /[ \t\r\n]*/y;
-const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-// RFC 8259 section 7: control characters must be escaped.
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 /** A string up to its first invalid escape sequence. */
 const BAD_ESCAPE =
   /^"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(\\[^"\\/bfnrt\u0000-\u001f])/;
+const VALUE = "a value";
+const KEY = "a key in double quotes";
 /** The maximal depth: more than any configuration needs. */
 const DEEPEST = 32;
 
-class Reader {
+type Container = Record<string, unknown> | unknown[];
+
+/** Builds the value from what the scanner of jsonc-parser finds, and stops at the first error. */
+class Builder {
   readonly #text: string;
-  readonly #lines: Map<JsonPath, number>;
-  #at = 0;
-  #line = 1;
-  #counted = 0;
+  readonly #lines: Map<JsonPath, number> = new Map();
+  /** The objects and lists that are not closed yet, the innermost last. */
+  readonly #open: Container[] = [];
+  #key = "";
+  /** What the next token must be. */
+  #expected = VALUE;
+  #value: unknown;
 
-  constructor(text: string, lines: Map<JsonPath, number>) {
-    this.#text = text.replace(/^\ufeff/, "");
-    this.#lines = lines;
+  constructor(text: string) {
+    this.#text = text;
   }
 
-  document(): unknown {
-    const value = this.#value("", 0);
-    this.#space();
-    if (this.#at < this.#text.length) throw this.#wrong("the end of the file");
-    return value;
+  build(): { readonly value: unknown; readonly lines: ReadonlyMap<JsonPath, number> } {
+    const begin =
+      (create: () => Container) =>
+      (offset: number, _length: number, _line: number, _character: number, path: () => JSONPath): void => {
+        if (this.#open.length >= DEEPEST) throw this.#wrong(`at most ${String(DEEPEST)} levels`, offset);
+        const container = create();
+        this.#add(container, path(), offset);
+        this.#open.push(container);
+        this.#expected = Array.isArray(container) ? VALUE : KEY;
+      };
+    const end = (offset: number): void => {
+      // It is reported at the end of the file, too.
+      if (!/[\]}]/.test(this.#text[offset] ?? "")) throw this.#wrong(this.#expected, offset);
+      this.#open.pop();
+      this.#expected = this.#afterValue();
+    };
+    visit(
+      this.#text,
+      {
+        onObjectBegin: begin(() => ({})),
+        onArrayBegin: begin(() => []),
+        onObjectEnd: end,
+        onArrayEnd: end,
+        onObjectProperty: (key, offset, _length, _line, _character, path) => {
+          this.#property(key, [...path(), key], offset);
+          this.#expected = '":"';
+        },
+        onLiteralValue: (value: unknown, offset, _length, _line, _character, path) => {
+          this.#add(value, path(), offset);
+          this.#expected = this.#afterValue();
+        },
+        onSeparator: (mark) => {
+          this.#expected = mark === ":" || Array.isArray(this.#open.at(-1)) ? VALUE : KEY;
+        },
+        onError: (_code, offset) => {
+          const isComment = this.#text.startsWith("/*", offset);
+          throw this.#wrong(isComment ? "the end of a comment" : this.#expected, offset);
+        },
+      },
+      { allowEmptyContent: false },
+    );
+    return { value: this.#value, lines: this.#lines };
   }
 
-  #value(path: JsonPath, depth: number): unknown {
-    this.#space();
-    this.#lines.set(path, this.#lineHere());
-    if (depth > DEEPEST) throw this.#wrong(`at most ${String(DEEPEST)} levels`);
-    if (this.#take("{")) return this.#object(path, depth);
-    if (this.#take("[")) return this.#array(path, depth);
-    const string = this.#match(STRING);
-    if (string !== undefined) return JSON.parse(string);
-    const literal = this.#match(LITERAL);
-    if (literal === undefined) throw this.#wrong("a value");
-    return JSON.parse(literal);
+  #property(key: string, path: JSONPath, offset: number): void {
+    if (Object.hasOwn(this.#open.at(-1) ?? {}, key))
+      throw new JsonSyntaxError(`duplicate key "${printable(key)}"`, this.#lineAt(offset));
+    this.#key = key;
+    this.#lines.set(pathText(path), this.#lineAt(offset));
   }
 
-  #object(path: JsonPath, depth: number): Record<string, unknown> {
-    const object: Record<string, unknown> = {};
-    this.#space();
-    if (this.#take("}")) return object;
-    do {
-      this.#space();
-      const line = this.#lineHere();
-      const string = this.#match(STRING);
-      if (string === undefined) throw this.#wrong("a key in double quotes");
-      const key = JSON.parse(string) as string;
-      if (Object.hasOwn(object, key)) throw new JsonSyntaxError(`duplicate key "${printable(key)}"`, line);
-      this.#space();
-      if (!this.#take(":")) throw this.#wrong('":"');
-      const below = path === "" ? key : `${path}.${key}`;
-      const value = this.#value(below, depth + 1);
-      Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
-      this.#lines.set(below, line);
-      this.#space();
-    } while (this.#take(","));
-    if (!this.#take("}")) throw this.#wrong('"," or "}"');
-    return object;
+  #add(value: unknown, path: JSONPath, offset: number): void {
+    const container = this.#open.at(-1);
+    if (container === undefined) this.#value = value;
+    else if (Array.isArray(container)) container.push(value);
+    // Not by assignment: "__proto__" is a key like any other.
+    else Object.defineProperty(container, this.#key, { value, ...ORDINARY });
+    const name = pathText(path);
+    // The line of a key is that of its name.
+    if (container === undefined || Array.isArray(container)) this.#lines.set(name, this.#lineAt(offset));
   }
 
-  #array(path: JsonPath, depth: number): unknown[] {
-    const array: unknown[] = [];
-    this.#space();
-    if (this.#take("]")) return array;
-    do array.push(this.#value(`${path}[${String(array.length)}]`, depth + 1));
-    while ((this.#space(), this.#take(",")));
-    if (!this.#take("]")) throw this.#wrong('"," or "]"');
-    return array;
+  #lineAt(offset: number): number {
+    return this.#text.slice(0, offset).split("\n").length;
   }
 
-  #space(): void {
-    this.#match(SPACE);
+  /** What can follow a value: the end, or another value of the same container. */
+  #afterValue(): string {
+    const container = this.#open.at(-1);
+    if (container === undefined) return "the end of the file";
+    return Array.isArray(container) ? '"," or "]"' : '"," or "}"';
   }
 
-  #take(character: string): boolean {
-    if (this.#text[this.#at] !== character) return false;
-    this.#at++;
-    return true;
-  }
-
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const [match] = pattern.exec(this.#text) ?? [];
-    if (match === undefined) return undefined;
-    this.#at = pattern.lastIndex;
-    return match;
-  }
-
-  #lineHere(): number {
-    for (; this.#counted < this.#at; this.#counted++) if (this.#text[this.#counted] === "\n") this.#line++;
-    return this.#line;
-  }
-
-  #wrong(expected: string): JsonSyntaxError {
-    const line = this.#lineHere();
-    const found = this.#text[this.#at];
+  #wrong(expected: string, offset: number): JsonSyntaxError {
+    const line = this.#lineAt(offset);
     // The usual cause is a path of Windows: "C:\Mail".
-    const [, escape] = BAD_ESCAPE.exec(this.#text.slice(this.#at)) ?? [];
+    const [, escape] = BAD_ESCAPE.exec(this.#text.slice(offset)) ?? [];
     if (escape !== undefined)
       return new JsonSyntaxError(
         `"${printable(escape)}" is not an escape sequence of JSON: write "\\\\" for a backslash, or "/" in a path`,
         line,
       );
+    const found = this.#text[offset];
     return new JsonSyntaxError(
       `expected ${expected}, found ${found === undefined ? "the end of the file" : printable(JSON.stringify(found))}`,
       line,
     );
   }
+}
+
+const ORDINARY = { enumerable: true, writable: true, configurable: true } as const;
+
+/** Writes a path as errors show it: `accounts[2].url`. */
+function pathText(path: JSONPath): JsonPath {
+  return path
+    .map((each) => (typeof each === "number" ? `[${String(each)}]` : `.${each}`))
+    .join("")
+    .replace(/^\./, "");
 }

@@ -296,7 +296,9 @@ describe("exit codes", () => {
     const terminal = new Terminal();
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(75);
-    expect(terminal.err).toMatch(/too early: the next poll is at \S+\. Use --force to connect now/);
+    expect(terminal.err).toMatch(
+      /too early: the next poll is at [\d-]{10} [\d:]{8}\. Use --force to connect now/,
+    );
     expect(await terminal.run("fetch", urlOf(server), ...to, "--force")).toBe(0);
   });
 });
@@ -538,4 +540,33 @@ describe("a server that is too slow", () => {
     expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(0);
     expect(await delivered()).toEqual(MESSAGES);
   });
+});
+
+test("a run without new mail names the ledger that knows the mail", async () => {
+  await using server = await annsServer();
+  const directory = await newDirectory();
+  const state = join(directory, "state");
+  const args = ["fetch", urlOf(server), "--state", state, "--force", "--to"];
+  expect(await new Terminal().run(...args, join(directory, "A"))).toBe(0);
+  const terminal = new Terminal();
+  expect(await terminal.run(...args, join(directory, "B"))).toBe(0);
+  expect(terminal.words).toContain(`no new mail (2 fetched before; ledger: ${state})`);
+});
+
+test("the first signal says what the run waits for", async () => {
+  const large = `Subject: large\r\n\r\n${`${"x".repeat(70)}\r\n`.repeat(50_000)}`;
+  await using server = await annsServer({ users: { ann: { pass: "secret", messages: [large] } } });
+  const directory = await newDirectory();
+  const terminal = new Terminal();
+  terminal.columns = 200;
+  let isStopped = false;
+  terminal.heard = (text) => {
+    if (!text.includes("0/1") || isStopped) return;
+    isStopped = true;
+    terminal.signal.abort();
+  };
+  const state = join(directory, "state");
+  expect(await terminal.run("fetch", urlOf(server), "--to", join(directory, "A"), "--state", state)).toBe(0);
+  expect(terminal.words).toMatch(/finishing message 1 \(\S+ MB of 3\.6 MB\); Ctrl\+C again stops at once/);
+  expect(terminal.words).toContain("1 message delivered");
 });

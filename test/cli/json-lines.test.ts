@@ -98,6 +98,13 @@ describe("lines", () => {
     );
   });
 
+  test("comments are allowed, and do not change lines", () => {
+    const { value, lineOf } = parseJsonLines('// mine\n{ /* a\nb */ "a": 1, // one\n"b": 2 }\n// end');
+    expect(value).toEqual({ a: 1, b: 2 });
+    expect([lineOf("a"), lineOf("b")]).toEqual([3, 4]);
+    expect(() => parseJsonLines('{ "a": 1 } /* open')).toThrow("expected the end of a comment");
+  });
+
   test("a byte order mark is ignored, and __proto__ is a key", () => {
     expect(parseJsonLines('\ufeff{ "__proto__": 1 }').value).toEqual(JSON.parse('{ "__proto__": 1 }'));
   });

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Pop3Server } from "../../src/testing/index.ts";
 import { FileLedger, type LedgerEntry } from "../../src/fetch/index.ts";
 import { annsServer, urlOf } from "./ann.ts";
+import { localTime } from "../../src/cli/local-time.ts";
 import { newDirectory } from "../support/place.ts";
 import { Terminal } from "./terminal.ts";
 import { namesIn } from "../support/ledger.ts";
@@ -52,7 +53,7 @@ describe("fetch", () => {
       "1 message delivered, 30 B, 1 left alone 1 message could not be delivered",
     );
     expect(terminal.words).toContain(
-      "message 1 (uid-1), 5 failures, the last on 2025-10-09T08:53:20.000Z: no handler",
+      `message 1 (uid-1), 5 failures, the last on ${localTime(1760000000000)}: no handler`,
     );
     const command = `popwright retry '${urlOf(server)}' --state ${join(directory, "state")}`;
     expect(terminal.words).toContain(`run this to give it another try: ${command}`);
@@ -180,11 +181,11 @@ describe("ledger", () => {
     expect(await terminal.run("ledger", ...state)).toBe(0);
     expect(terminal.out).toBe(
       [
-        `${ANN}: 3 messages known, listed 2025-10-09T08:53:20.000Z`,
-        `  uid-1${" ".repeat(59)}  5 failures  2025-10-09T08:53:20.000Z  left alone  no handler`,
-        `  ${DIGEST}  7 failures  2025-10-09T08:53:20.000Z  left alone  no handler`,
-        "bea: 2 messages known, listed 2025-10-09T08:53:20.000Z",
-        "  uid-1  1 failure  2025-10-09T08:53:20.000Z  due 2025-10-09T08:54:20.000Z  no handler",
+        `${ANN}: 3 messages known, listed ${localTime(1760000000000)}`,
+        `  uid-1${" ".repeat(59)}  5 failures  ${localTime(1760000000000)}  left alone  no handler`,
+        `  ${DIGEST}  7 failures  ${localTime(1760000000000)}  left alone  no handler`,
+        `bea: 2 messages known, listed ${localTime(1760000000000)}`,
+        `  uid-1  1 failure  ${localTime(1760000000000)}  due ${localTime(1760000060000)}  no handler`,
         "",
       ].join("\n"),
     );

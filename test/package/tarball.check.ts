@@ -121,7 +121,10 @@ test("the types export as values what the code exports, and nothing else", async
 });
 
 test("the command line is ESM without types, and each file has a name that says what is in it", () => {
-  expect(files.filter((file) => file.startsWith("dist/cli."))).toEqual(["dist/cli.js"]);
+  expect(files.filter((file) => file.startsWith("dist/cli."))).toEqual([
+    "dist/cli.js",
+    "dist/cli.licences.txt",
+  ]);
   expect(files.filter((file) => /(?:^|\W)chunk|-[A-Z0-9]{8}\.c?js$/.test(file))).toEqual([]);
 });
 
@@ -140,6 +143,8 @@ test("the command line has a copy of imapflow with its licences, and the library
   // The project does not have the package.
   const program = "console.log(typeof (await import('./node_modules/popwright/dist/imapflow.js')).ImapFlow)";
   expect(await node(["--input-type=module", "--eval", program], project)).toBe("function\n");
+  expect(await dist("cli.licences.txt")).toMatch(/^jsonc-parser [\d.]+ \(MIT\)/m);
+  expect(await dist("cli.js")).not.toMatch(/from\s*['"]jsonc-parser/);
   const licences = await dist("imapflow.licences.txt");
   for (const name of ["imapflow", "libmime", "libqp", "libbase64", "encoding-japanese"])
     expect(licences).toMatch(new RegExp(`^${name} [\\d.]+ \\(`, "m"));

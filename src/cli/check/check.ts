@@ -1,5 +1,6 @@
 // `popwright check`: tries accounts and destinations step by step, changes nothing, and explains a failure.
 import { writeFile } from "node:fs/promises";
+import { isRefusedSignIn } from "../../fetch/destinations/refused-sign-in.ts";
 import type { Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords, attemptOf, withKnownSecret } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
@@ -139,5 +140,6 @@ function exitCode(steps: readonly Step[], destination: DestinationResult | undef
   const failed = steps.find(({ error }) => error !== undefined);
   if (failed !== undefined) return exitCodeOf(failed.error);
   if (destination?.error !== undefined) return exitCodeOf(destination.error);
-  return destination?.ok === false ? EXIT.destination : EXIT.ok;
+  if (destination?.ok !== false) return EXIT.ok;
+  return destination.steps.some(isRefusedSignIn) ? EXIT.authentication : EXIT.destination;
 }

@@ -7,6 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "../fetch/ledger-place.ts";
+import { localTime } from "../local-time.ts";
 import { columns, count } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, quoted, wordsOf } from "../usage.ts";
@@ -95,17 +96,13 @@ function asObject(mailbox: string, snapshot: LedgerSnapshot): object {
 
 function asText(mailbox: string, snapshot: LedgerSnapshot): string {
   const { entries, state } = snapshot;
-  const when = state.lastRun === undefined ? "never listed" : `listed ${timeText(state.lastRun)}`;
+  const when = state.lastRun === undefined ? "never listed" : `listed ${localTime(state.lastRun)}`;
   const rows = failedOf(snapshot).map(({ id, status, tries = 0, failedAt, retryAt, reason = "" }) => [
     `  ${printable(shownId(id))}`,
     count(tries, "failure"),
-    failedAt === undefined ? "-" : timeText(failedAt),
-    status === "quarantined" ? "left alone" : retryAt === undefined ? "due" : `due ${timeText(retryAt)}`,
+    failedAt === undefined ? "-" : localTime(failedAt),
+    status === "quarantined" ? "left alone" : retryAt === undefined ? "due" : `due ${localTime(retryAt)}`,
     printable(reason),
   ]);
   return `${printable(mailbox)}: ${count(entries.size, "message")} known, ${when}\n${columns(rows)}`;
-}
-
-function timeText(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -2,6 +2,7 @@
 import { fetchAll, FileLedger } from "../../fetch/index.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { isReaderGone } from "../io.ts";
+import { onAbort } from "../../net/abort.ts";
 import { otherNames } from "./other-name.ts";
 import { Outcome } from "./outcome.ts";
 import { FETCH_OPTIONS, readTask } from "./task.ts";
@@ -67,6 +68,9 @@ Examples
       ...(maxSessions === undefined ? {} : { maxSessions }),
       ...(maxPerHost === undefined ? {} : { maxPerHost }),
     });
+    const unsubscribe = onAbort(io.stop, () => {
+      outcome.stopping().catch(() => undefined);
+    });
     for await (const event of events) {
       try {
         await outcome.heard(event);
@@ -75,6 +79,7 @@ Examples
         if (!isReaderGone(error)) throw error;
       }
     }
+    unsubscribe();
     return outcome.exitCode(targets.length);
   },
 };

@@ -2,6 +2,7 @@
 import type { FetchReport, MessageFailure } from "../../fetch/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { shownId } from "./ledger-place.ts";
+import { localTime } from "../local-time.ts";
 import { count } from "../text.ts";
 
 /** The number of messages that are described one by one. */
@@ -29,6 +30,6 @@ export function leftAloneText(report: FetchReport, retry: string): string[] {
 
 function failureText(message: number, failure: MessageFailure | undefined): string {
   const { id = "", tries = 0, at, reason = "unknown" } = failure ?? {};
-  const when = at === undefined ? "" : `, the last on ${new Date(at).toISOString()}`;
+  const when = at === undefined ? "" : `, the last on ${localTime(at)}`;
   return `message ${String(message)} (${printable(shownId(id))}), ${count(tries, "failure")}${when}: ${reason}`;
 }

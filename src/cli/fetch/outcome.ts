@@ -6,6 +6,7 @@ import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
 import { explain, type Attempt } from "../explain.ts";
 import { isInterrupted, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
+import { localTime } from "../local-time.ts";
 import { count, octetsText, wrapped } from "../text.ts";
 import { leftAlone, leftAloneText } from "./left-alone.ts";
 import { plannedSummary, plannedTable } from "./planned-text.ts";
@@ -20,6 +21,8 @@ export class Outcome {
   readonly #io: Io;
   readonly #progress: Progress;
   readonly #codes: Map<string, ExitCode> = new Map();
+  /** The large message that is under way, by mailbox. */
+  readonly #underway: Map<string, Extract<FetchEvent, { type: "progress" }>> = new Map();
   readonly #task: Task;
   /** The last text about messages that are left alone, by mailbox: a poll does not repeat the same text. */
   readonly #toldLeftAlone: Map<string, string> = new Map();
@@ -40,13 +43,30 @@ export class Outcome {
       await writeJson(this.#io, event);
       return;
     }
+    if (event.type === "progress") this.#underway.set(event.mailbox, event);
+    else if (event.type !== "skipped") this.#underway.delete(event.mailbox);
     const { dryRun: isDry } = this.#flags;
     if (!this.#flags.quiet && !isDry) await this.#progress.heard(event);
     if (event.type === "end" && isDry) await this.#io.stdout.write(plannedTable(event.report));
     const text = isInterrupted(this.#io) ? undefined : this.#textOf(event);
     if (text === undefined) return;
     await this.#progress.clear();
-    await this.#io.stderr.write(`${event.mailbox}: ${text}\n`);
+    // A log has times of its own.
+    const isSeen = this.#flags.watch && this.#io.stderr.columns !== undefined;
+    await this.#io.stderr.write(`${isSeen ? `${localTime(Date.now())} ` : ""}${event.mailbox}: ${text}\n`);
+  }
+
+  /** Says what the run waits for after the first signal. The message that is under way may be large. */
+  async stopping(): Promise<void> {
+    if (this.#flags.json || isInterrupted(this.#io)) return;
+    const now = [...this.#underway.values()].map(
+      ({ number, received, size }) =>
+        `message ${String(number)} (${octetsText(received)}${size === undefined ? "" : ` of ${octetsText(size)}`})`,
+    );
+    await this.#progress.clear();
+    const what = now.length === 0 ? "ending the session" : `finishing ${now.join(", ")}`;
+    const text = `${what}; Ctrl+C again stops at once, and the next run fetches the rest`;
+    await this.#io.stderr.write(`${wrapped(text, 2, this.#io.stderr.columns)}\n`);
   }
 
   #textOf(event: FetchEvent): string | undefined {
@@ -72,10 +92,11 @@ export class Outcome {
   #summary(report: FetchReport): string[] {
     const { outcome, unrecorded } = report;
     if (outcome === "dry-run") return [plannedSummary(report)];
+    const summary = summaryOf(report, this.#task.state);
     // One message is normal after a crash. More mean that the ledger was lost.
-    if (unrecorded < 2) return [summaryOf(report)];
+    if (unrecorded < 2) return [summary];
     return [
-      summaryOf(report),
+      summary,
       `${count(unrecorded, "message")} of these were delivered before, and the ledger in ${this.#task.state} did not know them. ` +
         "Was the ledger lost, or replaced by an older copy?",
     ];
@@ -97,7 +118,7 @@ export class Outcome {
   #failure({ cause, report }: FetchError): string {
     const lines = explain(cause, this.#attempts.get(report.mailbox));
     if (this.#flags.watch && Number.isFinite(report.nextPollAt))
-      lines.push(`The next try is at ${new Date(report.nextPollAt).toISOString()}.`);
+      lines.push(`The next try is at ${localTime(report.nextPollAt)}.`);
     return this.#set(lines);
   }
 
@@ -125,25 +146,24 @@ export class Outcome {
   }
 }
 
-function summaryOf({
-  outcome,
-  delivered,
-  known,
-  deleted,
-  octets,
-  skipped,
-  left,
-  malformed,
-  committed,
-  hostDown,
-  nextPollAt,
-}: FetchReport): string {
+/** Names the ledger: it is the reason if another destination gets nothing. */
+function noNewMail({ listed, skipped, failed, left, known }: FetchReport, state: string): string {
+  const before = listed - skipped.length - failed.length - left - known;
+  return before > 0 ? `no new mail (${String(before)} fetched before; ledger: ${state})` : "no new mail";
+}
+
+/** `state`: the directory of the ledger. */
+function summaryOf(report: FetchReport, state: string): string {
+  const { outcome, delivered, known, deleted, octets, skipped, left } = report;
+  const { malformed, committed, hostDown, nextPollAt } = report;
   if (hostDown !== undefined)
-    return `not polled, because its host is down (${hostDown.message}): the next try is at ${new Date(nextPollAt).toISOString()}`;
+    return `not polled, because its host is down (${hostDown.message}): the next try is at ${localTime(nextPollAt)}`;
   if (outcome === "deferred")
-    return `too early: the next poll is at ${new Date(nextPollAt).toISOString()}. Use --force to connect now`;
+    return `too early: the next poll is at ${localTime(nextPollAt)}. Use --force to connect now`;
   const parts = [
-    delivered === 0 ? "no new mail" : `${count(delivered, "message")} delivered, ${octetsText(octets)}`,
+    delivered === 0
+      ? noNewMail(report, state)
+      : `${count(delivered, "message")} delivered, ${octetsText(octets)}`,
   ];
   if (known > 0) parts.push(`${String(known)} known`);
   if (deleted > 0) parts.push(`${String(deleted)} deleted`);

@@ -64,7 +64,7 @@ test("check signs in, shows folder and quota, and appends nothing", async () => 
   expect(imap.count("APPEND") + imap.count("CREATE")).toBe(0);
 
   const json = terminalWith({ POPWRIGHT_TO_PASSWORD: "hunter2-wrong" });
-  expect(await json.run("check", "--to", imap.url(), "--state", state(), "--json")).toBe(73);
+  expect(await json.run("check", "--to", imap.url(), "--state", state(), "--json")).toBe(77);
   expect(json.json).toMatchObject([{ ok: false, destination: { ok: false } }]);
   expect(json.words).not.toContain("hunter2");
 });
@@ -74,13 +74,14 @@ test("a password that is missing or wrong ends the run, and no message is blamed
   const args = ["fetch", urlOf(server), "--to", imap.url(), "--state", state()];
   const missing = terminalWith({});
   expect(await missing.run(...args)).toBe(64);
+  expect(missing.err).toMatch(/^\S+ cannot sign in at the destination: the password of ann/);
   expect(missing.words).toContain(
     "the password of ann at the destination is missing: set POPWRIGHT_TO_PASSWORD",
   );
   expect(await missing.run("check", "--to", imap.url())).toBe(64);
 
   const wrong = terminalWith({ POPWRIGHT_TO_PASSWORD: "hunter2-wrong" });
-  expect(await wrong.run(...args, "--force")).toBe(73);
+  expect(await wrong.run(...args, "--force")).toBe(77);
   const right = terminalWith();
   expect(await right.run(...args, "--force")).toBe(0);
   expect(imap.messages()).toEqual(MESSAGES);

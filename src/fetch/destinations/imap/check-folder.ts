@@ -4,6 +4,7 @@ import { checkSignal, argumentError } from "../../../options/checks.ts";
 import { throwIfAborted } from "../../../net/failures.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { DestinationCheck, DestinationCheckLine } from "../destination-check.ts";
+import { asRefusedSignIn, isRefusedSignIn } from "../refused-sign-in.ts";
 import type { Appender } from "./appender.ts";
 import type { ImapSettings } from "./imap-options.ts";
 import type { ImapSession } from "./imap-session.ts";
@@ -35,7 +36,8 @@ export async function checkFolder(
   } catch (error) {
     throwIfAborted(signal);
     const text = error instanceof Error ? error.message : String(error);
-    lines.push({ name, ok: false, text: printable(text) });
+    const line = { name, ok: false, text: printable(text) };
+    lines.push(isRefusedSignIn(error) ? asRefusedSignIn(line) : line);
   }
   return { lines };
 }

@@ -7,6 +7,7 @@ import { printable } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 import { DestinationError } from "../destination-error.ts";
 import { canonicalOf, type Canonical } from "./canonical.ts";
+import { asRefusedSignIn } from "../refused-sign-in.ts";
 import { unusable, wordsOf } from "./imap-errors.ts";
 import type { ImapSettings } from "./imap-options.ts";
 import { loadImapFlow } from "./load-imapflow.ts";
@@ -74,7 +75,9 @@ export class ImapSession {
     } catch (error) {
       client.close();
       throwIfAborted(signal);
-      throw unusable(`cannot sign in to ${printable(authority({ host, port }))}`, error, secrets);
+      const failure = unusable(`cannot sign in to ${printable(authority({ host, port }))}`, error, secrets);
+      const { authenticationFailed } = (error ?? {}) as { readonly authenticationFailed?: unknown };
+      throw authenticationFailed === true ? asRefusedSignIn(failure) : failure;
     }
   }
 

@@ -14,6 +14,7 @@ import type { Duration } from "../../../options/duration.ts";
 import { Secrets } from "../../../protocol/secrets.ts";
 import type { DestinationCheck, DestinationCheckLine } from "../destination-check.ts";
 import { DestinationError } from "../destination-error.ts";
+import { asRefusedSignIn, isRefusedSignIn } from "../refused-sign-in.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "../destination.ts";
 import { inMemory } from "../in-memory.ts";
 import { loadNodemailer, MailConnection, type Mail } from "./mail-connection.ts";
@@ -168,7 +169,9 @@ export class Lmtp implements Destination {
     } catch (error) {
       throwIfAborted(signal);
       const recipient = typeof this.#recipient === "string" ? this.#recipient : "";
-      lines.push({ name: step, ok: false, text: this.#failure(error, recipient).message });
+      const failure = this.#failure(error, recipient);
+      const line = { name: step, ok: false, text: failure.message };
+      lines.push(isRefusedSignIn(failure) ? asRefusedSignIn(line) : line);
     }
     return { lines };
   }

@@ -4,6 +4,7 @@ import { foreignError } from "../../../protocol/foreign-error.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 import { DestinationError } from "../destination-error.ts";
+import { asRefusedSignIn } from "../refused-sign-in.ts";
 
 /** What an error of nodemailer says, as far as the server's reply goes. */
 interface MailError extends Error {
@@ -62,13 +63,14 @@ export function mailRefusal(error: unknown, { server, recipient, begun, secrets 
         });
   }
   const said = words(response, secrets);
-  return new DestinationError(
+  const failure = new DestinationError(
     `${server} refused ${objectOf(command, recipient)}: ${said}${hintFor(command)}`,
     {
       cause,
       ...verdict(command, responseCode, response),
     },
   );
+  return command.startsWith("AUTH") && responseCode >= 500 ? asRefusedSignIn(failure) : failure;
 }
 
 /** Whether a refusal may be due to the sender, which comes from the message: then it is worth a try without one. */

@@ -10,6 +10,8 @@ import { turns, until } from "../support/turns.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
 import { newDirectory } from "../support/place.ts";
 import { lineOf, programOf } from "./program.ts";
+import { masked } from "../../src/cli/io.ts";
+import { Outcome } from "../../src/cli/fetch/outcome.ts";
 import { Terminal } from "./terminal.ts";
 
 let directory: string;
@@ -554,19 +556,25 @@ test("a run without new mail names the ledger that knows the mail", async () => 
 });
 
 test("the first signal says what the run waits for", async () => {
-  const large = `Subject: large\r\n\r\n${`${"x".repeat(70)}\r\n`.repeat(50_000)}`;
-  await using server = await annsServer({ users: { ann: { pass: "secret", messages: [large] } } });
-  const directory = await newDirectory();
+  const task = { targets: [], state: "state", sameLedger: "", retryWords: "" };
+  const flags = { watch: false, force: false, dryRun: false, json: false, quiet: false };
   const terminal = new Terminal();
-  terminal.columns = 200;
-  let isStopped = false;
-  terminal.heard = (text) => {
-    if (!text.includes("0/1") || isStopped) return;
-    isStopped = true;
-    terminal.signal.abort();
+  const outcome = new Outcome(task, flags, masked(terminal.io));
+  await outcome.stopping();
+  expect(terminal.err).toMatch(/^finishing the current message; Ctrl\+C again stops at once/);
+  const progress = { type: "progress", number: 3, received: 14e6, size: 203e6 } as const;
+  await outcome.heard({ mailbox: "ann", ...progress });
+  await outcome.stopping();
+  expect(terminal.err).toContain("finishing message 3 (14.0 MB of 203 MB); Ctrl+C again stops at once");
+
+  await using server = await annsServer();
+  const directory = await newDirectory();
+  const running = new Terminal();
+  running.columns = 80;
+  running.heard = (text) => {
+    if (text.includes("0/2")) running.signal.abort();
   };
-  const state = join(directory, "state");
-  expect(await terminal.run("fetch", urlOf(server), "--to", join(directory, "A"), "--state", state)).toBe(0);
-  expect(terminal.words).toMatch(/finishing message 1 \(\S+ MB of 3\.6 MB\); Ctrl\+C again stops at once/);
-  expect(terminal.words).toContain("1 message delivered");
+  const words = ["--to", join(directory, "A"), "--state", join(directory, "state")];
+  await running.run("fetch", urlOf(server), ...words);
+  expect(running.words).toContain("finishing the current message; Ctrl+C again stops at once");
 });

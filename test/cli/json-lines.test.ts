@@ -99,9 +99,9 @@ describe("lines", () => {
   });
 
   test("comments are allowed, and do not change lines", () => {
-    const { value, lineOf } = parseJsonLines('// mine\n{ /* a\nb */ "a": 1, // one\n"b": 2 }\n// end');
-    expect(value).toEqual({ a: 1, b: 2 });
-    expect([lineOf("a"), lineOf("b")]).toEqual([3, 4]);
+    const document = parseJsonLines('// mine\n{ /* a\nb */ "a": 1, // one\n"b": 2 }\n// end');
+    expect(document.value).toEqual({ a: 1, b: 2 });
+    expect([document.lineOf("a"), document.lineOf("b")]).toEqual([3, 4]);
     expect(() => parseJsonLines('{ "a": 1 } /* open')).toThrow("expected the end of a comment");
   });
 

@@ -1,9 +1,9 @@
 // Prints the events of `popwright fetch`, and computes its exit code.
-import type { FetchError, FetchEvent, FetchReport } from "../../fetch/index.ts";
+import { DestinationError, type FetchError, type FetchEvent, type FetchReport } from "../../fetch/index.ts";
 import { Pop3ConnectionError, Pop3ReplyError } from "../../index.ts";
 import { attemptOf } from "../account.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
-import { explain, type Attempt } from "../explain.ts";
+import { explain, missingSecret, type Attempt } from "../explain.ts";
 import { isInterrupted, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { localTime } from "../local-time.ts";
@@ -64,14 +64,16 @@ export class Outcome {
         `message ${String(number)} (${octetsText(received)}${size === undefined ? "" : ` of ${octetsText(size)}`})`,
     );
     await this.#progress.clear();
-    const what = now.length === 0 ? "ending the session" : `finishing ${now.join(", ")}`;
-    const text = `${what}; Ctrl+C again stops at once, and the next run fetches the rest`;
+    const what = now.length === 0 ? "the current message" : now.join(", ");
+    const text = `finishing ${what}; Ctrl+C again stops at once, and the next run fetches the rest`;
     await this.#io.stderr.write(`${wrapped(text, 2, this.#io.stderr.columns)}\n`);
   }
 
   #textOf(event: FetchEvent): string | undefined {
     if (event.type === "failed") return this.#failure(event.error);
     if (event.type === "message-failed") {
+      // The failure of the run says what is missing.
+      if (DestinationError.is(event.error) && missingSecret(event.error) !== undefined) return undefined;
       const left = event.retryAt === undefined ? ": it will not be tried again" : "";
       return `message ${String(event.number)} was not delivered (${event.reason})${left}`;
     }

@@ -8,6 +8,9 @@ import { SpoolFile } from "./spool-file.ts";
  */
 const BLOCK = 1024 * 1024;
 
+/** Pieces of this average size are written without a copy: the chunks of a socket. Smaller ones are joined; octets. */
+const LARGE_PIECE = 16 * 1024;
+
 /** How many files are opened, written and synced at the same time by this process. More are not faster. */
 const AT_ONCE = 16;
 
@@ -66,7 +69,8 @@ export class ArrivingFile {
   #writeBlock(): Promise<void> {
     const before = this.#written;
     if (this.#held === 0) return before;
-    const block = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces);
+    const pieces = this.#pieces;
+    const block = this.#held < pieces.length * LARGE_PIECE ? [Buffer.concat(pieces)] : pieces;
     this.#pieces = [];
     this.#held = 0;
     this.#written = before.then(async () => (await this.#open()).write(block));

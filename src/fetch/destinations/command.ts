@@ -107,7 +107,7 @@ export class Command implements Destination {
       synced = true;
     };
     return {
-      write: (octets) => spooling(directory, () => file.write(octets)),
+      write: (octets) => spooling(directory, () => file.write([octets])),
       prepare,
       commit: async () => {
         try {

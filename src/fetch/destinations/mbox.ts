@@ -93,7 +93,7 @@ function writerTo(
   const put = async (piece: Buffer): Promise<void> => {
     hash.update(piece);
     octets += piece.length;
-    await spool.write(piece);
+    await spool.write([piece]);
   };
   return {
     write: (piece) => put(text.push(piece)),

@@ -38,12 +38,15 @@ export class SpoolFile {
     return new SpoolFile(path, await open(path, "wx+", 0o600));
   }
 
-  /** Appends. The position of the descriptor stays at the start of the file. */
-  async write(octets: Buffer): Promise<void> {
-    for (let at = 0; at < octets.length;) {
-      const { bytesWritten } = await this.#file.write(octets, at, octets.length - at, this.#length);
-      at += bytesWritten;
+  /** Appends the pieces. The position of the descriptor stays at the start of the file. */
+  async write(pieces: readonly Buffer[]): Promise<void> {
+    for (let left = pieces; left.length > 0;) {
+      const [first] = left as [Buffer];
+      const { bytesWritten } = await (left.length === 1
+        ? this.#file.write(first, 0, first.length, this.#length)
+        : this.#file.writev(left, this.#length));
       this.#length += bytesWritten;
+      left = without(left, bytesWritten);
     }
   }
 
@@ -124,6 +127,16 @@ export class SpoolFile {
     this.#open = false;
     await this.#file.close();
   }
+}
+
+/** Returns the pieces without their first octets: a full disk may take only a part. */
+function without(pieces: readonly Buffer[], octets: number): Buffer[] {
+  let skip = octets;
+  return pieces.flatMap((piece) => {
+    const rest = piece.subarray(skip);
+    skip = Math.max(0, skip - piece.length);
+    return rest.length > 0 ? [rest] : [];
+  });
 }
 
 /**

@@ -1,12 +1,14 @@
 // The leftovers of a crash are swept, and nothing else.
 import { spawnSync } from "node:child_process";
-import { readdir, utimes } from "node:fs/promises";
+import { readdir, utimes, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EmlFolder, Maildir } from "../../../src/fetch/index.ts";
 import { SpoolFile, sweep } from "../../../src/fetch/destinations/spool-file.ts";
 import { deliver, keyOf } from "../../support/delivery.ts";
+import { fileHandles } from "../../support/file-handles.ts";
 import { Folder } from "../../support/folder.ts";
+import { octets, text } from "../../support/octets.ts";
 
 let folder: Folder;
 let spool: SpoolFile;
@@ -71,4 +73,38 @@ test("is done once, before the first message", async () => {
   await make(of(dead));
   await deliver(new EmlFolder(folder.path), "one", Buffer.from("1"));
   expect(await folder.files()).not.toContain(of(dead));
+});
+
+describe("pieces", () => {
+  const content = async (): Promise<string> => {
+    const read: Buffer[] = [];
+    for await (const block of spool.read()) read.push(Buffer.from(block));
+    return text(Buffer.concat(read));
+  };
+
+  test("are appended in order", async () => {
+    await spool.write([]);
+    await spool.write(["one ", "", "two "].map(octets));
+    await spool.write([octets("three")]);
+    expect(await content()).toBe("one two three");
+  });
+
+  test.each([1, 2, 3, 4, 5, 6])("are written whole if the system takes %i octets at a time", async (most) => {
+    const prototype = await fileHandles();
+    const spy = vi.spyOn(prototype, "writev").mockImplementation(async function (
+      this: FileHandle,
+      pieces: readonly Buffer[],
+      position?: number,
+    ) {
+      const part = Buffer.concat(pieces).subarray(0, most);
+      return { ...(await this.write(part, 0, part.length, position)), buffers: pieces };
+    } as never);
+    try {
+      await spool.write(["ab", "cde", "f"].map(octets));
+      await spool.write(["gh"].map(octets));
+    } finally {
+      spy.mockRestore();
+    }
+    expect(await content()).toBe("abcdefgh");
+  });
 });

@@ -37,8 +37,8 @@ const STYLE = `
 /** Returns the chart; `undefined` if one of its measures was not taken. */
 export function chart(tables: readonly Table[]): string | undefined {
   const column = tables.find(({ id }) => id === "latency")?.columns.find((name) => name === "RTT 50 ms");
-  const warm = tables.find(({ id }) => id === "warm");
-  if (column === undefined || warm === undefined) return undefined;
+  const steady = tables.find(({ id }) => id === "steady");
+  if (column === undefined || steady === undefined) return undefined;
   return draw([
     {
       title: "Fetching 200 messages from a server 50 ms away: seconds, less is better",
@@ -47,10 +47,10 @@ export function chart(tables: readonly Table[]): string | undefined {
       show: (value) => `${(value / 1000).toFixed(value < 1000 ? 2 : 1)} s`,
     },
     {
-      title: `${warm.title}: messages a second, more is better`,
+      title: `${steady.title}: messages a second, more is better`,
       subtitle:
         "On loopback. Dashed: a socket that only looks for the ends of messages, the practical limit.",
-      bars: bars(tables, "warm", "messages/s").filter(({ name }) => name !== "drain"),
+      bars: bars(tables, "steady", "messages/s").filter(({ name }) => name !== "drain"),
       show: digits,
     },
   ]);

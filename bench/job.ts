@@ -11,8 +11,10 @@ interface ContenderJob {
 
 export interface RetrieveJob extends ContenderJob {
   readonly task: "retrieve";
-  /** A mailbox to retrieve first, so that the measured code is already compiled. */
-  readonly warm?: string;
+  /** The rounds before the measured ones, so that the compiler has finished. @default 0 */
+  readonly before?: number;
+  /** The measured rounds: each retrieves the mailbox in the same session. @default 1 */
+  readonly rounds?: number;
   /** Whether to measure from the TCP connect to the reply to QUIT; otherwise only RETR. */
   readonly session?: boolean;
   /** The port of the delay proxy that returns the count of round trips. */

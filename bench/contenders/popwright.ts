@@ -4,9 +4,12 @@ import { HOST, PASS, type Contender, type ContenderSession, type Target } from "
 
 class PopwrightSession implements ContenderSession {
   readonly #client: Pop3Client;
+  readonly #readable: boolean;
 
-  constructor(client: Pop3Client) {
+  /** `readable`: reads a large message as a Readable. */
+  constructor(client: Pop3Client, readable = false) {
     this.#client = client;
+    this.#readable = readable;
   }
 
   async prepare(): Promise<void> {
@@ -20,17 +23,14 @@ class PopwrightSession implements ContenderSession {
 
   async stream(take: (octets: Buffer) => boolean): Promise<void> {
     for await (const message of this.#client.retrieve()) {
-      const stream = message.stream();
-      await new Promise<void>((resolve, reject) => {
-        stream.on("data", (octets: Buffer) => {
-          if (!take(octets)) {
-            stream.pause();
-            resolve();
-          }
-        });
-        stream.once("end", resolve);
-        stream.once("error", reject);
-      });
+      if (this.#readable) {
+        for await (const octets of message.stream() as AsyncIterable<Buffer>) take(octets);
+        return;
+      }
+      const chunks = message[Symbol.asyncIterator]();
+      // To stop is not to leave the loop: that would drop the rest.
+      for (let next = await chunks.next(); next.done !== true; next = await chunks.next())
+        if (!take(next.value)) return;
       return;
     }
   }
@@ -67,4 +67,10 @@ async function connect({ port, ca, mailbox, session }: Target): Promise<Pop3Clie
 export const popwright: Contender = {
   name: "popwright",
   open: async (target) => new PopwrightSession(await connect(target)),
+};
+
+/** The same with `stream()`, for a large message. */
+export const popwrightStream: Contender = {
+  name: "popwright stream()",
+  open: async (target) => new PopwrightSession(await connect(target), true),
 };

@@ -15,7 +15,9 @@ interface Scene {
   readonly title: string;
   readonly mailbox: string;
   readonly tls: boolean;
-  readonly warm?: string;
+  /** The rounds in one process: those before the measured ones, and those. */
+  readonly before?: number;
+  readonly rounds?: number;
   /** Whether programs take part. They start as a new process each time, so only in cold measures. */
   readonly programs: boolean;
 }
@@ -26,10 +28,18 @@ function scenes(plan: Plan): Scene[] {
   return [
     { id: "cold", title: "2,000 × 5 KB, new process", mailbox: "2000x5000", tls: false, programs: true },
     {
-      id: "warm",
-      title: `${small} × 5 KB, warm`,
+      id: "first",
+      title: `the first ${small} × 5 KB of a process`,
       mailbox: `${plan.smallCount}x5000`,
-      warm: `${plan.smallCount}x5000`,
+      tls: false,
+      programs: false,
+    },
+    {
+      id: "steady",
+      title: "2,000 × 5 KB, rounds 11 to 20 of a process",
+      mailbox: "2000x5000",
+      before: 10,
+      rounds: 10,
       tls: false,
       programs: false,
     },
@@ -64,15 +74,14 @@ export const throughput: Measure = {
 };
 
 function entries(stage: Stage, plan: Plan, scene: Scene): Entry[] {
-  const { mailbox, tls, warm } = scene;
+  const { mailbox, tls, before = 0, rounds = 1 } = scene;
   const target = stage.target(mailbox, tls);
   const everyone = plan.everyone || !tls;
   const clients = [...LIMITS, "popwright", ...(everyone ? PEERS : [])].map((contender): Entry => {
     return {
       name: contender,
       rounds: PEERS.includes(contender) ? plan.peerRounds : plan.rounds,
-      run: () =>
-        runJob({ task: "retrieve", contender, target, ...(warm !== undefined && { warm }) }, plan.limit),
+      run: () => runJob({ task: "retrieve", contender, target, before, rounds }, plan.limit),
     };
   });
   if (!scene.programs || !everyone) return clients;
@@ -83,25 +92,27 @@ function entries(stage: Stage, plan: Plan, scene: Scene): Entry[] {
   return [...clients, ...programs];
 }
 
-function toTable({ id, title, mailbox }: Scene, entered: readonly Entered[]): Table {
+function toTable({ id, title, mailbox, rounds = 1 }: Scene, entered: readonly Entered[]): Table {
   const { count, octets } = mailboxNamed(mailbox);
-  const limit = (name: string): (number | undefined)[] => {
+  const limit = (name: string, value = "ms"): (number | undefined)[] => {
     const found = entered.find((one) => one.name === name);
-    return found === undefined ? [] : values(found, "ms");
+    return found === undefined ? [] : values(found, value);
   };
   const rows = entered.map((one): Row => {
     const { name, failure } = one;
     const ms = measured(one, "ms");
-    if (ms.length === 0) return { name, cells: [text(failure ?? "–"), ...Array<typeof NONE>(6).fill(NONE)] };
+    if (ms.length === 0) return { name, cells: [text(failure ?? "–"), ...Array<typeof NONE>(8).fill(NONE)] };
     return {
       name,
       cells: [
         runs(ms),
         number(medianRatio(values(one, "ms"), limit("scan"))),
         number(medianRatio(values(one, "ms"), limit("drain"))),
-        number((count * 1000) / median(ms)),
-        number(octets / median(ms) / 1000),
+        number((rounds * count * 1000) / median(ms)),
+        number((rounds * octets) / median(ms) / 1000),
         number(median(measured(one, "cpu"))),
+        number(medianRatio(values(one, "cpu"), limit("scan", "cpu"))),
+        number(medianRatio(values(one, "cpu"), limit("drain", "cpu"))),
         number(median(measured(one, "peak"))),
       ],
     };
@@ -109,7 +120,17 @@ function toTable({ id, title, mailbox }: Scene, entered: readonly Entered[]): Ta
   return {
     id,
     title,
-    columns: ["ms", "× scan", "× drain", "messages/s", "MB/s", "CPU ms", "peak MB"],
+    columns: [
+      "ms",
+      "× scan",
+      "× drain",
+      "messages/s",
+      "MB/s",
+      "CPU ms",
+      "CPU × scan",
+      "CPU × drain",
+      "peak MB",
+    ],
     rows,
   };
 }

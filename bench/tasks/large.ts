@@ -1,5 +1,6 @@
 // Retrieves one message too large for memory: measures its speed, or the memory after the consumer stops
 // reading.
+import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { costOf, peakMemory } from "../clock.ts";
 import type { Contender } from "../contenders/contender.ts";
@@ -10,6 +11,7 @@ export async function runLarge(contender: Contender, { target, readOnly }: Large
   await session.prepare?.();
   const before = peakMemory();
   let octets = 0;
+  const pauses = countPauses();
   if (readOnly === undefined) {
     const cost = await costOf(async () => {
       if (session.stream === undefined) {
@@ -23,7 +25,7 @@ export async function runLarge(contender: Contender, { target, readOnly }: Large
         return true;
       });
     });
-    return { ...cost, before, octets };
+    return { ...cost, before, octets, pauses: pauses() };
   }
   await session.stream?.((piece) => {
     octets += piece.length;
@@ -33,4 +35,16 @@ export async function runLarge(contender: Contender, { target, readOnly }: Large
   const then = process.memoryUsage().rss / 1e6;
   await delay(2000);
   return { octets, then, later: process.memoryUsage().rss / 1e6, peak: peakMemory() };
+}
+
+/** Counts from now on how often a socket is paused. Returns the count. */
+function countPauses(): () => number {
+  let count = 0;
+  const { prototype } = Socket;
+  const pause: unknown = Reflect.get(prototype, "pause");
+  prototype.pause = function (this: Socket) {
+    count++;
+    return (pause as () => typeof this).call(this);
+  };
+  return () => count;
 }

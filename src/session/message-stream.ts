@@ -2,8 +2,8 @@
 import { Readable } from "node:stream";
 import { ReaderThrew } from "../protocol/block.ts";
 
-/** The octets held for a reader that is slower than the network. Several chunks, so that the socket is rarely paused. */
-export const HELD: number = 256 * 1024;
+/** The octets held for a reader that is slower than the network. More than one chunk, so that the socket is rarely paused. */
+export const HELD: number = 128 * 1024;
 
 /** Takes the bytes of a body that are not collected. */
 export interface BodySink {

@@ -3,6 +3,7 @@
 /** From the top down: a layer imports itself and what lies below it, and nothing above. */
 const layers = [
   ["cli", "^src/cli/"],
+  ["node-pop3", "^src/node-pop3/"],
   ["bullmq", "^src/bullmq/"],
   ["stores", "^src/(sqlite|postgres|redis)/"],
   ["store", "^src/store/"],
@@ -137,6 +138,17 @@ module.exports = {
       },
     },
     {
+      name: "node-pop3-uses-the-client",
+      comment: "It is another interface of the client. Checks of options are alike everywhere.",
+      severity: "error",
+      from: { path: "^src/node-pop3/" },
+      to: {
+        path: "^src/",
+        pathNot:
+          "^src/(node-pop3/|(client|errors|index)\\.ts$|options/(auth|checks|client)\\.ts$|protocol/(message-number|reply)\\.ts$)",
+      },
+    },
+    {
       name: "nothing-uses-the-other-entries",
       comment: "They are entries of their own; only the command line puts them together with the rest.",
       severity: "error",
@@ -243,7 +255,7 @@ module.exports = {
         path: "^src/",
         pathNot: [
           "^src/index\\.ts$",
-          "^src/(bullmq|fetch|oauth2|parse|postgres|redis|sqlite|testing)/index\\.ts$",
+          "^src/(bullmq|fetch|node-pop3|oauth2|parse|postgres|redis|sqlite|testing)/index\\.ts$",
         ],
       },
     },

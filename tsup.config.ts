@@ -61,6 +61,7 @@ const library = {
     index: "src/index.ts",
     bullmq: "src/bullmq/index.ts",
     fetch: "src/fetch/index.ts",
+    "node-pop3": "src/node-pop3/index.ts",
     oauth2: "src/oauth2/index.ts",
     parse: "src/parse/index.ts",
     postgres: "src/postgres/index.ts",
@@ -162,6 +163,8 @@ const config: Options[] = [
   {
     ...library,
     format: ["esm", "cjs"],
+    // In CommonJS, `require` returns the export of node-pop3 itself. Rollup sees to the code, this to the types.
+    cjsInterop: true,
     dts: {
       only: true,
       // TypeScript 7 loads no types that nothing names: without this line Buffer and the modules of Node are unknown.

@@ -20,6 +20,7 @@ import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language, Pop3State } from "./protocol/commands.ts";
+import type { ReplyListener } from "./net/replies.ts";
 import type { MaildropStat } from "./protocol/listings.ts";
 import type { MalformedLine } from "./protocol/malformed-line.ts";
 import { Retrieval, type Pop3Retrieval, type RetrieveOptions } from "./session/retrieval.ts";
@@ -54,6 +55,9 @@ export interface Pop3ClientEvents {
 
 /** For the pool: waits for an end of the session that its user has requested. Resolves with whether there was one. */
 export let isDismissed: (client: Pop3Client) => Promise<boolean>;
+
+/** For `popwright/node-pop3`, whose calls resolve with the texts of the server. Call it before `connect`. */
+export let listenToReplies: (client: Pop3Client, listener: ReplyListener) => void;
 
 /**
  * A POP3 session (RFC 1939). It is a transaction: `dele` marks messages and {@link quit} deletes the marked
@@ -106,6 +110,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   static {
     isDismissed = (client) => client.#transaction.dismissed();
+    listenToReplies = (client, listener) => {
+      client.#session.onReply = listener;
+    };
     // `console.log(client)` shows the state of the session, but no secrets.
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Pop3Client, _depth: number, options: InspectOptions): string {

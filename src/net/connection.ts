@@ -24,7 +24,7 @@ import {
 import { FlowControl } from "./flow-control.ts";
 import type { Inlet } from "./inlet.ts";
 import { Pipeline, type Window } from "./pipeline.ts";
-import { Replies, type ReplyLimits } from "./replies.ts";
+import { Replies, type ReplyLimits, type ReplyListener } from "./replies.ts";
 import { Sender } from "./sender.ts";
 import type { Log } from "./log.ts";
 import { areCommandsHeard, traceCommand } from "./trace.ts";
@@ -164,6 +164,10 @@ export class Connection {
   /** If `true`, no command is sent after RETR or TOP before the whole message has arrived. */
   set nothingAfterMessages(value: boolean) {
     this.#pipeline.nothingAfterMessages = value;
+  }
+
+  set onReply(listener: ReplyListener | undefined) {
+    this.#replies.onLine = listener;
   }
 
   /**

@@ -13,6 +13,9 @@ import type { Inlet } from "./inlet.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { WireLog } from "./wire-log.ts";
 
+/** Is told the status line of each reply, without CRLF, and the printable form of its command. */
+export type ReplyListener = (command: string, line: Buffer) => void;
+
 export interface ReplyLimits {
   /** The longest status line in octets, CRLF included. */
   readonly line: number;
@@ -44,6 +47,8 @@ interface Unconfirmed {
 }
 
 export class Replies implements ReplySink {
+  /** The line is valid only during the call. */
+  onLine: ReplyListener | undefined;
   readonly #setup: RepliesSetup;
   readonly #pipeline: Pipeline;
   readonly #secrets: Secrets;
@@ -122,6 +127,7 @@ export class Replies implements ReplySink {
     const { command, abandoned, trace } = exchange;
     if (trace !== undefined) trace.trace.received += line.length + 2;
     this.#setup.log.received(line, status);
+    this.onLine?.(command.printable, line);
     if (status === "ok" && command.block !== undefined) {
       if (!abandoned) exchange.block = command.block(line);
       const { timer, deadlines } = this.#setup;

@@ -12,6 +12,7 @@ import { Connection, type SendOptions } from "../net/connection.ts";
 import { dial } from "../net/dial.ts";
 import { SessionEnd, sessionOver } from "../net/failures.ts";
 import { openInlet, type Inlet } from "../net/inlet.ts";
+import type { ReplyListener } from "../net/replies.ts";
 import { Handshake } from "../net/secure.ts";
 import { FirstAbort } from "../net/abort.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
@@ -57,6 +58,8 @@ export class Session {
   tlsInfo: Pop3TlsInfo | undefined;
   /** Called once when an open session has ended. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
+  /** Set it before the session is opened. */
+  onReply: ReplyListener | undefined;
 
   #connection: Connection | undefined;
   #tlsSocket: TLSSocket | undefined;
@@ -260,6 +263,7 @@ export class Session {
       inlet,
       this.secrets,
     );
+    connection.onReply = this.onReply;
     connection.onClose = (failure) => {
       if (connection.brokePipeline) this.#pipelining.broke();
       this.#ended(failure);

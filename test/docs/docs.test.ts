@@ -23,6 +23,7 @@ const EXAMPLE_PRELUDE = `import { createHash } from "node:crypto";
 import { tracingChannel } from "node:diagnostics_channel";
 import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
+import Pop3Command from "popwright/node-pop3";
 import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import * as postgresEntry from "popwright/postgres";
@@ -138,6 +139,7 @@ test.each([
   "index.ts",
   "bullmq/index.ts",
   "fetch/index.ts",
+  "node-pop3/index.ts",
   "oauth2/index.ts",
   "parse/index.ts",
   "postgres/index.ts",
@@ -145,7 +147,11 @@ test.each([
   "sqlite/index.ts",
   "testing/index.ts",
 ])("every function and class of src/%s has an example in its doc comment", async (entry) => {
-  const names = Object.keys((await import(pathToFileURL(join(root, "src", entry)).href)) as object);
+  const exported = (await import(pathToFileURL(join(root, "src", entry)).href)) as Record<string, unknown>;
+  // The default export is a class with a name of its own.
+  const names = Object.entries(exported).map(([name, value]) =>
+    name === "default" ? (value as { readonly name: string }).name : name,
+  );
   const sources = await Promise.all(SOURCES.map((path) => readFile(join(root, path), "utf8")));
   const hasExample = (name: string): boolean =>
     sources.some((source) => {
@@ -172,7 +178,7 @@ function asSource(code: string): string {
   const entry = (name: string): string => pathToFileURL(join(root, "src", name)).href;
   return code
     .replaceAll('from "popwright"', `from "${entry("index.ts")}"`)
-    .replaceAll(/from "popwright\/(\w+)"/g, (_, name: string) => `from "${entry(`${name}/index.ts`)}"`);
+    .replaceAll(/from "popwright\/([\w-]+)"/g, (_, name: string) => `from "${entry(`${name}/index.ts`)}"`);
 }
 
 /** Runs a file in a process of its own and returns its output. */

@@ -8,58 +8,66 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-test.each(["index", "bullmq", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"])(
-  "the report of the entry %s",
-  async (entry) => {
-    const folder = await mkdtemp(join(tmpdir(), "popwright-api-"));
-    try {
-      const prepared = ExtractorConfig.prepare({
-        configObject: {
-          projectFolder: root,
-          mainEntryPointFilePath: join(root, `dist/${entry}.d.ts`),
-          compiler: { tsconfigFilePath: join(root, "tsconfig.json") },
-          newlineKind: "lf",
-          apiReport: {
-            enabled: true,
-            reportFileName: `${entry}.api.md`,
-            reportFolder: folder,
-            reportTempFolder: join(folder, "temp"),
-          },
-          docModel: { enabled: false },
-          dtsRollup: { enabled: false },
-          tsdocMetadata: { enabled: false },
-          messages: {
-            compilerMessageReporting: { default: { logLevel: ExtractorLogLevel.Error } },
-            // What is wrong with the API stands in the report; TSDoc is stricter than the doc comments are meant to be.
-            extractorMessageReporting: {
-              default: { logLevel: ExtractorLogLevel.Warning, addToApiReportFile: true },
-              "ae-missing-release-tag": { logLevel: ExtractorLogLevel.None },
-              "ae-undocumented": { logLevel: ExtractorLogLevel.None },
-              "ae-unresolved-link": { logLevel: ExtractorLogLevel.None },
-            },
-            tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
-          },
+test.each([
+  "index",
+  "bullmq",
+  "fetch",
+  "node-pop3",
+  "oauth2",
+  "parse",
+  "postgres",
+  "redis",
+  "sqlite",
+  "testing",
+])("the report of the entry %s", async (entry) => {
+  const folder = await mkdtemp(join(tmpdir(), "popwright-api-"));
+  try {
+    const prepared = ExtractorConfig.prepare({
+      configObject: {
+        projectFolder: root,
+        mainEntryPointFilePath: join(root, `dist/${entry}.d.ts`),
+        compiler: { tsconfigFilePath: join(root, "tsconfig.json") },
+        newlineKind: "lf",
+        apiReport: {
+          enabled: true,
+          reportFileName: `${entry}.api.md`,
+          reportFolder: folder,
+          reportTempFolder: join(folder, "temp"),
         },
-        configObjectFullPath: undefined,
-        packageJsonFullPath: join(root, "package.json"),
-      });
-      const errors: string[] = [];
-      const forgotten: string[] = [];
-      Extractor.invoke(prepared, {
-        localBuild: true,
-        messageCallback(message) {
-          if (message.logLevel === ExtractorLogLevel.Error) errors.push(message.text);
-          if (message.messageId === "ae-forgotten-export") forgotten.push(message.text);
-          message.handled = true;
+        docModel: { enabled: false },
+        dtsRollup: { enabled: false },
+        tsdocMetadata: { enabled: false },
+        messages: {
+          compilerMessageReporting: { default: { logLevel: ExtractorLogLevel.Error } },
+          // What is wrong with the API stands in the report; TSDoc is stricter than the doc comments are meant to be.
+          extractorMessageReporting: {
+            default: { logLevel: ExtractorLogLevel.Warning, addToApiReportFile: true },
+            "ae-missing-release-tag": { logLevel: ExtractorLogLevel.None },
+            "ae-undocumented": { logLevel: ExtractorLogLevel.None },
+            "ae-unresolved-link": { logLevel: ExtractorLogLevel.None },
+          },
+          tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
         },
-      });
-      expect(errors).toEqual([]);
-      // Every type that a signature mentions can be imported.
-      expect(forgotten).toEqual([]);
-      const report = await readFile(join(folder, `${entry}.api.md`), "utf8");
-      await expect(report).toMatchFileSnapshot(join(root, `etc/${entry}.api.md`));
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  },
-);
+      },
+      configObjectFullPath: undefined,
+      packageJsonFullPath: join(root, "package.json"),
+    });
+    const errors: string[] = [];
+    const forgotten: string[] = [];
+    Extractor.invoke(prepared, {
+      localBuild: true,
+      messageCallback(message) {
+        if (message.logLevel === ExtractorLogLevel.Error) errors.push(message.text);
+        if (message.messageId === "ae-forgotten-export") forgotten.push(message.text);
+        message.handled = true;
+      },
+    });
+    expect(errors).toEqual([]);
+    // Every type that a signature mentions can be imported.
+    expect(forgotten).toEqual([]);
+    const report = await readFile(join(folder, `${entry}.api.md`), "utf8");
+    await expect(report).toMatchFileSnapshot(join(root, `etc/${entry}.api.md`));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -97,13 +97,14 @@ test("the types of each entry name the types of Node, which TypeScript 7 does no
 
 test("the types export as values what the code exports, and nothing else", async () => {
   const program =
-    "for (const entry of ['', '/bullmq', '/fetch', '/oauth2', '/parse', '/postgres', '/redis', '/sqlite', '/testing'])" +
+    "for (const entry of ['', '/bullmq', '/fetch', '/node-pop3', '/oauth2', '/parse', '/postgres', '/redis', '/sqlite', '/testing'])" +
     " console.log(Object.keys(await import('popwright' + entry)).sort().join());";
   const exported = (await node(["--input-type=module", "--eval", program], project)).trim().split("\n");
   for (const [index, entry] of [
     "index",
     "bullmq",
     "fetch",
+    "node-pop3",
     "oauth2",
     "parse",
     "postgres",
@@ -113,8 +114,11 @@ test("the types export as values what the code exports, and nothing else", async
   ].entries())
     for (const extension of ["d.ts", "d.cts"]) {
       const file = join(directory, "package/dist", `${entry}.${extension}`);
-      const clauses = [...(await readFile(file, "utf8")).matchAll(/^export \{ ([^}]*) \}/gm)];
+      const types = await readFile(file, "utf8");
+      const clauses = [...types.matchAll(/^export \{ ([^}]*) \}/gm)];
       const names = clauses.flatMap(([, list = ""]) => list.split(", "));
+      // In CommonJS, the class itself.
+      if (/^export = /m.test(types)) names.push("default");
       const values = names.filter((name) => !name.startsWith("type ")).map((name) => name.split(" ").at(-1));
       expect(values.sort().join(), `${entry}.${extension}`).toBe(exported[index]);
     }

@@ -31,6 +31,7 @@ const WITHOUT_FETCHING = [
   "docs",
   "faults",
   "net",
+  "node-pop3",
   "oauth2",
   "parse",
   "protocol",

@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as popwright from "popwright";
 import * as fetching from "popwright/fetch";
+import Pop3Command, { type NodePop3Options } from "popwright/node-pop3";
 import * as oauth2 from "popwright/oauth2";
 import * as parsing from "popwright/parse";
 import { Pop3Client, Pop3Error, Pop3Pool, type Pop3ClientOptions } from "popwright";
@@ -45,6 +46,8 @@ const PLACE_REQUEST: popwright.PlaceRequest = {
 const NOT_OBJECTS: Wrong = [null, 5, true, SECRET, [SECRET], () => SECRET, Symbol("x")];
 const SIGNALS: Wrong = [null, 1, SECRET, {}, [], new AbortController(), { aborted: false }];
 const NUMBERS: Wrong = [null, 0, -1, 1.5, NaN, Infinity, "1", SECRET, {}, true, 1n, Symbol("x")];
+/** Without "1", which node-pop3 takes. */
+const NOT_NUMBERS = NUMBERS.filter((value) => value !== "1");
 const TEXTS: Wrong = [undefined, null, "", 5, {}, [SECRET], true, () => SECRET, Symbol("x")];
 const NOT_TEXTS = TEXTS.filter((value) => value !== "");
 const FUNCTIONS: Wrong = [undefined, null, 5, SECRET, {}, [], true];
@@ -324,6 +327,45 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   "Pop3Client#utf8": { ...onlyOptions, state: "authorization" },
   "Pop3Client#lang": { good: ["en"], wrong: [[null, 5, "", "e n", true, () => SECRET], CALL] },
+  Pop3Command: {
+    good: [{ host: "127.0.0.1" }],
+    wrong: [
+      [
+        ...NOT_OBJECTS,
+        undefined,
+        ...each({ host: "127.0.0.1" }, {
+          user: [5, {}, null],
+          password: [5, {}, null],
+          host: [undefined, null, "", 5, {}, `ann:${SECRET}@host`],
+          port: [65_536, "x", {}, -1],
+          tls: SWITCHES,
+          timeout: [null, -1, NaN, "5", SECRET, {}],
+          tlsOptions: [null, true, SECRET, 5, []],
+          servername: [5, {}, null],
+          stls: [true, SECRET, {}],
+        } satisfies Record<keyof NodePop3Options, Wrong>),
+      ],
+    ],
+  },
+  "Pop3Command.listify": { good: ["1 x"], wrong: [NOT_TEXTS] },
+  "Pop3Command.stream2String": { good: [Readable.from([])], wrong: [[undefined, null, 5, {}, true]] },
+  "Pop3Command#connect": noParameters,
+  "Pop3Command#client": noParameters,
+  "Pop3Command#_connect": noParameters,
+  "Pop3Command#command": {
+    good: ["NOOP"],
+    wrong: [[undefined, null, "", {}, true, () => SECRET, "NOOP\r\nRSET"]],
+  },
+  "Pop3Command#UIDL": { good: [1], wrong: [NOT_NUMBERS] },
+  "Pop3Command#LIST": { good: [1], wrong: [NOT_NUMBERS] },
+  "Pop3Command#STAT": noParameters,
+  "Pop3Command#NOOP": noParameters,
+  "Pop3Command#LAST": noParameters,
+  "Pop3Command#RSET": noParameters,
+  "Pop3Command#DELE": { good: [1], wrong: [NOT_NUMBERS] },
+  "Pop3Command#RETR": { good: [1], wrong: [NOT_NUMBERS] },
+  "Pop3Command#TOP": { good: [1], wrong: [NOT_NUMBERS, [null, -1, 1.5, NaN, SECRET, {}, true]] },
+  "Pop3Command#QUIT": noParameters,
   "Pop3Client#command": {
     good: ["XTND"],
     wrong: [
@@ -815,6 +857,7 @@ function* publicCalls(): Generator<readonly [name: string, made: Callable | Cons
   for (const [name, value] of Object.entries({
     ...popwright,
     ...fetching,
+    Pop3Command,
     ...oauth2,
     ...parsing,
     ...postgres,
@@ -871,6 +914,8 @@ async function subjectOf(type: string, state: Row["state"]): Promise<object> {
   switch (type) {
     case "Pop3Client":
       return Pop3Client.connect(to(server, state === undefined ? { auth } : {}));
+    case "Pop3Command":
+      return new Pop3Command({ host: server.host, port: server.port, tls: true });
     case "Pop3Pool":
       return new Pop3Pool();
     case "Maildir":

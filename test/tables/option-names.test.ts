@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Pop3Client, Pop3Error, Pop3Pool } from "popwright";
 import * as fetching from "popwright/fetch";
+import Pop3Command from "popwright/node-pop3";
 import { clientCredentials, refreshedToken, requestToken } from "popwright/oauth2";
 import { parseHeaders, parseMessage } from "popwright/parse";
 import { PostgresStore } from "popwright/postgres";
@@ -18,7 +19,18 @@ import { UNUSED } from "../support/sqlite.ts";
 import { root } from "./source.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = ["index", "bullmq", "fetch", "oauth2", "parse", "postgres", "redis", "sqlite", "testing"]
+const report = [
+  "index",
+  "bullmq",
+  "fetch",
+  "node-pop3",
+  "oauth2",
+  "parse",
+  "postgres",
+  "redis",
+  "sqlite",
+  "testing",
+]
   .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
   .join("\n");
 const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
@@ -150,6 +162,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
     verifyWebhook: (given) => fetching.verifyWebhook({}, Buffer.alloc(0), WEBHOOK_SECRET, given),
   },
   FileLedgerOptions: { FileLedger: (given) => new fetching.FileLedger("x", given) },
+  NodePop3Options: { Pop3Command: (given) => new Pop3Command({ host: "127.0.0.1", ...given }) },
   TokenServerOptions: { requestToken: (given) => requestToken(given as never) },
   TokenRequestOptions: { requestToken: (given) => requestToken(given as never) },
   RefreshedTokenOptions: { refreshedToken: (given) => refreshedToken(given as never) },

@@ -223,6 +223,13 @@ const OPTIONS: readonly Options[] = [
     header: "field",
   })),
   {
+    of: "popwright/node-pop3",
+    types: [["src/node-pop3", "NodePop3Options"]],
+    file: "docs/migration.md",
+    heading: "### Without changing the program",
+    isTable: false,
+  },
+  {
     of: "refreshedToken",
     types: [["src/oauth2", "RefreshedTokenOptions"]],
     file: "docs/oauth2.md",

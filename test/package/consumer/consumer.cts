@@ -3,6 +3,7 @@ import assert = require("node:assert/strict");
 import path = require("node:path");
 import popwright = require("popwright");
 import fetching = require("popwright/fetch");
+import Pop3Command = require("popwright/node-pop3");
 import oauth2 = require("popwright/oauth2");
 import parse = require("popwright/parse");
 import postgres = require("popwright/postgres");
@@ -66,6 +67,20 @@ async function main(): Promise<void> {
   );
   await assert.rejects(testing.Pop3Server.listen({ chunk: 0 }), popwright.Pop3Error);
   await client.quit();
+
+  // As with node-pop3, `require` returns the class.
+  const pop3 = new Pop3Command({
+    host: server.host,
+    port: server.port,
+    tls: true,
+    tlsOptions: { ca: server.ca },
+    user: "ann",
+    password: "secret",
+  });
+  const rows: string[][] = await pop3.LIST();
+  assert.equal(rows.length, 1);
+  assert.equal(await pop3.RETR(1), message);
+  await pop3.QUIT();
 
   const token: oauth2.AccessTokenSource = oauth2.clientCredentials({
     tokenUrl: "http://127.0.0.1:1/token",

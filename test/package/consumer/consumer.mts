@@ -5,6 +5,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Pop3Client, Pop3Error, Pop3ReplyError, type Pop3ClientOptions } from "popwright";
 import { fetchMail, MemoryLedger, type FetchReport } from "popwright/fetch";
+import Pop3Command, { type NodePop3Options } from "popwright/node-pop3";
 import { OAuth2Error, refreshedToken, type AccessTokenSource } from "popwright/oauth2";
 import { parseMessage, type ParsedMessage } from "popwright/parse";
 import { PostgresStore } from "popwright/postgres";
@@ -67,6 +68,16 @@ await rejects(client.retr(2), (error) => error instanceof Pop3ReplyError && Pop3
 await client.dele(1);
 await client.quit();
 equal(server.maildrop("ann").messages.length, 0);
+
+const old: NodePop3Options = {
+  host: server.host,
+  port: server.port,
+  tls: true,
+  tlsOptions: { ca: server.ca },
+};
+const pop3 = new Pop3Command({ ...old, user: "ann", password: "secret" });
+deepEqual(await pop3.UIDL(), []);
+await pop3.QUIT();
 
 const token: AccessTokenSource = refreshedToken({
   tokenUrl: "http://127.0.0.1:1/token",

@@ -13,7 +13,6 @@ export function authFrom(text: string): Pop3Auth {
       return { user, pass, mechanism: "PLAIN", ...(authzid !== "" && authzid !== undefined && { authzid }) };
   }
   if (name === "XOAUTH2") {
-    // eslint-disable-next-line no-control-regex -- the separator of XOAUTH2
     const [, user, accessToken] = /^user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01$/.exec(decoded) ?? [];
     if (user !== undefined && accessToken !== undefined) return { user, accessToken, mechanism: "XOAUTH2" };
   }

@@ -88,7 +88,7 @@ test("both delete what DELE has marked, at QUIT", async () => {
       port: server.port,
       user: "ann",
       password: "secret",
-      tlsOptions: { ca: server.ca } as never,
+      tlsOptions: { ca: server.ca },
     });
     await pop3.DELE(1);
     await pop3.QUIT();

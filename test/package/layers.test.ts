@@ -44,7 +44,7 @@ test("src/ and examples/ violate no rule", async () => {
 
 /** For each rule an import that breaks it, and no other: rule, file, statement, what the statement reaches. */
 const broken: readonly (readonly [rule: string, from: string, statement: string, to: string])[] = [
-  ["no-way-up-from-node-pop3", "src/node-pop3/text.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
+  ["no-way-up-from-node-pop3", "src/node-pop3/sasl.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
   ["no-way-up-from-bullmq", "src/bullmq/worker.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
   ["no-way-up-from-stores", "src/sqlite/store.ts", 'import "../cli/main.ts";', "src/cli/main.ts"],
   ["no-way-up-from-store", "src/store/text.ts", 'import "../sqlite/options.ts";', "src/sqlite/options.ts"],

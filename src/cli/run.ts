@@ -4,6 +4,7 @@ import { nearest } from "../options/checks.ts";
 import type { Subcommand } from "./command.ts";
 import { check } from "./check/check.ts";
 import { fetch } from "./fetch/fetch.ts";
+import { completionOf } from "./commands/completion.ts";
 import { get } from "./commands/get.ts";
 import { ledger } from "./commands/ledger.ts";
 import { list } from "./commands/list.ts";
@@ -19,11 +20,22 @@ import { wrapped } from "./text.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
 import { quoted } from "./usage.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, show, get, fetch, retry, ledger, login, serve];
+const COMMANDS: readonly Subcommand[] = [
+  check,
+  list,
+  show,
+  get,
+  fetch,
+  retry,
+  ledger,
+  login,
+  serve,
+  completionOf(() => COMMANDS),
+];
 
 const HELP = `popwright COMMAND [arguments]: a POP3 client for the command line
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(6)} ${summary}`).join("\n")}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join("\n")}
 
 Run \`popwright COMMAND --help\` for usage. \`popwright version\` prints the version.
 DEBUG=popwright:* in the environment logs the session to standard error, without secrets.

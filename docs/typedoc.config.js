@@ -33,6 +33,7 @@ export default {
   excludeExternals: true,
   excludeInternal: true,
   excludePrivate: true,
+  excludeProtected: true,
   disableSources: true,
   excludeReferences: true,
   hidePageHeader: true,
@@ -58,6 +59,6 @@ export default {
     "Accessor",
     "TypeAlias",
   ],
-  treatValidationWarningsAsErrors: false,
+  treatValidationWarningsAsErrors: true,
   logLevel: "Info",
 };

@@ -98,7 +98,10 @@ export type Pop3ErrorCode =
  * ```
  */
 export type AnyPop3Error =
-  | (Pop3Error & { readonly code: Pop3CallErrorCode })
+  | (Pop3Error & {
+      /** The code of an error that has no class of its own. */
+      readonly code: Pop3CallErrorCode;
+    })
   | Pop3ReplyError
   | Pop3ProtocolError
   | Pop3ConnectionError

@@ -19,11 +19,17 @@ const config: UserConfig<DefaultTheme.Config> = {
     ["link", { rel: "icon", type: "image/svg+xml", href: `${process.env["DOCS_BASE"] ?? "/"}icon.svg` }],
   ],
   // The anchors are those of GitHub, so that a link is right in both places.
-  markdown: { anchor: { slugify: (text) => slug(text) }, config: extendMarkdown },
+  markdown: {
+    // Colours with enough contrast on the background of a block.
+    theme: { light: "github-light-high-contrast", dark: "github-dark-default" },
+    anchor: { slugify: (text) => slug(text) },
+    config: extendMarkdown,
+  },
   vite: { build: { chunkSizeWarningLimit: 4000 } },
   themeConfig: {
     logo: "/icon.svg",
     nav: [
+      { text: "Getting started", link: "/getting-started" },
       { text: "Options", link: "/options" },
       { text: "Errors", link: "/errors" },
       { text: "API", link: "/api/" },

@@ -57,6 +57,9 @@ function tabs(md: MarkdownRenderer): void {
 
 /** Tables of up to four columns become lists on narrow screens, each cell with the head of its column. Wider ones scroll. */
 function tables(md: MarkdownRenderer): void {
+  // The rule of VitePress leaves the attributes out.
+  md.renderer.rules["table_open"] = (tokens, at, options, _env, self) =>
+    self.renderToken(tokens, at, options);
   md.core.ruler.push("tables", ({ tokens }) => {
     for (const [at, open] of tokens.entries()) {
       if (open.type !== "table_open") continue;

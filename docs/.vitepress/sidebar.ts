@@ -115,6 +115,15 @@ const guide = GROUPS.map(([text, entries]) => ({
     .map(([label, page]) => ({ text: label, link: `/${page}` })),
 })).filter(({ items }) => items.length > 0);
 
+/** Not to be folded: a button within a button is hard to use with a keyboard. */
+function unfolded({ text = "", link, items }: DefaultTheme.SidebarItem): DefaultTheme.SidebarItem {
+  return {
+    text,
+    ...(link !== undefined && { link }),
+    ...(items !== undefined && { items: items.map(unfolded) }),
+  };
+}
+
 /** The modules of the API, which TypeDoc has written. A page of a module lists what that module has. */
 function api(): Record<string, DefaultTheme.SidebarItem[]> {
   const file = join(docs, "generated", "api", "typedoc-sidebar.json");
@@ -124,7 +133,7 @@ function api(): Record<string, DefaultTheme.SidebarItem[]> {
   const listed = (current?: DefaultTheme.SidebarItem): DefaultTheme.SidebarItem[] => [
     { text: "API", link: "/api/" },
     ...modules.map((each) =>
-      each === current ? { ...each, collapsed: false } : { text: each.text ?? "", link: each.link ?? "" },
+      each === current ? unfolded(each) : { text: each.text ?? "", link: each.link ?? "" },
     ),
   ];
   return {

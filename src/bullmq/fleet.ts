@@ -16,6 +16,7 @@ const STATES = ["delayed", "waiting", "prioritized", "active"] as const;
 
 /** A mailbox of a fleet. */
 export interface FleetMailbox {
+  /** The id under which the mailbox was added. */
   readonly id: string;
   /** `"delayed"`: it is not due yet. `"waiting"`: it is due. `"active"`: it is polled now. */
   readonly job: "delayed" | "waiting" | "active";
@@ -33,7 +34,9 @@ export interface FleetMailbox {
 
 /** What {@link Fleet.reconcile} has changed: numbers of mailboxes. */
 export interface Reconciled {
+  /** The number of mailboxes that were added. */
   readonly added: number;
+  /** The number of mailboxes that were removed. */
   readonly removed: number;
   /** Jobs that had failed, or belonged to no list. Neither is expected. */
   readonly revived: number;

@@ -4,7 +4,7 @@ export type { RedisClient } from "../redis/client.ts";
 export type { RedisHost } from "../redis/host.ts";
 export { Fleet, type FleetMailbox, type Reconciled } from "./fleet.ts";
 export type { FetchWorkerOptions, FleetAccount, FleetOptions } from "./options.ts";
-export type { FleetPoll, MailboxTrouble } from "./report.ts";
+export type { FleetPoll, MailboxTrouble, TroubleRecord } from "./report.ts";
 export type { FleetHost, FleetStatus, TroubledMailbox } from "./status.ts";
 export type { FleetWorkerStatus, WorkerPause } from "./worker-record.ts";
 export { createFetchWorker, type FetchWorker, type WorkerHealth } from "./worker.ts";

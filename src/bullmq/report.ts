@@ -69,8 +69,11 @@ export function troubleOf({ code, scope, temporary }: FetchError): MailboxTroubl
 
 /** The trouble of a mailbox, as Redis keeps it. Without texts of the server: they may have addresses. */
 export interface TroubleRecord {
+  /** What is wrong. */
   readonly trouble: MailboxTrouble;
+  /** The code of the error, if there was one. */
   readonly code?: Pop3ErrorCode;
+  /** What the error concerns: a message, the mailbox, the host, the destination and so on. */
   readonly scope?: FetchScope;
   /** The response code of the server, such as `IN-USE`. */
   readonly responseCode?: string;

@@ -19,6 +19,7 @@ export interface FleetHost extends RedisHost {
 
 /** A mailbox that something is wrong with. */
 export interface TroubledMailbox {
+  /** The id under which the mailbox was added. */
   readonly id: string;
   /** What is wrong. `"late"`: it was due more than a minute ago, and was not polled. */
   readonly state: MailboxTrouble | "late";
@@ -40,7 +41,9 @@ export interface FleetStatus {
   readonly states: Readonly<Record<"ok" | "late" | MailboxTrouble, number>>;
   /** The 20 mailboxes that have been in trouble for the longest time, without those that are paused. */
   readonly worst: readonly TroubledMailbox[];
+  /** The hosts that have places, or that a worker could not reach. */
   readonly hosts: readonly FleetHost[];
+  /** The workers that have reported lately. */
   readonly workers: readonly FleetWorkerStatus[];
 }
 

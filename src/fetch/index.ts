@@ -50,7 +50,7 @@ export { newMail, type NewMailOptions, type NewMessage } from "./new-mail.ts";
 export type { FetchAccount, FetchAllOptions, FetchOptions, FetchTarget } from "./options.ts";
 export type { DeleteWhen, FetchPolicy, RunLimits } from "./plan/policy.ts";
 export type { FixedPoll, PollPauses, RetryPauses } from "./plan/pauses.ts";
-export type { MessageFailure } from "./plan/steps.ts";
+export type { Listed, MessageFailure, Skip } from "./plan/steps.ts";
 export type { PlannedMessage, PlannedRun } from "./plan/planned.ts";
 export type { ListingMode } from "../protocol/listing-block.ts";
 export type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";

@@ -62,9 +62,13 @@ export interface FetchOptions {
 export type FetchTarget =
   | FetchAccount
   | {
+      /** The account: a URL, or options of a client. */
       readonly account: FetchAccount;
+      /** The name of the mailbox in the ledger. @default `user@host:port` */
       readonly mailbox?: string;
+      /** The policy for this mailbox, in place of the common one. */
       readonly policy?: FetchPolicy;
+      /** The destination for this mailbox, in place of the common one. */
       readonly destination?: Destination | Deliver;
     };
 

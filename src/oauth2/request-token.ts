@@ -37,6 +37,7 @@ export interface TokenRequestOptions extends TokenServerOptions, CallOptions {
 
 /** The reply of a token server (RFC 6749 section 5.1). */
 export interface TokenReply {
+  /** The access token, for `auth.accessToken`. */
   readonly accessToken: string;
   /** The lifetime of the access token in seconds; `undefined`: the server does not say. */
   readonly expiresIn?: number;

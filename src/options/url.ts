@@ -13,7 +13,14 @@ export interface UrlOptions {
   /** Whether STLS starts TLS, if the URL says so. */
   readonly stls?: "required" | "if-offered" | "never";
   /** The login, if the URL has a user. */
-  readonly auth?: { readonly user: string; readonly pass?: string; readonly mechanism?: string };
+  readonly auth?: {
+    /** The user name, decoded. */
+    readonly user: string;
+    /** The password, decoded. */
+    readonly pass?: string;
+    /** The mechanism, if the URL names one. */
+    readonly mechanism?: string;
+  };
 }
 
 /**

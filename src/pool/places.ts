@@ -58,7 +58,14 @@ export interface HostPlace {
  * ```
  */
 export interface HostPlaces {
-  take(request: PlaceRequest): Promise<HostPlace | { readonly comeAt: number }>;
+  /** Takes a place, or says when to ask again. If it rejects, the pool treats the host as busy for about half a minute. */
+  take(request: PlaceRequest): Promise<
+    | HostPlace
+    | {
+        /** When to ask again, in milliseconds since 1970. */
+        readonly comeAt: number;
+      }
+  >;
 }
 
 /** A place from the time it was taken. It is released once. */

@@ -38,8 +38,13 @@ export interface Capabilities {
   readonly authRespCode: boolean;
   /** LANG (RFC 6856). */
   readonly lang: boolean;
-  /** UTF8 (RFC 6856); `user`: UTF-8 is allowed in user names and passwords. */
-  readonly utf8: { readonly user: boolean } | undefined;
+  /** UTF8 (RFC 6856). */
+  readonly utf8:
+    | {
+        /** Whether UTF-8 is allowed in user names and passwords. */
+        readonly user: boolean;
+      }
+    | undefined;
   /** The SASL mechanisms, in upper case and in the server's order (RFC 5034). */
   readonly sasl: readonly string[];
   /** How long the server keeps messages (EXPIRE, RFC 2449 section 6.7). */

@@ -17,7 +17,10 @@ export interface RedisClient {
   /** Of a cluster: the clients of its nodes. */
   nodes?(role: "master"): readonly RedisClient[];
   /** The options of the client. */
-  readonly options?: { readonly keyPrefix?: string | undefined };
+  readonly options?: {
+    /** Must not be set: the options of popwright have a prefix of their own. */
+    readonly keyPrefix?: string | undefined;
+  };
 }
 
 /** How long a Redis that does not evict keys is trusted, in milliseconds: its settings may change. */

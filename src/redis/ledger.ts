@@ -33,7 +33,7 @@ const PATIENCE = 1000;
  * its last second, the messages of that second are. If Redis loses everything, all mail that is still on the servers is
  * delivered again. So use a destination that recognises keys, and a Redis with `appendonly yes`, `appendfsync always` and
  * `maxmemory-policy noeviction`. A Redis that evicts keys is refused. If the messages go into a database, a store with
- * one transaction, such as {@link SqliteStore} of `popwright/sqlite`, delivers each exactly once.
+ * one transaction, such as `SqliteStore` of `popwright/sqlite`, delivers each exactly once.
  *
  * Any number of processes on any number of machines can use the same Redis: one run at a time holds a mailbox, by the
  * clock of Redis. It works with one server, with Sentinel, and with a cluster.
@@ -110,7 +110,7 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * Makes failed messages due again, as {@link FileLedger.release} does. Rejects with `POP3_MAILBOX_BUSY` while a run
+   * Makes failed messages due again, as `FileLedger.release` does. Rejects with `POP3_MAILBOX_BUSY` while a run
    * holds the mailbox, and with `POP3_LEDGER` if Redis does not answer or cannot write.
    */
   release(mailbox: string, id?: string): Promise<readonly LedgerEntry[]> {

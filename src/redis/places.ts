@@ -112,7 +112,7 @@ const LIST_AGAIN = 60_000;
 const TIMES = { lifetime: 600_000, timeout: 10_000 };
 
 /**
- * Keeps the limit of sessions per host over all processes that share a Redis: the option `places` of {@link Pop3Pool}. A
+ * Keeps the limit of sessions per host over all processes that share a Redis: the option `places` of `Pop3Pool`. A
  * session that finds its host full gets a reserved time, from the average length of the sessions there, so it does not
  * have to ask again and again. Times are by the clock of Redis.
  *
@@ -152,7 +152,13 @@ export class RedisPlaces implements HostPlaces {
    * Takes a place, or reserves a time. A pool calls it. Rejects with what `ioredis` rejects with, and with
    * `POP3_INVALID_ARGUMENT` if the request is invalid.
    */
-  async take(request: PlaceRequest): Promise<HostPlace | { readonly comeAt: number }> {
+  async take(request: PlaceRequest): Promise<
+    | HostPlace
+    | {
+        /** When to ask again, in milliseconds since 1970. */
+        readonly comeAt: number;
+      }
+  > {
     checkRequest(request);
     const { host, maildrop, limit, signal } = request;
     throwIfAborted(signal);

@@ -43,12 +43,15 @@ const RETRIEVE: NamesOf<RetrieveOptions> = { ...RESPONSE, top: true };
 
 /** The result of `retrieve()`. Use it in a `for await` loop, or call `next()` for each message. */
 export interface Pop3Retrieval extends AsyncIterator<Pop3Message, undefined, undefined> {
+  /** Returns the next message. What was not taken of the message before it is skipped. */
   next(): Promise<IteratorResult<Pop3Message, undefined>>;
+  /** Ends the loop. Messages that were requested ahead are dropped. A `for await` loop calls it when it is left early. */
   return(): Promise<IteratorResult<Pop3Message, undefined>>;
   /** Stops requesting messages. The loop still gives those that were requested ahead, and then ends. */
   finish(): void;
   /** The number of messages that were requested ahead and that the loop has not given yet. */
   readonly ahead: number;
+  /** Returns this object. */
   [Symbol.asyncIterator](): this;
 }
 

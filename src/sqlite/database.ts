@@ -11,7 +11,9 @@ export type SqliteValue = null | number | bigint | string | Uint8Array;
 export interface SqliteStatement {
   /** Executes the statement. */
   run(...values: SqliteValue[]): {
+    /** The number of rows that were changed. */
     readonly changes: number | bigint;
+    /** The row that was inserted last. */
     readonly lastInsertRowid: number | bigint;
   };
   /** Returns the first row. */

@@ -122,7 +122,7 @@ export class SqliteStore<Database extends SqliteDatabase = SqliteDatabase> imple
   }
 
   /**
-   * Makes failed messages due again, as {@link FileLedger.release} does. Rejects with `POP3_MAILBOX_BUSY` while a run
+   * Makes failed messages due again, as `FileLedger.release` does. Rejects with `POP3_MAILBOX_BUSY` while a run
    * holds the mailbox, and with `POP3_LEDGER` if the database cannot be read or written.
    */
   release(mailbox: string, id?: string): Promise<readonly LedgerEntry[]> {
@@ -171,7 +171,7 @@ export class SqliteStore<Database extends SqliteDatabase = SqliteDatabase> imple
    *
    * The function receives the database and the message. It must not be asynchronous, and must not begin or end a
    * transaction; savepoints are allowed. What it throws undoes all that it has written for this message, and refuses
-   * the message. With {@link DestinationError} it can report that it would refuse every other message, too. If it
+   * the message. With `DestinationError` it can report that it would refuse every other message, too. If it
    * returns `"known"`, the message counts as delivered before.
    *
    * @example

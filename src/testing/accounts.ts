@@ -48,11 +48,17 @@ export const USER_CHECKS: Checks<Pop3ServerUser> = {
 
 /** A user who can log in. */
 export interface Account {
+  /** The name of the user. */
   readonly name: string;
+  /** The password; `undefined`: every password is refused. */
   readonly pass: string | undefined;
+  /** The access token, or a function that accepts tokens; `undefined`: every token is refused. */
   readonly accessToken: string | ((token: string) => boolean) | undefined;
+  /** The common name in the certificate of the client. */
   readonly certificateName: string;
+  /** The text with which a correct login is refused. */
   readonly refusal: string | undefined;
+  /** The messages of the user. */
   readonly maildrop: Maildrop;
   /** The time of the last successful login, in milliseconds since 1970. */
   lastLogin?: number;
@@ -85,6 +91,7 @@ export class Accounts {
     }
   }
 
+  /** Returns the account with this name. */
   find(name: string): Account | undefined {
     checkString("name", name, argumentError);
     return this.#accounts.get(this.prepare(name));

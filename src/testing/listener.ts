@@ -40,6 +40,7 @@ interface Speaker {
 /** Takes a new connection. It must call `over` when the session is over. */
 type Takes = (socket: Socket, wire: WireSetup, over: () => void) => Speaker;
 
+/** What {@link Pop3Server} and {@link ReplayServer} have in common: a server on this machine, with its sessions. */
 export class Listener {
   /** The transcript of every session so far. */
   readonly transcript: Transcript = new Transcript();
@@ -75,6 +76,7 @@ export class Listener {
     return this.#options.host ?? "127.0.0.1";
   }
 
+  /** The port on which the server listens. */
   get port(): number {
     return this.#address?.port ?? 0;
   }
@@ -113,6 +115,7 @@ export class Listener {
     await closed;
   }
 
+  /** Calls `close()` at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

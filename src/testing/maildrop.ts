@@ -8,6 +8,7 @@ import { checkMessage } from "./option-checks.ts";
 export interface StoredMessage {
   /** The unique-id (RFC 1939 section 7). */
   readonly uid: string;
+  /** The message, byte for byte. */
   readonly octets: Buffer;
 }
 
@@ -105,10 +106,12 @@ export class Snapshot {
     return message === undefined || this.#marked.has(message) ? undefined : message;
   }
 
+  /** Marks a message as deleted (DELE). */
   mark(message: StoredMessage): void {
     this.#marked.add(message);
   }
 
+  /** Takes all marks back (RSET). */
   unmarkAll(): void {
     this.#marked.clear();
   }

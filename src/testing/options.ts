@@ -25,6 +25,7 @@ export type SessionState = "AUTHORIZATION" | "TRANSACTION" | "UPDATE";
 
 /** The state of the session when the client asks for the capabilities. */
 export interface CapabilityQuestion {
+  /** The state of the session. */
   readonly state: SessionState;
   /** Whether TLS is active. */
   readonly secure: boolean;

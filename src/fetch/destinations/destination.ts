@@ -58,7 +58,13 @@ export interface DeliveryWriter {
 }
 
 /** The result of {@link DeliveryWriter.commit}. */
-export type Committed = "new" | "known" | { readonly recorded: "new" | "known" };
+export type Committed =
+  | "new"
+  | "known"
+  | {
+      /** The destination has written the entry of the ledger itself, together with the message. */
+      readonly recorded: "new" | "known";
+    };
 
 /** How many messages a destination takes at a time. */
 export interface DeliveryGroup {

@@ -28,7 +28,7 @@ export interface MboxOptions {
 /**
  * Appends to an mbox, which is created if it is missing. Each message is durable before it counts as
  * delivered, and is recognised by its first line. It does not keep exactly the bytes that the server sent,
- * see {@link MboxText}; a Maildir does.
+ * see `docs/destinations.md`; a Maildir does.
  *
  * The lock is `<path>.lock`, created exclusively. It does not stop programs that use another kind of lock.
  *

@@ -58,6 +58,7 @@ const DEFAULTS: LockTimes = { heartbeat: 10_000, stale: 60_000 };
  * ```
  */
 export class FileLedger implements Ledger {
+  /** The directory of the ledger, as it was given. */
   readonly directory: string;
   readonly #files: LedgerDirectory;
 

@@ -42,7 +42,13 @@ export interface FetchPolicy {
    * The mail that is already in the mailbox at the first run: fetch `"all"` of it, `"none"` of it, or only
    * the `newest` messages. What the first run leaves out is never fetched and never deleted. @default "all"
    */
-  readonly firstRun?: "all" | "none" | { readonly newest: number };
+  readonly firstRun?:
+    | "all"
+    | "none"
+    | {
+        /** The number of messages with the highest numbers. */
+        readonly newest: number;
+      };
   /**
    * Which delivered messages are deleted from the server. A text such as `"14 days"` is short for
    * `{ afterDays: "14 days" }`. @default "never"

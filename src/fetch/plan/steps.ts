@@ -3,8 +3,11 @@ import type { LedgerEntry } from "../ledger/ledger.ts";
 
 /** A message as the server lists it. */
 export interface Listed {
+  /** The message number: valid in the session of the run. */
   readonly number: number;
+  /** The unique-id; `undefined`: the server gives none. */
   readonly uid: string | undefined;
+  /** The size as LIST announces it, in bytes; `undefined`: it is not known. */
   readonly size: number | undefined;
 }
 
@@ -46,6 +49,7 @@ export interface MessageFailure {
 
 /** A message that the run neither retrieves nor deletes. */
 export interface Skip extends Listed {
+  /** Why the run skips the message. */
   readonly reason:
     | "too large"
     | "too large, and the server has no TOP for its headers"

@@ -39,6 +39,7 @@ export interface ServerMechanism {
   exchange(accounts: Accounts, session: SaslSession): Exchange;
 }
 
+/** An exchange of a mechanism: yields challenges, receives responses, and returns who has logged in. */
 export type Exchange = Generator<Buffer, Account | string | undefined, Buffer>;
 
 /** An empty challenge: the client speaks first (RFC 5034 section 4). */

@@ -19,7 +19,15 @@ import { printable } from "../../../protocol/printable.ts";
 export type ImapSecret = string | (() => string | Promise<string>);
 
 /** How an {@link ImapAppend} signs in. */
-export type ImapAuth = { readonly password: ImapSecret } | { readonly accessToken: ImapSecret };
+export type ImapAuth =
+  | {
+      /** The password, or an app password. */
+      readonly password: ImapSecret;
+    }
+  | {
+      /** An access token for OAuth 2.0. */
+      readonly accessToken: ImapSecret;
+    };
 
 /** The options of an {@link ImapAppend}. */
 export interface ImapAppendOptions {

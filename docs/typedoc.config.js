@@ -22,7 +22,7 @@ function importNames(app) {
 
 export default {
   entryPoints,
-  tsconfig: join(root, "tsconfig.json"),
+  tsconfig: join(import.meta.dirname, "tsconfig.api.json"),
   plugin: ["typedoc-plugin-markdown", "typedoc-vitepress-theme", importNames],
   out: "generated/api",
   docsRoot: "generated",

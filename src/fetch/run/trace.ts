@@ -29,9 +29,11 @@ export interface Pop3FetchTrace extends Pop3TracePeer {
   readonly mailbox: string;
   /** The outcome of the run, see {@link FetchReport.outcome}; `undefined` until it has ended. */
   outcome: FetchReport["outcome"] | undefined;
-  /** The numbers of messages that were delivered, that failed and that were deleted. */
+  /** The number of messages that were delivered. */
   delivered: number;
+  /** The number of messages that failed. */
   failed: number;
+  /** The number of messages that were deleted. */
   deleted: number;
   /** Bytes that were retrieved. */
   received: number;

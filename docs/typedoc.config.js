@@ -59,6 +59,8 @@ export default {
     "Accessor",
     "TypeAlias",
   ],
+  // The type that it is made into is documented: the names of the units.
+  intentionallyNotExported: ["UNITS"],
   treatValidationWarningsAsErrors: true,
   logLevel: "Info",
 };

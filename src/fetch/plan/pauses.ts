@@ -31,8 +31,11 @@ export interface FixedPoll {
    * block an account that logs in too often: docs/fetching.md lists how often is safe.
    */
   readonly every: Duration;
+  /** Not allowed: a fixed interval has no range. */
   readonly shortest?: never;
+  /** Not allowed: a fixed interval has no range. */
   readonly longest?: never;
+  /** Not allowed: a fixed interval is exact. */
   readonly jitter?: never;
 }
 
@@ -54,6 +57,7 @@ export interface PollPauses {
    * `longest`, so there is no spread if these are equal. 0: none. @default 0.1
    */
   readonly jitter: number;
+  /** Not allowed: a range has no fixed interval. */
   readonly every?: never;
 }
 

@@ -80,7 +80,7 @@ async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
 
-test("every link leads to a page and an anchor that exist", () => {
+void test("every link leads to a page and an anchor that exist", () => {
   const { links, problems } = checkLinks();
   assert.ok(links > 10_000, `only ${links} links`);
   assert.deepEqual(problems, []);
@@ -109,7 +109,7 @@ async function violations(page: Page): Promise<string[]> {
 
 for (const [name, path] of Object.entries(PAGES))
   for (const width of WIDTHS)
-    test(`${name} at ${width} pixels: no error, no other host, no overflow, accessible`, async () => {
+    void test(`${name} at ${width} pixels: no error, no other host, no overflow, accessible`, async () => {
       const { page, complaints } = await open(path, width);
       const [content, view] = await page.evaluate<[number, number]>(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
@@ -122,7 +122,7 @@ for (const [name, path] of Object.entries(PAGES))
     });
 
 for (const width of WIDTHS)
-  test(`the search finds "channel binding" at ${width} pixels`, async () => {
+  void test(`the search finds "channel binding" at ${width} pixels`, async () => {
     const { page, complaints } = await open("/", width);
     await page.click("#local-search button");
     await page.fill("#localsearch-input", "channel binding");
@@ -140,7 +140,7 @@ for (const width of WIDTHS)
     await page.close();
   });
 
-test("a table of options is a list on a narrow screen, with nothing cut off", async () => {
+void test("a table of options is a list on a narrow screen, with nothing cut off", async () => {
   const { page } = await open("/options.html#timeouts", 390);
   const cut = await page.evaluate<string[]>(`[...document.querySelectorAll(".vp-doc td")]
     .filter((cell) => cell.getBoundingClientRect().right > document.documentElement.clientWidth)
@@ -150,7 +150,7 @@ test("a table of options is a list on a narrow screen, with nothing cut off", as
   await page.close();
 });
 
-test("the tabs of the first program show one language each", async () => {
+void test("the tabs of the first program show one language each", async () => {
   const { page } = await open("/getting-started.html", 1280);
   const group = page.locator(".vp-code-group").first();
   assert.match(await group.locator(".active").innerText(), /import \{ Pop3Client \}/);
@@ -159,7 +159,7 @@ test("the tabs of the first program show one language each", async () => {
   await page.close();
 });
 
-test("each code of the errors page has an anchor", async () => {
+void test("each code of the errors page has an anchor", async () => {
   const { page } = await open("/errors.html#pop3_commit_unknown", 1280);
   assert.equal(await page.locator("#pop3_commit_unknown code").innerText(), "POP3_COMMIT_UNKNOWN");
   const without = await page.evaluate<string[]>(`[...document.querySelectorAll("td:first-child code")]

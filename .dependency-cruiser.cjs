@@ -139,7 +139,8 @@ module.exports = {
     },
     {
       name: "node-pop3-uses-the-client",
-      comment: "It is another interface of the client. Checks of options are alike everywhere. The command line is above it.",
+      comment:
+        "It is another interface of the client. Checks of options are alike everywhere. The command line is above it.",
       severity: "error",
       from: { path: "^src/node-pop3/" },
       to: {

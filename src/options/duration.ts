@@ -30,8 +30,7 @@ const UNITS = {
  *
  * @example
  * ```ts
- * const pause: Duration = "30 s";
- * const policy: FetchPolicy = { poll: { every: pause }, delete: { afterDays: "2 weeks" } };
+ * const client = await Pop3Client.connect({ host: "pop.example.com", timeouts: { connect: "5 s", total: "10 min" } });
  * ```
  */
 export type Duration = number | DurationText;

@@ -126,7 +126,6 @@ export class SessionPlaces {
   }
 
   async #ask(places: HostPlaces, request: PlaceRequest): Promise<TakenPlace> {
-    const began = performance.now();
     let answer: unknown;
     try {
       answer = await places.take(request);
@@ -135,6 +134,8 @@ export class SessionPlaces {
     }
     const { release, comeAt } = (answer ?? {}) as Partial<HostPlace & { readonly comeAt: number }>;
     if (typeof release === "function") {
+      // The call may have waited for the place.
+      const began = performance.now();
       return {
         release: (error) => {
           const ms = performance.now() - began;

@@ -12,9 +12,10 @@ import {
 } from "../options/checks.ts";
 import type { Duration } from "../options/duration.ts";
 import type { HostPlace, HostPlaces, PlaceOutcome, PlaceRequest } from "../pool/places.ts";
-import { checkClient, checkPrefix, Connection, Script, type RedisClient } from "./client.ts";
+import { checkClient, checkPrefix, Connection, type RedisClient } from "./client.ts";
 import type { RedisHost } from "./host.ts";
 import { checkTimes } from "./options.ts";
+import { LOOK, RELEASE, RENEW, TAKE } from "./place-scripts.ts";
 
 /** The options of {@link RedisPlaces}. */
 export interface RedisPlacesOptions {
@@ -33,78 +34,17 @@ export interface RedisPlacesOptions {
   readonly timeout?: Duration;
 }
 
-/**
- * The hash of a host has a field for each maildrop that has a place, `<until> <token>`; and `:limit`, `:mean`, `:count`
- * (of sessions in the mean) and `:tail` (until when times are reserved), times in milliseconds. The fields of maildrops are digests, without a colon.
- */
-const BEGIN = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`;
-
-/**
- * Takes a place, or reserves a time. ARGV: maildrop, token, limit, milliseconds of a place, the mean of a new host.
- * Returns 0, or in how many milliseconds to come again.
- */
-const TAKE = new Script(`${BEGIN}
-local all = redis.call('HGETALL', KEYS[1])
-local taken, own, tail, mean = 0, false, 0, tonumber(ARGV[5])
-for at = 1, #all, 2 do
-  local field, value = all[at], all[at + 1]
-  if field == ':tail' then tail = tonumber(value)
-  elseif field == ':mean' then mean = tonumber(value)
-  elseif string.sub(field, 1, 1) ~= ':' then
-    if tonumber(string.match(value, '^%d+')) <= now then redis.call('HDEL', KEYS[1], field)
-    elseif field == ARGV[1] then own = true
-    else taken = taken + 1 end
-  end
-end
-redis.call('HSET', KEYS[1], ':limit', ARGV[3], ':mean', mean)
-redis.call('PEXPIRE', KEYS[1], ARGV[4] * 2)
-if own or taken < tonumber(ARGV[3]) then
-  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[4]) .. ' ' .. ARGV[2])
-  return 0
-end
-tail = math.min(math.max(now, tail) + mean / ARGV[3], now + ARGV[4])
-redis.call('HSET', KEYS[1], ':tail', string.format('%.3f', tail))
-return math.ceil(tail - now)
-`);
-
-/** Renews a place. ARGV: maildrop, token, milliseconds of a place. */
-const RENEW = new Script(`${BEGIN}
-local value = redis.call('HGET', KEYS[1], ARGV[1])
-if not value or string.match(value, ' (.*)$') ~= ARGV[2] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
-return redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[3]) .. ' ' .. ARGV[2])
-`);
-
-/** Gives a place back. ARGV: maildrop, token, how long it was taken in milliseconds, or "" if the session has failed. */
-const RELEASE = new Script(`${BEGIN}
-local value = redis.call('HGET', KEYS[1], ARGV[1])
-if not value or string.match(value, ' (.*)$') ~= ARGV[2] then return 0 end
-local mean = tonumber(redis.call('HGET', KEYS[1], ':mean'))
-if ARGV[3] ~= '' then
-  -- The mean of the last eight or so. A single long session must not make all others wait.
-  local count = math.min((tonumber(redis.call('HGET', KEYS[1], ':count')) or 0) + 1, 8)
-  local ms = count == 1 and tonumber(ARGV[3]) or math.min(ARGV[3], 4 * mean + 100)
-  redis.call('HSET', KEYS[1], ':count', count, ':mean', string.format('%.3f', mean + (ms - mean) / count))
-end
-return redis.call('HDEL', KEYS[1], ARGV[1])
-`);
-
-/** Returns the limit, the mean, until when times are reserved, and how many places are taken. */
-const LOOK = new Script(`${BEGIN}
-local all = redis.call('HGETALL', KEYS[1])
-local taken, meta = 0, {}
-for at = 1, #all, 2 do
-  if string.sub(all[at], 1, 1) == ':' then meta[all[at]] = all[at + 1]
-  elseif tonumber(string.match(all[at + 1], '^%d+')) > now then taken = taken + 1 end
-end
-return {meta[':limit'] or '', meta[':mean'] or '', meta[':tail'] or '0', taken}
-`);
-
 /** How long a session takes on a host of which nothing is known, in milliseconds. Too short costs some turns at first. */
 const FIRST_MEAN = 200;
+
+/**
+ * How long a place is left free for a maildrop that does not come at its reserved time, in milliseconds. Its process may
+ * have died, or its mailbox may be gone.
+ */
+const HELD = 5000;
+
+/** After that time it has to queue again, in milliseconds. */
+const FORGOTTEN = 60_000;
 
 /** How often a host that is in use is put on the list of hosts, in milliseconds. */
 const LIST_AGAIN = 60_000;
@@ -114,7 +54,7 @@ const TIMES = { lifetime: 600_000, timeout: 10_000 };
 /**
  * Keeps the limit of sessions per host over all processes that share a Redis: the option `places` of `Pop3Pool`. A
  * session that finds its host full gets a reserved time, from the average length of the sessions there, so it does not
- * have to ask again and again. Times are by the clock of Redis.
+ * have to ask again and again. At that time it goes before all that came later. Times are by the clock of Redis.
  *
  * If Redis loses its data, the limit can be exceeded once, by the sessions that are open then. A process that was
  * stopped for longer than `lifetime` keeps its connection, but not its place.
@@ -163,9 +103,9 @@ export class RedisPlaces implements HostPlaces {
     const { host, maildrop, limit, signal } = request;
     throwIfAborted(signal);
     const token = randomBytes(9).toString("base64url");
-    const args = [maildrop, token, limit, this.#lifetime, FIRST_MEAN];
+    const args = [maildrop, token, limit, this.#lifetime, FIRST_MEAN, HELD, FORGOTTEN];
     const [wait] = await Promise.all([
-      this.#connection.run(TAKE, [this.#keyOf(host)], args),
+      this.#connection.run(TAKE, this.#keysOf(host), args),
       this.#list(host),
     ]);
     // By our clock, as the caller compares it with that.
@@ -183,14 +123,14 @@ export class RedisPlaces implements HostPlaces {
   }
 
   async #look(host: string): Promise<RedisHost | undefined> {
-    const answer = await this.#connection.run(LOOK, [this.#keyOf(host)], []);
+    const answer = await this.#connection.run(LOOK, this.#keysOf(host), []);
     const [limit, mean, tail, taken] = answer as [string, string, string, number];
     if (limit === "") return undefined;
     return { host, taken, limit: Number(limit), mean: Number(mean), reservedUntil: Number(tail) };
   }
 
   #place(host: string, maildrop: string, token: string): HostPlace {
-    const keys = [this.#keyOf(host)];
+    const keys = this.#keysOf(host);
     const renew = (): void => {
       // If it is not renewed, it expires.
       this.#connection.run(RENEW, keys, [maildrop, token, this.#lifetime]).catch(() => undefined);
@@ -214,9 +154,10 @@ export class RedisPlaces implements HostPlaces {
     await this.#connection.call("sadd", this.#listKey, host).catch(() => undefined);
   }
 
-  /** In braces: what decides where a cluster stores the key. */
-  #keyOf(host: string): string {
-    return `${this.#prefix}{${encodeURIComponent(host)}}`;
+  /** In braces: what decides where a cluster stores the keys. */
+  #keysOf(host: string): readonly [host: string, waiting: string] {
+    const key = `${this.#prefix}{${encodeURIComponent(host)}}`;
+    return [key, `${key}:waiting`];
   }
 
   get #listKey(): string {

@@ -97,6 +97,46 @@ describe("a place in Redis", () => {
     expect(gaps.map((gap) => Math.round(gap / 4_000_000))).toEqual([1, 1, 1, 1, 1]);
   });
 
+  test("goes to the one that was promised it, and not to one that comes in between", async () => {
+    const places = new RedisPlaces(redis);
+    const first = await taken(places, 1, 1);
+    await comeAt(places, 2, 1);
+    await first.release({ ms: 200 });
+    await comeAt(places, 3, 1);
+    await (await taken(places, 2, 1)).release({ ms: 200 });
+    await taken(places, 3, 1);
+  });
+
+  test("is not promised again to one that comes at its time and has to wait: it stays the first", async () => {
+    const places = new RedisPlaces(redis);
+    await redis.hset(KEY, ":mean", 8000);
+    const first = await taken(places, 1, 1);
+    const times: number[] = [];
+    for (let maildrop = 2; maildrop < 6; maildrop++) times.push(await comeAt(places, maildrop, 1));
+    // The time of the first one has come.
+    await redis.zadd(`${KEY}:waiting`, Date.now() - 1, "2");
+    const wait = (await comeAt(places, 2, 1)) - Date.now();
+    expect(wait).toBeLessThanOrEqual(8000);
+    await first.release({ ms: 8000 });
+    await comeAt(places, 5, 1);
+    await taken(places, 2, 1);
+  });
+
+  test("is free for others if those who were promised it do not come", async () => {
+    const places = new RedisPlaces(redis);
+    const first = await taken(places, 1, 1);
+    await comeAt(places, 2, 1);
+    await first.release({ ms: 200 });
+    await redis.zadd(`${KEY}:waiting`, Date.now() - 5001, "2");
+    const next = await taken(places, 3, 1);
+    await next.release({ ms: 200 });
+    // It is still the first of those that wait, for a minute.
+    expect(await redis.zcard(`${KEY}:waiting`)).toBe(1);
+    await redis.zadd(`${KEY}:waiting`, Date.now() - 60_001, "2");
+    await taken(places, 3, 1);
+    expect(await redis.zcard(`${KEY}:waiting`)).toBe(0);
+  });
+
   test("learns how long sessions take, from those that succeed, and not from a single long one", async () => {
     const places = new RedisPlaces(redis);
     const mean = async (): Promise<number> => (await places.hosts())[0]?.mean ?? NaN;
@@ -124,13 +164,13 @@ describe("a place in Redis", () => {
     await taken(places, 1, 1);
     const [, token] = String(await redis.hget(KEY, "1")).split(" ");
     const later = Date.now() + 36_000_000;
-    await redis.hset(KEY, "1", `${later} ${token}`);
+    await redis.hset(KEY, "1", `${later} ${token} 1`);
     vi.advanceTimersByTime(200_000);
     await redis.ping();
     const [until] = String(await redis.hget(KEY, "1")).split(" ");
     expect(Number(until)).toBeLessThan(later);
     expect(Number(until)).toBeGreaterThan(Date.now());
-    await redis.hset(KEY, "1", `1 ${token}`);
+    await redis.hset(KEY, "1", `1 ${token} 1`);
     await taken(places, 2, 1);
   });
 

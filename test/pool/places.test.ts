@@ -60,6 +60,21 @@ describe("a place", () => {
     expect(said(server).at(-1)).toBe("C: QUIT");
   });
 
+  test("is not yet taken while it is waited for", async () => {
+    await using server = await serve(["ann"]);
+    const places = new SharedPlaces();
+    const patient: HostPlaces = {
+      async take(request) {
+        const place = await places.take(request);
+        vi.advanceTimersByTime(3000);
+        return place;
+      },
+    };
+    await using pool = new Pop3Pool({ places: patient });
+    await pool.use(account(server), nothing);
+    expect(places.outcomes).toEqual([{ ms: 0 }]);
+  });
+
   test("is released if the work fails, or has ended the session itself", async () => {
     await using server = await serve(["ann"]);
     const places = new SharedPlaces();

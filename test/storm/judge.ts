@@ -81,8 +81,9 @@ export function problemsOf(result: StormResult): readonly string[] {
     const lost = result.added[ledger] - messages;
     check(lost === 0, `${ledger}: ${String(lost)} messages are lost`);
     check(rows === messages, `${ledger}: ${String(rows - messages)} messages are there twice`);
+    const old = result.oldFences[ledger];
+    check(old === 0, `${ledger}: ${String(old)} rows or entries were written under an old fence`);
   }
-  check(result.oldFences === 0, `${String(result.oldFences)} rows were written under an old fence`);
   check(result.failed === 0, `${String(result.failed)} jobs were in "failed"`);
   check(result.workerFailures === 0, `${String(result.workerFailures)} workers have ended by themselves`);
   const overlaps = unexplainedOverlaps(result);
@@ -120,7 +121,7 @@ export function tableOf(result: StormResult): string {
     ["lost", ...LEDGERS.map((ledger) => String(added[ledger] - stored[ledger].messages))],
     ["there twice", ...LEDGERS.map((ledger) => String(stored[ledger].rows - stored[ledger].messages))],
     ["came again, known by key", "-", String(result.tries.rows - result.tries.messages)],
-    ["rows under an old fence", String(result.oldFences), "-"],
+    ["written under an old fence", ...LEDGERS.map((ledger) => String(result.oldFences[ledger]))],
     ["polls", ...LEDGERS.map((ledger) => String(of(ledger).length))],
     ...["full", "held-back", "failed", "deferred", "stopped"].map((outcome) => [
       `  of them: ${outcome}`,
@@ -149,6 +150,19 @@ export function tableOf(result: StormResult): string {
     `after the storm, all mail was there in ${seconds(result.drained)}; the workers ended in ${result.ends.map(({ ms }) => seconds(ms)).join(", ")}`,
   ];
   return `${table(rows)}\n${lines.join("\n")}\n`;
+}
+
+/** The lag of the mailboxes whose hosts stayed while another one was gone, and in a storm without any fault. */
+export function comparisonOf(calm: StormResult, gone: StormResult): string {
+  const p99 = (result: StormResult): number => {
+    const others = result.polls.filter(({ id }) => stayed(gone, id));
+    return quantile(lags(others), 0.99) ?? 0;
+  };
+  const [without, withFault] = [p99(calm), p99(gone)];
+  return (
+    `p99 lag of the mailboxes on other hosts: ${seconds(withFault)} while one host is gone most of the time, ` +
+    `${seconds(without)} without a fault: ${(withFault / without).toFixed(2)} times as much`
+  );
 }
 
 /** What the workers said of a mailbox around a gap. */

@@ -35,6 +35,11 @@ const PLANS: Readonly<Record<FaultKind, Plan>> = {
   host: { every: 30_000, from: 12_000, for: (random) => 6000 + random.below(4000), of: HOSTS.length },
 };
 
+/** A schedule of one fault: the first host is gone, but for the beginning and the end. */
+export function oneHostGone(seconds: number): readonly Fault[] {
+  return [{ kind: "host", at: seconds * 100, for: seconds * 800, which: 0 }];
+}
+
 /** Draws the faults of a storm of this length, in the order of their times. */
 export function scheduleOf(seed: number, seconds: number): readonly Fault[] {
   const faults = FAULTS.flatMap((kind, number) => {

@@ -29,7 +29,7 @@ export interface StormResult {
   readonly added: Readonly<Record<LedgerKind, number>>;
   readonly stored: Readonly<Record<LedgerKind, Stored>>;
   readonly tries: Stored;
-  readonly oldFences: number;
+  readonly oldFences: Readonly<Record<LedgerKind, number>>;
   readonly polls: readonly PollMessage[];
   /** When turns began. */
   readonly begun: readonly { readonly begun: string; readonly at: number }[];

@@ -6,14 +6,14 @@ import type { LedgerKind } from "./settings.ts";
 
 /**
  * The fences are compared when a transaction commits: a row is an error only if it stays. An entry keeps the fence of the
- * run that has inserted it. The mail of the Redis fleet is
- * not in the transaction of its ledger, so there is no fence in the database to compare it with.
+ * run that has inserted it. The ledger of the Redis fleet is elsewhere: its runs note their fences in `redis_fences`.
  */
 const TABLES = `
 CREATE SCHEMA storm;
 CREATE TABLE storm.postgres_mail (mailbox text NOT NULL, fence bigint NOT NULL, serial int NOT NULL);
 CREATE TABLE storm.redis_mail (key text PRIMARY KEY, mailbox text NOT NULL, fence bigint NOT NULL, serial int NOT NULL);
 CREATE TABLE storm.redis_tries (serial int NOT NULL);
+CREATE TABLE storm.redis_fences (mailbox text PRIMARY KEY, fence bigint NOT NULL);
 CREATE TABLE storm.old_fences (what text NOT NULL, mailbox text NOT NULL, fence bigint NOT NULL);
 
 CREATE FUNCTION storm.check_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -23,6 +23,14 @@ CREATE FUNCTION storm.check_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER check_fence AFTER INSERT ON storm.postgres_mail
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION storm.check_mail();
+
+CREATE FUNCTION storm.check_redis_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO storm.old_fences SELECT 'redis mail', mailbox, NEW.fence FROM storm.redis_fences
+    WHERE mailbox = NEW.mailbox AND fence > NEW.fence;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER check_fence AFTER INSERT ON storm.redis_mail
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION storm.check_redis_mail();
 
 CREATE FUNCTION storm.check_entry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO storm.old_fences SELECT 'entry', mailbox, NEW.fence FROM popwright.mailboxes
@@ -65,10 +73,13 @@ export class StormTables {
     return this.#counts("SELECT count(*) AS rows, count(DISTINCT serial) AS messages FROM storm.redis_tries");
   }
 
-  /** How many rows were written under an old fence. */
-  async oldFences(): Promise<number> {
-    const { rows } = await this.#pool.query<{ count: string }>("SELECT count(*) FROM storm.old_fences");
-    return Number(rows[0]?.count);
+  /** How many rows, and entries in Redis, were written under an old fence. */
+  async oldFences(): Promise<Record<LedgerKind, number>> {
+    const { rows } = await this.#pool.query<{ postgres: string; redis: string }>(
+      `SELECT count(*) FILTER (WHERE what NOT LIKE 'redis %') AS postgres,
+        count(*) FILTER (WHERE what LIKE 'redis %') AS redis FROM storm.old_fences`,
+    );
+    return { postgres: Number(rows[0]?.postgres), redis: Number(rows[0]?.redis) };
   }
 
   close(): Promise<void> {

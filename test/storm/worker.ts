@@ -4,8 +4,8 @@ import pg from "pg";
 import { createFetchWorker, type FetchWorker, type FleetAccount, type FleetPoll } from "popwright/bullmq";
 import { DestinationError, type FetchedMessage, type FetchPolicy } from "popwright/fetch";
 import { PostgresStore } from "popwright/postgres";
-import { RedisLedger } from "popwright/redis";
 import { DATABASE_USER } from "../servers/postgres.ts";
+import { FenceWitness } from "./fence-witness.ts";
 import {
   ALL_BOXES,
   CAP,
@@ -59,18 +59,33 @@ const inTransaction = store.deliver(async (client, message) => {
   await client.query(insert, [mailbox, String(fence), serialOf(message)]);
 });
 
-/** Knows keys, as the ledger is elsewhere: a message may come twice. */
+/**
+ * Knows keys, as the ledger is elsewhere: a message may come twice. It remembers the largest fence of each mailbox, and
+ * refuses a run with a smaller one, which has slept between its last question to the ledger and this statement.
+ */
 async function byKey(message: FetchedMessage): Promise<"new" | "known"> {
   const { key, mailbox, fence } = message;
   const insert = `
-    WITH tried AS (INSERT INTO storm.redis_tries (serial) VALUES ($4))
-    INSERT INTO storm.redis_mail (key, mailbox, fence, serial) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`;
+    WITH tried AS (INSERT INTO storm.redis_tries (serial) VALUES ($4)),
+      current AS (
+        INSERT INTO storm.redis_fences AS known (mailbox, fence) VALUES ($2, $3)
+        ON CONFLICT (mailbox) DO UPDATE SET fence = excluded.fence WHERE known.fence <= excluded.fence RETURNING fence
+      ),
+      inserted AS (
+        INSERT INTO storm.redis_mail (key, mailbox, fence, serial) SELECT $1, $2, fence, $4 FROM current
+        ON CONFLICT (key) DO NOTHING RETURNING key
+      )
+    SELECT (SELECT count(*) FROM current) AS current, (SELECT count(*) FROM inserted) AS inserted`;
+  let row: { readonly current: string; readonly inserted: string } | undefined;
   try {
-    const { rowCount } = await pool.query(insert, [key, mailbox, String(fence), serialOf(message)]);
-    return rowCount === 0 ? "known" : "new";
+    ({
+      rows: [row],
+    } = await pool.query(insert, [key, mailbox, String(fence), serialOf(message)]));
   } catch (cause) {
     throw new DestinationError("PostgreSQL is away", { cause, down: true });
   }
+  if (row?.current === "0") throw new DestinationError("another run has the mailbox", { later: true });
+  return row?.inserted === "0" ? "known" : "new";
 }
 
 function send(message: WorkerMessage): void {
@@ -101,7 +116,10 @@ function start(kind: LedgerKind): Promise<FetchWorker> {
     account: accountOf,
     ...(kind === "postgres"
       ? { ledger: store, destination: inTransaction }
-      : { ledger: new RedisLedger(redis, { heartbeat, stale }), destination: byKey }),
+      : {
+          ledger: new FenceWitness(pool, redis, { heartbeat, stale }),
+          destination: byKey,
+        }),
     concurrency: CONCURRENCY,
     maxPerHost: CAP,
     lock,

@@ -1,12 +1,12 @@
 // `npm run licences`: what a user installs with popwright, and under which licences; with what the build bundles, whose
-// licences it writes into the package. Fails if one is not permissive, or not known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
+// licences it writes into the package; and what `npm run fleet` installs for examples/fleet. Fails if one is not permissive, or not known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
 import { execSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 /** A user may do with them what the licence of popwright allows. */
-const PERMISSIVE = ["MIT", "MIT-0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "0BSD"];
+const PERMISSIVE = "MIT MIT-0 ISC BSD-2-Clause BSD-3-Clause Apache-2.0 0BSD BlueOak-1.0.0".split(" ");
 
 interface Component {
   readonly "bom-ref": string;
@@ -60,11 +60,24 @@ function withAllOf(names: readonly string[]): Component[] {
 }
 
 /** An expression is permissive if one of its choices is, and all parts of that choice are. */
-function isPermissive(component: Component): boolean {
-  const [licence] = component.licenses ?? [];
-  const text = licence?.expression ?? licence?.license?.id ?? "";
+function isPermissive(text: string): boolean {
   const choices = text.replace(/[()]/g, "").split(" OR ");
   return choices.some((choice) => choice.split(" AND ").every((id) => PERMISSIVE.includes(id)));
+}
+
+/** Returns the licence of a package; "" if it is not known. */
+function licenceOf({ licenses: [licence] = [] }: Component): string {
+  return licence?.expression ?? licence?.license?.id ?? "";
+}
+
+/** The packages of an example that has its own, without its development tools. The lock file has their licences. */
+function packagesOf(example: string): { readonly name: string; readonly licence: string }[] {
+  const lock = JSON.parse(readFileSync(join(root, "examples", example, "package-lock.json"), "utf8")) as {
+    readonly packages: Readonly<Record<string, { readonly license?: string; readonly dev?: boolean }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev = false }]) => path !== "" && !dev)
+    .map(([path, { license = "" }]) => ({ name: path.replace(/^.*node_modules\//, ""), licence: license }));
 }
 
 const dependencies = Object.keys(manifest.dependencies);
@@ -73,11 +86,13 @@ const installed = withAllOf(dependencies);
 const packages = withAllOf(direct);
 const missing = direct.filter((name) => !packages.some((each) => each.name === name));
 if (missing.length > 0) throw new Error(`npm sbom does not list ${missing.join(", ")}: run npm ci`);
-const wrong = packages.filter((each) => !isPermissive(each));
-for (const { name, version, licenses } of wrong)
-  console.error(`${name}@${version}: ${JSON.stringify(licenses)} is not in the list of permissive licences`);
+const ofExample = packagesOf("fleet");
+const all = [...packages.map((each) => ({ name: each.name, licence: licenceOf(each) })), ...ofExample];
+const wrong = all.filter(({ licence }) => !isPermissive(licence));
+for (const { name, licence } of wrong)
+  console.error(`${name}: "${licence}" is not in the list of permissive licences`);
 console.log(
-  `${installed.length} packages are installed with popwright, ${packages.length - installed.length} more are in what the build bundles; ${wrong.length} of them are under another licence`,
+  `${installed.length} packages are installed with popwright, ${packages.length - installed.length} more are in what the build bundles, ${ofExample.length} are those of examples/fleet; ${wrong.length} of them are under another licence`,
 );
 if (wrong.length > 0) process.exitCode = 1;
 

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS polls (
   lag int,
   duration int NOT NULL,
   code text,
-  error text
+  error text,
+  session text
 );
 CREATE INDEX IF NOT EXISTS polls_at ON polls (at);
 CREATE INDEX IF NOT EXISTS polls_account ON polls (account, at DESC);
@@ -64,6 +65,8 @@ export interface PollRow {
   readonly code: string | undefined;
   /** Words of the error: for people, and without secrets. */
   readonly error: string | undefined;
+  /** The commands of its session, without secrets. */
+  readonly session: string | undefined;
 }
 
 /** What happened in a few seconds. */
@@ -141,7 +144,7 @@ export class Database {
     const column = (of: (row: PollRow) => unknown): unknown[] => polls.map((row) => of(row) ?? null);
     await this.pool.query(
       `INSERT INTO polls SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[], $5::bigint[],
-        $6::int[], $7::int[], $8::text[], $9::text[])`,
+        $6::int[], $7::int[], $8::text[], $9::text[], $10::text[])`,
       [
         column(({ account }) => account),
         column(({ at }) => at),
@@ -152,6 +155,7 @@ export class Database {
         column(({ duration }) => duration),
         column(({ code }) => code),
         column(({ error }) => error),
+        column(({ session }) => session),
       ],
     );
   }
@@ -166,6 +170,13 @@ export class Database {
     const query = `SELECT extract(epoch FROM at)::float8 * 1000 AS at, outcome, delivered, lag, duration, code, error
       FROM polls WHERE account = $1 ORDER BY polls.at DESC LIMIT 8`;
     return this.#rows(query, [id]);
+  }
+
+  /** The commands of the last session of a mailbox; `undefined` if there was none in the last hour. */
+  async lastSession(id: string): Promise<{ readonly at: number; readonly session: string } | undefined> {
+    const query = `SELECT extract(epoch FROM at)::float8 * 1000 AS at, session
+      FROM polls WHERE account = $1 AND session IS NOT NULL ORDER BY polls.at DESC LIMIT 1`;
+    return (await this.#rows<{ at: number; session: string }>(query, [id]))[0];
   }
 
   /** The last messages of a mailbox, the latest first. */

@@ -57,6 +57,7 @@ export class WorkerMetrics {
 /** What the fleet as a whole is like. One process shows it. */
 export class FleetMetrics {
   readonly registry: Registry = new Registry();
+  readonly stalled: Counter;
   readonly #mailboxes: Gauge<"state">;
   readonly #sessions: Gauge<"host">;
   readonly #open: Gauge<"host">;
@@ -65,6 +66,11 @@ export class FleetMetrics {
 
   constructor() {
     const registers = [this.registry];
+    this.stalled = new Counter({
+      name: "popwright_engine_stalled_total",
+      help: "Mailboxes that were taken from a worker that had died or was stopped",
+      registers,
+    });
     this.#mailboxes = new Gauge({
       name: "popwright_mailboxes",
       help: "Mailboxes by state",

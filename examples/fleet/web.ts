@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
-import { Queue } from "bullmq";
+import { Queue, QueueEvents } from "bullmq";
 import fastify from "fastify";
 import { Redis } from "ioredis";
 import { pino } from "pino";
@@ -89,10 +89,11 @@ server.get<ById>("/api/mailboxes/:id", async ({ params: { id } }) => {
   const account = await database.account(id);
   // Not 404: the page asks for what it shows, which another window may have removed.
   if (account === undefined) return { id, isGone: true };
-  const [mailbox, { entries, state }, polls, mail] = await Promise.all([
+  const [mailbox, { entries, state }, polls, session, mail] = await Promise.all([
     fleet.mailbox(id),
     store.read(id),
     database.lastPolls(id),
+    database.lastSession(id),
     database.lastMail(id),
   ]);
   const statuses: Record<string, number> = {};
@@ -109,6 +110,7 @@ server.get<ById>("/api/mailboxes/:id", async ({ params: { id } }) => {
     statuses,
     state: { lastRun, failures, crashes },
     polls,
+    session,
     mail,
   };
 });
@@ -172,6 +174,10 @@ server.get("/readyz", async (_, reply) => {
 });
 
 const queue = new Queue(QUEUE, { connection: redis, prefix: "{popwright}" });
+// Jobs whose worker has died or was stopped. A deploy that kills workers causes some, too.
+const events = new QueueEvents(QUEUE, { connection: redis, prefix: "{popwright}" });
+events.on("stalled", () => metrics.stalled.inc());
+events.on("error", (error) => log.warn({ error: error.message }, "events"));
 const board = new FastifyAdapter();
 board.setBasePath("/queues");
 createBullBoard({ queues: [new BullMQAdapter(queue, { readOnlyMode: true })], serverAdapter: board });
@@ -191,7 +197,7 @@ const timer = setInterval(() => {
 
 process.once("SIGTERM", () => {
   clearInterval(timer);
-  void Promise.all([server.close(), queue.close(), fleet.close()]).then(() => process.exit());
+  void Promise.all([server.close(), queue.close(), events.close(), fleet.close()]).then(() => process.exit());
 });
 process.once("disconnect", () => process.exit());
 process.on("SIGINT", () => undefined);

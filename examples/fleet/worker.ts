@@ -1,18 +1,19 @@
 // A worker of the example: polls mailboxes, stores their mail in the transaction of the ledger, and answers probes.
 import fastify from "fastify";
 import { Redis } from "ioredis";
-import type pg from "pg";
 import { pino } from "pino";
 import { createFetchWorker, type FetchPolicy, type FleetPoll } from "popwright/bullmq";
-import { PostgresStore } from "popwright/postgres";
 import { Database, type PollRow } from "./database.ts";
+import { StoreWithFences } from "./fences.ts";
 import { WorkerMetrics } from "./metrics.ts";
+import { SessionLogs } from "./session-log.ts";
 import { LEDGER_TIMES, LIMIT_PER_HOST, QUEUE, settings } from "./settings.ts";
 
 const { postgres, redisPort, port, name } = settings();
 const log = pino({ name });
 const database = new Database(postgres);
-const store = new PostgresStore<pg.PoolClient>(database.pool, LEDGER_TIMES);
+const store = new StoreWithFences(database.pool, LEDGER_TIMES);
+const sessions = new SessionLogs();
 const redis = new Redis(redisPort, "127.0.0.1", { maxRetriesPerRequest: null });
 redis.on("error", (error) => log.warn({ code: (error as NodeJS.ErrnoException).code }, "Redis"));
 const metrics = new WorkerMetrics();
@@ -44,6 +45,7 @@ const worker = await createFetchWorker({
   lock: 5000,
   // Asked before each poll: a new password or a pause counts at once.
   async account(id) {
+    sessions.begin(id);
     const found = await database.account(id);
     if (found === undefined) return undefined;
     const { host, port: pop3Port, login, password, paused, kills } = found;
@@ -64,7 +66,8 @@ const worker = await createFetchWorker({
     rows.push(rowOf(poll));
     const { id, outcome, lag, duration, report, error } = poll;
     const { code } = (error ?? {}) as { readonly code?: string };
-    const line = { mailbox: id, outcome, code, lag, duration, delivered: report?.delivered ?? 0 };
+    const delivered = report?.delivered ?? 0;
+    const line = { mailbox: id, fence: store.takeFence(id), outcome, code, lag, duration, delivered };
     if (outcome === "failed") log.warn(line, "poll");
     else log.debug(line, "poll");
   },
@@ -82,6 +85,7 @@ function rowOf({ id, outcome, report, lag, duration, error }: FleetPoll): PollRo
     duration,
     code: (error as { readonly code?: string } | undefined)?.code,
     error: error?.message.slice(0, 300),
+    session: sessions.take(id),
   };
 }
 

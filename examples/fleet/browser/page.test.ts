@@ -111,6 +111,8 @@ for (const width of [1280, 390])
       await picture(page, `${state}-${String(width)}`);
     }
     await shows(page, '#hosts [data-host="127.0.0.14"]', /POP3_CONNECT/);
+    await page.locator('#worst [data-state="login"] button').click();
+    await shows(page, "#mailbox .session", /AUTH.*POP3_AUTH_REJECTED/s);
     await page.close();
   });
 
@@ -134,6 +136,8 @@ void test("a password is set, a mailbox is paused, and an account is added and r
   await form.getByRole("button", { name: "Add" }).click();
   await mailbox.locator('[data-login="new1@north.example"]').waitFor();
   await shows(page, "#mailbox .log li", /fetched/);
+  await shows(page, "#mailbox .session", /UIDL.*QUIT/s);
+  assert.doesNotMatch(await page.locator("#mailbox .session").innerText(), /correct|[A-Za-z0-9+/]{24}/);
   await page.locator("#search input").fill("new1@north");
   await page.locator("#search button").click();
   await page.locator("#found button", { hasText: "new1@north.example" }).waitFor();
@@ -148,6 +152,8 @@ void test("answers probes and Prometheus, and shows the queue", async () => {
   assert.match(metrics, /^popwright_mailboxes\{state="ok"\} \d+$/m);
   assert.match(metrics, /^popwright_host_open\{host="127\.0\.0\.14"\} 1$/m);
   assert.match(metrics, /^popwright_oldest_success_seconds [\d.]+$/m);
+  // The mailbox that kills its worker is found again each time.
+  assert.match(metrics, /^popwright_engine_stalled_total [1-9]\d*$/m);
   const ofWorker = await (await fetch(`http://127.0.0.1:${String(PORT + 1)}/metrics`)).text();
   assert.match(ofWorker, /^popwright_polls_total\{outcome="done",scope="none"\} \d+$/m);
   assert.match(ofWorker, /^popwright_lag_seconds_bucket/m);

@@ -282,8 +282,8 @@ function showMailbox(found) {
     $("mailbox").replaceChildren(element("p", { class: "hint" }, "This mailbox does not exist any more."));
     return;
   }
-  const { id, login, host, port, paused, mailbox, statuses, state, polls, mail } = found;
-  const text = JSON.stringify([id, paused, mailbox, statuses, state, polls, mail]);
+  const { id, login, host, port, paused, mailbox, statuses, state, polls, session, mail } = found;
+  const text = JSON.stringify([id, paused, mailbox, statuses, state, polls, session, mail]);
   const typed = $("mailbox").querySelector("input");
   if (text === shown || (typed !== null && (typed.value !== "" || typed === document.activeElement))) return;
   shown = text;
@@ -364,6 +364,10 @@ function showMailbox(found) {
       { class: "log" },
       ...(polls.length === 0 ? [element("li", {}, "None yet.")] : folded(polls).map(pollLine)),
     ),
+    element("h3", {}, "Last session"),
+    session === undefined
+      ? element("p", { class: "hint" }, "None in the last hour.")
+      : element("pre", { class: "session", tabindex: "0" }, session.session),
     element("h3", {}, "Last mail"),
     element(
       "ul",

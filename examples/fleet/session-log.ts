@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { tracingChannel } from "node:diagnostics_channel";
 import type { Pop3Trace } from "popwright";
+import type { Pop3FetchTrace } from "popwright/fetch";
 
 /** A mailbox with thousands of messages has thousands of commands. */
 const MOST_LINES = 40;
@@ -12,13 +13,16 @@ interface Session {
 }
 
 export class SessionLogs {
-  /** The session to which a command belongs: what runs on behalf of a poll is in its context. */
+  /** The session to which a command belongs: all that a run does is in its context. */
   readonly #current: AsyncLocalStorage<Session> = new AsyncLocalStorage();
   readonly #sessions: Map<string, Session> = new Map();
   readonly #sent: WeakMap<Pop3Trace, { readonly session: Session; readonly at: number }> = new WeakMap();
 
   constructor() {
     const nothing = (): void => undefined;
+    tracingChannel<Session, Pop3FetchTrace>("popwright:fetch").start.bindStore(this.#current, (trace) =>
+      this.#beginRun((trace as Pop3FetchTrace).mailbox),
+    );
     tracingChannel<string, Pop3Trace>("popwright:command").subscribe({
       start: (trace) => this.#begin(trace as Pop3Trace),
       end: nothing,
@@ -28,13 +32,6 @@ export class SessionLogs {
     });
   }
 
-  /** The poll of a mailbox begins, in whose function `account` this is called. */
-  begin(mailbox: string): void {
-    const session = { lines: [], left: 0 };
-    this.#sessions.set(mailbox, session);
-    this.#current.enterWith(session);
-  }
-
   /** Returns what the poll has done with the server; `undefined`: nothing. */
   take(mailbox: string): string | undefined {
     const session = this.#sessions.get(mailbox);
@@ -42,6 +39,12 @@ export class SessionLogs {
     if (session === undefined || session.lines.length === 0) return undefined;
     const { lines, left } = session;
     return [...lines, ...(left > 0 ? [`and ${String(left)} more commands`] : [])].join("\n");
+  }
+
+  #beginRun(mailbox: string): Session {
+    const session = { lines: [], left: 0 };
+    this.#sessions.set(mailbox, session);
+    return session;
   }
 
   #begin(trace: Pop3Trace): void {

@@ -45,7 +45,6 @@ const worker = await createFetchWorker({
   lock: 5000,
   // Asked before each poll: a new password or a pause counts at once.
   async account(id) {
-    sessions.begin(id);
     const found = await database.account(id);
     if (found === undefined) return undefined;
     const { host, port: pop3Port, login, password, paused, kills } = found;

@@ -80,7 +80,13 @@ export class RedisServer {
   }
 
   async #isLoaded(): Promise<boolean> {
-    const client = new Redis(this.port, "127.0.0.1", { retryStrategy: () => null, enableReadyCheck: false });
+    const client = new Redis(this.port, "127.0.0.1", {
+      retryStrategy: () => null,
+      enableReadyCheck: false,
+      // A question that is lost must not use up all the time.
+      connectTimeout: 1000,
+      commandTimeout: 1000,
+    });
     client.on("error", () => undefined);
     try {
       await client.ping();

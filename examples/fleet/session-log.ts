@@ -21,13 +21,13 @@ export class SessionLogs {
   constructor() {
     const nothing = (): void => undefined;
     tracingChannel<Session, Pop3FetchTrace>("popwright:fetch").start.bindStore(this.#current, (trace) =>
-      this.#beginRun((trace as Pop3FetchTrace).mailbox),
+      this.#beginRun(trace.mailbox),
     );
     tracingChannel<string, Pop3Trace>("popwright:command").subscribe({
-      start: (trace) => this.#begin(trace as Pop3Trace),
+      start: (trace) => this.#begin(trace),
       end: nothing,
       asyncStart: nothing,
-      asyncEnd: (trace) => this.#end(trace as Pop3Trace),
+      asyncEnd: (trace) => this.#end(trace),
       error: nothing,
     });
   }

@@ -12,7 +12,7 @@ import {
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { messageNumber } from "../protocol/message-number.ts";
 
-/** The options of {@link Pop3Command}: those of node-pop3, and `stls`. */
+/** The options of `Pop3Command`: those of node-pop3, and `stls`. */
 export interface NodePop3Options {
   /** The user name. May be left out if the program sends USER and PASS itself, with `command`. */
   readonly user?: string | undefined;

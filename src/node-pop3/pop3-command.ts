@@ -33,7 +33,7 @@ interface Lost {
   readonly marked: boolean;
 }
 
-/** The events of {@link Pop3Command}. */
+/** The events of `Pop3Command`. */
 export interface NodePop3Events {
   /** The session has failed. */
   warn: [error: Pop3Error];

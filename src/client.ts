@@ -28,6 +28,7 @@ import type { Pop3Pipelining } from "./session/pipelining-mode.ts";
 import { Session, type Pop3TlsInfo } from "./session/session.ts";
 import { Transaction } from "./session/transaction.ts";
 import { checkWork, runUse } from "./session/use.ts";
+import { statisticsOf, type Pop3ClientStatistics } from "./session/statistics.ts";
 
 /** Options of {@link Pop3Client.command}. */
 export interface Pop3CommandOptions extends ResponseOptions {
@@ -244,6 +245,26 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     return this.#session.tlsInfo;
   }
 
+  /**
+   * How the session has logged in: the name of a SASL mechanism, `APOP` or `USER`; `undefined` before the login.
+   */
+  get mechanism(): string | undefined {
+    return this.#session.mechanism;
+  }
+
+  /**
+   * What was sent and received so far: bytes, commands, round trips, and since when the client is connected. A snapshot.
+   *
+   * @example
+   * ```ts
+   * const { received, commands, roundTrips } = client.statistics;
+   * console.log(`${received} bytes, ${commands} commands in ${roundTrips} round trips`);
+   * ```
+   */
+  get statistics(): Pop3ClientStatistics {
+    return statisticsOf(this.#session.traffic);
+  }
+
   /** STAT: the number of messages that are not marked, and their total size in bytes. */
   stat(options?: CallOptions): Promise<MaildropStat> {
     return this.#call(options, CALL, ({ signal }) => this.#transaction.stat(signal));
@@ -331,6 +352,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * Sends LIST and UIDL, and retrieves all messages that are not marked. A message whose line in LIST is
    * malformed is retrieved, too, if UIDL has it. If the server refuses UIDL, the loop
    * continues without unique-ids; it rejects if CAPA lists UIDL or the refusal is temporary.
+   *
+   * With `uids` or `newest` in the options it retrieves only these messages.
    *
    * If one message is gone, only the calls for that message reject, and the loop continues. You may leave the
    * loop at any time: messages that were requested but not taken are dropped.

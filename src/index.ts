@@ -48,4 +48,5 @@ export type { MalformedLine, MalformedReason } from "./protocol/malformed-line.t
 export type { Pop3Retrieval, RetrieveOptions } from "./session/retrieval.ts";
 export type { Pop3Pipelining } from "./session/pipelining-mode.ts";
 export type { Pop3TlsInfo } from "./session/session.ts";
+export type { Pop3ClientStatistics } from "./session/statistics.ts";
 export { parseUrl, type UrlOptions } from "./options/url.ts";

@@ -7,7 +7,8 @@ import { inSession, type Pop3Error } from "../errors.ts";
 import { onAbort } from "../net/abort.ts";
 import { Exchange, type Waiter } from "../net/exchange.ts";
 import { aborted, throwIfAborted } from "../net/failures.ts";
-import type { Caller } from "./caller.ts";
+import { call, type Caller } from "./caller.ts";
+import { CALL, type CallOptions } from "../options/call.ts";
 import { MessageBody, messageKnownTooLarge, type BodyOwner } from "./message-body.ts";
 import { NO_TOTAL } from "../net/deadlines.ts";
 import type { Total } from "../net/deadline-timer.ts";
@@ -43,6 +44,11 @@ export interface Pop3Message extends AsyncIterable<Buffer> {
    * Throws `POP3_STATE` after `buffer()`, as `buffer()` rejects after `stream()`.
    */
   stream(): Readable;
+  /**
+   * DELE: marks the message; {@link Pop3Client.quit} deletes it. Call it when the message is stored. Rejects as
+   * {@link Pop3Client.dele} does.
+   */
+  dele(options?: CallOptions): Promise<void>;
 }
 
 export interface MessageOptions {
@@ -56,6 +62,8 @@ export interface MessageOptions {
   readonly caller?: Caller | undefined;
   /** Counts `octets` more unclaimed bytes; fewer if negative. Returns whether more may be collected. */
   readonly collected?: (octets: number) => boolean;
+  /** Marks the message with this number as deleted. */
+  readonly dele?: (message: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 /** Where a message comes from, and what its listings say. */
@@ -114,6 +122,10 @@ export class Message implements Pop3Message, BodyOwner, Waiter<void> {
 
   stream(): Readable {
     return this.#body.stream();
+  }
+
+  dele(options?: CallOptions): Promise<void> {
+    return call(options, CALL, ({ signal }) => this.#options.dele?.(this.number, signal), this.#session.id);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Buffer> {

@@ -28,6 +28,16 @@ const COMMAND_OCTETS = 12;
 export interface RetrieveOptions extends CallOptions {
   /** Retrieves only the headers and this number of lines of each body (TOP). */
   readonly top?: number | undefined;
+  /**
+   * Retrieves only the messages with these unique-ids, in the order of the maildrop. Unique-ids that the server does not
+   * list are skipped. Rejects with `POP3_REFUSED` if the server refuses UIDL. Not together with numbers or `newest`.
+   */
+  readonly uids?: Iterable<string> | undefined;
+  /**
+   * Retrieves only this number of messages from the end of the maildrop, where the newest are, oldest of them first. Not
+   * together with numbers or `uids`.
+   */
+  readonly newest?: number | undefined;
   /** Ends the loop, and all its messages that are claimed and incomplete, with `POP3_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -39,7 +49,7 @@ export interface RetrieveOptions extends CallOptions {
   readonly totalTimeout?: Duration | undefined;
 }
 
-const RETRIEVE: NamesOf<RetrieveOptions> = { ...RESPONSE, top: true };
+const RETRIEVE: NamesOf<RetrieveOptions> = { ...RESPONSE, top: true, uids: true, newest: true };
 
 /** The result of `retrieve()`. Use it in a `for await` loop, or call `next()` for each message. */
 export interface Pop3Retrieval extends AsyncIterator<Pop3Message, undefined, undefined> {
@@ -59,6 +69,8 @@ export class Retrieval implements Pop3Retrieval {
   readonly #transaction: Transaction;
   readonly #session: Session;
   readonly #wished: readonly number[] | undefined;
+  readonly #uids: ReadonlySet<string> | undefined;
+  readonly #newest: number | undefined;
   readonly #top: number | undefined;
   readonly #signal: AbortSignal | undefined;
   #numbers: readonly number[] = [];
@@ -91,10 +103,13 @@ export class Retrieval implements Pop3Retrieval {
     numbers: Iterable<number> | undefined,
     options: RetrieveOptions | undefined,
   ) {
-    const { top, signal, totalTimeout } = checkCallOptions(options, RETRIEVE);
+    const { top, uids, newest, signal, totalTimeout } = checkCallOptions(options, RETRIEVE);
+    checkChoice(numbers, uids, newest);
     this.#transaction = transaction;
     this.#session = transaction.session;
     this.#wished = numbers === undefined ? undefined : [...numbers];
+    this.#uids = uids === undefined ? undefined : new Set(uids);
+    this.#newest = newest;
     this.#top = top;
     this.#signal = signal;
     this.#caller = callerOf(Retrieval);
@@ -104,6 +119,7 @@ export class Retrieval implements Pop3Retrieval {
       totalTimeout,
       caller: this.#caller,
       collected: this.#collect,
+      dele: (message, given) => transaction.dele([message], given),
     };
     totalOfCall(totalTimeout); // throws now, not at each message
     this.#wished?.forEach(messageNumber);
@@ -148,12 +164,12 @@ export class Retrieval implements Pop3Retrieval {
     if (this.#wished === undefined) {
       const failures = await Promise.all([
         this.#list().catch(this.#withoutValues("LIST")),
-        this.#listUids().catch(this.#withoutValues("UIDL")),
+        (this.#uids === undefined ? this.#listUids() : this.#needUids()).catch(this.#withoutValues("UIDL")),
       ]);
       const { listed } = transaction;
       const failure = failures.find((error) => error !== undefined);
       if (listed.length === 0 && failure !== undefined) throw failure;
-      this.#numbers = listed.filter((n) => !transaction.marked.has(n));
+      this.#numbers = this.#chosen(listed.filter((n) => !transaction.marked.has(n)));
     } else {
       if (this.#wished.length >= WORTH_LISTING) await this.#list().catch(tolerate);
       this.#numbers = this.#wished;
@@ -163,6 +179,20 @@ export class Retrieval implements Pop3Retrieval {
     throwIfAborted(signal);
     this.#unsubscribe = onAbort(signal, this.#onAbort);
     this.#ready = true;
+  }
+
+  /** Returns those of the messages that the options name. */
+  #chosen(numbers: readonly number[]): readonly number[] {
+    if (this.#newest !== undefined) return this.#newest === 0 ? [] : numbers.slice(-this.#newest);
+    const wished = this.#uids;
+    if (wished === undefined) return numbers;
+    const { uids } = this.#transaction;
+    return numbers.filter((number) => wished.has(uids?.get(number) ?? ""));
+  }
+
+  /** UIDL, unless it was sent before. Rejects if the server refuses it. */
+  async #needUids(): Promise<void> {
+    if (this.#transaction.uids === undefined) await this.#transaction.uidl(this.#signal);
   }
 
   /** Tolerates a listing that failed because all of its lines are malformed; rethrows other errors. */
@@ -279,6 +309,22 @@ export class Retrieval implements Pop3Retrieval {
 /** Tolerates refusals and malformed replies: if the caller named the messages, sizes are optional. */
 function tolerate(error: unknown): void {
   if (!(error instanceof Pop3ReplyError) && !isContentError(error)) throw error;
+}
+
+/** Throws if it is not clear which messages are meant. */
+function checkChoice(numbers: unknown, uids: unknown, newest: unknown): void {
+  if ([numbers, uids, newest].filter((given) => given !== undefined).length > 1)
+    throw argumentError(
+      "retrieve() takes either numbers, options.uids or options.newest, and not two of them",
+    );
+  if (newest !== undefined && !(Number.isSafeInteger(newest) && (newest as number) >= 0))
+    throw argumentError(
+      `options.newest must be an integer >= 0: the number of messages (got ${shown(newest)})`,
+    );
+  if (uids === undefined) return;
+  const isList = typeof uids === "object" && uids !== null && Symbol.iterator in uids;
+  if (!isList || [...(uids as Iterable<unknown>)].some((uid) => typeof uid !== "string" || uid === ""))
+    throw argumentError(`options.uids must be an iterable of non-empty strings (got ${shown(uids)})`);
 }
 
 /** Drops a message that is not claimed: the loop continues or ends. */

@@ -1,6 +1,7 @@
 // The exports of "popwright/testing". Its contracts mention types of "popwright/fetch": they are exported here, too.
 export type { Account, Accounts, Charset, Pop3ServerUser } from "./accounts.ts";
 export { makeCertificate, type Certificate, type CertificateOptions } from "./certificate.ts";
+export { crlf } from "./crlf.ts";
 export type { Fault } from "./fault.ts";
 export type { Listener, ListenerOptions } from "./listener.ts";
 export type { Maildrop, Snapshot as MaildropSnapshot, StoredMessage } from "./maildrop.ts";
@@ -35,5 +36,5 @@ export type { ScramServerOptions } from "./mechanisms/scram.ts";
 export type { CapabilityQuestion, Pop3ServerOptions, SessionState } from "./options.ts";
 export type { ReplayMismatch } from "./playback.ts";
 export type { ReplayOptions, ReplayServer } from "./replay.ts";
-export { Pop3Server } from "./server.ts";
+export { Pop3Server, type Pop3ServerAccount } from "./server.ts";
 export type { SessionTranscript, Transcript } from "./transcript.ts";

@@ -17,6 +17,21 @@ import type { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 import { printable } from "../protocol/printable.ts";
 
+/** What {@link Pop3Server.options} returns: options of a `Pop3Client`. */
+export interface Pop3ServerAccount {
+  readonly host: string;
+  readonly port: number;
+  /** Whether TLS begins with the first byte. */
+  readonly secure: boolean;
+  /** Set if the server has no TLS. */
+  readonly stls?: "never";
+  /** The certificate to trust. */
+  readonly tls?: { readonly ca: string };
+  readonly auth:
+    | { readonly user: string; readonly pass: string }
+    | { readonly user: string; readonly accessToken: string };
+}
+
 /**
  * A POP3 server for tests that runs in this process, with its mail in memory.
  *
@@ -98,6 +113,32 @@ export class Pop3Server extends Listener {
     if (account === undefined)
       throw configError(`unknown user ${printable(JSON.stringify(user))}: is it in the option users?`);
     return account.maildrop;
+  }
+
+  /**
+   * Returns the options with which a user of this server logs in: `Pop3Client.connect(server.options("ann"))`. They have
+   * the address, the certificate to trust, and the password or the access token. Without TLS and STLS they say
+   * `stls: "never"`. Throws as {@link maildrop} does.
+   *
+   * @example
+   * ```ts
+   * await using server = await Pop3Server.listen({ users: { ann: { pass: "secret" } }, tls: true });
+   * await using client = await Pop3Client.connect(server.options("ann"));
+   * ```
+   */
+  options(user: string): Pop3ServerAccount {
+    this.maildrop(user);
+    const { pass, accessToken } = this.#options.users?.[user] ?? {};
+    const { host, port, secure } = this;
+    const token = typeof accessToken === "string" ? accessToken : undefined;
+    if (pass === undefined && token === undefined)
+      throw configError(
+        `the user ${printable(user)} has no pass and no accessToken that options() could return`,
+      );
+    const auth: Pop3ServerAccount["auth"] =
+      pass === undefined ? { user, accessToken: token ?? "" } : { user, pass };
+    if (!secure && !this.#offer.stls) return { host, port, secure, stls: "never", auth };
+    return { host, port, secure, tls: { ca: this.ca }, auth };
   }
 
   /** Adds faults for the responses from now on. Throws `POP3_CONFIG` for an invalid fault. */

@@ -49,7 +49,7 @@ const { PostgresStore } = postgresEntry;
 const { RedisLedger, RedisPlaces } = redisEntry;
 const { createFetchWorker, Fleet } = bullmqEntry;
 declare function urlOf(id: string): Promise<string>;
-const { Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
+const { crlf, Pop3Server, makeCertificate, ledgerContract, destinationContract } = testing;
 declare function test(name: string, run: () => Promise<void>): void;
 declare const options: Pop3ClientOptions;
 declare const account: string;

@@ -60,7 +60,18 @@ const each = (good: object, wrong: Readonly<Record<string, Wrong>>): Wrong =>
 const TIMES: Wrong = [null, 0, -1, NaN, "5", SECRET, {}];
 const CALL: Wrong = [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })];
 const RESPONSE: Wrong = [...CALL, ...each({}, { totalTimeout: TIMES })];
-const RETRIEVE: Wrong = [...RESPONSE, ...each({}, { top: NUMBERS.filter((value) => value !== 0) })];
+const RETRIEVE: Wrong = [
+  ...RESPONSE,
+  ...each({}, { top: NUMBERS.filter((value) => value !== 0) }),
+  ...each(
+    {},
+    {
+      uids: [null, 5, SECRET, {}, [""], [5]],
+      newest: NUMBERS.filter((value) => value !== 0 && value !== undefined),
+    },
+  ),
+  { uids: ["1"], newest: 1 },
+];
 
 // Where nothing listens: nothing must be sent there.
 const account = { host: "127.0.0.1", port: 1, auth };

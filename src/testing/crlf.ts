@@ -1,0 +1,17 @@
+// Makes a message of lines as a test writes them.
+
+/**
+ * Returns `text` with CRLF at the end of each line, as a message needs it: LF alone becomes CRLF, and the last line gets
+ * one. For template literals, whose lines end with LF.
+ *
+ * @example
+ * ```ts
+ * const message = crlf(`Subject: hello
+ *
+ * Hello.`);
+ * ```
+ */
+export function crlf(text: string): string {
+  const lines = text.replaceAll(/\r\n|\n/g, "\r\n");
+  return lines === "" || lines.endsWith("\r\n") ? lines : `${lines}\r\n`;
+}

@@ -12,6 +12,7 @@ const layers = [
   ["pool", "^src/pool/"],
   ["client", "^src/client\\.ts$"],
   ["session", "^src/session/"],
+  ["advice", "^src/advice/"],
   ["options", "^src/options/"],
   ["net", "^src/net/"],
   ["retry", "^src/retry\\.ts$"],
@@ -38,6 +39,8 @@ const besidesTheEntries = [
   "^src/protocol/secrets\\.ts$",
   "^src/auth/choice\\.ts$",
   "^src/net/(authority|proxy)\\.ts$",
+  // The steps of an examination, and advice in the words of the command line.
+  "^src/advice/",
   // What a refusal means, and whether it is temporary.
   "^src/retry\\.ts$",
   "^src/protocol/(refusals|malformed-line|pipelining-faults)\\.ts$",

@@ -14,9 +14,19 @@ import {
 import { totalOfCall } from "./options/total-timeout.ts";
 import { argumentError, checkBoolean, checkText, shown } from "./options/checks.ts";
 import type { Pop3Error } from "./errors.ts";
-import { call, callerOf, located } from "./session/caller.ts";
+import { call, callerOf, located, locatedLoop } from "./session/caller.ts";
+import {
+  reportOf,
+  stepsOf,
+  VERIFY,
+  type Pop3VerifyReport,
+  type Pop3VerifyStep,
+  type VerifyOptions,
+} from "./advice/verification.ts";
+import { secretsOf } from "./options/secrets.ts";
+import { proxyText } from "./net/proxy.ts";
 import { Message } from "./session/message.ts";
-import { completeOptions, type Pop3ClientOptions } from "./options/client.ts";
+import { completeOptions, optionsFrom, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language, Pop3State } from "./protocol/commands.ts";
@@ -166,6 +176,38 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
       await client.#session.open(signal);
       return runUse({ client, work, signal, dismissed: () => isDismissed(client) });
     });
+  }
+
+  /**
+   * Tries an account in one session that changes nothing: TLS, greeting, capabilities, login, maildrop and unique-ids. It
+   * is what the command `popwright check` does. Resolves with a report of the steps, also if a step failed: then `ok` is
+   * `false`, and the notes of that step say what to do. Without `auth` it does not log in. Rejects with `POP3_CONFIG` if an
+   * option is invalid.
+   *
+   * @example
+   * ```ts
+   * const { ok, steps } = await Pop3Client.verify(options);
+   * for (const step of steps) console.log(step.ok ? "ok  " : "FAIL", step.name, step.text, ...step.notes);
+   * if (!ok) process.exitCode = 1;
+   * ```
+   */
+  static verify(options: Pop3ClientOptions | string | URL, call?: VerifyOptions): Promise<Pop3VerifyReport> {
+    return located(() => reportOf(stepsFor(options, call)));
+  }
+
+  /**
+   * Like {@link Pop3Client.verify}, and yields each step as soon as it has ended.
+   *
+   * @example
+   * ```ts
+   * for await (const { name, ok, text } of Pop3Client.verifySteps(options)) console.log(name, ok, text);
+   * ```
+   */
+  static verifySteps(
+    options: Pop3ClientOptions | string | URL,
+    call?: VerifyOptions,
+  ): AsyncGenerator<Pop3VerifyStep, void, undefined> {
+    return locatedLoop(callerOf(), stepsFor(options, call));
   }
 
   /**
@@ -546,6 +588,28 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
     const { text, responseCode } = await session.execute(command, { signal, total });
     return { text, responseCode, block: undefined };
   }
+}
+
+/** Yields the steps of an examination. Throws `POP3_CONFIG` and `POP3_INVALID_ARGUMENT` at the first step. */
+async function* stepsFor(
+  given: Pop3ClientOptions | string | URL,
+  call: VerifyOptions | undefined,
+): AsyncGenerator<Pop3VerifyStep, void, undefined> {
+  const { signal, pipelining = false } = checkCallOptions(call, VERIFY);
+  checkBoolean("options.pipelining", pipelining, argumentError);
+  const settings = completeOptions(given);
+  const { host, port, secure, auth, proxy } = settings;
+  // The login is a step of its own. Derived, because the options may be an instance of a class.
+  const client = new Pop3Client(
+    Object.create(optionsFrom(given), { auth: { value: undefined } }) as Pop3ClientOptions,
+  );
+  const server = { host, port, secure };
+  const examination = { client, server, auth, secrets: secretsOf(settings), signal, retrieve: pipelining };
+  yield* stepsOf(examination, {
+    ...server,
+    user: auth?.user,
+    proxy: proxy === undefined ? undefined : proxyText(proxy),
+  });
 }
 
 function isList(value: unknown): value is Iterable<number> {

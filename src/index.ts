@@ -1,4 +1,7 @@
 // The exports of `popwright`: the client, the pool, their options and the errors.
+export { explain, type Pop3Attempt, type Pop3Explanation } from "./advice/explain.ts";
+export type { Pop3VerifyReport, Pop3VerifyStep, VerifyOptions } from "./advice/verification.ts";
+export { wellKnown, type WellKnownProvider } from "./advice/well-known.ts";
 export type { AccessToken, Pop3Auth, Secret } from "./options/auth.ts";
 export { apopDigest } from "./auth/apop.ts";
 export type { ChannelBinding } from "./auth/choice.ts";

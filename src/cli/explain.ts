@@ -1,24 +1,11 @@
 // Explains a failure to the user: what happened, and what to do about it.
-import { Pop3Error, type Pop3ReplyError } from "../index.ts";
-import { DestinationError, FetchError } from "../fetch/index.ts";
-import { authority, hostText } from "../net/authority.ts";
-import type { KnownRefusal, Stage } from "../protocol/refusals.ts";
-import { judgeRefusal, stageOfCommand, type Refusal } from "../retry.ts";
-import { adviceFor, BY_CODE } from "./knowledge/failures.ts";
-import { KNOWN_TEXTS, type KnownText } from "./knowledge/known-texts.ts";
-import { providerAt } from "./knowledge/providers.ts";
+import { adviceOn, causeCode, type Pop3Attempt as Attempt } from "../advice/explain.ts";
+import { adviceFor } from "../advice/failures.ts";
+import { Pop3Error } from "../index.ts";
+import { DestinationError } from "../fetch/index.ts";
 import { ConfigurationError, SignInError, UsageError } from "./usage-error.ts";
 
-/** The connection that was tried, as far as it is known. */
-export interface Attempt {
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  /** Whether TLS starts with the connection, without STLS. */
-  readonly secure?: boolean | undefined;
-  readonly user?: string | undefined;
-  /** The name of the proxy in errors. */
-  readonly proxy?: string | undefined;
-}
+export { meaning, type Pop3Attempt as Attempt } from "../advice/explain.ts";
 
 /** A failure, together with the account for which it happened. */
 export class AccountError extends Error {
@@ -38,14 +25,7 @@ export function explain(error: unknown, attempt: Attempt = {}): string[] {
   if (error instanceof AccountError) return explain(error.cause, error.attempt);
   if (!Pop3Error.is(error)) return [error instanceof Error ? error.message : String(error)];
   if (DestinationError.is(error)) return explainDestination(error);
-  const known = meaning(error);
-  return [
-    `${error.message} (${error.code})`,
-    ...(known === undefined
-      ? advice(error, attempt)
-      : [[known.provider ?? known.software, known.cause].filter(Boolean).join(": "), known.advice]),
-    ...wishesOfProvider(error, known, attempt),
-  ];
+  return [`${error.message} (${error.code})`, ...adviceOn(error, attempt)];
 }
 
 /** The advice about mail servers does not fit: what failed is another server, or a disk. */
@@ -64,100 +44,4 @@ export function missingSecret({ cause }: DestinationError): Error | undefined {
   const isOurs = [UsageError, ConfigurationError, SignInError].some((kind) => cause instanceof kind);
   if (isOurs || (Pop3Error.is(cause) && cause.code.startsWith("POP3_TOKEN_"))) return cause as Error;
   return undefined;
-}
-
-/** The meaning of a server's refusal, and advice. */
-export interface Meaning extends KnownText {
-  readonly id: KnownRefusal["id"];
-  readonly kind: KnownRefusal["kind"];
-  /** Whether the refusal is temporary. */
-  readonly passes: boolean;
-}
-
-/** Looks up the text with which the server refused. `undefined`: the text is unknown, or there is none. */
-export function meaning(error: Pop3Error): Meaning | undefined {
-  const refusal = refusalIn(error);
-  if (refusal === undefined) return undefined;
-  const { known, waitFor } = judgeRefusal(refusal, stageOf(error));
-  const text = known && KNOWN_TEXTS[known.id];
-  if (known === undefined || text === undefined) return undefined;
-  return { ...text, id: known.id, kind: known.kind, passes: waitFor !== undefined };
-}
-
-function refusalIn(error: Pop3Error): Refusal | undefined {
-  if (error instanceof FetchError) return Pop3Error.is(error.cause) ? refusalIn(error.cause) : undefined;
-  const { text, responseCode } = error as Partial<Pop3ReplyError>;
-  if (text !== undefined) return { responseCode, text };
-  // The message of these errors quotes the line that was not a reply.
-  const [, quoted] = /: "(.*)"$/s.exec(error.message) ?? [];
-  if (quoted === undefined || !/^POP3_(?:BAD_GREETING|PROTOCOL)$/.test(error.code)) return undefined;
-  return { text: quoted.replace(/^[-+](?:ERR|OK) /, "") };
-}
-
-function stageOf(error: Pop3Error): Stage | undefined {
-  if (error instanceof FetchError) return Pop3Error.is(error.cause) ? stageOf(error.cause) : undefined;
-  return isAboutLogin(error) ? "login" : stageOfCommand(error.command ?? "");
-}
-
-function isAboutLogin({ code }: Pop3Error): boolean {
-  return code.startsWith("POP3_AUTH_") || code === "POP3_TEMPORARY";
-}
-
-function advice(error: Pop3Error, attempt: Attempt): string[] {
-  // The cause is a failure of the token server: advice about the mail server would mislead.
-  const isToken = error.code.startsWith("POP3_TOKEN_");
-  const line = isToken
-    ? BY_CODE[error.code]
-    : (atProxy(error, attempt) ??
-      wrongPort(error, attempt) ??
-      adviceFor(causeCode(error)) ??
-      BY_CODE[error.code]);
-  return line === undefined ? [] : [line];
-}
-
-/** Returns advice if the proxy failed: advice about the server would mislead. */
-function atProxy({ code, message }: Pop3Error, { host = "HOST", port, proxy }: Attempt): string | undefined {
-  if (proxy === undefined || code === "POP3_TLS_INJECTION" || !message.includes(proxy)) return undefined;
-  const server = authority({ host, port: port ?? 995 });
-  return `The connection goes through ${proxy} (--proxy, POPWRIGHT_PROXY, or "proxy" in the configuration). Check its scheme, name, port and password, and whether it allows connections to ${server}.`;
-}
-
-/** Returns advice if the client expected TLS at a port without TLS, or the other way round. */
-function wrongPort(error: Pop3Error, { host = "HOST", port, secure }: Attempt): string | undefined {
-  const code = causeCode(error) ?? "";
-  if (secure === true && /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)) {
-    const where = port === undefined || port === 110 ? hostText(host) : authority({ host, port });
-    return `This port begins without TLS. Use pop3://${where}, which turns TLS on with STLS.`;
-  }
-  const silent = ["POP3_GREETING_TIMEOUT", "POP3_CLOSED", "POP3_RESET", "POP3_BAD_GREETING"];
-  return secure === false && port === 995 && silent.includes(error.code)
-    ? `Port 995 begins with TLS. Use pop3s://${hostText(host)}.`
-    : undefined;
-}
-
-/** Returns the code of Node's error in the chain of causes, such as `ECONNREFUSED`. */
-function causeCode(error: Pop3Error): string | undefined {
-  let { cause } = error;
-  while (Pop3Error.is(cause)) ({ cause } = cause);
-  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return typeof code === "string" ? code : undefined;
-}
-
-function wishesOfProvider(
-  error: Pop3Error,
-  known: Meaning | undefined,
-  { host = "", user }: Attempt,
-): string[] {
-  const provider = providerAt(host);
-  if (provider === undefined) return [];
-  const { name, secret, switchOn, instead } = provider;
-  if (instead !== undefined) return [`${name} does not offer POP3. Use ${instead} instead.`];
-  if (stageOf(error) !== "login" || known?.passes === true) return [];
-  const lines: string[] = [];
-  if (provider.user === "full address" && user?.includes("@") === false)
-    lines.push(`${name} requires the full address as the user name.`);
-  if (known?.provider !== undefined) return lines;
-  if (secret !== undefined) lines.push(`${name} accepts ${secret}.`);
-  if (switchOn !== undefined) lines.push(`POP must be turned on at ${name}: ${switchOn}.`);
-  return lines;
 }

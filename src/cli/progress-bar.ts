@@ -1,5 +1,5 @@
 // Formats a progress bar, as wide as the terminal allows.
-import { octetsText } from "./text.ts";
+import { octetsText } from "../advice/wording.ts";
 
 const WIDEST = 40;
 

@@ -1,19 +1,4 @@
-// Formats numbers, tables and wrapped text for people.
-
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
-
-/** Formats a number of bytes: `4.2 MB`. Units are powers of 1,000, as in most file managers. */
-export function octetsText(octets: number): string {
-  let unit = 0;
-  let value = octets;
-  for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1000;
-  return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toFixed(1)} ${UNITS[unit] ?? ""}`;
-}
-
-/** Formats a count: `1 message`, `2 messages`. */
-export function count(number: number, noun: string): string {
-  return `${String(number)} ${noun}${number === 1 ? "" : "s"}`;
-}
+// Formats tables and wrapped text for people.
 
 /** Formats rows as columns. The columns with an index in `right` are aligned to the right. */
 export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {

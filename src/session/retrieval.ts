@@ -313,18 +313,20 @@ function tolerate(error: unknown): void {
 
 /** Throws if it is not clear which messages are meant. */
 function checkChoice(numbers: unknown, uids: unknown, newest: unknown): void {
-  if ([numbers, uids, newest].filter((given) => given !== undefined).length > 1)
-    throw argumentError(
-      "retrieve() takes either numbers, options.uids or options.newest, and not two of them",
-    );
   if (newest !== undefined && !(Number.isSafeInteger(newest) && (newest as number) >= 0))
     throw argumentError(
       `options.newest must be an integer >= 0: the number of messages (got ${shown(newest)})`,
     );
-  if (uids === undefined) return;
   const isList = typeof uids === "object" && uids !== null && Symbol.iterator in uids;
-  if (!isList || [...(uids as Iterable<unknown>)].some((uid) => typeof uid !== "string" || uid === ""))
+  if (
+    uids !== undefined &&
+    (!isList || [...(uids as Iterable<unknown>)].some((uid) => typeof uid !== "string" || uid === ""))
+  )
     throw argumentError(`options.uids must be an iterable of non-empty strings (got ${shown(uids)})`);
+  if ([numbers, uids, newest].filter((given) => given !== undefined).length > 1)
+    throw argumentError(
+      "retrieve() takes either numbers, options.uids or options.newest, and not two of them",
+    );
 }
 
 /** Drops a message that is not claimed: the loop continues or ends. */

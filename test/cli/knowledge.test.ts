@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
 import { explain, meaning } from "../../src/cli/explain.ts";
-import { KNOWN_TEXTS } from "../../src/cli/knowledge/known-texts.ts";
-import { PROVIDERS, providerAt } from "../../src/cli/knowledge/providers.ts";
+import { KNOWN_TEXTS } from "../../src/advice/known-texts.ts";
+import { PROVIDERS, providerAt } from "../../src/advice/providers.ts";
 import { KNOWN_REFUSALS, type KnownRefusal, type Stage } from "../../src/protocol/refusals.ts";
 import { parseReply } from "../../src/protocol/reply.ts";
 import { printable } from "../../src/protocol/printable.ts";

@@ -59,6 +59,7 @@ const each = (good: object, wrong: Readonly<Record<string, Wrong>>): Wrong =>
 
 const TIMES: Wrong = [null, 0, -1, NaN, "5", SECRET, {}];
 const CALL: Wrong = [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })];
+const VERIFY: Wrong = [...CALL, ...each({}, { pipelining: [null, 5, SECRET, {}] })];
 const RESPONSE: Wrong = [...CALL, ...each({}, { totalTimeout: TIMES })];
 const RETRIEVE: Wrong = [
   ...RESPONSE,
@@ -70,7 +71,6 @@ const RETRIEVE: Wrong = [
       newest: NUMBERS.filter((value) => value !== 0 && value !== undefined),
     },
   ),
-  { uids: ["1"], newest: 1 },
 ];
 
 // Where nothing listens: nothing must be sent there.
@@ -302,6 +302,11 @@ const TABLE: Readonly<Record<string, Row>> = {
 
   Pop3Client: { good: [account], wrong: [CLIENT] },
   "Pop3Client.connect": { good: [account], wrong: [CLIENT, CALL] },
+  "Pop3Client.verify": { good: [account], wrong: [CLIENT, VERIFY] },
+  "Pop3Client.verifySteps": { good: [account], wrong: [CLIENT, VERIFY] },
+  // Explains whatever it is given.
+  explain: { good: [new Error("x")], wrong: [] },
+  wellKnown: { good: ["ann@gmail.com"], wrong: [[...NOT_TEXTS, "ann", "@gmail.com", "ann@"]] },
   "Pop3Client.use": { good: [account, (): void => undefined], wrong: [CLIENT, FUNCTIONS, CALL] },
   "Pop3Client#connect": onlyOptions,
   "Pop3Client#stat": onlyOptions,
@@ -773,6 +778,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   "Pop3Server.listen": { good: [], wrong: [SERVER] },
   "Pop3Server.replay": { good: [["S: +OK"]], wrong: [TRANSCRIPT, REPLAY] },
   "Pop3Server#maildrop": { good: ["ann"], wrong: [NOT_TEXTS.slice(1)] },
+  "Pop3Server#options": { good: ["ann"], wrong: [NOT_TEXTS.slice(1)] },
+  crlf: { good: ["x"], wrong: [NOT_TEXTS.slice(1).filter((value) => value !== "")] },
   "Pop3Server#fault": { good: [{ on: "RETR", reset: 1 }], wrong: [[undefined, ...FAULT]] },
   "ReplayServer.listen": { good: [["S: +OK"], {}], wrong: [TRANSCRIPT, [undefined, ...REPLAY]] },
   "Listener#close": noParameters,

@@ -108,6 +108,10 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Call>>>> = {
     lang: (given) => client.lang(given),
     "lang of one": (given) => client.lang("en", given),
   },
+  VerifyOptions: {
+    "Pop3Client.verify": (given) => Pop3Client.verify(account, given),
+    "Pop3Client.verifySteps": (given) => Pop3Client.verifySteps(account, given).next(),
+  },
   ResponseOptions: {
     list: (given) => client.list(given),
     uidl: (given) => client.uidl(given),

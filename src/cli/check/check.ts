@@ -1,7 +1,7 @@
 // `popwright check`: tries accounts and destinations step by step, changes nothing, and explains a failure.
 import { writeFile } from "node:fs/promises";
 import { isRefusedSignIn } from "../../fetch/destinations/refused-sign-in.ts";
-import type { Pop3ClientOptions } from "../../index.ts";
+import { Pop3Client, type Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords, attemptOf, withKnownSecret } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
@@ -15,7 +15,7 @@ import { UsageError } from "../usage-error.ts";
 import { positionals, wordsOf } from "../usage.ts";
 import { Waiting } from "../waiting.ts";
 import { DestinationTrials, type DestinationResult } from "./destination-trial.ts";
-import { examine, type Step } from "./examination.ts";
+import { examine, type Step } from "../../advice/examination.ts";
 import { Recording } from "./recording.ts";
 import { destinationLines, stepLines, summary } from "./results.ts";
 
@@ -123,7 +123,19 @@ async function trySession(
   using recording =
     values.record === undefined ? undefined : new Recording(attempt.secure === true, io.secrets);
   using _waiting = new Waiting(attempt, io);
-  for await (const step of examine(account, io, { retrieve: values.pipelining === true })) {
+  const { auth, ...server } = account;
+  const client = new Pop3Client(server);
+  const { host, secure = true, port = secure ? 995 : 110 } = server;
+  const { secrets, stop: signal } = io;
+  const retrieve = values.pipelining === true;
+  for await (const step of examine({
+    client,
+    server: { host, port, secure },
+    auth,
+    secrets,
+    signal,
+    retrieve,
+  })) {
     steps.push(step);
     if (!isInterrupted(io)) await say(stepLines(step, attempt, io));
   }

@@ -5,7 +5,7 @@ import type { Io } from "../io.ts";
 import { printable } from "../../protocol/printable.ts";
 import { wrapped } from "../text.ts";
 import type { DestinationResult } from "./destination-trial.ts";
-import type { Step } from "./examination.ts";
+import type { Step } from "../../advice/examination.ts";
 
 /** Both marks have the same width, so that the results are aligned. */
 const MARKS = { well: "ok  ", ill: "FAIL" };

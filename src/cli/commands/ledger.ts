@@ -8,7 +8,8 @@ import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "../fetch/ledger-place.ts";
 import { localTime } from "../local-time.ts";
-import { columns, count } from "../text.ts";
+import { count } from "../../advice/wording.ts";
+import { columns } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, quoted, wordsOf } from "../usage.ts";
 

@@ -1,7 +1,7 @@
 // Finds the message that a command line names: by its number, or by its unique-id.
 import { Pop3ReplyError, type Pop3Client } from "../../index.ts";
 import { printable } from "../../protocol/printable.ts";
-import { count } from "../text.ts";
+import { count } from "../../advice/wording.ts";
 import { NoMessageError } from "../usage-error.ts";
 import { wholeNumber } from "../usage.ts";
 

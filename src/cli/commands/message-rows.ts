@@ -3,7 +3,7 @@ import { paintFor, type Paint } from "../colour.ts";
 import type { Io } from "../io.ts";
 import { localDate, localTime } from "../local-time.ts";
 import { readable } from "../readable.ts";
-import { octetsText } from "../text.ts";
+import { octetsText } from "../../advice/wording.ts";
 import { cut, fitted } from "../width.ts";
 import { addressText, type Headers } from "./message-headers.ts";
 

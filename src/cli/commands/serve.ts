@@ -8,7 +8,7 @@ import { PASSWORD } from "../secret-variables.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { writeJson } from "../json.ts";
-import { count } from "../text.ts";
+import { count } from "../../advice/wording.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, wholeNumber, wordsOf } from "../usage.ts";
 import { printable } from "../../protocol/printable.ts";

@@ -3,7 +3,7 @@ import type { FetchReport, MessageFailure } from "../../fetch/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { shownId } from "./ledger-place.ts";
 import { localTime } from "../local-time.ts";
-import { count } from "../text.ts";
+import { count } from "../../advice/wording.ts";
 
 /** The number of messages that are described one by one. */
 const TOLD = 5;

@@ -1,7 +1,8 @@
 // Describes a dry run: one line for each message that would be retrieved or deleted, and a summary.
 import type { FetchReport, PlannedMessage } from "../../fetch/index.ts";
 import { printable } from "../../protocol/printable.ts";
-import { columns, count, octetsText } from "../text.ts";
+import { count, octetsText } from "../../advice/wording.ts";
+import { columns } from "../text.ts";
 
 const WHAT = { whole: "", headers: "headers only", content: "if its content is new" } as const;
 const WHY = {

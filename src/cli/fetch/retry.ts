@@ -8,7 +8,7 @@ import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { namesIn } from "./other-name.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "./ledger-place.ts";
-import { count } from "../text.ts";
+import { count } from "../../advice/wording.ts";
 import { UsageError } from "../usage-error.ts";
 import { wordsOf } from "../usage.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "../../../fetch/index.ts";
 import { isSystemError } from "../../../fetch/files/fsync.ts";
 import { printable } from "../../../protocol/printable.ts";
-import { octetsText } from "../../text.ts";
+import { octetsText } from "../../../advice/wording.ts";
 import type { PlaceKind } from "./place.ts";
 
 function fileKind(create: (path: string) => Destination, isDirectory: boolean): PlaceKind<string> {

@@ -1,20 +1,50 @@
 // Examines a server in one session, step by step, and stops at the first failure. It changes nothing on the
 // server.
-import { authority, hostText } from "../../net/authority.ts";
-import { hasNoValues } from "../../protocol/malformed-line.ts";
-import { pipeliningFault } from "../../protocol/pipelining-faults.ts";
-import { printable } from "../../protocol/printable.ts";
-import type { Secrets } from "../../protocol/secrets.ts";
-import {
-  Pop3Client,
-  Pop3Error,
-  Pop3ReplyError,
-  type MalformedLine,
-  type Pop3ClientOptions,
-} from "../../index.ts";
-import type { Io } from "../io.ts";
-import { malformedTexts } from "../malformed.ts";
-import { count, octetsText } from "../text.ts";
+import { authority, hostText } from "../net/authority.ts";
+import { hasNoValues } from "../protocol/malformed-line.ts";
+import { pipeliningFault } from "../protocol/pipelining-faults.ts";
+import { printable } from "../protocol/printable.ts";
+import type { Secrets } from "../protocol/secrets.ts";
+import { Pop3Error, Pop3ReplyError, type AnyPop3Error } from "../errors.ts";
+import type { CallOptions } from "../options/call.ts";
+import type { Pop3Auth } from "../options/auth.ts";
+import type { Capabilities } from "../protocol/capabilities.ts";
+import type { MalformedLine } from "../protocol/malformed-line.ts";
+import { malformedTexts } from "./malformed.ts";
+import { count, octetsText } from "./wording.ts";
+
+/** What an examination needs of a client. */
+export interface ExaminedClient {
+  readonly greeting: string | undefined;
+  readonly capabilities: Capabilities;
+  readonly tlsInfo:
+    { readonly protocol: string; readonly cipher: string; readonly authorized: boolean } | undefined;
+  readonly pipelining: string;
+  readonly mechanism: string | undefined;
+  readonly malformed: readonly MalformedLine[];
+  connect(options: CallOptions): Promise<void>;
+  authenticate(auth: Pop3Auth, options: CallOptions): Promise<void>;
+  stat(options: CallOptions): Promise<{ readonly count: number; readonly size: number }>;
+  list(options: CallOptions): Promise<ReadonlyMap<number, number>>;
+  uidl(options: CallOptions): Promise<ReadonlyMap<number, string>>;
+  retr(message: number, options: CallOptions): Promise<Buffer>;
+  rset(options: CallOptions): Promise<void>;
+  quit(options: CallOptions): Promise<void>;
+  close(): void;
+}
+
+/** What is examined. */
+export interface Examination {
+  /** A client without a login, not connected. */
+  readonly client: ExaminedClient;
+  readonly server: { readonly host: string; readonly port: number; readonly secure: boolean };
+  readonly auth: Pop3Auth | undefined;
+  /** What no text may show. */
+  readonly secrets: Secrets;
+  readonly signal: AbortSignal | undefined;
+  /** Also retrieves several messages together, to test the server's pipelining. */
+  readonly retrieve: boolean;
+}
 
 export interface Step {
   readonly name:
@@ -25,24 +55,22 @@ export interface Step {
   /** The results for the JSON output. */
   readonly facts: Readonly<Record<string, unknown>>;
   /** The failure of the step, which is then the last one. */
-  readonly error?: Pop3Error;
+  readonly error?: AnyPop3Error;
 }
 
 /** The maximal number of messages that are retrieved together, and the maximal size of each in bytes. */
 const TOGETHER = 5;
 const SMALL = 256 * 1024;
 
-/**
- * Yields each step of a session when it is finished. If a step fails, it has an error and is the last one.
- * `retrieve`: also retrieves several messages together, to test the server's pipelining.
- */
-export async function* examine(
-  account: Pop3ClientOptions,
-  { stop: signal, secrets }: Io,
-  { retrieve = false }: { readonly retrieve?: boolean } = {},
-): AsyncGenerator<Step, void> {
-  const { auth, ...options } = account;
-  const client = new Pop3Client(options);
+/** Yields each step of a session when it is finished. If a step fails, it has an error and is the last one. */
+export async function* examine({
+  client,
+  server,
+  auth,
+  secrets,
+  signal,
+  retrieve,
+}: Examination): AsyncGenerator<Step, void> {
   let name: Step["name"] = "connection";
   const step = (text: string, facts: Step["facts"] = {}, notes: readonly string[] = []): Step => ({
     name,
@@ -52,7 +80,7 @@ export async function* examine(
   });
   try {
     await client.connect({ signal });
-    yield step(...connectionOf(client, options));
+    yield step(...connectionOf(client, server));
     name = "greeting";
     yield step(printable(client.greeting ?? "", secrets), { greeting: client.greeting });
     name = "capabilities";
@@ -62,7 +90,7 @@ export async function* examine(
       yield step("not tried: the URL does not name a user", { login: false });
     } else {
       await client.authenticate(auth, { signal });
-      yield step(`as ${auth.user ?? "an unnamed user"}`, { login: true });
+      yield step(`as ${auth.user ?? "an unnamed user"}`, { login: true, mechanism: client.mechanism });
       name = "maildrop";
       // STAT is not sent together with LIST: some servers accept every login, and refuse only here.
       const { count: messages, size: octets } = await client.stat({ signal });
@@ -98,9 +126,11 @@ export async function* examine(
 
 type Findings = readonly [text: string, facts: Step["facts"], notes: readonly string[]];
 
-function connectionOf({ tlsInfo, capabilities }: Pop3Client, account: Pop3ClientOptions): Findings {
-  const { host, secure = true } = account;
-  const place = authority({ host, port: account.port ?? (secure ? 995 : 110) });
+function connectionOf(
+  { tlsInfo, capabilities }: ExaminedClient,
+  { host, port, secure }: Examination["server"],
+): Findings {
+  const place = authority({ host, port });
   const overTls = `pop3s://${hostText(host)}`;
   if (tlsInfo === undefined) {
     const better = capabilities.stls
@@ -129,9 +159,9 @@ const BROKEN =
  * as read.
  */
 async function pipeliningOf(
-  client: Pop3Client,
+  client: ExaminedClient,
   numbers: readonly number[],
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Findings> {
   const { pipelining } = client;
   if (pipelining !== "on") return [`not tried: pipelining is ${pipelining}`, { pipelining }, []];
@@ -150,7 +180,7 @@ async function pipeliningOf(
   return [`broken: ${words}`, { pipelining: "broken" }, [BROKEN]];
 }
 
-function capabilitiesOf({ capabilities, greeting }: Pop3Client, secrets: Secrets): Findings {
+function capabilitiesOf({ capabilities, greeting }: ExaminedClient, secrets: Secrets): Findings {
   const { all, sasl, user, loginDelay, expire, uidl } = capabilities;
   const facts = { capabilities: all };
   if (all.size === 0) return ["the server lists none", facts, []];
@@ -187,7 +217,7 @@ function expiry(days: number | "never"): string {
 
 /** Returns the readable part of a listing. It is empty if each line has a message number and nothing else. */
 async function listing<V>(
-  client: Pop3Client,
+  client: ExaminedClient,
   command: "LIST" | "UIDL",
   listed: Promise<ReadonlyMap<number, V>>,
 ): Promise<ReadonlyMap<number, V>> {
@@ -201,8 +231,8 @@ async function listing<V>(
 
 /** Returns the unique-ids. `undefined`: the server does not know UIDL. */
 async function uidl(
-  client: Pop3Client,
-  signal: AbortSignal,
+  client: ExaminedClient,
+  signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<number, string> | undefined> {
   try {
     return await listing(client, "UIDL", client.uidl({ signal }));

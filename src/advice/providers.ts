@@ -4,6 +4,11 @@ export interface Provider {
   readonly name: string;
   /** Names of servers. A name also covers its subdomains. */
   readonly hosts: readonly string[];
+  /**
+   * The domains of addresses, each with its POP3 server on port 995. `undefined`: there is none, or the domains are the
+   * customers' own.
+   */
+  readonly servers?: Readonly<Record<string, string>>;
   /** The form of the user name. */
   readonly user?: "full address" | "local part";
   /** The secret that the provider accepts, as in `Gmail accepts ...`. */
@@ -18,6 +23,7 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "Gmail",
     hosts: ["gmail.com", "googlemail.com"],
+    servers: { "gmail.com": "pop.gmail.com", "googlemail.com": "pop.gmail.com" },
     user: "full address",
     secret:
       "an app password (2-Step Verification must be on) or OAuth2 (`popwright login google`), not the password of the account",
@@ -26,15 +32,40 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "Microsoft 365 and Outlook.com",
     hosts: ["office365.com", "outlook.com", "hotmail.com", "live.com"],
+    servers: {
+      "outlook.com": "outlook.office365.com",
+      "hotmail.com": "outlook.office365.com",
+      "live.com": "outlook.office365.com",
+      "msn.com": "outlook.office365.com",
+    },
     user: "full address",
     secret: "only OAuth2 (`popwright login microsoft`, or --token-command), not passwords or app passwords",
     switchOn: "at Outlook.com in Settings > Mail > Forwarding and IMAP",
   },
-  { name: "Yahoo", hosts: ["yahoo.com"], user: "full address", secret: "an app password" },
-  { name: "AOL", hosts: ["aol.com"], user: "full address", secret: "an app password" },
+  {
+    name: "Yahoo",
+    hosts: ["yahoo.com"],
+    servers: { "yahoo.com": "pop.mail.yahoo.com" },
+    user: "full address",
+    secret: "an app password",
+  },
+  {
+    name: "AOL",
+    hosts: ["aol.com"],
+    servers: { "aol.com": "pop.aol.com" },
+    user: "full address",
+    secret: "an app password",
+  },
   {
     name: "GMX",
     hosts: ["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
+    servers: {
+      "gmx.net": "pop.gmx.net",
+      "gmx.com": "pop.gmx.com",
+      "gmx.de": "pop.gmx.net",
+      "gmx.at": "pop.gmx.net",
+      "gmx.ch": "pop.gmx.net",
+    },
     user: "full address",
     secret: "the password of the account; with two-factor authentication, an application password",
     switchOn: "the settings for POP3 and IMAP; it is turned off again after a long time without use",
@@ -42,6 +73,7 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "WEB.DE",
     hosts: ["web.de"],
+    servers: { "web.de": "pop3.web.de" },
     user: "local part",
     secret:
       "the password of the account, once in 15 minutes; with two-factor authentication, an application password",
@@ -50,20 +82,39 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "mail.com",
     hosts: ["mail.com"],
+    servers: { "mail.com": "pop.mail.com" },
     user: "full address",
     switchOn: "the settings for POP3 and IMAP, only with a Premium account",
   },
   {
     name: "Zoho",
     hosts: ["zoho.com", "zoho.eu", "zoho.in", "zoho.com.au", "zoho.jp", "zohocloud.ca"],
+    servers: {
+      "zoho.com": "pop.zoho.com",
+      "zohomail.com": "pop.zoho.com",
+      "zoho.eu": "pop.zoho.eu",
+      "zohomail.eu": "pop.zoho.eu",
+      "zoho.in": "pop.zoho.in",
+      "zohomail.in": "pop.zoho.in",
+      "zoho.com.au": "pop.zoho.com.au",
+      "zoho.jp": "pop.zoho.jp",
+      "zohocloud.ca": "pop.zohocloud.ca",
+    },
     user: "full address",
     secret: "the password of the account; with two-factor authentication, an app password",
     switchOn: "Settings > Mail Accounts > POP Access; newer free plans do not include it",
   },
-  { name: "Fastmail", hosts: ["fastmail.com"], user: "full address", secret: "an app password or OAuth2" },
+  {
+    name: "Fastmail",
+    hosts: ["fastmail.com"],
+    servers: { "fastmail.com": "pop.fastmail.com", "fastmail.fm": "pop.fastmail.com" },
+    user: "full address",
+    secret: "an app password or OAuth2",
+  },
   {
     name: "Yandex",
     hosts: ["yandex.com", "yandex.ru"],
+    servers: { "yandex.com": "pop.yandex.com", "yandex.ru": "pop.yandex.ru", "ya.ru": "pop.yandex.ru" },
     user: "full address",
     secret: "an app password, but not OAuth2",
     switchOn: "Settings > Mail clients, with a choice of folders",
@@ -71,6 +122,12 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "Mail.ru",
     hosts: ["mail.ru"],
+    servers: {
+      "mail.ru": "pop.mail.ru",
+      "inbox.ru": "pop.mail.ru",
+      "list.ru": "pop.mail.ru",
+      "bk.ru": "pop.mail.ru",
+    },
     user: "full address",
     secret: "a password for external applications",
   },
@@ -84,12 +141,14 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "QQ Mail",
     hosts: ["qq.com"],
+    servers: { "qq.com": "pop.qq.com" },
     secret: "an authorization code, not the password",
     switchOn: "the settings on the web",
   },
   {
     name: "NetEase Mail",
     hosts: ["163.com", "126.com", "yeah.net"],
+    servers: { "163.com": "pop.163.com", "126.com": "pop.126.com", "yeah.net": "pop.yeah.net" },
     user: "full address",
     secret: "an authorization code, not the password",
     switchOn: "the settings on the web, where POP3 has a setting of its own",
@@ -97,6 +156,7 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "Naver",
     hosts: ["naver.com"],
+    servers: { "naver.com": "pop.naver.com" },
     user: "full address",
     secret: "an app password, if 2-step verification is on",
     switchOn: "the settings for POP3 and IMAP",
@@ -104,12 +164,14 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "Xfinity",
     hosts: ["comcast.net"],
+    servers: { "comcast.net": "mail.comcast.net" },
     user: "full address",
     switchOn: "the security settings, by allowing third-party access",
   },
   {
     name: "T-Online",
     hosts: ["t-online.de"],
+    servers: { "t-online.de": "securepop.t-online.de" },
     user: "full address",
     secret: "the e-mail password, which is not the password of the web site",
   },

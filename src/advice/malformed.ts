@@ -1,6 +1,6 @@
 // Describes the malformed lines of LIST and UIDL in sentences.
-import type { MalformedLine, MalformedReason } from "../index.ts";
-import { count } from "./text.ts";
+import type { MalformedLine, MalformedReason } from "../protocol/malformed-line.ts";
+import { count } from "./wording.ts";
 
 /** The number of lines that are described one by one. */
 const TOLD = 5;

@@ -1,5 +1,5 @@
 // Advice for failures that the server does not explain itself: by the code of Node's error, and by our code.
-import type { Pop3ErrorCode } from "../../index.ts";
+import type { Pop3ErrorCode } from "../errors.ts";
 
 const UNKNOWN_AUTHORITY =
   "The certificate is not signed by an authority that this machine trusts. If the server is your own, pass its certificate, or the one of its authority, with --ca FILE.";

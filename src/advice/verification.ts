@@ -69,7 +69,7 @@ export async function* stepsOf(
 export async function reportOf(found: AsyncIterable<Pop3VerifyStep>): Promise<Pop3VerifyReport> {
   const steps: Pop3VerifyStep[] = [];
   for await (const step of found) steps.push(step);
-  const facts: Record<string, unknown> = Object.assign({}, ...steps.map((step) => step.facts));
+  const facts = Object.fromEntries(steps.flatMap((step) => Object.entries(step.facts)));
   const { error } = steps.at(-1) ?? {};
   return error === undefined ? { ok: true, steps, facts } : { ok: false, steps, facts, error };
 }

@@ -104,7 +104,7 @@ async function cutConnection(): Promise<void> {
     await using server = await serverWith(sent, { faults: [CUT] });
     const mail = join(directory, "mail");
     const setup = { ledger: new FileLedger(join(directory, "ledger")), destination: new EmlFolder(mail) };
-    // A run connects again by itself. If it gives up, the next run continues where it was.
+    // A run connects again by itself. If it gives up, the next run retrieves the rest.
     await fetchMail(accountAt(server), {
       ...setup,
       onEvent: (event) => {

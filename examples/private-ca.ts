@@ -1,5 +1,5 @@
-// Connects to a server whose certificate is signed by a private authority, or by itself. The certificate is verified all the
-// same: never switch that off.
+// Connects to a server whose certificate is signed by a private authority, or by itself. The certificate is verified
+// nevertheless: never switch that off.
 //
 // POP3_URL   pop3s://user:password@host; percent-encode special characters
 // CA_FILE    the certificate of the authority, or the one of the server (PEM)

@@ -14,7 +14,7 @@ import { malformedTexts } from "./malformed.ts";
 import { count, octetsText } from "./wording.ts";
 
 /** What an examination needs of a client. */
-export interface ExaminedClient {
+interface ExaminedClient {
   readonly greeting: string | undefined;
   readonly capabilities: Capabilities;
   readonly tlsInfo:

@@ -135,7 +135,7 @@ export interface RunLimits {
 }
 
 /** How much one run may retrieve: times in seconds. */
-export type CompleteLimits = Readonly<Record<keyof RunLimits, number>>;
+type CompleteLimits = Readonly<Record<keyof RunLimits, number>>;
 
 /** A policy with all its defaults; `keep` and `delete.after` are in milliseconds. */
 export interface CompletePolicy extends PollRate {

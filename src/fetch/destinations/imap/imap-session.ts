@@ -69,7 +69,7 @@ export class ImapSession {
     client.on("error", () => undefined);
     try {
       await untilAborted(signal, () => client.connect());
-      // imapflow writes the end of an APPEND after its literal. Without this it waits for the server's ACK (Nagle).
+      // imapflow writes the end of an APPEND after its literal. Without this it would wait for the server's ACK.
       socketOf(client)?.setNoDelay?.(true);
       return new ImapSession(client, settings, secrets);
     } catch (error) {

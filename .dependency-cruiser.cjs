@@ -149,7 +149,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(cli/|node-pop3/|(client|errors|index)\\.ts$|options/(auth|checks|client)\\.ts$|protocol/(message-number|reply)\\.ts$)",
+          "^src/(cli/|node-pop3/|(client|errors|index)\\.ts$|options/(auth|checks|client)\\.ts$|protocol/(message-number|printable|reply)\\.ts$)",
       },
     },
     {

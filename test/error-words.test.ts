@@ -30,6 +30,7 @@ const RULES: Rules = {
     "OAuthRefusal.status",
     // Made safe when the URL is read, and by the getter.
     "MailServer.name",
+    "Handshake.#peer",
     "Circumstances.server",
     "ImapSession.#folderName",
     // The name of our class.

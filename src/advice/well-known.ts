@@ -32,7 +32,7 @@ export interface WellKnownProvider {
  * const provider = wellKnown("ann@gmail.com");
  * if (provider?.host !== undefined) {
  *   const { host, port, user } = provider;
- *   await Pop3Client.use({ host, port, auth: { user, pass } }, (client) => client.stat());
+ *   await Pop3Client.use({ host, port, auth: { user, pass: "secret" } }, (client) => client.stat());
  * } else console.log(provider?.instead ?? "not known");
  * ```
  */

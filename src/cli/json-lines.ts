@@ -147,7 +147,7 @@ class Builder {
       );
     const found = this.#text[offset];
     return new JsonSyntaxError(
-      `expected ${expected}, found ${found === undefined ? "the end of the file" : printable(JSON.stringify(found))}`,
+      `expected ${printable(expected)}, found ${found === undefined ? "the end of the file" : printable(JSON.stringify(found))}`,
       line,
     );
   }

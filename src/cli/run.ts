@@ -19,6 +19,7 @@ import { isInterrupted, isReaderGone, masked, type Streams } from "./io.ts";
 import { wrapped } from "./text.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
 import { quoted } from "./usage.ts";
+import { printable } from "../protocol/printable.ts";
 
 const COMMANDS: readonly Subcommand[] = [
   check,
@@ -85,7 +86,7 @@ function commandNamed(name: string): Subcommand {
     : near === undefined
       ? ""
       : `: did you mean ${near}?`;
-  throw new UsageError(`unknown command ${quoted(name)}${hint}`);
+  throw new UsageError(`unknown command ${quoted(name)}${printable(hint)}`);
 }
 
 /** The beginning of each error. */

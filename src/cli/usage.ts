@@ -40,12 +40,15 @@ function wrongOption({ message }: Error, options: Options): string {
   if (unknown !== undefined) {
     const near = nearest(unknown.replace(/^--?(?:no-)?/, ""), Object.keys(options));
     const hint = near === undefined || unknown.length < 4 ? "" : `: did you mean --${near}?`;
-    return `unknown option ${printable(unknown)}${hint}`;
+    return printable(`unknown option ${unknown}${hint}`);
   }
   const [, name] = /^Option '(?:-\w, )?(--[\w-]+)/.exec(message) ?? [];
   if (name === undefined) return printable(message.split(". ", 1)[0] ?? "");
-  if (message.includes("does not take an argument")) return `${name} takes no value: write ${name} alone`;
-  return `${name} needs a value: write ${name} VALUE, or ${name}=VALUE if the value begins with "-"`;
+  if (message.includes("does not take an argument"))
+    return printable(`${name} takes no value: write ${name} alone`);
+  return printable(
+    `${name} needs a value: write ${name} VALUE, or ${name}=VALUE if the value begins with "-"`,
+  );
 }
 
 /** What an argument must be, for the error if it is missing. */

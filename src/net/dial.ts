@@ -118,7 +118,7 @@ function careful(lookup: net.LookupFunction): net.LookupFunction {
     try {
       lookup(host, options, done);
     } catch (cause) {
-      done(cause instanceof Error ? cause : new Error(String(cause)), []);
+      done(cause instanceof Error ? cause : new Error(printable(String(cause))), []);
     }
   };
 }

@@ -154,8 +154,8 @@ export class Replies implements ReplySink {
       if (this.#drained > limits.drain) throw givenUp(exchange.command);
       return;
     }
-    const lasts = exchange.block.keeps !== true || inlet === undefined || inlet.keep();
-    const lasting = lasts ? octets : Buffer.from(octets);
+    // An inlet uses its memory again for the next chunk.
+    const lasting = exchange.block.keeps === true && inlet !== undefined ? Buffer.from(octets) : octets;
     if (!exchange.block.octets(lasting) && this.#pipeline.first?.abandoned === false) {
       // Read `first` again: a listener may have abandoned the message, or closed, while it received these
       // octets.

@@ -4,13 +4,16 @@ import type { ConnectionOptions, SecureContext } from "node:tls";
 
 /** The number of contexts to keep: one with a bundle takes about half a megabyte. */
 const MOST = 64;
-/** How long a context is kept after its last use, in milliseconds. It may hold the key of a client certificate. */
+/**
+ * How long a context is kept after its last use, in milliseconds, because it may hold the key of a client certificate.
+ * It is dropped when the next context is asked for: a timer would have to be armed for each connection.
+ */
 const IDLE = 60 * 60_000;
 
 interface Kept {
   readonly context: SecureContext;
-  /** Drops the context after {@link IDLE}. */
-  readonly timer: NodeJS.Timeout;
+  /** The time of its last use, in milliseconds (`performance.now()`). */
+  readonly used: number;
 }
 
 /** Fingerprint of the options → context; the one used last is last. */
@@ -18,20 +21,16 @@ const contexts = new Map<string, Kept>();
 
 /** Returns the context for options with this fingerprint. Throws if Node rejects the options. */
 export function sharedContext(fingerprint: string, options: ConnectionOptions): SecureContext {
-  const kept = contexts.get(fingerprint) ?? make(fingerprint, options);
-  kept.timer.refresh();
-  contexts.delete(fingerprint);
-  contexts.set(fingerprint, kept);
-  for (const [eldest, { timer }] of contexts) {
-    if (contexts.size <= MOST) break;
-    clearTimeout(timer);
+  const used = performance.now();
+  for (const [eldest, kept] of contexts) {
+    if (used - kept.used < IDLE) break;
     contexts.delete(eldest);
   }
-  return kept.context;
-}
-
-function make(fingerprint: string, options: ConnectionOptions): Kept {
-  const context = process.getBuiltinModule("node:tls").createSecureContext(options);
-  const timer = setTimeout(() => contexts.delete(fingerprint), IDLE).unref();
-  return { context, timer };
+  const context =
+    contexts.get(fingerprint)?.context ?? process.getBuiltinModule("node:tls").createSecureContext(options);
+  contexts.delete(fingerprint);
+  contexts.set(fingerprint, { context, used });
+  const [eldest] = contexts.keys();
+  if (contexts.size > MOST && eldest !== undefined) contexts.delete(eldest);
+  return context;
 }

@@ -11,6 +11,7 @@ import {
 } from "../options/checks.ts";
 import type { Pop3ClientOptions } from "../options/client.ts";
 import { messageNumber } from "../protocol/message-number.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** The options of `Pop3Command`: those of node-pop3, and `stls`. */
 export interface NodePop3Options {
@@ -65,7 +66,7 @@ export function clientOptionsFrom(options: NodePop3Options): Pop3ClientOptions {
   for (const [name, value] of Object.entries({ user, password, servername }))
     if (value !== undefined && typeof value !== "string")
       throw configError(
-        `${name} must be a string (got ${name === "password" ? typeof value : shown(value)})`,
+        `${printable(name)} must be a string (got ${name === "password" ? typeof value : shown(value)})`,
       );
   checkBoolean("tls", tls);
   checkObject("tlsOptions", tlsOptions);

@@ -17,6 +17,7 @@ import {
 } from "./options.ts";
 import { authFrom } from "./sasl.ts";
 import { listify, stream2String, textOf } from "./text.ts";
+import { printable } from "../protocol/printable.ts";
 
 /** A session, and the texts of its replies. */
 interface Opened {
@@ -301,7 +302,7 @@ export class Pop3Command extends EventEmitter<NodePop3Events> {
     try {
       for (const [name, value] of Object.entries({ user, password: pass }))
         if (value === undefined || value === "")
-          throw configError(`${name} must be a non-empty string to log in: set the option ${name}`);
+          throw configError(`set the option ${printable(name)} to a non-empty string to log in`);
       await client.authenticate({ user: user as string, pass: pass as string });
     } catch (error) {
       // The next call must not find a session without a login.

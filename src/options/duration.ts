@@ -1,4 +1,5 @@
 // Times as options take them: a number in the unit of the option, or a text with a unit of its own, such as "14 days".
+import { printable } from "../protocol/printable.ts";
 
 /** The names of the units, and their length in milliseconds. */
 const UNITS = {
@@ -74,8 +75,8 @@ export function durationWanted(unit: TimeUnit): string {
 /** The end of an error about a wrong value: how to write it right, if that can be known. */
 export function durationHint(unit: TimeUnit, value: unknown): string {
   if (typeof value !== "string") return "";
-  if (/^\d+(\.\d+)?$/.test(value)) return `: a text needs a unit, as in "${value} ${unit}"`;
+  if (/^\d+(\.\d+)?$/.test(value)) return `: a text needs a unit, as in "${printable(value)} ${unit}"`;
   const [, number] = /^(\d+(?:\.\d+)?) ?m$/i.exec(value) ?? [];
-  if (number !== undefined) return `: write "${number} min" for minutes, "${number} d" for days`;
+  if (number !== undefined) return printable(`: write "${number} min" for minutes, "${number} d" for days`);
   return /^\d/.test(value) ? ": the units are ms, s, min, h, d and w" : "";
 }

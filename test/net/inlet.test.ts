@@ -1,7 +1,7 @@
 // Octets that a socket reads into memory that is reused: no caller sees them change.
 import { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Connection } from "../../src/net/connection.ts";
 import { Exchange } from "../../src/net/exchange.ts";
 import { Inlet } from "../../src/net/inlet.ts";
@@ -20,7 +20,7 @@ const wire = Buffer.concat([Buffer.from("+OK here it comes\r\n"), message, Buffe
 function read(inlet: Inlet, octets: Buffer, most: number): void {
   const { onread } = inlet;
   for (let at = 0; at < octets.length;) {
-    const memory = typeof onread.buffer === "function" ? onread.buffer() : onread.buffer;
+    const memory = onread.buffer as Uint8Array;
     const size = octets.copy(memory, 0, at, Math.min(at + most, at + memory.length));
     onread.callback(size, memory);
     at += size;
@@ -127,47 +127,6 @@ test("reads everything into the same memory", () => {
     read(inlet, Buffer.alloc(1_000_000), 50_000);
   }
   expect(places.size).toBe(1);
-});
-
-describe("a chunk that is kept", () => {
-  /** The memory of each chunk, by its order. `keeps`: which chunks are kept. Returns what `keep` answered, too. */
-  function readInto(chunks: number, size: number, keeps: (at: number) => boolean): [number[], boolean[]] {
-    const inlet = new Inlet();
-    const memories: ArrayBufferLike[] = [];
-    const places: number[] = [];
-    const answers: boolean[] = [];
-    inlet.onData = ({ buffer }) => {
-      if (!memories.includes(buffer)) memories.push(buffer);
-      if (keeps(places.length)) answers.push(inlet.keep());
-      places.push(memories.indexOf(buffer));
-    };
-    read(inlet, Buffer.alloc(chunks * size), size);
-    return [places, answers];
-  }
-
-  test("has memory of its own from the second one on, until none is kept", () => {
-    const [places, answers] = readInto(7, 65_536, (at) => at >= 1 && at <= 3);
-    expect(places).toEqual([0, 0, 1, 2, 3, 0, 0]);
-    expect(answers).toEqual([false, true, true]);
-  });
-
-  test("is not handed over if it is small, because it would keep 64 KiB alive", () => {
-    const [places, answers] = readInto(4, 32_767, () => true);
-    expect(places).toEqual([0, 1, 1, 1]);
-    expect(answers).toEqual([false, false, false, false]);
-    expect(readInto(4, 32_768, () => true)).toEqual([
-      [0, 1, 2, 3],
-      [false, true, true, true],
-    ]);
-  });
-
-  test("gives the same answer to all readers of one chunk", () => {
-    const inlet = new Inlet();
-    const answers: boolean[] = [];
-    inlet.onData = () => answers.push(inlet.keep(), inlet.keep());
-    read(inlet, Buffer.alloc(2 * 65_536), 65_536);
-    expect(answers).toEqual([false, false, true, true]);
-  });
 });
 
 test("what TLS decrypts while the socket is paused comes when it is resumed", async () => {

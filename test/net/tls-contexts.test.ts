@@ -26,8 +26,6 @@ test("64 contexts are kept: those that were used last", () => {
   sharedContext("one more", {});
   expect(sharedContext("first", {})).toBe(first);
   expect(sharedContext("second", {})).not.toBe(second);
-  vi.advanceTimersByTime(61 * MINUTE);
-  expect(vi.getTimerCount()).toBe(0);
 });
 
 test("options that Node rejects are rejected each time", () => {

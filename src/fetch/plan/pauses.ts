@@ -9,6 +9,7 @@ import {
 } from "../../options/checks.ts";
 import type { Duration } from "../../options/duration.ts";
 import type { LoginRate } from "../../protocol/login-rates.ts";
+import { printable } from "../../protocol/printable.ts";
 
 /**
  * The pauses between two tries of a message. Numbers are in milliseconds. If you set only one of the two, the other is
@@ -117,7 +118,7 @@ function fixedPause(given: FixedPoll): CompletePauses {
   const other = Object.entries<unknown>(range).find(([, value]) => value !== undefined)?.[0];
   if (other !== undefined)
     throw configError(
-      `policy.poll.every cannot be combined with policy.poll.${other}: it is the shortest and the longest pause, without jitter`,
+      `policy.poll.every cannot be combined with policy.poll.${printable(other)}: it is the shortest and the longest pause, without jitter`,
     );
   const pause = checkDuration("policy.poll.every", every, "ms");
   if (pause === 0) throw configError(`policy.poll.every must be greater than 0 (got ${shown(every)})`);

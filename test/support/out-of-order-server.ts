@@ -22,6 +22,9 @@ interface Answer {
   readonly tail: string;
 }
 
+/** Ports of earlier servers. The client remembers for a day that the server at such a port breaks pipelining. */
+const used = new Set<number>();
+
 export class OutOfOrderServer implements AsyncDisposable {
   /** What is left of the maildrop: text by unique-id. */
   readonly maildrop: Map<string, string>;
@@ -48,7 +51,13 @@ export class OutOfOrderServer implements AsyncDisposable {
   ): Promise<OutOfOrderServer> {
     const server = new OutOfOrderServer(messages, options);
     await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
-    return server;
+    if (!used.has(server.port)) {
+      used.add(server.port);
+      return server;
+    }
+    const another = await OutOfOrderServer.listen(messages, options);
+    await server[Symbol.asyncDispose]();
+    return another;
   }
 
   get port(): number {

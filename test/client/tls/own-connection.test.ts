@@ -23,7 +23,7 @@ test("reads a socket of its own into the memory that all sockets share", async (
     ([options]) => options as unknown as net.NetConnectOpts & ConnectionOptions,
   );
   expect(given.map(({ socket }) => socket)).toEqual([undefined, undefined]);
-  const [first, second] = given.map(({ onread }) => (onread?.buffer as () => Buffer)());
+  const [first, second] = given.map(({ onread }) => onread?.buffer);
   expect(first).toBeInstanceOf(Buffer);
   expect(second).toBe(first);
 });

@@ -62,11 +62,16 @@ async function stoppedAt(stopAt: number, deletes: boolean): Promise<Run> {
         ...{ mailbox: MAILBOX, policy, force: true },
       });
     expect(await run()).toMatchObject({ outcome: "done", failed: [] });
-    const before = [await new FileLedger(state).read(MAILBOX), said(server)];
+    // It may still ask for messages: a RETR changes nothing, and the messages are not delivered.
+    const done = async (): Promise<unknown[]> => [
+      await new FileLedger(state).read(MAILBOX),
+      said(server).filter((line) => !line.startsWith("RETR")),
+    ];
+    const before = await done();
     child.kill("SIGCONT");
     await closed;
     const { operations } = JSON.parse(printed) as Printed;
-    if (held) expect([await new FileLedger(state).read(MAILBOX), said(server)]).toEqual(before);
+    if (held) expect(await done()).toEqual(before);
     expect(await messagesIn(maildir)).toEqual(mails(COUNT));
     expect(server.maildrop("ann").messages).toHaveLength(deletes ? 0 : COUNT);
     return { held: wasStopped ? held : undefined, operations };

@@ -10,10 +10,13 @@ import { forPrograms } from "./wording.ts";
 
 /** The connection that was tried, as far as it is known. */
 export interface Pop3Attempt {
+  /** The server, as in the options of the client. */
   readonly host?: string | undefined;
+  /** Its port. */
   readonly port?: number | undefined;
   /** Whether TLS starts with the connection, without STLS. */
   readonly secure?: boolean | undefined;
+  /** The user name. */
   readonly user?: string | undefined;
   /** The name of the proxy in errors. */
   readonly proxy?: string | undefined;
@@ -25,11 +28,17 @@ export interface Pop3Explanation {
   readonly problem: string;
   /** What that means, and what to do about it: sentences for people. Empty if nothing is known. */
   readonly advice: readonly string[];
-  /**
-   * The meaning of the server's words, if they are known: `id` names them, `kind` says what they are about, such as
-   * `"credentials"`, and `temporary` whether the same call may succeed later.
-   */
-  readonly meaning: { readonly id: string; readonly kind: string; readonly temporary: boolean } | undefined;
+  /** The meaning of the server's words, if they are known. */
+  readonly meaning:
+    | {
+        /** The name of these words. */
+        readonly id: string;
+        /** What they are about, such as `"credentials"`. */
+        readonly kind: string;
+        /** Whether the same call may succeed later. */
+        readonly temporary: boolean;
+      }
+    | undefined;
 }
 
 /**

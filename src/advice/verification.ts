@@ -18,6 +18,7 @@ export const VERIFY: NamesOf<VerifyOptions> = { ...CALL, pipelining: true };
 
 /** One step of {@link Pop3Client.verifySteps}. */
 export interface Pop3VerifyStep {
+  /** The name of the step. */
   readonly name: Step["name"];
   /** Whether the step succeeded. If not, it is the last one. */
   readonly ok: boolean;
@@ -38,6 +39,7 @@ export interface Pop3VerifyStep {
 export interface Pop3VerifyReport {
   /** Whether all steps succeeded. */
   readonly ok: boolean;
+  /** The steps, in order, up to the one that failed. */
   readonly steps: readonly Pop3VerifyStep[];
   /** The facts of all steps together. */
   readonly facts: Readonly<Record<string, unknown>>;

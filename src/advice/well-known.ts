@@ -11,6 +11,7 @@ export interface WellKnownProvider {
   readonly host: string | undefined;
   /** The port of the server, which has TLS from the first byte. */
   readonly port: 995;
+  /** TLS begins with the first byte. */
   readonly secure: true;
   /** The user name that the provider wants for this address. */
   readonly user: string;

@@ -19,17 +19,33 @@ import { printable } from "../protocol/printable.ts";
 
 /** What {@link Pop3Server.options} returns: options of a `Pop3Client`. */
 export interface Pop3ServerAccount {
+  /** The address of the server. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
   /** Whether TLS begins with the first byte. */
   readonly secure: boolean;
   /** Set if the server has no TLS. */
   readonly stls?: "never";
   /** The certificate to trust. */
-  readonly tls?: { readonly ca: string };
+  readonly tls?: {
+    /** The certificate, as PEM. */
+    readonly ca: string;
+  };
+  /** The login of the user. */
   readonly auth:
-    | { readonly user: string; readonly pass: string }
-    | { readonly user: string; readonly accessToken: string };
+    | {
+        /** The user name. */
+        readonly user: string;
+        /** The password. */
+        readonly pass: string;
+      }
+    | {
+        /** The user name. */
+        readonly user: string;
+        /** The token of the user. */
+        readonly accessToken: string;
+      };
 }
 
 /**

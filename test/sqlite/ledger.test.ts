@@ -187,7 +187,7 @@ test.each([
   [{ prefix: "sqlite_x" }, /^store\.prefix must be/],
   [{ heartbeat: 60_000 }, /^store\.heartbeat must be from 1 to 2147483647, and less than store\.stale/],
   [{ heartbeat: LONGEST_TIMER + 1, stale: Infinity }, /^store\.heartbeat must be/],
-  [{ busyTimeout: -1 }, /^store\.busyTimeout must be a number >= 0/],
+  [{ busyTimeout: -1 }, /^store\.busyTimeout must be a number of milliseconds >= 0/],
   [{ lease: 5 } as SqliteStoreOptions, /^unknown option store\.lease/],
 ])("refuses the options %j", async (options: SqliteStoreOptions, message) => {
   await expect(newStore(options)).rejects.toMatchObject({ code: "POP3_CONFIG" });

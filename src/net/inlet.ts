@@ -44,8 +44,11 @@ export class Inlet {
 }
 
 /**
- * Creates an inlet, but not on Deno. Deno keeps reading this way after STLS, so the TLS handshake would hang.
+ * Creates an inlet for a socket, with TLS from the first octet (`secure`) or without. Not on Deno: it keeps reading this
+ * way after STLS, so the TLS handshake would hang. With TLS not on Bun: it loses a greeting that arrives with the end of
+ * the handshake.
  */
-export function openInlet(): Inlet | undefined {
-  return process.versions["deno"] === undefined ? new Inlet() : undefined;
+export function openInlet(secure: boolean): Inlet | undefined {
+  const { deno, bun } = process.versions;
+  return deno !== undefined || (secure && bun !== undefined) ? undefined : new Inlet();
 }

@@ -221,7 +221,7 @@ export class Session {
     // Only for a socket of our own. A plain one must not start TLS by an option: a TLS socket that is made later reads
     // from the socket itself. That also holds if the caller calls `stls()` later.
     const isOwn = settings.proxy === undefined && settings.socket === undefined;
-    const inlet = isOwn && settings.stls === "never" ? openInlet() : undefined;
+    const inlet = isOwn && settings.stls === "never" ? openInlet(settings.secure) : undefined;
     const { connect: timeout } = settings.timeouts;
     const stream = await dial({ ...settings, timeout, handshake, inlet, secrets }, signal);
     const connected = handshake === undefined ? stream : await this.#secure(handshake, stream, signal);

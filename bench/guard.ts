@@ -37,12 +37,12 @@ const checks: readonly Check[] = [
   },
   {
     name: "RETR of 2,000 × 5 KB in a new process ÷ a scan",
-    usual: 5,
+    usual: 6,
     ratio: (stage) => against(stage, "2000x5000", 0, 1),
   },
   {
     name: "RETR of 100 × 1 MB ÷ a scan",
-    usual: 0.6,
+    usual: 0.9,
     ratio: (stage) => against(stage, "20x1000000", 1, 5),
   },
   {

@@ -11,6 +11,8 @@ interface ContenderJob {
 
 export interface RetrieveJob extends ContenderJob {
   readonly task: "retrieve";
+  /** A mailbox to retrieve first, in a session of its own, so that the measured code is already compiled. */
+  readonly warm?: string;
   /** The rounds before the measured ones, so that the compiler has finished. @default 0 */
   readonly before?: number;
   /** The measured rounds: each retrieves the mailbox in the same session. @default 1 */

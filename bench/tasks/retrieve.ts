@@ -6,13 +6,20 @@ import type { Outcome, RetrieveJob, VerifyJob } from "../job.ts";
 import { digests, mailboxNamed } from "../mailbox.ts";
 
 export async function runRetrieve(contender: Contender, job: RetrieveJob): Promise<Outcome> {
-  const { target, before: warmUp = 0, rounds = 1, counts } = job;
+  const { target, warm, before: warmUp = 0, rounds = 1, counts } = job;
   const count = Number(target.mailbox.split("x")[0]);
   let octets = 0;
   // The minimum that a caller does: it looks at the message and drops it.
   const take = (message: Taken): void => {
     octets += message.length;
   };
+  if (warm !== undefined) {
+    const session = await contender.open({ ...target, mailbox: warm });
+    await session.prepare?.();
+    await session.retrieve(Number(warm.split("x")[0]), take);
+    await session.quit();
+    octets = 0;
+  }
   const counted = counts === undefined ? 0 : await roundTrips(counts);
   if (job.session === true) {
     const cost = await costOf(async () => {

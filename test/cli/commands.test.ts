@@ -262,7 +262,7 @@ describe("the secret", () => {
     const terminal = new Terminal();
     const command = await lineOf('console.error("no such entry"); process.exitCode = 2');
     expect(await terminal.run("list", urlOf(server), "--password-command", command)).toBe(78);
-    expect(terminal.err).toMatch(/^no such entry\npopwright: the command .+ must print the secret/);
+    expect(terminal.words).toMatch(/^ ?no such entry popwright: the command \S+ must print the secret/);
   });
 });
 

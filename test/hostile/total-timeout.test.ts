@@ -182,17 +182,23 @@ test("the time of a message that is claimed late starts with its turn", async ()
   expect(error()).toMatchObject({ code: "POP3_TOTAL_TIMEOUT", limit: "timeouts.total" });
 });
 
-test.each([0, -1, NaN, "5" as unknown as number, null as unknown as number])(
-  "an invalid totalTimeout rejects, and sends nothing: %s",
-  async (totalTimeout) => {
-    const server = new MemoryServer(LOGIN_ANSWERS);
-    const client = await Pop3Client.connect({ ...server.options, ...auth("USER") });
-    for (const run of [...Object.values(AT_ONCE), ...Object.values(STREAMS)])
-      await expect(run(client, totalTimeout)).rejects.toMatchObject({
-        code: "POP3_INVALID_ARGUMENT",
-        message: expect.stringContaining("totalTimeout must be ") as string,
-      });
-    expect(server.lines.filter((text) => !/^(?:CAPA|USER|PASS)/.test(text))).toEqual([]);
-    client.close();
-  },
-);
+const NOT_A_TIME = "totalTimeout must be a number of milliseconds";
+
+test.each([
+  [0, "totalTimeout must be greater than 0 (got 0)"],
+  [-1, NOT_A_TIME],
+  [NaN, NOT_A_TIME],
+  ["5", NOT_A_TIME],
+  [null, NOT_A_TIME],
+])("an invalid totalTimeout rejects, and sends nothing: %s", async (value, message) => {
+  const totalTimeout = value as number;
+  const server = new MemoryServer(LOGIN_ANSWERS);
+  const client = await Pop3Client.connect({ ...server.options, ...auth("USER") });
+  for (const run of [...Object.values(AT_ONCE), ...Object.values(STREAMS)])
+    await expect(run(client, totalTimeout)).rejects.toMatchObject({
+      code: "POP3_INVALID_ARGUMENT",
+      message: expect.stringContaining(message) as string,
+    });
+  expect(server.lines.filter((text) => !/^(?:CAPA|USER|PASS)/.test(text))).toEqual([]);
+  client.close();
+});

@@ -42,7 +42,7 @@ const KILLED: Suite = {
 
 /** What the shorter list for Windows has, too. */
 const PROGRAMS = [
-  ...["commands", "process"].map((name) => `test/cli/${name}.test.ts`),
+  ...["commands", "fetch", "process"].map((name) => `test/cli/${name}.test.ts`),
   "test/fetch/fetch-mail.test.ts",
 ];
 
@@ -55,7 +55,6 @@ const WINDOWS: readonly Suite[] = [
     ...NPM_TEST,
     only: [
       ...PROGRAMS,
-      "test/cli/fetch.test.ts",
       ...["eml-folder", "group", "maildir", "mbox", "spool-file", "windows-path"].map(
         (name) => `test/fetch/destinations/${name}`,
       ),

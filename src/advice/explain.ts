@@ -89,7 +89,7 @@ export interface Meaning extends KnownText {
   readonly passes: boolean;
 }
 
-/** Looks up the text with which the server refused. `undefined`: the text is unknown, or there is none. */
+/** Looks up the text with which the server refused. `undefined`: the text is unknown, or the server did not refuse. */
 export function meaning(error: Pop3Error): Meaning | undefined {
   const refusal = refusalIn(error);
   if (refusal === undefined) return undefined;

@@ -5,7 +5,7 @@ export interface Provider {
   /** Names of servers. A name also covers its subdomains. */
   readonly hosts: readonly string[];
   /**
-   * The domains of addresses, each with its POP3 server on port 995. `undefined`: there is none, or the domains are the
+   * The domains of addresses, each with its POP3 server on port 995. `undefined`: the provider has no such server, or the domains are the
    * customers' own.
    */
   readonly servers?: Readonly<Record<string, string>>;

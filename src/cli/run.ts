@@ -71,7 +71,7 @@ export async function run(args: readonly string[], streams: Streams, version: st
   }
 }
 
-/** Finds a command. Throws {@link UsageError} if there is none of this name. */
+/** Finds a command. Throws {@link UsageError} if no command has this name. */
 function commandNamed(name: string): Subcommand {
   const command = COMMANDS.find((each) => each.name === name);
   if (command !== undefined) return command;

@@ -5,21 +5,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { ENTRIES } from "./entries.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-test.each([
-  "index",
-  "bullmq",
-  "fetch",
-  "node-pop3",
-  "oauth2",
-  "parse",
-  "postgres",
-  "redis",
-  "sqlite",
-  "testing",
-])("the report of the entry %s", async (entry) => {
+test.each(ENTRIES)("the report of the entry %s", async (entry) => {
   const folder = await mkdtemp(join(tmpdir(), "popwright-api-"));
   try {
     const prepared = ExtractorConfig.prepare({

@@ -6,6 +6,7 @@ import { dirname, join, posix } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ENTRIES } from "./entries.ts";
 
 const root = join(import.meta.dirname, "../..");
 const inModules = (path: string): string => join(root, "node_modules", path);
@@ -100,18 +101,7 @@ test("the types export as values what the code exports, and nothing else", async
     "for (const entry of ['', '/bullmq', '/fetch', '/node-pop3', '/oauth2', '/parse', '/postgres', '/redis', '/sqlite', '/testing'])" +
     " console.log(Object.keys(await import('popwright' + entry)).sort().join());";
   const exported = (await node(["--input-type=module", "--eval", program], project)).trim().split("\n");
-  for (const [index, entry] of [
-    "index",
-    "bullmq",
-    "fetch",
-    "node-pop3",
-    "oauth2",
-    "parse",
-    "postgres",
-    "redis",
-    "sqlite",
-    "testing",
-  ].entries())
+  for (const [index, entry] of ENTRIES.entries())
     for (const extension of ["d.ts", "d.cts"]) {
       const file = join(directory, "package/dist", `${entry}.${extension}`);
       const types = await readFile(file, "utf8");

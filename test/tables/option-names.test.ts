@@ -17,22 +17,10 @@ import { UNUSED_POOL } from "../support/postgres.ts";
 import { UNUSED_REDIS } from "../support/redis.ts";
 import { UNUSED } from "../support/sqlite.ts";
 import { root } from "./source.ts";
+import { ENTRIES } from "../package/entries.ts";
 
 const { fetchMail, fetchAll, newMail, MemoryLedger } = fetching;
-const report = [
-  "index",
-  "bullmq",
-  "fetch",
-  "node-pop3",
-  "oauth2",
-  "parse",
-  "postgres",
-  "redis",
-  "sqlite",
-  "testing",
-]
-  .map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8"))
-  .join("\n");
+const report = ENTRIES.map((entry) => readFileSync(join(root, `etc/${entry}.api.md`), "utf8")).join("\n");
 const INTERFACE = /^export interface (\w+)(?:<[^>]*>)?(?: extends ([^{]+))? \{\n([^]*?)^\}/gm;
 const interfaces = new Map(
   [...report.matchAll(INTERFACE)].map((found) => [found[1] as string, found] as const),

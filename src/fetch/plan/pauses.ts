@@ -55,7 +55,7 @@ export interface PollPauses {
   /**
    * How far a pause is spread at random, as a part of it, from 0 to 1: mailboxes that were polled together do not
    * stay together. 0.1 makes 9 to 11 minutes of 10. A pause is never shorter than `shortest` or longer than
-   * `longest`, so there is no spread if these are equal. 0: none. @default 0.1
+   * `longest`, so equal pauses are not spread. 0: no pause is spread. @default 0.1
    */
   readonly jitter: number;
   /** Not allowed: a range has no fixed interval. */

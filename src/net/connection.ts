@@ -110,7 +110,7 @@ export class Connection {
       limits,
       log,
       secrets,
-      inlet,
+      reused: inlet !== undefined,
       completed: () => {
         this.#sender.schedule();
       },

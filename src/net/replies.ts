@@ -9,7 +9,6 @@ import { NO_TOTAL, type Deadlines } from "./deadlines.ts";
 import { meantAsRefusal, refusal, type Exchange } from "./exchange.ts";
 import { givenUp, isContentError, mixedReplies, notAReply } from "./failures.ts";
 import type { FlowControl } from "./flow-control.ts";
-import type { Inlet } from "./inlet.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -35,8 +34,8 @@ export interface RepliesSetup {
   readonly log: WireLog;
   /** Masked if the server repeats them. */
   readonly secrets: Secrets;
-  /** What reads the chunks; `undefined`: each chunk has memory of its own. */
-  readonly inlet: Inlet | undefined;
+  /** Whether the memory of chunks is reused: a block that keeps octets then gets copies. */
+  readonly reused: boolean;
   /** Called after each complete reply: another command may be sent. */
   readonly completed: () => void;
 }
@@ -146,7 +145,7 @@ export class Replies implements ReplySink {
   octets(octets: Buffer): void {
     const exchange = this.#pipeline.first;
     if (exchange === undefined) return; // closed while this chunk was read
-    const { log, limits, inlet, flow } = this.#setup;
+    const { log, limits, reused, flow } = this.#setup;
     log.octets(octets, isMessage(exchange.command));
     if (exchange.trace !== undefined) exchange.trace.trace.received += octets.length;
     if (exchange.abandoned || exchange.block === undefined) {
@@ -154,8 +153,8 @@ export class Replies implements ReplySink {
       if (this.#drained > limits.drain) throw givenUp(exchange.command);
       return;
     }
-    // An inlet uses its memory again for the next chunk.
-    const lasting = exchange.block.keeps === true && inlet !== undefined ? Buffer.from(octets) : octets;
+    // Copy: the read buffer is reused.
+    const lasting = exchange.block.keeps === true && reused ? Buffer.from(octets) : octets;
     if (!exchange.block.octets(lasting) && this.#pipeline.first?.abandoned === false) {
       // Read `first` again: a listener may have abandoned the message, or closed, while it received these
       // octets.

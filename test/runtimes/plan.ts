@@ -18,6 +18,10 @@ const SQLITE: Suite = { name: "test:sqlite", config: "vitest.sqlite.config.ts", 
 
 const ENDURANCE = { name: "test:endurance", config: "vitest.endurance.config.ts" } as const;
 
+const SESSIONS: readonly Suite[] = [
+  { ...NPM_TEST, only: ["test/client/", "test/net/", "test/testing/", "test/faults/"] },
+  { ...HOSTILE, only: [] },
+];
 const CLIENT: readonly Suite[] = [{ ...NPM_TEST, only: ["test/client/", "test/net/"] }];
 
 /** Pool, fetching and command line were not looked at there. */
@@ -81,7 +85,7 @@ const FILES: readonly Suite[] = [
 const CI: Readonly<Record<RuntimeName, readonly Suite[]>> = {
   node22: [...CLIENT, SQLITE],
   node24: [],
-  node26: [...CLIENT, SQLITE],
+  node26: [...SESSIONS, SQLITE],
   bun: CLIENT,
   deno: CLIENT,
   windows: FILES,

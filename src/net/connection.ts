@@ -232,7 +232,7 @@ export class Connection {
     }
     this.#pipeline.push(exchange as Exchange<unknown>);
     if (!exchange.ahead) this.#flow.addWanted();
-    this.#sender.schedule();
+    this.#sender.schedule(exchange.prompt);
   }
 
   /**

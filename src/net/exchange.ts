@@ -20,6 +20,11 @@ export interface ExchangeOptions<T> {
   readonly octets?: number | undefined;
   /** Whether the command is sent before a caller waits for it. @default false */
   readonly ahead?: boolean | undefined;
+  /**
+   * Whether the command is written before the event loop continues. What its caller has just confirmed, such as a
+   * lease, still holds then. @default false
+   */
+  readonly prompt?: boolean | undefined;
   /** The time limit of the first line of the reply. @default `timeouts.command` */
   readonly wait?: Deadline | undefined;
   /** The time limit of the whole response. @default `timeouts.total` if it has a block, otherwise none */
@@ -38,6 +43,7 @@ export class Exchange<T> {
   readonly text: number;
   /** Whether no caller waits for the reply yet. */
   ahead: boolean;
+  readonly prompt: boolean;
   readonly wait: Deadline | undefined;
   /** The time limit of the whole response; `undefined`: the default. */
   total: Total | undefined;
@@ -61,6 +67,7 @@ export class Exchange<T> {
     this.octets = options.octets ?? 0;
     this.text = Buffer.byteLength(command.line) + 2;
     this.ahead = options.ahead ?? false;
+    this.prompt = options.prompt ?? false;
     this.wait = options.wait;
     this.total = options.total;
     this.#onSent = options.onSent;

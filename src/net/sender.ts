@@ -1,5 +1,5 @@
 // Writes commands to the stream. Those of many callers are sent in one write, at the end of a turn of the event
-// loop.
+// loop, or before the loop continues if one of them is prompt.
 import type { Duplex } from "node:stream";
 import type { Secrets } from "../protocol/secrets.ts";
 import type { Exchange } from "./exchange.ts";
@@ -26,6 +26,7 @@ export class Sender {
   readonly #secrets: Secrets;
   readonly #expect: (first: Exchange<unknown>) => void;
   #scheduled: NodeJS.Immediate | undefined;
+  #stopped = false;
   #together = 0;
 
   /** `expect`: called before the first command is written when no reply is expected. */
@@ -46,17 +47,21 @@ export class Sender {
     return this.#together;
   }
 
-  /** Sends the waiting commands soon. */
-  schedule(): void {
-    if (this.#pipeline.queued > 0) this.#scheduled ??= setImmediate(this.#flush);
+  /** Sends the waiting commands soon. `prompt`: before the event loop continues. */
+  schedule(prompt = false): void {
+    if (this.#pipeline.queued === 0) return;
+    if (prompt) process.nextTick(this.#flush);
+    else this.#scheduled ??= setImmediate(this.#flush);
   }
 
   stop(): void {
+    this.#stopped = true;
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
   }
 
   readonly #flush = (): void => {
     this.#scheduled = undefined;
+    if (this.#stopped) return;
     const idle = this.#pipeline.length === 0;
     const batch = this.#pipeline.takeSendable();
     if (batch.length === 0) return;

@@ -245,6 +245,7 @@ export class Transaction {
       deletions.map((command, index) =>
         session.connection.send(command, {
           signal,
+          prompt: true,
           effect: () => {
             this.marked.add(messages[index] as number);
           },
@@ -272,6 +273,7 @@ export class Transaction {
     try {
       await connection.send(commands.quit(), {
         signal,
+        prompt: true,
         wait: quitWait(session.settings.timeouts),
         onSent: () => {
           sent = true;

@@ -1,4 +1,5 @@
-// Prints sender and subject of the newest messages: `newest.ts 10`. Retrieves only their headers, and deletes nothing.
+// Prints sender and subject of the newest messages, oldest of them first: `newest.ts 10`. Retrieves only their headers, and
+// deletes nothing.
 //
 // POP3_URL   pop3s://user:password@host; percent-encode special characters
 import { Pop3Client } from "popwright";
@@ -8,9 +9,7 @@ import { setting } from "./setting.ts";
 const count = Number(process.argv[2] ?? 10);
 
 await Pop3Client.use(setting("POP3_URL"), async (client) => {
-  // Servers list the oldest message first.
-  const numbers = count > 0 ? [...(await client.list()).keys()].slice(-count) : [];
-  for await (const message of client.retrieve(numbers.toReversed(), { top: 0 })) {
+  for await (const message of client.retrieve({ newest: count, top: 0 })) {
     const headers = await parseHeaders(await message.buffer());
     console.log(`${headers.get("from") ?? "(no sender)"}: ${headers.get("subject") ?? "(no subject)"}`);
   }

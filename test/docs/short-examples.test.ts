@@ -86,14 +86,16 @@ async function run(args: readonly string[], { env, trusted = true, until }: Run 
 
 const left = (): number => server.maildrop("ann").messages.length;
 
-test("newest.ts prints the newest message first, and retrieves no other", async () => {
-  expect(await run(["newest.ts"])).toBe("bob@example.com: two\nann@example.com: one\n");
+test("newest.ts prints the newest messages, and retrieves no other", async () => {
+  expect(await run(["newest.ts"])).toBe("ann@example.com: one\nbob@example.com: two\n");
   expect(await run(["newest.ts", "1"])).toBe("bob@example.com: two\n");
   expect(left()).toBe(2);
 });
 
 test("delete-by-uid.ts deletes what it is told to, and nothing else", async () => {
-  expect(await run(["delete-by-uid.ts", "uid-1", "uid-9"])).toBe("uid-1 deleted\nuid-9 not on the server\n");
+  expect(await run(["delete-by-uid.ts", "uid-1", "uid-9"])).toBe(
+    "uid-1 deleted: one\nuid-9 not on the server\n",
+  );
   expect(server.maildrop("ann").messages.map(({ uid }) => uid)).toEqual(["uid-2"]);
 });
 

@@ -18,6 +18,7 @@ const layers = [
   ["retry", "^src/retry\\.ts$"],
   ["protocol-and-auth", "^src/(protocol|auth)/"],
   ["errors", "^src/errors\\.ts$"],
+  ["system", "^src/system/"],
 ];
 
 /** Beside the layers: they are entries of their own, and use little of the rest. */
@@ -62,6 +63,9 @@ const besidesTheEntries = [
 
 /** Modules of Node through which the outside is reached, `/promises` included. */
 const sockets = "^(node:)?(net|tls|dns|dgram|http|https|http2)(/|$)";
+
+/** Modules of Node through which files are reached, `/promises` included. */
+const files = "^(node:)?fs(/|$)";
 
 /** What is gone once the sources are built: `import type`, and `import("name")` within a type. */
 const types = ["type-only", "type-import"];
@@ -168,6 +172,13 @@ module.exports = {
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?(buffer|util)$" },
     },
     {
+      name: "protocol-and-auth-know-no-clock",
+      comment: "Nor chance, but for what is secret.",
+      severity: "error",
+      from: { path: "^src/(protocol|auth)/" },
+      to: { path: "^src/system/" },
+    },
+    {
       name: "fetch-plan-is-pure",
       comment: "What to do with the mail is decided from values alone. Of Node it needs digests.",
       severity: "error",
@@ -219,6 +230,14 @@ module.exports = {
       severity: "error",
       from: { path: "^src/", pathNot: "^src/((net|testing)/|cli/login/redirect-server\\.ts$)" },
       to: { path: sockets, dependencyTypesNot: types },
+    },
+    {
+      name: "files-in-fetch-files",
+      comment:
+        "Ledger and destinations reach them there alone, so that a test can put another disk in their place. The command line is a program of its own, and SQLite has its own way to files.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(cli/|fetch/files/|sqlite/database\\.ts$)" },
+      to: { path: files, dependencyTypesNot: types },
     },
     {
       name: "no-undeclared-package",

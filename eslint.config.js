@@ -126,6 +126,28 @@ export default defineConfig(
     },
   },
   {
+    // A test that has clocks and chance of its own replaces two modules.
+    files: ["src/{fetch,net,options,pool,session,store}/**/*.ts", "src/*.ts"],
+    rules: {
+      "no-restricted-properties": [
+        "error",
+        ...[
+          { object: "Date", property: "now", message: "Use wallTime() of src/system/clock.ts." },
+          { object: "performance", property: "now", message: "Use steadyTime() of src/system/clock.ts." },
+          { object: "process", property: "hrtime", message: "Use kernelTime() of src/system/clock.ts." },
+          { object: "Math", property: "random", message: "Use random() of src/system/random.ts." },
+        ],
+      ],
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: "Use new Date(wallTime()), with wallTime of src/system/clock.ts.",
+        },
+      ],
+    },
+  },
+  {
     files: ["test/**/*.ts"],
     rules: {
       "no-restricted-syntax": [

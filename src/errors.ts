@@ -3,6 +3,7 @@
 // There are three cases. The call was wrong and nothing was sent: `Pop3Error` itself. The server refused the
 // command and the session continues: {@link Pop3ReplyError}. The session has ended, and every waiting call
 // rejects with the same cause: {@link Pop3ProtocolError} and {@link Pop3ConnectionError}.
+import { wallTime } from "./system/clock.ts";
 
 /**
  * Codes of {@link Pop3Error} itself: the call was wrong or impossible. The state of the session is unchanged.
@@ -353,7 +354,7 @@ export class Pop3HostBusyError extends Pop3Error {
 
   /** Milliseconds from now until another try makes sense; 0 if it does now. */
   get retryAfterMs(): number {
-    return Math.max(0, this.comeAt - Date.now());
+    return Math.max(0, this.comeAt - wallTime());
   }
 
   /** Tests whether `value` is a {@link Pop3HostBusyError}, from the ESM or the CommonJS build. */

@@ -9,6 +9,7 @@ import {
   type Stage,
   type Wait,
 } from "./protocol/refusals.ts";
+import { random } from "./system/random.ts";
 
 /**
  * Why an error is temporary: the network failed, the server refused for now, or another call uses the
@@ -169,11 +170,11 @@ export function isTemporary(error: unknown): boolean {
 export function retryAfter(
   error: unknown,
   attempt: number,
-  random: () => number = Math.random,
+  chance: () => number = random,
   loginDelay?: number,
 ): number {
   if (Pop3HostBusyError.is(error)) return error.retryAfterMs;
-  return backOff(temporaryCause(error) ?? "SYS/TEMP", attempt, random, loginDelay);
+  return backOff(temporaryCause(error) ?? "SYS/TEMP", attempt, chance, loginDelay);
 }
 
 function resetWithinHandshake({ code, cause }: Pop3Error): boolean {

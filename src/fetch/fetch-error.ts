@@ -12,6 +12,7 @@ import {
 import type { FetchReport } from "./report.ts";
 import { scopeOf, type FetchScope } from "./scope.ts";
 import { printable } from "../protocol/printable.ts";
+import { wallTime } from "../system/clock.ts";
 
 /** The parts of a {@link FetchError}. */
 export interface FetchErrorDetails {
@@ -78,7 +79,7 @@ export class FetchError extends Pop3Error {
 
   /** Milliseconds from now until another run makes sense; 0 if it does now. */
   get retryAfterMs(): number {
-    return Math.max(0, this.report.nextPollAt - Date.now());
+    return Math.max(0, this.report.nextPollAt - wallTime());
   }
 
   /** See {@link FetchReport.committed}. */

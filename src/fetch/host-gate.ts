@@ -14,6 +14,8 @@ import {
 import type { FetchEvent } from "./events.ts";
 import type { CompletePauses } from "./plan/pauses.ts";
 import { spreadPause } from "./plan/schedule.ts";
+import { steadyTime, wallTime } from "../system/clock.ts";
+import { random } from "../system/random.ts";
 
 /** The first pause between two tries, in milliseconds. Each failed try doubles it, up to `poll.longest`. */
 const FIRST_PAUSE = 60_000;
@@ -89,10 +91,10 @@ export class HostGate {
   /** Returns the right to begin a run, or when to come again. Does not wait, also not while it is in doubt. */
   ask(): Pass | HostDown {
     if (this.#state === "up") return { isTry: false };
-    const isDue = this.#state === "doubtful" || this.#next <= performance.now();
+    const isDue = this.#state === "doubtful" || this.#next <= steadyTime();
     if (this.#try === undefined && isDue) return (this.#try = { isTry: true });
     const { error, nextPollAt } = this.#down;
-    return { error, nextPollAt: Math.max(nextPollAt, Date.now() + DOUBT_PAUSE * (0.5 + Math.random())) };
+    return { error, nextPollAt: Math.max(nextPollAt, wallTime() + DOUBT_PAUSE * (0.5 + random())) };
   }
 
   /** Why the host is down, and when the next mailbox tries; `undefined`: it is not known to be down. */
@@ -129,9 +131,9 @@ export class HostGate {
   get #down(): HostDown {
     // If the try under way fails, at least the same pause follows.
     const least = this.#try === undefined ? 0 : this.#pause;
-    const left = Math.max(least, this.#next - performance.now());
+    const left = Math.max(least, this.#next - steadyTime());
     // A millisecond later than necessary: the system clock counts whole ones.
-    return { error: this.#error as Pop3Error, nextPollAt: Math.ceil(Date.now() + left) + 1 };
+    return { error: this.#error as Pop3Error, nextPollAt: Math.ceil(wallTime() + left) + 1 };
   }
 
   #wait(isPatient: boolean, signal: AbortSignal): Promise<Pass | HostDown> {
@@ -165,8 +167,8 @@ export class HostGate {
         first * 2 ** Math.min(MOST_DOUBLINGS, this.#failures++),
       );
       this.#state = "down";
-      this.#pause = Math.ceil(spreadPause({ ...poll, shortest: first }, pause, Math.random));
-      this.#next = performance.now() + this.#pause;
+      this.#pause = Math.ceil(spreadPause({ ...poll, shortest: first }, pause, random));
+      this.#next = steadyTime() + this.#pause;
     }
     if (this.#try === pass) this.#try = undefined;
     this.#wake();
@@ -179,7 +181,7 @@ export class HostGate {
       for (const waiter of this.#waiters) this.#let(waiter, { isTry: false });
       return;
     }
-    const left = this.#state === "down" ? this.#next - performance.now() : 0;
+    const left = this.#state === "down" ? this.#next - steadyTime() : 0;
     const [first] = this.#waiters;
     if (first !== undefined && this.#try === undefined && left <= 0) {
       this.#try = { isTry: true };

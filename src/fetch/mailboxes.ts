@@ -18,6 +18,7 @@ import {
   type FetchTarget,
 } from "./options.ts";
 import { emptyReport } from "./report.ts";
+import { wallTime } from "../system/clock.ts";
 
 /** The options, with both signals set. */
 export interface Wishes extends FetchAllOptions {
@@ -152,7 +153,7 @@ export class Mailboxes {
         permit.release();
       });
       if (repeat !== true) return;
-      await sleep(next - Date.now(), this.#end.signal);
+      await sleep(next - wallTime(), this.#end.signal);
     } while (!this.#isOver);
   }
 

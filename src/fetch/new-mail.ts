@@ -12,6 +12,7 @@ import { runFetch } from "./run/run.ts";
 import { FirstAbort, isAborted } from "../net/abort.ts";
 import { sleep } from "../net/settle.ts";
 import { callerOf, locatedLoop } from "../session/caller.ts";
+import { wallTime } from "../system/clock.ts";
 
 /** The options of {@link newMail}. */
 export interface NewMailOptions extends Omit<FetchOptions, "destination"> {
@@ -111,7 +112,7 @@ async function* messagesOf(
           return error.report.nextPollAt;
         },
       );
-      if (repeat) await sleep(next - Date.now(), stop, settings.signal);
+      if (repeat) await sleep(next - wallTime(), stop, settings.signal);
     } while (repeat && !isAborted(stop, settings.signal));
   } finally {
     leave.abort();

@@ -4,6 +4,7 @@ import { argumentError, checkDuration, checkNames, checkObject, shown } from "..
 import type { Duration } from "../options/duration.ts";
 import { types } from "node:util";
 import { isSigned, keysOf } from "./destinations/webhook-signature.ts";
+import { wallTime } from "../system/clock.ts";
 
 /** The options of {@link verifyWebhook}. */
 export interface VerifyWebhookOptions {
@@ -64,7 +65,7 @@ export function verifyWebhook(
   const timestamp = Number(time);
   if (!isSigned(signature, keys, { id, timestamp, body }))
     throw notAuthentic("no signature is right for the body and the secrets");
-  if (Math.abs(Date.now() / 1000 - timestamp) > tolerance)
+  if (Math.abs(wallTime() / 1000 - timestamp) > tolerance)
     throw notAuthentic(`its time is more than ${tolerance} s away from the clock of this machine`);
   return { id, timestamp: new Date(timestamp * 1000) };
 }

@@ -3,6 +3,7 @@
 // only when it fires.
 import { Pop3ConnectionError, type Pop3ConnectionErrorCode } from "../errors.ts";
 import { LONGEST_TIMER } from "./settle.ts";
+import { steadyTime } from "../system/clock.ts";
 
 /** The parts of the error when a deadline has passed. */
 export interface Expiry {
@@ -65,7 +66,7 @@ export class DeadlineTimer {
    */
   begin(wait: Deadline, command: string, came = false, total?: Total): void {
     // A chunk may contain a hundred replies: read the clock only once.
-    if (!came) this.#last = performance.now();
+    if (!came) this.#last = steadyTime();
     if (total !== undefined) {
       this.#total = total;
       this.#began = this.#last;
@@ -89,18 +90,18 @@ export class DeadlineTimer {
 
   /** Resets the idle deadline and counts the octets: a chunk has arrived. */
   touch(octets: number): void {
-    this.#last = performance.now();
+    this.#last = steadyTime();
     this.#octets += octets;
   }
 
   /** Stops the clocks while our own side does not read. */
   pause(): void {
-    this.#pausedAt ??= performance.now();
+    this.#pausedAt ??= steadyTime();
   }
 
   resume(): void {
     if (this.#pausedAt === undefined) return;
-    const held = performance.now() - this.#pausedAt;
+    const held = steadyTime() - this.#pausedAt;
     this.#since += held;
     this.#last += held;
     this.#began += held;
@@ -131,7 +132,7 @@ export class DeadlineTimer {
     this.#clear();
     this.#timerDue = due;
     // Timers may fire up to a millisecond early.
-    const delay = Math.min(Math.max(due - performance.now() + 1, 1), LONGEST_TIMER);
+    const delay = Math.min(Math.max(due - steadyTime() + 1, 1), LONGEST_TIMER);
     this.#timer = setTimeout(() => {
       this.#clear();
       this.#check();
@@ -145,7 +146,7 @@ export class DeadlineTimer {
     const totalDue = this.#totalDue(wait);
     const responseDue = this.#responseDue(wait);
     const due = Math.min(idleDue, totalDue, responseDue);
-    if (performance.now() < due) {
+    if (steadyTime() < due) {
       this.#set();
       return;
     }

@@ -1,5 +1,6 @@
 // Remembers the servers that broke a session while several commands were in flight. For a day, sessions with
 // them send one command at a time. The list is shared by the whole process.
+import { wallTime } from "../system/clock.ts";
 
 /** 24 hours in milliseconds. After that, pipelining is tried again: the server may have been updated. */
 const DAY = 24 * 60 * 60 * 1000;
@@ -19,11 +20,11 @@ export interface Host {
  * Remembers that a server does not support several commands in flight. `until`: a time that was stored
  * earlier.
  */
-export function rememberSerial(server: Host, until: number = Date.now() + DAY): void {
+export function rememberSerial(server: Host, until: number = wallTime() + DAY): void {
   const name = nameOf(server);
   // The clock may have been wrong when the time was stored.
-  const time = Math.min(until, Date.now() + DAY);
-  if (time <= (serialUntil.get(name) ?? 0) || time <= Date.now()) return;
+  const time = Math.min(until, wallTime() + DAY);
+  if (time <= (serialUntil.get(name) ?? 0) || time <= wallTime()) return;
   serialUntil.delete(name);
   serialUntil.set(name, time);
   for (const eldest of serialUntil.keys()) {
@@ -40,7 +41,7 @@ export function serialUntilOf(server: Host): number | undefined {
   const name = nameOf(server);
   const until = serialUntil.get(name);
   if (until === undefined) return undefined;
-  const now = Date.now();
+  const now = wallTime();
   // More than a day ahead: the clock was set back, so the entry is dropped.
   if (now < until && until <= now + DAY) return until;
   serialUntil.delete(name);

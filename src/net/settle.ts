@@ -2,6 +2,7 @@
 import type { Pop3Error } from "../errors.ts";
 import { isAborted, onAbort } from "./abort.ts";
 import { aborted } from "./failures.ts";
+import { steadyTime } from "../system/clock.ts";
 
 /** The longest delay of `setTimeout`, in milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff;
@@ -81,8 +82,8 @@ export async function sleep(
   ...signals: readonly (AbortSignal | undefined)[]
 ): Promise<void> {
   // Monotonic: the system clock may be set back.
-  const until = performance.now() + milliseconds;
-  for (let left = milliseconds; left > 0 && !isAborted(...signals); left = until - performance.now())
+  const until = steadyTime() + milliseconds;
+  for (let left = milliseconds; left > 0 && !isAborted(...signals); left = until - steadyTime())
     await nap(Math.min(left, LONGEST_TIMER), signals);
 }
 

@@ -1,6 +1,7 @@
 // Shares secure contexts: connections with TLS options of equal values use one. To make a context, Node parses every
 // certificate of `ca`, which with the bundle of an operating system takes longer than the rest of a poll.
 import type { ConnectionOptions, SecureContext } from "node:tls";
+import { steadyTime } from "../system/clock.ts";
 
 /** The number of contexts to keep: one with a bundle takes about half a megabyte. */
 const MOST = 64;
@@ -21,7 +22,7 @@ const contexts = new Map<string, Kept>();
 
 /** Returns the context for options with this fingerprint. Throws if Node rejects the options. */
 export function sharedContext(fingerprint: string, options: ConnectionOptions): SecureContext {
-  const used = performance.now();
+  const used = steadyTime();
   for (const [eldest, kept] of contexts) {
     if (used - kept.used < IDLE) break;
     contexts.delete(eldest);

@@ -6,6 +6,7 @@
 // options of equal values, as long as its certificates are valid, at most for a day, and if
 // `checkServerIdentity` accepts the certificate again.
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
+import { wallTime } from "../system/clock.ts";
 
 /** The number of sessions to remember: a session takes a few KiB. */
 const MOST_SESSIONS = 1024;
@@ -54,7 +55,7 @@ export function rememberedSession(
   const remembered = sessions.get(key);
   if (remembered === undefined || remembered === "refused") return undefined;
   const { shown, from, until } = remembered;
-  const now = Date.now();
+  const now = wallTime();
   if (now >= from && now < until && (shown === undefined || accepts(shown))) return remembered;
   sessions.delete(key);
   return undefined;
@@ -104,7 +105,7 @@ function verificationOf(socket: TLSSocket, { certificate, byCaller }: Accepted):
   const peer = certificate ?? shownBy(socket) ?? {};
   const { raw } = peer;
   if (raw === undefined) return undefined;
-  const from = Date.now();
+  const from = wallTime();
   return {
     // Deno returns a Uint8Array.
     certificate: Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength),

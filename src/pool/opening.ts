@@ -10,6 +10,8 @@ import { factsOf, type Log } from "../net/log.ts";
 import type { Counts } from "./statistics.ts";
 import type { Pop3PoolTrace } from "./trace.ts";
 import type { Permit } from "./scheduler.ts";
+import { steadyTime } from "../system/clock.ts";
+import { random } from "../system/random.ts";
 
 export interface Opening {
   readonly account: Account;
@@ -31,15 +33,15 @@ export async function openSession(opening: Opening): Promise<Pop3Client> {
   let first: number | undefined;
   for (;;) {
     await untilAborted(signal, makeRoom);
-    first ??= performance.now();
+    first ??= steadyTime();
     const client = new Pop3Client(account.options);
     try {
       await connect(client, opening);
       return client;
     } catch (error) {
       const { loginDelay } = client.capabilities;
-      const pause = retryAfter(error, trace.attempts, Math.random, loginDelay?.seconds);
-      const late = performance.now() - first + pause >= retryFor;
+      const pause = retryAfter(error, trace.attempts, random, loginDelay?.seconds);
+      const late = steadyTime() - first + pause >= retryFor;
       if (late || signal.aborted || !isTemporary(error) || !account.reconnects) throw error;
       if (log.hears("pool", "warn")) {
         const facts = {

@@ -9,6 +9,8 @@ import { configError, shown } from "../options/checks.ts";
 import { foreignError } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Account } from "./account.ts";
+import { steadyTime, wallTime } from "../system/clock.ts";
+import { random } from "../system/random.ts";
 
 /** What a place is for. */
 export interface PlaceRequest {
@@ -135,10 +137,10 @@ export class SessionPlaces {
     const { release, comeAt } = (answer ?? {}) as Partial<HostPlace & { readonly comeAt: number }>;
     if (typeof release === "function") {
       // The call may have waited for the place.
-      const began = performance.now();
+      const began = steadyTime();
       return {
         release: (error) => {
-          const ms = performance.now() - began;
+          const ms = steadyTime() - began;
           this.#release(answer as HostPlace, error === undefined ? { ms } : { ms, error });
         },
       };
@@ -182,7 +184,7 @@ const AGAIN = 30_000;
 function unavailable(host: string, cause: unknown): Pop3HostBusyError {
   const words = cause instanceof Error ? cause.message : String(cause);
   // At random, so that not all callers come back together.
-  const comeAt = Date.now() + AGAIN * (0.5 + Math.random());
+  const comeAt = wallTime() + AGAIN * (0.5 + random());
   return new Pop3HostBusyError(
     `no session with ${printable(host)} is allowed now: places.take() failed: ${printable(words)}`,
     comeAt,

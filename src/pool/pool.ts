@@ -28,6 +28,7 @@ import { factsOf, loadDebug, Log, mustLoadDebug } from "../net/log.ts";
 import { tracePeer } from "../net/trace.ts";
 import { secretsOf } from "../options/secrets.ts";
 import { closed, Scheduler, type Permit } from "./scheduler.ts";
+import { steadyTime } from "../system/clock.ts";
 
 /** The longest time for an idle session to answer NOOP; milliseconds. */
 const PROOF = 5000;
@@ -196,9 +197,9 @@ export class Pop3Pool {
 
   async #use<T>(use: Use, work: (client: Pop3Client) => Promise<T> | T): Promise<T> {
     const { account, signal, trace, log } = use;
-    const began = performance.now();
+    const began = steadyTime();
     const permit = await this.#scheduler.take(account, signal);
-    trace.waited = performance.now() - began;
+    trace.waited = steadyTime() - began;
     let client: Pop3Client;
     try {
       client = await this.#session(use, permit);

@@ -26,6 +26,8 @@ import type { BareCommand, Command, Pop3State } from "../protocol/commands.ts";
 import type { Settings } from "../options/client.ts";
 import { addAuth, secretsOf } from "../options/secrets.ts";
 import type { Secrets } from "../protocol/secrets.ts";
+import { wallTime } from "../system/clock.ts";
+import { random } from "../system/random.ts";
 
 /** The errors when a server ends the session instead of replying, or in the middle of a reply. */
 const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"]);
@@ -82,7 +84,7 @@ export class Session {
   constructor(settings: Settings) {
     this.settings = settings;
     this.secrets = secretsOf(settings);
-    this.id = settings.id ?? Math.random().toString(36).slice(2, 10).padEnd(8, "0");
+    this.id = settings.id ?? random().toString(36).slice(2, 10).padEnd(8, "0");
     this.log = new Log(settings.logger, this.secrets, this.id);
     this.#capaLimit = settings.capa ? Infinity : 0;
     this.#pipelining = new PipeliningMode(settings);
@@ -226,7 +228,7 @@ export class Session {
     const stream = await dial({ ...settings, timeout, handshake, inlet, secrets }, signal);
     const connected = handshake === undefined ? stream : await this.#secure(handshake, stream, signal);
     const connection = this.#attach(connected, inlet);
-    this.traffic.since = new Date();
+    this.traffic.since = new Date(wallTime());
     const greeting = await connection.greet(signal);
     this.enter("authorization");
     this.greeting = greeting.text;

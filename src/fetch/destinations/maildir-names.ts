@@ -1,9 +1,10 @@
 // The names in a Maildir, as far as they tell which messages are there. They are read once, and those of cur/
 // again after a change, because mail readers move messages to it.
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory, syncName } from "../files/fsync.ts";
 import { octetsIn } from "./spool-file.ts";
+import { steadyTime, wallTime } from "../../system/clock.ts";
+import { readdir, stat } from "../files/patient-fs.ts";
 
 /** A file name that we chose, followed by any flags of a mail reader. */
 const NAME = /^([0-9a-f]{64})\.popwright/;
@@ -110,7 +111,7 @@ export class MaildirNames {
   /** Prevents that a hundred thousand names are read for each group, if a mail reader moves each message at once. */
   get #isRecent(): boolean {
     const { names, at } = this.#cur;
-    return names.size > MANY && performance.now() - at < PAUSE;
+    return names.size > MANY && steadyTime() - at < PAUSE;
   }
 
   async #readCur(changed: number): Promise<void> {
@@ -129,8 +130,8 @@ async function changeOf(path: string): Promise<number> {
 }
 
 async function readCur(path: string, changed: number): Promise<Cur> {
-  const settled = Date.now() - changed > TICK;
-  const at = performance.now();
+  const settled = wallTime() - changed > TICK;
+  const at = steadyTime();
   return { changed: settled ? changed : undefined, at, names: await namesIn(join(path, "cur")) };
 }
 

@@ -4,13 +4,13 @@
 // works on a new file if the process of the note may still be alive.
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { constants } from "node:fs";
 import type { OurFile } from "../files/own-file.ts";
 import { DestinationError } from "./destination-error.ts";
 import { fromLines, KEY_AT, MARK, NO_KEY } from "./from-line.ts";
 import { Note, type Append, type Noted } from "./mbox-note.ts";
 import { openForAppending, openMbox } from "./mbox-open.ts";
 import { printable } from "../../protocol/printable.ts";
+import { constants } from "../files/patient-fs.ts";
 
 /** The lock of an mbox, while this process holds it. */
 export interface MboxLock {

@@ -1,6 +1,4 @@
 // An mbox and its lock. The holder of the lock knows which messages are in the file, and may append one.
-import { constants } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError } from "../files/fsync.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
@@ -15,6 +13,8 @@ import { openMbox } from "./mbox-open.ts";
 import { recover } from "./mbox-recovery.ts";
 import { removeOld, type SpoolFile } from "./spool-file.ts";
 import { printable } from "../../protocol/printable.ts";
+import { wallTime } from "../../system/clock.ts";
+import { constants, readdir, stat } from "../files/patient-fs.ts";
 
 /** Other programs do not renew their locks. By convention, a lock that is five minutes old is abandoned. */
 const LOCK: LockTimes = { heartbeat: 10_000, stale: 300_000 };
@@ -73,14 +73,14 @@ export class MboxFile {
   }
 
   async #lock(signal: AbortSignal | undefined): Promise<Lock> {
-    const until = Date.now() + this.#lockTimeout;
+    const until = wallTime() + this.#lockTimeout;
     for (let pause = SHORTEST; ; pause = Math.min(LONGEST, pause * 2)) {
       throwIfAborted(signal);
       const lock = await Lock.take(`${this.path}.lock`, LOCK);
       if (lock !== undefined) return lock;
-      if (Date.now() >= until)
+      if (wallTime() >= until)
         throw new DestinationError(`another program has locked ${printable(this.path)}`, { down: true });
-      await sleep(Math.min(pause, until - Date.now()), signal);
+      await sleep(Math.min(pause, until - wallTime()), signal);
     }
   }
 

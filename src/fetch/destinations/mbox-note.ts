@@ -1,12 +1,11 @@
 // The note of an append: a file next to the mbox that describes the message. It exists from before the first
 // byte is written until the message is durable. A note that is left over shows which message was not
 // finished, and which process may still write.
-import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isSystemError, syncName } from "../files/fsync.ts";
 import { isOwnedLike, openOwn, removeName, type OurFile } from "../files/own-file.ts";
-import { lstat, open, rename } from "../files/patient-fs.ts";
+import { constants, lstat, open, rename } from "../files/patient-fs.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import { isFromLine } from "./from-line.ts";
 

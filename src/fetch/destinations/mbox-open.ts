@@ -1,10 +1,9 @@
 // Opens an mbox safely. The user chooses its path, but other users may be able to put something else there.
-import { constants } from "node:fs";
-import { realpath, stat, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isSystemError } from "../files/fsync.ts";
 import { ForeignFileError, isOwnedLike, openRegular, type OurFile } from "../files/own-file.ts";
-import { lstat, open } from "../files/patient-fs.ts";
+import { constants, lstat, open, realpath, stat } from "../files/patient-fs.ts";
 
 /** The permission of every user to create files in a directory. */
 const OPEN_TO_ALL = 0o002;

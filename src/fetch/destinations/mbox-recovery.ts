@@ -1,12 +1,11 @@
 // Removes, under the lock, a message that another process has left unfinished in an mbox. If that process may
 // still be alive, the mbox is replaced by a new file. What the process still writes goes into the old file,
 // which no program reads any more.
-import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError, syncName } from "../files/fsync.ts";
 import { isOwnedLike, removeName } from "../files/own-file.ts";
-import { lstat, open, rename, rm } from "../files/patient-fs.ts";
+import { constants, lstat, open, rename, rm } from "../files/patient-fs.ts";
 import { takeBack, takeBackInPlace, type MboxLock } from "./mbox-append.ts";
 import {
   adopt,

@@ -12,6 +12,7 @@ import { MboxText } from "./mbox-text.ts";
 import { Places } from "./places.ts";
 import { SpoolFile, sweep } from "./spool-file.ts";
 import { checkPath } from "./windows-path.ts";
+import { wallTime } from "../../system/clock.ts";
 
 /** The path of the mbox, or a function that returns the path for a message. */
 export type MboxPath = string | ((delivery: Delivery) => string);
@@ -86,7 +87,7 @@ function writerTo(
   spool: SpoolFile,
   signal: AbortSignal | undefined,
 ): DeliveryWriter {
-  const line = fromLine(key, new Date());
+  const line = fromLine(key, new Date(wallTime()));
   const text = new MboxText();
   const hash = createHash("sha256").update(line);
   let octets = line.length;

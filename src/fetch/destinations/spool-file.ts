@@ -1,13 +1,14 @@
 // A message while it is written into a directory: first a hidden file, which gets its visible name in one
 // step when it is complete.
-import { readdir, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { isSystemError } from "../files/fsync.ts";
 import { notRegular, removeName } from "../files/own-file.ts";
-import { link, lstat, open, rename, unlink } from "../files/patient-fs.ts";
+import { link, lstat, open, readdir, rename, unlink } from "../files/patient-fs.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import { DestinationError } from "./destination-error.ts";
 import { printable } from "../../protocol/printable.ts";
+import { wallTime } from "../../system/clock.ts";
 
 /**
  * The age at which a file of an unknown process is swept; milliseconds. 36 hours is the rule for every
@@ -176,7 +177,7 @@ export async function sweep(directory: string): Promise<string[]> {
 /** Removes a file to which no process has written for `age` milliseconds. */
 export async function removeOld(path: string, age: number): Promise<void> {
   try {
-    if (Date.now() - (await lstat(path)).mtimeMs > age) await removeName(path);
+    if (wallTime() - (await lstat(path)).mtimeMs > age) await removeName(path);
   } catch (error) {
     // The process that created it has removed it.
     if (!isSystemError(error, "ENOENT")) throw error;

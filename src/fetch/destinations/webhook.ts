@@ -23,6 +23,7 @@ import type { DestinationCheck } from "./destination-check.ts";
 import { DestinationError } from "./destination-error.ts";
 import { inMemory } from "./in-memory.ts";
 import { keysOf, signatures } from "./webhook-signature.ts";
+import { steadyTime, wallTime } from "../../system/clock.ts";
 
 /** The options of a {@link Webhook}. */
 export interface WebhookOptions {
@@ -174,7 +175,7 @@ export class Webhook implements Destination {
   ): Promise<"new" | "known"> {
     this.#checkPause();
     const { key } = delivery;
-    const timestamp = Math.floor(Date.now() / 1000);
+    const timestamp = Math.floor(wallTime() / 1000);
     const body = this.#json ? jsonOf(delivery, octets, timestamp) : octets;
     const headers = {
       ...this.#headers,
@@ -195,7 +196,7 @@ export class Webhook implements Destination {
   }
 
   #checkPause(): void {
-    const left = this.#pauseUntil - performance.now();
+    const left = this.#pauseUntil - steadyTime();
     if (left > 0)
       throw new DestinationError(
         `${printable(this.#host)} wants no requests for another ${Math.ceil(left / 1000)} s (Retry-After)`,
@@ -228,7 +229,7 @@ export class Webhook implements Destination {
     }
     const pause = retryAfter(headers["retry-after"]) ?? 0;
     const isBusy = status >= 500 || [408, 425, 429].includes(status);
-    if (isBusy && pause > 0) this.#pauseUntil = performance.now() + pause;
+    if (isBusy && pause > 0) this.#pauseUntil = steadyTime() + pause;
     const down = SETTINGS.has(status) || DOWN.has(status) || (isBusy && pause > 0);
     const words = printable(text.replace(/\s+/g, " ").trim().slice(0, WORDS));
     return new DestinationError(`${host} answered HTTP ${status}${words === "" ? "" : `: ${words}`}`, {

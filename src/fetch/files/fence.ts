@@ -1,5 +1,6 @@
 // Fences: numbers that grow each time when something is locked. A smaller fence belongs to a process that may have
 // lost the lock in the meantime.
+import { wallTime } from "../../system/clock.ts";
 
 /** The greatest fence that this process has given. */
 let last = 0n;
@@ -10,7 +11,7 @@ let last = 0n;
  * one.
  */
 export function nextFence(former = 0n): bigint {
-  const clock = BigInt(Date.now()) * 1000n;
+  const clock = BigInt(wallTime()) * 1000n;
   last += 1n;
   if (last <= former) last = former + 1n;
   if (last < clock) last = clock;

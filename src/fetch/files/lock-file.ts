@@ -9,6 +9,7 @@ import { fenceOf, nextFence } from "./fence.ts";
 import { ForeignFileError, openStated, type OpenFile } from "./own-file.ts";
 import { HELD as HELD_OPEN, link, lstat, open, rename, unlink } from "./patient-fs.ts";
 import { isDead } from "./process-space.ts";
+import { wallTime } from "../../system/clock.ts";
 
 /** The contents of a new lock file, and the age at which another lock counts as abandoned (milliseconds). */
 export interface Claim {
@@ -127,7 +128,7 @@ async function make(path: string, claim: Claim): Promise<Made | number | undefin
   const isWindows = process.platform === "win32";
   const file = await open(temporary, "wx", 0o600);
   try {
-    const since = new Date().toISOString();
+    const since = new Date(wallTime()).toISOString();
     // If the disk is full, this fails before the lock exists. A lock without a holder would be respected for
     // a long time.
     const holder = { token, pid: process.pid, host, fence: String(fence), since };

@@ -11,6 +11,7 @@ import { between, moment, type Moment } from "./moment.ts";
 import type { OurFile } from "./own-file.ts";
 import { lstatExactly } from "./patient-fs.ts";
 import { processSpace } from "./process-space.ts";
+import { wallTime } from "../../system/clock.ts";
 
 /** The times of a lock; milliseconds. */
 export interface LockTimes {
@@ -84,7 +85,7 @@ export class Lock {
   /** Tells whether a process holds the lock now. Changes nothing. Rejects with system errors. */
   static async isHeld(path: string, { stale }: LockTimes): Promise<boolean> {
     const holder = await readHolder(path);
-    return holder !== undefined && !isAbandoned(holder, { host: await processSpace(), stale }, Date.now());
+    return holder !== undefined && !isAbandoned(holder, { host: await processSpace(), stale }, wallTime());
   }
 
   /** Aborted when the lock is lost. The reason is {@link failure}. */

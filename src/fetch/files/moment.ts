@@ -1,5 +1,6 @@
 // A time by two clocks. The first is never set, but may stop while the machine sleeps. The second continues, but may
 // be set.
+import { kernelTime, wallTime } from "../../system/clock.ts";
 
 /** Milliseconds. */
 export interface Moment {
@@ -8,7 +9,7 @@ export interface Moment {
 }
 
 export function moment(): Moment {
-  return { steady: Number(process.hrtime.bigint()) / 1e6, wall: Date.now() };
+  return { steady: kernelTime(), wall: wallTime() };
 }
 
 /** Returns the longest time that may have passed; milliseconds. */

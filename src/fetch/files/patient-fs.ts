@@ -1,7 +1,10 @@
-// Repeats calls of `node:fs/promises` for some seconds on Windows, where they fail while another program has
-// the file open. Use these functions for every file that popwright opens, links, renames or removes.
+// The calls of the file system that the ledger and the destinations make. On Windows those that open, link, rename or
+// remove a file are repeated for some seconds, because they fail while another program has the file open.
 import type { BigIntStats, Stats } from "node:fs";
 import * as fs from "node:fs/promises";
+
+export { constants } from "node:fs";
+export { readdir, realpath, stat } from "node:fs/promises";
 
 /**
  * The error codes of Windows while a virus scanner, a search indexer or a backup has a new file open. The

@@ -1,9 +1,9 @@
 // Tells whether a journal is still the one that was read or written: by its size, its inode, and the time of its last
 // change.
-import { constants, type BigIntStats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { isSystemError } from "../files/fsync.ts";
 import { ForeignFileError, openStated } from "../files/own-file.ts";
-import { lstatExactly } from "../files/patient-fs.ts";
+import { constants, lstatExactly } from "../files/patient-fs.ts";
 
 /** A journal at a moment at which its contents were known. */
 export interface JournalMark {

@@ -1,6 +1,6 @@
 // Appends to a journal. Records that arrive during a write share the next write. Whatever fails, every acknowledged
 // record stays readable.
-import { constants, type BigIntStats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { cutAppended, isSystemError, replaceFile } from "../files/fsync.ts";
 import type { Lock } from "../files/lock.ts";
@@ -18,6 +18,7 @@ import { decodeJournal, encodeJournal, type JournalContents } from "./journal-co
 import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
 import { markFrom, type JournalMark } from "./journal-mark.ts";
+import { constants } from "../files/patient-fs.ts";
 
 /** What the code that writes a journal has to know of its contents. */
 interface Counted {

@@ -1,6 +1,5 @@
 // The directory of a FileLedger: the names of its files, the locks of its mailboxes, and what crashes have left in it.
 import { printable } from "../../protocol/printable.ts";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Error } from "../../errors.ts";
 import { nextFence } from "../files/fence.ts";
@@ -12,6 +11,7 @@ import { removeName, type OurFile } from "../files/own-file.ts";
 import { fileName } from "./file-name.ts";
 import { LedgerError } from "./ledger-error.ts";
 import { StateFile } from "./state-file.ts";
+import { readdir } from "../files/patient-fs.ts";
 
 /** The files of a mailbox. */
 export interface MailboxPaths {

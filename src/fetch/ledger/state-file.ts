@@ -4,13 +4,13 @@
 // The file is one line with a checksum, written in place and not synced. It counts only if it is whole, if it is ours,
 // and if it describes the journal as it is now. Otherwise the journal counts, which is the only truth: nothing is lost
 // with this file that would not be safe to lose, see `isSoft`.
-import { constants, type BigIntStats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { fenceOf } from "../files/fence.ts";
 import { isSystemError } from "../files/fsync.ts";
 import { isOwn, openStated, removeName, type OpenFile, type OurFile } from "../files/own-file.ts";
-import { open } from "../files/patient-fs.ts";
+import { constants, open } from "../files/patient-fs.ts";
 import { decodeLine, encode, encodeLine } from "./journal-line.ts";
 import type { JournalMark } from "./journal-mark.ts";
 import type { LedgerChanges, MailboxState } from "./ledger.ts";

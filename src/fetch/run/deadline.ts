@@ -2,6 +2,7 @@
 // caller's signal.
 import { onAbort } from "../../net/abort.ts";
 import { sleep } from "../../net/settle.ts";
+import { steadyTime } from "../../system/clock.ts";
 
 /** A signal with a time limit. Call {@link clear} when it is no longer needed. */
 export class Deadline {
@@ -37,7 +38,7 @@ export class Deadline {
   }
 
   async #wait(until: number): Promise<void> {
-    await sleep(until - performance.now(), this.#cleared.signal);
+    await sleep(until - steadyTime(), this.#cleared.signal);
     if (this.#cleared.signal.aborted || this.signal.aborted) return;
     this.#passed = true;
     this.#controller.abort(new Error("the run has reached its time limit (policy.limits.seconds)"));

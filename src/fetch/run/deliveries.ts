@@ -13,6 +13,7 @@ import type { Failures } from "./failures.ts";
 import type { Tally } from "./tally.ts";
 import { traceMessage } from "./trace.ts";
 import { Underway } from "./underway.ts";
+import { steadyTime } from "../../system/clock.ts";
 
 /**
  * After this many refusals in a row the destination is in doubt. A message from the other end of the list
@@ -304,7 +305,7 @@ export class Deliveries {
 
   #isOver(): boolean {
     const { client, ledger, settings, task } = this.#context;
-    this.#stopped ||= settings.stop?.aborted === true || performance.now() >= task.until;
+    this.#stopped ||= settings.stop?.aborted === true || steadyTime() >= task.until;
     const isSessionLost = client.state !== "transaction";
     return this.#stopped || isSessionLost || this.#down !== undefined || ledger.hasFailed;
   }

@@ -15,6 +15,7 @@ import { contentId, isSettled } from "../plan/entry.ts";
 import type { Retrieve, Skip } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import type { Unlisted } from "../plan/unlisted.ts";
+import { wallTime } from "../../system/clock.ts";
 
 /** Octets: a message up to this size is read into one Buffer, which is faster than a stream. */
 const SMALL = 256 * 1024;
@@ -183,7 +184,7 @@ async function byContent(
     return knownBefore({ id: namesake.id, key: messageKey(context.keyName, namesake.id), octets, headers });
   const [id, key] = [contentId(digest), contentKey(context.keyName, digest)];
   const entry = context.entries.get(id);
-  const waiting = entry && reasonToWait(entry, context.policy, Date.now());
+  const waiting = entry && reasonToWait(entry, context.policy, wallTime());
   if (entry !== undefined && waiting !== undefined)
     return { octets: 0, result: { leftAlone: skipFailed(step, entry, waiting), id } };
   if (entry !== undefined && hasFailed(entry) && !context.again)

@@ -7,6 +7,7 @@ import { retryPause } from "../plan/schedule.ts";
 import type { Listed, Retrieve } from "../plan/steps.ts";
 import { isMessagesFault, type Failure } from "./blame.ts";
 import { tell, type SessionContext } from "./context.ts";
+import { wallTime } from "../../system/clock.ts";
 
 export class Failures {
   readonly #context: SessionContext;
@@ -98,7 +99,7 @@ export class Failures {
         id,
         error: cause,
         reason: this.#reasonOf(cause),
-        at: entry?.failedAt ?? Date.now(),
+        at: entry?.failedAt ?? wallTime(),
         tries: entry?.failures ?? 1,
         retryAt: entry === undefined ? now : entry.retryAt,
       };
@@ -114,7 +115,7 @@ export class Failures {
     const tries = (before?.tries ?? 0) + (counts ? 1 : 0);
     const failures = (before?.failures ?? 0) + 1;
     const quarantined = counts && tries >= policy.tries;
-    const failedAt = Date.now();
+    const failedAt = wallTime();
     const retryAt = failedAt + retryPause(policy.retry, failures);
     return {
       ...entryOf(step, id, quarantined ? "quarantined" : "failed", before?.firstSeen ?? now),

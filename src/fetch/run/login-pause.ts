@@ -4,6 +4,7 @@ import type { Pop3Client } from "../../client.ts";
 import { isAborted } from "../../net/abort.ts";
 import { sleep } from "../../net/settle.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
+import { steadyTime } from "../../system/clock.ts";
 
 /** The longest LOGIN-DELAY that a run waits for, in milliseconds. */
 const WORTH_WAITING = 60_000;
@@ -23,7 +24,7 @@ export class LoginPause {
   /** Notes a login, and the delay that the server requires after it. */
   loggedIn({ capabilities }: Pick<Pop3Client, "capabilities">): void {
     const { loginDelay } = capabilities;
-    this.#lastLogin = performance.now();
+    this.#lastLogin = steadyTime();
     this.#delay = loginDelay === undefined ? this.#rate.login : loginDelay.seconds * 1000;
   }
 
@@ -38,7 +39,7 @@ export class LoginPause {
   }
 
   #after(delay: number): number {
-    return this.#lastLogin === undefined ? 0 : this.#lastLogin + delay - performance.now();
+    return this.#lastLogin === undefined ? 0 : this.#lastLogin + delay - steadyTime();
   }
 
   /** Waits for LOGIN-DELAY if it is short. Returns whether the run may log in again. */

@@ -7,6 +7,8 @@ import type { MailboxState } from "../ledger/ledger.ts";
 import type { CompletePauses } from "../plan/pauses.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import { pollPause, spreadPause } from "../plan/schedule.ts";
+import { wallTime } from "../../system/clock.ts";
+import { random } from "../../system/random.ts";
 
 /** What a run leaves for the next one, in addition to the state of the ledger. */
 export interface Aftermath {
@@ -29,7 +31,7 @@ export function stateAtEnd(
     ...(listing === undefined ? {} : { listing }),
     ...(due === undefined ? {} : { due }),
     interval: run.left ? poll.shortest : pollPause(poll, interval, run.mailCame),
-    ...(loginPause > 0 ? notBefore(Date.now() + loginPause) : {}),
+    ...(loginPause > 0 ? notBefore(wallTime() + loginPause) : {}),
     ...serialUntil,
   };
 }
@@ -46,7 +48,7 @@ export function stateAfterFailure(
   // If the server asked for a pause, later runs must keep it. After a failure of the network they need not
   // wait.
   const binds = temporary && cause instanceof Pop3ReplyError;
-  const next = binds ? report.nextPollAt : Date.now() + loginPause;
+  const next = binds ? report.nextPollAt : wallTime() + loginPause;
   return {
     ...rest,
     ...(failures > 0 ? { failures } : {}),
@@ -71,18 +73,18 @@ export function pauseAfterFailure(
   const longest = poll.afterFailure ?? poll.longest;
   const waitFor = temporaryCause(cause);
   if (waitFor === undefined && !isOutage(cause)) {
-    return { temporary: false, pause: spreadPause(poll, longest, Math.random) };
+    return { temporary: false, pause: spreadPause(poll, longest, random) };
   }
   // Back off exponentially, because a server may be down for days. But if there are messages that the
   // destination was never offered, poll again soon: each run tries some of them, and the destination may
   // take one.
   const doublings = untried ? 0 : failures;
-  const growing = Math.min(longest, poll.shortest * 2 ** Math.min(doublings, 40)) * Math.random();
+  const growing = Math.min(longest, poll.shortest * 2 ** Math.min(doublings, 40)) * random();
   // A dead session keeps the maildrop locked until the server notices. That takes minutes, and no try
   // succeeds before.
   const least = waitFor === undefined ? poll.shortest : leastPauseAfter(waitFor, poll, rate);
   const again = waitFor === undefined ? 0 : retryAfter(cause, failures + 1);
-  return { temporary: true, pause: Math.max(spreadPause(poll, least, Math.random), again, growing) };
+  return { temporary: true, pause: Math.max(spreadPause(poll, least, random), again, growing) };
 }
 
 function leastPauseAfter(
@@ -102,5 +104,5 @@ function isOutage(cause: unknown): boolean {
 }
 
 function notBefore(time: number): MailboxState {
-  return { notBefore: Math.round(time), notBeforeSaid: Date.now() };
+  return { notBefore: Math.round(time), notBeforeSaid: wallTime() };
 }

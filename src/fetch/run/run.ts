@@ -22,6 +22,8 @@ import { RunLedger } from "./run-ledger.ts";
 import { RunLog } from "./run-log.ts";
 import { traceRun } from "./trace.ts";
 import { loadDebug } from "../../net/log.ts";
+import { steadyTime, wallTime } from "../../system/clock.ts";
+import { random } from "../../system/random.ts";
 
 /** Runs once over a mailbox. Rejects with {@link FetchError}. */
 export async function runFetch(settings: FetchSettings): Promise<FetchReport> {
@@ -39,7 +41,7 @@ class Run {
   readonly #draft: MutableReport;
   readonly #log: RunLog;
   /** By `performance.now()`, because the system clock may be set back. */
-  readonly #began: number = performance.now();
+  readonly #began: number = steadyTime();
   readonly #loginPause: LoginPause;
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
   /** Why the destination is down, if it is. */
@@ -113,7 +115,7 @@ class Run {
     const { mailbox, force, onEvent } = this.#settings;
     await this.#countCrash(ledger);
     const { notBefore = 0, notBeforeSaid = 0 } = ledger.state;
-    const now = Date.now();
+    const now = wallTime();
     if (!force && notBefore > now && notBeforeSaid <= now) return this.#report("deferred", notBefore);
     await onEvent({ mailbox, type: "begin" });
     return this.#sessions(ledger);
@@ -155,8 +157,8 @@ class Run {
     const mailCame = this.#draft.delivered > 0;
     const state = stateAtEnd(ledger.state, policy.poll, { left, mailCame }, this.#aftermath);
     ledger.setState(state);
-    const pause = spreadPause(policy.poll, state.interval ?? 0, Math.random);
-    const next = Math.max(Date.now() + pause, state.notBefore ?? 0);
+    const pause = spreadPause(policy.poll, state.interval ?? 0, random);
+    const next = Math.max(wallTime() + pause, state.notBefore ?? 0);
     const outcome = left ? "stopped" : "done";
     return this.#report(policy.dryRun && !stopped ? "dry-run" : outcome, next);
   }
@@ -303,7 +305,7 @@ class Run {
     const { temporary, pause } = pauseAfterFailure(cause, policy, failures, this.#untried);
     const code = cause === this.#down ? "POP3_DESTINATION" : "POP3_CALLER";
     const { left, pollLeft } = this.#loginPause;
-    const report = this.#report("failed", Date.now() + Math.max(pause, left, pollLeft));
+    const report = this.#report("failed", wallTime() + Math.max(pause, left, pollLeft));
     return new FetchError({ code, cause, temporary, report });
   }
 
@@ -312,7 +314,7 @@ class Run {
       ...this.#draft,
       outcome,
       nextPollAt: Math.round(nextPollAt),
-      duration: Math.round(performance.now() - this.#began),
+      duration: Math.round(steadyTime() - this.#began),
     };
   }
 }

@@ -17,6 +17,7 @@ import type { RunLedger } from "./run-ledger.ts";
 import { Tally } from "./tally.ts";
 import { NOTHING_DONE, STOPPED, type SessionOutcome, type SessionTask, type Spent } from "./task.ts";
 import { recogniseChangedUids } from "./uid-reset.ts";
+import { wallTime } from "../../system/clock.ts";
 
 /** After this many messages in a row that took too long, the server or the connection is at fault. */
 const SLOW_IN_A_ROW = 3;
@@ -38,7 +39,7 @@ export async function runSession(
     report,
     task,
     deadline,
-    now: Date.now(),
+    now: wallTime(),
   };
   try {
     return await work(context);

@@ -4,6 +4,7 @@ import { printable } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 import { DestinationError } from "../destination-error.ts";
 import type { GmailReply } from "./exchange.ts";
+import { wallTime } from "../../../system/clock.ts";
 
 /** How much of Gmail's words an error shows; characters. */
 const WORDS = 300;
@@ -60,7 +61,7 @@ export function isBusy(reply: GmailReply): boolean {
  */
 export function pauseIn(reply: GmailReply): number {
   const [, until = ""] = /\bretry after (\d{4}-\d\d-\d\dT[\d:.]+Z)/i.exec(wordsOf(reply).message) ?? [];
-  const said = until === "" ? 0 : Date.parse(until) - Date.now();
+  const said = until === "" ? 0 : Date.parse(until) - wallTime();
   const pause = Math.max(retryAfter(reply.headers.get("retry-after")) ?? 0, Number.isNaN(said) ? 0 : said);
   return Math.min(pause, LONGEST_PAUSE);
 }

@@ -4,15 +4,14 @@
 // Each run writes a file of its own, named by the fence of its lease, and takes over what the files of earlier runs have. So a
 // run that has lost its mailbox, and does not know it yet, destroys nothing of the run that has it.
 import { createHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { printable } from "../../../protocol/printable.ts";
 import { isSystemError, makeDirectory, syncName } from "../../files/fsync.ts";
 import { openOwn, removeName, type OurFile } from "../../files/own-file.ts";
-import { open } from "../../files/patient-fs.ts";
+import { constants, open, readdir } from "../../files/patient-fs.ts";
 import { DestinationError } from "../destination-error.ts";
 import { checkPath } from "../windows-path.ts";
+import { wallTime } from "../../../system/clock.ts";
 
 /** An upload whose outcome is not known yet. */
 export interface Begun {
@@ -76,14 +75,14 @@ export class UploadJournal {
    * {@link DestinationError}.
    */
   async begin(key: string, upload: Begun): Promise<void> {
-    const line = { key, at: Date.now(), upload };
+    const line = { key, at: wallTime(), upload };
     await this.#file?.append(line, true);
     this.#lines.set(key, line);
   }
 
   /** Notes that Gmail has accepted a message. If the note is lost, Gmail is asked again. Never rejects. */
   async accepted(key: string): Promise<void> {
-    const line = { key, at: Date.now(), upload: "accepted" } as const;
+    const line = { key, at: wallTime(), upload: "accepted" } as const;
     if (this.#file === undefined) this.#lines.delete(key);
     else this.#lines.set(key, line);
     await this.#file?.append(line, false).catch(() => undefined);
@@ -92,7 +91,7 @@ export class UploadJournal {
   /** Notes that Gmail has refused a message. Never rejects. */
   async refused(key: string): Promise<void> {
     this.#lines.delete(key);
-    await this.#file?.append({ key, at: Date.now() }, false).catch(() => undefined);
+    await this.#file?.append({ key, at: wallTime() }, false).catch(() => undefined);
   }
 }
 
@@ -136,7 +135,7 @@ class JournalFile {
       }
       if (BigInt(number) < BigInt(fence)) earlier.push(name);
     }
-    const now = Date.now();
+    const now = wallTime();
     for (const [key, { at }] of lines) if (Math.abs(now - at) > LIFE) lines.delete(key);
     await this.#write([...lines.values()].map(textOf).join(""), true);
     await syncName(join(this.#directory, this.#name));

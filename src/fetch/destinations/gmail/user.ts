@@ -3,6 +3,7 @@
 import { throwIfAborted } from "../../../net/failures.ts";
 import { untilAborted } from "../../../net/settle.ts";
 import { DestinationError } from "../destination-error.ts";
+import { steadyTime } from "../../../system/clock.ts";
 
 const users = new Map<string, GmailUser>();
 
@@ -31,12 +32,12 @@ export class GmailUser {
 
   /** Sends nothing for this time; milliseconds. */
   pauseFor(milliseconds: number): void {
-    this.#pauseUntil = Math.max(this.#pauseUntil, performance.now() + milliseconds);
+    this.#pauseUntil = Math.max(this.#pauseUntil, steadyTime() + milliseconds);
   }
 
   /** Throws {@link DestinationError} during a pause. */
   checkPause(): void {
-    const left = this.#pauseUntil - performance.now();
+    const left = this.#pauseUntil - steadyTime();
     if (left > 0)
       throw new DestinationError(`Gmail wants no requests for another ${Math.ceil(left / 1000)} s`, {
         down: true,

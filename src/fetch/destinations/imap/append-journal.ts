@@ -11,6 +11,7 @@ import { isMarked, lookAt, type JournalMark } from "../../ledger/journal-mark.ts
 import { LedgerDirectory, type MailboxPaths } from "../../ledger/ledger-directory.ts";
 import { DestinationError } from "../destination-error.ts";
 import { AppendState, decodeAppends, encodeAppends, textOf, type AppendContents } from "./append-state.ts";
+import { steadyTime } from "../../../system/clock.ts";
 
 const TIMES: LockTimes = { heartbeat: 10_000, stale: 60_000 };
 
@@ -177,7 +178,7 @@ export class AppendJournal {
   }
 
   async #lock(): Promise<Lock> {
-    const until = performance.now() + PATIENCE;
+    const until = steadyTime() + PATIENCE;
     for (let pause = SHORTEST; ; pause = Math.min(LONGEST, pause * 2)) {
       try {
         return await this.#directory.take(this.#target);
@@ -185,7 +186,7 @@ export class AppendJournal {
         if (!Pop3Error.is(error) || error.code !== "POP3_MAILBOX_BUSY")
           throw asDown(`cannot lock the journal ${printable(this.#paths.journal)}`, error);
       }
-      if (performance.now() >= until)
+      if (steadyTime() >= until)
         throw new DestinationError(
           `another process is appending messages to ${printable(this.#target)}: it holds ${printable(this.#paths.lock)}`,
           { down: true },

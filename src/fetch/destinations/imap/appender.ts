@@ -13,6 +13,7 @@ import { targetOf, type ImapSettings } from "./imap-options.ts";
 import { ImapSession } from "./imap-session.ts";
 import { ImapSessions } from "./imap-sessions.ts";
 import { internalDate } from "./internal-date.ts";
+import { steadyTime, wallTime } from "../../../system/clock.ts";
 
 /** The time, for tests. */
 export interface AppendClock {
@@ -23,7 +24,7 @@ export interface AppendClock {
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
-const CLOCK: AppendClock = { now: () => performance.now(), date: () => new Date(), sleep };
+const CLOCK: AppendClock = { now: steadyTime, date: () => new Date(wallTime()), sleep };
 
 interface Message extends Canonical {
   readonly key: string;

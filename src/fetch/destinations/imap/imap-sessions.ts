@@ -3,6 +3,7 @@
 import type { Secrets } from "../../../protocol/secrets.ts";
 import type { ImapSettings } from "./imap-options.ts";
 import { ImapSession } from "./imap-session.ts";
+import { steadyTime } from "../../../system/clock.ts";
 
 /** A connection without work is closed after this time; milliseconds. Servers keep it for 30 minutes. */
 const IDLE = 30_000;
@@ -76,7 +77,7 @@ export class ImapSessions {
       const { session, since, timer } = idle;
       clearTimeout(timer);
       session.keepAlive(true);
-      const isFresh = performance.now() - since < DOUBT;
+      const isFresh = steadyTime() - since < DOUBT;
       // A message whose connection turns out to be lost would have to be looked for.
       if (session.isUsable && (isFresh || (await session.answers()))) return session;
       await session.end();
@@ -108,6 +109,6 @@ export class ImapSessions {
       this.#idle = this.#idle.filter((idle) => idle.session !== session);
       void session.end();
     }, IDLE).unref();
-    this.#idle.push({ session, since: performance.now(), timer });
+    this.#idle.push({ session, since: steadyTime(), timer });
   }
 }

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 
 /** All that the content of dist/ depends on. The lock file names the versions of the tools. */
 const INPUTS = [
@@ -16,7 +17,7 @@ const INPUTS = [
 ];
 
 /** Builds the package in the directory `root`. Returns whether that was necessary. Throws if tsup fails. */
-export function build(root: string, force = false): boolean {
+export async function build(root: string, force = false): Promise<boolean> {
   const record = join(root, "node_modules/.cache/popwright-build");
   const state = (): string => `${digestOf(root, INPUTS)} ${digestOf(root, ["dist"])}\n`;
   const recorded = existsSync(record) ? readFileSync(record, "utf8") : "";
@@ -27,9 +28,19 @@ export function build(root: string, force = false): boolean {
   const tsup = join(root, "node_modules/tsup/dist/cli-default.js");
   execFileSync(process.execPath, [tsup], { cwd: root, stdio: "inherit" });
   markTypes(join(root, "dist"));
+  await writeManPage(root);
   mkdirSync(dirname(record), { recursive: true });
   writeFileSync(record, state());
   return true;
+}
+
+/** Writes dist/popwright.1, the manual page of the command line, if the project in `root` has one. */
+async function writeManPage(root: string): Promise<void> {
+  const module = join(root, "src/cli/man-page.ts");
+  if (!existsSync(module)) return;
+  const { manPage } = (await import(pathToFileURL(module).href)) as typeof import("../src/cli/man-page.ts");
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  writeFileSync(join(root, "dist/popwright.1"), manPage(version));
 }
 
 const EXPORTS = /^export \{ ([^}]*) \}/gm;
@@ -91,5 +102,5 @@ function filesIn(path: string): string[] {
 
 if (process.argv[1] === import.meta.filename) {
   const root = join(import.meta.dirname, "..");
-  if (!build(root, process.argv.includes("--force"))) console.log("dist/ is up to date");
+  if (!(await build(root, process.argv.includes("--force")))) console.log("dist/ is up to date");
 }

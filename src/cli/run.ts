@@ -2,45 +2,17 @@
 import { Pop3Error } from "../index.ts";
 import { nearest } from "../options/checks.ts";
 import type { Subcommand } from "./command.ts";
-import { check } from "./check/check.ts";
-import { fetch } from "./fetch/fetch.ts";
-import { completionOf } from "./commands/completion.ts";
-import { get } from "./commands/get.ts";
-import { ledger } from "./commands/ledger.ts";
-import { list } from "./commands/list.ts";
-import { login } from "./login/login.ts";
-import { retry } from "./fetch/retry.ts";
-import { serve } from "./commands/serve.ts";
-import { show } from "./commands/show.ts";
+import { COMMANDS, HELP } from "./command-list.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.ts";
 import { AccountError, explain } from "./explain.ts";
 import { paintFor } from "./colour.ts";
-import { isInterrupted, isReaderGone, masked, type Streams } from "./io.ts";
+import type { Help } from "./help.ts";
+import { helpText } from "./help-text.ts";
+import { isInterrupted, isReaderGone, masked, type Output, type Streams } from "./io.ts";
 import { wrapped } from "./text.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
 import { quoted } from "./usage.ts";
 import { printable } from "../protocol/printable.ts";
-
-const COMMANDS: readonly Subcommand[] = [
-  check,
-  list,
-  show,
-  get,
-  fetch,
-  retry,
-  ledger,
-  login,
-  serve,
-  completionOf(() => COMMANDS),
-];
-
-const HELP = `popwright COMMAND [arguments]: a POP3 client for the command line
-
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join("\n")}
-
-Run \`popwright COMMAND --help\` for usage. \`popwright version\` prints the version.
-DEBUG=popwright:* in the environment logs the session to standard error, without secrets.
-`;
 
 /** Runs a command. Never rejects: an error is printed to stderr, and determines the exit code. */
 export async function run(args: readonly string[], streams: Streams, version: string): Promise<ExitCode> {
@@ -53,12 +25,12 @@ export async function run(args: readonly string[], streams: Streams, version: st
     }
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
       const wished = name === "help" && rest[0] !== undefined ? commandNamed(rest[0]) : undefined;
-      await (name === undefined ? streams.stderr : streams.stdout).write(wished?.help ?? HELP);
+      await tellHelp(wished?.help ?? HELP, name === undefined ? streams.stderr : streams.stdout);
       return name === undefined ? EXIT.usage : EXIT.ok;
     }
     const command = commandNamed(name);
     if (rest.includes("--help") || rest.includes("-h")) {
-      await streams.stdout.write(command.help);
+      await tellHelp(command.help, streams.stdout);
       return EXIT.ok;
     }
     const code = await command.run(rest, io);
@@ -69,6 +41,10 @@ export async function run(args: readonly string[], streams: Streams, version: st
     const isOurs = error instanceof UsageError || error instanceof ConfigurationError;
     return tell(error, name, isOurs ? streams : io);
   }
+}
+
+function tellHelp(help: Help, output: Output): Promise<void> {
+  return output.write(helpText(help, output.columns));
 }
 
 /** Finds a command. Throws {@link UsageError} if no command has this name. */

@@ -1,40 +1,100 @@
 // Formats tables and wrapped text for people.
+import type { Output } from "./io.ts";
+import { widthOf } from "./width.ts";
 
-/** Formats rows as columns. The columns with an index in `right` are aligned to the right. */
-export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+/** The width of a file or a pipe. */
+const UNLIMITED = Infinity;
+
+/** Aligns the cells of rows, except the last of each row. The columns with an index in `right` are aligned to the right. */
+function aligned(rows: readonly (readonly string[])[], right: readonly number[]): string[][] {
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
   }
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) =>
-        right.includes(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd();
-  return rows.map((row) => `${line(row)}\n`).join("");
+  return rows.map((row) =>
+    row.map((cell, column) => {
+      const space = " ".repeat((widths[column] ?? 0) - widthOf(cell));
+      return right.includes(column) ? space + cell : column < row.length - 1 ? cell + space : cell;
+    }),
+  );
+}
+
+/**
+ * Formats rows as columns. The columns with an index in `right` are aligned to the right. `width`: of the terminal. If a
+ * row does not fit, its last cells are in further lines, which are indented.
+ */
+export function columns(
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+  width: number = UNLIMITED,
+): string {
+  return aligned(rows, right)
+    .map((cells) => {
+      const line = cells.join(GAP).trimEnd();
+      return `${widthOf(line) <= width ? line : folded(cells, width)}\n`;
+    })
+    .join("");
+}
+
+const GAP = "  ";
+const FOLD = " ".repeat(4);
+
+/** Puts cells into several lines. A cell that is too long for a line is wrapped. */
+function folded(cells: readonly string[], width: number): string {
+  const lines: string[] = [];
+  for (const cell of cells) {
+    const last = lines.at(-1);
+    const longer = `${last ?? ""}${GAP}${cell}`.trimEnd();
+    if (last === undefined) lines.push(cell);
+    else if (widthOf(longer) <= width) lines[lines.length - 1] = `${last}${GAP}${cell}`;
+    else lines.push(FOLD + wrapped(cell.trim(), FOLD.length, width));
+  }
+  return lines.map((line) => line.trimEnd()).join("\n");
 }
 
 /** The maximal width of text, in columns. */
 const WIDEST = 100;
+
+/** The width of a help text in a file or a pipe, in columns. */
+export const FILE_WIDTH = 80;
 
 /**
  * Wraps text. Each line leaves space for `indent` columns; they are written before each line except the
  * first.
  */
 export function wrapped(text: string, indent: number, columns: number = WIDEST): string {
-  const width = Math.max(20, Math.min(columns, WIDEST) - indent);
+  return joined(text.split(" "), indent, columns, "");
+}
+
+/** Wraps a command line, so that it can be copied into a shell: a line that is continued ends with a backslash. */
+export function commandText(command: string, indent: number, columns: number = UNLIMITED): string {
+  // A shell of Windows has another sign.
+  if (process.platform === "win32") return command;
+  return joined(command.match(SHELL_WORD) ?? [], indent, columns, " \\");
+}
+
+/** A word of a shell, with its quotes. */
+const SHELL_WORD = /(?:"[^"]*"|'[^']*'|\\.|\S)+/g;
+
+function joined(words: readonly string[], indent: number, columns: number, continued: string): string {
+  const widest = continued === "" ? Math.min(columns, WIDEST) : columns;
+  const width = Math.max(20, widest - indent);
   const lines: string[] = [];
   let line: string | undefined;
-  for (const word of text.split(" ")) {
-    if (line !== undefined && line.length + 1 + word.length <= width) line += ` ${word}`;
+  for (const [index, word] of words.entries()) {
+    const left = index < words.length - 1 ? width - continued.length : width;
+    if (line !== undefined && widthOf(line) + 1 + widthOf(word) <= left) line += ` ${word}`;
     else {
       if (line !== undefined) lines.push(line);
       line = word;
     }
   }
-  return [...lines, line ?? ""].join(`\n${" ".repeat(indent)}`);
+  return [...lines, line ?? ""].join(`${continued}\n${" ".repeat(indent)}`);
+}
+
+/** Writes a line, which is wrapped on a terminal. In a file or a pipe it stays one line. */
+export async function writeLine(output: Output, text: string, indent = 2): Promise<void> {
+  await output.write(`${output.columns === undefined ? text : wrapped(text, indent, output.columns)}\n`);
 }
 
 /** Quotes a word for a shell if it has characters other than letters, digits and a few safe marks. */

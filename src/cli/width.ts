@@ -7,7 +7,7 @@ const WIDE =
 const MARK = /\p{Mn}|\p{Me}/u;
 
 /** The number of columns of a text without control characters. */
-function widthOf(text: string): number {
+export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += columnsOf(character);
   return width;

@@ -2,15 +2,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Subcommand } from "../../src/cli/command.ts";
-import { check } from "../../src/cli/check/check.ts";
-import { fetch } from "../../src/cli/fetch/fetch.ts";
-import { retry } from "../../src/cli/fetch/retry.ts";
-import { get } from "../../src/cli/commands/get.ts";
-import { ledger } from "../../src/cli/commands/ledger.ts";
-import { list } from "../../src/cli/commands/list.ts";
-import { serve } from "../../src/cli/commands/serve.ts";
-import { show } from "../../src/cli/commands/show.ts";
+import { COMMANDS } from "../../src/cli/command-list.ts";
+import { helpText } from "../../src/cli/help-text.ts";
 import { secretFrom } from "../../src/cli/secret.ts";
 import { Pop3Client } from "../../src/index.ts";
 import type { Fault } from "../../src/testing/index.ts";
@@ -20,15 +13,13 @@ import { newDirectory } from "../support/place.ts";
 import { lineOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
 
-const COMMANDS: readonly Subcommand[] = [check, list, show, get, fetch, retry, ledger, serve];
-
 describe("help", () => {
-  test.each(COMMANDS)("$name: every option is told, and every line fits", async ({ name, help, options }) => {
-    for (const option of Object.keys(options)) expect(help).toMatch(new RegExp(`--${option}\\b`));
-    const told = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
-    // Every command takes --help.
-    expect([...Object.keys(options), "help"]).toEqual(expect.arrayContaining([...new Set(told)]));
-    for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
+  test.each(COMMANDS)("$name: every option is told", async ({ name, help, options }) => {
+    const text = helpText(help);
+    for (const option of Object.keys(options)) expect(text).toMatch(new RegExp(`--${option}\\b`));
+    const told = [...text.matchAll(/--([a-z][a-z-]+)/g)].map(([, option]) => option);
+    // Every command takes --help. The help of `login` names the option of the others.
+    expect([...Object.keys(options), "help", "login"]).toEqual(expect.arrayContaining([...new Set(told)]));
     for (const words of [
       [name, "--help"],
       [name, "-h"],
@@ -36,14 +27,14 @@ describe("help", () => {
     ]) {
       const terminal = new Terminal();
       expect(await terminal.run(...words)).toBe(0);
-      expect(terminal.out).toBe(help);
+      expect(terminal.out).toBe(text);
     }
   });
 
   test("the help lists all commands, and --version prints the version", async () => {
     const terminal = new Terminal();
     expect(await terminal.run("--help")).toBe(0);
-    for (const { name, summary } of COMMANDS) expect(terminal.out).toMatch(new RegExp(`${name} +${summary}`));
+    for (const { name, summary } of COMMANDS) expect(terminal.words).toContain(`${name} ${summary}`);
     for (const word of ["version", "--version", "-V", "-v"]) {
       const version = new Terminal();
       expect(await version.run(word)).toBe(0);

@@ -24,29 +24,29 @@ test("a build is made again after each change, and only then", async () => {
     await write("src/index.ts", "1");
     await write("src/folder/other.ts", "1");
 
-    expect(build(directory), "at first").toBe(true);
-    expect(build(directory), "nothing has changed").toBe(false);
+    expect(await build(directory), "at first").toBe(true);
+    expect(await build(directory), "nothing has changed").toBe(false);
     await write("src/index.ts", "2");
-    expect(build(directory), "a source has changed").toBe(true);
+    expect(await build(directory), "a source has changed").toBe(true);
     await write("src/folder/other.ts", "2");
-    expect(build(directory), "a source in a folder has changed").toBe(true);
+    expect(await build(directory), "a source in a folder has changed").toBe(true);
     await write("src/new.ts", "");
-    expect(build(directory), "a source is new").toBe(true);
+    expect(await build(directory), "a source is new").toBe(true);
     await write("package-lock.json", "{}");
-    expect(build(directory), "the versions have changed").toBe(true);
+    expect(await build(directory), "the versions have changed").toBe(true);
     await write("dist/index.js", "tampered");
-    expect(build(directory), "a file of dist/ has changed").toBe(true);
+    expect(await build(directory), "a file of dist/ has changed").toBe(true);
     await write("dist/stray.js", "");
-    expect(build(directory), "a file of dist/ is foreign").toBe(true);
+    expect(await build(directory), "a file of dist/ is foreign").toBe(true);
     await rm(join(directory, "dist"), { recursive: true });
-    expect(build(directory), "dist/ is gone").toBe(true);
-    expect(build(directory, true), "forced").toBe(true);
-    expect(build(directory), "nothing has changed").toBe(false);
+    expect(await build(directory), "dist/ is gone").toBe(true);
+    expect(await build(directory, true), "forced").toBe(true);
+    expect(await build(directory), "nothing has changed").toBe(false);
 
     await write("src/index.ts", "refused");
-    expect(() => build(directory)).toThrow();
+    await expect(build(directory)).rejects.toThrow();
     await write("src/index.ts", "2");
-    expect(build(directory), "the last build has failed").toBe(true);
+    expect(await build(directory), "the last build has failed").toBe(true);
   } finally {
     await rm(directory, { recursive: true });
   }

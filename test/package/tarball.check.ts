@@ -6,6 +6,7 @@ import { dirname, join, posix } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { COMMANDS } from "../../src/cli/command-list.ts";
 import { ENTRIES } from "./entries.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -17,6 +18,8 @@ const consumers = join(root, "test/package/consumer");
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
+  /** The path of the manual page. */
+  readonly man: string;
 }
 
 /** Where everything happens: the tarball, what it unpacks to, and a user's project. */
@@ -80,7 +83,7 @@ test("the tarball contains what users need, and nothing else", () => {
   // Entries, the chunks they share, and the types of both.
   const stray = files.filter(
     (file) =>
-      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts|licences\.txt)|docs\/(providers\/)?[\w-]+\.(md|svg)|examples\/[\w/-]+\.(ts|mjs)|[\w.]+)$/.test(
+      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts|licences\.txt)|dist\/popwright\.1|docs\/(providers\/)?[\w-]+\.(md|svg)|examples\/[\w/-]+\.(ts|mjs)|[\w.]+)$/.test(
         file,
       ),
   );
@@ -120,6 +123,23 @@ test("the command line is ESM without types, and each file has a name that says 
     "dist/cli.licences.txt",
   ]);
   expect(files.filter((file) => /(?:^|\W)chunk|-[A-Z0-9]{8}\.c?js$/.test(file))).toEqual([]);
+});
+
+test("the manual page has each command and each option, and a formatter has nothing against it", async () => {
+  const { man } = manifest;
+  expect(files).toContain(posix.normalize(man));
+  const page = join(directory, "package", man);
+  const text = (await readFile(page, "utf8")).replaceAll("\\-", "-");
+  for (const { name, options } of COMMANDS) {
+    expect(text).toContain(`\n.SS ${name}\n`);
+    for (const option of Object.keys(options))
+      expect(text, name).toMatch(new RegExp(`\\\\fB.*--${option}\\b`));
+  }
+  expect(text).not.toMatch(/[^\n -~]/);
+  // Debian's mandoc, if it is installed. The page has no date: the same sources make the same page.
+  const lint = await run("mandoc", ["-Tlint", page], directory).catch((error: unknown) => String(error));
+  const complaints = lint.split("\n").filter((line) => /: (?:STYLE|WARNING|ERROR|UNSUPP|FATAL): /.test(line));
+  expect(complaints.filter((line) => !line.endsWith(': missing date, using "": TH'))).toEqual([]);
 });
 
 test("the command line has a copy of imapflow with its licences, and the library imports the package", async () => {

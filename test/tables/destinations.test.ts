@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PLACES } from "../../src/cli/fetch/delivery-place.ts";
 import { fetch } from "../../src/cli/fetch/fetch.ts";
+import { PLACE_HELP } from "../../src/cli/fetch/to-options.ts";
 import { codeIn, exportsFrom, firstColumn, root, sectionOf, textOf } from "./source.ts";
 
 /** The destinations that `popwright/fetch` exports, without their errors. */
@@ -76,13 +77,16 @@ const SERVERS: Readonly<Record<string, string>> = {
 
 test("the help and the documentation of the command line name each form", () => {
   expect([...FORMATS, ...Object.keys(SERVERS), "command"].sort()).toEqual([...PLACES].sort());
-  const format = /--format FORMAT([^]*?)\n {2}--/.exec(fetch.help)?.[1] ?? "";
-  const to = /\n {2}--to [A-Z]+([^]*?)\n {2}--/.exec(fetch.help)?.[1] ?? "";
+  const rows = fetch.help.sections.flatMap((section) => section.rows ?? []);
+  const format = rows.find(([term]) => term === "--format FORMAT")?.[1] ?? "";
+  const to = (PLACE_HELP.rows ?? []).flat().join(" ");
   expect(
     [
       ...FORMATS.filter((name) => !new RegExp(`\\b${name}\\b`).test(format)),
       ...Object.values(SERVERS).filter((start) => !to.includes(start)),
-    ].map((name) => `the help does not name ${name}: add it to --format or --to in src/cli/fetch/fetch.ts`),
+    ].map(
+      (name) => `the help does not name ${name}: add it to --format or PLACE in src/cli/fetch/to-options.ts`,
+    ),
   ).toEqual([]);
   const file = "docs/command-line.md";
   const options = sectionOf(file, "## fetch");

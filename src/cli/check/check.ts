@@ -5,10 +5,11 @@ import { Pop3Client, type Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords, attemptOf, withKnownSecret } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import { configured } from "../fetch/configured.ts";
 import { placeNamed, type DeliveryPlace, type Destinations } from "../fetch/delivery-place.ts";
 import { LEDGER_OPTIONS } from "../fetch/ledger-place.ts";
-import { destinationsHere, TO_HELP, TO_OPTIONS } from "../fetch/to-options.ts";
+import { destinationsHere, PLACE_HELP, TO_HELP, TO_OPTIONS } from "../fetch/to-options.ts";
 import { isInterrupted, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { UsageError } from "../usage-error.ts";
@@ -42,33 +43,54 @@ export const check: Subcommand = {
   name: "check",
   summary: "checks a server, an account and a destination, and explains what is wrong",
   options: OPTIONS,
-  help: `popwright check URL [--to PLACE] [--pipelining] [--json] [--record FILE]
-popwright check --to PLACE
-popwright check --config FILE
-
-Runs one session that changes nothing: TLS, greeting, capabilities, login, content of the maildrop. Without
-USER it does not log in. With --to it tries the destination as well: it signs in there, looks at folders and
-quota, and delivers nothing. If a step fails, it explains what that means and what to do about it.
-
-${TO_HELP}
-  --state DIR        the directory of the ledger, which also has the state of destinations
-  --config FILE      tries all accounts of a configuration file, and their destinations
-  --pipelining       retrieves a few small messages together, to test whether the server answers in order;
-                     the server may mark them as read
-  --json             prints all results as one JSON object; with --config one for each account, one per line
-  --record FILE      writes the session to a new file, as a transcript without secrets, for a bug report and
-                     for Pop3Server.replay(); it contains the user name
-
-${ACCOUNT_HELP}
-Exit codes
-  0 all is well    64 usage    69 server unavailable    73 destination    75 try again later
-  77 authentication    78 configuration    1 accounts of a file failed in different ways
-
-Examples
-  popwright check pop3s://pop.example.com
-  popwright check pop3s://ann@pop.example.com --password-command "pass show mail"
-  popwright check pop3s://ann@pop.example.com --to gmail:ann@gmail.com
-`,
+  help: {
+    usage: [
+      "popwright check URL [--to PLACE] [--pipelining] [--json] [--record FILE]",
+      "popwright check --to PLACE",
+      "popwright check --config FILE",
+    ],
+    sections: [
+      {
+        text: [
+          "Runs one session that changes nothing: TLS, greeting, capabilities, login, content of the maildrop. Without USER it does not log in. With --to it tries the destination as well: it signs in there, looks at folders and quota, and delivers nothing. If a step fails, it explains what that means and what to do about it.",
+        ],
+        rows: [
+          ...TO_HELP,
+          ["--state DIR", "the directory of the ledger, which also has the state of destinations"],
+          ["--config FILE", "tries all accounts of a configuration file, and their destinations"],
+          [
+            "--pipelining",
+            "retrieves a few small messages together, to test whether the server answers in order; the server may mark them as read",
+          ],
+          [
+            "--json",
+            "prints all results as one JSON object; with --config one for each account, one per line",
+          ],
+          [
+            "--record FILE",
+            "writes the session to a new file, as a transcript without secrets, for a bug report and for Pop3Server.replay(); it contains the user name",
+          ],
+        ],
+      },
+      PLACE_HELP,
+      ...ACCOUNT_HELP,
+      exitCodes(
+        ["0", "all is well"],
+        ["1", "accounts of a file failed in different ways"],
+        ["64", "usage"],
+        ["69", "server unavailable"],
+        ["73", "destination"],
+        ["75", "try again later"],
+        ["77", "authentication"],
+        ["78", "configuration"],
+      ),
+      examples(
+        "popwright check pop3s://pop.example.com",
+        'popwright check pop3s://ann@pop.example.com --password-command "pass show mail"',
+        "popwright check pop3s://ann@pop.example.com --to gmail:ann@gmail.com",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const { trials, destinations } = await readTrials(words, values, io);

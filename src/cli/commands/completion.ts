@@ -1,6 +1,7 @@
 // `popwright completion`: prints the script that completes commands and options in bash and zsh.
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples } from "../help.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, quoted, wordsOf } from "../usage.ts";
 
@@ -21,15 +22,20 @@ export function completionOf(commands: () => readonly Subcommand[]): Subcommand 
     name: "completion",
     summary: "prints the script that completes commands and options in a shell",
     options: {},
-    help: `popwright completion bash
-popwright completion zsh
-
-Prints a script for the shell: commands, options and their values are completed with the tab key.
-
-Examples
-  popwright completion bash > ~/.local/share/bash-completion/completions/popwright
-  popwright completion zsh > ~/.zfunc/_popwright
-`,
+    help: {
+      usage: ["popwright completion bash", "popwright completion zsh"],
+      sections: [
+        {
+          text: [
+            "Prints a script for the shell: commands, options and their values are completed with the tab key.",
+          ],
+        },
+        examples(
+          "popwright completion bash > ~/.local/share/bash-completion/completions/popwright",
+          "popwright completion zsh > ~/.zfunc/_popwright",
+        ),
+      ],
+    },
     async run(args, io) {
       const { positionals: words } = wordsOf(args, {});
       const [shell = ""] = positionals(words, ["SHELL"]);

@@ -5,6 +5,7 @@ import type { Pop3Client } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import { inSession } from "../in-session.ts";
 import type { Io, Output } from "../io.ts";
 import { ERASE, progressBar, REST } from "../progress-bar.ts";
@@ -22,24 +23,39 @@ export const get: Subcommand = {
   name: "get",
   summary: "writes one message, unchanged, to standard output or a file",
   options: OPTIONS,
-  help: `popwright get URL MESSAGE [--output FILE] [--top LINES]
-
-Writes a message exactly as the server sends it, with CRLF line ends. It changes nothing on the server.
-
-${MESSAGE_HELP}
-  -o, --output FILE  writes to a new file instead of standard output. "-" is standard output, even if that
-                     is a terminal
-  --top LINES        writes only the headers and the first LINES lines of the body
-
-${ACCOUNT_HELP}
-Exit codes
-  0 done    64 usage    66 no such message    69 server unavailable    73 the file cannot be written
-  75 try again later    77 authentication    78 configuration
-
-Examples
-  popwright get pop3s://ann@pop.example.com 3 > message.eml
-  popwright get pop3s://ann@pop.example.com uid:000001ab --top 0
-`,
+  help: {
+    usage: ["popwright get URL MESSAGE [--output FILE] [--top LINES]"],
+    sections: [
+      {
+        text: [
+          "Writes a message exactly as the server sends it, with CRLF line ends. It changes nothing on the server.",
+        ],
+        rows: [
+          MESSAGE_HELP,
+          [
+            "-o, --output FILE",
+            'writes to a new file instead of standard output. "-" is standard output, even if that is a terminal',
+          ],
+          ["--top LINES", "writes only the headers and the first LINES lines of the body"],
+        ],
+      },
+      ...ACCOUNT_HELP,
+      exitCodes(
+        ["0", "done"],
+        ["64", "usage"],
+        ["66", "no such message"],
+        ["69", "server unavailable"],
+        ["73", "the file cannot be written"],
+        ["75", "try again later"],
+        ["77", "authentication"],
+        ["78", "configuration"],
+      ),
+      examples(
+        "popwright get pop3s://ann@pop.example.com 3 > message.eml",
+        "popwright get pop3s://ann@pop.example.com uid:000001ab --top 0",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url = "", name = ""] = positionals(words, ["URL", "MESSAGE"]);

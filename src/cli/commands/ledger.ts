@@ -4,6 +4,7 @@ import { hasFailed } from "../../fetch/ledger/another-try.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "../fetch/ledger-place.ts";
@@ -19,27 +20,46 @@ export const ledger: Subcommand = {
   name: "ledger",
   summary: "shows which mail was fetched, and renames or deletes a mailbox of the ledger",
   options: OPTIONS,
-  help: `popwright ledger [list] [options]
-popwright ledger rename FROM TO [options]
-popwright ledger delete MAILBOX [options]
-
-list     lists the mailboxes of the ledger, and the messages that could not be delivered
-rename   renames a mailbox after its host, port or user has changed, so that its mail is not fetched again
-delete   deletes a mailbox from the ledger. The next fetch retrieves all its mail again; a Maildir adds only
-         the messages that it does not have
-
-Name a mailbox as "list" shows it, or by its URL. The command needs no password and connects to no server.
-
-${LEDGER_HELP}
-  --json             with list: prints a JSON object for each mailbox, one per line
-
-Exit codes
-  0 done    64 usage    74 ledger    75 another run uses the mailbox
-
-Examples
-  popwright ledger
-  popwright ledger rename pop3s://ann@pop.old.example pop3s://ann@pop.new.example
-`,
+  help: {
+    usage: [
+      "popwright ledger [list] [options]",
+      "popwright ledger rename FROM TO [options]",
+      "popwright ledger delete MAILBOX [options]",
+    ],
+    sections: [
+      {
+        text: [
+          'Shows and changes the ledger: the record of the mail that "popwright fetch" has delivered. Name a mailbox as "list" shows it, or by its URL. The command needs no password and connects to no server.',
+        ],
+        rows: [
+          ["list", "lists the mailboxes of the ledger, and the messages that could not be delivered"],
+          [
+            "rename",
+            "renames a mailbox after its host, port or user has changed, so that its mail is not fetched again",
+          ],
+          [
+            "delete",
+            "deletes a mailbox from the ledger. The next fetch retrieves all its mail again; a Maildir adds only the messages that it does not have",
+          ],
+        ],
+      },
+      {
+        title: "Options",
+        rows: [...LEDGER_HELP, ["--json", "with list: prints a JSON object for each mailbox, one per line"]],
+      },
+      exitCodes(
+        ["0", "done"],
+        ["64", "usage"],
+        ["74", "ledger"],
+        ["75", "another run uses the mailbox"],
+        ["78", "configuration"],
+      ),
+      examples(
+        "popwright ledger",
+        "popwright ledger rename pop3s://ann@pop.old.example pop3s://ann@pop.new.example",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [action = "list", ...names] = words;

@@ -4,6 +4,7 @@ import { numbersIn } from "../../protocol/malformed-line.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import { inSession } from "../in-session.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
@@ -24,20 +25,36 @@ export const list: Subcommand = {
   name: "list",
   summary: "lists the messages of a maildrop: date, sender, subject",
   options: OPTIONS,
-  help: `popwright list URL [--uids] [--json]
-
-Lists the messages: number, size, date, sender, subject. It retrieves only the headers, with TOP, and changes
-nothing on the server. Dates are in the time zone of this machine.
-
-  -u, --uids         lists number, size in bytes and unique-id instead, and retrieves nothing
-  -j, --json         prints a JSON object for each message, one per line: number, size, uid, date, from,
-                     subject; with --uids only the first three
-
-${ACCOUNT_HELP}
-Examples
-  popwright list pop3s://ann@pop.example.com
-  popwright list pop3s://ann@pop.example.com --uids --json | jq -r .uid
-`,
+  help: {
+    usage: ["popwright list URL [--uids] [--json]"],
+    sections: [
+      {
+        text: [
+          "Lists the messages: number, size, date, sender, subject. It retrieves only the headers, with TOP, and changes nothing on the server. Dates are in the time zone of this machine.",
+        ],
+        rows: [
+          ["-u, --uids", "lists number, size in bytes and unique-id instead, and retrieves nothing"],
+          [
+            "-j, --json",
+            "prints a JSON object for each message, one per line: number, size, uid, date, from, subject; with --uids only the first three",
+          ],
+        ],
+      },
+      ...ACCOUNT_HELP,
+      exitCodes(
+        ["0", "done"],
+        ["64", "usage"],
+        ["69", "server unavailable"],
+        ["75", "try again later"],
+        ["77", "authentication"],
+        ["78", "configuration"],
+      ),
+      examples(
+        "popwright list pop3s://ann@pop.example.com",
+        "popwright list pop3s://ann@pop.example.com --uids --json | jq -r .uid",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url] = positionals(words, ["URL"]);

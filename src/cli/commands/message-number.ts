@@ -2,14 +2,15 @@
 import { Pop3ReplyError, type Pop3Client } from "../../index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { count } from "../../advice/wording.ts";
+import type { HelpRow } from "../help.ts";
 import { NoMessageError } from "../usage-error.ts";
 import { wholeNumber } from "../usage.ts";
 
 /** The name of a message: a number, or a unique-id. */
 export type MessageName = { readonly number: number } | { readonly uid: string };
 
-/** The line of each help text about this argument. */
-export const MESSAGE_HELP = "  MESSAGE            its number, or uid:UNIQUE-ID";
+/** The row of each help text about this argument. */
+export const MESSAGE_HELP: HelpRow = ["MESSAGE", "its number, or uid:UNIQUE-ID"];
 
 /** Reads the argument. Throws `UsageError` if it is neither. */
 export function messageNamed(word: string): MessageName {

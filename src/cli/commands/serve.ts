@@ -7,6 +7,7 @@ import { Pop3Server } from "../../testing/index.ts";
 import { PASSWORD } from "../secret-variables.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import { writeJson } from "../json.ts";
 import { count } from "../../advice/wording.ts";
 import { UsageError } from "../usage-error.ts";
@@ -26,22 +27,31 @@ export const serve: Subcommand = {
   name: "serve",
   summary: "runs a POP3 server in memory, for tests",
   options: OPTIONS,
-  help: `popwright serve [DIRECTORY] [options]
-
-Serves the *.eml files of a directory, or the messages in new/ and cur/ of a Maildir, as one maildrop. The
-server works in memory and never changes the files. SIGINT or SIGTERM ends it. The password is the value of
-${PASSWORD}, or a random one, which is printed.
-
-  --port N           the port (default: a free one)
-  --host ADDRESS     the address to listen at (default: 127.0.0.1)
-  --user NAME        the user who may log in (default: test)
-  --tls              TLS from the first byte, with a certificate that the server creates
-  --ca FILE          writes this certificate to a file, so that clients can trust it
-  --json             prints the URL, the port and the number of messages as JSON
-
-Example
-  popwright serve ./mail --port 1100 --user ann
-`,
+  help: {
+    usage: ["popwright serve [DIRECTORY] [options]"],
+    sections: [
+      {
+        text: [
+          `Serves the *.eml files of a directory, or the messages in new/ and cur/ of a Maildir, as one maildrop. The server works in memory and never changes the files. SIGINT or SIGTERM ends it. The password is the value of ${PASSWORD}, or a random one, which is printed.`,
+        ],
+        rows: [
+          ["--port N", "the port (default: a free one)"],
+          ["--host ADDRESS", "the address to listen at (default: 127.0.0.1)"],
+          ["--user NAME", "the user who may log in (default: test)"],
+          ["--tls", "TLS from the first byte, with a certificate that the server creates"],
+          ["--ca FILE", "writes this certificate to a file, so that clients can trust it"],
+          ["--json", "prints the URL, the port and the number of messages as JSON"],
+        ],
+      },
+      exitCodes(
+        ["0", "ended by a signal"],
+        ["64", "usage"],
+        ["69", "the port cannot be used"],
+        ["73", "the file of --ca cannot be written"],
+      ),
+      examples("popwright serve ./mail --port 1100 --user ann"),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [directory] = words.length === 0 ? [] : positionals(words, ["DIRECTORY"]);

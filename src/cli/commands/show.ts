@@ -5,6 +5,7 @@ import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
 import { paintFor } from "../colour.ts";
 import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import { inSession } from "../in-session.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
@@ -26,24 +27,34 @@ export const show: Subcommand = {
   name: "show",
   summary: "prints one message readably: headers, text, and the names of attachments",
   options: OPTIONS,
-  help: `popwright show URL MESSAGE [--json]
-
-Prints a message for people: sender, recipients, date, subject, the text, and what is attached. If there is
-only HTML, its text is printed. Control characters of the sender never reach the terminal. It changes nothing
-on the server. To get the message as it is, with its attachments, use "popwright get".
-
-${MESSAGE_HELP}
-  -j, --json         prints a JSON object: number, date, from, subject, to, cc, text, attachments
-
-${ACCOUNT_HELP}
-Exit codes
-  0 done    64 usage    66 no such message    69 server unavailable    75 try again later
-  77 authentication    78 configuration
-
-Examples
-  popwright show pop3s://ann@pop.example.com 3
-  popwright show pop3s://ann@pop.example.com uid:000001ab | less
-`,
+  help: {
+    usage: ["popwright show URL MESSAGE [--json]"],
+    sections: [
+      {
+        text: [
+          'Prints a message for people: sender, recipients, date, subject, the text, and what is attached. If there is only HTML, its text is printed. Control characters of the sender never reach the terminal. It changes nothing on the server. To get the message as it is, with its attachments, use "popwright get".',
+        ],
+        rows: [
+          MESSAGE_HELP,
+          ["-j, --json", "prints a JSON object: number, date, from, subject, to, cc, text, attachments"],
+        ],
+      },
+      ...ACCOUNT_HELP,
+      exitCodes(
+        ["0", "done"],
+        ["64", "usage"],
+        ["66", "no such message"],
+        ["69", "server unavailable"],
+        ["75", "try again later"],
+        ["77", "authentication"],
+        ["78", "configuration"],
+      ),
+      examples(
+        "popwright show pop3s://ann@pop.example.com 3",
+        "popwright show pop3s://ann@pop.example.com uid:000001ab | less",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url = "", name = ""] = positionals(words, ["URL", "MESSAGE"]);

@@ -3,6 +3,7 @@ import { FileLedger } from "../../fetch/index.ts";
 import { mailboxOf, passwordIn } from "../account.ts";
 import { readConfiguration } from "./configuration.ts";
 import { defaultState } from "../default-state.ts";
+import type { HelpRow } from "../help.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { SECRET_VARIABLES } from "../secret-variables.ts";
 import { shellWord } from "../text.ts";
@@ -11,10 +12,14 @@ import { UsageError } from "../usage-error.ts";
 /** The options that select the ledger, the same for every command. */
 export const LEDGER_OPTIONS = { config: { type: "string" }, state: { type: "string" } } as const;
 
-/** The part of the help text about these options. */
-export const LEDGER_HELP = `  --state DIR        the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state
-                     (on Windows in %LOCALAPPDATA%)
-  --config FILE      uses the ledger and the accounts of a configuration file`;
+/** The rows of the help text about these options. */
+export const LEDGER_HELP: readonly HelpRow[] = [
+  [
+    "--state DIR",
+    "the directory of the ledger; default: popwright in $XDG_STATE_HOME or ~/.local/state (on Windows in %LOCALAPPDATA%)",
+  ],
+  ["--config FILE", "uses the ledger and the accounts of a configuration file"],
+];
 
 interface LedgerWords {
   readonly config?: string | undefined;

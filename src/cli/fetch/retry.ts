@@ -4,6 +4,7 @@ import { hasFailed } from "../../fetch/ledger/another-try.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { namesIn } from "./other-name.ts";
@@ -18,26 +19,33 @@ export const retry: Subcommand = {
   name: "retry",
   summary: "gives messages that could not be delivered another try",
   options: OPTIONS,
-  help: `popwright retry URL [ID ...] [--state DIR]
-popwright retry --config FILE [ID ...]
-
-If a message cannot be delivered, popwright tries it again after pauses, and leaves it alone after the last
-try. This command gives such messages as many tries as a new message has: the messages with these IDs, or all.
-The next fetch retrieves them. The command needs no password and connects to no server. Run
-"popwright ledger" to list the IDs.
-
-  URL                the URL of the account, or the name of the mailbox in the ledger
-  ID                 the ID of a message, as "popwright ledger" shows it
-${LEDGER_HELP}
-  --json             prints a JSON object for each mailbox, one per line: mailbox, released
-
-Exit codes
-  0 done, or nothing to do    64 no such mailbox or message    74 ledger    75 another run uses the mailbox
-
-Examples
-  popwright retry pop3s://ann@pop.example.com
-  popwright retry --config ~/.config/popwright.json 0000000a4b2c
-`,
+  help: {
+    usage: ["popwright retry URL [ID ...] [--state DIR]", "popwright retry --config FILE [ID ...]"],
+    sections: [
+      {
+        text: [
+          'If a message cannot be delivered, popwright tries it again after pauses, and leaves it alone after the last try. This command gives such messages as many tries as a new message has: the messages with these IDs, or all. The next fetch retrieves them. The command needs no password and connects to no server. Run "popwright ledger" to list the IDs.',
+        ],
+        rows: [
+          ["URL", "the URL of the account, or the name of the mailbox in the ledger"],
+          ["ID", 'the ID of a message, as "popwright ledger" shows it'],
+          ...LEDGER_HELP,
+          ["--json", "prints a JSON object for each mailbox, one per line: mailbox, released"],
+        ],
+      },
+      exitCodes(
+        ["0", "done, or nothing to do"],
+        ["64", "no such mailbox or message"],
+        ["74", "ledger"],
+        ["75", "another run uses the mailbox"],
+        ["78", "configuration"],
+      ),
+      examples(
+        "popwright retry pop3s://ann@pop.example.com",
+        "popwright retry --config ~/.config/popwright.json 0000000a4b2c",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const { ledger, mailboxes: configured } = await ledgerPlace(values, io);

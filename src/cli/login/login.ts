@@ -2,6 +2,7 @@
 import type { Io } from "../io.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { examples, exitCodes } from "../help.ts";
 import { printable } from "../../protocol/printable.ts";
 import { shellWord, wrapped } from "../text.ts";
 import { SignInError, UsageError } from "../usage-error.ts";
@@ -37,44 +38,70 @@ export const login: Subcommand = {
   name: "login",
   summary: "signs in at Google or Microsoft (OAuth2), for --login of the other commands",
   options: OPTIONS,
-  help: `popwright login google ADDRESS --client-id ID [options]
-popwright login microsoft ADDRESS --client-id ID [--device] [options]
-
-Signs in with the browser, checks that the account is ADDRESS, and stores the refresh token in a file that only
-you can read. "--login google" or "--login microsoft" of the other commands, and "login" in the configuration
-file, use it from then on. It prints no token.
-
-  --client-id ID     the client (application) that you have registered at the provider; or set
-                     POPWRIGHT_CLIENT_ID. docs/authentication.md describes the steps
-  --client-secret-file FILE
-                     a file with the secret of the client, or the JSON file that the Google Cloud console
-                     gives: it has the id as well. Or set POPWRIGHT_CLIENT_SECRET. Google requires the secret
-  --for PURPOSE      what the sign-in is for, with the scopes that it asks for:
-                       mail (the default)  POP, and at Google IMAP: https://mail.google.com/ or
-                                           POP.AccessAsUser.All
-                       imap                IMAP at Microsoft: IMAP.AccessAsUser.All
-                       gmail-api           destination gmail:ADDRESS: gmail.insert and gmail.labels
-  --no-browser       prints the address and opens no browser
-  --device           signs in on another device (Microsoft). Google has no device flow for mail: use
-                     --no-browser there
-  --tenant TENANT    the id or domain of the organisation (Microsoft), if the client is for that one only
-  --authority URL    another server with the same paths
-
-To sign in again, run the command once more: it still knows the client. To sign out, delete the file.
-
-Google: while the consent screen of your client is in "Testing", a sign-in ends after seven days. Publish it,
-then sign in again. Accounts in the Advanced Protection Program cannot sign in ("policy_enforced"), and app
-passwords are not available to them either: an administrator of Google Workspace can allow your client.
-
-Exit codes
-  0 signed in    64 usage    69, 75 the provider cannot be reached    77 not signed in    78 file
-
-Examples
-  popwright login google ann@gmail.com --client-secret-file client_secret.json
-  popwright check pop3s://ann%40gmail.com@pop.gmail.com --login google
-  popwright login google ann@gmail.com --for gmail-api --client-secret-file client_secret.json
-  popwright login microsoft ann@example.com --client-id ... --device
-`,
+  help: {
+    usage: [
+      "popwright login google ADDRESS --client-id ID [options]",
+      "popwright login microsoft ADDRESS --client-id ID [--device] [options]",
+    ],
+    sections: [
+      {
+        text: [
+          'Signs in with the browser, checks that the account is ADDRESS, and stores the refresh token in a file that only you can read. "--login google" or "--login microsoft" of the other commands, and "login" in the configuration file, use it from then on. It prints no token.',
+        ],
+        rows: [
+          [
+            "--client-id ID",
+            "the client (application) that you have registered at the provider; or set POPWRIGHT_CLIENT_ID. docs/authentication.md describes the steps",
+          ],
+          [
+            "--client-secret-file FILE",
+            "a file with the secret of the client, or the JSON file that the Google Cloud console gives: it has the id as well. Or set POPWRIGHT_CLIENT_SECRET. Google requires the secret",
+          ],
+          ["--for PURPOSE", "what the sign-in is for: mail (the default), imap or gmail-api"],
+          ["--no-browser", "prints the address and opens no browser"],
+          [
+            "--device",
+            "signs in on another device (Microsoft). Google has no device flow for mail: use --no-browser there",
+          ],
+          [
+            "--tenant TENANT",
+            "the id or domain of the organisation (Microsoft), if the client is for that one only",
+          ],
+          ["--authority URL", "another server with the same paths"],
+        ],
+      },
+      {
+        title: "PURPOSE",
+        text: ["Each has the scopes that it needs, and a sign-in of its own:"],
+        rows: [
+          ["mail", "POP, and at Google IMAP: https://mail.google.com/ or POP.AccessAsUser.All"],
+          ["imap", "IMAP at Microsoft: IMAP.AccessAsUser.All"],
+          ["gmail-api", "the destination gmail:ADDRESS: gmail.insert and gmail.labels"],
+        ],
+      },
+      {
+        title: "Notes",
+        text: [
+          "To sign in again, run the command once more: it still knows the client. To sign out, delete the file.",
+          'Google: while the consent screen of your client is in "Testing", a sign-in ends after seven days. Publish it, then sign in again. Accounts in the Advanced Protection Program cannot sign in ("policy_enforced"), and app passwords are not available to them either: an administrator of Google Workspace can allow your client.',
+        ],
+      },
+      exitCodes(
+        ["0", "signed in"],
+        ["64", "usage"],
+        ["69", "the provider cannot be reached"],
+        ["75", "try again later"],
+        ["77", "not signed in"],
+        ["78", "a file cannot be used"],
+      ),
+      examples(
+        "popwright login google ann@gmail.com --client-secret-file client_secret.json",
+        "popwright check pop3s://ann%40gmail.com@pop.gmail.com --login google",
+        "popwright login google ann@gmail.com --for gmail-api --client-secret-file client_secret.json",
+        "popwright login microsoft ann@example.com --client-id ... --device",
+      ),
+    ],
+  },
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [providerName = "", address = ""] = positionals(words, ["PROVIDER", "ADDRESS"]);

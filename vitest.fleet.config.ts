@@ -1,6 +1,6 @@
 // The tests of `npm run test:fleet`: popwright/redis and popwright/bullmq over Debian's redis-server.
 import type { ViteUserConfig } from "vitest/config";
-import unit from "./vitest.config.ts";
+import { unit } from "./vitest.config.ts";
 
 const config: ViteUserConfig = {
   ...unit,

@@ -1,6 +1,6 @@
 // The tests of `npm run test:hostile`: everything that a server, or somebody in between, may do to a client.
 import type { ViteUserConfig } from "vitest/config";
-import unit, { HOSTILE } from "./vitest.config.ts";
+import { HOSTILE, unit } from "./vitest.config.ts";
 
 const config: ViteUserConfig = {
   ...unit,

@@ -1,9 +1,6 @@
 // The tests of `npm run test:mutation`: those without a socket, which find out quickly what a mutant does.
 import type { ViteUserConfig } from "vitest/config";
-import unit from "./vitest.config.ts";
-
-/** They have modules of their own, in place of those of the others. */
-const MOCKING = ["saslprep", "scram-pbkdf2", "gssapi"].map((name) => `test/auth/${name}.test.ts`);
+import { MOCKING_AUTH, unit } from "./vitest.config.ts";
 
 const test = {
   ...unit.test,
@@ -21,12 +18,12 @@ const config: ViteUserConfig = {
           ...test,
           name: "together",
           include: ["test/{protocol,auth}/**/*.test.ts"],
-          exclude: MOCKING,
+          exclude: MOCKING_AUTH,
           // One thread for all files of a mutant: to start another takes longer than to run them.
           isolate: false,
         },
       },
-      { ...unit, test: { ...test, name: "apart", include: MOCKING, exclude: [] } },
+      { ...unit, test: { ...test, name: "apart", include: MOCKING_AUTH, exclude: [] } },
     ],
   },
 };

@@ -1,6 +1,6 @@
 // The tests of `npm run test:sqlite`: popwright/sqlite over node:sqlite, or over better-sqlite3 on a Node that lacks it.
 import type { ViteUserConfig } from "vitest/config";
-import unit from "./vitest.config.ts";
+import { unit } from "./vitest.config.ts";
 
 const config: ViteUserConfig = {
   ...unit,

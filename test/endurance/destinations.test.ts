@@ -51,7 +51,7 @@ describe.each<
 ])("%s", (kind, delivered, form, rest) => {
   const expected = Array.from({ length: COUNT }, (_, nth) => form(messageOf(String(nth))).toString("latin1"));
 
-  test("has only complete messages, each of them once", { timeout: 120_000 }, async () => {
+  test("has only complete messages, each of them once", async () => {
     for (const moment of MOMENTS) {
       const said = await run(kind, moment);
       const news = said.filter((line) => line === "new" || line === "known").length;
@@ -71,7 +71,7 @@ describe.each<
   });
 });
 
-test("two processes that deliver the same messages at the same time", { timeout: 60_000 }, async () => {
+test("two processes that deliver the same messages at the same time", async () => {
   await mkdir(path);
   const [first, second] = await Promise.all([run("maildir"), run("maildir")]);
   const outcomes = [...first, ...second].filter((line) => line === "new" || line === "known");

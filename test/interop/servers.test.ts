@@ -1,7 +1,8 @@
 // Each of the real servers starts, accepts a login and serves a message. When it stops, it leaves nothing.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { describe, expect, it, vi } from "vitest";
+import { join } from "node:path";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
 import { Courier } from "../servers/courier.ts";
 import { Cyrus } from "../servers/cyrus.ts";
@@ -51,19 +52,25 @@ function groups(): Set<number> {
 /** Every group seen so far: processes that outlive the leader of their group have another parent. */
 const started = new Set<number>();
 
-const directories = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("popwright-"));
+/** Temporary directories are made in this one, where other programs put nothing. The servers have users of their own. */
+const own = mkdtempSync(join(tmpdir(), "pw-"));
+chmodSync(own, 0o755);
+process.env["TMPDIR"] = own;
+afterAll(() => {
+  rmdirSync(own);
+});
 
 /** Runs something, and waits until nothing is there that was not there before. */
 async function leavesNothing(work: () => Promise<void>): Promise<void> {
   // A guard of an earlier test may still be ending.
-  const before = { groups: groups(), directories: new Set(directories()) };
+  const before = groups();
   await work();
   // A guard that got its word ends a moment later.
-  await vi.waitFor(() => expect([...groups()].filter((group) => !before.groups.has(group))).toEqual([]), {
+  await vi.waitFor(() => expect([...groups()].filter((group) => !before.has(group))).toEqual([]), {
     interval: 5,
     timeout: 10_000,
   });
-  expect(directories().filter((name) => !before.directories.has(name))).toEqual([]);
+  expect(readdirSync(own)).toEqual([]);
 }
 
 describe.each(Object.entries(launchers))("%s", (name, start) => {

@@ -11,6 +11,7 @@ export interface Suite {
 }
 
 const NPM_TEST = { name: "test", config: "vitest.config.ts" } as const;
+const PROGRAMS_TEST = { name: "test:programs", config: "vitest.programs.config.ts" } as const;
 const HOSTILE = { name: "test:hostile", config: "vitest.hostile.config.ts" } as const;
 
 /** Where there is node:sqlite. */
@@ -96,6 +97,7 @@ export function suitesFor(name: RuntimeName, ci: boolean): readonly Suite[] {
   if (name === "windows") return WINDOWS;
   return [
     { ...NPM_TEST, only: name === "deno" ? WITHOUT_FETCHING : [] },
+    { ...PROGRAMS_TEST, only: name === "deno" ? WITHOUT_FETCHING : [] },
     { ...HOSTILE, only: [] },
     ...(name.startsWith("node") ? [SQLITE] : []),
   ];

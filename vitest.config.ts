@@ -22,7 +22,7 @@ export const MOCKING_AUTH: string[] = ["saslprep", "scram-pbkdf2", "gssapi"].map
   (name) => `test/auth/${name}.test.ts`,
 );
 
-const OTHER_LANES = [
+export const OTHER_LANES: string[] = [
   ...["interop", "servers", "hostile", "endurance", "sqlite", "postgres", "fleet"].map(
     (name) => `test/${name}/**`,
   ),

@@ -10,7 +10,7 @@ export interface Suite {
   readonly only: readonly string[];
 }
 
-const NPM_TEST = { name: "test", config: "vitest.config.ts" } as const;
+const NPM_TEST = { name: "test", config: "vitest.alone.config.ts" } as const;
 const PROGRAMS_TEST = { name: "test:programs", config: "vitest.programs.config.ts" } as const;
 const HOSTILE = { name: "test:hostile", config: "vitest.hostile.config.ts" } as const;
 

@@ -7,9 +7,13 @@ import { turns } from "./turns.ts";
 /** Turns of the event loop in which nothing was read: what was sent has arrived by then. */
 const QUIET = 50;
 
-/** Deno reads sockets on threads of its own: its turns do not wait for them. There a quiet time also takes this long. */
-const QUIET_ON_DENO = 50;
+/**
+ * Deno reads sockets on threads of its own: its turns do not wait for them. There it must be quiet for this many
+ * pauses of 10 ms, one after the other.
+ */
+const PAUSES_ON_DENO = 25;
 const isDeno = process.versions["deno"] !== undefined;
+const MOST_QUIET = isDeno ? PAUSES_ON_DENO : 1;
 // Before a test replaces it.
 const { setTimeout: realTimer } = globalThis;
 
@@ -45,10 +49,11 @@ export async function timePasses<T>(call: Promise<T>): Promise<T> {
   const waits = (): boolean => outcome === "waits";
   call.then(settle, settle);
   while (waits()) {
-    for (let before = -1; before !== reads && waits();) {
-      before = reads;
+    for (let quiet = 0; quiet < MOST_QUIET && waits();) {
+      const before = reads;
       await turns(QUIET);
-      if (isDeno) await new Promise((resolve) => realTimer(resolve, QUIET_ON_DENO));
+      if (isDeno) await new Promise((resolve) => realTimer(resolve, 10));
+      quiet = before === reads ? quiet + 1 : 0;
     }
     if (waits()) vi.advanceTimersToNextTimer();
   }

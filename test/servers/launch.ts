@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ServerProcess, type ServerProcessOptions } from "./process.ts";
 import { notInstalled } from "./tool.ts";
 
-/** Milliseconds a server may take to start. */
-const START_LIMIT = 20_000;
+/** Milliseconds a server may take to start, on a machine that has ten times more to do than it can. */
+const START_LIMIT = 60_000;
 
 export interface Launch {
   /** What the server is called in errors. */

@@ -290,9 +290,9 @@ module.exports = {
     },
     {
       name: "no-missing-files",
-      comment: "The fleet has packages of its own, which need not be installed.",
+      comment: "These examples have packages of their own, which need not be installed.",
       severity: "error",
-      from: { pathNot: "^examples/fleet/" },
+      from: { pathNot: "^examples/(fleet|with-packages)/" },
       to: { couldNotResolve: true },
     },
   ],

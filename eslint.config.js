@@ -18,8 +18,11 @@ export default defineConfig(
     "docs/.vitepress/cache/",
     "test/package/consumer/",
   ]),
-  // Its types come from packages of its own: `npm run fleet` installs them.
-  ...(existsSync("examples/fleet/node_modules") ? [] : [globalIgnores(["examples/fleet/"])]),
+  // Their types come from packages of their own: `npm run fleet` installs those of the fleet.
+  ...["fleet", "with-packages"]
+    .map((name) => `examples/${name}`)
+    .filter((folder) => !existsSync(`${folder}/node_modules`))
+    .map((folder) => globalIgnores([`${folder}/`])),
   // So does the site of the documentation: `npm run docs` installs them.
   ...(existsSync("docs/node_modules") ? [] : [globalIgnores(["docs/"])]),
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: "error" } },

@@ -23,7 +23,7 @@ export const MOCKING_AUTH: string[] = ["saslprep", "scram-pbkdf2", "gssapi"].map
 );
 
 export const OTHER_LANES: string[] = [
-  ...["interop", "servers", "hostile", "endurance", "sqlite", "postgres", "fleet"].map(
+  ...["interop", "servers", "hostile", "endurance", "sqlite", "postgres", "fleet", "examples"].map(
     (name) => `test/${name}/**`,
   ),
   ...HOSTILE,

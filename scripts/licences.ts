@@ -1,5 +1,5 @@
 // `npm run licences`: what a user installs with popwright, and under which licences; with what the build bundles, whose
-// licences it writes into the package; and what `npm run fleet` installs for examples/fleet. Fails if one is not permissive, or not known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
+// licences it writes into the package; and what the examples with packages of their own install. Fails if one is not permissive, or not known. `--sbom FILE` writes the bill of materials (CycloneDX) of these packages.
 import { execSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -86,13 +86,13 @@ const installed = withAllOf(dependencies);
 const packages = withAllOf(direct);
 const missing = direct.filter((name) => !packages.some((each) => each.name === name));
 if (missing.length > 0) throw new Error(`npm sbom does not list ${missing.join(", ")}: run npm ci`);
-const ofExample = packagesOf("fleet");
-const all = [...packages.map((each) => ({ name: each.name, licence: licenceOf(each) })), ...ofExample];
+const ofExamples = ["fleet", "with-packages"].flatMap(packagesOf);
+const all = [...packages.map((each) => ({ name: each.name, licence: licenceOf(each) })), ...ofExamples];
 const wrong = all.filter(({ licence }) => !isPermissive(licence));
 for (const { name, licence } of wrong)
   console.error(`${name}: "${licence}" is not in the list of permissive licences`);
 console.log(
-  `${installed.length} packages are installed with popwright, ${packages.length - installed.length} more are in what the build bundles, ${ofExample.length} are those of examples/fleet; ${wrong.length} of them are under another licence`,
+  `${installed.length} packages are installed with popwright, ${packages.length - installed.length} more are in what the build bundles, ${ofExamples.length} are those of examples; ${wrong.length} of them are under another licence`,
 );
 if (wrong.length > 0) process.exitCode = 1;
 

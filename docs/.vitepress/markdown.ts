@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import type { MarkdownRenderer } from "vitepress";
 import { slug } from "github-slugger";
-import { COPIES, exampleHeading, isGeneratedByTypeDoc, root, sourceOf } from "./pages.ts";
+import { COPIES, EXAMPLE_FOLDERS, exampleHeading, isGeneratedByTypeDoc, root, sourceOf } from "./pages.ts";
 
 interface Environment {
   readonly path?: string;
@@ -21,7 +21,8 @@ function address(link: string, source: string): string {
   if (!existsSync(target)) throw new Error(`${relative(root, source)}: ${link} does not exist`);
   const page = pageOf.get(file);
   if (page !== undefined) return page + hash;
-  if (/^examples(\/destinations|\/ledgers)?$/.test(file)) return "/examples.md";
+  if (file === "examples/README.md" || EXAMPLE_FOLDERS.some((folder) => folder === file))
+    return "/examples.md";
   if (/^examples\/fleet\b/.test(file)) return "/fleet.md";
   if (file.startsWith("examples/")) return `/examples.md#${slug(exampleHeading(file))}`;
   if (file.startsWith("docs/") && file.endsWith(".md")) return `/${file.slice("docs/".length)}${hash}`;

@@ -1,7 +1,7 @@
 // The pages that are generated before each build: the ones of the repository's root, and the examples. They go to generated/,
 // which git ignores.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 
 export const docs: string = join(import.meta.dirname, "..");
 export const root: string = join(docs, "..");
@@ -14,15 +14,37 @@ export const COPIES: Readonly<Record<string, string>> = {
   "contributing.md": "CONTRIBUTING.md",
 };
 
-const FOLDERS = ["examples", "examples/destinations", "examples/ledgers"];
+/** The folders of examples that have sections of their own on the page of examples. */
+export const EXAMPLE_FOLDERS = [
+  "examples",
+  "examples/with-packages",
+  "examples/service",
+  "examples/destinations",
+  "examples/ledgers",
+] as const;
+
+/** The languages of the examples. What has another ending, or none, is not shown. */
+const LANGUAGES: Readonly<Record<string, string>> = {
+  ".ts": "ts",
+  ".mjs": "js",
+  ".cjs": "js",
+  ".js": "js",
+  ".service": "ini",
+  Dockerfile: "dockerfile",
+  ".yaml": "yaml",
+};
+
+function languageOf(path: string): string | undefined {
+  // The tools of a folder of its own are not an example.
+  if (path === "examples/service/popwright.json") return "json";
+  return LANGUAGES[extname(path) || basename(path)];
+}
 
 /** The examples, with their paths in the repository. */
 export function exampleFiles(): string[] {
-  return FOLDERS.flatMap((folder) =>
-    readdirSync(join(root, folder))
-      .filter((name) => [".ts", ".mjs", ".cjs", ".js"].includes(extname(name)))
-      .map((name) => `${folder}/${name}`),
-  );
+  return EXAMPLE_FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
+  ).filter((path) => languageOf(path) !== undefined);
 }
 
 /** The heading of an example on the page of examples; its slug is its anchor. */
@@ -33,16 +55,15 @@ export function exampleHeading(path: string): string {
 function exampleSection(path: string): string {
   const text = readFileSync(join(root, path), "utf8").trimEnd();
   const lines = text.split("\n");
-  const end = lines.findIndex((line) => !line.startsWith("//"));
-  const comment = lines.slice(0, end).map((line) => line.replace(/^\/\/ ?/, ""));
+  if (lines[0] === "// @ts-check") lines.shift();
+  const end = lines.findIndex((line) => !/^(\/\/|#)/.test(line));
+  const comment = lines.slice(0, end).map((line) => line.replace(/^(\/\/|#) ?/, ""));
   // What is indented is a command.
   const prose = comment.map((line) =>
     line.startsWith("  ") ? `    ${line.trim()}` : line.replaceAll("<", "&lt;"),
   );
   const code = lines.slice(end).join("\n").trimStart();
-  const fence = `\`\`\`\`${extname(path)
-    .slice(1)
-    .replace(/^[mc]js$/, "js")}`;
+  const fence = `\`\`\`\`${languageOf(path) ?? ""}`;
   return `## ${exampleHeading(path)}\n\n${prose.join("\n")}\n\n${fence}\n${code}\n\`\`\`\``;
 }
 
@@ -51,8 +72,7 @@ export function writePages(): void {
   mkdirSync(join(docs, "generated"), { recursive: true });
   for (const [page, source] of Object.entries(COPIES))
     writeFileSync(join(docs, "generated", page), readFileSync(join(root, source)));
-  const intro =
-    "# Examples\n\nWhole programs. They run in a clone of the repository, after `npm ci`. The tests check their types, and run those that need no account of yours.\n";
+  const intro = readFileSync(join(root, "examples", "README.md"), "utf8");
   writeFileSync(
     join(docs, "generated", "examples.md"),
     [intro, ...exampleFiles().map(exampleSection)].join("\n\n"),

@@ -1,7 +1,7 @@
 // The examples run as they are, against servers that behave like those of Google and Microsoft.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -331,4 +331,24 @@ test("webhook-receiver.ts takes each message once, and no unsigned one", async (
   } finally {
     child.kill();
   }
+});
+
+test("examples/README.md lists every example", async () => {
+  const text = await readFile(join(root, "examples/README.md"), "utf8");
+  const listed = [...text.matchAll(/\]\(([^)]*)\)/g)].map(([, path]) => path);
+  const folders = ["", "destinations/", "ledgers/", "service/", "with-packages/"];
+  const names = await Promise.all(
+    folders.map(async (path) =>
+      (await readdir(join(root, "examples", path), { withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => path + name),
+    ),
+  );
+  const tools = /^\.|README|with-packages\/(\.|package|tsconfig)/;
+  expect(listed.sort()).toEqual(
+    names
+      .flat()
+      .filter((name) => !tools.test(name))
+      .sort(),
+  );
 });

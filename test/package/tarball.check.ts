@@ -83,7 +83,7 @@ test("the tarball contains what users need, and nothing else", () => {
   // Entries, the chunks they share, and the types of both.
   const stray = files.filter(
     (file) =>
-      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts|licences\.txt)|dist\/popwright\.1|docs\/(providers\/)?[\w-]+\.(md|svg)|examples\/[\w/-]+\.(ts|mjs)|[\w.]+)$/.test(
+      !/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts|licences\.txt)|dist\/popwright\.1|docs\/(providers\/)?[\w-]+\.(md|svg)|examples\/[\w/-]+(\.test)?\.(ts|mjs|cjs)|examples\/README\.md|examples\/(service|with-packages)\/[\w.]+|[\w.]+)$/.test(
         file,
       ),
   );

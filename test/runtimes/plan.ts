@@ -4,7 +4,7 @@ import type { RuntimeName } from "./binaries.ts";
 
 export interface Suite {
   /** The script of package.json that runs it on the current Node. */
-  readonly name: "test" | "test:hostile" | "test:sqlite" | "test:endurance";
+  readonly name: "test" | "test:programs" | "test:hostile" | "test:sqlite" | "test:endurance";
   readonly config: string;
   /** Only files whose path has one of these in it; none: all of them. */
   readonly only: readonly string[];

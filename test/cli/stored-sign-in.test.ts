@@ -178,9 +178,22 @@ interface Ended {
   readonly code: number | null;
 }
 
-/** Starts the command as a process, without a terminal. */
-function start(directory: string, ...words: string[]): ChildProcess & { readonly ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ["--import", tsx, join(root, "src/cli/main.ts"), ...words], {
+/**
+ * Loads the command, says so, and runs it when it is told to: how long a process takes to start does not count
+ * among the waiting times of the command.
+ */
+const START = `
+  await import("./src/cli/run.ts");
+  process.send("loaded");
+  await new Promise((resolve) => process.once("message", resolve));
+  process.disconnect();
+  await import("./src/cli/main.ts");
+`;
+
+/** Loads the command in a process of its own, without a terminal. A message starts it. */
+function load(directory: string, ...words: string[]): ChildProcess & { readonly ended: Promise<Ended> } {
+  const args = ["--import", tsx, "--input-type=module", "--eval", START, "popwright", ...words];
+  const child = spawn(process.execPath, args, {
     cwd: root,
     env: {
       ...process.env,
@@ -188,7 +201,7 @@ function start(directory: string, ...words: string[]): ChildProcess & { readonly
       XDG_STATE_HOME: directory,
       POPWRIGHT_CLIENT_SECRET: "hunter2-client",
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
     ([stdout, stderr, [code]]) => ({ stdout, stderr, code: code as number | null }),
@@ -196,12 +209,19 @@ function start(directory: string, ...words: string[]): ChildProcess & { readonly
   return Object.assign(child, { ended });
 }
 
+/** Starts the command in each of these processes, as soon as all of them have loaded it. */
+async function startTogether(children: readonly ChildProcess[]): Promise<void> {
+  await Promise.all(children.map((child) => once(child, "message")));
+  for (const child of children) child.send("start");
+}
+
 test("processes: sign in, and list the mail", async () => {
   await using google = await provider();
   await using server = await anns("hunter2-access-2");
   const directory = await newDirectory();
   const words = ["login", "google", "ann@gmail.com", "--client-id", "client-1", "--no-browser"];
-  const child = start(directory, ...words, "--authority", google.url);
+  const child = load(directory, ...words, "--authority", google.url);
+  await startTogether([child]);
   let visited: Promise<string> | undefined;
   let printed = "";
   child.stdout?.on("data", (piece: Buffer) => {
@@ -213,7 +233,9 @@ test("processes: sign in, and list the mail", async () => {
   expect(signIn.code).toBe(0);
   expect(await visited).toContain("You can close this window.");
   expect(signIn.stdout).toMatch(/^http:\S+\n$/);
-  const list = await start(directory, "list", urlOf(server), "--login", "google").ended;
+  const listing = load(directory, "list", urlOf(server), "--login", "google");
+  await startTogether([listing]);
+  const list = await listing.ended;
   expect(list.stdout).toContain("1 ");
   expect(list.code).toBe(0);
   for (const each of [signIn, list]) expect(`${each.stdout}${each.stderr}`).not.toContain("hunter2");
@@ -228,7 +250,8 @@ test("processes that refresh at the same time use each refresh token once", asyn
   });
   await using server = await anns();
   const directory = await signedIn(google);
-  const children = [1, 2, 3].map(() => start(directory, "list", urlOf(server), "--login", "google"));
+  const children = [1, 2, 3].map(() => load(directory, "list", urlOf(server), "--login", "google"));
+  await startTogether(children);
   // Each has connected: the next thing that it does is to ask for a token.
   while (server.transcript.toString().split("C: CAPA").length < 4) await new Promise(setImmediate);
   gate.open();

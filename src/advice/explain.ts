@@ -4,6 +4,7 @@ import { authority, hostText } from "../net/authority.ts";
 import type { KnownRefusal, Stage } from "../protocol/refusals.ts";
 import { judgeRefusal, stageOfCommand, type Refusal } from "../retry.ts";
 import { adviceFor, BY_CODE } from "./failures.ts";
+import { fileAdvice } from "./files.ts";
 import { KNOWN_TEXTS, type KnownText } from "./known-texts.ts";
 import { providerAt } from "./providers.ts";
 import { forPrograms } from "./wording.ts";
@@ -123,6 +124,7 @@ function advice(error: Pop3Error, attempt: Pop3Attempt): string[] {
     ? BY_CODE[error.code]
     : (atProxy(error, attempt) ??
       wrongPort(error, attempt) ??
+      fileAdvice(error) ??
       adviceFor(causeCode(error)) ??
       BY_CODE[error.code]);
   return line === undefined ? [] : [line];

@@ -58,7 +58,6 @@ const BY_CAUSE: Readonly<Record<string, string>> = {
   ERR_SSL_ALERT_CERTIFICATE_REQUIRED:
     "The server requires a client certificate: the options cert and key of tls in the library.",
   ERR_SSL_UNRECOGNIZED_NAME: "The server does not know this name. Use the name that its operator gives.",
-  ENOSPC: "The disk of the destination is full.",
 };
 
 /** Returns advice for the code of Node's error, if there is any. */

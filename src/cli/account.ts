@@ -2,11 +2,12 @@
 // prompt, never from the URL.
 import { printable } from "../protocol/printable.ts";
 import { readFile } from "node:fs/promises";
-import { methodNamed } from "../auth/choice.ts";
+import { mechanismNames, methodNamed } from "../auth/choice.ts";
 import { nameOf } from "../fetch/options.ts";
 import { parseUrl, Pop3Error, type Pop3ClientOptions, type Secret, type UrlOptions } from "../index.ts";
 import { proxyFrom, proxyText, type Proxy } from "../net/proxy.ts";
 import { completeOptions } from "../options/client.ts";
+import { hostText } from "../net/authority.ts";
 import type { Attempt } from "./explain.ts";
 import { keepSecret, type Io } from "./io.ts";
 import { signInNamed, storedSignIn } from "./login/stored-sign-in.ts";
@@ -81,6 +82,12 @@ export function accountFromWords(url: string, words: AccountWords, io: Io): Prom
     },
     io,
   );
+}
+
+/** Throws {@link UsageError} if the account has no user: only `check` can do without. */
+export function checkUser({ auth, host }: Pop3ClientOptions): void {
+  if (auth === undefined)
+    throw new UsageError(`the URL must name a user, as in pop3s://USER@${hostText(host)}`);
 }
 
 /** Throws {@link UsageError} if two options are given of which each says where the secret is. */
@@ -178,7 +185,10 @@ export function optionsOf(url: string): UrlOptions {
 
 /** Throws {@link UsageError} if the mechanism is unknown. */
 export function checkMechanism(name: string): void {
-  if (methodNamed(name) === undefined) throw new UsageError(`unknown mechanism "${printable(name)}"`);
+  if (methodNamed(name) === undefined)
+    throw new UsageError(
+      `unknown mechanism "${printable(name)}": it must be one of ${[...mechanismNames()].join(", ")}`,
+    );
 }
 
 /** Parses the URL of a proxy. Throws {@link UsageError} if it is invalid. */
@@ -202,11 +212,20 @@ export function passwordIn(url: string): boolean {
 }
 
 async function certificate(path: string): Promise<string> {
+  const text = await certificateFile(path);
+  if (text.includes("-----BEGIN ")) return text;
+  throw new ConfigurationError(
+    `${printable(path)} has no certificate in PEM form: it must have a line -----BEGIN CERTIFICATE-----. \`openssl x509 -inform der -in FILE\` converts one`,
+  );
+}
+
+async function certificateFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
     throw new ConfigurationError(
       `cannot read the certificates in ${printable(path)}: ${printable((error as Error).message)}`,
+      { cause: error },
     );
   }
 }

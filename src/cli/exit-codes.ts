@@ -72,7 +72,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 function exitCodeOfSystem(error: unknown): ExitCode {
   const syscall = error instanceof Error ? (error as NodeJS.ErrnoException).syscall : undefined;
   if (syscall === undefined) return EXIT.software;
-  return syscall === "listen" ? EXIT.unavailable : EXIT.destination;
+  return /^(?:listen|bind|getaddrinfo)$/.test(syscall) ? EXIT.unavailable : EXIT.destination;
 }
 
 /** Whether the server answered, but with a temporary refusal. */

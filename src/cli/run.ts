@@ -9,7 +9,7 @@ import { paintFor } from "./colour.ts";
 import type { Help } from "./help.ts";
 import { helpText } from "./help-text.ts";
 import { isInterrupted, isReaderGone, masked, type Output, type Streams } from "./io.ts";
-import { wrapped } from "./text.ts";
+import { linesText } from "./text.ts";
 import { ConfigurationError, NoMessageError, SignInError, UsageError } from "./usage-error.ts";
 import { quoted } from "./usage.ts";
 import { printable } from "../protocol/printable.ts";
@@ -78,12 +78,10 @@ async function tell(error: unknown, name: string | undefined, { stderr, env }: S
     advice.push(`Run \`popwright ${known ? `${String(name)} ` : ""}--help\` for usage`);
   }
   // An internal error is printed with its stack.
-  const text = isUnforeseen(error) ? (error.stack ?? error.message) : (what ?? "");
-  const first = isUnforeseen(error) ? `${NAME} ${text}` : wrapped(`${NAME} ${text}`, 2, stderr.columns);
-  const rest = advice.map((line) => `  ${wrapped(line, 2, stderr.columns)}\n`);
-  await stderr
-    .write(`${first.replace(NAME, paintFor(stderr, env)("red", NAME))}\n${rest.join("")}`)
-    .catch(() => undefined);
+  const text = isUnforeseen(error)
+    ? `${NAME} ${error.stack ?? error.message}\n`
+    : linesText([`${NAME} ${what ?? ""}`, ...advice], stderr.columns);
+  await stderr.write(text.replace(NAME, paintFor(stderr, env)("red", NAME))).catch(() => undefined);
   return code;
 }
 

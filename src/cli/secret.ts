@@ -72,6 +72,7 @@ async function firstLineOf(path: string, what: string, io: Io): Promise<string> 
   } catch (error) {
     throw new ConfigurationError(
       `cannot read the ${what} in ${printable(path)}: ${printable((error as Error).message)}`,
+      { cause: error },
     );
   }
   return secretIn(text, `the file ${printable(path)} must have the ${what} in its first line`, io);
@@ -97,12 +98,13 @@ function secretIn(text: string, expected: string, io: Io): string {
   return secret;
 }
 
-function printedBy(
+async function printedBy(
   command: string | readonly string[],
   env: NodeJS.ProcessEnv,
   { stop: signal, stderr }: Io,
 ): Promise<string> {
   const [program = "", ...args] = typeof command === "string" ? wordsOfCommand(command) : command;
+  if (program === "") throw new UsageError("the command is empty: it must name a program");
   return new Promise((resolve, reject) => {
     const child = execFile(
       program,
@@ -114,13 +116,13 @@ function printedBy(
         if (error !== null)
           reject(
             new ConfigurationError(
-              `the command ${printable(program)} must print the secret: ${printable(reasonOf(error))}`,
+              `the command ${printable(program)} must print the secret: ${printable(reasonOf(error))}. ${adviceOn(error)}`,
             ),
           );
         else if (secret === "")
           reject(
             new ConfigurationError(
-              `the command ${printable(program)} must print the secret: its first line is empty`,
+              `the command ${printable(program)} must print the secret: its first line is empty. Run it in this shell to see what it prints`,
             ),
           );
         else resolve(secret);
@@ -133,6 +135,12 @@ function printedBy(
       stderr.write(piece).catch(() => undefined);
     });
   });
+}
+
+function adviceOn({ code }: { code?: string | number | null }): string {
+  if (code === "ENOENT") return "There is no such program: check its name, and PATH";
+  if (code === "EACCES") return "The file is not a program that this user may run";
+  return "Run it in this shell to see why";
 }
 
 function reasonOf(error: Error & { code?: string | number | null; signal?: string | null }): string {

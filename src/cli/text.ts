@@ -92,9 +92,28 @@ function joined(words: readonly string[], indent: number, columns: number, conti
   return [...lines, line ?? ""].join(`${continued}\n${" ".repeat(indent)}`);
 }
 
-/** Writes a line, which is wrapped on a terminal. In a file or a pipe it stays one line. */
-export async function writeLine(output: Output, text: string, indent = 2): Promise<void> {
-  await output.write(`${output.columns === undefined ? text : wrapped(text, indent, output.columns)}\n`);
+/** A line for the user: words, or a command to enter. */
+export type Line = string | { readonly command: string };
+
+/** The indentation of what continues a line. */
+const INDENT = 2;
+
+/**
+ * Formats lines; those after the first are indented. `columns`: the width of the terminal, to which they are wrapped. In a
+ * file or a pipe, which have none, each stays one line.
+ */
+export function linesText(lines: readonly Line[], columns: number | undefined): string {
+  return lines.map((line) => `${lineText(line, columns)}\n`).join(" ".repeat(INDENT));
+}
+
+function lineText(line: Line, columns: number | undefined): string {
+  if (typeof line !== "string") return commandText(line.command, 2 * INDENT, columns);
+  return columns === undefined ? line : wrapped(line, INDENT, columns);
+}
+
+/** Writes lines: see {@link linesText}. */
+export async function writeLines(output: Output, ...lines: readonly Line[]): Promise<void> {
+  await output.write(linesText(lines, output.columns));
 }
 
 /** Quotes a word for a shell if it has characters other than letters, digits and a few safe marks. */

@@ -57,6 +57,10 @@ const EXPECTED: Readonly<Record<string, string>> = {
   MESSAGE: ": it must be a message number, or uid:UNIQUE-ID",
   PROVIDER: ": it must be google or microsoft",
   SHELL: ": it must be bash or zsh",
+  ADDRESS: ": it must be the mail address that signs in",
+  FROM: ": it must be a mailbox, as `popwright ledger` shows it, or its URL",
+  TO: ": it must be the new name of the mailbox, or its URL",
+  MAILBOX: ": it must be a mailbox, as `popwright ledger` shows it, or its URL",
 };
 
 /**
@@ -70,7 +74,7 @@ export function positionals<N extends number>(
   const missing = names[given.length];
   if (missing !== undefined) throw new UsageError(`${missing} is missing${EXPECTED[missing] ?? ""}`);
   if (given.length > names.length)
-    throw new UsageError(`unexpected argument ${quoted(given[names.length] ?? "")}`);
+    throw new UsageError(`unexpected argument ${quoted(given[names.length] ?? "")}: remove it`);
   return [...given] as string[] & { readonly length: N };
 }
 
@@ -108,5 +112,5 @@ export function timeOf(name: string, text: string | undefined, unit: TimeUnit): 
 
 /** Quotes a word for an error message. A word that may contain a password is not shown. */
 export function quoted(word: string): string {
-  return /:.*@/.test(word) ? "[not shown: it may contain a password]" : `"${printable(word)}"`;
+  return /:(?!\/\/[^:]*@).*@/.test(word) ? "[not shown: it may contain a password]" : `"${printable(word)}"`;
 }

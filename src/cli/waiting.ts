@@ -4,7 +4,7 @@ import { authority } from "../net/authority.ts";
 import { hearWire, type WireEvent } from "../net/wire-log.ts";
 import type { Attempt } from "./explain.ts";
 import type { Io } from "./io.ts";
-import { wrapped } from "./text.ts";
+import { writeLines } from "./text.ts";
 
 /** How long the server may be silent before the user is told, in milliseconds. */
 const PATIENCE = 3000;
@@ -82,8 +82,7 @@ export class Waiting {
     if (what === undefined || patience === Infinity) return;
     this.#timer = setTimeout(() => {
       const { stderr } = this.#io;
-      const text = wrapped(`popwright: still waiting for ${what}`, 2, stderr.columns);
-      stderr.write(`${text}\n`).catch(() => undefined);
+      writeLines(stderr, `popwright: still waiting for ${what}`).catch(() => undefined);
     }, patience);
   }
 }

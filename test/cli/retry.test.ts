@@ -249,7 +249,7 @@ describe("ledger", () => {
     [["move"], 64, 'unknown action "move": it must be list, rename or delete'],
     [["rename", ANN], 64, "TO is missing"],
     [["rename", ANN, ANN], 64, "must be different mailboxes"],
-    [["rename", "bea", "cleo"], 74, "there is no ledger of bea in"],
+    [["rename", "bea", "cleo"], 64, "does not know bea; it knows"],
     [["rename", ANN, "dora"], 74, "already knows 1 messages"],
     [["delete"], 64, "MAILBOX is missing"],
     [["delete", "bea"], 64, "does not know bea"],

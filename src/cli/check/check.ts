@@ -1,5 +1,5 @@
 // `popwright check`: tries accounts and destinations step by step, changes nothing, and explains a failure.
-import { writeFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { isRefusedSignIn } from "../../fetch/destinations/refused-sign-in.ts";
 import { Pop3Client, type Pop3ClientOptions } from "../../index.ts";
 import { ACCOUNT_OPTIONS, accountFromWords, attemptOf, withKnownSecret } from "../account.ts";
@@ -120,7 +120,8 @@ async function readTrials(
 ): Promise<{ readonly trials: readonly Trial[]; readonly destinations: Destinations }> {
   if (values.config !== undefined) {
     positionals(words, []);
-    if (values.record !== undefined) throw new UsageError("--record cannot be combined with --config");
+    if (values.record !== undefined)
+      throw new UsageError("--record cannot be combined with --config: name one account by its URL");
     const { mailboxes, destinations } = await configured(values, io);
     return { trials: mailboxes, destinations };
   }
@@ -139,11 +140,12 @@ async function trySession(
   say: (text: string) => Promise<void>,
   io: Io,
 ): Promise<readonly Step[]> {
+  // Before the session: a name that exists already is found at once.
+  await using file = values.record === undefined ? undefined : await open(values.record, "wx", 0o600);
   const account = await withKnownSecret(options);
   const attempt = attemptOf(account);
   const steps: Step[] = [];
-  using recording =
-    values.record === undefined ? undefined : new Recording(attempt.secure === true, io.secrets);
+  using recording = file === undefined ? undefined : new Recording(attempt.secure === true, io.secrets);
   using _waiting = new Waiting(attempt, io);
   const { auth, ...server } = account;
   const client = new Pop3Client(server);
@@ -161,11 +163,7 @@ async function trySession(
     steps.push(step);
     if (!isInterrupted(io)) await say(stepLines(step, attempt, io));
   }
-  if (recording !== undefined && values.record !== undefined)
-    await writeFile(values.record, recording.end(steps.at(-1)?.name !== "end"), {
-      flag: "wx",
-      mode: 0o600,
-    });
+  if (recording !== undefined) await file?.writeFile(recording.end(steps.at(-1)?.name !== "end"));
   return steps;
 }
 

@@ -3,7 +3,7 @@ import { paintFor } from "../colour.ts";
 import { explain, meaning, type Attempt } from "../explain.ts";
 import type { Io } from "../io.ts";
 import { printable } from "../../protocol/printable.ts";
-import { wrapped } from "../text.ts";
+import { linesText, wrapped } from "../text.ts";
 import type { DestinationResult } from "./destination-trial.ts";
 import type { Step } from "../../advice/examination.ts";
 
@@ -19,10 +19,10 @@ export function stepLines({ name, text, notes, error }: Step, attempt: Attempt, 
 /** The lines of a destination, below a line that names it. */
 export function destinationLines({ place, steps, error, isRepeated }: DestinationResult, io: Io): string {
   const head = `to ${printable(place)}`;
-  if (isRepeated) return `${head}: as above\n`;
+  if (isRepeated) return linesText([`${head}: as above`], io.stdout.columns);
   const lines = steps.map(({ name, ok, text }) => linesOf(name, ok, [text], io));
   if (error !== undefined) lines.push(linesOf("settings", false, explain(error), io));
-  return `${head}\n${lines.join("")}`;
+  return linesText([head], io.stdout.columns) + lines.join("");
 }
 
 function linesOf(name: string, ok: boolean, texts: readonly string[], { stdout, env }: Io): string {

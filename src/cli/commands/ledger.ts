@@ -7,10 +7,18 @@ import { EXIT } from "../exit-codes.ts";
 import { examples, exitCodes } from "../help.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
-import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "../fetch/ledger-place.ts";
+import {
+  LEDGER_HELP,
+  LEDGER_OPTIONS,
+  ledgerPlace,
+  mailboxNamed,
+  shownId,
+  unknownMailbox,
+} from "../fetch/ledger-place.ts";
+import { namesIn } from "../fetch/other-name.ts";
 import { localTime } from "../local-time.ts";
 import { count } from "../../advice/wording.ts";
-import { columns } from "../text.ts";
+import { columns, linesText, writeLines } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, quoted, wordsOf } from "../usage.ts";
 
@@ -70,16 +78,18 @@ export const ledger: Subcommand = {
     } else if (action === "rename") {
       const [from = "", to = ""] = positionals(names, ["FROM", "TO"]).map(mailboxNamed);
       if (from === to) throw new UsageError("FROM and TO must be different mailboxes");
-      await place.ledger.rename(from, to);
-      await io.stderr.write(`renamed ${from} to ${to}\n`);
+      await place.ledger.rename(from, to).catch(async (error: unknown) => {
+        const known = await namesIn(place.ledger);
+        throw known.includes(from) ? error : unknownMailbox(place.ledger, from, known);
+      });
+      await writeLines(io.stderr, `renamed ${from} to ${to}`);
     } else if (action === "delete") {
       const [mailbox = ""] = positionals(names, ["MAILBOX"]).map(mailboxNamed);
       if (!(await place.ledger.delete(mailbox)))
-        throw new UsageError(
-          `the ledger in ${printable(place.ledger.directory)} does not know ${printable(mailbox)}`,
-        );
-      await io.stderr.write(
-        `deleted ${mailbox} from the ledger: the next fetch retrieves all its mail again\n`,
+        throw unknownMailbox(place.ledger, mailbox, await namesIn(place.ledger));
+      await writeLines(
+        io.stderr,
+        `deleted ${mailbox} from the ledger: the next fetch retrieves all its mail again`,
       );
     } else throw new UsageError(`unknown action ${quoted(action)}: it must be list, rename or delete`);
     return EXIT.ok;
@@ -92,9 +102,13 @@ async function list(from: FileLedger, asJson: boolean, io: Io): Promise<void> {
     isEmpty = false;
     const snapshot = await from.read(mailbox);
     if (asJson) await writeJson(io, asObject(mailbox, snapshot));
-    else await io.stdout.write(asText(mailbox, snapshot));
+    else await io.stdout.write(asText(mailbox, snapshot, io.stdout.columns));
   }
-  if (isEmpty) await io.stderr.write(`there is no ledger in ${from.directory}\n`);
+  if (isEmpty)
+    await writeLines(
+      io.stderr,
+      `there is no ledger in ${printable(from.directory)}. The first \`popwright fetch\` makes one; --state names another directory`,
+    );
 }
 
 function failedOf({ entries }: LedgerSnapshot): LedgerEntry[] {
@@ -115,7 +129,7 @@ function asObject(mailbox: string, snapshot: LedgerSnapshot): object {
   return { mailbox, keyName, messages: entries.size, lastRun: state.lastRun, failed };
 }
 
-function asText(mailbox: string, snapshot: LedgerSnapshot): string {
+function asText(mailbox: string, snapshot: LedgerSnapshot, width: number | undefined): string {
   const { entries, state } = snapshot;
   const when = state.lastRun === undefined ? "never listed" : `listed ${localTime(state.lastRun)}`;
   const rows = failedOf(snapshot).map(({ id, status, tries = 0, failedAt, retryAt, reason = "" }) => [
@@ -125,5 +139,6 @@ function asText(mailbox: string, snapshot: LedgerSnapshot): string {
     status === "quarantined" ? "left alone" : retryAt === undefined ? "due" : `due ${localTime(retryAt)}`,
     printable(reason),
   ]);
-  return `${printable(mailbox)}: ${count(entries.size, "message")} known, ${when}\n${columns(rows)}`;
+  const head = `${printable(mailbox)}: ${count(entries.size, "message")} known, ${when}`;
+  return linesText([head], width) + columns(rows, [], width);
 }

@@ -10,7 +10,7 @@ import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { malformedTexts } from "../../advice/malformed.ts";
 import { count, octetsText } from "../../advice/wording.ts";
-import { columns } from "../text.ts";
+import { columns, writeLines } from "../text.ts";
 import { positionals, wordsOf } from "../usage.ts";
 import { headersOf, jsonOf, NO_HEADERS } from "./message-headers.ts";
 import { MessageRows } from "./message-rows.ts";
@@ -88,7 +88,7 @@ async function messagesOf(client: Pop3Client, io: Io): Promise<readonly Listed[]
   const unsized = [...numbersIn(malformed, "LIST")].filter(
     (number) => !sizes.has(number) && uids.has(number),
   );
-  for (const text of malformedTexts(malformed)) await io.stderr.write(`${text}\n`);
+  for (const text of malformedTexts(malformed)) await writeLines(io.stderr, text);
   return [...sizes.keys(), ...unsized].map((number) => ({
     number,
     size: sizes.get(number),
@@ -114,14 +114,14 @@ async function hasTop(client: Pop3Client, [first]: readonly Listed[], io: Io): P
     return true;
   } catch (error) {
     if (!(error instanceof Pop3ReplyError)) throw error;
-    await io.stderr.write("the server does not know TOP, so it has no subjects to list\n");
+    await writeLines(io.stderr, "the server does not know TOP, so it has no subjects to list");
     return false;
   }
 }
 
 async function writeUids(messages: readonly Listed[], io: Io): Promise<void> {
   const rows = messages.map(({ number, size, uid }) => [String(number), String(size ?? "-"), uid ?? "-"]);
-  await io.stdout.write(columns(rows, [0, 1]));
+  await io.stdout.write(columns(rows, [0, 1], io.stdout.columns));
 }
 
 /** Writes a row as soon as its headers are there: the list of a large maildrop begins at once. */

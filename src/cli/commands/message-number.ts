@@ -3,7 +3,7 @@ import { Pop3ReplyError, type Pop3Client } from "../../index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { count } from "../../advice/wording.ts";
 import type { HelpRow } from "../help.ts";
-import { NoMessageError } from "../usage-error.ts";
+import { NoMessageError, UsageError } from "../usage-error.ts";
 import { wholeNumber } from "../usage.ts";
 
 /** The name of a message: a number, or a unique-id. */
@@ -14,6 +14,8 @@ export const MESSAGE_HELP: HelpRow = ["MESSAGE", "its number, or uid:UNIQUE-ID"]
 
 /** Reads the argument. Throws `UsageError` if it is neither. */
 export function messageNamed(word: string): MessageName {
+  if (word === "uid:")
+    throw new UsageError("MESSAGE needs a unique-id after uid:. `popwright list --uids URL` shows them");
   if (word.startsWith("uid:")) return { uid: word.slice("uid:".length) };
   return { number: wholeNumber("MESSAGE", word, 1) as number };
 }

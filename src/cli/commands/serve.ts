@@ -10,6 +10,7 @@ import { EXIT } from "../exit-codes.ts";
 import { examples, exitCodes } from "../help.ts";
 import { writeJson } from "../json.ts";
 import { count } from "../../advice/wording.ts";
+import { columns } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, wholeNumber, wordsOf } from "../usage.ts";
 import { printable } from "../../protocol/printable.ts";
@@ -56,6 +57,7 @@ export const serve: Subcommand = {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [directory] = words.length === 0 ? [] : positionals(words, ["DIRECTORY"]);
     const { user = "test", host = "127.0.0.1" } = values;
+    if (user === "") throw new UsageError("--user must be a name (got an empty one)");
     const port = wholeNumber("--port", values.port) ?? 0;
     if (port > 65_535) throw new UsageError(`--port must be a number <= 65535 (got ${String(port)})`);
     const given = io.env[PASSWORD];
@@ -70,7 +72,7 @@ export const serve: Subcommand = {
     if (values.ca !== undefined) await writeFile(values.ca, server.ca);
     const url = server.url.replace("://", `://${encodeURIComponent(user)}@`);
     if (values.json === true) await writeJson(io, { url, port: server.port, messages: messages.length });
-    else await io.stdout.write(`${url}  ${count(messages.length, "message")}\n`);
+    else await io.stdout.write(columns([[url, count(messages.length, "message")]], [], io.stdout.columns));
     if (pass !== given) await io.stderr.write(`password: ${pass}\n`);
     await until(io.stop);
     return EXIT.ok;
@@ -92,7 +94,9 @@ async function messagesIn(directory: string): Promise<Buffer[]> {
 
 function noDirectory(directory: string): (error: Error) => never {
   return (error) => {
-    throw new UsageError(`cannot read the directory ${printable(directory)}: ${printable(error.message)}`);
+    throw new UsageError(`cannot read the directory ${printable(directory)}: ${printable(error.message)}`, {
+      cause: error,
+    });
   };
 }
 

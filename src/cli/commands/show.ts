@@ -111,7 +111,9 @@ function asText(message: ParsedMessage, io: Io): string {
     readable(filename, io.secrets),
   ]);
   const attached =
-    rows.length === 0 ? "" : `\n${paint("bold", count(rows.length, "attachment"))}\n${columns(rows, [0])}`;
+    rows.length === 0
+      ? ""
+      : `\n${paint("bold", count(rows.length, "attachment"))}\n${columns(rows, [0], io.stdout.columns)}`;
   return `${lines.join("\n")}\n${attached}`;
 }
 

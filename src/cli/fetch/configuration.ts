@@ -47,7 +47,9 @@ export async function readConfiguration(path: string): Promise<Configuration> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new ConfigurationError(`cannot read ${printable(path)}: ${printable((error as Error).message)}`);
+    throw new ConfigurationError(`cannot read ${printable(path)}: ${printable((error as Error).message)}`, {
+      cause: error,
+    });
   }
   // The redirection of PowerShell writes UTF-16.
   if (text.includes("\0"))
@@ -115,7 +117,10 @@ class Checker {
     const policy = this.#policy("policy", top["policy"], {});
     const { accounts } = top;
     if (!Array.isArray(accounts) || accounts.length === 0)
-      throw this.#fields.wrong("accounts", "must be a non-empty list of accounts");
+      throw this.#fields.wrong(
+        "accounts",
+        'must be a non-empty list of accounts, such as [{ "url": "pop3s://user@pop.example.com" }]',
+      );
     const checked = accounts.map((account, index) =>
       this.#account(`accounts[${String(index)}]`, account, to, policy),
     );
@@ -145,7 +150,8 @@ class Checker {
     const text = (name: (typeof ACCOUNT)[number]): string | undefined =>
       this.#fields.string(`${path}.${name}`, account[name]);
     const url = text("url");
-    if (url === undefined) throw this.#fields.wrong(`${path}.url`, "is missing");
+    if (url === undefined)
+      throw this.#fields.wrong(`${path}.url`, "is missing: it must look like pop3s://user@pop.example.com");
     this.#checkUrl(`${path}.url`, url);
     const place = account["to"] === undefined ? to : readPlace(`${path}.to`, account["to"], this.#fields);
     if (place === undefined)

@@ -47,6 +47,11 @@ export const PLACES: readonly KindName[] = Object.keys(KINDS) as KindName[];
 
 /** Reads the value of `to` in a configuration file. Throws `ConfigurationError`. */
 export function readPlace(path: JsonPath, value: unknown, fields: Fields): DeliveryPlace {
+  if (typeof value === "string")
+    throw fields.wrong(
+      path,
+      'must be an object, such as { "maildir": "Mail" } or { "gmail": "ann@gmail.com" }',
+    );
   const table = fields.table(path, value, PLACES);
   const [name, ...more] = Object.keys(table) as KindName[];
   if (name === undefined || more.length > 0)
@@ -99,7 +104,7 @@ export function placeNamed({ to, format, ...words }: ToWords): DeliveryPlace {
   };
   const kind = KINDS[name] as PlaceKind<unknown>;
   if (given !== undefined && kind.takesSecret !== true)
-    throw new UsageError(`--${given} cannot be used with this destination: it does not sign in`);
+    throw new UsageError(`--${given} cannot be used with this destination: it does not sign in. Remove it`);
   return { [name]: kind.named?.(to, secret) } as unknown as DeliveryPlace;
 }
 

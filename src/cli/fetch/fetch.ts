@@ -4,6 +4,7 @@ import { ACCOUNT_HELP, type Subcommand } from "../command.ts";
 import { examples, exitCodes } from "../help.ts";
 import { isReaderGone } from "../io.ts";
 import { onAbort } from "../../net/abort.ts";
+import { writeLines } from "../text.ts";
 import { otherNames } from "./other-name.ts";
 import { Outcome } from "./outcome.ts";
 import { FETCH_OPTIONS, readTask } from "./task.ts";
@@ -79,7 +80,7 @@ export const fetch: Subcommand = {
     const outcome = new Outcome(task, flags, io);
     const ledger = new FileLedger(task.state);
     const hints = await otherNames(ledger, targets, task.sameLedger);
-    if (!flags.quiet) for (const hint of hints) await io.stderr.write(`${hint}\n`);
+    if (!flags.quiet) for (const hint of hints) await writeLines(io.stderr, ...hint);
     const events = fetchAll(targets, {
       ledger,
       // Each target has its own destination.

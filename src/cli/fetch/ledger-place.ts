@@ -6,6 +6,7 @@ import { defaultState } from "../default-state.ts";
 import type { HelpRow } from "../help.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { SECRET_VARIABLES } from "../secret-variables.ts";
+import { printable } from "../../protocol/printable.ts";
 import { shellWord } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -59,6 +60,14 @@ export function sameLedger({ config, state }: LedgerWords): string {
     config === undefined ? "" : ` --config ${shellWord(config)}`,
     state === undefined ? "" : ` --state ${shellWord(state)}`,
   ].join("");
+}
+
+/** Returns the error for a mailbox that the ledger does not know. `known`: the mailboxes that it knows. */
+export function unknownMailbox(ledger: FileLedger, mailbox: string, known: readonly string[]): UsageError {
+  const others = known.length === 0 ? "no mailbox" : known.join(", ");
+  return new UsageError(
+    `the ledger in ${printable(ledger.directory)} does not know ${printable(mailbox)}; it knows ${printable(others)}`,
+  );
 }
 
 /** Returns the name of a mailbox, from that name or from a URL. Throws {@link UsageError} for a wrong URL. */

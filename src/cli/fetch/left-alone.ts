@@ -4,6 +4,7 @@ import { printable } from "../../protocol/printable.ts";
 import { shownId } from "./ledger-place.ts";
 import { localTime } from "../local-time.ts";
 import { count } from "../../advice/wording.ts";
+import type { Line } from "../text.ts";
 
 /** The number of messages that are described one by one. */
 const TOLD = 5;
@@ -15,7 +16,7 @@ export function leftAlone({ skipped, failed }: FetchReport): number {
 }
 
 /** Returns lines for the user, or none if no message is left alone. `retry`: the command for another try. */
-export function leftAloneText(report: FetchReport, retry: string): string[] {
+export function leftAloneText(report: FetchReport, retry: string): Line[] {
   const number = leftAlone(report);
   if (number === 0) return [];
   const known = report.skipped.filter(({ reason }) => reason === "quarantined");
@@ -24,7 +25,8 @@ export function leftAloneText(report: FetchReport, retry: string): string[] {
   return [
     `${count(number, "message")} could not be delivered, and will not be tried again:`,
     ...lines,
-    `After you have fixed the cause, run this to give ${number === 1 ? "it" : "them"} another try: ${retry}`,
+    `After you have fixed the cause, run this to give ${number === 1 ? "it" : "them"} another try:`,
+    { command: retry },
   ];
 }
 

@@ -1,10 +1,10 @@
 // Detects a mailbox whose address has changed: the ledger may know it under its old address. Without a hint,
 // all its mail would be fetched again.
 import type { FileLedger } from "../../fetch/index.ts";
-import { shellWord } from "../text.ts";
+import { shellWord, type Line } from "../text.ts";
 
 /**
- * Returns a hint for each mailbox that the ledger does not know, if the ledger knows one of the same user at
+ * Returns the lines of a hint for each mailbox that the ledger does not know, if the ledger knows one of the same user at
  * another host or port. `ann` and `ann@example.com` count as the same user. Returns no hints if the ledger
  * cannot be read: the run reports that error. `fetched`: the mailboxes of the run. `same`: the options that
  * select the same ledger for another command.
@@ -13,15 +13,15 @@ export async function otherNames(
   ledger: FileLedger,
   fetched: readonly { readonly mailbox: string }[],
   same: string,
-): Promise<string[]> {
+): Promise<readonly (readonly Line[])[]> {
   const known = await namesIn(ledger).catch((): string[] => []);
   const names = new Set(fetched.map(({ mailbox }) => mailbox));
-  const hints: string[] = [];
+  const hints: (readonly Line[])[] = [];
   for (const name of names) {
     const user = userOf(name);
     if (user === undefined || known.includes(name)) continue;
     const other = known.find((each) => userOf(each) === user && !names.has(each));
-    if (other !== undefined) hints.push(hintText(name, other, same));
+    if (other !== undefined) hints.push(hintLines(name, other, same));
   }
   return hints;
 }
@@ -33,13 +33,12 @@ export async function namesIn(ledger: Pick<FileLedger, "mailboxes">): Promise<st
   return names;
 }
 
-function hintText(name: string, other: string, same: string): string {
-  return (
-    `${name}: the ledger does not know this mailbox, but it knows ${other}.\n` +
-    "  If that is the same mailbox at an older address, all its mail will be fetched again. To avoid that, stop\n" +
-    "  this run and enter\n" +
-    `  popwright ledger rename ${shellWord(other)} ${shellWord(name)}${same}`
-  );
+function hintLines(name: string, other: string, same: string): readonly Line[] {
+  return [
+    `${name}: the ledger does not know this mailbox, but it knows ${other}.`,
+    "If that is the same mailbox at an older address, all its mail will be fetched again. To avoid that, stop this run and enter",
+    { command: `popwright ledger rename ${shellWord(other)} ${shellWord(name)}${same}` },
+  ];
 }
 
 /**

@@ -8,7 +8,7 @@ import { isInterrupted, type Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { localTime } from "../local-time.ts";
 import { count, octetsText } from "../../advice/wording.ts";
-import { wrapped } from "../text.ts";
+import { writeLines, type Line } from "../text.ts";
 import { leftAlone, leftAloneText } from "./left-alone.ts";
 import { plannedSummary, plannedTable } from "./planned-text.ts";
 import { Progress } from "./progress.ts";
@@ -48,13 +48,15 @@ export class Outcome {
     else if (event.type !== "skipped") this.#underway.delete(event.mailbox);
     const { dryRun: isDry } = this.#flags;
     if (!this.#flags.quiet && !isDry) await this.#progress.heard(event);
-    if (event.type === "end" && isDry) await this.#io.stdout.write(plannedTable(event.report));
-    const text = isInterrupted(this.#io) ? undefined : this.#textOf(event);
-    if (text === undefined) return;
+    if (event.type === "end" && isDry)
+      await this.#io.stdout.write(plannedTable(event.report, this.#io.stdout.columns));
+    const [text, ...more] = isInterrupted(this.#io) ? [] : this.#linesOf(event);
+    if (typeof text !== "string") return;
     await this.#progress.clear();
     // A log has times of its own.
     const isSeen = this.#flags.watch && this.#io.stderr.columns !== undefined;
-    await this.#io.stderr.write(`${isSeen ? `${localTime(Date.now())} ` : ""}${event.mailbox}: ${text}\n`);
+    const first = `${isSeen ? `${localTime(Date.now())} ` : ""}${event.mailbox}: ${text}`;
+    await writeLines(this.#io.stderr, first, ...more);
   }
 
   /** Says what the run waits for after the first signal. The message that is under way may be large. */
@@ -67,29 +69,31 @@ export class Outcome {
     await this.#progress.clear();
     const what = now.length === 0 ? "the current message" : now.join(", ");
     const text = `finishing ${what}; Ctrl+C again stops at once, and the next run fetches the rest`;
-    await this.#io.stderr.write(`${wrapped(text, 2, this.#io.stderr.columns)}\n`);
+    await writeLines(this.#io.stderr, text);
   }
 
-  #textOf(event: FetchEvent): string | undefined {
+  #linesOf(event: FetchEvent): readonly Line[] {
     if (event.type === "failed") return this.#failure(event.error);
     if (event.type === "message-failed") {
       // The failure of the run says what is missing.
-      if (DestinationError.is(event.error) && missingSecret(event.error) !== undefined) return undefined;
+      if (DestinationError.is(event.error) && missingSecret(event.error) !== undefined) return [];
       const left = event.retryAt === undefined ? ": it will not be tried again" : "";
-      return `message ${String(event.number)} was not delivered (${event.reason})${left}`;
+      return [`message ${String(event.number)} was not delivered (${event.reason})${left}`];
     }
     if (event.type === "pipelining-broken") {
       const words = event.error instanceof Error ? event.error.message : String(event.error);
-      return `the server cannot handle several commands at once (${words}): popwright now sends one at a time`;
+      return [
+        `the server cannot handle several commands at once (${words}): popwright now sends one at a time`,
+      ];
     }
-    if (event.type !== "end") return undefined;
+    if (event.type !== "end") return [];
     const { report } = event;
     const lines = this.#leftAlone(report);
     // With --watch, a poll that finds nothing to do prints nothing.
     const isHeld = report.hostDown !== undefined;
     const idle = report.delivered + report.deleted === 0 && this.#flags.watch && !isHeld;
     if (!idle && !this.#flags.quiet) lines.unshift(...this.#summary(report));
-    return lines.length === 0 ? undefined : this.#set(lines);
+    return lines;
   }
 
   #summary(report: FetchReport): string[] {
@@ -105,24 +109,20 @@ export class Outcome {
     ];
   }
 
-  #leftAlone(report: FetchReport): string[] {
+  #leftAlone(report: FetchReport): Line[] {
     const { mailbox } = report;
     const lines = leftAloneText(report, `popwright retry${this.#task.retryWords}`);
-    const text = lines.join("\n");
-    if (text === (this.#toldLeftAlone.get(mailbox) ?? "")) return [];
+    const text = JSON.stringify(lines);
+    if (text === (this.#toldLeftAlone.get(mailbox) ?? "[]")) return [];
     this.#toldLeftAlone.set(mailbox, text);
     return lines;
   }
 
-  #set(lines: readonly string[]): string {
-    return lines.map((line) => wrapped(line, 2, this.#io.stderr.columns)).join("\n  ");
-  }
-
-  #failure({ cause, report }: FetchError): string {
+  #failure({ cause, report }: FetchError): readonly string[] {
     const lines = explain(cause, this.#attempts.get(report.mailbox));
     if (this.#flags.watch && Number.isFinite(report.nextPollAt))
       lines.push(`The next try is at ${localTime(report.nextPollAt)}.`);
-    return this.#set(lines);
+    return lines;
   }
 
   #codeOf(report: FetchReport): ExitCode {

@@ -11,8 +11,11 @@ const WHY = {
   "too large": "too large, and not delivered",
 } as const;
 
-/** Formats a table: the action, the number, the size in bytes, the unique-id, and a remark. */
-export function plannedTable({ planned }: FetchReport): string {
+/**
+ * Formats a table: the action, the number, the size in bytes, the unique-id, and a remark. `width`: of the terminal, if
+ * there is one.
+ */
+export function plannedTable({ planned }: FetchReport, width: number | undefined): string {
   const row = (what: string, { number, uid, size }: PlannedMessage, more: string): string[] => [
     what,
     String(number),
@@ -26,6 +29,7 @@ export function plannedTable({ planned }: FetchReport): string {
       ...(planned?.delete ?? []).map((message) => row("delete", message, WHY[message.why])),
     ],
     [1, 2],
+    width,
   );
 }
 

@@ -8,8 +8,16 @@ import { examples, exitCodes } from "../help.ts";
 import type { Io } from "../io.ts";
 import { writeJson } from "../json.ts";
 import { namesIn } from "./other-name.ts";
-import { LEDGER_HELP, LEDGER_OPTIONS, ledgerPlace, mailboxNamed, shownId } from "./ledger-place.ts";
+import {
+  LEDGER_HELP,
+  LEDGER_OPTIONS,
+  ledgerPlace,
+  mailboxNamed,
+  shownId,
+  unknownMailbox,
+} from "./ledger-place.ts";
 import { count } from "../../advice/wording.ts";
+import { columns, writeLines } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { wordsOf } from "../usage.ts";
 
@@ -56,12 +64,7 @@ export const retry: Subcommand = {
     const mailboxes = configured ?? [mailboxNamed(named ?? "")];
     const known = await namesIn(ledger);
     const [first = ""] = mailboxes;
-    if (configured === undefined && !known.includes(first)) {
-      const others = known.length === 0 ? "no mailbox" : known.join(", ");
-      throw new UsageError(
-        `the ledger in ${printable(ledger.directory)} does not know ${printable(first)}; it knows ${others}`,
-      );
-    }
+    if (configured === undefined && !known.includes(first)) throw unknownMailbox(ledger, first, known);
     const failed = await failedMessages(ledger, mailboxes, ids);
     for (const [mailbox, entries] of failed) {
       for (const { id } of entries) await ledger.release(mailbox, id);
@@ -101,12 +104,13 @@ async function failedMessages(
 
 async function printReleased(mailbox: string, entries: readonly LedgerEntry[], io: Io): Promise<void> {
   if (entries.length === 0) {
-    await io.stderr.write(`${mailbox}: no message waits for another try\n`);
+    await writeLines(io.stderr, `${mailbox}: no message waits for another try`);
     return;
   }
-  await io.stdout.write(
-    `${mailbox}: ${count(entries.length, "message")} will be tried again by the next fetch\n`,
+  await writeLines(
+    io.stdout,
+    `${mailbox}: ${count(entries.length, "message")} will be tried again by the next fetch`,
   );
-  for (const { id, reason = "" } of entries)
-    await io.stdout.write(`  ${printable(shownId(id))}  ${printable(reason)}\n`);
+  const rows = entries.map(({ id, reason = "" }) => [`  ${printable(shownId(id))}`, printable(reason)]);
+  await io.stdout.write(columns(rows, [], io.stdout.columns));
 }

@@ -2,8 +2,7 @@
 import type { Destination, FetchPolicy } from "../../fetch/index.ts";
 import { nameOf } from "../../fetch/options.ts";
 import type { Pop3ClientOptions } from "../../index.ts";
-import { hostText } from "../../net/authority.ts";
-import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
+import { ACCOUNT_OPTIONS, accountFromWords, checkUser } from "../account.ts";
 import type { Subcommand } from "../command.ts";
 import type { Io } from "../io.ts";
 import { shellWord } from "../text.ts";
@@ -70,7 +69,7 @@ export const FETCH_OPTIONS: Subcommand["options"] = OPTIONS;
 export async function readTask(args: readonly string[], io: Io): Promise<Task & { readonly flags: Flags }> {
   const { values, positionals: words } = wordsOf(args, OPTIONS);
   const { watch = false, force = false, "dry-run": dryRun = false, json = false, quiet = false } = values;
-  if (dryRun && watch) throw new UsageError("--dry-run and --watch cannot be combined");
+  if (dryRun && watch) throw new UsageError("--dry-run and --watch cannot be combined: remove one");
   const task = await (values.config === undefined
     ? fromWords(words, values, io)
     : fromFile(words, values, io));
@@ -82,8 +81,7 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
   if ((values.to === undefined || values.to === "") && values["dry-run"] !== true)
     throw new UsageError("--to is missing: it must name the destination of the mail");
   const account = await accountFromWords(url, values, io);
-  if (account.auth === undefined)
-    throw new UsageError(`the URL must name a user, as in pop3s://USER@${hostText(account.host)}`);
+  checkUser(account);
   // A dry run does not use the destination.
   const destinations = destinationsHere(values.state, io);
   const destination = destinations.at(placeNamed({ ...values, to: values.to ?? "." }));

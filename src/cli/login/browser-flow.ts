@@ -6,7 +6,7 @@ import { onAbort } from "../../net/abort.ts";
 import { requestToken } from "../../oauth2/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import { keepSecret, type Io } from "../io.ts";
-import { wrapped } from "../text.ts";
+import { writeLines } from "../text.ts";
 import { SignInError } from "../usage-error.ts";
 import { openBrowser } from "./browser.ts";
 import { RedirectServer, type RedirectAnswer } from "./redirect-server.ts";
@@ -58,19 +58,19 @@ export async function signInByBrowser(
 }
 
 async function show(url: string, noBrowser: boolean, request: SignInRequest, io: Io): Promise<void> {
-  const say = (text: string): Promise<void> => io.stderr.write(`${wrapped(text, 0, io.stderr.columns)}\n`);
   const who = `${printable(request.address)} at ${request.provider.title}`;
   const elsewhere =
     io.stdin.isTTY === true
       ? " If the browser runs on another machine, it cannot show its last page: copy the address of that page from the browser, and paste it here."
       : "";
   if (noBrowser) {
-    await say(`To sign in as ${who}, open this address in a browser.${elsewhere}`);
+    await writeLines(io.stderr, `To sign in as ${who}, open this address in a browser.${elsewhere}`);
     await io.stdout.write(`${url}\n`);
     return;
   }
   const isOpen = await openBrowser(url, io);
-  await say(
+  await writeLines(
+    io.stderr,
     isOpen
       ? `The browser opens to sign in as ${who}. If it does not, open this address:${elsewhere}`
       : `No browser can be started here. To sign in as ${who}, open this address:${elsewhere}`,

@@ -45,11 +45,15 @@ async function clientIn(path: string): Promise<Partial<Client>> {
   } catch (error) {
     throw new ConfigurationError(
       `cannot read the client secret in ${printable(path)}: ${printable((error as Error).message)}`,
+      { cause: error },
     );
   }
   if (!text.startsWith("{")) {
     const [clientSecret = ""] = text.split(/\r?\n/, 1);
-    if (clientSecret === "") throw new ConfigurationError(`the client secret in ${printable(path)} is empty`);
+    if (clientSecret === "")
+      throw new ConfigurationError(
+        `the file ${printable(path)} must have the secret of the client in its first line, which is empty`,
+      );
     return { clientSecret };
   }
   const client = installedIn(text);

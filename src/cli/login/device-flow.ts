@@ -4,7 +4,7 @@ import { post } from "../../oauth2/post.ts";
 import { printable } from "../../protocol/printable.ts";
 import { sleep } from "../../net/settle.ts";
 import { keepSecret, type Io } from "../io.ts";
-import { wrapped } from "../text.ts";
+import { writeLines } from "../text.ts";
 import { SignInError } from "../usage-error.ts";
 import type { Granted, SignInRequest } from "./sign-in-request.ts";
 
@@ -27,7 +27,7 @@ export async function signInByDevice(
     throw new SignInError("the provider sent no code for the device. Sign in without --device");
   keepSecret(code, io);
   const text = `To sign in as ${printable(address)}, open ${printable(place)} in a browser on any device, and enter the code ${printable(userCode)}`;
-  await io.stderr.write(`${wrapped(text, 0, io.stderr.columns)}\n`);
+  await writeLines(io.stderr, text);
   const seconds = (name: string, otherwise: number): number =>
     typeof device[name] === "number" ? device[name] : otherwise;
   const end = performance.now() + seconds("expires_in", 900) * 1000;

@@ -4,7 +4,7 @@ import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { examples, exitCodes } from "../help.ts";
 import { printable } from "../../protocol/printable.ts";
-import { shellWord, wrapped } from "../text.ts";
+import { shellWord, writeLines } from "../text.ts";
 import { SignInError, UsageError } from "../usage-error.ts";
 import { positionals, quoted, wordsOf } from "../usage.ts";
 import { signInByBrowser } from "./browser-flow.ts";
@@ -125,8 +125,7 @@ export const login: Subcommand = {
     };
     checkFlow(values, request, io);
     await prepareSignIn(path);
-    const say = (text: string): Promise<void> => io.stderr.write(`${wrapped(text, 0, io.stderr.columns)}\n`);
-    if (provider.before !== "") await say(provider.before);
+    if (provider.before !== "") await writeLines(io.stderr, provider.before);
     const granted = await signIn(values, request, io);
     const refreshToken = checkGrant(granted, request, scope);
     await whileLocked(path, () =>
@@ -140,11 +139,12 @@ export const login: Subcommand = {
         authority,
       }),
     );
-    await say(
+    await writeLines(
+      io.stderr,
       `${printable(address)} has signed in. The refresh token is in ${printable(path)}, which only you can read.`,
     );
-    await say(nextStep(provider, name));
-    await say(provider.after);
+    await writeLines(io.stderr, { command: `Next: ${nextStep(provider, name)}` });
+    await writeLines(io.stderr, provider.after);
     return EXIT.ok;
   },
 };
@@ -156,7 +156,7 @@ function checkFlow(values: Values, { provider, endpoints, client }: SignInReques
       `${provider.title}'s device flow has no scopes for mail: use --no-browser, and open the address in any browser`,
     );
   if (values.device === true && values["no-browser"] === true)
-    throw new UsageError("--device and --no-browser cannot be combined");
+    throw new UsageError("--device and --no-browser cannot be combined: remove one");
   if (provider.name === "google" && client.clientSecret === undefined)
     throw new UsageError(
       "Google requires the secret of the client: set POPWRIGHT_CLIENT_SECRET, or give its file with --client-secret-file",
@@ -192,11 +192,11 @@ function checkGrant({ reply, nonce }: Granted, { client, address }: SignInReques
 }
 
 function nextStep({ name, server }: SignInProvider, { purpose, address }: SignInName): string {
-  if (purpose === "gmail-api") return `Next: popwright check --to ${shellWord(`gmail:${address}`)}`;
+  if (purpose === "gmail-api") return `popwright check --to ${shellWord(`gmail:${address}`)}`;
   const user = encodeURIComponent(address);
   if (purpose === "imap")
-    return `Next: popwright check --to ${shellWord(`imaps://${user}@${server}/INBOX`)} --to-login ${name}`;
-  return `Next: popwright check ${shellWord(`pop3s://${user}@${server}`)} --login ${name}`;
+    return `popwright check --to ${shellWord(`imaps://${user}@${server}/INBOX`)} --to-login ${name}`;
+  return `popwright check ${shellWord(`pop3s://${user}@${server}`)} --login ${name}`;
 }
 
 /** Throws {@link UsageError} if tokens would be sent without TLS. */

@@ -12,6 +12,7 @@ import {
 } from "../../../fetch/index.ts";
 import { isSystemError } from "../../../fetch/files/fsync.ts";
 import { printable } from "../../../protocol/printable.ts";
+import { fileAdvice } from "../../../advice/files.ts";
 import { octetsText } from "../../../advice/wording.ts";
 import type { PlaceKind } from "./place.ts";
 
@@ -42,7 +43,14 @@ async function checkFile(path: string, isDirectory: boolean): Promise<Destinatio
     });
     const isThere = found === path;
     if ((await stat(found)).isDirectory() !== (isDirectory || !isThere))
-      return { lines: [step(false, isThere ? `${path} is not a ${what}` : `${found} is not a folder`)] };
+      return {
+        lines: [
+          step(
+            false,
+            `${isThere ? `${path} is not a ${what}` : `${found} is not a folder`}: choose another path`,
+          ),
+        ],
+      };
     await access(found, constants.W_OK);
     const { bavail, bsize } = await statfs(found);
     return {
@@ -52,7 +60,8 @@ async function checkFile(path: string, isDirectory: boolean): Promise<Destinatio
       ],
     };
   } catch (error) {
-    return { lines: [{ name: "folder", ok: false, text: printable((error as Error).message) }] };
+    const text = [(error as Error).message, fileAdvice(error) ?? []].flat().join(". ");
+    return { lines: [{ name: "folder", ok: false, text: printable(text) }] };
   }
 }
 

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
@@ -203,8 +204,10 @@ function load(directory: string, ...words: string[]): ChildProcess & { readonly 
     },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
-    ([stdout, stderr, [code]]) => ({ stdout, stderr, code: code as number | null }),
+  // Both are pipes.
+  const [stdout, stderr] = [child.stdout as Readable, child.stderr as Readable];
+  const ended = Promise.all([text(stdout), text(stderr), once(child, "close")]).then(
+    ([out, err, [code]]) => ({ stdout: out, stderr: err, code: code as number | null }),
   );
   return Object.assign(child, { ended });
 }

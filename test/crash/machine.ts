@@ -72,6 +72,9 @@ export class Machine {
     return this.#process;
   }
 
+  /** Milliseconds since 1970. */
+  readonly now = (): number => Date.now();
+
   isAlive(pid: number): boolean {
     return this.#alive.has(pid);
   }

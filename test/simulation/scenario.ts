@@ -1,0 +1,74 @@
+// What a seed decides before anything happens: the mail, the policy, the destination, and the server.
+import type { FetchPolicy } from "../../src/fetch/index.ts";
+import type { Chance } from "./chance.ts";
+import type { PlaceName } from "./program/main.ts";
+import type { Character } from "./server.ts";
+
+export interface Scenario {
+  readonly place: PlaceName;
+  readonly policy: FetchPolicy;
+  readonly server: Character;
+  /** How many processes fetch from the mailbox at the same time. */
+  readonly fetchers: number;
+  /** How many messages come in all. */
+  readonly messages: number;
+  /** How long faults happen; milliseconds. */
+  readonly duration: number;
+  readonly logs: boolean;
+}
+
+export function scenarioOf(chance: Chance): Scenario {
+  const deletes = chance.pick(["delivered", "delivered", "never", { afterDays: 0.02 }] as const);
+  const pipelining = chance.happens(0.7);
+  return {
+    place: chance.pick(["Maildir", "Maildir", "eml", "eml", "mbox"]),
+    policy: {
+      delete: deletes,
+      // No fault is to put a message into quarantine for good.
+      tries: 1e9,
+      retry: { first: "1 min", longest: "30 min" },
+      poll: { shortest: "1 min", longest: "30 min" },
+      order: chance.pick(["oldest", "newest"]),
+      ...(chance.happens(0.3) ? { commitEvery: 1 + chance.below(4) } : {}),
+      ...(chance.happens(0.3) ? { limits: { messages: 1 + chance.below(5) } } : {}),
+    },
+    server: {
+      loginDelay: chance.happens(0.3) ? Math.round(chance.between(5, 600)) : 0,
+      pipelining,
+      broken: pipelining && chance.happens(0.15) ? chance.pick(["drops", "mixes"] as const) : undefined,
+      top: chance.happens(0.8),
+      locks: chance.happens(0.7),
+      hides: chance.happens(0.25),
+      wrongSizes: chance.happens(0.15) ? chance.below(200) - 100 : 0,
+    },
+    fetchers: chance.pick([1, 1, 1, 2, 2, 3]),
+    messages: 1 + chance.below(9),
+    duration: chance.between(5 * 60_000, 4 * 60 * 60_000),
+    logs: chance.happens(0.2),
+  };
+}
+
+/** Returns a message: short or long, with lines that have to be stuffed or quoted, and octets that are not ASCII. */
+export function messageOf(chance: Chance, number: number): string {
+  const lines = [
+    `Message-ID: <${String(number)}@mail.test>`,
+    ...(chance.happens(0.8)
+      ? [`Subject: ${String(number)} ${String.fromCharCode(160 + chance.below(90))}`]
+      : []),
+    "",
+  ];
+  for (let count = chance.below(12); count > 0; count--)
+    lines.push(
+      chance.pick([
+        ".",
+        "..",
+        "From here",
+        ">From there",
+        "",
+        "+OK",
+        "x".repeat(chance.below(200)),
+        "long ".repeat(Math.floor(chance.between(1, 8000))),
+      ]),
+    );
+  return lines.map((line) => `${line}\r\n`).join("");
+}

@@ -141,7 +141,7 @@ export class Fetcher {
     if (error !== undefined && !isFetchError)
       judge.broken(new Violation("a run fails only with a FetchError", error));
     const isWhole = report?.failed.length === 0;
-    this.outcome = (error === undefined && isWhole ? report?.outcome : code) ?? "failed messages";
+    this.outcome = (error === undefined && isWhole ? report.outcome : code) ?? "failed messages";
     judge.checkVisible();
     if (this.#isLeaving || chance.happens(0.3)) {
       computer.tell(each.name, "exits");

@@ -1,5 +1,5 @@
 // Durable files and directories: what is synced, in which order, and what remains after a failure.
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import {
@@ -13,6 +13,13 @@ import { fileHandles, systemError } from "../support/file-handles.ts";
 import { scratch } from "../support/scratch.ts";
 import { until } from "../support/turns.ts";
 
+/** A directory that was there before popwright: other users may enter it. */
+async function olderDirectory(): Promise<string> {
+  const directory = await scratch();
+  await chmod(directory, 0o755);
+  return directory;
+}
+
 /** Counts what is synced. */
 async function countSyncs(): Promise<() => number> {
   const sync = vi.spyOn(await fileHandles(), "sync");
@@ -21,7 +28,7 @@ async function countSyncs(): Promise<() => number> {
 
 describe("replaceFile", () => {
   test("replaces a file completely; syncs the file, then its name, then resolves", async () => {
-    const directory = await scratch();
+    const directory = await olderDirectory();
     const path = join(directory, "file");
     await writeFile(path, "old");
     const syncs = await countSyncs();
@@ -75,7 +82,7 @@ describe("makeDirectory", () => {
   });
 
   test("creates missing directories, accessible to the owner only, and syncs the name of each", async () => {
-    const directory = await scratch();
+    const directory = await olderDirectory();
     const syncs = await countSyncs();
     await makeDirectory(join(directory, "a", "b", "c"));
     expect(syncs()).toBe(3);
@@ -91,6 +98,31 @@ describe("makeDirectory", () => {
     const directory = await scratch();
     await writeFile(join(directory, "file"), "");
     await expect(makeDirectory(join(directory, "file"))).rejects.toMatchObject({ code: "EEXIST" });
+  });
+
+  test("syncs the names of directories that were created by a process that may have died", async () => {
+    const directory = await olderDirectory();
+    await mkdir(join(directory, "a", "b"), { recursive: true, mode: 0o700 });
+    const syncs = await countSyncs();
+    await makeDirectory(join(directory, "a", "b"));
+    expect(syncs()).toBe(2);
+    await makeDirectory(join(directory, "a", "b"));
+    await makeDirectory(join(directory, "a"));
+    expect(syncs()).toBe(2);
+    await mkdir(join(directory, "c"), { mode: 0o700 });
+    await makeDirectory(join(directory, "c", "d"));
+    expect(syncs()).toBe(4);
+  });
+
+  test("syncs a name again if that has failed", async () => {
+    const directory = join(await olderDirectory(), "a");
+    const failing = vi.spyOn(await fileHandles(), "sync").mockRejectedValueOnce(systemError("EIO"));
+    await expect(makeDirectory(directory)).rejects.toMatchObject({ code: "EIO" });
+    expect(failing).toHaveBeenCalledTimes(1);
+    await makeDirectory(directory);
+    expect(failing).toHaveBeenCalledTimes(2);
+    await makeDirectory(directory);
+    expect(failing).toHaveBeenCalledTimes(2);
   });
 });
 

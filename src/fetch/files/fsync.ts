@@ -92,7 +92,13 @@ export async function cutAppended(file: FileHandle, path: string, length: number
   }
 }
 
-/** Creates a directory and its missing parents, accessible for this user only. */
+/** The directories whose names will survive a crash, as far as this process knows. */
+const lasting: Set<string> = new Set();
+
+/**
+ * Creates a directory and its missing parents, accessible for this user only. Their names will survive a crash, even if
+ * a process created them before, and died before it synced them or could not sync them.
+ */
 export async function makeDirectory(path: string): Promise<void> {
   const directory = resolve(path);
   const above = dirname(directory);
@@ -102,7 +108,30 @@ export async function makeDirectory(path: string): Promise<void> {
     await makeDirectory(above);
     return make(directory);
   });
-  if (made) await syncDirectory(above);
+  if (made) {
+    lasting.delete(directory);
+    await syncDirectory(above);
+    await keepDirectory(above);
+    lasting.add(directory);
+  } else await keepDirectory(directory);
+}
+
+/**
+ * Makes the names of an existing directory and of those above it durable, once in the life of the process. Ends at a
+ * directory that other users may enter: {@link makeDirectory} creates none, so it was there before.
+ */
+async function keepDirectory(directory: string): Promise<void> {
+  if (lasting.has(directory)) return;
+  const above = dirname(directory);
+  // Windows shows such permissions for every directory, and cannot sync one.
+  if (above !== directory && ((await stat(directory)).mode & 0o077) === 0) {
+    await syncDirectory(above).catch((error: unknown) => {
+      // A home directory may be in one that its owner may not read. This process has not created it.
+      if (!isSystemError(error, "EACCES") && !isSystemError(error, "EPERM")) throw error;
+    });
+    await keepDirectory(above);
+  }
+  lasting.add(directory);
 }
 
 /** Creates one directory. Returns `false` if it was already there. */
@@ -150,6 +179,7 @@ export async function replaceFile(
     throw error;
   }
   await syncName(path);
+  await keepDirectory(dirname(resolve(path)));
 }
 
 /**

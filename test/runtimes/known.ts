@@ -18,6 +18,27 @@ const NO_OLD_TLS =
   "BoringSSL takes no cipher list with a security level: there is no server of TLS 1.1 to be had";
 const NODE_TEST = "it starts node:test, which other runtimes start in another way";
 const BUN: readonly Known[] = [
+  {
+    file: "test/fetch/destinations/gmail.test.ts",
+    tests:
+      /^a lost connection > (?:before|after|in the middle|whose outcome|with a session that)|^a crash > before that/,
+    why: "Bun repeats an HTTP request by itself when the connection is lost",
+  },
+  {
+    file: "test/fetch/scope.test.ts",
+    tests: /^a server that fails > is reached from a wrong address$/,
+    why: "Bun says that it cannot connect, where Node says that it cannot use its own address",
+  },
+  {
+    file: "test/cli/check.test.ts",
+    tests: /a server with no secure renegotiation$/,
+    why: "BoringSSL connects to it, and waits for the rest",
+  },
+  {
+    file: "test/cli/login.test.ts",
+    tests: /> slows down when the provider wants it, and ends when the code has ended$/,
+    why: "simulated time stops Bun's timers of HTTP, too",
+  },
   { file: "test/testing/contracts/runners.test.ts", why: NODE_TEST },
   {
     file: "test/client/session/caller.test.ts",

@@ -1,9 +1,10 @@
 // A program that takes mail: its arguments and environment, its exit code, how it is ended, and the file that
 // it reads.
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { chmod, mkdir, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SpoolFile } from "../../../src/fetch/destinations/spool-file.ts";
 import { Command, type CommandOptions } from "../../../src/fetch/index.ts";
@@ -33,11 +34,14 @@ async function read(name: string): Promise<string> {
   return (await folder.read(name)).toString();
 }
 
-/** Creates a named pipe. A read of it waits until a script writes, and so shows how far the script has got. */
-function pipe(name: string): string {
+/**
+ * Creates a named pipe, and resolves when a script has opened it and everything that kept it open has ended. Another
+ * process reads it, because Bun stands still until a named pipe is opened.
+ */
+function pipeEnds(name: string): Promise<unknown> {
   const path = join(folder.path, name);
   execFileSync("mkfifo", [path]);
-  return path;
+  return promisify(execFile)("cat", [path]);
 }
 
 test("gets its arguments unchanged, and variables about the message", async () => {
@@ -216,7 +220,7 @@ describe("reads a file", () => {
 });
 
 test("may leave other processes running", async () => {
-  const ended = readFile(pipe("alive"));
+  const ended = pipeEnds("alive");
   const text =
     "cat >/dev/null; sh -c 'exec 3>alive; echo $$ >pid; exec sleep 1000' & while [ ! -s pid ]; do :; done";
   expect(await deliver(script(text), "one", ONE)).toBe("new");
@@ -235,7 +239,7 @@ describe("is ended", () => {
     text: string,
     signal?: AbortSignal,
   ): Promise<{ readonly outcome: Promise<unknown>; readonly gone: Promise<unknown> }> {
-    const [gone, ready] = [readFile(pipe("alive")), readFile(pipe("ready"))];
+    const [gone, ready] = [pipeEnds("alive"), pipeEnds("ready")];
     const writer = await script(text).begin(delivery("one"), signal);
     await writer.write(LARGE);
     // How long the message takes to come does not count.

@@ -37,7 +37,7 @@ describe("the files of a mailbox", () => {
     const ledger = new FileLedger(directory);
     await remember(ledger, ANN, []);
     const mailbox = await ledger.open(ANN);
-    expect(await readdir(directory)).toEqual([
+    expect((await readdir(directory)).sort()).toEqual([
       "ann@pop.example.com-995.542fc965edeac1d2.journal",
       "ann@pop.example.com-995.542fc965edeac1d2.lock",
       "ann@pop.example.com-995.542fc965edeac1d2.state",
@@ -47,7 +47,7 @@ describe("the files of a mailbox", () => {
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, ".."))).mode & 0o777).toBe(0o700);
     await mailbox.close();
-    expect(await readdir(directory)).toEqual(FILES);
+    expect((await readdir(directory)).sort()).toEqual(FILES);
   });
 
   test("are not created before something is recorded", async () => {

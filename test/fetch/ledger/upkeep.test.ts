@@ -240,7 +240,7 @@ describe("a ledger in files", () => {
       temporary: true,
     });
     sync.mockRestore();
-    expect(await readdir(directory)).toEqual([`${fileName(OLD)}.journal`, `${fileName(OLD)}.state`]);
+    expect((await readdir(directory)).sort()).toEqual([`${fileName(OLD)}.journal`, `${fileName(OLD)}.state`]);
     expect(await readFile(from)).toEqual(old);
   });
 

@@ -34,6 +34,12 @@ const BUN: readonly Known[] = [
     tests: /a server with no secure renegotiation$/,
     why: "BoringSSL connects to it, and waits for the rest",
   },
+  { file: "test/cli/wrong-input.test.ts", tests: /^list @STLS$/, why: UNTRUSTED },
+  {
+    file: "test/oauth2/requests.test.ts",
+    tests: /^a server that cannot be reached is temporary$/,
+    why: "Bun's HTTP client says it in other words",
+  },
   {
     file: "test/cli/login.test.ts",
     tests: /> slows down when the provider wants it, and ends when the code has ended$/,

@@ -4,7 +4,6 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { pathToFileURL } from "node:url";
 
 /** All that the content of dist/ depends on. The lock file names the versions of the tools. */
 const INPUTS = [
@@ -36,9 +35,9 @@ export async function build(root: string, force = false): Promise<boolean> {
 
 /** Writes dist/popwright.1, the manual page of the command line, if the project in `root` has one. */
 async function writeManPage(root: string): Promise<void> {
-  const module = join(root, "src/cli/man-page.ts");
-  if (!existsSync(module)) return;
-  const { manPage } = (await import(pathToFileURL(module).href)) as typeof import("../src/cli/man-page.ts");
+  if (!existsSync(join(root, "src/cli/man-page.ts"))) return;
+  // Only a build loads the command line.
+  const { manPage } = await import("../src/cli/man-page.ts");
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   writeFileSync(join(root, "dist/popwright.1"), manPage(version));
 }

@@ -35,7 +35,7 @@ const config: UserConfig<DefaultTheme.Config> = {
       { text: "API", link: "/api/" },
       { text: "Changelog", link: "/changelog" },
     ],
-    sidebar,
+    sidebar: sidebar(),
     outline: { level: [2, 3] },
     search: {
       provider: "local",

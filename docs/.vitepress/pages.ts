@@ -58,10 +58,19 @@ function exampleSection(path: string): string {
   if (lines[0] === "// @ts-check") lines.shift();
   const end = lines.findIndex((line) => !/^(\/\/|#)/.test(line));
   const comment = lines.slice(0, end).map((line) => line.replace(/^(\/\/|#) ?/, ""));
-  // What is indented is a command.
-  const prose = comment.map((line) =>
-    line.startsWith("  ") ? `    ${line.trim()}` : line.replaceAll("<", "&lt;"),
-  );
+  const prose = comment.flatMap((line, at) => {
+    const isCode = (text = ""): boolean => text.startsWith("  ");
+    if (!isCode(line)) {
+      // A variable of the environment becomes an item of a list.
+      return [line.replaceAll("<", "&lt;").replace(/^([A-Z][\dA-Z_]+) {2,}/, "- `$1`: ")];
+    }
+    // A block with a fence can be scrolled on a narrow screen; one that is only indented cannot.
+    return [
+      ...(isCode(comment[at - 1]) ? [] : ["```"]),
+      line.trim(),
+      ...(isCode(comment[at + 1]) ? [] : ["```"]),
+    ];
+  });
   const code = lines.slice(end).join("\n").trimStart();
   const fence = `\`\`\`\`${languageOf(path) ?? ""}`;
   return `## ${exampleHeading(path)}\n\n${prose.join("\n")}\n\n${fence}\n${code}\n\`\`\`\``;

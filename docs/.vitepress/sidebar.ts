@@ -108,12 +108,13 @@ const GROUPS: readonly (readonly [text: string, entries: readonly Entry[]])[] = 
 const exists = (page: string): boolean =>
   [page, `generated/${page}`].some((name) => existsSync(join(docs, `${name}.md`)));
 
-const guide = GROUPS.map(([text, entries]) => ({
-  text,
-  items: entries
-    .filter(([, page]) => exists(page))
-    .map(([label, page]) => ({ text: label, link: `/${page}` })),
-})).filter(({ items }) => items.length > 0);
+const guide = (): DefaultTheme.SidebarItem[] =>
+  GROUPS.map(([text, entries]) => ({
+    text,
+    items: entries
+      .filter(([, page]) => exists(page))
+      .map(([label, page]) => ({ text: label, link: `/${page}` })),
+  })).filter(({ items }) => items.length > 0);
 
 /** Not to be folded: a button within a button is hard to use with a keyboard. */
 function unfolded({ text = "", link, items }: DefaultTheme.SidebarItem): DefaultTheme.SidebarItem {
@@ -142,4 +143,5 @@ function api(): Record<string, DefaultTheme.SidebarItem[]> {
   };
 }
 
-export const sidebar: DefaultTheme.Sidebar = { ...api(), "/": guide };
+/** Call it when the generated pages are written. */
+export const sidebar = (): DefaultTheme.Sidebar => ({ ...api(), "/": guide() });

@@ -20,6 +20,7 @@ const PAGES = {
   options: "/options.html",
   errors: "/errors.html",
   session: "/session.html",
+  examples: "/examples.html",
   provider: "/providers/gmail.html",
   class: "/api/popwright/classes/Pop3Client.html",
   interface: "/api/popwright/fetch/interfaces/FetchPolicy.html",

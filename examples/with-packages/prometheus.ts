@@ -22,7 +22,7 @@ const runs = new Counter({
   labelNames: ["outcome"],
 });
 const success = new Gauge({
-  name: "popwright_last_success_seconds",
+  name: "popwright_last_success_timestamp_seconds",
   help: "Time of the last successful run",
 });
 const seconds = new Histogram({

@@ -78,7 +78,7 @@ export class Judge implements Witness {
   /** Checks what a mail reader finds at any moment. */
   checkVisible(): void {
     const found = new Map<string, number>();
-    for (const text of this.#place.messages(this.#computer.disk)) found.set(text, (found.get(text) ?? 0) + 1);
+    for (const text of this.#messages()) found.set(text, (found.get(text) ?? 0) + 1);
     const known = new Set([...this.mail.values()].map((text) => this.#place.form(text)));
     for (const [text, count] of found) {
       // A crash may leave the beginning of a message at the end of an mbox, until the next process removes it.
@@ -91,9 +91,19 @@ export class Judge implements Witness {
     }
   }
 
+  /** What a mail reader finds. It may find no sense in an mbox after a crash, until the next process has repaired it. */
+  #messages(): string[] {
+    try {
+      return this.#place.messages(this.#computer.disk);
+    } catch (error) {
+      if (this.#isMbox) return [];
+      throw error;
+    }
+  }
+
   /** Returns the messages that the destination does not have yet. */
   missing(): string[] {
-    const found = new Set(this.#place.messages(this.#computer.disk));
+    const found = new Set(this.#messages());
     return [...this.mail].filter(([, text]) => !found.has(this.#place.form(text))).map(([uid]) => uid);
   }
 

@@ -152,6 +152,8 @@ class ServerSession implements ServerEnd {
   #uids: readonly string[] = [];
   readonly #marked: Set<string> = new Set();
   readonly #retrieved: Set<string> = new Set();
+  /** A message that waits for the reply to the next command, to be mixed with it. */
+  #held: { readonly start: Buffer; readonly end: Buffer } | undefined;
   #isOver = false;
   #idle = 0;
 
@@ -175,8 +177,9 @@ class ServerSession implements ServerEnd {
     for (let line = session.next(); line !== undefined && !this.#hasEnded(); line = session.next()) {
       lines.push(line);
       if (character.broken === "drops" && lines.length > 1) continue;
-      this.#answer(line, lines.length > 1);
+      this.#answer(line);
     }
+    if (!this.#hasEnded()) this.#sendHeld();
     if (!this.#hasEnded()) this.#watch();
   }
 
@@ -203,7 +206,7 @@ class ServerSession implements ServerEnd {
     });
   }
 
-  #answer(line: ClientLine, isTogether: boolean): void {
+  #answer(line: ClientLine): void {
     const { computer, process, witness, session, link, character } = this.#parts;
     const { faults } = computer;
     const { verb, text } = line;
@@ -239,7 +242,7 @@ class ServerSession implements ServerEnd {
       if (verb === "RETR") this.#retrieved.add(uid);
     }
     if (verb === "RSET") this.#marked.clear();
-    this.#send(answer, character.broken === "mixes" && isTogether);
+    this.#send(answer, character.broken === "mixes" && verb === "RETR");
     if (answer.then === "close") this.#end("closes");
   }
 
@@ -286,26 +289,33 @@ class ServerSession implements ServerEnd {
       .toString("latin1")
       .replace(
         /^(\d+) (\d+)/gm,
-        (_, number: string, size: string) => `${number} ${String(Number(size) + wrongSizes)}`,
+        (_, number: string, size: string) => `${number} ${String(Math.max(1, Number(size) + wrongSizes))}`,
       );
     return { ...answer, block: Buffer.from(text, "latin1") };
   }
 
-  #send({ line, block }: Answer, mixes = false): void {
+  #send({ line, block }: Answer, isMixed = false): void {
     this.#parts.computer.tell("server", `S: ${line}`);
     const status = Buffer.from(`${line}\r\n`, "latin1");
-    if (block === undefined) {
-      this.#say(status);
-      return;
-    }
-    const pieces = Buffer.concat([...blockPieces(block)]);
-    // The reply to the next command comes in the middle of this one.
-    const at = mixes ? pieces.indexOf("\r\n", Math.floor(pieces.length / 2)) + 2 : 0;
-    this.#say(
-      mixes && at >= 2
-        ? Buffer.concat([status, pieces.subarray(0, at), Buffer.from("+OK\r\n"), pieces.subarray(at)])
-        : Buffer.concat([status, pieces]),
-    );
+    const pieces = block === undefined ? Buffer.alloc(0) : Buffer.concat([...blockPieces(block)]);
+    const before = this.#held;
+    this.#held = undefined;
+    // The reply to this command comes in the middle of the message before.
+    const octets =
+      before === undefined
+        ? Buffer.concat([status, pieces])
+        : Buffer.concat([before.start, status, before.end, pieces]);
+    const at = pieces.indexOf("\r\n", Math.floor(pieces.length / 2)) + 2;
+    if (isMixed && before === undefined && at >= 2 && at < pieces.length)
+      this.#held = { start: Buffer.concat([status, pieces.subarray(0, at)]), end: pieces.subarray(at) };
+    else this.#say(octets);
+  }
+
+  /** Sends what waits for the reply to the next command, if no command follows. */
+  #sendHeld(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#say(Buffer.concat([held.start, held.end]));
   }
 
   #say(octets: string | Buffer): void {

@@ -130,7 +130,18 @@ function start(kind: LedgerKind): Promise<FetchWorker> {
   });
 }
 
-const workers = await Promise.all([start("postgres"), start("redis")]);
+/** A service manager would start the process again, if Redis is away when it starts. */
+async function startPatiently(kind: LedgerKind): Promise<FetchWorker> {
+  for (;;) {
+    try {
+      return await start(kind);
+    } catch (error) {
+      if (!String(error).includes("Redis has not answered")) throw error;
+    }
+  }
+}
+
+const workers = await Promise.all([startPatiently("postgres"), startPatiently("redis")]);
 send({ isReady: true });
 
 process.once("SIGTERM", () => {

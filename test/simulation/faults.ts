@@ -2,7 +2,7 @@
 import type { Chance } from "./chance.ts";
 
 /** What can go wrong, and how often at each opportunity while it is switched on. */
-export const KINDS = {
+const KINDS = {
   kill: 0.004,
   "power loss": 0.0015,
   stop: 0.002,

@@ -39,7 +39,7 @@ export interface WorldOptions {
 }
 
 /** Once no more faults happen, this many polls must deliver everything. */
-export const POLLS = 25;
+const POLLS = 25;
 
 /** A call of fetchMail settles within this time; milliseconds. A trickle may take most of it. */
 const DEADLINE = 3 * 60 * 60_000;

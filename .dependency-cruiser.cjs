@@ -38,7 +38,7 @@ const besidesTheEntries = [
   "^src/protocol/printable\\.ts$",
   // What no output may show.
   "^src/protocol/secrets\\.ts$",
-  "^src/auth/choice\\.ts$",
+  "^src/auth/names\\.ts$",
   "^src/net/(authority|proxy)\\.ts$",
   // The steps of an examination, and advice in the words of the command line.
   "^src/advice/",

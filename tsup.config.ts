@@ -2,7 +2,8 @@
 // entries share is in chunks with names of their own. The command line also has a copy of imapflow, which it loads when a
 // destination needs it: for the library it is an optional peer, but `npx popwright` is to work without a further installation.
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, extname, join, resolve } from "node:path";
 import type { Options } from "tsup";
 import { bundledLicences } from "./scripts/bundled-licences.ts";
 
@@ -18,6 +19,9 @@ const CHUNKS = [
   ["src/errors.ts", "errors"],
 ] as const;
 
+/** The name of a chunk: a digest follows the word "chunk", or the name of a module that is loaded later. */
+const CHUNK = /([\w-]+)-[A-Z0-9]{8}(?=\.c?js$)/;
+
 /** The name of a chunk with this content; `undefined` for an empty one. */
 function chunkName(code: string): string | undefined {
   const modules = [...code.matchAll(/^\/\/ (src\/\S+\.ts)$/gm)].map(([, path]) => path as string);
@@ -32,23 +36,66 @@ function chunkName(code: string): string | undefined {
   );
 }
 
+type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
+
+/** Modules, and what else each of them counts as a user of. */
+const TOGETHER = [
+  // All entries share one chunk.
+  [
+    /[\\/]src[\\/](?:[\w-]+[\\/])?(?:index|main)\.ts$/,
+    ["net/settle", "net/abort", "options/call", "protocol/line-reader"],
+  ],
+  // What the client loads when it first needs it has a file of its own, and breaks nothing out of that of the client.
+  [/[\\/]src[\\/](?:session[\\/]login|net[\\/]tunnel|advice[\\/]examination)\.ts$/, ["client"]],
+  [/[\\/]src[\\/]client\.ts$/, ["advice/well-known"]],
+] as const;
+
+/**
+ * Adds imports without names to modules. esbuild makes a chunk of the modules that the same entries reach, so the
+ * imports decide what is in a chunk. Without them a program that imports the client would load fourteen files, and half
+ * a millisecond of CPU time is spent on each.
+ */
+const together: Plugin = {
+  name: "together",
+  setup(build) {
+    for (const [filter, modules] of TOGETHER)
+      build.onLoad({ filter }, async ({ path }) => {
+        const imports = modules.map((module) => `import "together:${module}";`);
+        return { contents: [await readFile(path, "utf8"), ...imports].join("\n"), loader: "ts" };
+      });
+    build.onResolve({ filter: /^together:/ }, ({ path }) => ({
+      path: resolve("src", `${path.slice("together:".length)}.ts`),
+      // Or esbuild would leave the import out.
+      sideEffects: true,
+    }));
+  },
+};
+
+/** Lets CommonJS require what is loaded later: Jest, for one, cannot import from CommonJS. */
+function requireLater(code: string): string {
+  return code.replace(/\bimport\(('\.\/[^']+\.cjs')\)/g, "Promise.resolve().then(() => require($1))");
+}
+
 /** esbuild names chunks by a digest: a stack trace is to say more than `chunk-66W3E4CM.js`. */
 function renameChunks(paths: readonly string[]): void {
   const files = new Map(paths.map((path) => [path, readFileSync(path, "utf8")]));
   const names = new Map<string, string | undefined>();
   for (const [path, code] of files) {
-    const [chunk] = /chunk-[A-Z0-9]{8}(?=\.c?js$)/.exec(path) ?? [];
-    if (chunk !== undefined) names.set(chunk, chunkName(code));
+    const [chunk, name] = CHUNK.exec(path) ?? [];
+    if (chunk !== undefined) names.set(chunk, name === "chunk" ? chunkName(code) : name);
   }
   if (new Set(names.values()).size < names.size) throw new Error("two chunks have the same name: see CHUNKS");
   for (const [path, code] of files) {
     // An empty chunk is left out, with the imports of it.
     const lines = code.split("\n").filter((line) => {
-      const [, chunk = ""] = /^(?:import|require\()\s*'\.\/(chunk-\w+)\.c?js'\)?;$/.exec(line) ?? [];
+      const [, chunk = ""] = /^(?:import|require\()\s*'\.\/([\w-]+)\.c?js'\)?;$/.exec(line) ?? [];
       return !names.has(chunk) || names.get(chunk) !== undefined;
     });
-    const renamed = lines.join("\n").replace(/\bchunk-[A-Z0-9]{8}\b/g, (chunk) => names.get(chunk) ?? chunk);
-    const [chunk = ""] = /chunk-[A-Z0-9]{8}(?=\.c?js$)/.exec(path) ?? [];
+    const renamed = requireLater(lines.join("\n")).replace(
+      /\b[\w-]+-[A-Z0-9]{8}\b/g,
+      (chunk) => names.get(chunk) ?? chunk,
+    );
+    const [chunk = ""] = CHUNK.exec(path) ?? [];
     if (names.has(chunk)) unlinkSync(path);
     const name = names.get(chunk);
     if (name !== undefined) writeFileSync(join(dirname(path), name + extname(path)), renamed);
@@ -85,7 +132,12 @@ const library = {
         const names = [...code.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
         const renamed =
           names.length === 0 ? code : code.replace(new RegExp(`\\b_(${names.join("|")})\\b`, "g"), "$1");
-        return { code: renamed };
+        // One character outside of ASCII doubles the memory of the code, and the time to read it.
+        const ascii = renamed.replace(
+          /[^\0-\x7f]/g,
+          (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+        );
+        return { code: ascii };
       },
     },
     {
@@ -98,8 +150,6 @@ const library = {
   removeNodeProtocol: false,
   silent: true,
 } satisfies Options;
-
-type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
 
 /** The module of the command line that imports imapflow, and the file that it becomes. */
 const IMAPFLOW = { module: "src/cli/fetch/places/imapflow.ts", file: "./imapflow.js" };
@@ -156,10 +206,10 @@ const config: Options[] = [
     ...library,
     format: "esm",
     entry: { ...library.entry, cli: "src/cli/main.ts" },
-    esbuildPlugins: [apart, bundledLicences("dist/cli.licences.txt")],
+    esbuildPlugins: [apart, together, bundledLicences("dist/cli.licences.txt")],
   },
   imapflow,
-  { ...library, format: "cjs" },
+  { ...library, format: "cjs", esbuildPlugins: [together] },
   {
     ...library,
     format: ["esm", "cjs"],

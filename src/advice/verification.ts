@@ -1,8 +1,9 @@
 // The public form of an examination: its steps with advice, and the report of them all.
 import type { AnyPop3Error } from "../errors.ts";
+import { loadPart } from "../net/load-part.ts";
 import { CALL, type CallOptions, type NamesOf } from "../options/call.ts";
 import { adviceOn, type Pop3Attempt } from "./explain.ts";
-import { examine, type Examination, type Step } from "./examination.ts";
+import type { Examination, Step } from "./examination.ts";
 import { forPrograms } from "./wording.ts";
 
 /** Options of {@link Pop3Client.verify} and {@link Pop3Client.verifySteps}. */
@@ -52,6 +53,7 @@ export async function* stepsOf(
   examination: Examination,
   attempt: Pop3Attempt,
 ): AsyncGenerator<Pop3VerifyStep, void, undefined> {
+  const { examine } = await loadPart(() => import("./examination.ts"));
   for await (const { name, text, notes, facts, error } of examine(examination)) {
     const remarks = notes.map(forPrograms);
     yield error === undefined

@@ -11,6 +11,7 @@ import { external } from "./external.ts";
 import { gssapi } from "./gssapi.ts";
 import { login } from "./login.ts";
 import type { SaslMechanism } from "./mechanism.ts";
+import type { SecretKind } from "./names.ts";
 import { oauthBearer, xoauth2 } from "./oauth.ts";
 import { plain } from "./plain.ts";
 import {
@@ -24,9 +25,6 @@ import {
 
 /** A login method: POP3's own `USER` (with PASS) and `APOP`, or a SASL mechanism. */
 export type Method = "USER" | "APOP" | SaslMechanism;
-
-/** The kind of secret that proves the user's identity. */
-export type SecretKind = "password" | "token" | "none";
 
 /** Whether to bind SCRAM to the TLS connection (RFC 5802 section 6). */
 export type ChannelBinding = "if-offered" | "required" | "never";
@@ -128,11 +126,6 @@ export function chooseMethod(offer: ServerOffer, wish: AuthPreferences): Method 
 /** Returns the method with this name, in upper or lower case; `undefined` for an unknown name. */
 export function methodNamed(name: string): Method | undefined {
   return BUILT_IN.get(name.toUpperCase());
-}
-
-/** The names of the built-in mechanisms. */
-export function mechanismNames(): Iterable<string> {
-  return BUILT_IN.keys();
 }
 
 /** Returns the kind of secret that a method needs. */

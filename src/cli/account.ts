@@ -2,7 +2,7 @@
 // prompt, never from the URL.
 import { printable } from "../protocol/printable.ts";
 import { readFile } from "node:fs/promises";
-import { mechanismNames, methodNamed } from "../auth/choice.ts";
+import { mechanismNames, secretNamed } from "../auth/names.ts";
 import { nameOf } from "../fetch/options.ts";
 import { parseUrl, Pop3Error, type Pop3ClientOptions, type Secret, type UrlOptions } from "../index.ts";
 import { proxyFrom, proxyText, type Proxy } from "../net/proxy.ts";
@@ -185,7 +185,7 @@ export function optionsOf(url: string): UrlOptions {
 
 /** Throws {@link UsageError} if the mechanism is unknown. */
 export function checkMechanism(name: string): void {
-  if (methodNamed(name) === undefined)
+  if (secretNamed(name) === undefined)
     throw new UsageError(
       `unknown mechanism "${printable(name)}": it must be one of ${[...mechanismNames()].join(", ")}`,
     );

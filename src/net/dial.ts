@@ -7,11 +7,11 @@ import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { asciiHost, authority } from "./authority.ts";
 import type { Inlet } from "./inlet.ts";
+import { loadPart } from "./load-part.ts";
 import { nextAddress } from "./local-addresses.ts";
 import { proxyText, type Proxy } from "./proxy.ts";
 import { secure, type Handshake } from "./secure.ts";
 import { settle, type Clock } from "./settle.ts";
-import { httpConnect, loadSocks, socksConnect } from "./tunnel.ts";
 import { isRecorded, record } from "./wire-log.ts";
 
 /** The caller's own connection: a connected stream, or a function that returns one. */
@@ -128,6 +128,7 @@ async function tunnel(given: Proxy, options: DialOptions, signal?: AbortSignal):
   const proxy: Proxy = { ...given, secrets: options.secrets };
   const name = proxyText(proxy);
   const overSocks = proxy.kind.startsWith("socks");
+  const { httpConnect, loadSocks, socksConnect } = await loadPart(() => import("./tunnel.ts"));
   if (overSocks) await loadSocks();
   const { timeout } = options;
   const way = { ...options, host: proxy.host, port: proxy.port, inlet: undefined, handshake: undefined };

@@ -1,13 +1,7 @@
 // The options of the login, and their checks before anything is sent.
-import {
-  mechanismNames,
-  methodNamed,
-  secretOf,
-  type ChannelBinding,
-  type Method,
-  type SecretKind,
-} from "../auth/choice.ts";
+import type { ChannelBinding } from "../auth/choice.ts";
 import type { ChannelBindingType, SaslMechanism, ScramOptions } from "../auth/mechanism.ts";
+import { mechanismNames, secretNamed, type SecretKind } from "../auth/names.ts";
 import type { OAuthRefusal, Pop3Error } from "../errors.ts";
 import {
   checkBoolean,
@@ -114,8 +108,8 @@ export function checkAuth(auth: Pop3Auth): void {
   for (const type of auth.bindingTypes ?? [])
     checkOneOf("each of auth.bindingTypes", type, ["tls-exporter", "tls-unique", "tls-server-end-point"]);
   if (auth.scram !== undefined) withDefaults("auth.scram", DEFAULT_SCRAM, auth.scram);
-  const methods = wishedMechanisms(auth).map(checkMechanism);
-  const kinds = methods.length > 0 ? methods.map(secretOf) : [secretKind(auth)];
+  const demanded = wishedMechanisms(auth).map(secretFor);
+  const kinds = demanded.length > 0 ? demanded : [secretKind(auth)];
   if (kinds.includes("password") && auth.pass === undefined) throw missing(auth, "pass");
   if (kinds.includes("token") && auth.accessToken === undefined) throw missing(auth, "accessToken");
   if (kinds.some((kind) => kind !== "none") && auth.user === undefined) throw missing(auth, "user");
@@ -126,14 +120,15 @@ export function secretKind(auth: Pop3Auth): SecretKind {
   return auth.accessToken === undefined ? "password" : "token";
 }
 
-function checkMechanism(mechanism: string | SaslMechanism): Method {
-  const own = mechanism as SaslMechanism | null | undefined;
-  const method = typeof mechanism === "string" ? methodNamed(mechanism) : mechanism;
-  if (method === undefined || (typeof mechanism !== "string" && typeof own?.start !== "function"))
-    throw configError(
-      `auth.mechanism must be ${[...mechanismNames()].join(", ")}, or a SaslMechanism of your own (got ${shown(mechanism)})`,
-    );
-  return method;
+/** Returns the secret that a demanded mechanism needs. Throws `POP3_CONFIG` if it is not a mechanism. */
+function secretFor(mechanism: string | SaslMechanism): SecretKind {
+  const known = typeof mechanism === "string" ? secretNamed(mechanism) : undefined;
+  const own = mechanism as Partial<SaslMechanism> | null | undefined;
+  if (known !== undefined) return known;
+  if (typeof mechanism !== "string" && typeof own?.start === "function") return own.secret ?? "password";
+  throw configError(
+    `auth.mechanism must be ${[...mechanismNames()].join(", ")}, or a SaslMechanism of your own (got ${shown(mechanism)})`,
+  );
 }
 
 function checkSecret(name: string, value: unknown): void {

@@ -1,6 +1,6 @@
 // Places on hosts, which the pools of several processes share: a session is opened only with a place, and gives it back
 // when it has ended. The places themselves are kept by the caller, for example in Redis.
-import { createHash, randomUUID } from "node:crypto";
+import { crypto } from "../auth/crypto.ts";
 import type { Pop3Client } from "../client.ts";
 import { Pop3Error, Pop3HostBusyError } from "../errors.ts";
 import { throwIfAborted } from "../net/failures.ts";
@@ -192,10 +192,14 @@ function unavailable(host: string, cause: unknown): Pop3HostBusyError {
   );
 }
 
-/** Names of maildrops without a user have a number that is unique in this process only. */
-const PROCESS = randomUUID();
+/** Tells this process from others: the names of maildrops without a user have a number that is unique only in it. */
+let ownProcess: string | undefined;
 
 function placeName(maildrop: string): string {
-  const hash = createHash("sha256").update(maildrop.startsWith("\0") ? PROCESS : "");
-  return hash.update(maildrop).digest("hex");
+  ownProcess ??= crypto().randomUUID();
+  const hash = crypto().createHash("sha256");
+  return hash
+    .update(maildrop.startsWith("\0") ? ownProcess : "")
+    .update(maildrop)
+    .digest("hex");
 }

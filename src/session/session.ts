@@ -7,7 +7,6 @@ import { apopDigest, apopTimestamp } from "../auth/apop.ts";
 import { inSession, Pop3Error, Pop3ReplyError, type Pop3ErrorCode } from "../errors.ts";
 import { PipeliningMode, type Pop3Pipelining } from "./pipelining-mode.ts";
 import { LoginLine } from "./login-line.ts";
-import { logIn } from "./login.ts";
 import { Connection, type SendOptions } from "../net/connection.ts";
 import { dial } from "../net/dial.ts";
 import { SessionEnd, sessionOver } from "../net/failures.ts";
@@ -15,6 +14,7 @@ import { openInlet, type Inlet } from "../net/inlet.ts";
 import type { ReplyListener } from "../net/replies.ts";
 import { Handshake } from "../net/secure.ts";
 import { FirstAbort } from "../net/abort.ts";
+import { loadPart } from "../net/load-part.ts";
 import { isSessionRefusal } from "../net/tls-sessions.ts";
 import { traceSession, type Pop3Trace } from "../net/trace.ts";
 import { factsOf, loadDebug, Log } from "../net/log.ts";
@@ -225,7 +225,10 @@ export class Session {
     const isOwn = settings.proxy === undefined && settings.socket === undefined;
     const inlet = isOwn && settings.stls === "never" ? openInlet(settings.secure) : undefined;
     const { connect: timeout } = settings.timeouts;
-    const stream = await dial({ ...settings, timeout, handshake, inlet, secrets }, signal);
+    const dialled = dial({ ...settings, timeout, handshake, inlet, secrets }, signal);
+    // It is loaded while the network is waited for. If that fails, so does the login.
+    if (settings.auth !== undefined) loadLogin().catch(() => undefined);
+    const stream = await dialled;
     const connected = handshake === undefined ? stream : await this.#secure(handshake, stream, signal);
     const connection = this.#attach(connected, inlet);
     this.traffic.since = new Date(wallTime());
@@ -426,6 +429,7 @@ export class Session {
   async login(auth: Pop3Auth, signal?: AbortSignal): Promise<void> {
     addAuth(this.secrets, auth, this.settings.logUser);
     await this.#alone("authentication", async () => {
+      const { logIn } = await loadLogin();
       this.mechanism = await this.#untilClosed(signal, (either) =>
         logIn(auth, {
           settings: this.settings,
@@ -508,6 +512,11 @@ export class Session {
     const why = failure === undefined ? "" : `: ${failure.message}`;
     this.log.write("session", level, `the session has ended${why}`, facts);
   }
+}
+
+/** Loads the login with all mechanisms, a sixth of the package. */
+function loadLogin(): Promise<typeof import("./login.ts")> {
+  return loadPart(() => import("./login.ts"));
 }
 
 function tlsRequired(cause?: Pop3Error): Pop3Error {

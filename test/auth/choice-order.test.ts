@@ -3,13 +3,13 @@ import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
 import {
   chooseMethod,
-  mechanismNames,
   methodNamed,
   secretOf,
   type ChannelBinding,
   type ServerOffer,
   type AuthPreferences,
 } from "../../src/auth/choice.ts";
+import { mechanismNames, secretNamed } from "../../src/auth/names.ts";
 import { Pop3Error } from "../../src/errors.ts";
 import { parseCapabilities } from "../../src/protocol/capabilities.ts";
 
@@ -103,8 +103,10 @@ test("each method has a name, in upper or lower case, and the kind of its secret
     expect(typeof method === "string" ? method : method.name).toBe(name);
     expect(methodNamed(name.toLowerCase())).toBe(method);
     expect(secretOf(method)).toBe(secret);
+    expect(secretNamed(name.toLowerCase()), "known before the mechanism is loaded").toBe(secret);
   }
   expect(methodNamed("NOPE")).toBeUndefined();
+  expect(secretNamed("NOPE")).toBeUndefined();
 });
 
 describe("the order of methods", () => {

@@ -1,6 +1,6 @@
 // A login mechanism is complete when it is in each table of the tests, in the server for tests, and in the documentation.
 import { describe, expect, test } from "vitest";
-import { mechanismNames } from "../../src/auth/choice.ts";
+import { mechanismNames } from "../../src/auth/names.ts";
 import { mechanismNamed } from "../../src/testing/mechanisms/index.ts";
 import { codeIn, firstColumn, sectionOf, stringsOf, textOf } from "./source.ts";
 

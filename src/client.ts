@@ -28,6 +28,7 @@ import { proxyText } from "./net/proxy.ts";
 import { Message } from "./session/message.ts";
 import { completeOptions, optionsFrom, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
+import type { Columns } from "./protocol/columns.ts";
 import * as commands from "./protocol/commands.ts";
 import type { Language, Pop3State } from "./protocol/commands.ts";
 import type { ReplyListener } from "./net/replies.ts";
@@ -66,6 +67,10 @@ export interface Pop3ClientEvents {
 
 /** For the pool: waits for an end of the session that its user has requested. Resolves with whether there was one. */
 export let isDismissed: (client: Pop3Client) => Promise<boolean>;
+
+/** For fetching, which needs no Map: LIST or UIDL as two arrays, which the session keeps. Do not change them. */
+export let listColumns: (client: Pop3Client, options: CallOptions) => Promise<Columns<number>>;
+export let uidlColumns: (client: Pop3Client, options: CallOptions) => Promise<Columns<string>>;
 
 /** For `popwright/node-pop3`, whose calls resolve with the texts of the server. Call it before `connect`. */
 export let listenToReplies: (client: Pop3Client, listener: ReplyListener) => void;
@@ -121,6 +126,10 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
 
   static {
     isDismissed = (client) => client.#transaction.dismissed();
+    listColumns = (client, options) =>
+      client.#call(options, CALL, ({ signal }) => client.#transaction.list(signal));
+    uidlColumns = (client, options) =>
+      client.#call(options, CALL, ({ signal }) => client.#transaction.uidl(signal));
     listenToReplies = (client, listener) => {
       client.#session.onReply = listener;
     };
@@ -326,8 +335,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   list(message: number, options?: CallOptions): Promise<number>;
   list(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, number> | number> {
     if (isOptions(first))
-      return this.#call(first, RESPONSE, ({ signal, totalTimeout }) =>
-        this.#transaction.list(signal, totalOfCall(totalTimeout)),
+      return this.#call(first, RESPONSE, async ({ signal, totalTimeout }) =>
+        (await this.#transaction.list(signal, totalOfCall(totalTimeout))).toMap(),
       );
     return this.#call(options, CALL, ({ signal }) => this.#transaction.listOne(first, signal));
   }
@@ -343,8 +352,8 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   uidl(message: number, options?: CallOptions): Promise<string>;
   uidl(first?: number | ResponseOptions, options?: CallOptions): Promise<Map<number, string> | string> {
     if (isOptions(first))
-      return this.#call(first, RESPONSE, ({ signal, totalTimeout }) =>
-        this.#transaction.uidl(signal, totalOfCall(totalTimeout)),
+      return this.#call(first, RESPONSE, async ({ signal, totalTimeout }) =>
+        (await this.#transaction.uidl(signal, totalOfCall(totalTimeout))).toMap(),
       );
     return this.#call(options, CALL, ({ signal }) => this.#transaction.uidlOne(first, signal));
   }

@@ -3,6 +3,7 @@
 import { Pop3Error, Pop3ProtocolError, type Pop3ReplyErrorCode } from "../errors.ts";
 import { SmallBlock, type BlockReader } from "./block.ts";
 import { parseCapabilities, type Capabilities } from "./capabilities.ts";
+import type { Columns } from "./columns.ts";
 import { scanListing, uniqueIdListing, type ListingRules } from "./listing-block.ts";
 import { parseScanListing, parseStat, parseUniqueId, type MaildropStat } from "./listings.ts";
 import { messageNumber } from "./message-number.ts";
@@ -136,9 +137,9 @@ export const listOne = (message: number): LineCommand<number> =>
   simple("LIST", messageNumber(message), (reply, secrets) => parseScanListing(reply, message, secrets));
 export const uidlOne = (message: number): LineCommand<string> =>
   simple("UIDL", messageNumber(message), (reply, secrets) => parseUniqueId(reply, message, secrets));
-export const list = (rules: ListingRules): BlockCommand<Map<number, number>> =>
+export const list = (rules: ListingRules): BlockCommand<Columns<number>> =>
   withBlock("LIST", "", () => scanListing(rules));
-export const uidl = (rules: ListingRules): BlockCommand<Map<number, string>> =>
+export const uidl = (rules: ListingRules): BlockCommand<Columns<string>> =>
   withBlock("UIDL", "", () => uniqueIdListing(rules));
 
 /** Creates RETR. `body` creates the reader of the message from the first line of the reply. */

@@ -1,6 +1,9 @@
 // Parses the block of LIST or UIDL line by line while it arrives. Keeps only the entries and the malformed
 // lines.
 //
+// Lines of the usual form, `12 34567`, with a higher number than all before, are read in one loop, because a listing may
+// have a million of them. All other lines take the long way, which decides what they are.
+//
 // Of a malformed line only the message number at its start is used, and that message then has no value. So a
 // malformed line is never taken for a line about another message. In the mode "strict", one malformed line
 // fails the listing. In the mode "lenient", the listing fails only if every line is malformed, because that
@@ -8,7 +11,8 @@
 // the limit ends the session in both modes: it is a flood, not an entry.
 import { Pop3ProtocolError } from "../errors.ts";
 import type { BlockReader } from "./block.ts";
-import { Fields, lastId, second } from "./listing-fields.ts";
+import { Columns } from "./columns.ts";
+import { Fields, lastId, second, UNIQUE_ID } from "./listing-fields.ts";
 import { isMessageNumber } from "./message-number.ts";
 import {
   malformedLine,
@@ -37,7 +41,7 @@ export interface ListingRules {
 }
 
 /** Creates the reader for LIST: message number → size in octets. */
-export function scanListing(rules: ListingRules): BlockReader<Map<number, number>> {
+export function scanListing(rules: ListingRules): BlockReader<Columns<number>> {
   return new Listing<number>("LIST", rules, sizeOf);
 }
 
@@ -45,7 +49,7 @@ export function scanListing(rules: ListingRules): BlockReader<Map<number, number
  * Creates the reader for UIDL: message number → unique-id. Two messages may have the same unique-id. A
  * message with a blank unique-id is left out.
  */
-export function uniqueIdListing(rules: ListingRules): BlockReader<Map<number, string>> {
+export function uniqueIdListing(rules: ListingRules): BlockReader<Columns<string>> {
   return new Listing<string>("UIDL", rules, lastId);
 }
 
@@ -64,14 +68,20 @@ const KEPT = 1000;
 /** The most characters of a malformed line that are kept; errors and events show fewer. */
 const COPIED = 1024;
 
+const [LF, CR, SPACE, ZERO, NINE, TILDE] = [10, 13, 32, 48, 57, 126];
+/** A number of so many digits is a safe integer. */
+const SAFE_DIGITS = 15;
+
 /** What the listings are called in errors. */
 const NAMES = { LIST: "scan", UIDL: "unique-id" } as const;
 
-class Listing<V extends number | string> implements BlockReader<Map<number, V>> {
+class Listing<V extends number | string> implements BlockReader<Columns<V>> {
   readonly #command: MalformedLine["command"];
   readonly #rules: ListingRules;
   readonly #value: (fields: Fields) => V | undefined;
-  readonly #entries = new Map<number, V>();
+  #columns = new Columns<V>();
+  /** The entries by number, once a line is out of order, repeated, blank or malformed. Then the columns are empty. */
+  #byNumber: Map<number, V> | undefined;
   /** The highest message number so far: a higher one was not listed before. */
   #highest = 0;
   /** The messages without a reliable value. */
@@ -101,14 +111,71 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     this.#octets += octets.length;
     if (this.#octets > this.#rules.octets) throw this.#tooLarge(`${String(this.#rules.octets)} bytes`);
     const text = this.#rest + octets.toString("latin1");
-    let start = 0;
-    for (let end = text.indexOf("\r\n"); end !== -1; end = text.indexOf("\r\n", start)) {
+    let start = this.#usual(text, 0);
+    for (let end = text.indexOf("\r\n", start); end !== -1; end = text.indexOf("\r\n", start)) {
       this.#line(text, start, end);
-      start = end + 2;
+      start = this.#usual(text, end + 2);
     }
     this.#rest = text.slice(start);
     if (this.#rest.length > this.#rules.line) throw this.#tooLong();
     return true;
+  }
+
+  /** Reads complete lines of the usual form. Returns the start of the first line that is not, or not complete. */
+  #usual(text: string, from: number): number {
+    if (this.#byNumber !== undefined) return from;
+    const { numbers, values } = this.#columns;
+    const sizes = this.#command === "LIST";
+    const longest = this.#rules.line - 2;
+    const most = this.#rules.entries;
+    let start = from;
+    let highest = this.#highest;
+    // The character after the end of the text is NaN, with which each comparison is false.
+    while (numbers.length < most) {
+      let at = start;
+      let number = 0;
+      let code = text.charCodeAt(at);
+      for (; code >= ZERO && code <= NINE; code = text.charCodeAt(++at)) number = number * 10 + code - ZERO;
+      if (!(number > highest) || at - start > SAFE_DIGITS || code !== SPACE) break;
+      const second = ++at;
+      let size = 0;
+      code = text.charCodeAt(at);
+      if (sizes)
+        for (; code >= ZERO && code <= NINE; code = text.charCodeAt(++at)) size = size * 10 + code - ZERO;
+      else while (code > SPACE && code <= TILDE) code = text.charCodeAt(++at);
+      const length = at - second;
+      if (length === 0 || length > (sizes ? SAFE_DIGITS : UNIQUE_ID) || at - start > longest) break;
+      if (code !== CR || text.charCodeAt(at + 1) !== LF) break;
+      highest = number;
+      numbers.push(number);
+      values.push((sizes ? size : text.slice(second, at)) as V);
+      start = at + 2;
+    }
+    this.#highest = highest;
+    return start;
+  }
+
+  get #count(): number {
+    return this.#byNumber?.size ?? this.#columns.numbers.length;
+  }
+
+  /** Adds an entry with a higher number than all before. */
+  #append(message: number, value: V): void {
+    if (this.#byNumber !== undefined) {
+      this.#byNumber.set(message, value);
+      return;
+    }
+    this.#columns.numbers.push(message);
+    this.#columns.values.push(value);
+  }
+
+  /** The entries by number. From now on the columns are not used. */
+  get #entries(): Map<number, V> {
+    if (this.#byNumber === undefined) {
+      this.#byNumber = this.#columns.toMap();
+      this.#columns = new Columns();
+    }
+    return this.#byNumber;
   }
 
   #line(text: string, start: number, end: number): void {
@@ -119,9 +186,9 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     // A comparison with NaN is always false.
     if (message > this.#highest && value !== undefined && value !== "") {
       this.#highest = message;
-      this.#entries.set(message, value);
+      this.#append(message, value);
     } else this.#unusual(text.slice(start, end), value);
-    if (Math.max(this.#entries.size, this.#malformed) > this.#rules.entries)
+    if (Math.max(this.#count, this.#malformed) > this.#rules.entries)
       throw this.#tooLarge(`${String(this.#rules.entries)} entries`);
   }
 
@@ -189,19 +256,19 @@ class Listing<V extends number | string> implements BlockReader<Map<number, V>> 
     );
   }
 
-  end(secrets?: Secrets): Map<number, V> {
+  end(secrets?: Secrets): Columns<V> {
     const { malformed } = this.#rules;
     malformed?.(this.#bad.map((line) => malformedLine(this.#command, line, secrets)));
     // A blank unique-id is an answer: the server has none.
     const wrong = this.#wrong;
-    if (wrong !== undefined && (this.#isStrict || this.#entries.size === 0)) {
+    if (wrong !== undefined && (this.#isStrict || this.#count === 0)) {
       const which = this.#isStrict ? "malformed line in the" : "every line is malformed in the";
       throw new Pop3ProtocolError(
         "POP3_BAD_LISTING",
         `${which} ${NAMES[this.#command]} listing: "${shownLine(wrong, secrets)}"`,
       );
     }
-    return this.#entries;
+    return this.#byNumber === undefined ? this.#columns : Columns.of(this.#byNumber);
   }
 }
 

@@ -4,7 +4,7 @@
  * The longest unique-id in characters; each is from 0x21 to 0x7E. RFC 1939 section 7 allows 70. Servers that
  * use the names of Maildir files exceed that, and a message is only recognised again by its whole unique-id.
  */
-const UNIQUE_ID = 512;
+export const UNIQUE_ID = 512;
 /** The most digits of a number: enough for every safe integer of JavaScript. */
 const DIGITS = 16;
 

@@ -1,26 +1,21 @@
-// A copy of a listing. The caller owns the Map of the listing and may change it. The copy is two arrays,
-// because a second Map takes five times as long to build, and a poll without new mail never needs it.
+// A listing that the session keeps. Its Map is built when a call asks for one of the messages: a poll without new mail
+// never does.
+import type { Columns } from "../protocol/columns.ts";
 
 export class Snapshot<V> {
-  readonly #messages: readonly number[];
-  readonly #values: readonly V[];
+  readonly columns: Columns<V>;
   /** Whether it has all messages: no message was marked as deleted at the time. */
   readonly complete: boolean;
   #map: Map<number, V> | undefined;
 
-  constructor(listing: ReadonlyMap<number, V>, complete: boolean) {
+  constructor(columns: Columns<V>, complete: boolean) {
+    this.columns = columns;
     this.complete = complete;
-    this.#messages = [...listing.keys()];
-    this.#values = [...listing.values()];
   }
 
   /** Message number → size or unique-id, in the order of the listing. Built on first use. */
   get map(): ReadonlyMap<number, V> {
-    if (this.#map === undefined) {
-      this.#map = new Map();
-      for (const [index, message] of this.#messages.entries())
-        this.#map.set(message, this.#values[index] as V);
-    }
+    this.#map ??= this.columns.toMap();
     return this.#map;
   }
 }

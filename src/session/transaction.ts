@@ -11,6 +11,7 @@ import { aborted, isContentError } from "../net/failures.ts";
 import { traceMalformed } from "../net/trace.ts";
 import { quitWait } from "../net/deadlines.ts";
 import type { Total } from "../net/deadline-timer.ts";
+import { Columns } from "../protocol/columns.ts";
 import * as commands from "../protocol/commands.ts";
 import type { ListingRules } from "../protocol/listing-block.ts";
 import type { MaildropStat } from "../protocol/listings.ts";
@@ -64,7 +65,7 @@ export class Transaction {
    * in LIST is included if UIDL has it, too.
    */
   get listed(): readonly number[] {
-    const numbers = [...(this.sizes ?? new Map<number, number>()).keys()];
+    const numbers = this.#sizes?.columns.numbers ?? [];
     const { LIST: bad, UIDL: badUids } = this.#malformed;
     if (bad.length === 0) return numbers;
     const { uids } = this;
@@ -85,8 +86,8 @@ export class Transaction {
     });
   }
 
-  /** LIST. The caller owns the Map; the session keeps a copy. */
-  async list(signal?: AbortSignal, total?: Total): Promise<Map<number, number>> {
+  /** LIST. The session keeps the columns, so the caller must not change them. */
+  async list(signal?: AbortSignal, total?: Total): Promise<Columns<number>> {
     const marked = new Set<number>();
     const sizes = await this.session.execute(commands.list(this.#listingRules("LIST")), {
       signal,
@@ -98,7 +99,7 @@ export class Transaction {
     });
     if (marked.size === 0) return sizes;
     const right = await this.#afterDele({
-      listed: sizes,
+      listed: sizes.toMap(),
       marked,
       exact: false,
       before: this.#sizes,
@@ -109,8 +110,8 @@ export class Transaction {
     return right;
   }
 
-  /** UIDL. The caller owns the Map; the session keeps a copy. */
-  async uidl(signal?: AbortSignal, total?: Total): Promise<Map<number, string>> {
+  /** UIDL. The session keeps the columns, so the caller must not change them. */
+  async uidl(signal?: AbortSignal, total?: Total): Promise<Columns<string>> {
     const marked = new Set<number>();
     const uids = await this.session.execute(commands.uidl(this.#listingRules("UIDL")), {
       signal,
@@ -122,7 +123,7 @@ export class Transaction {
     });
     if (marked.size === 0) return uids;
     const right = await this.#afterDele({
-      listed: uids,
+      listed: uids.toMap(),
       marked,
       exact: true,
       before: this.#uids,
@@ -162,13 +163,11 @@ export class Transaction {
     before,
     ...listing
   }: Omit<ListingAfterDele<V>, "before"> & { readonly before: Snapshot<V> | undefined }): Promise<
-    Map<number, V>
+    Columns<V>
   > {
     try {
-      return await listingAfterDele({
-        ...listing,
-        before: before?.complete === true ? before.map : undefined,
-      });
+      const known = before?.complete === true ? before.map : undefined;
+      return Columns.of(await listingAfterDele({ ...listing, before: known }));
     } catch (error) {
       throw error instanceof Pop3ProtocolError && error.code === "POP3_PROTOCOL" ? this.#ended(error) : error;
     }
@@ -189,8 +188,8 @@ export class Transaction {
     try {
       if (command === "UIDL") await this.uidl(signal);
       else {
-        const listed = (this.sizes ?? (await this.list(signal))).keys();
-        const message = [...listed].find((each) => !this.marked.has(each));
+        const listed = this.#sizes?.columns.numbers ?? (await this.list(signal)).numbers;
+        const message = listed.find((each) => !this.marked.has(each));
         // TOP cannot be tried if the maildrop has no unmarked message.
         if (message === undefined) return false;
         await new Message(this, message, { top: 0, signal }).buffer();

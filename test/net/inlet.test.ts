@@ -9,6 +9,7 @@ import { MessageBody } from "../../src/session/message-body.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import * as commands from "../../src/protocol/commands.ts";
 import { SmallBlock } from "../../src/protocol/block.ts";
+import { Columns } from "../../src/protocol/columns.ts";
 
 /** A message in which no two stretches of a few octets are the same. */
 const message = Buffer.from(
@@ -102,7 +103,7 @@ test.each([1, 3, 7, 100, 5000])(
     const [one, other] = inlets.map((inlet) => connect(inlet)) as [Connection, Connection];
     const retr = (connection: Connection): Promise<Buffer> =>
       connection.send(commands.retr(1, () => new SmallBlock(Infinity, (octets) => octets)));
-    const list = (connection: Connection): Promise<Map<number, string>> =>
+    const list = (connection: Connection): Promise<Columns<string>> =>
       connection.send(commands.uidl({ entries: 9999, octets: Infinity, line: 512 }));
     const calls = Promise.all([list(one), retr(one), retr(other), list(other)]);
     await turn();
@@ -113,7 +114,7 @@ test.each([1, 3, 7, 100, 5000])(
     for (let at = 0; at < listing.length + body.length; at += most)
       for (const [index, inlet] of inlets.entries())
         read(inlet, (wires[index] as Buffer).subarray(at, at + most), most);
-    const uids = new Map([1, 2].map((number) => [number, `id-${number}`]));
+    const uids = new Columns([1, 2], ["id-1", "id-2"]);
     expect(await calls).toEqual([uids, short, short, uids]);
     one.close();
     other.close();

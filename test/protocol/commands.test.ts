@@ -480,13 +480,13 @@ describe("the parser of a reply", () => {
   });
 
   test("reads LIST and UIDL", () => {
-    expect(readBlock(commands.list(LISTING), "1 120\r\n2 200\r\n")).toEqual(
+    expect(readBlock(commands.list(LISTING), "1 120\r\n2 200\r\n").toMap()).toEqual(
       new Map([
         [1, 120],
         [2, 200],
       ]),
     );
-    expect(readBlock(commands.uidl(LISTING), "1 a\r\n2 b\r\n")).toEqual(
+    expect(readBlock(commands.uidl(LISTING), "1 a\r\n2 b\r\n").toMap()).toEqual(
       new Map([
         [1, "a"],
         [2, "b"],
@@ -523,8 +523,8 @@ describe("the parser of a reply", () => {
 
   test("starts with an empty block each time a command is used", () => {
     const command = commands.list(LISTING);
-    expect(readBlock(command, "1 1\r\n")).toEqual(new Map([[1, 1]]));
-    expect(readBlock(command, "1 1\r\n")).toEqual(new Map([[1, 1]]));
+    expect(readBlock(command, "1 1\r\n").toMap()).toEqual(new Map([[1, 1]]));
+    expect(readBlock(command, "1 1\r\n").toMap()).toEqual(new Map([[1, 1]]));
   });
 });
 

@@ -3,8 +3,9 @@
 // The two listings are joined by message number. A message whose line in UIDL is malformed has no unique-id,
 // and one whose line in LIST is malformed has no size; both are kept. A number that only malformed lines name
 // is not a message.
-import type { Pop3Client } from "../../client.ts";
+import { listColumns, uidlColumns, type Pop3Client } from "../../client.ts";
 import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../errors.ts";
+import { Columns } from "../../protocol/columns.ts";
 import { hasNoValues, numbersIn, type MalformedLine } from "../../protocol/malformed-line.ts";
 import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
@@ -30,15 +31,14 @@ export async function listMaildrop(
   signal: AbortSignal | undefined,
 ): Promise<Maildrop> {
   const [sizes, uids] = await Promise.all([
-    client.list({ signal }).catch(withoutValues<number>(client, "LIST", policy)),
-    client
-      .uidl({ signal })
+    listColumns(client, { signal }).catch(withoutValues<number>(client, "LIST", policy)),
+    uidlColumns(client, { signal })
       .catch(withoutValues<string>(client, "UIDL", policy))
       .catch(withoutUidls(policy)),
   ]);
   const { malformed } = client;
   const answered =
-    uids !== undefined && (uids.size > 0 || malformed.some(({ command }) => command === "UIDL"));
+    uids !== undefined && (uids.numbers.length > 0 || malformed.some(({ command }) => command === "UIDL"));
   const messages = joined(sizes, answered ? uids : undefined, malformed);
   if (!answered && messages.length > 0 && policy.noUidl === "refuse") throw withoutUidl();
   // Do not report an empty maildrop here: the ledger would take all mail for gone.
@@ -48,6 +48,27 @@ export async function listMaildrop(
 
 /** Joins the two listings. `uids` is `undefined` if the server has no unique-ids at all. */
 function joined(
+  sizes: Columns<number>,
+  uids: Columns<string> | undefined,
+  malformed: readonly MalformedLine[],
+): readonly Listed[] {
+  const { numbers } = sizes;
+  const alike = uids === undefined || isSame(uids.numbers, numbers);
+  // The usual case needs no Map. A listing without malformed lines has each number once.
+  if (malformed.length === 0 && alike && isAscending(numbers))
+    return numbers.map((number, at) => ({ number, uid: uids?.values[at], size: sizes.values[at] }));
+  return joinedByNumber(sizes.toMap(), uids?.toMap(), malformed);
+}
+
+function isSame(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((number, at) => number === other[at]);
+}
+
+function isAscending(numbers: readonly number[]): boolean {
+  return numbers.every((number, at) => at === 0 || number > (numbers[at - 1] as number));
+}
+
+function joinedByNumber(
   sizes: ReadonlyMap<number, number>,
   uids: ReadonlyMap<number, string> | undefined,
   malformed: readonly MalformedLine[],
@@ -93,10 +114,10 @@ function withoutValues<V>(
   client: Pop3Client,
   command: MalformedLine["command"],
   { listings }: Wishes,
-): (error: unknown) => ReadonlyMap<number, V> {
+): (error: unknown) => Columns<V> {
   return (error) => {
     if (listings === "strict" || !hasNoValues(error, client.malformed, command)) throw error;
-    return new Map();
+    return new Columns();
   };
 }
 

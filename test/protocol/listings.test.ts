@@ -533,6 +533,16 @@ describe("limits", () => {
     expect(() => reader.octets(octets("x"))).toThrow(withCode("POP3_LINE_TOO_LONG"));
   });
 
+  test("a million entries may come in one chunk, as from a socket of the caller", () => {
+    const lines = Array.from({ length: 1_000_000 }, (_, index) => `${index + 1} 1\r\n`);
+    for (const reading of [scanListing, uniqueIdListing]) {
+      const rules: ListingRules = { entries: Infinity, octets: Infinity, line: 512 };
+      const listing = read<Columns<number | string>>(reading(rules), whole(octets(lines.join(""))));
+      expect(listing.numbers).toHaveLength(lines.length);
+      expect(listing.numbers.at(-1)).toBe(lines.length);
+    }
+  });
+
   test("a unique-id of 100,000 octets", () => {
     const wire = octets(`1 ${"x".repeat(100_000)}\r\n`);
     expect(uids(whole(wire))).toBe("POP3_LINE_TOO_LONG");

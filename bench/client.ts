@@ -3,6 +3,7 @@ import { contenderNamed } from "./contenders/all.ts";
 import type { Job, JobAnswer, Outcome } from "./job.ts";
 import { runChurn } from "./tasks/churn.ts";
 import { runDecoder } from "./tasks/decoder.ts";
+import { runFetch } from "./tasks/fetch.ts";
 import { runLarge } from "./tasks/large.ts";
 import { runListing } from "./tasks/listing.ts";
 import { runPoll } from "./tasks/poll.ts";
@@ -11,6 +12,7 @@ import { runSessions } from "./tasks/sessions.ts";
 
 async function run(job: Job): Promise<Outcome> {
   if (job.task === "decoder") return runDecoder(job);
+  if (job.task === "fetch") return runFetch(job);
   const contender = contenderNamed(job.contender);
   switch (job.task) {
     case "retrieve":

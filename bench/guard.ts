@@ -1,7 +1,8 @@
 // npm run bench:guard: fails if something takes twice the work. It compares no absolute times. It divides the
 // CPU time of each measure by that of a simpler way to read the same bytes; both run alternately on the same
 // machine. The table below has the usual ratio, and MARGIN says how much more is allowed. On a busy machine,
-// each check has three attempts. Waiting costs no CPU, so the guard also counts round trips, which are exact.
+// each check has three attempts. Waiting costs no CPU, so the guard also counts what is exact: round trips, pauses of
+// the socket, TLS contexts, and syncs of files.
 import { runJob, type Outcome, type RetrieveJob } from "./job.ts";
 import { installPackage, Stage } from "./stage.ts";
 import { digits } from "./statistics.ts";
@@ -139,9 +140,35 @@ async function countPauses(stage: Stage): Promise<boolean> {
   return all;
 }
 
+/** The most TLS contexts for all polls of a process: 45 ms of CPU time each, with the certificates of a system. */
+const CONTEXTS = 1;
+/** The most syncs per message of a mailbox with 200: one of its file, and two for each group of up to 16. */
+const SYNCS = 1.5;
+
+async function countContexts(stage: Stage): Promise<boolean> {
+  const target = stage.target("20x5000", true);
+  const { contexts = NaN } = await runJob({ task: "poll", contender: "popwright", target, polls: 20 }, LIMIT);
+  const verdict = contexts <= CONTEXTS ? "ok" : "too many";
+  console.log(`${verdict.padEnd(9)} TLS contexts of 50 polls: ${contexts}, at most ${CONTEXTS}`);
+  return contexts <= CONTEXTS;
+}
+
+async function countSyncs(stage: Stage): Promise<boolean> {
+  const { syncs = NaN, delivered = NaN } = await runJob(
+    { task: "fetch", target: stage.target("200x5000") },
+    LIMIT,
+  );
+  const each = syncs / delivered;
+  const verdict = each <= SYNCS ? "ok" : "too many";
+  console.log(`${verdict.padEnd(9)} syncs per message into a Maildir: ${digits(each)}, at most ${SYNCS}`);
+  return each <= SYNCS;
+}
+
 await installPackage();
 await using stage = await Stage.set();
 let all = await countTrips(stage);
 all = (await countPauses(stage)) && all;
+all = (await countContexts(stage)) && all;
+all = (await countSyncs(stage)) && all;
 for (const check of checks) all = (await passes(stage, check)) && all;
 if (!all) process.exitCode = 1;

@@ -49,6 +49,12 @@ export interface PollJob extends ContenderJob {
   readonly counts?: number;
 }
 
+/** Fetches a mailbox into a Maildir. */
+export interface FetchJob {
+  readonly task: "fetch";
+  readonly target: Target;
+}
+
 /** Runs many sessions at once. */
 export interface SessionsJob extends ContenderJob {
   readonly task: "sessions";
@@ -71,7 +77,7 @@ export interface DecoderJob {
 }
 
 export type Job =
-  RetrieveJob | VerifyJob | LargeJob | ListingJob | PollJob | SessionsJob | ChurnJob | DecoderJob;
+  RetrieveJob | VerifyJob | LargeJob | ListingJob | PollJob | FetchJob | SessionsJob | ChurnJob | DecoderJob;
 
 /** Name → value of the measurements of a job. Times are in milliseconds, memory in megabytes (10^6 bytes). */
 export type Outcome = Readonly<Record<string, number>>;

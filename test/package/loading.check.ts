@@ -14,8 +14,7 @@ const LATER =
   /^src\/(?:auth\/(?!apop|crypto|names)|session\/(?:login|sasl)\.ts|net\/(?:tunnel|channel-binding)\.ts|advice\/examination\.ts|fetch\/|parse\/|testing\/)/;
 
 /** Modules of Node that are loaded when they are first used. */
-const BUILT_IN =
-  /^NativeModule (?:tls|_tls_wrap|crypto|dns|http|https|fs\/promises|tty|child_process)$/;
+const BUILT_IN = /^NativeModule (?:tls|_tls_wrap|crypto|dns|http|https|fs\/promises|tty|child_process)$/;
 
 /** Prints the modules of Node that the import has loaded; each file that is loaded is printed by a hook. */
 const HOOKS = `import { writeSync } from "node:fs";

@@ -2,6 +2,7 @@
 // test depends on the speed of the machine.
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, vi } from "vitest";
+import "./all-parts.ts";
 import { turns } from "./turns.ts";
 
 /** Turns of the event loop in which nothing was read: what was sent has arrived by then. */

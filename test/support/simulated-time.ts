@@ -3,6 +3,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { vi } from "vitest";
 import { Heap, type Ranked } from "../../src/pool/heap.ts";
+import "./all-parts.ts";
 
 interface Timer extends Ranked {
   readonly at: number;

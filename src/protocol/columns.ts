@@ -1,7 +1,7 @@
 // A listing as two arrays, message numbers and values. A Map of the same messages takes twice as long to build as all
 // the rest of a listing, so it is built only when a call needs it.
 
-export class Columns<V> implements Iterable<[number, V]> {
+export class Columns<V> {
   /** Each number is there once. */
   readonly numbers: number[];
   /** The size or unique-id of the message with the number at the same place. */
@@ -22,9 +22,5 @@ export class Columns<V> implements Iterable<[number, V]> {
     const map = new Map<number, V>();
     for (let at = 0; at < numbers.length; at++) map.set(numbers[at] as number, values[at] as V);
     return map;
-  }
-
-  *[Symbol.iterator](): IterableIterator<[number, V]> {
-    for (const [at, number] of this.numbers.entries()) yield [number, this.values[at] as V];
   }
 }

@@ -24,7 +24,9 @@ function read<T>(reader: BlockReader<T>, chunks: readonly Buffer[]): T {
 /** What comes of a listing: its entries, or the code of the error. */
 function outcome<V>(reader: BlockReader<Columns<V>>, chunks: readonly Buffer[]): [number, V][] | string {
   try {
-    return [...read(reader, chunks)];
+    const { numbers, values } = read(reader, chunks);
+    expect(values).toHaveLength(numbers.length);
+    return numbers.map((number, at) => [number, values[at] as V]);
   } catch (error) {
     if (error instanceof Pop3ProtocolError) return error.code;
     throw error;

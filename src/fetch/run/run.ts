@@ -40,7 +40,7 @@ class Run {
   readonly #pool: Pop3Pool;
   readonly #draft: MutableReport;
   readonly #log: RunLog;
-  /** By `performance.now()`, because the system clock may be set back. */
+  /** By the steady clock, because the system clock may be set back. */
   readonly #began: number = steadyTime();
   readonly #loginPause: LoginPause;
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };

@@ -39,7 +39,7 @@ export interface Holder {
   readonly host: string | undefined;
   /** 0 in a lock file of an older version, or of another program. */
   readonly fence: bigint;
-  /** Whether its holder has released the lock, but could not remove the file. */
+  /** Whether its holder has released the lock, and left the file, see {@link Lock.leavesFile}. */
   readonly free: boolean;
   /**
    * When the file was last written, which shows that its holder is alive; milliseconds since 1970 by the
@@ -193,11 +193,11 @@ export function isClaim(file: string): boolean {
 
 /**
  * Removes a lock of this process, and closes its file. If the file cannot be removed, it is marked as
- * released. `isOurs`: the path still is the lock of this process, for all we know. Never rejects.
+ * released. `removes`: whether to remove the path; not if it may be the lock of another process. Never rejects.
  */
-export async function giveUp(path: string, file: FileHandle, isOurs = true): Promise<void> {
+export async function giveUp(path: string, file: FileHandle, removes = true): Promise<void> {
   const isRemoved =
-    isOurs &&
+    removes &&
     (await unlink(path).then(
       () => true,
       () => false,

@@ -40,6 +40,11 @@ export class Lock {
   readonly ours: OurFile;
   /** See {@link LockOptions.isLocal}. */
   readonly isLocal: boolean;
+  /**
+   * Whether {@link release} leaves the file, marked as released: then the next holder has {@link takenOver}. For a holder
+   * that leaves files which the next one must not continue. `false` at first.
+   */
+  leavesFile = false;
   readonly #token: string;
   readonly #hold: Hold;
   readonly #options: LockOptions;
@@ -128,9 +133,9 @@ export class Lock {
   }
 
   /**
-   * Releases the lock. Never rejects. If the file cannot be removed, it is marked as released. If that fails,
-   * too, another process can take it over once it is stale. `isConfirmed`: the caller has confirmed the lock a
-   * moment ago.
+   * Releases the lock. Never rejects. If the file cannot be removed, or if {@link leavesFile} is set, it is marked as
+   * released. If that fails, too, another process can take it over once it is stale. `isConfirmed`: the caller has
+   * confirmed the lock a moment ago.
    */
   async release(isConfirmed = false): Promise<void> {
     clearInterval(this.#timer);
@@ -143,7 +148,7 @@ export class Lock {
       ));
     // Nothing may change in the lock of another process.
     if (this.#isTaken) await this.#hold.file.close().catch(() => undefined);
-    else await giveUp(this.path, this.#hold.file, isOurs);
+    else await giveUp(this.path, this.#hold.file, isOurs && !this.leavesFile);
   }
 
   /**

@@ -150,6 +150,8 @@ export class Journal<C extends Counted> {
     this.#form = form;
     this.#mark = mark;
     this.#lock = lock;
+    // Without a journal there is nothing that a later holder must not continue.
+    if (mark === undefined) lock.leavesFile = false;
   }
 
   /** Whether there is a journal with at least a header. */
@@ -237,7 +239,7 @@ export class Journal<C extends Counted> {
       const { size } = this.#mark as JournalMark; // set by #rewrite if there was none
       const found = (await file.stat()).size;
       if (found < size) throw this.#shortened();
-      if (found > size) await cut(file, this.path, size);
+      if (found > size) await this.#cut(file, size);
       return file;
     } catch (error) {
       await file.close();
@@ -248,7 +250,15 @@ export class Journal<C extends Counted> {
   async #rewrite(): Promise<void> {
     const { contents } = await this.#read();
     const text = this.#form.encode(contents);
-    await replaceFile(this.path, text, { confirm: () => this.#lock.confirm() });
+    await replaceFile(this.path, text, {
+      confirm: async () => {
+        await this.#lock.confirm();
+        // If the new name cannot be made durable, a loss of power brings the old file back, without the records that
+        // were appended to the new one. So the next holder must not append to it.
+        this.#lock.leavesFile = true;
+      },
+    });
+    this.#lock.leavesFile = false;
     const { size: entries } = contents.entries;
     const counts = { size: text.length, lines: entries + OTHER_LINES, entries };
     // The rest of the mark comes from the open file.
@@ -267,21 +277,25 @@ export class Journal<C extends Counted> {
     return this.#form.failed(`cannot use the ${name} ${printable(this.path)}`, cause);
   }
 
-  /** Removes the failed record, so that no later run finds it. If that fails, the torn end does no harm. */
+  /** Removes the failed record, so that no later run finds it. If that fails, the next holder replaces the journal. */
   async #cutBack(): Promise<void> {
     const [file, mark] = [this.#file, this.#mark];
     if (file === undefined || mark === undefined) return;
+    this.#lock.leavesFile = true;
     try {
       // Another process may own the file by now.
       await this.#lock.confirm();
-      await cut(file, this.path, mark.size);
+      await this.#cut(file, mark.size);
     } catch {
       // The caller reports the first failure, which says enough.
     }
   }
-}
 
-async function cut(file: FileHandle, path: string, length: number): Promise<void> {
-  await cutAppended(file, path, length);
-  await file.sync();
+  /** Cuts off what follows the last record. If that fails, the end that can be read may not be that on the disk. */
+  async #cut(file: FileHandle, length: number): Promise<void> {
+    this.#lock.leavesFile = true;
+    await cutAppended(file, this.path, length);
+    await file.sync();
+    this.#lock.leavesFile = false;
+  }
 }

@@ -25,7 +25,10 @@ export const KINDS: MailboxPaths = { journal: ".journal", state: ".state", lock:
 
 /** Mailboxes that this process has locked. */
 export interface Held extends Pick<Lock, "ours"> {
-  /** Rejects with `POP3_LEASE_LOST` if another process has taken one of them over. */
+  /**
+   * Called before each change. Rejects with `POP3_LEASE_LOST` if another process has taken one of them over. From then
+   * on a failure may leave files that are not on the disk as they can be read: the next holders replace them.
+   */
   readonly confirm: () => Promise<void>;
 }
 
@@ -52,8 +55,10 @@ export class LedgerDirectory {
       for (const mailbox of mailboxes) locks.push(await this.take(mailbox));
       const confirm = async (): Promise<void> => {
         for (const lock of locks) await lock.confirm();
+        for (const lock of locks) lock.leavesFile = true;
       };
       await work({ confirm, ours: (locks[0] as Lock).ours });
+      for (const lock of locks) lock.leavesFile = false;
     } finally {
       for (const lock of locks) await lock.release();
     }
@@ -68,6 +73,8 @@ export class LedgerDirectory {
     const lock = await this.#lock(this.paths(mailbox).lock);
     if (lock === undefined)
       throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${printable(mailbox)}`);
+    // Until the journal is replaced, each later holder has to know that it must do that.
+    lock.leavesFile = lock.takenOver;
     try {
       if (lock.takenOver) await this.#sweep(mailbox, lock);
       return lock;

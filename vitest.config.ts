@@ -23,9 +23,17 @@ export const MOCKING_AUTH: string[] = ["saslprep", "scram-pbkdf2", "gssapi"].map
 );
 
 export const OTHER_LANES: string[] = [
-  ...["interop", "servers", "hostile", "endurance", "sqlite", "postgres", "fleet", "examples"].map(
-    (name) => `test/${name}/**`,
-  ),
+  ...[
+    "interop",
+    "servers",
+    "hostile",
+    "endurance",
+    "sqlite",
+    "postgres",
+    "fleet",
+    "examples",
+    "simulation",
+  ].map((name) => `test/${name}/**`),
   ...HOSTILE,
   ...PROGRAMS,
 ];

@@ -10,12 +10,15 @@ export interface Patch {
 
 export interface PlantedBug {
   readonly name: string;
+  /** In so many worlds it must be found. */
+  readonly within: number;
   readonly patches: readonly Patch[];
 }
 
 export const BUGS: readonly PlantedBug[] = [
   {
     name: "no sync of directories",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/group.ts",
@@ -26,16 +29,19 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "no sync of messages",
+    within: 200,
     patches: [
       { file: "src/fetch/destinations/spool-file.ts", find: "    await this.#file.datasync();\n", by: "" },
     ],
   },
   {
     name: "no sync of the ledger",
+    within: 200,
     patches: [{ file: "src/fetch/ledger/journal.ts", find: "      await file.datasync();\n", by: "" }],
   },
   {
     name: "a failed sync of a directory counts as success",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/group.ts",
@@ -46,6 +52,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "DELE before the ledger",
+    within: 200,
     patches: [
       {
         file: "src/fetch/run/session.ts",
@@ -56,6 +63,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the ledger before the commit",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/group.ts",
@@ -66,6 +74,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "QUIT after an abandoned RETR",
+    within: 200,
     patches: [
       {
         file: "src/fetch/run/session.ts",
@@ -76,6 +85,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a refused message counts as delivered",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/complete-message.ts",
@@ -86,6 +96,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a lost lease is ignored",
+    within: 200,
     patches: [
       {
         file: "src/fetch/files/lock.ts",
@@ -96,6 +107,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "no confirmation of the lease before DELE and QUIT",
+    within: 200,
     patches: [
       {
         file: "src/fetch/run/run-ledger.ts",
@@ -106,6 +118,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "every lock counts as abandoned",
+    within: 200,
     patches: [
       {
         file: "src/fetch/files/lock-file.ts",
@@ -116,6 +129,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a take-over keeps the old journal",
+    within: 200,
     patches: [
       {
         file: "src/fetch/ledger/journal.ts",
@@ -126,6 +140,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a short write counts as whole",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/spool-file.ts",
@@ -136,6 +151,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a key is used twice",
+    within: 200,
     patches: [
       {
         file: "src/fetch/mailbox.ts",
@@ -146,6 +162,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "mixed replies are not noticed",
+    within: 200,
     patches: [
       {
         file: "src/net/replies.ts",
@@ -156,6 +173,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "no timeout ever",
+    within: 200,
     patches: [
       {
         file: "src/net/deadline-timer.ts",
@@ -166,6 +184,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the end of a connection is the end of a message",
+    within: 200,
     patches: [
       {
         file: "src/net/connection.ts",
@@ -176,6 +195,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the password is shown",
+    within: 200,
     patches: [
       {
         file: "src/protocol/commands.ts",
@@ -186,6 +206,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the ledger forgets a record",
+    within: 200,
     patches: [
       {
         file: "src/fetch/ledger/journal.ts",
@@ -196,6 +217,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a file of a living process is swept",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/spool-file.ts",
@@ -206,6 +228,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a message that is known is stored again",
+    within: 200,
     patches: [
       {
         file: "src/fetch/destinations/eml-folder.ts",
@@ -216,6 +239,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "QUIT is sent after a failure",
+    within: 200,
     patches: [
       {
         file: "src/fetch/run/run.ts",

@@ -24,13 +24,20 @@ type Module = (
 
 export class Bundle {
   readonly #run: Module;
+  /** The name of the script, for V8. */
+  readonly filename = "simulated-program.js";
   /** The bundled code. */
   readonly code: string;
+  /** Where it comes from: a source map. */
+  readonly map: string;
+  /** The code in the function that gets the names of Node. */
+  readonly source: string;
 
-  private constructor(code: string) {
+  private constructor(code: string, map: string) {
     this.code = code;
-    const source = `(function (module, exports, ${NAMES.join(", ")}) {${code}\n})`;
-    this.#run = new Script(source, { filename: "simulated-program.js" }).runInThisContext() as Module;
+    this.map = map;
+    this.source = `(function (module, exports, ${NAMES.join(", ")}) {${code}\n})`;
+    this.#run = new Script(this.source, { filename: this.filename }).runInThisContext() as Module;
   }
 
   /** `patches`: bugs to plant. Rejects if one of them does not fit the sources any more. */
@@ -41,6 +48,8 @@ export class Bundle {
       absWorkingDir: ROOT,
       bundle: true,
       write: false,
+      outfile: "simulated-program.js",
+      sourcemap: "external",
       platform: "node",
       format: "cjs",
       target: "node20",
@@ -68,7 +77,10 @@ export class Bundle {
       ],
     });
     if (left.size > 0) throw new Error(`not in the bundle: ${[...left].map(({ file }) => file).join(", ")}`);
-    return new Bundle(outputFiles[0]?.text ?? "");
+    const [map, code] = [".map", ".js"].map(
+      (end) => outputFiles.find(({ path }) => path.endsWith(end))?.text,
+    );
+    return new Bundle(code ?? "", map ?? "");
   }
 
   /** Starts the program in a process. */

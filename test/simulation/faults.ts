@@ -1,5 +1,6 @@
-// Decides which faults happen, and when. Each has a number, so that a run can be repeated without some of them.
+// Decides which faults happen, and when. Each has a name, so that a run can be repeated with some of them alone.
 import type { Chance } from "./chance.ts";
+import { Coverage } from "./coverage.ts";
 
 /** What can go wrong, and how often at each opportunity while it is switched on. */
 const KINDS = {
@@ -32,25 +33,43 @@ export type Kind = keyof typeof KINDS;
 
 export const ALL_KINDS: readonly Kind[] = Object.keys(KINDS) as Kind[];
 
-/** How often each fault happened at each step: `fault` → `step` → count. */
-export type Coverage = Map<string, Map<string, number>>;
+/** A kind of fault at a step of a fetch. */
+export interface Pair {
+  readonly kind: Kind;
+  readonly step: string;
+}
+
+/** One fault of a world. */
+export interface Fault extends Pair {
+  /** Which opportunity for this pair it was; the first one is 1. */
+  readonly nth: number;
+}
+
+/** How probable a fault is at a step that is aimed at. */
+const AIMED = 0.2;
+
+export interface FaultsOptions {
+  readonly chance: Chance;
+  /** If it is given, just these faults happen. */
+  readonly only?: readonly Fault[] | undefined;
+  /** A pair that is to happen, in addition to the others. */
+  readonly aim?: (Pair & { readonly chance: Chance }) | undefined;
+  readonly tell: (what: string) => void;
+}
 
 export class Faults {
-  readonly #chance: Chance;
+  readonly #options: FaultsOptions;
   readonly #rates: Map<Kind, number> = new Map();
-  readonly #without: ReadonlySet<number>;
-  readonly #tell: (what: string) => void;
-  readonly coverage: Coverage = new Map();
-  /** Of the faults that happened: their numbers. */
-  readonly happened: number[] = [];
-  #count = 0;
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly coverage: Coverage = new Coverage();
+  /** The faults that happened. */
+  readonly happened: Fault[] = [];
   #over = false;
 
-  /** `without`: the numbers of faults that must not happen. */
-  constructor(chance: Chance, without: ReadonlySet<number>, tell: (what: string) => void) {
-    this.#chance = chance;
-    this.#without = without;
-    this.#tell = tell;
+  constructor(options: FaultsOptions) {
+    this.#options = options;
+    const { chance, only } = options;
+    this.#only = only && new Set(only.map(nameOf));
     // Each world has only some kinds, some of them more often: what is rare together is found like this.
     for (const kind of ALL_KINDS)
       if (chance.happens(0.45)) this.#rates.set(kind, KINDS[kind] * chance.between(0.3, 3));
@@ -63,14 +82,44 @@ export class Faults {
 
   /** Decides whether a fault happens at a step. */
   strikes(kind: Kind, step: string): boolean {
-    const rate = this.#rates.get(kind);
-    if (this.#over || rate === undefined || !this.#chance.happens(rate)) return false;
-    const number = this.#count++;
-    if (this.#without.has(number)) return false;
-    this.happened.push(number);
-    const steps = this.coverage.get(kind) ?? new Map<string, number>();
-    this.coverage.set(kind, steps.set(step, (steps.get(step) ?? 0) + 1));
-    this.#tell(`fault ${String(number)}: ${kind}, at ${step}`);
+    if (this.#over) return false;
+    const nth = this.coverage.opportunity(kind, step);
+    if (!this.#decide(kind, step, nth)) return false;
+    const fault = { kind, step, nth };
+    this.happened.push(fault);
+    this.coverage.reached(kind, step);
+    this.#options.tell(`fault ${nameOf(fault)}`);
     return true;
   }
+
+  #decide(kind: Kind, step: string, nth: number): boolean {
+    if (this.#only !== undefined) return this.#only.has(nameOf({ kind, step, nth }));
+    const { chance, aim } = this.#options;
+    const rate = this.#rates.get(kind);
+    if (rate !== undefined && chance.happens(rate)) return true;
+    if (aim?.kind !== kind || aim.step !== step || this.coverage.count(kind, step) > 0) return false;
+    return aim.chance.happens(AIMED);
+  }
+}
+
+/** Returns the name of a fault, for example `kill@fsync journal#2`. */
+export function nameOf({ kind, step, nth }: Fault): string {
+  return `${kind}@${step}#${String(nth)}`;
+}
+
+/** Returns the pair or the fault with this name. Throws if there is no such kind. */
+export function pairOf(name: string): Pair {
+  const at = name.indexOf("@");
+  const kind = ALL_KINDS.find((each) => each === name.slice(0, Math.max(0, at)));
+  if (kind === undefined) throw new Error(`${name} is not the name of a fault, such as kill@fsync journal`);
+  return { kind, step: name.slice(at + 1) };
+}
+
+/** Returns the fault with this name. Throws if it has no number. */
+export function faultOf(name: string): Fault {
+  const at = name.lastIndexOf("#");
+  const nth = Number(name.slice(at + 1));
+  if (at === -1 || !Number.isInteger(nth) || nth < 1)
+    throw new Error(`${name} is not the name of a fault, such as kill@fsync journal#2`);
+  return { ...pairOf(name.slice(0, at)), nth };
 }

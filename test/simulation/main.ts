@@ -1,19 +1,27 @@
 // `npm run simulate`: fetches mail in simulated worlds, and fails if a promise is broken in one of them. `-- --help` has
 // the options.
+import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { BUGS } from "./bugs.ts";
 import { Bundle } from "./bundle.ts";
-import { tableOf, Total } from "./total.ts";
+import { faultOf, nameOf, pairOf, type Pair } from "./faults.ts";
+import { plantAll } from "./plant.ts";
+import { Reach } from "./reach.ts";
+import { shrink } from "./shrink.ts";
+import { Total } from "./total.ts";
 import { World, type Result } from "./world.ts";
 
-const USAGE = `npm run simulate -- [--seeds N] [--from N] [--seconds S] [--table]
-  --seeds    how many worlds (100)
-  --from     the seed of the first one (1)
-  --seconds  begins no other world after this time
-  --table    prints how often each fault happened at each step
-  --replay SEED [--without N,...]   prints the history of one world, without some of its faults
-  --shrink SEED                     prints which of its faults a failure needs
-  --bugs     plants one bug after the other, and tells after how many seeds it was found
+const USAGE = `npm run simulate -- [--seeds N] [--from N | --from fresh] [--seconds S] [--table] [--everywhere] [--reach]
+  --seeds       how many worlds (100)
+  --from        the seed of the first one (1); fresh: a random one, which is printed
+  --seconds     begins no other world after this time
+  --table       prints how often each fault happened at each step
+  --everywhere  aims at each pair of fault and step that did not happen, and fails if one cannot be reached
+  --reach       prints how much of the sources has run
+  --replay SEED [--faults "kill@connect#2, ..."] [--aim kill@connect]
+                prints the history of one world; with just these faults, or with one that is aimed at
+  --shrink SEED finds the fewest faults with which the same promise is broken
+  --bugs        plants one bug after the other, and fails if one is not found within its number of seeds
 `;
 
 const { values } = parseArgs({
@@ -22,20 +30,41 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seconds: { type: "string", default: "Infinity" },
     replay: { type: "string" },
-    without: { type: "string", default: "" },
+    faults: { type: "string" },
+    aim: { type: "string" },
     shrink: { type: "string" },
     bugs: { type: "boolean", default: false },
     table: { type: "boolean", default: false },
+    reach: { type: "boolean", default: false },
+    everywhere: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
+/** Fresh seeds are below this number. */
+const SEEDS = 2 ** 31;
+
+/** In so many worlds a pair is aimed at. */
+const AIMS = 60;
+
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-function numberOf(name: "seeds" | "from" | "seconds" | "replay" | "shrink"): number {
+function numberOf(name: "seeds" | "seconds" | "replay" | "shrink"): number {
   const number = Number(values[name]);
   if (number >= 0 && (Number.isInteger(number) || name === "seconds")) return number;
   throw new Error(`--${name} must be a whole number (got ${String(values[name])})`);
+}
+
+function firstSeed(): number {
+  const { from } = values;
+  if (from === "fresh") {
+    const seed = randomInt(SEEDS);
+    print(`--from ${seed}`);
+    return seed;
+  }
+  const seed = Number(from);
+  if (Number.isInteger(seed) && seed >= 0) return seed;
+  throw new Error(`--from must be a whole number, or "fresh" (got ${from})`);
 }
 
 function cpuSeconds(): number {
@@ -45,80 +74,86 @@ function cpuSeconds(): number {
 
 /** Runs the worlds of many seeds. Prints what went wrong, with the end of its history. */
 async function simulate(): Promise<void> {
+  const reach = values.reach ? await Reach.begin() : undefined;
   const bundle = await Bundle.build();
   const total = new Total();
   const until = performance.now() + numberOf("seconds") * 1000;
-  const from = numberOf("from");
+  const from = firstSeed();
   for (let seed = from; seed < from + numberOf("seeds") && performance.now() < until; seed++) {
     const result = await new World({ seed, bundle }).run();
     total.add(result);
     if (result.violation !== undefined) printFailure(result);
   }
   print(total.text());
+  const isEverywhere = !values.everywhere || (await goEverywhere(bundle, total, from));
   print(`${cpuSeconds().toFixed(1)} s of CPU`);
-  if (values.table) print(tableOf(total.coverage));
-  if (total.failed.length > 0) process.exitCode = 1;
+  if (values.table) print(total.coverage.text());
+  if (reach !== undefined) print(await reach.text(bundle));
+  if (total.failed.length > 0 || !isEverywhere) process.exitCode = 1;
 }
 
-function printFailure({ seed, violation, last }: Result): void {
+/** Aims at each pair that did not happen yet. Returns whether all of them were reached. */
+async function goEverywhere(bundle: Bundle, total: Total, from: number): Promise<boolean> {
+  const { coverage } = total;
+  const before = coverage.missing().length;
+  for (const aim of coverage.missing())
+    for (let seed = from; seed < from + AIMS && coverage.count(aim.kind, aim.step) === 0; seed++) {
+      const result = await new World({ seed, bundle, aim }).run();
+      total.add(result);
+      if (result.violation !== undefined) printFailure(result, aim);
+    }
+  const missing = coverage.missing();
+  const { never, unlisted } = coverage.wrongSteps();
+  print(
+    `${coverage.pairs} pairs of fault and step; ${before} were aimed at; ${missing.length} were not reached`,
+  );
+  for (const { kind, step } of missing) print(`not reached: ${kind}@${step}`);
+  for (const step of never) print(`no world came to this step, which STEPS of step.ts lists: ${step}`);
+  for (const step of unlisted) print(`STEPS of step.ts does not list this step: ${step}`);
+  return missing.length + never.length + unlisted.length === 0;
+}
+
+function printFailure({ seed, violation, last }: Result, aim?: Pair): void {
   print(last.slice(-40).join("\n"));
   print(`seed ${seed}: ${String(violation?.message)}`);
-  print(`npm run simulate -- --replay ${seed}    npm run simulate -- --shrink ${seed}\n`);
+  const aimed = aim && ` --aim "${aim.kind}@${aim.step}"`;
+  print(`npm run simulate -- --replay ${seed}${aimed ?? `    npm run simulate -- --shrink ${seed}`}\n`);
 }
 
 /** Prints the whole history of one world. */
 async function replay(): Promise<void> {
-  const without = new Set(values.without.split(",").filter(Boolean).map(Number));
-  const world = new World({ seed: numberOf("replay"), bundle: await Bundle.build(), without, onLine: print });
+  const faults = values.faults?.split(",").map((name) => faultOf(name.trim()));
+  const aim = values.aim === undefined ? undefined : pairOf(values.aim);
+  const bundle = await Bundle.build();
+  const world = new World({ seed: numberOf("replay"), bundle, faults, aim, onLine: print });
   const { digest, violation } = await world.run();
   print(`${digest} ${violation?.message ?? "no promise was broken"}`);
   if (violation !== undefined) process.exitCode = 1;
 }
 
-/** Leaves out one fault after the other, as long as the same promise is broken. */
-async function shrink(): Promise<void> {
-  const [seed, bundle] = [numberOf("shrink"), await Bundle.build()];
-  const first = await new World({ seed, bundle }).run();
-  const promised = first.violation?.promised;
-  if (promised === undefined) {
+/** Prints what a failure needs. */
+async function printLeast(): Promise<void> {
+  const seed = numberOf("shrink");
+  const { first, least } = await shrink(seed, await Bundle.build());
+  if (least.violation === undefined) {
     print(`seed ${seed}: no promise is broken`);
     return;
   }
-  let without = new Set<number>();
-  let { faults } = first;
-  for (const fault of first.faults) {
-    const fewer = new Set(without).add(fault);
-    const result = await new World({ seed, bundle, without: fewer }).run();
-    if (result.violation?.promised !== promised) continue;
-    without = fewer;
-    ({ faults } = result);
-  }
-  print(`seed ${seed}: "${promised}" needs ${faults.length} of ${first.faults.length} faults`);
-  print(`npm run simulate -- --replay ${seed} --without ${[...without].join(",")}`);
+  const { faults, scenario, violation } = least;
+  print(`seed ${seed}: "${violation.promised}" needs ${faults.length} of ${first.faults.length} faults`);
+  print(JSON.stringify({ seed, scenario, faults: faults.map(nameOf) }, undefined, 2));
+  print(`npm run simulate -- --replay ${seed} --faults "${faults.map(nameOf).join(", ")}"`);
 }
 
 /** Plants each bug, and prints after how many seeds a promise is broken. */
 async function findBugs(): Promise<void> {
-  let found = 0;
-  for (const { name, patches } of BUGS) {
-    const bundle = await Bundle.build(patches);
-    let result: Result | undefined;
-    let seed = numberOf("from");
-    for (const end = seed + numberOf("seeds"); seed < end && result?.violation === undefined; seed++)
-      result = await new World({ seed, bundle }).run();
-    const violation = result?.violation;
-    if (violation !== undefined) found++;
-    const count = seed - numberOf("from");
-    const what =
-      violation === undefined ? `NOT FOUND in ${count} seeds` : `${count} seeds: ${violation.promised}`;
-    print(`${name.padEnd(52)} ${what}`);
-  }
-  print(`found: ${found} of ${BUGS.length}, in ${cpuSeconds().toFixed(1)} s of CPU`);
-  if (found < BUGS.length) process.exitCode = 1;
+  const survived = await plantAll(firstSeed(), print);
+  print(`found: ${BUGS.length - survived} of ${BUGS.length}, in ${cpuSeconds().toFixed(1)} s of CPU`);
+  if (survived > 0) process.exitCode = 1;
 }
 
 if (values.help) print(USAGE);
 else if (values.replay !== undefined) await replay();
-else if (values.shrink !== undefined) await shrink();
+else if (values.shrink !== undefined) await printLeast();
 else if (values.bugs) await findBugs();
 else await simulate();

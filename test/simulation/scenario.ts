@@ -17,6 +17,30 @@ export interface Scenario {
   readonly logs: boolean;
 }
 
+/** One process, one message, a server without faults, and no log. */
+export const PLAIN: Scenario = {
+  place: "Maildir",
+  policy: {
+    delete: "delivered",
+    tries: 1e9,
+    retry: { first: "1 min", longest: "30 min" },
+    poll: { shortest: "1 min", longest: "30 min" },
+  },
+  server: {
+    loginDelay: 0,
+    pipelining: true,
+    broken: undefined,
+    top: true,
+    locks: true,
+    hides: false,
+    wrongSizes: 0,
+  },
+  fetchers: 1,
+  messages: 1,
+  duration: 60 * 60_000,
+  logs: false,
+};
+
 export function scenarioOf(chance: Chance): Scenario {
   const deletes = chance.pick(["delivered", "delivered", "never", { afterDays: 0.02 }] as const);
   const pipelining = chance.happens(0.7);

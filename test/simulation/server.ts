@@ -214,6 +214,7 @@ class ServerSession implements ServerEnd {
     link.step = verb;
     computer.tell(process.name, `C: ${line.printable}`);
     witness.said(verb, uid);
+    computer.passed(process, verb);
     if (faults.strikes("server restarts", verb)) {
       this.#server.restart();
       return;

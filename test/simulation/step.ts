@@ -1,4 +1,4 @@
-// Names the step of a fetch to which an operation of the disk belongs.
+// Names the step of a fetch to which an operation of the disk belongs, and lists all steps.
 import type { Call } from "../crash/file-system.ts";
 
 const KINDS: readonly (readonly [pattern: RegExp, what: string])[] = [
@@ -12,6 +12,9 @@ const KINDS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/(\.eml|\.popwright)[^/]*$/, "message"],
   [/^\/mail/, "directory of the mail"],
 ];
+
+/** All steps: operations of the disk, and commands that have arrived at the server. */
+export const STEPS: readonly string[] = [];
 
 export function stepOf({ name, path }: Call): string {
   const [, what = "other"] = KINDS.find(([pattern]) => pattern.test(path)) ?? [];

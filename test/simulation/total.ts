@@ -1,10 +1,10 @@
 // The sum of many simulated worlds: a digest of all their histories, and where each fault happened.
 import { createHash, type Hash } from "node:crypto";
-import { ALL_KINDS, type Coverage } from "./faults.ts";
+import { Coverage } from "./coverage.ts";
 import type { Result } from "./world.ts";
 
 export class Total {
-  readonly coverage: Coverage = new Map();
+  readonly coverage: Coverage = new Coverage();
   /** The seeds with a broken promise. */
   readonly failed: number[] = [];
   readonly #digest: Hash = createHash("sha256");
@@ -21,12 +21,8 @@ export class Total {
     this.#faults += faults.length;
     this.#polls = Math.max(this.#polls, polls);
     this.#time += time;
+    this.coverage.add(coverage);
     if (violation !== undefined) this.failed.push(seed);
-    for (const [kind, steps] of coverage) {
-      const sum = this.coverage.get(kind) ?? new Map<string, number>();
-      for (const [step, count] of steps) sum.set(step, (sum.get(step) ?? 0) + count);
-      this.coverage.set(kind, sum);
-    }
   }
 
   text(): string {
@@ -40,12 +36,4 @@ export class Total {
         : `broken promises in seeds ${this.failed.join(", ")}`,
     ].join("\n");
   }
-}
-
-/** The table of fault × step. */
-export function tableOf(coverage: Coverage): string {
-  return ALL_KINDS.map((kind) => {
-    const steps = [...(coverage.get(kind) ?? [])].sort(([, a], [, b]) => b - a);
-    return `${kind.padEnd(20)} ${steps.map(([step, count]) => `${step}: ${count}`).join(", ") || "never"}`;
-  }).join("\n");
 }

@@ -4,7 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Bundle } from "./bundle.ts";
 import { Chance } from "./chance.ts";
 import { Computer } from "./computer.ts";
-import { Faults, type Coverage } from "./faults.ts";
+import type { Coverage } from "./coverage.ts";
+import { Faults, type Fault, type Pair } from "./faults.ts";
 import { Fetcher } from "./fetcher.ts";
 import { History } from "./history.ts";
 import { Judge } from "./judge.ts";
@@ -20,8 +21,9 @@ export interface Result {
   readonly lines: number;
   readonly violation: Violation | undefined;
   readonly coverage: Coverage;
-  /** The numbers of the faults that happened. */
-  readonly faults: readonly number[];
+  /** The faults that happened. */
+  readonly faults: readonly Fault[];
+  readonly scenario: Scenario;
   /** The last lines of the history. */
   readonly last: readonly string[];
   /** How many polls were needed once no more faults happened. */
@@ -33,8 +35,12 @@ export interface Result {
 export interface WorldOptions {
   readonly seed: number;
   readonly bundle: Bundle;
-  /** The numbers of faults that must not happen. */
-  readonly without?: ReadonlySet<number>;
+  /** What differs from the scenario of the seed. */
+  readonly scenario?: Partial<Scenario> | undefined;
+  /** If it is given, just these faults happen. */
+  readonly faults?: readonly Fault[] | undefined;
+  /** A fault that is to happen at a step, in addition to the others. */
+  readonly aim?: Pair | undefined;
   readonly onLine?: (line: string) => void;
 }
 
@@ -64,14 +70,19 @@ export class World {
   readonly #fetchers: Fetcher[] = [];
   #polls = 0;
 
-  constructor({ seed, bundle, without = new Set(), onLine }: WorldOptions) {
+  constructor({ seed, bundle, scenario, faults, aim, onLine }: WorldOptions) {
     this.#seed = seed;
     this.bundle = bundle;
     this.chance = new Chance(seed, "world");
-    this.scenario = scenarioOf(new Chance(seed, "scenario"));
+    this.scenario = { ...scenarioOf(new Chance(seed, "scenario")), ...scenario };
     this.#history = new History(onLine);
     const tell = (what: string): void => this.#history.add(this.schedule.now, "world", what);
-    this.#faults = new Faults(new Chance(seed, "faults"), without, tell);
+    this.#faults = new Faults({
+      chance: new Chance(seed, "faults"),
+      only: faults,
+      aim: aim && { ...aim, chance: new Chance(seed, "aim") },
+      tell,
+    });
     this.computer = new Computer(this.schedule, this.#history, new Chance(seed, "computer"), this.#faults);
     this.computer.passed = (process, step) => this.#passed(process, step);
     this.judge = new Judge(this.computer, this.scenario.place);
@@ -101,7 +112,19 @@ export class World {
     const { lines, last } = this.#history;
     const { violation } = this.judge;
     const [digest, time] = [this.#history.digest(), this.schedule.now];
-    return { seed: this.#seed, digest, lines, violation, coverage, faults, last, polls: this.#polls, time };
+    const { scenario } = this;
+    return {
+      seed: this.#seed,
+      scenario,
+      digest,
+      lines,
+      violation,
+      coverage,
+      faults,
+      last,
+      polls: this.#polls,
+      time,
+    };
   }
 
   async #live(): Promise<void> {

@@ -75,8 +75,8 @@ export class Coverage {
   }
 
   #at(kind: Kind, step: string): Count {
-    let steps = this.#counts.get(kind);
-    if (steps === undefined) this.#counts.set(kind, (steps = new Map()));
+    const steps = this.#counts.get(kind) ?? new Map<string, Count>();
+    this.#counts.set(kind, steps);
     let count = steps.get(step);
     if (count === undefined) steps.set(step, (count = { opportunities: 0, reached: 0 }));
     return count;

@@ -143,3 +143,14 @@ describe.each([
 test("CommonJS requires what it loads later: some hosts cannot import from it", async () => {
   expect(await readFile(join(DIST, "client.cjs"), "utf8")).not.toMatch(/import\(['"]\./);
 });
+
+test("fetching does not load the HTTP client of Node, which only some destinations need", async () => {
+  const url = pathToFileURL(join(DIST, "fetch.js")).href;
+  const { stdout } = await run(
+    "fetch.mjs",
+    `await import(${JSON.stringify(url)}); console.log(JSON.stringify(process.moduleLoadList));`,
+  );
+  const builtIn = JSON.parse(stdout) as string[];
+  expect(builtIn).toContain("NativeModule fs");
+  expect(builtIn.filter((name) => name.includes("undici"))).toEqual([]);
+});

@@ -7,7 +7,7 @@ import { ArrivingFile } from "./arriving-file.ts";
 import { CompleteMessage } from "./complete-message.ts";
 import type { DeliveryGroup, DeliveryWriter } from "./destination.ts";
 
-const DEFAULTS: DeliveryGroup = { messages: 16, bytes: 8 * 1024 * 1024 };
+const DEFAULTS: DeliveryGroup = { messages: 64, bytes: 8 * 1024 * 1024 };
 
 /**
  * How long a complete message waits for one that still arrives; milliseconds. A slow message must not hold back

@@ -24,7 +24,7 @@ export interface MaildirOptions {
    * How many messages are made durable together: at most `messages`, with at most `bytes`. A larger message goes
    * alone. Each of them counts as delivered when its file and its name will survive a crash, so a group changes
    * the speed and nothing else. `false`: one message at a time.
-   * @default { messages: 16, bytes: 8388608 }
+   * @default { messages: 64, bytes: 8388608 }
    */
   readonly group?: Partial<DeliveryGroup> | false;
 }

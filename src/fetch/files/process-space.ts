@@ -37,9 +37,14 @@ export function isDead(pid: number): boolean {
 /** The pattern of {@link processName}, as a part of a regular expression. */
 export const PROCESS_NAME: string = String.raw`\d+-[0-9a-f]{16}-[0-9a-f]{16}`;
 
-/** Returns a name that is unique among all processes: `<process id>-<digest of its space>-<random>`. */
+/** The last number in a name. It begins at random, because a later process may have the same id. */
+let last: bigint | undefined;
+
+/** Returns a name that is unique among all processes: `<process id>-<digest of its space>-<number>`. */
 export async function processName(): Promise<string> {
-  return [String(process.pid), await ourSpace(), randomBytes(8).toString("hex")].join("-");
+  last = BigInt.asUintN(64, (last ?? randomBytes(8).readBigUInt64LE()) + 1n);
+  const number = last.toString(16).padStart(16, "0");
+  return [String(process.pid), await ourSpace(), number].join("-");
 }
 
 /**

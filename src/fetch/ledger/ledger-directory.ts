@@ -86,15 +86,17 @@ export class LedgerDirectory {
 
   /** Takes the lock, and creates the directory if it is missing. */
   async #lock(path: string): Promise<Lock | undefined> {
-    const { times } = this;
-    try {
+    const take = async (): Promise<Lock | undefined> => {
       this.#isLocal ??= await isOnLocalDisk(this.path);
-      return await Lock.take(path, { ...times, lostError: leaseLost, isLocal: this.#isLocal === true });
+      return Lock.take(path, { ...this.times, lostError: leaseLost, isLocal: this.#isLocal === true });
+    };
+    try {
+      return await take();
     } catch (error) {
       if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     }
     await makeDirectory(this.path);
-    return Lock.take(path, { ...times, lostError: leaseLost });
+    return take();
   }
 
   /**

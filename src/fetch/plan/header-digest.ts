@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 /** Octets of the headers that are read, at most: no sender writes longer headers. */
 const MOST = 64 * 1024;
 
-const FIELDS = ["message-id", "date", "from", "subject"] as const;
+const FIELDS: ReadonlySet<string> = new Set(["message-id", "date", "from", "subject"]);
 const END = "\r\n\r\n";
 
 /** The first character of a digest that does not identify one message. It is not a hexadecimal digit. */
@@ -39,19 +39,25 @@ export class HeaderDigest {
     let received = "";
     // A line that begins with white space continues the line before it (RFC 5322 section 2.2.3).
     for (const line of this.#head.replace(/\r\n(?=[ \t])/g, "").split("\r\n")) {
-      const [name = "", ...rest] = line.split(":");
-      const field = name.trim().toLowerCase();
-      const value = rest.join(":").replace(/\s+/g, " ").trim();
+      const colon = line.indexOf(":");
+      const field = (colon === -1 ? line : line.slice(0, colon)).trim().toLowerCase();
+      const value = colon === -1 ? "" : line.slice(colon + 1);
       // The last Received header is the oldest: each server adds its own at the top.
       if (field === "received") received = value;
-      else if (!values.has(field)) values.set(field, value);
+      else if (FIELDS.has(field) && !values.has(field)) values.set(field, tidied(value));
     }
-    const found = FIELDS.map((field) => values.get(field) ?? "");
+    received = tidied(received);
+    const found = [...FIELDS].map((field) => values.get(field) ?? "");
     const [id, date] = found;
     if (id !== "" || date !== "") return hashOf(found);
     // RFC 5321 section 4.4: the time stamp follows a semicolon.
     return /;\s*\S/.test(received) ? hashOf([...found, received]) : LOOKS + hashOf(found);
   }
+}
+
+/** Returns the value of a header without what servers change: the kind and the amount of white space. */
+function tidied(value: string): string {
+  return value.replace(/\s+/g, " ").trim();
 }
 
 function hashOf(values: readonly string[]): string {

@@ -171,7 +171,7 @@ describe.each(Object.keys(KINDS))("%s", (name) => {
   });
 
   test("closes a group when it is full, although another message is arriving", async () => {
-    const destination = kind.make();
+    const destination = kind.make({ group: { messages: 16 } });
     const slow = await written(destination, m3);
     vi.useFakeTimers({ toFake: ["setTimeout"] });
     const all = TITLES.slice(4, 20);
@@ -209,7 +209,7 @@ describe.each(Object.keys(KINDS))("%s", (name) => {
   });
 
   test("what becomes complete while a group is named is the next group", async () => {
-    const destination = kind.make();
+    const destination = kind.make({ group: { messages: 16 } });
     const writers = [];
     for (const title of TITLES) writers.push(await written(destination, title));
     log = [];
@@ -356,9 +356,9 @@ describe.each(Object.keys(KINDS))("%s", (name) => {
   });
 
   test("declares the limits of a group", () => {
-    expect(kind.make().group).toEqual({ messages: 16, bytes: 8_388_608 });
+    expect(kind.make().group).toEqual({ messages: 64, bytes: 8_388_608 });
     expect(kind.make({ group: { messages: 4 } }).group).toEqual({ messages: 4, bytes: 8_388_608 });
-    expect(kind.make({ group: { bytes: 1000 } }).group).toEqual({ messages: 16, bytes: 1000 });
+    expect(kind.make({ group: { bytes: 1000 } }).group).toEqual({ messages: 64, bytes: 1000 });
   });
 
   test.each([

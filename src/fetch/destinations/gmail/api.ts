@@ -11,9 +11,6 @@ import { GmailUser } from "./user.ts";
 
 const MIB = 1024 * 1024;
 
-/** Stands for the reply to a request, where only its token matters. */
-const VERIFIED: GmailReply = { status: 200, headers: new Headers(), json: {} };
-
 export class GmailApi {
   readonly #options: CompleteOptions;
   readonly #secrets: Secrets = new Secrets();
@@ -39,9 +36,11 @@ export class GmailApi {
   /** Asks for a token, and verifies it. Rejects with {@link DestinationError} if it cannot be used. */
   async verifyToken(signal: AbortSignal | undefined): Promise<void> {
     await this.refreshToken(signal);
-    const verified = (): Promise<GmailReply> => this.#withToken(() => Promise.resolve(VERIFIED), signal);
-    const reply = await this.#patiently(verified, signal);
-    if (reply !== VERIFIED) throw this.failure(reply, "account");
+    // Only the token matters, so this stands for the reply to a request.
+    const verified: GmailReply = { status: 200, headers: new Headers(), json: {} };
+    const verify = (): Promise<GmailReply> => this.#withToken(() => Promise.resolve(verified), signal);
+    const reply = await this.#patiently(verify, signal);
+    if (reply !== verified) throw this.failure(reply, "account");
   }
 
   /** Returns the address of a method: `labels`, `messages`. */

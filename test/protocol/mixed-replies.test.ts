@@ -43,6 +43,22 @@ test.each([
 });
 
 test.each([
+  ["a refusal in the middle of it", "one\r\n", "-ERR [SYS/TEMP] not now\r\n", "two\r\n"],
+  ["a refusal in the middle of a line", "one", "-ERR\r\n", " two\r\n"],
+  ["a refusal at its beginning", "", "-ERR no such message\r\n", "Subject: two\r\n"],
+  ["another form in the middle of it", "one\r\n", "+OK message follows\r\n", "two\r\n"],
+])("it is found by the size of the message without it: %s", (_, before, line, after) => {
+  const text = before + line + after;
+  const listed = before.length + after.length;
+  for (const given of [{ listed }, { line: `+OK ${String(listed)} octets` }]) {
+    expect(isFound(text, given)).toBe(true);
+    for (let cut = 0; cut <= text.length; cut++)
+      expect(isFound([text.slice(0, cut), text.slice(cut)], given)).toBe(true);
+  }
+  for (const other of [listed - 1, listed + 1]) expect(isFound(text, { listed: other })).toBe(false);
+});
+
+test.each([
   ["no such line", "one\r\ntwo\r\n"],
   ["another form in the middle of it", "one\r\n+OK message follows\r\ntwo\r\n"],
   ["quoted", "one\r\n> -ERR no such message\r\n"],

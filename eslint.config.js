@@ -121,8 +121,6 @@ export default defineConfig(
   {
     // Pure: what they are given is all they know, and nothing happens later.
     files: ["src/{protocol,auth}/**/*.ts"],
-    // It only finds node:crypto, when that is first needed.
-    ignores: ["src/auth/crypto.ts"],
     rules: {
       "no-restricted-globals": [
         "error",

@@ -2,7 +2,7 @@
 // broken.
 import { Pop3Error } from "../errors.ts";
 import { printable, typeOf } from "../protocol/printable.ts";
-import { crypto } from "./crypto.ts";
+import { crypto } from "../system/crypto.ts";
 
 // A msg-id of RFC 822, as RFC 1939 requires: printable ASCII, one "@", no space. Collision attacks on MD5
 // need octets that a msg-id cannot have (CVE-2007-1558). It is at most as long as a greeting line. It is

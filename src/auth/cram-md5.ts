@@ -1,7 +1,7 @@
 // CRAM-MD5 (RFC 2195): sends a keyed digest of the server's challenge. Obsolete: it uses MD5 and does not
 // authenticate the server.
 import { Pop3Error } from "../errors.ts";
-import { crypto } from "./crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import type { SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./message.ts";
 

@@ -2,7 +2,7 @@
 // obsolete (RFC 6331), but some servers have nothing better. Text is kept encoded, one character for each
 // octet.
 import { Pop3Error } from "../errors.ts";
-import { crypto } from "./crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import { parseChallenge, parseResponseAuth, type DigestChallenge } from "./digest-challenge.ts";
 import type { Credentials, SaslMechanism } from "./mechanism.ts";
 import { plainText } from "./message.ts";

@@ -1,7 +1,7 @@
 // PBKDF2 (RFC 8018 section 5.2) in Node's thread pool, with a limit of two at a time, so that threads stay
 // free.
 import { Pop3Error } from "../errors.ts";
-import { crypto } from "./crypto.ts";
+import { crypto } from "../system/crypto.ts";
 
 export type Digest = "sha1" | "sha256" | "sha512";
 

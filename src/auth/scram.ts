@@ -1,7 +1,7 @@
 // SCRAM (RFC 5802, RFC 7677): client and server prove to each other that they know the password, and never
 // send it.
 import { Pop3Error } from "../errors.ts";
-import { crypto } from "./crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import type { SaslContext, SaslExchange, SaslMechanism, ScramOptions } from "./mechanism.ts";
 import { pbkdf2, type Digest } from "./pbkdf2.ts";
 import { saslprep } from "./saslprep.ts";

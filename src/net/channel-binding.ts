@@ -1,6 +1,6 @@
 // Computes channel bindings (RFC 5929, RFC 9266): data of a TLS connection that only its two ends know.
 import type { TLSSocket } from "node:tls";
-import { crypto } from "../auth/crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import type { ChannelBindingType } from "../auth/mechanism.ts";
 import { certificateOf } from "./tls-sessions.ts";
 

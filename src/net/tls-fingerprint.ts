@@ -2,7 +2,7 @@
 // value is noticed: whatever could change the verdict about a certificate is part of the digest.
 import type { ConnectionOptions } from "node:tls";
 import type * as tls from "node:tls";
-import { crypto } from "../auth/crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import { DEPTH, isPlain, tlsValueOf } from "./tls-values.ts";
 
 /** Numbers for what cannot be compared by value: functions, and objects of a class. */

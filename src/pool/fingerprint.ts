@@ -1,6 +1,6 @@
 // Compares all options that a session depends on, so that a session is reused only with equal options. A
 // session with a different password or weaker TLS must not be reused.
-import { crypto } from "../auth/crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import { tlsFingerprint } from "../net/tls-fingerprint.ts";
 import type { Settings } from "../options/client.ts";
 

@@ -1,6 +1,6 @@
 // Places on hosts, which the pools of several processes share: a session is opened only with a place, and gives it back
 // when it has ended. The places themselves are kept by the caller, for example in Redis.
-import { crypto } from "../auth/crypto.ts";
+import { crypto } from "../system/crypto.ts";
 import type { Pop3Client } from "../client.ts";
 import { Pop3Error, Pop3HostBusyError } from "../errors.ts";
 import { throwIfAborted } from "../net/failures.ts";

@@ -7,7 +7,7 @@ type Callback = (error: Error | null, key: Buffer) => void;
 /** What Node was asked to derive, and has not derived yet. */
 const derivations = vi.hoisted((): { password: string; done: Callback }[] => []);
 
-vi.mock("../../src/auth/crypto.ts", () => ({
+vi.mock("../../src/system/crypto.ts", () => ({
   crypto: () => ({
     pbkdf2: (password: string, ...[, iterations, , , done]: [Buffer, number, number, string, Callback]) => {
       if (iterations > 2 ** 31 - 1) throw new RangeError("out of range");

@@ -11,7 +11,7 @@ const DIST = join(import.meta.dirname, "../../dist");
 
 /** Modules that are loaded when they are first used. */
 const LATER =
-  /^src\/(?:auth\/(?!apop|crypto|names)|session\/(?:login|sasl)\.ts|net\/(?:tunnel|channel-binding)\.ts|advice\/examination\.ts|fetch\/|parse\/|testing\/)/;
+  /^src\/(?:auth\/(?!apop|names)|session\/(?:login|sasl)\.ts|net\/(?:tunnel|channel-binding)\.ts|advice\/examination\.ts|fetch\/|parse\/|testing\/)/;
 
 /** Modules of Node that are loaded when they are first used. */
 const BUILT_IN = /^NativeModule (?:tls|_tls_wrap|crypto|dns|http|https|fs\/promises|tty|child_process)$/;

@@ -132,6 +132,30 @@ describe("a mailbox in which nothing has changed", () => {
     expect((await fetcher.run({ policy: { dryRun: true } })).planned).toEqual({ retrieve: [], delete: [] });
   });
 
+  test("is loaded when a deletion is due after the clock was put back", async () => {
+    await using server = await serverWith(mails(2));
+    const fetcher = await quietFetcher(server, { delete: { afterDays: 1 } });
+    const now = ((await fetcher.known()).state.lastRun ?? 0) - 10 * DAY;
+    vi.useFakeTimers({ toFake: ["Date"], now });
+    try {
+      expect(await fetcher.run()).toMatchObject({ deleted: 0 });
+      expect((await fetcher.known()).state.due).toBe(now + DAY);
+      vi.setSystemTime(now + DAY);
+      expect(await fetcher.run()).toMatchObject({ deleted: 2 });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("is loaded when an entry is to be forgotten whose message has just gone", async () => {
+    await using server = await serverWith(mails(2));
+    const fetcher = await quietFetcher(server, { keepDays: 1 });
+    server.maildrop("ann").remove("uid-1");
+    await fetcher.run();
+    const { entries, state } = await fetcher.known();
+    expect(state.due).toBe((entries.find(({ id }) => id === "uid-1")?.goneSince ?? 0) + DAY + 1);
+  });
+
   test("is loaded after a failed message was released", async () => {
     await using server = await serverWith(mails(1));
     const fetcher = await quietFetcher(server);

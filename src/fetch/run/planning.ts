@@ -29,6 +29,8 @@ export async function planSession(context: SessionContext, listing: readonly Lis
   const { retrieve, remove, skip, entries, forgotten } = plan;
   const { baseline: before, listing: _, due: __, ...rest } = ledger.state;
   const baseline = plan.baseline === undefined ? {} : { baseline: plan.baseline };
+  // When the next entry is due depends on them, too.
+  ledger.apply({ entries, forgotten });
   ledger.setState({ ...rest, lastRun: now, ...baseline, ...quietState(context, listing, plan) });
   // Only the first run and its mark must be durable before the mail is retrieved.
   const isMark = rest.lastRun === undefined || before !== plan.baseline;

@@ -71,7 +71,7 @@ export class RunLedger {
     this.#recorded.catch(() => undefined);
   }
 
-  /** Notes changes that the destination has recorded. */
+  /** Notes changes that the destination has recorded, or that are about to be recorded. */
   apply(changes: EntryChanges): void {
     if (this.#entries !== undefined) applyChanges(this.#entries, this.#state, changes);
   }

@@ -248,4 +248,131 @@ export const BUGS: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: "messages with changed unique-ids are new",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/run/uid-reset.ts",
+        find: "if (!areThere(listing, expected, sample, new Set(leaving))) return;",
+        by: "if (!areThere(listing, expected, sample, new Set(leaving)) || listing.length > 0) return;",
+      },
+    ],
+  },
+  {
+    name: "a repeated unique-id names one message",
+    within: 500,
+    patches: [
+      { file: "src/fetch/plan/plan.ts", find: "    if (seen.has(uid)) repeated.add(uid);\n", by: "" },
+    ],
+  },
+  {
+    name: "a message is deleted before its time",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/plan/schedule.ts",
+        find: "return now - firstSeen >= after ||",
+        by: "return now - firstSeen >= after / 2 ||",
+      },
+    ],
+  },
+  {
+    name: "a message that is too large is deleted",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/plan/decide.ts",
+        find: 'if (policy.tooLarge === "delete") {',
+        by: 'if (policy.tooLarge !== "headers") {',
+      },
+    ],
+  },
+  {
+    name: "a failed commit counts as delivered",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/run/delivery.ts",
+        find: "const committed = await byDestination(id, () => writer.commit(entryFor(id, headers)));",
+        by: 'const committed = await byDestination(id, () => writer.commit(entryFor(id, headers))).catch(() => "new" as const);',
+      },
+    ],
+  },
+  {
+    name: "a refusal by HTTP counts as delivered",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/destinations/webhook.ts",
+        find: "if (reply.status >= 200 && reply.status < 300) return",
+        by: "if (reply.status >= 200 && reply.status !== 503) return",
+      },
+    ],
+  },
+  {
+    name: "each request has another key",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/destinations/webhook.ts",
+        find: '"idempotency-key": key,',
+        by: '"idempotency-key": `${key}-${String(wallTime())}`,',
+      },
+    ],
+  },
+  {
+    name: "no cap per host",
+    within: 500,
+    patches: [
+      {
+        file: "src/pool/scheduler.ts",
+        find: "const wanted = host.active < this.#limits.perHost && host.ready.first !== undefined;",
+        by: "const wanted = host.ready.first !== undefined;",
+      },
+    ],
+  },
+  {
+    name: "no breaker",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/host-gate.ts",
+        find: '      this.#state = "down";\n',
+        by: '      this.#state = "up";\n',
+      },
+    ],
+  },
+  {
+    name: "polls come too early",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/mailboxes.ts",
+        find: "await sleep(next - wallTime(), this.#end.signal);",
+        by: "await sleep((next - wallTime()) / 2, this.#end.signal);",
+      },
+    ],
+  },
+  {
+    name: "a slow destination does not slow the server down",
+    within: 500,
+    patches: [{ file: "src/net/flow-control.ts", find: "      this.#stream.pause();\n", by: "" }],
+  },
+  {
+    name: "the password is published on a channel",
+    within: 500,
+    patches: [
+      {
+        file: "src/net/wire-log.ts",
+        find: "  sent({ printable }: Command<unknown>): void {",
+        by: "  sent({ line, printable }: Command<unknown>): void {",
+      },
+      {
+        file: "src/net/wire-log.ts",
+        find: "if (isRecorded()) record({ client: printable });",
+        by: "if (isRecorded()) record({ client: line });",
+      },
+    ],
+  },
 ];

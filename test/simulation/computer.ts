@@ -1,4 +1,5 @@
 // The machine of a simulated world: its disk, its clock, its power, and the processes on it.
+import type { Duplex } from "node:stream";
 import { Disk } from "../crash/disk.ts";
 import type { Chance } from "./chance.ts";
 import type { Faults } from "./faults.ts";
@@ -22,6 +23,11 @@ export class Computer {
   fullUntil = 0;
   /** Called when a process has done a step: it may be killed there. */
   passed: (process: SimulatedProcess, step: string) => void = () => undefined;
+  /** Called before and after the system clock is set. */
+  clockSet: () => void = () => undefined;
+  /** Connects a process with another machine. */
+  dial: (process: SimulatedProcess, host: string) => Promise<Duplex> = () =>
+    Promise.reject(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }));
   readonly #processes: Map<number, SimulatedProcess> = new Map();
   #nextPid = 1000;
   /** How far the system clock is ahead, and has been at most; milliseconds. */
@@ -45,7 +51,9 @@ export class Computer {
 
   /** Sets the system clock; milliseconds, back if they are negative. */
   setClock(by: number): void {
+    this.clockSet();
     this.#ahead += by;
+    this.clockSet();
     this.#farthest = Math.max(this.#farthest, this.#ahead);
     this.tell("clock", `is set by ${by.toFixed(0)} ms`);
   }

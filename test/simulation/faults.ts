@@ -29,9 +29,26 @@ const KINDS = {
   "quit in part": 0.1,
 } as const;
 
-export type Kind = keyof typeof KINDS;
+/** The kinds of wide worlds only. Their chances do not depend on those of the others. */
+const WIDE_KINDS = {
+  "in use": 0.03,
+  "login refused": 0.02,
+  "greeting refused": 0.02,
+  "listing refused": 0.03,
+  "dele refused": 0.03,
+  "unique-ids change": 0.02,
+  "host down": 0.002,
+  "delivery refused": 0.02,
+  "delivery refused for now": 0.02,
+  "destination down": 0.02,
+  "delivery hangs": 0.02,
+  "delivery breaks off": 0.02,
+  "delivery answer lost": 0.03,
+} as const;
 
-export const ALL_KINDS: readonly Kind[] = Object.keys(KINDS) as Kind[];
+export type Kind = keyof typeof KINDS | keyof typeof WIDE_KINDS;
+
+export const ALL_KINDS: readonly Kind[] = [...Object.keys(KINDS), ...Object.keys(WIDE_KINDS)] as Kind[];
 
 /** A kind of fault at a step of a fetch. */
 export interface Pair {
@@ -50,6 +67,8 @@ const AIMED = 0.2;
 
 export interface FaultsOptions {
   readonly chance: Chance;
+  /** The chances of a wide world. */
+  readonly wide?: Chance | undefined;
   /** If it is given, just these faults happen. */
   readonly only?: readonly Fault[] | undefined;
   /** A pair that is to happen, in addition to the others. */
@@ -59,7 +78,7 @@ export interface FaultsOptions {
 
 export class Faults {
   readonly #options: FaultsOptions;
-  readonly #rates: Map<Kind, number> = new Map();
+  readonly #rates: Map<string, { readonly rate: number; readonly chance: Chance }> = new Map();
   readonly #only: ReadonlySet<string> | undefined;
   readonly coverage: Coverage = new Coverage();
   /** The faults that happened. */
@@ -68,11 +87,16 @@ export class Faults {
 
   constructor(options: FaultsOptions) {
     this.#options = options;
-    const { chance, only } = options;
+    const { chance, wide, only } = options;
     this.#only = only && new Set(only.map(nameOf));
-    // Each world has only some kinds, some of them more often: what is rare together is found like this.
-    for (const kind of ALL_KINDS)
-      if (chance.happens(0.45)) this.#rates.set(kind, KINDS[kind] * chance.between(0.3, 3));
+    this.#choose(KINDS, chance);
+    if (wide !== undefined) this.#choose(WIDE_KINDS, wide);
+  }
+
+  /** Each world has only some kinds, some of them more often: what is rare together is found like this. */
+  #choose(kinds: Readonly<Record<string, number>>, chance: Chance): void {
+    for (const [kind, rate] of Object.entries(kinds))
+      if (chance.happens(0.45)) this.#rates.set(kind, { rate: rate * chance.between(0.3, 3), chance });
   }
 
   /** No fault happens any more. */
@@ -94,9 +118,9 @@ export class Faults {
 
   #decide(kind: Kind, step: string, nth: number): boolean {
     if (this.#only !== undefined) return this.#only.has(nameOf({ kind, step, nth }));
-    const { chance, aim } = this.#options;
-    const rate = this.#rates.get(kind);
-    if (rate !== undefined && chance.happens(rate)) return true;
+    const { aim } = this.#options;
+    const odds = this.#rates.get(kind);
+    if (odds?.chance.happens(odds.rate) === true) return true;
     if (aim?.kind !== kind || aim.step !== step || this.coverage.count(kind, step) > 0) return false;
     return aim.chance.happens(AIMED);
   }

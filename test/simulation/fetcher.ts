@@ -1,16 +1,28 @@
 // One program that fetches from the mailbox of a simulated world, again and again. If its process dies, another one is
 // started.
-import { MAILBOX } from "../crash/places.ts";
-import { File } from "../crash/nodes.ts";
+import type { Duplex } from "node:stream";
+import { fileName } from "../../src/fetch/ledger/file-name.ts";
+import { holderOf } from "./keeper.ts";
 import type { Event } from "./schedule.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { Polled, Program } from "./program/main.ts";
-import { HOST, SECRET, USER } from "./server.ts";
+import type { Trouble } from "./program/troubled.ts";
+import type { SimulatedMailbox } from "./scenario.ts";
+import { SECRET } from "./server.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
+const TROUBLES = [
+  "delivery refused",
+  "delivery refused for now",
+  "destination down",
+  "delivery breaks off",
+  "delivery answer lost",
+] as const;
+
 export class Fetcher {
   readonly #world: World;
+  readonly #mailboxes: readonly SimulatedMailbox[];
   #process: SimulatedProcess | undefined;
   #program: Program | undefined;
   #next: Event | undefined;
@@ -22,8 +34,10 @@ export class Fetcher {
   /** How the last call ended. */
   outcome = "";
 
-  constructor(world: World) {
+  /** `mailboxes`: those that it fetches from. */
+  constructor(world: World, mailboxes: readonly SimulatedMailbox[]) {
     this.#world = world;
+    this.#mailboxes = mailboxes;
   }
 
   get process(): SimulatedProcess | undefined {
@@ -63,56 +77,91 @@ export class Fetcher {
 
   /** The process is stopped. */
   stops(): void {
-    this.#held = this.since !== undefined && this.#holder() === this.#process?.pid;
+    const pid = this.#process?.pid;
+    const { disk } = this.#world.computer;
+    const names = this.#mailboxes.map(({ name }) => name);
+    this.#held = names.filter((name) => this.since !== undefined && holderOf(disk, name) === pid);
   }
 
-  /** The process continues after it was stopped: it may have lost its lease. */
+  /** The process continues after it was stopped: it may have lost its leases. */
   wakes(): void {
     const each = this.#process;
-    if (each !== undefined && this.#held && this.#holder() !== each.pid) this.#world.judge.lost.add(each);
-    this.#held = false;
+    if (each === undefined) return;
+    const { computer, judge } = this.#world;
+    for (const mailbox of this.#held)
+      if (holderOf(computer.disk, mailbox) !== each.pid) judge.loses(each, mailbox);
+    this.#held = [];
   }
 
-  /** Whether the process had the lease when it was stopped. */
-  #held = false;
-
-  /** The process that has the lease. */
-  #holder(): number | undefined {
-    const { disk } = this.#world.computer;
-    const path = disk.files("/state").find((file) => file.endsWith(".lock"));
-    const lock = path === undefined ? undefined : disk.find(path);
-    const pid = lock instanceof File ? /"pid":(\d+),/.exec(lock.content.toString("latin1"))?.[1] : undefined;
-    return pid === undefined ? undefined : Number(pid);
-  }
+  /** The mailboxes whose leases the process had when it was stopped. */
+  #held: readonly string[] = [];
 
   #start(): void {
-    const { computer, judge, bundle, scenario, server } = this.#world;
+    const { computer, judge, bundle, scenario } = this.#world;
     this.#next = undefined;
     const each = computer.start();
     this.#process = each;
     each.onChange = ({ name, path }) => {
-      if (path.endsWith(".journal") && name === "write") judge.begins(each, "a write of the ledger");
+      const mailbox = this.#mailboxes.find((one) => path === `/state/${fileName(one.name)}.journal`);
+      if (mailbox !== undefined && name === "write")
+        judge.begins(each, "a write of the ledger", mailbox.name);
     };
+    if (scenario.logs && scenario.wide !== undefined) each.onLine = (line) => judge.shown(line);
     each.onEnd.add(() => this.#died(each));
     this.#program = bundle.start(each, {
-      ...{ host: HOST, user: USER, pass: SECRET, mailbox: MAILBOX },
-      ...{ place: scenario.place, policy: scenario.policy, logs: scenario.logs },
-      connect: async () => {
-        const socket = await server.connect(each);
-        const write = socket.write.bind(socket);
-        socket.write = ((octets: string, ...rest: []) => {
-          for (const line of octets.split("\r\n")) judge.sends(each, line.split(" ", 1)[0] as string);
-          return write(octets, ...rest);
-        }) as typeof socket.write;
-        return socket;
-      },
+      mailboxes: this.#mailboxes.map((one) => ({ ...one, connect: () => this.#connect(each, one) })),
+      all: scenario.wide?.fleet,
+      window: scenario.wide?.memory?.window,
+      ...{ pass: SECRET, place: scenario.place, policy: scenario.policy, logs: scenario.logs },
       show: (line) => {
         judge.shown(line);
         computer.tell(each.name, line.replace(/"duration":\d+/, ""));
       },
-      onBegin: () => judge.begins(each, "a delivery"),
+      onEvent: (event) => judge.heard(each, event),
+      take: (key, octets) => this.#take(each, key, octets),
+      trouble: scenario.wide === undefined ? undefined : (step) => this.#trouble(each, step),
+      onBegin: ({ mailbox }) => judge.begins(each, "a delivery", mailbox),
     });
     each.enter(() => this.#poll());
+  }
+
+  async #connect(each: SimulatedProcess, { name, user, host }: SimulatedMailbox): Promise<Duplex> {
+    const { judge } = this.#world;
+    const socket = await this.#world.server(host).connect(each, user);
+    const write = socket.write.bind(socket);
+    socket.write = ((octets: string, ...rest: []) => {
+      for (const line of octets.split("\r\n")) judge.sends(each, line.split(" ", 1)[0] as string, name);
+      return write(octets, ...rest);
+    }) as typeof socket.write;
+    return socket;
+  }
+
+  /** Hands a message to the receiver. The process may end in between. */
+  #take(each: SimulatedProcess, key: string, octets: Buffer): Promise<"new" | "known"> {
+    const { computer, receiver } = this.#world;
+    const { schedule, chance } = computer;
+    return new Promise((resolve) => {
+      schedule.after(chance.between(0.1, 5000), () => {
+        const result = receiver.take(key, octets);
+        computer.tell("receiver", `takes ${key.slice(0, 8)} of ${each.name}: ${result}`);
+        schedule.after(chance.between(0.1, 500), () => each.enter(() => resolve(result)));
+        computer.passed(each, "deliver");
+      });
+    });
+  }
+
+  /** What goes wrong in the destination. */
+  #trouble(each: SimulatedProcess, step: string): Trouble | undefined {
+    const { computer, judge } = this.#world;
+    const { faults, chance, schedule } = computer;
+    const isSlow = this.#world.scenario.wide?.memory !== undefined && chance.happens(0.3);
+    if (!isSlow && !faults.strikes("delivery hangs", step))
+      return TROUBLES.find((kind) => faults.strikes(kind, step));
+    const time = Math.round(chance.between(1000, 1_800_000));
+    const before = each.octetsRead;
+    // While a group is committed, the next messages arrive.
+    if (step !== "commit") schedule.after(time, () => judge.hasWaited(each.octetsRead - before));
+    return time;
   }
 
   #poll(): void {
@@ -122,6 +171,7 @@ export class Fetcher {
     if (each === undefined || program === undefined || each.state === "dead") return;
     this.#next = undefined;
     this.since = schedule.now;
+    this.#world.judge.calls(each);
     computer.tell(each.name, "polls");
     each.enter(() => {
       program.poll().then(
@@ -132,25 +182,23 @@ export class Fetcher {
     });
   }
 
-  #settled(each: SimulatedProcess, { report, code, isFetchError, error }: Polled): void {
+  #settled(each: SimulatedProcess, { outcome, nextPollAt, error }: Polled): void {
     const { judge, computer, chance } = this.#world;
     if (each !== this.#process) return;
     this.since = undefined;
     judge.lost.delete(each);
     this.polls++;
-    if (error !== undefined && !isFetchError)
-      judge.broken(new Violation("a run fails only with a FetchError", error));
-    const isWhole = report?.failed.length === 0;
-    this.outcome = (error === undefined && isWhole ? report.outcome : code) ?? "failed messages";
+    if (error !== undefined) judge.broken(new Violation("a run fails only with a FetchError", error));
+    this.outcome = outcome;
     judge.checkVisible();
     if (this.#isLeaving || chance.happens(0.3)) {
       computer.tell(each.name, "exits");
       this.#exit();
       if (this.#isLeaving) return;
-      this.begin(this.#pause(report?.nextPollAt));
+      this.begin(this.#pause(nextPollAt));
       return;
     }
-    this.#next = this.#world.schedule.after(this.#pause(report?.nextPollAt), () => this.#poll());
+    this.#next = this.#world.schedule.after(this.#pause(nextPollAt), () => this.#poll());
   }
 
   /** Usually as long as the report says; sometimes less, as a user who polls by hand. */

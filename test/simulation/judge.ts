@@ -1,38 +1,46 @@
-// Watches a simulated world, and throws when a promise of popwright is broken.
-import { messageKey } from "../../src/fetch/index.ts";
-import { Directory, File, type Node } from "../crash/nodes.ts";
-import { MAILBOX, PLACES, type Place } from "../crash/places.ts";
-import type { Disk } from "../crash/disk.ts";
+// Watches a simulated world, and notes when a promise of popwright is broken.
+import type { FetchEvent, FetchPolicy } from "../../src/fetch/index.ts";
 import type { Computer } from "./computer.ts";
+import { holderOf, journalsOf, type Keeper } from "./keeper.ts";
+import type { Mail } from "./mail.ts";
+import { Politeness, type Caps } from "./politeness.ts";
 import type { SimulatedProcess } from "./process.ts";
-import type { PlaceName } from "./program/main.ts";
-import { SECRET, USER, type Witness } from "./server.ts";
-import { Violation } from "./violation.ts";
-
-const SECRETS: readonly string[] = [
-  SECRET,
-  Buffer.from(`\0${USER}\0${SECRET}`).toString("base64"),
-  Buffer.from(SECRET).toString("base64"),
-];
+import { SECRET, type Witness } from "./server.ts";
+import { Violation, type Promised } from "./violation.ts";
 
 /** The commands that a process must not send once it has lost its lease. */
 const EXCLUSIVE: ReadonlySet<string> = new Set(["RETR", "TOP", "DELE", "QUIT"]);
 
+/** So many known messages whose unique-ids have changed together are recognised. */
+const EVIDENCE = 3;
+
 export class Judge implements Witness {
   readonly #computer: Computer;
-  readonly #place: Place;
-  readonly #isMbox: boolean;
-  /** All messages that ever came to the server: unique-id → text. */
-  readonly mail: Map<string, string> = new Map();
-  /** The processes that have lost their lease and not noticed, with the time when they woke. */
-  readonly lost: Set<SimulatedProcess> = new Set();
+  readonly #keeper: Keeper;
+  readonly #secrets: readonly string[];
+  readonly #uidsChanged: FetchPolicy["uidsChanged"];
+  /** Whether all messages stay at the server. */
+  readonly #keepsMail: boolean;
+  readonly #mostRead: number;
+  /** All messages that ever came to a server. */
+  readonly mails: Mail[] = [];
+  readonly politeness: Politeness;
+  /** The processes that have lost the lease of a mailbox and not noticed, with the names of these mailboxes. */
+  readonly lost: Map<SimulatedProcess, Set<string>> = new Map();
   /** The first promise that was broken. */
   violation: Violation | undefined;
 
-  constructor(computer: Computer, place: PlaceName) {
+  constructor(computer: Computer, keeper: Keeper, { users, policy, keepsMail, caps, mostRead }: Facts) {
+    this.politeness = new Politeness(computer, caps, (violation) => this.broken(violation));
     this.#computer = computer;
-    this.#place = PLACES.find(({ name }) => name === place) as Place;
-    this.#isMbox = place === "mbox";
+    this.#keeper = keeper;
+    this.#uidsChanged = policy.uidsChanged;
+    this.#keepsMail = keepsMail;
+    this.#mostRead = mostRead;
+    this.#secrets = [
+      ...[SECRET, Buffer.from(SECRET).toString("base64")],
+      ...users.map((user) => Buffer.from(`\0${user}\0${SECRET}`).toString("base64")),
+    ];
   }
 
   /** Notes that a promise was broken. The first one counts. */
@@ -42,146 +50,155 @@ export class Judge implements Witness {
     this.#computer.tell("judge", violation.message);
   }
 
-  said(verb: string, uid: string | undefined): void {
-    if (verb !== "DELE" || uid === undefined) return;
-    if (!this.#isInLedger(uid))
-      this.broken(new Violation("DELE is sent only for what the ledger keeps", uid));
-    if (!this.#isDurable(uid))
-      this.broken(new Violation("nothing is deleted that was not durable before", `DELE of ${uid}`));
+  #note(promised: Promised, what: string): void {
+    this.broken(new Violation(promised, what));
   }
 
-  /** A process sends a command. It has not arrived yet. */
-  sends(process: SimulatedProcess, verb: string): void {
-    if (this.lost.has(process) && EXCLUSIVE.has(verb))
-      this.broken(new Violation("after a lost lease a run starts nothing", `${process.name} sends ${verb}`));
+  said(verb: string, mail: Mail | undefined): void {
+    // What is too large may be deleted although it was never delivered.
+    if (verb !== "DELE" || mail?.content === undefined) return;
+    if (!this.#isInLedger(mail)) this.#note("DELE is sent only for what the ledger keeps", mail.uid);
+    if (!this.#keeper.isDurable(mail))
+      this.#note("nothing is deleted that was not durable before", `DELE of ${mail.uid}`);
   }
 
-  /** A process begins a delivery, or changes the journal. */
-  begins(process: SimulatedProcess, what: string): void {
-    if (this.lost.has(process))
-      this.broken(new Violation("after a lost lease a run starts nothing", `${process.name}: ${what}`));
+  /** A process has lost the lease of a mailbox, and does not know it. */
+  loses(process: SimulatedProcess, mailbox: string): void {
+    this.lost.set(process, (this.lost.get(process) ?? new Set()).add(mailbox));
   }
 
-  removed(uids: readonly string[], how: string): void {
-    for (const uid of uids)
-      if (!this.#isDurable(uid))
-        this.broken(
-          new Violation("nothing is deleted that was not durable before", `the server ${how} ${uid}`),
-        );
+  /** A process calls `fetchMail` or `fetchAll`. */
+  calls(process: SimulatedProcess): void {
+    this.lost.delete(process);
+    this.politeness.calls(process);
+  }
+
+  /** An event of `fetchAll`. */
+  heard(process: SimulatedProcess, event: FetchEvent): void {
+    this.politeness.heard(process, event);
+    // The next run asks for the lease again.
+    if (event.type === "end" || event.type === "failed") this.lost.get(process)?.delete(event.mailbox);
+  }
+
+  /** A process sends a command about a mailbox. It has not arrived yet. */
+  sends(process: SimulatedProcess, verb: string, mailbox: string): void {
+    if (EXCLUSIVE.has(verb)) this.begins(process, `sends ${verb}`, mailbox);
+  }
+
+  /** A process begins something that only the holder of the lease may do. */
+  begins(process: SimulatedProcess, what: string, mailbox: string): void {
+    const lost = this.lost.get(process);
+    if (lost?.has(mailbox) !== true) return;
+    // It has it again.
+    if (holderOf(this.#computer.disk, mailbox) === process.pid) lost.delete(mailbox);
+    else this.#note("after a lost lease a run starts nothing", `${process.name}: ${what}`);
+  }
+
+  removed(mails: readonly Mail[], how: "deletes" | "hides"): void {
+    for (const mail of mails) {
+      if (mail.content !== undefined && !this.#keeper.isDurable(mail))
+        this.#note("nothing is deleted that was not durable before", `the server ${how} ${mail.uid}`);
+      mail.sees(this.#computer.wallTime());
+      // Programs count whole milliseconds.
+      if (how === "deletes" && mail.latest - mail.earliest + 1 < mail.deletedAfter)
+        this.#note("the server has what the policy leaves there", `${mail.uid} is deleted too early`);
+    }
+  }
+
+  renumbers(mails: readonly Mail[]): boolean {
+    const known = new Set(mails.filter((mail) => this.#isInLedger(mail)));
+    const isEvident = known.size >= EVIDENCE;
+    if (this.#uidsChanged === "stop" && !isEvident) return false;
+    // Without evidence that these are the same messages, they are fetched again.
+    const isRecognised = this.#keepsMail && this.#uidsChanged !== "new" && isEvident;
+    for (const mail of mails) if (!isRecognised || !known.has(mail)) mail.copies++;
+    return true;
+  }
+
+  /** The destination took a message slowly, and in this time the run has read this much; octets. */
+  hasWaited(read: number): void {
+    if (read > this.#mostRead)
+      this.#note("memory stays within its bounds", `${read} octets were read while the destination was busy`);
+  }
+
+  clockSet(): void {
+    for (const mail of this.mails) mail.sees(this.#computer.wallTime());
   }
 
   shown(line: string): void {
-    if (SECRETS.some((secret) => line.includes(secret)))
-      this.broken(new Violation("no secret is shown", line));
+    if (this.#secrets.some((secret) => line.includes(secret))) this.#note("no secret is shown", line);
   }
 
   /** Checks what a mail reader finds at any moment. */
   checkVisible(): void {
+    const known = this.#wanted();
     const found = new Map<string, number>();
-    for (const text of this.#messages()) found.set(text, (found.get(text) ?? 0) + 1);
-    const known = new Set([...this.mail.values()].map((text) => this.#place.form(text)));
+    for (const text of this.#keeper.messages()) found.set(text, (found.get(text) ?? 0) + 1);
     for (const [text, count] of found) {
+      const mail = known.get(text);
       // A crash may leave the beginning of a message at the end of an mbox, until the next process removes it.
-      if (!known.has(text) && !this.#isMbox)
-        this.broken(new Violation("a message under its name is complete", JSON.stringify(text.slice(0, 80))));
-      if (count > 1 && known.has(text))
-        this.broken(
-          new Violation("each message is there once, byte for byte", `${count} times ${text.slice(0, 60)}`),
-        );
-    }
-  }
-
-  /** What a mail reader finds. It may find no sense in an mbox after a crash, until the next process has repaired it. */
-  #messages(): string[] {
-    try {
-      return this.#place.messages(this.#computer.disk);
-    } catch (error) {
-      if (this.#isMbox) return [];
-      throw error;
+      if (mail === undefined && !this.#keeper.isRepaired)
+        this.#note("a message under its name is complete", JSON.stringify(text.slice(0, 80)));
+      if (mail !== undefined && count > mail.copies)
+        this.#note("each message is there once, byte for byte", `${count} times ${text.slice(0, 60)}`);
     }
   }
 
   /** Returns the messages that the destination does not have yet. */
   missing(): string[] {
-    const found = new Set(this.#messages());
-    return [...this.mail].filter(([, text]) => !found.has(this.#place.form(text))).map(([uid]) => uid);
+    const found = new Set(this.#keeper.messages());
+    return [...this.#wanted()].filter(([text]) => !found.has(text)).map(([, { uid }]) => uid);
+  }
+
+  /** What the destination is to have, in the form in which it is kept. */
+  #wanted(): Map<string, Mail> {
+    const wanted = new Map<string, Mail>();
+    for (const mail of this.mails)
+      if (mail.content !== undefined) wanted.set(this.#keeper.form(mail.content), mail);
+    return wanted;
   }
 
   /** Checks what is there when everything has been delivered. */
   checkEnd(): void {
-    const { disk } = this.#computer;
-    const wanted = [...this.mail.values()].map((text) => this.#place.form(text)).sort();
-    const found = this.#place.messages(disk).sort();
-    if (JSON.stringify(wanted) !== JSON.stringify(found))
-      this.broken(
-        new Violation(
-          "each message is there once, byte for byte",
-          `${wanted.length} messages were sent, ${found.length} are there`,
-        ),
+    const wanted = this.#wanted();
+    const found = this.#keeper.messages();
+    const others = found.filter((text) => !wanted.has(text));
+    if (others.length > 0 || this.missing().length > 0)
+      this.#note(
+        "each message is there once, byte for byte",
+        `${wanted.size} messages were sent, ${found.length} are there`,
       );
+    this.checkVisible();
   }
 
   /** Checks that no temporary file is left after a day and a half. */
   checkLeftOver(): void {
-    const { disk } = this.#computer;
-    const over = disk.files("/state").filter((path) => /\.lock$|\.tmp$/.test(path) && !isSweptLater(path));
-    const left = [...this.#place.others(disk), ...over];
-    if (left.length > 0) this.broken(new Violation("nothing is left over", left.join(" ")));
+    const files = this.#computer.disk.files("/state");
+    const over = files.filter((path) => /\.lock$|\.tmp$/.test(path) && !isSweptLater(path));
+    const left = [...this.#keeper.others(), ...over];
+    if (left.length > 0) this.#note("nothing is left over", left.join(" "));
   }
 
-  /** Whether the destination keeps a message, whatever happens to the power. */
-  #isDurable(uid: string): boolean {
-    const text = this.mail.get(uid);
-    if (text === undefined) return false;
-    const { disk } = this.#computer;
-    if (this.#isMbox) {
-      const file = durableNode(disk, ["mail", "inbox"]);
-      return file instanceof File && file.durable.toString("latin1").includes(this.#place.form(text));
-    }
-    const key = messageKey(MAILBOX, uid);
-    const mail = durableNode(disk, ["mail"]);
-    if (!(mail instanceof Directory)) return false;
-    const folders = [mail, ...["new", "cur"].map((name) => lasting(mail, name))];
-    return folders.some(
-      (folder) =>
-        folder instanceof Directory &&
-        [...folder.durable.keys()].some((name) => {
-          const file = name.startsWith(".") || !name.includes(key) ? undefined : lasting(folder, name);
-          return (
-            file instanceof File && file.pending.length === 0 && file.durable.toString("latin1") === text
-          );
-        }),
+  #isInLedger({ ids }: Mail): boolean {
+    return journalsOf(this.#computer.disk).some((text) =>
+      ids.some((id) =>
+        ["delivered", "deleted"].some((status) => text.includes(`{"id":${id},"status":"${status}"`)),
+      ),
     );
   }
+}
 
-  #isInLedger(uid: string): boolean {
-    const state = durableNode(this.#computer.disk, ["state"]);
-    if (!(state instanceof Directory)) return false;
-    const names = [...state.durable.keys()].filter((name) => name.endsWith(".journal"));
-    return names.some((name) => {
-      const journal = lasting(state, name);
-      if (!(journal instanceof File)) return false;
-      const text = journal.durable.toString("latin1");
-      return ["delivered", "deleted"].some((status) => text.includes(`{"id":"${uid}","status":"${status}"`));
-    });
-  }
+/** What the judge knows about a world. */
+interface Facts {
+  readonly users: readonly string[];
+  readonly policy: FetchPolicy;
+  readonly keepsMail: boolean;
+  readonly caps: Caps;
+  /** How much a run may read while the destination is busy; octets. */
+  readonly mostRead: number;
 }
 
 /** A loss of power may bring back what only the next take-over of the lock removes. */
 function isSweptLater(path: string): boolean {
   return /\.(journal|lock(\.[0-9a-f]{16})*)\.[0-9a-f]{16}(\.tmp)?$/.test(path);
-}
-
-/** What a name means after any loss of power; `undefined` if that is open. */
-function lasting(directory: Directory, name: string): Node | undefined {
-  const node = directory.durable.get(name);
-  const changes = directory.pending.flatMap(({ names }) => names.filter(([each]) => each === name));
-  // A journal may be replaced by another one, which has all of it.
-  return changes.some(([, to]) => to === undefined) ? undefined : node;
-}
-
-function durableNode(disk: Disk, path: readonly string[]): Node | undefined {
-  let node: Node | undefined = disk.root;
-  for (const name of path) node = node instanceof Directory ? lasting(node, name) : undefined;
-  return node;
 }

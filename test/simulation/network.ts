@@ -11,7 +11,7 @@ export interface ServerEnd {
 }
 
 /** The end at the client: a stream, as `net.Socket` is one. */
-class ClientSocket extends Duplex {
+export class ClientSocket extends Duplex {
   readonly #link: Link;
   readonly #arrived: (Buffer | null)[] = [];
   #wanted = false;
@@ -47,7 +47,11 @@ class ClientSocket extends Duplex {
   }
 
   #pass(): void {
-    while (this.#wanted && this.#arrived.length > 0) this.#wanted = this.push(this.#arrived.shift());
+    while (this.#wanted && this.#arrived.length > 0) {
+      const piece = this.#arrived.shift();
+      this.#link.octetsRead(piece?.length ?? 0);
+      this.#wanted = this.push(piece);
+    }
   }
 }
 
@@ -65,12 +69,19 @@ export class Link {
   #isClosed = false;
   /** What the client said last. */
   step = "connect";
+  /** Called when the client closes, or its process ends. */
+  onClosed: () => void = () => undefined;
 
-  constructor(computer: Computer, process: SimulatedProcess) {
+  /** `make`: makes the socket of the client. */
+  constructor(
+    computer: Computer,
+    process: SimulatedProcess,
+    make: (link: Link) => ClientSocket = (link) => new ClientSocket(link),
+  ) {
     this.#computer = computer;
     this.#process = process;
     this.#latency = computer.chance.between(0.5, 300);
-    this.#client = new ClientSocket(this);
+    this.#client = make(this);
     this.socket = this.#client;
     process.onEnd.add((power) => {
       if (power) this.#silent = true;
@@ -90,10 +101,15 @@ export class Link {
     });
   }
 
+  octetsRead(octets: number): void {
+    this.#process.octetsRead += octets;
+  }
+
   /** The client closes: the server is told after what was sent. */
   closed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.onClosed();
     const { schedule } = this.#computer;
     this.#arrivesAtServer = Math.max(schedule.now + this.#time(), this.#arrivesAtServer);
     schedule.after(this.#arrivesAtServer - schedule.now, () => {

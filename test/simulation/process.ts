@@ -1,6 +1,7 @@
 // A simulated process: the globals and the modules of Node that its program gets, in simulated time and on a simulated
 // disk. It can be killed, and stopped and continued, between any two of its steps.
 import { createRequire } from "node:module";
+import type { Duplex } from "node:stream";
 import { systemError, type Disk } from "../crash/disk.ts";
 import { FileSystem, type Call, type FileHost } from "../crash/file-system.ts";
 import type { Distortion } from "../crash/machine.ts";
@@ -46,6 +47,10 @@ export class SimulatedProcess implements FileHost {
   step = "start";
   /** Called when the process ends, for any reason. `power`: the machine has no power any more. */
   readonly onEnd: Set<(power: boolean) => void> = new Set();
+  /** What it has read from mail servers; octets. */
+  octetsRead = 0;
+  /** Called with each line on its standard error: warnings, and, if it is set before the program starts, debug lines. */
+  onLine: ((line: string) => void) | undefined;
   /** Called when the process asks for a change of a file. */
   onChange: (call: Call) => void = () => undefined;
 
@@ -184,8 +189,11 @@ export class SimulatedProcess implements FileHost {
         randomUUID: () => octets(16).toString("hex"),
       },
       "node:os": { ...(real("node:os") as object), hostname: () => "simulated", tmpdir: () => "/tmp" },
-      // Its lines would go to standard error.
-      debug: () => Object.assign(() => undefined, { enabled: false }),
+      "node:http": httpOf((host) => computer.dial(this, host)),
+      debug: () =>
+        Object.assign((...words: readonly string[]) => this.onLine?.(words.join(" ")), {
+          enabled: this.onLine !== undefined,
+        }),
     };
     return {
       require: (name: string): unknown => modules[name] ?? real(name),
@@ -195,7 +203,7 @@ export class SimulatedProcess implements FileHost {
       process: withOwn(process, {
         pid: this.pid,
         platform: "linux",
-        env: {},
+        env: this.onLine === undefined ? {} : { DEBUG: "popwright:*" },
         hrtime: { bigint: () => BigInt(Math.round(schedule.now * 1e6)) },
         kill: isAlive,
         nextTick: process.nextTick.bind(process),
@@ -257,6 +265,20 @@ export class SimulatedProcess implements FileHost {
     timer.event = undefined;
     this.#computer.schedule.cancel(event);
   };
+}
+
+/** The module `node:http`, with connections to simulated servers. */
+function httpOf(dial: (host: string) => Promise<Duplex>): unknown {
+  const http = real("node:http") as typeof import("node:http");
+  class Agent extends http.Agent {
+    override createConnection(
+      { host }: { readonly host?: string | null },
+      done: (error: Error | null, socket?: Duplex) => void,
+    ): undefined {
+      dial(host ?? "").then((socket) => done(null, socket), done);
+    }
+  }
+  return { ...http, Agent };
 }
 
 /** The pages of a file count as written, and are not on the disk. */

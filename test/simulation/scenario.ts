@@ -1,8 +1,20 @@
 // What a seed decides before anything happens: the mail, the policy, the destination, and the server.
 import type { FetchPolicy } from "../../src/fetch/index.ts";
+import { MAILBOX } from "../crash/places.ts";
 import type { Chance } from "./chance.ts";
 import type { PlaceName } from "./program/main.ts";
 import type { Character } from "./server.ts";
+import { widened } from "./wide.ts";
+
+/** A mailbox at a server. */
+export interface SimulatedMailbox {
+  readonly name: string;
+  readonly user: string;
+  readonly host: string;
+}
+
+/** The only mailbox of most worlds. */
+const ONE: SimulatedMailbox = { name: MAILBOX, user: "ann", host: "pop.simulated.test" };
 
 export interface Scenario {
   readonly place: PlaceName;
@@ -15,6 +27,8 @@ export interface Scenario {
   /** How long faults happen; milliseconds. */
   readonly duration: number;
   readonly logs: boolean;
+  /** What wide worlds have in addition. Kinds of faults that came later happen in them alone. */
+  readonly wide?: Wide | undefined;
 }
 
 /** One process, one message, a server without faults, and no log. */
@@ -39,9 +53,42 @@ export const PLAIN: Scenario = {
   messages: 1,
   duration: 60 * 60_000,
   logs: false,
+  wide: undefined,
 };
 
-export function scenarioOf(chance: Chance): Scenario {
+export interface Wide {
+  /** How probable it is that a message comes with a unique-id that another one has, or has had. */
+  readonly repeatedUids: number;
+  readonly fleet?: Fleet;
+  readonly memory?: Memory;
+}
+
+/** Large messages, a client that asks for few of them ahead, and a slow destination. */
+export interface Memory {
+  /** Octets that are asked for ahead. */
+  readonly window: number;
+  /** Each message has this many lines of 80 octets more. */
+  readonly lines: number;
+}
+
+/** Many mailboxes, fetched by `fetchAll`. */
+export interface Fleet {
+  readonly mailboxes: readonly SimulatedMailbox[];
+  /** The mailboxes of each process: numbers in `mailboxes`. */
+  readonly targets: readonly (readonly number[])[];
+  readonly maxSessions: number;
+  readonly maxPerHost: number;
+  /** How long a loop goes on; milliseconds. 0: it runs once over each mailbox. */
+  readonly lasts: number;
+}
+
+/** `wide`: chances of their own, so that the worlds that are not wide stay as they were. */
+export function scenarioOf(chance: Chance, wide: Chance): Scenario {
+  const scenario = narrow(chance);
+  return wide.happens(0.5) ? scenario : widened(scenario, wide);
+}
+
+function narrow(chance: Chance): Scenario {
   const deletes = chance.pick(["delivered", "delivered", "never", { afterDays: 0.02 }] as const);
   const pipelining = chance.happens(0.7);
   return {
@@ -95,4 +142,8 @@ export function messageOf(chance: Chance, number: number): string {
       ]),
     );
   return lines.map((line) => `${line}\r\n`).join("");
+}
+
+export function mailboxesOf({ wide }: Scenario): readonly SimulatedMailbox[] {
+  return wide?.fleet?.mailboxes ?? [ONE];
 }

@@ -6,16 +6,23 @@ import { err, type Answer } from "../../src/testing/answer.ts";
 import type { ClientLine } from "../../src/testing/client-line.ts";
 import { offerOf } from "../../src/testing/offer.ts";
 import { Session } from "../../src/testing/session.ts";
+import { Box } from "./box.ts";
 import type { Computer } from "./computer.ts";
+import type { Kind } from "./faults.ts";
+import type { Mail } from "./mail.ts";
 import { Link, type ServerEnd } from "./network.ts";
+import type { Politeness } from "./politeness.ts";
 import type { SimulatedProcess } from "./process.ts";
 
 /** What a server does wrong all the time, and what it limits. */
 export interface Character {
   readonly loginDelay: number;
   readonly pipelining: boolean;
-  /** `"drops"`: forgets commands that came together with others. `"mixes"`: writes their replies into a message. */
-  readonly broken: "drops" | "mixes" | undefined;
+  /**
+   * With several commands at once: `"drops"` forgets all but the first, `"mixes"` writes their replies into a message,
+   * `"closes"` ends the connection.
+   */
+  readonly broken: "drops" | "mixes" | "closes" | undefined;
   readonly top: boolean;
   /** Whether an open session locks the maildrop. */
   readonly locks: boolean;
@@ -23,84 +30,148 @@ export interface Character {
   readonly hides: boolean;
   /** By how much LIST is wrong about sizes; octets. */
   readonly wrongSizes: number;
+  /** Whether LIST is wrong about sizes, and in each session in another way. */
+  readonly sizesVary?: boolean;
+  /** How many messages are listed at a time. @default all */
+  readonly listsAtMost?: number;
+  /** Whether all unique-ids of a maildrop may change at once, and for how long; milliseconds. */
+  readonly uidsChangeFor?: number | "good";
 }
 
 /** Who wants to know what happens at the server. */
 export interface Witness {
   /** A command of a client has arrived. */
-  said(verb: string, uid: string | undefined): void;
+  said(verb: string, mail: Mail | undefined): void;
   /** Messages are deleted, or hidden from now on. */
-  removed(uids: readonly string[], how: string): void;
+  removed(mails: readonly Mail[], how: "deletes" | "hides"): void;
+  /** All unique-ids of a maildrop are about to change. Returns whether they may. */
+  renumbers(mails: readonly Mail[]): boolean;
+  /** Counts what processes do to servers. */
+  readonly politeness: Politeness;
 }
 
-export const USER = "ann";
 export const SECRET = "correct-horse-battery-staple";
-export const HOST = "pop.simulated.test";
+
+/** What a server does to a login, and says then. */
+const LOGIN_REFUSALS: readonly (readonly [kind: Kind, text: string])[] = [
+  ["refused for now", "[SYS/TEMP] try again later"],
+  ["login delay", "[LOGIN-DELAY] too early"],
+  ["in use", "[IN-USE] another session has the maildrop"],
+  ["login refused", "[AUTH] no such user, or not this password"],
+];
+
+/** The commands that a server may refuse for now. */
+const REFUSALS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ["RETR", "retr refused"],
+  ["LIST", "listing refused"],
+  ["UIDL", "listing refused"],
+  ["DELE", "dele refused"],
+]);
 
 /** A session without a word from its client ends after this time; milliseconds (RFC 1939 section 3). */
 const AUTOLOGOUT = 600_000;
 
 export class SimulatedServer {
+  readonly host: string;
   readonly #computer: Computer;
   readonly #character: Character;
   readonly #witness: Witness;
   readonly #accounts: Accounts;
+  readonly #boxes: Map<string, Box> = new Map();
   readonly #sessions: Set<ServerSession> = new Set();
-  /** Messages that the server has, and does not list any more. */
-  readonly hidden: Set<string> = new Set();
+  /** Until when connections are refused, after a restart and in an outage. */
   #downUntil = 0;
+  #outageUntil = 0;
 
-  constructor(computer: Computer, character: Character, witness: Witness) {
+  constructor(
+    computer: Computer,
+    host: string,
+    users: readonly string[],
+    character: Character,
+    witness: Witness,
+  ) {
     this.#computer = computer;
+    this.host = host;
     this.#character = character;
     this.#witness = witness;
-    this.#accounts = new Accounts({ [USER]: { pass: SECRET } }, character.locks);
+    const accounts = Object.fromEntries(users.map((name) => [name, { pass: SECRET }]));
+    this.#accounts = new Accounts(accounts, character.locks);
+    for (const name of users) {
+      const drop = this.#accounts.find(name)?.maildrop;
+      if (drop !== undefined) this.#boxes.set(name, new Box(drop, character.listsAtMost ?? Infinity));
+    }
   }
 
-  get #maildrop(): NonNullable<ReturnType<Accounts["find"]>>["maildrop"] {
-    const account = this.#accounts.find(USER);
-    if (account === undefined) throw new Error("the account is missing");
-    return account.maildrop;
+  /** The maildrop of a user. */
+  box(user: string): Box {
+    const box = this.#boxes.get(user);
+    if (box === undefined) throw new Error(`no such user: ${user}`);
+    return box;
   }
 
-  get uids(): string[] {
-    return this.#maildrop.messages.map(({ uid }) => uid);
+  /** All messages that it has. */
+  get mails(): readonly Mail[] {
+    return [...this.#boxes.values()].flatMap(({ all }) => all);
   }
 
-  add(uid: string, text: string): void {
-    this.#maildrop.add(Buffer.from(text, "latin1"), uid);
+  /** Messages are gone for good, or hidden. */
+  remove(box: Box, mails: readonly Mail[], how: "deletes" | "hides"): void {
+    const there = new Set(box.all);
+    const gone = how === "hides" ? mails.filter((mail) => there.has(mail)) : mails;
+    if (gone.length === 0) return;
+    this.#computer.tell("server", `${how} ${gone.map(({ uid }) => uid).join(" ")}`);
+    this.#witness.removed(gone, how);
+    box.remove(new Set(gone));
   }
 
-  /** Removes messages for good. */
-  remove(uids: readonly string[], how: string): void {
-    if (uids.length === 0) return;
-    this.#computer.tell("server", `${how} ${uids.join(" ")}`);
-    this.#witness.removed(uids, how);
-    for (const uid of uids) this.#maildrop.remove(uid);
+  /** Gives each message of a maildrop another unique-id: for a while, or for good. */
+  renumber(box: Box): void {
+    const mails = box.all;
+    const { uidsChangeFor } = this.#character;
+    if (mails.length === 0 || !this.#witness.renumbers(mails)) return;
+    this.#computer.tell("server", `changes the unique-ids of ${mails.map(({ uid }) => uid).join(" ")}`);
+    for (const { uids } of mails) uids.push(`${uids[0] as string}-${String(uids.length)}`);
+    box.renumbered();
+    if (typeof uidsChangeFor === "number")
+      this.#computer.schedule.after(uidsChangeFor, () => this.restoreUids());
   }
 
-  hide(uids: readonly string[]): void {
-    const listed = uids.filter((uid) => this.uids.includes(uid));
-    for (const uid of listed) this.hidden.add(uid);
-    this.remove(listed, "hides");
+  /** All messages get their first unique-ids again, unless they have changed for good. */
+  restoreUids(): void {
+    if (typeof this.#character.uidsChangeFor !== "number") return;
+    for (const box of this.#boxes.values()) {
+      for (const { uids } of box.all) if (uids.length > 1) uids.push(uids[0] as string);
+      box.renumbered();
+    }
   }
 
-  /** Accepts a connection, or refuses it. */
-  connect(process: SimulatedProcess): Promise<Duplex> {
+  /** Accepts a connection of a user, or refuses it. */
+  connect(process: SimulatedProcess, user: string): Promise<Duplex> {
     const computer = this.#computer;
     const { schedule, chance, faults } = computer;
-    const isDown = schedule.now < this.#downUntil || faults.strikes("no connection", "connect");
+    const { politeness } = this.#witness;
+    const isOutage = schedule.now < this.#outageUntil;
+    const isDown = schedule.now < this.#downUntil || isOutage || faults.strikes("no connection", "connect");
+    if (isOutage) politeness.tries(process, this.host);
+    politeness.opens(process, this.host);
+    const closes = (): void => politeness.closes(process, this.host);
     process.step = "connect";
     return new Promise((resolve, reject) => {
       schedule.after(chance.between(1, 200), () => {
         computer.passed(process, "connect");
         if (isDown) {
-          const error = Object.assign(new Error(`connect ECONNREFUSED ${HOST}`), { code: "ECONNREFUSED" });
-          process.enter(() => reject(error));
+          const error = Object.assign(new Error(`connect ECONNREFUSED ${this.host}`), {
+            code: "ECONNREFUSED",
+          });
+          process.enter(() => {
+            closes();
+            reject(error);
+          });
           return;
         }
         const link = new Link(computer, process);
-        const session = new ServerSession(this, this.#parts(link, process));
+        link.onClosed = closes;
+        const session = new ServerSession(this, this.#parts(link, process, user));
         this.#sessions.add(session);
         link.server = session;
         process.enter(() => resolve(link.socket));
@@ -117,7 +188,22 @@ export class SimulatedServer {
     for (const session of this.#sessions) session.reset();
   }
 
-  #parts(link: Link, process: SimulatedProcess): Parts {
+  /** All connections are reset, and for a long time there are no others. */
+  fail(): void {
+    const { schedule, chance } = this.#computer;
+    const time = chance.between(60_000, 3 * 60 * 60_000);
+    this.#computer.tell("server", `${this.host} is down`);
+    this.#outageUntil = schedule.now + time;
+    schedule.after(time, () => this.#witness.politeness.isBack(this.host));
+    for (const session of this.#sessions) session.reset();
+  }
+
+  /** An outage is over. */
+  recover(): void {
+    this.#outageUntil = 0;
+  }
+
+  #parts(link: Link, process: SimulatedProcess, user: string): Parts {
     const character = this.#character;
     const offer = offerOf({
       stls: false,
@@ -129,6 +215,7 @@ export class SimulatedServer {
     });
     return {
       ...{ link, process, character, computer: this.#computer, witness: this.#witness },
+      box: this.box(user),
       session: new Session(offer, this.#accounts, undefined),
       over: (session) => this.#sessions.delete(session),
     };
@@ -141,6 +228,7 @@ interface Parts {
   readonly character: Character;
   readonly computer: Computer;
   readonly witness: Witness;
+  readonly box: Box;
   readonly session: Session;
   readonly over: (session: ServerSession) => void;
 }
@@ -149,9 +237,11 @@ class ServerSession implements ServerEnd {
   readonly #server: SimulatedServer;
   readonly #parts: Parts;
   /** The messages as they were at the login. */
-  #uids: readonly string[] = [];
-  readonly #marked: Set<string> = new Set();
-  readonly #retrieved: Set<string> = new Set();
+  #mails: readonly Mail[] = [];
+  readonly #marked: Set<Mail> = new Set();
+  readonly #retrieved: Set<Mail> = new Set();
+  /** By how much LIST is wrong in this session; octets. */
+  readonly #wrongSizes: number;
   /** A message that waits for the reply to the next command, to be mixed with it. */
   #held: { readonly start: Buffer; readonly end: Buffer } | undefined;
   #isOver = false;
@@ -160,10 +250,19 @@ class ServerSession implements ServerEnd {
   constructor(server: SimulatedServer, parts: Parts) {
     this.#server = server;
     this.#parts = parts;
+    const { character, computer } = parts;
+    this.#wrongSizes = character.sizesVary === true ? computer.chance.below(200) : character.wrongSizes;
   }
 
   greet(): void {
-    this.#say(`${this.#parts.session.greeting().line}\r\n`);
+    const { computer, link, session } = this.#parts;
+    if (computer.faults.strikes("greeting refused", "connect")) {
+      this.#say("-ERR [SYS/TEMP] too many connections\r\n");
+      link.end();
+      this.#end("too many connections");
+      return;
+    }
+    this.#say(`${session.greeting().line}\r\n`);
     this.#watch();
   }
 
@@ -177,6 +276,11 @@ class ServerSession implements ServerEnd {
     for (let line = session.next(); line !== undefined && !this.#hasEnded(); line = session.next()) {
       lines.push(line);
       if (character.broken === "drops" && lines.length > 1) continue;
+      if (character.broken === "closes" && lines.length > 1) {
+        this.#parts.link.end();
+        this.#end("several commands at once");
+        break;
+      }
       this.#answer(line);
     }
     if (!this.#hasEnded()) this.#sendHeld();
@@ -210,13 +314,17 @@ class ServerSession implements ServerEnd {
     const { computer, process, witness, session, link, character } = this.#parts;
     const { faults } = computer;
     const { verb, text } = line;
-    const uid = this.#uids[Number(text.split(" ", 1)[0]) - 1];
+    const mail = this.#mails[Number(text.split(" ", 1)[0]) - 1];
     link.step = verb;
     computer.tell(process.name, `C: ${line.printable}`);
-    witness.said(verb, uid);
+    witness.said(verb, mail);
     computer.passed(process, verb);
     if (faults.strikes("server restarts", verb)) {
       this.#server.restart();
+      return;
+    }
+    if (faults.strikes("host down", verb)) {
+      this.#server.fail();
       return;
     }
     if (verb === "QUIT") {
@@ -224,36 +332,44 @@ class ServerSession implements ServerEnd {
       return;
     }
     const isLogin = verb === "PASS" || verb === "AUTH";
-    if (isLogin && faults.strikes("refused for now", verb)) {
-      this.#send(err("[SYS/TEMP] try again later"));
-      return;
+    if (isLogin) {
+      const [, refusal] = LOGIN_REFUSALS.find(([kind]) => faults.strikes(kind, verb)) ?? [];
+      if (refusal !== undefined) {
+        this.#send(err(refusal));
+        return;
+      }
     }
-    if (isLogin && faults.strikes("login delay", verb)) {
-      this.#send(err("[LOGIN-DELAY] too early"));
-      return;
-    }
-    if (verb === "RETR" && faults.strikes("retr refused", verb)) {
+    const refused = REFUSALS.get(verb);
+    if (refused !== undefined && faults.strikes(refused, verb)) {
       this.#send(err("[SYS/TEMP] the message is not available now"));
       return;
     }
     const answer = this.#distorted(verb, session.answer(line));
-    if (isLogin && answer.line.startsWith("+OK")) this.#uids = this.#server.uids;
-    if (answer.line.startsWith("+OK") && uid !== undefined) {
-      if (verb === "DELE") this.#marked.add(uid);
-      if (verb === "RETR") this.#retrieved.add(uid);
+    if (isLogin && answer.line.startsWith("+OK")) this.#loggedIn();
+    if (answer.line.startsWith("+OK") && mail !== undefined) {
+      if (verb === "DELE") this.#marked.add(mail);
+      if (verb === "RETR") this.#retrieved.add(mail);
     }
     if (verb === "RSET") this.#marked.clear();
     this.#send(answer, character.broken === "mixes" && verb === "RETR");
     if (answer.then === "close") this.#end("closes");
   }
 
+  #loggedIn(): void {
+    const { computer, character, box } = this.#parts;
+    this.#mails = box.listed;
+    // The sessions that follow see it.
+    if (character.uidsChangeFor !== undefined && computer.faults.strikes("unique-ids change", "login"))
+      this.#server.renumber(box);
+  }
+
   #quit(): void {
-    const { computer, character, link } = this.#parts;
+    const { computer, character, link, box } = this.#parts;
     const { faults } = computer;
     const marked = [...this.#marked];
-    const carryOut = (uids: readonly string[]): void => {
-      this.#server.remove(uids, "deletes");
-      if (character.hides) this.#server.hide([...this.#retrieved]);
+    const carryOut = (mails: readonly Mail[]): void => {
+      this.#server.remove(box, mails, "deletes");
+      if (character.hides) this.#server.remove(box, [...this.#retrieved], "hides");
     };
     const kind =
       marked.length === 0
@@ -284,7 +400,7 @@ class ServerSession implements ServerEnd {
   }
 
   #distorted(verb: string, answer: Answer): Answer {
-    const { wrongSizes } = this.#parts.character;
+    const wrongSizes = this.#wrongSizes;
     if (verb !== "LIST" || wrongSizes === 0 || answer.block === undefined) return answer;
     const text = answer.block
       .toString("latin1")

@@ -2,6 +2,7 @@
 // everything that happens.
 import { setImmediate as turn } from "node:timers/promises";
 import type { Bundle } from "./bundle.ts";
+import { hearChannels } from "./channels.ts";
 import { Chance } from "./chance.ts";
 import { Computer } from "./computer.ts";
 import type { Coverage } from "./coverage.ts";
@@ -9,11 +10,15 @@ import { Faults, type Fault, type Pair } from "./faults.ts";
 import { Fetcher } from "./fetcher.ts";
 import { History } from "./history.ts";
 import { Judge } from "./judge.ts";
+import { FileKeeper } from "./keeper.ts";
+import { fateOf, Mail } from "./mail.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { messageOf, scenarioOf, type Scenario } from "./scenario.ts";
+import { Receiver } from "./receiver.ts";
+import { mailboxesOf, messageOf, scenarioOf, type Scenario, type SimulatedMailbox } from "./scenario.ts";
 import { Schedule } from "./schedule.ts";
 import { SimulatedServer } from "./server.ts";
 import { Violation } from "./violation.ts";
+import { WebServer } from "./web-server.ts";
 
 export interface Result {
   readonly seed: number;
@@ -47,7 +52,7 @@ export interface WorldOptions {
 /** Once no more faults happen, this many polls must deliver everything. */
 const POLLS = 25;
 
-/** A call of fetchMail settles within this time; milliseconds. A trickle may take most of it. */
+/** A run over a mailbox settles within this time; milliseconds. A trickle may take most of it. */
 const DEADLINE = 3 * 60 * 60_000;
 
 /** After this time everything that is left over is swept; milliseconds. */
@@ -60,7 +65,9 @@ export class World {
   readonly schedule: Schedule = new Schedule();
   readonly computer: Computer;
   readonly judge: Judge;
-  readonly server: SimulatedServer;
+  readonly #mailboxes: readonly SimulatedMailbox[];
+  readonly #servers: Map<string, SimulatedServer> = new Map();
+  readonly receiver: Receiver;
   readonly scenario: Scenario;
   readonly bundle: Bundle;
   readonly chance: Chance;
@@ -74,20 +81,50 @@ export class World {
     this.#seed = seed;
     this.bundle = bundle;
     this.chance = new Chance(seed, "world");
-    this.scenario = { ...scenarioOf(new Chance(seed, "scenario")), ...scenario };
+    this.scenario = { ...scenarioOf(new Chance(seed, "scenario"), new Chance(seed, "wide")), ...scenario };
+    this.#mailboxes = mailboxesOf(this.scenario);
     this.#history = new History(onLine);
     const tell = (what: string): void => this.#history.add(this.schedule.now, "world", what);
     this.#faults = new Faults({
       chance: new Chance(seed, "faults"),
+      wide: this.scenario.wide === undefined ? undefined : new Chance(seed, "wide faults"),
       only: faults,
       aim: aim && { ...aim, chance: new Chance(seed, "aim") },
       tell,
     });
     this.computer = new Computer(this.schedule, this.#history, new Chance(seed, "computer"), this.#faults);
     this.computer.passed = (process, step) => this.#passed(process, step);
-    this.judge = new Judge(this.computer, this.scenario.place);
-    this.server = new SimulatedServer(this.computer, this.scenario.server, this.judge);
+    const { place, policy, server } = this.scenario;
+    this.receiver = new Receiver((violation) => this.judge.broken(violation));
+    const web = new WebServer(this.computer, this.receiver);
+    this.computer.dial = (process) => web.connect(process);
+    const isRemote = place === "function" || place === "Webhook";
+    this.judge = new Judge(this.computer, isRemote ? this.receiver : new FileKeeper(this.computer, place), {
+      users: this.#mailboxes.map(({ user }) => user),
+      policy,
+      keepsMail: policy.delete === "never" && !server.hides,
+      // One message in memory, what was asked for ahead, and what streams hold.
+      mostRead:
+        this.scenario.wide?.memory === undefined
+          ? Infinity
+          : 256 * 1024 + this.scenario.wide.memory.window + 256 * 1024,
+      caps: this.scenario.wide?.fleet ?? { maxSessions: 1, maxPerHost: 1 },
+    });
+    this.computer.clockSet = () => this.judge.clockSet();
+    for (const host of new Set(this.#mailboxes.map((each) => each.host))) {
+      const users = this.#mailboxes.filter((each) => each.host === host).map(({ user }) => user);
+      this.#servers.set(host, new SimulatedServer(this.computer, host, users, server, this.judge));
+    }
     tell(`seed ${String(seed)} ${JSON.stringify(this.scenario)}`);
+  }
+
+  server(host: string): SimulatedServer {
+    return this.#servers.get(host) as SimulatedServer;
+  }
+
+  /** All messages that servers have. */
+  get #left(): ReadonlySet<Mail> {
+    return new Set([...this.#servers.values()].flatMap(({ mails }) => mails));
   }
 
   async run(): Promise<Result> {
@@ -95,6 +132,9 @@ export class World {
       this.judge.broken(new Violation("no error is left unhandled", stackOf(error)));
     process.on("unhandledRejection", unhandled);
     process.on("uncaughtException", unhandled);
+    const { logs, wide } = this.scenario;
+    const isHeard = logs && wide !== undefined;
+    const stopHearing = isHeard ? hearChannels((line) => this.judge.shown(line)) : () => undefined;
     const stacks = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
     try {
@@ -104,6 +144,7 @@ export class World {
       this.judge.broken(error);
     } finally {
       Error.stackTraceLimit = stacks;
+      stopHearing();
       for (const each of this.computer.processes) each.end(true);
       process.off("unhandledRejection", unhandled);
       process.off("uncaughtException", unhandled);
@@ -130,12 +171,29 @@ export class World {
   async #live(): Promise<void> {
     const { duration, fetchers, messages } = this.scenario;
     const mail = new Chance(this.#seed, "mail");
+    const uids = new Chance(this.#seed, "unique-ids");
     for (let number = 1; number <= messages; number++) {
-      const text = messageOf(mail, number);
+      const text =
+        messageOf(mail, number) +
+        "x"
+          .repeat(78)
+          .concat("\r\n")
+          .repeat(this.scenario.wide?.memory?.lines ?? 0);
       const when = mail.happens(0.5) ? 0 : mail.next() * duration;
-      this.schedule.after(when, () => this.#arrives(`uid-${String(number)}`, text));
+      const mailbox = uids.pick(this.#mailboxes);
+      const isRepeated = uids.happens(this.scenario.wide?.repeatedUids ?? 0);
+      this.schedule.after(when, () => {
+        const { mails } = this.judge;
+        const namesake = isRepeated && mails.length > 0 ? uids.pick(mails) : undefined;
+        if (namesake === undefined) this.#arrives(mailbox, `uid-${String(number)}`, text);
+        else this.#arrives(mailbox, namesake.uid, unlikeAll(text, mails), namesake);
+      });
     }
-    for (let count = 0; count < fetchers; count++) this.#fetchers.push(new Fetcher(this));
+    for (let count = 0; count < fetchers; count++) {
+      const targets = this.scenario.wide?.fleet?.targets[count];
+      const mailboxes = targets?.map((each) => this.#mailboxes[each] as SimulatedMailbox);
+      this.#fetchers.push(new Fetcher(this, mailboxes ?? this.#mailboxes));
+    }
     for (const fetcher of this.#fetchers) fetcher.begin(this.chance.next() * 60_000);
     await this.#until(() => this.schedule.now >= duration);
     await this.#calm();
@@ -145,6 +203,10 @@ export class World {
   async #calm(): Promise<void> {
     const { computer, judge } = this;
     this.#faults.end();
+    for (const server of this.#servers.values()) {
+      server.restoreUids();
+      server.recover();
+    }
     computer.fullUntil = 0;
     computer.tell("world", "no more faults");
     for (const each of computer.processes) each.continue();
@@ -162,7 +224,10 @@ export class World {
         `after ${POLLS} polls these are missing: ${missing.join(" ")}`,
       );
     if (!this.#isComplete())
-      throw new Violation("the server has what the policy leaves there", this.server.uids.join(" "));
+      throw new Violation(
+        "the server has what the policy leaves there",
+        `servers have ${[...this.#left].map(({ uid }) => uid).join(" ")}`,
+      );
     if (!last.wasDone)
       throw new Violation("without faults everything is delivered", `the last poll ends as ${last.outcome}`);
     judge.checkEnd();
@@ -170,7 +235,7 @@ export class World {
     last.leave();
     await this.#until(() => last.isIdle);
     computer.setClockAfterAll(LATER);
-    this.#arrives("uid-99", "Subject: the last one\r\n\r\nbye\r\n");
+    this.#arrives(this.#mailboxes[0] as SimulatedMailbox, "uid-99", "Subject: the last one\r\n\r\nbye\r\n");
     last.polls = 0;
     last.resume();
     await this.#until(() => last.polls > POLLS || (last.wasDone && judge.missing().length === 0));
@@ -180,10 +245,14 @@ export class World {
     judge.checkLeftOver();
   }
 
+  /** Whether the destination has everything, and the server has what the policy leaves there. */
   #isComplete(): boolean {
-    if (this.judge.missing().length > 0) return false;
-    const left = this.server.uids.length;
-    return this.scenario.policy.delete === "never" ? true : left === 0;
+    const { judge, scenario } = this;
+    if (judge.missing().length > 0) return false;
+    const there = this.#left;
+    const isLeft = (mail: Mail): boolean =>
+      there.has(mail) || (scenario.server.hides && mail.content !== undefined);
+    return judge.mails.every((mail) => (mail.deletedAfter === Infinity ? isLeft(mail) : !there.has(mail)));
   }
 
   /** Lets time pass. Throws the first violation. */
@@ -195,15 +264,27 @@ export class World {
       await turn();
       if (this.judge.violation !== undefined) throw this.judge.violation;
       for (const { since } of this.#fetchers)
-        if (since !== undefined && this.schedule.now - since > DEADLINE)
-          throw new Violation("each call settles", "fetchMail did not settle in time");
+        if (since !== undefined && this.schedule.now - since > this.#deadline)
+          throw new Violation("each call settles", "it did not settle in time");
     }
   }
 
-  #arrives(uid: string, text: string): void {
-    this.judge.mail.set(uid, text);
-    this.server.add(uid, text);
-    this.computer.tell("server", `gets ${uid}, ${text.length} octets`);
+  /** Within this time a call settles; milliseconds. */
+  get #deadline(): number {
+    const { fleet } = this.scenario.wide ?? {};
+    return DEADLINE * this.#mailboxes.length + (fleet?.lasts ?? 0);
+  }
+
+  /** `namesake`: a message with the same unique-id. */
+  #arrives({ name, user, host }: SimulatedMailbox, uid: string, text: string, namesake?: Mail): void {
+    const { judge, scenario, computer } = this;
+    const fate = fateOf(scenario.policy, text, scenario.server.top);
+    const mail = new Mail(name, uid, text, { fate, now: computer.wallTime() });
+    // Each of them may get a key by its unique-id, and one by its content.
+    if (namesake !== undefined) for (const each of [mail, namesake]) each.copies++;
+    judge.mails.push(mail);
+    this.server(host).box(user).add(mail);
+    computer.tell("server", `gets ${uid}, ${text.length} octets`);
   }
 
   /** A process has done a step: it may be the last one. */
@@ -234,6 +315,14 @@ export class World {
     this.#fetchers.find(({ process: own }) => own === each)?.wakes();
     each.continue();
   }
+}
+
+/** Adds to a message until no other one has its size: by that the two of the same unique-id are told apart. */
+function unlikeAll(text: string, mails: readonly Mail[]): string {
+  const sizes = new Set(mails.map((mail) => mail.text.length));
+  let other = text;
+  while (sizes.has(other.length)) other += "\r\n";
+  return other;
 }
 
 function stackOf(error: unknown): string {

@@ -1,0 +1,127 @@
+// Makes a world wider: policies and faults of servers that not every world has.
+import type { FetchPolicy } from "../../src/fetch/index.ts";
+import type { Chance } from "./chance.ts";
+import type { Fleet, Scenario } from "./scenario.ts";
+import type { Character } from "./server.ts";
+
+export function widened(narrow: Scenario, chance: Chance): Scenario {
+  const place = chance.pick([narrow.place, narrow.place, "function", "Webhook"] as const);
+  const scenario = { ...narrow, place };
+  const policy = policyOf(scenario.policy, chance);
+  const character = characterOf(scenario.server, chance);
+  const server = isBySize(policy) ? withRightSizes(character) : character;
+  const odds = chance.next();
+  // Each of these needs a server that does not do the others.
+  if (odds < 0.25) return withChangedUids({ ...scenario, policy, server, wide: { repeatedUids: 0 } }, chance);
+  if (odds < 0.45)
+    return {
+      ...scenario,
+      // Without a unique-id of its own, a large message is left alone.
+      policy: withoutLimit(policy),
+      // A run must retrieve a message to see that it is to be left alone for now. It sends QUIT all the same.
+      server: { ...withRightSizes(server), hides: false },
+      wide: { repeatedUids: chance.between(0.1, 1) },
+    };
+  if (odds < 0.6 && (policy.delete === "delivered" || server.hides) && policy.maxSize === undefined)
+    return {
+      ...scenario,
+      policy: { ...policy, delete: "delivered" },
+      server: { ...server, listsAtMost: 1 + chance.below(4) },
+      wide: { repeatedUids: 0 },
+    };
+  if (odds < 0.85) {
+    const fleet = fleetOf(scenario.fetchers, chance);
+    const messages = scenario.messages + chance.below(4);
+    return { ...scenario, policy, server, messages, wide: { repeatedUids: 0, fleet } };
+  }
+  const memory = {
+    window: Math.round(chance.between(4096, 65_536)),
+    lines: Math.round(chance.between(500, 5000)),
+  };
+  return {
+    ...scenario,
+    place: scenario.place === "mbox" ? "eml" : scenario.place,
+    policy: withoutLimit(policy),
+    server,
+    messages: Math.min(4, scenario.messages),
+    wide: { repeatedUids: 0, memory },
+  };
+}
+
+function fleetOf(fetchers: number, chance: Chance): Fleet {
+  const hosts = chance.pick([1, 1, 2, 3]);
+  const users = ["ann", "ben", "cai", "dee", "eva", "fay"].slice(0, 2 + chance.below(5));
+  const mailboxes = users.map((user) => {
+    const host = `pop${String(1 + chance.below(hosts))}.simulated.test`;
+    return { name: `${user}@${host}:110`, user, host };
+  });
+  const all = mailboxes.map((_, number) => number);
+  // The first process has all of them; those of the others overlap.
+  const targets = Array.from({ length: fetchers }, (_, number) => {
+    const some = all.filter(() => chance.happens(0.6));
+    return number === 0 || some.length === 0 ? all : some;
+  });
+  return {
+    mailboxes,
+    targets,
+    maxSessions: 1 + chance.below(5),
+    maxPerHost: 1 + chance.below(3),
+    lasts: chance.happens(0.6) ? Math.round(chance.between(5 * 60_000, 4 * 60 * 60_000)) : 0,
+  };
+}
+
+function policyOf(policy: FetchPolicy, chance: Chance): FetchPolicy {
+  const largerThan = Math.round(chance.between(100, 40_000));
+  const deletes = chance.pick([
+    policy.delete,
+    policy.delete,
+    { largerThan },
+    { afterDays: 0.03, largerThan },
+  ]);
+  const limit = { maxSize: Math.round(chance.between(100, 40_000)) };
+  return {
+    ...policy,
+    ...(deletes === undefined ? {} : { delete: deletes }),
+    ...(chance.happens(0.3)
+      ? { ...limit, tooLarge: chance.pick(["skip", "headers", "delete"] as const) }
+      : {}),
+  };
+}
+
+function isBySize({ delete: deletes, maxSize }: FetchPolicy): boolean {
+  return maxSize !== undefined || (typeof deletes === "object" && deletes.largerThan !== undefined);
+}
+
+function characterOf(server: Character, chance: Chance): Character {
+  const broken = server.pipelining && server.broken === undefined && chance.happens(0.1);
+  const sizesVary = chance.happens(0.1);
+  return { ...server, ...(broken ? { broken: "closes" } : {}), ...(sizesVary ? { sizesVary } : {}) };
+}
+
+/** The sizes decide what becomes of a message, or which one it is. */
+function withRightSizes({ sizesVary: _, ...server }: Character): Character {
+  return { ...server, wrongSizes: 0 };
+}
+
+function withoutLimit({ maxSize: _, tooLarge: __, ...policy }: FetchPolicy): FetchPolicy {
+  return policy;
+}
+
+function withChangedUids(scenario: Scenario, chance: Chance): Scenario {
+  const uidsChanged = chance.pick(["match", "match", "stop", "new"] as const);
+  // Without TOP, no headers can be compared.
+  const server = { ...scenario.server, top: true };
+  if (uidsChanged !== "stop")
+    return {
+      ...scenario,
+      policy: { ...scenario.policy, uidsChanged },
+      server: { ...server, uidsChangeFor: "good" },
+    };
+  // A run that stops goes on when the old ones are back, if it has known them all the time.
+  const uidsChangeFor = Math.round(chance.between(60_000, 3_600_000));
+  return {
+    ...scenario,
+    policy: { ...withoutLimit(scenario.policy), uidsChanged, delete: "never" },
+    server: { ...server, hides: false, uidsChangeFor },
+  };
+}

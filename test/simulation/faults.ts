@@ -120,10 +120,15 @@ export class Faults {
     if (this.#only !== undefined) return this.#only.has(nameOf({ kind, step, nth }));
     const { aim } = this.#options;
     const odds = this.#rates.get(kind);
-    if (odds?.chance.happens(odds.rate) === true) return true;
+    if (odds?.chance.happens(odds.rate * weightOf(step)) === true) return true;
     if (aim?.kind !== kind || aim.step !== step || this.coverage.count(kind, step) > 0) return false;
     return aim.chance.happens(AIMED);
   }
+}
+
+/** A poll sends few commands, and has many operations of the disk. */
+function weightOf(step: string): number {
+  return /^[A-Z]+$/.test(step) ? 4 : 1;
 }
 
 /** Returns the name of a fault, for example `kill@fsync journal#2`. */

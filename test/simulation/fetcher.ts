@@ -58,6 +58,14 @@ export class Fetcher {
     this.#next = this.#world.schedule.after(delay, () => this.#start());
   }
 
+  /** Polls after a time, if it would poll later. Does nothing while it polls. */
+  hurry(delay: number): void {
+    const { schedule } = this.#world;
+    if (this.#next === undefined || this.#next.at <= schedule.now + delay) return;
+    schedule.cancel(this.#next);
+    this.#next = schedule.after(delay, () => (this.#process === undefined ? this.#start() : this.#poll()));
+  }
+
   /** Ends the process once its call has settled. */
   leave(): void {
     this.#isLeaving = true;

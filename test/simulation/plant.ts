@@ -1,12 +1,16 @@
 // Plants bugs in the sources, one after the other, and counts the worlds until a promise is broken.
-import { BUGS, type PlantedBug } from "./bugs.ts";
+import type { PlantedBug } from "./bugs.ts";
 import { Bundle } from "./bundle.ts";
 import { World } from "./world.ts";
 
-/** Prints a line for each bug. Returns how many were not found within their limit. */
-export async function plantAll(from: number, print: (line: string) => void): Promise<number> {
+/** Prints a line for each of the bugs. Returns how many were not found within their limit. */
+export async function plantAll(
+  bugs: readonly PlantedBug[],
+  from: number,
+  print: (line: string) => void,
+): Promise<number> {
   let survived = 0;
-  for (const bug of BUGS) {
+  for (const bug of bugs) {
     const { promised, seeds } = await plant(bug, from);
     if (promised === undefined) survived++;
     const what = promised === undefined ? "NOT FOUND" : `found: ${promised}`;

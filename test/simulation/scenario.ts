@@ -106,7 +106,7 @@ function narrow(chance: Chance): Scenario {
     server: {
       loginDelay: chance.happens(0.3) ? Math.round(chance.between(5, 600)) : 0,
       pipelining,
-      broken: pipelining && chance.happens(0.15) ? chance.pick(["drops", "mixes"] as const) : undefined,
+      broken: pipelining && chance.happens(0.3) ? chance.pick(["drops", "mixes"] as const) : undefined,
       top: chance.happens(0.8),
       locks: chance.happens(0.7),
       hides: chance.happens(0.25),

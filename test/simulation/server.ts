@@ -68,6 +68,8 @@ const REFUSALS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["DELE", "dele refused"],
 ]);
 
+const NOTHING = Buffer.alloc(0);
+
 /** A session without a word from its client ends after this time; milliseconds (RFC 1939 section 3). */
 const AUTOLOGOUT = 600_000;
 
@@ -423,6 +425,12 @@ class ServerSession implements ServerEnd {
         ? Buffer.concat([status, pieces])
         : Buffer.concat([before.start, status, before.end, pieces]);
     const at = pieces.indexOf("\r\n", Math.floor(pieces.length / 2)) + 2;
+    // Then the rest of the second message follows the next status line.
+    if (isMixed && before !== undefined && block !== undefined && this.#parts.computer.chance.happens(0.5)) {
+      this.#say(Buffer.concat([before.start, status, before.end]));
+      this.#held = { start: NOTHING, end: pieces };
+      return;
+    }
     if (isMixed && before === undefined && at >= 2 && at < pieces.length)
       this.#held = { start: Buffer.concat([status, pieces.subarray(0, at)]), end: pieces.subarray(at) };
     else this.#say(octets);

@@ -58,6 +58,9 @@ const DEADLINE = 3 * 60 * 60_000;
 /** After this time everything that is left over is swept; milliseconds. */
 const LATER = 40 * 60 * 60_000;
 
+/** After this time another process may take a lease over; milliseconds. */
+const LEASE = 60_000;
+
 /** Events: a world that has more does not end by itself. */
 const TOO_MANY = 3_000_000;
 
@@ -208,6 +211,8 @@ export class World {
       server.recover();
     }
     computer.fullUntil = 0;
+    // While the clock was ahead, messages may have got a time to be deleted that is days from now.
+    if (typeof this.scenario.policy.delete === "object") computer.setClockAfterAll(0);
     computer.tell("world", "no more faults");
     for (const each of computer.processes) each.continue();
     const [last, ...others] = this.#fetchers as [Fetcher, ...Fetcher[]];
@@ -304,7 +309,13 @@ export class World {
       computer.tell(each.name, "is stopped");
       each.stop();
       this.#fetchers.find(({ process: own }) => own === each)?.stops();
-      schedule.after(chance.between(1000, 1_200_000), () => this.#wake(each));
+      let length = chance.between(1000, 1_200_000);
+      if (chance.happens(0.5)) {
+        // Until the others have taken over what it had.
+        length += LEASE;
+        for (const other of this.#fetchers) other.hurry(LEASE + chance.between(1, 1000));
+      }
+      schedule.after(length, () => this.#wake(each));
     } else if (faults.strikes("clock jump", step))
       computer.setClock((chance.happens(0.5) ? 1 : -1) * chance.between(100, 3 * 86_400_000));
   }

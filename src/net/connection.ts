@@ -47,6 +47,14 @@ export interface ConnectionLimits extends ReplyLimits {
   readonly minRate: number;
 }
 
+/** How the stream is read. */
+export interface Reading {
+  /** Receives the chunks of the stream in place of `data` events. */
+  readonly inlet?: Inlet | undefined;
+  /** Whether code outside this package may have the chunks of the stream as well: then they must not change. */
+  readonly foreign?: boolean;
+}
+
 export interface SendOptions<T> extends ExchangeOptions<T> {
   /** Abandons the exchange, see {@link Connection.abandon}. */
   readonly signal?: AbortSignal | undefined;
@@ -58,6 +66,7 @@ export class Connection {
 
   readonly #stream: Duplex;
   readonly #inlet: Inlet | undefined;
+  readonly #foreign: boolean;
   readonly #peer: Peer;
   readonly #limits: ConnectionLimits;
   readonly #deadlines: Deadlines;
@@ -74,20 +83,18 @@ export class Connection {
   #closedByPeer = false;
   #brokePipeline = false;
 
-  /**
-   * `inlet`: receives the chunks of the stream in place of `data` events. `secrets`: what the server may know
-   * before a command sends it.
-   */
+  /** `secrets`: what the server may know before a command sends it. */
   constructor(
     stream: Duplex,
     peer: Peer,
     timeouts: ConnectionTimeouts,
     limits: ConnectionLimits,
-    inlet?: Inlet,
+    { inlet, foreign = false }: Reading = {},
     secrets: Secrets = new Secrets(),
   ) {
     this.#stream = stream;
     this.#inlet = inlet;
+    this.#foreign = foreign;
     this.#peer = peer;
     this.#limits = limits;
     this.#secrets = secrets;
@@ -369,7 +376,9 @@ export class Connection {
     if (this.#inlet !== undefined) this.#inlet.onData = undefined;
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onData = (given: Buffer): void => {
+    // Blocks are decoded in place.
+    const chunk = this.#foreign ? Buffer.from(given) : given;
     this.#timer.touch(chunk.length);
     this.#traffic.received += chunk.length;
     let extra: number;

@@ -2,6 +2,9 @@
 // and only `CRLF . CRLF` ends the block. Everything else passes unchanged: NUL, 8-bit octets, a lone CR or
 // LF, lines of any length.
 //
+// It decodes in place: to remove a dot, the octets before or after it are moved within their chunk, whichever are
+// fewer. So each chunk gives one range of octets, and no memory is allocated.
+//
 // The decoder searches for dots, not for lines: mail contains few dots, and `indexOf(46)` is a memchr. Two
 // kinds of input make that slow: many dots inside lines, and many dots that start lines. Each has its own
 // path below.
@@ -14,78 +17,83 @@ const DOT = 46;
 const State = {
   /** Inside a line. */
   text: 0,
-  /** Inside a line, after a CR. The CR was emitted, because it is text whatever follows. */
+  /** Inside a line, after a CR. The CR was given out, because it is text whatever follows. */
   textCr: 1,
   /** At the start of a line. A block begins in this state: the CRLF of its status line counts. */
   lineStart: 2,
   /** After a dot at the start of a line. The dot is dropped whatever follows. */
   dot: 3,
-  /** After a dot and a CR at the start of a line. The CR is not emitted yet: it may belong to the end. */
+  /** After a dot and a CR at the start of a line. The CR is not given out yet: it may belong to the end. */
   dotCr: 4,
 } as const;
 type State = (typeof State)[keyof typeof State];
 
 /** After this number of dots that do not start a line, the search is for `CRLF .` until the next match. */
 const IDLE_DOTS = 8;
-/**
- * After this number of stuffed dots, each less than `DENSE_OCTETS` after the previous one, octets are copied
- * singly.
- */
+/** After this number of stuffed dots, each less than `DENSE_OCTETS` after the previous one, octets are moved singly. */
 const DENSE_DOTS = 5;
 const DENSE_OCTETS = 128;
 
 const CRLF_DOT: Buffer = Buffer.from("\r\n.", "latin1");
-const HELD_CR: Buffer = Buffer.from("\r", "latin1");
-
-/** Takes decoded octets, in order; they may be a slice of the chunk that was decoded. */
-export type EmitOctets = (octets: Buffer) => void;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 export class DotDecoder {
+  /** What the last call has decoded: a part of its chunk, or a CR of the chunk before. */
+  octets: Buffer = NOTHING;
+  /** Whether the last call has read the end of the block. */
+  ended = false;
   #state: State = State.lineStart;
 
   /**
-   * Decodes `chunk` from the offset `from`. Returns the offset after the end of the block, or -1 if the block
-   * does not end in this chunk. After an end the decoder is ready for the next block.
+   * Decodes `chunk` from the offset `from`, and changes it. Returns the offset of the first octet that it has not
+   * read. Call it again for the rest of the chunk, unless the block has {@link ended}: then the decoder is ready for
+   * the next one.
    */
-  decode(chunk: Buffer, from: number, emit: EmitOctets): number {
+  decode(chunk: Buffer, from: number): number {
     const length = chunk.length;
-    let start = from; // the first octet not emitted
+    let start = from;
     let at = from;
+    this.octets = NOTHING;
+    this.ended = false;
 
     // At most four octets complete the state of the previous chunk.
-    if (at === length) return -1;
+    if (at === length) return at;
+    if (this.#state === State.dotCr) {
+      if (chunk[at] === LF) return this.#end(chunk, at, at, at + 1);
+      this.octets = Buffer.of(CR);
+      this.#state = State.text;
+      return at;
+    }
     if (this.#state === State.textCr) {
       this.#state = chunk[at] === LF ? State.lineStart : State.text;
       if (this.#state === State.lineStart) at++;
     }
+    let to = at;
     if (this.#state === State.lineStart) {
-      if (at === length) return this.#leave(State.lineStart, chunk, start, at, emit);
+      if (at === length) return this.#leave(State.lineStart, chunk, start, at);
       if (chunk[at] === DOT) {
-        give(chunk, start, at, emit);
-        start = ++at;
+        at++;
         this.#state = State.dot;
       } else this.#state = State.text;
     }
     if (this.#state === State.dot) {
-      if (at === length) return -1;
+      if (at === length) return this.#leave(State.dot, chunk, start, to);
       if (chunk[at] === CR) {
-        at++;
-        if (at === length) return this.#leave(State.dotCr, chunk, start, start, emit);
-        if (chunk[at] === LF) return this.#end(at + 1);
+        if (at + 1 === length) return this.#leave(State.dotCr, chunk, start, to);
+        if (chunk[at + 1] === LF) return this.#end(chunk, start, to, at + 2);
       }
       this.#state = State.text;
     }
-    if (this.#state === State.dotCr) {
-      if (chunk[at] === LF) return this.#end(at + 1);
-      emit(HELD_CR);
-      this.#state = State.text;
-    }
-    return this.#scan(chunk, start, at, emit);
+    return this.#scan(chunk, start, to, at);
   }
 
-  /** The fast path. Every dot before `at` that starts a line was found already. */
-  #scan(chunk: Buffer, start: number, at: number, emit: EmitOctets): number {
+  /**
+   * The fast path. The octets from `start` to `to` are decoded; those from `from` on come next, after every dot that
+   * starts a line before them.
+   */
+  #scan(chunk: Buffer, start: number, to: number, from: number): number {
     const length = chunk.length;
+    let at = from;
     let idle = 0;
     let dense = 0;
     for (;;) {
@@ -93,7 +101,8 @@ export class DotDecoder {
       if (idle < IDLE_DOTS) {
         dot = chunk.indexOf(DOT, at);
         if (dot === -1) break;
-        if (chunk[dot - 1] !== LF || chunk[dot - 2] !== CR) {
+        // An index below 0 would make the compiler of Node compile all of this again.
+        if (dot < 2 || chunk[dot - 1] !== LF || chunk[dot - 2] !== CR) {
           idle++;
           at = dot + 1;
           continue;
@@ -105,61 +114,78 @@ export class DotDecoder {
         dot = crlf + 2;
       }
       idle = 0;
-      const next = chunk[dot + 1];
-      if (next === CR && chunk[dot + 2] === LF) {
-        give(chunk, start, dot, emit);
-        return this.#end(dot + 3);
+      const octets = to - start + dot - from;
+      start = closeGap(chunk, start, to, from, dot);
+      to = start + octets;
+      if (dot + 1 === length) return this.#leave(State.dot, chunk, start, to);
+      if (chunk[dot + 1] === CR) {
+        if (dot + 2 === length) return this.#leave(State.dotCr, chunk, start, to);
+        if (chunk[dot + 2] === LF) return this.#end(chunk, start, to, dot + 3);
       }
-      if (dot + 1 === length) return this.#leave(State.dot, chunk, start, dot, emit);
-      if (next === CR && dot + 2 === length) return this.#leave(State.dotCr, chunk, start, dot, emit);
-      give(chunk, start, dot, emit);
-      dense = dot - start < DENSE_OCTETS ? dense + 1 : 0;
-      start = at = dot + 1;
-      if (dense === DENSE_DOTS) return this.#copy(chunk, start, emit);
+      dense = dot - from < DENSE_OCTETS ? dense + 1 : 0;
+      from = at = dot + 1;
+      if (dense === DENSE_DOTS) return this.#move(chunk, start, to, from);
     }
-    return this.#leave(endOfText(chunk), chunk, start, length, emit);
+    // Before octets are moved: they may be moved over the end of the chunk.
+    const state = stateAfter(chunk[length - 2], chunk[length - 1]);
+    const octets = to - start + length - from;
+    start = closeGap(chunk, start, to, from, length);
+    return this.#leave(state, chunk, start, start + octets);
   }
 
-  /** The path for many stuffed dots: copies into one new Buffer instead of a slice for each line. */
-  #copy(chunk: Buffer, from: number, emit: EmitOctets): number {
+  /** The path for many stuffed dots: a call for each of their lines would cost more than to move each octet. */
+  #move(chunk: Buffer, start: number, to: number, from: number): number {
     const length = chunk.length;
-    const out = Buffer.allocUnsafe(length - from);
-    let size = 0;
+    // The octets before the current one, which may have been overwritten.
+    let before = 0;
+    let last = 0;
     for (let at = from; at < length;) {
-      const octet = chunk[at++] as number;
-      out[size++] = octet;
+      before = last;
+      last = chunk[at++] as number;
+      chunk[to++] = last;
       // Most octets are not an LF, and need no other test.
-      if (octet !== LF || at === length || chunk[at] !== DOT || chunk[at - 2] !== CR) continue;
-      if (++at === length) return this.#leave(State.dot, out, 0, size, emit);
+      if (last !== LF || at === length || chunk[at] !== DOT || before !== CR) continue;
+      if (++at === length) return this.#leave(State.dot, chunk, start, to);
       if (chunk[at] !== CR) continue;
-      if (at + 1 === length) return this.#leave(State.dotCr, out, 0, size, emit);
-      if (chunk[at + 1] === LF) {
-        give(out, 0, size, emit);
-        return this.#end(at + 2);
-      }
+      if (at + 1 === length) return this.#leave(State.dotCr, chunk, start, to);
+      if (chunk[at + 1] === LF) return this.#end(chunk, start, to, at + 2);
     }
-    return this.#leave(endOfText(chunk), out, 0, size, emit);
+    return this.#leave(stateAfter(before, last), chunk, start, to);
   }
 
-  #leave(state: State, octets: Buffer, start: number, end: number, emit: EmitOctets): -1 {
+  #leave(state: State, chunk: Buffer, start: number, to: number): number {
     this.#state = state;
-    give(octets, start, end, emit);
-    return -1;
+    this.#give(chunk, start, to);
+    return chunk.length;
   }
 
-  #end(offset: number): number {
+  #end(chunk: Buffer, start: number, to: number, next: number): number {
     this.#state = State.lineStart;
-    return offset;
+    this.ended = true;
+    this.#give(chunk, start, to);
+    return next;
+  }
+
+  #give(chunk: Buffer, start: number, to: number): void {
+    if (to > start) this.octets = start === 0 && to === chunk.length ? chunk : chunk.subarray(start, to);
   }
 }
 
-function give(octets: Buffer, start: number, end: number, emit: EmitOctets): void {
-  if (end > start) emit(start === 0 && end === octets.length ? octets : octets.subarray(start, end));
+/** Joins the octets from `start` to `to` and those from `from` to `end`. Returns where they start now. */
+function closeGap(chunk: Buffer, start: number, to: number, from: number, end: number): number {
+  if (to === from) return start;
+  if (to === start) return from;
+  if (to - start < end - from) {
+    const joined = from - (to - start);
+    chunk.copyWithin(joined, start, to);
+    return joined;
+  }
+  chunk.copyWithin(to, from, end);
+  return start;
 }
 
-/** Returns the state after a chunk that ends in text. */
-function endOfText(chunk: Buffer): State {
-  const last = chunk[chunk.length - 1];
+/** Returns the state after text that ends with these octets. */
+function stateAfter(before: number | undefined, last: number | undefined): State {
   if (last === CR) return State.textCr;
-  return last === LF && chunk[chunk.length - 2] === CR ? State.lineStart : State.text;
+  return last === LF && before === CR ? State.lineStart : State.text;
 }

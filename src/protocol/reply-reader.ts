@@ -9,7 +9,7 @@ export interface ReplySink {
   readonly waiting: boolean;
   /** Takes a line without its CRLF. Returns whether a block follows it. */
   line(line: Buffer): boolean;
-  /** Takes decoded octets of the block. They may be a slice of the chunk. */
+  /** Takes decoded octets of the block, normally once for each chunk. They may be a slice of the chunk. */
   octets(octets: Buffer): void;
   /** Called at the end of the block. */
   end(): void;
@@ -19,16 +19,12 @@ export class ReplyReader {
   readonly #lines: LineReader;
   readonly #decoder: DotDecoder = new DotDecoder();
   readonly #sink: ReplySink;
-  readonly #emit: (octets: Buffer) => void;
   #inBlock = false;
 
   /** `lineLimit`: the longest status line in octets, CRLF included. */
   constructor(lineLimit: number, sink: ReplySink) {
     this.#lines = new LineReader(lineLimit);
     this.#sink = sink;
-    this.#emit = (octets) => {
-      sink.octets(octets);
-    };
   }
 
   /** Sets the longest status line in octets, CRLF included. */
@@ -42,15 +38,17 @@ export class ReplyReader {
   }
 
   /**
-   * Reads a chunk. Returns the number of octets at its end that belong to no reply. Throws the same errors as
-   * `LineReader.read`.
+   * Reads a chunk, and changes it: blocks are decoded in place. Returns the number of octets at its end that belong to no
+   * reply. Throws the same errors as `LineReader.read`.
    */
   push(chunk: Buffer): number {
+    const decoder = this.#decoder;
     let at = 0;
     while (at < chunk.length) {
       if (this.#inBlock) {
-        at = this.#decoder.decode(chunk, at, this.#emit);
-        if (at === -1) return 0;
+        at = decoder.decode(chunk, at);
+        if (decoder.octets.length > 0) this.#sink.octets(decoder.octets);
+        if (!decoder.ended) continue;
         this.#inBlock = false;
         this.#sink.end();
       } else {

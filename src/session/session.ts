@@ -265,7 +265,7 @@ export class Session {
       { host, port, id: this.id, log: this.log, traffic: this.traffic },
       settings.timeouts,
       settings.limits,
-      inlet,
+      { inlet, foreign: settings.socket !== undefined && stream !== this.#tlsSocket },
       this.secrets,
     );
     connection.onReply = this.onReply;

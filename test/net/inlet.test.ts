@@ -40,7 +40,7 @@ function connect(inlet: Inlet): Connection {
     { host: "test", port: 110 },
     DEFAULT_TIMEOUTS,
     DEFAULT_LIMITS,
-    inlet,
+    { inlet },
   );
   connection.window = { octets: Infinity, commandOctets: Infinity };
   return connection;

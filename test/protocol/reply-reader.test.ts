@@ -40,11 +40,12 @@ interface Outcome {
   readonly inBlock: boolean;
 }
 
+/** Reads copies of the chunks: the reader changes what it reads. */
 function read(due: readonly boolean[], chunks: readonly Buffer[]): Outcome {
   const sink = new Recorder(due);
   const reader = new ReplyReader(512, sink);
   let left = 0;
-  for (const chunk of chunks) left += reader.push(chunk);
+  for (const chunk of chunks) left += reader.push(Buffer.from(chunk));
   return { heard: sink.heard, left, inBlock: reader.inBlock };
 }
 
@@ -193,7 +194,7 @@ test("keeps the position in a block when its consumer is replaced halfway", () =
       end: () => blocks++,
     });
     let left = 0;
-    for (const chunk of chunks) left += reader.push(chunk);
+    for (const chunk of chunks) left += reader.push(Buffer.from(chunk));
     if (heard.join() !== "+OK,+OK second" || block !== ".b\r\n" || left !== 3) {
       expect({ chunks: chunks.map(text), heard, block, left }).toBeUndefined();
     }

@@ -28,7 +28,7 @@ interface Check {
 const checks: readonly Check[] = [
   {
     name: "RETR of 2,000 × 5 KB, rounds 11 to 20 ÷ a scan",
-    usual: 2,
+    usual: 1.7,
     ratio: (stage) => against(stage, "2000x5000", { before: 10, rounds: 10 }),
   },
   {

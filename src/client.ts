@@ -25,7 +25,7 @@ import {
 } from "./advice/verification.ts";
 import { secretsOf } from "./options/secrets.ts";
 import { proxyText } from "./net/proxy.ts";
-import { Message } from "./session/message.ts";
+import { Reception } from "./session/reception.ts";
 import { completeOptions, optionsFrom, type Pop3ClientOptions } from "./options/client.ts";
 import type { Capabilities } from "./protocol/capabilities.ts";
 import type { Columns } from "./protocol/columns.ts";
@@ -364,7 +364,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    * `limits.message`, and with `POP3_TRUNCATED` if the connection ends within it.
    */
   retr(message: number, options?: ResponseOptions): Promise<Buffer> {
-    return this.#call(options, RESPONSE, (given) => new Message(this.#transaction, message, given).buffer());
+    return this.#call(options, RESPONSE, (given) =>
+      new Reception(this.#transaction, message, given).buffer(),
+    );
   }
 
   /**
@@ -373,7 +375,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
    */
   top(message: number, lines = 0, options?: ResponseOptions): Promise<Buffer> {
     return this.#call(options, RESPONSE, (given) =>
-      new Message(this.#transaction, message, { ...given, top: lines }).buffer(),
+      new Reception(this.#transaction, message, { ...given, top: lines }).buffer(),
     );
   }
 
@@ -388,9 +390,9 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
   retrStream(message: number, options?: ResponseOptions): Readable {
     try {
       const given = checkCallOptions(options, RESPONSE);
-      return new Message(this.#transaction, message, { ...given, caller: callerOf() }).stream();
+      return new Reception(this.#transaction, message, { ...given, caller: callerOf() }).stream();
     } catch (error) {
-      const failed = new Message(this.#transaction, message);
+      const failed = new Reception(this.#transaction, message);
       failed.abort(error as Pop3Error);
       return failed.stream();
     }

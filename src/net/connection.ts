@@ -9,7 +9,7 @@ import { Secrets } from "../protocol/secrets.ts";
 import { onAbort } from "./abort.ts";
 import { DeadlineTimer, type Total } from "./deadline-timer.ts";
 import { deadlinesOf, type ConnectionTimeouts, type Deadlines } from "./deadlines.ts";
-import { Exchange, type ExchangeOptions, type Waiter } from "./exchange.ts";
+import { Call, type Exchange, type ExchangeOptions, type Waiter } from "./exchange.ts";
 import {
   aborted,
   breaksPipeline,
@@ -118,9 +118,6 @@ export class Connection {
       log,
       secrets,
       reused: inlet !== undefined,
-      completed: () => {
-        this.#sender.schedule();
-      },
     });
     stream.on("error", this.#onError);
     stream.on("end", this.#onEnd);
@@ -197,7 +194,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       if (signal === undefined) {
-        this.submit(new Exchange(command, { resolve, reject }, options));
+        this.submit(new Call(command, { resolve, reject }, options));
         return;
       }
       if (signal.aborted) {
@@ -214,7 +211,7 @@ export class Connection {
           reject(error);
         },
       };
-      const exchange = new Exchange<T>(command, waiter, options);
+      const exchange = new Call<T>(command, waiter, options);
       const unsubscribe = onAbort(signal, () => this.abandon(exchange, aborted(signal, command.printable)));
       this.submit(exchange);
     });
@@ -237,7 +234,7 @@ export class Connection {
       exchange.reject((this.#ended.failure ?? sessionOver()).forCommand(exchange.command.printable));
       return;
     }
-    this.#pipeline.push(exchange as Exchange<unknown>);
+    this.#pipeline.push(exchange);
     if (!exchange.ahead) this.#flow.addWanted();
     this.#sender.schedule(exchange.prompt);
   }
@@ -278,10 +275,10 @@ export class Connection {
       return;
     }
     // After a command such as PASS or QUIT the state of the session depends on the reply, which is not read.
-    if (exchange.command.alone === true || exchange.octets > this.#limits.drain) {
+    if (exchange.command.alone === true || exchange.announced > this.#limits.drain) {
       this.close(givenUp(exchange.command, error));
     } else if (this.#pipeline.first === (exchange as Exchange<unknown>)) {
-      this.#replies.expect(exchange as Exchange<unknown>);
+      this.#replies.expect(exchange);
       this.#flow.release();
     }
   }
@@ -381,6 +378,7 @@ export class Connection {
     const chunk = this.#foreign ? Buffer.from(given) : given;
     this.#timer.touch(chunk.length);
     this.#traffic.received += chunk.length;
+    const expected = this.#pipeline.length;
     let extra: number;
     try {
       extra = this.#replies.push(chunk);
@@ -398,8 +396,14 @@ export class Connection {
       );
       throw cause;
     }
-    if (extra > 0)
+    if (this.#ended !== undefined) return;
+    if (extra > 0) {
       this.close(unsolicited(this.#replies.last, chunk.subarray(chunk.length - extra), this.#secrets));
+      return;
+    }
+    // Once for all replies of the chunk: the timer is set for what is expected now, and other commands may follow.
+    this.#timer.chunkRead();
+    if (this.#pipeline.length < expected) this.#sender.schedule();
   };
 
   readonly #onEnd = (): void => {

@@ -55,14 +55,17 @@ export class DeadlineTimer {
   #pausedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerDue = Infinity;
+  /** Whether a wait has begun within a chunk, and the timer may not be set for it. */
+  #beganInChunk = false;
 
   constructor(expired: (error: Pop3ConnectionError) => void) {
     this.#expired = expired;
   }
 
   /**
-   * Starts a wait. `came`: the previous wait ended with the last chunk, so its time is used. `total`: another
-   * response has become the first; without it, this wait is a part of the same response.
+   * Starts a wait. `came`: the previous wait ended with the last chunk, so its time is used, and {@link chunkRead}
+   * follows when the whole chunk is read. `total`: another response has become the first; without it, this wait is a
+   * part of the same response.
    */
   begin(wait: Deadline, command: string, came = false, total?: Total): void {
     // A chunk may contain a hundred replies: read the clock only once.
@@ -79,13 +82,21 @@ export class DeadlineTimer {
     this.#since = this.#last;
     this.#octets = 0;
     this.#pausedAt = undefined;
-    this.#set();
+    if (came) this.#beganInChunk = true;
+    else this.#arm();
+  }
+
+  /** Sets the timer for the last of the waits that began within a chunk. */
+  chunkRead(): void {
+    if (!this.#beganInChunk) return;
+    this.#beganInChunk = false;
+    this.#arm();
   }
 
   /** Sets another limit for the current response. Its start does not change. */
   bound(total: Total): void {
     this.#total = total;
-    this.#set();
+    this.#arm();
   }
 
   /** Resets the idle deadline and counts the octets: a chunk has arrived. */
@@ -106,7 +117,7 @@ export class DeadlineTimer {
     this.#last += held;
     this.#began += held;
     this.#pausedAt = undefined;
-    this.#set();
+    this.#arm();
   }
 
   /** Ends the wait and clears the timer. */
@@ -124,7 +135,7 @@ export class DeadlineTimer {
   /**
    * Sets the timer, if it is not set or would fire too late. A timer that fires too early sets itself again.
    */
-  #set(): void {
+  #arm(): void {
     const wait = this.#wait;
     if (wait === undefined || this.#pausedAt !== undefined) return;
     const due = Math.min(this.#last + wait.idle, this.#totalDue(wait), this.#responseDue(wait));
@@ -147,7 +158,7 @@ export class DeadlineTimer {
     const responseDue = this.#responseDue(wait);
     const due = Math.min(idleDue, totalDue, responseDue);
     if (steadyTime() < due) {
-      this.#set();
+      this.#arm();
       return;
     }
     // The deadline that was due first has passed, even if this check is late.

@@ -1,4 +1,4 @@
-// Holds one command and its pending reply. An exchange settles exactly once.
+// One command and its pending reply. An exchange settles exactly once.
 import { inSession, Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { BlockReader } from "../protocol/block.ts";
 import type { Command } from "../protocol/commands.ts";
@@ -9,7 +9,7 @@ import { judgeRefusal, stageOfCommand } from "../retry.ts";
 import type { Total, Deadline } from "./deadline-timer.ts";
 import type { CommandTrace } from "./trace.ts";
 
-/** The callbacks of the caller that waits for a reply. Exactly one of them is called, once. */
+/** The callbacks of a call. */
 export interface Waiter<T> {
   resolve(value: T): void;
   reject(error: Pop3Error): void;
@@ -35,64 +35,52 @@ export interface ExchangeOptions<T> {
   readonly effect?: ((value: T) => void) | undefined;
 }
 
-export class Exchange<T> {
-  readonly command: Command<T>;
-  /** The announced size of the response in octets. */
-  readonly octets: number;
+/** What the pipeline and the replies know of a command in progress. Its subclasses know the caller. */
+export abstract class Exchange<T> {
+  abstract readonly command: Command<T>;
   /** The size of the command line in octets, CRLF included. */
-  readonly text: number;
+  abstract readonly text: number;
+  /** The announced size of the response in octets. */
+  abstract readonly announced: number;
   /** Whether no caller waits for the reply yet. */
   ahead: boolean;
-  readonly prompt: boolean;
-  readonly wait: Deadline | undefined;
   /** The time limit of the whole response; `undefined`: the default. */
   total: Total | undefined;
+  /** See {@link ExchangeOptions}. */
+  readonly prompt: boolean;
+  readonly wait: Deadline | undefined;
+  /** Whether the command was written to the stream. */
+  sent = false;
   /** Whether the reply is complete, or will never come. */
   settled = false;
   /** Whether the call was aborted: its reply is read and dropped. */
   abandoned = false;
+  /** Reads the block of the reply, from its status line on. */
   block: BlockReader<T> | undefined;
   /** Ends once, just before the caller's promise settles; `undefined` if it is not heard. */
   trace: CommandTrace | undefined;
   /** The id of the session, for errors. */
   session: string | undefined;
-  readonly #onSent: (() => void) | undefined;
-  #sent = false;
-  readonly #effect: ((value: T) => void) | undefined;
-  readonly #waiter: Waiter<T>;
-  #settled = false;
+  #answered = false;
 
-  constructor(command: Command<T>, waiter: Waiter<T>, options: ExchangeOptions<T> = {}) {
-    this.command = command;
-    this.octets = options.octets ?? 0;
-    this.text = Buffer.byteLength(command.line) + 2;
-    this.ahead = options.ahead ?? false;
-    this.prompt = options.prompt ?? false;
-    this.wait = options.wait;
-    this.total = options.total;
-    this.#onSent = options.onSent;
-    this.#effect = options.effect;
-    this.#waiter = waiter;
-  }
-
-  /** Whether the command was written to the stream. */
-  get sent(): boolean {
-    return this.#sent;
+  constructor(ahead = false, total?: Total, prompt = false, wait?: Deadline) {
+    this.ahead = ahead;
+    this.total = total;
+    this.prompt = prompt;
+    this.wait = wait;
   }
 
   /** Marks the command as sent. */
   depart(): void {
-    this.#sent = true;
-    this.#onSent?.();
+    this.sent = true;
   }
 
   resolve(value: T): void {
     this.settled = true;
-    this.#effect?.(value);
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.#answered) return;
+    this.#answered = true;
     this.trace?.end();
-    this.#waiter.resolve(value);
+    this.resolved(value);
   }
 
   reject(error: Pop3Error): void {
@@ -102,14 +90,56 @@ export class Exchange<T> {
 
   /** Rejects the caller's promise, even if the reply is still expected. */
   settle(error: Pop3Error): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.#answered) return;
+    this.#answered = true;
     inSession(error, this.session);
     if (this.trace !== undefined) {
       const { responseCode } = error as Partial<Pop3ReplyError>;
       if (responseCode !== undefined) this.trace.trace.responseCode = responseCode;
       this.trace.end(error);
     }
+    this.rejected(error);
+  }
+
+  /** Tells the caller the result. Exactly one of these two is called, once. */
+  protected abstract resolved(value: T): void;
+  protected abstract rejected(error: Pop3Error): void;
+}
+
+/** The exchange of a call that waits for one value. */
+export class Call<T> extends Exchange<T> {
+  readonly command: Command<T>;
+  readonly text: number;
+  readonly announced: number;
+  readonly #waiter: Waiter<T>;
+  readonly #onSent: (() => void) | undefined;
+  readonly #effect: ((value: T) => void) | undefined;
+
+  constructor(command: Command<T>, waiter: Waiter<T>, options: ExchangeOptions<T> = {}) {
+    super(options.ahead, options.total, options.prompt, options.wait);
+    this.command = command;
+    this.text = Buffer.byteLength(command.line) + 2;
+    this.announced = options.octets ?? 0;
+    this.#waiter = waiter;
+    this.#onSent = options.onSent;
+    this.#effect = options.effect;
+  }
+
+  override depart(): void {
+    super.depart();
+    this.#onSent?.();
+  }
+
+  override resolve(value: T): void {
+    this.#effect?.(value);
+    super.resolve(value);
+  }
+
+  protected override resolved(value: T): void {
+    this.#waiter.resolve(value);
+  }
+
+  protected override rejected(error: Pop3Error): void {
     this.#waiter.reject(error);
   }
 }

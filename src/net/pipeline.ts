@@ -62,7 +62,7 @@ export class Pipeline {
       if (!next.abandoned) {
         if (this.#sent.length > 0 && !this.#fits(next)) break;
         this.#sent.push(next);
-        this.#octets += next.octets;
+        this.#octets += next.announced;
         this.#text += next.text;
         if (isMessage(next)) this.#messages++;
         batch.push(next);
@@ -77,7 +77,8 @@ export class Pipeline {
     if (window === undefined || next.command.alone === true || this.first?.command.alone === true)
       return false;
     if (this.nothingAfterMessages && this.#messages > 0) return false;
-    this.#full = this.#octets + next.octets > window.octets || this.#text + next.text > window.commandOctets;
+    this.#full =
+      this.#octets + next.announced > window.octets || this.#text + next.text > window.commandOctets;
     return !this.#full;
   }
 
@@ -85,7 +86,7 @@ export class Pipeline {
   complete(): Exchange<unknown> | undefined {
     const exchange = this.#sent.shift();
     if (exchange === undefined) return undefined;
-    this.#octets -= exchange.octets;
+    this.#octets -= exchange.announced;
     this.#text -= exchange.text;
     if (isMessage(exchange)) this.#messages--;
     return exchange;

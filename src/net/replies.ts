@@ -36,13 +36,6 @@ export interface RepliesSetup {
   readonly secrets: Secrets;
   /** Whether the memory of chunks is reused: a block that keeps octets then gets copies. */
   readonly reused: boolean;
-  /** Called after each complete reply: another command may be sent. */
-  readonly completed: () => void;
-}
-
-interface Unconfirmed {
-  readonly exchange: Exchange<unknown>;
-  readonly end: () => unknown;
 }
 
 export class Replies implements ReplySink {
@@ -60,7 +53,7 @@ export class Replies implements ReplySink {
    * A message that has ended while other replies are still expected. It resolves when the next data begins as
    * a reply. A server that answers out of order would have written that reply into the message.
    */
-  #unconfirmed: Unconfirmed | undefined;
+  #unconfirmed: Exchange<unknown> | undefined;
 
   constructor(setup: RepliesSetup) {
     this.#setup = setup;
@@ -81,7 +74,7 @@ export class Replies implements ReplySink {
 
   /** The exchange of a message that has ended and waits for the next reply to begin. */
   get unconfirmed(): Exchange<unknown> | undefined {
-    return this.#unconfirmed?.exchange;
+    return this.#unconfirmed;
   }
 
   /** Forgets the message that waits for the next reply. */
@@ -171,8 +164,7 @@ export class Replies implements ReplySink {
     else if (!isMessage(command) || this.#pipeline.length === 1) this.#finish(() => block.end(this.#secrets));
     else if (block.hasMixedReplies?.() === true) throw mixedReplies(command);
     else {
-      this.#complete();
-      this.#unconfirmed = { exchange, end: () => block.end(this.#secrets) };
+      this.#unconfirmed = this.#complete();
     }
   }
 
@@ -181,7 +173,7 @@ export class Replies implements ReplySink {
     const unconfirmed = this.#unconfirmed;
     if (unconfirmed === undefined) return;
     this.#unconfirmed = undefined;
-    unconfirmed.exchange.resolve(unconfirmed.end());
+    unconfirmed.resolve(unconfirmed.block?.end(this.#secrets));
   }
 
   /** Settles the call with its complete reply. Wrong content fails only this call. */
@@ -199,7 +191,7 @@ export class Replies implements ReplySink {
 
   /** Removes the first exchange, whose reply is complete, and starts the timer of the next one. */
   #complete(): Exchange<unknown> {
-    const { timer, flow, completed } = this.#setup;
+    const { timer, flow } = this.#setup;
     const exchange = this.#pipeline.complete() as Exchange<unknown>;
     this.#last = exchange.command;
     if (!exchange.ahead && !exchange.abandoned) flow.removeWanted();
@@ -207,7 +199,6 @@ export class Replies implements ReplySink {
     if (next === undefined) timer.stop();
     else this.expect(next, true);
     flow.release();
-    completed();
     return exchange;
   }
 }

@@ -83,6 +83,7 @@ export class WireLog {
           ? { message: this.#octets }
           : { listing: this.#secrets.maskOctets(Buffer.concat(this.#pieces)) },
       );
+    if (this.#octets === 0) return;
     this.#pieces = [];
     this.#octets = 0;
   }

@@ -2,7 +2,9 @@
 // memory for messages that arrive before the caller claims them.
 import { Pop3AbortError, Pop3Error, Pop3ReplyError } from "../errors.ts";
 import { callerOf, seenFrom, type Caller } from "./caller.ts";
-import { announcedOctets, Message, type MessageOptions, type Pop3Message } from "./message.ts";
+import { Message, type Pop3Message } from "./message.ts";
+import { announcedOctets } from "./message-size.ts";
+import { Reception, type ReceptionOptions } from "./reception.ts";
 import { onAbort } from "../net/abort.ts";
 import { isContentError, throwIfAborted } from "../net/failures.ts";
 import type { Window } from "../net/pipeline.ts";
@@ -77,19 +79,19 @@ export class Retrieval implements Pop3Retrieval {
   #at = 0;
   #prepared: Promise<void> | undefined;
   #ready = false;
-  readonly #ahead = new Queue<Message>();
+  readonly #ahead = new Queue<Reception>();
   /** One object, shared by all messages: there may be many. */
-  readonly #options: MessageOptions;
+  readonly #options: ReceptionOptions;
   /** The call of `retrieve()`: captured once, for all messages of the loop. */
   readonly #caller: Caller;
-  #current: Message | undefined;
+  #current: Reception | undefined;
   /** Octets that count against the window: from the current message to the last one requested. */
   #octets = 0;
   #count = 0;
   /**
    * A message too large for the window or memory. It is requested when claimed, and blocks later messages.
    */
-  #large: Message | undefined;
+  #large: Reception | undefined;
   /** Octets that arrived and are not claimed yet. */
   #collected = 0;
   #ended = false;
@@ -119,7 +121,6 @@ export class Retrieval implements Pop3Retrieval {
       totalTimeout,
       caller: this.#caller,
       collected: this.#collect,
-      dele: (message, given) => transaction.dele([message], given),
     };
     totalOfCall(totalTimeout); // throws now, not at each message
     this.#wished?.forEach(messageNumber);
@@ -235,7 +236,7 @@ export class Retrieval implements Pop3Retrieval {
     }
     if (message === undefined) return this.return();
     this.#current = message;
-    return Promise.resolve({ done: false, value: message });
+    return Promise.resolve({ done: false, value: new Message(this.#transaction, message) });
   }
 
   /** The loop moves on from the current message. If it is unclaimed, it is dropped. */
@@ -260,7 +261,7 @@ export class Retrieval implements Pop3Retrieval {
     // Refill the window only when half of it is free, so that commands are sent in batches.
     if (this.#octets * 2 > window.octets || (most > 2 && this.#count * 2 > most)) return;
     while (this.#at < this.#numbers.length && this.#large === undefined) {
-      const message = new Message(this.#transaction, this.#numbers[this.#at] as number, this.#options);
+      const message = new Reception(this.#transaction, this.#numbers[this.#at] as number, this.#options);
       const octets = announcedOctets(message.size, this.#top);
       const whole = this.#top === undefined ? (message.size ?? 0) : 0;
       if (octets > window.octets || whole > limits.message) this.#large = message;
@@ -295,7 +296,7 @@ export class Retrieval implements Pop3Retrieval {
     });
   };
 
-  #finish(release: (message: Message) => void): void {
+  #finish(release: (message: Reception) => void): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#ready = true;
@@ -330,7 +331,7 @@ function checkChoice(numbers: unknown, uids: unknown, newest: unknown): void {
 }
 
 /** Drops a message that is not claimed: the loop continues or ends. */
-function pass(message: Message): void {
+function pass(message: Reception): void {
   message.leave(
     () =>
       new Pop3Error(

@@ -16,7 +16,7 @@ import * as commands from "../protocol/commands.ts";
 import type { ListingRules } from "../protocol/listing-block.ts";
 import type { MaildropStat } from "../protocol/listings.ts";
 import { numbersIn, type MalformedLine } from "../protocol/malformed-line.ts";
-import { Message } from "./message.ts";
+import { Reception } from "./reception.ts";
 import { listingAfterDele, renumbered, type ListingAfterDele } from "./renumbering.ts";
 import type { Session } from "./session.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -192,7 +192,7 @@ export class Transaction {
         const message = listed.find((each) => !this.marked.has(each));
         // TOP cannot be tried if the maildrop has no unmarked message.
         if (message === undefined) return false;
-        await new Message(this, message, { top: 0, signal }).buffer();
+        await new Reception(this, message, { top: 0, signal }).buffer();
       }
       this.#tried.set(command, true);
       return true;

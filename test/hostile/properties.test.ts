@@ -5,7 +5,7 @@
 // (b) a message that is encoded and decoded is unchanged, except for a missing CRLF: test/protocol/dot-decoder,
 //     dot-encoder; here through a session;
 // (c) every two cuts, and every octet by itself: test/protocol, by `everyCut` of octets.ts;
-// (d) the work is linear in the input: test/protocol/dot-decoder ("linear work"), client/messages/message-body,
+// (d) the work is linear in the input: test/protocol/dot-decoder ("linear work"), client/messages/reception,
 //     octet-buffer, capabilities; here for the commands of a session;
 // (e) every promise settles, and every answer reaches the call that asked for it: test/client/session/random.test.ts,
 //     test/faults/model.test.ts;

@@ -3,9 +3,8 @@ import { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { expect, test } from "vitest";
 import { Connection } from "../../src/net/connection.ts";
-import { Exchange } from "../../src/net/exchange.ts";
+import { receptionOf } from "../support/receptions.ts";
 import { Inlet } from "../../src/net/inlet.ts";
-import { MessageBody } from "../../src/session/message-body.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import * as commands from "../../src/protocol/commands.ts";
 import { SmallBlock } from "../../src/protocol/block.ts";
@@ -35,13 +34,9 @@ function connect(inlet: Inlet): Connection {
       done();
     },
   });
-  const connection = new Connection(
-    stream,
-    { host: "test", port: 110 },
-    DEFAULT_TIMEOUTS,
-    DEFAULT_LIMITS,
-    { inlet },
-  );
+  const connection = new Connection(stream, { host: "test", port: 110 }, DEFAULT_TIMEOUTS, DEFAULT_LIMITS, {
+    inlet,
+  });
   connection.window = { octets: Infinity, commandOctets: Infinity };
   return connection;
 }
@@ -72,22 +67,9 @@ test.each([7, 1000, 70_000, 200_000])(
   async (most) => {
     const inlet = new Inlet();
     const connection = connect(inlet);
-    const bodies = [0, 1].map(() => {
-      const ignore = (): void => undefined;
-      const owner = { claimed: ignore, resumed: ignore, dropped: ignore, collected: () => true };
-      return new MessageBody(owner, Infinity, 0);
-    });
     const chunks: Buffer[] = [];
-    const waiter = { resolve: () => undefined, reject: () => undefined };
-    for (const body of bodies) {
-      body.stream().on("data", (chunk: Buffer) => chunks.push(chunk));
-      connection.submit(
-        new Exchange(
-          commands.retr(1, () => body),
-          waiter,
-        ),
-      );
-    }
+    for (const reception of [receptionOf({ connection }), receptionOf({ connection })])
+      reception.stream().on("data", (chunk: Buffer) => chunks.push(chunk));
     await turn();
     read(inlet, Buffer.concat([wire, wire]), most);
     await turn();

@@ -1,7 +1,7 @@
 // Commands go out in order, within the window, and never across one that must be alone (RFC 2449 section 6.6).
 import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
-import { Exchange } from "../../src/net/exchange.ts";
+import { Call, type Exchange } from "../../src/net/exchange.ts";
 import { Pipeline, type Window } from "../../src/net/pipeline.ts";
 import type { BlockReader } from "../../src/protocol/block.ts";
 import { always } from "../support/octets.ts";
@@ -15,7 +15,7 @@ interface Wanted {
 function command(line: string, { octets = 0, alone = false }: Wanted = {}): Exchange<unknown> {
   const ignore = (): void => undefined;
   const waiter = { resolve: ignore, reject: ignore };
-  return new Exchange<unknown>({ states: [], line, printable: line, alone, parse: ignore }, waiter, {
+  return new Call<unknown>({ states: [], line, printable: line, alone, parse: ignore }, waiter, {
     octets,
   });
 }
@@ -181,7 +181,7 @@ describe("with nothing after messages", () => {
   const message = (line: string): Exchange<unknown> => {
     const ignore = (): void => undefined;
     const block = (): BlockReader<unknown> => ({ octets: () => true, end: ignore });
-    return new Exchange<unknown>(
+    return new Call<unknown>(
       { states: [], line, printable: line, message: true, block },
       { resolve: ignore, reject: ignore },
     );
@@ -271,11 +271,11 @@ test("whatever is sent, given up and answered, the rules hold, and everything ge
         const batch = flight.takeSendable();
         inFlight.push(...batch);
         departed.push(...batch);
-        const sum = (of: "octets" | "text"): number =>
+        const sum = (of: "announced" | "text"): number =>
           inFlight.reduce((total, exchange) => total + exchange[of], 0);
         if (inFlight.length > 1) {
           expect(inFlight.some(({ command }) => command.alone)).toBe(false);
-          expect(sum("octets")).toBeLessThanOrEqual(window?.octets ?? -1);
+          expect(sum("announced")).toBeLessThanOrEqual(window?.octets ?? -1);
           expect(sum("text")).toBeLessThanOrEqual(window?.commandOctets ?? -1);
         }
         expect(flight.length).toBe(inFlight.length);

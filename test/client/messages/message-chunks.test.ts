@@ -1,12 +1,12 @@
 // A loop over the chunks of a message: what it gets, when it holds the server back, and how it ends.
 import { describe, expect, test, vi } from "vitest";
 import { MessageChunks } from "../../../src/session/message-chunks.ts";
-import { MessageBody, type BodyOwner } from "../../../src/session/message-body.ts";
+import { Pop3ConnectionError } from "../../../src/errors.ts";
 import { HELD } from "../../../src/session/message-stream.ts";
 import { octets, text } from "../../support/octets.ts";
+import { receptionOf } from "../../support/receptions.ts";
 
 const DONE = { done: true, value: undefined };
-const ignore = (): void => undefined;
 
 function begin() {
   const owner = { wanted: vi.fn<() => void>(), destroyed: vi.fn<(error: Error | null) => void>() };
@@ -112,12 +112,9 @@ describe("a loop that is left", () => {
   });
 });
 
-describe("a body", () => {
-  const owner: BodyOwner = { claimed: ignore, resumed: ignore, dropped: ignore, collected: () => true };
-  const body = (): MessageBody => new MessageBody(owner, Infinity, 0);
-
+describe("a message", () => {
   test("is taken once: by a loop, as a stream, or as a Buffer", async () => {
-    const looped = body();
+    const looped = receptionOf();
     looped.chunks();
     const error = {
       code: "POP3_STATE",
@@ -126,13 +123,13 @@ describe("a body", () => {
     expect(() => looped.chunks()).toThrow(expect.objectContaining(error) as Error);
     expect(() => looped.stream()).toThrow(expect.objectContaining(error) as Error);
     await expect(looped.buffer()).rejects.toMatchObject({ code: "POP3_STATE" });
-    const buffered = body();
+    const buffered = receptionOf();
     void buffered.buffer();
     expect(() => buffered.chunks()).toThrow("already taken as a Buffer");
   });
 
   test("that is taken as a stream is looped over as that stream", async () => {
-    const streamed = body();
+    const streamed = receptionOf();
     streamed.stream();
     const chunks = streamed.chunks();
     streamed.octets(octets("ab"));
@@ -141,7 +138,7 @@ describe("a body", () => {
   });
 
   test("gives the loop what was collected before", async () => {
-    const collected = body();
+    const collected = receptionOf();
     collected.octets(octets("ab"));
     const chunks = collected.chunks();
     collected.octets(octets("c"));
@@ -151,12 +148,11 @@ describe("a body", () => {
   });
 
   test("that is complete or has failed ends the loop at once", async () => {
-    const complete = body();
+    const complete = receptionOf();
     complete.end();
     expect(await complete.chunks().next()).toEqual(DONE);
-    const failed = body();
-    const failure = Object.assign(new Error("gone"), { code: "POP3_REFUSED" });
-    failed.fail(failure as never);
-    await expect(failed.chunks().next()).rejects.toMatchObject({ code: "POP3_REFUSED" });
+    const failed = receptionOf();
+    failed.reject(new Pop3ConnectionError("POP3_CLOSED", "gone"));
+    await expect(failed.chunks().next()).rejects.toMatchObject({ code: "POP3_CLOSED" });
   });
 });

@@ -72,6 +72,28 @@ describe("the caller's socket", () => {
     expect(ours.destroyed).toBe(true);
   });
 
+  test("can give Buffers that others use as well: they do not change", async () => {
+    const [ours, theirs] = duplexPair();
+    // The same Buffer each time.
+    const message = Buffer.from("+OK\r\nfirst\r\n..stuffed\r\n..again\r\nlast\r\n.\r\n");
+    const before = message.toString();
+    theirs.on("data", (line: Buffer) => {
+      theirs.write(line.toString().startsWith("RETR") ? message : "+OK\r\n");
+    });
+    theirs.write("+OK hello\r\n");
+    await using client = await Pop3Client.connect({
+      host: "mail.test",
+      secure: false,
+      stls: "never",
+      capa: false,
+      socket: ours,
+      auth: { ...auth, mechanism: "USER" },
+    });
+    const unstuffed = "first\r\n.stuffed\r\n.again\r\nlast\r\n";
+    expect([String(await client.retr(1)), String(await client.retr(1))]).toEqual([unstuffed, unstuffed]);
+    expect(message.toString()).toBe(before);
+  });
+
   /** A stream over which a socket's octets go. */
   const wrapped = (socket: Duplex): Duplex => {
     const [ours, theirs] = duplexPair();

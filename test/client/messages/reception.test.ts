@@ -2,12 +2,9 @@
 import { constants } from "node:buffer";
 import fc from "../../support/fast-check.ts";
 import { describe, expect, test, vi } from "vitest";
-import {
-  largestMessage,
-  MessageBody,
-  messageKnownTooLarge,
-  type BodyOwner,
-} from "../../../src/session/message-body.ts";
+import { largestMessage, messageKnownTooLarge } from "../../../src/session/message-size.ts";
+import type { Reception } from "../../../src/session/reception.ts";
+import { receptionOf } from "../../support/receptions.ts";
 import { everyCut, inPieces, octets, singly, text } from "../../support/octets.ts";
 
 const MIB = 1024 * 1024;
@@ -23,12 +20,10 @@ function pattern(size: number): Buffer {
   return message;
 }
 
-const ignore = (): void => undefined;
-const OWNER: BodyOwner = { claimed: ignore, resumed: ignore, dropped: ignore, collected: () => true };
-
-/** A body that was taken as one Buffer before its first octet came. */
-function taken(limit: number, announced: number): { body: MessageBody; message: Promise<Buffer> } {
-  const body = new MessageBody(OWNER, limit, announced);
+/** A message that was taken as one Buffer before its first octet came. It was requested ahead: then it may be announced as too large. */
+function taken(limit: number, announced: number): { body: Reception; message: Promise<Buffer> } {
+  const body = receptionOf({ limit, announced });
+  body.request();
   return { body, message: body.buffer() };
 }
 

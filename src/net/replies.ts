@@ -146,8 +146,9 @@ export class Replies implements ReplySink {
       if (this.#drained > limits.drain) throw givenUp(exchange.command);
       return;
     }
-    // Copy: the read buffer is reused.
-    const lasting = exchange.block.keeps === true && reused ? Buffer.from(octets) : octets;
+    // Copy if the read buffer is reused, and if a small part of a chunk would keep all of it in memory.
+    const copies = exchange.block.keeps === true && (reused || octets.length * 2 < octets.buffer.byteLength);
+    const lasting = copies ? copyOf(octets) : octets;
     if (!exchange.block.octets(lasting) && this.#pipeline.first?.abandoned === false) {
       // Read `first` again: a listener may have abandoned the message, or closed, while it received these
       // octets.
@@ -209,6 +210,13 @@ export class Replies implements ReplySink {
  */
 function challengeLine({ challenge, line }: ReplyLimits): number {
   return Math.ceil(challenge / 3) * 4 + line;
+}
+
+/** Copies octets into memory of their own: a pool would stay in memory with them. */
+function copyOf(octets: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(octets.length);
+  copy.set(octets);
+  return copy;
 }
 
 function isMessage(command: Command<unknown>): boolean {

@@ -51,7 +51,7 @@ export class DotDecoder {
    */
   decode(chunk: Buffer, from: number): number {
     const length = chunk.length;
-    let start = from;
+    const start = from;
     let at = from;
     this.octets = NOTHING;
     this.ended = false;
@@ -68,7 +68,7 @@ export class DotDecoder {
       this.#state = chunk[at] === LF ? State.lineStart : State.text;
       if (this.#state === State.lineStart) at++;
     }
-    let to = at;
+    const to = at;
     if (this.#state === State.lineStart) {
       if (at === length) return this.#leave(State.lineStart, chunk, start, at);
       if (chunk[at] === DOT) {

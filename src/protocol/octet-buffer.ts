@@ -11,12 +11,17 @@ const NOTHING: Buffer = Buffer.alloc(0);
 
 export class OctetBuffer {
   readonly #announced: number;
+  readonly #allocate: (size: number) => Buffer;
   #room: Buffer = NOTHING;
   #size = 0;
 
-  /** `announced`: the expected size in octets. It is a hint: it affects the allocation, never the content. */
-  constructor(announced = 0) {
+  /**
+   * `announced`: the expected size in octets. It is a hint: it affects the allocation, never the content. `allocate`:
+   * returns memory, which need not be initialised.
+   */
+  constructor(announced = 0, allocate = (size: number): Buffer => Buffer.allocUnsafe(size)) {
     this.#announced = Math.min(announced, LARGEST_HINT);
+    this.#allocate = allocate;
   }
 
   /** The number of octets collected. */
@@ -37,7 +42,7 @@ export class OctetBuffer {
     const hint = first ? Math.min(this.#announced, BELIEVED) : this.#announced;
     // Without an announced size, a message that arrives in one piece needs no spare memory.
     const wanted = Math.max(hint, first ? size : Math.min(size * 2, constants.MAX_LENGTH));
-    const room = Buffer.allocUnsafe(wanted);
+    const room = this.#allocate(wanted);
     room.set(this.#filled, 0);
     this.#room = room;
   }
@@ -46,9 +51,9 @@ export class OctetBuffer {
     return this.#size === this.#room.length ? this.#room : this.#room.subarray(0, this.#size);
   }
 
-  /** Returns the collected octets and starts again with none. */
+  /** Returns the collected octets as {@link join} does, and starts again with none. */
   take(): Buffer {
-    const taken = this.#filled;
+    const taken = this.join();
     this.#room = NOTHING;
     this.#size = 0;
     return taken;
@@ -56,6 +61,10 @@ export class OctetBuffer {
 
   /** Returns the collected octets in one Buffer. Copies them if more than half of the memory is unused. */
   join(): Buffer {
-    return this.#size * 2 < this.#room.length ? Buffer.from(this.#filled) : this.#filled;
+    const filled = this.#filled;
+    if (this.#size * 2 >= this.#room.length) return filled;
+    const copy = this.#allocate(this.#size);
+    copy.set(filled);
+    return copy;
   }
 }

@@ -15,6 +15,7 @@ import * as commands from "../protocol/commands.ts";
 import type { BlockCommand } from "../protocol/commands.ts";
 import { MixedReplies } from "../protocol/mixed-replies.ts";
 import { OctetBuffer } from "../protocol/octet-buffer.ts";
+import { allocate } from "../net/slab.ts";
 import { seenFrom, type Caller } from "./caller.ts";
 import { MessageChunks } from "./message-chunks.ts";
 import { announcedOctets, largestMessage, messageKnownTooLarge, messageTooLarge } from "./message-size.ts";
@@ -75,7 +76,7 @@ export class Reception extends Exchange<void> implements BlockReader<void>, Sink
     this.#session = session;
     this.#options = options;
     this.#limit = largestMessage(session.settings.limits.message);
-    this.#collector = new OctetBuffer(top === undefined ? Math.min(size ?? 0, this.#limit) : 0);
+    this.#collector = new OctetBuffer(top === undefined ? Math.min(size ?? 0, this.#limit) : 0, allocate);
   }
 
   /** Whether the whole message has arrived. */

@@ -8,6 +8,7 @@ import { Inlet } from "../../src/net/inlet.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../../src/options/client.ts";
 import * as commands from "../../src/protocol/commands.ts";
 import { SmallBlock } from "../../src/protocol/block.ts";
+import { SLAB } from "../../src/net/slab.ts";
 import { Columns } from "../../src/protocol/columns.ts";
 
 /** A message in which no two stretches of a few octets are the same. */
@@ -27,13 +28,16 @@ function read(inlet: Inlet, octets: Buffer, most: number): void {
   }
 }
 
-function connect(inlet: Inlet): Connection {
-  const stream = new Duplex({
+function silent(): Duplex {
+  return new Duplex({
     read: () => undefined,
     write(_, __, done) {
       done();
     },
   });
+}
+
+function connect(inlet: Inlet | undefined, stream = silent()): Connection {
   const connection = new Connection(stream, { host: "test", port: 110 }, DEFAULT_TIMEOUTS, DEFAULT_LIMITS, {
     inlet,
   });
@@ -102,6 +106,26 @@ test.each([1, 3, 7, 100, 5000])(
     other.close();
   },
 );
+
+test("a small message in a large chunk does not keep the chunk in memory", async () => {
+  const stream = silent();
+  const connection = connect(undefined, stream);
+  const small = message.subarray(0, 5000);
+  const streamed: Buffer[] = [];
+  const receptions = Array.from({ length: 12 }, () =>
+    receptionOf({ connection, announced: small.length + 2 }),
+  );
+  const collected = receptions.slice(6).map((each) => each.buffer());
+  for (const each of receptions.slice(0, 6))
+    each.stream().on("data", (chunk: Buffer) => streamed.push(chunk));
+  await turn();
+  const reply = Buffer.concat([Buffer.from("+OK\r\n"), small, Buffer.from("\r\n.\r\n")]);
+  stream.push(Buffer.concat(receptions.map(() => reply)));
+  const messages = [...(await Promise.all(collected)), ...streamed];
+  expect(messages.map(({ length }) => length)).toEqual(receptions.map(() => small.length + 2));
+  for (const each of messages) expect(each.buffer.byteLength).toBeLessThanOrEqual(SLAB);
+  connection.close();
+});
 
 test("reads everything into the same memory", () => {
   const places = new Set<Buffer["buffer"]>();

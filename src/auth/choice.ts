@@ -176,11 +176,12 @@ function isOffered(method: Method, offer: ServerOffer, wish: AuthPreferences): b
   const { capabilities } = offer;
   const insisted = wish.mechanisms.length > 0;
   if (method === "APOP") return offer.timestamp;
-  if (BOUND.includes(method) && offer.bindable === false) return false;
   // Without CAPA, RFC 1939 leaves only USER and PASS. Many servers that list SASL do not list USER: there,
   // USER is used only on demand.
   if (method === "USER")
     return capabilities === undefined || capabilities.user || capabilities.sasl.length === 0 || insisted;
   const listed = capabilities?.sasl.includes(method.name) ?? false;
-  return listed || (insisted && (capabilities === undefined || wish.force === true));
+  if (!listed && !(insisted && (capabilities === undefined || wish.force === true))) return false;
+  // Asked last, because the binding has to be computed.
+  return !BOUND.includes(method) || offer.bindable !== false;
 }

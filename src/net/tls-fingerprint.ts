@@ -47,12 +47,19 @@ function isSame(one: unknown, other: unknown): boolean {
 
 function digestOf(...values: readonly unknown[]): string {
   const hash = crypto().createHash("sha256");
+  // Text is hashed together: most values are short, and each call takes a microsecond.
+  let text = "";
   // Each piece has its type and length, so two different values never give the same octets.
   const piece: Piece = (type, content) => {
-    hash.update(`${type}${String(content.length)}:`).update(content);
+    text += `${type}${String(content.length)}:`;
+    if (typeof content === "string") text += content;
+    else {
+      hash.update(text).update(content);
+      text = "";
+    }
   };
   for (const value of values) write(value, piece, DEPTH);
-  return hash.digest("base64");
+  return hash.update(text).digest("base64");
 }
 
 /** What a program can change for the whole process. */

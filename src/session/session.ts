@@ -162,6 +162,7 @@ export class Session {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    if (signal === undefined) return work(this.#closing.signal);
     const first = new FirstAbort(signal, this.#closing.signal);
     try {
       return await work(first.signal);
@@ -499,7 +500,8 @@ export class Session {
     this.#state = "closed";
     this.#failure = inSession(failure, this.id);
     this.#logEnd(failure);
-    this.#closing.abort(new SessionEnd(failure));
+    // Only these operations listen.
+    if (this.#occupied !== undefined) this.#closing.abort(new SessionEnd(failure));
     if (this.#opened) this.onClose?.(failure);
   }
 

@@ -1,4 +1,4 @@
-// Draws the two most important measures as bars, in SVG that works on a light and on a dark background.
+// Draws the most important measures as bars: retrieval and the other clients, fetching and mpop. In SVG that works on a light and on a dark background.
 import { digits } from "./statistics.ts";
 import { find, type Table } from "./table.ts";
 
@@ -34,8 +34,8 @@ const STYLE = `
       .own { fill: #4493f8; }
     }`;
 
-/** Returns the chart; `undefined` if one of its measures was not taken. */
-export function chart(tables: readonly Table[]): string | undefined {
+/** Returns the chart of retrieval, compared with other clients; `undefined` if one of its measures was not taken. */
+export function retrievalChart(tables: readonly Table[]): string | undefined {
   const column = tables.find(({ id }) => id === "latency")?.columns.find((name) => name === "RTT 50 ms");
   const steady = tables.find(({ id }) => id === "steady");
   if (column === undefined || steady === undefined) return undefined;
@@ -54,6 +54,23 @@ export function chart(tables: readonly Table[]): string | undefined {
       show: digits,
     },
   ]);
+}
+
+/** Returns the chart of fetching, compared with mpop; `undefined` if it was not measured, or not all of it. */
+export function fetchingChart(tables: readonly Table[]): string | undefined {
+  const measured = ["maildir-5k", "maildir-2k", "maildir-1m"].map((id) => bars(tables, id, "ms"));
+  if (measured.some((each) => each.length < 2)) return undefined;
+  return draw(
+    ["2,000 messages of 5 KB", "20,000 messages of 2 KB", "200 messages of 1 MB"].map((what, index) => ({
+      title: `Fetching ${what} into a Maildir: seconds, less is better`,
+      subtitle:
+        index === 0
+          ? "From the start of the program to its end, on loopback. All messages are synced to disk."
+          : "",
+      bars: measured[index] ?? [],
+      show: (value) => `${(value / 1000).toFixed(1)} s`,
+    })),
+  );
 }
 
 function bars(tables: readonly Table[], id: string, column: string): Bar[] {

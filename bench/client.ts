@@ -4,6 +4,7 @@ import type { Job, JobAnswer, Outcome } from "./job.ts";
 import { runChurn } from "./tasks/churn.ts";
 import { runDecoder } from "./tasks/decoder.ts";
 import { runFetch } from "./tasks/fetch.ts";
+import { runIdle } from "./tasks/idle.ts";
 import { runLarge } from "./tasks/large.ts";
 import { runListing } from "./tasks/listing.ts";
 import { runPoll } from "./tasks/poll.ts";
@@ -27,6 +28,8 @@ async function run(job: Job): Promise<Outcome> {
       return runPoll(contender, job);
     case "sessions":
       return runSessions(contender, job);
+    case "idle":
+      return runIdle(contender, job);
     case "churn":
       return runChurn(contender, job);
   }

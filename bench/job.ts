@@ -61,6 +61,12 @@ export interface SessionsJob extends ContenderJob {
   readonly sessions: number;
 }
 
+/** Opens many sessions and keeps them open. */
+export interface IdleJob extends ContenderJob {
+  readonly task: "idle";
+  readonly sessions: number;
+}
+
 /** Runs thousands of sessions, a few at a time, and measures what they leave in memory. */
 export interface ChurnJob extends ContenderJob {
   readonly task: "churn";
@@ -77,7 +83,16 @@ export interface DecoderJob {
 }
 
 export type Job =
-  RetrieveJob | VerifyJob | LargeJob | ListingJob | PollJob | FetchJob | SessionsJob | ChurnJob | DecoderJob;
+  | RetrieveJob
+  | VerifyJob
+  | LargeJob
+  | ListingJob
+  | PollJob
+  | FetchJob
+  | SessionsJob
+  | IdleJob
+  | ChurnJob
+  | DecoderJob;
 
 /** Name → value of the measurements of a job. Times are in milliseconds, memory in megabytes (10^6 bytes). */
 export type Outcome = Readonly<Record<string, number>>;

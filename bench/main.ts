@@ -38,7 +38,7 @@ const USAGE = `npm run bench -- [--quick] [--only ${names.slice(0, 2).join(",")}
 
   --quick  takes less than two minutes: fewer rounds and smaller mailboxes
   --only   runs only these measures: ${names.join(", ")}
-  --docs   writes the tables and the chart into docs/, as a full run always does`;
+  --docs   writes the tables and the charts into docs/, as a full run always does`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

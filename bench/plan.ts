@@ -23,6 +23,8 @@ export interface Plan {
   readonly sessions: readonly number[];
   /** The total messages of all sessions, if there are few sessions. */
   readonly sessionMessages: number;
+  /** The sessions that are opened and then do nothing. */
+  readonly idle: readonly number[];
   readonly churn: number;
   readonly loads: number;
 }
@@ -42,6 +44,7 @@ export const FULL: Plan = {
   polls: 300,
   sessions: [1, 10, 100, 1000],
   sessionMessages: 20_000,
+  idle: [100, 1000, 5000],
   churn: 10_000,
   loads: 20,
 };
@@ -61,6 +64,7 @@ export const QUICK: Plan = {
   polls: 40,
   sessions: [1, 100, 1000],
   sessionMessages: 5000,
+  idle: [1000],
   churn: 1000,
   loads: 5,
 };

@@ -1,10 +1,10 @@
-// Saves the results: numbers as JSON, tables between two marks in docs/performance.md, the chart next to it.
+// Saves the results: numbers as JSON, tables between two marks in docs/performance.md, the charts next to it.
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { chart } from "./chart.ts";
+import { fetchingChart, retrievalChart } from "./chart.ts";
 import { PEERS } from "./contenders/names.ts";
 import { peerVersion } from "./contenders/peer.ts";
 import { bench, root } from "./stage.ts";
@@ -65,6 +65,9 @@ export async function writeDocumentation(where: Circumstances, tables: readonly 
   const made = `Made by a ${plan} run on ${date}: Node ${node}, ${system}, ${cores} × ${processor}, ${memory}; ${who.join(", ")}.`;
   const content = [BEGIN, made, ...tables.map(toMarkdown), END].join("\n\n");
   await writeFile(path, before.slice(0, begin) + content + before.slice(end + END.length));
-  const picture = chart(tables);
-  if (picture !== undefined) await writeFile(join(root, "docs/performance.svg"), picture);
+  for (const [name, chart] of [
+    ["performance", retrievalChart(tables)],
+    ["fetching", fetchingChart(tables)],
+  ] as const)
+    if (chart !== undefined) await writeFile(join(root, `docs/${name}.svg`), chart);
 }

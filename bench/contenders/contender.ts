@@ -1,10 +1,14 @@
 // The interface of the compared clients. Each is used as its own documentation says.
 
+import { rootCertificates } from "node:tls";
+
 /** The server and the user to log in as. */
 export interface Target {
   readonly port: number;
   /** The certificate to trust (PEM); `undefined`: no TLS. */
   readonly ca: string | undefined;
+  /** Whether to trust the certificates of Node as well: about 140, which take long to parse. */
+  readonly bundle?: boolean;
   /** The name of the user, which is also the name of the mailbox. */
   readonly mailbox: string;
   /** A TLS session to resume. */
@@ -15,6 +19,11 @@ export const HOST = "127.0.0.1";
 /** The name in the certificate. SNI does not allow an IP address (RFC 6066 section 3). */
 export const SERVER_NAME = "localhost";
 export const PASS = "secret";
+
+/** Returns the certificates to trust, for the option `ca`. */
+export function trusted({ ca, bundle }: Target): string | string[] | undefined {
+  return bundle === true && ca !== undefined ? [...rootCertificates, ca] : ca;
+}
 
 /** A message as the client returns it. */
 export type Taken = Buffer | string;

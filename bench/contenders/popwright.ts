@@ -1,6 +1,6 @@
 // popwright: the built package, through its public API.
 import { Pop3Client } from "popwright";
-import { HOST, PASS, type Contender, type ContenderSession, type Target } from "./contender.ts";
+import { HOST, PASS, trusted, type Contender, type ContenderSession, type Target } from "./contender.ts";
 
 class PopwrightSession implements ContenderSession {
   readonly #client: Pop3Client;
@@ -48,19 +48,14 @@ class PopwrightSession implements ContenderSession {
   }
 }
 
-/**
- * popwright resumes TLS sessions if it gets the same object again; a new one for each connection prevents
- * that.
- */
-let tlsOptions: { readonly ca: string } | undefined;
-
-async function connect({ port, ca, mailbox, session }: Target): Promise<Pop3Client> {
-  if (ca !== undefined && session !== undefined) tlsOptions ??= { ca };
+async function connect(target: Target): Promise<Pop3Client> {
+  const { port, mailbox } = target;
+  const ca = trusted(target);
   return Pop3Client.connect({
     host: HOST,
     port,
     auth: { user: mailbox, pass: PASS },
-    ...(ca === undefined ? { secure: false, stls: "never" as const } : { tls: tlsOptions ?? { ca } }),
+    ...(ca === undefined ? { secure: false, stls: "never" as const } : { tls: { ca } }),
   });
 }
 

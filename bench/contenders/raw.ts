@@ -1,8 +1,16 @@
 // The limits: a socket that writes every RETR and only counts bytes ("drain"), and the same with a search for
 // the ends of messages, which is the least that any client must do ("scan"). Neither stores anything.
 import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
-import { HOST, PASS, SERVER_NAME, type Contender, type ContenderSession, type Target } from "./contender.ts";
+import { connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import {
+  HOST,
+  PASS,
+  SERVER_NAME,
+  trusted,
+  type Contender,
+  type ContenderSession,
+  type Target,
+} from "./contender.ts";
 
 const CRLF_DOT = Buffer.from("\r\n.");
 const CR = 13;
@@ -162,14 +170,23 @@ function retrs(count: number): string {
   return text;
 }
 
-async function open(
-  Session: new (socket: Socket) => RawSession,
-  { port, ca, mailbox, session }: Target,
-): Promise<RawSession> {
+/** Made once, as a program does that cares about its CPU time. */
+let context: SecureContext | undefined;
+
+async function open(Session: new (socket: Socket) => RawSession, target: Target): Promise<RawSession> {
+  const { port, mailbox, session } = target;
+  const ca = trusted(target);
+  if (ca !== undefined) context ??= createSecureContext({ ca });
   const socket =
-    ca === undefined
+    context === undefined
       ? connect({ host: HOST, port, noDelay: true })
-      : connectTls({ host: HOST, port, ca, servername: SERVER_NAME, ...(session && { session }) });
+      : connectTls({
+          host: HOST,
+          port,
+          secureContext: context,
+          servername: SERVER_NAME,
+          ...(session && { session }),
+        });
   const raw = new Session(socket);
   await raw.line();
   await raw.command(`USER ${mailbox}`);

@@ -2,8 +2,8 @@
 // entries.
 import { LIMITS, PEERS } from "../contenders/names.ts";
 import { runJob } from "../job.ts";
-import { inTurn, measured, type Entry } from "../round.ts";
-import { median } from "../statistics.ts";
+import { inTurn, measured, values, type Entry } from "../round.ts";
+import { median, medianRatio } from "../statistics.ts";
 import { NONE, number, runs, text, type Row, type Table } from "../table.ts";
 import type { Measure } from "./measure.ts";
 
@@ -23,14 +23,18 @@ export const listing: Measure = {
         });
         // The server makes the listing at the first request for it.
         await runJob({ task: "listing", contender: "drain", target, command }, plan.limit);
-        const rows = (await inTurn(entries)).map((one): Row => {
+        const entered = await inTurn(entries);
+        const scan = entered.find(({ name }) => name === "scan");
+        const rows = entered.map((one): Row => {
           const name = one.name === "scan" ? "a split string" : one.name;
           const ms = measured(one, "ms");
-          if (ms.length === 0) return { name, cells: [text(one.failure ?? "–"), NONE, NONE, NONE, NONE] };
+          if (ms.length === 0)
+            return { name, cells: [text(one.failure ?? "–"), ...Array<typeof NONE>(5).fill(NONE)] };
           return {
             name,
             cells: [
               runs(ms),
+              number(scan && medianRatio(values(one, "ms"), values(scan, "ms"))),
               number(median(measured(one, "warm"))),
               number(median(measured(one, "live"))),
               number(median(measured(one, "used"))),
@@ -44,7 +48,14 @@ export const listing: Measure = {
           note:
             "Heap: what is kept, and what was in use when the call ended. drain keeps nothing; “a split " +
             "string” is one latin1 string, split and put into a Map, without checks.",
-          columns: ["ms, first", "ms, warm", "heap MB, kept", "heap MB, in use", "resident MB, more"],
+          columns: [
+            "ms, first",
+            "× a split string",
+            "ms, warm",
+            "heap MB, kept",
+            "heap MB, in use",
+            "resident MB, more",
+          ],
           rows,
         });
       }

@@ -13,7 +13,7 @@ const AT_ONCE = 50;
 export const sessions: Measure = {
   name: "sessions",
   async run(stage, plan) {
-    return [await atOnce(stage, plan), await oneAfterTheOther(stage, plan)];
+    return [await atOnce(stage, plan), await idle(stage, plan), await oneAfterTheOther(stage, plan)];
   },
 };
 
@@ -47,6 +47,37 @@ async function atOnce(stage: Stage, plan: Plan): Promise<Table> {
       ...counts.map((count) => `${count}: peak MB`),
     ],
     rows: [...rates].map(([name, cells]): Row => ({ name, cells: [...cells, ...(peaks.get(name) ?? [])] })),
+  };
+}
+
+async function idle(stage: Stage, plan: Plan): Promise<Table> {
+  const rows: Row[] = [];
+  for (const tls of [false, true]) {
+    const target = stage.target("20x5000", tls);
+    for (const sessions of plan.idle) {
+      const entered = await inTurn(
+        ["drain", "popwright"].map((contender): Entry => {
+          const job = { task: "idle", contender, target, sessions } as const;
+          return { name: contender, rounds: Math.min(plan.rounds, 3), run: () => runJob(job, plan.limit) };
+        }),
+      );
+      for (const one of entered) {
+        const cells = ["heap", "resident", "cpu", "delay"].map((value) =>
+          number(median(measured(one, value))),
+        );
+        const name = `${one.name}, ${sessions.toLocaleString("en-US")}${tls ? ", TLS" : ""}`;
+        rows.push({ name, cells: one.failure === undefined ? cells : [text(one.failure)] });
+      }
+    }
+  }
+  return {
+    id: "idle",
+    title: "Open sessions that do nothing",
+    note:
+      "For each session, after the first 20: heap, after garbage collection; resident memory; CPU to connect, log in and " +
+      "send UIDL, a hundred at a time. Delay: of the event loop meanwhile, 99th percentile.",
+    columns: ["heap KB", "resident KB", "CPU ms to open", "delay ms"],
+    rows,
   };
 }
 

@@ -34,6 +34,6 @@ export async function runChurn(contender: Contender, job: ChurnJob): Promise<Out
 }
 
 /** Waits a few turns of the event loop, until closed sockets are gone. */
-async function settled(): Promise<void> {
+export async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -40,9 +40,9 @@ const ESCAPE_MAX = 4;
 /**
  * Codecs of iconv-lite that a label must not select. Most are not charsets. UTF-7 is one, but it hides markup
  * from every filter that looks for `<`: `+ADw-script+AD4-` is `<script>`. Browsers and mail readers no longer
- * decode it.
+ * decode it. The Encoding Standard refuses CESU-8 as well, and the codec appends "0" to every text in it.
  */
-const REFUSED = /^(?:base64|hex|internal|(?:(?:cs)?unicode11)?utf7(?:imap)?)$/;
+const REFUSED = /^(?:base64|hex|internal|cesu8|(?:(?:cs)?unicode11)?utf7(?:imap)?)$/;
 
 /** The maximum length of a label. No charset has a longer name, so a longer label is not looked up. */
 const LABEL_MAX = 64;
@@ -58,8 +58,10 @@ type Open = () => TextPieceDecoder;
 /** Label → decoder. Only known labels are added, so the map cannot grow without limit. */
 const decoders = new Map<string, Open>([
   ["utf8", () => new PlatformDecoder("utf-8")],
-  ["utf-16", () => new Utf16Decoder()],
-  ["utf16", () => new Utf16Decoder()],
+  ...["utf-16", "utf16"].map((label): [string, Open] => [
+    label,
+    () => new MarkedDecoder(Buffer.of(0xff, 0xfe), (order) => new PlatformDecoder(`utf-16${order}`)),
+  ]),
   ...ISO_2022_JP_LABELS.map((label): [string, Open] => [
     label,
     () => new LineDecoder(new Iso2022JpDecoder()),
@@ -71,9 +73,10 @@ const decoders = new Map<string, Open>([
  *
  * - Ignores case, blanks and quotes around the label, and the language of RFC 2231 (`utf-8*en`).
  * - Reads `iso-8859-1` and `us-ascii` as windows-1252, which is a superset of both.
- * - Reads `utf-16` without a byte order mark as big-endian (RFC 2781 section 4.3).
- * - With an unknown label: UTF-8 if the bytes are valid UTF-8, otherwise windows-1252. UTF-7 counts as unknown:
- *   its bytes are returned as they are (`+ADw-`), since decoding them can produce markup that no filter saw.
+ * - Reads `utf-16` and `utf-32` without a byte order mark as big-endian (RFC 2781 section 4.3).
+ * - With an unknown label: UTF-8 if the bytes are valid UTF-8, otherwise windows-1252. UTF-7 and CESU-8 count as
+ *   unknown: the bytes of UTF-7 are returned as they are (`+ADw-`), since decoding them can produce markup that no
+ *   filter saw.
  * - Invalid bytes become U+FFFD. A byte order mark is removed.
  *
  * Loads `iconv-lite` at the first label that the platform's `TextDecoder` does not know.
@@ -128,14 +131,17 @@ async function iconvDecoder(name: string): Promise<Open | undefined> {
   if (name.length > LABEL_MAX || REFUSED.test(iconvName(name))) return undefined;
   const { default: iconv } = await import("iconv-lite");
   if (!iconv.encodingExists(name)) return undefined;
-  return () => {
-    const decoder = iconv.getDecoder(name);
+  const open = (codec: string): TextPieceDecoder => {
+    const decoder = iconv.getDecoder(codec);
     // Its decoders of two-byte charsets lose text if a piece ends within a character.
     return new LineDecoder({
       write: (octets) => decoder.write(octets),
       end: () => decoder.end() ?? "",
     });
   };
+  if (iconvName(name) !== "utf32") return () => open(name);
+  // Without a mark, its own codec guesses the byte order, and the guess depends on the pieces.
+  return () => new MarkedDecoder(Buffer.of(0xff, 0xfe, 0, 0), (order) => open(`utf-32${order}`));
 }
 
 /** Returns the name under which iconv-lite looks for a codec: `utf-7:1994` is `utf7`. */
@@ -148,20 +154,33 @@ function decodeUtf8(octets: Buffer): string {
   return octets.toString("utf8", marked ? 3 : 0);
 }
 
+/**
+ * The most bytes that a decoder keeps of a character that is not complete, with room to spare. Node's decoder fails if
+ * a piece is so short that its text, together with what was kept, has more than two characters for each of its bytes.
+ */
+const KEPT = 8;
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
 /** The charsets of the platform. TextDecoder removes a byte order mark. */
 class PlatformDecoder implements TextPieceDecoder {
   readonly #decoder: TextDecoder;
+  /** The last bytes, so that no piece is too short, not even the last one. */
+  #rest: Buffer = NOTHING;
 
   constructor(name: string) {
     this.#decoder = new TextDecoder(name);
   }
 
   write(octets: Buffer): string {
-    return this.#decoder.decode(octets, { stream: true });
+    const whole = this.#rest.length === 0 ? octets : Buffer.concat([this.#rest, octets]);
+    const cut = whole.length < 2 * KEPT ? 0 : whole.length - KEPT;
+    this.#rest = whole.subarray(cut);
+    return cut === 0 ? "" : this.#decoder.decode(whole.subarray(0, cut), { stream: true });
   }
 
   end(): string {
-    return this.#decoder.decode();
+    return this.#decoder.decode(this.#rest);
   }
 }
 
@@ -175,26 +194,34 @@ class Windows1252Decoder implements TextPieceDecoder {
   }
 }
 
-/** UTF-16 in the byte order of its mark, otherwise big-endian. */
-class Utf16Decoder implements TextPieceDecoder {
+/** UTF-16 or UTF-32 in the byte order of its mark, otherwise big-endian. */
+class MarkedDecoder implements TextPieceDecoder {
+  readonly #mark: Buffer;
+  readonly #open: (order: "le" | "be") => TextPieceDecoder;
   #first = Buffer.alloc(0);
-  #decoder: PlatformDecoder | undefined;
+  #decoder: TextPieceDecoder | undefined;
+
+  /** `mark`: that of little-endian text. */
+  constructor(mark: Buffer, open: (order: "le" | "be") => TextPieceDecoder) {
+    this.#mark = mark;
+    this.#open = open;
+  }
 
   write(octets: Buffer): string {
     if (this.#decoder !== undefined) return this.#decoder.write(octets);
     this.#first = Buffer.concat([this.#first, octets]);
-    return this.#first.length < 2 ? "" : this.#open().write(this.#first);
+    return this.#first.length < this.#mark.length ? "" : this.#opened().write(this.#first);
   }
 
   end(): string {
     if (this.#decoder !== undefined) return this.#decoder.end();
-    const decoder = this.#open();
+    const decoder = this.#opened();
     return decoder.write(this.#first) + decoder.end();
   }
 
-  #open(): PlatformDecoder {
-    const little = this.#first[0] === 0xff && this.#first[1] === 0xfe;
-    this.#decoder = new PlatformDecoder(little ? "utf-16le" : "utf-16be");
+  #opened(): TextPieceDecoder {
+    const { length } = this.#mark;
+    this.#decoder = this.#open(this.#first.subarray(0, length).equals(this.#mark) ? "le" : "be");
     return this.#decoder;
   }
 }

@@ -1,9 +1,16 @@
 import fc from "../support/fast-check.ts";
 import iconv from "iconv-lite";
 import { describe, expect, it } from "vitest";
-import { decodeCharset } from "../../src/parse/charset.ts";
+import { decodeCharset, openDecoder } from "../../src/parse/charset.ts";
+import { everyCut } from "../support/octets.ts";
 
 const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(" ", ""), "hex");
+
+async function inPieces(pieces: readonly Buffer[], label: string): Promise<string> {
+  const decoder = await openDecoder(label);
+  if (decoder === undefined) throw new Error(`${label} is unknown`);
+  return pieces.map((piece) => decoder.write(piece)).join("") + decoder.end();
+}
 
 describe("decodeCharset", () => {
   it.each([
@@ -81,10 +88,33 @@ describe("decodeCharset", () => {
   });
 
   it("does not accept the codecs of iconv-lite as charsets", async () => {
-    for (const label of ["base64", "hex", "HEX", "_internal"]) {
+    for (const label of ["base64", "hex", "HEX", "_internal", "cesu-8", "CESU8"]) {
       expect(await decodeCharset(Buffer.from("plain"), label)).toBe("plain");
     }
   });
+
+  it("reads UTF-32 in the order of its mark, otherwise as big-endian, at every cut", async () => {
+    const samples = [
+      ["fffe0000 61000000 00f60100", "a\u{1f600}"],
+      ["0000feff 00000061", "a"],
+      ["00000061 0000000a 0001f600", "a\n\u{1f600}"],
+      ["61000000 61000000 61000000", "\ufffd\ufffd\ufffd"],
+    ] as const;
+    for (const [octets, text] of samples) {
+      expect(await decodeCharset(hex(octets), "utf-32")).toBe(text);
+      for (const pieces of everyCut(hex(octets))) expect(await inPieces(pieces, "UTF32")).toBe(text);
+    }
+  });
+
+  it.each(["gb18030", "big5", "euc-jp", "euc-kr", "shift_jis", "iso-2022-jp", "utf-8"])(
+    "decodes octets that are not %s, at every cut",
+    async (label) => {
+      for (const octets of ["d031 61", "8130 8161", "61 f09f 61", "8fa1 1b24 61", "1b 1b 61", "d031"]) {
+        const text = await decodeCharset(hex(octets), label);
+        for (const pieces of everyCut(hex(octets))) expect(await inPieces(pieces, label)).toBe(text);
+      }
+    },
+  );
 
   it("replaces invalid octets by U+FFFD", async () => {
     expect(await decodeCharset(hex("61ff62"), "utf-8")).toBe("a\ufffdb");

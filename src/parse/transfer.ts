@@ -35,12 +35,20 @@ function transferDecoder(encoding: string, body: readonly Buffer[]): TransferDec
     case "x-uuencode":
     case "uue":
     case "x-uue":
-      return /^begin [0-7]/m.test(body[0]?.toString("latin1", 0, LINE_MAX) ?? "")
-        ? new Uuencode()
-        : undefined;
+      return /^begin [0-7]/m.test(startOf(body)) ? new Uuencode() : undefined;
     default:
       return undefined;
   }
+}
+
+/** Returns the start of the part, however it is cut. */
+function startOf(body: readonly Buffer[]): string {
+  let start = "";
+  for (const piece of body) {
+    start += piece.toString("latin1", 0, LINE_MAX - start.length);
+    if (start.length === LINE_MAX) break;
+  }
+  return start;
 }
 
 /** Cuts the bytes after the last line end of each slice, and keeps the rest for the next slice. */
@@ -50,10 +58,12 @@ abstract class LineDecoder implements TransferDecoder {
   write(slice: Buffer): Buffer {
     const text = this.#rest + slice.toString("latin1");
     let cut = text.lastIndexOf("\n") + 1;
-    // An escape is not cut: "=" and the two digits after it stay together.
-    if (text.length - cut > LINE_MAX) cut = text.length - 2;
-    if (text.charAt(cut - 1) === "=") cut--;
-    else if (text.charAt(cut - 2) === "=") cut -= 2;
+    if (text.length - cut > LINE_MAX) {
+      // An escape is not cut: "=" and the two digits after it stay together.
+      cut = text.length - 2;
+      if (text.charAt(cut - 1) === "=") cut--;
+      else if (text.charAt(cut - 2) === "=") cut -= 2;
+    }
     this.#rest = text.slice(cut);
     return this.lines(text.slice(0, cut));
   }
@@ -79,7 +89,8 @@ class Base64 extends LineDecoder {
 
   protected override lines(text: string): Buffer {
     if (this.#ended) return Buffer.alloc(0);
-    const mayEnd = this.#padded || this.#afterEmptyLine || /=|^\r?\n|\n\r?\n/.test(text);
+    // A line of blanks is an empty one, too.
+    const mayEnd = this.#padded || this.#afterEmptyLine || /=|(?:^|\n)[^\S\n]*\n/.test(text);
     const data = mayEnd ? this.#dataOf(text) : text;
     return this.#decode(data.replace(/[^A-Za-z0-9+/=]+/g, ""));
   }
@@ -141,24 +152,29 @@ class Base64 extends LineDecoder {
 const HEX = new Int8Array(256).fill(-1);
 for (const digit of "0123456789ABCDEFabcdef") HEX[digit.charCodeAt(0)] = Number.parseInt(digit, 16);
 
-const EQUALS = 0x3d;
+const [LF, CR, EQUALS] = [0x0a, 0x0d, 0x3d];
 
 /** Quoted-printable (RFC 2045 section 6.7). Blanks before a line end are removed; a malformed `=` stays. */
 class QuotedPrintable extends LineDecoder {
   protected override lines(text: string, last = false): Buffer {
     // The first group keeps a long run of blanks from being matched again at each of its characters.
     const blanks = last ? /(^|[^ \t])[ \t]+(?=\r?\n|$)/g : /(^|[^ \t])[ \t]+(?=\r?\n)/g;
-    const line = text.replace(blanks, "$1").replace(last ? /=(?:\r?\n|$)/g : /=\r?\n/g, "");
+    const line = text.replace(blanks, "$1");
     const octets = Buffer.allocUnsafe(line.length);
     let length = 0;
     for (let at = 0; at < line.length; at++) {
       let octet = line.charCodeAt(at);
       if (octet === EQUALS) {
-        const high = HEX[line.charCodeAt(at + 1)] ?? -1;
-        const low = HEX[line.charCodeAt(at + 2)] ?? -1;
+        const [first, second] = [line.charCodeAt(at + 1), line.charCodeAt(at + 2)];
+        const high = HEX[first] ?? -1;
+        const low = HEX[second] ?? -1;
         if (high >= 0 && low >= 0) {
           octet = high * 16 + low;
           at += 2;
+        } else if (first === LF || (first === CR && second === LF) || (last && at === line.length - 1)) {
+          // A soft line break.
+          at += first === CR ? 2 : 1;
+          continue;
         }
       }
       octets[length++] = octet;

@@ -44,14 +44,15 @@ export async function decodeText(octets: Buffer): Promise<string> {
  */
 export async function recodeWords(octets: Buffer): Promise<string> {
   let line = "";
-  let words = "";
+  let words: string | undefined;
+  // A word without text stays, too: without it, the text around it could become a word.
   const flush = (): void => {
-    if (words !== "") line += `=?utf-8?B?${Buffer.from(words).toString("base64")}?=`;
-    words = "";
+    if (words !== undefined) line += `=?utf-8?B?${Buffer.from(words).toString("base64")}?=`;
+    words = undefined;
   };
   for await (const { text, encoded } of decodePieces(octets)) {
     if (encoded) {
-      words += text;
+      words = (words ?? "") + text;
     } else {
       flush();
       line += text;

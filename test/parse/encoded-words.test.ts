@@ -1,6 +1,6 @@
 import fc from "../support/fast-check.ts";
 import { describe, expect, it } from "vitest";
-import { decodeText } from "../../src/parse/encoded-words.ts";
+import { decodeText, recodeWords } from "../../src/parse/encoded-words.ts";
 
 const decode = (line: string): Promise<string> => decodeText(Buffer.from(line, "latin1"));
 const B = (text: string, label = "utf-8"): string => `=?${label}?B?${Buffer.from(text).toString("base64")}?=`;
@@ -193,5 +193,21 @@ describe("decodeText takes linear time for", () => {
     ["malformed words between well-formed ones", fill("=?utf-8?Q?x?= =?utf-8?Q?=?= ")],
   ])("%s", async (_, line) => {
     expect((await decode(line)).length).toBeGreaterThan(0);
+  });
+});
+
+describe("recodeWords", () => {
+  it.each([
+    ["=?iso-8859-1?Q?=E4?= b", "=?utf-8?B?w6Q=?= b"],
+    ["=?utf-8?q?a?= =?utf-8?q?b?=", "=?utf-8?B?YWI=?="],
+    ["a =?utf-8?q??= b", "a =?utf-8?B??= b"],
+  ])("writes the words of %j in UTF-8", async (line, recoded) => {
+    expect(await recodeWords(Buffer.from(line, "latin1"))).toBe(recoded);
+  });
+
+  it("does not make a word of the text around a word without text", async () => {
+    const line = "=?a?q?=?a?q??=?=";
+    expect(await decode(line)).toBe("=?a?q??=");
+    expect(await decode(await recodeWords(Buffer.from(line)))).toBe("=?a?q??=");
   });
 });

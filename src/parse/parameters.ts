@@ -26,7 +26,7 @@ export async function parseStructured(line: string): Promise<Structured> {
   const segmented = new Map<string, Segment[]>();
   for (let next = reader.parameter(); next !== undefined; next = reader.parameter()) {
     const [name, text] = next;
-    const match = /^([^*]+)\*(\d{0,9})(\*?)$/.exec(name);
+    const match = /^([^*]+?)[ \t]*\*(\d{0,9})(\*?)$/.exec(name);
     if (match === null) {
       if (!plain.has(name)) plain.set(name, text);
       continue;

@@ -12,6 +12,7 @@ export const PROGRAMS: string[] = [
   "test/docs/**/*.test.ts",
   "test/error-words.test.ts",
   "test/fetch/destinations/programs.test.ts",
+  "test/fuzz/planted.test.ts",
   "test/node-pop3/readme.test.ts",
   "test/package/layers.test.ts",
   "test/testing/contracts/runners.test.ts",

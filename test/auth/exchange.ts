@@ -6,30 +6,8 @@ import fc from "../support/fast-check.ts";
 import { expect } from "vitest";
 import type { Credentials, SaslContext, SaslExchange, SaslMechanism } from "../../src/auth/mechanism.ts";
 import { Pop3Error } from "../../src/errors.ts";
-import { printable } from "../../src/protocol/printable.ts";
-import { Secrets } from "../../src/protocol/secrets.ts";
 import { times } from "../support/octets.ts";
-
-export const CREDENTIALS: Credentials = {
-  user: "ann",
-  pass: "hunter2-pass",
-  accessToken: "hunter2-token",
-  authzid: "",
-  encode: (text) => Buffer.from(text, "utf8"),
-};
-
-const SECRETS = new Secrets(CREDENTIALS.pass, CREDENTIALS.accessToken);
-
-export const CONTEXT: SaslContext = {
-  host: "pop.example.com",
-  port: 995,
-  secure: true,
-  offered: [],
-  bindingTypes: [],
-  channelBinding: () => undefined,
-  scram: { minIterations: 4096, maxIterations: 100_000 },
-  printable: (text) => printable(text, SECRETS),
-};
+import { CONTEXT, CREDENTIALS } from "../support/sasl.ts";
 
 /** Rejects where `start` throws. */
 export async function begin(

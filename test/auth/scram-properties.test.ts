@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { SaslContext, SaslExchange } from "../../src/auth/mechanism.ts";
 import { scram } from "../../src/auth/scram.ts";
 import { Pop3Error } from "../../src/errors.ts";
-import { CONTEXT, CREDENTIALS } from "./exchange.ts";
+import { CONTEXT, CREDENTIALS } from "../support/sasl.ts";
 import { ScramServer } from "../support/scram-server.ts";
 
 // Few iterations: what they are does not matter here.

@@ -13,7 +13,8 @@ import {
   scramSha512Plus,
 } from "../../src/auth/scram.ts";
 import type { Pop3ErrorCode } from "../../src/errors.ts";
-import { CONTEXT, begin as beginWith } from "./exchange.ts";
+import { CONTEXT } from "../support/sasl.ts";
+import { begin as beginWith } from "./exchange.ts";
 import { ScramServer, hi } from "../support/scram-server.ts";
 
 const NONCE = "rOprNGfwEbeRWgbNEkqO";

@@ -12,6 +12,8 @@
 // (f) parsers throw only typed errors: test/protocol/listings, reply, capabilities; here for whole sessions;
 // (g) a secret is in no error, log line or inspection, for any text of a server: test/protocol/commands,
 //     test/client/login/secrets.test.ts and test/auth; here for servers that repeat the client's lines.
+//
+// test/fuzz looks for inputs that break (a), (b), (d), (f) and (g) in single parsers, guided by their branches.
 import { inspect } from "node:util";
 import fc from "../support/fast-check.ts";
 import { describe, expect, test } from "vitest";

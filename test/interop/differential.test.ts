@@ -2,10 +2,10 @@
 // all differences are known.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { byHand } from "./differential/by-hand.ts";
-import { readSession } from "./differential/by-the-letter.ts";
+import { readSession } from "../support/by-the-letter.ts";
 import { curlOutcomes, curlVersion } from "./differential/curl.ts";
 import { differences, type Difference, type OtherClient } from "./differential/differences.ts";
-import type { Case, Outcome } from "./differential/exchange.ts";
+import type { Case, Outcome } from "../support/exchange.ts";
 import { generated } from "./differential/generated.ts";
 import { poplibOutcomes, pythonVersion } from "./differential/poplib.ts";
 import { ourMessages, ourOutcomes } from "./differential/popwright.ts";

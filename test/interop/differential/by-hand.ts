@@ -1,5 +1,5 @@
 // Cases in which clients are known to differ, or could differ. Each case has its own name.
-import type { Case, Command, Exchange } from "./exchange.ts";
+import type { Case, Command, Exchange } from "../../support/exchange.ts";
 import { stuffed } from "./generated.ts";
 
 const one = (command: Command, reply: string): Exchange[] => [{ command, reply }];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { inDirectory, removeDirectory } from "../../servers/directory.ts";
 import { notInstalled, run } from "../../servers/tool.ts";
-import type { Outcome } from "./exchange.ts";
+import type { Outcome } from "../../support/exchange.ts";
 import type { Stage, Task } from "./stage.ts";
 
 /** Seconds, for what hangs. */

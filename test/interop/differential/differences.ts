@@ -1,6 +1,6 @@
 // The known differences of poplib and curl, for the same octets. Each difference is a rewriting of its own.
-import { LONGEST_LINE, readReply } from "./by-the-letter.ts";
-import { hasBlock, type Exchange } from "./exchange.ts";
+import { LONGEST_LINE, readReply } from "../../support/by-the-letter.ts";
+import { hasBlock, type Exchange } from "../../support/exchange.ts";
 
 export type OtherClient = "poplib" | "curl";
 

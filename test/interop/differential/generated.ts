@@ -2,7 +2,7 @@
 // would find nothing.
 import fc from "../../support/fast-check.ts";
 import { asReceived } from "../../support/messages.ts";
-import type { Case, Command } from "./exchange.ts";
+import type { Case, Command } from "../../support/exchange.ts";
 
 const SEED = 1939;
 

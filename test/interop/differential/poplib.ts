@@ -1,7 +1,7 @@
 // Runs cases through Python's poplib: all of them in one process, with one session for each.
 import { fileURLToPath } from "node:url";
 import { run } from "../../servers/tool.ts";
-import type { Outcome } from "./exchange.ts";
+import type { Outcome } from "../../support/exchange.ts";
 import type { Stage, Task } from "./stage.ts";
 
 const SCRIPT = fileURLToPath(new URL("poplib_session.py", import.meta.url));

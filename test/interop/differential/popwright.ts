@@ -1,6 +1,6 @@
 // Runs cases through the public API of our client: one session for each, or one for all of them.
 import { Pop3Client, Pop3Error } from "../../../src/index.ts";
-import { listingText, type Outcome } from "./exchange.ts";
+import { listingText, type Outcome } from "../../support/exchange.ts";
 import type { Stage, Task } from "./stage.ts";
 
 /** So many sessions are open at the same time. */

@@ -3,7 +3,7 @@
 import { turns } from "../../support/turns.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 import type { Peer } from "../../support/peer.ts";
-import type { Case, Exchange } from "./exchange.ts";
+import type { Case, Exchange } from "../../support/exchange.ts";
 
 /** What a client has to do: log in, and say these lines. */
 export interface Task {

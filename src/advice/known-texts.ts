@@ -260,9 +260,9 @@ export const KNOWN_TEXTS: Readonly<Record<string, KnownText>> = {
   },
   refused: {
     cause:
-      "The server refuses the login. At GMX, WEB.DE, mail.com, 163 and Outlook.com this usually means that POP is off.",
+      "The server refuses the login. Usually the password is wrong; at GMX, WEB.DE, mail.com, 163 and Outlook.com usually POP is off.",
     advice:
-      "Turn POP on. Then check whether you need an app password, then the password itself. At WEB.DE wait 15 minutes between two logins.",
+      "Check the user name and the password. Then check whether you need an app password, and whether POP is on. At WEB.DE wait 15 minutes between two logins.",
   },
   "not-allowed": {
     cause: "The server does not allow this.",

@@ -22,6 +22,8 @@ export interface SecretSource {
   readonly command?: string | readonly string[] | undefined;
   /** The path of a file whose first line is the secret; `-`: standard input. */
   readonly file?: string | undefined;
+  /** The options for the command and the file, as an error names them. */
+  readonly options?: string | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export function secretFrom(
   io: Io,
   env: NodeJS.ProcessEnv = io.env,
 ): () => Promise<string> {
-  const { command, file, variable } = source;
+  const { command, file, variable, options = "a command that prints it, or a file" } = source;
   const value = variable === undefined ? undefined : io.env[variable];
   if (value !== undefined && command === undefined && file === undefined) keepSecret(value, io);
   if (command !== undefined) {
@@ -60,7 +62,7 @@ export function secretFrom(
         throw error;
       }));
     throw new UsageError(
-      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give a command that prints it, or a file`,
+      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give ${options}`,
     );
   };
 }

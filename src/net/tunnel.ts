@@ -35,7 +35,8 @@ export async function httpConnect(
   stream.write(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${proof}\r\n`);
   const { header, rest } = await answered;
   const [status = ""] = header.split("\r\n", 1);
-  if (!/^HTTP\/1\.[01] 2\d\d(?: |$)/.test(status)) throw proxyFailed(proxy, `it refused CONNECT: ${status}`);
+  if (!/^HTTP\/1\.[01] 2\d\d(?: |$)/.test(status))
+    throw proxyFailed(proxy, `it refused to connect to ${place}: ${status}`);
   if (rest.length > 0) stream.unshift(rest);
 }
 
@@ -125,7 +126,8 @@ export async function socksConnect(
       },
       (error: unknown) => {
         // Keep only the message: an error of the package contains its options, and so the proxy's password.
-        reject(proxyFailed(proxy, error instanceof Error ? error.message : "unknown error"));
+        const words = error instanceof Error ? error.message : "unknown error";
+        reject(proxyFailed(proxy, `no connection to ${authority(target)}: ${words}`));
       },
     );
     return ignore;

@@ -18,6 +18,7 @@ import {
   shown,
   withDefaults,
 } from "./checks.ts";
+import { checkTls } from "./tls.ts";
 import type { ListingMode } from "../protocol/listing-block.ts";
 import type { Duration } from "./duration.ts";
 import { parseUrl } from "./url.ts";
@@ -122,8 +123,9 @@ export interface Pop3ClientOptions {
   /** Allows a password to be sent without TLS. `stls: "never"` allows it as well. @default false */
   readonly allowPlaintextAuth?: boolean;
   /**
-   * Options for `tls.connect`: `ca`, `cert` and `key`, `servername`, `minVersion` and so on. Clients of a server with
-   * options of equal values resume TLS sessions, which saves most of the handshake. Functions are compared by identity.
+   * Options for `tls.connect`: `ca`, `cert` and `key` (each the content of a PEM file), `servername`, `minVersion` and so
+   * on. `ca` takes the place of the authorities that Node trusts. Clients of a server with options of equal values resume
+   * TLS sessions, which saves most of the handshake. Functions are compared by identity.
    * @default those of Node
    */
   readonly tls?: ConnectionOptions;
@@ -314,7 +316,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
       `tls must be an object of options for tls.connect (got ${tls}): did you mean secure: ${tls}?`,
     );
   }
-  if (tls !== undefined) checkObject("tls", tls);
+  if (tls !== undefined) checkTls("tls", tls);
   checkFunction("lookup", options.lookup);
   const socket = options.socket as Partial<Duplex> | null | undefined;
   if (socket !== undefined && typeof socket !== "function" && typeof socket?.pipe !== "function")

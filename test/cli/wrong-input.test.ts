@@ -51,7 +51,7 @@ const NO_DESTINATION =
   "The server of the destination cannot be reached. Check its name and its port, and whether it runs.";
 const MUST_NAME = "the URL must name a user, as in pop3s://USER@127.0.0.1";
 const NO_PASSWORD =
-  "the password of ann is missing: set POPWRIGHT_PASSWORD, or give a command that prints it, or a file";
+  "the password of ann is missing: set POPWRIGHT_PASSWORD, or give --password-command or --password-file";
 
 /** The commands, and their last sentence. `@ANN`: the URL of a server that works. `@DIR`: the directory of the files above. */
 test.each<[words: string, code: number, last: string, env?: Record<string, string>]>([

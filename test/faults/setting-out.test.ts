@@ -20,7 +20,9 @@ const NONSENSE: Record<string, Partial<Pop3ClientOptions>> = {
     },
   },
   "an invalid version of TLS": { tls: { minVersion: "TLSv9" as never } },
-  "an invalid certificate": { tls: { cert: "nonsense", key: "nonsense" } },
+  "an invalid certificate": {
+    tls: { cert: "-----BEGIN CERTIFICATE-----\n", key: "-----BEGIN PRIVATE KEY-----\n" },
+  },
   "invalid ciphers": { tls: { ciphers: "NONSENSE" } },
   "a function for a socket that throws": {
     socket: () => {

@@ -85,7 +85,7 @@ describe.each([true, false])("HTTP CONNECT (TLS from the first octet: %s)", (tls
     const url = `http://me:h%C3%BCnter2@127.0.0.1:${proxy.port}`;
     const failure = await failureOf(Pop3Client.connect(through(server, url)));
     expect(failure.message).toBe(
-      `the proxy 127.0.0.1:${proxy.port} failed: it refused CONNECT: HTTP/1.1 407 no ****, ****, ****`,
+      `the proxy 127.0.0.1:${proxy.port} failed: it refused to connect to localhost:${server.port}: HTTP/1.1 407 no ****, ****, ****`,
     );
   });
 });
@@ -301,7 +301,9 @@ test.each([
     Pop3Client.connect({ host: "pop.example.com", proxy: `socks5://127.0.0.1:${proxy.port}` }),
   );
   expect(failure).toMatchObject({ code: "POP3_CONNECT" });
-  expect(failure.message).toContain(`the proxy 127.0.0.1:${proxy.port} failed: `);
+  expect(failure.message).toContain(
+    `the proxy 127.0.0.1:${proxy.port} failed: no connection to pop.example.com:995: `,
+  );
 });
 
 test.each([

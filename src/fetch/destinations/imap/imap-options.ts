@@ -12,6 +12,7 @@ import {
   shown,
   withDefaults,
 } from "../../../options/checks.ts";
+import { checkTls } from "../../../options/tls.ts";
 import type { Duration } from "../../../options/duration.ts";
 import { printable } from "../../../protocol/printable.ts";
 
@@ -115,7 +116,7 @@ export function completeImapOptions(url: unknown, options: ImapAppendOptions): I
   checkNames("imap", options, Object.keys(NAMES));
   const { state, auth, tls = {}, starttls, flags = [], limit, connections, timeout, settleTime } = options;
   checkText("imap.state", state);
-  checkObject("imap.tls", tls);
+  checkTls("imap.tls", tls);
   checkOneOf("imap.starttls", starttls, ["required", "never"]);
   if (secure && starttls !== undefined)
     throw configError("imap.starttls must be left out for imaps:// URLs, which have TLS from the first byte");

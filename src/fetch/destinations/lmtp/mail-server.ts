@@ -10,6 +10,7 @@ import {
   configError,
   shown,
 } from "../../../options/checks.ts";
+import { checkTls } from "../../../options/tls.ts";
 import type { Secret } from "../../../options/auth.ts";
 import { printable, typeOf } from "../../../protocol/printable.ts";
 
@@ -48,7 +49,7 @@ const LIKE = "must look like lmtp://127.0.0.1:24, lmtp:/run/dovecot/lmtp, smtp:/
 
 /** Reads the URL and the options. Throws `POP3_CONFIG`; the URL is not shown, because it may contain a password. */
 export function mailServer(given: unknown, { auth, starttls, tls = {} }: ServerOptions): MailServer {
-  checkObject("lmtp.tls", tls);
+  checkTls("lmtp.tls", tls);
   checkOneOf("lmtp.starttls", starttls, ["required", "if-offered", "never"]);
   const text: unknown = given instanceof URL ? given.href : given;
   if (typeof text !== "string" || !URL.canParse(text))

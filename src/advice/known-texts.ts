@@ -157,7 +157,7 @@ export const KNOWN_TEXTS: Readonly<Record<string, KnownText>> = {
   perdition: {
     software: "Perdition",
     cause:
-      "This proxy forwards to a server that refuses the session, usually because another session uses the mailbox.",
+      "The server that has the mail refuses the session, and this proxy does not pass on why: another session uses the mailbox, or the user name or the password is wrong.",
     advice: "Try again in a few minutes. If the error persists, check the user name and the password.",
   },
   "hmail-full-name": {

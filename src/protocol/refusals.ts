@@ -269,6 +269,9 @@ const GENERAL: readonly KnownRefusal[] = [
       // "error on the server", "problem: internal"; not "authentication error on the server".
       /(?<!\b(?:auth\w*|login|logon|password|credentials?) )\b(?:error|fault|problem|trouble)s?\b[^.;]{0,15}\b(?:server|system|internal(?:ly)?|backend|storage|disk)\b/,
       /\bdatabase\b|\bLDAP\b|\bnot (?:\w+ )?available\b|\bunavailable\b|\bbusy\b|\boverload(?:ed)?\b/,
+      // What a proxy says of the server that has the mail.
+      /\b(?:could(?: not|n't)|can ?not|can't|unable to|fail(?:ed|ure) to) (?:connect to|reach|contact)\b[^.;]{0,30}\b(?:server|host|back ?end|upstream|service|store|daemon|proxy|node)\b/,
+      /\bconnection negotiation failure\b|\b(?:server|host|back ?end|upstream) (?:is )?(?:down|unreachable)\b/,
       /\bmaintenance\b|\bshutting down\b|\bout of (?:memory|disk|space)\b|\btimed? ?out\b/,
     ),
     kind: "temporary",

@@ -188,7 +188,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   perdition: {
     kind: "locked",
     waitFor: "IN-USE",
-    is: ["Re-Authentication Failure"],
+    is: ["Re-Authentication Failure", "failed: Re-Authentication Failure"],
     isNot: ["Authentication Failure"],
   },
   "hmail-full-name": {
@@ -491,8 +491,15 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       "timeout",
       "time out",
       "timed out",
+      "failed: Could not connect to server",
+      "failed: Connection Negotiation Failure",
+      "unable to reach the mail backend",
+      "Can't contact LDAP host",
+      "Backend down",
     ],
     isNot: [
+      "You cannot connect to this account",
+      "Unable to log in: contact your service provider",
       "server login failure",
       "internal authentication error",
       "authentication error on the server",

@@ -1,7 +1,9 @@
-// Client and Dovecot agree on the meaning of every command of the TRANSACTION state.
+// Client and server agree on the meaning of every command of the TRANSACTION state.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Pop3Client } from "../../src/index.ts";
-import { Dovecot, servedOctets } from "../servers/dovecot.ts";
+import { Dovecot, servedOctets, type DovecotOptions } from "../servers/dovecot.ts";
+import type { MailServer } from "../servers/mail-server.ts";
+import { Perdition } from "../servers/perdition.ts";
 import { reach, transports, type Transport } from "../servers/transport.ts";
 
 const messages = [3, 0, 12].map((lines) =>
@@ -9,13 +11,36 @@ const messages = [3, 0, 12].map((lines) =>
 );
 const sizes = new Map(messages.map((message, index) => [index + 1, message.length]));
 
-describe("commands", () => {
-  let server: Dovecot;
+interface Row {
+  readonly start: (options: Pick<DovecotOptions, "users" | "settings">) => Promise<MailServer>;
+  /** What CAPA lists before the login. */
+  readonly before: {
+    readonly top: boolean;
+    readonly pipelining: boolean;
+    readonly codes: boolean;
+    readonly sasl: readonly string[];
+  };
+}
+
+const rows: Readonly<Record<string, Row>> = {
+  Dovecot: {
+    start: (options) => Dovecot.start(options),
+    before: { top: true, pipelining: true, codes: true, sasl: ["PLAIN", "LOGIN", "CRAM-MD5"] },
+  },
+  // Perdition itself answers before the login, Dovecot after it.
+  Perdition: {
+    start: (options) => Perdition.start(options),
+    before: { top: false, pipelining: false, codes: false, sasl: [] },
+  },
+};
+
+describe.each(Object.entries(rows))("commands: %s", (_name, { start, before: listed }) => {
+  let server: MailServer;
   const connect = (transport: Transport = "plain"): Promise<Pop3Client> =>
     Pop3Client.connect({ ...reach(server, transport), auth: { user: "ann", pass: "secret" } });
 
   beforeAll(async () => {
-    server = await Dovecot.start({ users: { ann: "secret" }, settings: "pop3_enable_last = yes" });
+    server = await start({ users: { ann: "secret" }, settings: "pop3_enable_last = yes" });
     await server.deliver("ann", messages);
   });
 
@@ -65,21 +90,21 @@ describe("commands", () => {
     await using client = await Pop3Client.connect(reach(server, transport));
     const before = await client.capa();
     expect(before).toMatchObject({
-      top: true,
+      top: listed.top,
       uidl: true,
       user: true,
       // Not where TLS is there already.
       stls: transport === "plain",
-      pipelining: true,
-      respCodes: true,
-      authRespCode: true,
+      pipelining: listed.pipelining,
+      respCodes: listed.codes,
+      authRespCode: listed.codes,
       lang: false,
       utf8: undefined,
       expire: undefined,
       loginDelay: undefined,
       implementation: undefined,
     });
-    expect(before.sasl).toEqual(expect.arrayContaining(["PLAIN", "LOGIN", "CRAM-MD5"]));
+    expect(before.sasl).toEqual(expect.arrayContaining([...listed.sasl]));
     expect(client.capabilities).toEqual(before);
     await client.authenticate({ user: "ann", pass: "secret" });
     const after = await client.capa();

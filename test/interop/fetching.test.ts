@@ -8,6 +8,7 @@ import { scratch } from "../support/scratch.ts";
 import { Courier } from "../servers/courier.ts";
 import { Cyrus } from "../servers/cyrus.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
+import { Perdition } from "../servers/perdition.ts";
 import type { MailServer } from "../servers/mail-server.ts";
 import {
   accountOf,
@@ -223,6 +224,7 @@ const launchers = {
   Dovecot: () => Dovecot.start({ users: { ann: "secret" } }),
   Cyrus: () => Cyrus.start({ users: { ann: "secret" } }),
   Courier: () => Courier.start({ users: { ann: "secret" } }),
+  Perdition: () => Perdition.start({ users: { ann: "secret" } }),
 } satisfies Record<string, () => Promise<MailServer>>;
 
 describe.each(Object.entries(launchers))("%s", (_name, start) => {

@@ -4,6 +4,7 @@ import { connect as connectSocket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Pop3Client, type Pop3Error } from "../../src/index.ts";
 import { Dovecot, servedOctets } from "../servers/dovecot.ts";
+import { Perdition } from "../servers/perdition.ts";
 import { reach } from "../servers/transport.ts";
 
 const auth = { user: "ann", pass: "secret" };
@@ -15,12 +16,18 @@ const served = messages.map(servedOctets);
 const without = (...numbers: number[]): Buffer[] =>
   messages.filter((_, index) => !numbers.includes(index + 1));
 
-describe("the session as a transaction", () => {
-  let server: Dovecot;
+const launchers = {
+  Dovecot: () => Dovecot.start({ users: { ann: "secret" } }),
+  // It passes on what Dovecot says.
+  Perdition: () => Perdition.start({ users: { ann: "secret" } }),
+} satisfies Record<string, () => Promise<Dovecot | Perdition>>;
+
+describe.each(Object.entries(launchers))("the session as a transaction: %s", (_name, start) => {
+  let server: Dovecot | Perdition;
   const connect = (): Promise<Pop3Client> => Pop3Client.connect({ ...reach(server, "plain"), auth });
 
   beforeAll(async () => {
-    server = await Dovecot.start({ users: { ann: "secret" } });
+    server = await start();
   });
 
   beforeEach(async () => {

@@ -2,12 +2,16 @@
 import { ALL_KINDS, type Kind, type Pair } from "./faults.ts";
 import { STEPS } from "./step.ts";
 
-/** Pairs that no world reaches, and why. */
-const NEVER: readonly (Pair & { readonly why: string })[] = [];
-
 interface Count {
   opportunities: number;
   reached: number;
+  /** A world with such an opportunity. */
+  seed: number | undefined;
+}
+
+/** A fault that was possible at a step, and did not happen. */
+export interface Missing extends Pair {
+  readonly seed: number | undefined;
 }
 
 export class Coverage {
@@ -28,10 +32,12 @@ export class Coverage {
     return this.#counts.get(kind)?.get(step)?.reached ?? 0;
   }
 
-  add(other: Coverage): void {
+  /** Adds the counts of a world. `seed`: if the seed alone has decided what happened there. */
+  add(other: Coverage, seed: number | undefined): void {
     for (const [kind, steps] of other.#counts)
       for (const [step, { opportunities, reached }] of steps) {
         const count = this.#at(kind, step);
+        count.seed ??= seed;
         count.opportunities += opportunities;
         count.reached += reached;
       }
@@ -42,15 +48,10 @@ export class Coverage {
     return [...this.#counts.values()].reduce((sum, steps) => sum + steps.size, 0);
   }
 
-  /** Returns the pairs that were possible and did not happen, without those that have a reason. */
-  missing(): Pair[] {
+  /** Returns the pairs that were possible and did not happen. */
+  missing(): Missing[] {
     return [...this.#counts].flatMap(([kind, steps]) =>
-      [...steps]
-        .filter(
-          ([step, { reached }]) =>
-            reached === 0 && !NEVER.some((each) => each.kind === kind && each.step === step),
-        )
-        .map(([step]) => ({ kind, step })),
+      [...steps].filter(([, { reached }]) => reached === 0).map(([step, { seed }]) => ({ kind, step, seed })),
     );
   }
 
@@ -65,20 +66,18 @@ export class Coverage {
 
   /** The table of fault × step. */
   text(): string {
-    const lines = ALL_KINDS.map((kind) => {
+    return ALL_KINDS.map((kind) => {
       const steps = [...(this.#counts.get(kind) ?? [])].sort(([, a], [, b]) => b.reached - a.reached);
       const counts = steps.map(([step, { reached }]) => `${step}: ${String(reached)}`);
       return `${kind.padEnd(20)} ${counts.join(", ") || "no opportunity"}`;
-    });
-    const reasons = NEVER.map(({ kind, step, why }) => `${kind}@${step} never happens: ${why}`);
-    return [...lines, ...reasons].join("\n");
+    }).join("\n");
   }
 
   #at(kind: Kind, step: string): Count {
     const steps = this.#counts.get(kind) ?? new Map<string, Count>();
     this.#counts.set(kind, steps);
     let count = steps.get(step);
-    if (count === undefined) steps.set(step, (count = { opportunities: 0, reached: 0 }));
+    if (count === undefined) steps.set(step, (count = { opportunities: 0, reached: 0, seed: undefined }));
     return count;
   }
 }

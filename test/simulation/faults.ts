@@ -62,17 +62,14 @@ export interface Fault extends Pair {
   readonly nth: number;
 }
 
-/** How probable a fault is at a step that is aimed at. */
-const AIMED = 0.2;
-
 export interface FaultsOptions {
   readonly chance: Chance;
   /** The chances of a wide world. */
   readonly wide?: Chance | undefined;
   /** If it is given, just these faults happen. */
   readonly only?: readonly Fault[] | undefined;
-  /** A pair that is to happen, in addition to the others. */
-  readonly aim?: (Pair & { readonly chance: Chance }) | undefined;
+  /** A pair that is to happen at the first opportunity, in addition to the others. */
+  readonly aim?: Pair | undefined;
   readonly tell: (what: string) => void;
 }
 
@@ -121,8 +118,7 @@ export class Faults {
     const { aim } = this.#options;
     const odds = this.#rates.get(kind);
     if (odds?.chance.happens(odds.rate * weightOf(step)) === true) return true;
-    if (aim?.kind !== kind || aim.step !== step || this.coverage.count(kind, step) > 0) return false;
-    return aim.chance.happens(AIMED);
+    return aim?.kind === kind && aim.step === step && this.coverage.count(kind, step) === 0;
   }
 }
 

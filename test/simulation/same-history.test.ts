@@ -7,7 +7,7 @@ import { commandFor, installRuntimes, type RuntimeName } from "../runtimes/binar
 
 const OTHERS = ["node22", "node24"] as const satisfies readonly RuntimeName[];
 
-const WORLDS = [join(import.meta.dirname, "main.ts"), "--from", "1", "--seeds", "8"];
+const WORLDS = [join(import.meta.dirname, "main.ts"), "--from", "1", "--seeds", "5"];
 
 /** Returns the digest of the histories of these worlds. */
 async function digestOf(file: string, args: readonly string[]): Promise<string> {
@@ -26,8 +26,8 @@ beforeAll(async () => {
   expected = await here();
 });
 
-test("in four processes at the same time", async () => {
-  const digests = await Promise.all([here(), here(), here(), here()]);
+test("in three processes at the same time", async () => {
+  const digests = await Promise.all([here(), here(), here()]);
   expect(digests).toEqual(digests.map(() => expected));
 });
 

@@ -13,8 +13,40 @@ const KINDS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^\/mail/, "directory of the mail"],
 ];
 
-/** All steps: operations of the disk, and commands that have arrived at the server. */
-export const STEPS: readonly string[] = [];
+/** What is done with each kind of file. */
+const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
+  "directory of the ledger": ["close", "fsync", "mkdir", "open", "readdir", "stat"],
+  "directory of the mail": ["close", "fstat", "fsync", "mkdir", "open", "readdir", "stat"],
+  journal: ["close", "fstat", "fsync", "ftruncate", "open", "read", "stat", "write"],
+  lock: ["close", "fstat", "link", "open", "read", "rename", "stat", "unlink", "write"],
+  mbox: ["close", "fstat", "fsync", "ftruncate", "open", "read", "stat", "write"],
+  message: ["link", "stat"],
+  "new journal": ["close", "fsync", "open", "rename", "unlink", "write"],
+  other: ["close", "fsync", "open", "readlink", "statfs"],
+  "spool file": [
+    "close",
+    "fchmod",
+    "fstat",
+    "fsync",
+    "ftruncate",
+    "open",
+    "read",
+    "rename",
+    "stat",
+    "unlink",
+    "write",
+  ],
+  "state file": ["close", "fstat", "open", "read", "unlink", "write"],
+};
+
+/** The commands of a session; "connect" is everything before the first one. */
+const COMMANDS = ["AUTH", "CAPA", "DELE", "LIST", "NOOP", "QUIT", "RETR", "TOP", "UIDL", "connect"];
+
+/** All steps to which worlds come: operations of the disk, and commands that have arrived at the server. */
+export const STEPS: readonly string[] = [
+  ...COMMANDS,
+  ...Object.entries(OPERATIONS).flatMap(([what, names]) => names.map((name) => `${name} ${what}`)),
+];
 
 export function stepOf({ name, path }: Call): string {
   const [, what = "other"] = KINDS.find(([pattern]) => pattern.test(path)) ?? [];

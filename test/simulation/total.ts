@@ -14,14 +14,15 @@ export class Total {
   #polls = 0;
   #time = 0;
 
-  add({ seed, digest, lines, faults, coverage, polls, time, violation }: Result): void {
+  /** `isAimed`: not the seed alone has decided what happened. */
+  add({ seed, digest, lines, faults, coverage, polls, time, violation }: Result, isAimed = false): void {
     this.#digest.update(digest);
     this.#worlds++;
     this.#lines += lines;
     this.#faults += faults.length;
     this.#polls = Math.max(this.#polls, polls);
     this.#time += time;
-    this.coverage.add(coverage);
+    this.coverage.add(coverage, isAimed ? undefined : seed);
     if (violation !== undefined) this.failed.push(seed);
   }
 

@@ -92,7 +92,7 @@ export class World {
       chance: new Chance(seed, "faults"),
       wide: this.scenario.wide === undefined ? undefined : new Chance(seed, "wide faults"),
       only: faults,
-      aim: aim && { ...aim, chance: new Chance(seed, "aim") },
+      aim,
       tell,
     });
     this.computer = new Computer(this.schedule, this.#history, new Chance(seed, "computer"), this.#faults);

@@ -18,7 +18,7 @@ export interface PlantedBug {
 export const BUGS: readonly PlantedBug[] = [
   {
     name: "no sync of directories",
-    within: 200,
+    within: 50,
     patches: [
       {
         file: "src/fetch/destinations/group.ts",
@@ -29,19 +29,19 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "no sync of messages",
-    within: 200,
+    within: 50,
     patches: [
       { file: "src/fetch/destinations/spool-file.ts", find: "    await this.#file.datasync();\n", by: "" },
     ],
   },
   {
     name: "no sync of the ledger",
-    within: 200,
+    within: 50,
     patches: [{ file: "src/fetch/ledger/journal.ts", find: "      await file.datasync();\n", by: "" }],
   },
   {
     name: "a failed sync of a directory counts as success",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/destinations/group.ts",
@@ -52,7 +52,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "DELE before the ledger",
-    within: 200,
+    within: 50,
     patches: [
       {
         file: "src/fetch/run/session.ts",
@@ -63,7 +63,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the ledger before the commit",
-    within: 200,
+    within: 50,
     patches: [
       {
         file: "src/fetch/destinations/group.ts",
@@ -74,7 +74,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "QUIT after an abandoned RETR",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/run/session.ts",
@@ -85,7 +85,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a refused message counts as delivered",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/destinations/complete-message.ts",
@@ -96,7 +96,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a lost lease is ignored",
-    within: 200,
+    within: 100,
     patches: [
       {
         file: "src/fetch/files/lock.ts",
@@ -107,7 +107,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "no confirmation of the lease before DELE and QUIT",
-    within: 200,
+    within: 1000,
     patches: [
       {
         file: "src/fetch/run/run-ledger.ts",
@@ -118,7 +118,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "every lock counts as abandoned",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/files/lock-file.ts",
@@ -129,7 +129,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a take-over keeps the old journal",
-    within: 200,
+    within: 50,
     patches: [
       {
         file: "src/fetch/ledger/journal.ts",
@@ -140,7 +140,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a short write counts as whole",
-    within: 200,
+    within: 50,
     patches: [
       {
         file: "src/fetch/destinations/spool-file.ts",
@@ -151,7 +151,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a key is used twice",
-    within: 200,
+    within: 50,
     patches: [
       {
         file: "src/fetch/mailbox.ts",
@@ -162,7 +162,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "mixed replies are not noticed",
-    within: 200,
+    within: 1000,
     patches: [
       {
         file: "src/net/replies.ts",
@@ -173,7 +173,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "no timeout ever",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/net/deadline-timer.ts",
@@ -184,7 +184,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the end of a connection is the end of a message",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/net/connection.ts",
@@ -195,7 +195,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the password is shown",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/protocol/commands.ts",
@@ -206,7 +206,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the ledger forgets a record",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/ledger/journal.ts",
@@ -217,7 +217,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a file of a living process is swept",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/destinations/spool-file.ts",
@@ -228,7 +228,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a message that is known is stored again",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/destinations/eml-folder.ts",
@@ -239,7 +239,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: "QUIT is sent after a failure",
-    within: 200,
+    within: 500,
     patches: [
       {
         file: "src/fetch/run/run.ts",

@@ -1,6 +1,8 @@
-// Saves all attachments of a mailbox to a folder, and deletes nothing: `attachments.ts FOLDER`.
+// Saves all attachments of a mailbox to a folder, and deletes nothing: `attachments.ts FOLDER`. A second run writes the same
+// files again.
 //
 // POP3_URL   pop3s://user:password@host; percent-encode special characters
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Pop3Client } from "popwright";
@@ -22,11 +24,14 @@ function safeName(filename = "unnamed"): string {
 
 await Pop3Client.use(setting("POP3_URL"), async (client) => {
   for await (const message of client.retrieve()) {
-    const { attachments } = await parseMessage(await message.buffer());
+    const octets = await message.buffer();
+    // The same in each run, which a message number is not.
+    const id = createHash("sha256").update(octets).digest("hex").slice(0, 16);
+    const { attachments } = await parseMessage(octets);
     for (const [index, { filename, content }] of attachments.entries()) {
-      // The numbers keep two attachments with one name apart. An existing file is not overwritten.
-      const name = `${message.number}-${index + 1}-${safeName(filename)}`;
-      await writeFile(join(folder, name), content, { flag: "wx" });
+      // Two attachments with one name get two files.
+      const name = `${id}-${index + 1}-${safeName(filename)}`;
+      await writeFile(join(folder, name), content);
       console.log(name, content.length);
     }
   }

@@ -1,5 +1,5 @@
 // Deletes messages by their unique-ids, which stay the same in every session: `delete-by-uid.ts ID ...`. Prints their
-// subjects.
+// subjects, and saves nothing: save-then-delete.ts does.
 //
 // POP3_URL   pop3s://user:password@host; percent-encode special characters
 import { Pop3Client } from "popwright";

@@ -10,16 +10,27 @@ import { setting } from "./setting.ts";
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 
-async function handle(octets: Buffer): Promise<void> {
-  console.log("new:", (await parseHeaders(octets)).get("subject") ?? "(no subject)");
+/** If the process is killed between this and `done()`, the message comes again with the same key: see tickets-sqlite.ts. */
+async function handle(key: string, octets: Buffer): Promise<void> {
+  const headers = await parseHeaders(octets);
+  console.log("new:", headers.get("subject") ?? "(no subject)", `(${key.slice(0, 8)})`);
 }
 
 for await (const message of newMail(setting("POP3_URL"), {
   ledger: new FileLedger(setting("STATE", "state")),
   policy: { poll: { every: "30 s" } },
   stop: stop.signal,
+  // The loop continues when the server is down for a while. Only an event says so.
+  onEvent: (event) => {
+    if (event.type === "failed") console.error(`no mail now: ${event.error.code}: ${event.error.message}`);
+  },
 })) {
-  await handle(message.octets);
-  message.done();
+  try {
+    await handle(message.key, message.octets);
+    message.done();
+  } catch (error) {
+    console.error("failed, comes again:", error);
+    message.failed(error);
+  }
 }
 console.log("stopped");

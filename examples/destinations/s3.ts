@@ -1,9 +1,9 @@
 // Stores mail in a bucket of S3 or of a compatible service: one object for each message, named after its key.
 // It never overwrites an object.
 //
-//   const aws = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region }); // aws4fetch, for
-// example   const destination = bucket("https://mail.s3.eu-west-1.amazonaws.com/inbox/", (request) =>
-// aws.sign(request));
+//   import { AwsClient } from "aws4fetch"; // or what else signs requests
+//   const aws = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region });
+//   const destination = bucket("https://mail.s3.eu-west-1.amazonaws.com/inbox/", (request) => aws.sign(request));
 import { DestinationError, deliverTo, type Destination } from "popwright/fetch";
 
 /** The maximum time of an upload, in milliseconds. */

@@ -1,6 +1,6 @@
 /**
- * Reads the code blocks of the documentation that are marked `ts` or `js node`, each a module of its own, and the
- * `@example` blocks of doc comments.
+ * Reads the code blocks of the documentation that are marked `ts`, `js node` or `js program`, each a module of its own, and
+ * the `@example` blocks of doc comments.
  */
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -9,11 +9,11 @@ export interface Block {
   /** File and line: `README.md:12`. */
   readonly place: string;
   readonly code: string;
-  /** Marked `js node`: JavaScript that Node runs unchanged. */
+  /** Marked `js node` or `js program`: JavaScript that Node runs unchanged. */
   readonly javascript: boolean;
   /** Marked `ts recipe`: uses a connected `client`, and a `save` function of the reader. */
   readonly recipe: boolean;
-  /** Marked `ts program`: runs alone, and prints the comments after `console.log`. */
+  /** Marked `ts program` or `js program`: runs alone, and prints the comments after `console.log`. */
   readonly program: boolean;
   /** Marked `ts fetch`: a program that fetches into a destination, and prints how many messages were new. */
   readonly fetches: boolean;
@@ -23,15 +23,15 @@ export async function codeBlocks(file: string): Promise<Block[]> {
   const lines = (await readFile(file, "utf8")).split("\n");
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; at++) {
-    const fence = /^```(?:ts(?: (\w+))?|(js) node)(?: \[.+\])?$/.exec(lines[at] ?? "");
+    const fence = /^```(?:ts(?: (\w+))?|js (node|program))(?: \[.+\])?$/.exec(lines[at] ?? "");
     if (fence === null) continue;
     const end = lines.indexOf("```", at);
     blocks.push({
       place: `${basename(file)}:${at + 1}`,
       code: lines.slice(at + 1, end).join("\n"),
-      javascript: fence[2] === "js",
+      javascript: fence[2] !== undefined,
       recipe: fence[1] === "recipe",
-      program: fence[1] === "program",
+      program: fence[1] === "program" || fence[2] === "program",
       fetches: fence[1] === "fetch",
     });
     at = end;

@@ -226,11 +226,20 @@ async function run(chosen: readonly Block[]): Promise<string> {
   return outputOf("harness.mts");
 }
 
-test("the first example is JavaScript that Node runs unchanged, and prints the messages", async () => {
+test("every block of JavaScript is JavaScript that Node parses", async () => {
+  const scripts = blocks.filter(({ javascript }) => javascript);
+  expect(scripts.length).toBeGreaterThan(5);
+  for (const { code, place } of scripts) {
+    const file = join(folder, code.includes("require(") ? "script.cjs" : "script.mjs");
+    await writeFile(file, code);
+    const checked = promisify(execFile)(process.execPath, ["--check", file]);
+    await expect(checked, place).resolves.toBeDefined();
+  }
+});
+
+test("the first example is JavaScript that Node runs, and prints the messages", async () => {
   const [first] = blocks;
   expect(first).toMatchObject({ place: expect.stringMatching(/^README/) as string, javascript: true });
-  await writeFile(join(folder, "first.mjs"), first?.code ?? "");
-  await promisify(execFile)(process.execPath, ["--check", join(folder, "first.mjs")]);
   const printed = await run([first as Block]);
   expect(printed.split("\n").slice(1, 4)).toEqual(["1 uid-1 35", "2 uid-2 35", "left: 2"]);
 });
@@ -240,15 +249,35 @@ test("the first example says that POP3_PASS is not set", async () => {
   await expect(outputOf("first.mts", { POP3_PASS: "" })).rejects.toThrow("POP3_PASS is not set");
 });
 
-test("the recipes run; one deletes the messages, the others leave them", async () => {
+test("the programs of Getting started run", async () => {
+  const programs = blocks.filter(
+    ({ place, code }) => place.startsWith("getting-started") && /^import /m.test(code),
+  );
+  const printed = await run(programs);
+  const list = ["1 uid-1 35", "2 uid-2 35", "left: 2"];
+  expect(printed.split("\n").filter((line) => !line.startsWith("#"))).toEqual([
+    ...list, // as JavaScript
+    ...list, // as TypeScript
+    "undefined a@b one",
+    "undefined c@d two",
+    "left: 2",
+    "uid-1 35 bytes",
+    "uid-2 35 bytes",
+    "2 new messages",
+    "left: 2",
+    "",
+  ]);
+});
+
+test("the recipes run; two delete the messages, the others leave them", async () => {
   const recipes = blocks.filter(({ recipe }) => recipe);
   expect(recipes.length).toBeGreaterThan(5);
   const printed = await run(recipes);
-  // One of them deletes the messages that it saved. The others leave both messages on the server.
+  // Two of them delete the messages that they saved. The others leave both messages on the server.
   const left = [...printed.matchAll(/^left: (\d)$/gm)].map(([, count]) => count);
   expect(left).toHaveLength(recipes.length);
-  expect(left.filter((count) => count === "0")).toHaveLength(1);
-  expect(left.filter((count) => count === "2")).toHaveLength(recipes.length - 1);
+  expect(left.filter((count) => count === "0")).toHaveLength(2);
+  expect(left.filter((count) => count === "2")).toHaveLength(recipes.length - 2);
 });
 
 test("the programs print what their comments say", async () => {

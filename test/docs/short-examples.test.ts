@@ -1,9 +1,9 @@
 // The short examples run as they are, each in a process, against the embedded server.
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Pop3Server } from "../../src/testing/index.ts";
@@ -49,7 +49,7 @@ interface Run {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether the system trusts the certificate of the server. @default true */
   readonly trusted?: boolean;
-  /** Sends SIGTERM when the output has this. */
+  /** Sends SIGTERM when the output, or what it writes to standard error, has this. */
   readonly until?: string;
 }
 
@@ -69,21 +69,21 @@ async function run(args: readonly string[], { env, trusted = true, until }: Run 
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 150_000,
   });
-  let stdout = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    stdout += chunk;
-    // Once: a second signal would end it at once.
-    if (until !== undefined && stdout.includes(until) && !child.killed) child.kill("SIGTERM");
-  });
-  const [stderr, code] = await Promise.all([
-    text(child.stderr),
-    new Promise((resolve) => child.once("close", resolve)),
-  ]);
+  const printed = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].setEncoding("utf8").on("data", (chunk: string) => {
+      printed[name] += chunk;
+      // Once: a second signal would end it at once.
+      if (until !== undefined && printed[name].includes(until) && !child.killed) child.kill("SIGTERM");
+    });
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  const { stdout, stderr } = printed;
   expect(code, stderr).toBe(0);
   await server.idle();
   return stdout;
 }
 
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const left = (): number => server.maildrop("ann").messages.length;
 
 test("newest.ts prints the newest messages, and retrieves no other", async () => {
@@ -99,21 +99,40 @@ test("delete-by-uid.ts deletes what it is told to, and nothing else", async () =
   expect(server.maildrop("ann").messages.map(({ uid }) => uid)).toEqual(["uid-2"]);
 });
 
+test("save-then-delete.ts saves the message byte for byte, and deletes it and no other", async () => {
+  const file = `${sha256(ATTACHMENT)}.eml`;
+  expect(await run(["save-then-delete.ts", "uid-2"])).toBe(`uid-2 deleted, saved as ${file}\n`);
+  expect(await readFile(join(folder, file), "utf8")).toBe(ATTACHMENT);
+  expect((await readdir(folder)).sort()).toEqual([file, "ca.pem"].sort());
+  expect(server.maildrop("ann").messages.map(({ uid }) => uid)).toEqual(["uid-1"]);
+  expect(await run(["save-then-delete.ts", "uid-2"])).toBe("uid-2 is not on the server\n");
+});
+
 test("stream-to-disk.ts writes the message byte for byte", async () => {
   await run(["stream-to-disk.ts", "1", "one.eml"]);
   expect(await readFile(join(folder, "one.eml"), "utf8")).toBe(MESSAGES[0]);
   expect((await readdir(folder)).sort()).toEqual(["ca.pem", "one.eml"]);
 });
 
-test("attachments.ts writes only into its folder", async () => {
-  expect(await run(["attachments.ts", "out"])).toBe("2-1-_.._notes.txt 5\n");
-  expect(await readFile(join(folder, "out/2-1-_.._notes.txt"), "utf8")).toBe("hello");
+test("attachments.ts writes only into its folder, and the same files in a second run", async () => {
+  const name = `${sha256(ATTACHMENT).slice(0, 16)}-1-_.._notes.txt`;
+  for (let nth = 1; nth <= 2; nth++) {
+    expect(await run(["attachments.ts", "out"])).toBe(`${name} 5\n`);
+    expect(await readdir(join(folder, "out"))).toEqual([name]);
+  }
+  expect(await readFile(join(folder, "out", name), "utf8")).toBe("hello");
   expect(left()).toBe(2);
 });
 
 test("new-mail.ts handles each message once, and ends on SIGTERM", async () => {
-  expect(await run(["new-mail.ts"], { until: "new: two" })).toBe("new: one\nnew: two\nstopped\n");
+  const printed = await run(["new-mail.ts"], { until: "new: two" });
+  expect(printed.replaceAll(/ \([0-9a-f]{8}\)$/gm, "")).toBe("new: one\nnew: two\nstopped\n");
   expect(left()).toBe(2);
+});
+
+test("new-mail.ts says why no mail comes, and continues", async () => {
+  server.fault({ on: "UIDL", reply: "-ERR [SYS/TEMP] the index is damaged\r\n" });
+  expect(await run(["new-mail.ts"], { until: "no mail now: POP3_REFUSED: " })).toBe("stopped\n");
 });
 
 test("private-ca.ts trusts the certificate in a file", async () => {

@@ -2,6 +2,7 @@
 // name only when it is complete.
 //
 // POP3_URL   pop3s://user:password@host; percent-encode special characters
+// SECONDS    how long the message may take; default: 3600
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -15,9 +16,10 @@ await Pop3Client.use(setting("POP3_URL"), async (client) => {
   let received = 0;
   let shown = -1;
   const part = `${file}.part`;
+  const signal = AbortSignal.timeout(Number(setting("SECONDS", "3600")) * 1000);
   try {
     await pipeline(
-      client.retrStream(Number(number)),
+      client.retrStream(Number(number), { signal }),
       async function* (octets: AsyncIterable<Buffer>) {
         for await (const chunk of octets) {
           received += chunk.length;
@@ -30,6 +32,7 @@ await Pop3Client.use(setting("POP3_URL"), async (client) => {
     );
     await rename(part, file);
   } catch (error) {
+    client.close(); // `use` does not wait for the rest of the message
     await rm(part, { force: true });
     throw error;
   }

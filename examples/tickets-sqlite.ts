@@ -1,6 +1,6 @@
 // Makes tickets of the mail in a mailbox: `tickets-sqlite.ts tickets.db`. A reply joins the ticket of the message that it
 // answers. SQLite stores a message and the note that it was fetched in one transaction: even if the process is killed, no
-// message is lost, and none becomes two tickets. Needs Node 22.13 or later.
+// message is lost, and none becomes two tickets. Runs on Node 22.13 or later; on Node 20 see the line that opens the store.
 //
 // POP3_URL   pop3s://user:password@host; percent-encode special characters
 import { fetchMail } from "popwright/fetch";
@@ -8,7 +8,8 @@ import { parseMessage, type ParsedMessage } from "popwright/parse";
 import { SqliteStore } from "popwright/sqlite";
 import { setting } from "./setting.ts";
 
-// On Node 20 pass an open database of better-sqlite3: new SqliteStore(new Database("tickets.db"))
+// On Node 20: npm install better-sqlite3@12, import Database from "better-sqlite3", and
+// new SqliteStore(new Database("tickets.db")).
 const store = new SqliteStore(process.argv[2] ?? "tickets.db");
 const { database } = store;
 database.exec(`

@@ -94,6 +94,14 @@ function compile(modules: readonly { readonly place: string; readonly code: stri
   const sources = new Map(
     modules.map(({ code }, index) => [join(root, "examples", `block-${index}.ts`), `${code}\nexport {};\n`]),
   );
+  // A package that users install, and this project does not.
+  sources.set(
+    join(root, "examples", "better-sqlite3.d.ts"),
+    `declare module "better-sqlite3" {
+      const Database: new (path: string) => import("popwright/sqlite").SqliteDatabase;
+      export default Database;
+    }`,
+  );
   const host = ts.createCompilerHost(options);
   const fileExists = host.fileExists.bind(host);
   const readFile = host.readFile.bind(host);

@@ -114,6 +114,13 @@ test("stream-to-disk.ts writes the message byte for byte", async () => {
   expect((await readdir(folder)).sort()).toEqual(["ca.pem", "one.eml"]);
 });
 
+test("stream-to-disk.ts gives up after the time limit, and leaves no part of the message", async () => {
+  server.fault({ on: "RETR", stall: 20 });
+  const env = { SECONDS: "1" };
+  await expect(run(["stream-to-disk.ts", "1", "one.eml"], { env })).rejects.toThrow("POP3_ABORTED");
+  expect(await readdir(folder)).toEqual(["ca.pem"]);
+});
+
 test("attachments.ts writes only into its folder, and the same files in a second run", async () => {
   const name = `${sha256(ATTACHMENT).slice(0, 16)}-1-_.._notes.txt`;
   for (let nth = 1; nth <= 2; nth++) {

@@ -138,6 +138,11 @@ export class SimulatedServer {
       this.#computer.schedule.after(uidsChangeFor, () => this.restoreUids());
   }
 
+  /** Gives all messages other unique-ids. */
+  renumberAll(): void {
+    for (const box of this.#boxes.values()) this.renumber(box);
+  }
+
   /** All messages get their first unique-ids again, unless they have changed for good. */
   restoreUids(): void {
     if (typeof this.#character.uidsChangeFor !== "number") return;

@@ -109,19 +109,18 @@ function withoutLimit({ maxSize: _, tooLarge: __, ...policy }: FetchPolicy): Fet
 
 function withChangedUids(scenario: Scenario, chance: Chance): Scenario {
   const uidsChanged = chance.pick(["match", "match", "stop", "new"] as const);
+  const isForAWhile = uidsChanged === "stop";
+  const uidsChangeFor = isForAWhile ? Math.round(chance.between(60_000, 3_600_000)) : ("good" as const);
   // Without TOP, no headers can be compared.
-  const server = { ...scenario.server, top: true };
-  if (uidsChanged !== "stop")
-    return {
-      ...scenario,
-      policy: { ...scenario.policy, uidsChanged },
-      server: { ...server, uidsChangeFor: "good" },
-    };
+  const server = { ...scenario.server, top: true, uidsChangeFor };
+  const messages = scenario.messages + 3;
+  const policy = { ...scenario.policy, uidsChanged };
   // A run that stops goes on when the old ones are back, if it has known them all the time.
-  const uidsChangeFor = Math.round(chance.between(60_000, 3_600_000));
+  if (!isForAWhile && chance.happens(0.4)) return { ...scenario, messages, policy, server };
   return {
     ...scenario,
-    policy: { ...withoutLimit(scenario.policy), uidsChanged, delete: "never" },
-    server: { ...server, hides: false, uidsChangeFor },
+    messages,
+    policy: { ...withoutLimit(policy), delete: "never" },
+    server: { ...server, hides: false },
   };
 }

@@ -192,6 +192,11 @@ export class World {
         else this.#arrives(mailbox, namesake.uid, unlikeAll(text, mails), namesake);
       });
     }
+    // Late, when several messages are known.
+    if (this.scenario.server.uidsChangeFor !== undefined)
+      this.schedule.after((0.5 + uids.next() / 2) * duration, () => {
+        for (const server of this.#servers.values()) server.renumberAll();
+      });
     for (let count = 0; count < fetchers; count++) {
       const targets = this.scenario.wide?.fleet?.targets[count];
       const mailboxes = targets?.map((each) => this.#mailboxes[each] as SimulatedMailbox);

@@ -101,6 +101,11 @@ export class Link {
     });
   }
 
+  /** Whether the client has closed it. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   octetsRead(octets: number): void {
     this.#process.octetsRead += octets;
   }

@@ -37,7 +37,7 @@ export class Politeness {
     this.#outages.delete(process);
   }
 
-  /** A process opens a session. */
+  /** A process has logged in. A connection that it gives up before that is not counted. */
   opens(process: SimulatedProcess, host: string): void {
     const open = this.#open.get(process) ?? [];
     this.#open.set(process, open);
@@ -48,7 +48,7 @@ export class Politeness {
       this.#note("caps per host hold", `${process.name} has ${atHost} at ${host}, ${open.length} in all`);
   }
 
-  /** A session has ended: the process has closed it, or could not open it. */
+  /** A process has closed a session. */
   closes(process: SimulatedProcess, host: string): void {
     const open = this.#open.get(process);
     const at = open?.indexOf(host) ?? -1;

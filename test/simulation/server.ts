@@ -160,8 +160,6 @@ export class SimulatedServer {
     const isOutage = schedule.now < this.#outageUntil;
     const isDown = schedule.now < this.#downUntil || isOutage || faults.strikes("no connection", "connect");
     if (isOutage) politeness.tries(process, this.host);
-    politeness.opens(process, this.host);
-    const closes = (): void => politeness.closes(process, this.host);
     process.step = "connect";
     return new Promise((resolve, reject) => {
       schedule.after(chance.between(1, 200), () => {
@@ -170,14 +168,10 @@ export class SimulatedServer {
           const error = Object.assign(new Error(`connect ECONNREFUSED ${this.host}`), {
             code: "ECONNREFUSED",
           });
-          process.enter(() => {
-            closes();
-            reject(error);
-          });
+          process.enter(() => reject(error));
           return;
         }
         const link = new Link(computer, process);
-        link.onClosed = closes;
         const session = new ServerSession(this, this.#parts(link, process, user));
         this.#sessions.add(session);
         link.server = session;
@@ -363,8 +357,13 @@ class ServerSession implements ServerEnd {
   }
 
   #loggedIn(): void {
-    const { computer, character, box } = this.#parts;
+    const { computer, character, box, process, link, witness } = this.#parts;
     this.#mails = box.listed;
+    if (!link.isClosed) {
+      const { host } = this.#server;
+      witness.politeness.opens(process, host);
+      link.onClosed = () => witness.politeness.closes(process, host);
+    }
     // The sessions that follow see it.
     if (character.uidsChangeFor !== undefined && computer.faults.strikes("unique-ids change", "login"))
       this.#server.renumber(box);

@@ -42,9 +42,13 @@ const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
 /** The commands of a session; "connect" is everything before the first one. */
 const COMMANDS = ["AUTH", "CAPA", "DELE", "LIST", "NOOP", "QUIT", "RETR", "TOP", "UIDL", "connect"];
 
-/** All steps to which worlds come: operations of the disk, and commands that have arrived at the server. */
+/** Steps of a destination, of a receiver of messages, and of a login that may find other unique-ids. */
+const OTHERS = ["POST", "begin", "commit", "connect to receiver", "deliver", "login", "write"];
+
+/** All steps to which worlds must come: operations of the disk, commands that have arrived at the server, deliveries. */
 export const STEPS: readonly string[] = [
   ...COMMANDS,
+  ...OTHERS,
   ...Object.entries(OPERATIONS).flatMap(([what, names]) => names.map((name) => `${name} ${what}`)),
 ];
 

@@ -1,4 +1,5 @@
 // Delivers the messages of a plan in order. Ends early if the session, the run or the destination ends.
+import { Pop3Error } from "../../errors.ts";
 import type { Pop3Message } from "../../session/message.ts";
 import type { Pop3Retrieval } from "../../session/retrieval.ts";
 import { DestinationError } from "../destinations/destination-error.ts";
@@ -315,6 +316,20 @@ export class Deliveries {
     return this.#context.policy.limits.messageSeconds * 1000;
   }
 
+  /**
+   * Rejects if the session is over because more came after this message. The message seems to end at a line that is
+   * a single dot, which the server should have sent as two.
+   */
+  async #ended({ number, what }: Retrieve): Promise<void> {
+    const { client } = this.#context;
+    if (client.state === "transaction") return;
+    // It rejects with the reason why the session was lost.
+    const reason: unknown = await client.noop().catch((error: unknown) => error);
+    if (!Pop3Error.is(reason) || reason.code !== "POP3_UNSOLICITED") return;
+    const command = what === "headers" ? `TOP ${String(number)} 0` : `RETR ${String(number)}`;
+    if (reason.message.includes(` after ${command}:`)) throw reason;
+  }
+
   #deliveryContext(step: Retrieve): DeliveryContext {
     const { number, size } = step;
     const { client, deadline, ledger, policy, settings } = this.#context;
@@ -332,6 +347,7 @@ export class Deliveries {
       server: { signal: deadline.signal, totalTimeout: this.#messageTime },
       again: this.#again,
       confirm: () => ledger.confirm(),
+      ended: () => this.#ended(step),
       unlisted: this.#unlisted,
       progress: (received) => tell(this.#context, { type: "progress", number, received, size }),
     };

@@ -52,6 +52,8 @@ export interface DeliveryContext {
   readonly again: boolean;
   /** Rejects if another run has taken over the mailbox: delivering now would deliver the message twice. */
   readonly confirm: () => Promise<void>;
+  /** Rejects if the message that was just received may have ended early: then it must not be delivered. */
+  readonly ended: () => Promise<void> | void;
   /** Called with the number of octets received so far. */
   readonly progress: (received: number) => Promise<void> | void;
 }
@@ -204,7 +206,7 @@ async function handOver(
   { uid, size, what }: Retrieve,
   context: DeliveryContext,
 ): Promise<Received> {
-  const { mailbox, destination, signal, ledger, confirm, progress } = context;
+  const { mailbox, destination, signal, ledger, confirm, ended, progress } = context;
   const { fence } = ledger;
   const delivery: Delivery = { key, mailbox, uid, size, headersOnly: what === "headers", fence };
   await confirm();
@@ -220,6 +222,7 @@ async function handOver(
       if (written !== undefined) await written;
       if (Math.floor(octets / MIB) > Math.floor((octets - piece.length) / MIB)) await progress(octets);
     }
+    await ended();
   } catch (error) {
     await giveUp(writer);
     throw error;

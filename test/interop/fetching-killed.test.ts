@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { FetchEvent } from "../../src/fetch/index.ts";
 import { Dovecot } from "../servers/dovecot.ts";
 import { Perdition } from "../servers/perdition.ts";
+import { Twisted } from "../servers/twisted.ts";
 import { accountOf, letter, octets, Place, retrievals, served } from "./fetching-place.ts";
 import { Wire } from "./wire.ts";
 
@@ -12,6 +13,7 @@ const launchers = {
   Dovecot: () => Dovecot.start(options),
   // The proxy is killed. Dovecot sees that a connection ended.
   Perdition: () => Perdition.start(options),
+  Twisted: () => Twisted.start(options),
 } as const;
 
 describe("a server is killed, and started again", () => {
@@ -25,6 +27,7 @@ describe("a server is killed, and started again", () => {
     ["Dovecot", "TLS port"],
     ["Perdition", "plain"],
     ["Perdition", "TLS port"],
+    ["Twisted", "plain"],
   ] as const)("again and again: every message is delivered once, %s, over %s", async (name, transport) => {
     await using server = await launchers[name]();
     await server.deliver("ann", messages);

@@ -13,12 +13,14 @@ import { Perdition } from "../servers/perdition.ts";
 import type { MailServer, MailServerOptions } from "../servers/mail-server.ts";
 import { run } from "../servers/tool.ts";
 import { reach, transports } from "../servers/transport.ts";
+import { Twisted } from "../servers/twisted.ts";
 
 const launchers = {
   Dovecot: (options: MailServerOptions) => Dovecot.start(options),
   Cyrus: (options: MailServerOptions) => Cyrus.start(options),
   Courier: (options: MailServerOptions) => Courier.start(options),
   Perdition: (options: MailServerOptions) => Perdition.start(options),
+  Twisted: (options: MailServerOptions) => Twisted.start(options),
 } satisfies Record<string, (options: MailServerOptions) => Promise<MailServer>>;
 
 const user = "ann.other";
@@ -76,13 +78,16 @@ async function leavesNothing(work: () => Promise<void>): Promise<void> {
 }
 
 describe.each(Object.entries(launchers))("%s", (name, start) => {
+  // Twisted has no STLS.
+  const ways = transports.filter((transport) => transport !== "STLS" || name !== "Twisted");
+
   it("starts, accepts a login, serves each message byte for byte, and leaves nothing", async () => {
     await leavesNothing(async () => {
       const server = await start({ users: { [user]: pass, ben: "secret" } });
       expect(server.name).toBe(name);
       await server.deliver(user, messages.slice(0, 1));
       await server.deliver(user, messages.slice(1));
-      for (const transport of transports) {
+      for (const transport of ways) {
         await using client = await Pop3Client.connect({
           ...reach(server, transport),
           auth: { user, pass, mechanism: "USER" },
@@ -113,7 +118,7 @@ describe.each(Object.entries(launchers))("%s", (name, start) => {
       users: { ben: "secret" },
       tlsVersions: { minVersion: version, maxVersion: version },
     });
-    for (const transport of ["STLS", "TLS port"] as const) {
+    for (const transport of ways.filter((way) => way !== "plain")) {
       await using client = await Pop3Client.connect(reach(server, transport));
       expect(client.tlsInfo?.protocol).toBe(version);
       await client.quit();

@@ -22,6 +22,7 @@ import { targetTable } from "./targets.ts";
 const measures: readonly Measure[] = [
   throughput,
   latency,
+  maildir,
   correctness,
   decoder,
   packageMeasure,
@@ -30,7 +31,6 @@ const measures: readonly Measure[] = [
   poll,
   sessions,
   dovecot,
-  maildir,
 ];
 
 const names = measures.map(({ name }) => name);

@@ -56,7 +56,7 @@ const checks: readonly Check[] = [
   },
   {
     name: "UIDL of 100,000 ÷ a split string",
-    usual: 2,
+    usual: 1.5,
     async ratio(stage) {
       const target = stage.target("100000x5000");
       return best(

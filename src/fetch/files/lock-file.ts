@@ -136,14 +136,18 @@ async function make(path: string, claim: Claim): Promise<Made | number | undefin
     if (isWindows) await file.close();
     await link(temporary, path);
   } catch (error) {
-    await file.close().catch(() => {});
     // Hosts may share the file system, but not their clocks. The file system has just dated our claim.
     const stats = await lstat(temporary).catch(() => undefined);
-    await unlink(temporary).catch(() => {});
-    if (isSystemError(error, "EEXIST") && stats !== undefined) return stats.mtimeMs;
-    // Another process mistook our claim for a leftover.
-    if (isSystemError(error, "EEXIST") || isSystemError(error, "ENOENT")) return make(path, claim);
-    throw error;
+    // If the reply is lost, NFS may repeat the request and report that it failed. It has succeeded if the claim has two
+    // names, see open(2) of Linux.
+    if (stats?.nlink !== 2) {
+      await file.close().catch(() => {});
+      await unlink(temporary).catch(() => {});
+      if (isSystemError(error, "EEXIST") && stats !== undefined) return stats.mtimeMs;
+      // Another process mistook our claim for a leftover.
+      if (isSystemError(error, "EEXIST") || isSystemError(error, "ENOENT")) return make(path, claim);
+      throw error;
+    }
   }
   // The lock is held from here on. If the claim cannot be removed, a later run sweeps it.
   const removed = unlink(temporary).catch(() => {});

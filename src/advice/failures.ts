@@ -1,5 +1,6 @@
 // Advice for failures that the server does not explain itself: by the code of Node's error, and by our code.
 import type { Pop3ErrorCode } from "../errors.ts";
+import { TOO_MANY_FILES } from "./files.ts";
 
 const UNKNOWN_AUTHORITY =
   "The certificate is not signed by an authority that this machine trusts. If the server is your own, pass its certificate, or the one of its authority, with --ca FILE.";
@@ -22,6 +23,7 @@ const BY_CAUSE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: NO_WAY,
   ENETUNREACH: NO_WAY,
   EACCES: NO_WAY,
+  EMFILE: TOO_MANY_FILES,
   ETIMEDOUT:
     "The server does not answer. Check the name and the port, and whether a firewall blocks the connection.",
   CERT_HAS_EXPIRED:

@@ -2,6 +2,10 @@
 const PERMISSION =
   "This user may not do that. Choose another path, or change the owner or the mode of the file or directory.";
 
+/** A socket counts as a file. */
+export const TOO_MANY_FILES =
+  "This process has too many open files. Raise the limit, for example with ulimit -n.";
+
 const BY_CODE: Readonly<Record<string, string>> = {
   ENOENT: "There is no such file or directory. Check the path.",
   ENOTDIR: "A part of the path is a file, not a directory. Check the path.",
@@ -10,11 +14,12 @@ const BY_CODE: Readonly<Record<string, string>> = {
   EACCES: PERMISSION,
   EPERM: PERMISSION,
   EROFS: "The file system is read-only. Choose another path.",
-  ENOSPC: "The disk of the destination is full. Free some space.",
+  ENOSPC: "The disk is full. Free some space.",
   EDQUOT: "The quota of this user on the disk is used up. Free some space.",
   ENAMETOOLONG: "The path is too long. Choose a shorter one.",
   ELOOP: "The path has a loop of symbolic links. Check the path.",
-  EMFILE: "This process has too many open files. Raise the limit, for example with ulimit -n.",
+  EIO: "The disk, or the connection to it, has failed. Look at the log of the system.",
+  EMFILE: TOO_MANY_FILES,
 };
 
 /** System calls of sockets, or of files and sockets. */

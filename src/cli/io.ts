@@ -65,9 +65,12 @@ export function isReaderGone(error: unknown): boolean {
 
 /**
  * Wraps a stream of the process. `write` resolves when the text is handed on, so a slow reader slows the
- * command.
+ * command. It rejects with an error of the system that has `name` in its message.
  */
-export function outputTo(stream: Writable & { readonly isTTY?: boolean; readonly columns?: number }): Output {
+export function outputTo(
+  stream: Writable & { readonly isTTY?: boolean; readonly columns?: number },
+  name: string,
+): Output {
   return {
     get columns() {
       return stream.isTTY === true ? (stream.columns ?? 80) : undefined;
@@ -75,9 +78,15 @@ export function outputTo(stream: Writable & { readonly isTTY?: boolean; readonly
     write: (text) =>
       new Promise((resolve, reject) => {
         stream.write(text, (error) => {
-          if (error) reject(error);
+          if (error) reject(outputError(name, error));
           else resolve();
         });
       }),
   };
+}
+
+/** The system does not say what could not be written. */
+function outputError(name: string, cause: NodeJS.ErrnoException): Error {
+  const { code, syscall } = cause;
+  return Object.assign(new Error(`cannot write to ${name}: ${cause.message}`, { cause }), { code, syscall });
 }

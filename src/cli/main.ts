@@ -28,8 +28,8 @@ void run(
   process.argv.slice(2),
   {
     stdin: process.stdin,
-    stdout: outputTo(process.stdout),
-    stderr: outputTo(process.stderr),
+    stdout: outputTo(process.stdout, "standard output"),
+    stderr: outputTo(process.stderr, "standard error"),
     env: process.env,
     stop: stop.signal,
     interrupt: (reason) => {

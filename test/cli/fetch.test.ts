@@ -8,6 +8,7 @@ import { FileLedger } from "../../src/fetch/index.ts";
 import type { Fault, Pop3Server, Pop3ServerOptions } from "../../src/testing/index.ts";
 import { turns, until } from "../support/turns.ts";
 import { annsServer, MESSAGES, urlOf } from "./ann.ts";
+import { intercept } from "../support/file-handles.ts";
 import { newDirectory } from "../support/place.ts";
 import { lineOf, programOf } from "./program.ts";
 import { masked } from "../../src/cli/io.ts";
@@ -272,6 +273,20 @@ describe("exit codes", () => {
     const terminal = new Terminal();
     const state = ["--state", join(directory, "state")];
     expect(await terminal.run("fetch", urlOf(server), "--to", join(file, "Mail"), ...state)).toBe(73);
+  });
+
+  test("73: the disk fails, and the system names no file", async () => {
+    await using server = await annsServer();
+    const failure = Object.assign(new Error("EIO: i/o error, write"), { code: "EIO", syscall: "write" });
+    const spy = await intercept("write", () => {
+      throw failure;
+    });
+    const terminal = new Terminal();
+    expect(await terminal.run("fetch", urlOf(server), ...to)).toBe(73);
+    spy.mockRestore();
+    expect(terminal.words).toContain(
+      `ann@127.0.0.1:${String(server.port)}: cannot deliver to the destination: EIO: i/o error, write (POP3_DESTINATION)`,
+    );
   });
 
   test("74: the ledger cannot be written", async () => {

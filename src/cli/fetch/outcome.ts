@@ -1,6 +1,6 @@
 // Prints the events of `popwright fetch`, and computes its exit code.
 import { DestinationError, type FetchError, type FetchEvent, type FetchReport } from "../../fetch/index.ts";
-import { Pop3ConnectionError, Pop3ReplyError } from "../../index.ts";
+import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../../index.ts";
 import { attemptOf } from "../account.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "../exit-codes.ts";
 import { explain, missingSecret, type Attempt } from "../explain.ts";
@@ -118,8 +118,11 @@ export class Outcome {
     return lines;
   }
 
-  #failure({ cause, report }: FetchError): readonly string[] {
+  #failure({ cause, code, report }: FetchError): readonly string[] {
     const lines = explain(cause, this.#attempts.get(report.mailbox));
+    // What the system says does not name the destination, and often no file.
+    if (code === "POP3_DESTINATION" && !Pop3Error.is(cause))
+      lines[0] = `cannot deliver to the destination: ${lines[0] ?? ""} (${code})`;
     if (this.#flags.watch && Number.isFinite(report.nextPollAt))
       lines.push(`The next try is at ${localTime(report.nextPollAt)}.`);
     return lines;

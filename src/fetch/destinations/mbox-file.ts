@@ -89,6 +89,8 @@ export class MboxFile {
     try {
       await lock.confirm();
     } catch (cause) {
+      // A disk that fails says nothing about the lock, and would fail the next message, too.
+      if (lock.failure === undefined) throw cause;
       throw new DestinationError(`the lock of ${printable(this.path)} was lost`, { cause, later: true });
     }
   }

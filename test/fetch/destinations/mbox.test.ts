@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { processSpace } from "../../../src/fetch/files/process-space.ts";
 import { Mbox } from "../../../src/fetch/index.ts";
 import { breakFiles, fileHandlePrototype, methodOf } from "./broken-files.ts";
+import { isDown } from "../../../src/fetch/destinations/destination-error.ts";
+import { intercept, systemError } from "../../support/file-handles.ts";
 import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
@@ -237,6 +239,21 @@ test.each([0, 1])("removes a message if the disk is full at its end (%i)", async
     expect(await folder.files()).toEqual(["inbox"]);
     await deliver(mbox, "one", ONE);
   }
+});
+
+test("is down if the disk fails while the lock is confirmed, and no message is blamed", async () => {
+  const writer = await begun(mbox, "one");
+  await writer.write(ONE);
+  // Of an empty mbox, only its lock file is read.
+  const lock = await intercept("read", () => {
+    throw systemError("EIO");
+  });
+  const error: unknown = await writer.commit(entryFor("a")).catch((thrown: unknown) => thrown);
+  lock.mockRestore();
+  expect(error).toMatchObject({ code: "EIO" });
+  expect(isDown(error)).toBe(true);
+  await deliver(mbox, "one", ONE);
+  expect(bodiesOf(await folder.read("inbox"))).toEqual([mboxForm(ONE)]);
 });
 
 test("is not used if something else has its path", async () => {

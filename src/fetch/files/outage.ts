@@ -15,6 +15,10 @@ const OUTAGES: ReadonlySet<unknown> = new Set([
     "EMFILE",
     "ENFILE",
   ],
+  // NFS does not know the file any more, the program of a FUSE file system has died, a device is gone.
+  ...["ESTALE", "ENOTCONN", "ENODEV", "ENXIO"],
+  // A signal came, or the system has no memory or no process left for now.
+  ...["EINTR", "ENOMEM", "EAGAIN"],
   ...["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
 ]);
 

@@ -130,6 +130,16 @@ async function printedBy(
         else resolve(secret);
       },
     );
+    // Its output may be incomplete: a part of the secret would count as a wrong password.
+    child.stdout?.on("error", (error) => {
+      reject(
+        new ConfigurationError(
+          `cannot read what the command ${printable(program)} prints: ${printable(error.message)}`,
+          { cause: error },
+        ),
+      );
+    });
+    for (const stream of [child.stdin, child.stderr]) stream?.on("error", () => undefined);
     // Without this, a program that reads its standard input would wait forever.
     child.stdin?.end();
     // It says what is wrong, or what it waits for: a card, a passphrase.

@@ -69,6 +69,8 @@ export class Program {
       // It has its own process group, so that the processes that it starts are ended with it.
       detached: !WINDOWS,
     }) as Child;
+    // Its words are incomplete then. What became of the message, its exit code tells.
+    child.stderr.on("error", () => undefined);
     await once(child, "spawn");
     return new Program(child, timeout);
   }

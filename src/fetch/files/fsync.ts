@@ -141,7 +141,11 @@ async function make(directory: string): Promise<boolean> {
     return true;
   } catch (error) {
     // Usually EEXIST. For a root directory, or one that cannot be written to, systems report other codes.
-    const found = await stat(directory).catch(() => undefined);
+    const found = await stat(directory).catch((failure: unknown) => {
+      // What is there cannot be seen. That it exists would be no reason.
+      if (isSystemError(error, "EEXIST") && !isSystemError(failure, "ENOENT")) throw failure;
+      return undefined;
+    });
     if (found?.isDirectory() !== true) throw error;
     return false;
   }

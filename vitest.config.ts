@@ -29,6 +29,7 @@ export const OTHER_LANES: string[] = [
     "servers",
     "hostile",
     "endurance",
+    "torture",
     "sqlite",
     "postgres",
     "fleet",

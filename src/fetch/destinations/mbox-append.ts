@@ -11,6 +11,7 @@ import { Note, type Append, type Noted } from "./mbox-note.ts";
 import { openForAppending, openMbox } from "./mbox-open.ts";
 import { printable } from "../../protocol/printable.ts";
 import { constants } from "../files/patient-fs.ts";
+import { readPart } from "../files/read-part.ts";
 
 /** The lock of an mbox, while this process holds it. */
 export interface MboxLock {
@@ -146,7 +147,7 @@ export async function takeBack(
   const start = at - gap;
   const expected = Buffer.from("\n".repeat(gap) + line);
   const { size } = await file.stat();
-  const head = await read(file, start, Math.min(expected.length, Math.max(0, size - start)));
+  const head = await readPart(file, start, Math.min(expected.length, Math.max(0, size - start)));
   const isZeroed = head.includes(NUL);
   // After a power loss some file systems keep the length of a file, with zeros in place of the content.
   const foreign = head.findIndex((octet, nth) => octet !== NUL && octet !== expected[nth]);
@@ -174,7 +175,7 @@ async function isOurs(
 ): Promise<boolean> {
   // With this much of its line the message would be recognised.
   if (foreign === -1 || foreign >= gap + MARK) return true;
-  return head[foreign - 1] === NUL && (await read(file, start + foreign, FROM.length)).equals(FROM);
+  return head[foreign - 1] === NUL && (await readPart(file, start + foreign, FROM.length)).equals(FROM);
 }
 
 /** Turns the rest of the message into one without a key, because mail of another program follows it. */
@@ -189,7 +190,7 @@ async function disown(
   // There is no space for the line. Blank lines do no harm.
   const text = end - at >= line.length ? "\n".repeat(gap) + ownLine : "\n".repeat(gap + end - at);
   await file.write(Buffer.from(text), 0, text.length, at - gap);
-  const isCutOff = isZeroed || (await read(file, end - 1, 1))[0] === NUL;
+  const isCutOff = isZeroed || (await readPart(file, end - 1, 1))[0] === NUL;
   if (isCutOff && end - at > line.length) await file.write(Buffer.from([LF]), 0, 1, end - 1);
 }
 
@@ -211,7 +212,7 @@ const BLOCK = 256 * 1024;
 async function findAfterZeros(file: FileHandle, from: number, limit: number): Promise<number | undefined> {
   // Blocks overlap, so that a match across two blocks is found.
   for (let at = from - 1; at < limit; at += BLOCK - AFTER_ZERO.length + 1) {
-    const block = await read(file, at, BLOCK);
+    const block = await readPart(file, at, BLOCK);
     const found = block.indexOf(AFTER_ZERO);
     if (found !== -1) return at + found + 1;
     if (block.length < BLOCK) return undefined;
@@ -222,7 +223,7 @@ async function findAfterZeros(file: FileHandle, from: number, limit: number): Pr
 async function digestOf(file: FileHandle, at: number, octets: number): Promise<string> {
   const hash = createHash("sha256");
   for (const end = at + octets; at < end;) {
-    const block = await read(file, at, Math.min(BLOCK, end - at));
+    const block = await readPart(file, at, Math.min(BLOCK, end - at));
     if (block.length === 0) break;
     hash.update(block);
     at += block.length;
@@ -230,17 +231,12 @@ async function digestOf(file: FileHandle, at: number, octets: number): Promise<s
   return hash.digest("hex");
 }
 
-async function read(file: FileHandle, at: number, octets: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(octets), 0, octets, at);
-  return buffer.subarray(0, bytesRead);
-}
-
 /**
  * Returns the line ends that are missing for a blank line at the end. Other programs may have left them out.
  */
 async function gapAfter(file: FileHandle, size: number): Promise<string> {
   if (size === 0) return "";
-  const end = (await read(file, Math.max(0, size - 2), 2)).toString("latin1");
+  const end = (await readPart(file, Math.max(0, size - 2), 2)).toString("latin1");
   if (end.endsWith("\n\n")) return "";
   return end.endsWith("\n") ? "\n" : "\n\n";
 }

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { isSystemError, syncName } from "../files/fsync.ts";
 import { isOwnedLike, openOwn, removeName, type OurFile } from "../files/own-file.ts";
 import { constants, lstat, open, rename } from "../files/patient-fs.ts";
+import { readPart } from "../files/read-part.ts";
 import { isNameOfDead, PROCESS_NAME, processName } from "../files/process-space.ts";
 import { isFromLine } from "./from-line.ts";
 
@@ -157,8 +158,7 @@ async function readNote(path: string, ours: OurFile): Promise<string | undefined
     if (!stats.isFile() || !isOwnedLike(stats, ours)) return undefined;
     const file = await openOwn(path, constants.O_RDONLY, ours);
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
-      return buffer.toString("latin1", 0, bytesRead);
+      return (await readPart(file, 0, LONGEST)).toString("latin1");
     } finally {
       await file.close();
     }

@@ -9,6 +9,7 @@ import { fenceOf, nextFence } from "./fence.ts";
 import { ForeignFileError, openStated, type OpenFile } from "./own-file.ts";
 import { HELD as HELD_OPEN, link, lstat, open, rename, unlink } from "./patient-fs.ts";
 import { isDead } from "./process-space.ts";
+import { readPart } from "./read-part.ts";
 import { wallTime } from "../../system/clock.ts";
 
 /** The contents of a new lock file, and the age at which another lock counts as abandoned (milliseconds). */
@@ -46,6 +47,8 @@ export interface Holder {
    * clock of the file system.
    */
   readonly seen: number;
+  /** Whether the file could not be read, so that only its age is known. */
+  readonly isUnread?: boolean;
 }
 
 /**
@@ -228,8 +231,8 @@ export function isAbandoned(
 }
 
 async function holderIn({ file, stats }: OpenFile): Promise<Holder> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
-  return holderOf(buffer.toString("utf8", 0, bytesRead), stats);
+  const octets = await readPart(file, 0, Math.min(LONGEST, Number(stats.size)));
+  return holderOf(octets.toString("utf8"), stats);
 }
 
 /**
@@ -253,7 +256,7 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
     if (isSystemError(error, "ENOENT")) return undefined;
     throw error;
   });
-  return stats && holderOf("", stats);
+  return stats && { ...holderOf("", stats), isUnread: true };
 }
 
 /**

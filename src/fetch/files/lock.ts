@@ -165,7 +165,11 @@ export class Lock {
     // As long as our file is open, no other one has its inode.
     if (this.isLocal && isSame(await lookAt(this.path), this.#hold.stats)) return true;
     const holder = await readHolder(this.path);
-    return holder?.token === this.#token && holder.fence === this.fence;
+    if (holder?.token === this.#token && holder.fence === this.fence) return true;
+    // Nothing was read, and it still is the file that we hold: that says nothing about the lock.
+    if (holder?.isUnread === true && isSame(await lookAt(this.path), this.#hold.stats))
+      throw Object.assign(new Error(`EACCES: cannot read ${printable(this.path)}`), { code: "EACCES" });
+    return false;
   }
 
   /** Renews and confirms the lock. Never rejects: the next record reports the failure. */

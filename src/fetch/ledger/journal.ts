@@ -4,14 +4,7 @@ import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { cutAppended, isSystemError, replaceFile } from "../files/fsync.ts";
 import type { Lock } from "../files/lock.ts";
-import {
-  openOwn,
-  openOwnStated,
-  openRegular,
-  openStated,
-  type OpenFile,
-  type OurFile,
-} from "../files/own-file.ts";
+import { openOwn, openOwnStated, openStated, type OpenFile, type OurFile } from "../files/own-file.ts";
 import { printable } from "../../protocol/printable.ts";
 import { explanation } from "./explained.ts";
 import { decodeJournal, encodeJournal, type JournalContents } from "./journal-contents.ts";
@@ -19,6 +12,7 @@ import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
 import { markFrom, type JournalMark } from "./journal-mark.ts";
 import { constants } from "../files/patient-fs.ts";
+import { readPart } from "../files/read-part.ts";
 
 /** What the code that writes a journal has to know of its contents. */
 interface Counted {
@@ -103,16 +97,16 @@ const LONGEST_HEADER = 64 * 1024;
  * it is not a journal.
  */
 export async function readJournalHeader(path: string): Promise<JournalHeader | undefined> {
-  let file: FileHandle;
+  let opened: OpenFile;
   try {
-    file = await openRegular(path, constants.O_RDONLY);
+    opened = await openStated(path, constants.O_RDONLY);
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     return undefined;
   }
+  const { file, stats } = opened;
   try {
-    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(LONGEST_HEADER), position: 0 });
-    const octets = buffer.subarray(0, bytesRead);
+    const octets = await readPart(file, 0, Math.min(LONGEST_HEADER, Number(stats.size)));
     return readHeader(path, { octets, latin1: octets.toString("latin1") });
   } finally {
     await file.close();

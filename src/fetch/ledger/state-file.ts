@@ -11,6 +11,7 @@ import { fenceOf } from "../files/fence.ts";
 import { isSystemError } from "../files/fsync.ts";
 import { isOwn, openStated, removeName, type OpenFile, type OurFile } from "../files/own-file.ts";
 import { constants, open } from "../files/patient-fs.ts";
+import { readPart } from "../files/read-part.ts";
 import { decodeLine, encode, encodeLine } from "./journal-line.ts";
 import type { JournalMark } from "./journal-mark.ts";
 import type { LedgerChanges, MailboxState } from "./ledger.ts";
@@ -164,8 +165,7 @@ export async function readState(path: string): Promise<StateRead | undefined> {
 async function readKept({ file, stats }: OpenFile): Promise<KeptState | undefined> {
   const size = Number(stats.size);
   if (size === 0 || size > LONGEST) return undefined;
-  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, 0);
-  return decodeState(buffer.subarray(0, bytesRead));
+  return decodeState(await readPart(file, 0, size));
 }
 
 /** Returns the line, filled up with spaces. */

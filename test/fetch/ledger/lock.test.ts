@@ -236,6 +236,18 @@ test("a lock that we may not read is respected while it is young", async () => {
   vi.mocked(open).mockReset();
 });
 
+test("our own lock is not lost if we may not read it any more", async () => {
+  const lock = await taken();
+  vi.mocked(open).mockImplementation(async () => {
+    throw systemError("EACCES");
+  });
+  await expect(lock.confirm()).rejects.toMatchObject({ code: "EACCES" });
+  expect(lock.failure).toBeUndefined();
+  vi.mocked(open).mockReset();
+  await lock.confirm();
+  await lock.release();
+});
+
 describe("a lock that was left", () => {
   test.each<[whose: string, fields: LockFields, age: number, takenOver: boolean]>([
     ["a process that has ended", { pid: 0 }, 0, true],

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Pop3Server } from "../../src/testing/index.ts";
 import { newDirectory } from "../support/place.ts";
-import { onNextProgram } from "../support/started-program.ts";
 import { repeatingServer } from "./repeating-server.ts";
 import { lineOf } from "./program.ts";
 import { Terminal } from "./terminal.ts";
@@ -117,23 +116,4 @@ test("a recording masks what the server repeats before the login, and replays", 
   expect(await again.run("check", url)).toBe(0);
   await replay.idle();
   expect(replay.mismatch).toBeUndefined();
-});
-
-test("a command whose output cannot be read gives no secret, not even a part of one", async () => {
-  await using server = await repeatingServer(SECRET);
-  const terminal = new Terminal();
-  const command = await lineOf(`console.log(${JSON.stringify(SECRET)})`);
-  onNextProgram(({ stdout }) => stdout?.destroy(new Error("read EIO")));
-  expect(await terminal.run("list", server.url, "--password-command", command)).toBe(78);
-  expect(terminal.words).toMatch(/popwright: cannot read what the command \S+ prints: read EIO/);
-});
-
-test("it does not matter whether the other streams of the command fail", async () => {
-  await using server = await repeatingServer("words");
-  const terminal = new Terminal();
-  const command = await lineOf(`console.log(${JSON.stringify(SECRET)})`);
-  onNextProgram(({ stdin, stderr }) => {
-    for (const stream of [stdin, stderr]) stream?.destroy(new Error("EIO"));
-  });
-  expect(await terminal.run("list", server.url, "--password-command", command)).toBe(0);
 });

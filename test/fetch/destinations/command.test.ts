@@ -12,7 +12,6 @@ import { breakFiles } from "./broken-files.ts";
 import { deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
 import { entryFor } from "../../support/ledger.ts";
-import { onNextProgram } from "../../support/started-program.ts";
 
 const ONE = Buffer.from("Subject: one\r\n\r\n1\r\n");
 const LARGE = MESSAGES["5 MB"] as Buffer;
@@ -109,18 +108,6 @@ describe("its exit code gives the result", () => {
     const error = (await deliver(script(talk), "one", ONE).catch((e: unknown) => e)) as Error;
     expect(error.message).toMatch(/^sh ended with exit code 1: [\d ]{490,}9999 10000$/);
     expect(error.message.length).toBeLessThan(540);
-  });
-
-  test("also if its standard error cannot be read", async () => {
-    for (const [code, words] of [
-      [0, undefined],
-      [1, /ended with exit code 1/],
-    ] as const) {
-      onNextProgram(({ stderr }) => stderr?.destroy(new Error("read EIO")));
-      const delivered = deliver(script(`cat >/dev/null; exit ${String(code)}`), `exit ${String(code)}`, ONE);
-      if (words === undefined) expect(await delivered).toBe("new");
-      else await expect(delivered).rejects.toThrow(words);
-    }
   });
 
   test("whether it has read the message or not", async () => {

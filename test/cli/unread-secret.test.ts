@@ -12,11 +12,11 @@ async function listWhile(...streams: readonly ("stdin" | "stdout" | "stderr")[])
   await using server = await annsServer();
   const { execFile: execFileAsEver } =
     await vi.importActual<typeof import("node:child_process")>("node:child_process");
-  vi.mocked(execFile).mockImplementationOnce(((...args: Parameters<typeof execFile>): ChildProcess => {
+  vi.mocked(execFile).mockImplementationOnce((...args: Parameters<typeof execFile>): ChildProcess => {
     const child = execFileAsEver(...args);
     for (const stream of streams) child[stream]?.destroy(new Error("read EIO"));
     return child;
-  }) as typeof execFile);
+  });
   const terminal = new Terminal();
   const command = await lineOf('console.log("secret")');
   const code = await terminal.run("list", urlOf(server), "--password-command", command);

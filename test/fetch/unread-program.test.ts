@@ -12,11 +12,11 @@ test.each([
 ])("exit code %s", async (code, outcome) => {
   const { spawn: spawnAsEver } =
     await vi.importActual<typeof import("node:child_process")>("node:child_process");
-  vi.mocked(spawn).mockImplementationOnce(((...args: Parameters<typeof spawn>): ChildProcess => {
+  vi.mocked(spawn).mockImplementationOnce((...args: Parameters<typeof spawn>): ChildProcess => {
     const child = spawnAsEver(...args);
     child.stderr?.destroy(new Error("read EIO"));
     return child;
-  }) as typeof spawn);
+  });
   const command = new Command("sh", ["-c", `cat >/dev/null; exit ${code}`]);
   const delivered = deliver(command, "one", Buffer.from("Subject: one\r\n\r\n1\r\n"));
   if (typeof outcome === "string") expect(await delivered).toBe(outcome);

@@ -24,6 +24,8 @@ export async function judgeFetch(
 
   world.add(LATER);
   const wanted = [...world.messages, LATER];
+  // A message during which the connection was lost waits for a pause, so that the next run tries others first.
+  if (hit?.place === "socket") await commandLine(world, ["retry", ...ledgerIn(words)]);
   const said = await fetchAgain(world, words);
   const contents = await place.read(world);
   const again = countsIn(contents, wanted, place);
@@ -46,12 +48,23 @@ export async function judgeFetch(
   return wrong.length > 0 ? [...wrong, `the clean run said: ${said}`] : [];
 }
 
-/** Runs the command again, without faults. No message waits for a pause, because none was to blame. */
-export async function fetchAgain(world: World, words: readonly string[]): Promise<string> {
+/** Runs the command again, without faults. No other message waits for a pause, because none was to blame. */
+export function fetchAgain(world: World, words: readonly string[]): Promise<string> {
+  return commandLine(world, [...words, "--force"]);
+}
+
+/** Runs the command line in this process. Resolves with what it says. */
+async function commandLine(world: World, words: readonly string[]): Promise<string> {
   const terminal = new Terminal();
   Object.assign(terminal.env, world.env);
-  const code = await terminal.run(...words, "--force");
+  const code = await terminal.run(...words);
   return `${terminal.err}(exit code ${String(code)})`;
+}
+
+/** Returns the words that say which mailbox in which ledger. */
+function ledgerIn(words: readonly string[]): string[] {
+  const isLedger = (word: string | undefined): boolean => word === "--state" || word === "--config";
+  return words.filter((word, at) => /^pop3s?:/.test(word) || isLedger(word) || isLedger(words[at - 1]));
 }
 
 /** How often each of the messages is there. */

@@ -16,7 +16,7 @@ import { callsOf, torture, tortureNamed } from "./torture.ts";
 
 const WANTED = process.env["POPWRIGHT_TORTURE"] ?? "";
 /** The number of calls of each other command. */
-const SAMPLE = 3;
+const SAMPLE = 2;
 
 let directory: string;
 let library: string;

@@ -140,7 +140,7 @@ describe("one account", () => {
 });
 
 describe("a run that is stopped after the first message", () => {
-  const MANY = Array.from({ length: 40 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
+  const MANY = Array.from({ length: 400 }, (_, index) => `Subject: ${String(index)}\r\n\r\n`);
 
   /** Returns the exit code, the number of messages on the server, and the number of delivered messages. */
   async function stopped(...words: string[]): Promise<{ code: number; left: number; got: number }> {

@@ -200,7 +200,8 @@ export function isClaim(file: string): boolean {
 
 /**
  * Removes a lock of this process, and closes its file. If the file cannot be removed, it is marked as
- * released. `removes`: whether to remove the path; not if it may be the lock of another process. Never rejects.
+ * released; on a full disk, which may refuse that, it gets a time so long ago that the next process takes it over.
+ * `removes`: whether to remove the path; not if it may be the lock of another process. Never rejects.
  */
 export async function giveUp(path: string, file: FileHandle, removes = true): Promise<void> {
   const isRemoved =
@@ -209,7 +210,12 @@ export async function giveUp(path: string, file: FileHandle, removes = true): Pr
       () => true,
       () => false,
     ));
-  if (!isRemoved) await file.write(FREE, 0).catch(() => {});
+  if (!isRemoved) {
+    await file
+      .write(FREE, 0)
+      .catch(() => file.utimes(0, 0))
+      .catch(() => {});
+  }
   await file.close().catch(() => {});
 }
 

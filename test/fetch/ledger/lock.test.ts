@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Lock } from "../../../src/fetch/files/lock.ts";
 import { isClaim } from "../../../src/fetch/files/lock-file.ts";
 import { turns, until } from "../../support/turns.ts";
-import { fileHandles, systemError } from "../../support/file-handles.ts";
+import { fileHandles, intercept, systemError } from "../../support/file-handles.ts";
 import { deadPid, lockText, silence, type LockFields } from "../../support/holders.ts";
 import { obstacles, place } from "../../support/obstacles.ts";
 import { scratch } from "../../support/scratch.ts";
@@ -323,6 +323,17 @@ describe("a lock that was left", () => {
     for (const name of others) expect(lock.isLeftover(name), name).toBe(false);
     await lock.release();
   });
+});
+
+test("a lock whose file stays is free at once, although the disk refuses every write", async () => {
+  const lock = await taken();
+  lock.leavesFile = true;
+  const spy = await intercept("write", () => Promise.reject(systemError("ENOSPC")));
+  await lock.release();
+  spy.mockRestore();
+  const next = await taken();
+  expect(next.takenOver).toBe(true);
+  await next.release();
 });
 
 describe("a holder", () => {

@@ -53,3 +53,4 @@ export type { Pop3Pipelining } from "./session/pipelining-mode.ts";
 export type { Pop3TlsInfo } from "./session/session.ts";
 export type { Pop3ClientStatistics } from "./session/statistics.ts";
 export { parseUrl, type UrlOptions } from "./options/url.ts";
+export { isTemporary } from "./retry.ts";

@@ -156,7 +156,20 @@ export function temporaryCause(error: unknown): TemporaryCause | undefined {
   return NOT_A_REPLY.test(code) ? temporaryCause(error.cause) : undefined;
 }
 
-/** Tests whether the same call may succeed later although nothing is changed. */
+/**
+ * Tests whether the same call may succeed later although nothing is changed: the network failed, the server refused for
+ * now, or another session uses the mailbox. `false` for what is not an error of this package.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await Pop3Client.use(options, work);
+ * } catch (error) {
+ *   if (!isTemporary(error)) throw error;
+ *   console.log("later");
+ * }
+ * ```
+ */
 export function isTemporary(error: unknown): boolean {
   return temporaryCause(error) !== undefined;
 }

@@ -35,6 +35,11 @@ const cases: readonly (readonly [what: string, call: () => unknown, message: str
   ["a client", client({ timeout: 5 }), "did you mean timeouts.connect"],
   ["a client", client({ connectionTimeout: 5 }), "did you mean timeouts.connect?"],
   ["a client", client({ tls: true }), "did you mean secure: true?"],
+  [
+    "a client",
+    client({ mailbox: "ann" }),
+    "unknown option mailbox: in fetchAll it stands beside the account: { account, mailbox }",
+  ],
   ["a client", client({ constructor: 1 }), "unknown option constructor"],
   [
     "timeouts",

@@ -1,5 +1,5 @@
-// Checks the options for TLS, which go to `tls.connect`. That ignores a name that it does not know, and takes a text that
-// is no certificate for an empty list: a connection would then fail as if the server were at fault.
+// Checks the options for TLS, which go to `tls.connect`. It ignores a name that it does not know, and a text in which it
+// finds no certificate: a connection would then fail as if the server were at fault.
 import { checkObject, configError, nearest } from "./checks.ts";
 
 /** The options of `tls.connect`. It may have others in a later version of Node. */

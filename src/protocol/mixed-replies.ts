@@ -66,7 +66,7 @@ export class MixedReplies {
 
   /**
    * Searches for status lines, which may start anywhere, and notes their lengths. Returns whether one of them differs
-   * from the first line of this reply only in its numbers. If the first line has no number, that is no evidence: mail
+   * from the first line of this reply only in its numbers. If the first line has no number, that proves nothing: mail
    * may quote `+OK`.
    */
   #search(octets: Buffer, start: Buffer): boolean {

@@ -253,8 +253,10 @@ function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["del
     if (after !== undefined) return { after, largerThan: Infinity };
   }
   if (typeof given !== "object") {
+    const hint =
+      typeof given === "number" ? `: did you mean "${shown(given)} days"?` : durationHint("d", given);
     throw configError(
-      `policy.delete must be "never", "delivered", a time such as "14 days", or { afterDays, largerThan } (got ${shown(given)})${durationHint("d", given)}`,
+      `policy.delete must be "never", "delivered", a time such as "14 days", or { afterDays, largerThan } (got ${shown(given)})${hint}`,
     );
   }
   checkObject("policy.delete", given);

@@ -355,11 +355,6 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "a slow destination does not slow the server down",
-    within: 500,
-    patches: [{ file: "src/net/flow-control.ts", find: "      this.#stream.pause();\n", by: "" }],
-  },
-  {
     name: "the password is published on a channel",
     within: 500,
     patches: [

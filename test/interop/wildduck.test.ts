@@ -1,5 +1,5 @@
-// Many runs against WildDuck 1.46.1, which mixes up pipelined replies: no file is damaged, and no message is
-// lost.
+// Many runs against WildDuck 1.46.1, which mixes up pipelined replies, and 1.51.1, which does not: no file is damaged,
+// and no message is lost.
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fetchMail, MemoryLedger, Maildir, type Destination } from "../../src/fetch/index.ts";
@@ -8,7 +8,7 @@ import { scratch } from "../support/scratch.ts";
 import { WildDuck } from "../servers/wildduck.ts";
 import { sha256 } from "./sha256.ts";
 
-/** For each way; four ways make 200. */
+/** For each way; six ways make 300. */
 const RUNS = 50;
 
 /** Numbers from 0 to 1, the same each time. */
@@ -55,18 +55,29 @@ function slowly(destination: Destination): Destination {
 }
 
 test.each([
-  { named: true, deletion: "never" },
-  { named: true, deletion: "delivered" },
-  { named: false, deletion: "never" },
-  { named: false, deletion: "delivered" },
-] as const)(`${RUNS} runs: $named, delete $deletion`, { timeout: 300_000 }, async ({ named, deletion }) => {
+  { version: "1.46.1", named: true, deletion: "never" },
+  { version: "1.46.1", named: true, deletion: "delivered" },
+  { version: "1.46.1", named: false, deletion: "never" },
+  { version: "1.46.1", named: false, deletion: "delivered" },
+  { version: "1.51.1", named: true, deletion: "never" },
+  { version: "1.51.1", named: true, deletion: "delivered" },
+] as const)(`${RUNS} runs: $version, $named, delete $deletion`, { timeout: 300_000 }, async (row) => {
+  const { version, named, deletion } = row;
   const random = randomFrom(named ? 1 : 2);
   const sum = { messages: 0, sessions: 0, roundTrips: 0, broken: 0 };
   for (let run = 0; run < RUNS; run++) {
     const count = 2 + Math.floor(random() * 12);
-    const kept = Array.from({ length: count }, (_, index) => message(index, random));
+    // Sizes that the server announces count no end that it adds. In 1.51.1, which pipelines, a message of another size
+    // with a line like a reply in it would count as damaged.
+    const made = Array.from({ length: count }, (_, index) => message(index, random));
+    const kept = version === "1.51.1" ? made.map(served) : made;
     const messages = new Map(kept.map((octets, index) => [`uid-${index}`, octets]));
-    await using server = await WildDuck.start({ named, messages, chunk: random() < 0.5 ? 65_536 : 1000 });
+    await using server = await WildDuck.start({
+      version,
+      named,
+      messages,
+      chunk: random() < 0.5 ? 65_536 : 1000,
+    });
     const directory = await scratch();
     const maildir = new Maildir(directory);
     const account = {
@@ -98,5 +109,5 @@ test.each([
   // Each server that does not say what it is breaks one session, and the run goes on in another.
   expect(sum.sessions).toBe(2 * RUNS + sum.broken);
   expect(named ? sum.broken === 0 : sum.broken > RUNS / 2).toBe(true);
-  console.log(`named ${named}, delete ${deletion}:`, JSON.stringify(sum));
+  console.log(`${version}, named ${named}, delete ${deletion}:`, JSON.stringify(sum));
 });

@@ -1,12 +1,19 @@
-// The POP3 server of WildDuck 1.46.1 by itself, in front of messages in memory. It lists PIPELINING and writes the reply
-// to the next command before the last line of a message.
+// The POP3 server of WildDuck by itself, in front of messages in memory. It lists PIPELINING. Version 1.46.1 writes the
+// reply to the next command before the last line of a message; 1.51.1 does not.
 import { createRequire } from "node:module";
 import { createServer, connect, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { unpackedRoot } from "./unpacked.ts";
 
+/** Where .ci/servers puts each version. */
+const places: Readonly<Record<"1.46.1" | "1.51.1", string>> = {
+  "1.46.1": join(unpackedRoot("wildduck"), "node_modules/wildduck"),
+  "1.51.1": join(unpackedRoot("wildduck-1.51.1"), "node_modules/@zone-eu/wildduck"),
+};
+
 export interface WildDuckOptions {
+  readonly version: keyof typeof places;
   /** Whether greeting and CAPA say that it is WildDuck. @default true */
   readonly named?: boolean;
   /** The messages, by their unique-ids. */
@@ -41,10 +48,10 @@ export class WildDuck implements AsyncDisposable {
   readonly #server: POP3Server;
   readonly #relay: Server;
 
-  private constructor({ named = true, messages, chunk }: WildDuckOptions) {
+  private constructor({ version, named = true, messages, chunk }: WildDuckOptions) {
     const maildrop = new Map(messages);
     this.maildrop = maildrop;
-    const path = join(unpackedRoot("wildduck"), "node_modules/wildduck/lib/pop3/server.js");
+    const path = join(places[version], "lib/pop3/server.js");
     const Class = createRequire(import.meta.url)(path) as POP3ServerClass;
     this.#server = new Class({
       ...{ secure: false, disableSTARTTLS: true, ignoreSTARTTLS: true, logger: false },

@@ -142,7 +142,16 @@ describe("mail of devices, without Date and Message-ID, that replaces as many me
       ...{ id: `old${String(index)}`, status: "delivered", firstSeen: 1, size: length },
     }));
     await older.remember({ lastRun: 1 }, entries);
-    expect(await older.failure()).toMatchObject({ code: "POP3_UIDS_CHANGED" });
+    expect(await older.failure()).toMatchObject({
+      code: "POP3_UIDS_CHANGED",
+      message: expect.stringContaining('Set policy.uidsChanged to "match"') as string,
+    });
+    expect(await older.failure({ policy: { uidsChanged: "match" } })).toMatchObject({
+      code: "POP3_UIDS_CHANGED",
+      message: expect.stringContaining(
+        'They cannot be recognised: the ledger has none of their headers. Set policy.uidsChanged to "new"',
+      ) as string,
+    });
 
     await using other = await serverWith(mails(3));
     const fetcher = new Fetcher(other, { force: true });

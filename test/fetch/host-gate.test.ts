@@ -310,7 +310,7 @@ describe("the mailboxes of a host share a gate", () => {
     ["host", { host: "mail2.test" }],
     ["port", { port: 1995 }],
     ["protection", { secure: false, port: 995 }],
-    ["certificate", { tls: { ca: "own" } }],
+    ["certificate", { tls: { ca: "-----BEGIN own" } }],
     ["proxy", { proxy: "http://proxy.test:3128" }],
     ["version of IP", { family: 6 }],
   ])("not with another %s", (_name, more) => {

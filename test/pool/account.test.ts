@@ -9,6 +9,9 @@ import { expectNoSecret, SECRET, visible } from "../support/secret.ts";
 const ann: Pop3ClientOptions = { host: "mail.test", auth: { user: "ann", pass: SECRET } };
 const withAuth = (auth: Pop3Auth): Account => new Account({ host: "mail.test", auth });
 
+/** A text in the form of a certificate. */
+const pem = (text: string): string => `-----BEGIN ${text}`;
+
 function nested() {
   return {
     host: "mail.test",
@@ -25,8 +28,8 @@ function nested() {
     localAddress: ["127.0.0.1"],
     tls: {
       rejectUnauthorized: false,
-      ca: ["one"],
-      cert: Buffer.from("two"),
+      ca: [pem("one")],
+      cert: Buffer.from(pem("two")),
       key: [{ pem: "three", passphrase: "four" }],
     },
   };
@@ -142,16 +145,20 @@ describe("a session may be shared", () => {
   });
 
   test("if another object for TLS has equal values, such as one from a database", () => {
-    const full = { ...tls, ca: ["one", Buffer.from("two")], key: [{ pem: "three", passphrase: "four" }] };
+    const full = {
+      ...tls,
+      ca: [pem("one"), Buffer.from(pem("two"))],
+      key: [{ pem: "three", passphrase: "four" }],
+    };
     const again = {
       ...ann,
-      tls: { ...full, ca: ["one", Buffer.from("two")], key: structuredClone(full.key) },
+      tls: { ...full, ca: [pem("one"), Buffer.from(pem("two"))], key: structuredClone(full.key) },
     };
     expect(alike({ ...ann, tls: full }, again)).toBe(true);
     expect(alike(ann, { ...ann, tls: {} })).toBe(true);
     expect(alike(ann, { ...ann, tls: { minVersion: undefined } })).toBe(true);
     for (const more of [
-      { ca: ["one", Buffer.from("three")] },
+      { ca: [pem("one"), Buffer.from(pem("three"))] },
       { key: [{ pem: "three", passphrase: "five" }] },
       { rejectUnauthorized: false },
       { checkServerIdentity: () => undefined },
@@ -187,8 +194,8 @@ describe("a session may be shared", () => {
     ["a kind of channel binding", ({ auth }) => void auth.bindingTypes.push("tls-unique")],
     ["a check of TLS", ({ tls }) => (tls.rejectUnauthorized = true)],
     ["an option of TLS, removed", ({ tls }) => delete (tls as Partial<typeof tls>).rejectUnauthorized],
-    ["an authority of TLS", ({ tls }) => void tls.ca.push("another")],
-    ["the bytes of a certificate", ({ tls }) => tls.cert.fill(0)],
+    ["an authority of TLS", ({ tls }) => void tls.ca.push(pem("another"))],
+    ["the bytes of a certificate", ({ tls }) => tls.cert.fill(0, pem("").length)],
     ["a passphrase inside TLS", ({ tls }) => tls.key.forEach((key) => (key.passphrase = "another"))],
     ["an address to connect from", ({ localAddress }) => void localAddress.push("127.0.0.2")],
   ])("a change inside an object of the options does not reach what waits: %s", (_, change) => {

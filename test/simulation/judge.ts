@@ -106,11 +106,11 @@ export class Judge implements Witness {
   }
 
   renumbers(mails: readonly Mail[]): boolean {
-    const known = new Set(mails.filter((mail) => this.#isInLedger(mail)));
+    const known = new Set(mails.filter((mail) => this.#isRecognisable(mail)));
     const isEvident = known.size >= EVIDENCE;
-    if (this.#uidsChanged === "stop" && !isEvident) return false;
-    // Without evidence that these are the same messages, they are fetched again.
-    const isRecognised = this.#keepsMail && this.#uidsChanged !== "new" && isEvident;
+    // Without headers that can be compared, the sizes decide, and a run may stop for good.
+    if (this.#uidsChanged !== "new" && !isEvident) return false;
+    const isRecognised = this.#keepsMail && this.#uidsChanged !== "new";
     for (const mail of mails) if (!isRecognised || !known.has(mail)) mail.copies++;
     return true;
   }
@@ -177,6 +177,15 @@ export class Judge implements Witness {
     const over = files.filter((path) => /\.lock$|\.tmp$/.test(path) && !isSweptLater(path));
     const left = [...this.#keeper.others(), ...over];
     if (left.length > 0) this.#note("nothing is left over", left.join(" "));
+  }
+
+  /** Whether the ledger has the digest of its headers: not if the destination had the message already. */
+  #isRecognisable({ ids }: Mail): boolean {
+    return journalsOf(this.#computer.disk).some((text) =>
+      text
+        .split("\n")
+        .some((line) => line.includes('"headers":') && ids.some((id) => line.includes(`{"id":${id},`))),
+    );
   }
 
   #isInLedger({ ids }: Mail): boolean {

@@ -305,6 +305,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   "Pop3Client.verify": { good: [account], wrong: [CLIENT, VERIFY] },
   "Pop3Client.verifySteps": { good: [account], wrong: [CLIENT, VERIFY] },
   // Explains whatever it is given.
+  isTemporary: { good: [new Error("x")], wrong: [] },
   explain: { good: [new Error("x")], wrong: [] },
   wellKnown: { good: ["ann@gmail.com"], wrong: [[...NOT_TEXTS, "ann", "@gmail.com", "ann@"]] },
   "Pop3Client.use": { good: [account, (): void => undefined], wrong: [CLIENT, FUNCTIONS, CALL] },

@@ -84,7 +84,10 @@ export class Lock {
     // From here on, because this process may be stopped before it knows that it holds the lock.
     const taken = moment();
     const hold = await acquire(path, { token, host, stale: options.stale, fence: nextFence() });
-    return hold && new Lock(path, hold, token, taken, options);
+    const lock = hold && new Lock(path, hold, token, taken, options);
+    // If this process was stopped meanwhile, another one may have it by now.
+    if (lock !== undefined) lock.#expire();
+    return lock;
   }
 
   /** Tells whether a process holds the lock now. Changes nothing. Rejects with system errors. */

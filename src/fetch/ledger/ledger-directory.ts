@@ -76,6 +76,7 @@ export class LedgerDirectory {
     // Until the journal is replaced, each later holder has to know that it must do that.
     lock.leavesFile = lock.takenOver;
     try {
+      if (lock.failure !== undefined) throw lock.failure;
       if (lock.takenOver) await this.#sweep(mailbox, lock);
       return lock;
     } catch (error) {

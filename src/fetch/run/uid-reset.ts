@@ -38,11 +38,19 @@ export async function recogniseChangedUids(
     await ledger.record(matched(listing, expected, await headersOf(client, listing, signal)));
     return;
   }
+  const why = dryRun
+    ? "a dry run retrieves no headers"
+    : comparable
+      ? "the server cannot send headers (TOP)"
+      : "the ledger has none of their headers";
+  const advice =
+    uidsChanged === "match"
+      ? `They cannot be recognised: ${why}. Set policy.uidsChanged to "new" to fetch them again`
+      : 'Set policy.uidsChanged to "match" to recognise them by their headers, or to "new" to fetch them again';
   throw new Pop3Error(
     "POP3_UIDS_CHANGED",
-    `the unique-ids of all ${String(expected.length)} known messages have changed, ` +
-      "and the messages seem to be the same. Nothing was fetched, because all would be delivered again. " +
-      'Set policy.uidsChanged to "match" to recognise them by their headers, or to "new" to fetch them again',
+    `the unique-ids of all ${String(expected.length)} known messages have changed, and the messages seem to be the same. ` +
+      `Nothing was fetched, because all would be delivered again. ${advice}`,
   );
 }
 

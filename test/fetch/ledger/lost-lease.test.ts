@@ -138,6 +138,19 @@ describe("a lock that was not renewed in time", () => {
     await expectLost(mailbox, EXPIRED);
   });
 
+  test("while it was taken: the process was stopped in the middle, and no run begins", async () => {
+    stopTime();
+    await (await open()).close();
+    const handles = await fileHandles();
+    const stat = Reflect.get(handles, "stat") as (...given: unknown[]) => Promise<never>;
+    vi.spyOn(handles, "stat").mockImplementationOnce(function (this: typeof handles, ...given) {
+      vi.setSystemTime(Date.now() + STALE + 1);
+      return stat.apply(this, given);
+    });
+    await expect(ledger.open(ANN)).rejects.toMatchObject(LOST);
+    await (await ledger.open(ANN)).close();
+  });
+
   test("because the disk does not answer is noticed by a timer", async () => {
     stopTime();
     const mailbox = await open();

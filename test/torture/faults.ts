@@ -54,5 +54,5 @@ export function faultsFor(name: string, place: string): readonly string[] {
 
 /** Whether the same fault is worth a try for all later calls, too: a disk stays full, and files stay open. */
 export function isLasting(what: string): boolean {
-  return ["ENOSPC", "EIO", "EMFILE", "EACCES", "short", "ECONNREFUSED", "EAGAIN"].includes(what);
+  return ["ENOSPC", "EIO", "EMFILE", "EACCES", "short", "ECONNREFUSED"].includes(what);
 }

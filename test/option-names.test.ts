@@ -38,7 +38,7 @@ const cases: readonly (readonly [what: string, call: () => unknown, message: str
   [
     "a client",
     client({ mailbox: "ann" }),
-    "unknown option mailbox: in fetchAll it stands beside the account: { account, mailbox }",
+    "unknown option mailbox: in fetchAll it stands next to the account: { account, mailbox }",
   ],
   ["a client", client({ constructor: 1 }), "unknown option constructor"],
   [

@@ -208,7 +208,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
   ["debug", ": use the option logger, or set the environment variable DEBUG=popwright:*"],
   ["log", THIS_IS("logger")],
   ...["mailbox", "policy", "destination"].map(
-    (name) => [name, `: in fetchAll it stands beside the account: { account, ${name} }`] as const,
+    (name) => [name, `: in fetchAll it stands next to the account: { account, ${name} }`] as const,
   ),
   ...["auth.password", "auth.passwd", "auth.secret"].map((name) => [name, THIS_IS("auth.pass")] as const),
   ...["auth.username", "auth.login", "auth.name"].map((name) => [name, THIS_IS("auth.user")] as const),

@@ -56,7 +56,7 @@ export const PLAIN: Scenario = {
   wide: undefined,
 };
 
-export interface Wide {
+interface Wide {
   /** How probable it is that a message comes with a unique-id that another one has, or has had. */
   readonly repeatedUids: number;
   readonly fleet?: Fleet;
@@ -64,7 +64,7 @@ export interface Wide {
 }
 
 /** Large messages, a client that asks for few of them ahead, and a slow destination. */
-export interface Memory {
+interface Memory {
   /** Octets that are asked for ahead. */
   readonly window: number;
   /** Each message has this many lines of 80 octets more. */

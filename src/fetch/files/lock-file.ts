@@ -140,16 +140,19 @@ async function make(path: string, claim: Claim): Promise<Made | number | undefin
     await link(temporary, path);
   } catch (error) {
     // Hosts may share the file system, but not their clocks. The file system has just dated our claim.
-    const stats = await lstat(temporary).catch(() => undefined);
+    let failure: Error | undefined;
+    const stats = await lstat(temporary).catch((cause: unknown) => void (failure = cause as Error));
     // If the reply is lost, NFS may repeat the request and report that it failed. It has succeeded if the claim has two
     // names, see open(2) of Linux.
     if (stats?.nlink !== 2) {
       await file.close().catch(() => {});
       await unlink(temporary).catch(() => {});
       if (isSystemError(error, "EEXIST") && stats !== undefined) return stats.mtimeMs;
+      if (!isSystemError(error, "EEXIST") && !isSystemError(error, "ENOENT")) throw error;
+      // The same would happen to the next claim.
+      if (failure !== undefined && !isSystemError(failure, "ENOENT")) throw failure;
       // Another process mistook our claim for a leftover.
-      if (isSystemError(error, "EEXIST") || isSystemError(error, "ENOENT")) return make(path, claim);
-      throw error;
+      return make(path, claim);
     }
   }
   // The lock is held from here on. If the claim cannot be removed, a later run sweeps it.

@@ -2,7 +2,7 @@
 // lock at the same moment.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { lutimes, open, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { lstat, lutimes, open, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -323,6 +323,15 @@ describe("a lock that was left", () => {
     for (const name of others) expect(lock.isLeftover(name), name).toBe(false);
     await lock.release();
   });
+});
+
+test("a lock that cannot be looked at is an error, and not asked for again and again", async () => {
+  const lock = await taken();
+  vi.mocked(lstat).mockRejectedValue(systemError("EIO"));
+  await expect(take()).rejects.toMatchObject({ code: "EIO" });
+  vi.mocked(lstat).mockReset();
+  await lock.release();
+  expect(await readdir(directory)).toEqual([]);
 });
 
 test("a lock whose file stays is free at once, although the disk refuses every write", async () => {

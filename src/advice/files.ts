@@ -1,4 +1,6 @@
 // Advice for errors of the operating system about files: by the code of Node's error.
+import { systemCode } from "../system/error-code.ts";
+
 const PERMISSION =
   "This user may not do that. Choose another path, or change the owner or the mode of the file or directory.";
 
@@ -32,8 +34,9 @@ export function fileAdvice(error: unknown): string | undefined {
   for (let each = error; each instanceof Error; each = each.cause) {
     const { code, syscall, path } = each as NodeJS.ErrnoException;
     if (code === undefined || syscall === undefined) continue;
-    const isFile = !NETWORK.test(syscall) || path !== undefined || FILES.has(code);
-    return isFile ? BY_CODE[code] : undefined;
+    const known = systemCode(each) ?? code;
+    const isFile = !NETWORK.test(syscall) || path !== undefined || FILES.has(known);
+    return isFile ? BY_CODE[known] : undefined;
   }
   return undefined;
 }

@@ -67,7 +67,7 @@ function faultsOf({ code, signal, hung, stdout, stderr, hit }: Ended): string[] 
     wrong.push("it shows an internal error");
   if (code === null || code === 0) return wrong;
   const codes = hit === undefined ? [] : (CODES[hit.place] ?? DESTINATION);
-  const isLogin = code === 77 && stderr.includes("POP3_AUTH_CLOSED");
+  const isLogin = code === 77 && said.includes("instead of replying to the login");
   if (!codes.includes(code) && !isLogin)
     wrong.push(`exit code ${String(code)} instead of 0 or ${codes.join(", ")}`);
   const isSilenced = hit?.place === "stderr" || hit?.place === "stdout";

@@ -1,4 +1,5 @@
 // Tells which errors of the system mean that a disk or a service as a whole does not work now.
+import { systemCode } from "../../system/error-code.ts";
 
 /** No space, no permission, no such directory, no connection: no message can cause these errors. */
 const OUTAGES: ReadonlySet<unknown> = new Set([
@@ -14,6 +15,8 @@ const OUTAGES: ReadonlySet<unknown> = new Set([
     "ENOTDIR",
     "EMFILE",
     "ENFILE",
+    // A file system without hard links.
+    "EMLINK",
   ],
   // NFS does not know the file any more, the program of a FUSE file system has died, a device is gone.
   ...["ESTALE", "ENOTCONN", "ENODEV", "ENXIO"],
@@ -24,7 +27,5 @@ const OUTAGES: ReadonlySet<unknown> = new Set([
 
 /** Tells whether a later call may succeed without any change, and whether every other call fails now, too. */
 export function isOutage(error: unknown): boolean {
-  return (
-    typeof error === "object" && error !== null && OUTAGES.has((error as { readonly code?: unknown }).code)
-  );
+  return OUTAGES.has(systemCode(error));
 }

@@ -1,0 +1,17 @@
+// The codes of errors of the system. Node has no name for some of them, such as that of a full quota.
+import { constants } from "node:os";
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+);
+
+/**
+ * Returns the code of an error, such as `ENOSPC`; `undefined` if it has none. For EDQUOT and ESTALE the `code` of
+ * Node's error is `Unknown system error -122`, and only `errno` tells.
+ */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
+  const { code, errno } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string") return undefined;
+  return code.startsWith("Unknown system error") ? NAMES.get(-(errno ?? 0)) : code;
+}

@@ -162,12 +162,10 @@ export function temporaryCause(error: unknown): TemporaryCause | undefined {
  *
  * @example
  * ```ts
- * try {
- *   await Pop3Client.use(options, work);
- * } catch (error) {
+ * const stat = await Pop3Client.use(options, (client) => client.stat()).catch((error: unknown) => {
  *   if (!isTemporary(error)) throw error;
- *   console.log("later");
- * }
+ *   return undefined; // try again later
+ * });
  * ```
  */
 export function isTemporary(error: unknown): boolean {

@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { escapeUnsafe } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
 import { InterruptedError } from "./usage-error.ts";
+import { printable } from "../protocol/printable.ts";
 
 export interface Output {
   write(text: string | Buffer): Promise<void>;
@@ -88,5 +89,8 @@ export function outputTo(
 /** The system does not say what could not be written. */
 function outputError(name: string, cause: NodeJS.ErrnoException): Error {
   const { code, syscall } = cause;
-  return Object.assign(new Error(`cannot write to ${name}: ${cause.message}`, { cause }), { code, syscall });
+  return Object.assign(new Error(`cannot write to ${name}: ${printable(cause.message)}`, { cause }), {
+    code,
+    syscall,
+  });
 }

@@ -62,7 +62,7 @@ export function secretFrom(
         throw error;
       }));
     throw new UsageError(
-      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give ${options}`,
+      `the ${what} is missing: set ${printable(variable ?? "an environment variable")}, or give ${printable(options)}`,
     );
   };
 }

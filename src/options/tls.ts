@@ -1,5 +1,6 @@
 // Checks the options for TLS, which go to `tls.connect`. It ignores a name that it does not know, and a text in which it
 // finds no certificate: a connection would then fail as if the server were at fault.
+import { printable } from "../protocol/printable.ts";
 import { checkObject, configError, nearest } from "./checks.ts";
 
 /** The options of `tls.connect`. It may have others in a later version of Node. */
@@ -49,7 +50,9 @@ export function checkTls(what: string, tls: unknown): void {
     if (NAMES.includes(name)) continue;
     const near = FOREIGN.get(name.toLowerCase()) ?? nearest(name, NAMES);
     if (near !== undefined)
-      throw configError(`unknown option ${what}.${name}: did you mean ${what}.${near}?`);
+      throw configError(
+        `unknown option ${what}.${printable(name)}: did you mean ${what}.${printable(near)}?`,
+      );
   }
   for (const name of PEM) {
     const given: unknown = (tls as Record<string, unknown>)[name];

@@ -37,7 +37,7 @@ import type { HostPlaces, Pop3ClientOptions, Pop3Trace } from "popwright";
 import type { Delivery, Pop3FetchTrace, Pop3MessageTrace } from "popwright/fetch";
 import type { Fault } from "popwright/testing";
 const { Pop3Client, Pop3Pool, Pop3Error, Pop3ReplyError, Pop3ProtocolError, Pop3ConnectionError } = popwright;
-const { Pop3AbortError, Pop3HostBusyError, apopDigest, explain, parseUrl, wellKnown } = popwright;
+const { Pop3AbortError, Pop3HostBusyError, apopDigest, explain, isTemporary, parseUrl, wellKnown } = popwright;
 const { fetchMail, fetchAll, newMail, deliverTo, messageKey, contentKey, verifyWebhook } = fetching;
 const { Command, DestinationError, EmlFolder, FetchError, FileLedger, Lmtp, Maildir, Mbox, MemoryLedger } = fetching;
 const { GmailImport, ImapAppend, Webhook } = fetching;

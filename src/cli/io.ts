@@ -1,9 +1,8 @@
 // The streams, environment and stop signal of a command. A test can run a command without a process.
 import type { Readable, Writable } from "node:stream";
-import { escapeUnsafe } from "../protocol/printable.ts";
+import { escapeUnsafe, printable } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
 import { InterruptedError } from "./usage-error.ts";
-import { printable } from "../protocol/printable.ts";
 
 export interface Output {
   write(text: string | Buffer): Promise<void>;

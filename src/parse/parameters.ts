@@ -26,12 +26,14 @@ export async function parseStructured(line: string): Promise<Structured> {
   const segmented = new Map<string, Segment[]>();
   for (let next = reader.parameter(); next !== undefined; next = reader.parameter()) {
     const [name, text] = next;
-    const match = /^([^*]+?)[ \t]*\*(\d{0,9})(\*?)$/.exec(name);
+    const match = /^([^*]+)\*(\d{0,9})(\*?)$/.exec(name);
     if (match === null) {
       if (!plain.has(name)) plain.set(name, text);
       continue;
     }
-    const [, base = "", digits = "", star] = match;
+    const [, before = "", digits = "", star] = match;
+    // Not in the pattern: it would try each of many blanks.
+    const base = before.trimEnd();
     const segments = segmented.get(base) ?? [];
     segmented.set(base, segments);
     const number = Number(digits);

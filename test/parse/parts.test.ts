@@ -212,6 +212,7 @@ describe("the name of a file", () => {
     ["filename*=utf-8''100%%20sure.pdf", "100% sure.pdf"],
     ["filename*=utf-8''100%", "100%"],
     ["filename *=utf-8''a%20b", "a b"],
+    ["filename\v*=utf-8''a%20b", "a b"],
     ["filename\t*0*=utf-8''a; filename *1=b", "ab"],
     ["filename*=utf-8''5%-10%C3%A9%2", "5%-10é%2"],
     ["filename*0*=utf-8''a%zz; filename*1*=%20b%", "a%zz b%"],

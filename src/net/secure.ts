@@ -35,9 +35,6 @@ export interface TlsSettings {
   readonly secrets?: Secrets | undefined;
 }
 
-/** A method that the types of Node lack. */
-type Resumable = tls.TLSSocket & { setSession(session: Buffer): void };
-
 /** What TLS runs over: a connected stream, or a TCP connection that Node opens first. */
 export type Carrier = { readonly socket: Duplex } | net.SocketConnectOpts;
 
@@ -106,12 +103,11 @@ export class Handshake {
       if (typeof servername !== "string") throw new TypeError("servername must be a string");
       if (session !== undefined && !ArrayBuffer.isView(session))
         throw new TypeError("session must be a Buffer");
-      const remembered = this.#tried?.session;
-      const begins = "socket" in carrier;
       // Loaded at the first connection, because it takes as long to load as this whole package.
       this.#socket = process.getBuiltinModule("node:tls").connect({
         secureContext: sharedContext(fingerprint, given),
-        session: begins ? remembered : undefined,
+        // Not by setSession() later, which Node forgets when it tries the next address.
+        session: this.#tried?.session,
         ...given,
         ...NOT_OF_TLS,
         servername,
@@ -119,8 +115,6 @@ export class Handshake {
         checkServerIdentity: (name, shown) => this.#identity.check(name, shown),
         ...carrier,
       });
-      // Node parses the session of the option twice, each time as long as a twentieth of a poll.
-      if (remembered !== undefined && !begins) (this.#socket as Resumable).setSession(remembered);
     } catch (cause) {
       throw new Pop3Error(
         "POP3_CONFIG",

@@ -43,7 +43,7 @@ const TOGETHER = [
   // All entries share one chunk.
   [
     /[\\/]src[\\/](?:[\w-]+[\\/])?(?:index|main)\.ts$/,
-    ["net/settle", "net/abort", "options/call", "protocol/line-reader"],
+    ["net/settle", "net/abort", "options/call", "protocol/line-reader", "system/error-code"],
   ],
   // What the client loads when it first needs it has a file of its own, and breaks nothing out of that of the client.
   [/[\\/]src[\\/](?:session[\\/]login|net[\\/]tunnel|advice[\\/]examination)\.ts$/, ["client"]],

@@ -1,9 +1,10 @@
 // The codes of errors of the system. Node has no name for some of them, such as that of a full quota.
-import { constants } from "node:os";
 
-const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, number]) => [number, name]),
-);
+/** Loads node:os when a code is unknown: few programs need it. */
+function nameOf(number: number): string | undefined {
+  const { constants } = process.getBuiltinModule("node:os");
+  return Object.entries(constants.errno).find(([, each]) => each === number)?.[0];
+}
 
 /**
  * Returns the code of an error, such as `ENOSPC`; `undefined` if it has none. For EDQUOT and ESTALE the `code` of
@@ -13,5 +14,5 @@ export function systemCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   const { code, errno } = error as NodeJS.ErrnoException;
   if (typeof code !== "string") return undefined;
-  return code.startsWith("Unknown system error") ? NAMES.get(-(errno ?? 0)) : code;
+  return code.startsWith("Unknown system error") ? nameOf(-(errno ?? 0)) : code;
 }

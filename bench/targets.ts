@@ -19,7 +19,7 @@ interface Target {
 const COMPILER =
   "The compiler of Node: it optimises each function of a layer once by itself and once inside its callers.";
 const SYNCS =
-  "We also sync the directory and the ledger, for each group of up to 16 messages; mpop syncs only the file.";
+  "We also sync the directory and the ledger, for each group of up to 64 messages; mpop syncs only the file.";
 
 function targets(tables: readonly Table[]): Target[] {
   const of = (id: string, column: string, row = "popwright"): number | undefined =>

@@ -147,7 +147,7 @@ describe("a mailbox in which nothing has changed", () => {
     }
   });
 
-  test("is loaded when an entry is to be forgotten whose message has just gone", async () => {
+  test("is loaded if a message has just gone, and its entry is due to be forgotten", async () => {
     await using server = await serverWith(mails(2));
     const fetcher = await quietFetcher(server, { keepDays: 1 });
     server.maildrop("ann").remove("uid-1");

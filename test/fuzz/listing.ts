@@ -32,7 +32,7 @@ function read(open: Open, chunks: readonly Buffer[], mode: ListingMode): Read {
   return { entries, malformed };
 }
 
-/** `data`: a listing before byte-stuffing. What follows its last CRLF is no line. */
+/** `data`: a listing before byte-stuffing. What follows its last CRLF is not a line. */
 export function checkListing(command: "LIST" | "UIDL", open: Open, data: Buffer): void {
   const end = data.lastIndexOf("\r\n");
   const block = data.subarray(0, end === -1 ? 0 : end + 2);

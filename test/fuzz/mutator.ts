@@ -83,7 +83,7 @@ export class Mutator {
 
   readonly #cut: Change = (data) => data.subarray(0, this.#chance.below(data.length + 1));
 
-  /** Puts another number in the place of one; if there is none, inserts one. */
+  /** Puts another number in the place of one; inserts one if there is none. */
   readonly #number: Change = (data) => {
     const text = data.toString("latin1");
     const numbers = [...text.matchAll(/\d+/g)];

@@ -10,7 +10,7 @@ export interface Patch {
 
 export interface PlantedBug {
   readonly name: string;
-  /** In so many worlds it must be found. */
+  /** It must be found within this number of worlds. */
   readonly within: number;
   readonly patches: readonly Patch[];
 }

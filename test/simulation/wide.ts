@@ -18,7 +18,7 @@ export function widened(narrow: Scenario, chance: Chance): Scenario {
       ...scenario,
       // Without a unique-id of its own, a large message is left alone.
       policy: withoutLimit(policy),
-      // A run must retrieve a message to see that it is to be left alone for now. It sends QUIT all the same.
+      // Only a message that was retrieved shows that it must wait. The run sends QUIT all the same.
       server: { ...withRightSizes(server), hides: false },
       wide: { repeatedUids: chance.between(0.1, 1) },
     };

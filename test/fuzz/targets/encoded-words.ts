@@ -45,7 +45,7 @@ export async function fuzz(data: Buffer): Promise<void> {
   if (!line.includes("=?") && /^[ -~]*$/.test(text(line)))
     expectSame(decoded, text(line), "a line without words");
 
-  // A mark of the byte order at the start is no character.
+  // A byte order mark at the start is not a character.
   const sent = data.toString("utf8").replace(/^\ufeff+/, "");
   const expected = sent.replace(/[\r\n\0]/g, " ");
   const octets = Buffer.from(sent);

@@ -25,7 +25,7 @@ export async function fuzz(data: Buffer): Promise<void> {
     expectThat(name !== "" && name === name.trim().toLowerCase(), "the name of a parameter", name);
     expectThat(!/[\r\n\0]/.test(value), "a value with a line end", value);
   }
-  // Encoded-words are decoded even where the RFC forbids them, and a mark of the byte order is no character.
+  // Encoded-words are decoded even where the RFC forbids them, and a byte order mark is not a character.
   const value = line.replaceAll("=?", "==").replaceAll("\ufeff", "");
   const quoted = (part: string): string => `"${part.replace(/["\\]/g, "\\$&")}"`;
   const encoded = (part: string): string =>

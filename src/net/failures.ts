@@ -64,6 +64,7 @@ export function unsolicited(last: Command<unknown> | undefined, octets: Buffer, 
   return new Pop3ProtocolError(
     "POP3_UNSOLICITED",
     `the server sent ${String(octets.length)} unexpected bytes after ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
+    { command: last?.printable },
   );
 }
 

@@ -326,8 +326,8 @@ export class Deliveries {
     // It rejects with the reason why the session was lost.
     const reason: unknown = await client.noop().catch((error: unknown) => error);
     if (!Pop3Error.is(reason) || reason.code !== "POP3_UNSOLICITED") return;
-    const command = what === "headers" ? `TOP ${String(number)} 0` : `RETR ${String(number)}`;
-    if (reason.message.includes(` after ${command}:`)) throw reason;
+    const after = Pop3Error.is(reason.cause) ? reason.cause.command : undefined;
+    if (after === (what === "headers" ? `TOP ${String(number)} 0` : `RETR ${String(number)}`)) throw reason;
   }
 
   #deliveryContext(step: Retrieve): DeliveryContext {

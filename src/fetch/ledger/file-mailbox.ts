@@ -85,16 +85,20 @@ export class FileMailbox implements MailboxLedger {
       const isFenceSmall = kept !== undefined && kept.fence >= fence;
       // If this process was stopped since it took the lock, the files may belong to another run by now.
       if (lock.takenOver || isFenceSmall) await lock.confirm();
-      // The former run may still write to the file that it has open. If the name cannot be removed, the journal gets
-      // the state, and the file describes none: after a take-over the journal is replaced.
-      if (lock.takenOver) await stateFile.remove().catch(() => undefined);
-      if (isFenceSmall) {
-        // The clock was put back, so the lock file has too small a fence. A run after a crash must know this one.
-        fence = nextFence(kept.fence);
-        const { state, keyName, mark } = found;
-        await stateFile.write({ mailbox, state, keyName, fence, mark });
-      }
-      const journal = new Journal(paths.journal, ledgerForm(mailbox), found.mark, lock);
+      // The clock was put back, so the lock file has too small a fence. A run after a crash must know this one.
+      if (isFenceSmall) fence = nextFence(kept.fence);
+      const { state, keyName, mark } = found;
+      const now = { mailbox, state, keyName, fence, mark: found.wasRunning ? undefined : mark };
+      // The former run may still write to the file that it has open. If that file stays, it describes no journal soon:
+      // after a take-over the journal is replaced.
+      if (lock.takenOver && kept !== undefined)
+        await stateFile.replace(now).catch((error: unknown) => {
+          if (isFenceSmall) throw error;
+        });
+      else if (isFenceSmall) await stateFile.write(now);
+      // A new journal says at once what only the state file has said about the old one.
+      const form = ledgerForm(mailbox, found.state);
+      const journal = new Journal(paths.journal, form, found.mark, lock);
       return new FileMailbox(mailbox, found, fence, journal, stateFile, lock);
     } catch (error) {
       await stateFile.close();

@@ -11,6 +11,7 @@ import { decodeJournal, encodeJournal, type JournalContents } from "./journal-co
 import { readHeader, type JournalHeader } from "./journal-header.ts";
 import { encodeLine } from "./journal-line.ts";
 import { markFrom, type JournalMark } from "./journal-mark.ts";
+import type { MailboxState } from "./ledger.ts";
 import { constants } from "../files/patient-fs.ts";
 import { readPart } from "../files/read-part.ts";
 
@@ -35,11 +36,11 @@ export interface JournalForm<C extends Counted> {
   readonly name: string;
 }
 
-/** Returns the form of the journal of a mailbox. */
-export function ledgerForm(mailbox: string): JournalForm<JournalContents> {
+/** Returns the form of the journal of a mailbox. `state`: what to write in place of an older state in the contents. */
+export function ledgerForm(mailbox: string, state?: MailboxState): JournalForm<JournalContents> {
   return {
     decode: (path, octets) => decodeJournal(path, mailbox, octets),
-    encode: (contents) => encodeJournal(mailbox, contents),
+    encode: (contents) => encodeJournal(mailbox, { ...contents, state: state ?? contents.state }),
     failed: explanation,
     name: "ledger",
   };

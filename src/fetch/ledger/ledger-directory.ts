@@ -131,8 +131,8 @@ export class LedgerDirectory {
    * file that it creates later, because it has lost its lock.
    */
   async #sweep(mailbox: string, lock: Lock): Promise<void> {
-    const journal = `${fileName(mailbox)}${KINDS.journal}`;
-    await this.#remove((name) => isTemporaryOf(journal, name) || lock.isLeftover(name));
+    const files = [KINDS.journal, KINDS.state].map((kind) => `${fileName(mailbox)}${kind}`);
+    await this.#remove((name) => files.some((file) => isTemporaryOf(file, name)) || lock.isLeftover(name));
   }
 
   /** Removes old claims. Never rejects: a claim that stays does no harm, and a later call removes it. */

@@ -8,7 +8,7 @@ import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { fenceOf } from "../files/fence.ts";
-import { isSystemError } from "../files/fsync.ts";
+import { isSystemError, replaceFile } from "../files/fsync.ts";
 import { isOwn, openStated, removeName, type OpenFile, type OurFile } from "../files/own-file.ts";
 import { constants, open } from "../files/patient-fs.ts";
 import { readPart } from "../files/read-part.ts";
@@ -84,6 +84,15 @@ export class StateFile {
     this.#file ??= await create(this.path);
     const { bytesWritten } = await this.#file.write(octets, 0, octets.length, 0);
     if (bytesWritten < octets.length) throw new Error("the disk took only a part of the state file");
+  }
+
+  /**
+   * Puts a new file in place of this one, in one step. A former holder that writes to the old file late writes to
+   * nothing. Rejects with system errors.
+   */
+  async replace(kept: KeptState): Promise<void> {
+    await this.close();
+    await replaceFile(this.path, encodeState(kept));
   }
 
   /** Removes the file. A former holder that writes to it late writes to nothing. Rejects with system errors. */

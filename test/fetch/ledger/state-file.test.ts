@@ -3,6 +3,7 @@
 import {
   appendFile,
   copyFile,
+  open,
   readdir,
   readFile,
   rename,
@@ -19,6 +20,7 @@ import { encode, encodeLine } from "../../../src/fetch/ledger/journal-line.ts";
 import type { LedgerChanges, LedgerEntry, MailboxState } from "../../../src/fetch/ledger/ledger.ts";
 import { decodeState, encodeState, isSoft, type KeptState } from "../../../src/fetch/ledger/state-file.ts";
 import { fileHandles, intercept, systemError } from "../../support/file-handles.ts";
+import { deadPid, lockText } from "../../support/holders.ts";
 import { scratch } from "../../support/scratch.ts";
 
 const ANN = "ann@pop.example.com:995";
@@ -127,6 +129,60 @@ describe("a poll that finds nothing new", () => {
       state: rest,
     });
     await killed.close();
+  });
+});
+
+describe("a poll that finds nothing new is not lost", () => {
+  beforeEach(remember);
+
+  /** A run has died. */
+  async function die(): Promise<void> {
+    await writeFile(journal.replace(/journal$/, "lock"), await lockText({ pid: deadPid() }));
+  }
+
+  test("when the next run takes the mailbox over, and is killed at once", async () => {
+    await die();
+    const killed = await ledger.open(ANN);
+    expect(killed.takenOver).toBe(true);
+    expect((await ledger.read(ANN)).state).toEqual(NEW);
+    await killed.close();
+  });
+
+  test.each(["while it replaces the journal", "between the journal and its first record"])(
+    "when the next run takes the mailbox over, and is killed %s",
+    async (when) => {
+      await die();
+      const killed = await ledger.open(ANN);
+      const method = when.startsWith("while") ? "sync" : "appendFile";
+      vi.spyOn(await fileHandles(), method).mockRejectedValue(systemError("EIO"));
+      await expect(killed.record({ entries: [entry("b")] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+      vi.restoreAllMocks();
+      const { entries, state: read } = await ledger.read(ANN);
+      expect({ ids: [...entries.keys()], state: read }).toEqual(THE_NEW);
+      await killed.close();
+    },
+  );
+
+  test("when the next run rewrites a long journal, and is killed before its first record", async () => {
+    await close({ entries: Array.from({ length: 1100 }, () => entry("a")), state: NEW });
+    await close({ state: { ...NEW, lastRun: 3 } });
+    const killed = await ledger.open(ANN);
+    vi.spyOn(await fileHandles(), "appendFile").mockRejectedValue(systemError("EIO"));
+    await expect(killed.record({ entries: [entry("b")] })).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    vi.restoreAllMocks();
+    expect((await ledger.read(ANN)).state).toEqual({ ...NEW, lastRun: 3 });
+    await killed.close();
+  });
+
+  test("by a former run that writes late to the file that it has open", async () => {
+    await die();
+    const late = await open(state, "r+");
+    const next = await ledger.open(ANN);
+    await late.truncate(0);
+    await late.close();
+    expect((await ledger.read(ANN)).state).toEqual(NEW);
+    await next.close();
+    expect(await found()).toEqual(THE_NEW);
   });
 });
 

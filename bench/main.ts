@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { correctness } from "./measures/correctness.ts";
 import { decoder } from "./measures/decoder.ts";
 import { dovecot } from "./measures/dovecot.ts";
+import { fetchers } from "./measures/fetchers.ts";
 import { large } from "./measures/large.ts";
 import { latency } from "./measures/latency.ts";
 import { listing } from "./measures/listing.ts";
@@ -23,6 +24,7 @@ const measures: readonly Measure[] = [
   throughput,
   latency,
   maildir,
+  fetchers,
   correctness,
   decoder,
   packageMeasure,

@@ -57,10 +57,17 @@ function run(
   args: readonly string[],
   limit: number,
   cwd?: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ out: string; ms: number }> {
   return new Promise((resolve, reject) => {
     const began = performance.now();
-    const options = { timeout: limit * 1000, killSignal: "SIGKILL" as const, maxBuffer: Infinity, cwd };
+    const options = {
+      timeout: limit * 1000,
+      killSignal: "SIGKILL" as const,
+      maxBuffer: Infinity,
+      cwd,
+      env: { ...process.env, ...env },
+    };
     execFile(found(command) ?? command, args, options, (error, out, complaint) => {
       if (error === null) resolve({ out, ms: performance.now() - began });
       else if (error.killed === true) reject(new NoOutcome(`not finished after ${limit} s`));
@@ -70,10 +77,16 @@ function run(
 }
 
 /** Runs a program to its end. Resolves with the milliseconds and the CPU milliseconds that it took. */
-export async function timed(command: string, args: readonly string[], limit: number): Promise<Outcome> {
+export async function timed(
+  command: string,
+  args: readonly string[],
+  limit: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   // The second line of `times` is about the processes that the shell has started: `0m1.23s 0m0.45s`.
   const script = '"$@" >/dev/null; code=$?; times; exit $code';
-  const { out, ms } = await run("sh", ["-c", script, "sh", found(command) ?? command, ...args], limit);
+  const shell = ["-c", script, "sh", found(command) ?? command, ...args];
+  const { out, ms } = await run("sh", shell, limit, undefined, env);
   const seconds = (out.split("\n")[1] ?? "").split(" ").map((time) => {
     const [minutes, rest] = time.split("m");
     return Number(minutes) * 60 + Number.parseFloat(rest ?? "");

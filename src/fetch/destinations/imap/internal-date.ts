@@ -40,7 +40,8 @@ function fieldsOf(octets: Buffer): Fields {
       received.push(withoutComments(value));
     else if (name.toLowerCase() === "date") date ??= withoutComments(value);
   };
-  for (const line of octets.toString("latin1", 0, LONGEST_HEADER).split(/\r*\n/)) {
+  for (const ended of octets.toString("latin1", 0, LONGEST_HEADER).split("\n")) {
+    const line = withoutReturns(ended);
     if (/^[ \t]/.test(line)) {
       field += line;
       continue;
@@ -51,6 +52,13 @@ function fieldsOf(octets: Buffer): Fields {
   }
   end();
   return { received, date };
+}
+
+/** Returns a line without the CRs at its end. A pattern would try each CR of a long run. */
+function withoutReturns(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === "\r") end--;
+  return line.slice(0, end);
 }
 
 /** How deep comments may be nested. */

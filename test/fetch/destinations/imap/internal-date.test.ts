@@ -36,6 +36,12 @@ describe("the field", () => {
     expect(internalDate(Buffer.alloc(0), NOW)).toEqual(NOW);
   });
 
+  test.each(["\r", "(", " ", ";", "\r ", ":"])("is found in linear time in a header of only %j", (text) => {
+    const long = text.repeat((256 * 1024) / text.length);
+    expect(at(`Received: a; 29 Nov 2026 08:00 +0000`, `X: ${long}x`)).toBe("2026-11-29T08:00:00.000Z");
+    expect(at(`Received: a${long}x`, "Date: 29 Nov 2026 08:00 +0000")).toBe(NOW.toISOString());
+  });
+
   test("is in the header: a line of the body is not one", () => {
     expect(internalDate(Buffer.from("a: b\n\nDate: 29 Nov 2026 08:00 +0000\n"), NOW)).toEqual(NOW);
     expect(internalDate(Buffer.from("\r\nDate: 29 Nov 2026 08:00 +0000\r\n"), NOW)).toEqual(NOW);

@@ -17,6 +17,17 @@ test("is the same however the headers are split", () => {
   }
 });
 
+test("of headers longer than 64 KiB is the same however they are split", () => {
+  const octets = Buffer.from(`X: ${"x".repeat(64 * 1024 - 14)}\r\nDate: now\r\nSubject: one\r\n\r\n`);
+  const whole = headerDigest(octets);
+  for (let cut = 64 * 1024 - 20; cut <= octets.length; cut++) {
+    const digest = new HeaderDigest();
+    digest.push(octets.subarray(0, cut));
+    digest.push(octets.subarray(cut));
+    expect(digest.digest()).toBe(whole);
+  }
+});
+
 test("ignores headers that a server adds, and uses those that the sender wrote", () => {
   const same = of(`${HEAD}\r\n`);
   expect(of(`X-Moved: yes\r\nStatus: RO\r\n${HEAD}\r\n`)).toBe(same);

@@ -24,7 +24,7 @@ export class HeaderDigest {
     if (this.#complete) return;
     // The blank line may be split between two pieces.
     const from = Math.max(0, this.#head.length - END.length);
-    this.#head += octets.toString("latin1", 0, Math.min(octets.length, MOST));
+    this.#head += octets.toString("latin1", 0, Math.min(octets.length, MOST - this.#head.length));
     const end = this.#head.indexOf(END, from);
     if (end >= 0) this.#head = this.#head.slice(0, end);
     this.#complete = end >= 0 || this.#head.length >= MOST;

@@ -65,6 +65,19 @@ describe("a request", () => {
       });
   });
 
+  test("is refused if its id has a full stop, which would make one signature hold for two requests", () => {
+    const [id, time] = ["a", String(Math.floor(Date.now() / 1000))];
+    // What a stranger writes into a message is signed as well.
+    const body = Buffer.from(`${time}.later`);
+    const signature = (key: string): string =>
+      `v1,${createHmac("sha256", key).update(`${id}.${time}.`).update(body).digest("base64")}`;
+    const fields = { "webhook-timestamp": time, "webhook-signature": signature("a".repeat(32)) };
+    expect(verifyWebhook({ ...fields, "webhook-id": id }, body, A).id).toBe(id);
+    expect(() =>
+      verifyWebhook({ ...fields, "webhook-id": `${id}.${time}` }, Buffer.from("later"), A),
+    ).toThrow("the webhook is not authentic: webhook-id must not contain a full stop");
+  });
+
   test("can be JSON, for receivers that verify text only", async () => {
     const writer = await webhook({ secrets: A, format: "json" }).begin(delivery("u1", { size: 30 }));
     await writer.write(Buffer.from(ONE));

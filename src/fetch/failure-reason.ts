@@ -7,6 +7,8 @@ import { Secrets } from "../protocol/secrets.ts";
 const LONGEST = 200;
 /** How much of an error message is read, at most, in UTF-16 code units. */
 const LOOKED_AT = 2000;
+/** The most characters that a character of a secret takes in a form that is masked: `%E2%82%AC`. */
+const WIDEST = 9;
 
 /** Patterns of credentials, each with its replacement. */
 const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
@@ -23,7 +25,11 @@ const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
 
 /** Returns the message of an error, without `secrets` and without text that looks like a credential. */
 export function failureReason(error: unknown, secrets: readonly string[]): string {
-  let words = new Secrets(...secrets).mask(wordsOf(error).slice(0, LOOKED_AT));
+  const said = wordsOf(error);
+  let words = new Secrets(...secrets).mask(said.slice(0, LOOKED_AT));
+  // What was cut off may have begun in what is left, where it is not recognised.
+  const longest = Math.max(0, ...secrets.map(({ length }) => length));
+  if (said.length > LOOKED_AT) words = words.slice(0, Math.max(0, words.length - WIDEST * longest));
   for (const [pattern, shown] of CREDENTIALS) words = words.replace(pattern, shown);
   // Replace lone surrogates, which UTF-8 cannot express.
   return cut(

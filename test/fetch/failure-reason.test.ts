@@ -24,6 +24,11 @@ describe("the reason of a failure", () => {
     expect(reason("x".repeat(50_000_000))).toHaveLength(200);
   });
 
+  test("has no part of a secret, wherever a long message is cut", () => {
+    for (let spaces = 1900; spaces <= 2000; spaces++)
+      expect(reason(`failed:${" ".repeat(spaces)}correct horse`, "correct horse")).not.toContain("cor");
+  });
+
   test("describes any thrown value", () => {
     const wordless = {
       toString() {

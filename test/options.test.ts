@@ -462,6 +462,8 @@ describe("URLs", () => {
       "pop3s://",
       "pop3s:///",
       "pop3s:pop.example.com",
+      // A cedilla alone is not a name.
+      "pop3s://ann:hunter2@%C2%B8",
     ],
     ...[
       "http://ann:hunter2@a",

@@ -14,15 +14,15 @@ export function authority({ host, port }: { readonly host: string; readonly port
 
 /**
  * Converts the host of a parsed URL to a name or an address without brackets. URLs of schemes that the web
- * does not use keep a name as it was written, so it is converted to ASCII here (RFC 3490). Throws `URIError`
- * for wrong percent-encoding.
+ * does not use keep a name as it was written, so it is converted to ASCII here (RFC 3490). Returns `""` if
+ * it is not a name. Throws `URIError` for wrong percent-encoding.
  */
 export function hostFrom(hostname: string): string {
   if (hostname.startsWith("[")) return hostname.slice(1, -1);
   return asciiHost(decodeURIComponent(hostname));
 }
 
-/** Converts a host name to ASCII (RFC 3490). */
+/** Converts a host name to ASCII (RFC 3490). Returns `""` if it has characters that no name has. */
 export function asciiHost(name: string): string {
   return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
 }

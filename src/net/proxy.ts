@@ -44,12 +44,14 @@ export function proxyFrom(given: string | URL): Proxy {
     throw wrong(`the URL in proxy must begin with ${schemes.slice(0, -1).join(", ")} or ${schemes.at(-1)}`);
   }
   if (url.hostname === "") throw wrong("the URL in proxy must have a host");
+  const host = decoded(url.hostname, hostFrom);
+  if (host === "") throw wrong("the host in the URL of the proxy is not a valid name");
   // After "#", "/" or "?" in a password the URL would have another host, without an error.
   if (!["", "/"].includes(url.pathname) || url.search !== "" || url.hash !== "")
     throw wrong(`the URL in proxy must end after the port: ${PERCENT}`);
   const proxy: Proxy = {
     kind,
-    host: decoded(url.hostname, hostFrom),
+    host,
     port: url.port === "" ? port : Number(url.port),
     user: url.username === "" ? undefined : decoded(url.username),
     pass: url.password === "" ? undefined : decoded(url.password),

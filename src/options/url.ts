@@ -57,6 +57,8 @@ export function parseUrl(given: string | URL): UrlOptions {
     throw configError(
       "the URL has a #: percent-encode it as %23 if it belongs to the user name or the password",
     );
+  const host = decode(url.hostname, hostFrom);
+  if (host === "" && url.hostname !== "") throw configError("the host in the URL is not a valid name");
   let stls: string | undefined;
   for (const [name, value] of url.searchParams) {
     if (name !== "stls") {
@@ -74,7 +76,7 @@ export function parseUrl(given: string | URL): UrlOptions {
     throw configError("the URL has a password but no user name");
   if (mechanism === "") throw configError("the URL has ;auth= without the name of a mechanism");
   return {
-    host: decode(url.hostname, hostFrom),
+    host,
     secure,
     ...(url.port !== "" && { port: Number(url.port) }),
     ...(stls !== undefined && { stls: stls as "required" }),

@@ -46,6 +46,7 @@ describe.each(["check", "list", "get", "fetch"])("%s", (command) => {
     ["http://me:hunter2@127.0.0.1:3128", "--proxy must not contain a password"],
     ["http://me:hun#ter2@127.0.0.1:3128", "percent-encode"],
     ["ftp://127.0.0.1:3128", "the URL in proxy must begin with http://"],
+    ["socks5://%C2%B8:1080", "the host in the URL of the proxy is not a valid name"],
     ["127.0.0.1:3128", "proxy"],
   ])("refuses --proxy %s", async (url, words) => {
     const terminal = new Terminal();

@@ -192,7 +192,7 @@ function partsOf(given: unknown): Place {
     );
   if (/\p{Cc}/u.test(user)) throw configError("the user name in the URL must not have control characters");
   const host = decoded(url.hostname, hostFrom);
-  if (host === "") throw configError("the URL of an ImapAppend must have a host");
+  if (host === "") throw configError("the URL of an ImapAppend must have a host with a valid name");
   return {
     host,
     port: url.port === "" ? (secure ? 993 : 143) : Number(url.port),

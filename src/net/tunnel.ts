@@ -17,8 +17,9 @@ export interface TunnelTarget {
   readonly lookup?: net.LookupFunction | undefined;
 }
 
-/** The largest response header of an HTTP proxy in octets. */
+/** The largest response header of an HTTP proxy in octets, with the empty line at its end. */
 const HEADER_LIMIT = 16 * 1024;
+const END = "\r\n\r\n";
 
 /** Sends CONNECT (RFC 9110 section 9.3.6). Rejects with `POP3_CONNECT` if the proxy refuses. */
 export async function httpConnect(
@@ -57,11 +58,12 @@ function headerOf(
     let octets = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       octets = Buffer.concat([octets, chunk]);
-      const end = octets.indexOf("\r\n\r\n");
+      // The same in whatever pieces it comes.
+      const end = octets.subarray(0, HEADER_LIMIT).indexOf(END);
       if (end !== -1) {
         ignore();
-        resolve({ header: octets.toString("latin1", 0, end), rest: octets.subarray(end + 4) });
-      } else if (octets.length > HEADER_LIMIT)
+        resolve({ header: octets.toString("latin1", 0, end), rest: octets.subarray(end + END.length) });
+      } else if (octets.length >= HEADER_LIMIT)
         reject(proxyFailed(proxy, `its response header is larger than ${String(HEADER_LIMIT)} bytes`));
     };
     const onError = (cause: Error): void => reject(proxyFailed(proxy, cause.message, cause));

@@ -62,6 +62,10 @@ describe.each([true, false])("HTTP CONNECT (TLS from the first octet: %s)", (tls
       "sends a header without an end",
       (client) => (client.write(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}`), none()),
     ],
+    [
+      "sends a header that is too long, in one packet",
+      (client) => (client.write(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}\r\n\r\n`), none()),
+    ],
   ])("that %s gives a connection error without its password", async (_, handshake) => {
     await using server = await Pop3Server.listen({ users: USERS, tls });
     await using proxy = await ProxyServer.listen(handshake);

@@ -7,7 +7,8 @@ export function sameAddress(a: string, b: string): boolean {
 
 /** One form for all spellings of an address. At Gmail dots before the "@" do not count, and it has a second name. */
 export function canonicalAddress(address: string): string {
-  const [, local = "", domain = ""] = /^(.*)@(.*)$/s.exec(address.toLowerCase()) ?? ["", address, ""];
+  const lower = address.toLowerCase();
+  const [, local = "", domain = ""] = /^(.*)@(.*)$/s.exec(lower) ?? ["", lower, ""];
   return domain === "gmail.com" || domain === "googlemail.com"
     ? `${local.replaceAll(".", "")}@gmail.com`
     : `${local}@${domain}`;

@@ -12,34 +12,16 @@ import { constants, open, readdir } from "../../files/patient-fs.ts";
 import { DestinationError } from "../destination-error.ts";
 import { checkPath } from "../windows-path.ts";
 import { wallTime } from "../../../system/clock.ts";
-
-/** An upload whose outcome is not known yet. */
-export interface Begun {
-  /** The address of its session: a secret. */
-  readonly url: string;
-  /** The size of the message; bytes. */
-  readonly size: number;
-  /** SHA-256 of the message, in hexadecimal. */
-  readonly digest: string;
-}
-
-/** One line of the file. The last one of a key counts. */
-interface Line {
-  readonly key: string;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** `undefined`: Gmail has refused the message. */
-  readonly upload?: Begun | "accepted" | undefined;
-}
+import { addLines, textOf, type Begun, type UploadLine } from "./upload-lines.ts";
 
 /** How long Google keeps a session, and how long a line is kept; milliseconds. */
 const LIFE = 7 * 24 * 60 * 60 * 1000;
 
 export class UploadJournal {
-  readonly #lines: Map<string, Line>;
+  readonly #lines: Map<string, UploadLine>;
   readonly #file: JournalFile | undefined;
 
-  private constructor(lines: Map<string, Line>, file?: JournalFile) {
+  private constructor(lines: Map<string, UploadLine>, file?: JournalFile) {
     this.#lines = lines;
     this.#file = file;
   }
@@ -121,29 +103,26 @@ class JournalFile {
   }
 
   /** Writes what the files of earlier runs have into this one, without addresses that are no longer needed, and removes them. */
-  async takeOver(): Promise<Map<string, Line>> {
-    const lines = new Map<string, Line>();
+  async takeOver(): Promise<Map<string, UploadLine>> {
+    const lines = new Map<string, UploadLine>();
     const [, prefix, fence = ""] = NAME.exec(this.#name) ?? [];
-    const earlier: string[] = [];
-    for (const name of await readdir(this.#directory)) {
+    const others = (await readdir(this.#directory)).flatMap((name) => {
       const [, found, number = ""] = NAME.exec(name) ?? [];
-      if (found !== prefix || name === this.#name) continue;
-      for (const line of linesIn(await this.#read(name))) {
-        // The file of a run that has lost its mailbox may have older news.
-        if (line.upload === undefined) lines.delete(line.key);
-        else if (lines.get(line.key)?.upload !== "accepted") lines.set(line.key, line);
-      }
-      if (BigInt(number) < BigInt(fence)) earlier.push(name);
-    }
+      return found === prefix && name !== this.#name ? [{ name, fence: BigInt(number) }] : [];
+    });
+    // In the order of their runs: a loss of power may bring a file back that a later run has removed.
+    others.sort((one, other) => (one.fence < other.fence ? -1 : 1));
+    for (const { name } of others) addLines(lines, await this.#read(name));
     const now = wallTime();
     for (const [key, { at }] of lines) if (Math.abs(now - at) > LIFE) lines.delete(key);
     await this.#write([...lines.values()].map(textOf).join(""), true);
     await syncName(join(this.#directory, this.#name));
-    for (const name of earlier) await removeName(join(this.#directory, name));
+    for (const { name } of others.filter((other) => other.fence < BigInt(fence)))
+      await removeName(join(this.#directory, name));
     return lines;
   }
 
-  async append(line: Line, durable: boolean): Promise<void> {
+  async append(line: UploadLine, durable: boolean): Promise<void> {
     try {
       await this.#write(textOf(line), durable);
     } catch (error) {
@@ -176,32 +155,6 @@ class JournalFile {
       throw error;
     }
   }
-}
-
-/** The line end comes first: what a full disk has cut off then spoils no other line. */
-function textOf(line: Line): string {
-  return `\n${JSON.stringify(line)}\n`;
-}
-
-function linesIn(text: string): Line[] {
-  return text.split("\n").flatMap((line) => {
-    try {
-      const value: unknown = JSON.parse(line);
-      return isLine(value) ? [value] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
-function isLine(value: unknown): value is Line {
-  const { key, at, upload } = (value ?? {}) as Partial<Record<keyof Line, unknown>>;
-  if (typeof key !== "string" || typeof at !== "number") return false;
-  if (upload === undefined || upload === "accepted") return true;
-  const { url, size, digest } = (upload ?? {}) as Partial<Record<keyof Begun, unknown>>;
-  return (
-    typeof url === "string" && URL.canParse(url) && Number.isSafeInteger(size) && typeof digest === "string"
-  );
 }
 
 function unusable(directory: string, cause: unknown): DestinationError {

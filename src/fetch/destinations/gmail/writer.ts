@@ -7,7 +7,8 @@ import { isAboutLabels, Refusal } from "./failure.ts";
 import type { Labels } from "./labels.ts";
 import type { MessageFinder } from "./message-id.ts";
 import { beginUpload, cancelUpload, Upload } from "./upload.ts";
-import type { Begun, UploadJournal } from "./upload-journal.ts";
+import type { UploadJournal } from "./upload-journal.ts";
+import type { Begun } from "./upload-lines.ts";
 
 /** How often a message is uploaded again because its session is gone. */
 const SESSIONS = 3;

@@ -27,7 +27,7 @@ const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
 export function failureReason(error: unknown, secrets: readonly string[]): string {
   const said = wordsOf(error);
   let words = new Secrets(...secrets).mask(said.slice(0, LOOKED_AT));
-  // What was cut off may have begun in what is left, where it is not recognised.
+  // The end may have the beginning of a secret, which is not recognised.
   const longest = Math.max(0, ...secrets.map(({ length }) => length));
   if (said.length > LOOKED_AT) words = words.slice(0, Math.max(0, words.length - WIDEST * longest));
   for (const [pattern, shown] of CREDENTIALS) words = words.replace(pattern, shown);

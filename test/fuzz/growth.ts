@@ -20,26 +20,43 @@ const NOTICEABLE = 200;
 
 const TRIES = 3;
 
-/** The lengths of the ends of an input that are repeated after the rest of it; 0: all of it is repeated. */
-const ENDS = [0, 1, 2, 3];
+/** The lengths of the beginnings and of the ends of an input that are repeated; 0: all of it is repeated. */
+const LENGTHS = [0, 1, 2, 3];
+
+/** What is repeated, and how. */
+interface Repetition {
+  readonly what: string;
+  readonly longer: Longer;
+}
 
 /** Resolves with what is wrong, or `undefined`. `timed`: measures CPU time as well, which also sees the work in native code. */
 export async function growthOf(target: Target, data: Buffer, timed: boolean): Promise<string | undefined> {
   if (target.parse === undefined) return undefined;
-  for (const end of ENDS.filter((length) => length < data.length)) {
-    const longer = (length: number): Buffer => repeated(data, end, length);
+  for (const { what, longer } of repetitions(data)) {
     const why =
       (await branchGrowth(target, longer)) ?? (timed ? await timeGrowth(target, longer) : undefined);
-    if (why !== undefined)
-      return `${end === 0 ? "repeated" : `with its last ${end} repeated`}, it takes ${why}`;
+    if (why !== undefined) return `${what}, it takes ${why}`;
   }
   return undefined;
 }
 
-/** The input, with its end over and over. */
-function repeated(data: Buffer, end: number, length: number): Buffer {
-  const start = end === 0 ? 0 : data.length - end;
-  return Buffer.concat([data.subarray(0, start), Buffer.alloc(length, data.subarray(start))]);
+/** An input with its end over and over after the rest, and with its beginning over and over before the rest. */
+function* repetitions(data: Buffer): Generator<Repetition, void> {
+  for (const size of LENGTHS.filter((length) => length < data.length)) {
+    const [head, end] = [data.subarray(0, data.length - size), data.subarray(data.length - size)];
+    const [first, rest] = [data.subarray(0, size), data.subarray(size)];
+    if (size === 0) yield { what: "repeated", longer: (length) => Buffer.alloc(length, data) };
+    else {
+      yield {
+        what: `with its last ${size} repeated`,
+        longer: (length) => Buffer.concat([head, Buffer.alloc(length, end)]),
+      };
+      yield {
+        what: `with its first ${size} repeated`,
+        longer: (length) => Buffer.concat([Buffer.alloc(length, first), rest]),
+      };
+    }
+  }
 }
 
 type Longer = (length: number) => Buffer;

@@ -93,6 +93,11 @@ export function isOneLine(message: string): boolean {
   return !/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/.test(message);
 }
 
+/** Whether a text has no half of a surrogate pair. */
+export function isWellFormed(said: string): boolean {
+  return !/\p{Surrogate}/u.test(said);
+}
+
 /** A part of the input that says how the rest is used: `fromFirst(data, 4)` is a number from 0 to 3, and the rest. */
 export function fromFirst(data: Buffer, below: number): [number: number, rest: Buffer] {
   return [(data[0] ?? 0) % below, data.subarray(1)];

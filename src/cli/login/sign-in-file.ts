@@ -50,6 +50,11 @@ export async function readSignIn(path: string): Promise<SignIn | undefined> {
     if (isSystemError(error, "ENOENT")) return undefined;
     throw unreadable(path, (error as Error).message);
   }
+  return signInFrom(path, text);
+}
+
+/** Parses the content of a sign-in file. Throws {@link ConfigurationError} if it is damaged. `path`: for the error. */
+export function signInFrom(path: string, text: string): SignIn {
   try {
     const value = JSON.parse(text) as Partial<SignIn>;
     const texts = [value.tokenUrl, value.clientId, value.refreshToken];

@@ -99,7 +99,7 @@ export async function findNotes(mbox: string, names: readonly string[], ours: Ou
     found.push({
       path,
       isOfDead: writer !== undefined && (await isNameOfDead(writer)),
-      noted: parse(text),
+      noted: notedIn(text),
     });
   }
   return found;
@@ -172,7 +172,7 @@ async function readNote(path: string, ours: OurFile): Promise<string | undefined
  * Parses a note. Returns `undefined` if it was torn by a crash, or if popwright did not write it: nothing was
  * appended then.
  */
-function parse(text: string): Noted | undefined {
+export function notedIn(text: string): Noted | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -272,7 +272,10 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
  * Parses a lock file. If popwright did not write it in this form, only its age counts: it is the lock of
  * another program, or our own after a power loss.
  */
-function holderOf(text: string, { mtimeMs }: Pick<Stats, "mtimeMs"> | Pick<BigIntStats, "mtimeMs">): Holder {
+export function holderOf(
+  text: string,
+  { mtimeMs }: Pick<Stats, "mtimeMs"> | Pick<BigIntStats, "mtimeMs">,
+): Holder {
   const free = text.startsWith(FREE);
   let value: unknown;
   try {

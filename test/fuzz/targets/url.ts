@@ -50,6 +50,11 @@ function check(url: string): void {
   if ("value" in read) {
     const { host, port, auth, secure } = read.value;
     expectThat(typeof host === "string" && isOneLine(host), "a host that cannot be printed", host);
+    expectThat(
+      host !== "" || /^[^/]*:(?:\/\/)?(?:[^/]*@)?(?:$|[/?#])/.test(url.replace(/[\0-\x20]/g, "")),
+      "a host",
+      url,
+    );
     expectThat(port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535), "a port", port);
     expectThat(auth?.user !== "", "an empty user name", auth);
     expectThat(/^\s*pop(?:3)?s?:/i.test(url.replace(/[\0-\x20]/g, "")), "another scheme", url);

@@ -86,7 +86,7 @@ export class FileLedger implements Ledger {
     checkOpenOptions(options);
     const { signal } = options;
     throwIfAborted(signal);
-    return explained(`cannot open the ledger of ${mailbox}`, async () => {
+    return explained(`cannot open the ledger of ${printable(mailbox)}`, async () => {
       const lock = await this.#files.take(mailbox);
       try {
         throwIfAborted(signal);
@@ -168,7 +168,7 @@ export class FileLedger implements Ledger {
    */
   async rename(from: string, to: string): Promise<void> {
     checkNames(from, to);
-    await explained(`cannot rename the ledger of ${from} to ${to}`, async () => {
+    await explained(`cannot rename the ledger of ${printable(from)} to ${printable(to)}`, async () => {
       const [old, next] = [this.#files.paths(from), this.#files.paths(to)];
       const none = noLedger(from, ` in ${printable(this.directory)}`);
       if (!(await readSnapshot(from, old)).exists) throw none;
@@ -197,7 +197,7 @@ export class FileLedger implements Ledger {
    */
   async delete(mailbox: string): Promise<boolean> {
     checkText("mailbox", mailbox, argumentError);
-    return explained(`cannot delete the ledger of ${mailbox}`, async () => {
+    return explained(`cannot delete the ledger of ${printable(mailbox)}`, async () => {
       const { journal } = this.#files.paths(mailbox);
       const name = fileName(mailbox);
       const files = (await this.#files.list()).filter((file) =>

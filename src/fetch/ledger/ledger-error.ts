@@ -37,9 +37,10 @@ export class LedgerError extends Pop3Error {
   constructor(message: string, options: LedgerErrorOptions = {}) {
     checkObject("options", options, argumentError);
     checkNames("options", options, ["cause", "temporary", "leaseLost"], argumentError);
-    const { cause, leaseLost = false, temporary = leaseLost } = options;
-    checkBoolean("temporary", temporary, argumentError);
+    const { cause, leaseLost = false } = options;
     checkBoolean("leaseLost", leaseLost, argumentError);
+    const { temporary = leaseLost } = options;
+    checkBoolean("temporary", temporary, argumentError);
     super(leaseLost ? "POP3_LEASE_LOST" : "POP3_LEDGER", message, { cause: foreignError(cause) });
     this.temporary = temporary;
   }

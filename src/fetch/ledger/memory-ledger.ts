@@ -2,6 +2,7 @@
 import { Pop3Error } from "../../errors.ts";
 import { throwIfAborted } from "../../net/failures.ts";
 import { argumentError, checkText } from "../../options/checks.ts";
+import { printable } from "../../protocol/printable.ts";
 import { releaseMessages } from "./another-try.ts";
 import { applyChanges } from "./changes.ts";
 import type {
@@ -101,7 +102,7 @@ export class MemoryLedger implements Ledger {
 
   #checkFree(mailbox: string): void {
     if (this.#mailboxes.get(mailbox)?.held === true)
-      throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${mailbox}`);
+      throw new Pop3Error("POP3_MAILBOX_BUSY", `another run is fetching the mail of ${printable(mailbox)}`);
   }
 }
 

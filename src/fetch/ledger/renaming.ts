@@ -11,7 +11,9 @@ export function checkNames(from: string, to: string): void {
     checkText(`the name to rename ${what}`, name);
   }
   if (from === to)
-    throw configError(`the ledger of ${from} already has this name: the new name must be another one`);
+    throw configError(
+      `the ledger of ${printable(from)} already has this name: the new name must be another one`,
+    );
 }
 
 /**
@@ -39,5 +41,5 @@ function isSame(a: LedgerSnapshot, b: LedgerSnapshot): boolean {
 }
 
 export function noLedger(mailbox: string, where: string): LedgerError {
-  return new LedgerError(`there is no ledger of ${mailbox}${where}`);
+  return new LedgerError(`there is no ledger of ${printable(mailbox)}${where}`);
 }

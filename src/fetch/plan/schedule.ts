@@ -44,10 +44,11 @@ export function spreadPause(
   pause: number,
   random: () => number,
 ): number {
+  // Infinity has no spread: its products and differences may be NaN.
+  if (pause === Infinity) return pause;
   const least = Math.max(Math.min(pause, shortest), pause * (1 - jitter));
   const most = Math.min(Math.max(pause, longest), pause * (1 + jitter));
-  // Infinity has no spread.
-  return least === most ? least : least + random() * (most - least);
+  return least + random() * (most - least);
 }
 
 /**

@@ -47,7 +47,7 @@ export const OTHER_LANES: string[] = [
 const TOGETHER = [
   "test/*.test.ts",
   "test/{auth,client,net,oauth2,parse,pool,protocol,tables,testing}/**/*.test.ts",
-  "test/fetch/{destinations,ledger}/**/*.test.ts",
+  "test/fetch/{destinations,ledger,plan}/**/*.test.ts",
 ];
 
 /** Of these folders, what replaces modules, or what the process would remember: TLS sessions, broken pipelining. */

@@ -106,63 +106,6 @@ describe("a policy", () => {
   });
 });
 
-describe("the pauses between polls", () => {
-  test("every: always the same pause, without jitter", () => {
-    for (const every of [30_000, "30 s"] as const)
-      expect(completePolicy({ poll: { every } }).poll).toEqual({
-        shortest: 30_000,
-        longest: 30_000,
-        jitter: 0,
-        afterFailure: 3_600_000,
-      });
-  });
-
-  test("every takes precedence over what is known of a provider", () => {
-    const { poll, rate } = completePolicy({ poll: { every: "1 min" } }, { host: "outlook.office365.com" });
-    expect([poll.shortest, poll.longest, rate.poll]).toEqual([60_000, 60_000, 0]);
-  });
-
-  test("one of shortest and longest moves the default of the other", () => {
-    expect(completePolicy({ poll: { shortest: "2 h" } }).poll).toMatchObject({
-      shortest: 7_200_000,
-      longest: 7_200_000,
-    });
-    expect(completePolicy({ poll: { longest: "30 s" } }).poll).toMatchObject({
-      shortest: 30_000,
-      longest: 30_000,
-    });
-    expect(completePolicy({ retry: { first: "1 day" } }).retry).toEqual({
-      first: 86_400_000,
-      longest: 86_400_000,
-    });
-  });
-
-  test.each<[unknown, string]>([
-    [
-      { poll: { shortest: "2 h", longest: "1 h" } },
-      'policy.poll.shortest must not be greater than policy.poll.longest (got "2 h", with policy.poll.longest "1 h")',
-    ],
-    [
-      { retry: { first: 2, longest: 1 } },
-      "policy.retry.first must not be greater than policy.retry.longest (got 2, with policy.retry.longest 1)",
-    ],
-    [{ poll: { every: 0 } }, "policy.poll.every must be greater than 0 (got 0)"],
-    [
-      { poll: { every: "often" } },
-      'policy.poll.every must be a number of milliseconds >= 0, or a text such as "500 ms" or "30 s" (got a string)',
-    ],
-    [
-      { poll: { every: 5, jitter: 0.1 } },
-      "policy.poll.every cannot be combined with policy.poll.jitter: it is the shortest and the longest pause, without jitter",
-    ],
-    [{ poll: { evry: 5 } }, "unknown option policy.poll.evry: did you mean policy.poll.every?"],
-  ])("refuses %j", (policy, message) => {
-    expect(() => completePolicy(policy as FetchPolicy)).toThrow(
-      expect.objectContaining({ code: "POP3_CONFIG", message }) as Error,
-    );
-  });
-});
-
 test("the time limits of a client, a pool, a ledger and destinations", () => {
   const { timeouts } = completeOptions({
     host: "pop.example.com",

@@ -23,11 +23,12 @@ export class HeaderDigest {
   push(octets: Buffer): void {
     if (this.#complete) return;
     // The blank line may be split between two pieces.
-    const from = Math.max(0, this.#head.length - END.length);
-    this.#head += octets.toString("latin1", 0, Math.min(octets.length, MOST - this.#head.length));
+    const from = this.#head.length - END.length;
+    this.#head += octets.toString("latin1", 0, MOST - this.#head.length);
     const end = this.#head.indexOf(END, from);
-    if (end >= 0) this.#head = this.#head.slice(0, end);
-    this.#complete = end >= 0 || this.#head.length >= MOST;
+    if (end < 0) return;
+    this.#head = this.#head.slice(0, end);
+    this.#complete = true;
   }
 
   /**

@@ -46,11 +46,8 @@ export function plannedRun(
     return { ...listed(message), why } as const;
   });
   const thenDeleted = retrieve.filter(
-    ({ id, what, size, before, baseline }) =>
-      id !== undefined &&
-      what === "whole" &&
-      !baseline &&
-      isDue(policy.delete, before?.firstSeen ?? now, size, now),
+    ({ id, what, size, before }) =>
+      id !== undefined && what === "whole" && isDue(policy.delete, before?.firstSeen ?? now, size, now),
   );
   return {
     retrieve: retrieve.map((message) => ({

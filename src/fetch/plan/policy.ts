@@ -166,23 +166,24 @@ const LIMITS: CompleteLimits = {
   messageSeconds: 3600,
 };
 
-const NAMES: readonly string[] = Object.keys({
-  firstRun: true,
-  delete: true,
-  maxSize: true,
-  tooLarge: true,
-  order: true,
-  limits: true,
-  commitEvery: true,
-  tries: true,
-  retry: true,
-  poll: true,
-  noUidl: true,
-  listings: true,
-  uidsChanged: true,
-  keepDays: true,
-  dryRun: true,
-} satisfies Record<keyof FetchPolicy, true>);
+/** What counts if an option is not given. The names are all options that there are. */
+const DEFAULTS = {
+  firstRun: "all",
+  delete: "never",
+  maxSize: Infinity,
+  tooLarge: "skip",
+  order: "oldest",
+  limits: {},
+  commitEvery: Infinity,
+  tries: 5,
+  retry: {},
+  poll: {},
+  noUidl: "refuse",
+  listings: "lenient",
+  uidsChanged: "stop",
+  keepDays: 30,
+  dryRun: false,
+} as const satisfies Required<FetchPolicy>;
 
 /** What the account says about the defaults of its policy. */
 export interface PolicyDefaults {
@@ -198,10 +199,10 @@ export interface PolicyDefaults {
  */
 export function completePolicy(
   policy: FetchPolicy = {},
-  { listings = "lenient", host = "" }: PolicyDefaults = {},
+  { listings = DEFAULTS.listings, host = "" }: PolicyDefaults = {},
 ): CompletePolicy {
   checkObject("policy", policy);
-  checkNames("policy", policy, NAMES);
+  checkNames("policy", policy, Object.keys(DEFAULTS));
   checkOneOf("policy.tooLarge", policy.tooLarge, ["skip", "headers", "delete"]);
   checkOneOf("policy.order", policy.order, ["oldest", "newest"]);
   checkOneOf("policy.noUidl", policy.noUidl, ["refuse", "content"]);
@@ -212,20 +213,20 @@ export function completePolicy(
   return {
     firstRun: firstRunOf(policy.firstRun),
     delete: deletionOf(policy.delete),
-    maxSize: amount("maxSize", policy.maxSize, Infinity, 0),
-    tooLarge: policy.tooLarge ?? "skip",
-    order: policy.order ?? "oldest",
+    maxSize: amount("maxSize", policy.maxSize ?? DEFAULTS.maxSize, 0),
+    tooLarge: policy.tooLarge ?? DEFAULTS.tooLarge,
+    order: policy.order ?? DEFAULTS.order,
     limits: limitsOf(policy.limits),
-    commitEvery: amount("commitEvery", policy.commitEvery, Infinity, 1),
-    tries: amount("tries", policy.tries, 5, 1),
+    commitEvery: amount("commitEvery", policy.commitEvery ?? DEFAULTS.commitEvery, 1),
+    tries: amount("tries", policy.tries ?? DEFAULTS.tries, 1),
     retry: retryOf(policy.retry),
     poll,
     rate,
-    noUidl: policy.noUidl ?? "refuse",
+    noUidl: policy.noUidl ?? DEFAULTS.noUidl,
     listings: policy.listings ?? listings,
-    uidsChanged: policy.uidsChanged ?? "stop",
-    keep: inDays("keepDays", policy.keepDays ?? 30),
-    dryRun: policy.dryRun ?? false,
+    uidsChanged: policy.uidsChanged ?? DEFAULTS.uidsChanged,
+    keep: Math.round(checkDuration("policy.keepDays", policy.keepDays ?? DEFAULTS.keepDays, "d") * DAY),
+    dryRun: policy.dryRun ?? DEFAULTS.dryRun,
   };
 }
 
@@ -236,16 +237,16 @@ function limitsOf(given: FetchPolicy["limits"]): CompleteLimits {
   return limits;
 }
 
-function firstRunOf(given: FetchPolicy["firstRun"] = "all"): CompletePolicy["firstRun"] {
+function firstRunOf(given: FetchPolicy["firstRun"] = DEFAULTS.firstRun): CompletePolicy["firstRun"] {
   if (given === "all" || given === "none") return given;
   if (typeof given !== "object")
     throw configError(`policy.firstRun must be "all", "none" or { newest: N } (got ${shown(given)})`);
   checkObject("policy.firstRun", given);
   checkNames("policy.firstRun", given, ["newest"]);
-  return { newest: amount("firstRun.newest", given.newest, NaN, 0) };
+  return { newest: amount("firstRun.newest", given.newest, 0) };
 }
 
-function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["delete"] {
+function deletionOf(given: FetchPolicy["delete"] = DEFAULTS.delete): CompletePolicy["delete"] {
   if (given === "never") return { after: Infinity, largerThan: Infinity };
   if (given === "delivered") return { after: 0, largerThan: Infinity };
   if (typeof given === "string") {
@@ -269,12 +270,7 @@ function deletionOf(given: FetchPolicy["delete"] = "never"): CompletePolicy["del
   return { after: Math.round(afterDays * DAY), largerThan };
 }
 
-function inDays(name: string, value: unknown): number {
-  return Math.round(checkDuration(`policy.${name}`, value, "d") * DAY);
-}
-
-function amount(name: string, value: unknown, otherwise: number, least: number): number {
-  const number = value ?? otherwise;
-  checkNumber(`policy.${name}`, number, least);
-  return number;
+function amount(name: string, value: unknown, least: number): number {
+  checkNumber(`policy.${name}`, value, least);
+  return value;
 }

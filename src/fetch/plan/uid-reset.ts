@@ -93,14 +93,14 @@ function lookOf(headers: string | undefined, size: number | undefined): string |
  * half of the smaller side. Each value counts once.
  */
 function agree(these: readonly (string | undefined)[], those: readonly (string | undefined)[]): boolean {
-  const counts = new Map<string, number>();
+  const counts = new Map<string | undefined, number>();
   for (const one of those) if (one !== undefined) counts.set(one, (counts.get(one) ?? 0) + 1);
   let agreeing = 0;
   for (const one of these) {
-    const left = one === undefined ? 0 : (counts.get(one) ?? 0);
+    const left = counts.get(one) ?? 0;
     if (left === 0) continue;
     agreeing++;
-    counts.set(one as string, left - 1);
+    counts.set(one, left - 1);
   }
   return agreeing >= FEW && agreeing * 2 >= Math.min(these.length, those.length);
 }
@@ -116,7 +116,7 @@ export function matched(
   expected: readonly LedgerEntry[],
   headers: ReadonlyMap<number, string | undefined>,
 ): { readonly entries: readonly LedgerEntry[]; readonly forgotten: readonly string[] } {
-  const known = new Map<string, LedgerEntry[]>();
+  const known = new Map<string | undefined, LedgerEntry[]>();
   for (const entry of expected) {
     if (!namesOne(entry.headers)) continue;
     const same = known.get(entry.headers);
@@ -126,8 +126,7 @@ export function matched(
   const entries: LedgerEntry[] = [];
   const forgotten: string[] = [];
   for (const { number, uid, size } of listing) {
-    const digest = headers.get(number);
-    const entry = digest === undefined ? undefined : known.get(digest)?.shift();
+    const entry = known.get(headers.get(number))?.shift();
     if (uid === undefined || entry === undefined) continue;
     entries.push({ ...entry, id: uid, ...(size === undefined ? {} : { size }) });
     forgotten.push(entry.id);

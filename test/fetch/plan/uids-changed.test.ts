@@ -1,9 +1,9 @@
 // Detection of changed unique-ids: whether all listed messages are new, or are known messages with new
 // unique-ids.
 import { describe, expect, test } from "vitest";
-import type { LedgerEntry } from "../../src/fetch/ledger/ledger.ts";
-import type { Listed } from "../../src/fetch/plan/steps.ts";
-import { areThere, matched, sampleOf, vanished } from "../../src/fetch/plan/uid-reset.ts";
+import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
+import type { Listed } from "../../../src/fetch/plan/steps.ts";
+import { areThere, matched, sampleOf, vanished } from "../../../src/fetch/plan/uid-reset.ts";
 
 const known = (id: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
   id,
@@ -60,6 +60,8 @@ test.each<[number[], number[], boolean]>([
   [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 8, 9, 10, 11], false],
   [[5, 5, 5], [5, 6, 7], false],
   [[1, 2], [1, 2], false],
+  [[1, 2, 3, 7, 8, 9], [1, 2, 3, 4, 5, 6], true],
+  [[1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9], true],
 ])("sizes %j and %j agree: %s", (sizes, before, agree) => {
   const messages = sizes.map((size, i) => ({ number: i + 1, uid: "x", size }));
   // Without TOP, or if it is refused for each.
@@ -119,6 +121,23 @@ describe("compared headers", () => {
     expect(areThere(messages, [...leaving, kept], headers, new Set(leaving))).toBe(true);
   });
 
+  test("of a sample only: what the sample leaves out does not count", () => {
+    const messages = Array.from({ length: 10 }, (_, i) => ({ number: i + 1, uid: "x", size: 5 }));
+    const headers = new Map([1, 3, 5, 7].map((number) => [number, "~a"]));
+    const before = Array.from({ length: 10 }, (_, i) =>
+      known("a", { size: 5, headers: i < 3 ? "~a" : "~z" }),
+    );
+    expect(areThere(messages, before, headers)).toBe(true);
+    expect(areThere(messages, before.slice(1), headers)).toBe(false);
+  });
+
+  test("prove nothing without sizes, if they only look alike", () => {
+    const messages = [1, 2, 3].map((number) => ({ number, uid: "x", size: undefined }));
+    const before = ["a", "b", "c"].map((id) => known(id, { headers: "~a" }));
+    expect(areThere(messages, before, new Map(messages.map(({ number }) => [number, "~a"])))).toBe(false);
+    expect(areThere(messages, before, undefined), "sizes that are not known are not equal").toBe(false);
+  });
+
   test("messages that look alike and have other sizes are different messages", () => {
     const headers = new Map([1, 2, 3].map((number) => [number, "~a"]));
     const before = [7, 8, 9].map((size) => known("a", { size, headers: "~a" }));
@@ -151,4 +170,35 @@ test("each entry gets its new unique-id once, and a message without a match is n
     ["y", "2"],
   ]);
   expect(forgotten).toEqual(["b", "a", "c"]);
+});
+
+test("a message without a unique-id takes its entry with it, and gets no new name", () => {
+  const messages = [
+    { number: 1, uid: undefined, size: 5 },
+    { number: 2, uid: "y", size: 5 },
+    { number: 3, uid: "z", size: undefined },
+  ];
+  const expected = [known("a", { headers: "1", size: 7 }), known("b", { headers: "2", size: 7 })];
+  const headers = new Map([
+    [1, "1"],
+    [2, "1"],
+    [3, "2"],
+  ]);
+  // A size that the server does not list stays as it was.
+  expect(matched(messages, expected, headers)).toEqual({
+    entries: [known("z", { headers: "2", size: 7 })],
+    forgotten: ["b"],
+  });
+});
+
+test("a new size that is listed is recorded, and a message without headers matches nothing", () => {
+  const expected = [known("a", { headers: "1", size: 7 }), known("b", { size: 7 })];
+  const headers = new Map<number, string | undefined>([
+    [1, "1"],
+    [2, undefined],
+  ]);
+  expect(matched(listing("x", "y", "z"), expected, headers)).toEqual({
+    entries: [known("x", { headers: "1", size: 0 })],
+    forgotten: ["a"],
+  });
 });

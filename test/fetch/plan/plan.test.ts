@@ -1,11 +1,11 @@
 // planFetch: what is done with each message, depending on the listing, the ledger and the policy.
-import fc from "../support/fast-check.ts";
+import fc from "../../support/fast-check.ts";
 import { describe, expect, test } from "vitest";
-import type { LedgerEntry, MessageStatus } from "../../src/fetch/ledger/ledger.ts";
-import { contentId } from "../../src/fetch/plan/entry.ts";
-import { planFetch, type FetchPlan } from "../../src/fetch/plan/plan.ts";
-import type { Listed } from "../../src/fetch/plan/steps.ts";
-import { completePolicy, type FetchPolicy } from "../../src/fetch/plan/policy.ts";
+import type { LedgerEntry, MessageStatus } from "../../../src/fetch/ledger/ledger.ts";
+import { contentId } from "../../../src/fetch/plan/entry.ts";
+import { planFetch, type FetchPlan } from "../../../src/fetch/plan/plan.ts";
+import type { Listed } from "../../../src/fetch/plan/steps.ts";
+import { completePolicy, type FetchPolicy } from "../../../src/fetch/plan/policy.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const NOW = 1_000 * DAY;

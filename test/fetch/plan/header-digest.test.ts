@@ -1,6 +1,6 @@
 // The digest of headers: it does not depend on how they are split, or on headers that a server adds.
 import { expect, test } from "vitest";
-import { HeaderDigest, headerDigest, namesOne } from "../../src/fetch/plan/header-digest.ts";
+import { HeaderDigest, headerDigest, namesOne } from "../../../src/fetch/plan/header-digest.ts";
 
 const HEAD = "Received: here\r\nMessage-ID: <1@test>\r\nDate: now\r\nFrom: ann\r\nSubject: one\r\n two\r\n";
 const of = (text: string): string => headerDigest(Buffer.from(text, "latin1"));
@@ -86,3 +86,51 @@ test("does not collect endless headers", () => {
   digest.push(Buffer.from("Message-ID: <late@test>\r\n\r\n"));
   expect(digest.digest()).toBe(of("Subject: begins\r\n"));
 });
+
+test("reads exactly the first 64 KiB", () => {
+  const date = "Date: now";
+  const filled = (length: number): string => `${"X: ".padEnd(length - 2 - date.length, "x")}\r\n${date}`;
+  const read = (length: number): string => of(`${filled(length)}, and more\r\n`);
+  const LENGTH = 64 * 1024;
+  expect(read(LENGTH)).toBe(of(date));
+  expect(read(LENGTH + 1)).toBe(of("Date: no"));
+  expect(read(LENGTH - 1)).toBe(of("Date: now,"));
+});
+
+test("takes the first of several headers, and a name without a colon as an empty header", () => {
+  expect(of("From: a\r\nFrom: b\r\n")).toBe(of("From: a\r\n"));
+  expect(of("From\r\nFrom: b\r\n")).toBe(of("From:\r\nFrom: b\r\n"));
+  expect(of("From\r\n")).toBe(of(""));
+  expect(of("Fromx\r\nFrom: b\r\n")).toBe(of("From: b\r\n"));
+});
+
+test("ignores white space around the name and the value", () => {
+  const digest = of("Message-ID: <1@test>\r\nSubject: a b\r\n");
+  for (const other of [
+    "Message-ID:<1@test>\r\nSubject:a b\r\n",
+    "Message-ID : <1@test> \r\nSubject: \ta \t b  \r\n",
+    "Message-ID:\r\n <1@test>\r\nSubject: a\r\n\tb\r\n",
+  ])
+    expect(of(other)).toBe(digest);
+  expect(of("Message-ID: <1@test>\r\nSubject: ab\r\n")).not.toBe(digest);
+});
+
+test.each([
+  ["x;now", true],
+  ["x; now", true],
+  ["x;\r\n now", true],
+  ["x now", false],
+  ["x;", false],
+  ["x; \t", false],
+])("the time stamp of Received: %j identifies a message: %s", (received, isOne) => {
+  expect(namesOne(of(`Received: ${received}\r\nSubject: alarm\r\n`))).toBe(isOne);
+});
+
+test.each(["Message-ID: <1@test>", "Date: now"])(
+  "%s alone identifies a message, whatever Received says",
+  (field) => {
+    const digest = of(`${field}\r\n`);
+    expect(namesOne(digest)).toBe(true);
+    expect(of(`Received: x; then\r\n${field}\r\n`)).toBe(digest);
+  },
+);

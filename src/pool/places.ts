@@ -100,12 +100,11 @@ export class SessionPlaces {
     try {
       return await untilAborted(signal, () => taking);
     } catch (error) {
-      // A place may still come. Nothing waits for it: the caller's code may never answer.
-      if (signal.aborted)
-        taking.then(
-          (place) => place.release(error),
-          () => undefined,
-        );
+      // After an abort a place may still come. Nothing waits for it: the caller's code may never answer.
+      taking.then(
+        (place) => place.release(error),
+        () => undefined,
+      );
       throw error;
     }
   }
@@ -141,7 +140,7 @@ export class SessionPlaces {
       return {
         release: (error) => {
           const ms = steadyTime() - began;
-          this.#release(answer as HostPlace, error === undefined ? { ms } : { ms, error });
+          this.#release(answer as HostPlace, { ms, error });
         },
       };
     }

@@ -254,6 +254,8 @@ test("invalid options are refused", () => {
   for (const given of [
     ...[undefined, null, 1, [], {}, "mail.test", { host: "" }, { host: "mail.test", auth: null }],
     { host: "mail.test", auth: "ann" },
+    ...["timeouts", "limits", "tls", "proxy"].map((name) => ({ ...ann, [name]: null })),
+    { ...ann, auth: { ...ann.auth, scram: null } },
     createServer(),
   ])
     expect(() => new Account(given as never)).toThrow(expect.objectContaining({ code: "POP3_CONFIG" }));

@@ -1,6 +1,9 @@
 // Places on hosts that pools share: a session is opened only with one, and each one is released with what happened.
+import { createHash } from "node:crypto";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3Error, Pop3HostBusyError, Pop3Pool, type HostPlaces } from "../../src/index.ts";
+import { shown } from "../../src/options/checks.ts";
+import { Account } from "../../src/pool/account.ts";
 import { isTemporary } from "../../src/retry.ts";
 import { said } from "../support/ann.ts";
 import { stopClocks, timePasses } from "../support/clock.ts";
@@ -16,6 +19,10 @@ afterEach(() => vi.restoreAllMocks());
 
 const nothing = (): void => undefined;
 const each = "every" as const;
+
+function throwing(value: unknown): never {
+  throw value;
+}
 
 describe("a place", () => {
   test("is asked for with host, maildrop and limit, and without the name of the user", async () => {
@@ -147,6 +154,21 @@ describe("a place", () => {
     await Promise.all(["ann", "bob", "ann"].map((user) => pool.use(account(server, user), nothing)));
     expect([places.most, places.outcomes.length]).toEqual([1, 3]);
   });
+});
+
+test("the name of a maildrop is the same in each process, except if it has no user", async () => {
+  await using server = await serve(["ann"]);
+  const places = new SharedPlaces();
+  await using pool = new Pop3Pool({ places });
+  const nameless = { ...account(server), auth: { mechanism: "EXTERNAL" } } as const;
+  for (const each of [account(server), nameless]) await pool.use(each, nothing).catch(nothing);
+  const digests = [account(server), nameless].map((each) =>
+    createHash("sha256").update(new Account(each).maildrop).digest("hex"),
+  );
+  const names = places.asked.map(({ maildrop }) => maildrop);
+  expect(names[0]).toBe(digests[0]);
+  expect(names[1]).toMatch(/^[0-9a-f]{64}$/);
+  expect(names[1]).not.toBe(digests[1]);
 });
 
 describe("a place is released when a call is aborted", () => {
@@ -300,6 +322,29 @@ describe("places that do not work", () => {
     expect(server.connections).toBe(0);
   });
 
+  test.each([
+    [0, 15_000],
+    [0.25, 22_500],
+    [1, 45_000],
+  ])("at random, so that not all come back together (chance: %s)", async (chance, retryAfterMs) => {
+    await using server = await serve(["ann"]);
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "performance"] });
+    vi.spyOn(Math, "random").mockReturnValue(chance);
+    await using pool = new Pop3Pool({ places: { take: () => Promise.reject(new Error("away")) } });
+    expect(await failureOf(pool.use(account(server), nothing))).toMatchObject({ retryAfterMs });
+  });
+
+  test("what is thrown in place of an error is shown, safe to print", async () => {
+    await using server = await serve(["ann"]);
+    const places = { take: (): never => throwing("away\u0007") };
+    await using pool = new Pop3Pool({ places });
+    const error = await failureOf(pool.use(account(server), nothing));
+    expect(error).toMatchObject({
+      message: "no session with 127.0.0.1 is allowed now: places.take() failed: away\\x07",
+      cause: "away\\x07",
+    });
+  });
+
   test("an error of this library is passed on", async () => {
     await using server = await serve(["ann"]);
     const error = new Pop3Error("POP3_CONFIG", "no such host in the table of limits");
@@ -317,7 +362,7 @@ describe("places that do not work", () => {
     await using pool = new Pop3Pool({ places: { take: () => Promise.resolve(answer as never) } });
     expect(await failureOf(pool.use(account(server), nothing))).toMatchObject({
       code: "POP3_CONFIG",
-      message: expect.stringContaining("places.take() must resolve with { release } or { comeAt }") as string,
+      message: `places.take() must resolve with { release } or { comeAt }, a time in milliseconds (got ${shown(answer)})`,
     });
   });
 

@@ -117,6 +117,18 @@ describe("parseHeaders", () => {
     expect(headers.get("a")).toBe("1");
   });
 
+  it("wants a name to look for", async () => {
+    const headers = await parseHeaders(latin1(SAMPLE));
+    for (const look of ["get", "getAll", "has"] as const)
+      for (const name of [undefined, 7])
+        expect(() => headers[look](name as never)).toThrow(
+          expect.objectContaining({
+            code: "POP3_INVALID_ARGUMENT",
+            message: `name must be a string (got ${String(name)})`,
+          }),
+        );
+  });
+
   it("rejects if the source has no octets", async () => {
     for (const source of ["A: 1\r\n\r\n", undefined, null, {}, 1, [65]]) {
       await expect(parseHeaders(source as Buffer)).rejects.toMatchObject({ code: "POP3_INVALID_ARGUMENT" });

@@ -120,6 +120,32 @@ describe("the options", () => {
     );
   });
 
+  test.each<[heartbeat: number, stale: number, isTaken: boolean]>([
+    [1, 2, true],
+    [0.9, 2, false],
+    [2, 2, false],
+    [2_147_483_647, Infinity, true],
+    [2_147_483_648, Infinity, false],
+    [9999, 10_000, true],
+  ])("heartbeat %s, stale %s: %s", (heartbeat, stale, isTaken) => {
+    const make = (): FileLedger => new FileLedger("state", { heartbeat, stale });
+    if (isTaken) expect(make().directory).toBe("state");
+    else
+      expect(make).toThrow(
+        "ledger.heartbeat must be from 1 to 2147483647, and less than ledger.stale " +
+          `(got ${heartbeat}, with ledger.stale ${stale})`,
+      );
+  });
+
+  test("must be a directory that is named", () => {
+    expect(() => new FileLedger("")).toThrow(
+      "the directory of a FileLedger must be a non-empty string (got an empty string)",
+    );
+    expect(() => new FileLedger("state", { heartbeats: 1 } as object)).toThrow(
+      "unknown option ledger.heartbeats: did you mean ledger.heartbeat?",
+    );
+  });
+
   test("set the time after which a mailbox is taken over", async () => {
     const directory = await scratch();
     const first = await new FileLedger(directory).open(ANN);

@@ -1,6 +1,6 @@
 // The journal as a growing file: the number of writes, the effect of a failed write, and when it is
 // rewritten.
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
@@ -161,12 +161,15 @@ describe("a write that fails", () => {
 describe("a journal with many more lines than entries", () => {
   const LINES = 1001;
 
-  /** So many lines that say one thing. */
-  async function makeWordy(): Promise<{ ledger: FileLedger; directory: string; journal: string }> {
+  /** A journal with this number of lines about each of some messages. */
+  async function makeWordy(
+    lines = LINES,
+    ids: readonly string[] = ["same"],
+  ): Promise<{ ledger: FileLedger; directory: string; journal: string }> {
     const made = await makeLedger();
     const mailbox = await made.ledger.open(ANN);
-    const sizes = Array.from({ length: LINES }, (_, size) => entry("same", size));
-    await mailbox.record({ entries: sizes, state: { lastRun: 7 } });
+    const entries = ids.flatMap((id) => Array.from({ length: lines }, (_, size) => entry(id, size)));
+    await mailbox.record({ entries, state: { lastRun: 7 } });
     await mailbox.close();
     return made;
   }
@@ -192,6 +195,21 @@ describe("a journal with many more lines than entries", () => {
       expect((await readdir(directory)).sort()).toEqual(FILES);
     },
   );
+
+  test.each([
+    [LINES - 2, 1],
+    [11, 100],
+  ])("is not rewritten with %i lines about each of %i messages", async (lines, count) => {
+    const ids = Array.from({ length: count }, (_, id) => String(id));
+    const { ledger, journal } = await makeWordy(lines, ids);
+    const before = await readFile(journal, "latin1");
+    // Entries are counted when the journal is read.
+    await rm(journal.replace(/journal$/, "state"));
+    const mailbox = await ledger.open(ANN);
+    await mailbox.record({ forgotten: ["0"] });
+    await mailbox.close();
+    expect((await readFile(journal, "latin1")).startsWith(before)).toBe(true);
+  });
 
   test("stays as it is if it cannot be rewritten", async () => {
     const { ledger, directory, journal } = await makeWordy();

@@ -272,6 +272,43 @@ describe("a state file that is torn", () => {
     expect(await found()).toEqual(THE_OLD);
   });
 
+  const mark = { size: 1, lines: 2, entries: 3, modified: "4", inode: "5" };
+  test.each<[object, boolean]>([
+    [{}, true],
+    [{ size: 1.5 }, false],
+    [{ size: "1" }, false],
+    [{ lines: 2.5 }, false],
+    [{ entries: undefined }, false],
+    [{ modified: 4 }, false],
+    [{ modified: "-4" }, true],
+    [{ modified: "4x" }, false],
+    [{ modified: "x4" }, false],
+    [{ modified: "" }, false],
+    [{ inode: "5".repeat(20) }, true],
+    [{ inode: "5".repeat(21) }, false],
+    [{ inode: 5 }, false],
+  ])("or whose mark has %j describes a journal: %s", (fields, is) => {
+    const journal_ = { ...mark, ...fields };
+    const text = encode({ popwright: "state", version: 1, mailbox: ANN, state: {}, journal: journal_ });
+    const read = decodeState(Buffer.from(encodeLine(text, true)));
+    expect(read?.mark !== undefined).toBe(is);
+    expect(read).toMatchObject({ mailbox: ANN, state: {}, fence: 0n });
+  });
+
+  test("or has no mark describes no journal", () => {
+    for (const value of [null, 7, undefined]) {
+      const text = encode({ popwright: "state", version: 1, mailbox: ANN, state: {}, journal: value });
+      expect(decodeState(Buffer.from(encodeLine(text, true)))).toMatchObject({ mark: undefined });
+    }
+    expect(decodeState(Buffer.from(encodeState({ ...kept, mark: undefined })))).toEqual({
+      ...kept,
+      mark: undefined,
+    });
+    expect(decodeState(Buffer.from(encodeState({ ...kept, keyName: "bea" })))).toMatchObject({
+      keyName: "bea",
+    });
+  });
+
   test("while it is read is read once more", async () => {
     await remember();
     let isTorn = true;

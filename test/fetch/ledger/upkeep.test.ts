@@ -68,6 +68,67 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect(state).toEqual(STATE);
   });
 
+  test("is not taken for unchanged after a release", async () => {
+    const ledger = await make();
+    await remember(ledger, OLD, [FAILED], { ...STATE, listing: "ab", due: 5 });
+    await ledger.release(OLD, "another");
+    expect((await ledger.read(OLD)).state).toEqual({ ...STATE, listing: "ab", due: 5 });
+    await ledger.release(OLD, "waits");
+    expect((await ledger.read(OLD)).state).toEqual(STATE);
+  });
+
+  test.each([
+    ["", "an empty string"],
+    [7 as never, "7"],
+  ])("releases nothing for the id %j", async (id, shown) => {
+    await expect((await make()).release(OLD, id)).rejects.toMatchObject({
+      ...{ code: "POP3_INVALID_ARGUMENT", message: `id must be a non-empty string (got ${shown})` },
+    });
+  });
+
+  test.each(["open", "read", "delete"] as const)("%s() wants a name", async (method) => {
+    const ledger = await make();
+    for (const [name, shown] of [
+      ["", "an empty string"],
+      [7, "7"],
+    ] as const)
+      await expect(ledger[method](name as string)).rejects.toMatchObject({
+        ...{ code: "POP3_INVALID_ARGUMENT", message: `mailbox must be a non-empty string (got ${shown})` },
+      });
+  });
+
+  test.each<[unknown, string]>([
+    [7, "options must be an object (got 7)"],
+    [{ signl: 1 }, "unknown option options.signl: did you mean options.signal?"],
+    [{ signal: 7 }, "signal must be an AbortSignal (got 7)"],
+  ])("is not opened with the options %j", async (options, message) => {
+    await expect((await make()).open(OLD, options as object)).rejects.toMatchObject({
+      ...{ code: "POP3_INVALID_ARGUMENT", message },
+    });
+  });
+
+  test("is not opened after an abort, and is free then", async () => {
+    const ledger = await make();
+    const aborted = ledger.open(OLD, { signal: AbortSignal.abort() });
+    await expect(aborted).rejects.toMatchObject({ code: "POP3_ABORTED" });
+    expect(await namesIn(ledger)).toEqual([]);
+    await (await ledger.open(OLD, { signal: new AbortController().signal })).close();
+  });
+
+  test("says who holds the mailbox, and what is closed", async () => {
+    const ledger = await make();
+    const held = await ledger.open(OLD);
+    await expect(ledger.open(OLD)).rejects.toMatchObject({
+      ...busy,
+      message: `another run is fetching the mail of ${OLD}`,
+    });
+    await held.close();
+    await expect(held.record({ state: {} })).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message: "the ledger of the mailbox was closed: call open() again",
+    });
+  });
+
   test("releases one message", async () => {
     const ledger = await make();
     await remember(ledger, OLD, [entry("a"), FAILED, POISON, CONTENT]);
@@ -143,19 +204,20 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
   });
 
   test.each([
-    [OLD, OLD],
-    ["", NEW],
-    [OLD, ""],
-    [OLD, 7 as never],
-  ])("is not renamed from %j to %j", async (from, to) => {
-    await expect((await make()).rename(from, to)).rejects.toMatchObject({ code: "POP3_CONFIG" });
+    [OLD, OLD, `the ledger of ${OLD} already has this name: the new name must be another one`],
+    ["", NEW, "the name to rename from must be a non-empty string (got an empty string)"],
+    [OLD, "", "the name to rename to must be a non-empty string (got an empty string)"],
+    [OLD, 7 as never, "the name to rename to must be a non-empty string (got 7)"],
+  ])("is not renamed from %j to %j", async (from, to, message) => {
+    const error = { code: "POP3_CONFIG", message };
+    await expect((await make()).rename(from, to)).rejects.toMatchObject(error);
   });
 
   test("is not renamed if it does not exist, and nothing is created for it", async () => {
     const ledger = await make();
+    const where = ledger instanceof FileLedger ? ` in ${ledger.directory}` : "";
     await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({
-      code: "POP3_LEDGER",
-      message: expect.stringContaining(`there is no ledger of ${OLD}`) as string,
+      ...{ code: "POP3_LEDGER", message: `there is no ledger of ${OLD}${where}` },
     });
     expect(await namesIn(ledger)).toEqual([]);
   });

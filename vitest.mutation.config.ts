@@ -1,12 +1,17 @@
-// The tests of `npm run test:mutation`: those without a socket, which find out quickly what a mutant does.
+// The tests of `npm run test:mutation`, which says by an environment variable which part it changes.
 import type { ViteUserConfig } from "vitest/config";
-import { MOCKING_AUTH, unit } from "./vitest.config.ts";
+import { PARTS } from "./test/mutation/parts.ts";
+import { unit } from "./vitest.config.ts";
+
+const part = PARTS[process.env["MUTATION_PART"] ?? ""];
+if (part === undefined) throw new Error("run `npm run test:mutation`, which sets MUTATION_PART");
 
 const test = {
   ...unit.test,
   // Fewer inputs for each property: every mutant has to go through them.
   env: { ...unit.test?.env, TEST_SHARE: "0.1" },
 };
+const apart = [...(part.apart ?? [])];
 
 const config: ViteUserConfig = {
   ...unit,
@@ -17,13 +22,15 @@ const config: ViteUserConfig = {
         test: {
           ...test,
           name: "together",
-          include: ["test/{protocol,auth}/**/*.test.ts"],
-          exclude: MOCKING_AUTH,
+          include: [...part.together],
+          exclude: apart,
           // One thread for all files of a mutant: to start another takes longer than to run them.
           isolate: false,
         },
       },
-      { ...unit, test: { ...test, name: "apart", include: MOCKING_AUTH, exclude: [] } },
+      ...(apart.length > 0
+        ? [{ ...unit, test: { ...test, name: "apart", include: apart, exclude: [] } }]
+        : []),
     ],
   },
 };

@@ -1,4 +1,5 @@
 import fc from "../support/fast-check.ts";
+import { times } from "../support/octets.ts";
 import { describe, expect, it } from "vitest";
 import { decodeText, recodeWords } from "../../src/parse/encoded-words.ts";
 
@@ -140,7 +141,7 @@ describe("decodeText", () => {
         });
         expect(await decode(words.join(" "))).toBe(octets.toString().replace(/^\ufeff/, ""));
       }),
-      { seed: 2047, numRuns: 500 },
+      { seed: 2047, numRuns: times(500) },
     );
   });
 
@@ -167,7 +168,7 @@ describe("decodeText", () => {
       .map((parts) => parts.join(""));
     await fc.assert(
       fc.asyncProperty(hot, async (line) => typeof (await decode(line)) === "string"),
-      { seed: 2231, numRuns: 2000 },
+      { seed: 2231, numRuns: times(2000) },
     );
   });
 });

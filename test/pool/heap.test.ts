@@ -1,5 +1,6 @@
 // A heap gives its first item, whatever was removed or changed before.
 import fc from "../support/fast-check.ts";
+import { times } from "../support/octets.ts";
 import { expect, test } from "vitest";
 import { Heap, type Ranked } from "../../src/pool/heap.ts";
 
@@ -41,7 +42,7 @@ test("gives the items in the order of a sorted list", () => {
         expect(heap.first?.key).toBe(items.map(({ key }) => key).sort((a, b) => a - b)[0]);
       }
     }),
-    { seed: 1, numRuns: 300 },
+    { seed: 1, numRuns: times(300) },
   );
 });
 

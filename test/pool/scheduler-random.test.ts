@@ -2,6 +2,7 @@
 // every call each time. So no limit is exceeded, no call is forgotten, and the oldest runnable call goes
 // first.
 import fc from "../support/fast-check.ts";
+import { times } from "../support/octets.ts";
 import { expect, test } from "vitest";
 import { Scheduler, type Permit, type PermitKey, type SchedulerLimits } from "../../src/pool/scheduler.ts";
 import { codeOf } from "../support/outcome.ts";
@@ -129,6 +130,6 @@ test("the order is that of the model", async () => {
         await turns.close();
       },
     ),
-    { seed: 1, numRuns: 300 },
+    { seed: 1, numRuns: times(300) },
   );
 });

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "../../support/fast-check.ts";
+import { times } from "../../support/octets.ts";
 import { describe, expect, test } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
 import { fileName } from "../../../src/fetch/ledger/file-name.ts";
@@ -187,7 +188,7 @@ describe("the records", () => {
           }
         },
       ),
-      { seed: 1939, numRuns: 25 },
+      { seed: 1939, numRuns: times(25) },
     );
   });
 

@@ -1,6 +1,7 @@
 // Journals that were cut, torn or damaged give their complete records and nothing else, or an error that
 // names the line.
 import fc from "../../support/fast-check.ts";
+import { times } from "../../support/octets.ts";
 import { describe, expect, test } from "vitest";
 import { applyChanges } from "../../../src/fetch/ledger/changes.ts";
 import {
@@ -104,7 +105,7 @@ describe("a journal", () => {
         expect(lines).toBe(2 + entries.length);
         expect(length).toBe(encodeJournal(ANN, { entries: new Map(entries), state }).length);
       }),
-      { seed: 1939, numRuns: 300 },
+      { seed: 1939, numRuns: times(300) },
     );
   });
 

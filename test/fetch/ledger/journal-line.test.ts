@@ -1,5 +1,6 @@
 // Lines of a journal: decoding returns what was encoded, in printable ASCII, and rejects a part of a line.
 import fc from "../../support/fast-check.ts";
+import { times } from "../../support/octets.ts";
 import { describe, expect, test } from "vitest";
 import {
   changesOf,
@@ -12,7 +13,7 @@ import {
 import type { LedgerChanges, LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
 import { changes, texts } from "./changes.ts";
 
-const SEED = { seed: 1939, numRuns: 1000 };
+const SEED = { seed: 1939, numRuns: times(1000) };
 const ENTRY: LedgerEntry = { id: "a1", status: "delivered", firstSeen: 1_760_000_000_000, size: 2048 };
 
 function decode(line: string, to = line.length - 1): JournalLine | undefined {

@@ -1,5 +1,6 @@
 // planFetch: what is done with each message, depending on the listing, the ledger and the policy.
 import fc from "../../support/fast-check.ts";
+import { times } from "../../support/octets.ts";
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry, MessageStatus } from "../../../src/fetch/ledger/ledger.ts";
 import { contentId } from "../../../src/fetch/plan/entry.ts";
@@ -259,6 +260,6 @@ test("no message is deleted before its delivery, unless the policy says so", () 
           expect(["delivered", "baseline"]).not.toContain(before?.status);
       },
     ),
-    { seed: 6, numRuns: 500 },
+    { seed: 6, numRuns: times(500) },
   );
 });

@@ -3,7 +3,8 @@ const part = process.env.MUTATION_PART ?? "unknown";
 
 const config = {
   testRunner: "vitest",
-  vitest: { configFile: "vitest.mutation.config.ts" },
+  // The tests of a part are few: to look for those that load a source takes longer than it saves.
+  vitest: { configFile: "vitest.mutation.config.ts", related: false },
   plugins: ["./stryker.runner.mjs"],
   coverageAnalysis: "perTest",
   // What is copied for the mutants; `node_modules` is linked to.

@@ -8,20 +8,11 @@
  * an `@` are. Both get the brackets that the sender forgot.
  */
 export function parseMessageIds(value: string): string[] {
-  const ids: string[] = [];
-  let open = -1;
-  for (let at = 0; at < value.length; at++) {
-    const char = value.charCodeAt(at);
-    if (char === 0x3c) {
-      open = at;
-    } else if (char === 0x3e && open >= 0) {
-      // A fold inside an identifier leaves a blank that is not part of it.
-      const id = value.slice(open, at + 1).replace(/\s/g, "");
-      if (id.length > 2) ids.push(id);
-      open = -1;
-    }
+  if (/[<>]/.test(value)) {
+    // A fold inside an identifier leaves a blank that is not part of it.
+    const ids = [...value.matchAll(/<[^<>]*>/g)].map(([id]) => id.replace(/\s/g, ""));
+    return ids.filter((id) => id.length > 2);
   }
-  if (ids.length > 0 || /[<>]/.test(value)) return ids;
-  const words = value.split(/[\s,]+/).filter((word) => word !== "");
+  const words: readonly string[] = value.match(/[^\s,]+/g) ?? [];
   return words.filter((word) => words.length === 1 || word.includes("@")).map((word) => `<${word}>`);
 }

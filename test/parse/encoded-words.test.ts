@@ -175,7 +175,7 @@ describe("decodeText", () => {
 
 // None of these would end in time if the search for a word started again at each possible beginning.
 describe("decodeText takes linear time for", () => {
-  const MIB = 1024 * 1024;
+  const MIB = times(1024 * 1024);
   const fill = (unit: string): string => unit.repeat(Math.floor((2 * MIB) / unit.length));
   it.each([
     ["beginnings", fill("=?")],

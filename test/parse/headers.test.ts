@@ -155,7 +155,7 @@ describe("parseHeaders", () => {
 });
 
 describe("parseHeaders of a hostile section", () => {
-  const MIB = 1024 * 1024;
+  const MIB = times(1024 * 1024);
   const fill = (unit: string, size = 4 * MIB): string => unit.repeat(Math.floor(size / unit.length));
   const tooLarge = {
     code: "POP3_MESSAGE_TOO_LARGE",

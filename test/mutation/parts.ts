@@ -11,8 +11,20 @@ export interface Part {
   readonly apart?: readonly string[];
 }
 
-const ledger = (...names: string[]): string[] => names.map((name) => `test/fetch/ledger/${name}.test.ts`);
-const parse = (...names: string[]): string[] => names.map((name) => `test/parse/${name}.test.ts`);
+/** Files of a folder, by their names. */
+const sources = (folder: string, names: readonly string[]): string[] =>
+  names.map((name) => `src/${folder}/${name}.ts`);
+const tests = (folder: string, ...names: readonly string[]): string[] =>
+  names.map((name) => `test/${folder}/${name}.test.ts`);
+
+/** What a ledger keeps, and how that is written: most of it without files. */
+const RECORDS = sources("fetch/ledger", [
+  ...["journal-line", "journal-contents", "journal-records", "journal-header", "ledger-error", "explained"],
+  ...["file-name", "changes", "another-try", "memory-ledger", "renaming", "rehearsal", "open-options"],
+]);
+/** Who comes next, and which sessions are the same: without sockets. */
+const TURNS = sources("pool", ["heap", "scheduler", "account", "copy", "fingerprint", "options"]);
+const except = (files: readonly string[]): string[] => files.map((file) => `!${file}`);
 
 export const PARTS: Readonly<Record<string, Part>> = {
   protocol: {
@@ -29,18 +41,30 @@ export const PARTS: Readonly<Record<string, Part>> = {
     sources: ["src/fetch/plan/**/*.ts"],
     together: ["test/fetch/plan/**/*.test.ts"],
   },
+  records: {
+    sources: RECORDS,
+    together: tests(
+      "fetch/ledger",
+      ...["journal-line", "journal-contents", "journal-header", "journal-formats", "ledger-error"],
+      ...["rehearsal", "upkeep", "contract"],
+    ),
+  },
   ledger: {
-    sources: ["src/fetch/ledger/**/*.ts"],
+    sources: ["src/fetch/ledger/**/*.ts", ...except(RECORDS)],
     together: ["test/fetch/ledger/**/*.test.ts"],
-    apart: ledger("held-files", "renaming"),
+    apart: tests("fetch/ledger", "held-files", "renaming"),
+  },
+  turns: {
+    sources: TURNS,
+    together: tests("pool", "heap", "scheduler", "scheduler-random", "account", "options"),
   },
   pool: {
-    sources: ["src/pool/**/*.ts"],
+    sources: ["src/pool/**/*.ts", ...except(TURNS)],
     together: ["test/pool/**/*.test.ts"],
-    apart: ["test/pool/{retry,use}.test.ts"],
+    apart: tests("pool", "retry", "use"),
   },
   headers: {
-    sources: ["src/parse/{headers,fields,encoded-words,date-time,message-id}.ts"],
-    together: parse("headers", "encoded-words", "date-time", "message-id"),
+    sources: sources("parse", ["headers", "fields", "encoded-words", "date-time", "message-id"]),
+    together: tests("parse", "headers", "encoded-words", "date-time", "message-id"),
   },
 };

@@ -68,7 +68,7 @@ describe("a header", () => {
 describe("a header that was not completely written", () => {
   const header = encodeHeader({ mailbox: ANN, keyName: undefined });
 
-  test("is no header: a new journal may begin", () => {
+  test("does not count: a new journal may begin", () => {
     for (const length of [0, 1, 20, header.length - 1])
       for (const zeros of [0, 1, 99])
         expect(
@@ -85,7 +85,7 @@ describe("a header that was not completely written", () => {
     expect(() => read(header.slice(0, -1), "bob")).toThrow("is damaged in line 1");
   });
 
-  test("is no header either if the name of the mailbox is not known: only if nothing was written", () => {
+  test("does not count either without the name of a mailbox, but only if nothing was written", () => {
     for (const text of ["", "\0", "\0\0\0"]) expect(read(text)).toBeUndefined();
     expect(() => read(header.slice(0, -1))).toThrow("is damaged in line 1");
   });

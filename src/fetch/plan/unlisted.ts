@@ -26,7 +26,6 @@ export class Unlisted {
    * second copy is another message.
    */
   take(headers: string, size: number): LedgerEntry | undefined {
-    if (!namesOne(headers)) return undefined;
     const name = nameOf(headers, size);
     const entry = this.#entries.get(name);
     this.#entries.delete(name);

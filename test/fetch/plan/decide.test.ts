@@ -1,7 +1,7 @@
 // What a plan says of one message, in full: the step, and what the ledger is to record.
 import { describe, expect, test } from "vitest";
 import type { LedgerEntry, MessageStatus } from "../../../src/fetch/ledger/ledger.ts";
-import { contentId, isContentId } from "../../../src/fetch/plan/entry.ts";
+import { contentId, isContentId, isSettled } from "../../../src/fetch/plan/entry.ts";
 import { markOf } from "../../../src/fetch/plan/baseline.ts";
 import { planFetch, type FetchPlan, type Situation } from "../../../src/fetch/plan/plan.ts";
 import { completePolicy, type FetchPolicy } from "../../../src/fetch/plan/policy.ts";
@@ -360,6 +360,19 @@ describe("a message that the server no longer lists", () => {
       forgotten: [id],
     });
   });
+});
+
+test.each<[MessageStatus, settled: boolean, settledIfGone: boolean]>([
+  ["delivered", true, true],
+  ["headers", true, true],
+  ["baseline", true, true],
+  ["deleted", true, false],
+  ["skipped", false, false],
+  ["failed", false, false],
+  ["quarantined", false, false],
+])("a message that is %s must not be delivered: %s; if it was gone: %s", (status, settled, settledIfGone) => {
+  expect(isSettled(entry(status))).toBe(settled);
+  expect(isSettled(entry(status, { goneSince: NOW }))).toBe(settledIfGone);
 });
 
 describe("the limits of a run", () => {

@@ -1,4 +1,5 @@
 // The digest of headers: it does not depend on how they are split, or on headers that a server adds.
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { HeaderDigest, headerDigest, namesOne } from "../../../src/fetch/plan/header-digest.ts";
 
@@ -134,3 +135,19 @@ test.each(["Message-ID: <1@test>", "Date: now"])(
     expect(of(`Received: x; then\r\n${field}\r\n`)).toBe(digest);
   },
 );
+
+test("ends at the blank line, wherever it is split, also if there is no header", () => {
+  const octets = Buffer.from("Date: now\r\n\r\nSubject: in the body\r\n");
+  for (let cut = 0; cut <= octets.length; cut++) {
+    const digest = new HeaderDigest();
+    digest.push(octets.subarray(0, cut));
+    digest.push(octets.subarray(cut));
+    expect(digest.digest(), String(cut)).toBe(of("Date: now\r\n"));
+  }
+  expect(of("\r\n\r\nDate: now\r\n")).toBe(of(""));
+});
+
+test("is made of bytes, one for each character", () => {
+  const bytes = Buffer.from("\0\0\xe9\0", "latin1");
+  expect(of("From: \xe9\r\n")).toBe(`~${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}`);
+});

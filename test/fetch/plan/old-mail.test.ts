@@ -1,4 +1,5 @@
 // Mail from before the first run: which messages it is, and the mark by which a later session finds them again.
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { markedMail, markOf, oldMail } from "../../../src/fetch/plan/baseline.ts";
 import type { Listed } from "../../../src/fetch/plan/steps.ts";
@@ -28,4 +29,9 @@ test.each<[string, Listed[], Listed[], number[]]>([
   ["empty", [], listing(1), []],
 ])("markedMail recognises the old mail: %s", (_name, old, now, expected) => {
   expect(numbers(markedMail(markOf(old), now))).toEqual(expected);
+});
+
+test("the mark is the number of the messages, and a digest of their sizes: ledgers keep it", () => {
+  const digest = createHash("sha256").update("1 undefined 3").digest("hex");
+  expect(markOf(listing(1, undefined, 3))).toBe(`3 ${digest}`);
 });

@@ -39,6 +39,7 @@ test.each<[FetchPolicy, Partial<CompletePolicy>]>([
   [{ delete: "36 h" }, { delete: { after: 36 * HOUR, largerThan: Infinity } }],
   [{ delete: {} }, {}],
   [{ delete: { afterDays: 1.5 } }, { delete: { after: 36 * HOUR, largerThan: Infinity } }],
+  [{ delete: { afterDays: "36 h" } }, { delete: { after: 36 * HOUR, largerThan: Infinity } }],
   [{ delete: { largerThan: 9 } }, { delete: { after: Infinity, largerThan: 9 } }],
   [{ maxSize: 0 }, { maxSize: 0 }],
   [{ tooLarge: "headers" }, { tooLarge: "headers" }],
@@ -49,6 +50,7 @@ test.each<[FetchPolicy, Partial<CompletePolicy>]>([
     { limits: { octets: 1, seconds: 0, messageSeconds: "1 min" } },
     { limits: { messages: Infinity, octets: 1, seconds: 0, messageSeconds: 60 } },
   ],
+  [{ limits: { seconds: "10 min" } }, { limits: { ...DEFAULTS.limits, seconds: 600 } }],
   [{ commitEvery: 1 }, { commitEvery: 1 }],
   [{ tries: 1 }, { tries: 1 }],
   [{ retry: { first: 1, longest: 2 } }, { retry: { first: 1, longest: 2 } }],
@@ -112,6 +114,10 @@ describe("a policy that is wrong", () => {
     [
       { delete: "6m" },
       'policy.delete must be "never", "delivered", a time such as "14 days", or { afterDays, largerThan } (got "6m"): write "6 min" for minutes, "6 d" for days',
+    ],
+    [
+      { delete: "14" },
+      'policy.delete must be "never", "delivered", a time such as "14 days", or { afterDays, largerThan } (got "14"): a text needs a unit, as in "14 d"',
     ],
     [{ delete: null }, "policy.delete must be an object (got null)"],
     [{ delete: [] }, "policy.delete must be an object (got an array)"],

@@ -75,6 +75,12 @@ test.each<[number[], number[], boolean]>([
     ).toBe(agree);
 });
 
+test("sizes decide if no headers were received, although those of the known messages are recorded", () => {
+  const before = [1, 2, 3].map((size) => known("a", { size, headers: "aa" }));
+  const messages = [1, 2, 3].map((size) => ({ number: size, uid: "x", size }));
+  expect(areThere(messages, before, new Map())).toBe(true);
+});
+
 describe("compared headers", () => {
   type Sides = readonly (string | undefined)[];
   test.each<[string, listed: Sides, known: Sides, there: boolean]>([

@@ -2,7 +2,9 @@
 import { once } from "node:events";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { browserCommand } from "../../src/cli/login/browser.ts";
 import { sameAddress } from "../../src/options/mail-address.ts";
@@ -249,6 +251,31 @@ describe("the redirect", () => {
     expectNoSecret(terminal);
   });
 
+  test("survives what other programs send to it, and does not wait for them", async () => {
+    await using google = await provider();
+    const replies: string[] = [];
+    let held: Socket | undefined;
+    const { code, terminal } = await logIn(google, ANN, {
+      async browser(url) {
+        const { host, port } = new URL(new URL(url).searchParams.get("redirect_uri") ?? "");
+        // A browser that connects ahead of need does this, too.
+        held = connect(Number(port), "127.0.0.1");
+        await once(held, "connect");
+        for (const target of ["//", "http://", "*", "/%", "//?state=x", `http://${host}/?code=1&state=x`]) {
+          const socket = connect(Number(port), "127.0.0.1");
+          socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+          replies.push((await text(socket)).slice(0, 12));
+        }
+        held.write("GET / HTTP/1.1\r\nX-Slow: ");
+        return visit(url);
+      },
+    });
+    if (held?.closed === false) await once(held, "close");
+    expect(code).toBe(0);
+    expect(replies).toEqual(Array.from({ length: 6 }, () => "HTTP/1.1 404"));
+    expectNoSecret(terminal);
+  });
+
   test("can be pasted, if the browser runs on another machine", async () => {
     await using google = await provider();
     const directory = await newDirectory();
@@ -422,7 +449,15 @@ test.each([
     ["google", "ann@gmail.com", "--no-browser", "--client-secret", "hunter2"],
     "unknown option --client-secret",
   ],
-  [["google", "ann@gmail.com", "--authority", "http://accounts.example"], "begins with https://"],
+  ...[
+    "http://accounts.example",
+    "http://localhost:1@accounts.example",
+    "https://ann:x@accounts.example",
+    "x",
+  ].map((url): [string[], string] => [
+    ["google", "ann@gmail.com", "--authority", url],
+    "begins with https://",
+  ]),
 ])("popwright login %j is refused", async (args, words) => {
   const terminal = terminalIn(await newDirectory());
   expect(await terminal.run("login", ...args)).toBe(64);

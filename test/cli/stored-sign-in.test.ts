@@ -2,7 +2,7 @@
 // one. The whole way also runs as processes, with a browser that the test plays.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -11,6 +11,7 @@ import { expect, test } from "vitest";
 import { Pop3Server } from "../../src/testing/index.ts";
 import { Gate } from "../support/gate.ts";
 import { IdentityProvider, RawReply, type Answer } from "../support/identity-provider.ts";
+import { obstacles, place } from "../support/obstacles.ts";
 import { newDirectory } from "../support/place.ts";
 import { fileOf, grant, provider, terminalIn, visit } from "./login.ts";
 import type { Terminal } from "./terminal.ts";
@@ -76,6 +77,33 @@ test.each([["list"], ["check"], ["fetch", "--dry-run"]])("%s logs in with it", a
     },
   ]);
   expect(await refreshTokenIn(directory)).toBe("hunter2-refresh-1");
+});
+
+test.each(obstacles)("%s in place of the file is not used: it may be of another user", async (obstacle) => {
+  await using google = await IdentityProvider.listen(rotating);
+  await using server = await anns();
+  const directory = await signedIn(google);
+  const path = fileOf(directory);
+  const content = await readFile(path);
+  await rm(path);
+  const untouched = await place(obstacle, path);
+  if (obstacle.includes("link")) await writeFile(join(dirname(path), "precious"), content);
+  const { code, terminal } = await run(directory, "list", urlOf(server), "--login", "google");
+  expect(terminal.words).toContain("cannot read the sign-in in ");
+  expect(code).toBe(78);
+  expect(google.requests).toEqual([]);
+  if (!obstacle.includes("link")) expect(await untouched()).toEqual({ isUntouched: true });
+});
+
+test("a file that others can write to is not used", async () => {
+  await using google = await IdentityProvider.listen(rotating);
+  await using server = await anns();
+  const directory = await signedIn(google);
+  await chmod(fileOf(directory), 0o666);
+  const { code, terminal } = await run(directory, "list", urlOf(server), "--login", "google");
+  expect(terminal.words).toContain("can be written to by other users. Remove or rename it");
+  expect(code).toBe(78);
+  expect(google.requests).toEqual([]);
 });
 
 test("the address of the sign-in may differ from the mailbox", async () => {

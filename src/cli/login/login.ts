@@ -3,6 +3,7 @@ import type { Io } from "../io.ts";
 import type { Subcommand } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { examples, exitCodes } from "../help.ts";
+import { hostFrom, isLoopback } from "../../net/authority.ts";
 import { printable } from "../../protocol/printable.ts";
 import { shellWord, writeLines } from "../text.ts";
 import { SignInError, UsageError } from "../usage-error.ts";
@@ -111,7 +112,7 @@ export const login: Subcommand = {
     const purpose = purposeNamed(provider, values.for ?? "mail");
     const name: SignInName = { provider: provider.name, purpose, address };
     const path = pathOfSignIn(name, io.env);
-    const last = await readSignIn(path).catch(() => undefined);
+    const last = await whileLocked(path, (ours) => readSignIn(path, ours)).catch(() => undefined);
     const tenant = values.tenant ?? last?.tenant;
     const authority = checkAuthority(values.authority ?? last?.authority);
     const client = await clientFrom(values, io, last);
@@ -200,12 +201,12 @@ function nextStep({ name, server }: SignInProvider, { purpose, address }: SignIn
 }
 
 /** Throws {@link UsageError} if tokens would be sent without TLS. */
-function checkAuthority(url: string | undefined): string | undefined {
-  if (
-    url === undefined ||
-    /^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$))/.test(url)
-  ) {
-    if (url === undefined || URL.canParse(url)) return url;
-  }
-  throw new UsageError(`--authority must be a URL that begins with https:// (got ${quoted(url)})`);
+function checkAuthority(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  // `http://localhost:x@example.com` is a URL of example.com.
+  const isSafe =
+    url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(hostFrom(url.hostname)));
+  if (isSafe && url.username === "" && url.password === "") return given;
+  throw new UsageError(`--authority must be a URL that begins with https:// (got ${quoted(given)})`);
 }

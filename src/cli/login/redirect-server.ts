@@ -5,6 +5,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** How long the last page may take to reach the browser, in milliseconds. */
+const LAST_PAGE = 2000;
+
 /** The answer of the sign-in page: `code`, or `error`. */
 export type RedirectAnswer = Readonly<Partial<Record<string, string>>>;
 
@@ -39,10 +42,14 @@ export class RedirectServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const server of this.#servers) {
-      // The page that was just sent must arrive.
-      server.closeIdleConnections();
+      const closed = once(server, "close");
       server.close();
-      await once(server, "close");
+      // A program on this machine, or a browser that connects ahead of need, may hold a connection open for ever.
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+      }, LAST_PAGE);
+      await closed;
+      clearTimeout(timer);
     }
   }
 
@@ -71,12 +78,13 @@ export class RedirectServer implements AsyncDisposable {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { method, url = "/", headers } = request;
-    const { pathname, searchParams } = new URL(url, this.uri);
     // The name is checked as well: a page of the web could reach this port under a name of its own.
-    const isOurs = method === "GET" && headers.host === new URL(this.uri).host && pathname === "/";
+    const isOurs = method === "GET" && headers.host === new URL(this.uri).host;
     response.setHeader("connection", "close");
     response.setHeader("cache-control", "no-store");
-    if (!isOurs || !this.#isAnswer(searchParams)) {
+    // Not read as a URL: a target such as "//" is not one, and any program on this machine can send it.
+    const [, search] = /^\/\?(.*)$/.exec(url) ?? [];
+    if (!isOurs || search === undefined || !this.#isAnswer(new URLSearchParams(search))) {
       response.writeHead(404, { "content-type": "text/plain" }).end("There is nothing here.\n");
       return;
     }

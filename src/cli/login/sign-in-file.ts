@@ -1,8 +1,10 @@
 // Stores the sign-ins of `popwright login`: one file for each, which only its owner can read, replaced in one step.
+import { constants } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError, makeDirectory, replaceFile } from "../../fetch/files/fsync.ts";
 import { Lock } from "../../fetch/files/lock.ts";
+import { openOwn, type OurFile } from "../../fetch/files/own-file.ts";
 import { printable } from "../../protocol/printable.ts";
 import { defaultState } from "../default-state.ts";
 import type { Io } from "../io.ts";
@@ -41,11 +43,14 @@ export function pathOfSignIn({ provider, purpose, address }: SignInName, env: Io
   return join(defaultState(env), "sign-ins", `${kind}-${safe}.json`);
 }
 
-/** Reads a sign-in. `undefined`: there is none. Throws {@link ConfigurationError} if the file cannot be used. */
-export async function readSignIn(path: string): Promise<SignIn | undefined> {
+/**
+ * Reads a sign-in. `undefined`: there is none. `ours`: see {@link whileLocked}; then the file must be ours, because it names
+ * the server that gets the secrets. Throws {@link ConfigurationError} if the file cannot be used.
+ */
+export async function readSignIn(path: string, ours: OurFile | undefined): Promise<SignIn | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = ours === undefined ? await readFile(path, "utf8") : await readOwn(path, ours);
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
     throw unreadable(path, (error as Error).message);
@@ -63,6 +68,15 @@ export function signInFrom(path: string, text: string): SignIn {
     // The text is not shown: it has secrets.
   }
   throw unreadable(path, "it is damaged");
+}
+
+async function readOwn(path: string, ours: OurFile): Promise<string> {
+  const file = await openOwn(path, constants.O_RDONLY, ours);
+  try {
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
 }
 
 function unreadable(path: string, why: string): ConfigurationError {
@@ -99,12 +113,16 @@ const POLL = 100;
 
 /**
  * Calls `work` while no other process uses the file: a provider may accept a refresh token only once, so two processes must
- * not use it at the same time. In a directory that cannot be written to, it calls `work` without a lock.
+ * not use it at the same time. `work` gets the owner and the permissions of our files in the directory. In a directory that
+ * cannot be written to, it calls `work` without a lock, and with `undefined`: the files are those of an administrator.
  */
-export async function whileLocked<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function whileLocked<T>(
+  path: string,
+  work: (ours: OurFile | undefined) => Promise<T>,
+): Promise<T> {
   const lock = await takeLock(`${path}.lock`);
   try {
-    return await work();
+    return await work(lock?.ours);
   } finally {
     await lock?.release();
   }

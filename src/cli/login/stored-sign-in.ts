@@ -1,5 +1,6 @@
 // Gets access tokens from a sign-in that `popwright login` has stored, and stores a refresh token that replaces the old one.
 import type { AccessToken } from "../../index.ts";
+import type { OurFile } from "../../fetch/files/own-file.ts";
 import { refreshedToken, type AccessTokenSource } from "../../oauth2/index.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { Secrets } from "../../protocol/secrets.ts";
@@ -60,8 +61,9 @@ export function storedSignIn(name: SignInName, io: Io): Exclude<AccessToken, str
 function sourceIn(path: string, name: SignInName, io: Io): AccessTokenSource {
   let current: SignIn | undefined;
   let source: AccessTokenSource | undefined;
+  let ours: OurFile | undefined;
   const read = async (): Promise<SignIn> => {
-    const signIn = await readSignIn(path);
+    const signIn = await readSignIn(path, ours);
     if (signIn === undefined)
       throw new ConfigurationError(
         `${printable(name.address)} has not signed in: run \`${loginCommand(name)}\` first (there is no ${printable(path)})`,
@@ -95,7 +97,12 @@ function sourceIn(path: string, name: SignInName, io: Io): AccessTokenSource {
   // One call after the other: the lock is for other processes.
   let last: Promise<unknown> = Promise.resolve();
   return (...args) => {
-    const next = last.then(() => whileLocked(path, () => token(...args)));
+    const next = last.then(() =>
+      whileLocked(path, (file) => {
+        ours = file;
+        return token(...args);
+      }),
+    );
     last = next.catch(() => undefined);
     return next;
   };

@@ -1,14 +1,15 @@
 // Posts a body by HTTP to a server that the caller does not choose freely: it connects only to public addresses, unless
 // private ones are allowed, and follows no redirect. The address that was checked is the one that is used.
-import { lookup as systemLookup } from "node:dns";
+import { lookup as systemLookup, type LookupAddress } from "node:dns";
 import * as http from "node:http";
 import * as https from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { printable } from "../protocol/printable.ts";
-import { settle } from "./settle.ts";
+import { careful } from "./dial.ts";
+import { LONGEST_TIMER, settle, wholeTime } from "./settle.ts";
 
 export interface HttpPosterOptions {
-  /** How long the connection may be silent, in milliseconds. */
+  /** How long the connection may be silent, in milliseconds. See {@link wholeTime} for the whole exchange. */
   readonly timeout: number;
   /** Resolves names. @default that of the system */
   readonly lookup: LookupFunction | undefined;
@@ -36,7 +37,7 @@ export class PrivateAddressError extends Error {
   }
 }
 
-/** The connection was silent for too long. */
+/** The connection was silent for too long, or the whole answer took too long. */
 export class SilentError extends Error {}
 
 /** Networks that are not public: RFC 6890, RFC 6598, and multicast. */
@@ -55,12 +56,15 @@ for (const [network, bits] of [
 ] as const)
   PRIVATE.addSubnet(network, bits, "ipv4");
 for (const [network, bits] of [
-  ["::", 127],
+  // Addresses of IPv4 within IPv6, but for those that count as IPv4 (::ffff:0:0/96).
+  ["::", 96],
+  ["::ffff:0:0:0", 96],
   ["64:ff9b::", 96],
   ["64:ff9b:1::", 48],
+  ["2001::", 32],
   ["2002::", 16],
   ["fc00::", 7],
-  ["fe80::", 10],
+  ["fe80::", 9],
   ["ff00::", 8],
 ] as const)
   PRIVATE.addSubnet(network, bits, "ipv6");
@@ -68,7 +72,9 @@ for (const [network, bits] of [
 /** Whether an address is not public. IPv4 within IPv6 counts as IPv4. */
 export function isPrivate(address: string): boolean {
   const family = isIP(address);
-  return family === 0 || PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4");
+  // An address with a zone is one of this machine's networks, and a BlockList does not take it.
+  if (family === 0 || address.includes("%")) return true;
+  return PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4");
 }
 
 /** The connection was closed before it was used. */
@@ -142,15 +148,26 @@ export class HttpPoster {
       agent: this.#agent,
       headers: { ...headers, "content-length": body.length },
       lookup: checkedLookup(this.#options),
-      timeout: this.#options.timeout,
+      timeout: Math.min(this.#options.timeout, LONGEST_TIMER),
     });
-    request.on("timeout", () => {
-      request.destroy(new SilentError("the connection was silent for too long"));
+    let answer: http.IncomingMessage | undefined;
+    const giveUp = (): void => {
+      // With a reply, the request would fail, too.
+      if (answer === undefined) request.destroy(new SilentError("there was no reply in time"));
+      else answer.destroy();
+    };
+    request.on("timeout", giveUp);
+    // The time-out of Node starts again with each byte.
+    const whole = Math.min(wholeTime(this.#options.timeout, body.length), LONGEST_TIMER);
+    const timer = setTimeout(giveUp, whole);
+    request.on("close", () => {
+      clearTimeout(timer);
     });
     request.on("error", (error: NodeJS.ErrnoException) => {
       reject(request.reusedSocket && error.code === "ECONNRESET" ? new StaleError() : error);
     });
     request.on("response", (response) => {
+      answer = response;
       const pieces: Buffer[] = [];
       let octets = 0;
       // The status is the answer, even if the rest of the reply does not arrive.
@@ -175,14 +192,21 @@ export class HttpPoster {
 /** Resolves a name, and fails if one of its addresses is private. */
 function checkedLookup({ lookup = systemLookup, allowPrivate }: HttpPosterOptions): LookupFunction {
   return (name, options, callback) => {
-    lookup(name, options, (error, found, family) => {
-      if (error !== null || allowPrivate) {
-        callback(error, found, family);
-        return;
-      }
-      const addresses = typeof found === "string" ? [found] : found.map(({ address }) => address);
-      const wrong = addresses.find(isPrivate);
-      callback(wrong === undefined ? null : new PrivateAddressError(printable(wrong)), found, family);
+    careful(lookup)(name, options, (error, found, family) => {
+      // A function of the caller may say `undefined` in place of `null`, and give anything.
+      const failure = (error as Error | null | undefined) ?? wrongIn(found, allowPrivate);
+      callback(failure ?? null, found, family);
     });
   };
+}
+
+function wrongIn(found: unknown, allowPrivate: boolean): Error | undefined {
+  const list: readonly unknown[] = Array.isArray(found) ? found : [found];
+  const addresses = list.map((each) =>
+    typeof each === "string" ? each : (each as Partial<LookupAddress> | null | undefined)?.address,
+  );
+  if (addresses.length === 0 || !addresses.every((each) => typeof each === "string" && isIP(each) !== 0))
+    return new Error("the lookup found no address");
+  const wrong = allowPrivate ? undefined : (addresses as string[]).find(isPrivate);
+  return wrong === undefined ? undefined : new PrivateAddressError(printable(wrong));
 }

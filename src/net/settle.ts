@@ -1,5 +1,4 @@
 // Waits, but never longer than a timeout or an abort signal allows: for callbacks, for calls, or for a time.
-import type { Pop3Error } from "../errors.ts";
 import { isAborted, onAbort } from "./abort.ts";
 import { aborted } from "./failures.ts";
 import { steadyTime } from "../system/clock.ts";
@@ -11,7 +10,20 @@ export interface Clock {
   /** The timeout in milliseconds; `Infinity`: none. */
   readonly timeout: number;
   /** Creates the error for when the timeout has passed. */
-  readonly late: () => Pop3Error;
+  readonly late: () => Error;
+}
+
+/** How many times the allowed silence an exchange may take in all. */
+const WHOLE = 10;
+
+const MIB = 1024 * 1024;
+
+/**
+ * The longest time for one exchange with a server, in milliseconds: a server that sends a byte now and then is never silent.
+ * `silence`: how long it may be silent, in milliseconds. `octets`: the size of what is sent; a server may read it slowly.
+ */
+export function wholeTime(silence: number, octets = 0): number {
+  return silence * Math.max(WHOLE, Math.ceil(octets / MIB));
 }
 
 /** Calls `call` and returns its result. Rejects as soon as the signal is aborted. There is no time limit. */

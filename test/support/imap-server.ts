@@ -31,6 +31,7 @@ export type AppendFault =
   | "within OK"
   | "BYE"
   | "silence"
+  | "still here"
   | { readonly reply: string };
 
 export interface ImapServerOptions {
@@ -379,8 +380,10 @@ class Connection {
     else if (fault === "within OK" || fault === "BYE") {
       this.#socket.end(fault === "BYE" ? "* BYE shutting down\r\n" : ok.slice(0, -6));
       this.#server.lost();
-    } else if (fault === "silence") this.#isSilent = true;
-    else this.#send(ok);
+    } else if (fault === "silence" || fault === "still here") {
+      if (fault === "still here") this.#send("* OK still here");
+      this.#isSilent = true;
+    } else this.#send(ok);
   }
 
   #fetch(tag: string, range: string, items: string, bySequence: boolean): void {

@@ -17,7 +17,9 @@ import {
 } from "../../options/checks.ts";
 import type { Duration } from "../../options/duration.ts";
 import { Pop3Error } from "../../errors.ts";
+import { messageOf } from "../../protocol/foreign-error.ts";
 import { printable } from "../../protocol/printable.ts";
+import { Secrets } from "../../protocol/secrets.ts";
 import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
 import type { DestinationCheck } from "./destination-check.ts";
 import { DestinationError } from "./destination-error.ts";
@@ -29,7 +31,7 @@ import { steadyTime, wallTime } from "../../system/clock.ts";
 export interface WebhookOptions {
   /**
    * The secrets with which each request is signed: `whsec_` and the base64 of 24 to 64 bytes. Several during a rotation:
-   * then there is one signature by each.
+   * then there is one signature by each. `undefined` is refused: it is mostly a variable of the environment that is not set.
    * @default not signed
    */
   readonly secrets?: string | readonly string[];
@@ -41,7 +43,11 @@ export interface WebhookOptions {
    * @default "raw"
    */
   readonly format?: "raw" | "json";
-  /** How long the connection may be silent. A number is in milliseconds. @default 60000 */
+  /**
+   * How long the connection may be silent. A number is in milliseconds. The whole exchange may take ten times as long, and
+   * for a message of more than 10 MiB this time for each MiB.
+   * @default 60000
+   */
   readonly timeout?: Duration;
   /** The largest message; bytes. It is held in memory, and a larger one is refused. @default 67108864 (64 MiB) */
   readonly limit?: number;
@@ -75,6 +81,9 @@ const SETTINGS: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 410, 421
 /** Statuses that say that the receiver is down, full, or wants fewer requests: the other messages wait too. */
 const DOWN: ReadonlySet<number> = new Set([429, 502, 503, 504, 507]);
 
+/** A part of the address with this many characters may be a secret. A shorter one is an ordinary word, such as `messages`. */
+const LONG = 16;
+
 /** How much of the receiver's words an error shows; characters. */
 const WORDS = 200;
 
@@ -107,6 +116,8 @@ export class Webhook implements Destination {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #json: boolean;
   readonly #limit: number;
+  /** What a receiver may repeat, and no error may show. */
+  readonly #secrets: Secrets;
   /** The receiver wants no requests before this time of `performance.now()`. */
   #pauseUntil = 0;
 
@@ -123,8 +134,14 @@ export class Webhook implements Destination {
     if (timeout === 0) throw configError("webhook.timeout must be greater than 0 (got 0)");
     const address = checkUrl(url, allowPrivate);
     this.#host = address.host;
+    // Without this, a variable of the environment that is not set would switch the signature off.
+    if (secrets === undefined && Object.hasOwn(options, "secrets"))
+      throw configError(
+        "webhook.secrets is undefined: if it comes from an environment variable, is that set? Leave it out for requests that are not signed",
+      );
     this.#keys = secrets === undefined ? [] : keysOf(secrets);
     this.#headers = checkHeaders(headers);
+    this.#secrets = secretsOf(address, this.#headers);
     this.#json = format === "json";
     this.#limit = limit;
     this.#poster = new HttpPoster(address, { timeout, lookup, allowPrivate });
@@ -211,7 +228,7 @@ export class Webhook implements Destination {
     if (error instanceof SilentError)
       return new DestinationError(`${host} did not answer in time`, { cause: error, later: true });
     const hint = error instanceof PrivateAddressError ? ". Set allowPrivate if that is what you want" : "";
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return new DestinationError(`${host} cannot be reached: ${printable(why)}${hint}`, {
       cause: error,
       down: true,
@@ -231,12 +248,39 @@ export class Webhook implements Destination {
     const isBusy = status >= 500 || [408, 425, 429].includes(status);
     if (isBusy && pause > 0) this.#pauseUntil = steadyTime() + pause;
     const down = SETTINGS.has(status) || DOWN.has(status) || (isBusy && pause > 0);
-    const words = printable(text.replace(/\s+/g, " ").trim().slice(0, WORDS));
+    // Masked first: the cut must not leave a part of a secret.
+    const said = this.#secrets.mask(text).replace(/\s+/g, " ").trim();
+    const words = printable(said.slice(0, WORDS));
     return new DestinationError(`${host} answered HTTP ${status}${words === "" ? "" : `: ${words}`}`, {
       down,
       later: down || isBusy,
     });
   }
+}
+
+/**
+ * The parts of a request that may be secrets: the values of the caller's fields, and what comes after the host in the
+ * address. Pages about errors repeat them, such as "Cannot POST /hooks/…".
+ */
+function secretsOf(
+  { pathname, search, searchParams }: URL,
+  headers: Readonly<Record<string, string>>,
+): Secrets {
+  const secrets = new Secrets();
+  for (const value of Object.values(headers)) {
+    const [scheme = "", ...proof] = value.split(" ");
+    // The token of `Bearer`, or the password of `Basic`, may be repeated alone, too.
+    secrets.add(value, ...proof);
+    if (/^basic$/i.test(scheme))
+      secrets.add(
+        Buffer.from(proof.join(""), "base64")
+          .toString()
+          .replace(/^[^:]*:/, ""),
+      );
+  }
+  if (search !== "") secrets.add(`${pathname}${search}`, search.slice(1), ...searchParams.values());
+  if (pathname !== "/") secrets.add(pathname, ...pathname.split("/").filter((part) => part.length >= LONG));
+  return secrets;
 }
 
 function rawHeaders({ mailbox, uid, headersOnly }: Delivery): Record<string, string> {

@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Lmtp, type LmtpOptions } from "../../../src/fetch/index.ts";
 import { tls } from "../../support/certificate.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { begun, deliver, delivery, MESSAGES } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
 import { entryFor } from "../../support/ledger.ts";
@@ -35,6 +36,22 @@ async function refusal(destination: Lmtp, message: Buffer = ONE): Promise<unknow
     (error: unknown) => error,
   );
 }
+
+describe("with stopped clocks", () => {
+  stopClocks();
+
+  test.each(["LHLO", "MAIL", "RCPT", "DATA", "end"])(
+    "a server that says at %s only that it is busy is given up in the end",
+    async (command) => {
+      server.answers = { [command]: "250-still busy" };
+      expect(await timePasses(refusal(lmtp()))).toMatchObject({
+        code: "POP3_DESTINATION",
+        later: true,
+        message: having("the server takes too long to answer"),
+      });
+    },
+  );
+});
 
 describe("a message", () => {
   test("goes to its recipient, and the connection is used for the next one", async () => {

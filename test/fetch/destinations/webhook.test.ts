@@ -1,10 +1,13 @@
 // The destination Webhook: what is posted and signed, what each status means, and that no name or redirect leads it into a
 // private network.
 import { createHmac } from "node:crypto";
-import type { LookupFunction } from "node:net";
+import { once } from "node:events";
+import { createServer, type AddressInfo, type LookupFunction } from "node:net";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Webhook, verifyWebhook, type WebhookOptions } from "../../../src/fetch/index.ts";
 import { isPrivate } from "../../../src/net/http-post.ts";
+import { stopClocks, timePasses } from "../../support/clock.ts";
 import { begun, deliver, delivery, keyOf, MESSAGES } from "../../support/delivery.ts";
 import { entryFor } from "../../support/ledger.ts";
 import { HttpServer, type HttpAnswer, type HttpRequest } from "./http-server.ts";
@@ -227,6 +230,78 @@ describe("a server that does not answer", () => {
   });
 });
 
+describe("with stopped clocks", () => {
+  stopClocks();
+
+  test.each([
+    ["replies before the reply", "HTTP/1.1 103 Early Hints\r\n\r\n", undefined],
+    ["a part of a status line", "HTTP/1.1 2", undefined],
+    ["a part of the header", "HTTP/1.1 204 No Content\r\nx-slow: ", undefined],
+    // The status is the answer.
+    ["a part of the body", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n1", "new"],
+    ["a part of the body of a refusal", "HTTP/1.1 409 Conflict\r\ncontent-length: 9\r\n\r\n1", "known"],
+  ])("a server that sends %s and no more is given up in the end", async (_what, reply, outcome) => {
+    const slow = createServer((socket) => {
+      socket.on("error", () => undefined).write(reply);
+      socket.resume();
+    });
+    slow.listen(0, "127.0.0.1");
+    await once(slow, "listening");
+    const { port } = slow.address() as AddressInfo;
+    const destination = new Webhook(`http://127.0.0.1:${port}/`, { allowPrivate: true });
+    const delivered = timePasses(deliver(destination, "one", ONE));
+    if (outcome !== undefined) expect(await delivered).toBe(outcome);
+    else {
+      await expect(delivered).rejects.toMatchObject({
+        down: false,
+        later: true,
+        message: expect.stringMatching(/did not answer in time$/) as unknown,
+      });
+    }
+    slow.close();
+    await once(slow, "close");
+  });
+});
+
+test.each([Infinity, 2 ** 31])("the timeout may be %d", async (timeout) => {
+  expect(await deliver(webhook({ timeout }), "one", ONE)).toBe("new");
+});
+
+describe("secrets", () => {
+  const hidden = (error: unknown): void => {
+    const all = `${String(error)}${inspect(error, { depth: 9, showHidden: true })}${JSON.stringify(error)}`;
+    expect(all).not.toMatch(/hunter2/);
+    expect(all).toContain("****");
+  };
+
+  test.each<[string, WebhookOptions, string]>([
+    ["a token", { headers: { authorization: "Bearer hunter2-token" } }, "no right: hunter2-token"],
+    ["a field", { headers: { "x-api-key": "hunter2-key" } }, "the key HUNTER2-KEY has ended"],
+    [
+      "a password",
+      { headers: { authorization: `Basic ${btoa("ann:hunter2-pass")}` } },
+      "hunter2-pass is wrong",
+    ],
+    ["the address", {}, "Cannot POST /hooks/hunter2-hunter2-hunter2?key=hunter2-key"],
+    ["the query", {}, "the key hunter2-key has ended"],
+    ["a part of the path", {}, "there is no hook hunter2-hunter2-hunter2"],
+    ["one that is cut", { headers: { "x-api-key": "hunter2-key" } }, `${"x".repeat(194)}hunter2-key`],
+  ])("a receiver that repeats %s: no error shows it", async (_what, options, body) => {
+    for (const status of [400, 500]) {
+      answer = { status, body };
+      const url = `${server.url}/hooks/hunter2-hunter2-hunter2?key=hunter2-key`;
+      const refused = deliver(new Webhook(url, { allowPrivate: true, ...options }), "one", ONE);
+      hidden(await refused.then(String, (error: unknown) => error));
+    }
+  });
+
+  test("that are undefined do not switch the signature off", () => {
+    expect(() => webhook({ secrets: undefined as never })).toThrow(
+      "webhook.secrets is undefined: if it comes from an environment variable, is that set?",
+    );
+  });
+});
+
 describe("private networks", () => {
   const resolves =
     (...addresses: string[]): LookupFunction =>
@@ -251,6 +326,10 @@ describe("private networks", () => {
     "https://169.254.169.254/",
     "https://[fd00::1]/",
     "https://[64:ff9b::7f00:1]/",
+    "https://[::7f00:1]/",
+    "https://[::ffff:0:7f00:1]/",
+    "https://[2001::1]/",
+    "https://[fec0::1]/",
   ])("%s is refused before anything is sent", async (url) => {
     await expect(deliver(new Webhook(url), "one", ONE)).rejects.toMatchObject({
       down: true,
@@ -270,6 +349,35 @@ describe("private networks", () => {
       });
     },
   );
+
+  test.each<[string, unknown, unknown, RegExp]>([
+    ["undefined in place of null", undefined, "127.0.0.1", /belongs to a private network/],
+    ["an address with a zone", null, [{ address: "fe80::1%lo", family: 6 }], /belongs to a private network/],
+    ["no addresses", null, [], /the lookup found no address/],
+    ["nothing", null, undefined, /the lookup found no address/],
+    ["null", null, [null], /the lookup found no address/],
+    ["a name", null, "localhost", /the lookup found no address/],
+  ])("a lookup of the program that says %s leads nowhere", async (_what, error, found, words) => {
+    const lookup: LookupFunction = (_name, _options, callback) => {
+      callback(error as null, found as string, 4);
+    };
+    const destination = new Webhook("https://app.example.com/", { lookup });
+    await expect(deliver(destination, "one", ONE)).rejects.toMatchObject({
+      down: true,
+      message: expect.stringMatching(words) as unknown,
+    });
+  });
+
+  test("a lookup of the program that throws is down", async () => {
+    const lookup = (): never => {
+      throw new Error("no names here");
+    };
+    const destination = new Webhook("https://app.example.com/", { lookup });
+    await expect(deliver(destination, "one", ONE)).rejects.toMatchObject({
+      down: true,
+      message: "app.example.com cannot be reached: no names here",
+    });
+  });
 
   test("are allowed if the option says so, by the same lookup", async () => {
     const { port } = new URL(server.url);

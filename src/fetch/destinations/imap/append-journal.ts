@@ -3,6 +3,7 @@
 import { Pop3Error } from "../../../errors.ts";
 import { throwIfAborted } from "../../../net/failures.ts";
 import { sleep, untilAborted } from "../../../net/settle.ts";
+import { messageOf } from "../../../protocol/foreign-error.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { Lock, LockTimes } from "../../files/lock.ts";
 import { isOutage } from "../../files/outage.ts";
@@ -207,7 +208,7 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
 /** No message is the cause of what fails at the journal. */
 function asDown(what: string, cause: unknown): Error {
   if (DestinationError.is(cause)) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const hint = isOutage(cause) ? "" : ". Check the directory imap.state";
   return new DestinationError(`${what}: ${printable(reason)}${hint}`, { cause, down: true });
 }

@@ -2,6 +2,7 @@
 import { authority } from "../../../net/authority.ts";
 import { checkSignal, argumentError } from "../../../options/checks.ts";
 import { throwIfAborted } from "../../../net/failures.ts";
+import { messageOf } from "../../../protocol/foreign-error.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { DestinationCheck, DestinationCheckLine } from "../destination-check.ts";
 import { asRefusedSignIn, isRefusedSignIn } from "../refused-sign-in.ts";
@@ -35,7 +36,7 @@ export async function checkFolder(
     });
   } catch (error) {
     throwIfAborted(signal);
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     const line = { name, ok: false, text: printable(text) };
     lines.push(isRefusedSignIn(error) ? asRefusedSignIn(line) : line);
   }

@@ -69,7 +69,7 @@ export function wordsOf(error: unknown, secrets: Secrets): string {
   );
   const said = printable(String(text ?? error).replace(/\s+/g, " "), secrets).slice(0, LONGEST_WORDS);
   const named = serverResponseCode ?? code;
-  return typeof named === "string" && !said.includes(named) ? `${said} [${printable(named)}]` : said;
+  return typeof named === "string" && !said.includes(named) ? `${said} [${printable(named, secrets)}]` : said;
 }
 
 /** The error for a server that cannot be used now. `what`: what was tried. */
@@ -81,15 +81,15 @@ export function unusable(what: string, error: unknown, secrets: Secrets): Destin
     !["LIMIT", "UNAVAILABLE", "INUSE", "ALERT"].includes(String(serverResponseCode));
   const hint = isSecret ? ". Check the user name and the password or token" : "";
   return new DestinationError(`${what}: ${wordsOf(error, secrets)}${hint}`, {
-    cause: causeOf(error),
+    cause: causeOf(error, secrets),
     down: true,
   });
 }
 
 /** Only the code: the error of imapflow has the command and the answer of the server. */
-function causeOf(error: unknown): Error | undefined {
+function causeOf(error: unknown, secrets: Secrets): Error | undefined {
   const { code } = (error ?? {}) as ImapError;
-  return typeof code === "string"
-    ? Object.assign(new Error(printable(code)), { code: printable(code) })
-    : undefined;
+  if (typeof code !== "string") return undefined;
+  const shown = printable(code, secrets);
+  return Object.assign(new Error(shown), { code: shown });
 }

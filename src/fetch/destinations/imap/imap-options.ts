@@ -57,7 +57,11 @@ export interface ImapAppendOptions {
    * @default 1
    */
   readonly connections?: number;
-  /** How long a connection may be silent. A number is in milliseconds. @default 60000 */
+  /**
+   * How long a connection may be silent. A number is in milliseconds. One answer may take ten times as long in all, and for a
+   * message of more than 10 MiB this time for each MiB.
+   * @default 60000
+   */
   readonly timeout?: Duration;
   /**
    * How long the server may take to store a message whose connection was lost. A number is in milliseconds. If a message is not found

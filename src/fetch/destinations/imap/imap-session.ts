@@ -1,7 +1,7 @@
 // One connection to the IMAP server, signed in: appends to the folder, and looks for messages in it.
-import type { ImapFlow, StatusObject } from "imapflow";
+import type { FetchMessageObject, ImapFlow, StatusObject } from "imapflow";
 import { throwIfAborted } from "../../../net/failures.ts";
-import { untilAborted } from "../../../net/settle.ts";
+import { LONGEST_TIMER, untilAborted, wholeTime } from "../../../net/settle.ts";
 import { authority } from "../../../net/authority.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
@@ -22,6 +22,9 @@ export interface Position {
 
 /** How many messages a command fetches at most: a command line must not be too long. */
 const TOGETHER = 100;
+
+/** How many messages a server may list: with more it would fill the memory. */
+const MOST_LISTED = 1_000_000;
 
 /** More than the largest message, for the rest of a response; octets. */
 const AROUND = 1024 * 1024;
@@ -68,7 +71,7 @@ export class ImapSession {
     // Without a listener a reset would end this process. The command that fails says the same.
     client.on("error", () => undefined);
     try {
-      await untilAborted(signal, () => client.connect());
+      await untilAborted(signal, () => within(client, timeout, () => client.connect()));
       // imapflow writes the end of an APPEND after its literal. Without this it would wait for the server's ACK.
       socketOf(client)?.setNoDelay?.(true);
       return new ImapSession(client, settings, secrets);
@@ -100,13 +103,13 @@ export class ImapSession {
 
   /** Tells whether the server still answers. Never rejects. */
   async answers(): Promise<boolean> {
-    await this.#client.noop().catch(() => undefined);
+    await this.#within(() => this.#client.noop()).catch(() => undefined);
     return this.isUsable;
   }
 
   /** Closes the connection. Never rejects. */
   async end(): Promise<void> {
-    if (this.isUsable) await this.#client.logout().catch(() => undefined);
+    if (this.isUsable) await this.#within(() => this.#client.logout()).catch(() => undefined);
     this.#client.close();
   }
 
@@ -118,7 +121,7 @@ export class ImapSession {
     if ((await this.status()) !== undefined) return false;
     let refusal = "";
     try {
-      await this.#client.mailboxCreate([...this.#settings.folder]);
+      await this.#within(() => this.#client.mailboxCreate([...this.#settings.folder]));
     } catch (error) {
       refusal = `: ${wordsOf(error, this.#secrets)}`;
     }
@@ -146,9 +149,9 @@ export class ImapSession {
     const query = { messages: true, uidNext: true, uidValidity: true };
     try {
       // `false`: imapflow found the folder after STATUS was refused. Another process may just have created it.
-      const found =
-        (await this.#client.status([...this.#settings.folder], query)) ||
-        (await this.#client.status([...this.#settings.folder], query));
+      const ask = (): Promise<StatusObject | false> =>
+        this.#within(() => this.#client.status([...this.#settings.folder], query));
+      const found = (await ask()) || (await ask());
       if (found !== false) return found;
     } catch (error) {
       if ((error as { code?: unknown }).code === "NotFound") return undefined;
@@ -164,7 +167,9 @@ export class ImapSession {
    */
   async append(octets: Buffer, date: Date): Promise<{ readonly uid?: number; readonly validity?: string }> {
     const { folder, flags } = this.#settings;
-    const result = await this.#client.append([...folder], octets, [...flags], date);
+    const append = (): ReturnType<ImapFlow["append"]> =>
+      this.#client.append([...folder], octets, [...flags], date);
+    const result = await this.#within(append, octets.length);
     if (result === false) throw new Error("not signed in");
     const { uid, uidValidity } = result;
     // Without UIDVALIDITY the UID is a guess of imapflow.
@@ -192,7 +197,8 @@ export class ImapSession {
 
   /** Returns how much the mailbox may hold, and holds; bytes. `undefined`: the server does not say. */
   async quota(): Promise<{ readonly usage: number; readonly limit: number } | undefined> {
-    const quota = await this.#client.getQuota([...this.#settings.folder]).catch(() => false as const);
+    const ask = (): ReturnType<ImapFlow["getQuota"]> => this.#client.getQuota([...this.#settings.folder]);
+    const quota = await this.#within(ask).catch(() => false as const);
     const { usage, limit } = (quota === false ? undefined : quota.storage) ?? {};
     return limit === undefined ? undefined : { usage: usage ?? 0, limit };
   }
@@ -207,19 +213,26 @@ export class ImapSession {
     claimed: ReadonlySet<number>,
     seen: (uid: number) => void,
   ): Promise<number[]> {
-    await this.#client.mailboxOpen([...this.#settings.folder], { readOnly: true });
+    await this.#openFolder();
     const alike: number[] = [];
-    for await (const { uid, size = least } of this.#fetch(`${from}:*`, { uid: true, size: true })) {
+    let listed = 0;
+    await this.#each(`${from}:*`, { uid: true, size: true }, 0, ({ uid, size = least }) => {
+      if (++listed > MOST_LISTED)
+        throw new DestinationError(`the folder ${this.#folderName} lists more than ${MOST_LISTED} messages`, {
+          down: true,
+        });
       // `*` is the last message, also if its UID is smaller.
-      if (uid < from) continue;
+      if (uid < from) return;
       seen(uid);
       if (!claimed.has(uid) && size >= least && size <= most) alike.push(uid);
-    }
+    });
     const equal: number[] = [];
     for (let at = 0; at < alike.length; at += TOGETHER) {
-      const range = alike.slice(at, at + TOGETHER).join(",");
-      for await (const { uid, source } of this.#fetch(range, { uid: true, source: true }))
+      const some = alike.slice(at, at + TOGETHER);
+      const octets = some.length * most;
+      await this.#each(some.join(","), { uid: true, source: true }, octets, ({ uid, source }) => {
         if (source !== undefined && canonicalOf(source).digest === digest) equal.push(uid);
+      });
     }
     return equal;
   }
@@ -227,18 +240,62 @@ export class ImapSession {
   /** The highest UID in the folder: that of its last message. */
   async #highest(): Promise<number> {
     try {
-      const { exists } = await this.#client.mailboxOpen([...this.#settings.folder], { readOnly: true });
+      const { exists } = await this.#openFolder();
       if (exists === 0) return 0;
-      const last = await this.#client.fetchOne(exists, { uid: true });
+      const last = await this.#within(() => this.#client.fetchOne(exists, { uid: true }));
       return last === false ? 0 : last.uid;
     } catch (error) {
       throw unusable(`cannot look at the folder ${this.#folderName}`, error, this.#secrets);
     }
   }
 
-  async *#fetch(range: string, query: Parameters<ImapFlow["fetch"]>[1]): ReturnType<ImapFlow["fetch"]> {
+  #openFolder(): ReturnType<ImapFlow["mailboxOpen"]> {
+    return this.#within(() => this.#client.mailboxOpen([...this.#settings.folder], { readOnly: true }));
+  }
+
+  /** Calls `take` with each message of a range. `octets`: their size. If `take` throws, the connection is closed. */
+  async #each(
+    range: string,
+    query: Parameters<ImapFlow["fetch"]>[1],
+    octets: number,
+    take: (message: FetchMessageObject) => void,
+  ): Promise<void> {
     const { mailbox } = this.#client;
-    if (mailbox !== false && mailbox.exists > 0) yield* this.#client.fetch(range, query, { uid: true });
+    if (mailbox === false || mailbox.exists === 0) return;
+    await this.#within(async () => {
+      try {
+        for await (const message of this.#client.fetch(range, query, { uid: true })) take(message);
+      } catch (error) {
+        if (DestinationError.is(error)) this.#client.close();
+        throw error;
+      }
+    }, octets);
+  }
+
+  /** Calls `work`, and closes the connection if it takes too long. `octets`: the size of what is sent. */
+  #within<T>(work: () => Promise<T>, octets?: number): Promise<T> {
+    return within(this.#client, this.#settings.timeout, work, octets);
+  }
+}
+
+/** imapflow's own clock starts again with each byte, and a server may say for ever that it is still there. */
+async function within<T>(
+  client: ImapFlow,
+  timeout: number,
+  work: () => Promise<T>,
+  octets?: number,
+): Promise<T> {
+  const time = wholeTime(timeout, octets);
+  const timer =
+    time > LONGEST_TIMER
+      ? undefined
+      : setTimeout(() => {
+          client.close();
+        }, time);
+  try {
+    return await work();
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -43,7 +43,8 @@ export interface LmtpOptions {
   /** The largest message; bytes. It is held in memory, and a larger one is refused. @default 67108864 (64 MiB) */
   readonly limit?: number;
   /**
-   * How long the server may be silent. A number is in milliseconds. A server that has the message and is given up too early delivers it
+   * How long the server may be silent. A number is in milliseconds. One answer may take ten times as long in all, and for a
+   * message of more than 10 MiB this time for each MiB. A server that has the message and is given up too early delivers it
    * twice: RFC 5321 asks for ten minutes.
    * @default 600000
    */

@@ -9,7 +9,7 @@ import type {
 } from "nodemailer/lib/smtp-connection";
 import { throwIfAborted } from "../../../net/failures.ts";
 import { openSocket } from "../../../net/open-socket.ts";
-import { settle, untilAborted, type Clock } from "../../../net/settle.ts";
+import { settle, untilAborted, wholeTime, type Clock } from "../../../net/settle.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 import { DestinationError } from "../destination-error.ts";
 import { base64, Refused, tryRecipient, xoauth2, type Say } from "./conversations.ts";
@@ -52,6 +52,7 @@ export class MailConnection {
   readonly #socket: Socket;
   readonly #connection: SMTPConnection;
   readonly #secrets: Secrets;
+  readonly #timeout: number;
   /** Whether nothing can be sent any more. */
   #hasEnded = false;
   /** Called when the connection fails, or ends. */
@@ -96,6 +97,7 @@ export class MailConnection {
     this.#server = server;
     this.#socket = socket;
     this.#secrets = secrets;
+    this.#timeout = timeout;
     this.#connection = new Connection({
       connection: socket,
       host: server.host,
@@ -174,9 +176,13 @@ export class MailConnection {
   async send({ sender, recipient, octets }: Mail, signal: AbortSignal | undefined): Promise<void> {
     this.#hasBegun = false;
     const envelope = { from: sender, to: recipient, size: octets.length, use8BitMime: !isAscii(octets) };
-    const sent = await this.#call<SentMessageInfo>(signal, (done) => {
-      this.#connection.send(envelope, Readable.from(this.#pieces(octets)), done);
-    });
+    const sent = await this.#call<SentMessageInfo>(
+      signal,
+      (done) => {
+        this.#connection.send(envelope, Readable.from(this.#pieces(octets)), done);
+      },
+      this.#clock(octets.length),
+    );
     if (sent.accepted.length === 1) return;
     // LMTP answers for each recipient after DATA, and nodemailer does not call that a failure.
     this.leave();
@@ -259,8 +265,20 @@ export class MailConnection {
     });
   }
 
+  /** nodemailer's own clock starts again with each byte. `octets`: the size of what is sent. */
+  #clock(octets?: number): Clock {
+    return {
+      timeout: wholeTime(this.#timeout, octets),
+      late: () => new Error("the server takes too long to answer"),
+    };
+  }
+
   /** Waits for one answer of nodemailer, or for the end of the connection. A failure ends the connection. */
-  async #call<T>(signal: AbortSignal | undefined, start: (done: Done<T>) => void, clock?: Clock): Promise<T> {
+  async #call<T>(
+    signal: AbortSignal | undefined,
+    start: (done: Done<T>) => void,
+    clock: Clock = this.#clock(),
+  ): Promise<T> {
     try {
       return await settle<T>(signal, clock, (resolve, reject) => {
         this.#onEnd = reject;

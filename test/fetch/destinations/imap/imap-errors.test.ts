@@ -1,4 +1,5 @@
 // What each error of imapflow means for the message and for the destination, and that no error shows a secret.
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { failureOf, unusable, wordsOf } from "../../../../src/fetch/destinations/imap/imap-errors.ts";
 import { Secrets } from "../../../../src/protocol/secrets.ts";
@@ -52,6 +53,14 @@ test("the words are those of the server, with its code, on one line and without 
   expect(wordsOf({ message: "Connection not available", code: "NoConnection" }, secrets)).toBe(
     "Connection not available [NoConnection]",
   );
+});
+
+test.each(["code", "serverResponseCode"])("a secret in %s is not shown", (name) => {
+  const secrets = new Secrets("imap-secret-4711");
+  const error = { ...no(), [name]: "X-IMAP-SECRET-4711" };
+  const failure = unusable("cannot sign in", error, secrets);
+  expect(failure.message).toBe("cannot sign in: words [X-****]");
+  expect(inspect(failure, { depth: 9, showHidden: true })).not.toMatch(/secret-4711/i);
 });
 
 test("a login that is refused asks to check the password, unless there are too many sessions", () => {

@@ -1,5 +1,6 @@
 // A message whose answer was lost: it is looked for before it is appended again, so that it is in the folder once.
 import { describe, expect, test, vi } from "vitest";
+import { stopClocks, timePasses } from "../../../support/clock.ts";
 import type { AppendFault } from "../../../support/imap-server.ts";
 import { Appending, SETTLE, text } from "./appending.ts";
 
@@ -29,6 +30,17 @@ describe("a connection that is lost", () => {
     place.server.faults.push("silence");
     expect(await place.deliver("one")).toBe("new");
     expect(place.copies(ONE)).toBe(1);
+  });
+
+  describe("with stopped clocks", () => {
+    stopClocks();
+
+    test("by a server that says only that it is still there counts as lost in the end", async () => {
+      await using place = await Appending.start();
+      place.server.faults.push("still here");
+      expect(await timePasses(place.deliver("one"))).toBe("new");
+      expect(place.copies(ONE)).toBe(1);
+    });
   });
 
   test("while the message is on its way: it is found after the pause", async () => {

@@ -35,7 +35,7 @@ const downwards = layers.slice(1).map(([name, path], index) => ({
 const besidesTheEntries = [
   // Words from and for the user: names of mechanisms and proxies, hosts with brackets, the nearest name to a typo, addresses.
   "^src/options/(checks|client|duration|mail-address)\\.ts$",
-  "^src/protocol/printable\\.ts$",
+  "^src/protocol/(foreign-error|printable)\\.ts$",
   // What no output may show.
   "^src/protocol/secrets\\.ts$",
   "^src/auth/names\\.ts$",
@@ -55,7 +55,7 @@ const besidesTheEntries = [
   "^src/net/(abort|settle)\\.ts$",
   // `popwright login`: a form for the device flow, and files that survive a crash and two processes.
   "^src/oauth2/post\\.ts$",
-  "^src/fetch/files/(fsync|lock)\\.ts$",
+  "^src/fetch/files/(fsync|lock|own-file)\\.ts$",
   // `popwright check --record`.
   "^src/net/wire-log\\.ts$",
   "^src/testing/(escapes|transcript)\\.ts$",

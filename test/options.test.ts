@@ -120,6 +120,13 @@ describe("what is given", () => {
     expect(completeOptions(given({ host, pipelining })).window).toEqual(window);
   });
 
+  test("of a host that is undefined points to the environment", () => {
+    const env: NodeJS.ProcessEnv = {};
+    expect(() => completeOptions({ host: env["POP3_HOST"] as string })).toThrow(
+      "host is undefined: if it comes from an environment variable, is that set?",
+    );
+  });
+
   test("is handed on as it is", () => {
     const tls = { servername: "mail.example.com" };
     const lookup = (): void => undefined;

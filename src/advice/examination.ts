@@ -3,6 +3,7 @@
 import { authority, hostText } from "../net/authority.ts";
 import { hasNoValues } from "../protocol/malformed-line.ts";
 import { pipeliningFault } from "../protocol/pipelining-faults.ts";
+import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { Pop3Error, Pop3ReplyError, type AnyPop3Error } from "../errors.ts";
@@ -176,7 +177,7 @@ async function pipeliningOf(
   }
   const error: unknown = failed.reason;
   if (client.pipelining !== "broken") throw error;
-  const words = printable(error instanceof Error ? error.message : String(error));
+  const words = printable(messageOf(error));
   return [`broken: ${words}`, { pipelining: "broken" }, [BROKEN]];
 }
 

@@ -8,6 +8,7 @@ import { fileAdvice } from "./files.ts";
 import { KNOWN_TEXTS, type KnownText } from "./known-texts.ts";
 import { providerAt } from "./providers.ts";
 import { forPrograms } from "./wording.ts";
+import { messageOf } from "../protocol/foreign-error.ts";
 
 /** The connection that was tried, as far as it is known. */
 export interface Pop3Attempt {
@@ -59,7 +60,7 @@ export interface Pop3Explanation {
 export function explain(error: unknown, attempt: Pop3Attempt = {}): Pop3Explanation {
   if (!Pop3Error.is(error))
     return {
-      problem: error instanceof Error ? error.message : String(error),
+      problem: messageOf(error),
       advice: [],
       meaning: undefined,
     };

@@ -1,4 +1,5 @@
 // What the fleet needs of BullMQ: loads it, and names the one permanent job of each mailbox.
+import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { JobsOptions, Queue } from "bullmq";
 import { configError } from "../options/checks.ts";
@@ -31,7 +32,7 @@ export async function loadBullMQ(): Promise<BullMQ> {
     return await import("bullmq");
   } catch (error) {
     throw configError(
-      `popwright/bullmq needs the package bullmq: npm install bullmq ioredis (${printable(String(error))})`,
+      `popwright/bullmq needs the package bullmq: npm install bullmq ioredis (${printable(messageOf(error))})`,
     );
   }
 }

@@ -1,4 +1,5 @@
 // One turn of a mailbox: asks for its account, runs over it, and says when it is due again. Never rejects.
+import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import { Pop3Error, Pop3HostBusyError } from "../errors.ts";
 import type { FetchEvent } from "../fetch/events.ts";
@@ -229,5 +230,5 @@ function codeOf(error: Error): string | undefined {
 }
 
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(printable(String(thrown)));
+  return thrown instanceof Error ? thrown : new Error(printable(messageOf(thrown)));
 }

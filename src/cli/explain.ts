@@ -4,6 +4,7 @@ import { fileAdvice } from "../advice/files.ts";
 import { Pop3Error } from "../index.ts";
 import { DestinationError } from "../fetch/index.ts";
 import { ConfigurationError, SignInError, UsageError } from "./usage-error.ts";
+import { messageOf } from "../protocol/foreign-error.ts";
 
 export { meaning, type Pop3Attempt as Attempt } from "../advice/explain.ts";
 
@@ -23,8 +24,7 @@ export class AccountError extends Error {
 /** Returns the lines to print: first the failure, then advice. */
 export function explain(error: unknown, attempt: Attempt = {}): string[] {
   if (error instanceof AccountError) return explain(error.cause, error.attempt);
-  if (!Pop3Error.is(error))
-    return [error instanceof Error ? error.message : String(error), ...adviceOnSystem(error)];
+  if (!Pop3Error.is(error)) return [messageOf(error), ...adviceOnSystem(error)];
   if (DestinationError.is(error)) return explainDestination(error);
   return [`${error.message} (${error.code})`, ...adviceOn(error, attempt)];
 }

@@ -1,5 +1,6 @@
 // Describes why a delivery failed, in text that is safe to store and show: one short printable line without
 // secrets.
+import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
 
@@ -25,7 +26,7 @@ const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
 
 /** Returns the message of an error, without `secrets` and without text that looks like a credential. */
 export function failureReason(error: unknown, secrets: readonly string[]): string {
-  const said = wordsOf(error);
+  const said = messageOf(error);
   let words = new Secrets(...secrets).mask(said.slice(0, LOOKED_AT));
   // The end may have the beginning of a secret, which is not recognised.
   const longest = Math.max(0, ...secrets.map(({ length }) => length));
@@ -40,14 +41,6 @@ export function failureReason(error: unknown, secrets: readonly string[]): strin
         .trim(),
     ),
   );
-}
-
-function wordsOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message : error);
-  } catch {
-    return "an error without a readable message";
-  }
 }
 
 /** Shortens a line to {@link LONGEST}, but never inside a surrogate pair. */

@@ -11,6 +11,7 @@ import {
 } from "../errors.ts";
 import type { FetchReport } from "./report.ts";
 import { scopeOf, type FetchScope } from "./scope.ts";
+import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import { wallTime } from "../system/clock.ts";
 
@@ -55,7 +56,7 @@ export class FetchError extends Pop3Error {
   readonly report: FetchReport;
 
   constructor({ code = "POP3_CALLER", cause, temporary, report }: FetchErrorDetails) {
-    const words = cause instanceof Error ? cause.message : String(cause);
+    const words = messageOf(cause);
     const known = Pop3Error.is(cause) ? cause : undefined;
     const { command, marked, session } = known ?? {};
     super(known?.code ?? code, `${printable(report.mailbox)}: ${known?.message ?? printable(words)}`, {

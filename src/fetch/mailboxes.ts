@@ -123,7 +123,7 @@ export class Mailboxes {
 
   #settings(target: FetchTarget): FetchSettings {
     const { ledger, destination, policy, force, logger, stop, signal } = this.#options;
-    const own = typeof target === "object" && "account" in target ? target : { account: target };
+    const own = isObject(target) && "account" in target ? target : { account: target };
     checkNames("", own, ["account", "mailbox", "policy", "destination"]);
     const { account, ...rest } = own;
     return completeFetchOptions(account, {
@@ -180,6 +180,11 @@ export class Mailboxes {
       permit.release();
     }
   }
+}
+
+/** The targets of a caller may be anything. */
+function isObject(target: unknown): target is object {
+  return typeof target === "object" && target !== null;
 }
 
 /** The right to begin a run. */

@@ -2,8 +2,8 @@
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
-import { foreignError } from "../protocol/foreign-error.ts";
-import { printable } from "../protocol/printable.ts";
+import { foreignError, messageOf } from "../protocol/foreign-error.ts";
+import { printable, shown } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { asciiHost, authority } from "./authority.ts";
 import type { Inlet } from "./inlet.ts";
@@ -113,12 +113,12 @@ function tcp(options: DialOptions, peer: string, clock: Clock, signal?: AbortSig
 }
 
 /** Makes an error of what a lookup function throws: Node would leave the socket open. */
-function careful(lookup: net.LookupFunction): net.LookupFunction {
+export function careful(lookup: net.LookupFunction): net.LookupFunction {
   return (host, options, done) => {
     try {
       lookup(host, options, done);
     } catch (cause) {
-      done(cause instanceof Error ? cause : new Error(printable(String(cause))), []);
+      done(cause instanceof Error ? cause : new Error(printable(messageOf(cause))), []);
     }
   };
 }
@@ -177,7 +177,14 @@ function ownSocket(
         : Promise.resolve(source);
     made.then(
       (stream) => {
-        if (!wanted) {
+        if (!isStream(stream)) {
+          reject(
+            new Pop3Error(
+              "POP3_CONFIG",
+              `the function given as \`socket\` must return a connected stream (got ${shown(stream)})`,
+            ),
+          );
+        } else if (!wanted) {
           stream.on("error", ignore);
           stream.destroy();
         } else if (stream.destroyed || !stream.readable || !stream.writable) {
@@ -207,18 +214,18 @@ function ownSocket(
   });
 }
 
+/** The function of the caller may return anything, for example nothing. */
+function isStream(given: unknown): boolean {
+  const { pipe, write, destroy } = (given ?? {}) as Partial<Duplex>;
+  return [pipe, write, destroy].every((each) => typeof each === "function");
+}
+
 function connectError(peer: string, cause: unknown, secrets: Secrets | undefined): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_CONNECT",
-    `cannot connect to ${printable(peer)}: ${printable(reason(cause), secrets)}`,
+    `cannot connect to ${printable(peer)}: ${printable(messageOf(cause), secrets)}`,
     { cause: foreignError(cause, secrets) },
   );
-}
-
-/** The message of Node's error. If Node tried several addresses, the message for each of them. */
-function reason(cause: unknown): string {
-  if (cause instanceof AggregateError) return cause.errors.map(reason).join(", ");
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function ignore(): void {

@@ -1,6 +1,7 @@
 // The log of a session, a pool or a run: lines without secrets for the program's logger, and for the package `debug`,
 // which is loaded only on request.
 import type { Debugger } from "debug";
+import { messageOf } from "../protocol/foreign-error.ts";
 import { escapeUnsafe } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 
@@ -74,7 +75,7 @@ export class Log {
     const logger = this.#logger;
     if (logger === false) return false;
     if (debuggers?.[area].enabled === true) return true;
-    return logger !== undefined && logger.isLevelEnabled?.(level) !== false;
+    return logger !== undefined && isEnabled(logger, level);
   }
 
   /** Writes a line, with secrets masked in the message and in the facts. */
@@ -90,15 +91,12 @@ export class Log {
     const shown = this.#shown(message);
     if (debuggers?.[area].enabled === true)
       debuggers[area]("%s", session === undefined ? shown : `[${this.#shown(session)}] ${shown}`);
-    if (logger === undefined || logger === false || logger.isLevelEnabled?.(level) === false) return;
+    if (logger === undefined || logger === false || !isEnabled(logger, level)) return;
     const named = session === undefined ? { area } : { area, session };
     try {
       logger[level](this.#masked({ ...named, ...facts }) as Pop3LogFacts, shown);
     } catch (error) {
-      // Throw it later: the program's logger must not interrupt the session.
-      process.nextTick(() => {
-        throw error;
-      });
+      throwLater(error);
     }
   }
 
@@ -116,9 +114,25 @@ export class Log {
   }
 }
 
+function isEnabled(logger: Pop3Logger, level: Level): boolean {
+  try {
+    return logger.isLevelEnabled?.(level) !== false;
+  } catch (error) {
+    throwLater(error);
+    return false;
+  }
+}
+
+/** The program's logger must not interrupt the session. */
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
 /** What the log says of an error: its message, and its code if it has one. */
 export function factsOf(error: unknown): { readonly error: string; readonly code?: string } {
-  const { message, code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
-  const words = typeof message === "string" ? message : String(error);
+  const { code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const words = messageOf(error);
   return typeof code === "string" ? { error: words, code } : { error: words };
 }

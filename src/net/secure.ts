@@ -3,7 +3,7 @@ import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import type * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
-import { foreignError } from "../protocol/foreign-error.ts";
+import { foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { settle } from "./settle.ts";
@@ -118,7 +118,7 @@ export class Handshake {
     } catch (cause) {
       throw new Pop3Error(
         "POP3_CONFIG",
-        `the TLS options are invalid: ${printable(reason(cause), secrets)}`,
+        `the TLS options are invalid: ${printable(messageOf(cause), secrets)}`,
         { cause: foreignError(cause, secrets) },
       );
     }
@@ -209,7 +209,7 @@ class Identity {
       this.refusal = check(name, shown);
     } catch (error) {
       // In the handshake, nothing else would catch it.
-      this.refusal = error instanceof Error ? error : new Error(printable(String(error)));
+      this.refusal = error instanceof Error ? error : new Error(printable(messageOf(error)));
     }
     this.#shown = this.refusal === undefined ? shown : undefined;
     return this.refusal;
@@ -250,7 +250,3 @@ function words(cause: Error & { readonly reason?: unknown }): string {
 // Node names certificate failures after OpenSSL's X509_V_ERR_*, without a common prefix.
 const CERTIFICATE_CODE =
   /^(?:CERT_|CRL_|UNABLE_TO_|ERROR_IN_CERT_|ERROR_IN_CRL_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERR_TLS_CERT_ALTNAME)/;
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}

@@ -6,7 +6,7 @@ import { Pop3Error, Pop3HostBusyError } from "../errors.ts";
 import { throwIfAborted } from "../net/failures.ts";
 import { untilAborted } from "../net/settle.ts";
 import { configError, shown } from "../options/checks.ts";
-import { foreignError } from "../protocol/foreign-error.ts";
+import { foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Account } from "./account.ts";
 import { steadyTime, wallTime } from "../system/clock.ts";
@@ -181,7 +181,7 @@ const NO_PLACE: TakenPlace = {
 const AGAIN = 30_000;
 
 function unavailable(host: string, cause: unknown): Pop3HostBusyError {
-  const words = cause instanceof Error ? cause.message : String(cause);
+  const words = messageOf(cause);
   // At random, so that not all callers come back together.
   const comeAt = wallTime() + AGAIN * (0.5 + random());
   return new Pop3HostBusyError(

@@ -4,6 +4,7 @@ import { Pop3Error } from "../errors.ts";
 import { DestinationError } from "../fetch/destinations/destination-error.ts";
 import { isOutage } from "../fetch/files/outage.ts";
 import { LedgerError } from "../fetch/ledger/ledger-error.ts";
+import { bareError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 
 /** Code of an error of the server: https://www.postgresql.org/docs/current/errcodes-appendix.html. `EPIPE` is not one. */
@@ -94,20 +95,7 @@ export class UnknownOutcome extends Error {
 
 /** What an error says, without what it carries: that may be a connection with its password. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return printable(String(error));
-  // Several addresses were tried.
-  const { code } = error as NodeJS.ErrnoException;
-  return printable(error.message === "" ? (code ?? error.name) : error.message);
-}
-
-function bare(error: unknown): Error {
-  const { name = "Error", code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
-  const copy = Object.assign(
-    new Error(reasonOf(error)),
-    typeof code === "string" ? { code: printable(code) } : {},
-  );
-  copy.name = printable(name);
-  return copy;
+  return printable(messageOf(error));
 }
 
 /** Makes the `POP3_LEDGER` error of an operation. An error of this package stays as it is. */
@@ -117,7 +105,7 @@ export function ledgerFailure(what: string, error: unknown): Pop3Error {
     ? ". Are the tables missing? Call migrate() of the store, or execute PostgresStore.schema"
     : "";
   return new LedgerError(`${printable(what)}: ${reasonOf(error)}${hint}`, {
-    cause: bare(error),
+    cause: bareError(error),
     temporary: error instanceof UnknownOutcome || isTemporaryFailure(error),
   });
 }

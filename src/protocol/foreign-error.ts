@@ -19,3 +19,31 @@ export function foreignError(error: unknown, secrets?: Secrets): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === "string" ? Object.assign(safe, { code: printable(code, secrets) }) : safe;
 }
+
+/**
+ * What an error says. For a failure that has no words, such as that of several addresses, what its parts say, or its code. A
+ * function of the caller may throw anything, also what cannot be made a text. It may contain secrets, and is not safe to print.
+ */
+export function messageOf(error: unknown): string {
+  try {
+    const { message } =
+      error instanceof Error ? (error as { readonly message: unknown }) : { message: error };
+    if (!(error instanceof Error) || message !== "") return String(message);
+    if (error instanceof AggregateError && error.errors.length > 0)
+      return error.errors.map(messageOf).join(", ");
+    return (error as NodeJS.ErrnoException).code ?? error.name;
+  } catch {
+    return "a value that cannot be shown";
+  }
+}
+
+/**
+ * Copies the name, the words and the code of an error, and nothing else of it: an error of a database may carry its command or
+ * its connection, with the password.
+ */
+export function bareError(error: unknown): Error {
+  const { name, code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const copy = new Error(printable(messageOf(error)));
+  if (typeof name === "string") copy.name = printable(name);
+  return typeof code === "string" ? Object.assign(copy, { code: printable(code) }) : copy;
+}

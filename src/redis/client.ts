@@ -1,6 +1,7 @@
 // The connection to Redis: runs scripts and commands with a time limit, and refuses a Redis that evicts keys.
 import { createHash } from "node:crypto";
 import { configError, shown } from "../options/checks.ts";
+import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 
 /**
@@ -144,10 +145,4 @@ export class Connection {
       clearTimeout(timer);
     }
   }
-}
-
-/** The words of an error. An error of several addresses has none of its own. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message === "" ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
 }

@@ -2,7 +2,7 @@
 import { Pop3Error } from "../errors.ts";
 import { DestinationError } from "../fetch/destinations/destination-error.ts";
 import { LedgerError } from "../fetch/ledger/ledger-error.ts";
-import { foreignError } from "../protocol/foreign-error.ts";
+import { foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 
 /** The primary result codes of SQLite that the database as a whole can cause, see https://sqlite.org/rescode.html. */
@@ -57,7 +57,7 @@ export function isStorageFailure(error: unknown): boolean {
 /** Makes the `POP3_LEDGER` error of an operation. An error of this package stays as it is. */
 export function ledgerFailure(what: string, error: unknown): Pop3Error {
   if (Pop3Error.is(error)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const hint = IN_TRANSACTION.test(reason)
     ? ". The program has a transaction or an iterator open: end it in the same turn, or give the store a connection of its own"
     : "";

@@ -11,6 +11,10 @@ import { guardEachTest, outcome } from "../support/sentry.ts";
 
 guardEachTest();
 
+/** An error that is a part of itself. */
+const loop = new AggregateError([]);
+loop.errors.push(loop);
+
 /** What Node throws at once, before it has begun anything. */
 const NONSENSE: Record<string, Partial<Pop3ClientOptions>> = {
   "a lookup that throws": {
@@ -30,6 +34,24 @@ const NONSENSE: Record<string, Partial<Pop3ClientOptions>> = {
     },
   },
   "a function for a socket that rejects": { socket: () => Promise.reject(new RangeError("no socket here")) },
+  ...Object.fromEntries(
+    [undefined, null, "pop.example.com", {}, { pipe: () => undefined }].map((given, at) => [
+      `a function for a socket that returns nonsense (${at})`,
+      { socket: () => given as never },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [undefined, null, Symbol("x"), Object.create(null), loop].map((thrown: unknown, at) => [
+      `a function for a socket that throws anything (${at})`,
+      { socket: () => Promise.reject(thrown) },
+    ]),
+  ),
+  "a lookup that throws no error": {
+    host: "pop.example.com",
+    lookup: () => {
+      throw Object.create(null);
+    },
+  },
   "a socket that is closed": {
     socket: () => {
       const stream = new PassThrough();

@@ -1,7 +1,9 @@
 // Destinations, listeners and ledgers of the caller that misbehave: a run stays correct.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Pop3Error, Pop3Pool } from "popwright";
 import {
+  fetchMail,
+  MemoryLedger,
   type DeliveryWriter,
   type Destination,
   type FetchEvent,
@@ -86,6 +88,36 @@ test.each<[FetchEvent["type"], number]>([
   expect(fetcher.inbox.texts).toEqual(mails(2));
   expect(server.maildrop("ann").messages).toHaveLength(0);
 });
+
+describe.each([[undefined], [null], [Symbol("no error")], [Object.create(null) as object]])(
+  "a function that throws anything but an error (%#)",
+  (thrown: unknown) => {
+    const throws = (): never => {
+      throw thrown;
+    };
+
+    test("as destination: each message has failed, with a reason", async () => {
+      await using server = await serverWith(mails(2));
+      const fetcher = new Fetcher(server, { policy: DELETE });
+      const report = await fetcher.run({ destination: throws });
+      expect(report).toMatchObject({ outcome: "done", deleted: 0, failed: [{ error: thrown }, {}] });
+      expect(report.failed.every(({ reason }) => typeof reason === "string" && reason !== "")).toBe(true);
+    });
+
+    test("as listener, or for the password: the run fails with POP3_CALLER", async () => {
+      await using server = await serverWith(mails(2));
+      const fetcher = new Fetcher(server, { policy: DELETE });
+      const failure = await fetcher.failure({ onEvent: throws });
+      expect(failure).toMatchObject({ code: "POP3_CALLER", message: expect.any(String) as unknown });
+      const account = accountOf(server);
+      const run = fetchMail(
+        { ...account, auth: { ...account.auth, pass: throws } },
+        { ledger: new MemoryLedger(), destination: () => undefined },
+      );
+      await expect(run).rejects.toMatchObject({ code: "POP3_CALLER" });
+    });
+  },
+);
 
 test("a ledger that fails to close does not hide an earlier error", async () => {
   await using server = await serverWith(mails(1));

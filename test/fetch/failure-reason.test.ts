@@ -12,7 +12,7 @@ describe("the reason of a failure", () => {
     ["no handler\n    for \t that\r\n", "no handler for that"],
     ["\u001b[2Jgone\u0007\u0000 \u202egnp.exe\u2028", "\\x1b[2Jgone\\x07\\x00 \\u202egnp.exe"],
     ["Grüße \u{1f4e7} \ud800!", "Grüße \u{1f4e7} \ufffd!"],
-    ["", ""],
+    ["", "Error"],
   ])("is one printable line: %j", (message, shown) => {
     expect(reason(message)).toBe(shown);
   });

@@ -188,6 +188,14 @@ test("a target may have its own name, policy and destination", async () => {
   expect(events.filter(({ type }) => type === "deleted").map(({ mailbox }) => mailbox)).toEqual(["second"]);
 });
 
+test("targets that are no accounts fail, and say why", async () => {
+  const targets = [undefined, null, 5, "x", { account: undefined }] as unknown as FetchTarget[];
+  const events = await all(fetchAll(targets, { ledger: new MemoryLedger(), destination: () => undefined }));
+  expect(events.map((event) => (event.type === "failed" ? event.error.code : event.type))).toEqual(
+    targets.map(() => "POP3_CONFIG"),
+  );
+});
+
 test("two targets with the same mailbox: the first is fetched, the second is reported as failed", async () => {
   await using server = await listen(3);
   const destinations: string[] = [];

@@ -73,7 +73,7 @@ describe("55 refused messages, and one that is accepted", () => {
     };
     const error = await fetcher.failure({ destination });
     expect(error).toMatchObject({ code: "POP3_DESTINATION", report: { delivered: 1 } });
-    expect(error.message).toContain("the destination refused 4 messages in a row");
+    expect(error.message).toContain("the destination refused 4 messages in a row: no such recipient");
     expect(error.report.failed.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 55]);
     expect((await fetcher.known()).entries).toMatchObject(
       [56, 1, 2, 3, 4, 5, 6, 55].map((number) => ({

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
 import { checkNames, checkObject, checkText, configError, withDefaults } from "../../options/checks.ts";
 import type { Duration } from "../../options/duration.ts";
+import { messageOf } from "../../protocol/foreign-error.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { onAbort } from "../../net/abort.ts";
@@ -154,7 +155,7 @@ export class Command implements Destination {
       const [program, args, timeout] = [this.#program, this.#args, this.#timeout];
       return await Program.start({ program, args, cwd, input, timeout, env: { ...env, ...told } });
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new DestinationError(`${printable(this.#program)} cannot be started: ${printable(why)}`, {
         cause,
         down: true,
@@ -193,7 +194,7 @@ async function spooling<T>(directory: string, work: () => Promise<T>): Promise<T
   try {
     return await work();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new DestinationError(
       `cannot keep the message in the spool directory ${printable(directory)}: ${printable(why)}`,
       {

@@ -1,5 +1,6 @@
 // Makes the errors of a ledger in files from the errors of the system.
 import { Pop3Error } from "../../errors.ts";
+import { messageOf } from "../../protocol/foreign-error.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isOutage } from "../files/outage.ts";
 import { LedgerError } from "./ledger-error.ts";
@@ -16,6 +17,6 @@ export async function explained<T>(what: string, work: () => Promise<T>): Promis
 /** A disk that is full or fails may work later without any change; a damaged or foreign file does not. */
 export function explanation(what: string, cause: unknown): Error {
   if (Pop3Error.is(cause)) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new LedgerError(`${what}: ${printable(reason)}`, { cause, temporary: isOutage(cause) });
 }

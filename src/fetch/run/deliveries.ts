@@ -1,5 +1,6 @@
 // Delivers the messages of a plan in order. Ends early if the session, the run or the destination ends.
 import { Pop3Error } from "../../errors.ts";
+import { printable } from "../../protocol/printable.ts";
 import type { Pop3Message } from "../../session/message.ts";
 import type { Pop3Retrieval } from "../../session/retrieval.ts";
 import { DestinationError } from "../destinations/destination-error.ts";
@@ -10,7 +11,7 @@ import type { Unlisted } from "../plan/unlisted.ts";
 import { blame, isTooSlow, type Failure } from "./blame.ts";
 import { circumstancesOf, tell, type SessionContext } from "./context.ts";
 import { deliver, keepingAlive, type DeliveryContext, type LeftAlone, type Received } from "./delivery.ts";
-import type { Failures } from "./failures.ts";
+import { reasonOf, type Failures } from "./failures.ts";
 import type { Tally } from "./tally.ts";
 import { traceMessage } from "./trace.ts";
 import { Underway } from "./underway.ts";
@@ -201,10 +202,11 @@ export class Deliveries {
       if (this.#inARow > before) break;
     }
     this.#refusesAll = true;
-    this.#down = new DestinationError(`the destination refused ${this.#inARow} messages in a row`, {
-      cause: this.#lastRefusal,
-      down: true,
-    });
+    const why = reasonOf(this.#lastRefusal, this.#context);
+    this.#down = new DestinationError(
+      `the destination refused ${this.#inARow} messages in a row: ${printable(why)}`,
+      { cause: this.#lastRefusal, down: true },
+    );
   }
 
   #untried(): readonly Retrieve[] {

@@ -128,10 +128,15 @@ export class Failures {
   }
 
   #reasonOf(error: unknown): string {
-    const { pass, accessToken } = this.#context.settings.account.auth ?? {};
-    const secrets = [pass, accessToken].filter((secret) => typeof secret === "string");
-    return failureReason(error, secrets);
+    return reasonOf(error, this.#context);
   }
+}
+
+/** Returns why the destination refused a message, safe to print. */
+export function reasonOf(error: unknown, { settings }: Pick<SessionContext, "settings">): string {
+  const { pass, accessToken } = settings.account.auth ?? {};
+  const secrets = [pass, accessToken].filter((secret) => typeof secret === "string");
+  return failureReason(error, secrets);
 }
 
 /**

@@ -303,7 +303,9 @@ class Run {
   #failure(cause: unknown, { failures = 0 }: MailboxState): FetchError {
     const { policy } = this.#settings;
     const { temporary, pause } = pauseAfterFailure(cause, policy, failures, this.#untried);
-    const code = cause === this.#down ? "POP3_DESTINATION" : "POP3_CALLER";
+    // A function of the caller may throw `undefined`.
+    const isDown = this.#down !== undefined && cause === this.#down;
+    const code = isDown ? "POP3_DESTINATION" : "POP3_CALLER";
     const { left, pollLeft } = this.#loginPause;
     const report = this.#report("failed", wallTime() + Math.max(pause, left, pollLeft));
     return new FetchError({ code, cause, temporary, report });

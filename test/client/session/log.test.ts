@@ -107,17 +107,21 @@ describe("a client", () => {
     ]);
   });
 
-  test("is not ended by a logger that throws", async () => {
+  test.each<[string, (fail: () => never) => Partial<Pop3Logger>]>([
+    ["info and warn", (fail) => ({ info: fail, warn: fail })],
+    ["isLevelEnabled", (fail) => ({ isLevelEnabled: fail })],
+  ])("is not ended by a logger whose %s throws", async (_what, failing) => {
     await using server = await serve();
     const thrown: unknown[] = [];
     const listeners = process.listeners("uncaughtException");
     process.removeAllListeners("uncaughtException");
     process.on("uncaughtException", (error) => thrown.push(error));
     try {
-      const fail = (): void => {
+      const fail = (): never => {
         throw new Error("disk full");
       };
-      const logger = { debug: () => undefined, info: fail, warn: fail };
+      const quiet = (): void => undefined;
+      const logger = { debug: quiet, info: quiet, warn: quiet, ...failing(fail) };
       const client = await Pop3Client.connect({ ...account(server), logger });
       expect(await client.stat()).toMatchObject({ count: 2 });
       await client.quit();

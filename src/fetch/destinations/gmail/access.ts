@@ -3,7 +3,7 @@
 import { untilAborted } from "../../../net/settle.ts";
 import { sameAddress } from "../../../options/mail-address.ts";
 import { Pop3Error, type OAuthRefusal } from "../../../errors.ts";
-import { foreignError } from "../../../protocol/foreign-error.ts";
+import { foreignError, messageOf } from "../../../protocol/foreign-error.ts";
 import { printable, typeOf } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 import { DestinationError } from "../destination-error.ts";
@@ -94,7 +94,7 @@ export class Access {
     // The error of `popwright/oauth2`, from any build, or a like one.
     const { error: code, description } = (error ?? {}) as Partial<Record<"error" | "description", unknown>>;
     const cause = Pop3Error.is(error) ? error : foreignError(error, this.#secrets);
-    const words = printable(error instanceof Error ? error.message : String(error), this.#secrets);
+    const words = printable(messageOf(error), this.#secrets);
     return new DestinationError(
       `there is no access token for ${printable(this.#address)}: ${words}${hintFor(code, description)}`,
       {

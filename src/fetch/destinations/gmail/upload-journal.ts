@@ -5,6 +5,7 @@
 // run that has lost its mailbox, and does not know it yet, destroys nothing of the run that has it.
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { messageOf } from "../../../protocol/foreign-error.ts";
 import { printable } from "../../../protocol/printable.ts";
 import { isSystemError, makeDirectory, syncName } from "../../files/fsync.ts";
 import { openOwn, removeName, type OurFile } from "../../files/own-file.ts";
@@ -158,7 +159,7 @@ class JournalFile {
 }
 
 function unusable(directory: string, cause: unknown): DestinationError {
-  const why = printable(cause instanceof Error ? cause.message : String(cause));
+  const why = printable(messageOf(cause));
   return new DestinationError(`the state in ${printable(directory)} cannot be used: ${why}`, {
     cause,
     down: true,

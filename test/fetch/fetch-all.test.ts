@@ -188,7 +188,7 @@ test("a target may have its own name, policy and destination", async () => {
   expect(events.filter(({ type }) => type === "deleted").map(({ mailbox }) => mailbox)).toEqual(["second"]);
 });
 
-test("targets that are no accounts fail, and say why", async () => {
+test("anything but an account as a target fails, and says why", async () => {
   const targets = [undefined, null, 5, "x", { account: undefined }] as unknown as FetchTarget[];
   const events = await all(fetchAll(targets, { ledger: new MemoryLedger(), destination: () => undefined }));
   expect(events.map((event) => (event.type === "failed" ? event.error.code : event.type))).toEqual(

@@ -295,7 +295,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     /[ /@]/.test(options.host) ||
     !isPrintable(options.host)
   ) {
-    if (options.host === undefined && Object.hasOwn(options, "host"))
+    if ((options.host as unknown) === undefined && Object.hasOwn(options, "host"))
       throw configError("host is undefined: if it comes from an environment variable, is that set?");
     // A URL with a password may be here by mistake: it is not shown.
     throw configError("host must be the name or the address of a server, without user, password or spaces");

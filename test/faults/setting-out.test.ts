@@ -43,7 +43,11 @@ const NONSENSE: Record<string, Partial<Pop3ClientOptions>> = {
   ...Object.fromEntries(
     [undefined, null, Symbol("x"), Object.create(null), loop].map((thrown: unknown, at) => [
       `a function for a socket that throws anything (${at})`,
-      { socket: () => Promise.reject(thrown) },
+      {
+        socket: () => {
+          throw thrown;
+        },
+      },
     ]),
   ),
   "a lookup that throws no error": {

@@ -69,9 +69,11 @@ export class Program {
       // It has its own process group, so that the processes that it starts are ended with it.
       detached: !WINDOWS,
     }) as Child;
-    // Its words are incomplete then. What became of the message, its exit code tells.
-    child.stderr.on("error", () => undefined);
-    await once(child, "spawn");
+    const started = once(child, "spawn");
+    // Its words are incomplete then. What became of the message, its exit code tells. If too many files are open, there
+    // is no stream, although the types say so: then `started` rejects.
+    (child as Partial<Child>).stderr?.on("error", () => undefined);
+    await started;
     return new Program(child, timeout);
   }
 

@@ -1,6 +1,6 @@
 // A program that takes mail: its arguments and environment, its exit code, how it is ended, and the file that
 // it reads.
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { ChildProcess, execFile, execFileSync, spawnSync } from "node:child_process";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +79,24 @@ test.each([
   expect(() => new Command(program, [], options as CommandOptions)).toThrow(
     expect.objectContaining({ code: "POP3_CONFIG" }),
   );
+});
+
+test("a program that cannot be started because too many files are open ends the run, not the process", async () => {
+  // As Node does it: without streams, and with an event in the next tick.
+  const prototype = ChildProcess.prototype as unknown as { spawn(): number };
+  const spawned = vi.spyOn(prototype, "spawn").mockImplementation(function (this: unknown) {
+    const error = Object.assign(new Error("spawn sh EMFILE"), { code: "EMFILE" });
+    process.nextTick(() => (this as ChildProcess).emit("error", error));
+    return -24;
+  });
+  try {
+    await expect(deliver(script("cat"), "one", ONE)).rejects.toMatchObject({
+      message: "sh cannot be started: spawn sh EMFILE",
+      down: true,
+    });
+  } finally {
+    spawned.mockRestore();
+  }
 });
 
 describe("its exit code gives the result", () => {

@@ -60,7 +60,8 @@ function patternOf(text: string, response: boolean): RegExp {
   const pieces = text.split(ANYTHING).map((piece) => unescaped(piece).toString("latin1"));
   const [first = "", ...rest] = pieces;
   const source = [response ? first : withUpperVerb(first), ...rest].map(literally).join("[^]*");
-  return new RegExp(`^${source.trimEnd()} *$`);
+  // Other blanks are shown, as escapes.
+  return new RegExp(`^${source.replace(/(?<! ) +$/, "")} *$`);
 }
 
 const withUpperVerb = (text: string): string => text.replace(/^[a-z]+/i, (verb) => verb.toUpperCase());

@@ -65,6 +65,8 @@ function checkStrict(
   lines: readonly string[],
   entries: Outcome<ReadonlyMap<number, Value>>,
 ): void {
+  // The RFC does not limit the digits of a number, and popwright accepts 16.
+  if (lines.some((line) => /\d{17}/.test(line))) return;
   // The RFC allows 70 characters, and popwright accepts 512.
   if (command === "UIDL" && lines.some((line) => /[!-~]{71}/.test(line))) return;
   const reply = `+OK\r\n${text(encodeBlock(block))}`;

@@ -48,12 +48,12 @@ interface Element {
   readonly rest: Buffer;
 }
 
-/** X.690 section 8.1: identifier, length, contents. `undefined`: it is cut, or longer than 4 GiB. */
+/** X.690 section 8.1: identifier, length, contents. `undefined`: it is cut, is longer than 4 GiB, or does not say its length. */
 function elementOf(der: Buffer | undefined): Element | undefined {
   if (der === undefined || der.length < 2) return undefined;
   const [tag = 0, first = 0, ...others] = der;
   const count = first < 128 ? 0 : first - 128;
-  if (count > 4 || others.length < count) return undefined;
+  if (first === 128 || count > 4 || others.length < count) return undefined;
   let length = first < 128 ? first : 0;
   for (const octet of others.slice(0, count)) length = length * 256 + octet;
   const content = der.subarray(2 + count, 2 + count + length);

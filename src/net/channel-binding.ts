@@ -95,7 +95,8 @@ export function signatureHash(certificate: Buffer): string | undefined {
 /** Returns the start and the end of the content of the DER element at `at`. */
 function boundsOf(der: Buffer, at: number): readonly [from: number, to: number] | undefined {
   const first = der[at + 1];
-  if (first === undefined) return undefined;
+  // 0x80 is a length that is not known yet, which DER does not allow.
+  if (first === undefined || first === 0x80) return undefined;
   const lengthOctets = first < 0x80 ? 0 : first & 0x7f;
   if (lengthOctets > 4 || at + 2 + lengthOctets > der.length) return undefined;
   const from = at + 2 + lengthOctets;

@@ -203,6 +203,8 @@ describe.each(["lmtp", "smtp"])("by %s, the reply", (protocol) => {
       ["RCPT", "550 5.1.1 no such user", DOWN, "refused the recipient ann@example.com"],
       ["RCPT", "552 5.2.2 mailbox full", DOWN, "refused the recipient ann@example.com"],
       ["DATA", "451 4.3.0 no", LATER, "refused the message"],
+      ["DATA", "907 no reply of SMTP", LATER, "refused the message"],
+      ["end", "907 no reply of SMTP", LATER, "refused the message"],
       ["DATA", "503 5.5.1 MAIL first", DOWN, "refused the message"],
       ["DATA", "554 5.7.1 no", REFUSED, "refused the message"],
       ["end", "421 4.3.2 shutting down", DOWN, "refused the message"],

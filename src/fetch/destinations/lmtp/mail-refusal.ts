@@ -83,7 +83,8 @@ export function mayBeDueToSender(error: unknown): boolean {
 function verdict(command: string, code: number, reply: string): { down?: boolean; later?: boolean } {
   const isAboutMail = ["MAIL FROM", "RCPT TO", "DATA"].includes(command);
   if (!isAboutMail || code === 421 || isFull(code, reply)) return { down: true };
-  if (code < 500) return { later: true };
+  // RFC 5321 section 4.2.1 has no other first digits: such a reply says nothing about the message.
+  if (code < 500 || code > 599) return { later: true };
   if (isTooLarge(reply)) return {};
   if (command !== "DATA" || SETTINGS.has(code) || RECIPIENT.test(enhanced(reply))) return { down: true };
   return {};

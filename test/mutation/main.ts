@@ -1,12 +1,16 @@
 // `npm run test:mutation`: small changes of the sources, one at a time, and whether a test notices each. Runs Stryker once
 // for each part, with the tests of that part alone, and prints the scores by folder. `-- --help` has the options.
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PARTS } from "./parts.ts";
 
+/** The parts that run if none is named. */
+const USUAL: readonly string[] = Object.keys(PARTS).filter((part) => PARTS[part]?.onlyByName !== true);
+
 const USAGE = `npm run test:mutation -- [PART...] [options of Stryker]
-  PART              which parts (all): ${Object.keys(PARTS).join(", ")}
+  PART              which parts: ${Object.keys(PARTS).join(", ")}
+                    (those whose survivors were looked at: ${USUAL.join(", ")})
   --mutate FILE,... only these files of one part
   --incremental     only what has changed since the last run, in the sources or in the tests
   --concurrency N   how many changes are tried at the same time (the processors, less one)
@@ -25,6 +29,7 @@ const COLUMNS = ["Killed", "Timeout", "Survived", "NoCoverage"];
 
 /** Counts the mutants of a part by what became of them. */
 function rowOf(part: string, minutes: number): string {
+  if (!existsSync(reportOf(part))) return row([part, "no report"]);
   const report = JSON.parse(readFileSync(reportOf(part), "utf8")) as Report;
   const states = Object.values(report.files).flatMap(({ mutants }) => mutants.map(({ status }) => status));
   const counts = COLUMNS.map((column) => states.filter((status) => status === column).length);
@@ -68,7 +73,7 @@ function main(given: readonly string[]): void {
   if (unknown !== undefined)
     throw new Error(`unknown part ${unknown}: the parts are ${Object.keys(PARTS).join(", ")}`);
   const rows = [row(["", "mutants", "killed", "timed out", "survived", "uncovered", "score", "minutes"])];
-  for (const part of parts.length > 0 ? parts : Object.keys(PARTS)) {
+  for (const part of parts.length > 0 ? parts : USUAL) {
     const began = performance.now();
     if (!mutate(part, options)) process.exitCode = 1;
     rows.push(rowOf(part, (performance.now() - began) / 60_000));

@@ -9,6 +9,8 @@ export interface Part {
   readonly together: readonly string[];
   /** The tests that replace modules, or break what a process remembers: each file has its own process. */
   readonly apart?: readonly string[];
+  /** Runs only if it is named: its survivors have not all been looked at. */
+  readonly onlyByName?: true;
 }
 
 /** Files of a folder, by their names. */
@@ -48,23 +50,28 @@ export const PARTS: Readonly<Record<string, Part>> = {
       ...["journal-line", "journal-contents", "journal-header", "journal-formats", "ledger-error"],
       ...["rehearsal", "upkeep", "contract"],
     ),
+    onlyByName: true,
   },
   ledger: {
     sources: ["src/fetch/ledger/**/*.ts", ...except(RECORDS)],
     together: ["test/fetch/ledger/**/*.test.ts"],
     apart: tests("fetch/ledger", "held-files", "renaming"),
+    onlyByName: true,
   },
   turns: {
     sources: TURNS,
     together: tests("pool", "heap", "scheduler", "scheduler-random", "account", "options"),
+    onlyByName: true,
   },
   pool: {
     sources: ["src/pool/**/*.ts", ...except(TURNS)],
     together: ["test/pool/**/*.test.ts"],
     apart: tests("pool", "retry", "use"),
+    onlyByName: true,
   },
   headers: {
     sources: sources("parse", ["headers", "fields", "encoded-words", "date-time", "message-id"]),
     together: tests("parse", "headers", "encoded-words", "date-time", "message-id"),
+    onlyByName: true,
   },
 };

@@ -570,6 +570,16 @@ test("a run without new mail names the ledger that knows the mail", async () => 
   expect(terminal.words).toContain(`no new mail (2 fetched before; ledger: ${state})`);
 });
 
+test("the name of a mailbox cannot control the terminal", async () => {
+  await using server = await annsServer();
+  const terminal = new Terminal();
+  const url = urlOf(server).replace("ann@", "ann%1b%5b31m%e2%80%ae@");
+  expect(url).toContain("%1b");
+  expect(await terminal.run("fetch", url, "--state", await newDirectory(), "--to", "Mail")).not.toBe(0);
+  expect(terminal.words).toContain("ann\\x1b[31m\\u202e@");
+  expect(terminal.words).not.toMatch(/[\x1b\u202e]/);
+});
+
 test("the first signal says what the run waits for", async () => {
   const task = { targets: [], state: "state", sameLedger: "", retryWords: "" };
   const flags = { watch: false, force: false, dryRun: false, json: false, quiet: false };

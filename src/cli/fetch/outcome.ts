@@ -1,4 +1,5 @@
 // Prints the events of `popwright fetch`, and computes its exit code.
+import { printable } from "../../protocol/printable.ts";
 import { DestinationError, type FetchError, type FetchEvent, type FetchReport } from "../../fetch/index.ts";
 import { Pop3ConnectionError, Pop3Error, Pop3ReplyError } from "../../index.ts";
 import { attemptOf } from "../account.ts";
@@ -55,7 +56,7 @@ export class Outcome {
     await this.#progress.clear();
     // A log has times of its own.
     const isSeen = this.#flags.watch && this.#io.stderr.columns !== undefined;
-    const first = `${isSeen ? `${localTime(Date.now())} ` : ""}${event.mailbox}: ${text}`;
+    const first = `${isSeen ? `${localTime(Date.now())} ` : ""}${printable(event.mailbox)}: ${text}`;
     await writeLines(this.#io.stderr, first, ...more);
   }
 

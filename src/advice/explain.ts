@@ -148,6 +148,8 @@ function wrongPort(error: Pop3Error, { host = "HOST", port, secure }: Pop3Attemp
     const where = port === undefined || port === 110 ? hostText(host) : authority({ host, port });
     return `This port begins without TLS. Use pop3://${where}, which turns TLS on with STLS.`;
   }
+  if (secure === true && port === 110 && /^POP3_TLS_(?:TIMEOUT|HANDSHAKE)$/.test(error.code))
+    return `Port 110 begins without TLS. Use pop3://${hostText(host)}, which turns TLS on with STLS.`;
   const silent = ["POP3_GREETING_TIMEOUT", "POP3_CLOSED", "POP3_RESET", "POP3_BAD_GREETING"];
   return secure === false && port === 995 && silent.includes(error.code)
     ? `Port 995 begins with TLS. Use pop3s://${hostText(host)}.`

@@ -5,8 +5,10 @@ import { inSession, Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { ReaderThrew } from "../protocol/block.ts";
 import { greeting, type Command } from "../protocol/commands.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { printable } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
 import { onAbort } from "./abort.ts";
+import { authority } from "./authority.ts";
 import { DeadlineTimer, type Total } from "./deadline-timer.ts";
 import { deadlinesOf, type ConnectionTimeouts, type Deadlines } from "./deadlines.ts";
 import { Call, type Exchange, type ExchangeOptions, type Waiter } from "./exchange.ts";
@@ -18,6 +20,7 @@ import {
   serverClosed,
   sessionOver,
   streamFailed,
+  timedOut,
   truncated,
   unsolicited,
 } from "./failures.ts";
@@ -64,6 +67,8 @@ export class Connection {
   /** Called once, when the connection has ended: with the failure, or with `undefined` after a QUIT. */
   onClose: ((failure: Pop3Error | undefined) => void) | undefined;
 
+  /** The host and the port of the server, for errors. */
+  readonly server: string;
   readonly #stream: Duplex;
   readonly #inlet: Inlet | undefined;
   readonly #foreign: boolean;
@@ -96,13 +101,14 @@ export class Connection {
     this.#inlet = inlet;
     this.#foreign = foreign;
     this.#peer = peer;
+    const server = (this.server = printable(authority(peer)));
     this.#limits = limits;
     this.#secrets = secrets;
     const log = (this.#log = new WireLog(secrets, peer.log));
     const traffic = (this.#traffic = peer.traffic ?? new Traffic());
     const deadlines = (this.#deadlines = deadlinesOf(timeouts, limits.minRate));
-    const timer = (this.#timer = new DeadlineTimer((error) => {
-      this.close(error);
+    const timer = (this.#timer = new DeadlineTimer((expiry, what) => {
+      this.close(timedOut(server, expiry, what));
     }));
     const pipeline = this.#pipeline;
     const flow = (this.#flow = new FlowControl(stream, pipeline, timer, deadlines));
@@ -116,6 +122,7 @@ export class Connection {
       flow,
       limits,
       log,
+      server,
       secrets,
       reused: inlet !== undefined,
     });
@@ -176,10 +183,12 @@ export class Connection {
 
   /**
    * Waits for the greeting: the reply to a command that is never sent. Rejects with `POP3_GREETING_REJECTED`
-   * if the server refuses the connection.
+   * if the server refuses the connection. `late`: what else the error says if no greeting comes in time.
    */
-  greet(signal?: AbortSignal): Promise<Reply> {
-    const reply = this.send(greeting(), { signal, wait: this.#deadlines.greeting });
+  greet(signal?: AbortSignal, late = ""): Promise<Reply> {
+    const wait = this.#deadlines.greeting;
+    const what = (name: string): string => `${wait.what(name)}${late}`;
+    const reply = this.send(greeting(), { signal, wait: { ...wait, what } });
     for (const exchange of this.#pipeline.takeSendable()) {
       exchange.depart();
       this.#replies.expect(exchange);
@@ -276,7 +285,7 @@ export class Connection {
     }
     // After a command such as PASS or QUIT the state of the session depends on the reply, which is not read.
     if (exchange.command.alone === true || exchange.announced > this.#limits.drain) {
-      this.close(givenUp(exchange.command, error));
+      this.close(givenUp(this.server, exchange.command, error));
     } else if (this.#pipeline.first === (exchange as Exchange<unknown>)) {
       this.#replies.expect(exchange);
       this.#flow.release();
@@ -300,7 +309,7 @@ export class Connection {
     this.#stream.off("data", this.#onData);
     if (this.#inlet !== undefined) this.#inlet.onData = undefined;
     if (this.#ended === undefined && (this.#stream.readableLength > 0 || this.#stream.read() !== null)) {
-      this.close(injected());
+      this.close(injected(this.server));
     }
     const { failure } = this;
     if (failure !== undefined) throw failure.forCommand("STLS");
@@ -398,7 +407,8 @@ export class Connection {
     }
     if (this.#ended !== undefined) return;
     if (extra > 0) {
-      this.close(unsolicited(this.#replies.last, chunk.subarray(chunk.length - extra), this.#secrets));
+      const octets = chunk.subarray(chunk.length - extra);
+      this.close(unsolicited(this.server, this.#replies.last, octets, this.#secrets));
       return;
     }
     // Once for all replies of the chunk: the timer is set for what is expected now, and other commands may follow.
@@ -407,12 +417,13 @@ export class Connection {
   };
 
   readonly #onEnd = (): void => {
-    const closed = serverClosed();
+    const { server } = this;
+    const closed = serverClosed(server);
     this.#closedByPeer = this.#ended === undefined;
-    this.close(closed, this.#replies.inBlock ? truncated() : closed);
+    this.close(closed, this.#replies.inBlock ? truncated(server) : closed);
   };
 
   readonly #onError = (cause: NodeJS.ErrnoException): void => {
-    this.close(streamFailed(cause, this.#secrets));
+    this.close(streamFailed(this.server, cause, this.#secrets));
   };
 }

@@ -1,18 +1,9 @@
 // Limits every wait by three deadlines: one that every octet resets, one for this wait that slow data cannot
 // postpone for ever, and one for the whole response. One timer serves all three. It is normally set again
 // only when it fires.
-import { Pop3ConnectionError, type Pop3ConnectionErrorCode } from "../errors.ts";
+import type { Expiry } from "./failures.ts";
 import { LONGEST_TIMER } from "./settle.ts";
 import { steadyTime } from "../system/clock.ts";
-
-/** The parts of the error when a deadline has passed. */
-export interface Expiry {
-  readonly code: Pop3ConnectionErrorCode;
-  /** The option that sets the deadline. */
-  readonly limit: string;
-  /** The end of the message, about the thing that was waited for: "it took longer than 60000 ms". */
-  readonly why: string;
-}
 
 /** The time limits of one wait. Milliseconds; `Infinity`: no limit. */
 export interface Deadline {
@@ -43,7 +34,7 @@ export interface Total {
 }
 
 export class DeadlineTimer {
-  readonly #expired: (error: Pop3ConnectionError) => void;
+  readonly #expired: (expiry: Expiry, what: string) => void;
   #wait: Deadline | undefined;
   #total: Total | undefined;
   #command = "";
@@ -58,7 +49,8 @@ export class DeadlineTimer {
   /** Whether a wait has begun within a chunk, and the timer may not be set for it. */
   #beganInChunk = false;
 
-  constructor(expired: (error: Pop3ConnectionError) => void) {
+  /** `expired` gets the deadline that has passed, and the name of what was waited for. */
+  constructor(expired: (expiry: Expiry, what: string) => void) {
     this.#expired = expired;
   }
 
@@ -165,12 +157,9 @@ export class DeadlineTimer {
     let expiry = wait.totalExpiry;
     if (due === idleDue) expiry = wait.idleExpiry;
     else if (due === responseDue && this.#total !== undefined) expiry = this.#total.expiry;
-    const { code, limit, why } = expiry;
     const what = wait.what(this.#command);
     this.stop();
-    this.#expired(
-      new Pop3ConnectionError(code, `timed out while waiting for ${what}: ${why} (${limit})`, { limit }),
-    );
+    this.#expired(expiry, what);
   }
 
   #totalDue(wait: Deadline): number {

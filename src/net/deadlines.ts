@@ -1,6 +1,7 @@
 // Defines the time limit of every wait of a connection, and the error when the limit is exceeded.
 import type { Pop3ConnectionErrorCode } from "../errors.ts";
-import type { Expiry, Total, Deadline } from "./deadline-timer.ts";
+import type { Total, Deadline } from "./deadline-timer.ts";
+import type { Expiry } from "./failures.ts";
 
 /** The timeouts of a connection in milliseconds. */
 export interface ConnectionTimeouts {

@@ -223,9 +223,23 @@ function isStream(given: unknown): boolean {
 function connectError(peer: string, cause: unknown, secrets: Secrets | undefined): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_CONNECT",
-    `cannot connect to ${printable(peer)}: ${printable(messageOf(cause), secrets)}`,
+    `cannot connect to ${printable(peer)}: ${printable(reason(peer, cause), secrets)}`,
     { cause: foreignError(cause, secrets) },
   );
+}
+
+/**
+ * The message of Node's error, without an address that `peer` names already. If Node tried several addresses, the message
+ * for each of them.
+ */
+function reason(peer: string, cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map((each) => reason(peer, each)).join(", ");
+  if (!(cause instanceof Error)) return messageOf(cause);
+  const { message, address, port } = cause as Error & { readonly address?: unknown; readonly port?: unknown };
+  if (typeof address !== "string" || typeof port !== "number") return message;
+  return peer.endsWith(authority({ host: address, port }))
+    ? message.replace(` ${address}:${String(port)}`, "")
+    : message;
 }
 
 function ignore(): void {

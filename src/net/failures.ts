@@ -1,9 +1,10 @@
-// Creates the errors that end a connection. All of their messages are in this file.
+// Creates the errors that end a connection. All of their messages are in this file. `server` is its host and port.
 import {
   Pop3AbortError,
   Pop3ConnectionError,
   Pop3Error,
   Pop3ProtocolError,
+  type Pop3ConnectionErrorCode,
   type Pop3ErrorCode,
 } from "../errors.ts";
 import type { Command } from "../protocol/commands.ts";
@@ -37,49 +38,77 @@ export function sessionOver(): Pop3ConnectionError {
   return new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
 }
 
-export function serverClosed(): Pop3ConnectionError {
-  return new Pop3ConnectionError("POP3_CLOSED", "the server closed the connection");
+export function serverClosed(server: string): Pop3ConnectionError {
+  return new Pop3ConnectionError("POP3_CLOSED", `${server} closed the connection`);
 }
 
-export function truncated(): Pop3ConnectionError {
+export function truncated(server: string): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_TRUNCATED",
-    "the server closed the connection in the middle of a response",
+    `${server} closed the connection in the middle of a response`,
+  );
+}
+
+/** The parts of the error when a deadline has passed. */
+export interface Expiry {
+  readonly code: Pop3ConnectionErrorCode;
+  /** The option that sets the deadline. */
+  readonly limit: string;
+  /** The end of the message, about the thing that was waited for: "it took longer than 60000 ms". */
+  readonly why: string;
+}
+
+/** Reports that a wait for `what` took too long. */
+export function timedOut(server: string, { code, limit, why }: Expiry, what: string): Pop3ConnectionError {
+  return new Pop3ConnectionError(
+    code,
+    `the connection to ${server} timed out while waiting for ${what}: ${why} (${limit})`,
+    { limit },
   );
 }
 
 /** Converts an `error` event of the socket. */
-export function streamFailed(error: NodeJS.ErrnoException, secrets: Secrets): Pop3ConnectionError {
+export function streamFailed(
+  server: string,
+  error: NodeJS.ErrnoException,
+  secrets: Secrets,
+): Pop3ConnectionError {
   const cause = foreignError(error, secrets);
+  const connection = `the connection to ${server}`;
   return error.code === "ECONNRESET" || error.code === "EPIPE"
-    ? new Pop3ConnectionError("POP3_RESET", "the connection was reset", { cause })
-    : new Pop3ConnectionError("POP3_CLOSED", `the connection failed: ${printable(error.message, secrets)}`, {
+    ? new Pop3ConnectionError("POP3_RESET", `${connection} was reset`, { cause })
+    : new Pop3ConnectionError("POP3_CLOSED", `${connection} failed: ${printable(error.message, secrets)}`, {
         cause,
       });
 }
 
 /** Reports octets that belong to no command. They came after the reply to `last`. */
-export function unsolicited(last: Command<unknown> | undefined, octets: Buffer, secrets: Secrets): Pop3Error {
-  if (last?.printable === "STLS") return injected();
+export function unsolicited(
+  server: string,
+  last: Command<unknown> | undefined,
+  octets: Buffer,
+  secrets: Secrets,
+): Pop3Error {
+  if (last?.printable === "STLS") return injected(server);
   return new Pop3ProtocolError(
     "POP3_UNSOLICITED",
-    `the server sent ${String(octets.length)} unexpected bytes after ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
+    `${server} sent ${String(octets.length)} unexpected bytes after ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
     { command: last?.printable },
   );
 }
 
-export function injected(): Pop3ConnectionError {
+export function injected(server: string): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_TLS_INJECTION",
-    "the server sent unencrypted bytes after its reply to STLS; an attacker may have injected them",
+    `${server} sent unencrypted bytes after its reply to STLS; an attacker may have injected them`,
   );
 }
 
 /** Reports that the response to an aborted call cannot be read to its end. */
-export function givenUp(command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
+export function givenUp(server: string, command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_ABANDONED",
-    `${command.printable} was aborted before its response was complete, and the session cannot continue without it`,
+    `${command.printable} was aborted before its response was complete, and the session with ${server} cannot continue without it`,
     { cause },
   );
 }

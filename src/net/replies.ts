@@ -32,6 +32,8 @@ export interface RepliesSetup {
   readonly flow: FlowControl;
   readonly limits: ReplyLimits;
   readonly log: WireLog;
+  /** The host and the port of the server, for errors. */
+  readonly server: string;
   /** Masked if the server repeats them. */
   readonly secrets: Secrets;
   /** Whether the memory of chunks is reused: a block that keeps octets then gets copies. */
@@ -138,12 +140,12 @@ export class Replies implements ReplySink {
   octets(octets: Buffer): void {
     const exchange = this.#pipeline.first;
     if (exchange === undefined) return; // closed while this chunk was read
-    const { log, limits, reused, flow } = this.#setup;
+    const { log, limits, reused, flow, server } = this.#setup;
     log.octets(octets, isMessage(exchange.command));
     if (exchange.trace !== undefined) exchange.trace.trace.received += octets.length;
     if (exchange.abandoned || exchange.block === undefined) {
       this.#drained += octets.length;
-      if (this.#drained > limits.drain) throw givenUp(exchange.command);
+      if (this.#drained > limits.drain) throw givenUp(server, exchange.command);
       return;
     }
     // Copy if the read buffer is reused, and if a small part of a chunk would keep all of it in memory.

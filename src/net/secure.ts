@@ -6,6 +6,7 @@ import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
 import { foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
+import { authority } from "./authority.ts";
 import { settle } from "./settle.ts";
 import { sharedContext } from "./tls-contexts.ts";
 import { tlsFingerprint } from "./tls-fingerprint.ts";
@@ -29,7 +30,7 @@ export interface TlsSettings {
   readonly timeout: number;
   /** The option that sets the timeout. @default "timeouts.tls" */
   readonly limit?: string;
-  /** Names the other end in errors. @default the host */
+  /** Names the other end in errors. @default the host and the port */
   readonly peer?: string;
   /** What no error may show. */
   readonly secrets?: Secrets | undefined;
@@ -75,7 +76,7 @@ export class Handshake {
   #socket: tls.TLSSocket | undefined;
 
   constructor(settings: TlsSettings) {
-    const { host, peer = host } = settings;
+    const { host, peer = authority(settings) } = settings;
     this.#settings = settings;
     this.#peer = printable(peer);
     this.#given = Object.fromEntries(Object.entries(settings.tls).filter(([, value]) => value !== undefined));
@@ -131,11 +132,13 @@ export class Handshake {
    * Rejects as {@link secure} does, and closes the stream then.
    */
   complete(stream: Duplex, signal?: AbortSignal): Promise<tls.TLSSocket> {
-    const { timeout, limit = "timeouts.tls", secrets } = this.#settings;
+    const { port, peer, timeout, limit = "timeouts.tls", secrets } = this.#settings;
+    const hint =
+      port === 110 && peer === undefined ? " (port 110 begins without TLS: set secure to false)" : "";
     const late = (): Pop3Error =>
       new Pop3ConnectionError(
         "POP3_TLS_TIMEOUT",
-        `the TLS handshake with ${this.#peer} took longer than ${String(timeout)} ms (${printable(limit)})`,
+        `the TLS handshake with ${this.#peer} took longer than ${String(timeout)} ms (${printable(limit)})${hint}`,
         { limit },
       );
     // An abort before the handshake must also close the connection.

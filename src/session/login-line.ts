@@ -35,7 +35,7 @@ export class LoginLine {
       if (cause instanceof Pop3ReplyError || !this.closedByPeer) throw cause;
       throw new Pop3ConnectionError(
         "POP3_AUTH_CLOSED",
-        "the server closed the connection instead of replying to the login: the password or token may be wrong",
+        `${this.#connection.server} closed the connection instead of replying to the login: the password or token may be wrong`,
         { command: command.printable, cause },
       );
     }

@@ -233,7 +233,11 @@ export class Session {
     const connected = handshake === undefined ? stream : await this.#secure(handshake, stream, signal);
     const connection = this.#attach(connected, inlet);
     this.traffic.since = new Date(wallTime());
-    const greeting = await connection.greet(signal);
+    const isWrongPort = !this.secure && settings.port === 995;
+    const greeting = await connection.greet(
+      signal,
+      isWrongPort ? " (port 995 begins with TLS: set secure to true)" : "",
+    );
     this.enter("authorization");
     this.greeting = greeting.text;
     this.#timestamp = apopTimestamp(greeting.text);

@@ -311,7 +311,7 @@ export class Transaction {
     }
     return new Pop3ConnectionError(
       "POP3_COMMIT_UNKNOWN",
-      "no reply to QUIT: the marked messages may or may not be deleted",
+      `${this.session.connection.server} did not reply to QUIT: the marked messages may or may not be deleted`,
       details,
     );
   }

@@ -1,6 +1,6 @@
 // Each row of the table of refusals has a text for the user, and each provider is found by its servers.
 import { describe, expect, test } from "vitest";
-import { Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
+import { Pop3ConnectionError, Pop3Error, Pop3ProtocolError, Pop3ReplyError } from "../../src/errors.ts";
 import { explain, meaning } from "../../src/cli/explain.ts";
 import { KNOWN_TEXTS } from "../../src/advice/known-texts.ts";
 import { PROVIDERS, providerAt } from "../../src/advice/providers.ts";
@@ -121,4 +121,20 @@ describe("providers", () => {
       /app password/,
     );
   });
+});
+
+test.each([
+  ["POP3_GREETING_TIMEOUT", 995, false, "Port 995 begins with TLS. Use pop3s://pop.example.com."],
+  [
+    "POP3_TLS_TIMEOUT",
+    110,
+    true,
+    "Port 110 begins without TLS. Use pop3://pop.example.com, which turns TLS on with STLS.",
+  ],
+] as const)("%s at port %d, secure: %s: the advice names the other URL", (code, port, secure, words) => {
+  const error = new Pop3ConnectionError(code, "it took longer");
+  expect(explain(error, { host: "pop.example.com", port, secure })).toEqual([
+    `it took longer (${code})`,
+    words,
+  ]);
 });

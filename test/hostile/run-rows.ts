@@ -1,6 +1,12 @@
 // Plays rows, and checks the error, the connection, the wire, and everything visible of each.
 import { expect, test, vi } from "vitest";
-import { Pop3Client, Pop3Error, type Pop3ClientOptions, type Pop3ErrorCode } from "popwright";
+import {
+  Pop3Client,
+  Pop3ConnectionError,
+  Pop3Error,
+  type Pop3ClientOptions,
+  type Pop3ErrorCode,
+} from "popwright";
 import { FORMS, SECRET } from "../support/secret.ts";
 import { turns, until } from "../support/turns.ts";
 import type { Case, Row, Section } from "./row.ts";
@@ -81,6 +87,7 @@ async function playCase(row: Case, section: Section): Promise<void> {
   witness.saw(error);
   witness.saw(client);
   expectOutcome(row, error, value);
+  expectServerNamed(error, optionsOf(row, section, stage));
   if (client !== undefined) {
     if (leaves === "nothing") await expectNothingLeft(client);
     else await expectAlive(client, leaves);
@@ -142,6 +149,12 @@ function expectOutcome({ fails, error: more, gives }: Case, error: unknown, valu
   const { code } = error as Pop3Error;
   expect([fails].flat()).toContain(code);
   expect(error).toMatchObject({ name: classOf(code), ...more });
+}
+
+/** What the server or the network has ended says which server, once. */
+function expectServerNamed(error: unknown, { host, port }: Pop3ClientOptions): void {
+  if (!Pop3ConnectionError.is(error)) return;
+  expect(error.message.split(`${host}:${String(port)}`), "names the server once").toHaveLength(2);
 }
 
 /** The connection is destroyed, and whatever is called from now on fails at once. */

@@ -45,7 +45,7 @@ describe.each(Object.entries(AT_ONCE))("a response that keeps coming and never e
     expect(outcome()).toBe("POP3_TOTAL_TIMEOUT");
     expect(error()).toMatchObject({ name: "Pop3ConnectionError", limit: "timeouts.total" });
     expect(error()?.message).toMatch(
-      /^timed out while waiting for the rest of \w+.*: it took longer than 3600000 ms \(timeouts\.total\)$/,
+      /^the connection to \S+:\d+ timed out while waiting for the rest of \w+.*: it took longer than 3600000 ms \(timeouts\.total\)$/,
     );
     expect(client.state).toBe("closed");
   });

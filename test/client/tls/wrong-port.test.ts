@@ -1,4 +1,5 @@
 // A server that speaks TLS when the client does not, or the other way round, or an old version.
+import * as net from "node:net";
 import { describe, expect, test } from "vitest";
 import { Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
@@ -32,6 +33,44 @@ describe("connect() to the wrong port rejects", () => {
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     await using server = await listen({ tls: { ...certificate, ...old } });
     expect(await codeOf(Pop3Client.connect(to(server, { tls, auth })))).toBe("POP3_TLS_HANDSHAKE");
+  });
+
+  test("if it uses clear text at port 995: the error says what to change", async () => {
+    await using server = await ScriptedServer.listen([]);
+    const socket = (): net.Socket => net.connect(server.port, "127.0.0.1");
+    const call = Pop3Client.connect({
+      host: "pop.example.com",
+      port: 995,
+      secure: false,
+      stls: "never",
+      socket,
+      auth,
+    });
+    expect(await timePasses(failureOf(call))).toMatchObject({
+      code: "POP3_GREETING_TIMEOUT",
+      message:
+        "the connection to pop.example.com:995 timed out while waiting for the greeting (port 995 begins with TLS: set secure to true): it took longer than 30000 ms (timeouts.greeting)",
+    });
+    await server.played();
+  });
+
+  test("if it uses TLS at port 110: the error says what to change", async () => {
+    await using server = await ScriptedServer.listen([]);
+    const socket = (): net.Socket => net.connect(server.port, "127.0.0.1");
+    const call = Pop3Client.connect({
+      host: "pop.example.com",
+      port: 110,
+      secure: true,
+      socket,
+      auth,
+      timeouts: { tls: 10_000 },
+    });
+    expect(await timePasses(failureOf(call))).toMatchObject({
+      code: "POP3_TLS_TIMEOUT",
+      message:
+        "the TLS handshake with pop.example.com:110 took longer than 10000 ms (timeouts.tls) (port 110 begins without TLS: set secure to false)",
+    });
+    await server.played();
   });
 
   test("if it uses TLS and the server is silent", async () => {

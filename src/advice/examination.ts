@@ -6,7 +6,7 @@ import { pipeliningFault } from "../protocol/pipelining-faults.ts";
 import { messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
-import { Pop3Error, Pop3ReplyError, type AnyPop3Error } from "../errors.ts";
+import { Pop3Error, Pop3ProtocolError, Pop3ReplyError, type AnyPop3Error } from "../errors.ts";
 import type { CallOptions } from "../options/call.ts";
 import type { Pop3Auth } from "../options/auth.ts";
 import type { Capabilities } from "../protocol/capabilities.ts";
@@ -118,7 +118,7 @@ export async function* examine({
   } catch (error) {
     if (!Pop3Error.is(error)) throw error;
     if (name === "connection" && error.code.includes("GREETING")) name = "greeting";
-    const notes = client.pipelining === "broken" ? [BROKEN] : [];
+    const notes = client.pipelining === "broken" ? [noteOnPipelining(error)] : [];
     yield { name, text: "", notes, facts: {}, error };
   } finally {
     client.close();
@@ -152,8 +152,13 @@ function connectionOf(
   return [text, { tls: { protocol, cipher, authorized, stls: !secure } }, notes];
 }
 
-const BROKEN =
-  "The session ended while several commands were in flight: the server may not be able to handle that. For 24 hours popwright sends it one command at a time. The option `pipelining: false` does so permanently.";
+/** Says what the end of a session with several commands in flight means. A connection that is only lost looks the same. */
+function noteOnPipelining(error: unknown): string {
+  const why = Pop3ProtocolError.is(error)
+    ? "The server seems not to be able to handle that."
+    : "The server may not be able to handle that, or the connection was lost for another reason: try again later.";
+  return `The session ended while several commands were in flight. ${why} For 24 hours popwright sends it one command at a time. The option \`pipelining: false\` does so permanently.`;
+}
 
 /**
  * Tests whether the server answers several RETR in order. Deletes nothing, but some servers mark the messages
@@ -178,7 +183,8 @@ async function pipeliningOf(
   const error: unknown = failed.reason;
   if (client.pipelining !== "broken") throw error;
   const words = printable(messageOf(error));
-  return [`broken: ${words}`, { pipelining: "broken" }, [BROKEN]];
+  const verdict = Pop3ProtocolError.is(error) ? "broken" : "not certain";
+  return [`${verdict}: ${words}`, { pipelining: "broken" }, [noteOnPipelining(error)]];
 }
 
 function capabilitiesOf({ capabilities, greeting }: ExaminedClient, secrets: Secrets): Findings {

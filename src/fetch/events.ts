@@ -67,8 +67,9 @@ export type FetchEvent = {
     } & Skip)
   | {
       /**
-       * A session failed because the server could not handle several commands in flight. The run continues in a
-       * new session that sends one command at a time, and so does every session with this server for 24 hours.
+       * A session failed while several commands were in flight. The server may not be able to handle that, or the failure
+       * may have another cause. The run continues in a new session that sends one command at a time, and so does every
+       * session with this server for 24 hours.
        */
       readonly type: "pipelining-broken";
       /** The failure of the session. */

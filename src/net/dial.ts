@@ -234,8 +234,9 @@ function connectError(peer: string, cause: unknown, secrets: Secrets | undefined
  */
 function reason(peer: string, cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map((each) => reason(peer, each)).join(", ");
-  if (!(cause instanceof Error)) return messageOf(cause);
-  const { message, address, port } = cause as Error & { readonly address?: unknown; readonly port?: unknown };
+  const message = messageOf(cause);
+  if (!(cause instanceof Error)) return message;
+  const { address, port } = cause as Error & { readonly address?: unknown; readonly port?: unknown };
   if (typeof address !== "string" || typeof port !== "number") return message;
   return peer.endsWith(authority({ host: address, port }))
     ? message.replace(` ${address}:${String(port)}`, "")

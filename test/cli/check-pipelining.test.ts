@@ -41,6 +41,13 @@ test("--pipelining reports a server that breaks pipelining", async () => {
   expect(server.sessions.flat().join()).not.toMatch(/QUIT|DELE/);
 });
 
+test("--pipelining says that a lost connection proves nothing", async () => {
+  const [terminal] = await checked({ closes: true }, "--pipelining");
+  expect(terminal.words).toMatch(/not certain: 127\.0\.0\.1:\d+ closed the connection/);
+  expect(terminal.words).toContain("or the connection was lost for another reason");
+  expect(terminal.words).not.toContain("broken");
+});
+
 test("--pipelining reports a server that breaks pipelining in JSON", async () => {
   const [terminal] = await checked({ closes: true }, "--pipelining", "--json");
   expect(terminal.json[0]).toMatchObject({ ok: true, pipelining: "broken" });

@@ -84,7 +84,7 @@ export class Outcome {
     if (event.type === "pipelining-broken") {
       const words = event.error instanceof Error ? event.error.message : String(event.error);
       return [
-        `the server cannot handle several commands at once (${words}): popwright now sends one at a time`,
+        `the session failed while several commands were in flight (${words}): popwright now sends one at a time, in case the server cannot handle more`,
       ];
     }
     if (event.type !== "end") return [];

@@ -68,7 +68,11 @@ function lineOf(event: FetchEvent): Line | undefined {
         { number: event.number, uid: event.uid },
       ];
     case "pipelining-broken":
-      return ["warn", "the server cannot handle several commands in flight", factsOf(event.error)];
+      return [
+        "warn",
+        "the session failed while several commands were in flight: from now on one at a time",
+        factsOf(event.error),
+      ];
     case "deleted":
       return ["info", `${event.messages} messages deleted`, { messages: event.messages }];
     case "end": {

@@ -1,31 +1,25 @@
 // A real Courier on loopback, all of its state in one temporary directory that goes when it stops.
-import { cp, readFile } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createCertificates } from "./certificates.ts";
 import { courierEnvironment, writeCourierFiles, type CourierOptions } from "./courier-conf.ts";
-import { inDirectory, removeDirectory } from "./directory.ts";
+import { inDirectory } from "./directory.ts";
 import { Homes } from "./homes.ts";
-import { launch, stopAll } from "./launch.ts";
+import { launch } from "./launch.ts";
 import { lfLines } from "./lines.ts";
-import type { MailServer } from "./mail-server.ts";
 import { maildropOwner } from "./maildrop.ts";
 import { accepts, onFreePorts } from "./ports.ts";
 import type { ServerProcess, ServerProcessOptions } from "./process.ts";
+import { RunningServer, type ServerPlace } from "./running-server.ts";
 import { notInstalled } from "./tool.ts";
 import { unpackedRoot } from "./unpacked.ts";
 
 export type { CourierOptions } from "./courier-conf.ts";
 
 /** A wrong password is answered after 5 s: that time is compiled in. */
-export class Courier implements MailServer {
+export class Courier extends RunningServer {
   readonly name = "Courier";
-  readonly host = "127.0.0.1";
-  readonly port: number;
-  readonly tlsPort: number;
-  readonly ca: string;
-  readonly #directory: string;
-  readonly #processes: readonly ServerProcess[];
   readonly #homes: Homes;
 
   /** Starts a server. Rejects if Courier is not unpacked, or with Courier's own words if it does not start. */
@@ -43,32 +37,23 @@ export class Courier implements MailServer {
       const certificates = await createCertificates(directory, options.certificateNames);
       await writeCourierFiles(options, { root, certificates, homes, owner });
       return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
-        const processes = await launch({
-          name: "Courier",
-          processes: courierProcesses(options, directory, root, port, tlsPort),
-          ready: async () =>
-            (await accepts(join(root, "run/courier/authdaemon/socket"))) &&
-            (await accepts(port)) &&
-            (await accepts(tlsPort)),
-        });
-        return new Courier(directory, port, tlsPort, certificates.ca, processes, homes);
+        const place = { directory, port, tlsPort, ca: certificates.ca };
+        const launchHere = (): Promise<ServerProcess[]> =>
+          launch({
+            name: "Courier",
+            processes: courierProcesses(options, directory, root, port, tlsPort),
+            ready: async () =>
+              (await accepts(join(root, "run/courier/authdaemon/socket"))) &&
+              (await accepts(port)) &&
+              (await accepts(tlsPort)),
+          });
+        return new Courier(place, homes, launchHere).restart();
       });
     });
   }
 
-  private constructor(
-    directory: string,
-    port: number,
-    tlsPort: number,
-    ca: string,
-    processes: readonly ServerProcess[],
-    homes: Homes,
-  ) {
-    this.port = port;
-    this.tlsPort = tlsPort;
-    this.ca = ca;
-    this.#directory = directory;
-    this.#processes = processes;
+  private constructor(place: ServerPlace, homes: Homes, launchHere: () => Promise<ServerProcess[]>) {
+    super(place, launchHere);
     this.#homes = homes;
   }
 
@@ -84,21 +69,6 @@ export class Courier implements MailServer {
   /** The messages that lie in a user's maildrop now, in order of delivery, with LF at the end of every line. */
   async mailbox(user: string): Promise<Buffer[]> {
     return this.#homes.maildrop(user).messages();
-  }
-
-  /** What Courier has logged until now. */
-  async log(): Promise<string> {
-    return readFile(join(this.#directory, "output.log"), "utf8");
-  }
-
-  /** Ends the server and removes its directory. */
-  async stop(): Promise<void> {
-    await stopAll(this.#processes);
-    await removeDirectory(this.#directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }
 

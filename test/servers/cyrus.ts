@@ -1,6 +1,6 @@
 // A real Cyrus on loopback, all of its state in one temporary directory that goes when it stops.
 import { chownSync, mkdirSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createCertificates, createClientCertificate, type ClientCertificate } from "./certificates.ts";
@@ -15,29 +15,24 @@ import {
   type CyrusPlace,
 } from "./cyrus-conf.ts";
 import { CyrusSpool } from "./cyrus-spool.ts";
-import { inDirectory, removeDirectory } from "./directory.ts";
+import { inDirectory } from "./directory.ts";
 import { acceptorEnvironment } from "./kdc.ts";
-import { launch, stopAll } from "./launch.ts";
+import { launch } from "./launch.ts";
 import { announceRecipients } from "./lmtp.ts";
-import type { MailServer } from "./mail-server.ts";
 import type { MaildropOwner } from "./maildrop.ts";
 import { accepts, onFreePorts } from "./ports.ts";
 import type { ServerProcess } from "./process.ts";
+import { RunningServer } from "./running-server.ts";
 import { opensslVersions } from "./tls-versions.ts";
 import { run } from "./tool.ts";
 import { unpackedLibraries, unpackedRoot } from "./unpacked.ts";
 
 export type { CyrusOptions } from "./cyrus-conf.ts";
 
-export class Cyrus implements MailServer {
+/** `log()` has what it writes to standard error. The rest goes to the log of the machine. */
+export class Cyrus extends RunningServer {
   readonly name = "Cyrus";
-  readonly host = "127.0.0.1";
-  readonly port: number;
-  readonly tlsPort: number;
-  readonly ca: string;
-  readonly #directory: string;
-  readonly #processes: readonly ServerProcess[];
-  readonly #spools: ReadonlyMap<string, CyrusSpool>;
+  #spools: ReadonlyMap<string, CyrusSpool> = new Map();
 
   /** Starts a server. Rejects if Cyrus is not unpacked, or with Cyrus' own words if it does not start. */
   static async start(options: CyrusOptions): Promise<Cyrus> {
@@ -57,28 +52,20 @@ export class Cyrus implements MailServer {
       };
       return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
         const place = { directory, root: unpackedRoot("cyrus"), port, tlsPort, certificates, account };
-        const processes = await launchCyrus(options, place, env);
+        const cyrus = await new Cyrus(place, () => launchCyrus(options, place, env)).restart();
         try {
-          return new Cyrus(place, processes, await createSpools(options, place, owner, env));
+          cyrus.#spools = await createSpools(options, place, owner, env);
+          return cyrus;
         } catch (error) {
-          await stopAll(processes);
+          await cyrus.stop();
           throw error;
         }
       });
     });
   }
 
-  private constructor(
-    place: CyrusPlace,
-    processes: readonly ServerProcess[],
-    spools: ReadonlyMap<string, CyrusSpool>,
-  ) {
-    this.port = place.port;
-    this.tlsPort = place.tlsPort;
-    this.ca = place.certificates.ca;
-    this.#directory = place.directory;
-    this.#processes = processes;
-    this.#spools = spools;
+  private constructor(place: CyrusPlace, launchHere: () => Promise<ServerProcess[]>) {
+    super({ ...place, ca: place.certificates.ca }, launchHere);
   }
 
   /**
@@ -96,22 +83,7 @@ export class Cyrus implements MailServer {
 
   /** A certificate of which EXTERNAL takes `user`, if the server was started with `clientCertificates`. */
   async clientCertificate(user: string): Promise<ClientCertificate> {
-    return createClientCertificate(this.#directory, user);
-  }
-
-  /** What Cyrus has written to standard error until now. The rest goes to the machine's log. */
-  async log(): Promise<string> {
-    return readFile(join(this.#directory, "output.log"), "utf8");
-  }
-
-  /** Ends the server and removes its directory. */
-  async stop(): Promise<void> {
-    await stopAll(this.#processes);
-    await removeDirectory(this.#directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    return createClientCertificate(this.directory, user);
   }
 
   #spool(user: string): CyrusSpool {

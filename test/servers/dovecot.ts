@@ -5,36 +5,27 @@ import { join } from "node:path";
 import { createCertificates, createClientCertificate, type ClientCertificate } from "./certificates.ts";
 import { writeDovecotAuth } from "./dovecot-auth.ts";
 import { dovecotConf, type DovecotOptions, type DovecotPlace } from "./dovecot-conf.ts";
-import { inDirectory, removeDirectory } from "./directory.ts";
+import { inDirectory } from "./directory.ts";
 import { Homes } from "./homes.ts";
 import { acceptorEnvironment } from "./kdc.ts";
-import { launch, stopAll } from "./launch.ts";
+import { launch } from "./launch.ts";
 import { crlfLines } from "./lines.ts";
-import type { MailServer } from "./mail-server.ts";
 import { maildropOwner } from "./maildrop.ts";
 import { onFreePorts } from "./ports.ts";
 import type { ServerProcess } from "./process.ts";
+import { RunningServer } from "./running-server.ts";
 import { opensslVersions } from "./tls-versions.ts";
 import { run } from "./tool.ts";
 
 export type { DovecotOptions } from "./dovecot-conf.ts";
 
-export class Dovecot implements MailServer {
+export class Dovecot extends RunningServer {
   readonly name = "Dovecot";
-  readonly host = "127.0.0.1";
-  /** The port that speaks in clear and offers STLS. */
-  readonly port: number;
-  /** The port that speaks TLS from the first octet. */
-  readonly tlsPort: number;
   /** The ports of IMAP, if the server was started with `imap`: in clear, and with TLS from the first octet. */
   readonly imapPort: number;
   readonly imapsPort: number;
-  /** The authority's certificate (PEM), for `tls.ca`. */
-  readonly ca: string;
-  readonly #directory: string;
+  protected override readonly logFile = "dovecot.log";
   readonly #homes: Homes;
-  readonly #launch: () => Promise<ServerProcess[]>;
-  #processes: readonly ServerProcess[];
 
   /** Starts a server. Rejects if Dovecot is not installed, or with Dovecot's own words if it does not start. */
   static async start(options: DovecotOptions): Promise<Dovecot> {
@@ -50,27 +41,16 @@ export class Dovecot implements MailServer {
       const accounts = await ownAccounts();
       return onFreePorts(4, async ([port = 0, tlsPort = 0, imapPort = 0, imapsPort = 0]) => {
         const place = { directory, port, tlsPort, imapPort, imapsPort, certificates, env, accounts };
-        const launchHere = (): Promise<ServerProcess[]> => launchDovecot(options, place);
-        return new Dovecot(place, homes, launchHere, await launchHere());
+        return new Dovecot(place, homes, () => launchDovecot(options, place)).restart();
       });
     });
   }
 
-  private constructor(
-    place: DovecotPlace,
-    homes: Homes,
-    launchHere: () => Promise<ServerProcess[]>,
-    processes: readonly ServerProcess[],
-  ) {
-    this.port = place.port;
-    this.tlsPort = place.tlsPort;
+  private constructor(place: DovecotPlace, homes: Homes, launchHere: () => Promise<ServerProcess[]>) {
+    super({ ...place, ca: place.certificates.ca }, launchHere);
     this.imapPort = place.imapPort;
     this.imapsPort = place.imapsPort;
-    this.ca = place.certificates.ca;
-    this.#directory = place.directory;
     this.#homes = homes;
-    this.#launch = launchHere;
-    this.#processes = processes;
   }
 
   /**
@@ -106,32 +86,7 @@ export class Dovecot implements MailServer {
 
   /** A certificate of which EXTERNAL takes `user`, if the server was started with `clientCertificates`. */
   async clientCertificate(user: string): Promise<ClientCertificate> {
-    return createClientCertificate(this.#directory, user);
-  }
-
-  /** What Dovecot has logged until now. */
-  async log(): Promise<string> {
-    return readFile(join(this.#directory, "dovecot.log"), "utf8");
-  }
-
-  /** Ends the server as a crash would: every session is lost, and what lies in the maildrops stays. */
-  async kill(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
-  }
-
-  /** Starts the server again after `kill()`, on the same ports, with the same maildrops and unique-ids. */
-  async restart(): Promise<void> {
-    this.#processes = await this.#launch();
-  }
-
-  /** Ends the server and removes its directory. */
-  async stop(): Promise<void> {
-    await stopAll(this.#processes);
-    await removeDirectory(this.#directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    return createClientCertificate(this.directory, user);
   }
 }
 

@@ -1,14 +1,14 @@
 // A real Perdition on loopback: a proxy, which takes the login and passes on everything after it. A Dovecot has the mail.
-import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createCertificates, type Certificates } from "./certificates.ts";
-import { inDirectory, removeDirectory } from "./directory.ts";
+import { inDirectory } from "./directory.ts";
 import { Dovecot, type DovecotOptions } from "./dovecot.ts";
-import { launch, stopAll } from "./launch.ts";
-import type { MailServer, MailServerOptions } from "./mail-server.ts";
+import { launch } from "./launch.ts";
+import type { MailServerOptions } from "./mail-server.ts";
 import { accepts, onFreePorts } from "./ports.ts";
 import type { ServerProcess } from "./process.ts";
+import { RunningServer } from "./running-server.ts";
 import { opensslVersions } from "./tls-versions.ts";
 import { run } from "./tool.ts";
 import { unpackedRoot } from "./unpacked.ts";
@@ -27,17 +27,11 @@ interface PerditionPlace {
   readonly tlsPort: number;
 }
 
-export class Perdition implements MailServer {
+/** `kill()` ends the proxy, and with it every session. Dovecot goes on. */
+export class Perdition extends RunningServer {
   readonly name = "Perdition";
-  readonly host = "127.0.0.1";
-  readonly port: number;
-  readonly tlsPort: number;
-  readonly ca: string;
   /** The server that has the mail. */
   readonly behind: Dovecot;
-  readonly #directory: string;
-  readonly #launch: () => Promise<ServerProcess[]>;
-  #processes: readonly ServerProcess[];
 
   /** Starts both servers. Rejects if one is not installed, or with its own words if it does not start. */
   static async start(options: PerditionOptions): Promise<Perdition> {
@@ -48,8 +42,7 @@ export class Perdition implements MailServer {
         const certificates = await createCertificates(directory, options.certificateNames);
         return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
           const place = { directory, certificates, port, tlsPort };
-          const launchHere = (): Promise<ServerProcess[]> => launchPerdition(options, place, dovecot.port);
-          return new Perdition(place, dovecot, launchHere, await launchHere());
+          return new Perdition(place, dovecot, () => launchPerdition(options, place, dovecot.port)).restart();
         });
       });
     } catch (error) {
@@ -58,19 +51,9 @@ export class Perdition implements MailServer {
     }
   }
 
-  private constructor(
-    place: PerditionPlace,
-    dovecot: Dovecot,
-    launchHere: () => Promise<ServerProcess[]>,
-    processes: readonly ServerProcess[],
-  ) {
-    this.port = place.port;
-    this.tlsPort = place.tlsPort;
-    this.ca = place.certificates.ca;
+  private constructor(place: PerditionPlace, dovecot: Dovecot, launchHere: () => Promise<ServerProcess[]>) {
+    super({ ...place, ca: place.certificates.ca }, launchHere);
     this.behind = dovecot;
-    this.#directory = place.directory;
-    this.#launch = launchHere;
-    this.#processes = processes;
   }
 
   async deliver(user: string, messages: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
@@ -90,30 +73,10 @@ export class Perdition implements MailServer {
     await this.behind.clear(user);
   }
 
-  /** What Perdition has logged until now. */
-  async log(): Promise<string> {
-    return readFile(join(this.#directory, "output.log"), "utf8");
-  }
-
-  /** Ends the proxy as a crash would, and with it every session. Dovecot goes on. */
-  async kill(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
-  }
-
-  /** Starts the proxy again after `kill()`, on the same ports. */
-  async restart(): Promise<void> {
-    this.#processes = await this.#launch();
-  }
-
   /** Ends both servers and removes their directories. */
-  async stop(): Promise<void> {
-    await stopAll(this.#processes);
-    await removeDirectory(this.#directory);
+  override async stop(): Promise<void> {
+    await super.stop();
     await this.behind.stop();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }
 

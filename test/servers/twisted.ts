@@ -1,28 +1,21 @@
 // A real Twisted on loopback, with all of its state in one temporary directory that goes when it stops.
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createCertificates } from "./certificates.ts";
-import { inDirectory, removeDirectory } from "./directory.ts";
+import { inDirectory } from "./directory.ts";
 import { Homes } from "./homes.ts";
-import { launch, stopAll } from "./launch.ts";
+import { launch } from "./launch.ts";
 import { lfLines } from "./lines.ts";
-import type { MailServer, MailServerOptions } from "./mail-server.ts";
+import type { MailServerOptions } from "./mail-server.ts";
 import { maildropOwner } from "./maildrop.ts";
 import { accepts, onFreePorts } from "./ports.ts";
-import type { ServerProcess } from "./process.ts";
+import { RunningServer, type ServerPlace } from "./running-server.ts";
 import { opensslVersions } from "./tls-versions.ts";
 
 /** It has no STLS. Several sessions may have one maildrop, and each sees the messages that were there when it began. */
-export class Twisted implements MailServer {
+export class Twisted extends RunningServer {
   readonly name = "Twisted";
-  readonly host = "127.0.0.1";
-  readonly port: number;
-  readonly tlsPort: number;
-  readonly ca: string;
-  readonly #directory: string;
   readonly #homes: Homes;
-  readonly #launch: () => Promise<ServerProcess[]>;
-  #processes: readonly ServerProcess[] = [];
 
   /** Starts a server. Rejects with Python's own words if it does not start or Twisted is not installed. */
   static async start(options: MailServerOptions): Promise<Twisted> {
@@ -39,42 +32,33 @@ export class Twisted implements MailServer {
       return onFreePorts(2, async ([port = 0, tlsPort = 0]) => {
         const configuration = join(directory, "twisted.json");
         await writeFile(configuration, JSON.stringify({ port, tlsPort, certificate, key, users }));
-        const twisted = new Twisted({ directory, configuration, env, port, tlsPort, ca }, homes);
-        await twisted.restart();
-        return twisted;
+        return new Twisted({ directory, configuration, env, port, tlsPort, ca }, homes).restart();
       });
     });
   }
 
   private constructor(
-    place: {
-      readonly directory: string;
+    place: ServerPlace & {
       readonly configuration: string;
       readonly env: Readonly<Record<string, string>>;
-      readonly port: number;
-      readonly tlsPort: number;
-      readonly ca: string;
     },
     homes: Homes,
   ) {
     const { directory, configuration, env, port, tlsPort } = place;
-    this.port = port;
-    this.tlsPort = tlsPort;
-    this.ca = place.ca;
-    this.#directory = directory;
-    this.#homes = homes;
     // Debian's own Python, which python3-twisted is for.
     const command = [
       "/usr/bin/python3",
       join(import.meta.dirname, "twisted_pop3.py"),
       configuration,
     ] as const;
-    this.#launch = () =>
+    super(place, () =>
       launch({
         name: "Twisted",
         processes: [{ command: [...command], directory, env, output: join(directory, "output.log") }],
         ready: async () => (await accepts(port)) && (await accepts(tlsPort)),
-      });
+      }),
+    );
+    this.#homes = homes;
   }
 
   /** Puts messages into a user's maildrop, with LF at the end of every line. A session that is open does not see them. */
@@ -95,30 +79,5 @@ export class Twisted implements MailServer {
 
   async clear(user: string): Promise<void> {
     await this.#homes.maildrop(user).clear();
-  }
-
-  /** What Twisted has written until now. */
-  async log(): Promise<string> {
-    return readFile(join(this.#directory, "output.log"), "utf8");
-  }
-
-  /** Ends the server as a crash would: every session is lost, and what lies in the maildrops stays. */
-  async kill(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
-  }
-
-  /** Starts the server again after `kill()`, on the same ports, with the same maildrops and unique-ids. */
-  async restart(): Promise<void> {
-    this.#processes = await this.#launch();
-  }
-
-  /** Ends the server and removes its directory. */
-  async stop(): Promise<void> {
-    await stopAll(this.#processes);
-    await removeDirectory(this.#directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }

@@ -68,6 +68,9 @@ export interface Pop3ClientEvents {
 /** For the pool: waits for an end of the session that its user has requested. Resolves with whether there was one. */
 export let isDismissed: (client: Pop3Client) => Promise<boolean>;
 
+/** For fetching: ends a session in which commands and replies no longer match, while several are in flight. */
+export let endOutOfStep: (client: Pop3Client, failure: Pop3Error) => void;
+
 /** For fetching, which needs no Map: LIST or UIDL as two arrays, which the session keeps. Do not change them. */
 export let listColumns: (client: Pop3Client, options: CallOptions) => Promise<Columns<number>>;
 export let uidlColumns: (client: Pop3Client, options: CallOptions) => Promise<Columns<string>>;
@@ -130,6 +133,7 @@ export class Pop3Client extends EventEmitter<Pop3ClientEvents> {
       client.#call(options, CALL, ({ signal }) => client.#transaction.list(signal));
     uidlColumns = (client, options) =>
       client.#call(options, CALL, ({ signal }) => client.#transaction.uidl(signal));
+    endOutOfStep = (client, failure) => client.#session.endOutOfStep(failure);
     listenToReplies = (client, listener) => {
       client.#session.onReply = listener;
     };

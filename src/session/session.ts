@@ -492,6 +492,12 @@ export class Session {
     else await this.#askCapabilities(signal);
   }
 
+  /** Ends the session because replies and commands no longer match, and several commands were in flight. */
+  endOutOfStep(failure: Pop3Error): void {
+    this.#pipelining.broke();
+    this.close(failure);
+  }
+
   /** Drops the connection. The server deletes nothing. */
   close(failure?: Pop3Error): void {
     this.#wasClosed = true;

@@ -112,7 +112,9 @@ export class OutOfOrderServer implements AsyncDisposable {
     const { capabilities = [], slack = 0 } = this.#options;
     const whole = (...lines: string[]): Answer => ({ head: `${lines.join("\r\n")}\r\n`, body: "", tail: "" });
     const listing = (of: (message: readonly [string, string]) => string): Answer =>
-      whole("+OK", ...messages.map((message, index) => `${index + 1} ${of(message)}`), ".");
+      number === undefined
+        ? whole("+OK", ...messages.map((message, index) => `${index + 1} ${of(message)}`), ".")
+        : whole(`+OK ${number} ${of([uid, text])}`);
     if (verb === "CAPA") return whole("+OK", "UIDL", "TOP", "USER", "PIPELINING", ...capabilities, ".");
     if (verb === "LIST") return listing(([, message]) => String(message.length + slack));
     if (verb === "STAT") {

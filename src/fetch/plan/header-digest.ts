@@ -20,6 +20,11 @@ export class HeaderDigest {
   #head = "";
   #complete = false;
 
+  /** Whether all headers were given, or as many octets as are read of them. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
   push(octets: Buffer): void {
     if (this.#complete) return;
     // The blank line may be split between two pieces.

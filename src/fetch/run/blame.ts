@@ -41,7 +41,7 @@ export interface Circumstances {
   readonly isStopping: boolean;
   /** The time limit of the run has passed. */
   readonly timeIsOver: boolean;
-  /** The server could not handle several commands in flight. */
+  /** The session failed while several commands were in flight. */
   readonly isSerial: boolean;
   /** `policy.limits.messageSeconds` */
   readonly messageSeconds: number;

@@ -1,5 +1,4 @@
 // Delivers the messages of a plan in order. Ends early if the session, the run or the destination ends.
-import { Pop3Error } from "../../errors.ts";
 import { printable } from "../../protocol/printable.ts";
 import type { Pop3Message } from "../../session/message.ts";
 import type { Pop3Retrieval } from "../../session/retrieval.ts";
@@ -15,6 +14,7 @@ import { reasonOf, type Failures } from "./failures.ts";
 import type { Tally } from "./tally.ts";
 import { traceMessage } from "./trace.ts";
 import { Underway } from "./underway.ts";
+import { Wholeness } from "./wholeness.ts";
 import { steadyTime } from "../../system/clock.ts";
 
 /**
@@ -132,14 +132,23 @@ export class Deliveries {
    * Retrieves messages in order. Returns whether the destination has refused `patience` messages in a row.
    */
   async #retrieveInOrder(steps: readonly Retrieve[], patience: number): Promise<boolean> {
+    const { oneByOne } = this.#context.task;
+    const groups = oneByOne ? steps.map((step) => [step]) : [steps];
+    for (const group of groups) await this.#retrieveGroup(group, patience);
+    return this.#inARow >= patience;
+  }
+
+  /** Retrieves messages with one retrieval, which requests them ahead. */
+  async #retrieveGroup(steps: readonly Retrieve[], patience: number): Promise<void> {
     const [first] = steps;
-    if (first === undefined || this.#isOver()) return false;
+    if (first === undefined || this.#isOver()) return;
     const { client, deadline } = this.#context;
     const top = first.what === "headers" ? 0 : undefined;
     const messages = client.retrieve(
       steps.map(({ number }) => number),
       { top, signal: deadline.signal, totalTimeout: this.#messageTime },
     );
+    const wholeness = new Wholeness(this.#context, messages);
     try {
       for (const step of steps) {
         await this.#waitBefore(step);
@@ -154,7 +163,8 @@ export class Deliveries {
         const message = await this.#next(messages, step);
         if (message === undefined) break;
         this.#tried.add(step);
-        await this.#try(message, step);
+        wholeness.next();
+        await this.#try(message, step, wholeness);
       }
     } catch (error) {
       // What the destination has received is delivered, whatever ended the session.
@@ -165,7 +175,6 @@ export class Deliveries {
       await messages.return();
     }
     await this.#settled();
-    return this.#inARow >= patience;
   }
 
   /**
@@ -227,13 +236,13 @@ export class Deliveries {
     }
   }
 
-  async #try(message: Pop3Message, step: Retrieve): Promise<void> {
+  async #try(message: Pop3Message, step: Retrieve, wholeness: Wholeness): Promise<void> {
     await this.#failures.blameBeforehand(step);
     let received: Received;
     try {
       const { settings, client } = this.#context;
       received = await traceMessage(settings, client.id, step, () =>
-        deliver(message, step, this.#deliveryContext(step)),
+        deliver(message, step, this.#deliveryContext(step, wholeness)),
       );
     } catch (error) {
       this.#underway.add(0, () => this.#notDelivered(step, error));
@@ -318,21 +327,7 @@ export class Deliveries {
     return this.#context.policy.limits.messageSeconds * 1000;
   }
 
-  /**
-   * Rejects if the session is over because more came after this message. The message seems to end at a line that is
-   * a single dot, which the server should have sent as two.
-   */
-  async #ended({ number, what }: Retrieve): Promise<void> {
-    const { client } = this.#context;
-    if (client.state === "transaction") return;
-    // It rejects with the reason why the session was lost.
-    const reason: unknown = await client.noop().catch((error: unknown) => error);
-    if (!Pop3Error.is(reason) || reason.code !== "POP3_UNSOLICITED") return;
-    const after = Pop3Error.is(reason.cause) ? reason.cause.command : undefined;
-    if (after === (what === "headers" ? `TOP ${String(number)} 0` : `RETR ${String(number)}`)) throw reason;
-  }
-
-  #deliveryContext(step: Retrieve): DeliveryContext {
+  #deliveryContext(step: Retrieve, wholeness: Wholeness): DeliveryContext {
     const { number, size } = step;
     const { client, deadline, ledger, policy, settings } = this.#context;
     const { mailbox, destination, signal } = settings;
@@ -349,7 +344,7 @@ export class Deliveries {
       server: { signal: deadline.signal, totalTimeout: this.#messageTime },
       again: this.#again,
       confirm: () => ledger.confirm(),
-      ended: () => this.#ended(step),
+      ensureWhole: () => wholeness.ensure(step),
       unlisted: this.#unlisted,
       progress: (received) => tell(this.#context, { type: "progress", number, received, size }),
     };

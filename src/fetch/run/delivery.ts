@@ -27,6 +27,7 @@ const CONTENT_IN_MEMORY = 8 * 1024 * 1024;
 /** Milliseconds: while the destination works, a NOOP is sent this often. */
 const QUIET = 10_000;
 const MIB = 1024 * 1024;
+const CRLF = Buffer.from("\r\n");
 
 /** The parts of a run that a delivery uses. */
 export interface DeliveryContext {
@@ -53,7 +54,7 @@ export interface DeliveryContext {
   /** Rejects if another run has taken over the mailbox: delivering now would deliver the message twice. */
   readonly confirm: () => Promise<void>;
   /** Rejects if the message that was just received may have ended early: then it must not be delivered. */
-  readonly ended: () => Promise<void> | void;
+  readonly ensureWhole: () => Promise<void>;
   /** Called with the number of octets received so far. */
   readonly progress: (received: number) => Promise<void> | void;
 }
@@ -123,13 +124,31 @@ export async function deliver(
   const size = message.size ?? Infinity;
   if (step.id === undefined) {
     return size === Infinity || size <= CONTENT_IN_MEMORY
-      ? deliverBuffered(await message.buffer(), step, context)
+      ? deliverBuffered(await receive(message, step, context), step, context)
       : deliverTwice(message, step, context);
   }
   const load = { id: step.id, key: messageKey(context.keyName, step.id) };
   if (size > SMALL) return handOver({ ...load, pieces: message }, step, context);
-  const octets = await message.buffer();
+  const octets = await receive(message, step, context);
   return keepingAlive(context.client, () => handOver({ ...load, pieces: [octets] }, step, context));
+}
+
+/** Receives a message in one Buffer. Rejects if it may have ended early. */
+async function receive(message: Pop3Message, step: Retrieve, context: DeliveryContext): Promise<Buffer> {
+  const octets = await message.buffer();
+  const isWhole =
+    step.what === "headers"
+      ? octets.includes("\r\n\r\n")
+      : // Some servers count a line end as one octet.
+        octets.length === step.size || octets.length - lineEndsIn(octets) === step.size;
+  if (!isWhole) await context.ensureWhole();
+  return octets;
+}
+
+function lineEndsIn(octets: Buffer): number {
+  let count = 0;
+  for (let at = octets.indexOf(CRLF); at !== -1; at = octets.indexOf(CRLF, at + 2)) count++;
+  return count;
 }
 
 async function deliverBuffered(octets: Buffer, step: Retrieve, context: DeliveryContext): Promise<Received> {
@@ -155,6 +174,7 @@ async function deliverTwice(
     headers.push(piece);
     octets += piece.length;
   }
+  if (octets !== step.size) await context.ensureWhole();
   const content = { digest: hash.digest("hex"), octets, headers: headers.digest() };
   return byContent(content, again(step, context), step, context);
 }
@@ -206,7 +226,7 @@ async function handOver(
   { uid, size, what }: Retrieve,
   context: DeliveryContext,
 ): Promise<Received> {
-  const { mailbox, destination, signal, ledger, confirm, ended, progress } = context;
+  const { mailbox, destination, signal, ledger, confirm, ensureWhole, progress } = context;
   const { fence } = ledger;
   const delivery: Delivery = { key, mailbox, uid, size, headersOnly: what === "headers", fence };
   await confirm();
@@ -222,7 +242,8 @@ async function handOver(
       if (written !== undefined) await written;
       if (Math.floor(octets / MIB) > Math.floor((octets - piece.length) / MIB)) await progress(octets);
     }
-    await ended();
+    const isWhole = what === "headers" ? digest.complete : octets === size;
+    if (!Array.isArray(pieces) && !isWhole) await ensureWhole();
   } catch (error) {
     await giveUp(writer);
     throw error;

@@ -46,7 +46,7 @@ class Run {
   readonly #spent: Spent = { messages: 0, octets: 0, slow: new Set(), slowInARow: 0 };
   /** Why the destination is down, if it is. */
   #down: Error | undefined;
-  /** The last session failed because the server could not handle several commands in flight. */
+  /** The last session failed while several commands were in flight. */
   #brokePipeline = false;
   /** No session of this run has failed like this before. */
   #isFirstBreak = true;
@@ -171,7 +171,8 @@ class Run {
       const before = this.#progress;
       let outcome: SessionOutcome;
       try {
-        outcome = await this.#session(ledger, { retrieve, careful, until, spent: this.#spent });
+        const oneByOne = !this.#isFirstBreak;
+        outcome = await this.#session(ledger, { retrieve, careful, oneByOne, until, spent: this.#spent });
       } catch (error) {
         if (!(await this.#mayContinueSerially(ledger, error))) throw error;
         continue;

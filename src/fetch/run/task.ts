@@ -7,6 +7,8 @@ export interface SessionTask {
   readonly retrieve: boolean;
   /** The process died during the last run: record each message as failed before trying it. */
   readonly careful: boolean;
+  /** A session of this run failed while several commands were in flight: request a message only after the one before. */
+  readonly oneByOne: boolean;
   /**
    * When the session begins no other message and gives up the current one; milliseconds, by
    * `performance.now()`.

@@ -35,7 +35,9 @@ export function fuzz(data: Buffer): void {
     const reason = failureReason(new Error(words), [SECRET]);
     expectThat(reason.length <= 200 && isOneLine(reason) && isWellFormed(reason), "a reason", reason);
     expectThat(!/hunt/i.test(reason), "a part of a secret", reason);
-    expectSame(failureReason(words, [SECRET]), reason, "the reason of what is not an error");
+    // An error without words has its name.
+    if (words !== "")
+      expectSame(failureReason(words, [SECRET]), reason, "the reason of what is not an error");
   }
 }
 

@@ -33,6 +33,8 @@ export interface ReceptionOptions {
   readonly caller?: Caller | undefined;
   /** Counts `octets` more unclaimed bytes; fewer if negative. Returns whether more may be collected. */
   readonly collected?: (octets: number) => boolean;
+  /** Whether more may be collected than that, because another command waits for its reply. @default true */
+  readonly mayExceed?: () => boolean;
 }
 
 /** Where a message comes from, and what its listing says. */
@@ -260,7 +262,7 @@ export class Reception extends Exchange<void> implements BlockReader<void>, Sink
   // BlockReader: calls from the connection.
 
   get elastic(): boolean {
-    return this.#use === "none";
+    return this.#use === "none" && this.#options.mayExceed?.() !== false;
   }
 
   get keeps(): boolean {

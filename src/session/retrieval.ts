@@ -121,6 +121,7 @@ export class Retrieval implements Pop3Retrieval {
       totalTimeout,
       caller: this.#caller,
       collected: this.#collect,
+      mayExceed: this.#mayExceed,
     };
     totalOfCall(totalTimeout); // throws now, not at each message
     this.#wished?.forEach(messageNumber);
@@ -286,6 +287,10 @@ export class Retrieval implements Pop3Retrieval {
     if (octets < 0 && room) this.#session.connection.resume(true);
     return room;
   };
+
+  /** A server that announces too small sizes must not fill the memory. */
+  readonly #mayExceed = (): boolean =>
+    this.#collected <= Math.max(this.#window.octets, this.#session.settings.limits.message);
 
   readonly #onAbort = (): void => {
     const failure = new Pop3AbortError(this.#signal?.reason);

@@ -1,6 +1,7 @@
 // Mail from before the first run, if the policy excludes it: it is never delivered and never deleted.
 import { describe, expect, test } from "vitest";
 import type { FetchPolicy } from "../../src/fetch/index.ts";
+import type { Pop3Server } from "popwright/testing";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "../support/mail.ts";
 
@@ -99,4 +100,68 @@ test("with newest: n, the newest messages are delivered and the others stay", as
   expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
   expect(await fetcher.run()).toMatchObject({ listed: 3, delivered: 0, deleted: 0 });
   expect(fetcher.inbox.texts).toEqual([mail(4)]);
+});
+
+describe("old mail whose unique-ids have all changed", () => {
+  const policy = { ...OLD, uidsChanged: "match" } as const;
+  const sized = [1, 2, 3, 4].map((number) => mail(number, "x".repeat(number)));
+
+  /** A first run that leaves four messages out, and later ones that deliver `later`. Then all unique-ids change. */
+  async function moved(
+    server: Pop3Server,
+    later: readonly string[],
+    deletes: FetchPolicy["delete"],
+  ): Promise<Fetcher> {
+    const fetcher = new Fetcher(server, { policy: { ...policy, delete: deletes ?? "never" } });
+    await fetcher.run();
+    const maildrop = server.maildrop("ann");
+    for (const message of later) maildrop.add(message);
+    expect(await fetcher.run()).toMatchObject({ delivered: later.length });
+    const left = maildrop.messages.map(({ octets }) => octets);
+    for (const { uid } of maildrop.messages) maildrop.remove(uid);
+    for (const octets of left) maildrop.add(octets);
+    return fetcher;
+  }
+
+  test.each<[string, string[], FetchPolicy["delete"]]>([
+    ["alone", [], "delivered"],
+    ["with a message that was delivered", [mail(5)], "never"],
+  ])("is recognised %s", async (_name, later, deletes) => {
+    await using server = await serverWith(sized);
+    const fetcher = await moved(server, later, deletes);
+    server.maildrop("ann").add(mail(9));
+    expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 1 });
+    expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 0 });
+    expect(fetcher.inbox.texts).toEqual([...later, mail(9)]);
+    const left = server.maildrop("ann").messages.map(({ octets }) => octets.toString("latin1"));
+    expect(left).toEqual(expect.arrayContaining(sized));
+  });
+
+  test.each<[string, string[], FetchPolicy["delete"]]>([
+    ["alone", [], "delivered"],
+    ["with a message that was delivered", [mail(5)], "never"],
+  ])("ends the run if one is missing: %s", async (_name, later, deletes) => {
+    await using server = await serverWith(sized);
+    const fetcher = await moved(server, later, deletes);
+    const maildrop = server.maildrop("ann");
+    maildrop.remove(maildrop.messages[1]?.uid ?? "");
+    maildrop.add(mail(9));
+    expect(await fetcher.failure()).toMatchObject({
+      code: "POP3_UIDS_CHANGED",
+      message: expect.stringContaining("new mail cannot be told from the mail") as string,
+    });
+    expect(fetcher.inbox.texts).toEqual(later);
+  });
+
+  test("is noticed although a message that was delivered is gone", async () => {
+    await using server = await serverWith(sized);
+    const fetcher = await moved(server, [mail(5)], "never");
+    const maildrop = server.maildrop("ann");
+    maildrop.remove(maildrop.messages.at(-1)?.uid ?? "");
+    expect(await fetcher.failure({ policy: { ...policy, uidsChanged: "stop" } })).toMatchObject({
+      code: "POP3_UIDS_CHANGED",
+    });
+    expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 0 });
+    expect(maildrop.messages).toHaveLength(4);
+  });
 });

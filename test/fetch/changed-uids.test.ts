@@ -1,7 +1,7 @@
 // Mail with changed unique-ids: a message without headers that identify it is not mistaken for another one.
 import { describe, expect, test } from "vitest";
 import type { Pop3Server, Pop3ServerOptions } from "popwright/testing";
-import type { LedgerEntry } from "../../src/fetch/index.ts";
+import { DestinationError, type Destination, type LedgerEntry } from "../../src/fetch/index.ts";
 import { headerDigest, namesOne } from "../../src/fetch/plan/header-digest.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "../support/mail.ts";
@@ -55,6 +55,33 @@ test("messages to delete that are still there with new unique-ids are not fetche
   for (const { uid } of maildrop.messages) maildrop.remove(uid);
   for (const message of mails(9)) maildrop.add(message);
   expect(await fetcher.failure({ force: true })).toMatchObject({ code: "POP3_UIDS_CHANGED" });
+});
+
+test("messages that only the destination knew are recognised by their headers", async () => {
+  await using server = await serverWith(mails(4));
+  const fetcher = new Fetcher(server, { policy: { uidsChanged: "match" } });
+  const destination: Destination = { begin: () => Promise.resolve("known") };
+  expect(await fetcher.run({ destination })).toMatchObject({ delivered: 0, known: 4, unrecorded: 4 });
+  const maildrop = server.maildrop("ann");
+  for (const { uid } of maildrop.messages) maildrop.remove(uid);
+  for (const message of mails(5)) maildrop.add(message);
+  expect(await fetcher.run()).toMatchObject({ delivered: 1 });
+  expect(fetcher.inbox.texts).toEqual([mail(5)]);
+});
+
+test("messages that were never delivered do not block those with their unique-ids changed", async () => {
+  await using server = await serverWith(mails(4));
+  const fetcher = new Fetcher(server);
+  const refuse: Destination = {
+    begin: () => Promise.reject(new DestinationError("not now", { later: true })),
+  };
+  await fetcher.failure({ destination: refuse });
+  const maildrop = server.maildrop("ann");
+  for (const { uid } of maildrop.messages) maildrop.remove(uid);
+  for (const message of mails(4)) maildrop.add(message);
+  for (const uidsChanged of ["stop", "match"] as const)
+    expect(await fetcher.run({ policy: { uidsChanged } })).toMatchObject({ outcome: "done" });
+  expect(fetcher.inbox.texts).toEqual(mails(4));
 });
 
 test("a message whose headers the server refuses does not block the others", async () => {

@@ -2,7 +2,7 @@
 // Without this check every message would look new and would be delivered again.
 import { namesOne } from "./header-digest.ts";
 import type { LedgerEntry } from "../ledger/ledger.ts";
-import { isContentId } from "./entry.ts";
+import { isContentId, isSettled } from "./entry.ts";
 import type { Listed } from "./steps.ts";
 
 /** The smallest number of messages that is evidence: fewer may vanish together, or agree, by chance. */
@@ -22,7 +22,8 @@ export function vanished(
   const expected = [...entries.values()].filter(
     ({ id, status, goneSince }) => goneSince === undefined && status !== "deleted" && !isContentId(id),
   );
-  if (expected.length < FEW) return [];
+  // What was never delivered cannot be delivered twice.
+  if (expected.length < FEW || !expected.some(isSettled)) return [];
   return listing.some(({ uid }) => uid !== undefined && entries.has(uid)) ? [] : expected;
 }
 
@@ -43,7 +44,8 @@ export function sampleOf(listing: readonly Listed[]): readonly Listed[] {
  *
  * Digests that identify one message decide, if both sides have some: one that agrees is enough, if the policy
  * keeps its message. Otherwise the digest together with the size decides. Sizes alone decide only about messages
- * whose headers are not known, because none were retrieved or the server cannot send them.
+ * whose headers are not known, because none were retrieved or the server cannot send them. Mail from before the first
+ * run has no digests, and must not be fetched, whatever has become of other messages.
  *
  * `leaving`: those of the expected entries whose messages the policy deletes now. A QUIT whose reply was lost may
  * have deleted all of them at once, and a second copy of one may still be there, or have come: most must agree.
@@ -55,6 +57,8 @@ export function areThere(
   leaving: ReadonlySet<LedgerEntry> = new Set(),
 ): boolean {
   if (headers === undefined || headers.size === 0) return agree(listing.map(sizeOf), expected.map(sizeOf));
+  const unknown = expected.filter((entry) => entry.headers === undefined && isSettled(entry));
+  if (agree(listing.map(sizeOf), unknown.map(sizeOf))) return true;
   const known = expected.filter((entry) => namesOne(entry.headers));
   const digests = [...headers.values()];
   if (known.length > 0 && digests.some(namesOne)) {
@@ -69,18 +73,17 @@ export function areThere(
   }
   const sample = listing.filter(({ number }) => headers.has(number));
   const looks = sample.map(({ number, size }) => lookOf(headers.get(number), size));
-  if (
-    agree(
-      looks,
-      expected.map((entry) => lookOf(entry.headers, entry.size)),
-    )
-  )
-    return true;
-  const unknown = expected.filter((entry) => entry.headers === undefined);
-  return agree(listing.map(sizeOf), unknown.map(sizeOf));
+  return agree(
+    looks,
+    expected.map((entry) => lookOf(entry.headers, entry.size)),
+  );
 }
 
-function sizeOf({ size }: { readonly size?: number | undefined }): string | undefined {
+interface Sized {
+  readonly size?: number | undefined;
+}
+
+function sizeOf({ size }: Sized): string | undefined {
   return size === undefined ? undefined : String(size);
 }
 
@@ -132,4 +135,30 @@ export function matched(
     forgotten.push(entry.id);
   }
   return { entries, forgotten };
+}
+
+/**
+ * Returns the entries of the mail from before the first run, of which there are no headers, with their new unique-ids.
+ * They are recognised together: the first messages that are not `taken` must have just their sizes. Returns `undefined`
+ * if that is not so, because then it is not known which messages are new.
+ */
+export function matchedOld(
+  listing: readonly Listed[],
+  expected: readonly LedgerEntry[],
+  taken: ReadonlySet<string>,
+): { readonly entries: readonly LedgerEntry[]; readonly forgotten: readonly string[] } | undefined {
+  const old = expected.filter(({ status }) => status === "baseline").sort(bySize);
+  const rest = listing.filter(({ uid }) => uid === undefined || !taken.has(uid));
+  const first = rest.slice(0, old.length).sort(bySize);
+  const entries: LedgerEntry[] = [];
+  for (const [index, entry] of old.entries()) {
+    const { uid, size } = first[index] ?? {};
+    if (uid === undefined || size === undefined || size !== entry.size) return undefined;
+    entries.push({ ...entry, id: uid });
+  }
+  return { entries, forgotten: old.map(({ id }) => id) };
+}
+
+function bySize(a: Sized, b: Sized): number {
+  return (a.size ?? 0) - (b.size ?? 0);
 }

@@ -231,7 +231,11 @@ async function handOver(
   const delivery: Delivery = { key, mailbox, uid, size, headersOnly: what === "headers", fence };
   await confirm();
   const writer = await byDestination(id, () => destination.begin(delivery, signal, ledger));
-  if (writer === "known") return knownBefore({ id, key, octets: 0, headers: undefined });
+  if (writer === "known") {
+    // By this it is recognised if all unique-ids change. A large message is not retrieved for it.
+    const headers = Array.isArray(pieces) ? headerDigest((pieces as readonly Buffer[])[0]) : undefined;
+    return knownBefore({ id, key, octets: 0, headers });
+  }
   const digest = new HeaderDigest();
   let octets = 0;
   try {

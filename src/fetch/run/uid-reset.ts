@@ -7,7 +7,7 @@ import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
 import { isDue } from "../plan/schedule.ts";
 import type { RunLedger } from "./run-ledger.ts";
-import { areThere, matched, sampleOf, vanished } from "../plan/uid-reset.ts";
+import { areThere, matched, matchedOld, sampleOf, vanished } from "../plan/uid-reset.ts";
 
 /**
  * If all unique-ids have changed at once and the policy says `"match"`, records the new ones. Rejects with
@@ -34,15 +34,24 @@ export async function recogniseChangedUids(
     ({ status, firstSeen, size }) => status === "delivered" && isDue(deletion, firstSeen, size, now),
   );
   if (!areThere(listing, expected, sample, new Set(leaving))) return;
-  if (uidsChanged === "match" && canLook) {
-    await ledger.record(matched(listing, expected, await headersOf(client, listing, signal)));
-    return;
+  const isOld = expected.every(({ status }) => status === "baseline");
+  if (uidsChanged === "match" && (canLook || (isOld && !dryRun))) {
+    const headers = isOld ? new Map<number, string>() : await headersOf(client, listing, signal);
+    const known = matched(listing, expected, headers);
+    const old = matchedOld(listing, expected, new Set(known.entries.map(({ id }) => id)));
+    if (old !== undefined) {
+      const entries = [...known.entries, ...old.entries];
+      await ledger.record({ entries, forgotten: [...known.forgotten, ...old.forgotten] });
+      return;
+    }
   }
   const why = dryRun
     ? "a dry run retrieves no headers"
-    : comparable
-      ? "the server cannot send headers (TOP)"
-      : "the ledger has none of their headers";
+    : canLook || isOld
+      ? "new mail cannot be told from the mail that the first run has left out"
+      : comparable
+        ? "the server cannot send headers (TOP)"
+        : "the ledger has none of their headers";
   const advice =
     uidsChanged === "match"
       ? `They cannot be recognised: ${why}. Set policy.uidsChanged to "new" to fetch them again`

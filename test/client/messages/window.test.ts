@@ -177,13 +177,13 @@ describe("the client keeps", () => {
   const PIECE = Buffer.alloc(16 * 1024, "some text\r\n");
   const MEBIBYTE = 1024 * 1024;
 
-  /** `count` messages of `octets` each. */
-  function mail(count: number, octets: number): LineServer {
+  /** `count` messages of `octets` each. `listed`: the size that LIST announces. */
+  function mail(count: number, octets: number, listed = octets): LineServer {
     return new LineServer(function* (line) {
       if (line === "CAPA") yield "+OK\r\nPIPELINING\r\nUSER\r\n.\r\n";
       else if (line === "LIST") {
         yield "+OK\r\n";
-        for (let number = 1; number <= count; number++) yield `${String(number)} ${String(octets)}\r\n`;
+        for (let number = 1; number <= count; number++) yield `${String(number)} ${String(listed)}\r\n`;
         yield ".\r\n";
       } else if (line.startsWith("RETR")) {
         yield "+OK\r\n";
@@ -212,6 +212,24 @@ describe("the client keeps", () => {
     expect(server.sent).toBeGreaterThan(MEBIBYTE / 2);
     expect(server.sent).toBeLessThan(1.5 * MEBIBYTE);
     await loop.return();
+    client.close();
+  });
+
+  test("at most limits.message of all of them while a command waits, whatever LIST says of their sizes", async () => {
+    const server = mail(100, 256 * 1024, 100);
+    await using client = await connect(server, {
+      pipelining: { octets: 4096 },
+      limits: { message: MEBIBYTE },
+    });
+    const loop = client.retrieve();
+    let next = await loop.next();
+    const waiting = codeOf(client.noop());
+    await turns(500);
+    expect(server.sent).toBeGreaterThan(MEBIBYTE / 2);
+    expect(server.sent).toBeLessThan(1.5 * MEBIBYTE);
+    // The loop goes on, and the command gets its reply.
+    for (; next.done !== true; next = await loop.next()) await next.value.buffer();
+    expect(await waiting).toBe("resolved");
     client.close();
   });
 

@@ -39,6 +39,18 @@ describe("messages that should be there", () => {
       map(known("\0a"), known("b"), known("c")),
       0,
     ],
+    [
+      "messages that were never delivered cannot be delivered twice",
+      listing("x"),
+      map(...["a", "b", "c"].map((id) => known(id, { status: "failed" }))),
+      0,
+    ],
+    [
+      "messages that were not delivered are evidence for the others",
+      listing("x"),
+      map(known("a"), known("b", { status: "failed" }), known("c", { status: "skipped" })),
+      3,
+    ],
   ])("%s", (_name, messages, entries, count) => {
     expect(vanished(messages, entries)).toHaveLength(count);
   });
@@ -103,6 +115,7 @@ describe("compared headers", () => {
       true,
     ],
     ["so are those among others", ["1", "2", "3"], ["~a", undefined, undefined, undefined], true],
+    ["also if the others identify messages", ["1", "2", "3"], ["9", undefined, undefined, undefined], true],
     ["two of them are too few", ["1", "2", "3"], ["~a", undefined, undefined], false],
   ])("%s", (_name, listed, before, there) => {
     const messages = listed.map((_, i) => ({ number: i + 1, uid: "x", size: 5 }));

@@ -1,6 +1,6 @@
 // Mail from before the first run, if the policy excludes it: it is never delivered and never deleted.
 import { describe, expect, test } from "vitest";
-import type { FetchPolicy } from "../../src/fetch/index.ts";
+import { DestinationError, type Destination, type FetchPolicy } from "../../src/fetch/index.ts";
 import type { Pop3Server } from "popwright/testing";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, serverWith } from "../support/mail.ts";
@@ -102,6 +102,31 @@ test("with newest: n, the newest messages are delivered and the others stay", as
   expect(fetcher.inbox.texts).toEqual([mail(4)]);
 });
 
+describe("a message that comes with the unique-id of an old one", () => {
+  const old = [1, 2, 3].map((number) => mail(number, "x".repeat(number)));
+
+  test("is delivered, and the old one stays, if their sizes differ", async () => {
+    await using server = await serverWith(old, { uids: ["a", "b", "c"] });
+    const fetcher = new Fetcher(server, { policy: OLD });
+    await fetcher.run();
+    server.maildrop("ann").add(mail(4, "another"), "b");
+    expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+    for (let run = 0; run < 2; run++)
+      expect(await fetcher.run()).toMatchObject({ listed: 3, delivered: 0, deleted: 0 });
+    expect(fetcher.inbox.texts).toEqual([mail(4, "another")]);
+    expect((await fetcher.known()).state.baseline).toBeUndefined();
+  });
+
+  test("is delivered together with the old one if nothing tells which one it is", async () => {
+    await using server = await serverWith(old, { uids: ["a", "b", "c"] });
+    const fetcher = new Fetcher(server, { policy: OLD });
+    await fetcher.run();
+    server.maildrop("ann").add(mail(4, "yy"), "b");
+    await fetcher.run();
+    expect(fetcher.inbox.texts).toContain(mail(4, "yy"));
+  });
+});
+
 describe("old mail whose unique-ids have all changed", () => {
   const policy = { ...OLD, uidsChanged: "match" } as const;
   const sized = [1, 2, 3, 4].map((number) => mail(number, "x".repeat(number)));
@@ -151,6 +176,22 @@ describe("old mail whose unique-ids have all changed", () => {
       message: expect.stringContaining("new mail cannot be told from the mail") as string,
     });
     expect(fetcher.inbox.texts).toEqual(later);
+  });
+
+  test("is recognised although another message has failed", async () => {
+    await using server = await serverWith(sized);
+    const fetcher = new Fetcher(server, { policy });
+    await fetcher.run();
+    const maildrop = server.maildrop("ann");
+    maildrop.add(mail(9));
+    const destination: Destination = {
+      begin: () => Promise.reject(new DestinationError("not now", { later: true })),
+    };
+    expect(await fetcher.run({ destination })).toMatchObject({ delivered: 0, failed: [{ number: 5 }] });
+    for (const { uid } of maildrop.messages) maildrop.remove(uid);
+    for (const message of [...sized, mail(9)]) maildrop.add(message);
+    expect(await fetcher.run({ force: true })).toMatchObject({ outcome: "done", delivered: 1 });
+    expect(fetcher.inbox.texts).toEqual([mail(9)]);
   });
 
   test("is noticed although a message that was delivered is gone", async () => {

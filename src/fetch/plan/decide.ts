@@ -22,6 +22,8 @@ interface Surroundings {
   readonly now: number;
   /** The unique-ids that more than one message has. */
   readonly repeated: ReadonlySet<string>;
+  /** Of these, the messages that have the size of another one with the same unique-id. */
+  readonly alike: ReadonlySet<Listed>;
   /** The messages from before the first run that this run, the first one, notes in the ledger. */
   readonly baseline: ReadonlySet<Listed>;
   /** All messages from before the first run that are not noted yet. */
@@ -121,7 +123,7 @@ function retrieve(
 function byContent(
   message: Listed,
   namesake: LedgerEntry | undefined,
-  { policy, old, repeated }: Surroundings,
+  { policy, old, repeated, alike }: Surroundings,
 ): Decision {
   // TOP is useless, and deleting it would be unsafe.
   if (isTooLarge(message, policy)) return { action: "skip", step: { ...message, reason: "too large" } };
@@ -131,7 +133,7 @@ function byContent(
       ...message,
       id: undefined,
       what: "whole",
-      baseline: namesake === undefined && old.has(message),
+      baseline: namesake === undefined ? old.has(message) : isOld(namesake, message) && !alike.has(message),
       before: undefined,
       namesake: namesake !== undefined && mayBe(namesake, message, repeated) ? namesake : undefined,
     },
@@ -174,6 +176,11 @@ function isAnother(entry: LedgerEntry, { size }: Listed): boolean {
   if (size === undefined || entry.size === undefined || size === entry.size) return false;
   // Some servers change the listed size from time to time. If the headers are known, they decide.
   return entry.goneSince !== undefined || (entry.status === "delivered" && namesOne(entry.headers));
+}
+
+/** Returns whether a message with the unique-id of one that the first run has left out is that one, by its size. */
+function isOld({ status, size }: LedgerEntry, message: Listed): boolean {
+  return status === "baseline" && size !== undefined && size === message.size;
 }
 
 /**

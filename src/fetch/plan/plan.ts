@@ -45,7 +45,9 @@ export function planFetch(situation: Situation): FetchPlan {
   const { listing, entries, policy, withoutTop = false, now } = situation;
   const baseline = new Set(situation.first ? oldMail(listing, policy.firstRun) : []);
   const old = situation.baseline === undefined ? baseline : new Set(markedMail(situation.baseline, listing));
-  const surroundings = { policy, withoutTop, now, repeated: repeatedIds(listing), baseline, old };
+  const repeated = repeatedIds(listing);
+  const alike = alikeIn(listing, repeated);
+  const surroundings = { policy, withoutTop, now, repeated, alike, baseline, old };
   const remove: Remove[] = [];
   const skip: Skip[] = [];
   const changed: LedgerEntry[] = [];
@@ -67,7 +69,7 @@ export function planFetch(situation: Situation): FetchPlan {
   const retrieve = wanted.slice(0, withinLimits(wanted, policy.limits));
   const forgotten: string[] = [];
   noteGone(situation, changed, forgotten);
-  const unseen = wanted.some((step) => step.baseline);
+  const unseen = wanted.some(isUnnoted);
   return {
     retrieve,
     remove,
@@ -77,6 +79,11 @@ export function planFetch(situation: Situation): FetchPlan {
     forgotten,
     baseline: unseen ? (situation.baseline ?? markOf([...old])) : undefined,
   };
+}
+
+/** Whether a message from before the first run is not noted yet. */
+export function isUnnoted({ baseline, namesake }: Retrieve): boolean {
+  return baseline && namesake === undefined;
 }
 
 function isAgain({ before }: Retrieve): boolean {
@@ -93,6 +100,22 @@ function repeatedIds(listing: readonly Listed[]): ReadonlySet<string> {
     seen.add(uid);
   }
   return repeated;
+}
+
+/** Returns the messages with a repeated unique-id whose size another one of them has, too. */
+function alikeIn(listing: readonly Listed[], repeated: ReadonlySet<string>): ReadonlySet<Listed> {
+  const alike = new Set<Listed>();
+  const seen = new Map<string, Listed>();
+  if (repeated.size === 0) return alike;
+  for (const message of listing) {
+    const { uid, size } = message;
+    if (uid === undefined || !repeated.has(uid)) continue;
+    const name = `${uid} ${String(size)}`;
+    const other = seen.get(name);
+    if (other === undefined) seen.set(name, message);
+    else alike.add(other).add(message);
+  }
+  return alike;
 }
 
 /**

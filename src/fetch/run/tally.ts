@@ -3,7 +3,7 @@
 import { Pop3ReplyError } from "../../errors.ts";
 import type { LedgerEntry, MessageStatus } from "../ledger/ledger.ts";
 import { deleted, entryOf, isContentId, isSettled } from "../plan/entry.ts";
-import type { FetchPlan } from "../plan/plan.ts";
+import { isUnnoted, type FetchPlan } from "../plan/plan.ts";
 import { isDue } from "../plan/schedule.ts";
 import type { Retrieve } from "../plan/steps.ts";
 import { tell, type SessionContext } from "./context.ts";
@@ -36,7 +36,7 @@ export class Tally {
   constructor(context: SessionContext, { retrieve, remove }: FetchPlan) {
     this.#context = context;
     this.#toDelete = [...remove];
-    this.#unseen = retrieve.filter(({ baseline }) => baseline).length;
+    this.#unseen = retrieve.filter(isUnnoted).length;
   }
 
   get hasToDelete(): boolean {
@@ -95,7 +95,7 @@ export class Tally {
     const { status } = entry;
     const isNew = !baseline && !settled;
     task.spent.slowInARow = 0;
-    if (baseline) this.#unseen--;
+    if (isUnnoted(step)) this.#unseen--;
     if (isNew) {
       this.#fresh++;
       task.spent.messages++;

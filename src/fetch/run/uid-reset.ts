@@ -2,6 +2,7 @@
 import type { Pop3Client } from "../../client.ts";
 import { Pop3Error } from "../../errors.ts";
 import { isRefusal } from "./delivery.ts";
+import { isSettled } from "../plan/entry.ts";
 import { headerDigest } from "../plan/header-digest.ts";
 import type { Listed } from "../plan/steps.ts";
 import type { CompletePolicy } from "../plan/policy.ts";
@@ -34,7 +35,7 @@ export async function recogniseChangedUids(
     ({ status, firstSeen, size }) => status === "delivered" && isDue(deletion, firstSeen, size, now),
   );
   if (!areThere(listing, expected, sample, new Set(leaving))) return;
-  const isOld = expected.every(({ status }) => status === "baseline");
+  const isOld = expected.filter(isSettled).every(({ status }) => status === "baseline");
   if (uidsChanged === "match" && (canLook || (isOld && !dryRun))) {
     const headers = isOld ? new Map<number, string>() : await headersOf(client, listing, signal);
     const known = matched(listing, expected, headers);

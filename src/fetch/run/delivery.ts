@@ -233,8 +233,8 @@ async function handOver(
   const writer = await byDestination(id, () => destination.begin(delivery, signal, ledger));
   if (writer === "known") {
     // By this it is recognised if all unique-ids change. A large message is not retrieved for it.
-    const headers = Array.isArray(pieces) ? headerDigest((pieces as readonly Buffer[])[0]) : undefined;
-    return knownBefore({ id, key, octets: 0, headers });
+    const [received] = Array.isArray(pieces) ? (pieces as readonly Buffer[]) : [];
+    return knownBefore({ id, key, octets: 0, headers: received && headerDigest(received) });
   }
   const digest = new HeaderDigest();
   let octets = 0;

@@ -155,11 +155,27 @@ export async function takeBack(
   if (!isBegun || !(await isOurs(file, start, head, gap, foreign))) return;
   const isAlone = foreign === -1 && size - at <= octets;
   const mayBeWhole = which === "unless whole" && !isZeroed && size - at >= octets;
-  if (mayBeWhole && (await digestOf(file, at, octets)) === digest) return;
+  if (mayBeWhole && (await digestOf(file, at, octets)) === digest) {
+    await rewrite(file, start, at + octets);
+    return;
+  }
   const next = await findFrom(file, at + 1);
   if (next === undefined && isAlone) await file.truncate(start);
   else if (next === undefined && !isZeroed) await file.write(NO_KEY, at + KEY_AT, "latin1");
   else await disown(file, at, gap, line, { end: next ?? size, isZeroed });
+}
+
+/**
+ * Writes what is there once more, so that the next sync writes it to the disk. If a sync has failed, the system may show
+ * a message that is not on the disk, and a later sync does not write it.
+ */
+async function rewrite(file: FileHandle, from: number, end: number): Promise<void> {
+  for (let at = from; at < end;) {
+    const block = await readPart(file, at, Math.min(BLOCK, end - at));
+    if (block.length === 0) return;
+    await file.write(block, 0, block.length, at);
+    at += block.length;
+  }
 }
 
 /**

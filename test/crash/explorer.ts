@@ -7,7 +7,7 @@ import { Choices } from "./choices.ts";
 import type { Disk } from "./disk.ts";
 import { Machine, switchOn } from "./machine.ts";
 import { MaildropServer, type StoredMail } from "./maildrop-server.ts";
-import { combinations, diskLeft, namesLeft, stateKey, viewKey, type Tears } from "./power-loss.ts";
+import { combinations, diskLeft, namesLeft, stateKey, unsynced, viewKey, type Tears } from "./power-loss.ts";
 import type { Place } from "./places.ts";
 import {
   fetchOnce,
@@ -33,6 +33,8 @@ export type Promised =
 export interface Findings {
   /** Points at which the run could end. */
   points: number;
+  /** The greatest number of operations that were not synced at one point. */
+  unsynced: number;
   /** The states of all points, times the outcomes of QUIT, if nothing is left out as equal to another one. */
   combinations: number;
   /** How many of them differ in what the next run sees. */
@@ -65,7 +67,14 @@ const NEW_MAIL = mailOf(99);
 
 /** Explores recordings that differ in the outcome of QUIT only. What it has seen in one it leaves out in the others. */
 export class Explorer {
-  readonly findings: Findings = { points: 0, combinations: 0, states: 0, runs: 0, broken: new Map() };
+  readonly findings: Findings = {
+    points: 0,
+    unsynced: 0,
+    combinations: 0,
+    states: 0,
+    runs: 0,
+    broken: new Map(),
+  };
   readonly #tears: Tears;
   readonly #states: Set<string> = new Set();
   readonly #opened: Set<string> = new Set();
@@ -93,6 +102,7 @@ export class Explorer {
     const { disk, outcomes } = point;
     const { broken } = this.findings;
     this.findings.points++;
+    this.findings.unsynced = Math.max(this.findings.unsynced, unsynced(disk));
     this.findings.combinations += combinations(disk, this.#tears) * outcomes.length;
     const left = namesLeft(disk);
     for (const outcome of outcomes) {

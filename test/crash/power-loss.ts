@@ -129,6 +129,11 @@ function partsOf(write: Write, tears: Tears): Write[] {
   return parts.map((part) => ({ ...write, octets: part }));
 }
 
+/** How many operations were not synced. */
+export function unsynced(disk: Disk): number {
+  return disk.nodes().reduce((sum, { pending }) => sum + pending.length, 0);
+}
+
 /** How many states there are if nothing is left out as equal to another one. */
 export function combinations(disk: Disk, tears: Tears): number {
   let count = 1;

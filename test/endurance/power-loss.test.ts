@@ -21,9 +21,10 @@ async function explored(course: Omit<Course, "quit">, quits: readonly Quit[]): P
 }
 
 function say({ place, deletes, count, earlier }: Omit<Course, "quit">, findings: Findings): void {
-  const { points, combinations, states, runs } = findings;
+  const { points, unsynced, combinations, states, runs } = findings;
   const what = `${place.name}, ${String(earlier)} + ${String(count)} messages, ${deletes ? "deleted" : "kept"}`;
-  const numbers = `${String(points)} crash points, ${combinations.toExponential(1)} combinations`;
+  const most = `up to ${String(unsynced)} operations not synced`;
+  const numbers = `${String(points)} crash points, ${most}, ${combinations.toExponential(1)} combinations`;
   writeSync(1, `${what}: ${numbers}, ${String(states)} states, ${String(runs)} runs\n`);
 }
 

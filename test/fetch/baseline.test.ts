@@ -173,7 +173,7 @@ describe("old mail whose unique-ids have all changed", () => {
     maildrop.add(mail(9));
     expect(await fetcher.failure()).toMatchObject({
       code: "POP3_UIDS_CHANGED",
-      message: expect.stringContaining("new mail cannot be told from the mail") as string,
+      message: expect.stringContaining("new mail cannot be distinguished from the mail") as string,
     });
     expect(fetcher.inbox.texts).toEqual(later);
   });

@@ -355,6 +355,76 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "a slow destination does not slow the server down",
+    within: 500,
+    patches: [{ file: "src/net/flow-control.ts", find: "      this.#stream.pause();\n", by: "" }],
+  },
+  {
+    name: "no limit of what is asked for ahead",
+    within: 500,
+    patches: [
+      {
+        file: "src/session/retrieval.ts",
+        find: "      if (octets > window.octets || whole > limits.message) this.#large = message;\n",
+        by: "      if (whole > limits.message) this.#large = message;\n",
+      },
+      {
+        file: "src/session/retrieval.ts",
+        find: "(this.#octets + octets > window.octets || this.#count >= most)",
+        by: "this.#count >= most",
+      },
+      {
+        file: "src/net/pipeline.ts",
+        find: "      this.#octets + next.announced > window.octets || this.#text",
+        by: "      this.#text",
+      },
+    ],
+  },
+  {
+    name: "no limit of what a server sends without having announced it",
+    within: 500,
+    patches: [
+      {
+        file: "src/session/reception.ts",
+        find: " && this.#options.mayExceed?.() !== false",
+        by: "",
+      },
+    ],
+  },
+  {
+    name: "no limit of the messages that are underway",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/run/underway.ts",
+        find: "    return this.messages > 0 && (this.messages >= messages || this.#octets + size > bytes);\n",
+        by: "    return this.messages > 1e9 && (this.messages >= messages || this.#octets + size > bytes);\n",
+      },
+    ],
+  },
+  {
+    name: "the first run is noted only at its end",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/run/planning.ts",
+        find: "  const isMark = rest.lastRun === undefined || before !== plan.baseline;\n",
+        by: '  const isMark = before === "never";\n',
+      },
+    ],
+  },
+  {
+    name: "the mail that the first run leaves out is forgotten",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/plan/decide.ts",
+        find: 'return { action: "keep", entry: entryOf(message, uid, "baseline", now) };',
+        by: "return KEEP;",
+      },
+    ],
+  },
+  {
     name: "the password is published on a channel",
     within: 500,
     patches: [

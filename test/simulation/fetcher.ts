@@ -119,7 +119,7 @@ export class Fetcher {
     this.#program = bundle.start(each, {
       mailboxes: this.#mailboxes.map((one) => ({ ...one, connect: () => this.#connect(each, one) })),
       all: scenario.wide?.fleet,
-      window: scenario.wide?.memory?.window,
+      memory: scenario.wide?.memory,
       ...{ pass: SECRET, place: scenario.place, policy: scenario.policy, logs: scenario.logs },
       show: (line) => {
         judge.shown(line);
@@ -167,8 +167,7 @@ export class Fetcher {
       return TROUBLES.find((kind) => faults.strikes(kind, step));
     const time = Math.round(chance.between(1000, 1_800_000));
     const before = each.octetsRead;
-    // While a group is committed, the next messages arrive.
-    if (step !== "commit") schedule.after(time, () => judge.hasWaited(each.octetsRead - before));
+    schedule.after(time, () => judge.hasWaited(step, each.octetsRead - before));
     return time;
   }
 

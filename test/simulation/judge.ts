@@ -1,10 +1,13 @@
 // Watches a simulated world, and notes when a promise of popwright is broken.
 import type { FetchEvent, FetchPolicy } from "../../src/fetch/index.ts";
+import type { Bounds } from "./bounds.ts";
 import type { Computer } from "./computer.ts";
+import { FirstRun } from "./first-run.ts";
 import { holderOf, journalsOf, type Keeper } from "./keeper.ts";
 import type { Mail } from "./mail.ts";
 import { Politeness, type Caps } from "./politeness.ts";
 import type { SimulatedProcess } from "./process.ts";
+import type { SimulatedMailbox } from "./scenario.ts";
 import { SECRET, type Witness } from "./server.ts";
 import { Violation, type Promised } from "./violation.ts";
 
@@ -21,7 +24,10 @@ export class Judge implements Witness {
   readonly #uidsChanged: FetchPolicy["uidsChanged"];
   /** Whether all messages stay at the server. */
   readonly #keepsMail: boolean;
-  readonly #mostRead: number;
+  readonly #bounds: Bounds;
+  readonly #mailboxes: readonly SimulatedMailbox[];
+  /** By the name of the mailbox. */
+  readonly #firstRuns: ReadonlyMap<string, FirstRun>;
   /** All messages that ever came to a server. */
   readonly mails: Mail[] = [];
   readonly politeness: Politeness;
@@ -30,16 +36,25 @@ export class Judge implements Witness {
   /** The first promise that was broken. */
   violation: Violation | undefined;
 
-  constructor(computer: Computer, keeper: Keeper, { users, policy, keepsMail, caps, mostRead }: Facts) {
+  constructor(computer: Computer, keeper: Keeper, { mailboxes, policy, keepsMail, caps, bounds }: Facts) {
     this.politeness = new Politeness(computer, caps, (violation) => this.broken(violation));
     this.#computer = computer;
     this.#keeper = keeper;
     this.#uidsChanged = policy.uidsChanged;
     this.#keepsMail = keepsMail;
-    this.#mostRead = mostRead;
+    this.#bounds = bounds;
+    this.#mailboxes = mailboxes;
+    this.#firstRuns = new Map(
+      mailboxes.map(({ name }) => [
+        name,
+        new FirstRun(policy.firstRun, () =>
+          journalsOf(computer.disk, name).some((text) => text.includes('"lastRun":')),
+        ),
+      ]),
+    );
     this.#secrets = [
       ...[SECRET, Buffer.from(SECRET).toString("base64")],
-      ...users.map((user) => Buffer.from(`\0${user}\0${SECRET}`).toString("base64")),
+      ...mailboxes.map(({ user }) => Buffer.from(`\0${user}\0${SECRET}`).toString("base64")),
     ];
   }
 
@@ -54,7 +69,14 @@ export class Judge implements Witness {
     this.broken(new Violation(promised, what));
   }
 
+  loggedIn(host: string, user: string, mails: readonly Mail[]): void {
+    const mailbox = this.#mailboxes.find((each) => each.host === host && each.user === user);
+    this.#firstRuns.get(mailbox?.name ?? "")?.lists(mails);
+  }
+
   said(verb: string, mail: Mail | undefined): void {
+    if (verb === "DELE" && mail?.isLeftOut === true)
+      this.#note("what the first run leaves out is never fetched and never deleted", `DELE of ${mail.uid}`);
     // What is too large may be deleted although it was never delivered.
     if (verb !== "DELE" || mail?.content === undefined) return;
     if (!this.#isInLedger(mail)) this.#note("DELE is sent only for what the ledger keeps", mail.uid);
@@ -83,6 +105,8 @@ export class Judge implements Witness {
   /** A process sends a command about a mailbox. It has not arrived yet. */
   sends(process: SimulatedProcess, verb: string, mailbox: string): void {
     if (EXCLUSIVE.has(verb)) this.begins(process, `sends ${verb}`, mailbox);
+    if (verb === "RETR" && this.#firstRuns.get(mailbox)?.isOver() === false)
+      this.#note("the first run is noted before mail is retrieved", `${process.name} sends RETR`);
   }
 
   /** A process begins something that only the holder of the lease may do. */
@@ -106,19 +130,23 @@ export class Judge implements Witness {
   }
 
   renumbers(mails: readonly Mail[]): boolean {
-    const known = new Set(mails.filter((mail) => this.#isRecognisable(mail)));
-    const isEvident = known.size >= EVIDENCE;
-    // Without headers that can be compared, the sizes decide, and a run may stop for good.
-    if (this.#uidsChanged !== "new" && !isEvident) return false;
-    const isRecognised = this.#keepsMail && this.#uidsChanged !== "new";
+    const known = new Set(mails.filter((mail) => this.#isInLedger(mail)));
+    const leftOut = mails.filter((mail) => mail.isLeftOut);
+    const isEvident = known.size + leftOut.length >= EVIDENCE;
+    // Without evidence that these are the same messages, they are fetched again.
+    if (!isEvident && (this.#uidsChanged === "stop" || leftOut.length > 0)) return false;
+    if (this.#uidsChanged === "new") for (const mail of leftOut) mail.isLeftOut = false;
+    const isRecognised = this.#keepsMail && this.#uidsChanged !== "new" && isEvident;
     for (const mail of mails) if (!isRecognised || !known.has(mail)) mail.copies++;
     return true;
   }
 
-  /** The destination took a message slowly, and in this time the run has read this much; octets. */
-  hasWaited(read: number): void {
-    if (read > this.#mostRead)
-      this.#note("memory stays within its bounds", `${read} octets were read while the destination was busy`);
+  /** The destination was slow at a step of a delivery, and in this time the run has read this much; octets. */
+  hasWaited(step: string, read: number): void {
+    // While a message is committed, the next ones of its group arrive.
+    const most = step === "commit" ? this.#bounds.commit : this.#bounds.busy;
+    if (read > most)
+      this.#note("memory stays within its bounds", `${step}: ${read} octets were read, and not ${most}`);
   }
 
   clockSet(): void {
@@ -136,6 +164,9 @@ export class Judge implements Witness {
     for (const text of this.#keeper.messages()) found.set(text, (found.get(text) ?? 0) + 1);
     for (const [text, count] of found) {
       const mail = known.get(text);
+      const leftOut = this.mails.find((each) => each.isLeftOut && this.#keeper.form(each.text) === text);
+      if (leftOut !== undefined)
+        this.#note("what the first run leaves out is never fetched and never deleted", leftOut.uid);
       // A crash may leave the beginning of a message at the end of an mbox, until the next process removes it.
       if (mail === undefined && !this.#keeper.isRepaired)
         this.#note("a message under its name is complete", JSON.stringify(text.slice(0, 80)));
@@ -146,6 +177,7 @@ export class Judge implements Witness {
 
   /** Returns the messages that the destination does not have yet. */
   missing(): string[] {
+    for (const firstRun of this.#firstRuns.values()) firstRun.isOver();
     const found = new Set(this.#keeper.messages());
     return [...this.#wanted()].filter(([text]) => !found.has(text)).map(([, { uid }]) => uid);
   }
@@ -179,15 +211,6 @@ export class Judge implements Witness {
     if (left.length > 0) this.#note("nothing is left over", left.join(" "));
   }
 
-  /** Whether the ledger has the digest of its headers: not if the destination had the message already. */
-  #isRecognisable({ ids }: Mail): boolean {
-    return journalsOf(this.#computer.disk).some((text) =>
-      text
-        .split("\n")
-        .some((line) => line.includes('"headers":') && ids.some((id) => line.includes(`{"id":${id},`))),
-    );
-  }
-
   #isInLedger({ ids }: Mail): boolean {
     return journalsOf(this.#computer.disk).some((text) =>
       ids.some((id) =>
@@ -199,15 +222,14 @@ export class Judge implements Witness {
 
 /** What the judge knows about a world. */
 interface Facts {
-  readonly users: readonly string[];
+  readonly mailboxes: readonly SimulatedMailbox[];
   readonly policy: FetchPolicy;
   readonly keepsMail: boolean;
   readonly caps: Caps;
-  /** How much a run may read while the destination is busy; octets. */
-  readonly mostRead: number;
+  readonly bounds: Bounds;
 }
 
 /** A loss of power may bring back what only the next take-over of the lock removes. */
 function isSweptLater(path: string): boolean {
-  return /\.(journal|lock(\.[0-9a-f]{16})*)\.[0-9a-f]{16}(\.tmp)?$/.test(path);
+  return /\.(journal|state|lock(\.[0-9a-f]{16})*)\.[0-9a-f]{16}(\.tmp)?$/.test(path);
 }

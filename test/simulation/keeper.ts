@@ -79,11 +79,12 @@ export function holderOf(disk: Disk, mailbox: string): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** What the journals of the ledger have, whatever happens to the power. */
-export function journalsOf(disk: Disk): string[] {
+/** What the journals of the ledger have, whatever happens to the power. `mailbox`: only that of this mailbox. */
+export function journalsOf(disk: Disk, mailbox?: string): string[] {
   const state = durableNode(disk, ["state"]);
   if (!(state instanceof Directory)) return [];
-  const names = [...state.durable.keys()].filter((name) => name.endsWith(".journal"));
+  const ending = `${mailbox === undefined ? "" : fileName(mailbox)}.journal`;
+  const names = [...state.durable.keys()].filter((name) => name.endsWith(ending));
   return names.flatMap((name) => {
     const journal = lasting(state, name);
     return journal instanceof File ? [journal.durable.toString("latin1")] : [];

@@ -21,7 +21,7 @@ export const KEPT: readonly KeptWorld[] = [
     name: "a run appended to a journal whose name was not durable",
     scenario: {},
     faults: ["sync fails@fsync directory of the ledger#1"],
-    promised: "DELE is sent only for what the ledger keeps",
+    promised: "the first run is noted before mail is retrieved",
     undo: [
       {
         file: "src/fetch/ledger/journal.ts",
@@ -44,6 +44,67 @@ export const KEPT: readonly KeptWorld[] = [
         file: "src/protocol/mixed-replies.ts",
         find: "return [...this.#lengths].some((length) => this.isExpected(this.#octets - length));",
         by: "return false;",
+      },
+    ],
+  },
+  {
+    name: "a server that announces too small sizes filled the memory while the destination was slow",
+    scenario: {
+      place: "function",
+      messages: 8,
+      server: { ...PLAIN.server, wrongSizes: -1e9 },
+      wide: {
+        repeatedUids: 0,
+        memory: {
+          window: 4096,
+          limit: 1_300_000,
+          group: { messages: 1, bytes: 65_536 },
+          lines: 10_000,
+        },
+      },
+    },
+    faults: ["delivery hangs@write#1"],
+    promised: "memory stays within its bounds",
+    undo: [
+      {
+        file: "src/session/reception.ts",
+        find: " && this.#options.mayExceed?.() !== false",
+        by: "",
+      },
+    ],
+  },
+  {
+    name: "mail that the first run had left out was fetched when all unique-ids had changed",
+    scenario: {
+      messages: 10,
+      policy: {
+        ...PLAIN.policy,
+        delete: "never",
+        firstRun: { newest: 1 },
+        uidsChanged: "match",
+      },
+      server: { ...PLAIN.server, uidsChangeFor: "good" },
+    },
+    faults: [],
+    promised: "what the first run leaves out is never fetched and never deleted",
+    undo: [
+      {
+        file: "src/fetch/run/uid-reset.ts",
+        find: "const old = matchedOld(listing, expected, new Set(known.entries.map(({ id }) => id)));",
+        by: "const old = { entries: [], forgotten: [] };",
+      },
+    ],
+  },
+  {
+    name: "a message in an mbox whose sync had failed counted as durable, because it could be read",
+    scenario: { place: "mbox", messages: 2 },
+    faults: ["sync fails@fsync mbox#1", "kill@fsync mbox#1"],
+    promised: "nothing is deleted that was not durable before",
+    undo: [
+      {
+        file: "src/fetch/destinations/mbox-append.ts",
+        find: "    await rewrite(file, start, at + octets);\n",
+        by: "",
       },
     ],
   },

@@ -18,11 +18,12 @@ export class Mail implements Fate {
   readonly mailbox: string;
   readonly text: string;
   readonly octets: Buffer;
-  readonly content: string | undefined;
-  readonly deletedAfter: number;
   /** The unique-ids that it has had. The last one is that of now. */
   readonly uids: string[];
   readonly #digest: string;
+  readonly #fate: Fate;
+  /** Whether the first run has left it out: then it is never fetched and never deleted. */
+  isLeftOut = false;
   /** In how many copies the destination may have it: one for each key that it may have got. */
   copies = 1;
   /** The lowest and the highest time of the system clock since it came. */
@@ -34,10 +35,17 @@ export class Mail implements Fate {
     this.uids = [uid];
     this.text = text;
     this.octets = Buffer.from(text, "latin1");
-    this.content = fate.content;
-    this.deletedAfter = fate.deletedAfter;
+    this.#fate = fate;
     this.#digest = createHash("sha256").update(this.octets).digest("hex");
     this.earliest = this.latest = now;
+  }
+
+  get content(): string | undefined {
+    return this.isLeftOut ? undefined : this.#fate.content;
+  }
+
+  get deletedAfter(): number {
+    return this.isLeftOut ? Infinity : this.#fate.deletedAfter;
   }
 
   get uid(): string {

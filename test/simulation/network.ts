@@ -10,6 +10,9 @@ export interface ServerEnd {
   gone(): void;
 }
 
+/** What a socket reads at a time, and keeps for a reader that has paused; octets. The same in every version of Node. */
+export const SOCKET_READS: number = 64 * 1024;
+
 /** The end at the client: a stream, as `net.Socket` is one. */
 export class ClientSocket extends Duplex {
   readonly #link: Link;
@@ -17,7 +20,7 @@ export class ClientSocket extends Duplex {
   #wanted = false;
 
   constructor(link: Link) {
-    super();
+    super({ highWaterMark: SOCKET_READS });
     this.#link = link;
   }
 
@@ -127,18 +130,18 @@ export class Link {
     const { faults, chance } = this.#computer;
     if (faults.strikes("silence", this.step)) this.#silent = true;
     if (faults.strikes("cut", this.step)) {
-      this.#deliver(octets.subarray(0, chance.below(octets.length + 1)));
+      this.#send(octets.subarray(0, chance.below(octets.length + 1)));
       this.end();
       this.#serverGone();
       return;
     }
     if (faults.strikes("reset", this.step)) {
-      this.#deliver(octets.subarray(0, chance.below(octets.length + 1)));
+      this.#send(octets.subarray(0, chance.below(octets.length + 1)));
       this.reset();
       return;
     }
     if (faults.strikes("half-close", this.step)) {
-      this.#deliver(octets);
+      this.#send(octets);
       this.end();
       return;
     }
@@ -147,9 +150,15 @@ export class Link {
       for (let at = 0; at < octets.length; at++) this.#deliver(octets.subarray(at, at + 1), pause);
       return;
     }
-    // TCP keeps no borders between messages.
+    this.#send(octets);
+  }
+
+  /** TCP keeps no borders between messages. */
+  #send(octets: Buffer): void {
+    const { chance } = this.#computer;
     for (let left = octets; left.length > 0;) {
-      const size = chance.happens(0.7) ? left.length : 1 + chance.below(left.length);
+      const most = Math.min(left.length, SOCKET_READS);
+      const size = chance.happens(0.7) ? most : 1 + chance.below(most);
       this.#deliver(left.subarray(0, size));
       left = left.subarray(size);
     }

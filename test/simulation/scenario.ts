@@ -63,10 +63,14 @@ interface Wide {
   readonly memory?: Memory;
 }
 
-/** Large messages, a client that asks for few of them ahead, and a slow destination. */
-interface Memory {
+/** Large messages, and a slow destination. What a process may hold is set so low that a few messages exceed it. */
+export interface Memory {
   /** Octets that are asked for ahead. */
   readonly window: number;
+  /** The largest message that is held in memory; octets. No message of this world is larger. */
+  readonly limit: number;
+  /** How many messages the destination may have that it has not committed yet. */
+  readonly group: { readonly messages: number; readonly bytes: number };
   /** Each message has this many lines of 80 octets more. */
   readonly lines: number;
 }

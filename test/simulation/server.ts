@@ -40,6 +40,8 @@ export interface Character {
 
 /** Who wants to know what happens at the server. */
 export interface Witness {
+  /** A session begins, and lists these messages. */
+  loggedIn(host: string, user: string, mails: readonly Mail[]): void;
   /** A command of a client has arrived. */
   said(verb: string, mail: Mail | undefined): void;
   /** Messages are deleted, or hidden from now on. */
@@ -216,6 +218,7 @@ export class SimulatedServer {
     });
     return {
       ...{ link, process, character, computer: this.#computer, witness: this.#witness },
+      user,
       box: this.box(user),
       session: new Session(offer, this.#accounts, undefined),
       over: (session) => this.#sessions.delete(session),
@@ -229,6 +232,7 @@ interface Parts {
   readonly character: Character;
   readonly computer: Computer;
   readonly witness: Witness;
+  readonly user: string;
   readonly box: Box;
   readonly session: Session;
   readonly over: (session: ServerSession) => void;
@@ -357,10 +361,11 @@ class ServerSession implements ServerEnd {
   }
 
   #loggedIn(): void {
-    const { computer, character, box, process, link, witness } = this.#parts;
+    const { computer, character, box, user, process, link, witness } = this.#parts;
+    const { host } = this.#server;
     this.#mails = box.listed;
+    witness.loggedIn(host, user, this.#mails);
     if (!link.isClosed) {
-      const { host } = this.#server;
       witness.politeness.opens(process, host);
       link.onClosed = () => witness.politeness.closes(process, host);
     }

@@ -18,7 +18,7 @@ const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
   "directory of the ledger": ["close", "fsync", "mkdir", "open", "readdir", "stat"],
   "directory of the mail": ["close", "fstat", "fsync", "mkdir", "open", "readdir", "stat"],
   journal: ["close", "fstat", "fsync", "ftruncate", "open", "read", "stat", "write"],
-  lock: ["close", "fstat", "link", "open", "read", "rename", "stat", "unlink", "write"],
+  lock: ["close", "fstat", "futimes", "link", "open", "read", "rename", "stat", "unlink", "write"],
   mbox: ["close", "fstat", "fsync", "ftruncate", "open", "read", "stat", "write"],
   message: ["link", "stat"],
   "new journal": ["close", "fsync", "open", "rename", "unlink", "write"],
@@ -36,7 +36,7 @@ const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
     "unlink",
     "write",
   ],
-  "state file": ["close", "fstat", "open", "read", "unlink", "write"],
+  "state file": ["close", "fstat", "fsync", "open", "read", "rename", "unlink", "write"],
 };
 
 /** The commands of a session; "connect" is everything before the first one. */

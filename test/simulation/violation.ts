@@ -5,6 +5,8 @@ export type Promised =
   | "DELE is sent only for what the ledger keeps"
   | "each message is there once, byte for byte"
   | "a key names one message"
+  | "the first run is noted before mail is retrieved"
+  | "what the first run leaves out is never fetched and never deleted"
   | "a message under its name is complete"
   | "after a lost lease a run starts nothing"
   | "caps per host hold"

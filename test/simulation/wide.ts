@@ -1,10 +1,21 @@
 // Makes a world wider: policies and faults of servers that not every world has.
 import type { FetchPolicy } from "../../src/fetch/index.ts";
 import type { Chance } from "./chance.ts";
-import type { Fleet, Scenario } from "./scenario.ts";
+import type { Fleet, Memory, Scenario } from "./scenario.ts";
 import type { Character } from "./server.ts";
 
 export function widened(narrow: Scenario, chance: Chance): Scenario {
+  const scenario = kindOf(narrow, chance);
+  const { listsAtMost, uidsChangeFor, sizesVary } = scenario.server;
+  // What is left out stays at the server, so one that lists a part of the mail would never list the rest. If its
+  // unique-ids change, it is recognised by its sizes.
+  if (listsAtMost !== undefined || (uidsChangeFor !== undefined && sizesVary === true)) return scenario;
+  if (chance.happens(0.75)) return scenario;
+  const firstRun = chance.pick(["none", { newest: 1 + chance.below(4) }] as const);
+  return { ...scenario, policy: { ...scenario.policy, firstRun } };
+}
+
+function kindOf(narrow: Scenario, chance: Chance): Scenario {
   const place = chance.pick([narrow.place, narrow.place, "function", "Webhook"] as const);
   const scenario = { ...narrow, place };
   const policy = policyOf(scenario.policy, chance);
@@ -34,17 +45,30 @@ export function widened(narrow: Scenario, chance: Chance): Scenario {
     const messages = scenario.messages + chance.below(4);
     return { ...scenario, policy, server, messages, wide: { repeatedUids: 0, fleet } };
   }
-  const memory = {
-    window: Math.round(chance.between(4096, 65_536)),
-    lines: Math.round(chance.between(500, 5000)),
-  };
+  const isLying = chance.happens(0.4) && !isBySize(policy);
   return {
     ...scenario,
     place: scenario.place === "mbox" ? "eml" : scenario.place,
     policy: withoutLimit(policy),
-    server,
-    messages: Math.min(4, scenario.messages),
-    wide: { repeatedUids: 0, memory },
+    server: isLying ? lying(server) : server,
+    messages: 3 + chance.below(5),
+    wide: { repeatedUids: 0, memory: memoryOf(isLying ? 5000 : 500, chance) },
+  };
+}
+
+/** A server that says of each message that it is tiny: a client asks for more ahead than it can hold. */
+function lying({ broken: _, sizesVary: __, ...server }: Character): Character {
+  return { ...server, pipelining: true, broken: undefined, wrongSizes: -1e9 };
+}
+
+/** `least`: the fewest lines that are added to a message. */
+function memoryOf(least: number, chance: Chance): Memory {
+  const lines = Math.round(chance.between(least, 15_000));
+  return {
+    lines,
+    window: Math.round(chance.between(4096, 1_048_576)),
+    limit: 80 * lines + 500_000,
+    group: { messages: 1 + chance.below(8), bytes: Math.round(chance.between(65_536, 1_048_576)) },
   };
 }
 

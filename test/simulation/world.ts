@@ -1,6 +1,7 @@
 // One simulated world: a machine with processes that fetch mail, a server, faults, and the judge. One seed decides
 // everything that happens.
 import { setImmediate as turn } from "node:timers/promises";
+import { boundsOf } from "./bounds.ts";
 import type { Bundle } from "./bundle.ts";
 import { hearChannels } from "./channels.ts";
 import { Chance } from "./chance.ts";
@@ -103,14 +104,10 @@ export class World {
     this.computer.dial = (process) => web.connect(process);
     const isRemote = place === "function" || place === "Webhook";
     this.judge = new Judge(this.computer, isRemote ? this.receiver : new FileKeeper(this.computer, place), {
-      users: this.#mailboxes.map(({ user }) => user),
+      mailboxes: this.#mailboxes,
       policy,
       keepsMail: policy.delete === "never" && !server.hides,
-      // One message in memory, what was asked for ahead, and what streams hold.
-      mostRead:
-        this.scenario.wide?.memory === undefined
-          ? Infinity
-          : 256 * 1024 + this.scenario.wide.memory.window + 256 * 1024,
+      bounds: boundsOf(this.scenario),
       caps: this.scenario.wide?.fleet ?? { maxSessions: 1, maxPerHost: 1 },
     });
     this.computer.clockSet = () => this.judge.clockSet();

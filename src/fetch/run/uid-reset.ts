@@ -49,7 +49,7 @@ export async function recogniseChangedUids(
   const why = dryRun
     ? "a dry run retrieves no headers"
     : canLook || isOld
-      ? "new mail cannot be told from the mail that the first run has left out"
+      ? "new mail cannot be distinguished from the mail that the first run has left out"
       : comparable
         ? "the server cannot send headers (TOP)"
         : "the ledger has none of their headers";

@@ -40,8 +40,14 @@ export interface Orders {
   readonly pass: string;
   readonly place: PlaceName;
   readonly policy: FetchPolicy;
-  /** Octets that are asked for ahead; `undefined`: the default. */
-  readonly window: number | undefined;
+  /** What it may hold in memory; `undefined`: the defaults. */
+  readonly memory:
+    | {
+        readonly window: number;
+        readonly limit: number;
+        readonly group: { readonly messages: number; readonly bytes: number };
+      }
+    | undefined;
   /** Whether log lines are made. */
   readonly logs: boolean;
   /** Called with each line that a user may read: events, errors and log lines. */
@@ -72,8 +78,8 @@ export interface Program {
 }
 
 const PLACES: Readonly<Record<PlaceName, (orders: Orders) => Destination>> = {
-  Maildir: () => new Maildir("/mail"),
-  eml: () => new EmlFolder("/mail"),
+  Maildir: ({ memory }) => new Maildir("/mail", memory && { group: memory.group }),
+  eml: ({ memory }) => new EmlFolder("/mail", memory && { group: memory.group }),
   mbox: () => new Mbox("/mail/inbox"),
   function: ({ take }) => deliverTo(({ key, octets }) => take(key, octets)),
   Webhook: () => new Webhook("http://receiver.simulated.test/mail", { allowPrivate: true }),
@@ -91,13 +97,13 @@ export function start(orders: Orders): Program {
 
 function accountOf(
   { host, user, connect }: OrderedMailbox,
-  { pass, logs, show, window }: Orders,
+  { pass, logs, show, memory }: Orders,
 ): FetchAccount {
   const log = (facts: Pop3LogFacts, message: string): void => show(`${message} ${JSON.stringify(facts)}`);
   return {
     ...{ host, secure: false, stls: "never" as const, socket: connect },
     auth: { user, pass, mechanism: "PLAIN" },
-    ...(window === undefined ? {} : { pipelining: { octets: window } }),
+    ...(memory && { pipelining: { octets: memory.window }, limits: { message: memory.limit } }),
     ...(logs ? { logger: { debug: log, info: log, warn: log } } : {}),
   };
 }

@@ -575,7 +575,10 @@ test("the name of a mailbox cannot control the terminal", async () => {
   const terminal = new Terminal();
   const url = urlOf(server).replace("ann@", "ann%1b%5b31m%e2%80%ae@");
   expect(url).toContain("%1b");
-  expect(await terminal.run("fetch", url, "--state", await newDirectory(), "--to", "Mail")).not.toBe(0);
+  const state = ["--state", await newDirectory()];
+  expect(await terminal.run("fetch", url, ...state, "--to", "Mail")).not.toBe(0);
+  await terminal.run("retry", url, ...state);
+  await terminal.run("ledger", "delete", url, ...state);
   expect(terminal.words).toContain("ann\\x1b[31m\\u202e@");
   expect(terminal.words).not.toMatch(/[\x1b\u202e]/);
 });

@@ -89,7 +89,7 @@ export const ledger: Subcommand = {
         throw unknownMailbox(place.ledger, mailbox, await namesIn(place.ledger));
       await writeLines(
         io.stderr,
-        `deleted ${mailbox} from the ledger: the next fetch retrieves all its mail again`,
+        `deleted ${printable(mailbox)} from the ledger: the next fetch retrieves all its mail again`,
       );
     } else throw new UsageError(`unknown action ${quoted(action)}: it must be list, rename or delete`);
     return EXIT.ok;

@@ -104,12 +104,12 @@ async function failedMessages(
 
 async function printReleased(mailbox: string, entries: readonly LedgerEntry[], io: Io): Promise<void> {
   if (entries.length === 0) {
-    await writeLines(io.stderr, `${mailbox}: no message waits for another try`);
+    await writeLines(io.stderr, `${printable(mailbox)}: no message waits for another try`);
     return;
   }
   await writeLines(
     io.stdout,
-    `${mailbox}: ${count(entries.length, "message")} will be tried again by the next fetch`,
+    `${printable(mailbox)}: ${count(entries.length, "message")} will be tried again by the next fetch`,
   );
   const rows = entries.map(({ id, reason = "" }) => [`  ${printable(shownId(id))}`, printable(reason)]);
   await io.stdout.write(columns(rows, [], io.stdout.columns));

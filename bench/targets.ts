@@ -221,7 +221,7 @@ export function targetTable(tables: readonly Table[]): Table {
     id: "targets",
     title: "Targets",
     note: "Before: measured on the same machine before the work on these targets began.",
-    columns: ["before", "target", "measured", "", "what stands in the way"],
+    columns: ["before", "target", "measured", "", "why"],
     rows,
   };
 }

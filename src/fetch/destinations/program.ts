@@ -70,8 +70,8 @@ export class Program {
       detached: !WINDOWS,
     }) as Child;
     const started = once(child, "spawn");
-    // Its words are incomplete then. What became of the message, its exit code tells. If too many files are open, there
-    // is no stream, although the types say so: then `started` rejects.
+    // Its words are incomplete then. What became of the message, its exit code tells. If too many files are open,
+    // the stream is missing, although the types promise one: then `started` rejects.
     (child as Partial<Child>).stderr?.on("error", () => undefined);
     await started;
     return new Program(child, timeout);

@@ -166,6 +166,12 @@ export class Connection {
     return this.#flow.paused;
   }
 
+  /** Whether the response that arrives now is dropped, because its caller has given it up. */
+  get dropping(): boolean {
+    const { first } = this.#pipeline;
+    return first?.abandoned === true && !first.ahead;
+  }
+
   /** Sets the limits of what may be in flight; `undefined`: one command at a time. */
   set window(window: Window | undefined) {
     this.#pipeline.window = window;

@@ -327,11 +327,13 @@ export class Transaction {
       await this.#quitting.catch(() => undefined);
       return;
     }
-    // No command can be sent in the middle of a login, or while a paused message blocks the connection.
+    // No command can be sent in the middle of a login, or while a paused message blocks the connection. The reply to
+    // RSET would come after the rest of a message that the caller has given up, however long that takes.
     if (
       !["authorization", "transaction"].includes(session.state) ||
       session.occupied ||
-      session.connection.paused
+      session.connection.paused ||
+      session.connection.dropping
     ) {
       this.close();
       return;

@@ -140,6 +140,32 @@ describe("the session is rolled back", () => {
     expect(said(server)).not.toContain("C: QUIT");
   });
 
+  test.each(["an abort", "destroy()"])(
+    "by disposal while a message is dropped after %s: the connection is closed, and nothing is read to its end",
+    async (how) => {
+      const large = Buffer.alloc(100_000, "a\r\n");
+      await using server = await listen({
+        messages: ["1\r\n", large],
+        // The rest of the message never comes.
+        faults: [{ on: "RETR", stall: 1000 }],
+      });
+      const given = new AbortController();
+      {
+        await using client = await logIn(server, { timeouts: { quit: Infinity, drain: Infinity } });
+        await client.dele(1);
+        const stream = client.retrStream(2, { signal: given.signal });
+        stream.on("error", () => undefined);
+        await once(stream, "readable");
+        stream.read();
+        if (how === "destroy()") stream.destroy();
+        else given.abort();
+      }
+      await server.idle();
+      expect(server.maildrop("ann").messages).toHaveLength(2);
+      expect(said(server)).not.toContain("C: RSET");
+    },
+  );
+
   test.each<[string, Fault]>([
     ["RSET is refused", { on: "RSET", reply: "-ERR no\r\n" }],
     ["RSET is answered by the end of the connection", { on: "RSET", close: 0 }],

@@ -49,7 +49,7 @@ export interface Examination {
 
 export interface Step {
   readonly name:
-    "connection" | "greeting" | "capabilities" | "login" | "maildrop" | "unique-ids" | "pipelining" | "end";
+    "connection" | "greeting" | "capabilities" | "login" | "mailbox" | "unique-ids" | "pipelining" | "end";
   readonly text: string;
   /** Remarks and advice. */
   readonly notes: readonly string[];
@@ -92,7 +92,7 @@ export async function* examine({
     } else {
       await client.authenticate(auth, { signal });
       yield step(`as ${auth.user ?? "an unnamed user"}`, { login: true, mechanism: client.mechanism });
-      name = "maildrop";
+      name = "mailbox";
       // STAT is not sent together with LIST: some servers accept every login, and refuse only here.
       const { count: messages, size: octets } = await client.stat({ signal });
       const sizes = await listing(client, "LIST", client.list({ signal }));

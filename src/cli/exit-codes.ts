@@ -15,7 +15,7 @@ export const EXIT = {
   usage: 64,
   /** The run succeeded, but some messages are left alone: they have used up their tries. */
   leftAlone: 65,
-  /** The maildrop has no such message. */
+  /** The mailbox has no such message. */
   noMessage: 66,
   /** There is no server, it does not speak POP3, or it does not offer the required security. */
   unavailable: 69,

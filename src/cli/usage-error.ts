@@ -10,7 +10,7 @@ export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
 
-/** The maildrop does not have the message: exit code 66. */
+/** The mailbox does not have the message: exit code 66. */
 export class NoMessageError extends Error {
   override readonly name = "NoMessageError";
 }

@@ -26,7 +26,7 @@ describe("a server without faults", () => {
         "ok greeting",
         "ok capabilities",
         "ok login",
-        "ok maildrop",
+        "ok mailbox",
         "ok unique-ids",
         "ok end",
       ],
@@ -174,7 +174,7 @@ describe("the step that fails", () => {
     [
       "POP that is off, which shows after the login",
       { on: "STAT", reply: "-ERR [SYS/PERM] Your account is not enabled for POP access.\r\n" },
-      ...(["FAIL maildrop", 69, "Gmail: The login was right, but POP is turned off"] as const),
+      ...(["FAIL mailbox", 69, "Gmail: The login was right, but POP is turned off"] as const),
     ],
     [
       "an IMAP server",

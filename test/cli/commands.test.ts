@@ -378,7 +378,7 @@ describe("get", () => {
     await using server = await annsServer();
     const terminal = new Terminal();
     expect(await terminal.run("get", urlOf(server), "3")).toBe(66);
-    expect(terminal.words).toContain("there is no message 3: the maildrop has 2 messages");
+    expect(terminal.words).toContain("there is no message 3: the mailbox has 2 messages");
     expect(await terminal.run("get", urlOf(server), "99", "--top", "0")).toBe(66);
     expect(await terminal.run("get", urlOf(server), "uid:none")).toBe(66);
     expect(terminal.words).toContain("no message has the unique-id none");

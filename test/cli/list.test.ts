@@ -92,7 +92,7 @@ test("show explains that a message does not exist", async () => {
   await using server = await serverWith();
   const terminal = new Terminal();
   expect(await terminal.run("show", urlOf(server), "9")).toBe(66);
-  expect(terminal.words).toContain("there is no message 9: the maildrop has 5 messages. Run `popwright list");
+  expect(terminal.words).toContain("there is no message 9: the mailbox has 5 messages. Run `popwright list");
 });
 
 test("get writes no message to a terminal, unless it is told to", async () => {

@@ -179,7 +179,7 @@ test("with an app password", async () => {
   );
   const [check = [], fetch = []] = commands;
   const [checked, code] = await run(once_(check), env);
-  expect(checked.words).toMatch(/ok maildrop 2 messages.* ok folder INBOX, 0 messages/);
+  expect(checked.words).toMatch(/ok mailbox 2 messages.* ok folder INBOX, 0 messages/);
   expect(code).toBe(0);
   const [first] = await run(once_(fetch), env);
   expect(first.words).toContain("no new mail");

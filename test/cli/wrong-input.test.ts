@@ -71,7 +71,7 @@ test.each<[words: string, code: number, last: string, env?: Record<string, strin
   ["list @ANN", 64, NO_PASSWORD, { POPWRIGHT_PASSWORD: "" }],
   ["list @ANN --mechanism GSSAPI", 77, "need an access token (--login, --token-command)."],
   ["list @ANN --proxy http://127.0.0.1:1", 69, "and whether it allows connections to @PLACE."],
-  ["get @ANN 9", 66, "the maildrop has 2 messages. Run `popwright list URL` to see them"],
+  ["get @ANN 9", 66, "the mailbox has 2 messages. Run `popwright list URL` to see them"],
   ["get @ANN uid:none", 66, "Run `popwright list --uids URL` to see those that exist"],
   ["get @ANN uid:", 64, "MESSAGE needs a unique-id after uid:. `popwright list --uids URL` shows them"],
   // Files and programs.

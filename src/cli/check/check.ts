@@ -52,7 +52,7 @@ export const check: Subcommand = {
     sections: [
       {
         text: [
-          "Runs one session that changes nothing: TLS, greeting, capabilities, login, content of the maildrop. Without USER it does not log in. With --to it tries the destination as well: it signs in there, looks at folders and quota, and delivers nothing. If a step fails, it explains what that means and what to do about it.",
+          "Runs one session that changes nothing: TLS, greeting, capabilities, login, content of the mailbox. Without USER it does not log in. With --to it tries the destination as well: it signs in there, looks at folders and quota, and delivers nothing. If a step fails, it explains what that means and what to do about it.",
         ],
         rows: [
           ...TO_HELP,

@@ -1,4 +1,4 @@
-// `popwright list`: lists the messages of a maildrop: date, sender and subject, or only what the server lists.
+// `popwright list`: lists the messages of a mailbox: date, sender and subject, or only what the server lists.
 import { Pop3Error, Pop3ReplyError, type Pop3Client } from "../../index.ts";
 import { numbersIn } from "../../protocol/malformed-line.ts";
 import { ACCOUNT_OPTIONS, accountFromWords } from "../account.ts";
@@ -23,7 +23,7 @@ const OPTIONS = {
 
 export const list: Subcommand = {
   name: "list",
-  summary: "lists the messages of a maildrop: date, sender, subject",
+  summary: "lists the messages of a mailbox: date, sender, subject",
   options: OPTIONS,
   help: {
     usage: ["popwright list URL [--uids] [--json]"],
@@ -124,7 +124,7 @@ async function writeUids(messages: readonly Listed[], io: Io): Promise<void> {
   await io.stdout.write(columns(rows, [0, 1], io.stdout.columns));
 }
 
-/** Writes a row as soon as its headers are there: the list of a large maildrop begins at once. */
+/** Writes a row as soon as its headers are there: the list of a large mailbox begins at once. */
 async function writeHeaders(
   client: Pop3Client,
   messages: readonly Listed[],

@@ -54,6 +54,6 @@ async function missing(
   const { count: messages } = await client.stat();
   if (number <= messages) return undefined;
   return new NoMessageError(
-    `there is no message ${String(number)}: the maildrop has ${count(messages, "message")}. Run \`popwright list URL\` to see them`,
+    `there is no message ${String(number)}: the mailbox has ${count(messages, "message")}. Run \`popwright list URL\` to see them`,
   );
 }

@@ -33,7 +33,7 @@ export const serve: Subcommand = {
     sections: [
       {
         text: [
-          `Serves the *.eml files of a directory, or the messages in new/ and cur/ of a Maildir, as one maildrop. The server works in memory and never changes the files. SIGINT or SIGTERM ends it. The password is the value of ${PASSWORD}, or a random one, which is printed.`,
+          `Serves the *.eml files of a directory, or the messages in new/ and cur/ of a Maildir, as one mailbox. The server works in memory and never changes the files. SIGINT or SIGTERM ends it. The password is the value of ${PASSWORD}, or a random one, which is printed.`,
         ],
         rows: [
           ["--port N", "the port (default: a free one)"],

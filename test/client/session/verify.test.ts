@@ -18,7 +18,7 @@ test("a report of all steps, which change nothing", async () => {
   const report = await Pop3Client.verify(server.options("ann"), { pipelining: true });
   expect(report.ok).toBe(true);
   expect(report.steps.map(({ name, ok }) => [name, ok])).toEqual(
-    ["connection", "greeting", "capabilities", "login", "maildrop", "unique-ids", "pipelining", "end"].map(
+    ["connection", "greeting", "capabilities", "login", "mailbox", "unique-ids", "pipelining", "end"].map(
       (name) => [name, true],
     ),
   );

@@ -1,12 +1,30 @@
 // Times: numbers in the unit of the option, and texts with a unit, in options, in the configuration and in words.
 import { describe, expect, test } from "vitest";
 import { Pop3Client, Pop3Pool } from "popwright";
-import { FileLedger, Mbox, Webhook } from "popwright/fetch";
+import { createFetchWorker, Fleet } from "popwright/bullmq";
+import {
+  Command,
+  FileLedger,
+  GmailImport,
+  ImapAppend,
+  Lmtp,
+  Mbox,
+  MemoryLedger,
+  verifyWebhook,
+  Webhook,
+} from "popwright/fetch";
+import { clientCredentials, refreshedToken } from "popwright/oauth2";
+import { PostgresStore } from "popwright/postgres";
+import { RedisLedger, RedisPlaces } from "popwright/redis";
+import { SqliteStore } from "popwright/sqlite";
+import { destinationContract, ledgerContract, Pop3Server } from "popwright/testing";
 import { timeOf } from "../src/cli/usage.ts";
 import { completePolicy } from "../src/fetch/plan/policy.ts";
 import type { FetchPolicy } from "../src/fetch/index.ts";
 import { completeOptions } from "../src/options/client.ts";
 import { durationIn, parseDuration } from "../src/options/duration.ts";
+import { UNUSED_POOL } from "./support/postgres.ts";
+import { UNUSED_REDIS } from "./support/redis.ts";
 
 test.each([
   ["1ms", 1],
@@ -126,6 +144,109 @@ test("the time limits of a client, a pool, a ledger and destinations", () => {
     'mbox.lockTimeout must be a number of milliseconds >= 0, or a text such as "500 ms" or "30 s" (got a string)',
   );
   expect(() => new Webhook("https://example.com/", { timeout: "1 min" })).not.toThrow();
+});
+
+const WRONG =
+  /must be a number of (milli)?seconds >= 0, or a text such as .* \(got "5"\): a text needs a unit/;
+const WHOLE = /must be a whole number of milliseconds/;
+const token = { tokenUrl: "https://example.com/token", clientId: "a", clientSecret: "b" };
+
+/** Each option that is a time, with a function that passes it. */
+const TIMES: readonly (readonly [option: string, pass: (time: never) => unknown])[] = [
+  ["the timeout of a Command", (timeout) => new Command("true", [], { timeout })],
+  ["lockTimeout of an Mbox", (lockTimeout) => new Mbox("mbox", { lockTimeout })],
+  ["the timeout of a Webhook", (timeout) => new Webhook("https://example.com/", { timeout })],
+  [
+    "the tolerance of verifyWebhook",
+    (tolerance) => verifyWebhook({}, Buffer.from(""), `whsec_${"A".repeat(32)}`, { tolerance }),
+  ],
+  [
+    "the timeout of a GmailImport",
+    (timeout) => new GmailImport("a@example.com", { accessToken: () => "a", timeout }),
+  ],
+  [
+    "the timeout of an ImapAppend",
+    (timeout) => new ImapAppend("imaps://a@example.com", { state: "a", auth: { password: "b" }, timeout }),
+  ],
+  [
+    "settleTime of an ImapAppend",
+    (settleTime) =>
+      new ImapAppend("imaps://a@example.com", { state: "a", auth: { password: "b" }, settleTime }),
+  ],
+  [
+    "the timeout of an Lmtp",
+    (timeout) => new Lmtp("lmtp://example.com", { recipient: "a@example.com", starttls: "never", timeout }),
+  ],
+  ["heartbeat of a FileLedger", (heartbeat) => new FileLedger("ledger", { heartbeat })],
+  ["stale of a PostgresStore", (stale) => new PostgresStore(UNUSED_POOL, { stale })],
+  ["stale of a RedisLedger", (stale) => new RedisLedger(UNUSED_REDIS, { stale })],
+  ["the timeout of a RedisLedger", (timeout) => new RedisLedger(UNUSED_REDIS, { timeout })],
+  ["lifetime of RedisPlaces", (lifetime) => new RedisPlaces(UNUSED_REDIS, { lifetime })],
+  [
+    "the margin of refreshedToken",
+    (margin) => refreshedToken({ ...token, refreshToken: "c", onToken: () => undefined, margin }),
+  ],
+  ["the timeout of clientCredentials", (timeout) => clientCredentials({ ...token, scope: "d", timeout })],
+  ["the timeout of ledgerContract", (timeout) => ledgerContract(() => new MemoryLedger(), { timeout })],
+  [
+    "the timeout of destinationContract",
+    (timeout) => destinationContract(() => new Mbox("mbox"), { timeout }),
+  ],
+];
+
+test.each(TIMES)("%s is a number or a text", (_, pass) => {
+  const failure = (time: unknown): string => {
+    try {
+      pass(time as never);
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  // What is missing in addition is another error.
+  for (const time of [40_000, "40 s"]) expect(failure(time)).not.toMatch(/number/);
+  expect(failure("5")).toMatch(WRONG);
+});
+
+test("the times of a SqliteStore", () => {
+  expect(() => new SqliteStore("mail.db", { busyTimeout: "5" as never })).toThrow(WRONG);
+});
+
+test("the times of a fleet", async () => {
+  const worker = {
+    redis: UNUSED_REDIS,
+    account: () => undefined,
+    ledger: new MemoryLedger(),
+    destination: () => undefined,
+  };
+  await expect(createFetchWorker({ ...worker, lock: "5" as never })).rejects.toThrow(WRONG);
+  await expect(createFetchWorker({ ...worker, lock: "0 s" })).rejects.toThrow(WHOLE);
+  await expect(new Fleet({ redis: UNUSED_REDIS }).reconcile([], { spread: "5" as never })).rejects.toThrow(
+    WRONG,
+  );
+});
+
+test("the times of a server for tests", async () => {
+  await using server = await Pop3Server.listen({
+    loginDelay: "2 min",
+    latency: "1 ms",
+    allowUnusedFaults: true,
+  });
+  server.fault({ on: "CAPA", delay: "2 ms", split: 50, interval: "1 ms" });
+  await using client = await Pop3Client.connect({
+    host: server.host,
+    port: server.port,
+    secure: false,
+    stls: "never",
+  });
+  expect(client.capabilities.loginDelay).toEqual({ seconds: 120, perUser: false });
+  expect(String(server.transcript)).toContain("wait 2 ms");
+  expect(() => server.fault({ on: "NOOP", delay: "5" as never })).toThrow(WRONG);
+  expect(() => server.fault({ on: "NOOP", delay: "0 s" })).toThrow("changes nothing");
+  const fault = { on: "NOOP", delay: "1 s" } as const;
+  server.fault(fault);
+  expect(server.unusedFaults).toEqual([fault]);
+  await client.quit();
 });
 
 test("words of the command line", () => {

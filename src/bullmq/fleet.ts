@@ -1,6 +1,15 @@
 // The side of the application: adds and removes mailboxes, polls one now, reconciles, and tells how all of them are.
 import type { Queue } from "bullmq";
-import { argumentError, checkNames, checkNumber, checkObject, checkText, shown } from "../options/checks.ts";
+import {
+  argumentError,
+  checkDuration,
+  checkNames,
+  checkNumber,
+  checkObject,
+  checkText,
+  shown,
+} from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { RedisPlaces } from "../redis/places.ts";
 import { JOB, jobIdOf, mailboxIdOf, openQueue } from "./engine.ts";
 import { fleetSettings, type FleetOptions, type FleetSettings } from "./options.ts";
@@ -136,21 +145,20 @@ export class Fleet {
   }
 
   /**
-   * Makes the jobs agree with your table of accounts: adds the mailboxes that have none, spread over `spread` milliseconds
-   * (60000 by default), and removes those that were there before the call and are not among `ids`. Call it every minute, in
-   * one process or in several.
+   * Makes the jobs agree with your table of accounts: adds the mailboxes that have none, due at random times within
+   * `spread` (a number is in milliseconds; 60000 by default), and removes those that were there before the call and are
+   * not among `ids`. Call it every minute, in one process or in several.
    */
   async reconcile(
     ids: Iterable<string> | AsyncIterable<string>,
-    options: { readonly spread?: number } = {},
+    options: { readonly spread?: Duration } = {},
   ): Promise<Reconciled> {
     const isLoop = typeof ids === "object" && (ids as object | null) !== null;
     if (!isLoop || !(Symbol.iterator in ids || Symbol.asyncIterator in ids))
       throw argumentError(`ids must be an iterable of strings, such as an array (got ${shown(ids)})`);
     checkObject("options", options, argumentError);
     checkNames("options", options, ["spread"], argumentError);
-    const { spread = 60_000 } = options;
-    checkNumber("options.spread", spread, 0, argumentError);
+    const spread = checkDuration("options.spread", options.spread ?? 60_000, "ms", argumentError);
     const queue = await this.#queue();
     let revived = await revive(queue);
     const known = new Set(await queue.getRanges([...STATES], 0, -1));

@@ -5,6 +5,7 @@ import type { Listener } from "../fetch/events.ts";
 import type { Ledger } from "../fetch/ledger/ledger.ts";
 import { checkRunOptions, type FetchAccount } from "../fetch/options.ts";
 import type { FetchPolicy } from "../fetch/plan/policy.ts";
+import type { Pop3ClientOptions } from "../options/client.ts";
 import {
   checkDuration,
   checkFunction,
@@ -73,14 +74,19 @@ export interface FetchWorkerOptions extends FleetOptions {
   /** The maximum number of sessions with one host, over all workers. @default 5 */
   readonly maxPerHost?: number | ((host: string) => number);
   /**
-   * How long BullMQ waits before it gives the mailbox of a dead worker to another one. A number is in milliseconds. It may
-   * take twice as long, and then the lease in the ledger must have ended, too. @default 30000
+   * How long BullMQ waits before it gives the mailbox of a dead worker to another one. A number is in milliseconds. It
+   * may take twice as long, and then the lease in the ledger must have ended, too. @default 30000
    */
   readonly lock?: Duration;
   /** Called after each poll, for metrics and logs. What it throws goes to `onError`. @default ignored */
   readonly onPoll?: (poll: FleetPoll) => void;
   /** Called with each event of a run. The run waits for the promise that it returns. @default ignored */
   readonly onEvent?: Listener;
+  /**
+   * The logger of the runs and of their sessions, see {@link Pop3ClientOptions.logger}. An account may have its own.
+   * @default no logger; `DEBUG=popwright:*` logs to standard error
+   */
+  readonly logger?: Pop3ClientOptions["logger"];
 }
 
 /** The shared options with their defaults. */
@@ -119,6 +125,7 @@ const WORKER: readonly string[] = Object.keys({
   lock: true,
   onPoll: true,
   onEvent: true,
+  logger: true,
 } satisfies Record<Exclude<keyof FetchWorkerOptions, keyof FleetOptions>, true>);
 
 /** Returns the options of a fleet. Throws `POP3_CONFIG` if one is unknown or invalid. */
@@ -141,13 +148,18 @@ export function workerSettings(options: FetchWorkerOptions): WorkerSettings {
     maxPerHost = 5,
     lock: given = 30_000,
   } = options;
-  const { onPoll = ignore, onEvent } = options;
+  const { onPoll = ignore, onEvent, logger } = options;
   const settings = shared(options);
   if (typeof account !== "function")
     throw configError(`account must be a function that returns an account (got ${shown(account)})`);
   if ((destination as unknown) === undefined)
     throw configError("destination is missing: it receives the mail");
-  checkRunOptions({ ledger, destination, ...(policy === undefined ? {} : { policy }) });
+  checkRunOptions({
+    ledger,
+    destination,
+    ...(policy === undefined ? {} : { policy }),
+    ...(logger === undefined ? {} : { logger }),
+  });
   checkFunction("onPoll", onPoll);
   checkFunction("onEvent", onEvent);
   checkNumber("concurrency", concurrency, 1);

@@ -130,10 +130,12 @@ function completeSettings(
   onEvent: FetchSettings["onEvent"],
 ): FetchSettings {
   const chosen = policy ?? settings.policy;
+  const { logger } = settings;
   return completeFetchOptions(account, {
     ledger: settings.ledger,
     destination: destination ?? settings.destination,
     ...(chosen === undefined ? {} : { policy: chosen }),
+    ...(logger === undefined ? {} : { logger }),
     mailbox,
     pool,
     stop,

@@ -4,7 +4,8 @@ import { setMaxListeners } from "node:events";
 import type { Job, Worker } from "bullmq";
 import { HostGates } from "../fetch/host-gate.ts";
 import { sleep } from "../net/settle.ts";
-import { checkNames, checkNumber, checkObject } from "../options/checks.ts";
+import { checkDuration, checkNames, checkObject } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { Pop3Pool } from "../pool/pool.ts";
 import { RedisPlaces } from "../redis/places.ts";
 import { loadBullMQ, mailboxIdOf, MOST_STALLS } from "./engine.ts";
@@ -37,11 +38,13 @@ export interface FetchWorker extends AsyncDisposable {
   readonly id: string;
   /**
    * Ends the worker, for example at SIGTERM. It takes no more mailboxes, and each run ends after its current message.
-   * After `within` milliseconds the runs are aborted: what was delivered is recorded, and nothing more is deleted. Resolves
-   * at the latest three seconds after that. Rejects with `POP3_CONFIG` if an option is invalid. You may call it more than
+   * After the time `within` the runs are aborted: what was delivered is recorded, and nothing more is deleted. Resolves at
+   * the latest three seconds after that. Rejects with `POP3_CONFIG` if an option is invalid. You may call it more than
    * once: the first call counts.
    */
-  close(options?: { /** @default 25000 */ readonly within?: number }): Promise<void>;
+  close(options?: {
+    /** A number is in milliseconds. @default 25000 */ readonly within?: Duration;
+  }): Promise<void>;
   /** For the probes of an orchestrator: is it alive, and does it take mailboxes? Never rejects. */
   health(): Promise<WorkerHealth>;
 }
@@ -149,7 +152,7 @@ class Fetcher implements FetchWorker {
     }
   }
 
-  close(options: { readonly within?: number } = {}): Promise<void> {
+  close(options: { readonly within?: Duration } = {}): Promise<void> {
     this.#closed ??= this.#close(options);
     return this.#closed;
   }
@@ -174,11 +177,10 @@ class Fetcher implements FetchWorker {
     return { live, ready: reasons.length === 0, reasons };
   }
 
-  async #close(options: { readonly within?: number }): Promise<void> {
+  async #close(options: { readonly within?: Duration }): Promise<void> {
     checkObject("options", options);
     checkNames("close", options, ["within"]);
-    const { within = 25_000 } = options;
-    checkNumber("close.within", within);
+    const within = checkDuration("close.within", options.within ?? 25_000, "ms");
     clearInterval(this.#timer);
     this.#context.outage.close();
     this.#stop.abort(new Error("the worker is closing"));

@@ -4,7 +4,7 @@ import { blockPieces, blockSize } from "../protocol/dot-encoder.ts";
 import type { Answer } from "./answer.ts";
 import type { ClientLine } from "./client-line.ts";
 import { escaped } from "./escapes.ts";
-import type { Fault } from "./fault.ts";
+import type { TimedFault } from "./fault.ts";
 import { distorted, endOf, isCarriedOut, noteOf, octetsOf, type Faults } from "./faults.ts";
 import type { Session } from "./session.ts";
 import { tlsFacts } from "./tls-facts.ts";
@@ -87,7 +87,7 @@ export class Connection {
     return this.#proceed(on, given.then);
   }
 
-  async #respondWrongly(on: string, answer: () => Answer, fault: Fault): Promise<boolean> {
+  async #respondWrongly(on: string, answer: () => Answer, fault: TimedFault): Promise<boolean> {
     const { transcript } = this.#setup;
     const wire = this.#wire;
     const given = isCarriedOut(fault) ? answer() : undefined;
@@ -119,7 +119,7 @@ export class Connection {
     return this.#proceed(on, given?.then);
   }
 
-  #packets({ split, interval = 0 }: Fault): Packets {
+  #packets({ split, interval = 0 }: TimedFault): Packets {
     const size = split ?? (interval > 0 ? 1 : Infinity);
     return { size: Math.min(size, this.#setup.chunk), interval };
   }
@@ -132,7 +132,7 @@ export class Connection {
     else transcript.block(blockSize(answer.block));
   }
 
-  #recordFault(fault: Fault, given: Answer | undefined): void {
+  #recordFault(fault: TimedFault, given: Answer | undefined): void {
     const { transcript } = this.#setup;
     const [before, reply, after, flood] = [fault.before, fault.reply, fault.after, fault.flood].map(octetsOf);
     if (before !== undefined) transcript.raw(before);

@@ -1,6 +1,15 @@
 // One fault that a test orders: the response that it changes, what happens to the bytes of it, and the check that it
 // makes sense.
-import { checkBoolean, checkNames, checkObject, configError, nearest, shown } from "../options/checks.ts";
+import {
+  checkBoolean,
+  checkDuration,
+  checkNames,
+  checkObject,
+  configError,
+  nearest,
+  shown,
+} from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { printable } from "../protocol/printable.ts";
 import { VERBS } from "./client-line.ts";
 import type { WireEnd } from "./wire.ts";
@@ -34,8 +43,8 @@ export interface Fault {
    * @default 1
    */
   readonly nth?: number | "every";
-  /** Milliseconds to delay the response. The command itself is executed at once. @default 0 */
-  readonly delay?: number;
+  /** How long to delay the response. A number is in milliseconds. The command itself is executed at once. @default 0 */
+  readonly delay?: Duration;
   /** Bytes to send instead of the response. They are sent unchanged, so include the CRLF. */
   readonly reply?: Buffer | string;
   /**
@@ -71,7 +80,13 @@ export interface Fault {
   readonly stall?: number;
   /** The maximum bytes in a packet. 1 sends each byte alone. @default Infinity, or 1 with `interval` */
   readonly split?: number;
-  /** Milliseconds to wait after each packet, for a slow trickle. @default 0 */
+  /** How long to wait after each packet, for a slow trickle. A number is in milliseconds. @default 0 */
+  readonly interval?: Duration;
+}
+
+/** A fault whose times are in milliseconds. */
+export interface TimedFault extends Fault {
+  readonly delay?: number;
   readonly interval?: number;
 }
 
@@ -91,7 +106,6 @@ interface Bounds {
   readonly endless: boolean;
 }
 
-const MILLISECONDS: Bounds = { least: 0, whole: false, endless: true };
 const OCTETS: Bounds = { least: 0, whole: true, endless: true };
 
 /** What the server sends: a fault can change each of them. */
@@ -117,14 +131,17 @@ const ACTIONS = {
 
 const NAMES = Object.keys(ACTIONS) as readonly (keyof typeof ACTIONS)[];
 
-/** Throws `POP3_CONFIG` if a fault is misspelt, contradicts itself, could never strike, or would change nothing. */
-export function checkFault(fault: Fault): void {
-  checkObject("fault", fault);
-  checkNames("fault", fault, ["on", "nth", ...NAMES]);
-  checkOn(fault.on);
+/**
+ * Returns the fault, with its times in milliseconds. Throws `POP3_CONFIG` if it is misspelt, contradicts itself, could
+ * never strike, or would change nothing.
+ */
+export function checkFault(given: Fault): TimedFault {
+  checkObject("fault", given);
+  checkNames("fault", given, ["on", "nth", ...NAMES]);
+  checkOn(given.on);
+  const fault = timed(given);
   if (fault.nth !== "every")
     checkAmount("nth", fault.nth, { least: 1, whole: true, endless: false }, ', or "every"');
-  for (const name of ["delay", "interval"] as const) checkAmount(name, fault[name], MILLISECONDS);
   for (const name of ENDS) checkAmount(name, fault[name], OCTETS);
   checkAmount("split", fault.split, { ...OCTETS, least: 1 });
   for (const name of ["carriedOut", "twice"] as const) checkBoolean(`fault.${name}`, fault[name]);
@@ -132,6 +149,15 @@ export function checkFault(fault: Fault): void {
   checkTogether(fault);
   if (!NAMES.some((name) => fault[name] !== undefined && fault[name] !== ACTIONS[name]))
     throw configError(`the fault on ${printable(fault.on)} changes nothing: set one of ${NAMES.join(", ")}`);
+  return fault;
+}
+
+function timed({ delay, interval, ...others }: Fault): TimedFault {
+  return {
+    ...others,
+    ...(delay === undefined ? {} : { delay: checkDuration("fault.delay", delay, "ms") }),
+    ...(interval === undefined ? {} : { interval: checkDuration("fault.interval", interval, "ms") }),
+  };
 }
 
 function checkOn(on: unknown): void {

@@ -1,24 +1,36 @@
 // The faults of a server: counts the responses, finds the fault that matches one, and applies it.
 import { configError } from "../options/checks.ts";
 import { printable } from "../protocol/printable.ts";
-import { checkFault, ENDS, type Fault, type FaultEnd } from "./fault.ts";
+import { checkFault, ENDS, type Fault, type FaultEnd, type TimedFault } from "./fault.ts";
 
 /** Bytes of a flood in one piece. */
 const FLOOD = 16 * 1024;
 
 /** The faults of one server, and how many matching responses each has seen. */
 export class Faults {
-  readonly #faults: { readonly fault: Fault; readonly on: string; seen: number; struck: boolean }[] = [];
+  readonly #faults: {
+    readonly given: Fault;
+    readonly fault: TimedFault;
+    readonly on: string;
+    seen: number;
+    struck: boolean;
+  }[] = [];
 
   /** Adds a fault. Throws `POP3_CONFIG` for an invalid one, see {@link checkFault}. */
   add(fault: Fault): void {
-    checkFault(fault);
-    this.#faults.push({ fault: { ...fault }, on: fault.on.toUpperCase(), seen: 0, struck: false });
+    const checked = checkFault(fault);
+    this.#faults.push({
+      given: { ...fault },
+      fault: checked,
+      on: fault.on.toUpperCase(),
+      seen: 0,
+      struck: false,
+    });
   }
 
   /** The faults that have not changed a response yet, as they were given. */
   get unused(): readonly Fault[] {
-    return this.#faults.filter(({ struck }) => !struck).map(({ fault }) => fault);
+    return this.#faults.filter(({ struck }) => !struck).map(({ given }) => given);
   }
 
   /** Throws `POP3_CONFIG` if a fault has not changed a response. */
@@ -35,9 +47,9 @@ export class Faults {
   }
 
   /** Counts a response. Returns the merged faults that match it, or `undefined` if none does. */
-  strike(on: string): Fault | undefined {
+  strike(on: string): TimedFault | undefined {
     const name = on.toUpperCase();
-    let struck: Fault | undefined;
+    let struck: TimedFault | undefined;
     for (const entry of this.#faults) {
       const { fault, on: each } = entry;
       if (each !== name && (each !== "*" || on === "greeting")) continue;

@@ -1,8 +1,10 @@
 // Listens on a port: owns its address, its certificate and every connection until close().
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, type TLSSocketOptions } from "node:tls";
+import { checkDuration } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { makeCertificate } from "./certificate.ts";
-import { isNumber, isText, isWhole, type Checks } from "./option-checks.ts";
+import { isNumber, isText, isTime, isWhole, type Checks } from "./option-checks.ts";
 import { Transcript } from "./transcript.ts";
 import type { WireSetup } from "./wire.ts";
 
@@ -15,11 +17,11 @@ export interface ListenerOptions {
   /** The maximum bytes in one write, on every connection. 1 sends each byte alone. @default Infinity */
   readonly chunk?: number;
   /**
-   * Milliseconds to wait before the greeting, and before each chunk of the client is processed: simulates a
-   * distant server. Commands that arrive together are answered together. TLS handshakes are not delayed.
+   * How long to wait before the greeting, and before each chunk of the client is processed: simulates a distant server.
+   * A number is in milliseconds. Commands that arrive together are answered together. TLS handshakes are not delayed.
    * @default 0
    */
-  readonly latency?: number;
+  readonly latency?: Duration;
 }
 
 /** The checks of the options. */
@@ -27,7 +29,7 @@ export const LISTENER_CHECKS: Checks<ListenerOptions> = {
   host: isText,
   port: isWhole(0, 65_535),
   chunk: isNumber(1),
-  latency: isNumber(0),
+  latency: isTime("ms"),
 };
 
 /** Handles one connection. */
@@ -66,7 +68,7 @@ export class Listener {
     // All connections share one context, so that a client can resume the TLS session of an earlier
     // connection.
     const context = { secureContext: createSecureContext({ ...tls, key, cert }), ...tls, key, cert };
-    this.#wire = { tls: context, chunk, latency };
+    this.#wire = { tls: context, chunk, latency: checkDuration("server.latency", latency, "ms") };
     this.ca = [cert].flat().join("\n");
     this.#server = createServer();
   }

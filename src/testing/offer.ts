@@ -1,6 +1,6 @@
 // The features that a session offers: the options with all defaults, and the capabilities that follow from
 // them.
-import { configError } from "../options/checks.ts";
+import { checkDuration, configError } from "../options/checks.ts";
 import { mechanismNamed } from "./mechanisms/index.ts";
 import type { ServerMechanism, TlsFacts } from "./mechanisms/mechanism.ts";
 import type { CapabilityQuestion, Pop3ServerOptions } from "./options.ts";
@@ -45,7 +45,7 @@ export function offerOf(options: Pop3ServerOptions): Offer {
     top: options.top ?? true,
     utf8: options.utf8 ?? true,
     lang: options.lang ?? true,
-    loginDelay: options.loginDelay ?? 0,
+    loginDelay: checkDuration("server.loginDelay", options.loginDelay ?? 0, "s"),
     attempts: options.attempts ?? Infinity,
     now: options.now ?? Date.now,
   };

@@ -3,12 +3,14 @@ import { types } from "node:util";
 import {
   argumentError,
   checkBoolean,
+  checkDuration,
   checkFunction,
   checkNames,
   checkNumber,
   checkObject,
 } from "../options/checks.ts";
 import { checkString, checkText, configError, shown } from "../options/checks.ts";
+import type { TimeUnit } from "../options/duration.ts";
 import { typeOf } from "../protocol/printable.ts";
 
 /** Throws if a value that is given is wrong. `what`: the option, as the error names it. */
@@ -36,6 +38,14 @@ export const isNumber =
   (least: number): Check =>
   (what, value) =>
     checkNumber(what, value, least);
+
+/** A time, as a number of `unit` or as a text. `least`: the shortest one. */
+export const isTime =
+  (unit: TimeUnit, least = 0): Check =>
+  (what, value) => {
+    if (checkDuration(what, value, unit) < least)
+      throw configError(`${what} must be at least ${String(least)} ${unit} (got ${shown(value)})`);
+  };
 
 export const isWhole =
   (least: number, most: number): Check =>

@@ -1,6 +1,7 @@
 // The options of the test server, their defaults, and their checks.
 import type { TLSSocketOptions } from "node:tls";
 import { checkObject, checkOneOf } from "../options/checks.ts";
+import type { Duration } from "../options/duration.ts";
 import { USER_CHECKS, type Charset, type Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./fault.ts";
 import { LISTENER_CHECKS, type ListenerOptions } from "./listener.ts";
@@ -12,6 +13,7 @@ import {
   isCallback,
   isListOf,
   isNumber,
+  isTime,
   isObject,
   isString,
   isSwitch,
@@ -96,8 +98,8 @@ export interface Pop3ServerOptions extends ListenerOptions, MechanismOptions {
   readonly utf8?: boolean;
   /** Whether the server knows LANG (RFC 6856). @default true */
   readonly lang?: boolean;
-  /** Minimum seconds between two logins of a user (RFC 2449 section 6.5). @default 0 */
-  readonly loginDelay?: number;
+  /** The shortest time between two logins of a user (RFC 2449 section 6.5). A number is in seconds. @default 0 */
+  readonly loginDelay?: Duration;
   /** The clock for `loginDelay`: returns milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
   /** Whether a second session on the same maildrop is refused with `[IN-USE]`. @default true */
@@ -133,7 +135,7 @@ const CHECKS: Checks<Pop3ServerOptions> = {
   top: isSwitch,
   utf8: isSwitch,
   lang: isSwitch,
-  loginDelay: isNumber(0),
+  loginDelay: isTime("s"),
   now: isCallback,
   lock: isSwitch,
   faults: is("an array", Array.isArray),

@@ -1,6 +1,7 @@
 // A fleet polls its mailboxes again and again, knows how each of them is, and its jobs never end, whatever goes wrong.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Redis } from "ioredis";
+import type { Pop3ClientOptions, Pop3LogFacts } from "popwright";
 import { createFetchWorker, Fleet } from "popwright/bullmq";
 import { DestinationError, LedgerError, MemoryLedger } from "popwright/fetch";
 import { RedisLedger } from "popwright/redis";
@@ -70,6 +71,26 @@ describe("a fleet", () => {
     const text = await contents();
     expect(text).toContain("id-1");
     expect(text).not.toMatch(/box[01]|secret|wrong-password|@/);
+  });
+
+  test("gives its logger to the runs and their sessions, unless an account has its own", async () => {
+    const scene = await Scene.create(server, 2);
+    await scene.addAll();
+    const lines: Pop3LogFacts[] = [];
+    const write = (facts: Pop3LogFacts): void => void lines.push(facts);
+    await scene.worker({
+      logger: { debug: write, info: write, warn: write },
+      account: async (id) => {
+        const given = await scene.account(id);
+        if (id === "box0" || given === undefined) return given;
+        return { ...given, account: { ...(given.account as Pop3ClientOptions), logger: false } };
+      },
+    });
+    await scene.all();
+    expect(new Set(lines.map(({ area }) => area))).toEqual(new Set(["fetch", "pool", "session", "wire"]));
+    const named = lines.filter(({ area }) => area === "fetch").map(({ mailbox }) => mailbox);
+    expect(new Set(named)).toEqual(new Set(["box0"]));
+    expect(JSON.stringify(lines)).not.toMatch(/box1|secret/);
   });
 
   test("adds a mailbox once", async () => {

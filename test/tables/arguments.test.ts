@@ -635,7 +635,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     good: [["42"]],
     wrong: [
       [undefined, 5, SECRET, {}],
-      [...NOT_OBJECTS, { spread: -1 }],
+      [...NOT_OBJECTS, { spread: -1 }, { spread: "5" }],
     ],
   },
   "Fleet#status": noParameters,
@@ -656,6 +656,7 @@ const TABLE: Readonly<Record<string, Row>> = {
           lock: [null, 0, 1.5, SECRET],
           onPoll: CALLBACKS,
           onEvent: CALLBACKS,
+          logger: LOGGERS,
         } satisfies Record<keyof fleets.FetchWorkerOptions, Wrong>),
       ],
     ],

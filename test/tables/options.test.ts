@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/command-list.ts";
 import { helpText } from "../../src/cli/help-text.ts";
-import { firstColumn, propertiesOf, sectionOf, stringsOf, textOf } from "./source.ts";
+import { firstColumn, numbersThatAreTimes, propertiesOf, sectionOf, stringsOf, textOf } from "./source.ts";
 
 interface Options {
   readonly of: string;
@@ -381,4 +381,11 @@ test("the keys of the configuration file are documented, and no others", () => {
       .filter((name) => !words.has(name))
       .map((name) => `${name} of a policy is not documented: add it to the key "policy" in ${file}`),
   ).toEqual([]);
+});
+
+test("an option that is a time is a Duration, so it takes a text with a unit", () => {
+  // node-pop3 has only numbers.
+  expect(numbersThatAreTimes(/Options$|Timeouts$|Limits$|Pauses$|^Fault$/)).toEqual([
+    "src/node-pop3/options.ts: timeout",
+  ]);
 });

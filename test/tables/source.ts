@@ -184,3 +184,29 @@ export function codeIn(text: string): string[] {
     ([, code]) => code as string,
   );
 }
+
+/**
+ * The properties of type `number` whose comment has the word "milliseconds" or "seconds", in the public interfaces of these
+ * names: `file: name`. A time of day is none of them.
+ */
+export function numbersThatAreTimes(interfaces: RegExp): string[] {
+  const found: string[] = [];
+  const reports = readdirSync(join(root, "etc")).map((report) => textOf(`etc/${report}`));
+  const isPublic = (name: string): boolean => reports.some((each) => each.includes(`interface ${name} `));
+  for (const entry of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })) {
+    if (!entry.endsWith(".ts")) continue;
+    const file = `src/${entry.replaceAll("\\", "/")}`;
+    walk(parse(file), (node) => {
+      if (!ts.isPropertySignature(node) || !ts.isInterfaceDeclaration(node.parent)) return;
+      const { text } = node.parent.name;
+      if (!interfaces.test(text) || !isPublic(text) || !/\bnumber\b/.test(node.type?.getText() ?? "")) return;
+      const comment = ts
+        .getJSDocCommentsAndTags(node)
+        .map((each) => each.getText())
+        .join("\n");
+      if (/\b(milli)?seconds\b/i.test(comment) && !comment.includes("since 1970"))
+        found.push(`${file}: ${node.name.getText()}`);
+    });
+  }
+  return found.sort();
+}

@@ -1,6 +1,7 @@
 // A case of a contract: one promise of an interface, and a test of it that runs under any test runner.
 import { AssertionError } from "node:assert/strict";
-import { argumentError, checkObject, shown } from "../../options/checks.ts";
+import { argumentError, checkDuration, checkObject, shown } from "../../options/checks.ts";
+import type { Duration } from "../../options/duration.ts";
 import { checkOptions, type Checks } from "../option-checks.ts";
 import { Broken, told, type Calls } from "./calls.ts";
 
@@ -29,7 +30,7 @@ export interface ContractCase {
 
 /** The option that both contracts have. */
 interface TrialOptions {
-  readonly timeout?: number;
+  readonly timeout?: Duration;
 }
 
 /** The longest time of a timer; milliseconds. */
@@ -66,7 +67,7 @@ export function casesOf<T extends Trial, O extends TrialOptions>(
   options: O,
   begin: () => Promise<T>,
 ): ContractCase[] {
-  const timeout = Math.min(options.timeout ?? 30_000, LONGEST_TIMER);
+  const timeout = Math.min(checkDuration("options.timeout", options.timeout ?? 30_000, "ms"), LONGEST_TIMER);
   return promises.map(({ name, needs = [], test }): ContractCase => {
     const missing = needs.filter((option) => options[option] === undefined || options[option] === false);
     if (missing.length > 0) {

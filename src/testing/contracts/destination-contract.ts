@@ -1,6 +1,6 @@
 // The contract of a destination: what the runs that deliver to it rely on, one promise a case.
 import type { Destination } from "../../fetch/destinations/destination.ts";
-import { is, isCallback, isNumber, isSwitch, type Checks } from "../option-checks.ts";
+import { is, isCallback, isSwitch, isTime, type Checks } from "../option-checks.ts";
 import { casesOf, checkContract, type ContractCase } from "./case.ts";
 import { KEYED } from "./destination/keys.ts";
 import type { DestinationContractOptions } from "./destination/options.ts";
@@ -20,7 +20,7 @@ const CHECKS: Checks<DestinationContractOptions> = {
   refuse: isCallback,
   ledger: isCallback,
   remove: isCallback,
-  timeout: isNumber(1),
+  timeout: isTime("ms", 1),
 };
 
 /**

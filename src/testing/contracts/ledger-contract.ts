@@ -1,6 +1,6 @@
 // The contract of a ledger: what the runs that use it rely on, one promise a case.
 import type { Ledger } from "../../fetch/ledger/ledger.ts";
-import { isCallback, isNumber, isSwitch, type Checks } from "../option-checks.ts";
+import { isCallback, isSwitch, isTime, type Checks } from "../option-checks.ts";
 import { casesOf, checkContract, type ContractCase } from "./case.ts";
 import { FAILURES } from "./ledger/failures.ts";
 import { LEASES } from "./ledger/leases.ts";
@@ -18,7 +18,7 @@ const CHECKS: Checks<LedgerContractOptions> = {
   noticesLoss: isSwitch,
   loneSurrogates: isSwitch,
   remove: isCallback,
-  timeout: isNumber(1),
+  timeout: isTime("ms", 1),
 };
 
 /**

@@ -1,6 +1,7 @@
 // What the author of a destination gives to its contract.
 import type { Destination } from "../../../fetch/destinations/destination.ts";
 import type { Ledger } from "../../../fetch/ledger/ledger.ts";
+import type { Duration } from "../../../options/duration.ts";
 
 /**
  * What the contract of a destination needs in addition to the destination. Each option is optional; a case that
@@ -42,8 +43,8 @@ export interface DestinationContractOptions<D extends Destination = Destination>
   /** Removes the place. It is called at the end of each case. */
   readonly remove?: (destination: D) => unknown;
   /**
-   * How long one case may take; milliseconds. After that it fails, and names the calls that have not settled.
-   * @default 30000
+   * How long one case may take. A number is in milliseconds. After that it fails, and names the calls that have not
+   * settled. @default 30000
    */
-  readonly timeout?: number;
+  readonly timeout?: Duration;
 }

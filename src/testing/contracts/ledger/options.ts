@@ -1,5 +1,6 @@
 // What the author of a ledger gives to its contract.
 import type { Ledger } from "../../../fetch/ledger/ledger.ts";
+import type { Duration } from "../../../options/duration.ts";
 
 /**
  * What the contract of a ledger needs in addition to the ledger. Each option is optional; a case that needs a
@@ -37,8 +38,8 @@ export interface LedgerContractOptions<L extends Ledger = Ledger> {
   /** Removes the store. It is called at the end of each case. */
   readonly remove?: (ledger: L) => unknown;
   /**
-   * How long one case may take; milliseconds. After that it fails, and names the calls that have not settled.
-   * @default 30000
+   * How long one case may take. A number is in milliseconds. After that it fails, and names the calls that have not
+   * settled. @default 30000
    */
-  readonly timeout?: number;
+  readonly timeout?: Duration;
 }

@@ -589,6 +589,9 @@ test("the first signal says what the run waits for", async () => {
   const terminal = new Terminal();
   const outcome = new Outcome(task, flags, masked(terminal.io));
   await outcome.stopping();
+  expect(terminal.err).toBe("");
+  await outcome.heard({ mailbox: "ann", type: "begin" });
+  await outcome.stopping();
   expect(terminal.err).toMatch(/^finishing the current message; Ctrl\+C again stops at once/);
   const progress = { type: "progress", number: 3, received: 14e6, size: 203e6 } as const;
   await outcome.heard({ mailbox: "ann", ...progress });

@@ -18,8 +18,8 @@ const consumers = join(root, "test/package/consumer");
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
-  /** The path of the manual page. */
-  readonly man: string;
+  /** The paths of the manual pages. npm links them only if they are in an array. */
+  readonly man: readonly string[];
 }
 
 /** Where everything happens: the tarball, what it unpacks to, and a user's project. */
@@ -126,7 +126,9 @@ test("the command line is ESM without types, and each file has a name that says 
 });
 
 test("the manual page has each command and each option, and a formatter has nothing against it", async () => {
-  const { man } = manifest;
+  const [man = "", ...others] = manifest.man;
+  expect(others).toEqual([]);
+  expect(man).toBe("./dist/popwright.1");
   expect(files).toContain(posix.normalize(man));
   const page = join(directory, "package", man);
   const text = (await readFile(page, "utf8")).replaceAll("\\-", "-");

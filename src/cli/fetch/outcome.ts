@@ -23,6 +23,8 @@ export class Outcome {
   readonly #io: Io;
   readonly #progress: Progress;
   readonly #codes: Map<string, ExitCode> = new Map();
+  /** The mailboxes over which a run goes now. Between two polls there are none. */
+  readonly #running: Set<string> = new Set();
   /** The large message that is under way, by mailbox. */
   readonly #underway: Map<string, Extract<FetchEvent, { type: "progress" }>> = new Map();
   readonly #task: Task;
@@ -39,6 +41,8 @@ export class Outcome {
   }
 
   async heard(event: FetchEvent): Promise<void> {
+    if (event.type === "begin") this.#running.add(event.mailbox);
+    if (event.type === "end" || event.type === "failed") this.#running.delete(event.mailbox);
     if (event.type === "end") this.#codes.set(event.mailbox, this.#codeOf(event.report));
     if (event.type === "failed") this.#codes.set(event.mailbox, exitCodeOf(event.error));
     if (this.#flags.json) {
@@ -62,7 +66,7 @@ export class Outcome {
 
   /** Says what the run waits for after the first signal. The message that is under way may be large. */
   async stopping(): Promise<void> {
-    if (this.#flags.json || isInterrupted(this.#io)) return;
+    if (this.#flags.json || isInterrupted(this.#io) || this.#running.size === 0) return;
     const now = [...this.#underway.values()].map(
       ({ number, received, size }) =>
         `message ${String(number)} (${octetsText(received)}${size === undefined ? "" : ` of ${octetsText(size)}`})`,

@@ -26,8 +26,11 @@ export function wordsOf<const O extends Options>(args: readonly string[], option
   try {
     const words = parseArgs({ args: [...args], options, allowPositionals: true });
     const values = words.values as Record<string, unknown>;
-    for (const [name, value] of Object.entries(values))
-      if (PATHS.has(name) && typeof value === "string") values[name] = homePath(value);
+    for (const [name, value] of Object.entries(values)) {
+      if (!PATHS.has(name) || typeof value !== "string") continue;
+      if (value === "") throw new UsageError(`--${name} must be a path (got an empty one)`);
+      values[name] = homePath(value);
+    }
     return words;
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(wrongOption(error as Error, options));

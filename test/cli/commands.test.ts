@@ -90,7 +90,7 @@ describe("a wrong command line", () => {
       ["fetch", URL, "--to", "x", "--delete", "soon"],
       '--delete must be never, delivered or a time such as 14d or 36h (got "soon")',
     ],
-    [["fetch", URL, "--to", "x", "--first-run", "some"], "--first-run must be a whole number"],
+    [["fetch", URL, "--to", "x", "--first-run", "some"], "--first-run must be all, none or a whole number"],
     [["fetch", URL, "--to", "x", "--max-size", "10 MB"], "--max-size must be a number of bytes"],
     [["fetch", URL, "--to", "x", "--messages", "0"], "--messages must be a whole number >= 1"],
     [["fetch", "--config", "x", "--to", "y"], "--to cannot be combined with --config"],

@@ -88,6 +88,7 @@ test.each<[words: string, code: number, last: string, env?: Record<string, strin
   ["list @ANN --password-command=", 64, "the command is empty: it must name a program"],
   ["get @ANN 1 -o @DIR/file", 73, OVERWRITES],
   ["get @ANN 1 -o @DIR/none/file", 73, CHECK_PATH],
+  ["get @ANN 1 --output=", 64, "--output must be a path (got an empty one)"],
   ["check @ANN --record @DIR/file", 73, OVERWRITES],
   ["check --to @DIR/file", 73, "@DIR/file is not a folder: choose another path"],
   ["serve @DIR/none", 64, CHECK_PATH],
@@ -100,6 +101,13 @@ test.each<[words: string, code: number, last: string, env?: Record<string, strin
   ],
   ["serve --user=", 64, "--user must be a name (got an empty one)"],
   // Destinations and the ledger.
+  ["fetch @ANN --to mailto:bob@example.com", 64, "for a path with a colon, write ./ before it"],
+  ["fetch @ANN --to ftp://h", 64, 'lmtp:// or https:// (got "ftp://h")'],
+  [
+    "fetch @ANN --to Mail --first-run some",
+    64,
+    '--first-run must be all, none or a whole number (got "some")',
+  ],
   ["fetch @ANN --to @DIR/file", 73, NOT_DIRECTORY],
   ["fetch @ANN --to @DIR/folder --format mbox", 73, "Remove or rename it (POP3_DESTINATION)"],
   ["fetch @ANN --to lmtp://127.0.0.1:1/ann@example.com", 73, NO_DESTINATION],

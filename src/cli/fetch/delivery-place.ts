@@ -110,12 +110,13 @@ export function placeNamed({ to, format, ...words }: ToWords): DeliveryPlace {
 
 function kindNamed(to: string): KindName {
   // A single letter is a drive of Windows.
-  const [, scheme, slashes] = /^([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(to) ?? [];
-  const name = BY_SCHEME.get((scheme ?? "").toLowerCase());
+  const [, scheme] = /^([a-z][a-z0-9+.-]+):/i.exec(to) ?? [];
+  if (scheme === undefined) return "maildir";
+  const name = BY_SCHEME.get(scheme.toLowerCase());
   if (name !== undefined) return name;
-  if (slashes === undefined) return "maildir";
+  const hint = to.includes("://") ? "" : ": for a path with a colon, write ./ before it";
   throw new UsageError(
-    `--to must be a path, or begin with gmail:, imaps://, lmtp:// or https:// (got ${quoted(to)})`,
+    `--to must be a path, or begin with gmail:, imaps://, lmtp:// or https:// (got ${quoted(to)})${hint}`,
   );
 }
 

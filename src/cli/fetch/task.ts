@@ -109,10 +109,10 @@ async function fromFile(words: readonly string[], values: Values, io: Io): Promi
 function policyOf(values: Values): FetchPolicy {
   const when = deletionOf(values.delete);
   const first = values["first-run"];
+  if (first !== undefined && !/^(?:all|none|\d+)$/.test(first))
+    throw new UsageError(`--first-run must be all, none or a whole number (got ${quoted(first)})`);
   const firstRun =
-    first === undefined || first === "all" || first === "none"
-      ? first
-      : { newest: wholeNumber("--first-run", first) ?? 0 };
+    first === undefined || first === "all" || first === "none" ? first : { newest: Number(first) };
   const maxSize = octetsOf("--max-size", values["max-size"]);
   return {
     ...(when === undefined ? {} : { delete: when }),

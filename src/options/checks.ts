@@ -5,6 +5,7 @@ import { printable, shown } from "../protocol/printable.ts";
 import { durationHint, durationIn, durationWanted, type Duration, type TimeUnit } from "./duration.ts";
 
 export { shown };
+export type { Duration, DurationText, TimeUnit } from "./duration.ts";
 
 /** What is wrong with options: nothing was sent. */
 export function configError(message: string): Pop3Error {

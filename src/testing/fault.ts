@@ -9,7 +9,7 @@ import {
   nearest,
   shown,
 } from "../options/checks.ts";
-import type { Duration } from "../options/duration.ts";
+import type { Duration } from "../options/checks.ts";
 import { printable } from "../protocol/printable.ts";
 import { VERBS } from "./client-line.ts";
 import type { WireEnd } from "./wire.ts";

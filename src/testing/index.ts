@@ -1,5 +1,5 @@
 // The exports of "popwright/testing". Its contracts mention types of "popwright/fetch": they are exported here, too.
-export type { Duration, DurationText } from "../options/duration.ts";
+export type { Duration, DurationText } from "../options/checks.ts";
 export type { Account, Accounts, Charset, Pop3ServerUser } from "./accounts.ts";
 export { makeCertificate, type Certificate, type CertificateOptions } from "./certificate.ts";
 export { crlf } from "./crlf.ts";

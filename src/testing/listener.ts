@@ -2,7 +2,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, type TLSSocketOptions } from "node:tls";
 import { checkDuration } from "../options/checks.ts";
-import type { Duration } from "../options/duration.ts";
+import type { Duration } from "../options/checks.ts";
 import { makeCertificate } from "./certificate.ts";
 import { isNumber, isText, isTime, isWhole, type Checks } from "./option-checks.ts";
 import { Transcript } from "./transcript.ts";

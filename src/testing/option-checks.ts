@@ -10,7 +10,7 @@ import {
   checkObject,
 } from "../options/checks.ts";
 import { checkString, checkText, configError, shown } from "../options/checks.ts";
-import type { TimeUnit } from "../options/duration.ts";
+import type { TimeUnit } from "../options/checks.ts";
 import { typeOf } from "../protocol/printable.ts";
 
 /** Throws if a value that is given is wrong. `what`: the option, as the error names it. */

@@ -1,7 +1,7 @@
 // The options of the test server, their defaults, and their checks.
 import type { TLSSocketOptions } from "node:tls";
 import { checkObject, checkOneOf } from "../options/checks.ts";
-import type { Duration } from "../options/duration.ts";
+import type { Duration } from "../options/checks.ts";
 import { USER_CHECKS, type Charset, type Pop3ServerUser } from "./accounts.ts";
 import type { Fault } from "./fault.ts";
 import { LISTENER_CHECKS, type ListenerOptions } from "./listener.ts";

@@ -1,7 +1,7 @@
 // A case of a contract: one promise of an interface, and a test of it that runs under any test runner.
 import { AssertionError } from "node:assert/strict";
 import { argumentError, checkDuration, checkObject, shown } from "../../options/checks.ts";
-import type { Duration } from "../../options/duration.ts";
+import type { Duration } from "../../options/checks.ts";
 import { checkOptions, type Checks } from "../option-checks.ts";
 import { Broken, told, type Calls } from "./calls.ts";
 

@@ -1,7 +1,7 @@
 // What the author of a destination gives to its contract.
 import type { Destination } from "../../../fetch/destinations/destination.ts";
 import type { Ledger } from "../../../fetch/ledger/ledger.ts";
-import type { Duration } from "../../../options/duration.ts";
+import type { Duration } from "../../../options/checks.ts";
 
 /**
  * What the contract of a destination needs in addition to the destination. Each option is optional; a case that

@@ -1,6 +1,6 @@
 // What the author of a ledger gives to its contract.
 import type { Ledger } from "../../../fetch/ledger/ledger.ts";
-import type { Duration } from "../../../options/duration.ts";
+import type { Duration } from "../../../options/checks.ts";
 
 /**
  * What the contract of a ledger needs in addition to the ledger. Each option is optional; a case that needs a

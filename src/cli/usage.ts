@@ -41,6 +41,8 @@ export function wordsOf<const O extends Options>(args: readonly string[], option
 function wrongOption({ message }: Error, options: Options): string {
   const [, unknown] = /^Unknown option '(--?[^']*)'/.exec(message) ?? [];
   if (unknown !== undefined) {
+    if (/^-\d/.test(unknown))
+      return printable(`${unknown} looks like an option: the numbers here begin with 1`);
     const near = nearest(unknown.replace(/^--?(?:no-)?/, ""), Object.keys(options));
     const hint = near === undefined || unknown.length < 4 ? "" : `: did you mean --${near}?`;
     return printable(`unknown option ${unknown}${hint}`);

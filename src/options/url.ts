@@ -42,7 +42,7 @@ export function parseUrl(given: string | URL): UrlOptions {
   } catch {
     // Neither the URL nor Node's error, which repeats it, is shown: there may be a password in it.
     throw configError(
-      "the URL cannot be parsed: expected pop3s://user@host:port; percent-encode #, /, ?, @, : and % in user and password",
+      "the URL cannot be parsed: expected pop3s://user@host:port, with a port up to 65535; percent-encode #, /, ?, @, : and % in user and password",
     );
   }
   const secure = url.protocol === "pop3s:" || url.protocol === "pops:";

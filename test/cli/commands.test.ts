@@ -56,6 +56,11 @@ describe("a wrong command line", () => {
     [["list", URL, "--json=yes"], "--json takes no value: write --json alone"],
     [["list", URL, "--pasword-file", "x"], "unknown option --pasword-file: did you mean --password-file?"],
     [["list", URL, "-x"], "unknown option -x"],
+    [["show", URL, "-1"], "-1 looks like an option: the numbers here begin with 1"],
+    [["list", "pop3s://ann@pop.example.com:99999"], "with a port up to 65535"],
+    [["fetch", URL, "--to", "gmail:"], "--to needs an address after gmail:, as in gmail:ann@gmail.com"],
+    [["fetch", URL, "--to", "gmail:ann"], "--to needs an address after gmail:"],
+    [["fetch", URL, "--to", "gmail:%zz"], "--to needs an address after gmail:"],
     [
       ["list", URL, "--ca", "~bob/ca.pem"],
       "does not know the home directory in ~bob/ca.pem: write the whole path",

@@ -63,7 +63,7 @@ export const gmail: PlaceKind<GmailPlace> = {
       throw new UsageError("--to-login must be google for gmail, and is not necessary");
     const [address = "", query] = to.replace(/^gmail:/i, "").split("?", 2);
     const api = new URLSearchParams(query).get("api");
-    return { address: decodeURIComponent(address), options: api === null ? {} : { api }, tokenCommand };
+    return { address: addressIn(address), options: api === null ? {} : { api }, tokenCommand };
   },
   takesSecret: true,
   variables: variablesOfSecret,
@@ -77,6 +77,17 @@ export const gmail: PlaceKind<GmailPlace> = {
   },
   shared: true,
 };
+
+/** Decodes the address after `gmail:`. */
+function addressIn(encoded: string): string {
+  try {
+    const address = decodeURIComponent(encoded);
+    if (address.includes("@")) return address;
+  } catch {
+    // The same is wrong with it.
+  }
+  throw new UsageError("--to needs an address after gmail:, as in gmail:ann@gmail.com");
+}
 
 function readToken(
   path: JsonPath,

@@ -28,7 +28,7 @@ export function wordsOf<const O extends Options>(args: readonly string[], option
     const values = words.values as Record<string, unknown>;
     for (const [name, value] of Object.entries(values)) {
       if (!PATHS.has(name) || typeof value !== "string") continue;
-      if (value === "") throw new UsageError(`--${name} must be a path (got an empty one)`);
+      if (value === "") throw new UsageError(`--${printable(name)} must be a path (got an empty one)`);
       values[name] = homePath(value);
     }
     return words;

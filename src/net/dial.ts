@@ -230,13 +230,22 @@ function connectError(peer: string, cause: unknown, secrets: Secrets | undefined
 
 /**
  * The message of Node's error, without an address that `peer` names already. If Node tried several addresses, the message
- * for each of them.
+ * for each of them. The function of the caller may throw anything.
  */
 function reason(peer: string, cause: unknown): string {
-  if (cause instanceof AggregateError) return cause.errors.map((each) => reason(peer, each)).join(", ");
+  try {
+    const all = cause instanceof AggregateError ? (cause.errors as readonly unknown[]) : [cause];
+    const reasons = all.map((each) => withoutAddress(peer, each));
+    if (reasons.length > 0) return reasons.join(", ");
+  } catch {
+    // It is no error of Node.
+  }
+  return messageOf(cause);
+}
+
+function withoutAddress(peer: string, cause: unknown): string {
   const message = messageOf(cause);
-  if (!(cause instanceof Error)) return message;
-  const { address, port } = cause as Error & { readonly address?: unknown; readonly port?: unknown };
+  const { address, port } = (cause ?? {}) as { readonly address?: unknown; readonly port?: unknown };
   if (typeof address !== "string" || typeof port !== "number") return message;
   return peer.endsWith(authority({ host: address, port }))
     ? message.replace(` ${address}:${String(port)}`, "")

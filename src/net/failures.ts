@@ -39,13 +39,13 @@ export function sessionOver(): Pop3ConnectionError {
 }
 
 export function serverClosed(server: string): Pop3ConnectionError {
-  return new Pop3ConnectionError("POP3_CLOSED", `${server} closed the connection`);
+  return new Pop3ConnectionError("POP3_CLOSED", `${printable(server)} closed the connection`);
 }
 
 export function truncated(server: string): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_TRUNCATED",
-    `${server} closed the connection in the middle of a response`,
+    `${printable(server)} closed the connection in the middle of a response`,
   );
 }
 
@@ -62,7 +62,7 @@ export interface Expiry {
 export function timedOut(server: string, { code, limit, why }: Expiry, what: string): Pop3ConnectionError {
   return new Pop3ConnectionError(
     code,
-    `the connection to ${server} timed out while waiting for ${what}: ${why} (${limit})`,
+    `the connection to ${printable(server)} timed out while waiting for ${what}: ${why} (${limit})`,
     { limit },
   );
 }
@@ -74,7 +74,7 @@ export function streamFailed(
   secrets: Secrets,
 ): Pop3ConnectionError {
   const cause = foreignError(error, secrets);
-  const connection = `the connection to ${server}`;
+  const connection = `the connection to ${printable(server)}`;
   return error.code === "ECONNRESET" || error.code === "EPIPE"
     ? new Pop3ConnectionError("POP3_RESET", `${connection} was reset`, { cause })
     : new Pop3ConnectionError("POP3_CLOSED", `${connection} failed: ${printable(error.message, secrets)}`, {
@@ -92,7 +92,7 @@ export function unsolicited(
   if (last?.printable === "STLS") return injected(server);
   return new Pop3ProtocolError(
     "POP3_UNSOLICITED",
-    `${server} sent ${String(octets.length)} unexpected bytes after ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
+    `${printable(server)} sent ${String(octets.length)} unexpected bytes after ${last?.printable ?? "the TLS handshake"}: "${printableLine(octets, secrets)}"`,
     { command: last?.printable },
   );
 }
@@ -100,7 +100,7 @@ export function unsolicited(
 export function injected(server: string): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_TLS_INJECTION",
-    `${server} sent unencrypted bytes after its reply to STLS; an attacker may have injected them`,
+    `${printable(server)} sent unencrypted bytes after its reply to STLS; an attacker may have injected them`,
   );
 }
 
@@ -108,7 +108,7 @@ export function injected(server: string): Pop3ConnectionError {
 export function givenUp(server: string, command: Command<unknown>, cause?: Pop3Error): Pop3ConnectionError {
   return new Pop3ConnectionError(
     "POP3_ABANDONED",
-    `${command.printable} was aborted before its response was complete, and the session with ${server} cannot continue without it`,
+    `${command.printable} was aborted before its response was complete, and the session with ${printable(server)} cannot continue without it`,
     { cause },
   );
 }

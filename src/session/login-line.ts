@@ -1,4 +1,5 @@
 // Sends the commands of one login.
+import { printable } from "../protocol/printable.ts";
 import { Pop3ConnectionError, Pop3ReplyError, type Pop3Error } from "../errors.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Pop3Limits } from "../options/client.ts";
@@ -35,7 +36,7 @@ export class LoginLine {
       if (cause instanceof Pop3ReplyError || !this.closedByPeer) throw cause;
       throw new Pop3ConnectionError(
         "POP3_AUTH_CLOSED",
-        `${this.#connection.server} closed the connection instead of replying to the login: the password or token may be wrong`,
+        `${printable(this.#connection.server)} closed the connection instead of replying to the login: the password or token may be wrong`,
         { command: command.printable, cause },
       );
     }

@@ -1,5 +1,6 @@
 // The maildrop in the TRANSACTION state: lists, marks and unmarks messages. QUIT deletes the marked messages.
 // If the session ends in any other way, nothing is deleted (RFC 1939 sections 5 and 6).
+import { printable } from "../protocol/printable.ts";
 import {
   Pop3AbortError,
   Pop3ConnectionError,
@@ -311,7 +312,7 @@ export class Transaction {
     }
     return new Pop3ConnectionError(
       "POP3_COMMIT_UNKNOWN",
-      `${this.session.connection.server} did not reply to QUIT: the marked messages may or may not be deleted`,
+      `${printable(this.session.connection.server)} did not reply to QUIT: the marked messages may or may not be deleted`,
       details,
     );
   }

@@ -12,10 +12,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { codeBlocks, examplesIn, type Block } from "./blocks.ts";
 
 const root = join(import.meta.dirname, "../..");
-const PRELUDE = `import { Pop3Client, Pop3Error } from "popwright";
+const PRELUDE = `import type { Pop3Client } from "popwright";
 declare const client: Pop3Client;
 declare function save(uid: string | undefined, octets: Buffer): Promise<void>;
-void [client, save, Pop3Error];
+void [client, save];
 `;
 
 /** What the examples in doc comments use without a declaration. */
@@ -204,9 +204,7 @@ async function outputOf(file: string, environment = { POP3_PASS: "secret" }): Pr
 async function run(chosen: readonly Block[]): Promise<string> {
   const runs: string[] = [];
   for (const [index, { code, recipe, place }] of chosen.entries()) {
-    const given = recipe
-      ? `import { Pop3Error } from "popwright"; const { client, save } = globalThis.given; void [client, save, Pop3Error];\n`
-      : "";
+    const given = recipe ? "const { client, save } = globalThis.given; void [client, save];\n" : "";
     // Only the server of the example is replaced.
     const local = code.replace('host: "pop.example.com",', "...globalThis.given.place,");
     await writeFile(join(folder, `block-${index}.mts`), asSource(given + local));

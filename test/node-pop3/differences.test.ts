@@ -209,7 +209,7 @@ test("options that do not exist are refused, and the port may be a string", () =
   expect(() => new Ours({ host: "pop.example.com", ...login, ssl: true } as never)).toThrow(
     "unknown option ssl",
   );
-  expect(() => new Ours({ user: "ann" } as never)).toThrow("host must be");
+  expect(() => new Ours({ user: "ann" } as never)).toThrow("host is undefined");
   const pop3 = new Ours({ host: "pop.example.com", port: "8110" as never, ...login });
   expect(pop3).toMatchObject({ host: "pop.example.com", port: 8110, tls: false, user: "ann" });
   expect(new Ours({ host: "pop.example.com", tls: true }).port).toBe(995);

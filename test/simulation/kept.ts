@@ -45,6 +45,11 @@ export const KEPT: readonly KeptWorld[] = [
         find: "return [...this.#lengths].some((length) => this.isExpected(this.#octets - length));",
         by: "return false;",
       },
+      {
+        file: "src/fetch/run/delivery.ts",
+        find: "if (!isWhole) await context.ensureWhole();",
+        by: "",
+      },
     ],
   },
   {
@@ -69,6 +74,12 @@ export const KEPT: readonly KeptWorld[] = [
       {
         file: "src/session/reception.ts",
         find: " && this.#options.mayExceed?.() !== false",
+        by: "",
+      },
+      // Otherwise the wrong size alone ends the session that has asked for more.
+      {
+        file: "src/fetch/run/delivery.ts",
+        find: "if (!isWhole) await context.ensureWhole();",
         by: "",
       },
     ],

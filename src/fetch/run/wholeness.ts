@@ -5,7 +5,7 @@
 // A message of the announced size is whole. After any other one the server is asked for what it has listed: its answer
 // is the right one only if commands and replies still match. A sender does not know the unique-ids of a mailbox.
 import { endOutOfStep, type Pop3Client } from "../../client.ts";
-import { Pop3ProtocolError, Pop3ReplyError } from "../../errors.ts";
+import { Pop3ConnectionError, Pop3ProtocolError, Pop3ReplyError } from "../../errors.ts";
 import { isContentError } from "../../net/failures.ts";
 import type { Pop3Retrieval } from "../../session/retrieval.ts";
 import type { Retrieve } from "../plan/steps.ts";
@@ -48,8 +48,9 @@ export class Wholeness {
     try {
       if (!(await this.#isAnsweredRight(step))) throw endedEarly(step);
     } catch (error) {
-      // It may be one of the messages ahead. The run continues in a session without any.
-      if (ahead > 0 && Pop3ProtocolError.is(error)) endOutOfStep(this.#client, error);
+      // It may be one of the messages ahead, or they are larger than announced, and fill the memory that they may have.
+      // The run continues in a session without any.
+      if (ahead > 0 && (Pop3ProtocolError.is(error) || isStall(error))) endOutOfStep(this.#client, error);
       throw error;
     }
     this.#known = this.#current;
@@ -74,6 +75,11 @@ export class Wholeness {
 /** Tolerates a refusal, and a reply without the answer. Rethrows what has ended the session. */
 function refused(error: unknown): undefined {
   if (!(error instanceof Pop3ReplyError) && !isContentError(error)) throw error;
+}
+
+/** Tells whether the answer has not come because messages before it were not read. */
+function isStall(error: unknown): error is Pop3ConnectionError {
+  return Pop3ConnectionError.is(error) && error.code === "POP3_IDLE_TIMEOUT";
 }
 
 function endedEarly({ number }: Retrieve): Pop3ProtocolError {

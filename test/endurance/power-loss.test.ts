@@ -12,9 +12,11 @@ vi.mock("node:fs/promises", () => import("../crash/simulated-fs.ts"));
 vi.mock("../../src/fetch/files/process-space.ts", () => import("../crash/simulated-space.ts"));
 simulateProcesses();
 
+const TEARS = process.env["POPWRIGHT_TEARS"] === "all" ? "all" : "few";
+
 /** Explores a run with each of these outcomes of QUIT, prints the counts, and returns the broken promises. */
 async function explored(course: Omit<Course, "quit">, quits: readonly Quit[]): Promise<object> {
-  const explorer = new Explorer(process.env["POPWRIGHT_TEARS"] === "all" ? "all" : "few");
+  const explorer = new Explorer(TEARS);
   for (const quit of quits) await explorer.explore(await record({ ...course, quit }));
   say(course, explorer.findings);
   return Object.fromEntries(explorer.findings.broken);
@@ -38,7 +40,9 @@ describe.each(PLACES)("$name", (place) => {
   });
 
   test.each([false, true])("no crash breaks a promise in a second run, deleting: %s", async (deletes) => {
-    expect(await explored({ place, count: 2, deletes, earlier: 1 }, ["carried out"])).toEqual({});
+    // An mbox takes one message at a time. A second one doubles the time, and takes the same steps.
+    const count = place.name === "mbox" && TEARS === "few" ? 1 : 2;
+    expect(await explored({ place, count, deletes, earlier: 1 }, ["carried out"])).toEqual({});
   });
 
   test.each([0, 1])(

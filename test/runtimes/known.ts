@@ -394,6 +394,11 @@ const WINDOWS: readonly Known[] = [
     why: OPEN,
   },
   {
+    file: "test/fetch/ledger/state-file.test.ts",
+    tests: /> by a former run that writes late to the file that it has open$/,
+    why: OPEN,
+  },
+  {
     file: "test/fetch/ledger/fences.test.ts",
     tests: /> grows with each take-over$/,
     why: OPEN,

@@ -145,7 +145,10 @@ export class Group {
       for (const message of group) message.fail(error);
     }
     const named = group.filter(({ hasFailed }) => !hasFailed);
-    await Promise.all([this.#sync(named), ...group.map((message) => message.tidy())]);
+    const synced = this.#sync(named);
+    // Windows opens each file for that, and removes no name of a file that is open.
+    if (process.platform === "win32") await synced;
+    await Promise.all([synced, ...group.map((message) => message.tidy())]);
     for (const { key, hasFailed } of group) {
       if (hasFailed) failed();
       else added(key);

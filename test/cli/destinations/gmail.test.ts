@@ -128,7 +128,7 @@ test("a sign-in that has ended is explained, by check and by fetch", async () =>
 });
 
 test.each([
-  [["--to", "gmail:ann"], 78, "the address of GmailImport must look like ann@gmail.com"],
+  [["--to", "gmail:ann"], 64, "--to needs an address after gmail:, as in gmail:ann@gmail.com"],
   [["--to", "gmail:ann@gmail.com", "--to-password-command", "x"], 64, "takes no password"],
   [["--to", "gmail:ann@gmail.com", "--to-login", "microsoft"], 64, "--to-login must be google"],
   [["--to", "gmail:ann@gmail.com?api=http://example.com"], 78, "gmail.api must be an https: URL"],

@@ -238,7 +238,7 @@ function reason(peer: string, cause: unknown): string {
     const reasons = all.map((each) => withoutAddress(peer, each));
     if (reasons.length > 0) return reasons.join(", ");
   } catch {
-    // It is no error of Node.
+    // Not an error of Node.
   }
   return messageOf(cause);
 }

@@ -86,7 +86,7 @@ const fetchmail: Fetcher = {
   count: inFile(/^MAIL FROM:/gm),
 };
 
-/** The user \`nobody\`: getmail delivers nothing as root. */
+/** The user and the group `nobody`: getmail delivers nothing as root. */
 const NOBODY = 65_534;
 
 function getmail(kind: "Maildir" | "Mboxrd"): Fetcher {

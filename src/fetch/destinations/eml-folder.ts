@@ -11,7 +11,7 @@ import {
   type Destination,
 } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
-import { Group, groupLimits } from "./group.ts";
+import { Group, groupLimits, twoGroups } from "./group.ts";
 import { Places } from "./places.ts";
 import { octetsIn, sweep } from "./spool-file.ts";
 import { printable } from "../../protocol/printable.ts";
@@ -51,8 +51,9 @@ interface Place {
  * ```
  */
 export class EmlFolder implements Destination {
-  /** The limits of a group; `undefined` if messages are delivered one at a time. */
+  /** Twice the option `group`: a group arrives while the one before it is made durable. `undefined`: one message. */
   readonly group: DeliveryGroup | undefined;
+  readonly #limits: DeliveryGroup | undefined;
   readonly #path: string;
   readonly #subfolder: (delivery: Delivery) => string;
   readonly #places: Places<Place> = new Places((folder) => this.#prepare(folder));
@@ -65,7 +66,8 @@ export class EmlFolder implements Destination {
     checkFunction("subfolder", options.subfolder);
     this.#path = path;
     this.#subfolder = options.subfolder ?? (() => "");
-    this.group = groupLimits(options.group);
+    this.#limits = groupLimits(options.group);
+    this.group = twoGroups(this.#limits);
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
@@ -87,7 +89,7 @@ export class EmlFolder implements Destination {
     const group = new Group({
       spool: folder,
       directory: folder,
-      limits: this.group,
+      limits: this.#limits,
       // A link may have replaced the sub-folder while the messages arrived.
       refresh: () => checkLinks(this.#path, folder),
       added: (key) => {

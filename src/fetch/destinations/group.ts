@@ -27,6 +27,14 @@ export function groupLimits(option: GroupOption | undefined): DeliveryGroup | un
   return limits.messages < 2 ? undefined : limits;
 }
 
+/**
+ * Returns how many messages a run may have underway with groups of this size: the next group arrives while the one
+ * before it is made durable.
+ */
+export function twoGroups(limits: DeliveryGroup | undefined): DeliveryGroup | undefined {
+  return limits && { messages: 2 * limits.messages, bytes: 2 * limits.bytes };
+}
+
 /** The directory of a group, as its destination knows it. */
 interface GroupPlace {
   /** The directory in which the files are written. */

@@ -10,7 +10,7 @@ import {
   type DeliveryWriter,
   type Destination,
 } from "./destination.ts";
-import { Group, groupLimits } from "./group.ts";
+import { Group, groupLimits, twoGroups } from "./group.ts";
 import { MaildirNames } from "./maildir-names.ts";
 import { Places } from "./places.ts";
 import { sweep } from "./spool-file.ts";
@@ -48,8 +48,9 @@ interface Place {
  * ```
  */
 export class Maildir implements Destination {
-  /** The limits of a group; `undefined` if messages are delivered one at a time. */
+  /** Twice the option `group`: a group arrives while the one before it is made durable. `undefined`: one message. */
   readonly group: DeliveryGroup | undefined;
+  readonly #limits: DeliveryGroup | undefined;
   readonly #path: MaildirPath;
   readonly #places: Places<Place> = new Places((path) => this.#prepare(path));
 
@@ -66,7 +67,8 @@ export class Maildir implements Destination {
     checkObject("options", options);
     checkNames("", options, ["group"]);
     this.#path = path;
-    this.group = groupLimits(options.group);
+    this.#limits = groupLimits(options.group);
+    this.group = twoGroups(this.#limits);
   }
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
@@ -90,7 +92,7 @@ export class Maildir implements Destination {
     const group = new Group({
       spool: tmp,
       directory,
-      limits: this.group,
+      limits: this.#limits,
       refresh: () => names.refresh(),
       // Another process may have delivered the message while it arrived here, and a mail reader have moved it.
       isElsewhere: (key) => names.has(key),

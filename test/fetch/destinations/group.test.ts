@@ -356,9 +356,9 @@ describe.each(Object.keys(KINDS))("%s", (name) => {
   });
 
   test("declares the limits of a group", () => {
-    expect(kind.make().group).toEqual({ messages: 64, bytes: 8_388_608 });
-    expect(kind.make({ group: { messages: 4 } }).group).toEqual({ messages: 4, bytes: 8_388_608 });
-    expect(kind.make({ group: { bytes: 1000 } }).group).toEqual({ messages: 64, bytes: 1000 });
+    expect(kind.make().group).toEqual({ messages: 128, bytes: 16_777_216 });
+    expect(kind.make({ group: { messages: 4 } }).group).toEqual({ messages: 8, bytes: 16_777_216 });
+    expect(kind.make({ group: { bytes: 1000 } }).group).toEqual({ messages: 128, bytes: 2000 });
   });
 
   test.each([

@@ -34,10 +34,22 @@ export interface Deadlines {
  */
 export const NO_TOTAL: Total = totalOf(Infinity, "timeouts.total");
 
+/** The limits that were made last, and what of. */
+let made: { readonly of: readonly number[]; readonly deadlines: Deadlines } | undefined;
+
 /**
- * Creates the time limits. `minRate`: the lowest average rate of a block in octets per second; 0: no limit.
+ * Returns the time limits. `minRate`: the lowest average rate of a block in octets per second; 0: no limit. Nearly all
+ * connections of a process have the same timeouts, so they share these objects: they are a tenth of an idle session.
  */
-export function deadlinesOf(
+export function deadlinesOf(timeouts: ConnectionTimeouts, minRate: number): Deadlines {
+  const { greeting, command, body, total, drain } = timeouts;
+  const of = [greeting, command, body, total, drain, minRate];
+  if (made?.of.every((value, nth) => value === of[nth]) !== true)
+    made = { of, deadlines: newDeadlines(timeouts, minRate) };
+  return made.deadlines;
+}
+
+function newDeadlines(
   { greeting, command, body, total, drain }: ConnectionTimeouts,
   minRate: number,
 ): Deadlines {

@@ -54,60 +54,65 @@ function slowly(destination: Destination): Destination {
   };
 }
 
-test.each([
+// At the same time: for most of it the server waits for an acknowledgement (Nagle's algorithm).
+test.concurrent.for([
   { version: "1.46.1", named: true, deletion: "never" },
   { version: "1.46.1", named: true, deletion: "delivered" },
   { version: "1.46.1", named: false, deletion: "never" },
   { version: "1.46.1", named: false, deletion: "delivered" },
   { version: "1.51.1", named: true, deletion: "never" },
   { version: "1.51.1", named: true, deletion: "delivered" },
-] as const)(`${RUNS} runs: $version, $named, delete $deletion`, { timeout: 300_000 }, async (row) => {
-  const { version, named, deletion } = row;
-  const random = randomFrom(named ? 1 : 2);
-  const sum = { messages: 0, sessions: 0, roundTrips: 0, broken: 0 };
-  for (let run = 0; run < RUNS; run++) {
-    const count = 2 + Math.floor(random() * 12);
-    // Sizes that the server announces count no end that it adds. In 1.51.1, which pipelines, a message of another size
-    // with a line like a reply in it would count as damaged.
-    const made = Array.from({ length: count }, (_, index) => message(index, random));
-    const kept = version === "1.51.1" ? made.map(served) : made;
-    const messages = new Map(kept.map((octets, index) => [`uid-${index}`, octets]));
-    await using server = await WildDuck.start({
-      version,
-      named,
-      messages,
-      chunk: random() < 0.5 ? 65_536 : 1000,
-    });
-    const directory = await scratch();
-    const maildir = new Maildir(directory);
-    const account = {
-      ...{ host: server.host, port: server.port, secure: false, stls: "never" as const },
-      auth: { user: "ann", pass: "secret" },
-    };
-    const options = {
-      ledger: new MemoryLedger(),
-      destination: random() < 0.5 ? slowly(maildir) : maildir,
-      policy: { delete: deletion },
-      force: true,
-      onEvent: ({ type }: { readonly type: string }): void => {
-        if (type === "pipelining-broken") sum.broken++;
-      },
-    };
-    expect(await fetchMail(account, options)).toMatchObject({
-      outcome: "done",
-      delivered: count,
-      failed: [],
-    });
-    expect(await fetchMail(account, options)).toMatchObject({ outcome: "done", delivered: 0, failed: [] });
-    const wanted = kept.map(served).map(sha256);
-    expect((await octetsIn(join(directory, "new"))).map(sha256).sort()).toEqual(wanted.sort());
-    expect(server.maildrop.size).toBe(deletion === "never" ? count : 0);
-    sum.messages += count;
-    sum.sessions += server.sessions;
-    sum.roundTrips += server.roundTrips;
-  }
-  // Each server that does not say what it is breaks one session, and the run goes on in another.
-  expect(sum.sessions).toBe(2 * RUNS + sum.broken);
-  expect(named ? sum.broken === 0 : sum.broken > RUNS / 2).toBe(true);
-  console.log(`${version}, named ${named}, delete ${deletion}:`, JSON.stringify(sum));
-});
+] as const)(
+  `${RUNS} runs: $version, $named, delete $deletion`,
+  { timeout: 300_000 },
+  async (row, { onTestFinished }) => {
+    const { version, named, deletion } = row;
+    const random = randomFrom(named ? 1 : 2);
+    const sum = { messages: 0, sessions: 0, roundTrips: 0, broken: 0 };
+    for (let run = 0; run < RUNS; run++) {
+      const count = 2 + Math.floor(random() * 12);
+      // Sizes that the server announces count no end that it adds. In 1.51.1, which pipelines, a message of another size
+      // with a line like a reply in it would count as damaged.
+      const made = Array.from({ length: count }, (_, index) => message(index, random));
+      const kept = version === "1.51.1" ? made.map(served) : made;
+      const messages = new Map(kept.map((octets, index) => [`uid-${index}`, octets]));
+      await using server = await WildDuck.start({
+        version,
+        named,
+        messages,
+        chunk: random() < 0.5 ? 65_536 : 1000,
+      });
+      const directory = await scratch(onTestFinished);
+      const maildir = new Maildir(directory);
+      const account = {
+        ...{ host: server.host, port: server.port, secure: false, stls: "never" as const },
+        auth: { user: "ann", pass: "secret" },
+      };
+      const options = {
+        ledger: new MemoryLedger(),
+        destination: random() < 0.5 ? slowly(maildir) : maildir,
+        policy: { delete: deletion },
+        force: true,
+        onEvent: ({ type }: { readonly type: string }): void => {
+          if (type === "pipelining-broken") sum.broken++;
+        },
+      };
+      expect(await fetchMail(account, options)).toMatchObject({
+        outcome: "done",
+        delivered: count,
+        failed: [],
+      });
+      expect(await fetchMail(account, options)).toMatchObject({ outcome: "done", delivered: 0, failed: [] });
+      const wanted = kept.map(served).map(sha256);
+      expect((await octetsIn(join(directory, "new"))).map(sha256).sort()).toEqual(wanted.sort());
+      expect(server.maildrop.size).toBe(deletion === "never" ? count : 0);
+      sum.messages += count;
+      sum.sessions += server.sessions;
+      sum.roundTrips += server.roundTrips;
+    }
+    // Each server that does not say what it is breaks one session, and the run goes on in another.
+    expect(sum.sessions).toBe(2 * RUNS + sum.broken);
+    expect(named ? sum.broken === 0 : sum.broken > RUNS / 2).toBe(true);
+    console.log(`${version}, named ${named}, delete ${deletion}:`, JSON.stringify(sum));
+  },
+);

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-export async function scratch(): Promise<string> {
+/** Tests that run at the same time have to say which of them it is: `finished` is `onTestFinished` of their context. */
+export async function scratch(finished: typeof onTestFinished = onTestFinished): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "popwright-ledger-"));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  finished(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }

@@ -11,8 +11,10 @@ import { loopDelays, type LoopDelay } from "./loop-delay.ts";
 import { soak, type Sessions } from "./sessions.ts";
 import { mib, table } from "./table.ts";
 
-const USAGE = `npm run test:soak -- [--sessions N] [--seed N] [--json FILE] [sessions] [delay] [floods]
-  --sessions  how many sessions there are (10000)
+const USAGE = `npm run test:soak -- [--sessions N] [--seconds N] [--together N] [--seed N] [--json FILE] [sessions] [delay] [floods]
+  --sessions  how many sessions there are, at least (10000)
+  --seconds   how long they last, at least (0)
+  --together  how many there are at the same time (8)
   --seed      what their faults are drawn with (1939)
   --json      where the figures are written to, too; or SOAK_JSON in the environment
 Without a name all three parts are run.
@@ -22,6 +24,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     sessions: { type: "string", default: "10000" },
+    seconds: { type: "string", default: "0" },
+    together: { type: "string", default: "8" },
     seed: { type: "string", default: "1939" },
     json: { type: "string", default: process.env["SOAK_JSON"] ?? "" },
     help: { type: "boolean", default: false },
@@ -31,13 +35,19 @@ const { values, positionals } = parseArgs({
 const print = (text: string): void => void process.stdout.write(text);
 
 async function sessions(): Promise<Sessions> {
-  const done = await soak(Number(values.sessions), Number(values.seed));
+  const done = await soak({
+    sessions: Number(values.sessions),
+    seconds: Number(values.seconds),
+    together: Number(values.together),
+    seed: Number(values.seed),
+  });
   const { tally, heap } = done;
   const failed = [...tally.failed].sort(([, a], [, b]) => b - a);
   print(`${done.sessions} sessions with random faults, seed ${done.seed}: ${done.seconds.toFixed(1)} s\n`);
   print(`${tally.whole} ended by QUIT; ${tally.resolved} calls with the right answer, and with a code:\n`);
   print(`${failed.map(([code, count]) => `${code} ${count}`).join(", ")}\n`);
-  print(`heap: ${mib(done.base)} warmed up, ${mib(heap.at(-1) ?? 0)} at the end\n\n`);
+  print(`heap: ${mib(done.base)} warmed up, ${mib(heap.at(-1) ?? 0)} at the end\n`);
+  print(`after each batch: ${heap.map(mib).join(", ")}\n\n`);
   return done;
 }
 

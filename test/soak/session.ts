@@ -30,7 +30,7 @@ export interface Tally {
 }
 
 /** Longer than any session takes, however busy the machine; milliseconds. */
-const HANGING = 180_000;
+const HANGING = 900_000;
 
 export async function runSession(setting: Setting, tally: Tally): Promise<void> {
   const { server, user } = setting;

@@ -10,12 +10,10 @@ import { Watch, type Base } from "./watch.ts";
 
 /** Sessions against one server, one after the other. */
 const GROUP = 4;
-/** Servers at the same time. */
-const SIDE_BY_SIDE = 8;
-/** Sessions between two looks at the memory. */
+/** Sessions between two looks at the memory, at least. */
 const BATCH = 500;
-/** The number of batches before the base is measured. */
-const WARM = 2;
+/** Sessions before the base is measured, at least. */
+const WARM = 1000;
 /** The lowest heap of this number of last batches counts: garbage may be left in one of them. */
 const LAST = 3;
 /** How far the heap may grow: 150 octets for each of ten thousand sessions. */
@@ -23,14 +21,25 @@ const GROWTH = 1.5 * 1024 * 1024;
 /** The run ends early if it has found more problems than this. */
 const MANY = 10;
 
-/** Clocks for a server that falls silent, and for one that is only slow, on a busy machine; milliseconds. */
-const SHORT = { greeting: 80, command: 80, body: 80, quit: 80, drain: 80 };
-const LONG = { quit: 60_000, drain: 60_000 };
+/** Clocks of a client whose server falls silent, for each session at the same time; milliseconds. */
+const SHORT = 10;
+/** Clocks of the others, whose server is only slow, on a busy machine; milliseconds. */
+const LONG = 600_000;
 
 const certificate = makeCertificate();
 const user = "ann";
 const pass = "hunter2-hunter2";
 const messages = [...seededMessages(9, 1939), Buffer.alloc(40_000, `${"0123456789".repeat(6)}ab\r\n`)];
+
+export interface Soak {
+  /** At least this number of sessions. */
+  readonly sessions: number;
+  /** And at least this time. */
+  readonly seconds: number;
+  /** Sessions at the same time. */
+  readonly together: number;
+  readonly seed: number;
+}
 
 export interface Sessions {
   readonly sessions: number;
@@ -44,7 +53,9 @@ export interface Sessions {
   readonly problems: readonly string[];
 }
 
-export async function soak(sessions: number, seed: number): Promise<Sessions> {
+export async function soak({ sessions, seconds, together, seed }: Soak): Promise<Sessions> {
+  const batch = Math.max(BATCH, together * GROUP);
+  const warm = Math.ceil(WARM / batch);
   const began = performance.now();
   const tally: Tally = { whole: 0, resolved: 0, failed: new Map() };
   const problems: string[] = [];
@@ -52,28 +63,29 @@ export async function soak(sessions: number, seed: number): Promise<Sessions> {
   using watch = new Watch();
   const heap: number[] = [];
   let base: Base | undefined;
-  for (let from = 0; from < sessions; from += BATCH) {
-    const groups = Array.from(
-      { length: Math.ceil(Math.min(BATCH, sessions - from) / GROUP) },
-      (_, index) => from / GROUP + index,
-    );
+  let done = 0;
+  while (done < sessions || performance.now() - began < 1000 * seconds) {
+    const from = done / GROUP;
+    const groups = Array.from({ length: batch / GROUP }, (_, index) => from + index);
     await Promise.all(
-      Array.from({ length: SIDE_BY_SIDE }, async () => {
+      Array.from({ length: together }, async () => {
         for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
           try {
-            await runGroup(seed * 1_000_003 + group * 7919, tally, lasting.signal);
+            const random = new Random(seed * 1_000_003 + group * 7919);
+            await runGroup(random, SHORT * together, tally, lasting.signal);
           } catch (error) {
             problems.push(`group ${group}: ${String(error)}`);
           }
         }
       }),
     );
+    done += batch;
     const now = await watch.look();
     heap.push(now.heap);
     // The first batches warm up: code is compiled, and what is loaded late is loaded.
-    if (heap.length <= WARM) base = now;
+    if (heap.length <= warm) base = now;
     else if (base !== undefined) {
-      const since = `after ${from + BATCH} sessions`;
+      const since = `after ${done} sessions`;
       problems.push(...watch.compare(base, now).map((problem) => `${since}: ${problem}`));
     }
     if (problems.length > MANY) break;
@@ -84,7 +96,7 @@ export async function soak(sessions: number, seed: number): Promise<Sessions> {
   const left = getEventListeners(lasting.signal, "abort").length;
   if (left > 0) problems.push(`${left} listeners on a signal that outlasts all sessions`);
   return {
-    sessions,
+    sessions: done,
     seed,
     seconds: (performance.now() - began) / 1000,
     tally,
@@ -94,17 +106,17 @@ export async function soak(sessions: number, seed: number): Promise<Sessions> {
   };
 }
 
-async function runGroup(seed: number, tally: Tally, lasting: AbortSignal): Promise<void> {
-  const random = new Random(seed);
+async function runGroup(random: Random, short: number, tally: Tally, lasting: AbortSignal): Promise<void> {
   const protection = random.of(["plain", "plain", "plain", "stls", "tls"]);
   const troubles = Array.from({ length: random.below(5) }, () => randomTrouble(random));
+  const clock = troubles.some(isSilent) ? short : LONG;
   const codes = troubles.flatMap((trouble) => trouble.codes);
   await using server = await Pop3Server.listen(serverOptions(random, protection, troubles));
   const tls = { ca: certificate.cert };
   for (let session = 0; session < GROUP; session++) {
     const drop = server.maildrop(user);
     for (const octets of messages.slice(drop.messages.length)) drop.add(octets);
-    const options = clientOptions(random, protection, server, tls, troubles);
+    const options = clientOptions(random, protection, server, tls, clock);
     await runSession({ server, user, options, secret: pass, codes, random, lasting }, tally);
   }
 }
@@ -126,7 +138,7 @@ function clientOptions(
   protection: string,
   { host, port }: Pop3Server,
   tls: { readonly ca: string },
-  troubles: readonly Trouble[],
+  clock: number,
 ): Pop3ClientOptions {
   // Proofs that take long to compute, seldom.
   const mechanism = random.of([
@@ -140,6 +152,6 @@ function clientOptions(
     ...(protection === "tls" ? {} : { secure: false, stls: protection === "stls" ? "required" : "never" }),
     // A TLS session is resumed if the options are the same object.
     ...(protection === "plain" ? {} : { tls: random.below(4) === 0 ? { ...tls } : tls }),
-    timeouts: troubles.some(isSilent) ? SHORT : LONG,
+    timeouts: { greeting: clock, command: clock, body: clock, quit: clock, drain: clock },
   };
 }

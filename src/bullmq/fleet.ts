@@ -158,7 +158,8 @@ export class Fleet {
       throw argumentError(`ids must be an iterable of strings, such as an array (got ${shown(ids)})`);
     checkObject("options", options, argumentError);
     checkNames("options", options, ["spread"], argumentError);
-    const spread = checkDuration("options.spread", options.spread ?? 60_000, "ms", argumentError);
+    const { spread: wanted = 60_000 } = options;
+    const spread = checkDuration("options.spread", wanted, "ms", argumentError);
     const queue = await this.#queue();
     let revived = await revive(queue);
     const known = new Set(await queue.getRanges([...STATES], 0, -1));

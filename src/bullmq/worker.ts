@@ -180,7 +180,8 @@ class Fetcher implements FetchWorker {
   async #close(options: { readonly within?: Duration }): Promise<void> {
     checkObject("options", options);
     checkNames("close", options, ["within"]);
-    const within = checkDuration("close.within", options.within ?? 25_000, "ms");
+    const { within: wanted = 25_000 } = options;
+    const within = checkDuration("close.within", wanted, "ms");
     clearInterval(this.#timer);
     this.#context.outage.close();
     this.#stop.abort(new Error("the worker is closing"));

@@ -84,7 +84,7 @@ export function clientOptionsFrom(options: NodePop3Options): Pop3ClientOptions {
 
 /** node-pop3 takes the port of an environment variable as it is, and any falsy value as the default. */
 function portFrom(given: unknown): number | undefined {
-  if (given === undefined || given === 0 || given === "") return undefined;
+  if (given === undefined || given === null || given === 0 || given === "") return undefined;
   return digits(given) as number;
 }
 

@@ -305,10 +305,9 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
       `stls is ${shown(options.stls)}, but secure is true: STLS starts TLS on a plain connection, so it needs secure: false`,
     );
   }
-  const port = options.port ?? (secure ? 995 : 110);
+  const { port = secure ? 995 : 110, stls = secure ? "never" : "required" } = options;
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw configError(`port must be a whole number from 1 to 65535 (got ${shown(port)})`);
-  const stls = options.stls ?? (secure ? "never" : "required");
   checkOneOf("stls", stls, ["required", "if-offered", "never"]);
   if (options.family !== undefined && ![4, 6].includes(options.family))
     throw configError(`family must be 4 or 6 (got ${shown(options.family)})`);
@@ -351,7 +350,7 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     lookup: options.lookup,
     timeouts: withDefaults("timeouts", DEFAULT_TIMEOUTS, options.timeouts, "ms"),
     limits: withDefaults("limits", DEFAULT_LIMITS, options.limits),
-    window: windowFrom(options.pipelining ?? "auto"),
+    window: windowFrom(options.pipelining),
     listings: options.listings ?? "lenient",
     logUser: options.logUser ?? true,
     logger: options.logger,
@@ -388,10 +387,10 @@ function localAddressesFrom(
   return addresses as readonly string[];
 }
 
-function windowFrom(pipelining: "auto" | false | Pop3Window): Window | undefined {
+function windowFrom(pipelining: "auto" | false | Pop3Window = "auto"): Window | undefined {
   if (pipelining === false) return undefined;
   if (pipelining === "auto") return DEFAULT_WINDOW;
-  if (typeof pipelining !== "object")
+  if (typeof pipelining !== "object" || (pipelining as unknown) === null)
     throw configError(`pipelining must be "auto", false or an object (got ${shown(pipelining)})`);
   return withDefaults("pipelining", DEFAULT_WINDOW, pipelining);
 }

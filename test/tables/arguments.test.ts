@@ -53,9 +53,11 @@ const NOT_TEXTS = TEXTS.filter((value) => value !== "");
 const FUNCTIONS: Wrong = [undefined, null, 5, SECRET, {}, [], true];
 const CALLBACKS = FUNCTIONS.slice(1);
 
-/** Objects with one option that is wrong, added to `good`. */
+/** Objects with one option that is wrong, added to `good`. Only `undefined` is the default: null is always wrong. */
 const each = (good: object, wrong: Readonly<Record<string, Wrong>>): Wrong =>
-  Object.entries(wrong).flatMap(([name, values]) => values.map((value) => ({ ...good, [name]: value })));
+  Object.entries(wrong).flatMap(([name, values]) =>
+    [...new Set([null, ...values])].map((value) => ({ ...good, [name]: value })),
+  );
 
 const TIMES: Wrong = [null, 0, -1, NaN, "5", SECRET, {}];
 const CALL: Wrong = [...NOT_OBJECTS, ...each({}, { signal: SIGNALS })];
@@ -84,6 +86,44 @@ const GROUPS: Wrong = each(
   },
 );
 
+const AUTH: Wrong = each(auth, {
+  user: ["", 5],
+  pass: ["", 5],
+  accessToken: ["", 5],
+  authzid: [5],
+  mechanism: ["", SECRET, 5, {}],
+  mechanisms: [SECRET, {}, [null], [5]],
+  force: SWITCHES,
+  initialResponse: SWITCHES,
+  channelBinding: [true, SECRET],
+  bindingTypes: [SECRET, {}, [null]],
+  scram: [5, SECRET, ...each({}, { minIterations: [-1], maxIterations: ["5"] })],
+  charset: ["", 5],
+} satisfies Record<keyof popwright.Pop3Auth, Wrong>);
+const TIMEOUTS = {
+  connect: [0, "5"],
+  tls: [0],
+  greeting: [0],
+  command: [0],
+  body: [0],
+  total: [0],
+  quit: [0],
+  drain: [0],
+} satisfies Record<keyof popwright.Pop3Timeouts, Wrong>;
+const LIMITS = {
+  line: ["5"],
+  commandLine: ["5"],
+  listEntries: ["5"],
+  listOctets: ["5"],
+  capabilityLines: ["5"],
+  capabilityOctets: ["5"],
+  challenge: ["5"],
+  challenges: ["5"],
+  message: [-1, "5"],
+  drain: ["5"],
+  minRate: ["5"],
+} satisfies Record<keyof popwright.Pop3Limits, Wrong>;
+
 const CLIENT: Wrong = [
   ...NOT_OBJECTS,
   undefined,
@@ -96,7 +136,7 @@ const CLIENT: Wrong = [
     port: [0, 65_536, "995", {}],
     secure: SWITCHES,
     stls: [true, SECRET, {}],
-    auth: [SECRET, 5, [], {}, { user: "ann" }, { user: "ann", pass: "" }, { pass: SECRET }],
+    auth: [SECRET, 5, [], {}, { user: "ann" }, { user: "ann", pass: "" }, { pass: SECRET }, ...AUTH],
     utf8: SWITCHES,
     capa: SWITCHES,
     logUser: SWITCHES,
@@ -107,13 +147,14 @@ const CLIENT: Wrong = [
     localAddress: ["", 5, {}, SECRET, [], [5], [SECRET], ["127.0.0.1", "::1"]],
     family: [5, "4", {}],
     lookup: [SECRET, 5, {}],
-    timeouts: [5, SECRET, [], { connect: 0 }, { connect: "5" }, { connect: null }],
-    limits: [5, SECRET, [], { message: -1 }, { message: "5" }],
-    pipelining: [true, SECRET, [], { octets: -1 }],
+    timeouts: [5, SECRET, [], ...each({}, TIMEOUTS)],
+    limits: [5, SECRET, [], ...each({}, LIMITS)],
+    pipelining: [true, SECRET, [], ...each({}, { octets: [-1], commandOctets: [-1] })],
     listings: [SECRET, {}, true],
     logger: LOGGERS,
     id: ["", 5, {}, "a\nb", "x".repeat(65)],
   } satisfies Record<keyof Pop3ClientOptions, Wrong>),
+  ...each({ ...account, secure: false }, { stls: [true, SECRET, {}] }),
 ];
 
 const LEDGER: Wrong = [undefined, null, 5, SECRET, {}, [], () => SECRET];
@@ -121,11 +162,39 @@ const DESTINATION: Wrong = [undefined, null, 5, SECRET, {}, []];
 const good = { ledger: new MemoryLedger(), destination: (): void => undefined };
 const POLICY: Wrong = [
   ...NOT_OBJECTS.filter((value) => typeof value !== "string"),
-  { delete: SECRET },
-  { tries: 0 },
-  { maxSize: "5" },
-  { poll: 5 },
-  { firstRun: { newest: -1 } },
+  ...each({}, {
+    firstRun: [5, SECRET, [], { newest: -1 }, { newest: null }],
+    delete: [SECRET, 5, [], ...each({}, { afterDays: [-1, "5"], largerThan: [-1, "5"] })],
+    maxSize: ["5", -1],
+    tooLarge: [true, SECRET],
+    order: [true, SECRET],
+    limits: [
+      5,
+      SECRET,
+      ...each({}, {
+        messages: ["5"],
+        octets: ["5"],
+        seconds: ["5"],
+        messageSeconds: [0, "5"],
+      } satisfies Record<keyof fetching.RunLimits, Wrong>),
+    ],
+    commitEvery: [0, "5"],
+    tries: [0, "5"],
+    retry: [5, SECRET, ...each({}, { first: ["5"], longest: ["5"] })],
+    poll: [
+      5,
+      SECRET,
+      ...each({}, { shortest: ["5"], longest: ["5"], jitter: [2, "5"], every: ["5", 0] } satisfies Record<
+        keyof fetching.PollPauses,
+        Wrong
+      >),
+    ],
+    noUidl: [true, SECRET],
+    listings: [true, SECRET],
+    uidsChanged: [true, SECRET],
+    keepDays: [-1, "5"],
+    dryRun: SWITCHES,
+  } satisfies Record<keyof fetching.FetchPolicy, Wrong>),
 ];
 const RUN = {
   ledger: LEDGER,
@@ -360,7 +429,10 @@ const TABLE: Readonly<Record<string, Row>> = {
           tlsOptions: [null, true, SECRET, 5, []],
           servername: [5, {}, null],
           stls: [true, SECRET, {}],
-        } satisfies Record<keyof NodePop3Options, Wrong>),
+          // null is the default port, as in node-pop3.
+        } satisfies Record<keyof NodePop3Options, Wrong>).filter(
+          (options) => (options as NodePop3Options).port !== null,
+        ),
       ],
     ],
   },
@@ -393,7 +465,20 @@ const TABLE: Readonly<Record<string, Row>> = {
 
   Pop3Pool: {
     good: [],
-    wrong: [[...NOT_OBJECTS, { maxSessions: 0 }, { maxPerHost: "5" }, { idleTimeout: -1 }]],
+    wrong: [
+      [
+        ...NOT_OBJECTS,
+        ...each({}, {
+          maxSessions: [0],
+          maxPerHost: ["5"],
+          maxWaiting: [-1],
+          idleTimeout: [-1],
+          retryFor: ["5"],
+          places: [5, {}],
+          logger: LOGGERS,
+        } satisfies Record<keyof popwright.Pop3PoolOptions, Wrong>),
+      ],
+    ],
   },
   "Pop3Pool#use": {
     good: [account, (): void => undefined],
@@ -420,8 +505,10 @@ const TABLE: Readonly<Record<string, Row>> = {
           ...MANY,
           destination: DESTINATION.slice(1),
           repeat: SWITCHES,
-          maxSessions: [0, "5", null],
-        }),
+          maxSessions: [0, "5"],
+          maxPerHost: [0, "5"],
+          retryFirst: SWITCHES,
+        } satisfies Record<keyof fetching.FetchAllOptions, Wrong>),
       ],
     ],
   },
@@ -446,12 +533,15 @@ const TABLE: Readonly<Record<string, Row>> = {
   "Maildir#begin": begins,
   EmlFolder: {
     good: ["x"],
-    wrong: [TEXTS, [...NOT_OBJECTS, { subfolder: 5 }, { subfolder: null }, ...GROUPS]],
+    wrong: [TEXTS, [...NOT_OBJECTS, ...each({}, { subfolder: [5] }), ...GROUPS]],
   },
   "EmlFolder#begin": begins,
   Mbox: {
     good: ["x"],
-    wrong: [TEXTS.filter((value) => typeof value !== "function"), [...NOT_OBJECTS, { lockTimeout: -1 }]],
+    wrong: [
+      TEXTS.filter((value) => typeof value !== "function"),
+      [...NOT_OBJECTS, ...each({}, { lockTimeout: [-1] })],
+    ],
   },
   "Mbox#begin": beginsLate,
   Command: {
@@ -459,7 +549,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     wrong: [
       TEXTS,
       [null, 5, {}, SECRET, [5], [null]],
-      [...NOT_OBJECTS, { timeout: "5" }, { cwd: 5 }, { env: 5 }, { env: null }, { spool: "" }],
+      [...NOT_OBJECTS, ...each({}, { timeout: ["5"], cwd: [5], env: [5], spool: [""] })],
     ],
   },
   "Command#begin": beginsLate,
@@ -561,11 +651,14 @@ const TABLE: Readonly<Record<string, Row>> = {
       [undefined, ...NOT_OBJECTS],
       [undefined, ...NOT_OBJECTS, {}],
       [undefined, null, 5, {}, [], "", SECRET],
-      [...NOT_OBJECTS, { tolerance: -1 }, { tolerance: "5" }],
+      [...NOT_OBJECTS, ...each({}, { tolerance: [-1, "5"] })],
     ],
   },
 
-  FileLedger: { good: ["x"], wrong: [TEXTS, [...NOT_OBJECTS, { stale: "5" }, { heartbeat: 0 }]] },
+  FileLedger: {
+    good: ["x"],
+    wrong: [TEXTS, [...NOT_OBJECTS, ...each({}, { stale: ["5"], heartbeat: [0] })]],
+  },
   "FileLedger#open": names,
   "FileLedger#read": names,
   "FileLedger#release": { good: ["ann@host:995"], wrong: [TEXTS, TEXTS.slice(1)] },
@@ -581,7 +674,10 @@ const TABLE: Readonly<Record<string, Row>> = {
   "MemoryLedger#delete": names,
   SqliteStore: {
     good: ["x"],
-    wrong: [TEXTS, [...NOT_OBJECTS, { prefix: "a b" }, { stale: "5" }, { heartbeat: 0 }]],
+    wrong: [
+      TEXTS,
+      [...NOT_OBJECTS, ...each({}, { prefix: ["a b"], stale: ["5"], heartbeat: [0], busyTimeout: [-1] })],
+    ],
   },
   "SqliteStore#open": {
     good: ["ann@host:995"],
@@ -596,14 +692,14 @@ const TABLE: Readonly<Record<string, Row>> = {
     good: [(): void => undefined],
     wrong: [
       [...FUNCTIONS, async () => Promise.resolve()],
-      [...NOT_OBJECTS, { limit: -1 }],
+      [...NOT_OBJECTS, ...each({}, { limit: [-1] })],
     ],
   },
   "SqliteStore#close": noParameters,
 
   PostgresStore: {
     good: [UNUSED_POOL],
-    wrong: [NOT_OBJECTS, [...NOT_OBJECTS, { schema: "a b" }, { stale: "5" }, { heartbeat: 0 }]],
+    wrong: [NOT_OBJECTS, [...NOT_OBJECTS, ...each({}, { schema: ["a b"], stale: ["5"], heartbeat: [0] })]],
   },
   "PostgresStore#migrate": noParameters,
   "PostgresStore#open": {
@@ -617,7 +713,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   "PostgresStore#delete": names,
   "PostgresStore#deliver": {
     good: [(): void => undefined],
-    wrong: [FUNCTIONS, [...NOT_OBJECTS, { limit: -1 }]],
+    wrong: [FUNCTIONS, [...NOT_OBJECTS, ...each({}, { limit: [-1] })]],
   },
   "PostgresStore#close": noParameters,
 
@@ -625,7 +721,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     good: [{ redis: UNUSED_REDIS }],
     wrong: [[...NOT_OBJECTS, ...each({ redis: UNUSED_REDIS }, FLEET)]],
   },
-  "Fleet#add": { good: ["42"], wrong: [TEXTS, [...NOT_OBJECTS, { at: -1 }, { at: SECRET }]] },
+  "Fleet#add": { good: ["42"], wrong: [TEXTS, [...NOT_OBJECTS, ...each({}, { at: [-1, SECRET] })]] },
   "Fleet#remove": { good: ["42"], wrong: [TEXTS] },
   "Fleet#pause": { good: ["42"], wrong: [TEXTS] },
   "Fleet#resume": { good: ["42"], wrong: [TEXTS] },
@@ -635,7 +731,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     good: [["42"]],
     wrong: [
       [undefined, 5, SECRET, {}],
-      [...NOT_OBJECTS, { spread: -1 }, { spread: "5" }],
+      [...NOT_OBJECTS, ...each({}, { spread: [-1, "5"] })],
     ],
   },
   "Fleet#status": noParameters,
@@ -666,7 +762,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     good: [UNUSED_REDIS],
     wrong: [
       NOT_CLIENTS,
-      [...NOT_OBJECTS, { prefix: "a b" }, { stale: "5" }, { heartbeat: 0 }, { timeout: 0.5 }],
+      [...NOT_OBJECTS, ...each({}, { prefix: ["a b"], stale: ["5"], heartbeat: [0], timeout: [0.5] })],
     ],
   },
   "RedisLedger#open": {
@@ -680,7 +776,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   "RedisLedger#delete": names,
   RedisPlaces: {
     good: [UNUSED_REDIS],
-    wrong: [NOT_CLIENTS, [...NOT_OBJECTS, { prefix: "a b" }, { lifetime: "5" }, { timeout: 0 }]],
+    wrong: [NOT_CLIENTS, [...NOT_OBJECTS, ...each({}, { prefix: ["a b"], lifetime: ["5"], timeout: [0] })]],
   },
   "RedisPlaces#take": {
     good: [PLACE_REQUEST],

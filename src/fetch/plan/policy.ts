@@ -209,23 +209,29 @@ export function completePolicy(
   checkOneOf("policy.listings", policy.listings, ["lenient", "strict"]);
   checkOneOf("policy.uidsChanged", policy.uidsChanged, ["stop", "match", "new"]);
   checkBoolean("policy.dryRun", policy.dryRun);
+  const {
+    maxSize = DEFAULTS.maxSize,
+    commitEvery = DEFAULTS.commitEvery,
+    tries = DEFAULTS.tries,
+    keepDays = DEFAULTS.keepDays,
+  } = policy;
   const { poll, rate } = pausesOf(policy.poll, loginRateAt(host));
   return {
     firstRun: firstRunOf(policy.firstRun),
     delete: deletionOf(policy.delete),
-    maxSize: amount("maxSize", policy.maxSize ?? DEFAULTS.maxSize, 0),
+    maxSize: amount("maxSize", maxSize, 0),
     tooLarge: policy.tooLarge ?? DEFAULTS.tooLarge,
     order: policy.order ?? DEFAULTS.order,
     limits: limitsOf(policy.limits),
-    commitEvery: amount("commitEvery", policy.commitEvery ?? DEFAULTS.commitEvery, 1),
-    tries: amount("tries", policy.tries ?? DEFAULTS.tries, 1),
+    commitEvery: amount("commitEvery", commitEvery, 1),
+    tries: amount("tries", tries, 1),
     retry: retryOf(policy.retry),
     poll,
     rate,
     noUidl: policy.noUidl ?? DEFAULTS.noUidl,
     listings: policy.listings ?? listings,
     uidsChanged: policy.uidsChanged ?? DEFAULTS.uidsChanged,
-    keep: Math.round(checkDuration("policy.keepDays", policy.keepDays ?? DEFAULTS.keepDays, "d") * DAY),
+    keep: Math.round(checkDuration("policy.keepDays", keepDays, "d") * DAY),
     dryRun: policy.dryRun ?? DEFAULTS.dryRun,
   };
 }

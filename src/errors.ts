@@ -143,7 +143,7 @@ export interface Pop3ErrorDetails {
 /** Names the session of an error, unless it names one. Leaves errors of others as they are. Returns the error. */
 export function inSession<E>(error: E, session: string | undefined): E {
   // Does not throw if the error is frozen.
-  if (session !== undefined && error instanceof Pop3Error && error.session === undefined)
+  if (session !== undefined && Pop3Error.is(error) && error.session === undefined)
     Reflect.defineProperty(error, "session", { value: session, enumerable: true });
   return error;
 }
@@ -160,9 +160,14 @@ export function markErrors(type: { readonly prototype: object }, name: string, p
 
 /** Tests whether `value` is an error of the class `name`, or of a subclass. */
 export function isMarked(value: unknown, name: string): boolean {
-  return (
-    typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[markOf(name)] === true
-  );
+  try {
+    return (
+      typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[markOf(name)] === true
+    );
+  } catch {
+    // A Proxy may throw whatever is read of it.
+    return false;
+  }
 }
 
 function markOf(name: string): symbol {

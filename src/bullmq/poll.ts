@@ -1,6 +1,5 @@
 // One turn of a mailbox: asks for its account, runs over it, and says when it is due again. Never rejects.
-import { messageOf } from "../protocol/foreign-error.ts";
-import { printable } from "../protocol/printable.ts";
+import { errorFrom } from "../protocol/foreign-error.ts";
 import { Pop3Error, Pop3HostBusyError } from "../errors.ts";
 import type { FetchEvent } from "../fetch/events.ts";
 import { type FetchError } from "../fetch/fetch-error.ts";
@@ -61,7 +60,7 @@ export async function pollMailbox(id: string, context: PollContext): Promise<num
       nextPollAt,
     });
   } catch (thrown) {
-    settings.onError(asError(thrown));
+    settings.onError(errorFrom(thrown));
   }
   return nextPollAt;
 }
@@ -74,7 +73,7 @@ async function turnOf(id: string, { isPaused }: MailboxRecord, context: PollCont
   try {
     account = await untilAborted(context.signal, () => context.settings.account(id, context.signal));
   } catch (thrown) {
-    const error = asError(thrown);
+    const error = errorFrom(thrown);
     if (!context.signal.aborted) context.outage.failed("caller", codeOf(error));
     return { outcome: "failed", error, nextPollAt: spread(MINUTE), trouble: "as before" };
   }
@@ -83,7 +82,7 @@ async function turnOf(id: string, { isPaused }: MailboxRecord, context: PollCont
     return await runOf(id, account, context);
   } catch (thrown) {
     // The account itself is wrong: no run has begun.
-    const error = asError(thrown);
+    const error = errorFrom(thrown);
     const trouble = troubleRecord({ trouble: "attention", code: codeOf(error), scope: "caller" });
     return { outcome: "failed", error, nextPollAt: spread(HOUR), trouble };
   }
@@ -229,8 +228,4 @@ function spread(pause: number): number {
 
 function codeOf(error: Error): string | undefined {
   return Pop3Error.is(error) ? error.code : undefined;
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(printable(messageOf(thrown)));
 }

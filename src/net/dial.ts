@@ -2,7 +2,7 @@
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
-import { foreignError, messageOf } from "../protocol/foreign-error.ts";
+import { errorFrom, foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable, shown } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { asciiHost, authority } from "./authority.ts";
@@ -112,13 +112,15 @@ function tcp(options: DialOptions, peer: string, clock: Clock, signal?: AbortSig
   });
 }
 
-/** Makes an error of what a lookup function throws: Node would leave the socket open. */
+/** Makes an error of what a lookup function throws or passes on: Node would leave the socket open. */
 export function careful(lookup: net.LookupFunction): net.LookupFunction {
   return (host, options, done) => {
     try {
-      lookup(host, options, done);
+      lookup(host, options, (error: unknown, ...found) => {
+        done(Boolean(error) ? errorFrom(error) : null, ...found);
+      });
     } catch (cause) {
-      done(cause instanceof Error ? cause : new Error(printable(messageOf(cause))), []);
+      done(errorFrom(cause), []);
     }
   };
 }

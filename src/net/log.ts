@@ -1,7 +1,7 @@
 // The log of a session, a pool or a run: lines without secrets for the program's logger, and for the package `debug`,
 // which is loaded only on request.
 import type { Debugger } from "debug";
-import { messageOf } from "../protocol/foreign-error.ts";
+import { codeOf, messageOf } from "../protocol/foreign-error.ts";
 import { escapeUnsafe } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 
@@ -132,7 +132,7 @@ function throwLater(error: unknown): void {
 
 /** What the log says of an error: its message, and its code if it has one. */
 export function factsOf(error: unknown): { readonly error: string; readonly code?: string } {
-  const { code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const code = codeOf(error);
   const words = messageOf(error);
-  return typeof code === "string" ? { error: words, code } : { error: words };
+  return code === undefined ? { error: words } : { error: words, code };
 }

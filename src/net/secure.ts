@@ -3,7 +3,7 @@ import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import type * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
-import { foreignError, messageOf } from "../protocol/foreign-error.ts";
+import { errorFrom, foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { authority } from "./authority.ts";
@@ -209,10 +209,12 @@ class Identity {
   check(name: string, shown: tls.PeerCertificate): Error | undefined {
     const check = this.#given ?? process.getBuiltinModule("node:tls").checkServerIdentity;
     try {
-      this.refusal = check(name, shown);
+      // Node takes any value that is not falsy for a refusal, but expects an error.
+      const refusal: unknown = check(name, shown);
+      this.refusal = Boolean(refusal) ? errorFrom(refusal) : undefined;
     } catch (error) {
       // In the handshake, nothing else would catch it.
-      this.refusal = error instanceof Error ? error : new Error(printable(messageOf(error)));
+      this.refusal = errorFrom(error);
     }
     this.#shown = this.refusal === undefined ? shown : undefined;
     return this.refusal;

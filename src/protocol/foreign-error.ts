@@ -11,6 +11,15 @@ const EVERYTHING = { depth: 9, showHidden: true, maxStringLength: null, maxArray
  * same name and code and the safe form of the message, and nothing else of it.
  */
 export function foreignError(error: unknown, secrets?: Secrets): unknown {
+  try {
+    return safeForm(error, secrets);
+  } catch {
+    // A property of it throws when it is read.
+    return new Error(printable(messageOf(error), secrets));
+  }
+}
+
+function safeForm(error: unknown, secrets: Secrets | undefined): unknown {
   if (!(error instanceof Error)) return typeof error === "string" ? printable(error, secrets) : error;
   const seen = `${error.message}${inspect(error, EVERYTHING)}`.replaceAll(/[\n\t]/g, "");
   if (isPrintable(seen) && (secrets === undefined || secrets.mask(seen) === seen)) return error;
@@ -35,6 +44,33 @@ export function messageOf(error: unknown): string {
   } catch {
     return "a value that cannot be shown";
   }
+}
+
+/** The code of what was thrown; `undefined` if it has none, or if that cannot be read. */
+export function codeOf(thrown: unknown): string | undefined {
+  try {
+    const { code } = (thrown ?? {}) as { readonly code?: unknown };
+    return typeof code === "string" ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes an error of what a function of the caller has thrown: returns it unchanged if it is an error that can be read. Node
+ * reads it in callbacks of the socket, where nothing would catch what that throws.
+ */
+export function errorFrom(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) {
+      const { message, stack, code } = thrown as NodeJS.ErrnoException;
+      if ([message, stack, code].every((each) => each === undefined || typeof each === "string"))
+        return thrown;
+    }
+  } catch {
+    // A property of it throws when it is read.
+  }
+  return new Error(printable(messageOf(thrown)));
 }
 
 /**

@@ -62,7 +62,7 @@ export async function* locatedLoop<T>(
 
 /** Adds the place of the call to the stack of an error of ours, unless it is there already. Returns the error. */
 export function seenFrom<E>(error: E, caller: Caller | undefined): E {
-  const stack: unknown = error instanceof Pop3Error ? error.stack : undefined;
+  const stack: unknown = Pop3Error.is(error) ? error.stack : undefined;
   const places: unknown = caller?.stack;
   if (typeof stack !== "string" || typeof places !== "string") return error;
   const frames = places.split("\n").filter((line) => FRAME.test(line) && !stack.includes(lineOf(line)));

@@ -141,8 +141,8 @@ export class Session {
       this.#opened = true;
       this.#occupied = undefined;
     } catch (error) {
-      const { responseCode } = error as Partial<Pop3ReplyError>;
-      if (responseCode !== undefined) trace.responseCode = responseCode;
+      if (error instanceof Pop3ReplyError && error.responseCode !== undefined)
+        trace.responseCode = error.responseCode;
       const { host, port } = this.settings;
       const facts = { host, port, ...factsOf(error) };
       this.log.write("session", "warn", `cannot open the session: ${facts.error}`, facts);

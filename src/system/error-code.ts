@@ -12,7 +12,12 @@ function nameOf(number: number): string | undefined {
  */
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
-  const { code, errno } = error as NodeJS.ErrnoException;
-  if (typeof code !== "string") return undefined;
-  return code.startsWith("Unknown system error") ? nameOf(-(errno ?? 0)) : code;
+  try {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (typeof code !== "string") return undefined;
+    return code.startsWith("Unknown system error") ? nameOf(-(errno ?? 0)) : code;
+  } catch {
+    // A function of the caller may throw an object whose properties throw when they are read.
+    return undefined;
+  }
 }

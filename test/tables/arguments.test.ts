@@ -431,7 +431,7 @@ const TABLE: Readonly<Record<string, Row>> = {
           stls: [true, SECRET, {}],
           // null is the default port, as in node-pop3.
         } satisfies Record<keyof NodePop3Options, Wrong>).filter(
-          (options) => (options as NodePop3Options).port !== null,
+          (options) => (options as Readonly<Record<string, unknown>>)["port"] !== null,
         ),
       ],
     ],

@@ -25,15 +25,15 @@ export class JsonSyntaxError extends Error {
 /** Parses a document. Throws {@link JsonSyntaxError}. */
 export function parseJsonLines(given: string): JsonDocument {
   const text = given.replace(/^\ufeff/, "");
-  const { value, lines } = new Builder(text).build();
+  const { value, offsets } = new Builder(text).build();
   return {
     value,
     lineOf(path) {
       for (let at = path; at !== ""; at = at.replace(/(?:\.|^)[^.[\]]+$|\[\d+\]$/, "")) {
-        const line = lines.get(at);
-        if (line !== undefined) return line;
+        const offset = offsets.get(at);
+        if (offset !== undefined) return lineAt(text, offset);
       }
-      return lines.get("") ?? 1;
+      return lineAt(text, offsets.get("") ?? 0);
     },
   };
 }
@@ -51,7 +51,8 @@ type Container = Record<string, unknown> | unknown[];
 /** Builds the value from what the scanner of jsonc-parser finds, and stops at the first error. */
 class Builder {
   readonly #text: string;
-  readonly #lines: Map<JsonPath, number> = new Map();
+  /** Where each value is. The line is counted only for an error: to count it for each value takes minutes for a large file. */
+  readonly #offsets: Map<JsonPath, number> = new Map();
   /** The objects and lists that are not closed yet, the innermost last. */
   readonly #open: Container[] = [];
   #key = "";
@@ -63,7 +64,7 @@ class Builder {
     this.#text = text;
   }
 
-  build(): { readonly value: unknown; readonly lines: ReadonlyMap<JsonPath, number> } {
+  build(): { readonly value: unknown; readonly offsets: ReadonlyMap<JsonPath, number> } {
     const begin =
       (create: () => Container) =>
       (offset: number, _length: number, _line: number, _character: number, path: () => JSONPath): void => {
@@ -104,14 +105,14 @@ class Builder {
       },
       { allowEmptyContent: false },
     );
-    return { value: this.#value, lines: this.#lines };
+    return { value: this.#value, offsets: this.#offsets };
   }
 
   #property(key: string, path: JSONPath, offset: number): void {
     if (Object.hasOwn(this.#open.at(-1) ?? {}, key))
-      throw new JsonSyntaxError(`duplicate key "${printable(key)}"`, this.#lineAt(offset));
+      throw new JsonSyntaxError(`duplicate key "${printable(key)}"`, lineAt(this.#text, offset));
     this.#key = key;
-    this.#lines.set(pathText(path), this.#lineAt(offset));
+    this.#offsets.set(pathText(path), offset);
   }
 
   #add(value: unknown, path: JSONPath, offset: number): void {
@@ -122,11 +123,7 @@ class Builder {
     else Object.defineProperty(container, this.#key, { value, ...ORDINARY });
     const name = pathText(path);
     // The line of a key is that of its name.
-    if (container === undefined || Array.isArray(container)) this.#lines.set(name, this.#lineAt(offset));
-  }
-
-  #lineAt(offset: number): number {
-    return this.#text.slice(0, offset).split("\n").length;
+    if (container === undefined || Array.isArray(container)) this.#offsets.set(name, offset);
   }
 
   /** What can follow a value: the end, or another value of the same container. */
@@ -137,7 +134,7 @@ class Builder {
   }
 
   #wrong(expected: string, offset: number): JsonSyntaxError {
-    const line = this.#lineAt(offset);
+    const line = lineAt(this.#text, offset);
     // The usual cause is a path of Windows: "C:\Mail".
     const [, escape] = BAD_ESCAPE.exec(this.#text.slice(offset)) ?? [];
     if (escape !== undefined)
@@ -154,6 +151,10 @@ class Builder {
 }
 
 const ORDINARY = { enumerable: true, writable: true, configurable: true } as const;
+
+function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split("\n").length;
+}
 
 /** Writes a path as errors show it: `accounts[2].url`. */
 function pathText(path: JSONPath): JsonPath {

@@ -1,6 +1,6 @@
 // parseJsonLines accepts and rejects the same texts as JSON.parse, and knows the line of each value.
 import fc from "../support/fast-check.ts";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { JsonSyntaxError, parseJsonLines } from "../../src/cli/json-lines.ts";
 
 const RUNS = { seed: 20260901, numRuns: 500 };
@@ -107,5 +107,39 @@ describe("lines", () => {
 
   test("a byte order mark is ignored, and __proto__ is a key", () => {
     expect(parseJsonLines('\ufeff{ "__proto__": 1 }').value).toEqual(JSON.parse('{ "__proto__": 1 }'));
+  });
+});
+
+describe("a file with many accounts", () => {
+  const accounts = Array.from({ length: 2000 }, (_, index) => ({ url: `pop3s://u${String(index)}@host` }));
+  const text = JSON.stringify({ accounts }, undefined, 1);
+
+  /** The characters that `work` copies or searches, as a multiple of those in the text. */
+  const copied = (work: () => void): number => {
+    let characters = 0;
+    // What it is called with is the string, which `bind` would fix.
+    // eslint-disable-next-line @typescript-eslint/unbound-method
+    const { slice } = String.prototype;
+    const spy = vi.spyOn(String.prototype, "slice").mockImplementation(function (this: string, ...range) {
+      const part = slice.apply(this, range);
+      characters += part.length;
+      return part;
+    });
+    try {
+      work();
+    } finally {
+      spy.mockRestore();
+    }
+    return characters / text.length;
+  };
+
+  test("is not read again for each value", () => {
+    expect(copied(() => void parseJsonLines(text))).toBeLessThan(4);
+  });
+
+  test("is read once more for the line of an error", () => {
+    const document = parseJsonLines(text);
+    expect(copied(() => void document.lineOf("accounts[1999].url"))).toBeLessThan(2);
+    expect(document.lineOf("accounts[1999].url")).toBe(3 + 1999 * 3 + 1);
   });
 });

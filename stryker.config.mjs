@@ -11,8 +11,9 @@ const config = {
   ignorePatterns: ["**", "!src/**", "!test/**", "!package.json", "!tsconfig.json", "!vitest*.config.ts"],
   tempDirName: "reports/mutation-work",
   incrementalFile: `reports/mutation-${part}-incremental.json`,
-  // Milliseconds, in addition to one and a half times what the tests take: for mutants that go on for ever.
-  timeoutMS: 5000,
+  // Milliseconds, in addition to one and a half times what the tests take: for mutants that wait for ever. Those that
+  // loop are found sooner. Long, because on a busy machine a mutant that no test notices would count as noticed.
+  timeoutMS: 30_000,
   // The static ones as well: the order in which methods are chosen is static. It is known that they take longer.
   ignoreStatic: false,
   warnings: { slow: false },

@@ -45,14 +45,12 @@ export function parseDateTime(value: string): Date | undefined {
   const text = withoutComments(value);
   const date = DATE.exec(text);
   if (date === null) return undefined;
-  const day = calendarDay(date[1] ?? "", date[2] ?? "", date[3] ?? "");
   const rest = text.slice(date[0].length);
   const time = TIME.exec(rest);
-  if (day === undefined || time === null) return undefined;
-  const seconds = secondsOfDay(time);
+  if (time === null) return undefined;
+  const day = calendarDay(date[1] ?? "", date[2] ?? "", date[3] ?? "");
   const offset = zoneOffset(rest.slice(time[0].length));
-  if (seconds === undefined || offset === undefined) return undefined;
-  return validDate(day + seconds * 1000 - offset * 60_000);
+  return validDate(day + secondsOfDay(time) * 1000 - offset * 60_000);
 }
 
 /** RFC 5322 section 4.3: a comment may stand between any two parts. One that never closes ends the value. */
@@ -69,13 +67,13 @@ function withoutComments(value: string): string {
   return text;
 }
 
-/** Milliseconds of the beginning of the day in UTC. */
-function calendarDay(day: string, month: string, year: string): number | undefined {
+/** Milliseconds of the beginning of the day in UTC; NaN: there is no such day. */
+function calendarDay(day: string, month: string, year: string): number {
   const index = MONTHS.indexOf(month.toLowerCase());
   const date = new Date(0);
   date.setUTCFullYear(fullYear(year), index, Number(day));
-  // A day that the month does not have has moved the date to the next month.
-  return index < 0 || date.getUTCMonth() !== index ? undefined : date.getTime();
+  // A day that the month does not have has moved the date to the next month. An unknown month is -1.
+  return date.getUTCMonth() === index ? date.getTime() : NaN;
 }
 
 function fullYear(digits: string): number {
@@ -84,27 +82,28 @@ function fullYear(digits: string): number {
   return year + (digits.length === 2 && year < 50 ? 2000 : 1900);
 }
 
-function secondsOfDay([, hours, minutes, seconds = "0", half]: RegExpExecArray): number | undefined {
+/** NaN: there is no such time. */
+function secondsOfDay([, hours, minutes, seconds = 0, half]: RegExpExecArray): number {
   let hour = Number(hours);
   if (half !== undefined) {
-    if (hour < 1 || hour > 12) return undefined;
+    if (hour < 1 || hour > 12) return NaN;
     hour = (hour % 12) + (half.toLowerCase() === "p" ? 12 : 0);
   }
-  if (hour > 23 || Number(minutes) > 59 || Number(seconds) > 60) return undefined; // 60: a leap second
+  if (hour > 23 || Number(minutes) > 59 || Number(seconds) > 60) return NaN; // 60: a leap second
   return hour * 3600 + Number(minutes) * 60 + Number(seconds);
 }
 
-/** Minutes east of UTC. */
-function zoneOffset(zone: string): number | undefined {
+/** Minutes east of UTC; NaN: it cannot be read. */
+function zoneOffset(zone: string): number {
   const offset = OFFSET.exec(zone);
   if (offset !== null) {
-    const [, sign, hours, minutes = "0"] = offset;
-    if (Number(hours) > 23 || Number(minutes) > 59) return undefined;
+    const [, sign, hours, minutes = 0] = offset;
+    if (Number(hours) > 23 || Number(minutes) > 59) return NaN;
     const east = Number(hours) * 60 + Number(minutes);
     return sign === "-" ? -east : east;
   }
   const name = NAME.exec(zone);
-  if (name === null) return undefined;
+  if (name === null) return NaN;
   return ZONES.get((name[1] ?? "").toLowerCase()) ?? 0;
 }
 

@@ -19,10 +19,14 @@ const sources = (folder: string, names: readonly string[]): string[] =>
 const tests = (folder: string, ...names: readonly string[]): string[] =>
   names.map((name) => `test/${folder}/${name}.test.ts`);
 
-/** What a ledger keeps, and how that is written: most of it without files. */
+/** How a ledger is written: without files. */
 const RECORDS = sources("fetch/ledger", [
   ...["journal-line", "journal-contents", "journal-records", "journal-header", "ledger-error", "explained"],
-  ...["file-name", "changes", "another-try", "memory-ledger", "renaming", "rehearsal", "open-options"],
+  ...["file-name", "changes"],
+]);
+/** What every ledger does, in memory or in files. */
+const MEMORY = sources("fetch/ledger", [
+  ...["another-try", "memory-ledger", "renaming", "rehearsal", "open-options"],
 ]);
 /** Who comes next, and which sessions are the same: without sockets. */
 const TURNS = sources("pool", ["heap", "scheduler", "account", "copy", "fingerprint", "options"]);
@@ -48,14 +52,18 @@ export const PARTS: Readonly<Record<string, Part>> = {
     together: tests(
       "fetch/ledger",
       ...["journal-line", "journal-contents", "journal-header", "journal-formats", "ledger-error"],
-      ...["rehearsal", "upkeep", "contract"],
     ),
     onlyByName: true,
   },
+  memory: {
+    sources: MEMORY,
+    together: tests("fetch/ledger", "rehearsal", "upkeep", "contract"),
+    onlyByName: true,
+  },
   ledger: {
-    sources: ["src/fetch/ledger/**/*.ts", ...except(RECORDS)],
+    sources: ["src/fetch/ledger/**/*.ts", ...except([...RECORDS, ...MEMORY])],
     together: ["test/fetch/ledger/**/*.test.ts"],
-    apart: tests("fetch/ledger", "held-files", "renaming"),
+    apart: tests("fetch/ledger", "claim", "held-files", "lock", "renaming"),
     onlyByName: true,
   },
   turns: {
@@ -65,13 +73,26 @@ export const PARTS: Readonly<Record<string, Part>> = {
   },
   pool: {
     sources: ["src/pool/**/*.ts", ...except(TURNS)],
-    together: ["test/pool/**/*.test.ts"],
+    together: tests(
+      "pool",
+      ...["abort", "close", "listeners", "log", "places", "reuse", "statistics", "retry", "use"],
+    ),
     apart: tests("pool", "retry", "use"),
     onlyByName: true,
   },
   headers: {
-    sources: sources("parse", ["headers", "fields", "encoded-words", "date-time", "message-id"]),
-    together: tests("parse", "headers", "encoded-words", "date-time", "message-id"),
+    sources: sources("parse", ["headers", "fields", "message-id"]),
+    together: tests("parse", "headers", "message-id"),
+    onlyByName: true,
+  },
+  words: {
+    sources: sources("parse", ["encoded-words"]),
+    together: tests("parse", "encoded-words"),
+    onlyByName: true,
+  },
+  dates: {
+    sources: sources("parse", ["date-time"]),
+    together: tests("parse", "date-time"),
     onlyByName: true,
   },
 };

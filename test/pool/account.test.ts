@@ -1,7 +1,8 @@
 // Which accounts have one maildrop, and which may share a session: those that differ in nothing.
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { parseUrl, type Pop3Auth, type Pop3ClientOptions, type SaslMechanism } from "../../src/index.ts";
+import type { Pop3Auth, Pop3ClientOptions, SaslMechanism } from "../../src/index.ts";
+import { parseUrl } from "../../src/options/url.ts";
 import { Account } from "../../src/pool/account.ts";
 import { duplexPair } from "../support/duplex-pair.ts";
 import { expectNoSecret, SECRET, visible } from "../support/secret.ts";

@@ -1,6 +1,6 @@
 // The outcome of a call, for tests that check more of an error than `rejects` does.
 import { expect } from "vitest";
-import { Pop3Error } from "../../src/index.ts";
+import { Pop3Error } from "../../src/errors.ts";
 import { turns } from "./turns.ts";
 
 /** The error that `call` rejects with. It has to be one of ours. */

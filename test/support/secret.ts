@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { inspect } from "node:util";
 import { expect } from "vitest";
-import { apopDigest } from "../../src/index.ts";
+import { apopDigest } from "../../src/auth/apop.ts";
 
 export const SECRET = "hunter2-\u00fc/\u65e5-correct horse";
 export const TIMESTAMP = "<1.2@mail.test>";

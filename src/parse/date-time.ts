@@ -83,7 +83,8 @@ function fullYear(digits: string): number {
 }
 
 /** NaN: there is no such time. */
-function secondsOfDay([, hours, minutes, seconds = 0, half]: RegExpExecArray): number {
+function secondsOfDay(time: RegExpExecArray): number {
+  const [, hours, minutes, seconds = 0, half] = time;
   let hour = Number(hours);
   if (half !== undefined) {
     if (hour < 1 || hour > 12) return NaN;

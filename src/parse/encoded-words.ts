@@ -11,15 +11,10 @@ interface EncodedWord {
   readonly end: number;
 }
 
-/**
- * A run of words in one charset. If `charset` is undefined: the text between words, one character for each
- * byte.
- */
-interface Piece {
-  readonly charset: string | undefined;
-  readonly words: EncodedWord[];
-  readonly literal: string;
-}
+/** A run of words in one charset, or the text between words, one character for each byte. */
+type Piece =
+  | { readonly charset: string; readonly words: EncodedWord[] }
+  | { readonly charset: undefined; readonly literal: string };
 
 /** The maximum length of a charset. RFC 2047 section 2 limits the whole word to this length. */
 const CHARSET_MAX = 75;
@@ -65,11 +60,12 @@ export async function recodeWords(octets: Buffer): Promise<string> {
 async function* decodePieces(octets: Buffer): AsyncGenerator<{ text: string; encoded: boolean }, void> {
   const line = octets.toString("latin1");
   const utf8 = isUtf8(octets);
-  for (const { charset, words, literal } of cutPieces(line)) {
-    if (charset !== undefined) {
-      yield { text: (await decodeWords(words, charset)).replace(/[\r\n\0]/g, " "), encoded: true };
+  for (const piece of cutPieces(line)) {
+    if (piece.charset !== undefined) {
+      const text = await decodeWords(piece.words, piece.charset);
+      yield { text: text.replace(/[\r\n\0]/g, " "), encoded: true };
     } else {
-      const raw = Buffer.from(literal, "latin1");
+      const raw = Buffer.from(piece.literal, "latin1");
       yield { text: utf8 ? raw.toString("utf8") : decodeWindows1252(raw), encoded: false };
     }
   }
@@ -83,29 +79,19 @@ const WRONG = /[\ufffd\x00-\x08\x0e-\x1f]/;
  * base64, over two words. Others leave out the padding of each word, and then each stands for itself.
  */
 async function decodeWords(words: readonly EncodedWord[], charset: string): Promise<string> {
-  const joined = await decodeCharset(wordOctets(words), charset);
-  if (words.length === 1 || (isAligned(words) && !WRONG.test(joined)) || !words.every(isWhole)) return joined;
+  const { octets, isAligned } = wordOctets(words);
+  const joined = await decodeCharset(octets, charset);
+  if ((isAligned && !WRONG.test(joined)) || !words.every(isWhole)) return joined;
   let text = "";
-  for (const word of words) text += await decodeCharset(wordOctets([word]), charset);
+  for (const word of words) text += await decodeCharset(wordOctets([word]).octets, charset);
   return WRONG.test(text) ? joined : text;
-}
-
-/** Returns whether the base64 between two paddings consists of whole groups of four characters. */
-function isAligned(words: readonly EncodedWord[]): boolean {
-  let open = 0;
-  for (const { encoding, text } of words) {
-    const group = encoding === "B" ? text.replace(/[ \t]/g, "") : "";
-    if (encoding === "Q" && open % 4 !== 0) return false;
-    open = group.endsWith("=") ? 0 : open + group.length;
-  }
-  return open % 4 === 0;
 }
 
 /** Returns whether a word of base64 ends where a byte ends: the bits after its last byte are zero. */
 function isWhole({ encoding, text }: EncodedWord): boolean {
   if (encoding === "Q") return true;
   const group = text.replace(/[ \t=]/g, "");
-  return Buffer.from(group, "base64").toString("base64").replace(/=+$/, "") === group;
+  return Buffer.from(group, "base64").toString("base64").replaceAll("=", "") === group;
 }
 
 /**
@@ -124,14 +110,14 @@ function cutPieces(line: string): Piece[] {
     }
     const between = line.slice(start, at);
     const last = pieces.at(-1);
-    const adjacent = last?.charset !== undefined && isAllBlank(between);
-    if (!adjacent && between !== "") pieces.push({ charset: undefined, words: [], literal: between });
-    if (adjacent && last.charset === word.charset) last.words.push(word);
-    else pieces.push({ charset: word.charset, words: [word], literal: "" });
+    const isAdjacent = last?.charset !== undefined && isAllBlank(between);
+    if (!isAdjacent) pieces.push({ charset: undefined, literal: between });
+    if (isAdjacent && last.charset === word.charset) last.words.push(word);
+    else pieces.push({ charset: word.charset, words: [word] });
     start = word.end;
     at = line.indexOf("=?", start);
   }
-  if (start < line.length) pieces.push({ charset: undefined, words: [], literal: line.slice(start) });
+  pieces.push({ charset: undefined, literal: line.slice(start) });
   return pieces;
 }
 
@@ -146,7 +132,6 @@ class WordReader {
 
   constructor(line: string) {
     this.#line = line;
-    this.#close = line.indexOf("?=");
   }
 
   read(at: number): EncodedWord | undefined {
@@ -174,26 +159,29 @@ class WordReader {
 /**
  * Returns the joined bytes of words in one charset: some senders split a multi-byte character over two words.
  * Some also split base64 within a group of four characters, so an incomplete group continues in the next
- * word.
+ * word. `isAligned`: all groups are complete, or end with padding.
  */
-function wordOctets(words: readonly EncodedWord[]): Buffer {
+function wordOctets(words: readonly EncodedWord[]): { readonly octets: Buffer; readonly isAligned: boolean } {
   const parts: Buffer[] = [];
   let base64 = "";
+  let isAligned = true;
   const flush = (): void => {
-    if (base64 !== "") parts.push(Buffer.from(base64, "base64"));
+    if (base64.length % 4 !== 0 && !base64.endsWith("=")) isAligned = false;
+    parts.push(Buffer.from(base64, "base64"));
     base64 = "";
   };
   for (const { encoding, text } of words) {
-    if (encoding === "B") {
-      base64 += text.replace(/[ \t]/g, "");
-      if (base64.length % 4 === 0 || base64.endsWith("=")) flush();
-    } else {
+    if (encoding === "Q") {
       flush();
       parts.push(decodeQ(text));
+    } else {
+      const group = text.replace(/[ \t]/g, "");
+      base64 += group;
+      if (group.endsWith("=")) flush();
     }
   }
   flush();
-  return Buffer.concat(parts);
+  return { octets: Buffer.concat(parts), isAligned };
 }
 
 /** RFC 2047 section 4.2: `_` is a space, `=XX` a byte; all other characters stand for themselves. */

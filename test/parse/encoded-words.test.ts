@@ -15,6 +15,7 @@ describe("decodeText", () => {
     ["=?ISO-8859-1?Q?a?=  \t  =?ISO-8859-1?Q?b?=", "ab"],
     ["=?ISO-8859-1?Q?a_b?=", "a b"],
     ["=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=", "a b"],
+    ["=?utf-8?Q?=C3=A9?= =?ISO-8859-1?Q?=E9?=", "éé"],
     ["=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>", "Keith Moore <moore@cs.utk.edu>"],
     ["=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?= <keld@dkuug.dk>", "Keld Jørn Simonsen <keld@dkuug.dk>"],
     [
@@ -44,6 +45,8 @@ describe("decodeText", () => {
     ["=?utf-8?B?w6k?= =?utf-8?B?w6k?= =?utf-8?B?w6k?= =?utf-8?B?w6k?=", "éééé"],
     ["=?utf-8?B?YQ?= =?utf-8?B?Yg?=", "ab"],
     ["=?windows-1252?B?6WE?= =?windows-1252?B?6Q?=", "éaé"],
+    ["=?windows-1252?B?6WE?= =?windows-1252?B?6Q?= =?windows-1252?Q?=E9?=", "éaéé"],
+    ["=?windows-1252?B?6WE=?= =?windows-1252?B?6WE?= =?windows-1252?B?6Q?=", "éaéaé"],
     ["=?utf-8?B?w6k?= =?utf-8?Q?=C3=A9?= =?utf-8?B?w6k?=", "ééé"],
     // Cut within a group of base64, with the padding of the whole or without.
     ["=?utf-8?B?5Lit5?= =?utf-8?B?paH?=", "中文"],
@@ -65,6 +68,18 @@ describe("decodeText", () => {
     expect(await decode("=?utf-8?Q?=E2=82?= x =?utf-8?Q?=AC?=")).toBe("\ufffd x \ufffd");
     const word = "=?iso-2022-jp?B?GyRCJDMbKEI=?=";
     expect(await decode(`${word} ${word}`)).toBe("ここ");
+  });
+
+  it("joins words of a charset with shifts, of which the first word leaves one on", async () => {
+    const [start, end] = ["GyRCJDM=", "JDMbKEI="]; // a shift on and a character, a character and a shift off
+    expect(await decode(`=?iso-2022-jp?B?${start}?= =?iso-2022-jp?B?${end}?=`)).toBe("ここ");
+    expect(await decode("=?iso-2022-jp?B?GyRC JDM=?= =?iso-2022-jp?B?JDMb KEJh?=")).toBe("ここa");
+    expect(await decode("=?iso-2022-jp?Q?=1B$B$3?= =?iso-2022-jp?B?JDMbKEJh?=")).toBe("ここa");
+  });
+
+  it("joins words that were cut within a group of base64, in a charset in which every byte is a character", async () => {
+    expect(await decode("=?iso-8859-1?B?YeliZ?= =?iso-8859-1?B?WE?=")).toBe("aébea");
+    expect(await decode("=?iso-8859-1?B?YWJj?= =?iso-8859-1?B?YeliZ?= =?iso-8859-1?B?WE?=")).toBe("abcaébea");
   });
 
   it("continues base64 that stops in mid-quantum in the next word", async () => {

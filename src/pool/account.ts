@@ -32,7 +32,7 @@ export class Account implements PermitKey {
     const auth: unknown = options.auth;
     if (typeof auth === "object" && auth !== null) checkNames("auth", auth, Object.keys(AUTH_OPTIONS));
     const copy = copyOf(options);
-    this.options = copy.logger !== undefined || logger === undefined ? copy : { ...copy, logger };
+    this.options = logger === undefined ? copy : { logger, ...copy };
     this.settings = completeOptions(this.options);
     this.host = this.settings.host.toLowerCase();
     this.maildrop = `${ownerOf(options.auth)}\0${this.host}\0${this.settings.port}`;

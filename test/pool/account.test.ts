@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Pop3Auth, Pop3ClientOptions, SaslMechanism } from "../../src/index.ts";
 import { parseUrl } from "../../src/options/url.ts";
 import { Account } from "../../src/pool/account.ts";
+import { fingerprintOf } from "../../src/pool/fingerprint.ts";
 import { duplexPair } from "../support/duplex-pair.ts";
 import { expectNoSecret, SECRET, visible } from "../support/secret.ts";
 
@@ -73,6 +74,13 @@ describe("the maildrop", () => {
   test("belongs to no user if there is no login", () => {
     const options = { host: "mail.test" };
     expect(maildrop(options)).not.toBe(maildrop(options));
+  });
+
+  test("is unique if there is no user, with or without a login", () => {
+    const external = (): Pop3ClientOptions => ({ ...ann, auth: { mechanism: "EXTERNAL" } });
+    const loginless = { host: "mail.test" };
+    const options = [external(), loginless, external(), external(), loginless, loginless, external()];
+    expect(new Set(options.map(maildrop)).size).toBe(options.length);
   });
 
   test("is on a host, whatever the port and the case", () => {
@@ -262,8 +270,34 @@ test("invalid options are refused", () => {
     expect(() => new Account(given as never)).toThrow(expect.objectContaining({ code: "POP3_CONFIG" }));
 });
 
+test.each<[unknown, string]>([
+  [7, "options must be an object (got 7)"],
+  [{ ...ann, pot: 995 }, "unknown option pot: did you mean port?"],
+  [{ ...ann, auth: { user: "ann", pas: SECRET } }, "unknown option auth.pas: did you mean auth.pass?"],
+])("a mistake is named: %#", (given, message) => {
+  expect(() => new Account(given as Pop3ClientOptions)).toThrow(
+    expect.objectContaining({ code: "POP3_CONFIG", message }) as Error,
+  );
+});
+
 test("what is compared shows no secret", () => {
-  const account = new Account({ ...ann, proxy: `http://joe:${encodeURIComponent(SECRET)}@proxy.test` });
-  const { options: _, settings: __, ...rest } = account;
-  expectNoSecret(visible(rest));
+  const proxy = `http://joe:${encodeURIComponent(SECRET)}@proxy.test`;
+  for (const auth of [
+    { user: "ann", pass: SECRET },
+    { user: "ann", accessToken: SECRET },
+  ]) {
+    const { settings } = new Account({ ...ann, auth, proxy, tls: { passphrase: SECRET } });
+    expectNoSecret(visible(fingerprintOf(settings)));
+  }
+});
+
+test("the logger is that of the pool, unless the account has its own or wants none", () => {
+  const [pools, own] = [{ ...console }, { ...console }];
+  const logger = (options: Pop3ClientOptions): unknown => new Account(options, pools).settings.logger;
+  expect(logger(ann)).toBe(pools);
+  expect(logger({ ...ann, logger: undefined } as object as Pop3ClientOptions)).toBe(pools);
+  expect(logger({ ...ann, logger: own })).toBe(own);
+  expect(logger({ ...ann, logger: false })).toBe(false);
+  expect(new Account(ann).settings.logger).toBeUndefined();
+  expect(new Account({ ...ann, logger: own }).settings.logger).toBe(own);
 });

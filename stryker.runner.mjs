@@ -1,8 +1,8 @@
 // Stryker's runner for vitest, with a fault corrected, and several times faster.
 //
-// On a busy machine, a run that follows a cancelled one may end before its first test. Stryker then reports the mutant
-// as survived (https://github.com/stryker-mutator/stryker-js/issues/6213). Run it again, and report an error if there
-// is still no test.
+// On a busy machine, a run that follows a cancelled one may end before its last test, or before its first. Stryker then
+// reports the mutant as survived (https://github.com/stryker-mutator/stryker-js/issues/6213). Run it again, and report
+// an error if there are still tests missing.
 //
 // vitest starts a thread for each mutant. To start one, and to load vitest and fast-check in it, takes longer than most
 // of the tests: keep the thread, and load the sources and the tests anew for each mutant.
@@ -13,6 +13,9 @@ import { strykerPlugins as vitest } from "@stryker-mutator/vitest-runner";
 export { strykerValidationSchema } from "@stryker-mutator/vitest-runner";
 
 const ATTEMPTS = 5;
+
+/** A file of the sandbox: how many tests there are. All of them run for a static mutant, in several processes. */
+const COUNT = "count-of-tests";
 
 /** In the setup of each file of tests: what is loaded must not be changed as the mutant before was. */
 const SETUP = `{
@@ -96,13 +99,20 @@ function factory(injector) {
       config.poolRunner = { name: "kept", createPoolWorker: (options) => new KeptThread(options, threads) };
     }
   };
+  const dryRun = runner.dryRun.bind(runner);
+  runner.dryRun = async (options) => {
+    const result = await dryRun(options);
+    writeFileSync(COUNT, String(result.tests?.length));
+    return result;
+  };
   const run = runner.mutantRun.bind(runner);
   runner.mutantRun = async (options) => {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const result = await run(options);
-      if (result.status !== "survived" || result.nrOfTests > 0) return result;
+      const expected = options.testFilter?.length ?? Number(readFileSync(COUNT, "utf8"));
+      if (result.status !== "survived" || result.nrOfTests >= expected) return result;
     }
-    return { status: "error", errorMessage: "no test was run for this mutant" };
+    return { status: "error", errorMessage: "not all tests were run for this mutant" };
   };
   return runner;
 }

@@ -10,6 +10,8 @@ const test = {
   ...unit.test,
   // Fewer inputs for each property: every mutant has to go through them.
   env: { ...unit.test?.env, TEST_SHARE: "0.1" },
+  // Milliseconds, for a mutant that waits for ever: shorter than the time after which Stryker ends the process.
+  testTimeout: 20_000,
 };
 const apart = [...(part.apart ?? [])];
 

@@ -28,8 +28,12 @@ const RECORDS = sources("fetch/ledger", [
 const MEMORY = sources("fetch/ledger", [
   ...["another-try", "memory-ledger", "renaming", "rehearsal", "open-options"],
 ]);
-/** Who comes next, and which sessions are the same: without sockets. */
-const TURNS = sources("pool", ["heap", "scheduler", "account", "copy", "fingerprint", "options"]);
+/** The files of a mailbox. */
+const JOURNAL = sources("fetch/ledger", ["journal", "journal-mark", "state-file", "file-reading"]);
+/** Who comes next: without sockets. */
+const TURNS = sources("pool", ["heap", "scheduler", "options"]);
+/** Which sessions are the same. */
+const ACCOUNTS = sources("pool", ["account", "copy", "fingerprint"]);
 const except = (files: readonly string[]): string[] => files.map((file) => `!${file}`);
 
 export const PARTS: Readonly<Record<string, Part>> = {
@@ -60,19 +64,37 @@ export const PARTS: Readonly<Record<string, Part>> = {
     together: tests("fetch/ledger", "rehearsal", "upkeep", "contract"),
     onlyByName: true,
   },
+  journal: {
+    sources: JOURNAL,
+    together: tests(
+      "fetch/ledger",
+      ...["journal", "journal-mark", "state-file", "file-ledger", "fences", "foreign-files"],
+      ...["replaced-journal", "lost-lease", "upkeep"],
+    ),
+    onlyByName: true,
+  },
   ledger: {
-    sources: ["src/fetch/ledger/**/*.ts", ...except([...RECORDS, ...MEMORY])],
-    together: ["test/fetch/ledger/**/*.test.ts"],
-    apart: tests("fetch/ledger", "claim", "held-files", "lock", "renaming"),
+    sources: ["src/fetch/ledger/**/*.ts", ...except([...RECORDS, ...MEMORY, ...JOURNAL])],
+    together: tests(
+      "fetch/ledger",
+      ...["file-ledger", "upkeep", "fences", "state-file", "foreign-files", "ledger-directory"],
+      ...["lost-lease", "replaced-journal", "journal"],
+    ),
+    apart: tests("fetch/ledger", "held-files", "renaming"),
     onlyByName: true,
   },
   turns: {
     sources: TURNS,
-    together: tests("pool", "heap", "scheduler", "scheduler-random", "account", "options"),
+    together: tests("pool", "heap", "scheduler", "scheduler-random", "options"),
+    onlyByName: true,
+  },
+  accounts: {
+    sources: ACCOUNTS,
+    together: tests("pool", "account"),
     onlyByName: true,
   },
   pool: {
-    sources: ["src/pool/**/*.ts", ...except(TURNS)],
+    sources: ["src/pool/**/*.ts", ...except([...TURNS, ...ACCOUNTS])],
     together: tests(
       "pool",
       ...["abort", "close", "listeners", "log", "places", "reuse", "statistics", "retry", "use"],

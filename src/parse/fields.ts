@@ -47,8 +47,8 @@ export function readBoundedSection(octets: Buffer, max: number): HeaderSection {
  */
 export function readHeaderSection(octets: Buffer): HeaderSection {
   const fields: RawField[] = [];
-  let start = 0;
-  while (start < octets.length) {
+  // After the last line there is an empty one.
+  for (let start = 0; ;) {
     const line = lineEnd(octets, start);
     if (line.end === start) return { fields, bodyStart: start === 0 || fields.length > 0 ? line.next : 0 };
     let { end, next } = line;
@@ -57,7 +57,6 @@ export function readHeaderSection(octets: Buffer): HeaderSection {
     if (field !== undefined) fields.push(field);
     start = next;
   }
-  return { fields, bodyStart: fields.length > 0 ? octets.length : 0 };
 }
 
 /**
@@ -72,9 +71,10 @@ export function unfold(body: Buffer): Buffer {
     if (octet === LF || (octet === CR && body[at + 1] === LF)) continue;
     line[length++] = octet === CR || octet === 0 ? SPACE : octet;
   }
+  while (isBlank(line[length - 1])) length--;
   let start = 0;
-  while (start < length && isBlank(line[start])) start++;
-  while (length > start && isBlank(line[length - 1])) length--;
+  // If all were blanks, it passes the end.
+  while (isBlank(line[start])) start++;
   return line.subarray(start, length);
 }
 
@@ -84,7 +84,7 @@ export function unfold(body: Buffer): Buffer {
 function lineEnd(octets: Buffer, start: number): { end: number; next: number } {
   const lf = octets.indexOf(LF, start);
   if (lf < 0) return { end: octets.length, next: octets.length };
-  return { end: lf > start && octets[lf - 1] === CR ? lf - 1 : lf, next: lf + 1 };
+  return { end: octets[lf - 1] === CR ? lf - 1 : lf, next: lf + 1 };
 }
 
 /**
@@ -93,14 +93,15 @@ function lineEnd(octets: Buffer, start: number): { end: number; next: number } {
  */
 function readField(raw: Buffer): RawField | undefined {
   let end = 0;
-  for (; end < raw.length; end++) {
-    const octet = raw[end] ?? 0;
-    if (octet <= SPACE || octet > 0x7e || octet === COLON) break;
-  }
+  while (isNameOctet(raw[end] ?? 0)) end++;
   let colon = end;
   while (isBlank(raw[colon])) colon++;
   if (end === 0 || raw[colon] !== COLON) return undefined;
   return { name: raw.toString("latin1", 0, end), raw, body: raw.subarray(colon + 1) };
+}
+
+function isNameOctet(octet: number): boolean {
+  return octet > SPACE && octet < 0x7f && octet !== COLON;
 }
 
 function isBlank(octet: number | undefined): boolean {

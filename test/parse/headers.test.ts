@@ -180,6 +180,13 @@ describe("parseHeaders of a hostile section", () => {
     expect((await parseHeaders(latin1(fill("not a field\n")))).size).toBe(0);
   });
 
+  it("rejects what is not bytes", async () => {
+    await expect(parseHeaders("A: 1" as never)).rejects.toMatchObject({
+      code: "POP3_INVALID_ARGUMENT",
+      message: "source must be a Buffer or Uint8Array (got a string)",
+    });
+  });
+
   it("rejects wrong options", async () => {
     const parse = (options: object): Promise<unknown> => parseHeaders(latin1("A: 1\r\n"), options);
     for (const maxHeaderSize of ["1", 0])
@@ -211,8 +218,18 @@ describe("readHeaderSection", () => {
     expect(bodyOf("A: 1\r\n\r\nbody\r\n\r\nmore")).toBe("body\r\n\r\nmore");
     expect(bodyOf("A: 1\n\nbody")).toBe("body");
     expect(bodyOf("\r\nbody")).toBe("body");
+    expect(bodyOf("\nbody\n")).toBe("body\n");
     expect(bodyOf("A: 1\r\n")).toBe("");
     expect(bodyOf("")).toBe("");
+  });
+
+  it("takes every printable character but the colon for a name", () => {
+    const names = Array.from({ length: 0x7f - 0x21 }, (_, at) => String.fromCharCode(0x21 + at)).filter(
+      (char) => char !== ":",
+    );
+    const { fields } = readHeaderSection(latin1(names.map((name) => `${name}: 1\n`).join("")));
+    expect(fields.map(({ name }) => name)).toEqual(names);
+    expect(readHeaderSection(latin1("\x7f: 1\nA\x80: 1\n\x1f: 1\nB: 1")).fields).toHaveLength(1);
   });
 
   it("treats a message without a single field as a body", () => {

@@ -63,8 +63,7 @@ function apply(path: string, lines: readonly string[]): Pick<JournalContents, "e
     for (const [index, value] of parse(path, lines.slice(at, at + TOGETHER), at + 2).entries()) {
       const changes = changesOf(value);
       if (changes === undefined) throw unknownLine(path, at + 2 + index);
-      if (changes.state === undefined) state = withoutListing(state);
-      state = applyChanges(entries, state, changes);
+      state = applyChanges(entries, withoutListing(state), changes);
     }
   }
   return { entries, state };

@@ -218,3 +218,27 @@ describe("a journal that is damaged", () => {
     },
   );
 });
+
+describe("a whole journal", () => {
+  test("has each line marked as the start of a write", () => {
+    const entries = new Map(["a", "b", "c"].map((id) => [id, entry(id)]));
+    const lines = encodeJournal(ANN, { entries, state: { lastRun: 1 } }).split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines.map((line) => line.charAt(8))).toEqual([">", ">", ">", ">", ">"]);
+  });
+
+  test("may have no octets", () => {
+    expect(decode("")).toEqual({
+      ...{ entries: new Map(), state: {}, keyName: undefined },
+      ...{ wasRunning: false, lines: 0, length: 0 },
+    });
+  });
+
+  test("may be long", () => {
+    const entries = new Map(Array.from({ length: 1201 }, (_, at) => [String(at), entry(String(at))]));
+    const journal = encodeJournal(ANN, { entries, state: { lastRun: 1 } });
+    expect(decode(journal)).toMatchObject({ entries, state: { lastRun: 1 }, lines: 1203 });
+    for (const text of ["no JSON", encode({ unknown: 1 })])
+      expect(() => decode(journal + encodeLine(text, true))).toThrow("line 1204");
+  });
+});

@@ -46,7 +46,7 @@ export function readHeader(path: string, text: JournalText, mailbox?: string): J
     if (begun) return undefined;
     throw damage(path, 1);
   }
-  const { version, mailbox: name, keyName } = valueOf(path, line.text);
+  const { version, mailbox: name, keyName } = valueOf(line.text);
   if (typeof version !== "number" || !(version >= 1) || !Number.isInteger(version)) throw damage(path, 1);
   if (version > FORMAT) throw newer(path, version);
   if (typeof name !== "string" || (keyName !== undefined && typeof keyName !== "string"))
@@ -56,15 +56,13 @@ export function readHeader(path: string, text: JournalText, mailbox?: string): J
   return { mailbox: name, keyName, end: to + 1 };
 }
 
-function valueOf(path: string, json: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
+/** Returns what a header says: nothing if it is not JSON. The checksum is right, so it was written like this. */
+function valueOf(json: string): Readonly<Record<string, unknown>> {
   try {
-    value = JSON.parse(json);
+    return (JSON.parse(json) ?? {}) as Readonly<Record<string, unknown>>;
   } catch {
-    // The checksum is right, so the line was written like this.
-    throw damage(path, 1);
+    return {};
   }
-  return (value ?? {}) as Readonly<Record<string, unknown>>;
 }
 
 export function damage(path: string, line: number): LedgerError {

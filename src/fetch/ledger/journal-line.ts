@@ -37,8 +37,7 @@ const STATUSES: Readonly<Record<MessageStatus, true>> = {
 
 /** Returns what the value of a line changes, or `undefined` if this version does not know such lines. */
 export function changesOf(value: unknown): LedgerChanges | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const { id, status, firstSeen, forgotten, state } = value as Readonly<Record<string, unknown>>;
+  const { id, status, firstSeen, forgotten, state } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof forgotten === "string") return { forgotten: [forgotten] };
   if (typeof state === "object" && state !== null) return { state };
   const isStatus = typeof status === "string" && Object.hasOwn(STATUSES, status);

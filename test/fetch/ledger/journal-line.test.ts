@@ -102,3 +102,13 @@ describe("a line", () => {
     }
   });
 });
+
+test.each([
+  ...[null, 7, "text", [], {}, { state: null }, { state: 7 }, { forgotten: 7 }],
+  ...[{ id: 7 }, { firstSeen: "1" }, { status: "toString" }, { status: ["delivered"] }].map((wrong) => ({
+    ...ENTRY,
+    ...wrong,
+  })),
+])("%j is of an unknown kind", (value) => {
+  expect(changesOf(value)).toBeUndefined();
+});

@@ -33,6 +33,8 @@ export interface ExchangeOptions<T> {
   readonly onSent?: (() => void) | undefined;
   /** Applies the reply to the session; called even if the call was aborted. */
   readonly effect?: ((value: T) => void) | undefined;
+  /** Called when the reply to a command that was sent is complete, or will never come; even if the call was aborted. */
+  readonly onReplied?: (() => void) | undefined;
 }
 
 /** What the pipeline and the replies know of a command in progress. Its subclasses know the caller. */
@@ -114,6 +116,7 @@ export class Call<T> extends Exchange<T> {
   readonly #waiter: Waiter<T>;
   readonly #onSent: (() => void) | undefined;
   readonly #effect: ((value: T) => void) | undefined;
+  readonly #onReplied: (() => void) | undefined;
 
   constructor(command: Command<T>, waiter: Waiter<T>, options: ExchangeOptions<T> = {}) {
     super(options.ahead, options.total, options.prompt, options.wait);
@@ -123,6 +126,7 @@ export class Call<T> extends Exchange<T> {
     this.#waiter = waiter;
     this.#onSent = options.onSent;
     this.#effect = options.effect;
+    this.#onReplied = options.onReplied;
   }
 
   override depart(): void {
@@ -133,6 +137,12 @@ export class Call<T> extends Exchange<T> {
   override resolve(value: T): void {
     this.#effect?.(value);
     super.resolve(value);
+    this.#onReplied?.();
+  }
+
+  override reject(error: Pop3Error): void {
+    super.reject(error);
+    this.#onReplied?.();
   }
 
   protected override resolved(value: T): void {

@@ -9,6 +9,7 @@ import { onAbort } from "../net/abort.ts";
 import { isContentError, throwIfAborted } from "../net/failures.ts";
 import type { Window } from "../net/pipeline.ts";
 import { Queue } from "../net/queue.ts";
+import { untilAborted } from "../net/settle.ts";
 import { checkCallOptions, RESPONSE, type CallOptions, type NamesOf } from "../options/call.ts";
 import { totalOfCall } from "../options/total-timeout.ts";
 import { argumentError, shown } from "../options/checks.ts";
@@ -164,6 +165,8 @@ export class Retrieval implements Pop3Retrieval {
     this.#session.check(bare(this.#top === undefined ? "RETR" : "TOP"));
     throwIfAborted(signal);
     if (this.#wished === undefined) {
+      const { marking } = transaction;
+      if (marking !== undefined) await untilAborted(signal, () => marking);
       const failures = await Promise.all([
         this.#list().catch(this.#withoutValues("LIST")),
         (this.#uids === undefined ? this.#listUids() : this.#needUids()).catch(this.#withoutValues("UIDL")),

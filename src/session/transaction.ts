@@ -8,6 +8,7 @@ import {
   Pop3ProtocolError,
   Pop3ReplyError,
 } from "../errors.ts";
+import type { SendOptions } from "../net/connection.ts";
 import { aborted, isContentError } from "../net/failures.ts";
 import { traceMalformed } from "../net/trace.ts";
 import { quitWait } from "../net/deadlines.ts";
@@ -31,6 +32,8 @@ export class Transaction {
   readonly session: Session;
   /** The message numbers that DELE has marked. */
   readonly marked: Set<number> = new Set<number>();
+  /** The commands in progress that mark or unmark messages. */
+  readonly #marking: Set<Promise<void>> = new Set<Promise<void>>();
   /** The number of messages, marked or not, according to STAT. */
   #count: number | undefined;
   #sizes: Snapshot<number> | undefined;
@@ -224,7 +227,8 @@ export class Transaction {
   }
 
   async rset(signal?: AbortSignal): Promise<void> {
-    await this.session.execute(commands.rset(), {
+    this.session.check(commands.bare("RSET"));
+    await this.#mark(commands.rset(), {
       signal,
       effect: () => {
         if (this.marked.size === 0) return;
@@ -236,6 +240,32 @@ export class Transaction {
     });
   }
 
+  /** Resolves when the replies to DELE and RSET have come, also those of aborted calls. `undefined`: there are none. */
+  get marking(): Promise<unknown> | undefined {
+    return this.#marking.size === 0 ? undefined : Promise.all(this.#marking);
+  }
+
+  /** Sends a command that marks or unmarks messages. */
+  #mark(command: commands.Command<unknown>, options: SendOptions<unknown>): Promise<unknown> {
+    let sent = false;
+    let end = (): void => undefined;
+    const replied = new Promise<void>((resolve) => (end = resolve));
+    const onReplied = (): void => {
+      this.#marking.delete(replied);
+      end();
+    };
+    const onSent = (): void => {
+      sent = true;
+    };
+    this.#marking.add(replied);
+    return this.session.connection
+      .send(command, { ...options, onSent, onReplied })
+      .catch((error: unknown) => {
+        if (!sent) onReplied();
+        throw error;
+      });
+  }
+
   /** Sends DELE for each message, pipelined. Waits for all replies, then rejects with the first refusal. */
   async dele(messages: readonly number[], signal?: AbortSignal): Promise<void> {
     const { session } = this;
@@ -243,7 +273,7 @@ export class Transaction {
     session.check(commands.bare("DELE"));
     const results = await Promise.allSettled(
       deletions.map((command, index) =>
-        session.connection.send(command, {
+        this.#mark(command, {
           signal,
           prompt: true,
           effect: () => {

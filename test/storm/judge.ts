@@ -12,7 +12,10 @@ const ledgerOf = (box: string): LedgerKind => ALL_BOXES.find(({ id }) => id === 
 interface Gap extends Span {
   readonly box: string;
   readonly whole: number;
-  /** Without the times in which Redis, PostgreSQL, the host or all workers were away, or the machine had other work. */
+  /**
+   * Without the times in which Redis, PostgreSQL, the host or all workers were away, or the machine had other work, and until
+   * the time that was reserved for a mailbox whose host was full.
+   */
   readonly left: number;
   /** The number of turns in it that did not end: their workers were killed or stopped. */
   readonly deaths: number;
@@ -26,7 +29,7 @@ function worstGap(result: StormResult): Gap {
   const gaps = ALL_BOXES.flatMap(({ id, host }) =>
     pausesOf(id, result).map((pause) => {
       const gone = result.gone[host]?.all ?? [];
-      const away = [...gone, ...redis.all, ...postgres.all, ...machine.all, ...noWorker];
+      const away = [...gone, ...redis.all, ...postgres.all, ...machine.all, ...noWorker, pause.reserved];
       const whole = pause.to - pause.from;
       // The gate of the host remembers an outage for a pause.
       const wasDown = coveredBy({ from: pause.from - TIMES.longest, to: pause.to }, gone) > 0;
@@ -41,11 +44,17 @@ function worstGap(result: StormResult): Gap {
 }
 
 /** From the end of each turn of a mailbox to the beginning of the next one. */
-function pausesOf(box: string, { polls, time }: StormResult): Span[] {
+function pausesOf(
+  box: string,
+  { polls, time }: StormResult,
+): readonly (Span & { readonly reserved: Span })[] {
   const turns = polls.filter(({ id }) => id === box).sort((a, b) => a.at - b.at);
   const ends = [time.from, ...turns.map(({ at }) => at)];
   const begins = [...turns.map(({ at, duration }) => at - duration), time.to];
-  return ends.map((from, at) => ({ from, to: begins[at] as number }));
+  return ends.map((from, at) => {
+    const { outcome, nextPollAt = from } = turns[at - 1] ?? {};
+    return { from, to: begins[at] as number, reserved: { from, to: outcome === "full" ? nextPollAt : from } };
+  });
 }
 
 /** Second sessions on a maildrop that no stopped process explains. */

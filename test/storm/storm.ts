@@ -135,9 +135,7 @@ export class Storm {
     await coming;
     say("the storm is over");
     const quiet = Date.now();
-    // The last message may have come just before the longest gap.
-    const deadline = quiet + 2 * longestGap(2, true);
-    await this.#until(async () => (await this.#isAllThere()) || Date.now() > deadline);
+    await this.#drain();
     const drained = Date.now() - quiet;
     // Twice the longest pause: what would come a second time has time to do so.
     await delay(2 * TIMES.longest);
@@ -258,10 +256,24 @@ export class Storm {
     }
   }
 
-  async #isAllThere(): Promise<boolean> {
-    for (const ledger of LEDGERS)
-      if ((await this.#tables.stored(ledger)).messages < this.#added[ledger]) return false;
-    return true;
+  /** Waits until all mail is there. Gives up if none has arrived for twice the longest gap. */
+  async #drain(): Promise<void> {
+    let left = Infinity;
+    let deadline = 0;
+    await this.#until(async () => {
+      const now = await this.#left();
+      if (now < left) deadline = Date.now() + 2 * longestGap(2, true);
+      left = now;
+      return left === 0 || Date.now() > deadline;
+    });
+  }
+
+  /** The number of messages that have not arrived. */
+  async #left(): Promise<number> {
+    const left = LEDGERS.map(
+      async (ledger) => this.#added[ledger] - (await this.#tables.stored(ledger)).messages,
+    );
+    return (await Promise.all(left)).reduce((sum, each) => sum + each, 0);
   }
 
   async #until(condition: () => boolean | Promise<boolean>): Promise<void> {

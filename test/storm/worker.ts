@@ -33,6 +33,8 @@ export interface PollMessage {
   readonly outcome: FleetPoll["outcome"];
   readonly lag: number | undefined;
   readonly code: string | undefined;
+  /** When the next one is due, in milliseconds since 1970. */
+  readonly nextPollAt: number | undefined;
 }
 
 const order = JSON.parse(process.env["STORM"] ?? "") as WorkerOrder;
@@ -123,9 +125,9 @@ function start(kind: LedgerKind): Promise<FetchWorker> {
     concurrency: CONCURRENCY,
     maxPerHost: CAP,
     lock,
-    onPoll({ id, outcome, lag, duration, error }) {
+    onPoll({ id, outcome, lag, duration, error, nextPollAt }) {
       const { code } = (error ?? {}) as { readonly code?: string };
-      send({ at: Date.now(), id, duration, outcome, lag, code });
+      send({ at: Date.now(), id, duration, outcome, lag, code, nextPollAt });
     },
   });
 }

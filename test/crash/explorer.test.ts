@@ -3,6 +3,7 @@
 import { expect, test, vi } from "vitest";
 import { believing, BUGS } from "./bugs.ts";
 import { Explorer } from "./explorer.ts";
+import { PEERS } from "./peers.ts";
 import { PLACES, type Place } from "./places.ts";
 import { record } from "./recording.ts";
 import { simulateProcesses } from "./simulation.ts";
@@ -10,6 +11,8 @@ import { stopEverywhere } from "./stops.ts";
 
 vi.mock("node:fs/promises", () => import("./simulated-fs.ts"));
 vi.mock("../../src/fetch/files/process-space.ts", () => import("./simulated-space.ts"));
+vi.mock("../../src/fetch/destinations/imap/imap-session.ts", () => import("./simulated-imap.ts"));
+vi.mock("../../src/fetch/destinations/gmail/exchange.ts", () => import("./simulated-gmail.ts"));
 simulateProcesses();
 
 const MAILDIR = PLACES[0] as Place;
@@ -28,6 +31,17 @@ test.each(BUGS)("finds a planted bug: $name", async ({ breaks, ...bug }) => {
   const recording = await record({ ...COURSE, place: MAILDIR, count: 2 }, bug.plant());
   expect(await new Explorer("few").finds(breaks, recording)).toBe(true);
 });
+
+test.each(PEERS.filter(({ name }) => name !== "function"))(
+  "finds a planted bug: the journal of the destination is synced too late, $name",
+  async (place) => {
+    const isOfDestination = (path: string): boolean => /^\/mail\/.*\.(?:journal|uploads)/.test(path);
+    const distortion = { sync: (path: string) => (isOfDestination(path) ? ("late" as const) : undefined) };
+    const recording = await record({ ...COURSE, place, count: 1 }, { distortion });
+    const once = "each message is there once, byte for byte";
+    expect(await new Explorer("few").finds(once, recording)).toBe(true);
+  },
+);
 
 test("finds a planted bug: a stale fence is accepted", async () => {
   const { broken } = await stopEverywhere({ ...COURSE, place: MAILDIR, count: 2 }, believing);

@@ -214,7 +214,7 @@ export function viewKey(disk: Disk): string {
 }
 
 /** Random parts of names and of locks. */
-const RANDOM = /\b[0-9a-f]{16}\b/g;
+const RANDOM = /\b[0-9a-f]{16}\b|\b[0-9a-f]{8}(?=\.uploads\b)/g;
 
 function keyOfTree(
   root: Directory,

@@ -2,8 +2,10 @@
 import {
   fetchMail,
   FileLedger,
+  MemoryLedger,
   type Destination,
   type FetchReport,
+  type Ledger,
   type LedgerChanges,
   type MailboxLedger,
 } from "../../src/fetch/index.ts";
@@ -22,7 +24,11 @@ export interface Course {
   readonly quit: Quit;
   /** How many messages an earlier run has delivered and left on the server. */
   readonly earlier: number;
+  /** A `MemoryLedger` knows nothing after a crash. @default "FileLedger" */
+  readonly ledger?: LedgerName;
 }
+
+export type LedgerName = "FileLedger" | "MemoryLedger";
 
 /** What a planted bug changes. */
 export interface Bug {
@@ -66,14 +72,14 @@ export function mailOf(number: number): StoredMail {
 /** Runs once over the mailbox, in the process that calls. */
 export function fetchOnce(
   { account }: MaildropServer,
-  { place, deletes }: Pick<Course, "place" | "deletes">,
+  { place, deletes, ledger: name }: Pick<Course, "place" | "deletes" | "ledger">,
   { destination = (each) => each }: Bug = {},
   watch: (mailbox: MailboxLedger) => MailboxLedger | Promise<MailboxLedger> = (each) => each,
 ): Promise<FetchReport> {
-  const files = new FileLedger("/state");
+  const kept: Ledger = name === "MemoryLedger" ? new MemoryLedger() : new FileLedger("/state");
   const ledger = {
-    open: async (...args: Parameters<FileLedger["open"]>) => watch(await files.open(...args)),
-    read: (mailbox: string) => files.read(mailbox),
+    open: async (...args: Parameters<Ledger["open"]>) => watch(await kept.open(...args)),
+    read: (mailbox: string) => kept.read(mailbox),
   };
   const policy = {
     delete: deletes ? "delivered" : "never",
@@ -134,7 +140,7 @@ function subsets<T>(list: readonly T[]): T[][] {
   return list.reduce<T[][]>((all, each) => [...all, ...all.map((some) => [...some, each])], [[]]);
 }
 
-/** What the ledger knows now. */
+/** What the files of the ledger say now. */
 export async function statuses(): Promise<Map<string, string>> {
   const { entries } = await new FileLedger("/state").read(MAILBOX);
   return new Map([...entries].map(([id, { status }]) => [id, status]));

@@ -126,8 +126,9 @@ async function stopAt(nth: number, course: Course, other: Fetch, bug: Bug, stops
     const example = `stopped at point ${String(nth)}, after ${said.join(" ")}: ${error.message}`;
     if (!stops.broken.has(error.promise)) stops.broken.set(error.promise, example);
   } finally {
-    vi.clearAllTimers();
+    // In this order: clearing the timers takes back what was added to the time of day, but not to `performance.now()`.
     vi.setSystemTime(began);
+    vi.clearAllTimers();
   }
   return true;
 }

@@ -111,6 +111,8 @@ export class FileMailbox implements MailboxLedger {
   }
 
   async load(): Promise<Map<string, LedgerEntry>> {
+    // What a process wrote directly before it died can be read, and may not be on the disk. A new file is durable.
+    if (this.#mustRecord) await this.#record({ state: this.#current });
     const entries = this.#entries;
     this.#entries = undefined;
     if (entries !== undefined) return entries;

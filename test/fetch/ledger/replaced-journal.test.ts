@@ -151,3 +151,24 @@ test("no run replaces a journal that is on the disk as it can be read", async ()
   expect(await trial.inode()).toBe(first);
   expect(await trial.ids()).toEqual(["a", "c"]);
 });
+
+test.each([false, true])(
+  "what a dead process has written is durable before a run uses it (after a run that could not do that: %s)",
+  async (isSecond) => {
+    const trial = await Trial.begin();
+    await trial.run(["a"]);
+    // It may have died before the sync.
+    await writeFile(trial.path("lock"), await lockText({ pid: deadPid() }));
+    if (isSecond) {
+      const sync = vi.spyOn(await fileHandles(), "sync").mockRejectedValue(CAUSE);
+      await expect(trial.run(["b"])).rejects.toMatchObject({ code: "POP3_LEDGER", cause: CAUSE });
+      sync.mockRestore();
+    }
+    const written = await trial.inode();
+    const held = await trial.ledger.open(ANN);
+    expect([...(await held.load()).keys()]).toEqual(["a"]);
+    expect(await trial.inode()).not.toBe(written);
+    await held.close();
+    expect(await trial.ids()).toEqual(["a"]);
+  },
+);

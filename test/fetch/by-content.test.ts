@@ -1,10 +1,11 @@
 // Messages without a usable unique-id: each run retrieves them to identify them, and each is delivered once.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Destination, FetchPolicy } from "../../src/fetch/index.ts";
 import { Fetcher } from "./fetcher.ts";
 import { mail, mails, said, serverWith } from "../support/mail.ts";
 
 const CONTENT = { noUidl: "content" } as const;
+const DAY = 24 * 60 * 60 * 1000;
 /** More than is held in memory to be known. */
 const LARGE = mail(0, `${"x".repeat(70)}\r\n`.repeat(120_000));
 
@@ -138,4 +139,20 @@ test("an empty UIDL listing of a mailbox with mail counts as no UIDL", async () 
   server.fault({ on: "UIDL", reply: "+OK\r\n.\r\n" });
   expect(await fetcher.failure()).toMatchObject({ code: "POP3_NO_UIDL" });
   expect(await fetcher.run()).toMatchObject({ outcome: "done", delivered: 0 });
+});
+
+test("a delivered message is deleted when it is due, although the clock was set back", async () => {
+  await using server = await serverWith(mails(2), { uidl: false });
+  const fetcher = new Fetcher(server);
+  await fetcher.run({ policy: CONTENT });
+  const now = Date.now() - 10 * DAY;
+  vi.useFakeTimers({ toFake: ["Date"], now });
+  try {
+    const policy = { ...CONTENT, delete: { afterDays: 1 } } as const;
+    expect(await fetcher.run({ policy })).toMatchObject({ known: 2, deleted: 0 });
+    vi.setSystemTime(now + DAY);
+    expect(await fetcher.run({ policy })).toMatchObject({ known: 2, deleted: 2 });
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -119,4 +119,30 @@ export const KEPT: readonly KeptWorld[] = [
       },
     ],
   },
+  {
+    name: "a record that a killed process could not sync counted as durable, after a run that could not replace the journal",
+    scenario: {},
+    faults: ["kill@write journal#1", "sync fails@fsync new journal#2"],
+    promised: "the first run is noted before mail is retrieved",
+    undo: [
+      {
+        file: "src/fetch/ledger/file-mailbox.ts",
+        find: "    if (this.#mustRecord) await this.#record({ state: this.#current });\n    const entries",
+        by: "    const entries",
+      },
+    ],
+  },
+  {
+    name: "a delivered message without a unique-id of its own stayed at the server until a clock that was set back had caught up",
+    scenario: { messages: 9, wide: { repeatedUids: 0.9 } },
+    faults: ["quit without effect@QUIT#1", "quit without effect@QUIT#2", "clock jump@link lock#3"],
+    promised: "the server has what the policy leaves there",
+    undo: [
+      {
+        file: "src/fetch/run/tally.ts",
+        find: "Math.min(planned?.firstSeen ?? before?.firstSeen ?? now, now)",
+        by: "planned?.firstSeen ?? before?.firstSeen ?? now",
+      },
+    ],
+  },
 ];

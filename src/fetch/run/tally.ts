@@ -73,7 +73,9 @@ export class Tally {
     const { ledger, now } = this.#context;
     const before = ledger.entries.get(id);
     const status = before !== undefined && isSettled(before) ? before.status : statusOf(step);
-    return entryOf(step, id, status, planned?.firstSeen ?? before?.firstSeen ?? now, headers);
+    // Not a time to come, if the clock was set back: a deletion would wait until then.
+    const firstSeen = Math.min(planned?.firstSeen ?? before?.firstSeen ?? now, now);
+    return entryOf(step, id, status, firstSeen, headers);
   }
 
   /** Notes that the server still has the message with this name in the ledger. */
@@ -110,7 +112,7 @@ export class Tally {
     report.octets += octets;
     // The next message is received while this is written. DELE waits until everything is recorded.
     if (recorded) ledger.apply({ entries: [entry] });
-    else if (before?.status !== status || before.goneSince !== undefined || before.size !== size)
+    else if (before === undefined || before.goneSince !== undefined || isOther(before, entry))
       ledger.recordLater({ entries: [entry] });
     const due = status === "delivered" && isDue(policy.delete, entry.firstSeen, size, now);
     // A message that was deleted and is still listed is deleted again.
@@ -158,6 +160,10 @@ export class Tally {
     }
     return this.#toDelete.filter(({ number }) => client.marked.has(number)).map(({ entry }) => entry);
   }
+}
+
+function isOther(before: LedgerEntry, { status, size, firstSeen }: LedgerEntry): boolean {
+  return before.status !== status || before.size !== size || before.firstSeen !== firstSeen;
 }
 
 function statusOf({ baseline, what }: Pick<Retrieve, "baseline" | "what">): MessageStatus {

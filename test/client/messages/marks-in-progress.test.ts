@@ -94,7 +94,7 @@ test("a call that was aborted before it was sent delays no loop", async () => {
   await server.played();
 });
 
-test("the loop is aborted while it waits, and the session goes on", async () => {
+test("the loop is aborted while it waits, and the session continues", async () => {
   const [server, client] = await listed(["C: DELE 1", "* wait", "S: +OK", "C: NOOP", "S: +OK", ...QUIT]);
   await using _ = server;
   const deletion = client.dele(1);

@@ -122,7 +122,7 @@ export class SimulatedHandle {
     return this.#operate("read", (file) => {
       const at = position ?? this.#position;
       const bytesRead = Math.max(0, Math.min(length, file.content.length - at));
-      file.content.copy(buffer, offset, at, at + bytesRead);
+      if (bytesRead > 0) file.content.copy(buffer, offset, at, at + bytesRead);
       if (position === undefined) this.#position += bytesRead;
       return { bytesRead, buffer };
     });

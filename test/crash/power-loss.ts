@@ -121,12 +121,25 @@ function partsOf(write: Write, tears: Tears): Write[] {
     ends.add(at + 1);
     at = octets.indexOf(0x0a, at + 1);
   }
+  const messages = messagesIn(octets);
+  for (const { from, end } of messages) ends.add(from).add(Math.floor((from + end) / 2));
   const parts = [octets, Buffer.alloc(length)];
+  // Of each message, all of it or its end is lost, and what was written after it is not.
+  for (const { from, end } of messages)
+    for (const lost of [from, Math.floor((from + end) / 2)])
+      parts.push(Buffer.concat([octets.subarray(0, lost), Buffer.alloc(end - lost), octets.subarray(end)]));
   for (const end of ends) if (end > 0 && end < length) parts.push(octets.subarray(0, end));
   if (tears === "few") return parts.map((part) => ({ ...write, octets: part }));
   parts.push(Buffer.concat([octets.subarray(0, half), Buffer.alloc(length - half)]));
   parts.push(Buffer.concat([Buffer.alloc(half), octets.subarray(half)]));
   return parts.map((part) => ({ ...write, octets: part }));
+}
+
+/** Where the messages are in a write that appends several to an mbox; nothing in any other write. */
+function messagesIn(octets: Buffer): { readonly from: number; readonly end: number }[] {
+  const starts = [...octets.toString("latin1").matchAll(/(?<=^|\n)From /g)].map(({ index }) => index);
+  if (starts.length < 2) return [];
+  return starts.map((from, nth) => ({ from, end: starts[nth + 1] ?? octets.length }));
 }
 
 /** How many operations were not synced. */

@@ -113,8 +113,8 @@ export const KEPT: readonly KeptWorld[] = [
     promised: "nothing is deleted that was not durable before",
     undo: [
       {
-        file: "src/fetch/destinations/mbox-append.ts",
-        find: "    await rewrite(file, start, at + octets);\n",
+        file: "src/fetch/destinations/mbox-take-back.ts",
+        find: "    else await rewrite(file, noted);\n",
         by: "",
       },
     ],

@@ -59,6 +59,20 @@ export class ArrivingFile {
     });
   }
 
+  /** Resolves when the blocks so far are written. Rejects if one could not be. */
+  async written(): Promise<void> {
+    await this.#written;
+  }
+
+  /**
+   * Reads what has arrived: the file, and then what is still in memory. A piece is valid until the next one is read.
+   */
+  async *read(): AsyncGenerator<Buffer, void> {
+    await this.#written;
+    if (this.#file !== undefined) yield* this.#file.read();
+    yield* this.#pieces;
+  }
+
   /** Removes the file, if there is one. Never rejects. */
   async discard(): Promise<void> {
     this.#pieces = [];

@@ -1,5 +1,6 @@
 // A message that has arrived completely, on its way to its name. What fails on this way fails its commit alone.
 import type { ArrivingFile } from "./arriving-file.ts";
+import type { Result } from "./gathering.ts";
 import type { SpoolFile } from "./spool-file.ts";
 
 export class CompleteMessage {
@@ -10,9 +11,6 @@ export class CompleteMessage {
   readonly #arrived: ArrivingFile;
   /** Settles when its content will survive a crash, or cannot. */
   readonly stored: Promise<void>;
-  /** The commit. It settles after {@link settle} was called. */
-  readonly committed: Promise<"new" | "known">;
-  #settle: () => void = () => undefined;
   #file: SpoolFile | undefined;
   #isTaken = false;
   #outcome: "new" | "known" = "new";
@@ -25,11 +23,6 @@ export class CompleteMessage {
     this.octets = arrived.octets;
     this.#arrived = arrived;
     this.stored = this.#try(async () => void (this.#file = await arrived.store()));
-    const settled = new Promise<void>((resolve) => (this.#settle = resolve));
-    this.committed = settled.then(() => {
-      if (this.#failure !== undefined) throw this.#failure.error;
-      return this.#outcome;
-    });
   }
 
   get hasFailed(): boolean {
@@ -62,9 +55,10 @@ export class CompleteMessage {
     return this.#arrived.discard();
   }
 
-  /** Settles the commit. */
-  settle(): void {
-    this.#settle();
+  /** What becomes of the commit. */
+  get result(): Result {
+    if (this.#failure !== undefined) return { status: "rejected", reason: this.#failure.error };
+    return { status: "fulfilled", value: this.#outcome };
   }
 
   async #try(work: () => Promise<void>): Promise<void> {

@@ -11,7 +11,8 @@ import {
   type Destination,
 } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
-import { Group, groupLimits, twoGroups } from "./group.ts";
+import { groupLimits, twoGroups } from "./gathering.ts";
+import { Group } from "./group.ts";
 import { Places } from "./places.ts";
 import { octetsIn, sweep } from "./spool-file.ts";
 import { printable } from "../../protocol/printable.ts";

@@ -10,7 +10,8 @@ import {
   type DeliveryWriter,
   type Destination,
 } from "./destination.ts";
-import { Group, groupLimits, twoGroups } from "./group.ts";
+import { groupLimits, twoGroups } from "./gathering.ts";
+import { Group } from "./group.ts";
 import { MaildirNames } from "./maildir-names.ts";
 import { Places } from "./places.ts";
 import { sweep } from "./spool-file.ts";

@@ -1,17 +1,19 @@
-// An mbox and its lock. The holder of the lock knows which messages are in the file, and may append one.
+// An mbox and its lock. The holder of the lock knows which messages are in the file, and may append others.
 import { dirname, join } from "node:path";
 import { isSystemError } from "../files/fsync.ts";
 import { Lock, type LockTimes } from "../files/lock.ts";
 import { ForeignFileError, notRegular, type OurFile } from "../files/own-file.ts";
 import { throwIfAborted } from "../../net/failures.ts";
 import { sleep } from "../../net/settle.ts";
-import { DestinationError } from "./destination-error.ts";
+import type { DeliveryGroup, DeliveryWriter } from "./destination.ts";
+import { DestinationError, isDown } from "./destination-error.ts";
 import { fromLines } from "./from-line.ts";
+import { Gathering, type Result } from "./gathering.ts";
 import { append, type MboxLock, type Seen } from "./mbox-append.ts";
-import type { Append } from "./mbox-note.ts";
+import { MboxMessage } from "./mbox-message.ts";
 import { openMbox } from "./mbox-open.ts";
 import { recover } from "./mbox-recovery.ts";
-import { removeOld, type SpoolFile } from "./spool-file.ts";
+import { removeOld } from "./spool-file.ts";
 import { printable } from "../../protocol/printable.ts";
 import { wallTime } from "../../system/clock.ts";
 import { constants, readdir, stat } from "../files/patient-fs.ts";
@@ -24,43 +26,112 @@ const LOCK: LockTimes = { heartbeat: 10_000, stale: 300_000 };
  */
 const [SHORTEST, LONGEST] = [50, 1000];
 
+/** What an mbox needs of its destination. */
+interface MboxSurroundings {
+  /** How long to wait for a lock that another program holds; milliseconds. */
+  readonly lockTimeout: number;
+  /** The limits of a group; `undefined`: one message. */
+  readonly limits: DeliveryGroup | undefined;
+  /** Called when a message could not be appended. */
+  readonly failed: () => void;
+}
+
 export class MboxFile {
   readonly path: string;
-  readonly #lockTimeout: number;
+  readonly #surroundings: MboxSurroundings;
+  readonly #gathering: Gathering<MboxMessage>;
   /** All keys that were ever found in it. A message that a mail reader has deleted counts as delivered. */
   readonly #keys: Set<string> = new Set();
   #seen: Seen | undefined;
   /** The last task under the lock. Tasks run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, lockTimeout: number) {
+  constructor(path: string, surroundings: MboxSurroundings) {
     this.path = path;
-    this.#lockTimeout = lockTimeout;
+    this.#surroundings = surroundings;
+    this.#gathering = new Gathering(surroundings.limits, (group) => this.#store(group));
   }
 
-  async has(key: string, signal: AbortSignal | undefined): Promise<boolean> {
-    if (!this.#isAsSeen(await explained(() => this.#look()))) await this.#locked(signal, async () => {});
+  /** Returns a writer for a message, or `"known"`. The mbox is locked only when the message is complete. */
+  async begin(key: string, signal: AbortSignal | undefined): Promise<DeliveryWriter | "known"> {
+    if (await this.#has(key, signal)) return "known";
+    const message = new MboxMessage(dirname(this.path), key, signal);
+    this.#gathering.begin(message);
+    return {
+      write: (octets) => message.write(octets),
+      commit: () => {
+        message.end();
+        return this.#gathering.commit(message, message);
+      },
+      abort: () => {
+        this.#gathering.abort(message);
+        return message.discard();
+      },
+    };
+  }
+
+  /**
+   * Tells whether a message is there. Looks for changes of other programs at the beginning of a group. While the group
+   * before it is stored, and for the others of the group, this is done when the group is stored.
+   */
+  async #has(key: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const { isNew, isStoring } = this.#gathering;
+    if (isNew && !isStoring && !this.#isAsSeen(await explained(() => this.#look())))
+      await this.#locked([signal], async () => {});
     return this.#keys.has(key);
   }
 
-  /** Appends a message. Returns `false` if it is already there. */
-  append(key: string, what: Append, spool: SpoolFile, signal: AbortSignal | undefined): Promise<boolean> {
-    return this.#locked(signal, async (lock) => {
-      if (this.#keys.has(key)) return false;
-      this.#seen = await append(this.path, lock, what, spool.read());
-      this.#keys.add(key);
-      return true;
-    });
+  /** Appends the messages of a group. Never rejects. */
+  async #store(group: readonly MboxMessage[]): Promise<readonly Result[]> {
+    const results = await this.#append(group).catch((error: unknown) => this.#storeEach(group, error));
+    await Promise.all(group.map((message) => message.discard()));
+    if (results.some(({ status }) => status === "rejected")) this.#surroundings.failed();
+    return results;
   }
 
-  #locked<T>(signal: AbortSignal | undefined, work: (lock: MboxLock) => Promise<T>): Promise<T> {
-    const task = this.#last.then(() => explained(() => this.#underLock(signal, work)));
+  /**
+   * Appends the messages of a group that has failed, each alone: one of them may be at fault, or the disk may have space
+   * for some. Not after an error of our own, such as a lost lock: no message causes one. Stops when no other message
+   * would be accepted. Never rejects.
+   */
+  async #storeEach(group: readonly MboxMessage[], error: unknown): Promise<readonly Result[]> {
+    if (group.length === 1 || DestinationError.is(error)) return group.map(() => rejected(error));
+    const results: Result[] = [];
+    for (const message of group) {
+      const before = results.at(-1);
+      const isOver = before?.status === "rejected" && isDown(before.reason);
+      results.push(isOver ? before : await this.#append([message]).then(first, rejected));
+    }
+    return results;
+  }
+
+  /** Appends messages: all of them, or none if it rejects. Of equal messages only one is appended. */
+  async #append(group: readonly MboxMessage[]): Promise<readonly Result[]> {
+    for (const message of group) await message.arrived();
+    return this.#locked(
+      group.map(({ signal }) => signal),
+      async (lock) => {
+        const added = new Map<string, MboxMessage>();
+        for (const message of group)
+          if (!this.#keys.has(message.key) && !added.has(message.key)) added.set(message.key, message);
+        if (added.size > 0) this.#seen = await append(this.path, lock, [...added.values()]);
+        for (const key of added.keys()) this.#keys.add(key);
+        return group.map((message) => ({
+          status: "fulfilled",
+          value: added.get(message.key) === message ? "new" : "known",
+        }));
+      },
+    );
+  }
+
+  #locked<T>(signals: Signals, work: (lock: MboxLock) => Promise<T>): Promise<T> {
+    const task = this.#last.then(() => explained(() => this.#underLock(signals, work)));
     this.#last = task.catch(() => undefined);
     return task;
   }
 
-  async #underLock<T>(signal: AbortSignal | undefined, work: (lock: MboxLock) => Promise<T>): Promise<T> {
-    const lock = await this.#lock(signal);
+  async #underLock<T>(signals: Signals, work: (lock: MboxLock) => Promise<T>): Promise<T> {
+    const lock = await this.#lock(signals);
     try {
       const held: MboxLock = { ours: lock.ours, confirm: () => this.#confirm(lock) };
       const names = await readdir(dirname(this.path));
@@ -72,15 +143,16 @@ export class MboxFile {
     }
   }
 
-  async #lock(signal: AbortSignal | undefined): Promise<Lock> {
-    const until = wallTime() + this.#lockTimeout;
+  /** Takes the lock. Rejects if one of the signals is aborted before. */
+  async #lock(signals: Signals): Promise<Lock> {
+    const until = wallTime() + this.#surroundings.lockTimeout;
     for (let pause = SHORTEST; ; pause = Math.min(LONGEST, pause * 2)) {
-      throwIfAborted(signal);
+      for (const signal of signals) throwIfAborted(signal);
       const lock = await Lock.take(`${this.path}.lock`, LOCK);
       if (lock !== undefined) return lock;
       if (wallTime() >= until)
         throw new DestinationError(`another program has locked ${printable(this.path)}`, { down: true });
-      await sleep(Math.min(pause, until - wallTime()), signal);
+      await sleep(Math.min(pause, until - wallTime()), ...signals);
     }
   }
 
@@ -139,6 +211,16 @@ export class MboxFile {
       throw error;
     }
   }
+}
+
+type Signals = readonly (AbortSignal | undefined)[];
+
+function first([result]: readonly Result[]): Result {
+  return result as Result;
+}
+
+function rejected(reason: unknown): Result {
+  return { status: "rejected", reason };
 }
 
 /** Converts errors about a foreign file. No message is blamed for them. */

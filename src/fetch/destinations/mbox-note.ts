@@ -1,5 +1,5 @@
-// The note of an append: a file next to the mbox that describes the message. It exists from before the first
-// byte is written until the message is durable. A note that is left over shows which message was not
+// The note of an append: a file next to the mbox that describes the messages. It exists from before the first
+// byte is written until the messages are durable. A note that is left over shows which messages may not be
 // finished, and which process may still write.
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -20,16 +20,13 @@ export interface Append {
   readonly digest: string;
 }
 
-/** The contents of a note. */
+/** A message in a note. */
 export interface Noted extends Append {
   /** Where its first line begins; octets. */
   readonly at: number;
   /** The number of line ends before that line that are ours, too. */
   readonly gap: number;
 }
-
-/** More than popwright writes; bytes. */
-const LONGEST = 4096;
 
 /** The rest of the name, after the name of the mbox. Older versions left out the name of the process. */
 const NAME = new RegExp(`^(?:-(${PROCESS_NAME}))?$`);
@@ -52,11 +49,18 @@ export class Note {
     return new Note(path, await open(path, "wx", 0o600));
   }
 
-  /** Writes the note. Resolves when it will survive a crash. */
-  async write(noted: Noted): Promise<void> {
-    await this.#file.writeFile(JSON.stringify(noted));
-    await this.#file.sync();
-    await syncName(this.path);
+  /** Writes the note. Resolves when it will survive a crash. If that fails, the note is removed. */
+  async write(group: readonly Noted[]): Promise<void> {
+    try {
+      await this.#file.writeFile(noteOf(group));
+      await this.#file.sync();
+      await syncName(this.path);
+    } catch (error) {
+      // Nothing was appended. What is left of the note says nothing, or what is not there.
+      await this.close().catch(() => undefined);
+      await removeName(this.path).catch(() => undefined);
+      throw error;
+    }
   }
 
   /**
@@ -82,8 +86,8 @@ export interface FoundNote {
   readonly path: string;
   /** Whether its process is known to be dead. A process that sleeps may write when it wakes up. */
   readonly isOfDead: boolean;
-  /** The contents; `undefined` if the note is empty, so that nothing was appended. */
-  readonly noted: Noted | undefined;
+  /** The messages, as they follow each other; none if the note says nothing, so that nothing was appended. */
+  readonly group: readonly Noted[];
 }
 
 /** Finds the notes in the directory of an mbox. Files of other users are ignored. */
@@ -99,7 +103,7 @@ export async function findNotes(mbox: string, names: readonly string[], ours: Ou
     found.push({
       path,
       isOfDead: writer !== undefined && (await isNameOfDead(writer)),
-      noted: notedIn(text),
+      group: notedIn(text),
     });
   }
   return found;
@@ -158,7 +162,7 @@ async function readNote(path: string, ours: OurFile): Promise<string | undefined
     if (!stats.isFile() || !isOwnedLike(stats, ours)) return undefined;
     const file = await openOwn(path, constants.O_RDONLY, ours);
     try {
-      return (await readPart(file, 0, LONGEST)).toString("latin1");
+      return (await readPart(file, 0, (await file.stat()).size)).toString("latin1");
     } finally {
       await file.close();
     }
@@ -168,17 +172,37 @@ async function readNote(path: string, ours: OurFile): Promise<string | undefined
   }
 }
 
+/** Returns the text of a note. For one message it is what older versions read, too. */
+export function noteOf(group: readonly Noted[]): string {
+  return JSON.stringify(group.length === 1 ? group[0] : group);
+}
+
 /**
- * Parses a note. Returns `undefined` if it was torn by a crash, or if popwright did not write it: nothing was
+ * Parses a note. Returns no message if it was torn by a crash, or if popwright did not write it: nothing was
  * appended then.
  */
-export function notedIn(text: string): Noted | undefined {
+export function notedIn(text: string): readonly Noted[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return undefined;
+    return [];
   }
+  const group: Noted[] = [];
+  for (const each of Array.isArray(value) ? (value as readonly unknown[]) : [value]) {
+    const noted = messageIn(each);
+    const before = group.at(-1);
+    if (noted === undefined || (before !== undefined && !follows(noted, before))) return [];
+    group.push(noted);
+  }
+  return group;
+}
+
+function follows({ at, gap }: Noted, before: Noted): boolean {
+  return gap === 0 && at === before.at + before.octets;
+}
+
+function messageIn(value: unknown): Noted | undefined {
   const { line, octets, digest, at, gap = 0 } = (value ?? {}) as Record<string, unknown>;
   if (typeof line !== "string" || !isFromLine(line)) return undefined;
   if (typeof digest !== "string" || !/^[0-9a-f]{64}$/.test(digest)) return undefined;

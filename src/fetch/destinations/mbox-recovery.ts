@@ -1,4 +1,4 @@
-// Removes, under the lock, a message that another process has left unfinished in an mbox. If that process may
+// Removes, under the lock, messages that another process has left unfinished in an mbox. If that process may
 // still be alive, the mbox is replaced by a new file. What the process still writes goes into the old file,
 // which no program reads any more.
 import type { FileHandle } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { isSystemError, syncName } from "../files/fsync.ts";
 import { isOwnedLike, removeName } from "../files/own-file.ts";
 import { constants, lstat, open, rename, rm } from "../files/patient-fs.ts";
-import { takeBack, takeBackInPlace, type MboxLock } from "./mbox-append.ts";
+import type { MboxLock } from "./mbox-append.ts";
 import {
   adopt,
   copyPath,
@@ -17,6 +17,7 @@ import {
   type Noted,
 } from "./mbox-note.ts";
 import { openMbox } from "./mbox-open.ts";
+import { takeBack, takeBackInPlace } from "./mbox-take-back.ts";
 
 /** How much is copied at a time; octets. */
 const BLOCK = 256 * 1024;
@@ -27,16 +28,16 @@ export async function recover(path: string, names: readonly string[], lock: Mbox
   for (const name of findCopies(path, names)) await removeName(join(dirname(path), name));
   const notes: FoundNote[] = [];
   for (const note of await findNotes(path, names, lock.ours)) {
-    if (note.noted === undefined) await removeNote(note.path, lock.ours);
+    if (note.group.length === 0) await removeNote(note.path, lock.ours);
     else notes.push(note);
   }
   if (notes.length === 0) return;
-  const noted = notes.flatMap((note) => note.noted ?? []);
-  if (notes.every((note) => note.isOfDead) || !(await renew(path, lock, noted))) {
+  const groups = notes.map(({ group }) => group);
+  if (notes.every((note) => note.isOfDead) || !(await renew(path, lock, groups))) {
     // From the first change on this process may write, so the notes must name it.
     const adopted: string[] = [];
     for (const note of notes) adopted.push(await adopt(path, note));
-    await takeBackInPlace(path, lock, noted);
+    await takeBackInPlace(path, lock, groups);
     for (const each of adopted) await removeNote(each, lock.ours);
   } else {
     for (const note of notes) await removeNote(note.path, lock.ours);
@@ -47,21 +48,21 @@ export async function recover(path: string, names: readonly string[], lock: Mbox
  * Replaces the mbox by a copy without the unfinished messages. Returns whether it did. A file is not replaced
  * if it belongs to another user, or if the path is a link.
  */
-async function renew(path: string, lock: MboxLock, notes: readonly Noted[]): Promise<boolean> {
+async function renew(path: string, lock: MboxLock, groups: readonly (readonly Noted[])[]): Promise<boolean> {
   const named = await lstat(path).catch((error: unknown) => {
     if (isSystemError(error, "ENOENT")) return undefined;
     throw error;
   });
   if (named?.isFile() !== true || !isOwnedLike(named, lock.ours)) return false;
   const file = await openMbox(path, constants.O_RDONLY, lock.ours);
-  return file !== undefined && replaceByCopy(path, file, lock, notes);
+  return file !== undefined && replaceByCopy(path, file, lock, groups);
 }
 
 async function replaceByCopy(
   path: string,
   file: FileHandle,
   lock: MboxLock,
-  notes: readonly Noted[],
+  groups: readonly (readonly Noted[])[],
 ): Promise<boolean> {
   const temporary = await copyPath(path);
   try {
@@ -71,7 +72,7 @@ async function replaceByCopy(
     });
     try {
       await copyAll(file, copy);
-      for (const noted of notes) await takeBack(copy, noted);
+      for (const group of groups) await takeBack(copy, group);
       const { mode, gid } = await file.stat();
       if ((await copy.stat()).gid !== gid) await copy.chown(-1, gid);
       await copy.chmod(mode & 0o7777);

@@ -1,18 +1,21 @@
 // Delivers into an mbox (mboxrd), a file with one message after the other, which other programs read and
 // write, too. A lock coordinates the programs, and each message is appended completely.
-import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { configError, shown, withDefaults } from "../../options/checks.ts";
+import { checkNames, checkObject, configError, shown, withDefaults } from "../../options/checks.ts";
 import type { Duration } from "../../options/duration.ts";
 import { makeDirectory } from "../files/fsync.ts";
-import { checkDelivery, type Delivery, type DeliveryWriter, type Destination } from "./destination.ts";
-import { fromLine } from "./from-line.ts";
+import {
+  checkDelivery,
+  type Delivery,
+  type DeliveryGroup,
+  type DeliveryWriter,
+  type Destination,
+} from "./destination.ts";
+import { groupLimits, twoGroups } from "./gathering.ts";
 import { MboxFile } from "./mbox-file.ts";
-import { MboxText } from "./mbox-text.ts";
 import { Places } from "./places.ts";
-import { SpoolFile, sweep } from "./spool-file.ts";
+import { sweep } from "./spool-file.ts";
 import { checkPath } from "./windows-path.ts";
-import { wallTime } from "../../system/clock.ts";
 
 /** The path of the mbox, or a function that returns the path for a message. */
 export type MboxPath = string | ((delivery: Delivery) => string);
@@ -24,6 +27,13 @@ export interface MboxOptions {
    * @default 60000
    */
   readonly lockTimeout?: Duration;
+  /**
+   * How many messages are appended and made durable together: at most `messages`, with at most `bytes`. A larger
+   * message goes alone. Each of them counts as delivered when it will survive a crash, so a group changes the speed
+   * and nothing else. `false`: one message at a time.
+   * @default { messages: 64, bytes: 8388608 }
+   */
+  readonly group?: Partial<DeliveryGroup> | false;
 }
 
 /**
@@ -39,20 +49,28 @@ export interface MboxOptions {
  * ```
  */
 export class Mbox implements Destination {
+  /** Twice the option `group`: a group arrives while the one before it is made durable. `undefined`: one message. */
+  readonly group: DeliveryGroup | undefined;
+  readonly #limits: DeliveryGroup | undefined;
   readonly #path: MboxPath;
   readonly #lockTimeout: number;
   readonly #places: Places<void> = new Places(prepare);
   readonly #files: Map<string, MboxFile> = new Map();
 
   /** With a function you can use one mbox per mailbox. Throws `POP3_CONFIG` if an option is invalid. */
-  constructor(path: MboxPath, options?: MboxOptions) {
+  constructor(path: MboxPath, options: MboxOptions = {}) {
     if (typeof path !== "function" && (typeof path !== "string" || path === "")) {
       throw configError(
         `the path of an Mbox must be a non-empty string, or a function that returns one (got ${shown(path)})`,
       );
     }
+    checkObject("mbox", options);
+    checkNames("mbox", options, ["lockTimeout", "group"]);
+    const { group, ...times } = options;
     this.#path = path;
-    this.#lockTimeout = withDefaults("mbox", { lockTimeout: 60_000 }, options, "ms").lockTimeout;
+    this.#lockTimeout = withDefaults("mbox", { lockTimeout: 60_000 }, times, "ms").lockTimeout;
+    this.#limits = groupLimits(group);
+    this.group = twoGroups(this.#limits);
   }
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {
@@ -60,17 +78,18 @@ export class Mbox implements Destination {
     const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
     checkPath(path);
     const folder = dirname(path);
-    return this.#places.use(folder, async () => {
-      const file = this.#file(path);
-      const { key } = delivery;
-      if (await file.has(key, signal)) return "known";
-      return writerTo(file, key, await SpoolFile.create(folder, key), signal);
-    });
+    return this.#places.use(folder, () => this.#file(path).begin(delivery.key, signal));
   }
 
   #file(path: string): MboxFile {
     let file = this.#files.get(path);
-    if (file === undefined) this.#files.set(path, (file = new MboxFile(path, this.#lockTimeout)));
+    if (file === undefined) {
+      const failed = (): void => {
+        this.#places.forget(dirname(path));
+      };
+      file = new MboxFile(path, { lockTimeout: this.#lockTimeout, limits: this.#limits, failed });
+      this.#files.set(path, file);
+    }
     return file;
   }
 }
@@ -78,35 +97,4 @@ export class Mbox implements Destination {
 async function prepare(folder: string): Promise<void> {
   await makeDirectory(folder);
   await sweep(folder);
-}
-
-/** Returns a writer that locks the mbox only when the message is complete and converted. */
-function writerTo(
-  mbox: MboxFile,
-  key: string,
-  spool: SpoolFile,
-  signal: AbortSignal | undefined,
-): DeliveryWriter {
-  const line = fromLine(key, new Date(wallTime()));
-  const text = new MboxText();
-  const hash = createHash("sha256").update(line);
-  let octets = line.length;
-  const put = async (piece: Buffer): Promise<void> => {
-    hash.update(piece);
-    octets += piece.length;
-    await spool.write([piece]);
-  };
-  return {
-    write: (piece) => put(text.push(piece)),
-    async commit() {
-      try {
-        await put(text.end());
-        const isNew = await mbox.append(key, { line, octets, digest: hash.digest("hex") }, spool, signal);
-        return isNew ? "new" : "known";
-      } finally {
-        await spool.discard();
-      }
-    },
-    abort: () => spool.discard(),
-  };
 }

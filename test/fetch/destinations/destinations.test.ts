@@ -47,7 +47,7 @@ contract("Mbox", {
   remains: ["mail/inbox"],
   form: mboxForm,
   knowsKeys: true,
-  steps: ["write", "appendFile", "datasync"],
+  steps: ["appendFile", "datasync"],
 });
 
 /** What each function was given, by its directory, and the keys that it refuses. */

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Mbox } from "../../../src/fetch/index.ts";
 import { deadPid } from "../../support/holders.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
-import { begun, deliver, delivery } from "../../support/delivery.ts";
+import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
+import { entryFor } from "../../support/ledger.ts";
 import { Folder } from "../../support/folder.ts";
 import { bodiesOf, mboxForm } from "../../support/mbox-form.ts";
 
@@ -193,6 +194,169 @@ describe.each(NOTES)("with the note of %s", (_, renamed) => {
   });
 });
 
+/** A group of three, as it is appended: the file before and after it, its note, and where each message begins. */
+interface AppendedGroup {
+  readonly before: Buffer;
+  readonly after: Buffer;
+  readonly note: Buffer;
+  readonly starts: readonly number[];
+}
+
+const GROUP: Readonly<Record<string, Buffer>> = {
+  three: Buffer.from("Subject: three\r\n\r\n3\r\n"),
+  four: Buffer.from("Subject: four\r\n\r\nFrom me\r\n4\r\n"),
+  five: Buffer.from("Subject: five\r\n\r\n5\r\n"),
+};
+const GROUP_FORMS = Object.values(GROUP).map(mboxForm);
+
+/** Appends a group to what another program may have ended without a blank line. */
+async function appendGroup(): Promise<AppendedGroup> {
+  const start = before.subarray(0, -1);
+  await folder.write("inbox", start);
+  const prototype = await fileHandlePrototype();
+  const appendFile = methodOf(prototype, "appendFile");
+  let noted = Buffer.alloc(0);
+  const spy = vi.spyOn(prototype, "appendFile").mockImplementation(async function (
+    this: typeof prototype,
+    ...args
+  ) {
+    noteName = await foundNote();
+    noted = await folder.read(noteName);
+    await appendFile.apply(this, args);
+  });
+  const mbox = new Mbox(path);
+  const writers = [];
+  for (const [name, message] of Object.entries(GROUP)) {
+    const writer = await begun(mbox, name);
+    await writer.write(message);
+    writers.push(writer);
+  }
+  await Promise.all(writers.map((writer) => writer.commit(entryFor("m"))));
+  spy.mockRestore();
+  const whole = await folder.read("inbox");
+  const starts = (JSON.parse(noted.toString()) as { at: number }[]).map(({ at }) => at);
+  return { before: start, after: whole, note: noted, starts };
+}
+
+describe.each(NOTES)("with the note of a group, of %s", (_, renamed) => {
+  let group: AppendedGroup;
+  beforeEach(async () => {
+    group = await appendGroup();
+  });
+
+  /** Delivers the group again with a new process. Returns which messages were recognised, and what is in the file. */
+  async function recovered(inbox: Buffer): Promise<[known: boolean[], bodies: Buffer[]]> {
+    await folder.write("inbox", inbox);
+    await folder.write(renamed(noteName), group.note);
+    const mbox = new Mbox(path);
+    const known = [];
+    for (const [name, message] of Object.entries(GROUP))
+      known.push((await deliver(mbox, name, message)) === "known");
+    expect(await folder.files()).toEqual(["inbox"]);
+    for (const name of Object.keys(GROUP)) expect(await new Mbox(path).begin(delivery(name))).toBe("known");
+    return [known, bodiesOf(await folder.read("inbox"))];
+  }
+
+  test("says where each message is", () => {
+    const { after: whole, starts } = group;
+    expect(starts.map((at) => whole.toString("latin1", at, at + 10))).toEqual(
+      Object.keys(GROUP).map((name) => `From ${keyOf(name).slice(0, 5)}`),
+    );
+  });
+
+  test("leaves the messages that are whole, wherever the crash happens", async () => {
+    const { after: whole, starts } = group;
+    const ends = [...starts.slice(1), whole.length];
+    const lengths = new Set([...ends, ...ends.map((end) => end - 1), ...starts.map((at) => at + 80)]);
+    for (let length = group.before.length; length < whole.length; length += 23) lengths.add(length);
+    for (const length of lengths) {
+      const [known, all] = await recovered(whole.subarray(0, length));
+      expect([length, known]).toEqual([length, ends.map((end) => end <= length)]);
+      expect(all).toEqual([FIRST, ...GROUP_FORMS]);
+    }
+  });
+
+  test("removes a message that is lost, and those after it, which are not delivered yet", async () => {
+    const { after: whole, starts } = group;
+    const ends = [...starts.slice(1), whole.length];
+    for (const [lost, start] of starts.entries())
+      for (const [from, end] of [
+        [start, ends[lost]],
+        [start, start + 20],
+        [start + 120, ends[lost]],
+        [start + 90, start + 100],
+      ] as const) {
+        const inbox = Buffer.from(whole).fill(0, from, end);
+        const [known, all] = await recovered(inbox);
+        expect([from, end, known]).toEqual([from, end, starts.map((_each, nth) => nth < lost)]);
+        expect(all).toEqual([FIRST, ...GROUP_FORMS]);
+      }
+  });
+
+  test("is not there if only zeros are", async () => {
+    const { before: start, after: whole } = group;
+    for (const length of [1, 2, 100, whole.length - start.length]) {
+      const [known, all] = await recovered(Buffer.concat([start, Buffer.alloc(length)]));
+      expect(known).toEqual([false, false, false]);
+      expect(all).toEqual([FIRST, ...GROUP_FORMS]);
+    }
+  });
+
+  test("removes nothing that another program has appended since, and no whole message before that", async () => {
+    const { after: whole, starts } = group;
+    expect(await recovered(Buffer.concat([whole, THEIRS]))).toMatchObject([
+      [true, true, true],
+      { length: 5 },
+    ]);
+    const [, second = 0, third = 0] = starts;
+    const torn = Buffer.from(whole).fill(0, second + 120, third);
+    const [known, all] = await recovered(Buffer.concat([torn, THEIRS]));
+    expect(known).toEqual([true, false, true]);
+    const theirs = all.filter((body) => body.includes("theirs"));
+    expect(theirs.map(String)).toEqual(["Subject: theirs\n\nHello\n\n"]);
+    for (const form of GROUP_FORMS) expect(all.filter((body) => body.equals(form))).toHaveLength(1);
+    for (const length of [second + 40, second + 120, third + 90]) {
+      const cut = Buffer.concat([whole.subarray(0, length), Buffer.from("\n\n"), THEIRS]);
+      const [recognised, bodies] = await recovered(cut);
+      expect(recognised).toEqual([true, length > third, false]);
+      expect(bodies.filter((body) => body.includes("Subject: theirs\n\nHello"))).toHaveLength(1);
+      // Blank lines may be in the place of a line that was not finished.
+      const texts = bodies.map((body) => body.toString().trimEnd());
+      for (const form of GROUP_FORMS)
+        expect(texts.filter((each) => each === form.toString().trimEnd())).toHaveLength(1);
+    }
+  });
+});
+
+test("a note of a group says nothing if one of its messages says nothing, or does not follow the one before", async () => {
+  const { before: start, note: noted } = await appendGroup();
+  const messages = JSON.parse(noted.toString()) as Record<string, unknown>[];
+  const [one, two, three] = messages;
+  for (const forged of [
+    [],
+    [null],
+    [one, { ...two, digest: "x" }],
+    [one, three],
+    [two, one],
+    [one, { ...two, gap: 1 }],
+    [one, two, three, 5],
+  ]) {
+    // Taken at its word, it would have the first message removed.
+    const isTrusted = forged.map((each) =>
+      each === one ? { ...one, at: 0, gap: 0, line: lineOf(start) } : each,
+    );
+    await folder.write("inbox", start);
+    await folder.write(noteName, JSON.stringify(isTrusted));
+    expect(await deliver(new Mbox(path), "two", TWO)).toBe("new");
+    expect(bodiesOf(await folder.read("inbox"))).toEqual([FIRST, SECOND]);
+    expect(await folder.files()).toEqual(["inbox"]);
+  }
+});
+
+function lineOf(inbox: Buffer): string {
+  return inbox.toString("latin1", 0, inbox.indexOf("\n") + 1);
+}
+
 test.each([
   ["nothing", null],
   ["a number", 5],
@@ -209,7 +373,7 @@ test.each([
   ["a gap before the file", { at: 0, gap: 1 }],
 ])("a note with %s says nothing", async (_, forged) => {
   // Taken at its word, it would have the first message removed.
-  const line = before.toString("latin1", 0, before.indexOf("\n") + 1);
+  const line = lineOf(before);
   const noted = { line, at: 0, octets: 1e9, digest: "0".repeat(64) };
   const isFields = typeof forged === "object" && forged !== null;
   await folder.write("inbox", before);

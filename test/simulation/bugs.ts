@@ -35,6 +35,22 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "no sync of an mbox",
+    within: 500,
+    patches: [{ file: "src/fetch/destinations/mbox-append.ts", find: "  await file.datasync();\n", by: "" }],
+  },
+  {
+    name: "what is torn in an mbox counts as whole",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/destinations/mbox-take-back.ts",
+        find: "whole.push(await isThere(file, noted));",
+        by: "whole.push((await isThere(file, noted)) || true);",
+      },
+    ],
+  },
+  {
     name: "no sync of the ledger",
     within: 50,
     patches: [{ file: "src/fetch/ledger/journal.ts", find: "      await file.datasync();\n", by: "" }],
@@ -66,9 +82,9 @@ export const BUGS: readonly PlantedBug[] = [
     within: 50,
     patches: [
       {
-        file: "src/fetch/destinations/group.ts",
-        find: "    this.#isNaming = true;\n",
-        by: "    this.#isNaming = true;\n    for (const message of group) message.settle();\n",
+        file: "src/fetch/destinations/gathering.ts",
+        find: "    this.#isStoring = true;\n",
+        by: '    this.#isStoring = true;\n    for (const { settle } of group) settle({ status: "fulfilled", value: "new" });\n',
       },
     ],
   },
@@ -89,7 +105,7 @@ export const BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: "src/fetch/destinations/complete-message.ts",
-        find: "      if (this.#failure !== undefined) throw this.#failure.error;\n",
+        find: '    if (this.#failure !== undefined) return { status: "rejected", reason: this.#failure.error };\n',
         by: "",
       },
     ],

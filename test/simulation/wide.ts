@@ -48,7 +48,6 @@ function kindOf(narrow: Scenario, chance: Chance): Scenario {
   const isLying = chance.happens(0.4) && !isBySize(policy);
   return {
     ...scenario,
-    place: scenario.place === "mbox" ? "eml" : scenario.place,
     policy: withoutLimit(policy),
     server: isLying ? lying(server) : server,
     messages: 3 + chance.below(5),

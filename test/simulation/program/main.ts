@@ -80,7 +80,7 @@ export interface Program {
 const PLACES: Readonly<Record<PlaceName, (orders: Orders) => Destination>> = {
   Maildir: ({ memory }) => new Maildir("/mail", memory && { group: memory.group }),
   eml: ({ memory }) => new EmlFolder("/mail", memory && { group: memory.group }),
-  mbox: () => new Mbox("/mail/inbox"),
+  mbox: ({ memory }) => new Mbox("/mail/inbox", memory && { group: memory.group }),
   function: ({ take }) => deliverTo(({ key, octets }) => take(key, octets)),
   Webhook: () => new Webhook("http://receiver.simulated.test/mail", { allowPrivate: true }),
 };

@@ -46,18 +46,6 @@ export const BUGS: readonly PlantedBug[] = [
     plant: () => ({ distortion: { sync: (path) => (path === "/mail/inbox" ? "none" : undefined) } }),
   },
   {
-    name: "half of a group survives in an mbox",
-    breaks: "an entry has its message",
-    place: "mbox",
-    plant: () => ({ distortion: { sync: (path) => (path === "/mail/inbox" ? "half" : undefined) } }),
-  },
-  {
-    name: "no sync of the note of an mbox",
-    breaks: "each message is there once, byte for byte",
-    place: "mbox",
-    plant: () => ({ distortion: { sync: (path) => (isNote(path) ? "none" : undefined) } }),
-  },
-  {
     name: "half of a group survives in the ledger",
     breaks: "a record is kept whole or not at all, and for ever once it was reported",
     plant: () => ({ distortion: { sync: (path) => (path.endsWith(".journal") ? "half" : undefined) } }),
@@ -68,10 +56,6 @@ export const BUGS: readonly PlantedBug[] = [
     plant: () => ({ destination: hasty }),
   },
 ];
-
-function isNote(path: string): boolean {
-  return path.startsWith("/mail/.inbox.popwright-");
-}
 
 /** A destination that reports a message as stored before it is. */
 function hasty(destination: Destination): Destination {

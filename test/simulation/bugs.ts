@@ -40,17 +40,6 @@ export const BUGS: readonly PlantedBug[] = [
     patches: [{ file: "src/fetch/destinations/mbox-append.ts", find: "  await file.datasync();\n", by: "" }],
   },
   {
-    name: "what is torn in an mbox counts as whole",
-    within: 500,
-    patches: [
-      {
-        file: "src/fetch/destinations/mbox-take-back.ts",
-        find: "whole.push(await isThere(file, noted));",
-        by: "whole.push((await isThere(file, noted)) || true);",
-      },
-    ],
-  },
-  {
     name: "no sync of the ledger",
     within: 50,
     patches: [{ file: "src/fetch/ledger/journal.ts", find: "      await file.datasync();\n", by: "" }],

@@ -215,7 +215,7 @@ async function appendGroup(): Promise<AppendedGroup> {
   await folder.write("inbox", start);
   const prototype = await fileHandlePrototype();
   const appendFile = methodOf(prototype, "appendFile");
-  let noted = Buffer.alloc(0);
+  let noted: Buffer = Buffer.alloc(0);
   const spy = vi.spyOn(prototype, "appendFile").mockImplementation(async function (
     this: typeof prototype,
     ...args

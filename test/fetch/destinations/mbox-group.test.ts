@@ -102,7 +102,7 @@ test("the limits of a group", async () => {
     [{ messages: 2 }, 2],
     // What becomes complete while the first one is stored is the next group.
     [{ bytes: 1 }, 2],
-    [undefined, 1],
+    [{}, 1],
   ] as const) {
     mbox = new Mbox(path, { group });
     await folder.removeFile("inbox").catch(() => undefined);

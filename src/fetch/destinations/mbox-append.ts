@@ -3,21 +3,12 @@
 // stays as long as that process may write. The next holder of the lock removes unfinished messages. It
 // works on a new file if the process of the note may still be alive.
 import type { FileHandle } from "node:fs/promises";
-import type { OurFile } from "../files/own-file.ts";
 import { DestinationError } from "./destination-error.ts";
 import { Note, type Append, type Noted } from "./mbox-note.ts";
-import { openForAppending } from "./mbox-open.ts";
+import { openForAppending, type MboxLock } from "./mbox-open.ts";
 import { takeBackInPlace } from "./mbox-take-back.ts";
 import { printable } from "../../protocol/printable.ts";
 import { readPart } from "../files/read-part.ts";
-
-/** The lock of an mbox, while this process holds it. */
-export interface MboxLock {
-  /** The owner and the permissions of our files there. */
-  readonly ours: OurFile;
-  /** Rejects if another process has taken over the lock. */
-  confirm(): Promise<void>;
-}
 
 /** The identity and the size of a file. */
 export interface Seen {

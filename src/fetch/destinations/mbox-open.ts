@@ -5,6 +5,14 @@ import { isSystemError } from "../files/fsync.ts";
 import { ForeignFileError, isOwnedLike, openRegular, type OurFile } from "../files/own-file.ts";
 import { constants, lstat, open, realpath, stat } from "../files/patient-fs.ts";
 
+/** The lock of an mbox, while this process holds it. */
+export interface MboxLock {
+  /** The owner and the permissions of our files there. */
+  readonly ours: OurFile;
+  /** Rejects if another process has taken over the lock. */
+  confirm(): Promise<void>;
+}
+
 /** The permission of every user to create files in a directory. */
 const OPEN_TO_ALL = 0o002;
 

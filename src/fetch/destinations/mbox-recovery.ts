@@ -6,7 +6,6 @@ import { dirname, join } from "node:path";
 import { isSystemError, syncName } from "../files/fsync.ts";
 import { isOwnedLike, removeName } from "../files/own-file.ts";
 import { constants, lstat, open, rename, rm } from "../files/patient-fs.ts";
-import type { MboxLock } from "./mbox-append.ts";
 import {
   adopt,
   copyPath,
@@ -16,7 +15,7 @@ import {
   type FoundNote,
   type Noted,
 } from "./mbox-note.ts";
-import { openMbox } from "./mbox-open.ts";
+import { openMbox, type MboxLock } from "./mbox-open.ts";
 import { takeBack, takeBackInPlace } from "./mbox-take-back.ts";
 
 /** How much is copied at a time; octets. */

@@ -5,9 +5,8 @@ import type { FileHandle } from "node:fs/promises";
 import { constants } from "../files/patient-fs.ts";
 import { readPart } from "../files/read-part.ts";
 import { fromLines, KEY_AT, MARK, NO_KEY } from "./from-line.ts";
-import type { MboxLock } from "./mbox-append.ts";
 import type { Noted } from "./mbox-note.ts";
-import { openMbox } from "./mbox-open.ts";
+import { openMbox, type MboxLock } from "./mbox-open.ts";
 
 /**
  * Which appended messages to remove. A complete message counts as delivered, unless its own delivery has

@@ -55,7 +55,14 @@ export const PARTS: Readonly<Record<string, Part>> = {
     sources: RECORDS,
     together: tests(
       "fetch/ledger",
-      ...["journal-line", "journal-contents", "journal-header", "journal-formats", "ledger-error"],
+      ...[
+        "file-name",
+        "journal-line",
+        "journal-contents",
+        "journal-header",
+        "journal-formats",
+        "ledger-error",
+      ],
     ),
     onlyByName: true,
   },

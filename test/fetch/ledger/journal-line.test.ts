@@ -51,7 +51,9 @@ describe("a line", () => {
       return Number(hash);
     };
     expect([fnv("a"), fnv("foobar")]).toEqual([0xe40c292c, 0xbf9cf968]);
-    expect(encodeLine("foobar", true)).toBe(`${fnv(">foobar").toString(16).padStart(8, "0")}>foobar\n`);
+    const withSum = (text: string): string => `${fnv(text).toString(16).padStart(8, "0")}${text}\n`;
+    expect(encodeLine("foobar", true)).toBe(withSum(">foobar"));
+    expect(decode(withSum("xfoobar")), "with another mark").toBeUndefined();
   });
 
   test("returns a record unchanged", () => {

@@ -98,7 +98,6 @@ export const PARTS: Readonly<Record<string, Part>> = {
   accounts: {
     sources: ACCOUNTS,
     together: tests("pool", "account"),
-    onlyByName: true,
   },
   pool: {
     sources: ["src/pool/**/*.ts", ...except([...TURNS, ...ACCOUNTS])],
@@ -112,7 +111,6 @@ export const PARTS: Readonly<Record<string, Part>> = {
   headers: {
     sources: sources("parse", ["headers", "fields", "message-id"]),
     together: tests("parse", "headers", "message-id"),
-    onlyByName: true,
   },
   words: {
     sources: sources("parse", ["encoded-words"]),
@@ -122,6 +120,5 @@ export const PARTS: Readonly<Record<string, Part>> = {
   dates: {
     sources: sources("parse", ["date-time"]),
     together: tests("parse", "date-time"),
-    onlyByName: true,
   },
 };

@@ -1,7 +1,6 @@
 // What must be true after a `popwright fetch` in which a system call has failed: no message is lost, and after one
 // more run each is there once.
 import { readdir } from "node:fs/promises";
-import { Terminal } from "../cli/terminal.ts";
 import type { Contents, Place } from "./place.ts";
 import { LATER, type Ended, type World } from "./world.ts";
 
@@ -48,17 +47,18 @@ export async function judgeFetch(
   return wrong.length > 0 ? [...wrong, `the clean run said: ${said}`] : [];
 }
 
-/** Runs the command again, without faults. No other message waits for a pause, because none was to blame. */
+/**
+ * Runs the command without faults, as a process like the one before. No other message waits for a pause, because none
+ * was to blame.
+ */
 export function fetchAgain(world: World, words: readonly string[]): Promise<string> {
   return commandLine(world, [...words, "--force"]);
 }
 
-/** Runs the command line in this process. Resolves with what it says. */
+/** Runs the command line without faults. Resolves with what it says. */
 async function commandLine(world: World, words: readonly string[]): Promise<string> {
-  const terminal = new Terminal();
-  Object.assign(terminal.env, world.env);
-  const code = await terminal.run(...words);
-  return `${terminal.err}(exit code ${String(code)})`;
+  const { code, stderr, hung } = await world.run(words);
+  return `${stderr}(${hung ? "it did not end" : `exit code ${String(code)}`})`;
 }
 
 /** Returns the words that say which mailbox in which ledger. */

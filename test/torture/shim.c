@@ -9,7 +9,8 @@
 // TORTURE_CALL  the name of the call that is chosen; none: the calls are only written to the log
 // TORTURE_REST  if set, the later calls with the same function and place are chosen as well
 // TORTURE_FAULT what happens to it: "fail ERRNO", "late ERRNO" (it is carried out, and then fails), "short" (it
-//               takes or gives less) or "end" (a read gives nothing)
+//               takes or gives less: a read gives one octet, and a page from the 4,096th read on) or "end" (a read
+//               gives nothing)
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -35,6 +36,8 @@ enum mode { NONE, FAIL, LATE, SHORT, END };
 #define FDS 4096
 #define KINDS 256
 #define NAME 64
+/** How many reads give one octet if all are short. Later ones give a page: octet by octet, a large file takes minutes. */
+#define SINGLY 4096
 
 static char root[PATH_MAX];
 static size_t root_length;
@@ -47,6 +50,9 @@ static int chosen_number;
 static int rest;
 static enum mode fault;
 static int fault_errno;
+
+/** How many reads were short. */
+static int short_reads;
 
 /** Whether a call has counted: from then on, processes and pipes count as well. */
 static int begun;
@@ -232,8 +238,15 @@ static ssize_t ended(enum mode mode, ssize_t result) {
   return -1;
 }
 
-/** Reads into `one` buffer. A short read gives one byte. */
-#define READ(fd, size, whole, one)                                        \
+/** How much a short read gives. */
+static size_t shortened(size_t size) {
+  size_t most = short_reads < SINGLY ? 1 : 4096;
+  short_reads++;
+  return size < most ? size : most;
+}
+
+/** Reads into one buffer. `part`: a short read of it. */
+#define READ(fd, size, whole, part)                                       \
   do {                                                                    \
     enum mode mode_ = count("read", place_at(fd), "");                    \
     if (mode_ == END) return 0;                                           \
@@ -241,7 +254,7 @@ static ssize_t ended(enum mode mode, ssize_t result) {
       errno = fault_errno;                                                \
       return -1;                                                          \
     }                                                                     \
-    return ended(mode_, mode_ == SHORT && (size) > 0 ? (one) : (whole));  \
+    return ended(mode_, mode_ == SHORT && (size) > 0 ? (part) : (whole)); \
   } while (0)
 
 /** A short write takes half of the first buffer. */
@@ -258,16 +271,17 @@ static ssize_t ended(enum mode mode, ssize_t result) {
   } while (0)
 
 ssize_t read(int fd, void *to, size_t size) {
-  READ(fd, size, REAL(read)(fd, to, size), REAL(read)(fd, to, 1));
+  READ(fd, size, REAL(read)(fd, to, size), REAL(read)(fd, to, shortened(size)));
 }
 ssize_t pread64(int fd, void *to, size_t size, off64_t at) {
-  READ(fd, size, REAL(pread64)(fd, to, size, at), REAL(pread64)(fd, to, 1, at));
+  READ(fd, size, REAL(pread64)(fd, to, size, at), REAL(pread64)(fd, to, shortened(size), at));
 }
 ssize_t readv(int fd, const struct iovec *to, int buffers) {
-  READ(fd, to->iov_len, REAL(readv)(fd, to, buffers), REAL(read)(fd, to->iov_base, 1));
+  READ(fd, to->iov_len, REAL(readv)(fd, to, buffers), REAL(read)(fd, to->iov_base, shortened(to->iov_len)));
 }
 ssize_t preadv64(int fd, const struct iovec *to, int buffers, off64_t at) {
-  READ(fd, to->iov_len, REAL(preadv64)(fd, to, buffers, at), REAL(pread64)(fd, to->iov_base, 1, at));
+  READ(fd, to->iov_len, REAL(preadv64)(fd, to, buffers, at),
+       REAL(pread64)(fd, to->iov_base, shortened(to->iov_len), at));
 }
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   READ(fd, 0, REAL(recvmsg)(fd, message, flags), -1);

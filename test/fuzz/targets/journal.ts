@@ -4,7 +4,8 @@
 import { decodeJournal, encodeJournal } from "../../../src/fetch/ledger/journal-contents.ts";
 import { encodeHeader, readHeader } from "../../../src/fetch/ledger/journal-header.ts";
 import { encode, encodeLine, encodeRecord } from "../../../src/fetch/ledger/journal-line.ts";
-import type { LedgerEntry, MessageStatus } from "../../../src/fetch/ledger/ledger.ts";
+import type { LedgerEntry } from "../../../src/fetch/ledger/ledger.ts";
+import { entryFrom } from "../ledger-entry.ts";
 import { expectSame, expectThat, octets, outcomeOf, text } from "../oracle.ts";
 
 export const FILES: readonly string[] = [
@@ -37,15 +38,6 @@ const PATH = "ann.journal";
 const MAILBOX = "ann@example.com";
 const CODES = ["POP3_LEDGER"];
 const HEADER = encodeHeader({ mailbox: MAILBOX, keyName: undefined });
-const STATUSES: readonly MessageStatus[] = [
-  "delivered",
-  "headers",
-  "baseline",
-  "skipped",
-  "failed",
-  "quarantined",
-  "deleted",
-];
 
 function read(journal: Buffer): ReturnType<typeof decodeJournal> | undefined {
   const outcome = outcomeOf(CODES, () => decodeJournal(PATH, MAILBOX, journal));
@@ -79,11 +71,7 @@ export function fuzz(data: Buffer): void {
 /** Entries whose values come from the input, in records as the ledger writes them. */
 function checkWritten(data: Buffer): void {
   const ids = data.toString("utf8").split("\n").slice(0, 6);
-  const entries = ids.map((id, index): LedgerEntry => ({
-    id,
-    status: STATUSES[(data[index] ?? 0) % STATUSES.length] as MessageStatus,
-    firstSeen: (data[index] ?? 0) * 1_000_000_000,
-  }));
+  const entries = ids.map((id, index) => entryFrom(data, index, id));
   const records = entries.map((entry, index) =>
     encodeRecord(index % 3 === 2 ? { entries: [entry], forgotten: [ids[0] ?? ""] } : { entries: [entry] }),
   );

@@ -1,8 +1,8 @@
 // Names, entries and states as databases store them. Oracles: what is written is read again; a stored name has no character
 // that a database refuses, cuts at or changes; different names have different forms, and different keys.
-import type { LedgerEntry, MessageStatus } from "../../../src/fetch/ledger/ledger.ts";
 import { entriesFrom, fieldOf, keysOf, nameFrom, stateFrom } from "../../../src/redis/records.ts";
 import { decodeText, encodeText } from "../../../src/store/text.ts";
+import { entryFrom } from "../ledger-entry.ts";
 import { expectSame, expectThat, isWellFormed } from "../oracle.ts";
 
 export const FILES: readonly string[] = ["redis/records", "store/text"];
@@ -23,15 +23,6 @@ export const TOKENS: readonly string[] = [
   ],
 ].map((each) => Buffer.from(each).toString("latin1"));
 
-const STATUSES: readonly MessageStatus[] = [
-  "delivered",
-  "headers",
-  "baseline",
-  "skipped",
-  "failed",
-  "quarantined",
-];
-
 export function fuzz(data: Buffer): void {
   // Halves of surrogate pairs, too: a server's name for a message may have any octet, but a caller's name any unit.
   const units = Array.from({ length: data.length >> 1 }, (_, at) =>
@@ -50,10 +41,7 @@ export function fuzz(data: Buffer): void {
   expectSame(new Set(keys).size, distinct.length, "the keys of different names");
   for (const key of keys) expectThat(/^p:\{[\w-]{22}\}$/.test(key), "a key", key);
 
-  const entries = distinct.map((id, at): LedgerEntry => ({
-    ...{ id, status: STATUSES[(data[at] ?? 0) % STATUSES.length] as MessageStatus, firstSeen: data[at] ?? 0 },
-    reason: names[at] as string,
-  }));
+  const entries = distinct.map((id, at) => ({ ...entryFrom(data, at, id), reason: names[at] as string }));
   const read = entriesFrom(entries.flatMap(fieldOf));
   expectSame(read, new Map(entries.map((entry) => [entry.id, entry])), "entries written and read again");
   const state = { lastRun: data.length, listing: names[0] as string };

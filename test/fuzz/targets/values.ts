@@ -39,17 +39,24 @@ export function fuzz(data: Buffer): void {
   expectThat(isOneLine(durationHint("s", said)), "a hint that cannot be printed", durationHint("s", said));
   for (const unit of ["ms", "s", "d"] as const)
     expectSame(durationIn(unit, said) === undefined, duration === undefined, "a time in another unit");
-  const [, number, name] = /^(\d{1,9}) ?(ms|s|min|h|d|w)$/.exec(said) ?? [];
-  const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, min: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
-  if (number !== undefined)
-    expectSame(duration, Number(number) * (UNITS[name ?? ""] ?? NaN), "a time with a unit");
+  expectSame(
+    durationIn("s", said),
+    duration === undefined ? undefined : duration / 1000,
+    "a time in seconds",
+  );
+  const [, whole, part = "", name = ""] = /^(\d{1,9})(?:\.(\d{1,3}))? ?([a-z]+)$/.exec(said) ?? [];
+  const unit = UNITS[name];
+  // Of milliseconds, a fraction is rounded.
+  if (whole !== undefined && !(unit === 1 && part !== ""))
+    expectSame(
+      duration,
+      unit && Number(whole) * unit + (Number(part.padEnd(3, "0")) * unit) / 1000,
+      "a time with a unit",
+    );
 
-  const pause = retryAfter(said);
-  expectThat(pause === undefined || (pause >= 0 && pause <= LONGEST_PAUSE), "a pause", pause);
-
+  checkPause(said, data.length);
   try {
-    const words = wordsOfCommand(said);
-    expectSame(words.join("").replace(/\s/g, ""), said.replace(/["\s]/g, ""), "the words of a command");
+    expectSame(wordsOfCommand(said), wordsByTheLetter(said), "the words of a command");
   } catch (error) {
     expectThat(
       error instanceof UsageError && (said.split('"').length - 1) % 2 === 1,
@@ -65,7 +72,48 @@ export function fuzz(data: Buffer): void {
     "a signature that is refused",
     signed,
   );
-  expectThat(!isSigned(said, [KEY], { ...parts, id: "b" }), "a signature of another request", said);
+  const others = [{ id: "b" }, { timestamp: 2 }, { body: Buffer.concat([data, data, Buffer.of(1)]) }];
+  for (const field of [said, signed])
+    for (const other of others)
+      expectThat(!isSigned(field, [KEY], { ...parts, ...other }), "a signature of another request", field);
+}
+
+/** The units of docs/options.md, in milliseconds. */
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ ms: 1, millisecond: 1, milliseconds: 1, s: 1e3, sec: 1e3, second: 1e3, seconds: 1e3 },
+  ...{ min: 6e4, minute: 6e4, minutes: 6e4, h: 36e5, hour: 36e5, hours: 36e5 },
+  ...{ d: 864e5, day: 864e5, days: 864e5, w: 6048e5, week: 6048e5, weeks: 6048e5 },
+};
+
+function checkPause(said: string, number: number): void {
+  const pause = retryAfter(said);
+  expectThat(pause === undefined || (pause >= 0 && pause <= LONGEST_PAUSE), "a pause", pause);
+  for (const seconds of /^\d+$/.test(said) ? [said, String(number)] : [String(number)])
+    expectSame(retryAfter(seconds), Math.min(Number(seconds) * 1000, LONGEST_PAUSE), "a pause in seconds");
+  for (const [date, expected] of [
+    [new Date((number * 365 + 40_000) * 86_400_000), LONGEST_PAUSE],
+    [new Date(number * 86_400_000), 0],
+  ] as const)
+    expectSame(retryAfter(date.toUTCString()), expected, "a pause until a date");
+}
+
+/** `undefined`: a quote is not closed. */
+function wordsByTheLetter(said: string): string[] | undefined {
+  const words: string[] = [];
+  let word: string | undefined;
+  let isQuoted = false;
+  for (const character of said) {
+    if (character === '"') {
+      isQuoted = !isQuoted;
+      word ??= "";
+    } else if (isQuoted || /\S/.test(character)) word = (word ?? "") + character;
+    else {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    }
+  }
+  if (word !== undefined) words.push(word);
+  return isQuoted ? undefined : words;
 }
 
 export function parse(data: Buffer): void {

@@ -53,6 +53,8 @@ const besidesTheEntries = [
   "^src/fetch/destinations/refused-sign-in\\.ts$",
   // The one way to listen to a signal, and to wait.
   "^src/net/(abort|settle)\\.ts$",
+  // Files that are read completely.
+  "^src/fetch/files/read-whole\\.ts$",
   // `popwright login`: a form for the device flow, and files that survive a crash and two processes.
   "^src/oauth2/post\\.ts$",
   "^src/fetch/files/(fsync|lock|own-file)\\.ts$",

@@ -1,7 +1,6 @@
 // Builds the client options of an account from a URL. The secret comes from the environment, a command or a
 // prompt, never from the URL.
 import { printable } from "../protocol/printable.ts";
-import { readFile } from "node:fs/promises";
 import { mechanismNames, secretNamed } from "../auth/names.ts";
 import { nameOf } from "../fetch/options.ts";
 import { parseUrl, Pop3Error, type Pop3ClientOptions, type Secret, type UrlOptions } from "../index.ts";
@@ -14,6 +13,7 @@ import { signInNamed, storedSignIn } from "./login/stored-sign-in.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
 import { PASSWORD, PROXY, TOKEN } from "./secret-variables.ts";
 import { ConfigurationError, UsageError } from "./usage-error.ts";
+import { readFile } from "../fetch/files/read-whole.ts";
 
 /** The options of every command that takes a URL. */
 export const ACCOUNT_OPTIONS = {
@@ -222,7 +222,7 @@ async function certificate(path: string): Promise<string> {
 
 async function certificateFile(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return (await readFile(path)).toString("utf8");
   } catch (error) {
     throw new ConfigurationError(
       `cannot read the certificates in ${printable(path)}: ${printable((error as Error).message)}`,

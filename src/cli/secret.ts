@@ -1,13 +1,13 @@
 // Reads a secret from the environment, a file, standard input, a command or a prompt. A secret is never an
 // argument: other users of the machine can read arguments.
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { wordsOfCommand } from "./fetch/command-words.ts";
 import { ConfigurationError, InterruptedError, UsageError } from "./usage-error.ts";
 import { keepSecret, type Io } from "./io.ts";
 import { printable } from "../protocol/printable.ts";
+import { readFile } from "../fetch/files/read-whole.ts";
 
 /** The time limit of a command, in milliseconds. The command may prompt the user. */
 const PATIENCE = 120_000;
@@ -70,7 +70,7 @@ export function secretFrom(
 async function firstLineOf(path: string, what: string, io: Io): Promise<string> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = (await readFile(path)).toString("utf8");
   } catch (error) {
     throw new ConfigurationError(
       `cannot read the ${what} in ${printable(path)}: ${printable((error as Error).message)}`,

@@ -1,18 +1,20 @@
 // Each read of a file returns one byte, as a network may do after a signal: nothing that is whole looks torn.
-import { readFile, type FileHandle } from "node:fs/promises";
+import { open, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { readFile, readWhole } from "../../src/fetch/files/read-whole.ts";
 import { Lock } from "../../src/fetch/files/lock.ts";
 import { FileLedger, Mbox } from "../../src/fetch/index.ts";
 import { deliver } from "../support/delivery.ts";
 import { fileHandles, systemError } from "../support/file-handles.ts";
 import { entryFor } from "../support/ledger.ts";
 import { bodiesOf, mboxForm } from "../support/mbox-form.ts";
+import { OBSTACLES } from "../support/obstacles.ts";
 import { scratch } from "../support/scratch.ts";
 
 const LOCK = { heartbeat: 10_000, stale: 60_000 };
 
-/** Whatever is asked for, a read gives one byte. */
+/** Whatever is asked for, a read gives one byte, which `readFile` of Node takes for the whole of a file. */
 async function readByteByByte(): Promise<void> {
   const handles = await fileHandles();
   const original = Reflect.get(handles, "read") as (...args: unknown[]) => Promise<{ bytesRead: number }>;
@@ -20,6 +22,11 @@ async function readByteByByte(): Promise<void> {
     const [octets, at, length, position] = args;
     return original.call(this, octets, at, Math.min(1, length as number), position);
   } as never);
+  vi.spyOn(handles, "readFile").mockImplementation(async function (this: FileHandle) {
+    const octets = Buffer.alloc(1);
+    await original.call(this, octets, 0, 1, null);
+    return octets;
+  });
 }
 
 test("a lock stays ours", async () => {
@@ -42,6 +49,18 @@ test("a ledger is listed, opened and read", async () => {
   const mailboxes = [];
   for await (const { mailbox, state } of ledger.mailboxes()) mailboxes.push([mailbox, state.lastRun]);
   expect(mailboxes).toEqual([["ann", 1]]);
+});
+
+test("a file is read, also if it has more than was expected, and a FIFO", async () => {
+  const directory = await scratch();
+  const [file, fifo] = [join(directory, "file"), join(directory, "fifo")];
+  await writeFile(file, "a secret\n");
+  OBSTACLES["a FIFO"](fifo, "");
+  await readByteByByte();
+  await using opened = await open(file);
+  expect((await readWhole(opened, 3)).toString()).toBe("a secret\n");
+  const [whole, passed] = await Promise.all([readFile(file), readFile(fifo), writeFile(fifo, "b\n")]);
+  expect([whole, passed].map(String)).toEqual(["a secret\n", "b\n"]);
 });
 
 test("an mbox gets a second message, and loses one that was not finished", async () => {

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { certificate } from "../support/certificate.ts";
 import { ProxyServer, tunnelTo } from "../support/proxy-server.ts";
 import { fetchAgain, judgeFetch } from "./fetched.ts";
-import { MAILDIR, PLACES, type Place } from "./place.ts";
+import { COMMAND_KEPT, MAILDIR, PLACES, type Place } from "./place.ts";
 import { LARGE, MESSAGES, type Ended, type World, type WorldOptions } from "./world.ts";
 
 export interface Command {
@@ -167,7 +167,7 @@ export const COMMANDS: readonly Command[] = [
   GET,
   GET_OUTPUT,
   ...PLACES.map(fetchInto),
-  ...PLACES.map(fetchMoreInto),
+  ...[...PLACES, COMMAND_KEPT].map(fetchMoreInto),
   ...PLACES.map(fetchLargeInto),
   fetchWith("fetch with the default ledger", () => []),
   TLS,

@@ -21,6 +21,8 @@ export interface Place {
   /** Creates the files that these words name. */
   prepare?(this: void, world: World): Promise<void>;
   read(this: void, world: World): Promise<Contents>;
+  /** Whether the mail stays on the server. */
+  readonly keeps?: boolean;
   /** How a message is stored. @default as it was sent */
   form?(this: void, message: Buffer): Buffer;
 }
@@ -69,7 +71,7 @@ const MBOX: Place = {
       // What is left of a lock is too young to be swept.
       others: files
         .map(([name]) => name)
-        .filter((name) => name !== "inbox" && !/^inbox\.lock\.[0-9a-f]{16}\.tmp$/.test(name)),
+        .filter((name) => name !== "inbox" && !/^inbox\.lock(?:\.[0-9a-f]{16})+\.tmp$/.test(name)),
     };
   },
   form: mboxForm,
@@ -79,8 +81,8 @@ const MBOX: Place = {
 const KEEP =
   'mkdir -p "$1" && cat >"$1/.$POPWRIGHT_KEY.$$" && mv "$1/.$POPWRIGHT_KEY.$$" "$1/$POPWRIGHT_KEY.$$"';
 
-const COMMAND: Place = {
-  name: "command",
+const commandWith = (name: string, policy: object): Place => ({
+  name,
   words: (world) => ["--config", world.path("config", "mail.json")],
   prepare: async (world) => {
     const account = {
@@ -88,7 +90,6 @@ const COMMAND: Place = {
       passwordFile: world.path("config", "password"),
       to: { command: ["sh", "-c", KEEP, "keep", world.path("kept")] },
     };
-    const policy = { delete: "delivered" };
     await mkdir(world.path("config"));
     await writeFile(world.path("config", "password"), "secret\n");
     await writeFile(
@@ -108,6 +109,11 @@ const COMMAND: Place = {
       ].map(([name]) => name),
     };
   },
-};
+});
+
+const COMMAND: Place = commandWith("command", { delete: "delivered" });
+
+/** All mail stays on the server, so that the ledger has entries. */
+export const COMMAND_KEPT: Place = { ...commandWith("command, kept on the server", {}), keeps: true };
 
 export const PLACES: readonly Place[] = [MAILDIR, EML, MBOX, COMMAND];

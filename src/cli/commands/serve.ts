@@ -1,6 +1,6 @@
 // `popwright serve`: runs the embedded server, for tests of a client or a program.
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onAbort } from "../../net/abort.ts";
 import { Pop3Server } from "../../testing/index.ts";
@@ -14,6 +14,7 @@ import { columns } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { positionals, wholeNumber, wordsOf } from "../usage.ts";
 import { printable } from "../../protocol/printable.ts";
+import { readFile } from "../../fetch/files/read-whole.ts";
 
 const OPTIONS = {
   port: { type: "string" },

@@ -1,5 +1,4 @@
 // Reads and checks the configuration file of `fetch`. An error names the file, the line and the key.
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Pop3Error } from "../../index.ts";
 import { completePolicy } from "../../fetch/plan/policy.ts";
@@ -20,6 +19,7 @@ import { signInNamed } from "../login/stored-sign-in.ts";
 import { JsonSyntaxError, parseJsonLines, type JsonDocument, type JsonPath } from "../json-lines.ts";
 import { PASSWORD, SECRET_VARIABLES } from "../secret-variables.ts";
 import { ConfigurationError, UsageError } from "../usage-error.ts";
+import { readFile } from "../../fetch/files/read-whole.ts";
 
 interface ConfiguredAccount {
   /** The name of the mailbox in the ledger. */
@@ -45,7 +45,7 @@ export interface Configuration {
 export async function readConfiguration(path: string): Promise<Configuration> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = (await readFile(path)).toString("utf8");
   } catch (error) {
     throw new ConfigurationError(`cannot read ${printable(path)}: ${printable((error as Error).message)}`, {
       cause: error,

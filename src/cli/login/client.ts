@@ -1,9 +1,9 @@
 // The client of OAuth2 with which a user signs in: its id, and its secret from the environment or a file.
-import { readFile } from "node:fs/promises";
 import { printable } from "../../protocol/printable.ts";
 import { keepSecret, type Io } from "../io.ts";
 import { CLIENT_SECRET } from "../secret-variables.ts";
 import { ConfigurationError, UsageError } from "../usage-error.ts";
+import { readFile } from "../../fetch/files/read-whole.ts";
 
 /** The environment variable with the id of the client. */
 const CLIENT_ID = "POPWRIGHT_CLIENT_ID";
@@ -41,7 +41,7 @@ export async function clientFrom(words: ClientWords, io: Io, last?: Client): Pro
 async function clientIn(path: string): Promise<Partial<Client>> {
   let text: string;
   try {
-    text = (await readFile(path, "utf8")).trim();
+    text = (await readFile(path)).toString("utf8").trim();
   } catch (error) {
     throw new ConfigurationError(
       `cannot read the client secret in ${printable(path)}: ${printable((error as Error).message)}`,

@@ -1,6 +1,5 @@
 // Stores the sign-ins of `popwright login`: one file for each, which only its owner can read, replaced in one step.
 import { constants } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError, makeDirectory, replaceFile } from "../../fetch/files/fsync.ts";
 import { Lock } from "../../fetch/files/lock.ts";
@@ -11,6 +10,7 @@ import type { Io } from "../io.ts";
 import { shellWord } from "../text.ts";
 import { ConfigurationError } from "../usage-error.ts";
 import type { ProviderName, Purpose } from "./sign-in-provider.ts";
+import { readFile, readWhole } from "../../fetch/files/read-whole.ts";
 
 /** What names a sign-in. */
 export interface SignInName {
@@ -50,7 +50,7 @@ export function pathOfSignIn({ provider, purpose, address }: SignInName, env: Io
 export async function readSignIn(path: string, ours: OurFile | undefined): Promise<SignIn | undefined> {
   let text: string;
   try {
-    text = ours === undefined ? await readFile(path, "utf8") : await readOwn(path, ours);
+    text = (await (ours === undefined ? readFile(path) : readOwn(path, ours))).toString("utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return undefined;
     throw unreadable(path, (error as Error).message);
@@ -70,10 +70,10 @@ export function signInFrom(path: string, text: string): SignIn {
   throw unreadable(path, "it is damaged");
 }
 
-async function readOwn(path: string, ours: OurFile): Promise<string> {
+async function readOwn(path: string, ours: OurFile): Promise<Buffer> {
   const file = await openOwn(path, constants.O_RDONLY, ours);
   try {
-    return await file.readFile("utf8");
+    return await readWhole(file);
   } finally {
     await file.close();
   }

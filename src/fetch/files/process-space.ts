@@ -1,8 +1,9 @@
 // Tells which processes a process id can name, and whether such a process is alive.
 import { createHash, randomBytes } from "node:crypto";
-import { readFile, readlink } from "node:fs/promises";
+import { readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { isSystemError } from "./fsync.ts";
+import { readFile } from "./read-whole.ts";
 
 let space: Promise<string> | undefined;
 
@@ -17,10 +18,10 @@ export function processSpace(): Promise<string> {
 
 async function readSpace(): Promise<string> {
   const [start, namespace] = await Promise.all([
-    readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
+    readFile("/proc/sys/kernel/random/boot_id").catch(() => ""),
     readlink("/proc/self/ns/pid").catch(() => ""),
   ]);
-  return [hostname(), start.trim(), namespace].filter((part) => part !== "").join(" ");
+  return [hostname(), start.toString("latin1").trim(), namespace].filter((part) => part !== "").join(" ");
 }
 
 /** Tells whether no process of our {@link processSpace} has this id. */

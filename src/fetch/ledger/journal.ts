@@ -14,6 +14,7 @@ import { markFrom, type JournalMark } from "./journal-mark.ts";
 import type { MailboxState } from "./ledger.ts";
 import { constants } from "../files/patient-fs.ts";
 import { readPart } from "../files/read-part.ts";
+import { readWhole } from "../files/read-whole.ts";
 
 /** What the code that writes a journal has to know of its contents. */
 interface Counted {
@@ -80,7 +81,7 @@ export async function readJournal<C extends Counted>(
   // From before the contents: if the file changes in between, the mark is that of an older file, and matches nothing.
   const { file, stats } = opened;
   try {
-    const octets = await file.readFile();
+    const octets = await readWhole(file, Number(stats.size));
     const contents = form.decode(path, octets.subarray(0, Math.min(octets.length, length)));
     const { lines, length: size, entries } = contents;
     const mark = size === 0 ? undefined : markFrom(stats, { size, lines, entries: entries.size });

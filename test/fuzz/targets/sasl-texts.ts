@@ -113,7 +113,7 @@ function checkRefusal(data: Buffer): void {
   for (const challenge of [data, Buffer.concat([Buffer.from("{"), data, Buffer.from("}")])]) {
     const refusal = parseRefusal(challenge, CONTEXT.printable);
     expectSame(refusal, refusalIn(challenge), "a refusal");
-    for (const value of Object.values(refusal))
+    for (const value of Object.values(refusalIn(challenge)))
       expectThat(isOneLine(value), "a reason that cannot be printed", value);
   }
 }

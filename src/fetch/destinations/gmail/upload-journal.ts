@@ -14,6 +14,7 @@ import { DestinationError } from "../destination-error.ts";
 import { checkPath } from "../windows-path.ts";
 import { wallTime } from "../../../system/clock.ts";
 import { addLines, textOf, type Begun, type UploadLine } from "./upload-lines.ts";
+import { readWhole } from "../../files/read-whole.ts";
 
 /** How long Google keeps a session, and how long a line is kept; milliseconds. */
 const LIFE = 7 * 24 * 60 * 60 * 1000;
@@ -146,7 +147,7 @@ class JournalFile {
     try {
       const file = await openOwn(join(this.#directory, name), constants.O_RDONLY, this.#ours);
       try {
-        return await file.readFile("utf8");
+        return (await readWhole(file)).toString("utf8");
       } finally {
         await file.close();
       }

@@ -133,7 +133,7 @@ function tokenIn(reply: Reply): TokenReply {
   if (type !== undefined && (typeof type !== "string" || type.toLowerCase() !== "bearer"))
     throw unusable("the token server sent a token that is not a bearer token (token_type)");
   // Some servers send a number as a string.
-  const expiresIn = typeof life === "string" ? Number(life) : life;
+  const expiresIn = typeof life === "string" && /^\d+$/.test(life) ? Number(life) : life;
   const text = (name: string): string | undefined => {
     const value = reply[name];
     return typeof value === "string" && value !== "" ? value : undefined;
@@ -141,7 +141,7 @@ function tokenIn(reply: Reply): TokenReply {
   const [refreshToken, scope, idToken] = [text("refresh_token"), text("scope"), text("id_token")];
   return {
     accessToken,
-    ...(typeof expiresIn === "number" && expiresIn >= 0 ? { expiresIn } : {}),
+    ...(typeof expiresIn === "number" && expiresIn >= 0 && expiresIn < Infinity ? { expiresIn } : {}),
     ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(scope === undefined ? {} : { scope }),
     ...(idToken === undefined ? {} : { idToken }),

@@ -97,8 +97,12 @@ export function fuzz(data: Buffer): void {
     );
   // A certificate that carries any algorithm of the input, with any content before and after it.
   const [size = 0] = data;
-  const body = sequence(Buffer.concat([sequence(data.subarray(0, size)), octets(PSS_SHA512), data]));
-  expectSame(signatureHash(body), "sha512", "the hash of a certificate with RSASSA-PSS");
+  let body: Buffer = Buffer.alloc(0);
+  for (const [at, name] of ["sha256", "sha384", "sha512", "sha224"].entries()) {
+    const pss = PSS_SHA512.replace(`${SHA}\x03`, `${SHA}${String.fromCharCode(at + 1)}`);
+    body = sequence(Buffer.concat([sequence(data.subarray(0, size)), octets(pss), data]));
+    expectSame(signatureHash(body), name, "the hash of a certificate with RSASSA-PSS");
+  }
   for (const cut of [1, 2, data.length])
     expectSame(signatureHash(body.subarray(0, -cut - 1)), undefined, "a certificate that was cut");
 }

@@ -1,5 +1,5 @@
-// Why a delivery failed, as the ledger keeps it and people read it. Oracles: a short line that can be printed and stored; no part
-// of a secret that the words of another program repeat, wherever they are cut.
+// Why a delivery failed, as the ledger keeps it and people read it. Oracles: a short line that can be printed and stored; ordinary
+// words stay; no part of a secret that the words of another program repeat, wherever they are cut, and no credential.
 import { failureReason } from "../../../src/fetch/failure-reason.ts";
 import { expectSame, expectThat, isOneLine, isWellFormed } from "../oracle.ts";
 
@@ -27,6 +27,7 @@ const SECRET = "hunter2-pass-0123456789";
 export function fuzz(data: Buffer): void {
   // Without the letters of the secret, so that each of its parts that is found comes from it.
   const said = data.toString("utf8").replace(/[hunt]/gi, "x");
+  checkWords(data.toString("utf8").replaceAll("Zq7", ""));
   for (const words of [
     said.replaceAll("SECRE", SECRET),
     `${said}${SECRET}${said}`,
@@ -38,6 +39,33 @@ export function fuzz(data: Buffer): void {
     // An error without words has its name.
     if (words !== "")
       expectSame(failureReason(words, [SECRET]), reason, "the reason of what is not an error");
+  }
+}
+
+/** What looks like a credential, whatever stands around it. */
+const CREDENTIAL = "Zq7Zq7Zq7Zq7";
+const FORMS = [
+  `https://ann:${CREDENTIAL}@example.com/`,
+  `Authorization: Bearer ${CREDENTIAL}`,
+  `bearer ${CREDENTIAL}`,
+  `access_token=${CREDENTIAL}`,
+  `"apiKey": "${CREDENTIAL}"`,
+  `password: ${CREDENTIAL}`,
+];
+
+function checkWords(said: string): void {
+  const plain = said
+    .replace(/[^a-z ]/g, "")
+    .replace(/\b(?:bearer|basic)\b/g, "")
+    .replace(/ +/g, " ")
+    .trim();
+  const expected = plain.length > 200 ? `${plain.slice(0, 199)}…` : plain;
+  if (plain !== "") expectSame(failureReason(new Error(plain), [SECRET]), expected, "ordinary words");
+  // Without what begins another credential, which would end within this one.
+  const around = said.replace(/[=:"']/g, " ").slice(0, 80);
+  for (const form of FORMS) {
+    const reason = failureReason(new Error(`${around} ${form} ${around}`), []);
+    expectThat(!reason.includes("Zq7"), "a credential", reason);
   }
 }
 

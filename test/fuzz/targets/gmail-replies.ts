@@ -1,5 +1,5 @@
-// The errors of Gmail's API. The first octet chooses the status. Oracles: a pause is a time; a message is refused only by a
-// status that is about it; what is printed is one line, and shows no token that the server repeats.
+// The errors of Gmail's API. The first octet chooses the status. Oracles: what each status, reason and text means, in a table of
+// its own; a pause is a time; what is printed is one line, and shows no token that the server repeats.
 import {
   failureIn,
   isAboutLabels,
@@ -46,12 +46,63 @@ function objectIn(said: string): Readonly<Record<string, unknown>> {
   }
 }
 
+/** The reasons of a limit, and others. */
+const REASONS: readonly (readonly [reason: string, isLimit: boolean])[] = [
+  ...(["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"] as const).map(
+    (each) => [each, true] as const,
+  ),
+  ...(["dailyLimitExceeded", "concurrentLimitExceeded", "RESOURCE_EXHAUSTED"] as const).map(
+    (each) => [each, true] as const,
+  ),
+  ...(["forbidden", "insufficientPermissions", "failedPrecondition", "FAILED_PRECONDITION"] as const).map(
+    (each) => [each, false] as const,
+  ),
+];
+
 export function fuzz(data: Buffer): void {
+  checkMeaning(data);
   const [index, body] = fromFirst(data, STATUSES.length);
   const status = STATUSES[index] as number;
   const said = body.toString("utf8");
   for (const json of [objectIn(said), { error: { message: said, status: said, errors: [{ reason: said }] } }])
     check(status, json, said);
+}
+
+/** A reply whose parts the input chooses: each of them decides in the same way. */
+function checkMeaning(data: Buffer): void {
+  const [reason, isLimit] = REASONS[(data[1] ?? 0) % REASONS.length] as (typeof REASONS)[number];
+  const message = data.subarray(2).toString("utf8");
+  const seconds = data.length;
+  const isDated = (data[0] ?? 0) > 127;
+  const said = isDated ? `${message} Retry after 2999-11-30T04:05:06.789Z` : message;
+  const headers = new Headers({ "retry-after": String(seconds) });
+  const forms = [{ errors: [null, { reason }] }, { details: [{ reason }] }, { status: reason }];
+  for (const [at, form] of forms.entries()) {
+    const status = STATUSES[((data[0] ?? 0) + at) % STATUSES.length] as number;
+    const reply = { status, headers, json: { error: { ...form, message: said } } };
+    const isLimited403 = isLimit || /\bquota exceeded\b|\brate limit\b/i.test(said);
+    const limited = status === 429 || (status === 403 && isLimited403);
+    expectSame(isLimited(reply), limited, "a limit");
+    expectSame(isBusy(reply), limited || [408, 500, 503].includes(status), "what may pass in a moment");
+    const isScope = reason === "insufficientPermissions" || /\bscopes?\b/i.test(said);
+    expectSame(lacksScope(reply), status === 403 && isScope, "a missing scope");
+    const labels = status === 400 && /\blabel/i.test(said);
+    expectSame(isAboutLabels(reply), labels, "a refusal of labels");
+    if (isDated || !/retry after/i.test(said))
+      expectSame(
+        pauseIn(reply),
+        isDated ? LONGEST_PAUSE : Math.min(seconds * 1000, LONGEST_PAUSE),
+        "a pause",
+      );
+    const { down, later } = failureIn(reply, "message", new Secrets());
+    const isRefused = [400, 413, 422].includes(status) && !/precondition/i.test(reason);
+    const mayBeMessage = status === 500 || status === 408;
+    expectSame(
+      { down, later },
+      { down: !isRefused && !mayBeMessage, later: !isRefused || labels },
+      `what HTTP ${String(status)} ${reason} means for a message`,
+    );
+  }
 }
 
 function check(status: number, json: Readonly<Record<string, unknown>>, said: string): void {

@@ -35,6 +35,11 @@ const NOW = new Date(Date.UTC(2030, 0, 1));
 const EARLIEST = Date.UTC(1970, 0, 2);
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
+/** RFC 5322 section 4.3: hours east of UTC. */
+const ZONES: Readonly<Record<string, number>> = {
+  ...{ GMT: 0, UT: 0, XYZ: 0, EST: -5, EDT: -4, CST: -6, CDT: -5, MST: -7, MDT: -6, PST: -8, PDT: -7 },
+};
+
 export function fuzz(data: Buffer): void {
   const found = internalDate(data, NOW).getTime();
   expectThat(found >= EARLIEST && found <= NOW.getTime(), "a time of receipt", found);
@@ -78,6 +83,14 @@ function checkWritten(data: Buffer): void {
   const east = ((data[5] ?? 0) % 27) - 12;
   const zone = `${east < 0 ? "-" : "+"}${String(Math.abs(east)).padStart(2, "0")}30`;
   const local = new Date(time + (east < 0 ? east * 60 - 30 : east * 60 + 30) * 60_000).toUTCString();
+  for (const [name, hours] of Object.entries(ZONES)) {
+    const there = new Date(time + hours * 3_600_000).toUTCString().replace("GMT", name);
+    const short = there.replace(/ \d\d(\d\d) /, " $1 ");
+    for (const form of [there, short]) {
+      const received = octets(`Received: a; never\r\nReceived: b; ${form}\r\nDate: Thu, 1 Jan 1970\r\n\r\n`);
+      expectSame(internalDate(received, NOW).getTime(), time, `a time of receipt written ${form}`);
+    }
+  }
   const comment = text(data.subarray(6, 20)).replace(/[()\\\r\n]/g, "");
   for (const date of [utc, local.replace("GMT", zone), utc.replace(/^.{5}/, ""), utc.replace(" GMT", "")]) {
     const folded = date.replaceAll(" ", `\r\n\t(${comment})`);

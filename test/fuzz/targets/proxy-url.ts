@@ -34,6 +34,9 @@ const KINDS: Readonly<Record<string, Proxy["kind"]>> = {
   socks4a: "socks4a",
 };
 
+/** Of the schemes that are not SOCKS. */
+const PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
+
 export function fuzz(data: Buffer): void {
   for (const url of new Set([text(data), data.toString("utf8")])) {
     const read = outcomeOf(["POP3_CONFIG"], () => proxyFrom(url));
@@ -59,6 +62,8 @@ function checkWritten(said: string, length: number): void {
   const [user = "", pass = "", words = ""] = said.split("\n", 3);
   const port = 1 + (length % 65_535);
   for (const [scheme, kind] of Object.entries(KINDS)) {
+    const usual = { ...{ kind, host: "::1", user: undefined, pass: undefined }, port: PORTS[scheme] ?? 1080 };
+    expectSame(proxyFrom(`${scheme}://[::1]`), usual, "a proxy at its usual port");
     const url = `${scheme}://${encodeURIComponent(user)}:${encodeURIComponent(pass)}@[::1]:${String(port)}`;
     const read = outcomeOf(["POP3_CONFIG"], () => proxyFrom(url));
     if (!isExpressible(kind, user, pass)) {

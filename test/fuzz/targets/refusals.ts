@@ -57,6 +57,11 @@ export function fuzz(data: Buffer): void {
       )?.[1];
       if (responseCode !== undefined && decision !== undefined)
         expectSame(waitFor, decision === "lasting" ? undefined : decision, "what a response code means");
+      else {
+        // A greeting that refuses for a reason that is not known is worth another try.
+        const unknown = stage === "greeting" ? "SYS/TEMP" : undefined;
+        expectSame(waitFor, known === undefined ? unknown : known.waitFor, "what words mean");
+      }
       expectThat(known === undefined || IDS.has(known.id), "a row of the table", known);
       checkExplained(refusal, command);
     }

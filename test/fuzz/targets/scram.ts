@@ -52,7 +52,23 @@ export async function fuzz(data: Buffer): Promise<void> {
   }
   const end = await settledOutcome(CODES, async () => exchange.succeeded?.());
   expectThat("code" in end, "a login without the server's proof", text(data));
+  await checkFirst(data);
   await checkHonest(data);
+}
+
+/** A first message whose parts the input chooses, each right or wrong. */
+async function checkFirst(data: Buffer): Promise<void> {
+  const [parts = 0, iterations = 0, ...salt] = data;
+  const nonce = NONCE.slice(0, (parts & 3) === 3 ? -1 : undefined) + ((parts & 3) === 0 ? "server" : "");
+  const base64 = Buffer.from(salt)
+    .toString("base64")
+    .slice(0, (parts & 12) === 12 ? -1 : undefined);
+  const more = ["", ",x=y", ",m=y", ",x"][(parts >> 4) & 3] as string;
+  const message = `r=${nonce},s=${base64 || "c2FsdA=="},i=${String(iterations % 80)}${more}`;
+  const exchange = await mechanism.start(CREDENTIALS, context);
+  const answer = await settledOutcome(CODES, async () => exchange.respond(octets(message)));
+  const isRight = isServerFirst(message) && isCanonical(message);
+  expectSame("value" in answer, isRight, `the first message ${message}`);
 }
 
 /** Base64 whose unused bits are not 0 is refused, as RFC 4648 section 3.5 allows. */

@@ -56,6 +56,16 @@ export function fuzz(data: Buffer): void {
   checkFile(said);
   checkToken(said);
   checkToken(`{"aud":"c","nonce":"n",${said}}`);
+  // Each claim right or wrong, as the input chooses.
+  const choice = data[0] ?? 0;
+  const claims = {
+    aud: [["c"], "c", "d", [said]][choice & 3],
+    nonce: (choice & 12) === 12 ? "m" : "n",
+    email: (choice & 16) === 0 ? "Ann@Example.com" : said,
+    email_verified: [true, false, undefined, "false"][(choice >> 5) & 3],
+    preferred_username: (choice & 128) === 0 ? undefined : said,
+  };
+  checkToken(JSON.stringify(claims));
   const name = { provider: "google", purpose: "mail", address: said } as const;
   const path = pathOfSignIn(name, { POPWRIGHT_STATE: "/state", HOME: "/home", XDG_STATE_HOME: "/state" });
   expectSame(basename(dirname(path)), "sign-ins", "the directory of a sign-in");

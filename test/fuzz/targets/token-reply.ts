@@ -2,7 +2,7 @@
 // from a success with a bearer token in JSON; only `OAuth2Error` is thrown; no error shows a secret that the server repeats.
 import { OAuth2Error } from "../../../src/oauth2/oauth2-error.ts";
 import { requestToken, type TokenReply } from "../../../src/oauth2/request-token.ts";
-import { expectSame, expectThat, fromFirst, isOneLine, settledOutcome, text } from "../oracle.ts";
+import { expectSame, expectThat, fromFirst, isOneLine, octets, settledOutcome, text } from "../oracle.ts";
 
 export const FILES: readonly string[] = ["oauth2/request-token", "oauth2/post", "oauth2/oauth2-error"];
 export const TOKENS: readonly string[] = [
@@ -56,7 +56,19 @@ async function asked(status: number, body: Buffer): Promise<TokenReply> {
   }
 }
 
+/** RFC 6749 section 5.1: a number of seconds. Some servers write it as a text. */
+function lifetimeIn(said: unknown): number | undefined {
+  const seconds = typeof said === "string" && /^\d+$/.test(said) ? Number(said) : said;
+  return typeof seconds === "number" && seconds >= 0 && Number.isFinite(seconds) ? seconds : undefined;
+}
+
+/** The input as the reply of a server, and as more members of a reply with a token. */
 export async function fuzz(data: Buffer): Promise<void> {
+  await check(data);
+  await check(Buffer.concat([Buffer.of(0), octets('{"access_token":"t",'), data, octets("}")]));
+}
+
+async function check(data: Buffer): Promise<void> {
   const [index, body] = fromFirst(data, STATUSES.length);
   const status = STATUSES[index] as number;
   let failure: unknown;
@@ -72,14 +84,11 @@ export async function fuzz(data: Buffer): Promise<void> {
   const isRight = status < 300 && isToken && typeof type === "string" && type.toLowerCase() === "bearer";
   expectSame("value" in outcome, isRight, "whether there is a token");
   if ("value" in outcome) {
-    const { accessToken, expiresIn, refreshToken } = outcome.value;
+    const { accessToken, expiresIn, refreshToken, scope, idToken } = outcome.value;
     expectSame(accessToken, token, "a token");
-    expectThat(
-      expiresIn === undefined || (expiresIn >= 0 && Number.isFinite(expiresIn)),
-      "a lifetime",
-      expiresIn,
-    );
-    expectThat(refreshToken === undefined || refreshToken === said["refresh_token"], "a refresh token");
+    expectSame(expiresIn, lifetimeIn(said["expires_in"]), "a lifetime");
+    for (const [name, value] of Object.entries({ refresh_token: refreshToken, scope, id_token: idToken }))
+      expectSame(value, typeof said[name] === "string" ? said[name] || undefined : undefined, name);
     return;
   }
   expectThat(OAuth2Error.is(failure), "an error of the token server", failure);

@@ -43,6 +43,24 @@ export function fuzz(data: Buffer): void {
   const written = `pop3s://${encodeURIComponent(user)}:${encodeURIComponent(pass)}@[::1]:${String(port)}`;
   const auth = { user, ...(pass !== "" && { pass }) };
   expectSame(parseUrl(written), { host: "::1", port, secure: true, auth }, "options written as a URL");
+  // RFC 2384 section 5: "+APOP" is APOP, "*" is any mechanism, anything else is one of SASL.
+  const name = encodeURIComponent(user);
+  for (const [mechanism, expected] of [
+    ["+APOP", "APOP"],
+    ["plain", "PLAIN"],
+    ["*", undefined],
+  ] as const)
+    for (const stls of ["required", "if-offered", "never"])
+      expectSame(
+        parseUrl(`pop://${name};AUTH=${mechanism}@host-${String(port)}.example.com/?stls=${stls}`),
+        {
+          ...{ host: `host-${String(port)}.example.com`, secure: false, stls },
+          auth: { user, ...(expected !== undefined && { mechanism: expected }) },
+        },
+        "a URL of RFC 2384",
+      );
+  const groups = Array.from({ length: 8 }, (_, at) => (0x1000 + (data[at] ?? at)).toString(16)).join(":");
+  expectSame(parseUrl(`pop3://[${groups}]`), { host: groups, secure: false }, "a long address");
 }
 
 function check(url: string): void {

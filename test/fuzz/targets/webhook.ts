@@ -89,6 +89,9 @@ function sameBase64(given: string, right: string): boolean {
 }
 
 function checkSecret(said: string): void {
+  const size = said.length % 80;
+  const given = outcomeOf(["POP3_CONFIG"], () => keysOf(`whsec_${Buffer.alloc(size, 7).toString("base64")}`));
+  expectSame("value" in given, size >= 24 && size <= 64, "whether a key of this size is taken");
   const keys = outcomeOf(["POP3_CONFIG"], () => {
     try {
       return keysOf(`${said}hunter2`);

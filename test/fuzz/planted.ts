@@ -45,11 +45,7 @@ export const BUGS: readonly PlantedBug[] = [
   {
     name: "a group of base64 that is split over two words is lost",
     target: "encoded-words",
-    patch: parse(
-      "parse/encoded-words",
-      'if (base64.length % 4 === 0 || base64.endsWith("=")) flush();',
-      "flush();",
-    ),
+    patch: parse("parse/encoded-words", 'if (group.endsWith("=")) flush();', "flush();"),
   },
   {
     name: "a torn record counts as complete",

@@ -34,7 +34,7 @@ export const KEPT: readonly KeptWorld[] = [
     name: "a refusal in the middle of a message counted as mail",
     scenario: {
       place: "eml",
-      messages: 3,
+      messages: 4,
       server: { ...PLAIN.server, broken: "mixes" },
     },
     faults: ["retr refused@RETR#2"],

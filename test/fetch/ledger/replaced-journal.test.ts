@@ -1,6 +1,6 @@
 // A journal that may not be on the disk as it can be read: the next run puts a new file in its place, and does not
 // append to it. A loss of power could take back what was appended.
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { FileLedger } from "../../../src/fetch/ledger/file-ledger.ts";
@@ -119,11 +119,19 @@ test("a run that took the mailbox over ended before it could replace it", async 
   const trial = await Trial.begin();
   await trial.run(["a"]);
   await writeFile(trial.path("lock"), await lockText({ pid: deadPid() }));
-  const read = vi.spyOn(await fileHandles(), "readFile").mockRejectedValue(CAUSE);
+  const { read } = await fileHandles();
+  const journal = (await stat(trial.path("journal"))).ino;
+  const failing = vi.spyOn(await fileHandles(), "read").mockImplementation(async function (
+    this: FileHandle,
+    ...args: unknown[]
+  ) {
+    if ((await this.stat()).ino === journal) throw CAUSE;
+    return Reflect.apply(read, this, args) as unknown;
+  } as never);
   // The state file does not describe this journal, so it has to be read.
   await writeFile(trial.path("state"), "");
   await expect(trial.ledger.open(ANN)).rejects.toMatchObject({ code: "POP3_LEDGER", cause: CAUSE });
-  read.mockRestore();
+  failing.mockRestore();
   expect((await readFile(trial.path("lock"), "latin1"))[0], "released").toBe("-");
   await trial.expectReplaced(["a"]);
 });

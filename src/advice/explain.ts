@@ -142,16 +142,19 @@ function atProxy(
 }
 
 /** Returns advice if the client expected TLS at a port without TLS, or the other way round. */
-function wrongPort(error: Pop3Error, { host = "HOST", port, secure }: Pop3Attempt): string | undefined {
+function wrongPort(error: Pop3Error, { host: given, port, ...attempt }: Pop3Attempt): string | undefined {
+  // Options without `secure` begin with TLS. Without options it is not known.
+  const { secure = given !== undefined } = attempt;
+  const host = given ?? "HOST";
   const code = causeCode(error) ?? "";
-  if (secure === true && /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)) {
+  if (secure && /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)) {
     const where = port === undefined || port === 110 ? hostText(host) : authority({ host, port });
     return `This port begins without TLS. Use pop3://${where}, which turns TLS on with STLS.`;
   }
-  if (secure === true && port === 110 && /^POP3_TLS_(?:TIMEOUT|HANDSHAKE)$/.test(error.code))
+  if (secure && port === 110 && /^POP3_TLS_(?:TIMEOUT|HANDSHAKE)$/.test(error.code))
     return `Port 110 begins without TLS. Use pop3://${hostText(host)}, which turns TLS on with STLS.`;
   const silent = ["POP3_GREETING_TIMEOUT", "POP3_CLOSED", "POP3_RESET", "POP3_BAD_GREETING"];
-  return secure === false && port === 995 && silent.includes(error.code)
+  return attempt.secure === false && port === 995 && silent.includes(error.code)
     ? `Port 995 begins with TLS. Use pop3s://${hostText(host)}.`
     : undefined;
 }

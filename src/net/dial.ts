@@ -135,7 +135,8 @@ async function tunnel(given: Proxy, options: DialOptions, signal?: AbortSignal):
   const { timeout } = options;
   const way = { ...options, host: proxy.host, port: proxy.port, inlet: undefined, handshake: undefined };
   const socket = await tcp(way, name, connectClock(timeout, `no connection to ${name}`), signal);
-  const target = { ...options, host: asciiHost(options.host) || options.host };
+  const lookup = options.lookup && careful(options.lookup);
+  const target = { ...options, host: asciiHost(options.host) || options.host, lookup };
   const clock = connectClock(timeout, `${name} did not connect to ${authority(options)}`);
   try {
     const stream = proxy.kind === "https" ? await secureProxy(socket, proxy, timeout, signal) : socket;

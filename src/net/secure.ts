@@ -30,6 +30,8 @@ export interface TlsSettings {
   readonly timeout: number;
   /** The option that sets the timeout. @default "timeouts.tls" */
   readonly limit?: string;
+  /** Whether the connection to a mail server begins with TLS: then its port may be one that does not. @default false */
+  readonly isFirst?: boolean;
   /** Names the other end in errors. @default the host and the port */
   readonly peer?: string;
   /** What no error may show. */
@@ -109,6 +111,8 @@ export class Handshake {
         secureContext: sharedContext(fingerprint, given),
         // Not by setSession() later, which Node forgets when it tries the next address.
         session: this.#tried?.session,
+        // Without this a variable of the environment, NODE_TLS_REJECT_UNAUTHORIZED, decides.
+        rejectUnauthorized: true,
         ...given,
         ...NOT_OF_TLS,
         servername,
@@ -132,9 +136,8 @@ export class Handshake {
    * Rejects as {@link secure} does, and closes the stream then.
    */
   complete(stream: Duplex, signal?: AbortSignal): Promise<tls.TLSSocket> {
-    const { port, peer, timeout, limit = "timeouts.tls", secrets } = this.#settings;
-    const hint =
-      port === 110 && peer === undefined ? " (port 110 begins without TLS: set secure to false)" : "";
+    const { port, isFirst = false, timeout, limit = "timeouts.tls" } = this.#settings;
+    const hint = port === 110 && isFirst ? " (port 110 begins without TLS: set secure to false)" : "";
     const late = (): Pop3Error =>
       new Pop3ConnectionError(
         "POP3_TLS_TIMEOUT",
@@ -145,7 +148,7 @@ export class Handshake {
     if (signal?.aborted === true) stream.destroy();
     return settle<tls.TLSSocket>(signal, { timeout, late }, (resolve, reject) => {
       const fail = (cause: Error): void => {
-        const error = tlsError(this.#peer, cause, cause === this.#identity.refusal, secrets);
+        const error = tlsError(this.#settings, cause, cause === this.#identity.refusal);
         if (this.#tried !== undefined && error.code === "POP3_TLS_HANDSHAKE")
           sessionRefused(this.#key, error);
         reject(error);
@@ -222,11 +225,11 @@ class Identity {
 }
 
 function tlsError(
-  peer: string,
+  settings: TlsSettings,
   error: NodeJS.ErrnoException,
   isIdentity: boolean,
-  secrets?: Secrets,
 ): Pop3ConnectionError {
+  const { peer = authority(settings), secrets } = settings;
   const code = error.code ?? "";
   const cause = foreignError(error, secrets);
   if (isIdentity || CERTIFICATE_CODE.test(code)) {
@@ -236,15 +239,23 @@ function tlsError(
       { cause },
     );
   }
-  const hint =
-    code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG"
-      ? " (the server does not use TLS on this port; it may expect STLS)"
-      : "";
+  const hint = NOT_TLS.test(code) ? ` (${withoutTls(settings)})` : "";
   return new Pop3ConnectionError(
     "POP3_TLS_HANDSHAKE",
     `the TLS handshake with ${printable(peer)} failed: ${printable(words(error), secrets)}${hint}`,
     { cause },
   );
+}
+
+/** OpenSSL's words for an answer that is not TLS. */
+const NOT_TLS = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/;
+
+/** What it means that the other end has answered without TLS, and what to do. */
+function withoutTls({ isFirst = false, peer }: TlsSettings): string {
+  if (isFirst) return "the server does not use TLS on this port; it may expect STLS: set secure to false";
+  if (peer !== undefined)
+    return "the proxy does not use TLS on this port: its URL may have to begin with http://";
+  return "the server did not begin TLS after its reply to STLS";
 }
 
 /** OpenSSL's reason, if Node has it without the position in OpenSSL's source. */

@@ -3,7 +3,7 @@
 //
 // It uses the global `fetch`: Node, Deno and Bun have it, it needs no package, and the settings of the process for proxies
 // and certificates count for it as well (NODE_USE_ENV_PROXY, NODE_EXTRA_CA_CERTS, a global dispatcher of undici).
-import { foreignError } from "../protocol/foreign-error.ts";
+import { codeOf, foreignError, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import { Secrets } from "../protocol/secrets.ts";
 import { retryAfter } from "../net/retry-after.ts";
@@ -108,10 +108,8 @@ class TokenServer {
   /** `fetch` says only "fetch failed": the reason is the cause of its error. */
   #unreachable(error: unknown): OAuth2Error {
     const reason: unknown = (error as { cause?: unknown } | null)?.cause ?? error;
-    const { code } = reason as NodeJS.ErrnoException;
-    const words = reason instanceof Error && reason.message !== "" ? reason.message : String(code ?? reason);
-    return this.unavailable(`cannot be reached: ${printable(words, this.#secrets)}`, {
-      temporary: typeof code !== "string" || !NOT_TRUSTED.test(code),
+    return this.unavailable(`cannot be reached: ${printable(messageOf(reason), this.#secrets)}`, {
+      temporary: !NOT_TRUSTED.test(codeOf(reason) ?? ""),
       cause: foreignError(reason, this.#secrets),
     });
   }

@@ -233,11 +233,7 @@ export class Session {
     const connected = handshake === undefined ? stream : await this.#secure(handshake, stream, signal);
     const connection = this.#attach(connected, inlet);
     this.traffic.since = new Date(wallTime());
-    const isWrongPort = !this.secure && settings.port === 995;
-    const greeting = await connection.greet(
-      signal,
-      isWrongPort ? " (port 995 begins with TLS: set secure to true)" : "",
-    );
+    const greeting = await connection.greet(signal, this.secure ? "" : ifTlsIsExpected(settings.port));
     this.enter("authorization");
     this.greeting = greeting.text;
     this.#timestamp = apopTimestamp(greeting.text);
@@ -283,8 +279,8 @@ export class Session {
   }
 
   #handshake(): Handshake {
-    const { host, port, tls, timeouts } = this.settings;
-    return new Handshake({ host, port, tls, timeout: timeouts.tls, secrets: this.secrets });
+    const { host, port, secure: isFirst, tls, timeouts } = this.settings;
+    return new Handshake({ host, port, isFirst, tls, timeout: timeouts.tls, secrets: this.secrets });
   }
 
   async #secure(handshake: Handshake, stream: Duplex, signal?: AbortSignal): Promise<TLSSocket> {
@@ -537,4 +533,12 @@ function tlsRequired(cause?: Pop3Error): Pop3Error {
     "the connection has no TLS, and the options (stls, allowPlaintextAuth) do not allow that",
     { cause },
   );
+}
+
+/** What an error says if no greeting came without TLS: a server that expects TLS waits as well. */
+function ifTlsIsExpected(port: number): string {
+  if (port === 110) return "";
+  return port === 995
+    ? " (port 995 begins with TLS: set secure to true)"
+    : " (if the port begins with TLS, set secure to true)";
 }

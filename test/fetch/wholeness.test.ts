@@ -1,5 +1,5 @@
 // What it costs to make sure that a message is whole: nothing if its size is the announced one, otherwise one question for
-// each window. If the answer cannot come, because the messages ahead are larger than announced, the run goes on one by one.
+// each window. If the answer cannot come, because the messages ahead are larger than announced, the run continues one by one.
 import { describe, expect, test } from "vitest";
 import type { Pop3ClientOptions } from "popwright";
 import { fetchMail, MemoryLedger, type FetchReport } from "../../src/fetch/index.ts";
@@ -68,7 +68,7 @@ describe("the questions of a run", () => {
   });
 });
 
-test("the messages ahead are larger than announced, and fill the window: the run goes on one by one", async () => {
+test("the messages ahead are larger than announced, and fill the window: the run continues one by one", async () => {
   const texts = [1, 2, 3, 4].map((number) => mail(number, `${"x".repeat(990)}\r\n`.repeat(400)));
   await using peer = await server(texts, { sizeOf: () => 1000 });
   // The answer cannot come before the messages are read, so the limit is always reached.

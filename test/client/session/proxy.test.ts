@@ -169,6 +169,18 @@ test.each([
   }
 });
 
+test("socks4: a lookup that throws is a failed connection", async () => {
+  await using proxy = await ProxyServer.listen(none);
+  const fail = (): never => {
+    throw new RangeError("no names here");
+  };
+  const failure = await failureOf(
+    Pop3Client.connect({ host: "six.test", proxy: `socks4://127.0.0.1:${proxy.port}`, lookup: fail }),
+  );
+  expect(failure.code).toBe("POP3_CONNECT");
+  expect(failure.message).toContain("no names here");
+});
+
 test("socks4: reports that the server has no IPv4 address", async () => {
   await using proxy = await ProxyServer.listen(none);
   const failure = await failureOf(

@@ -1,5 +1,5 @@
 // The server must prove its identity before anything is sent within TLS, for each way to start TLS.
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Pop3Client, type Pop3ClientOptions } from "../../../src/index.ts";
 import { makeCertificate } from "../../../src/testing/index.ts";
 import { auth, listen, said, to } from "../../support/ann.ts";
@@ -44,7 +44,17 @@ const REFUSED: [string, ReturnType<typeof makeCertificate>, Partial<Pop3ClientOp
   ],
 ];
 
+afterEach(() => void vi.unstubAllEnvs());
+
 describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
+  test("rejects a certificate that is not trusted even if the environment tells Node to accept any", async () => {
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    await using server = await listen(how === "by STLS" ? { stls: { ...own } } : { tls: { ...own } });
+    const failure = await failureOf(Pop3Client.connect(to(server, { tls: {}, auth })));
+    expect(failure.code).toBe("POP3_TLS_CERT");
+    expect(said(server)).not.toContain("C: AUTH PLAIN");
+  });
+
   test.each(REFUSED)("rejects a certificate that is %s", async (_, certificate, options, reason) => {
     await using server = await listen(
       how === "by STLS" ? { stls: { ...certificate } } : { tls: { ...certificate } },

@@ -1,7 +1,7 @@
 // A server that speaks TLS when the client does not, or the other way round, or an old version.
 import * as net from "node:net";
 import { describe, expect, test } from "vitest";
-import { Pop3Client } from "../../../src/index.ts";
+import { explain, Pop3Client } from "../../../src/index.ts";
 import { auth, listen, said, to, toScript } from "../../support/ann.ts";
 import { stopClocks, timePasses } from "../../support/clock.ts";
 import { codeOf, failureOf } from "../../support/outcome.ts";
@@ -16,7 +16,10 @@ describe("connect() to the wrong port rejects", () => {
     await using server = await ScriptedServer.listen(["S: +OK hello"]);
     const failure = await failureOf(Pop3Client.connect({ host: "127.0.0.1", port: server.port, auth }));
     expect(failure.code).toBe("POP3_TLS_HANDSHAKE");
-    expect(failure.message).toContain("STLS");
+    expect(failure.message).toContain("it may expect STLS: set secure to false");
+    expect(explain(failure, { host: "127.0.0.1", port: server.port }).advice).toEqual([
+      expect.stringContaining("This port begins without TLS") as string,
+    ]);
     await server.played();
     expect(server.clear).not.toContain("secret");
   });
@@ -24,9 +27,35 @@ describe("connect() to the wrong port rejects", () => {
   test("if it uses clear text and the server waits for TLS", async () => {
     await using server = await listen({ tls: true });
     const options = to(server, { secure: false, auth, timeouts: { greeting: 50 } });
-    expect(await codeOf(timePasses(Pop3Client.connect(options)))).toBe("POP3_GREETING_TIMEOUT");
+    expect(await timePasses(failureOf(Pop3Client.connect(options)))).toMatchObject({
+      code: "POP3_GREETING_TIMEOUT",
+      message: expect.stringContaining("if the port begins with TLS, set secure to true") as string,
+    });
     await server.idle();
     expect(said(server)).toEqual(["* TLS"]);
+  });
+
+  test("if the server continues in clear text after STLS: secure is right, and the error does not advise it", async () => {
+    await using server = await ScriptedServer.listen([
+      ...OFFERED,
+      "C: STLS",
+      "S: +OK begin",
+      "* octets",
+      "S: +OK",
+    ]);
+    const failure = await failureOf(Pop3Client.connect(toScript(server, { stls: "required", tls, auth })));
+    expect(failure.code).toBe("POP3_TLS_HANDSHAKE");
+    expect(failure.message).toContain("after its reply to STLS");
+    expect(failure.message).not.toContain("secure");
+  });
+
+  test("if port 110 is silent after STLS: the error does not advise what is set", async () => {
+    await using server = await ScriptedServer.listen([...OFFERED, "C: STLS", "S: +OK begin", "* octets"]);
+    const socket = (): net.Socket => net.connect(server.port, "127.0.0.1");
+    const options = { host: "pop.example.com", port: 110, secure: false, socket, auth } as const;
+    const failure = await timePasses(failureOf(Pop3Client.connect(options)));
+    expect(failure.code).toBe("POP3_TLS_TIMEOUT");
+    expect(failure.message).not.toContain("secure");
   });
 
   test("if the server speaks no better than TLS 1.1", async () => {

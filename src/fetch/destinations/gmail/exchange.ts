@@ -4,7 +4,7 @@
 // the checks of `net/http-post` against foreign addresses are not needed, and the settings of the process for proxies and
 // certificates count (NODE_USE_ENV_PROXY, NODE_EXTRA_CA_CERTS, a global dispatcher of undici).
 import { settle } from "../../../net/settle.ts";
-import { foreignError } from "../../../protocol/foreign-error.ts";
+import { foreignError, messageOf } from "../../../protocol/foreign-error.ts";
 import { printable } from "../../../protocol/printable.ts";
 import type { Secrets } from "../../../protocol/secrets.ts";
 import { DestinationError } from "../destination-error.ts";
@@ -75,9 +75,7 @@ async function replyTo(
   } catch (error) {
     // `fetch` says only "fetch failed": the reason is the cause of its error.
     const reason: unknown = (error as { cause?: unknown } | null)?.cause ?? error;
-    const { code } = reason as NodeJS.ErrnoException;
-    const words = reason instanceof Error && reason.message !== "" ? reason.message : String(code ?? reason);
-    throw new NoReply(`${printable(url.host)} cannot be reached: ${printable(words, secrets)}`, {
+    throw new NoReply(`${printable(url.host)} cannot be reached: ${printable(messageOf(reason), secrets)}`, {
       cause: foreignError(reason, secrets),
       down: true,
     });

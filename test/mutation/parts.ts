@@ -64,7 +64,6 @@ export const PARTS: Readonly<Record<string, Part>> = {
         "ledger-error",
       ],
     ),
-    onlyByName: true,
   },
   memory: {
     sources: MEMORY,

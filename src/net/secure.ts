@@ -111,9 +111,9 @@ export class Handshake {
         secureContext: sharedContext(fingerprint, given),
         // Not by setSession() later, which Node forgets when it tries the next address.
         session: this.#tried?.session,
-        // Without this a variable of the environment, NODE_TLS_REJECT_UNAUTHORIZED, decides.
-        rejectUnauthorized: true,
         ...given,
+        // Without a value, a variable of the environment, NODE_TLS_REJECT_UNAUTHORIZED, decides.
+        rejectUnauthorized: given.rejectUnauthorized ?? true,
         ...NOT_OF_TLS,
         servername,
         host,

@@ -119,14 +119,14 @@ test("a run that took the mailbox over ended before it could replace it", async 
   const trial = await Trial.begin();
   await trial.run(["a"]);
   await writeFile(trial.path("lock"), await lockText({ pid: deadPid() }));
-  const { read } = await fileHandles();
+  const read = Reflect.get(await fileHandles(), "read") as (...args: unknown[]) => unknown;
   const journal = (await stat(trial.path("journal"))).ino;
   const failing = vi.spyOn(await fileHandles(), "read").mockImplementation(async function (
     this: FileHandle,
     ...args: unknown[]
   ) {
     if ((await this.stat()).ino === journal) throw CAUSE;
-    return Reflect.apply(read, this, args) as unknown;
+    return Reflect.apply(read, this, args);
   } as never);
   // The state file does not describe this journal, so it has to be read.
   await writeFile(trial.path("state"), "");

@@ -14,7 +14,10 @@ export async function readWhole(file: FileHandle, size: number = PIECE): Promise
   for (;;) {
     const { bytesRead } = await file.read(piece, length, piece.length - length, null);
     length += bytesRead;
-    if (bytesRead === 0) return Buffer.concat([...pieces, piece.subarray(0, length)]);
+    if (bytesRead === 0) {
+      const last = piece.subarray(0, length);
+      return pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
+    }
     if (length < piece.length) continue;
     pieces.push(piece);
     piece = Buffer.allocUnsafe(PIECE);

@@ -102,6 +102,19 @@ test("with newest: n, the newest messages are delivered and the others stay", as
   expect(fetcher.inbox.texts).toEqual([mail(4)]);
 });
 
+test("old mail stays when the message that has its unique-id, too, is deleted, whatever the limits are", async () => {
+  await using server = await serverWith([mail(1, "longer"), mail(2)], { uids: ["a", "a"] });
+  const fetcher = new Fetcher(server, { policy: { ...OLD, firstRun: { newest: 1 } } });
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, deleted: 1 });
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 1, deleted: 0 });
+  const tight = { policy: { ...OLD, maxSize: 1, tooLarge: "delete" } } as const;
+  for (let run = 0; run < 3; run++)
+    expect(await fetcher.run(tight)).toMatchObject({ deleted: 0, skipped: [{ reason: "too large" }] });
+  for (let run = 0; run < 2; run++) expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 1 });
+  expect(fetcher.inbox.texts).toEqual([mail(2)]);
+  expect(server.maildrop("ann").messages).toHaveLength(1);
+});
+
 describe("a message that comes with the unique-id of an old one", () => {
   const old = [1, 2, 3].map((number) => mail(number, "x".repeat(number)));
 

@@ -77,3 +77,21 @@ test("a message is not delivered twice because a second one gets its unique-id",
   expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 2 });
   expect(fetcher.inbox.texts).toEqual(mails(2));
 });
+
+test.each(["uid", "no UIDL"])(
+  "a message is known by its content once it has a unique-id of its own: %s",
+  async (before) => {
+    const options = { uids: [before === "uid" ? "a" : "b", "a"] } as const;
+    await using server = await serverWith([mail(1, "longer"), mail(2)], options);
+    const fetcher = new Fetcher(server, { policy: { noUidl: "content" } });
+    if (before === "no UIDL") server.fault({ on: "UIDL", reply: "-ERR no\r\n" });
+    expect(await fetcher.run()).toMatchObject({ delivered: 2 });
+    server.maildrop("ann").remove(options.uids[0]);
+    for (let run = 0; run < 3; run++) expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 1 });
+    expect(await fetcher.run({ policy: { delete: "delivered" } })).toMatchObject({
+      delivered: 0,
+      deleted: 1,
+    });
+    expect(fetcher.inbox.texts).toHaveLength(2);
+  },
+);

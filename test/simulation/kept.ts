@@ -145,4 +145,21 @@ export const KEPT: readonly KeptWorld[] = [
       },
     ],
   },
+  {
+    name: "a message that the first run had left out was fetched when another one with its unique-id had been deleted",
+    scenario: {
+      messages: 7,
+      policy: { ...PLAIN.policy, firstRun: { newest: 2 } },
+      wide: { repeatedUids: 0.3 },
+    },
+    faults: [],
+    promised: "what the first run leaves out is never fetched and never deleted",
+    undo: [
+      {
+        file: "src/fetch/plan/decide.ts",
+        find: "  if (contentSizes.has(size)) return byContent(message, entry, surroundings);\n",
+        by: "",
+      },
+    ],
+  },
 ];

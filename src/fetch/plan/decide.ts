@@ -28,6 +28,8 @@ interface Surroundings {
   readonly baseline: ReadonlySet<Listed>;
   /** All messages from before the first run that are not noted yet. */
   readonly old: ReadonlySet<Listed>;
+  /** The sizes of the messages that the ledger knows by their content. */
+  readonly contentSizes: ReadonlySet<number | undefined>;
 }
 
 const KEEP: Decision = { action: "keep" };
@@ -43,6 +45,7 @@ const KEEP: Decision = { action: "keep" };
  * | another message than that of the entry | by its content |
  * | delivered, and the policy deletes it now | remove |
  * | delivered, from before the first run, or deleted | keep |
+ * | of the size of one that is known by its content | by its content |
  * | failed, and its pause is not over; quarantined | skip |
  * | small enough | retrieve |
  * | too large, and the policy wants its headers, and the server has TOP | retrieve the headers |
@@ -54,7 +57,7 @@ export function decide(
   entry: LedgerEntry | undefined,
   surroundings: Surroundings,
 ): Decision {
-  const { policy, withoutTop, now, repeated, baseline } = surroundings;
+  const { policy, withoutTop, now, repeated, baseline, contentSizes } = surroundings;
   const { uid, size } = message;
   if (uid === undefined || repeated.has(uid)) return byContent(message, entry, surroundings);
   if (entry === undefined) {
@@ -65,6 +68,10 @@ export function decide(
     if (entry.status === "delivered" && isDue(policy.delete, entry.firstSeen, size ?? entry.size, now))
       return { action: "remove", step: { ...message, id: uid, entry: deleted(entry) } };
     if (isSettled(entry)) return KEEP;
+  }
+  // It may be that one: another message may have had its unique-id until now, or it had none.
+  if (contentSizes.has(size)) return byContent(message, entry, surroundings);
+  if (entry !== undefined) {
     const waiting = reasonToWait(entry, policy, now);
     if (waiting !== undefined) return { action: "skip", step: skipFailed(message, entry, waiting) };
   }

@@ -47,7 +47,8 @@ export function planFetch(situation: Situation): FetchPlan {
   const old = situation.baseline === undefined ? baseline : new Set(markedMail(situation.baseline, listing));
   const repeated = repeatedIds(listing);
   const alike = alikeIn(listing, repeated);
-  const surroundings = { policy, withoutTop, now, repeated, alike, baseline, old };
+  const contentSizes = contentSizesOf(entries);
+  const surroundings = { policy, withoutTop, now, repeated, alike, baseline, old, contentSizes };
   const remove: Remove[] = [];
   const skip: Skip[] = [];
   const changed: LedgerEntry[] = [];
@@ -116,6 +117,14 @@ function alikeIn(listing: readonly Listed[], repeated: ReadonlySet<string>): Rea
     else alike.add(other).add(message);
   }
   return alike;
+}
+
+/** Returns the sizes of the messages that are known by their content, and may still be there. */
+function contentSizesOf(entries: Situation["entries"]): ReadonlySet<number | undefined> {
+  const sizes = new Set<number | undefined>();
+  for (const { id, size, status, goneSince } of entries.values())
+    if (isContentId(id) && goneSince === undefined && status !== "deleted") sizes.add(size);
+  return sizes;
 }
 
 /**

@@ -100,7 +100,7 @@ async function outcomeOf(
   if (lost && !ended && !onlySlow) await client.noop();
   if (task.retrieve) {
     report.left = plan.left + left;
-    if (report.left === 0 && !failures.hasNameless) await tally.noteContentGone();
+    if (report.left === 0 && !failures.hasNameless) await tally.noteContentGone(plan);
   }
   const untried = deliveries.hasUntried(plan);
   const more = !ended && task.retrieve && left > 0 && !tally.isUsedUp;

@@ -131,14 +131,16 @@ export class Tally {
   }
 
   /**
-   * Marks entries named by content as gone. Only called if everything was retrieved: otherwise it is not
-   * known.
+   * Marks entries named by content as gone. Only called if everything was retrieved that was not skipped:
+   * otherwise it is not known. A skipped message may be that of an entry with its size.
    */
-  async noteContentGone(): Promise<void> {
+  async noteContentGone({ skip }: Pick<FetchPlan, "skip">): Promise<void> {
     const { ledger, now } = this.#context;
+    const skipped = new Set(skip.map(({ size }) => size));
     const changed: LedgerEntry[] = [];
     for (const entry of ledger.entries.values()) {
-      if (isContentId(entry.id) && entry.goneSince === undefined && !this.#seen.has(entry.id))
+      const { id, size, goneSince } = entry;
+      if (isContentId(id) && goneSince === undefined && !this.#seen.has(id) && !skipped.has(size))
         changed.push({ ...entry, goneSince: now });
     }
     if (changed.length > 0) await ledger.record({ entries: changed });

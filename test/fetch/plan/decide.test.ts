@@ -307,6 +307,50 @@ describe("a unique-id that may belong to another message", () => {
   });
 });
 
+describe("a message with a unique-id of its own that may be known by its content", () => {
+  const known = entry("baseline", { id: contentId("d") });
+
+  test.each<[string, MessageStatus]>([
+    ["left out by the first run", "baseline"],
+    ["delivered", "delivered"],
+    ["failed", "failed"],
+  ])("%s: the content decides", (_name, status) => {
+    expect(plan([message(1)], [{ ...known, status }]).retrieve).toEqual([{ ...message(1), ...CONTENT }]);
+  });
+
+  test("also if its size is not known", () => {
+    const { size: _, ...unsized } = known;
+    expect(plan([sizeless(1, "u1")], [unsized]).retrieve).toEqual([{ ...sizeless(1, "u1"), ...CONTENT }]);
+    expect(plan([message(1)], [unsized]).retrieve[0]?.id).toBe("u1");
+  });
+
+  test("also if it failed before it was known by its content", () => {
+    const failed = entry("failed", { retryAt: NOW + 5 });
+    expect(plan([message(1)], [failed, known]).retrieve).toEqual([
+      { ...message(1), ...CONTENT, namesake: failed },
+    ]);
+  });
+
+  test("it is not deleted for its size, because it may be left out", () => {
+    const { remove, skip } = plan([message(1)], [known], { maxSize: 99, tooLarge: "delete" });
+    expect([remove, skip]).toEqual([[], [{ ...message(1), reason: "too large" }]]);
+  });
+
+  test.each<[string, Listed, LedgerEntry]>([
+    ["of another size", message(1, "u1", 99), known],
+    ["gone", message(1), { ...known, goneSince: NOW - 1 }],
+    ["deleted", message(1), { ...known, status: "deleted" }],
+    ["known by another unique-id", message(1), { ...known, id: "u2" }],
+  ])("not if that one is %s", (_name, listed, other) => {
+    expect(plan([listed], [other]).retrieve).toEqual([{ ...listed, ...WHOLE }]);
+  });
+
+  test("not if the ledger knows it by its unique-id", () => {
+    expect(plan([message(1)], [entry("delivered"), known]).retrieve).toEqual([]);
+    expect(plan([message(1)], [entry("delivered"), known], { delete: "delivered" }).remove).toHaveLength(1);
+  });
+});
+
 describe("what is recorded of an entry as it is now", () => {
   const gone = entry("skipped", { goneSince: NOW - 1 });
 

@@ -32,6 +32,8 @@ import { random } from "../system/random.ts";
 /** The errors when a server ends the session instead of replying, or in the middle of a reply. */
 const ENDED: ReadonlySet<Pop3ErrorCode> = new Set(["POP3_CLOSED", "POP3_RESET", "POP3_TRUNCATED"]);
 
+const NOT_CONNECTED = "the client is not connected: call connect() first";
+
 /** The TLS parameters of the connection. */
 export interface Pop3TlsInfo {
   /** The TLS version, such as `TLSv1.3`. */
@@ -94,7 +96,7 @@ export class Session {
   get connection(): Connection {
     if (this.#connection === undefined) {
       if (this.state === "closed") throw this.#failure ?? sessionOver();
-      throw new Pop3Error("POP3_STATE", "the client is not connected: call connect() first");
+      throw new Pop3Error("POP3_STATE", NOT_CONNECTED);
     }
     return this.#connection;
   }
@@ -321,19 +323,20 @@ export class Session {
     if (this.#occupied !== undefined || !command.states.includes(this.state)) throw this.#notNow(command);
   }
 
-  #notNow({ states, printable }: BareCommand): Pop3Error {
+  #notNow({ printable }: BareCommand): Pop3Error {
     if (this.state === "closed" || this.state === "update") {
       return (this.failure ?? sessionOver()).forCommand(printable);
     }
     const [verb = ""] = printable.split(" ", 1);
-    const where = `${states.join(" or ").toUpperCase()} state`;
-    return new Pop3Error(
-      "POP3_STATE",
-      this.#occupied === undefined
-        ? `${verb} is only allowed in the ${where}; the session is ${this.state.toUpperCase()}`
-        : `${verb} must wait until ${this.#occupied} has finished`,
-      { command: printable },
-    );
+    return new Pop3Error("POP3_STATE", this.#whyNot(verb), { command: printable });
+  }
+
+  #whyNot(verb: string): string {
+    if (this.#occupied !== undefined) return `${verb} must wait until ${this.#occupied} has finished`;
+    if (this.state === "disconnected") return NOT_CONNECTED;
+    return this.state === "authorization"
+      ? `${verb} is only allowed after the login: set the option auth, or call authenticate() first`
+      : `${verb} is only allowed before the login`;
   }
 
   /** Whether an operation needs the session exclusively: connect, authentication or STLS. */

@@ -112,7 +112,7 @@ test.each<[words: string, code: number, last: string, env?: Record<string, strin
   ["fetch @ANN --to @DIR/folder --format mbox", 73, "Remove or rename it (POP3_DESTINATION)"],
   ["fetch @ANN --to lmtp://127.0.0.1:1/ann@example.com", 73, NO_DESTINATION],
   ["fetch @ANN --to imap://ann@127.0.0.1:1/INBOX", 73, NO_DESTINATION, { POPWRIGHT_TO_PASSWORD: "x" }],
-  ["fetch @ANN --to @DIR/Mail --state @DIR/file", 74, OVERWRITES],
+  ["fetch @ANN --to @DIR/Mail --state @DIR/file", 74, NOT_DIRECTORY],
   ["retry pop3s://bob@h --state @DIR", 64, "does not know bob@h:995; it knows no mailbox"],
   ["ledger --state @DIR/file", 74, NOT_DIRECTORY],
   ["ledger --state @DIR/none", 0, "The first `popwright fetch` makes one; --state names another directory"],

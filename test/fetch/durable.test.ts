@@ -75,11 +75,20 @@ describe("replaceFile", () => {
 describe("makeDirectory", () => {
   test("rejects if the directory cannot be created", async () => {
     await expect(makeDirectory("/proc/popwright/state")).rejects.toThrow(/mkdir/);
-    const path = join(await scratch(), "file");
-    await writeFile(path, "");
-    await expect(makeDirectory(path)).rejects.toMatchObject({ code: "EEXIST" });
-    await expect(makeDirectory(join(path, "below"))).rejects.toMatchObject({ code: "ENOTDIR" });
   });
+
+  test.each(["", "below", "below/further"])(
+    "says which part of the path is a file: file/%s",
+    async (below) => {
+      const path = join(await scratch(), "file");
+      await writeFile(path, "");
+      await expect(makeDirectory(join(path, below))).rejects.toMatchObject({
+        code: "ENOTDIR",
+        syscall: "mkdir",
+        message: `${path} is not a directory`,
+      });
+    },
+  );
 
   test("creates missing directories, accessible to the owner only, and syncs the name of each", async () => {
     const directory = await olderDirectory();
@@ -92,12 +101,6 @@ describe("makeDirectory", () => {
     expect(syncs()).toBe(3);
     await makeDirectory(join(directory, "a", "b", "..", "d/"));
     expect(syncs()).toBe(4);
-  });
-
-  test("rejects if a file has the name of the directory", async () => {
-    const directory = await scratch();
-    await writeFile(join(directory, "file"), "");
-    await expect(makeDirectory(join(directory, "file"))).rejects.toMatchObject({ code: "EEXIST" });
   });
 
   test("syncs the names of directories that were created by a process that may have died", async () => {

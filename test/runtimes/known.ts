@@ -337,7 +337,7 @@ const WINDOWS: readonly Known[] = [
   {
     file: "test/fetch/durable.test.ts",
     tests: /> rejects if the directory cannot be created$/,
-    why: "there is no /proc, and a file in the way of a directory is EEXIST, not ENOTDIR",
+    why: "there is no /proc",
   },
   { file: "test/fetch/own-file.test.ts", why: NO_OTHERS },
   { file: "test/fetch/destinations/foreign-files.test.ts", why: NO_OTHERS },

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { printable } from "../../protocol/printable.ts";
 import { open, rename, rm } from "./patient-fs.ts";
 
 /** For each directory the sync that runs, and the one that begins after it. */
@@ -103,7 +104,8 @@ export async function makeDirectory(path: string): Promise<void> {
   const directory = resolve(path);
   const above = dirname(directory);
   const made = await make(directory).catch(async (error: unknown) => {
-    if (!isSystemError(error, "ENOENT") || above === directory) throw error;
+    const isAbove = isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR");
+    if (!isAbove || above === directory) throw error;
     // `recursive` would loop for ever in a directory that accepts no sub-directories (/proc).
     await makeDirectory(above);
     return make(directory);
@@ -146,9 +148,16 @@ async function make(directory: string): Promise<boolean> {
       if (isSystemError(error, "EEXIST") && !isSystemError(failure, "ENOENT")) throw failure;
       return undefined;
     });
-    if (found?.isDirectory() !== true) throw error;
+    if (found === undefined) throw error;
+    if (!found.isDirectory()) throw notDirectory(directory, error);
     return false;
   }
+}
+
+/** Node's own error says that a file exists, or names a path below it. */
+function notDirectory(path: string, cause: unknown): NodeJS.ErrnoException {
+  const error = new Error(`${printable(path)} is not a directory`, { cause });
+  return Object.assign(error, { code: "ENOTDIR", syscall: "mkdir", path });
 }
 
 export interface ReplaceFileOptions {

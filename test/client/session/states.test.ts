@@ -49,6 +49,18 @@ const COMMANDS: readonly (readonly [string, readonly Pop3State[], Call])[] = [
   ["quit", BOTH, (client) => client.quit()],
 ];
 
+test("the error says what to do first", async () => {
+  await using server = await listen();
+  const unconnected = new Pop3Client("pop3://mail.test");
+  await expect(unconnected.stat()).rejects.toThrow("the client is not connected: call connect() first");
+  await using connected = await Pop3Client.connect(to(server, { stls: "never" }));
+  await expect(connected.stat()).rejects.toThrow(
+    "STAT is only allowed after the login: set the option auth, or call authenticate() first",
+  );
+  await using client = await logIn(server);
+  await expect(client.stls()).rejects.toThrow("STLS is only allowed before the login");
+});
+
 describe.each(COMMANDS)("%s", (_, allowed, call) => {
   test("rejects before connect()", async () => {
     const client = new Pop3Client({ host: "mail.test", socket: () => new Promise(() => {}) });

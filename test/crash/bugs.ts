@@ -46,6 +46,18 @@ export const BUGS: readonly PlantedBug[] = [
     plant: () => ({ distortion: { sync: (path) => (path === "/mail/inbox" ? "none" : undefined) } }),
   },
   {
+    name: "no sync of the note of an mbox",
+    breaks: "each message is there once, byte for byte",
+    place: "mbox",
+    plant: () => ({ distortion: { sync: (path) => (isNote(path) ? "none" : undefined) } }),
+  },
+  {
+    name: "half of a group survives in an mbox",
+    breaks: "an entry has its message",
+    place: "mbox",
+    plant: () => ({ distortion: { sync: (path) => (path === "/mail/inbox" ? "half" : undefined) } }),
+  },
+  {
     name: "half of a group survives in the ledger",
     breaks: "a record is kept whole or not at all, and for ever once it was reported",
     plant: () => ({ distortion: { sync: (path) => (path.endsWith(".journal") ? "half" : undefined) } }),
@@ -56,6 +68,11 @@ export const BUGS: readonly PlantedBug[] = [
     plant: () => ({ destination: hasty }),
   },
 ];
+
+/** Whether a file is the note of an append to the mbox. */
+function isNote(path: string): boolean {
+  return path.startsWith("/mail/.inbox.popwright-");
+}
 
 /** A destination that reports a message as stored before it is. */
 function hasty(destination: Destination): Destination {
@@ -69,6 +86,32 @@ function hasty(destination: Destination): Destination {
     return { write: (octets) => writer.write(octets), commit, abort: () => writer.abort() };
   };
   return { group: destination.group, begin };
+}
+
+/** Bugs of a destination that keeps a journal. With each of them a message is there twice after some crash. */
+export const JOURNAL_BUGS: readonly Pick<PlantedBug, "name" | "plant">[] = [
+  {
+    name: "the journal of the destination is synced too late",
+    plant: () => ({ distortion: { sync: (path) => (isJournal(path) ? "late" : undefined) } }),
+  },
+  {
+    // A torn write destroys the line before it, which is durable.
+    name: "each line of the journal replaces the one before",
+    plant: () => {
+      const first = new Map<string, number>();
+      const position = (path: string, at: number): number => {
+        if (!isJournal(path)) return at;
+        if (!first.has(path)) first.set(path, at);
+        return first.get(path) as number;
+      };
+      return { distortion: { position } };
+    },
+  },
+];
+
+/** Whether a file is the journal of a destination. */
+function isJournal(path: string): boolean {
+  return /^\/mail\/.*\.(?:journal|uploads)$/.test(path);
 }
 
 /** A process that believes to hold its locks although another one has taken them over. */

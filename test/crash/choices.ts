@@ -2,7 +2,13 @@
 
 export class Choices {
   readonly #way: { at: number; readonly of: number }[] = [];
+  readonly #program: string;
   #depth = 0;
+
+  /** `program`: names it. */
+  constructor(program: string) {
+    this.#program = program;
+  }
 
   /** Returns a number from 0 to `of` - 1. */
   readonly choose = (of: number): number => {
@@ -15,6 +21,12 @@ export class Choices {
     this.#way.push({ at: 0, of });
     return 0;
   };
+
+  /** Names the program and the choices that it has made so far. */
+  get taken(): string {
+    const taken = this.#way.slice(0, this.#depth).map(({ at }) => at);
+    return [this.#program, ...taken].join();
+  }
 
   /** Returns to the start of the program, to go another way. Returns `false` if it has gone all of them. */
   next(): boolean {

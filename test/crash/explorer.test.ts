@@ -1,7 +1,7 @@
 // Every crash of a run that delivers one message, or two into an mbox, and planted bugs that the explorer has to find. The endurance tests
 // explore runs with up to three messages, and each outcome of QUIT.
-import { expect, test, vi } from "vitest";
-import { believing, BUGS } from "./bugs.ts";
+import { describe, expect, test, vi } from "vitest";
+import { believing, BUGS, JOURNAL_BUGS } from "./bugs.ts";
 import { Explorer } from "./explorer.ts";
 import { PEERS } from "./peers.ts";
 import { PLACES, type Place } from "./places.ts";
@@ -31,16 +31,13 @@ test.each(BUGS)("finds a planted bug: $name", async ({ breaks, place: name = "Ma
   expect(await new Explorer("few").finds(breaks, recording)).toBe(true);
 });
 
-test.each(PEERS.filter(({ name }) => name !== "function"))(
-  "finds a planted bug: the journal of the destination is synced too late, $name",
-  async (place) => {
-    const isOfDestination = (path: string): boolean => /^\/mail\/.*\.(?:journal|uploads)/.test(path);
-    const distortion = { sync: (path: string) => (isOfDestination(path) ? ("late" as const) : undefined) };
-    const recording = await record({ ...COURSE, place, count: 1 }, { distortion });
+describe.each(JOURNAL_BUGS)("finds a planted bug: $name", ({ plant }) => {
+  test.each(PEERS.filter(({ name }) => name !== "function"))("$name", async (place) => {
+    const recording = await record({ ...COURSE, place, count: 1 }, plant());
     const once = "each message is there once, byte for byte";
     expect(await new Explorer("few").finds(once, recording)).toBe(true);
-  },
-);
+  });
+});
 
 test("finds a planted bug: a stale fence is accepted", async () => {
   const { broken } = await stopEverywhere({ ...COURSE, place: MAILDIR, count: 2 }, believing);

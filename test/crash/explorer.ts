@@ -48,6 +48,23 @@ export interface Findings {
 /** The next run would continue as another one that was explored. */
 class Merged extends Error {}
 
+/**
+ * The situations that runs have reached. A situation may have files that the run has not read yet, whose contents are still
+ * open. So the first way to it does not end there, nor do those that chose the same until then: they choose what comes later.
+ * All other ways end, because they would go on as these do.
+ */
+class Situations {
+  readonly #first: Map<string, string> = new Map();
+
+  /** Whether to go on from a situation. `key` identifies it. */
+  isOpen(key: string, { taken }: Choices): boolean {
+    const digest = digestOf(key);
+    const first = this.#first.get(digest);
+    if (first === undefined) this.#first.set(digest, taken);
+    return first === undefined || first === taken;
+  }
+}
+
 class Broken extends Error {
   readonly promise: Promised;
 
@@ -77,8 +94,8 @@ export class Explorer {
   };
   readonly #tears: Tears;
   readonly #states: Set<string> = new Set();
-  readonly #opened: Set<string> = new Set();
-  readonly #ended: Set<string> = new Set();
+  readonly #opened: Situations = new Situations();
+  readonly #ended: Situations = new Situations();
 
   constructor(tears: Tears = "all") {
     this.#tears = tears;
@@ -108,13 +125,13 @@ export class Explorer {
     for (const outcome of outcomes) {
       const expected = JSON.stringify([uidsOf(outcome), point.deleted, entriesOf(point.ledgers)]);
       if (isNew(this.#states, `killed\n${expected}\n${stateKey(disk, visible(disk), this.#tears)}`))
-        await this.#attempt(recording, point, disk.copy(), outcome, false);
+        await this.#attempt(recording, point, disk.copy(), outcome, this.#choices(), false);
       for (const names of left) {
         if (!isNew(this.#states, `${expected}\n${stateKey(disk, names, this.#tears)}`)) continue;
-        const choices = new Choices();
+        const choices = this.#choices();
         do {
           const chosen = diskLeft(disk, names, this.#tears, choices.choose);
-          await this.#attempt(recording, point, chosen, outcome, true);
+          await this.#attempt(recording, point, chosen, outcome, choices, true);
           if (until !== undefined && broken.has(until)) return true;
         } while (choices.next());
       }
@@ -122,11 +139,17 @@ export class Explorer {
     return false;
   }
 
+  /** The choices in the state of the disk that was found last. */
+  #choices(): Choices {
+    return new Choices(String(this.#states.size));
+  }
+
   async #attempt(
     recording: Recording,
     point: Point,
     disk: Disk,
     outcome: readonly StoredMail[],
+    choices: Choices,
     isOff: boolean,
   ): Promise<void> {
     const { broken } = this.findings;
@@ -139,6 +162,7 @@ export class Explorer {
         point,
         new Machine(disk, { boot: isOff ? 2 : 1, firstPid: 3000 }),
         outcome,
+        choices,
         began,
       );
     } catch (error) {
@@ -159,6 +183,7 @@ export class Explorer {
     point: Point,
     machine: Machine,
     outcome: readonly StoredMail[],
+    choices: Choices,
     began: number,
   ): Promise<void> {
     const { place, deletes, ledger } = course;
@@ -167,7 +192,9 @@ export class Explorer {
     else await machine.run(() => checkLeft(place, mail, point, disk));
     const server = new MaildropServer(machine, outcome, "carried out");
     const uids = uidsOf(outcome).join();
-    await this.#fetch(machine, server, course, `${String(Date.now())} ${uids}`);
+    await this.#fetch(machine, server, course, (key) =>
+      this.#opened.isOpen(`${String(Date.now())} ${uids} ${key}`, choices),
+    );
     expectSame(
       ONCE,
       mail.map(({ text }) => place.form(text)),
@@ -178,7 +205,7 @@ export class Explorer {
       deletes ? [] : uidsOf(mail),
       uidsOf(server.mail),
     );
-    if (!isNew(this.#ended, `${uids}\n${viewKey(disk)}`)) return;
+    if (!this.#ended.isOpen(`${uids}\n${viewKey(disk)}`, choices)) return;
     // A day later, with new mail.
     vi.setSystemTime(began + LATER);
     const last = new MaildropServer(machine, [...server.mail, NEW_MAIL], "carried out");
@@ -193,13 +220,17 @@ export class Explorer {
     expectSame("a later run finds nothing left over", [], [...place.others(disk), ...over]);
   }
 
-  /** Runs to the end. With a `context`: rejects with {@link Merged} if the rest was explored before. */
-  async #fetch(machine: Machine, server: MaildropServer, course: Course, context?: string): Promise<void> {
+  /** Runs to the end. `isOpen` tells of what the ledger opened with whether to go on: otherwise rejects with {@link Merged}. */
+  async #fetch(
+    machine: Machine,
+    server: MaildropServer,
+    course: Course,
+    isOpen?: (key: string) => boolean,
+  ): Promise<void> {
     const merged: Merged[] = [];
     const watch = async (mailbox: MailboxLedger): Promise<MailboxLedger> => {
-      if (context === undefined) return mailbox;
-      const key = `${context} ${String(mailbox.takenOver)}\n${viewKey(machine.disk)}`;
-      if (isNew(this.#opened, key)) {
+      if (isOpen === undefined) return mailbox;
+      if (isOpen(`${String(mailbox.takenOver)}\n${viewKey(machine.disk)}`)) {
         this.findings.runs++;
         return mailbox;
       }
@@ -224,7 +255,11 @@ function uidsOf(mail: readonly StoredMail[]): string[] {
 }
 
 function isNew(seen: Set<string>, key: string): boolean {
-  return seen.size < seen.add(createHash("sha256").update(key).digest("base64")).size;
+  return seen.size < seen.add(digestOf(key)).size;
+}
+
+function digestOf(key: string): string {
+  return createHash("sha256").update(key).digest("base64");
 }
 
 function isNewJournal(path: string): boolean {

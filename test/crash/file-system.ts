@@ -251,7 +251,8 @@ export class SimulatedHandle {
 
   #put(file: File, octets: Buffer, position: number | undefined): void {
     const appends = (this.#flags & O_APPEND) !== 0;
-    const at = appends ? file.content.length : (position ?? this.#position);
+    const asked = appends ? file.content.length : (position ?? this.#position);
+    const at = this.#host.distortion.position?.(this.#path, asked) ?? asked;
     if (octets.length > 0) file.write({ at, octets, order: ++this.#host.disk.order }, this.#host.now());
     if (position === undefined || appends) this.#position = at + octets.length;
   }

@@ -14,6 +14,8 @@ export interface Process {
 export interface Distortion {
   /** Which part of a sync takes place: `"late"` leaves out the last write. @default all of it */
   sync?(path: string, node: Node): "none" | "half" | "late" | undefined;
+  /** Where a write goes. @default where it should */
+  position?(path: string, at: number): number;
   /** Which node a process finds under a path. @default the one that is there */
   find?(path: string, found: Node | undefined, process: Process): Node | undefined;
   /** Called with each file that a process has opened for writing. */

@@ -36,7 +36,7 @@ function say({ place, ledger, deletes, count, earlier }: Omit<Course, "quit">, f
   const messages = `${String(earlier)} + ${String(count)} messages, ${deletes ? "deleted" : "kept"}`;
   const what = `${place.name}, ${String(ledger)}, ${messages}`;
   const most = `up to ${String(unsynced)} operations not synced`;
-  const numbers = `${String(points)} crash points, ${most}, ${combinations.toExponential(1)} combinations`;
+  const numbers = `${String(points)} crash points, ${most}, ${String(combinations)} combinations`;
   writeSync(1, `${what}: ${numbers}, ${String(states)} states, ${String(runs)} runs\n`);
 }
 

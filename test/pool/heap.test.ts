@@ -46,6 +46,23 @@ test("gives the items in the order of a sorted list", () => {
   );
 });
 
+test("is emptied in the order of a sorted list", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer(), { minLength: 20, maxLength: 60 }), (keys) => {
+      const heap = new Heap<Item>((a, b) => a.key < b.key);
+      for (const key of keys) heap.add({ key, place: -1 });
+      const taken = keys.map(() => {
+        const item = heap.first as Item;
+        heap.delete(item);
+        return item.key;
+      });
+      expect(taken).toEqual([...keys].sort((a, b) => a - b));
+      expect(heap.first).toBeUndefined();
+    }),
+    { seed: 1, numRuns: times(50) },
+  );
+});
+
 test("does not delete an item that it does not contain", () => {
   const heap = new Heap<Item>((a, b) => a.key < b.key);
   const other = new Heap<Item>((a, b) => a.key < b.key);

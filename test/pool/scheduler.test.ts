@@ -263,11 +263,24 @@ describe("an abort", () => {
 });
 
 test("a permit is released only once", async () => {
-  const scene = new Scene({ all: 1 }).take("a@x", "1").take("a@x", "2").take("a@x", "3");
+  const scene = new Scene().take("a@x", "1").take("a@x", "2").take("a@x", "3");
   await scene.news();
   expect(await scene.release("1", "1").news()).toBe("2");
   expect(await scene.pause("1").news()).toBe("");
   expect(scene.turns.active).toBe(1);
+});
+
+test("errors say what happened to the call", async () => {
+  const turns = new Scheduler({ all: 1, perHost: 1, waiting: 0 });
+  const key = { maildrop: "a", host: "x" };
+  const turn = await turns.take(key);
+  await expect(turns.take(key)).rejects.toThrow(
+    "the pool's queue is full: the limit is 0 waiting calls (maxWaiting)",
+  );
+  turn.release();
+  await expect(turn.resume()).rejects.toThrow("the permit was already released");
+  await turns.close();
+  await expect(turns.take(key)).rejects.toThrow("the pool is closed: no session was opened for the call");
 });
 
 test("a host is forgotten after its last release", async () => {
@@ -314,5 +327,13 @@ describe("close()", () => {
 
   test("resolves if no call runs", async () => {
     await new Scene().turns.close();
+  });
+
+  test("resolves after a permit was paused and resumed", async () => {
+    const scene = new Scene().take("a@x");
+    await scene.news();
+    expect(await scene.pause("a@x").resume("a@x").news()).toBe("a@x+");
+    scene.release("a@x");
+    await scene.turns.close();
   });
 });

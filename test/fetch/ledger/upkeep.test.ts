@@ -203,6 +203,13 @@ describe.each<[string, () => Promise<FileLedger | MemoryLedger>]>([
     expect((await ledger.read(NEW)).entries.has("a")).toBe(true);
   });
 
+  test("is not renamed to the name of another mailbox that knows the same", async () => {
+    const ledger = await make();
+    for (const name of [OLD, NEW]) await remember(ledger, name, [entry("a")]);
+    await expect(ledger.rename(OLD, NEW)).rejects.toMatchObject({ code: "POP3_LEDGER" });
+    expect(await namesIn(ledger)).toEqual([NEW, OLD]);
+  });
+
   test.each([
     [OLD, OLD, `the ledger of ${OLD} already has this name: the new name must be another one`],
     ["", NEW, "the name to rename from must be a non-empty string (got an empty string)"],

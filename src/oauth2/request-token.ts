@@ -1,4 +1,5 @@
 // Requests one access token from a token server (RFC 6749 section 3.2), with any kind of grant.
+import { hostFrom, isLoopback } from "../net/authority.ts";
 import { typeOf } from "../protocol/printable.ts";
 import type { Secret } from "../options/auth.ts";
 import type { CallOptions } from "../options/call.ts";
@@ -182,8 +183,7 @@ function checkUrl(value: unknown): void {
       `oauth2.tokenUrl must be a URL such as https://oauth2.googleapis.com/token (got ${typeof given === "string" ? "another string" : shown(given)})`,
     );
   const { protocol, hostname, username, password } = new URL(given);
-  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
-  if (protocol !== "https:" && !(protocol === "http:" && isLoopback))
+  if (protocol !== "https:" && !(protocol === "http:" && isLoopback(hostFrom(hostname))))
     throw configError(
       "oauth2.tokenUrl must begin with https:, because the request has secrets; http: is for 127.0.0.1, [::1] and localhost",
     );

@@ -1,4 +1,5 @@
 // The options of GmailImport, and their checks before anything is sent.
+import { hostFrom, isLoopback } from "../../../net/authority.ts";
 import type { AccessToken } from "../../../options/auth.ts";
 import {
   checkBoolean,
@@ -141,8 +142,8 @@ function apiAt(api: unknown): CompleteOptions["api"] {
     };
   const given: unknown = api instanceof URL ? api.href : api;
   const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined;
-  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? "");
-  const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback);
+  const isSafe =
+    url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(hostFrom(url.hostname)));
   if (url === undefined || !isSafe || url.username !== "" || url.password !== "")
     throw configError(
       "gmail.api must be an https: URL without a user name (http: is for 127.0.0.1, [::1] and localhost)",

@@ -113,6 +113,27 @@ export default defineConfig(
     rules: { "sonarjs/cognitive-complexity": ["error", 25] },
   },
   {
+    files: ["src/**/*.ts"],
+    // It imports the whole module.
+    ignores: ["src/fetch/files/patient-fs.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: [
+            ...withoutPrefix,
+            {
+              name: "node:fs/promises",
+              importNames: ["readFile"],
+              message:
+                "It takes a read that returns less for the end of the file. Use src/fetch/files/read-whole.ts.",
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     // A library prints nothing.
     files: ["src/**/*.ts"],
     ignores: ["src/cli/**"],

@@ -7,13 +7,13 @@ import { parseUrl, Pop3Error, type Pop3ClientOptions, type Secret, type UrlOptio
 import { proxyFrom, proxyText, type Proxy } from "../net/proxy.ts";
 import { completeOptions } from "../options/client.ts";
 import { hostText } from "../net/authority.ts";
+import { readCertificates } from "./certificates.ts";
 import type { Attempt } from "./explain.ts";
 import { keepSecret, type Io } from "./io.ts";
 import { signInNamed, storedSignIn } from "./login/stored-sign-in.ts";
 import { secretFrom, type SecretSource } from "./secret.ts";
 import { PASSWORD, PROXY, TOKEN } from "./secret-variables.ts";
-import { ConfigurationError, UsageError } from "./usage-error.ts";
-import { readFile } from "../fetch/files/read-whole.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** The options of every command that takes a URL. */
 export const ACCOUNT_OPTIONS = {
@@ -52,7 +52,7 @@ export interface AccountSource {
  * Builds the account that a command line names. Throws {@link UsageError} if the URL is invalid or has a
  * password in it.
  */
-export function accountFromWords(url: string, words: AccountWords, io: Io): Promise<Pop3ClientOptions> {
+export function accountFromWords(url: string, words: AccountWords, io: Io): Pop3ClientOptions {
   if (passwordIn(url)) {
     throw new UsageError(
       `the URL must not contain a password, because other users of this machine can read it. Set ${PASSWORD} instead`,
@@ -105,15 +105,15 @@ function checkOneSource(words: AccountWords, names: readonly (keyof AccountWords
  * {@link ConfigurationError} if the file with the certificates cannot be read. `env`: what a command that prints
  * the secret gets as its environment.
  */
-export async function accountFrom(
+export function accountFrom(
   source: AccountSource,
   io: Io,
   env: NodeJS.ProcessEnv = io.env,
-): Promise<Pop3ClientOptions> {
+): Pop3ClientOptions {
   const options = optionsOf(source.url);
   if (source.mechanism !== undefined) checkMechanism(source.mechanism);
   if (source.proxy !== undefined) keepSecret(checkProxy(source.proxy).pass ?? "", io);
-  const tls = source.ca === undefined ? undefined : { ca: await certificate(source.ca) };
+  const tls = source.ca === undefined ? undefined : { ca: readCertificates(source.ca) };
   const { user, ...rest } = options.auth ?? {};
   const mechanism = source.mechanism === undefined ? {} : { mechanism: source.mechanism };
   const account: Pop3ClientOptions = {
@@ -210,23 +210,4 @@ export function mailboxOf(url: string): string {
 
 export function passwordIn(url: string): boolean {
   return URL.canParse(url) && new URL(url).password !== "";
-}
-
-async function certificate(path: string): Promise<string> {
-  const text = await certificateFile(path);
-  if (text.includes("-----BEGIN ")) return text;
-  throw new ConfigurationError(
-    `${printable(path)} has no certificate in PEM form: it must have a line -----BEGIN CERTIFICATE-----. \`openssl x509 -inform der -in FILE\` converts one`,
-  );
-}
-
-async function certificateFile(path: string): Promise<string> {
-  try {
-    return (await readFile(path)).toString("utf8");
-  } catch (error) {
-    throw new ConfigurationError(
-      `cannot read the certificates in ${printable(path)}: ${printable((error as Error).message)}`,
-      { cause: error },
-    );
-  }
 }

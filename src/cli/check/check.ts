@@ -127,7 +127,7 @@ async function readTrials(
   }
   const to = values.to === undefined ? undefined : placeNamed({ ...values, to: values.to });
   const [url] = words.length === 0 && to !== undefined ? [] : positionals(words, ["URL"]);
-  const account = url === undefined ? undefined : await accountFromWords(url, values, io);
+  const account = url === undefined ? undefined : accountFromWords(url, values, io);
   if (account === undefined && values.record !== undefined)
     throw new UsageError("--record needs a URL: it records the session with that server");
   return { trials: [{ account, to }], destinations: destinationsHere(values.state, io) };

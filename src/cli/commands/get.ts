@@ -66,7 +66,7 @@ export const get: Subcommand = {
         "a message may contain bytes that control the terminal. Run `popwright show` to read it, or write it to a file with --output FILE; --output - writes it to the terminal anyway",
       );
     const path = values.output === "-" ? undefined : values.output;
-    const account = await accountFromWords(url, values, io);
+    const account = accountFromWords(url, values, io);
     await inSession(account, io, (client) =>
       withNumber(client, message, async (number) => {
         // On a terminal, the bar would be written into the message.

@@ -58,7 +58,7 @@ export const list: Subcommand = {
   async run(args, io) {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url] = positionals(words, ["URL"]);
-    const account = await accountFromWords(url ?? "", values, io);
+    const account = accountFromWords(url ?? "", values, io);
     await inSession(account, io, async (client) => {
       const messages = await messagesOf(client, io);
       const isJson = values.json === true;

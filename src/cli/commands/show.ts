@@ -59,7 +59,7 @@ export const show: Subcommand = {
     const { values, positionals: words } = wordsOf(args, OPTIONS);
     const [url = "", name = ""] = positionals(words, ["URL", "MESSAGE"]);
     const named = messageNamed(name);
-    const account = await accountFromWords(url, values, io);
+    const account = accountFromWords(url, values, io);
     await inSession(account, io, (client) =>
       withNumber(client, named, async (number) => {
         const source = Readable.from(client.retrStream(number) as AsyncIterable<Buffer>);

@@ -63,15 +63,13 @@ export async function configured(values: Values, io: Io): Promise<Configured> {
   const { accounts, secrets, maxSessions, maxPerHost, pathOf } = configuration;
   const env = withoutVariables(io.env, secrets);
   const state = values.state ?? pathOf(configuration.state);
-  const mailboxes = await Promise.all(
-    accounts.map(async ({ name, source, to, policy }) => {
-      const ca = source.ca === undefined ? undefined : pathOf(source.ca);
-      const { file } = source.password;
-      const password = { ...source.password, file: file === undefined ? undefined : pathOf(file) };
-      const account = await accountFrom({ ...source, ca, password }, io, env);
-      return { account, mailbox: name ?? nameOf(account), to, policy };
-    }),
-  );
+  const mailboxes = accounts.map(({ name, source, to, policy }) => {
+    const ca = source.ca === undefined ? undefined : pathOf(source.ca);
+    const { file } = source.password;
+    const password = { ...source.password, file: file === undefined ? undefined : pathOf(file) };
+    const account = accountFrom({ ...source, ca, password }, io, env);
+    return { account, mailbox: name ?? nameOf(account), to, policy };
+  });
   return {
     mailboxes,
     destinations: new Destinations({ pathOf, env, state, io }),

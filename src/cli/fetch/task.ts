@@ -80,7 +80,7 @@ async function fromWords(words: readonly string[], values: Values, io: Io): Prom
   const [url = ""] = positionals(words, ["URL"]);
   if ((values.to === undefined || values.to === "") && values["dry-run"] !== true)
     throw new UsageError("--to is missing: it must name the destination of the mail");
-  const account = await accountFromWords(url, values, io);
+  const account = accountFromWords(url, values, io);
   checkUser(account);
   // A dry run does not use the destination.
   const destinations = destinationsHere(values.state, io);

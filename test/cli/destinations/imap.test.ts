@@ -142,7 +142,8 @@ test.each([
     { url: URL_, login: "google:a@b", tokenEnv: "X" },
     "accounts[0].to.imap.login cannot be combined with tokenEnv",
   ],
-  [{ url: URL_, ca: "missing.pem" }, "cannot read the certificates in missing.pem"],
+  [{ url: URL_, ca: "missing.pem" }, "/missing.pem: ENOENT"],
+  [{ url: URL_, ca: "mail.json" }, "mail.json has no certificate in PEM form"],
 ])("the configuration %j is refused", async (place, words) => {
   const config = join(directory, "mail.json");
   const account = { url: "pop3s://ann@pop.example.com", to: { imap: place } };

@@ -1,9 +1,7 @@
 // What destinations have in common that connect to a server with a URL.
-import { readFileSync } from "node:fs";
-import { printable } from "../../../protocol/printable.ts";
 import type { JsonPath } from "../../json-lines.ts";
 import { passwordIn } from "../../account.ts";
-import { ConfigurationError } from "../../usage-error.ts";
+import { readCertificates } from "../../certificates.ts";
 import { SECRET_HINTS, type Fields, type Hints, type Table } from "../fields.ts";
 import type { PlaceScene } from "./place.ts";
 import type { PlaceAuth } from "./secret.ts";
@@ -59,19 +57,12 @@ export function userIn(url: string): string | undefined {
   }
 }
 
-/** Returns the option `tls` with the certificates in a file. Throws `ConfigurationError` if it cannot be read. */
+/** Returns the option `tls` with the certificates in a file. Throws as {@link readCertificates}. */
 export function certificates(
   path: string | undefined,
   { pathOf }: PlaceScene,
 ): { readonly tls?: { readonly ca: string } } {
-  if (path === undefined) return {};
-  try {
-    return { tls: { ca: readFileSync(pathOf(path), "utf8") } };
-  } catch (error) {
-    throw new ConfigurationError(
-      `cannot read the certificates in ${printable(path)}: ${printable((error as Error).message)}`,
-    );
-  }
+  return path === undefined ? {} : { tls: { ca: readCertificates(pathOf(path)) } };
 }
 
 /** Reads a secret now. A destination says only that there is none; the error of this function says what to do. */

@@ -41,6 +41,16 @@ describe.each(SERVERS)("%s", (_name, options) => {
   });
 });
 
+test("a first run whose limits leave the old mail for later", async () => {
+  await using server = await serverWith(mails(4), { uids: ["a", "a", "b", "c"] });
+  const policy = { ...OLD, firstRun: { newest: 2 }, order: "newest", limits: { messages: 1 } } as const;
+  const fetcher = new Fetcher(server, { policy });
+  for (let run = 0; run < 4; run++) await fetcher.run();
+  expect(fetcher.inbox.texts).toEqual([mail(4), mail(3)]);
+  expect(server.maildrop("ann").messages).toHaveLength(2);
+  expect((await fetcher.known()).state.baseline).toBeUndefined();
+});
+
 test("a first run whose connection is cut", async () => {
   await using server = await serverWith(mails(5), {
     uidl: false,

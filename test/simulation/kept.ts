@@ -162,4 +162,21 @@ export const KEPT: readonly KeptWorld[] = [
       },
     ],
   },
+  {
+    name: "old mail without unique-ids of its own was fetched, because the limits of the first run left it for the next one",
+    scenario: {
+      messages: 9,
+      policy: { ...PLAIN.policy, firstRun: { newest: 2 }, order: "newest", limits: { messages: 1 } },
+      wide: { repeatedUids: 0.3 },
+    },
+    faults: [],
+    promised: "what the first run leaves out is never fetched and never deleted",
+    undo: [
+      {
+        file: "src/fetch/run/tally.ts",
+        find: "this.#unseen = left > 0 ? Infinity : ",
+        by: "this.#unseen = ",
+      },
+    ],
+  },
 ];

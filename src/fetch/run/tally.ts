@@ -30,13 +30,14 @@ export class Tally {
   readonly #seen: Set<string> = new Set();
   /** The number of delivered messages that the ledger did not know. */
   #fresh = 0;
-  /** The number of messages from before the first run whose content is not noted yet. */
+  /** The number of messages from before the first run whose content is not noted yet; infinite if it is not known. */
   #unseen: number;
 
-  constructor(context: SessionContext, { retrieve, remove }: FetchPlan) {
+  constructor(context: SessionContext, { retrieve, remove, left }: FetchPlan) {
     this.#context = context;
     this.#toDelete = [...remove];
-    this.#unseen = retrieve.filter(isUnnoted).length;
+    // Some may be among those that exceed the limits.
+    this.#unseen = left > 0 ? Infinity : retrieve.filter(isUnnoted).length;
   }
 
   get hasToDelete(): boolean {

@@ -9,6 +9,12 @@ const withoutPrefix = builtinModules
   .filter((name) => !name.startsWith("node:"))
   .map((name) => ({ name, message: `Write "node:${name}".` }));
 
+const READ_WHOLE =
+  "It may take a read that returns less for the end of the file. Use readWhole() or readFile() of src/fetch/files/read-whole.ts.";
+
+/** Finds `handle.readFile()` and `fs.readFile()`. `readFileSync` reads until there is no more, so it may be used. */
+const wholeFiles = { selector: "MemberExpression[property.name='readFile']", message: READ_WHOLE };
+
 export default defineConfig(
   // The consumers see the built package only; `npm run check:package` compiles them as users would.
   globalIgnores([
@@ -114,7 +120,11 @@ export default defineConfig(
   },
   {
     files: ["src/**/*.ts"],
-    // It imports the whole module.
+    rules: { "no-restricted-syntax": ["error", wholeFiles] },
+  },
+  {
+    files: ["src/**/*.ts"],
+    // It imports the whole module; `wholeFiles` finds a call.
     ignores: ["src/fetch/files/patient-fs.ts"],
     rules: {
       "no-restricted-imports": [
@@ -124,9 +134,13 @@ export default defineConfig(
             ...withoutPrefix,
             {
               name: "node:fs/promises",
-              importNames: ["readFile"],
-              message:
-                "It takes a read that returns less for the end of the file. Use src/fetch/files/read-whole.ts.",
+              importNames: ["readFile", "default"],
+              message: READ_WHOLE,
+            },
+            {
+              name: "node:fs",
+              importNames: ["readFile", "promises", "default"],
+              message: READ_WHOLE,
             },
           ],
         },
@@ -164,6 +178,7 @@ export default defineConfig(
       ],
       "no-restricted-syntax": [
         "error",
+        wholeFiles,
         {
           selector: "NewExpression[callee.name='Date'][arguments.length=0]",
           message: "Use new Date(wallTime()), with wallTime of src/system/clock.ts.",

@@ -91,7 +91,16 @@ describe("decodeText", () => {
   it("reads words that RFC 2047 forbids and senders write: with blanks and question marks", async () => {
     expect(await decode("=?utf-8?Q?a b=C3=A4?=")).toBe("a bä");
     expect(await decode("=?utf-8?B?w6 Q=?=")).toBe("ä");
+    expect(await decode("=?utf-8?B?w6\tQ= ?=")).toBe("ä");
     expect(await decode("=?utf-8?Q?wie_geht's??=")).toBe("wie geht's?");
+  });
+
+  it("joins words with the one directly before them only", async () => {
+    expect(await decode("=?utf-8?Q?a?= b =?utf-8?Q?c?= =?utf-8?Q?d?=")).toBe("a b cd");
+  });
+
+  it("accepts a name of a charset that is as long as a word may be", async () => {
+    expect(await decode(`=?${"x".repeat(75)}?Q?a?=`)).toBe("a");
   });
 
   it.each([
@@ -110,8 +119,8 @@ describe("decodeText", () => {
     `=?${"x".repeat(76)}?Q?a?=`,
     "=?utf-8?Q?=?=",
     "=?utf-8?Q?=4?=",
-    "=?utf-8?Q?=4G?=",
-    "=?utf-8?B?a*b?=",
+    ...["=4G", "=G4", "=4/", "=4@", "=/4", "=`4"].map((text) => `=?utf-8?Q?${text}?=`),
+    ..."*-@[`{~:".split("").map((mark) => `=?utf-8?B?a${mark}b?=`),
     "=?utf-8?B?=a?=",
     "=?utf-8?B?w6Q=w6Q=?=",
   ])("leaves %s as it is", async (line) => {

@@ -87,6 +87,31 @@ describe("the files of a mailbox", () => {
     await expect(ledger.read(ANN)).rejects.toMatchObject({ code: "POP3_LEDGER", cause: { code: "ENOTDIR" } });
   });
 
+  test.each<[said: string, call: (ledger: FileLedger) => Promise<unknown>]>([
+    [`cannot read the ledger of ${ANN}: `, (ledger) => ledger.read(ANN)],
+    ["cannot list the ledgers: ", (ledger) => ledger.mailboxes().next()],
+    [`cannot rename the ledger of ${ANN} to bea: `, (ledger) => ledger.rename(ANN, "bea")],
+    [`cannot delete the ledger of ${ANN}: `, (ledger) => ledger.delete(ANN)],
+  ])("may be inaccessible: %s", async (said, call) => {
+    const path = join(await scratch(), "file");
+    await writeFile(path, "");
+    await expect(call(new FileLedger(path))).rejects.toMatchObject({
+      code: "POP3_LEDGER",
+      message: expect.stringContaining(said) as string,
+    });
+  });
+
+  test("may become inaccessible while they are open", async () => {
+    const directory = join(await scratch(), "state");
+    const ledger = new FileLedger(directory);
+    await remember(ledger, ANN, ["a"]);
+    const mailbox = await ledger.open(ANN);
+    await rm(join(directory, `${NAME}.journal`));
+    await mkdir(join(directory, `${NAME}.journal`));
+    await expect(mailbox.load()).rejects.toThrow(`cannot read the ledger of ${ANN}: `);
+    await mailbox.close();
+  });
+
   test("may belong to another mailbox", async () => {
     const directory = await scratch();
     const ledger = new FileLedger(directory);
@@ -104,6 +129,32 @@ describe("the files of a mailbox", () => {
     });
     expect((await readdir(directory)).filter((name) => name.endsWith(".lock"))).toEqual([]);
   });
+});
+
+test("load() knows what was recorded before it", async () => {
+  const ledger = new FileLedger(await scratch());
+  for (const [changes, ids] of [
+    [{ entries: [entry("a"), entry("b")] }, ["a", "b"]],
+    [{ entries: [entry("c")] }, ["a", "b", "c"]],
+    [{ forgotten: ["a"] }, ["b", "c"]],
+    [{ state: { lastRun: 2 } }, ["b", "c"]],
+  ] as const) {
+    const mailbox = await ledger.open(ANN);
+    await mailbox.record(changes);
+    expect([...(await mailbox.load()).keys()]).toEqual(ids);
+    await mailbox.close();
+    // Without the state file the next run reads the journal when it opens it.
+    await rm(join(ledger.directory, `${NAME}.state`));
+  }
+});
+
+test("mailboxes are listed in the order of their files", async () => {
+  const ledger = new FileLedger(await scratch());
+  const names = ["bea", "ann", "dan", "cleo", "eve"];
+  for (const name of names) await remember(ledger, name, []);
+  const listed: string[] = [];
+  for await (const { mailbox } of ledger.mailboxes()) listed.push(mailbox);
+  expect(listed).toEqual(names.sort());
 });
 
 describe("the options", () => {

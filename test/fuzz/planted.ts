@@ -66,4 +66,33 @@ export const BUGS: readonly PlantedBug[] = [
     target: "transcript",
     patch: parse("testing/escapes", "String.raw`\\\\(?=$|", "String.raw`\\\\(?=$|never"),
   },
+  {
+    name: "the second attachment is lost",
+    target: "message",
+    patch: parse(
+      "parse/parse-message",
+      "for (const part of sorted.attachments) attachments",
+      "for (const part of sorted.attachments.slice(0, 1)) attachments",
+    ),
+  },
+  {
+    name: "the third part is lost",
+    target: "message",
+    patch: parse("parse/parts", "children === 0).map(partOf)", "children === 0).slice(0, 2).map(partOf)"),
+  },
+  {
+    name: "the end of an append forgets what the message was",
+    target: "append-journal",
+    patch: parse("fetch/destinations/imap/append-state", '(before?.digest ?? "")', '""'),
+  },
+  {
+    name: "a sender may have a local part of 65 octets",
+    target: "return-path",
+    patch: parse("fetch/destinations/lmtp/return-path", "{1,64}@", "{1,65}@"),
+  },
+  {
+    name: "a secret in hexadecimal is shown if there is something between its octets",
+    target: "secrets",
+    patch: parse("protocol/secrets", '["", " ", ":", "-"]', '[""]'),
+  },
 ];

@@ -1,6 +1,6 @@
 // The journal of an ImapAppend. A part of each input is a journal with damage, the rest are its lines. Oracles: only
 // `POP3_DESTINATION` is thrown, and it stops all messages; a journal that is cut anywhere is read up to its last line; one
-// changed octet is never read as another state; what is written is read again.
+// changed octet is never read as another state; what is written is read again, and means what a second reader takes from it.
 import {
   AppendState,
   decodeAppends,
@@ -25,6 +25,7 @@ const TARGET = "ann@imap.example.com INBOX";
 const HEADER = encodeAppends(TARGET, { state: new AppendState(), entries: new Map(), lines: 0, length: 0 });
 
 type Line = Parameters<typeof textOf>[0];
+type Entry = AppendContents["entries"] extends ReadonlyMap<string, infer Each> ? Each : never;
 
 function read(journal: Buffer): AppendContents | undefined {
   const outcome = outcomeOf(["POP3_DESTINATION"], () => decodeAppends(PATH, TARGET, journal));
@@ -58,11 +59,35 @@ export function fuzz(data: Buffer): void {
   checkWritten(data);
 }
 
+/** What lines mean: a line of an end says only what is new since the beginning, and another validity takes all UIDs back. */
+function byTheLetter(lines: readonly Line[]): string {
+  let folder: string | undefined;
+  const entries = new Map<string, Entry>();
+  for (const line of lines) {
+    if ("validity" in line) {
+      if (folder !== undefined && folder !== line.validity)
+        for (const [key, entry] of entries) entries.set(key, { ...entry, uid: undefined, from: 1 });
+      folder = line.validity;
+      continue;
+    }
+    const key = "begun" in line ? line.begun : "done" in line ? line.done : line.dropped;
+    const before = entries.get(key);
+    // The last one changed is last.
+    entries.delete(key);
+    if ("begun" in line)
+      entries.set(key, { isDone: false, uid: undefined, from: line.from, digest: line.digest });
+    if (!("done" in line)) continue;
+    const { uid, from = before?.from ?? 1, digest = before?.digest ?? "" } = line;
+    entries.set(key, { isDone: true, uid, from, digest });
+  }
+  return JSON.stringify([folder ?? null, [...entries]]);
+}
+
 /** The lines that a run writes, chosen by the octets of the input. */
 function linesOf(data: Buffer): Line[] {
   return Array.from(data.subarray(0, 8), (octet, at): Line => {
     const key = `key ${octet & 3}`;
-    switch ((octet >> 2) % 5) {
+    switch ((octet >> 2) % 6) {
       case 0:
         return { validity: String(octet >> 6) };
       case 1:
@@ -71,6 +96,8 @@ function linesOf(data: Buffer): Line[] {
         return { done: key, uid: octet };
       case 3:
         return { done: key, uid: undefined };
+      case 4:
+        return { done: key, uid: octet, from: octet >> 1, digest: text(data.subarray(at + 1, at + 3)) };
       default:
         return { dropped: key };
     }
@@ -78,13 +105,15 @@ function linesOf(data: Buffer): Line[] {
 }
 
 function checkWritten(data: Buffer): void {
+  const lines = linesOf(data);
   const state = new AppendState();
   const states = [said(state)];
   const ends = [HEADER.length];
   let journal = HEADER;
-  for (const line of linesOf(data)) {
+  for (const [at, line] of lines.entries()) {
     state.apply(line);
     states.push(said(state));
+    expectSame(said(state), byTheLetter(lines.slice(0, at + 1)), "what lines mean");
     journal += encodeLine(textOf(line), true);
     ends.push(journal.length);
   }

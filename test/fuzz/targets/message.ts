@@ -1,9 +1,10 @@
 // A whole message, with its parts. Oracles: only a limit makes it fail; a stream that is cut anywhere gives the same; the content
-// of the attachments is no longer than the message.
+// of the attachments is no longer than the message; of a message that is written here, with the kinds of its parts from the
+// input, each part is read, in order.
 import { parseHeaders } from "../../../src/parse/headers.ts";
 import { parseMessage } from "../../../src/parse/parse-message.ts";
 import type { ParsedMessage } from "../../../src/parse/message.ts";
-import { cuts, expectSame, expectThat, settledOutcome, type Outcome } from "../oracle.ts";
+import { cuts, expectSame, expectThat, octets, settledOutcome, text, type Outcome } from "../oracle.ts";
 
 export const FILES: readonly string[] = [
   ...[
@@ -78,6 +79,7 @@ async function* streamed(pieces: readonly Buffer[]): AsyncGenerator<Buffer, void
 }
 
 export async function fuzz(data: Buffer): Promise<void> {
+  await checkWritten(data);
   const whole = await settledOutcome(CODES, () => parseMessage(data, { maxParts: 20 }));
   for (const pieces of cuts(data)) {
     const cut = await settledOutcome(CODES, () => parseMessage(streamed(pieces), { maxParts: 20 }));
@@ -86,16 +88,70 @@ export async function fuzz(data: Buffer): Promise<void> {
   if ("code" in whole) return;
   const converted = await settledOutcome(CODES, () => parseMessage(data, CONVERTED));
   expectThat("value" in converted, "a message that is converted", converted);
-  const { attachments, headers, text, html } = whole.value;
+  const { attachments, headers, text: plain, html } = whole.value;
   expectSame([...headers], [...(await parseHeaders(data))], "the headers of a message");
   const size = attachments.reduce((sum, { content }) => sum + content.length, 0);
   expectThat(size <= data.length, "attachments that are longer than the message", size);
   for (const { content, size } of attachments) expectSame(size, content.length, "the size of an attachment");
   expectThat(
-    (text?.length ?? 0) + (html?.length ?? 0) <= data.length,
+    (plain?.length ?? 0) + (html?.length ?? 0) <= data.length,
     "a text that is longer than the message",
-    text,
+    plain,
   );
+}
+
+/** A message, and what is to be read of it. */
+interface Written {
+  readonly octets: Buffer;
+  readonly attachments: readonly (readonly [filename: string, type: string, content: string])[];
+  readonly text: readonly string[];
+  readonly html: readonly string[];
+}
+
+/** Each octet is a part: its kind, and how much of the input it has. */
+function written(data: Buffer): Written {
+  const attachments: [filename: string, type: string, content: string][] = [];
+  const [texts, htmls]: [string[], string[]] = [[], []];
+  const lines = [`${TYPE}multipart/mixed; boundary=b0`, ""];
+  let depth = 0;
+  for (const [at, octet] of data.subarray(0, 12).entries()) {
+    const content = data.subarray(at, at + (octet >> 3));
+    const shown = `${at} ${content.toString("hex")}`;
+    const kind = octet & 7;
+    // Never empty: a multipart without parts is text.
+    if (kind === 6) lines.push(`--b${depth}`, `${TYPE}multipart/mixed; boundary=b${++depth}`, "");
+    if (kind === 7 && depth > 0) {
+      lines.push(`--b${depth--}--`);
+      continue;
+    }
+    lines.push(`--b${depth}`);
+    if (kind < 4) {
+      const [type, filename] = [kind === 0 ? "text/plain" : "application/octet-stream", `file${at}`];
+      attachments.push([filename, type, text(content)]);
+      lines.push(`${TYPE}${type}`, `Content-Disposition: attachment; filename=${filename}`);
+      lines.push("Content-Transfer-Encoding: base64", "", content.toString("base64"));
+    } else if (kind === 4) {
+      htmls.push(shown);
+      lines.push(`${TYPE}text/html`, "", shown);
+    } else {
+      texts.push(shown);
+      lines.push(`${TYPE}text/plain`, "", shown);
+    }
+  }
+  if (lines.length === 2) lines.push("--b0", "", "");
+  while (depth >= 0) lines.push(`--b${depth--}--`);
+  return { octets: octets(`${lines.join("\r\n")}\r\n`), attachments, text: texts, html: htmls };
+}
+
+async function checkWritten(data: Buffer): Promise<void> {
+  const message = written(data);
+  const read = await parseMessage(message.octets);
+  const attachments = read.attachments.map(({ filename, contentType, content }) => {
+    return [filename, contentType, text(content)];
+  });
+  expectSame(attachments, message.attachments, "the attachments of a message that was written");
+  expectSame(read.text ?? "", message.text.join("\n"), "its text");
+  expectSame(read.html ?? "", message.html.join("<br/>\n"), "its HTML");
 }
 
 export function parse(data: Buffer): Promise<unknown> {

@@ -33,7 +33,7 @@ export function fuzz(data: Buffer): void {
   const half = around.length >> 1;
   const [before, after] = [around.slice(0, half), around.slice(half)];
   const octets = Buffer.from(secret, "utf8");
-  for (const form of [secret, octets.toString("hex"), octets.toString("base64"), octets.toString("latin1")])
+  for (const form of [secret, octets.toString("base64"), octets.toString("latin1"), ...dumps(octets)])
     expectHidden(secrets, before + form + after, form);
   // The end of another escape would change what the first characters mean.
   const encoded = encodeURIComponent(secret);
@@ -41,6 +41,13 @@ export function fuzz(data: Buffer): void {
   const proof = Buffer.concat([Buffer.from(`${before.slice(-5)}\0`), octets]).toString("base64");
   expectHidden(secrets, before + proof + after, proof);
   expectSame(text(secrets.maskOctets(octets)), "****", "the octets of a secret");
+}
+
+/** The octets as programs print them. */
+function dumps(octets: Buffer): string[] {
+  const digits = Array.from(octets, (octet) => octet.toString(16).padStart(2, "0"));
+  const lower = ["", " ", ":", "-"].map((between) => digits.join(between));
+  return [...lower, ...lower.map((dump) => dump.toUpperCase())];
 }
 
 function expectHidden(secrets: Secrets, said: string, form: string): void {

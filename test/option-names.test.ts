@@ -8,6 +8,7 @@ import {
   fetchAll,
   fetchMail,
   FileLedger,
+  Maildir,
   Mbox,
   MemoryLedger,
   newMail,
@@ -37,6 +38,21 @@ const cases: readonly (readonly [what: string, call: () => unknown, message: str
   ["a client", client({ tls: true }), "did you mean secure: true?"],
   [
     "a client",
+    client({ host: "mail.test:995" }),
+    "host must not have a port at its end: give the port as the option port",
+  ],
+  [
+    "tls",
+    client({ tls: { rejectUnauthorized: "false" } }),
+    'tls.rejectUnauthorized must be true or false (got "false")',
+  ],
+  [
+    "tls",
+    client({ tls: { checkServerIdentity: false } }),
+    "tls.checkServerIdentity must be a function (got false)",
+  ],
+  [
+    "a client",
     client({ mailbox: "ann" }),
     "unknown option mailbox: in fetchAll it stands next to the account: { account, mailbox }",
   ],
@@ -63,6 +79,11 @@ const cases: readonly (readonly [what: string, call: () => unknown, message: str
     "fetchMail",
     () => fetchMail(account, { ledger, destination, polcy: {} } as never),
     "did you mean policy?",
+  ],
+  [
+    "fetchMail",
+    () => fetchMail(account, { ledger, destination: Maildir } as never),
+    "destination is a class: did you mean an instance of it, new Maildir(…)?",
   ],
   [
     "a policy",

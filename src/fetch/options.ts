@@ -17,6 +17,7 @@ import { deliverTo, type Deliver } from "./destinations/function.ts";
 import type { Listener } from "./events.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { mailboxName } from "./mailbox.ts";
+import { printable } from "../protocol/printable.ts";
 import { completePolicy, type CompletePolicy, type FetchPolicy } from "./plan/policy.ts";
 
 /** The account whose mail is fetched: the options or URL of a `Pop3Client`, with a login. */
@@ -186,6 +187,14 @@ export function checkRunOptions(
 }
 
 function destinationOf(given: unknown): Destination {
+  // As a function, a class would refuse each message.
+  if (
+    typeof given === "function" &&
+    typeof (given.prototype as Partial<Destination> | undefined)?.begin === "function"
+  )
+    throw configError(
+      `destination is a class: did you mean an instance of it, new ${printable(given.name)}(…)?`,
+    );
   const destination = typeof given === "function" ? deliverTo(given as Deliver) : given;
   if (typeof (destination as Partial<Destination> | undefined | null)?.begin !== "function")
     throw configError(

@@ -2,7 +2,7 @@
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
-import { errorFrom, foreignError, messageOf } from "../protocol/foreign-error.ts";
+import { errorFrom, foreignError, isPromise, messageOf } from "../protocol/foreign-error.ts";
 import { printable, shown } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { asciiHost, authority } from "./authority.ts";
@@ -112,15 +112,21 @@ function tcp(options: DialOptions, peer: string, clock: Clock, signal?: AbortSig
   });
 }
 
-/** Makes an error of what a lookup function throws or passes on: Node would leave the socket open. */
+/** Makes an error of what a lookup function throws, rejects with or passes on: Node would leave the socket open. */
 export function careful(lookup: net.LookupFunction): net.LookupFunction {
   return (host, options, done) => {
+    const failed = (cause: unknown): void => {
+      done(errorFrom(cause), []);
+    };
     try {
-      lookup(host, options, (error: unknown, ...found) => {
+      // An async function is of the type, too.
+      const ask: (...given: Parameters<net.LookupFunction>) => unknown = lookup;
+      const returned = ask(host, options, (error: unknown, ...found) => {
         done(Boolean(error) ? errorFrom(error) : null, ...found);
       });
+      isPromise(returned, failed);
     } catch (cause) {
-      done(errorFrom(cause), []);
+      failed(cause);
     }
   };
 }

@@ -3,7 +3,7 @@ import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import type * as tls from "node:tls";
 import { Pop3ConnectionError, Pop3Error } from "../errors.ts";
-import { errorFrom, foreignError, messageOf } from "../protocol/foreign-error.ts";
+import { errorFrom, foreignError, isPromise, messageOf } from "../protocol/foreign-error.ts";
 import { printable } from "../protocol/printable.ts";
 import type { Secrets } from "../protocol/secrets.ts";
 import { authority } from "./authority.ts";
@@ -214,6 +214,8 @@ class Identity {
     try {
       // Node takes any value that is not falsy for a refusal, but expects an error.
       const refusal: unknown = check(name, shown);
+      if (isPromise(refusal, ignore))
+        throw new TypeError("checkServerIdentity must decide at once, but it has returned a promise");
       this.refusal = Boolean(refusal) ? errorFrom(refusal) : undefined;
     } catch (error) {
       // In the handshake, nothing else would catch it.
@@ -235,7 +237,7 @@ function tlsError(
   if (isIdentity || CERTIFICATE_CODE.test(code)) {
     return new Pop3ConnectionError(
       "POP3_TLS_CERT",
-      `the certificate of ${printable(peer)} is not valid: ${printable(error.message, secrets)}`,
+      `the certificate of ${printable(peer)} is not valid: ${printable(error.message, secrets)}${UNKNOWN_AUTHORITY.test(code) ? TRUST : ""}`,
       { cause },
     );
   }
@@ -262,6 +264,10 @@ function withoutTls({ isFirst = false, peer }: TlsSettings): string {
 function words(cause: Error & { readonly reason?: unknown }): string {
   return typeof cause.reason === "string" ? cause.reason : cause.message;
 }
+
+const UNKNOWN_AUTHORITY =
+  /^(?:DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY_LEAF)/;
+const TRUST = " (if you trust its authority, give the certificate of that authority as tls.ca)";
 
 // Node names certificate failures after OpenSSL's X509_V_ERR_*, without a common prefix.
 const CERTIFICATE_CODE =

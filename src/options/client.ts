@@ -300,6 +300,8 @@ export function completeOptions(given: Pop3ClientOptions | string | URL): Settin
     // A URL with a password may be here by mistake: it is not shown.
     throw configError("host must be the name or the address of a server, without user, password or spaces");
   }
+  if (/^[^:]*:\d+$/.test(options.host))
+    throw configError("host must not have a port at its end: give the port as the option port");
   if (secure && options.stls !== undefined && options.stls !== "never") {
     throw configError(
       `stls is ${shown(options.stls)}, but secure is true: STLS starts TLS on a plain connection, so it needs secure: false`,

@@ -1,7 +1,7 @@
 // Checks the options for TLS, which go to `tls.connect`. It ignores a name that it does not know, and a text in which it
 // finds no certificate: a connection would then fail as if the server were at fault.
 import { printable } from "../protocol/printable.ts";
-import { checkObject, configError, nearest } from "./checks.ts";
+import { checkBoolean, checkFunction, checkObject, configError, nearest } from "./checks.ts";
 
 /** The options of `tls.connect`. It may have others in a later version of Node. */
 const NAMES: readonly string[] = [
@@ -54,6 +54,10 @@ export function checkTls(what: string, tls: unknown): void {
         `unknown option ${what}.${printable(name)}: did you mean ${what}.${printable(near)}?`,
       );
   }
+  const { rejectUnauthorized, checkServerIdentity } = tls as Record<string, unknown>;
+  // For Node, everything but false is true.
+  checkBoolean(`${what}.rejectUnauthorized`, rejectUnauthorized);
+  checkFunction(`${what}.checkServerIdentity`, checkServerIdentity);
   for (const name of PEM) {
     const given: unknown = (tls as Record<string, unknown>)[name];
     for (const each of Array.isArray(given) ? given : [given]) checkPem(`${what}.${name}`, each);

@@ -74,6 +74,22 @@ export function errorFrom(thrown: unknown): Error {
 }
 
 /**
+ * Whether a function of the caller has returned a promise. If that rejects, `rejected` gets the error: nothing else would
+ * handle it, and the process would end.
+ */
+export function isPromise(returned: unknown, rejected: (error: unknown) => void): boolean {
+  try {
+    const { then } = (returned ?? {}) as { readonly then?: unknown };
+    if (typeof then !== "function") return false;
+    Promise.resolve(returned).catch(rejected);
+    return true;
+  } catch {
+    // Reading it throws.
+    return false;
+  }
+}
+
+/**
  * Copies the name, the words and the code of an error, and nothing else of it: an error of a database may carry its command or
  * its connection, with the password.
  */

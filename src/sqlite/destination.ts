@@ -3,6 +3,7 @@ import type { Destination } from "../fetch/destinations/destination.ts";
 import { DestinationError } from "../fetch/destinations/destination-error.ts";
 import type { FetchedMessage } from "../fetch/destinations/function.ts";
 import { configError, shown } from "../options/checks.ts";
+import { isPromise } from "../protocol/foreign-error.ts";
 import { Refusal, storeDestination } from "../store/handler.ts";
 import type { HeldMailboxes } from "../store/held-mailboxes.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -56,16 +57,9 @@ function call<Database extends SqliteDatabase>(
   } catch (error) {
     throw isStorageFailure(error) ? error : new Refusal(error);
   }
-  if (isPromise(result)) {
-    // Its rejection is of no interest.
-    result.then(undefined, () => undefined);
-    throw new Refusal(asynchronous());
-  }
+  // Its rejection is of no interest.
+  if (isPromise(result, () => undefined)) throw new Refusal(asynchronous());
   return result === "known" ? "known" : "new";
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
 }
 
 function asynchronous(): DestinationError {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { Pop3AbortError } from "../../errors.ts";
 import { checkNames, checkObject, checkText, configError, withDefaults } from "../../options/checks.ts";
 import type { Duration } from "../../options/duration.ts";
-import { messageOf } from "../../protocol/foreign-error.ts";
+import { codeOf, messageOf } from "../../protocol/foreign-error.ts";
 import { printable } from "../../protocol/printable.ts";
 import { isSystemError, makeDirectory } from "../files/fsync.ts";
 import { onAbort } from "../../net/abort.ts";
@@ -156,7 +156,11 @@ export class Command implements Destination {
       return await Program.start({ program, args, cwd, input, timeout, env: { ...env, ...told } });
     } catch (cause) {
       const why = messageOf(cause);
-      throw new DestinationError(`${printable(this.#program)} cannot be started: ${printable(why)}`, {
+      const hint =
+        codeOf(cause) === "ENOENT" && /\s/.test(this.#program)
+          ? ". If this is a program with its arguments, give them apart: (program, [argument, …])"
+          : "";
+      throw new DestinationError(`${printable(this.#program)} cannot be started: ${printable(why)}${hint}`, {
         cause,
         down: true,
       });

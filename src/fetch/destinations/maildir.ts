@@ -13,7 +13,7 @@ import {
 import { groupLimits, twoGroups } from "./gathering.ts";
 import { Group } from "./group.ts";
 import { MaildirNames } from "./maildir-names.ts";
-import { Places } from "./places.ts";
+import { pathOf, Places } from "./places.ts";
 import { sweep } from "./spool-file.ts";
 
 /** The path of the Maildir, or a function that returns the path for a message. */
@@ -74,7 +74,7 @@ export class Maildir implements Destination {
 
   async begin(delivery: Delivery): Promise<DeliveryWriter | "known"> {
     checkDelivery(delivery);
-    const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
+    const path = pathOf("a Maildir", this.#path, delivery);
     return this.#places.use(path, async ({ names, group }) => {
       const { key } = delivery;
       return (await names.has(key)) ? "known" : group.begin(key, names.pathOf(key));

@@ -13,7 +13,7 @@ import {
 } from "./destination.ts";
 import { groupLimits, twoGroups } from "./gathering.ts";
 import { MboxFile } from "./mbox-file.ts";
-import { Places } from "./places.ts";
+import { pathOf, Places } from "./places.ts";
 import { sweep } from "./spool-file.ts";
 import { checkPath } from "./windows-path.ts";
 
@@ -75,7 +75,7 @@ export class Mbox implements Destination {
 
   async begin(delivery: Delivery, signal?: AbortSignal): Promise<DeliveryWriter | "known"> {
     checkDelivery(delivery, signal);
-    const path = typeof this.#path === "string" ? this.#path : this.#path(delivery);
+    const path = pathOf("an Mbox", this.#path, delivery);
     checkPath(path);
     const folder = dirname(path);
     return this.#places.use(folder, () => this.#file(path).begin(delivery.key, signal));

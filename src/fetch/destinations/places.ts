@@ -1,8 +1,29 @@
-// Prepares each directory of a destination once, before its first message, and keeps what is known of it.
+// Chooses the path of a message. Prepares each directory of a destination once, before its first message, and keeps what is known of it.
 import { isSystemError } from "../files/fsync.ts";
+import type { Delivery } from "./destination.ts";
 import { DestinationError } from "./destination-error.ts";
 import { checkPath } from "./windows-path.ts";
-import { printable } from "../../protocol/printable.ts";
+import { isPromise } from "../../protocol/foreign-error.ts";
+import { printable, shown } from "../../protocol/printable.ts";
+
+/**
+ * The path of a message: `given`, or what it returns. Throws if that is not a path, and no message is blamed for it: an empty
+ * text would be the current directory. `what`: the destination.
+ */
+export function pathOf(
+  what: string,
+  given: string | ((delivery: Delivery) => string),
+  delivery: Delivery,
+): string {
+  if (typeof given === "string") return given;
+  const path: unknown = given(delivery);
+  if (typeof path === "string" && path !== "") return path;
+  const got = isPromise(path, () => undefined) ? "a promise" : path === "" ? "an empty string" : shown(path);
+  throw new DestinationError(
+    `the path of ${what} must be a non-empty string, but the function that chooses it has returned ${got}`,
+    { down: true },
+  );
+}
 
 export class Places<T> {
   readonly #prepare: (path: string) => Promise<T>;

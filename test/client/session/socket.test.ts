@@ -218,6 +218,14 @@ describe("a failure before the greeting", () => {
     });
   });
 
+  test("is a name whose lookup rejects", async () => {
+    const lookup = (() => Promise.reject(new Error("no resolver"))) as unknown as LookupFunction;
+    await expect(Pop3Client.connect({ host: "mail.test", lookup })).rejects.toMatchObject({
+      code: "POP3_CONNECT",
+      message: "cannot connect to mail.test:995: no resolver",
+    });
+  });
+
   test("is a name that is never resolved", async () => {
     const call = Pop3Client.connect({ host: "mail.test", lookup: () => {}, timeouts: { connect: 20 } });
     await expect(timePasses(call)).rejects.toMatchObject({ code: "POP3_CONNECT_TIMEOUT" });

@@ -10,7 +10,12 @@ const own = makeCertificate();
 
 /** The certificate of the server, the options of the client, what the error tells. */
 const REFUSED: [string, ReturnType<typeof makeCertificate>, Partial<Pop3ClientOptions>, RegExp][] = [
-  ["signed by an unknown authority", own, { tls: {} }, /self.signed/],
+  [
+    "signed by an unknown authority",
+    own,
+    { tls: {} },
+    /self.signed certificate \(if you trust its authority, give the certificate of that authority as tls\.ca\)$/,
+  ],
   [
     "signed by another authority than the trusted one",
     own,
@@ -101,6 +106,24 @@ describe.each(["from the first octet", "by STLS"])("TLS %s", (how) => {
     await expect(
       Pop3Client.connect(to(server, { tls: { ca: certificate.cert }, auth })),
     ).rejects.toMatchObject({ code: "POP3_TLS_CERT" });
+  });
+
+  test("rejects a certificate if checkServerIdentity does not decide at once", async () => {
+    await using server = await listen({ [how === "by STLS" ? "stls" : "tls"]: { ...own } });
+    for (const later of [
+      () => Promise.resolve(undefined),
+      () => Promise.reject(new Error("nothing else handles it")),
+    ]) {
+      const checkServerIdentity = later as unknown as () => undefined;
+      const failure = await failureOf(
+        Pop3Client.connect(to(server, { tls: { ca: own.cert, checkServerIdentity }, auth })),
+      );
+      expect(failure.code).toBe("POP3_TLS_CERT");
+      expect(failure.message).toMatch(
+        /not valid: checkServerIdentity must decide at once, but it has returned a promise$/,
+      );
+    }
+    expect(said(server)).not.toContain("C: AUTH PLAIN");
   });
 
   test("checks the servername of the caller", async () => {

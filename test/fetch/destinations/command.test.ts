@@ -153,6 +153,13 @@ test.each([
   });
 });
 
+test("cannot be started with its arguments in one text", async () => {
+  await expect(deliver(new Command("cat /dev/null"), "one", ONE)).rejects.toThrow(
+    "cat /dev/null cannot be started: spawn cat /dev/null ENOENT. " +
+      "If this is a program with its arguments, give them apart: (program, [argument, …])",
+  );
+});
+
 test("rejects a value that no environment variable can have", async () => {
   const writer = await script("exit 0").begin(delivery("one", { mailbox: "a\0b" }));
   await expect(writer.commit(entryFor("a"))).rejects.toMatchObject({ name: "DestinationError" });

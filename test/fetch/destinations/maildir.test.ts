@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Maildir } from "../../../src/fetch/index.ts";
+import { Maildir, Mbox } from "../../../src/fetch/index.ts";
 import { fileHandlePrototype, methodOf } from "./broken-files.ts";
 import { begun, deliver, delivery, keyOf } from "../../support/delivery.ts";
 import { Folder } from "../../support/folder.ts";
@@ -128,6 +128,25 @@ test("uses the path that a function returns", async () => {
     throw new Error("whose?");
   });
   await expect(refusing.begin(delivery("one"))).rejects.toThrow("whose?");
+});
+
+test.each([
+  ["an empty string", () => ""],
+  ["undefined", () => undefined],
+  ["5", () => 5],
+  ["a promise", () => Promise.resolve("Mail")],
+  ["a promise", () => Promise.reject(new Error("nothing else handles it"))],
+])("a function that returns %s ends the run, and no message is blamed", async (got, returns) => {
+  const choose = returns as () => string;
+  for (const [what, destination] of [
+    ["a Maildir", new Maildir(choose)],
+    ["an Mbox", new Mbox(choose)],
+  ] as const)
+    await expect(destination.begin(delivery("one"))).rejects.toMatchObject({
+      code: "POP3_DESTINATION",
+      down: true,
+      message: `the path of ${what} must be a non-empty string, but the function that chooses it has returned ${got}`,
+    });
 });
 
 test("is created again after it was removed", async () => {

@@ -11,6 +11,7 @@ import {
   withDefaults,
 } from "../../../options/checks.ts";
 import type { Duration } from "../../../options/duration.ts";
+import { isPromise } from "../../../protocol/foreign-error.ts";
 import { Secrets } from "../../../protocol/secrets.ts";
 import type { DestinationCheck, DestinationCheckLine } from "../destination-check.ts";
 import { DestinationError } from "../destination-error.ts";
@@ -215,8 +216,9 @@ export class Lmtp implements Destination {
     if (typeof this.#recipient === "string") return this.#recipient;
     const recipient: unknown = this.#recipient(delivery);
     if (isAddress(recipient)) return recipient;
+    const got = isPromise(recipient, () => undefined) ? "a promise" : shown(recipient);
     throw new DestinationError(
-      `the function recipient must return an address such as ann@example.com (got ${shown(recipient)})`,
+      `the function recipient must return an address such as ann@example.com (got ${got})`,
       { down: true },
     );
   }

@@ -43,9 +43,12 @@ export class Secrets {
     this.add(...words);
   }
 
-  /** Remembers passwords, tokens, and lines that were sent to prove them. Empty ones are ignored. */
+  /**
+   * Remembers passwords, tokens, and lines that were sent to prove them, each also without the blanks and line ends around
+   * it: a password from a file may end with a line end, and a server repeats what is before. Empty ones are ignored.
+   */
   add(...words: readonly string[]): void {
-    for (const word of words) this.#remember(word, "secret");
+    for (const word of words.flatMap((each) => [each, each.trim()])) this.#remember(word, "secret");
   }
 
   /** Remembers the name of a user, which is then masked as a whole word, and the part before its `@`. */

@@ -9,7 +9,9 @@ import { fileName } from "../../../src/fetch/ledger/file-name.ts";
 import { encode, encodeLine } from "../../../src/fetch/ledger/journal-line.ts";
 import type { LedgerChanges, MailboxLedger } from "../../../src/fetch/ledger/ledger.ts";
 import { decodeState, encodeState, type KeptState } from "../../../src/fetch/ledger/state-file.ts";
+import { fileHandles, systemError } from "../../support/file-handles.ts";
 import { deadPid, lockText, silence } from "../../support/holders.ts";
+import { codeOf } from "../../support/outcome.ts";
 import { scratch } from "../../support/scratch.ts";
 
 const ANN = "ann@pop.example.com:995";
@@ -81,6 +83,40 @@ describe("the fence", () => {
     expect(decodeState(await readFile(state))).toMatchObject({ fence: mailbox.fence, state: { lastRun: 1 } });
     await mailbox.close();
     expectGrowing([mailbox.fence, await poll()]);
+  });
+
+  test("grows if the clock shows the time of the former one", async () => {
+    await poll(STATE);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7 * HOUR });
+    await keep(later(0));
+    expectGrowing([later(0), await poll()]);
+  });
+
+  test.each<[when: string, fence: bigint, opens: boolean]>([
+    ["is known from the clock", 1n, true],
+    ["would be forgotten after a crash", later(8 * HOUR), false],
+  ])("that cannot be written %s: whether the mailbox opens", async (_, fence, opens) => {
+    await poll(STATE);
+    await keep(fence);
+    await crash();
+    const handles = await fileHandles();
+    const original = Reflect.get(handles, "writeFile") as (
+      this: unknown,
+      ...args: unknown[]
+    ) => Promise<void>;
+    const writing = vi.spyOn(handles, "writeFile").mockImplementation(async function (
+      this: unknown,
+      ...args
+    ) {
+      if (String(args[0]).includes('"lastRun"')) throw systemError("ENOSPC");
+      return original.apply(this, args);
+    });
+    const opening = ledger.open(ANN);
+    const opened = await codeOf(opening);
+    writing.mockRestore();
+    if (opens) await (await opening).close();
+    expect(opened).toBe(opens ? "resolved" : "POP3_LEDGER");
+    expectGrowing([fence, await poll(STATE)]);
   });
 
   test("grows after a crash of a process that had a later clock", async () => {

@@ -40,6 +40,28 @@ export const BUGS: readonly PlantedBug[] = [
     patches: [{ file: "src/fetch/destinations/mbox-append.ts", find: "  await file.datasync();\n", by: "" }],
   },
   {
+    name: "what is torn in an mbox counts as whole",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/destinations/mbox-take-back.ts",
+        find: "return (await digestOf(file, at, octets)) === digest;",
+        by: 'return (await digestOf(file, at, octets)) !== "";',
+      },
+    ],
+  },
+  {
+    name: "a group of an mbox that failed counts as delivered",
+    within: 500,
+    patches: [
+      {
+        file: "src/fetch/destinations/mbox-file.ts",
+        find: "await this.#append(group).catch((error: unknown) => this.#storeEach(group, error));",
+        by: 'await this.#append(group).catch(() => group.map((): Result => ({ status: "fulfilled", value: "new" })));',
+      },
+    ],
+  },
+  {
     name: "no sync of the ledger",
     within: 50,
     patches: [{ file: "src/fetch/ledger/journal.ts", find: "      await file.datasync();\n", by: "" }],
@@ -221,13 +243,13 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "a file of a living process is swept",
+    name: "what a dead process has left is never swept",
     within: 500,
     patches: [
       {
         file: "src/fetch/destinations/spool-file.ts",
         find: "((await isNameOfDead(writer)) ? removeName(path)",
-        by: '((await isNameOfDead(writer)) || writer !== "" ? removeName(path)',
+        by: '((await isNameOfDead(writer)) || writer !== "" ? Promise.resolve()',
       },
     ],
   },

@@ -46,9 +46,16 @@ const WIDE_KINDS = {
   "delivery answer lost": 0.03,
 } as const;
 
-export type Kind = keyof typeof KINDS | keyof typeof WIDE_KINDS;
+/** Kinds of wide worlds that came later still. Each group has chances of its own, so it does not change the others. */
+const LATER_KINDS = {
+  "kill in a write": 0.2,
+} as const;
 
-export const ALL_KINDS: readonly Kind[] = [...Object.keys(KINDS), ...Object.keys(WIDE_KINDS)] as Kind[];
+export type Kind = keyof typeof KINDS | keyof typeof WIDE_KINDS | keyof typeof LATER_KINDS;
+
+export const ALL_KINDS: readonly Kind[] = [KINDS, WIDE_KINDS, LATER_KINDS].flatMap(
+  (kinds) => Object.keys(kinds) as Kind[],
+);
 
 /** A kind of fault at a step of a fetch. */
 export interface Pair {
@@ -64,8 +71,9 @@ export interface Fault extends Pair {
 
 export interface FaultsOptions {
   readonly chance: Chance;
-  /** The chances of a wide world. */
+  /** The chances of a wide world: one for each group of kinds. */
   readonly wide?: Chance | undefined;
+  readonly later?: Chance | undefined;
   /** If it is given, just these faults happen. */
   readonly only?: readonly Fault[] | undefined;
   /** A pair that is to happen at the first opportunity, in addition to the others. */
@@ -84,10 +92,11 @@ export class Faults {
 
   constructor(options: FaultsOptions) {
     this.#options = options;
-    const { chance, wide, only } = options;
+    const { chance, wide, later, only } = options;
     this.#only = only && new Set(only.map(nameOf));
     this.#choose(KINDS, chance);
     if (wide !== undefined) this.#choose(WIDE_KINDS, wide);
+    if (later !== undefined) this.#choose(LATER_KINDS, later);
   }
 
   /** Each world has only some kinds, some of them more often: what is rare together is found like this. */

@@ -45,6 +45,8 @@ export class SimulatedProcess implements FileHost {
   #held: (() => void)[] = [];
   /** What it did last. */
   step = "start";
+  /** Whether a write of it was cut off: it is killed there. */
+  isCutOff = false;
   /** Called when the process ends, for any reason. `power`: the machine has no power any more. */
   readonly onEnd: Set<(power: boolean) => void> = new Set();
   /** What it has read from mail servers; octets. */
@@ -132,7 +134,12 @@ export class SimulatedProcess implements FileHost {
   room(path: string, octets: number, goesOn: boolean): number {
     const { schedule, chance, faults, fullUntil } = this.#computer;
     if (schedule.now < fullUntil) return chance.below(octets);
-    if (!goesOn && octets > 1 && faults.strikes("short write", stepOf({ name: "write", path })))
+    if (octets < 2) return octets;
+    const step = stepOf({ name: "write", path });
+    // Linux ends the write of a killed process between two pages. Other files are torn by a loss of power.
+    this.isCutOff =
+      step === "write mbox" && this.#state === "runs" && faults.strikes("kill in a write", step);
+    if (this.isCutOff || (!goesOn && faults.strikes("short write", step)))
       return 1 + chance.below(octets - 1);
     return octets;
   }

@@ -92,6 +92,7 @@ export class World {
     this.#faults = new Faults({
       chance: new Chance(seed, "faults"),
       wide: this.scenario.wide === undefined ? undefined : new Chance(seed, "wide faults"),
+      later: this.scenario.wide === undefined ? undefined : new Chance(seed, "later faults"),
       only: faults,
       aim,
       tell,
@@ -193,6 +194,12 @@ export class World {
     if (this.scenario.server.uidsChangeFor !== undefined)
       this.schedule.after((0.5 + uids.next() / 2) * duration, () => {
         for (const server of this.#servers.values()) server.renumberAll();
+      });
+    // Long enough for many mailboxes to notice.
+    const outage = new Chance(this.#seed, "outage");
+    if ((this.scenario.wide?.fleet?.lasts ?? 0) > 0 && outage.happens(0.5))
+      this.schedule.after(outage.next() * duration, () => {
+        for (const server of this.#servers.values()) server.fail();
       });
     for (let count = 0; count < fetchers; count++) {
       const targets = this.scenario.wide?.fleet?.targets[count];
@@ -303,7 +310,7 @@ export class World {
     if (faults.strikes("power loss", step)) {
       computer.losePower();
       this.judge.checkVisible();
-    } else if (faults.strikes("kill", step)) {
+    } else if (each.isCutOff || faults.strikes("kill", step)) {
       computer.tell(each.name, "is killed");
       each.end();
       this.judge.checkVisible();

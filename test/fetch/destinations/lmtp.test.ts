@@ -134,6 +134,12 @@ describe("the sender", () => {
   test.each([
     ["the first one", `Return-Path: <bob@example.com>\r\n${BODY}`, "bob@example.com", BODY],
     ["without brackets, in any case", `RETURN-PATH : bob@example.com\r\n${BODY}`, "bob@example.com", BODY],
+    [
+      "with many blanks",
+      `Return-Path${" ".repeat(20)}: <bob@example.com>\r\n${BODY}`,
+      "bob@example.com",
+      BODY,
+    ],
     ["empty, for a bounce", `Return-Path: <>\r\n${BODY}`, "", BODY],
     ["a folded one", `Return-Path:\r\n <bob@example.com>\r\n${BODY}`, "bob@example.com", BODY],
     [

@@ -21,15 +21,22 @@ export function withoutReturnPath(message: Buffer): Enveloped {
     if (start !== undefined && !isFolded) return cut(message, start, at);
     const end = message.indexOf(0x0a, at);
     const next = end === -1 ? message.length : end + 1;
-    const line = message.toString("latin1", at, Math.min(next, at + NAME.length + 8));
-    if (/^\r?\n?$/.test(line)) break;
-    if (/^return-path[ \t]*:/i.test(line)) start = at;
+    const name = message.toString("latin1", at, Math.min(next, at + NAME.length));
+    if (/^\r?\n?$/.test(name)) break;
+    if (name.toLowerCase() === NAME && isColonNext(message, at + NAME.length)) start = at;
     at = next;
   }
   return start === undefined ? { sender: "", octets: message } : cut(message, start, message.length);
 }
 
 const NAME = "return-path";
+
+/** Whether a colon follows, after any number of blanks (RFC 5322 section 4.5.8). */
+function isColonNext(message: Buffer, from: number): boolean {
+  let at = from;
+  while (message[at] === 0x20 || message[at] === 0x09) at++;
+  return message[at] === 0x3a;
+}
 
 function cut(message: Buffer, start: number, end: number): Enveloped {
   const value = message.toString("latin1", start + NAME.length, end).replace(/^[ \t]*:/, "");

@@ -20,6 +20,10 @@ export class ProxyServer {
         void handshake(client, first).then((target) => {
           if (target === undefined) return;
           this.#keep(target);
+          // A pipe ends the other side only where this side ends in order.
+          client.on("close", (isFailed) => isFailed && target.destroy());
+          target.on("close", (isFailed) => isFailed && client.destroy());
+          if (client.destroyed) target.destroy();
           client.pipe(target).pipe(client);
         });
       });

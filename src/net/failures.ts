@@ -35,7 +35,7 @@ export function throwIfAborted(signal: AbortSignal | undefined, command?: string
 
 /** Returns the error of calls after QUIT or `close()`. */
 export function sessionOver(): Pop3ConnectionError {
-  return new Pop3ConnectionError("POP3_CLOSED", "the session has ended");
+  return new Pop3ConnectionError("POP3_CLOSED", "the session has ended: connect again, with a new client");
 }
 
 export function serverClosed(server: string): Pop3ConnectionError {

@@ -95,3 +95,25 @@ test.each(["uid", "no UIDL"])(
     expect(fetcher.inbox.texts).toHaveLength(2);
   },
 );
+
+test("a new message of the size of one that is known by its content is retrieved once", async () => {
+  await using server = await serverWith([mail(1), mail(2)], { uids: ["a", "a"] });
+  const fetcher = new Fetcher(server);
+  expect(await fetcher.run()).toMatchObject({ delivered: 2 });
+  server.maildrop("ann").add(mail(3), "b");
+  expect(await fetcher.run()).toMatchObject({ delivered: 1, known: 2 });
+  const before = said(server).length;
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, known: 2 });
+  expect(said(server).slice(before)).toEqual(["RETR 1", "RETR 2", "QUIT"]);
+  expect(fetcher.inbox.texts).toEqual(mails(3));
+});
+
+test("a new message of such a size that is refused waits under its unique-id", async () => {
+  await using server = await serverWith([mail(1), mail(2)], { uids: ["a", "a"] });
+  const fetcher = new Fetcher(server);
+  await fetcher.run();
+  server.maildrop("ann").add(mail(3), "b");
+  const refusing = { destination: () => Promise.reject(new Error("no")) };
+  expect(await fetcher.run(refusing)).toMatchObject({ delivered: 0, failed: [{ id: "b", tries: 1 }] });
+  expect(await fetcher.run()).toMatchObject({ delivered: 0, skipped: [{ uid: "b", failure: { id: "b" } }] });
+});

@@ -14,6 +14,7 @@ const STEP: Retrieve = {
   what: "whole",
   baseline: false,
   namesake: undefined,
+  own: undefined,
   before: undefined,
 };
 const CALM: Circumstances = {

@@ -157,7 +157,7 @@ export const KEPT: readonly KeptWorld[] = [
     undo: [
       {
         file: "src/fetch/plan/decide.ts",
-        find: "  if (contentSizes.has(size)) return byContent(message, entry, surroundings);\n",
+        find: "  if (contentSizes.has(size)) return byContent(message, entry, surroundings, uid);\n",
         by: "",
       },
     ],

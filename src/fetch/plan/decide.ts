@@ -70,7 +70,7 @@ export function decide(
     if (isSettled(entry)) return KEEP;
   }
   // It may be that one: another message may have had its unique-id until now, or it had none.
-  if (contentSizes.has(size)) return byContent(message, entry, surroundings);
+  if (contentSizes.has(size)) return byContent(message, entry, surroundings, uid);
   if (entry !== undefined) {
     const waiting = reasonToWait(entry, policy, now);
     if (waiting !== undefined) return { action: "skip", step: skipFailed(message, entry, waiting) };
@@ -122,15 +122,19 @@ function retrieve(
 ): Decision {
   return {
     action: "retrieve",
-    step: { ...message, id, what, baseline: false, before, namesake: undefined },
+    step: { ...message, id, own: undefined, what, baseline: false, before, namesake: undefined },
   };
 }
 
-/** Decides about a message that only its content identifies: it has to be retrieved, as a whole. */
+/**
+ * Decides about a message that its content identifies: it has to be retrieved, as a whole. `own`: its name if the ledger
+ * does not know its content.
+ */
 function byContent(
   message: Listed,
   namesake: LedgerEntry | undefined,
   { policy, old, repeated, alike }: Surroundings,
+  own?: string,
 ): Decision {
   // TOP is useless, and deleting it would be unsafe.
   if (isTooLarge(message, policy)) return { action: "skip", step: { ...message, reason: "too large" } };
@@ -139,6 +143,7 @@ function byContent(
     step: {
       ...message,
       id: undefined,
+      own,
       what: "whole",
       baseline: namesake === undefined ? old.has(message) : isOld(namesake, message) && !alike.has(message),
       before: undefined,

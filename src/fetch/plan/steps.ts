@@ -15,6 +15,8 @@ export interface Listed {
 export interface Retrieve extends Listed {
   /** Its name in the ledger. `undefined`: the name depends on its content, which is not known yet. */
   readonly id: string | undefined;
+  /** If `id` is `undefined`: its name nevertheless if the ledger does not know its content. It is its unique-id. */
+  readonly own: string | undefined;
   readonly what: "whole" | "headers";
   /**
    * The message was there before the first run: its content is noted in the ledger, and it is not delivered.

@@ -204,8 +204,14 @@ async function byContent(
     step.uid === undefined ? context.unlisted.take(headers, step.size ?? octets) : step.namesake;
   if (namesOne(headers) && namesake?.headers === headers)
     return knownBefore({ id: namesake.id, key: messageKey(context.keyName, namesake.id), octets, headers });
-  const [id, key] = [contentId(digest), contentKey(context.keyName, digest)];
-  const entry = context.entries.get(id);
+  const { keyName, entries } = context;
+  const named = contentId(digest);
+  // A name of its own spares the next run to retrieve it.
+  const [id, key] =
+    step.own === undefined || step.baseline || entries.has(named)
+      ? [named, contentKey(keyName, digest)]
+      : [step.own, messageKey(keyName, step.own)];
+  const entry = entries.get(id);
   const waiting = entry && reasonToWait(entry, context.policy, wallTime());
   if (entry !== undefined && waiting !== undefined)
     return { octets: 0, result: { leftAlone: skipFailed(step, entry, waiting), id } };

@@ -40,7 +40,7 @@ const NOTHING: FetchPlan = {
 };
 /** A step that retrieves a whole message by its unique-id. */
 const WHOLE = {
-  ...{ id: "u1", what: "whole", baseline: false, before: undefined, namesake: undefined },
+  ...{ id: "u1", own: undefined, what: "whole", baseline: false, before: undefined, namesake: undefined },
 } as const;
 /** A step that retrieves a message to see its content. */
 const CONTENT = { ...WHOLE, id: undefined } as const;
@@ -315,19 +315,23 @@ describe("a message with a unique-id of its own that may be known by its content
     ["delivered", "delivered"],
     ["failed", "failed"],
   ])("%s: the content decides", (_name, status) => {
-    expect(plan([message(1)], [{ ...known, status }]).retrieve).toEqual([{ ...message(1), ...CONTENT }]);
+    expect(plan([message(1)], [{ ...known, status }]).retrieve).toEqual([
+      { ...message(1), ...CONTENT, own: "u1" },
+    ]);
   });
 
   test("also if its size is not known", () => {
     const { size: _, ...unsized } = known;
-    expect(plan([sizeless(1, "u1")], [unsized]).retrieve).toEqual([{ ...sizeless(1, "u1"), ...CONTENT }]);
+    expect(plan([sizeless(1, "u1")], [unsized]).retrieve).toEqual([
+      { ...sizeless(1, "u1"), ...CONTENT, own: "u1" },
+    ]);
     expect(plan([message(1)], [unsized]).retrieve[0]?.id).toBe("u1");
   });
 
   test("also if it failed before it was known by its content", () => {
     const failed = entry("failed", { retryAt: NOW + 5 });
     expect(plan([message(1)], [failed, known]).retrieve).toEqual([
-      { ...message(1), ...CONTENT, namesake: failed },
+      { ...message(1), ...CONTENT, own: "u1", namesake: failed },
     ]);
   });
 

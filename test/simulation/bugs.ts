@@ -188,9 +188,15 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "mixed replies are not noticed",
+    // Without the second change, the wrong size is noticed, and the reply to the next question is wrong.
+    name: "neither mixed replies nor a wrong size are noticed",
     within: 1000,
     patches: [
+      {
+        file: "src/fetch/run/delivery.ts",
+        find: "  if (!isWhole) await context.ensureWhole();\n",
+        by: "",
+      },
       {
         file: "src/net/replies.ts",
         find: "    else if (block.hasMixedReplies?.() === true) throw mixedReplies(command);\n",

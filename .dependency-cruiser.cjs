@@ -143,7 +143,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/oauth2/|^src/(index|errors|options/(auth|call|checks|duration)|net/(abort|authority|retry-after|settle)|protocol/(foreign-error|printable|secrets))\\.ts$",
+          "^src/oauth2/|^src/(index|errors|options/(auth|call|checks|duration)|net/(abort|retry-after|settle)|protocol/(foreign-error|printable|secrets))\\.ts$",
       },
     },
     {

@@ -54,7 +54,8 @@ function masked(verb: string, text: string): string {
   if (OPEN.has(verb)) return text === "" ? verb : `${verb} ${text}`;
   const [first = "", ...rest] = text.split(" ");
   if (verb === "APOP" || verb === "AUTH") {
-    return rest.length > 0 ? `${verb} ${first} ${MASK}` : `${verb} ${first}`.trimEnd();
+    if (rest.length > 0) return `${verb} ${first} ${MASK}`;
+    return first === "" ? verb : `${verb} ${first}`;
   }
   // The line may be a late response to a challenge, so only a word that looks like a verb is shown. `*`
   // cancels AUTH and is shown too.

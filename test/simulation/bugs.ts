@@ -414,6 +414,17 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "no limit of what a server sends without having announced it",
+    within: 500,
+    patches: [
+      {
+        file: "src/session/reception.ts",
+        find: " && this.#options.mayExceed?.() !== false",
+        by: "",
+      },
+    ],
+  },
+  {
     name: "no limit of the messages that are underway",
     within: 500,
     patches: [

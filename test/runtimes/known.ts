@@ -337,7 +337,7 @@ const WINDOWS: readonly Known[] = [
   {
     file: "test/fetch/durable.test.ts",
     tests: /> rejects if the directory cannot be created$/,
-    why: "there is no /proc",
+    why: "Windows has no /proc",
   },
   { file: "test/fetch/own-file.test.ts", why: NO_OTHERS },
   { file: "test/fetch/destinations/foreign-files.test.ts", why: NO_OTHERS },

@@ -1,6 +1,6 @@
 // A whole message, with its parts. Oracles: only a limit makes it fail; a stream that is cut anywhere gives the same; the content
-// of the attachments is no longer than the message; of a message that is written here, with the kinds of its parts from the
-// input, each part is read, in order.
+// of the attachments is no longer than the message. The target also writes messages, with parts of the kinds that the input
+// chooses: each of their parts is read, in order.
 import { parseHeaders } from "../../../src/parse/headers.ts";
 import { parseMessage } from "../../../src/parse/parse-message.ts";
 import type { ParsedMessage } from "../../../src/parse/message.ts";
@@ -100,7 +100,7 @@ export async function fuzz(data: Buffer): Promise<void> {
   );
 }
 
-/** A message, and what is to be read of it. */
+/** A message, and the attachments that a reader must find in it. */
 interface Written {
   readonly octets: Buffer;
   readonly attachments: readonly (readonly [filename: string, type: string, content: string])[];
